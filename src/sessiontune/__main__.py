@@ -1,0 +1,5 @@
+"""`python -m sessiontune`."""
+
+from .cli.main import run
+
+run()

@@ -1,0 +1,103 @@
+"""What commands print: data on stdout (text or one JSON object), everything else on stderr."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+import msgspec
+
+from ..errors import SessiontuneError
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+#: Called with (done, total, note); total 0 means unknown.
+Progress = Callable[[int, int, str], None]
+
+
+class Console(msgspec.Struct, frozen=True):
+    """The output side of one command run."""
+
+    as_json: bool = False
+    quiet: bool = False
+    verbose: bool = False
+    no_input: bool = False
+
+    def emit(self, data: dict[str, Any], render: Callable[[RichConsole], None]) -> None:
+        """Print the result: `data` as JSON with `--json`, else what `render` draws."""
+        if self.as_json:
+            sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+        elif not self.quiet:
+            from rich.console import Console as Rich
+
+            render(Rich(highlight=False))
+
+    def say(self, text: str) -> None:
+        """A line of diagnostics on stderr."""
+        if not self.quiet:
+            click.echo(text, err=True)
+
+    def detail(self, text: str) -> None:
+        """A line on stderr with `--verbose` only."""
+        if self.verbose:
+            click.echo(text, err=True)
+
+    def ask(self, question: str, default: bool = False) -> bool:
+        """A yes or no question; `default` without a terminal or with `--no-input`."""
+        if self.no_input or self.as_json or not sys.stdin.isatty():
+            return default
+        return click.confirm(question, default=default, err=True)
+
+    @contextmanager
+    def progress(self, label: str, unit: str = "") -> Iterator[Progress]:
+        """A progress bar on stderr, only where a person watches."""
+        if self.quiet or self.as_json or not sys.stderr.isatty():
+            yield lambda done, total, note: None
+            return
+        from rich import progress as bar
+        from rich.console import Console as Rich
+
+        columns = (
+            bar.TextColumn("{task.description}"),
+            bar.BarColumn(),
+            bar.TaskProgressColumn(),
+            bar.TextColumn("{task.fields[note]}"),
+            bar.TimeRemainingColumn(),
+        )
+        with bar.Progress(*columns, console=Rich(stderr=True), transient=True) as view:
+            task = view.add_task(label, total=None, note=unit)
+
+            def step(done: int, total: int, note: str) -> None:
+                view.update(task, completed=done, total=total or None, note=note)
+
+            yield step
+
+    def error(self, error: SessiontuneError) -> None:
+        """Report an error of ours: what, where, what next."""
+        if self.as_json:
+            body = {
+                "code": error.code,
+                "kind": error.kind,
+                "message": error.message,
+                "hint": error.hint,
+            }
+            sys.stdout.write(msgspec.json.encode({"error": body}).decode() + "\n")
+            return
+        click.echo(f"Error: {error.message}", err=True)
+        if error.hint:
+            click.echo(f"  {error.hint}", err=True)
+
+    def usage_error(self, error: click.UsageError) -> None:
+        """Report a wrong command line."""
+        where = error.ctx.command_path if error.ctx else "sessiontune"
+        self.plain_error(error.format_message(), 2, f"See '{where} --help'.")
+
+    def plain_error(self, message: str, code: int, hint: str = "") -> None:
+        """Report an error that is not one of ours."""
+        shown = SessiontuneError(message, hint)
+        shown.code = code
+        self.error(shown)

@@ -1,0 +1,117 @@
+"""The command `sessiontune`: finds the verb, calls it, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from .. import __version__
+from ..errors import Interrupted, SessiontuneError
+from .console import Console
+
+#: verb -> (module in sessiontune.cli, one line of help). Modules load only when called.
+VERBS: dict[str, tuple[str, str]] = {
+    "tune": ("tune", "From logs to a chat in one command: export, train, evaluate, ship."),
+    "demo": ("demo", "The whole way on the bundled sample and a tiny model, offline."),
+    "scan": ("scan", "Say what is there and what would be lost; change nothing."),
+    "export": ("export", "Turn session logs into training data."),
+    "show": ("show", "Look at an export: statistics, rows, where they came from."),
+    "drop": ("verdicts", "Keep threads out of the next build."),
+    "forget": ("verdicts", "Purge a project, session or file from the state."),
+    "train": ("train", "Tune a model on an export with LoRA or QLoRA."),
+    "trainers": ("trainers", "List trainers, or install one in its own environment."),
+    "evaluate": ("evaluate", "Is the tuned model better than its base?"),
+    "ship": ("ship", "Merge, convert to GGUF, quantise, make it ready for Ollama."),
+    "serve": ("serve", "Serve a shipped model on loopback (OpenAI and Anthropic APIs)."),
+    "chat": ("chat", "Chat with a tuned model in the terminal."),
+    "publish": ("publish", "Upload a data set or adapter to Hugging Face, behind the gates."),
+    "doctor": ("doctor", "What this machine has, and what it can train."),
+}
+
+
+class LazyGroup(click.Group):
+    """Loads a verb's module when it is called, so that `--help` stays fast."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in VERBS:
+            return None
+        module = import_module(f"sessiontune.cli.{VERBS[name][0]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], VERBS, n=1)
+            hint = f" Did you mean '{near[0]}'?" if near else ""
+            raise click.UsageError(f"No such command '{args[0]}'.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="sessiontune")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Only errors.")
+@click.option("-v", "--verbose", is_flag=True, help="Say more.")
+@click.option("--no-input", is_flag=True, help="Never ask; take the safe answer.")
+@click.pass_context
+def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool, no_input: bool) -> None:
+    """Turn coding-agent sessions into a better local model.
+
+    Exit codes: 0 good, 2 usage or recipe, 3 source, 4 privacy gate, 5 store, 6 external tool,
+    7 endpoint, 8 findings, 9 worse than base, 10 preflight or parity, 130 interrupted.
+    """
+    ctx.obj = Console(as_json=as_json, quiet=quiet, verbose=verbose, no_input=no_input)
+
+
+def _with_global_flags_anywhere(argv: list[str]) -> list[str]:
+    """Move --json, --quiet, --verbose and --no-input to the front: they work after the verb too."""
+    known = {"--json", "--quiet", "--verbose", "--no-input"}
+    end = argv.index("--") if "--" in argv else len(argv)
+    head, rest = argv[:end], argv[end:]
+    front = [a for a in head if a in known]
+    return front + [a for a in head if a not in known] + rest
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line. Returns the exit code; `console_script` passes it to the shell."""
+    args = _with_global_flags_anywhere(list(sys.argv[1:] if argv is None else argv))
+    console = Console(as_json="--json" in args)
+    try:
+        result = cli.main(args=args, prog_name="sessiontune", standalone_mode=False)
+        return result if isinstance(result, int) else 0
+    except SessiontuneError as error:
+        console.error(error)
+        return error.code
+    except click.UsageError as error:
+        console.usage_error(error)
+        return 2
+    except click.ClickException as error:
+        console.plain_error(error.format_message(), code=2)
+        return 2
+    except click.exceptions.Exit as error:
+        return int(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        console.error(Interrupted("Interrupted.", "Run the same command again to go on."))
+        return Interrupted.code
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: nothing is wrong.
+        sys.stderr.close()
+        return 0
+
+
+def run() -> None:
+    """Entry point of the console script."""
+    sys.exit(main())

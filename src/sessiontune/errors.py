@@ -1,0 +1,75 @@
+"""Every error the program raises on purpose, as one tree.
+
+    SessiontuneError            1
+    |-- UsageError              2   a wrong option, recipe or argument
+    |-- SourceError             3   the logs cannot be found or read at all
+    |-- PrivacyError            4   the gate found a secret in what would be published
+    |-- StoreError              5   the state or the output folder cannot be used
+    |-- ToolError               6   a program or package that we call is missing or failed
+    |-- EndpointError           7   a model endpoint does not answer as it should
+    |-- FindingsError           8   `scan --fail-on-secrets` found something
+    |-- WorseError              9   the tuned model is worse than its base
+    |-- PreflightError         10   preflight or parity failed
+    `-- Interrupted           130   Ctrl-C or SIGTERM
+
+The number is the exit code. Only `cli/main.py` catches them. Trouble with a single record is
+never an exception: it is a `Fault` or a `Drop` (see `model`).
+"""
+
+from __future__ import annotations
+
+
+class SessiontuneError(Exception):
+    """Base of the tree. `hint` says what the user can do next."""
+
+    code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    @property
+    def kind(self) -> str:
+        """The short name used in `--json` output."""
+        return type(self).__name__
+
+
+class UsageError(SessiontuneError):
+    code = 2
+
+
+class SourceError(SessiontuneError):
+    code = 3
+
+
+class PrivacyError(SessiontuneError):
+    code = 4
+
+
+class StoreError(SessiontuneError):
+    code = 5
+
+
+class ToolError(SessiontuneError):
+    code = 6
+
+
+class EndpointError(SessiontuneError):
+    code = 7
+
+
+class FindingsError(SessiontuneError):
+    code = 8
+
+
+class WorseError(SessiontuneError):
+    code = 9
+
+
+class PreflightError(SessiontuneError):
+    code = 10
+
+
+class Interrupted(SessiontuneError):
+    code = 130

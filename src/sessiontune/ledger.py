@@ -1,0 +1,61 @@
+"""The one place that counts: every input record ends in a session or here, with a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+from .model import Drop, Fault
+
+
+class Ledger(msgspec.Struct):
+    """Counts of one shard, or the sum of several; addition is commutative and associative.
+
+    records   log records (lines) read, by file
+    used      records that stand in at least one session, by file
+    drops     (stage, reason) -> records or sessions left out; per file in `by_file`
+    faults    lines and files that could not be used
+    repairs   kind -> lines that were mended (lone surrogates, invalid UTF-8, ...)
+    losses    (format, reason) -> things a format could not carry
+    """
+
+    records: dict[str, int] = {}
+    used: dict[str, int] = {}
+    drops: dict[str, int] = {}
+    by_file: dict[str, dict[str, int]] = {}
+    faults: list[Fault] = []
+    repairs: dict[str, int] = {}
+    losses: dict[str, int] = {}
+    redactions: dict[str, int] = {}
+
+    def drop(self, drop: Drop) -> None:
+        """Count one drop. The key is `stage/reason`."""
+        name = f"{drop.stage}/{drop.reason}"
+        self.drops[name] = self.drops.get(name, 0) + drop.count
+        if drop.file:
+            per = self.by_file.setdefault(drop.file, {})
+            per[name] = per.get(name, 0) + drop.count
+
+    def fault(self, fault: Fault) -> None:
+        """Keep one fault. A fault that is a line also counts in `by_file` as `fault/reason`."""
+        self.faults.append(fault)
+        if fault.line:
+            per = self.by_file.setdefault(fault.file, {})
+            name = f"fault/{fault.reason}"
+            per[name] = per.get(name, 0) + 1
+
+    def add(self, other: Ledger) -> None:
+        """Add another shard's counts to this one."""
+        for field in ("records", "used", "drops", "repairs", "losses", "redactions"):
+            mine: dict[str, int] = getattr(self, field)
+            for name, n in getattr(other, field).items():
+                mine[name] = mine.get(name, 0) + n
+        for file, counts in other.by_file.items():
+            self.by_file[file] = dict(Counter(self.by_file.get(file, {})) + Counter(counts))
+        self.faults.extend(other.faults)
+
+    def balance(self, file: str) -> int:
+        """Records of `file` neither used nor accounted for: always 0, or a bug."""
+        gone = sum(self.by_file.get(file, {}).values())
+        return self.records.get(file, 0) - self.used.get(file, 0) - gone

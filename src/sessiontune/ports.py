@@ -1,0 +1,170 @@
+"""The shapes of everything replaceable: sources, formats, stages, trainers, shippers.
+
+Adapters are found by name in `registry`. They translate or plan; they never act: no adapter
+opens a socket or starts a program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
+
+import msgspec
+
+from .ledger import Ledger
+from .model import Drop, Fault, Label, Message, Session, Split, ToolDef
+
+# ---------------------------------------------------------------- sources
+
+
+class LogFile(msgspec.Struct, frozen=True):
+    """One log on disk as it was when discovered. Times in ns, sizes in bytes."""
+
+    path: str
+    source: str
+    size: int
+    mtime_ns: int
+    inode: int
+
+
+class FileIndex(msgspec.Struct, frozen=True):
+    """What must be known of a file to find its neighbours, without keeping its content.
+
+    ids     sorted unique 8-byte big-endian digests of the record ids that stand in it
+    links   names that tie files together whatever their ids: two files that share a link (for
+            example `session:<id>` for a parent and its sub-agents) belong to one unit
+    names   places seen in the log (working folders), from which user names are taken
+    lines   non-blank lines; first and last: smallest and largest timestamp seen
+    size    bytes covered; the next index may start there when the file only grew
+    """
+
+    ids: bytes = b""
+    links: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    lines: int = 0
+    first: str = ""
+    last: str = ""
+    size: int = 0
+
+
+class ReadOptions(msgspec.Struct, frozen=True):
+    """Limits of reading. `max_line` in bytes: a longer line is skipped in pieces."""
+
+    max_line: int = 64 * 1024 * 1024
+
+
+class Source(Protocol):
+    """One agent's log dialect.
+
+    The pipeline calls `recognise` on every candidate file of a folder, `index` once per file
+    (and again from `offset` when it only grew), and `sessions` once per unit: a connected
+    component of files. `sessions` reads each file once, writes `records`, `repairs`, faults and
+    the drops of whole records into `ledger`, and yields linked sessions with full `origin`s.
+    Log files are opened for reading only.
+    """
+
+    name: str
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]: ...
+
+    def recognise(self, path: str, head: bytes) -> bool: ...
+
+    def index(self, path: str, offset: int = 0) -> FileIndex: ...
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]: ...
+
+
+#: Keyed hash of some text: 16 hex digits, the same for the same salt.
+Keyed = Callable[[str], str]
+
+# ---------------------------------------------------------------- stages
+
+#: A stage takes a session and gives it back changed, or None, with the reasons for what it left
+#: out. Drops of single records name file and line.
+Stage = Callable[[Session], tuple[Session | None, list[Drop]]]
+
+# ---------------------------------------------------------------- formats
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a format encodes: a session ready to be written.
+
+    prefix          messages before the fork point, repeated as context (empty for most)
+    tools           definitions for the tools called here; `tools_inferred` when from calls
+    train           for prefix + session.messages: does the message bear loss. None: all answers
+    """
+
+    session: Session
+    prefix: tuple[Message, ...] = ()
+    tools: tuple[ToolDef, ...] = ()
+    tools_inferred: bool = True
+    split: Split | None = None
+    train: tuple[bool, ...] | None = None
+    labels: tuple[Label, ...] = ()
+    tags: tuple[str, ...] = ()
+    group: str = ""
+
+
+class EncodeOptions(msgspec.Struct, frozen=True):
+    """What rows carry."""
+
+    tools: bool = True
+    thinking: bool = False
+
+
+class Format(Protocol):
+    """Conversation <-> rows of one file.
+
+    `encode` returns encoded rows (UTF-8, no line end) and counts what it cannot carry in
+    `losses` (reason -> count). A file is `head + separator.join(rows) + tail`; rows of `jsonl`
+    files are joined by a line feed and the file ends with one.
+    """
+
+    name: str
+    filename: str  # e.g. "{name}_conversations_raw.jsonl"
+    declared_losses: tuple[str, ...]
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]: ...
+
+    def decode(self, rows: Iterable[bytes]) -> list[Any]: ...
+
+
+# ---------------------------------------------------------------- jobs (training, shipping)
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to run, as a value: files to write, a program to start, what it promises.
+
+    files     relative path -> text
+    argv      program and arguments; empty when the work runs in our own worker process
+    env       added to the environment
+    needs     package -> version range that must be importable by the chosen Python
+    outputs   relative paths that exist when it has succeeded
+    """
+
+    name: str
+    files: dict[str, str] = {}
+    argv: tuple[str, ...] = ()
+    env: dict[str, str] = {}
+    needs: dict[str, str] = {}
+    outputs: tuple[str, ...] = ()
+
+
+__all__ = [
+    "Conversation",
+    "Drop",
+    "EncodeOptions",
+    "Fault",
+    "FileIndex",
+    "Format",
+    "Job",
+    "Keyed",
+    "LogFile",
+    "ReadOptions",
+    "Source",
+    "Stage",
+]
