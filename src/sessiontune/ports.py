@@ -47,6 +47,20 @@ class FileIndex(msgspec.Struct, frozen=True):
     size: int = 0
 
 
+def merge_index(a: FileIndex, b: FileIndex) -> FileIndex:
+    """The index of a whole file from that of its beginning and that of the rest."""
+    ids = {i.ids[k : k + 8] for i in (a, b) for k in range(0, len(i.ids), 8)}
+    return FileIndex(
+        ids=b"".join(sorted(ids)),
+        links=tuple(sorted({*a.links, *b.links})),
+        names=tuple(sorted({*a.names, *b.names})),
+        lines=a.lines + b.lines,
+        first=min(filter(None, (a.first, b.first)), default=""),
+        last=max(a.last, b.last),
+        size=max(a.size, b.size),
+    )
+
+
 class ReadOptions(msgspec.Struct, frozen=True):
     """Limits of reading. `max_line` in bytes: a longer line is skipped in pieces."""
 
@@ -167,4 +181,5 @@ __all__ = [
     "ReadOptions",
     "Source",
     "Stage",
+    "merge_index",
 ]

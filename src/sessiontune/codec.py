@@ -1,0 +1,47 @@
+"""Records to bytes and back: msgpack for the private shards, digests and keyed hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+import msgspec
+
+from .model import Session
+
+_sessions = msgspec.msgpack.Decoder(Session)
+_encoder = msgspec.msgpack.Encoder()
+_LENGTH = 8
+
+
+def write_session(out: BinaryIO, session: Session) -> None:
+    """Append one session to a shard: 8 bytes of length, then msgpack."""
+    body = _encoder.encode(session)
+    out.write(len(body).to_bytes(_LENGTH, "big"))
+    out.write(body)
+
+
+def read_sessions(source: BinaryIO) -> Iterator[Session]:
+    """The sessions of a shard, one at a time. Raises ValueError on a damaged shard."""
+    while head := source.read(_LENGTH):
+        size = int.from_bytes(head, "big")
+        body = source.read(size)
+        if len(head) < _LENGTH or len(body) < size:
+            raise ValueError("shard ends in the middle of a session")
+        yield _sessions.decode(body)
+
+
+def keyed(salt: bytes) -> Callable[[str], str]:
+    """A keyed hash: text -> 16 hex digits (BLAKE2b, key = salt)."""
+
+    def of(text: str) -> str:
+        data = text.encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, digest_size=8, key=salt).hexdigest()
+
+    return of
+
+
+def digest(*parts: Any) -> str:
+    """A stable 32-hex digest of msgpack-able values (not keyed: for caches, not for output)."""
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()

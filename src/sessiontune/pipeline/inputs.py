@@ -1,0 +1,303 @@
+"""Which logs there are, what changed since the last run, and which belong together.
+
+A *unit* is a connected component of files: files that share record ids (resumed copies), or a
+link such as a session and its sub-agents. Units are read alone, so nothing else must be.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from array import array
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import msgspec
+
+from .. import registry
+from ..errors import SourceError
+from ..model import Fault
+from ..ports import FileIndex, LogFile, merge_index
+from ..store import FileRow, Store
+
+_HEAD = 64 * 1024
+_TAIL = 4096
+_SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Runner(Protocol):
+    """Runs a pure function over tasks, in this process or in several; results in any order."""
+
+    def map(
+        self, function: Callable[[T], R], tasks: Sequence[T], weight: Callable[[T], int]
+    ) -> Iterator[tuple[int, R]]: ...
+
+
+class Inputs(msgspec.Struct):
+    """The logs under the given roots: `rows` with the vanished ones, sorted by path."""
+
+    rows: list[FileRow]
+    others: int
+    faults: list[Fault]
+    new: int = 0
+    changed: int = 0
+    gone: int = 0
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """Files that must be read together, all of one source; `key` changes when one of them does."""
+
+    key: str
+    source: str
+    rows: tuple[FileRow, ...]
+
+    @property
+    def size(self) -> int:
+        return sum(row.file.size for row in self.rows if not row.gone)
+
+
+class IndexTask(msgspec.Struct, frozen=True):
+    """Index one file, or only what was appended to it."""
+
+    file: LogFile
+    known: FileRow | None = None
+
+
+def find_roots(
+    roots: Sequence[str], sources: Sequence[str], env: Mapping[str, str], home: str
+) -> list[Path]:
+    """The folders and files to search. Raises SourceError when none exists."""
+    if roots:
+        missing = [r for r in roots if not os.path.lexists(os.path.expanduser(r))]
+        if missing:
+            raise SourceError(
+                f"There is no file or folder {missing[0]}.", "Check the path and try again."
+            )
+        return [Path(os.path.expanduser(r)) for r in roots]
+    places = [p for name in sources for p in registry.source(name).roots(env, home)]
+    found = [Path(p) for p in dict.fromkeys(places) if os.path.isdir(p)]
+    if not found:
+        looked = ", ".join(places) or "nowhere"
+        raise SourceError(
+            f"No session logs found (looked in {looked}).",
+            "Give the folder that holds them: sessiontune export FOLDER -o DIR.",
+        )
+    return found
+
+
+def discover(
+    roots: Sequence[Path], sources: Sequence[str], store: Store, run: Runner, *, verify: bool
+) -> Inputs:
+    """Find all logs, index what is new or changed and remember it in the state."""
+    known = store.files()
+    seen, faults = _walk(roots, sources)
+    rows: dict[str, FileRow] = {}
+    tasks: list[IndexTask] = []
+    for file in seen:
+        before = known.get(file.path)
+        if before and not before.gone and not verify and _same(before.file, file):
+            rows[file.path] = before
+        else:
+            tasks.append(IndexTask(file, before))
+    fresh = _index_all(tasks, sources, store, run, faults)
+    rows.update(fresh)
+    gone = _vanished(known, rows, roots, seen)
+    if gone:
+        store.put_files(gone)
+    logs = [r for r in rows.values() if r.file.source]
+    others = len(rows) - len(logs)
+    logs.extend(gone)
+    logs.sort(key=lambda r: r.file.path)
+    new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
+    changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
+    return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs))
+
+
+def components(rows: Sequence[FileRow]) -> list[list[FileRow]]:
+    """Connected components of files, each sorted by path; components sorted by first path."""
+    parent = list(range(len(rows)))
+
+    def find(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    owner: dict[tuple[str, str] | tuple[str, int], int] = {}
+    ids: dict[int, int] = {}
+    for i, row in enumerate(rows):
+        for link in row.index.links:
+            j = owner.setdefault((row.file.source, link), i)
+            if j != i:
+                parent[find(i)] = find(j)
+        numbers = array("Q")
+        numbers.frombytes(row.index.ids)
+        for number in numbers:
+            j = ids.setdefault(number, i)
+            if j != i:
+                parent[find(i)] = find(j)
+    groups: dict[int, list[FileRow]] = {}
+    for i, row in enumerate(rows):
+        groups.setdefault(find(i), []).append(row)
+    return sorted(
+        (sorted(g, key=lambda r: r.file.path) for g in groups.values()),
+        key=lambda g: g[0].file.path,
+    )
+
+
+def units_of(rows: Sequence[FileRow], preparation: str) -> list[Unit]:
+    """Units with keys that depend on their files' state and on how they are prepared."""
+    units = []
+    for source in sorted({r.file.source for r in rows}):
+        mine = [r for r in rows if r.file.source == source]
+        for group in components(mine):
+            state = [(r.file.path, r.file.size, r.file.mtime_ns, r.file.inode) for r in group]
+            body = msgspec.msgpack.encode((preparation, source, state))
+            key = hashlib.blake2b(body, digest_size=16).hexdigest()
+            units.append(Unit(key, source, tuple(group)))
+    return units
+
+
+# ------------------------------------------------------------------ finding files
+
+
+def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile], list[Fault]]:
+    """Candidates by suffix, each file once, sorted by path; links to folders are not followed."""
+    suffixes = {s for name in sources for s in getattr(registry.source(name), "suffixes", ())}
+    suffixes.add(".jsonl")
+    faults: list[Fault] = []
+    found: dict[tuple[int, int], LogFile] = {}
+    for path in _paths(roots, suffixes, faults):
+        try:
+            info = os.stat(path)
+        except OSError as error:
+            faults.append(Fault("unreadable", path, detail=error.strerror or ""))
+            continue
+        if not stat.S_ISREG(info.st_mode):
+            faults.append(Fault("not_a_file", path))
+            continue
+        file = LogFile(path, "", info.st_size, info.st_mtime_ns, info.st_ino)
+        other = found.get((info.st_dev, info.st_ino))
+        if other is None or path < other.path:
+            found[(info.st_dev, info.st_ino)] = file
+    return sorted(found.values(), key=lambda f: f.path), faults
+
+
+def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:
+    def unreadable(error: OSError) -> None:
+        faults.append(Fault("unreadable", str(error.filename), detail=error.strerror or ""))
+
+    for root in roots:
+        if not root.is_dir():
+            yield str(root.absolute())
+            continue
+        for folder, names, files in os.walk(os.path.realpath(root), onerror=unreadable):
+            names[:] = sorted(n for n in names if n not in _SKIP_DIRS)
+            for name in files:
+                if os.path.splitext(name)[1] in suffixes:
+                    yield os.path.join(folder, name)
+
+
+def _same(a: LogFile, b: LogFile) -> bool:
+    return (a.size, a.mtime_ns, a.inode) == (b.size, b.mtime_ns, b.inode)
+
+
+def _vanished(
+    known: Mapping[str, FileRow],
+    rows: Mapping[str, FileRow],
+    roots: Sequence[Path],
+    seen: Sequence[LogFile],
+) -> list[FileRow]:
+    """Logs that the state knows under these roots and that are no longer there."""
+    inodes = {(f.inode, f.size, f.mtime_ns) for f in seen}
+    bases = [os.path.realpath(r) for r in roots]
+    gone = []
+    for path, row in known.items():
+        if path in rows or not row.file.source:
+            continue
+        if not any(path == b or path.startswith(b.rstrip("/") + "/") for b in bases):
+            continue
+        if (row.file.inode, row.file.size, row.file.mtime_ns) in inodes:
+            continue  # renamed or linked: it is read under its new name
+        gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
+    return gone
+
+
+# ------------------------------------------------------------------ indexing
+
+
+class _Indexed(msgspec.Struct):
+    row: FileRow | None
+    fault: Fault | None
+
+
+def _index_all(
+    tasks: Sequence[IndexTask],
+    sources: Sequence[str],
+    store: Store,
+    run: Runner,
+    faults: list[Fault],
+) -> dict[str, FileRow]:
+    jobs = [(task, tuple(sources)) for task in tasks]
+    rows: dict[str, FileRow] = {}
+    for _, done in run.map(index_one, jobs, lambda job: job[0].file.size // 4):
+        if done.fault:
+            faults.append(done.fault)
+        if done.row:
+            rows[done.row.file.path] = done.row
+    store.put_files(rows.values())
+    return rows
+
+
+def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
+    """Recognise and index one file. Runs in a worker."""
+    task, sources = job
+    file, before = task.file, task.known
+    try:
+        with open(file.path, "rb") as log:
+            head = log.read(_HEAD)
+            tail = _tail(log.fileno(), file.size)
+            grown = before is not None and _only_grew(before, file, log.fileno())
+    except OSError as error:
+        return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
+    name = _recognise(file.path, head, sources)
+    if not name:
+        return _Indexed(FileRow(file, tail, FileIndex()), None)
+    named = msgspec.structs.replace(file, source=name)
+    source = registry.source(name)
+    try:
+        if before is not None and grown and before.file.source == name:
+            more = source.index(file.path, before.index.size)
+            index = merge_index(before.index, more)
+        else:
+            index = source.index(file.path, 0)
+    except OSError as error:
+        return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
+    return _Indexed(FileRow(named, tail, index), None)
+
+
+def _recognise(path: str, head: bytes, sources: Sequence[str]) -> str:
+    for name in sources:
+        if registry.source(name).recognise(path, head):
+            return name
+    return ""
+
+
+def _tail(fd: int, size: int) -> bytes:
+    start = max(0, size - _TAIL)
+    return hashlib.blake2b(os.pread(fd, size - start, start), digest_size=8).digest()
+
+
+def _only_grew(before: FileRow, now: LogFile, fd: int) -> bool:
+    old = before.file
+    return (
+        not before.gone
+        and old.inode == now.inode
+        and old.size < now.size
+        and _tail(fd, old.size) == before.tail
+    )

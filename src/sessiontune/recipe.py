@@ -1,0 +1,169 @@
+"""The recipe: every choice that shapes a data set, as one TOML-able value.
+
+Order of settings: command-line flags, environment `SESSIONTUNE_*`, the recipe file (or
+`sessiontune.toml` in the working folder), the user's own file (platformdirs), the defaults here.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .errors import UsageError
+from .privacy.options import PrivacyOptions
+
+DEFAULT_FORMATS = ("sharegpt", "raw", "combined", "openai")
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What goes into a data set and how it is written.
+
+    name         file prefix; "" takes the folder's name
+    formats      what is written at the top of the folder
+    since, until dates (YYYY-MM-DD, UTC, both inclusive): a session counts by its newest message
+    projects     keep sessions whose working folder or its last part matches one of these globs
+    sources      keep these agents ("claude", "codex", ...)
+    models       keep sessions all of whose answers come from models matching one of these globs
+    vendors      the same by vendor ("anthropic", "openai", ...)
+    exclude      leave out projects matching one of these globs
+    tools        keep tool calls and results in the rows
+    thinking     keep reasoning
+    subagents    keep sub-agent threads
+    preprocess   "module:function", Session -> Session | None, run between clean and redact
+    max_tokens   cut examples to this length; 0 cuts nothing
+    tokenizer    folder or tokenizer.json used for counting; "" estimates 4 bytes a token
+    eval_share   share of groups held out, newest first
+    split_by     "time" or "project"
+    mix          "FILE:RATIO": general rows mixed into the training side
+    preferences  write preferences/
+    topics       TOML taxonomy; "" takes the bundled one
+    date         export date to state; "" takes the newest record's
+    max_line     longest line read, in bytes
+    """
+
+    name: str = ""
+    formats: tuple[str, ...] = DEFAULT_FORMATS
+    since: str = ""
+    until: str = ""
+    projects: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    vendors: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    tools: bool = True
+    thinking: bool = False
+    subagents: bool = True
+    preprocess: str = ""
+    max_tokens: int = 0
+    tokenizer: str = ""
+    eval_share: float = 0.15
+    split_by: str = "time"
+    mix: str = ""
+    preferences: bool = False
+    topics: str = ""
+    date: str = ""
+    max_line: int = 64 * 1024 * 1024
+    privacy: PrivacyOptions = PrivacyOptions()
+
+
+def load_recipe(
+    flags: Mapping[str, Any], file: str = "", env: Mapping[str, str] | None = None
+) -> Recipe:
+    """Merge all settings into one recipe.
+
+    `flags` holds only what the user gave. Raises UsageError naming the file and field.
+    """
+    env = os.environ if env is None else env
+    merged: dict[str, Any] = {}
+    for path in _files(file):
+        merged = _merge(merged, _read(path))
+    merged = _merge(merged, _from_env(env))
+    merged = _merge(merged, dict(flags))
+    try:
+        recipe = msgspec.convert(merged, Recipe, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(f"Recipe: {error}.", "Fields: docs/reference/recipe.md.") from error
+    _check(recipe)
+    return recipe
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as TOML, every field in order; loading it gives the same recipe."""
+    data = msgspec.to_builtins(recipe)
+    plain = {k: v for k, v in data.items() if not isinstance(v, dict)}
+    tables = {k: v for k, v in data.items() if isinstance(v, dict)}
+    lines = [f"{k} = {_toml(v)}" for k, v in plain.items()]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *(f"{k} = {_toml(v)}" for k, v in table.items())]
+    return "\n".join(lines) + "\n"
+
+
+def _files(file: str) -> list[Path]:
+    import platformdirs
+
+    found = [Path(platformdirs.user_config_dir("sessiontune", appauthor=False)) / "config.toml"]
+    if file:
+        if not Path(file).is_file():
+            raise UsageError(f"There is no recipe {file}.", "Give the path of a TOML file.")
+        return [*(p for p in found if p.is_file()), Path(file)]
+    return [p for p in (*found, Path("sessiontune.toml")) if p.is_file()]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: {error}", "Mend the TOML syntax there.") from error
+
+
+def _from_env(env: Mapping[str, str]) -> dict[str, Any]:
+    """`SESSIONTUNE_MAX_TOKENS=4096` and the like. Lists are separated by commas."""
+    found: dict[str, Any] = {}
+    for field in msgspec.structs.fields(Recipe):
+        text = env.get(f"SESSIONTUNE_{field.name.upper()}")
+        if text is None or field.name == "privacy":
+            continue
+        if isinstance(field.default, tuple):
+            found[field.name] = [part for part in text.split(",") if part]
+        else:
+            found[field.name] = text
+    return found
+
+
+def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in over.items():
+        both = isinstance(value, Mapping) and isinstance(out.get(key), Mapping)
+        out[key] = _merge(out[key], value) if both else value
+    return out
+
+
+def _check(recipe: Recipe) -> None:
+    from datetime import date
+
+    for name in ("since", "until", "date"):
+        text = getattr(recipe, name)
+        try:
+            if text:
+                date.fromisoformat(text[:10])
+        except ValueError as error:
+            raise UsageError(f"{name}: '{text}' is not a date.", "Write it as YYYY-MM-DD.") from error
+    if not 0 <= recipe.eval_share < 1:
+        raise UsageError(f"eval_share: {recipe.eval_share} is not in [0, 1).", "Try 0.15.")
+    if recipe.split_by not in ("time", "project"):
+        raise UsageError(f"split_by: '{recipe.split_by}' is unknown.", "Use time or project.")
+    if recipe.max_tokens < 0 or recipe.max_line < 1024:
+        raise UsageError("max_tokens and max_line cannot be that small.", "See --help.")
+
+
+def _toml(value: Any) -> str:
+    """Strings, numbers, booleans and lists of them. JSON strings are TOML strings but for DEL."""
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(_toml(v) for v in value) + "]"
+    text = msgspec.json.encode(value).decode()
+    return text.replace("\x7f", "\\u007f")

@@ -1,0 +1,65 @@
+"""Adapters by name: our own, and those that other packages offer through entry points.
+
+Groups: `sessiontune.sources`, `sessiontune.formats`. An entry point names a `Source` or `Format`
+object. A name of ours cannot be taken over.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, cast
+
+from .errors import UsageError
+from .ports import Format, Source
+
+_SOURCES = {
+    "claude": "sessiontune.sources.claude:SOURCE",
+    "codex": "sessiontune.sources.codex:SOURCE",
+}
+_FORMATS = {
+    "sharegpt": "sessiontune.formats.sharegpt:FORMAT",
+    "raw": "sessiontune.formats.raw:FORMAT",
+    "combined": "sessiontune.formats.combined:FORMAT",
+    "openai": "sessiontune.formats.openai:FORMAT",
+    "alpaca": "sessiontune.formats.alpaca:FORMAT",
+}
+
+
+def source_names() -> list[str]:
+    """All known sources, ours first."""
+    return _names("sessiontune.sources", _SOURCES)
+
+
+def format_names() -> list[str]:
+    """All known formats, ours first."""
+    return _names("sessiontune.formats", _FORMATS)
+
+
+def source(name: str) -> Source:
+    """A source by name. Raises UsageError for an unknown one."""
+    return cast(Source, _load("sessiontune.sources", _SOURCES, name, "source"))
+
+
+def format(name: str) -> Format:
+    """A format by name. Raises UsageError for an unknown one."""
+    return cast(Format, _load("sessiontune.formats", _FORMATS, name, "format"))
+
+
+def _names(group: str, ours: dict[str, str]) -> list[str]:
+    return [*ours, *sorted(e.name for e in entry_points(group=group) if e.name not in ours)]
+
+
+def _load(group: str, ours: dict[str, str], name: str, what: str) -> Any:
+    if name in ours:
+        module, attribute = ours[name].split(":")
+        return getattr(import_module(module), attribute)
+    for entry in entry_points(group=group):
+        if entry.name == name:
+            return entry.load()
+    from difflib import get_close_matches
+
+    known = _names(group, ours)
+    near = get_close_matches(name, known, n=1)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}."
+    raise UsageError(f"There is no {what} '{name}'.", hint)

@@ -1,0 +1,158 @@
+"""Runs pure functions over tasks in this process or in a pool of worker processes."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, TypeVar
+
+from ..errors import StoreError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+#: Below this many bytes of work a pool costs more than it saves.
+_WORTH_A_POOL = 12_000_000
+#: Tasks are handed over in groups of about this many bytes, so that small ones do not queue.
+_GROUP = 4_000_000
+
+
+class LocalRunner:
+    """`map` over up to `jobs` processes; the pool is made when first needed."""
+
+    def __init__(self, jobs: int = 0, notify: Callable[[int, int], None] | None = None) -> None:
+        self.jobs = jobs or usable_cores()
+        self._pool: ProcessPoolExecutor | None = None
+        self._notify = notify or (lambda done, total: None)
+
+    def __enter__(self) -> LocalRunner:
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if self._pool is not None:
+            if kind is not None:
+                _stop(self._pool)
+            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            self._pool = None
+
+    def map(
+        self, function: Callable[[T], R], tasks: Sequence[T], weight: Callable[[T], int]
+    ) -> Iterator[tuple[int, R]]:
+        """Yield (position, result) as they come. `weight` is in bytes of input.
+
+        A worker that dies (out of memory, killed) takes no other task with it: what it held is
+        tried once more alone; a second death raises StoreError.
+        """
+        weights = [max(1, weight(t)) for t in tasks]
+        total = sum(weights)
+        done = 0
+        if self.jobs == 1 or total < _WORTH_A_POOL:
+            for i, task in enumerate(tasks):
+                yield i, function(task)
+                done += weights[i]
+                self._notify(done, total)
+            return
+        groups = _groups(weights)
+        for group, results in self._run(function, tasks, groups):
+            yield from zip(group, results, strict=True)
+            done += sum(weights[i] for i in group)
+            self._notify(done, total)
+
+    def _run(
+        self, function: Callable[[T], R], tasks: Sequence[T], groups: list[list[int]]
+    ) -> Iterator[tuple[list[int], list[R]]]:
+        waiting = groups[::-1]
+        retried: set[int] = set()
+        while waiting:
+            failed: list[list[int]] = []
+            for group, results in self._drain(function, tasks, waiting, failed):
+                yield group, results
+            waiting = []
+            for i in (i for group in failed for i in group):
+                if i in retried:
+                    raise StoreError(
+                        "A worker process died twice on the same input.",
+                        "It probably ran out of memory: try --jobs 1.",
+                    )
+                retried.add(i)
+                waiting.append([i])
+
+    def _drain(
+        self,
+        function: Callable[[T], R],
+        tasks: Sequence[T],
+        waiting: list[list[int]],
+        failed: list[list[int]],
+    ) -> Iterator[tuple[list[int], list[R]]]:
+        """Keep the pool fed until `waiting` is empty; groups lost to a dead worker go to `failed`."""
+        running: dict[Future[list[R]], list[int]] = {}
+        while waiting or running:
+            while waiting and len(running) < 2 * self.jobs and not failed:
+                group = waiting.pop()
+                future = self._executor().submit(_each, function, [tasks[i] for i in group])
+                running[future] = group
+            if not running:
+                failed.extend(waiting)
+                waiting.clear()
+                break
+            ready, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in ready:
+                group = running.pop(future)
+                try:
+                    yield group, future.result()
+                except BrokenProcessPool:
+                    failed.append(group)
+                    self._pool = None
+
+    def _executor(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                self.jobs, mp_context=_context(), initializer=_start_worker
+            )
+        return self._pool
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _groups(weights: Sequence[int]) -> list[list[int]]:
+    """Heaviest first, small ones together, so that no long task starts last."""
+    order = sorted(range(len(weights)), key=lambda i: (-weights[i], i))
+    groups: list[list[int]] = []
+    size = _GROUP
+    for i in order:
+        if size >= _GROUP:
+            groups.append([])
+            size = 0
+        groups[-1].append(i)
+        size += weights[i]
+    return groups
+
+
+def _each(function: Callable[[Any], R], tasks: Sequence[Any]) -> list[R]:
+    return [function(task) for task in tasks]
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Fork where it is safe (Linux): workers share the parent's modules."""
+    return multiprocessing.get_context("fork" if os.uname().sysname == "Linux" else "spawn")
+
+
+def _start_worker() -> None:
+    """Workers leave Ctrl-C to the parent; records are acyclic, so the collector may rest."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(200_000, 50, 100)
+
+
+def _stop(pool: ProcessPoolExecutor) -> None:
+    for process in list((getattr(pool, "_processes", None) or {}).values()):
+        process.terminate()

@@ -1,0 +1,327 @@
+"""The private state: what was read, what came out, where it was published.
+
+    STATE/
+      salt          32 random bytes, hex
+      lock          held while a run writes
+      state.sqlite  files, units, split memory, verdicts, published folders
+      shards/       one file of redacted sessions per unit and preparation
+      segments/     encoded rows per unit and build
+
+Everything is mode 0600 (folders 0700) and nothing of it is ever published. A run that dies leaves
+only whole shards and segments behind; the next run takes them up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from .errors import StoreError
+from .model import Verdict
+from .ports import FileIndex, LogFile
+
+_SCHEMA = """
+create table if not exists files (
+  path text primary key, source text, size integer, mtime_ns integer, inode integer,
+  tail blob, index_ blob, gone integer default 0
+);
+create table if not exists units (
+  key text primary key, paths blob, summary blob, prepared text
+);
+create table if not exists builds (
+  unit text, key text, summary blob, primary key (unit, key)
+);
+create table if not exists memory (name text primary key, value blob);
+create table if not exists verdicts (key text primary key, decision text, note text, at text);
+create table if not exists published (dir text primary key, build text, files blob, sessions blob);
+"""
+
+
+class FileRow(msgspec.Struct, frozen=True):
+    """What the state knows of one file. `tail` is a digest of the bytes before `size`."""
+
+    file: LogFile
+    tail: bytes
+    index: FileIndex
+    gone: bool = False
+
+
+class UnitRow(msgspec.Struct, frozen=True):
+    """One prepared unit: its files and the summary that `pipeline.prepare` returned."""
+
+    key: str
+    paths: tuple[str, ...]
+    summary: bytes
+    prepared: str
+
+
+def default_state() -> Path:
+    """The user's data folder, or `SESSIONTUNE_STATE`."""
+    if named := os.environ.get("SESSIONTUNE_STATE"):
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("sessiontune", appauthor=False))
+
+
+class Store:
+    """Open state folder. Use as a context manager; `write=True` takes the lock."""
+
+    def __init__(self, folder: Path, *, write: bool) -> None:
+        self.folder = folder
+        self.shards = folder / "shards"
+        self.segments = folder / "segments"
+        self._lock: int | None = None
+        try:
+            for part in (folder, self.shards, self.segments):
+                part.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if write:
+                self._lock = _take_lock(folder / "lock")
+            self.salt = _salt(folder / "salt")
+            self.db = _database(folder / "state.sqlite")
+        except OSError as error:
+            self._release()
+            raise _disk_error(error, folder) from error
+        except sqlite3.Error as error:
+            self._release()
+            raise StoreError(
+                f"The state in {folder} cannot be opened: {error}.",
+                "Give another folder with --state, or move this one away.",
+            ) from error
+        except BaseException:
+            self._release()
+            raise
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.db.close()
+        self._release()
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """One atomic change of the database; disk trouble becomes a `StoreError`."""
+        try:
+            with self.db:
+                yield self.db
+        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            raise StoreError(
+                f"The state in {self.folder} cannot be written: {error}.",
+                "Free some space or give another folder with --state; the run goes on from there.",
+            ) from error
+
+    # ------------------------------------------------------------ files
+
+    def files(self) -> dict[str, FileRow]:
+        """All known files by path."""
+        rows = self.db.execute(
+            "select path, source, size, mtime_ns, inode, tail, index_, gone from files"
+        )
+        decode = msgspec.msgpack.Decoder(FileIndex).decode
+        return {
+            r[0]: FileRow(LogFile(r[0], r[1], r[2], r[3], r[4]), r[5], decode(r[6]), bool(r[7]))
+            for r in rows
+        }
+
+    def put_files(self, rows: Iterable[FileRow]) -> None:
+        """Insert or replace rows."""
+        encode = msgspec.msgpack.encode
+        with self.transaction() as db:
+            db.executemany(
+                "insert or replace into files values (?,?,?,?,?,?,?,?)",
+                [
+                    (
+                        r.file.path,
+                        r.file.source,
+                        r.file.size,
+                        r.file.mtime_ns,
+                        r.file.inode,
+                        r.tail,
+                        encode(r.index),
+                        int(r.gone),
+                    )
+                    for r in rows
+                ],
+            )
+
+    def delete_files(self, paths: Iterable[str]) -> None:
+        """Forget files."""
+        with self.transaction() as db:
+            db.executemany("delete from files where path = ?", [(p,) for p in paths])
+
+    # ------------------------------------------------------------ units and builds
+
+    def units(self) -> dict[str, UnitRow]:
+        """All prepared units by key."""
+        rows = self.db.execute("select key, paths, summary, prepared from units")
+        return {
+            r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows
+        }
+
+    def put_units(self, rows: Iterable[UnitRow]) -> None:
+        """Insert or replace prepared units."""
+        with self.transaction() as db:
+            db.executemany(
+                "insert or replace into units values (?,?,?,?)",
+                [(r.key, msgspec.msgpack.encode(r.paths), r.summary, r.prepared) for r in rows],
+            )
+
+    def delete_units(self, keys: Iterable[str]) -> None:
+        """Forget units, their shards and their segments."""
+        keys = list(keys)
+        with self.transaction() as db:
+            db.executemany("delete from units where key = ?", [(k,) for k in keys])
+            for key in keys:
+                rows = db.execute("select key from builds where unit = ?", (key,)).fetchall()
+                for (build,) in rows:
+                    _remove(self.segment(build))
+                _remove(self.shard(key))
+            db.executemany("delete from builds where unit = ?", [(k,) for k in keys])
+
+    def shard(self, key: str) -> Path:
+        """Where the sessions of a unit lie."""
+        return self.shards / f"{key}.shard"
+
+    def segment(self, key: str) -> Path:
+        """Where the encoded rows of a unit lie."""
+        return self.segments / f"{key}.seg"
+
+    def builds(self) -> dict[str, bytes]:
+        """Summaries of all builds by key."""
+        return dict(self.db.execute("select key, summary from builds").fetchall())
+
+    def put_builds(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
+        """Insert (unit, build key, summary)."""
+        with self.transaction() as db:
+            db.executemany("insert or replace into builds values (?,?,?)", list(rows))
+
+    def keep_builds(self, keep: set[str], units: set[str]) -> None:
+        """Remove the segments of `units` that no longer serve."""
+        rows = self.db.execute("select unit, key from builds").fetchall()
+        stale = [(u, k) for u, k in rows if u in units and k not in keep]
+        with self.transaction() as db:
+            db.executemany("delete from builds where unit = ? and key = ?", stale)
+        for _, key in stale:
+            _remove(self.segment(key))
+
+    # ------------------------------------------------------------ memory, verdicts, published
+
+    def memory(self, name: str) -> bytes | None:
+        """A remembered value, e.g. which side of the split each lineage is on."""
+        row = self.db.execute("select value from memory where name = ?", (name,)).fetchone()
+        return row[0] if row else None
+
+    def remember(self, name: str, value: bytes) -> None:
+        """Replace a remembered value."""
+        with self.transaction() as db:
+            db.execute("insert or replace into memory values (?,?)", (name, value))
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """A person's decisions by session key; the last one counts."""
+        rows = self.db.execute("select key, decision, note, at from verdicts order by key")
+        return {r[0]: Verdict(key=r[0], decision=r[1], note=r[2], at=r[3]) for r in rows}
+
+    def judge(self, verdicts: Iterable[Verdict]) -> None:
+        """Record decisions."""
+        with self.transaction() as db:
+            db.executemany(
+                "insert or replace into verdicts values (?,?,?,?)",
+                [(v.key, v.decision, v.note, v.at) for v in verdicts],
+            )
+
+    def published(self) -> dict[str, tuple[str, dict[str, tuple[int, int]], tuple[str, ...]]]:
+        """Folder -> (build digest, {file: (size, mtime_ns)}, session keys)."""
+        rows = self.db.execute("select dir, build, files, sessions from published")
+        kind = dict[str, tuple[int, int]]
+        return {
+            r[0]: (
+                r[1],
+                msgspec.msgpack.decode(r[2], type=kind),
+                tuple(msgspec.msgpack.decode(r[3])),
+            )
+            for r in rows
+        }
+
+    def note_published(
+        self, folder: Path, build: str, files: dict[str, tuple[int, int]], sessions: Iterable[str]
+    ) -> None:
+        """Remember what a published folder holds."""
+        encode = msgspec.msgpack.encode
+        with self.transaction() as db:
+            db.execute(
+                "insert or replace into published values (?,?,?,?)",
+                (str(folder), build, encode(files), encode(sorted(sessions))),
+            )
+
+
+def _database(path: Path) -> sqlite3.Connection:
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.close(fd)
+    db = sqlite3.connect(path, timeout=10)
+    db.execute("pragma journal_mode=wal")
+    db.execute("pragma synchronous=normal")
+    db.executescript(_SCHEMA)
+    return db
+
+
+def _salt(path: Path) -> bytes:
+    """Read the salt, or make one: written beside and linked, so that no half salt is ever seen."""
+    try:
+        return bytes.fromhex(path.read_text().strip())
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        raise StoreError(f"{path} is damaged.", "Restore it, or start with a new --state.") from error
+    fresh = path.with_name(f"salt.{os.getpid()}")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as out:
+        out.write(secrets.token_bytes(32).hex())
+        out.flush()
+        os.fsync(out.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()
+    return bytes.fromhex(path.read_text().strip())
+
+
+def _take_lock(path: Path) -> int:
+    import fcntl
+
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise StoreError(
+            f"Another run (process {owner}) is using the state in {path.parent}.",
+            "Wait for it to end, or give another folder with --state.",
+        ) from None
+    os.ftruncate(fd, 0)
+    os.write(fd, str(os.getpid()).encode())
+    return fd
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+
+
+def _disk_error(error: OSError, folder: Path) -> StoreError:
+    return StoreError(
+        f"{folder} cannot be used: {error.strerror}.",
+        "Check its permissions and free space, or give another folder with --state.",
+    )
