@@ -1,0 +1,201 @@
+"""The only module that starts programs. A program runs in its own process group, so that all of
+it ends when we are interrupted, and its output is passed on line by line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from types import FrameType
+
+from ..errors import StoreError, ToolError
+from ..ports import Job
+
+OnLine = Callable[[str], None]
+#: Seconds between the polite and the hard end of a program.
+GRACE = 10.0
+#: Lines of output kept for the error message.
+_KEPT = 60
+
+
+def write_files(job: Job, folder: Path) -> None:
+    """Write the files of a job below `folder`, each beside and renamed. StoreError on trouble."""
+    for name, text in job.files.items():
+        target = folder / name
+        if not target.resolve().is_relative_to(folder.resolve()):
+            raise StoreError(f"The job '{job.name}' wants to write {name}, outside {folder}.")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            beside = target.with_name(f".{target.name}.part")
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(target)
+        except OSError as error:
+            raise StoreError(f"Cannot write {target}: {error.strerror}") from error
+
+
+def run_job(
+    job: Job, cwd: Path, on_line: OnLine | None = None, timeout: float | None = None
+) -> int:
+    """Run the program of a job and return its exit status.
+
+    `on_line` gets each line of its output (stdout and stderr, in the order they came; a progress
+    bar's redraws count as lines). `timeout` in seconds. Raises ToolError when the program cannot
+    be started, runs past the timeout, or ends well without what the job promises (`outputs`,
+    relative to `cwd`). On Ctrl-C or SIGTERM the whole process group is ended first.
+    """
+    with start(job, cwd) as service:
+        late = threading.Event()
+        timer = threading.Timer(timeout, _end_late, (service, late)) if timeout else None
+        if timer:
+            timer.daemon = True
+            timer.start()
+        try:
+            for line in service.lines():
+                if on_line:
+                    on_line(line)
+            status = service.wait()
+        finally:
+            if timer:
+                timer.cancel()
+    if late.is_set():
+        raise ToolError(f"'{job.name}' took longer than {timeout:.0f} s and was ended.")
+    if status == 0 and (missing := [name for name in job.outputs if not (cwd / name).exists()]):
+        raise ToolError(
+            f"'{job.name}' ended without an error but did not write {', '.join(missing)}."
+        )
+    return status
+
+
+def _end_late(service: Service, late: threading.Event) -> None:
+    late.set()
+    service.stop()
+
+
+@contextlib.contextmanager
+def start(job: Job, cwd: Path) -> Iterator[Service]:
+    """Start a job's program and end it, with its children, when the block is left."""
+    service = Service(job, cwd)
+    with _terminated_as_interrupted():
+        try:
+            yield service
+        finally:
+            service.stop()
+
+
+class Service:
+    """A running program. Its standard input stays open while we live, and closes with us."""
+
+    def __init__(self, job: Job, cwd: Path) -> None:
+        self.job = job
+        self.tail: deque[str] = deque(maxlen=_KEPT)
+        self._drain: threading.Thread | None = None
+        try:
+            self._process = subprocess.Popen(
+                job.argv,
+                cwd=cwd,
+                env={**os.environ, **job.env},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except FileNotFoundError as error:
+            raise ToolError(
+                f"The program '{job.argv[0]}' for '{job.name}' is not there.",
+                "Install it, or put it on PATH.",
+            ) from error
+        except OSError as error:
+            raise ToolError(f"'{job.argv[0]}' cannot be started: {error.strerror}") from error
+
+    def lines(self) -> Iterator[str]:
+        """Its output as it comes, until it ends."""
+        pipe = self._process.stdout
+        if pipe is None:
+            raise AssertionError("the output of a started program is piped")
+        rest = b""
+        with pipe:
+            while block := os.read(pipe.fileno(), 1 << 16):
+                *whole, rest = (rest + block).replace(b"\r", b"\n").split(b"\n")
+                for raw in whole:
+                    if line := raw.decode("utf-8", "replace").rstrip():
+                        self.tail.append(line)
+                        yield line
+        if line := rest.decode("utf-8", "replace").rstrip():
+            self.tail.append(line)
+            yield line
+
+    def drain(self) -> None:
+        """Read the output in the background, so that a server never blocks on a full pipe."""
+        self._drain = threading.Thread(target=lambda: deque(self.lines(), maxlen=0), daemon=True)
+        self._drain.start()
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Wait for its end; the exit status (negative: the number of the signal)."""
+        return self._process.wait(seconds)
+
+    def stop(self) -> None:
+        """End it and all its children; harmless when it has ended."""
+        if self._process.stdin:
+            with contextlib.suppress(OSError):
+                self._process.stdin.close()
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not _group_lives(self._process.pid) and not self.alive():
+                break
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, number)
+            end = time.monotonic() + GRACE
+            while time.monotonic() < end and (self.alive() or _group_lives(self._process.pid)):
+                time.sleep(0.02)
+        self._process.wait()
+        if self._drain:
+            self._drain.join(GRACE)
+        if self._process.stdout and not self._process.stdout.closed:
+            with contextlib.suppress(OSError):
+                self._process.stdout.close()
+
+
+def _group_lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """While a program of ours runs, SIGTERM acts like Ctrl-C, so that the program ends too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
+    """What every Python program of ours gets: no hub, no telemetry, no tokenizer threads."""
+    quiet = {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_OFFLINE": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {**quiet, **extra}
