@@ -1,0 +1,211 @@
+"""What `decide` decides, what it remembers for the next build, and which side a group is on.
+
+Laws: a lineage once in eval stays in eval; a lineage once in train never moves to eval; the same
+marks and the same memory give the same decisions in whatever order they come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+import msgspec
+
+from .model import Split
+
+#: Newest share of groups held out, and the least number of them (METHODS 3; measured there: a
+#: random split flatters the model, a split by lineage does not).
+SHARE = 0.15
+LEAST = 5
+#: Below this many groups a held-out set of five would be more than a third: grouped folds instead.
+FOLD_BELOW = 15
+FOLDS = 5
+#: How far the share of groups and of sessions may stray from the target.
+SLACK = 0.02
+
+
+class DedupeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """near: estimated Jaccard that joins two lineages; drop: from which a copy is left out."""
+
+    near: float = 0.55
+    drop: float = 0.9
+    keep_copies: bool = False
+
+
+class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How the held-out side is chosen. `fold`: which of the folds a small data set holds out."""
+
+    by: Literal["time", "project"] = "time"
+    share: float = SHARE
+    least: int = LEAST
+    fold: int = 0
+
+
+class Seat(msgspec.Struct, frozen=True, array_like=True):
+    """Where one lineage sits. `fold` is None once the data was large enough for a split."""
+
+    group: str
+    side: Split
+    fold: int | None = None
+
+
+class SplitMemory(msgspec.Struct, frozen=True):
+    """What the state keeps between builds.
+
+    seats       lineage -> seat; lineages with one group name were found to be near-copies
+    duplicates  key of a session left out -> key of the session it copies
+    """
+
+    seats: dict[str, Seat] = {}
+    duplicates: dict[str, str] = {}
+
+    def without(self, lineages: Iterable[str], keys: Iterable[str] = ()) -> SplitMemory:
+        """The same without what the user wants forgotten."""
+        gone, dead = set(lineages), set(keys)
+        return SplitMemory(
+            seats={k: v for k, v in self.seats.items() if k not in gone},
+            duplicates={
+                k: v for k, v in self.duplicates.items() if k not in dead and v not in dead
+            },
+        )
+
+
+class Placement(msgspec.Struct, frozen=True, array_like=True):
+    """The decision on one session. `reason` is "" for a session that stays."""
+
+    group: str
+    split: Split
+    reason: Literal["", "duplicate", "near_duplicate", "bridges_split"] = ""
+    duplicate_of: str | None = None
+    fold: int | None = None
+
+
+class Decisions(msgspec.Struct, frozen=True):
+    """All that pass 2 must know. Look up with `for_session`; `part` cuts out a unit's share."""
+
+    seats: dict[str, Seat] = {}
+    bridged: frozenset[str] = frozenset()
+    duplicates: dict[str, str] = {}
+    near: frozenset[str] = frozenset()
+    folded: bool = False
+
+    def for_session(self, key: str, lineage: str) -> Placement:
+        """Where a session goes. A session that was not marked trains alone in its own group."""
+        seat = self.seats.get(lineage, Seat(lineage, "train"))
+        if lineage in self.bridged:
+            return Placement(seat.group, seat.side, "bridges_split", None, seat.fold)
+        of = self.duplicates.get(key)
+        if of is None:
+            return Placement(seat.group, seat.side, "", None, seat.fold)
+        reason: Literal["near_duplicate", "duplicate"] = (
+            "near_duplicate" if key in self.near else "duplicate"
+        )
+        return Placement(seat.group, seat.side, reason, of, seat.fold)
+
+    def part(self, keys: Iterable[str], lineages: Iterable[str]) -> Decisions:
+        """The decisions that one unit needs: small enough to send to a worker."""
+        keys = list(keys)
+        lineages = list(lineages)
+        return Decisions(
+            seats={k: self.seats[k] for k in lineages if k in self.seats},
+            bridged=self.bridged & frozenset(lineages),
+            duplicates={k: self.duplicates[k] for k in keys if k in self.duplicates},
+            near=self.near & frozenset(keys),
+            folded=self.folded,
+        )
+
+
+class Union:
+    """Disjoint sets over names; the smallest name stands for its set."""
+
+    def __init__(self) -> None:
+        self.parent: dict[str, str] = {}
+
+    def find(self, name: str) -> str:
+        root = name
+        while (up := self.parent.setdefault(root, root)) != root:
+            root = up
+        while name != root:
+            self.parent[name], name = root, self.parent[name]
+        return root
+
+    def join(self, a: str, b: str) -> None:
+        one, two = sorted((self.find(a), self.find(b)))
+        self.parent[two] = one
+
+
+class Bucket(msgspec.Struct):
+    """Groups that must sit on one side (one group, or a project's groups together)."""
+
+    name: str
+    groups: int
+    sessions: int
+    at: str
+    side: Split | None = None
+    fold: int | None = None
+
+
+def assign(buckets: list[Bucket], options: SplitOptions) -> bool:
+    """Give every bucket without a side one, in place. True where folds were used.
+
+    Remembered sides are never touched. New buckets are taken newest first until the held-out
+    share is reached in groups, and neither groups nor sessions overshoot it by more than `SLACK`.
+    """
+    total = sum(b.groups for b in buckets)
+    rows = sum(b.sessions for b in buckets)
+    if options.share <= 0:
+        for bucket in buckets:
+            bucket.side = bucket.side or "train"
+        return False
+    small = len(buckets) < 2 if options.by == "project" else total < _fold_below(options)
+    if small and all(b.side is None or b.fold is not None for b in buckets):
+        _fold(buckets, options.fold)
+        return True
+    least = 1 if options.by == "project" else options.least
+    target = max(least, round(options.share * total))
+    share = target / total  # above `options.share` while `least` rules
+    new = sorted((b for b in buckets if b.side is None), key=lambda b: (b.at, b.name), reverse=True)
+    held = [b for b in buckets if b.side == "eval"]
+    groups, sessions = sum(b.groups for b in held), sum(b.sessions for b in held)
+    most_groups = max(target, int((share + SLACK) * total))
+    most_rows, few_rows = (share + SLACK) * rows, (share - SLACK) * rows
+    for bucket in new:
+        enough = groups >= target and (sessions >= few_rows or groups >= most_groups)
+        if enough:
+            break
+        if groups + bucket.groups > most_groups or sessions + bucket.sessions > most_rows:
+            continue
+        bucket.side = "eval"
+        groups, sessions = groups + bucket.groups, sessions + bucket.sessions
+    for bucket in sorted(new, key=lambda b: b.sessions):  # stable: the newest of equals first
+        if groups >= least:
+            break
+        if bucket.side is None:
+            bucket.side = "eval"
+            groups += bucket.groups
+    for bucket in new:
+        bucket.side = bucket.side or "train"
+    return False
+
+
+def _fold_below(options: SplitOptions) -> int:
+    return max(options.least * 3, 1) if options.least else 0
+
+
+def _fold(buckets: list[Bucket], chosen: int) -> None:
+    """Deal the buckets to `FOLDS` folds; the newest fifth is fold 0. Dealt ones keep their fold."""
+    ordered = sorted(buckets, key=lambda b: (b.at, b.name), reverse=True)
+    counts = [0] * FOLDS
+    for bucket in ordered:
+        if bucket.fold is not None:
+            counts[bucket.fold] += bucket.groups
+    first = not any(counts)
+    for position, bucket in enumerate(ordered):
+        if bucket.fold is None:
+            fold = position * FOLDS // len(ordered) if first else counts.index(min(counts))
+            bucket.fold = fold
+            counts[fold] += bucket.groups
+    alone = len(buckets) < 2
+    for bucket in buckets:
+        held = bucket.fold == chosen % FOLDS and not alone
+        bucket.side = "eval" if held else "train"

@@ -1,0 +1,231 @@
+"""What near-duplicate search remembers of a session, and how two memories are compared.
+
+A `Mark` is a few hundred bytes: an exact digest, a MinHash sketch of word trigrams, and hashes of
+the longer messages ("anchors"). Marks of all shards meet in `steps.dedupe.decide`, so nothing here
+may depend on other sessions.
+
+Sources of the numbers: MinHash with 128 permutations in 32 bands of 4 rows finds every pair of
+true Jaccard >= .7, and verification of the estimate at .55 keeps precision at 1.0 (measured for
+this project with `rensa`). MinHash alone misses a resumed copy that has grown to three times the
+length (Jaccard about .33): anchors find it, because two sessions that share one long answer word
+for word are copies, not coincidence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+
+from .model import Message, Text, Thinking, ToolCall, ToolResult
+
+PERMUTATIONS = 128
+BANDS = 32
+ROWS = PERMUTATIONS // BANDS
+SEED = 42
+#: Characters of one session that are hashed, of one tool argument, and of one tool result.
+TEXT_CAP = 200_000
+ARGUMENT_CAP = 2_000
+RESULT_CAP = 256
+#: A message with less text than this is no anchor ("continue", "Done.").
+ANCHOR_CHARS = 160
+#: Anchors kept per session: the smallest hashes, so that samples of two sessions are comparable.
+ANCHORS = 256
+#: Sessions compared with one another for sharing an anchor or a band, at most.
+NEIGHBOURS = 16
+
+_ANCHOR = struct.Struct("<QI")
+_SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
+_ANSWER_BIT = 1
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """What `decide` knows of one session.
+
+    digest    blake2b-128 hex over roles and whole content; equal digest means equal content
+    minhash   128 little-endian u32 of the session's own text, or None where it has no words
+    row       the same for prefix and own text of a branch; None where there is no prefix
+    anchors   sorted (u64 hash, u32 length) of longer messages, prefix included; the lowest bit
+              of the hash is set for a model's answer
+    at        newest timestamp (ISO-8601 UTC), or ""
+    size      characters of the session's own content
+    forked_from  key of the session whose messages this branch repeats
+    """
+
+    key: str
+    thread: str
+    lineage: str
+    digest: str
+    project: str = ""
+    at: str = ""
+    size: int = 0
+    minhash: bytes | None = None
+    row: bytes | None = None
+    anchors: bytes = b""
+    forked_from: str | None = None
+
+
+def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
+    """Exact digest of roles and content (thinking included), and the characters hashed."""
+    h = hashlib.blake2b(digest_size=16)
+    size = 0
+    for message in messages:
+        if message.kind == "notice":
+            continue
+        h.update(b"\x1e" + message.role.encode())
+        for piece in _pieces(message):
+            size += len(piece)
+            h.update(b"\x1f" + piece.encode("utf-8", "replace"))
+    return h.hexdigest(), size
+
+
+def _pieces(message: Message) -> Iterator[str]:
+    for part in message.parts:
+        if isinstance(part, Text | Thinking):
+            yield part.text
+        elif isinstance(part, ToolCall):
+            yield part.name
+            yield from _leaves(part.arguments)
+        elif isinstance(part, ToolResult):
+            yield part.content
+        else:
+            yield part.digest
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """Every string of a JSON value in document order, keys included; other scalars as text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield str(name)
+            yield from _leaves(inner)
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _leaves(inner)
+    else:
+        yield str(value)
+
+
+def text_of(messages: Iterable[Message]) -> str:
+    """The text that MinHash sees: prose and calls, results cut short, at most `TEXT_CAP`."""
+    out: list[str] = []
+    room = TEXT_CAP
+    for message in messages:
+        if message.kind == "notice":
+            continue
+        for part in message.parts:
+            if isinstance(part, Text):
+                out.append(part.text[:room])
+            elif isinstance(part, ToolCall):
+                out.append(part.name)
+                out.extend(leaf[:ARGUMENT_CAP] for leaf in _leaves(part.arguments))
+            elif isinstance(part, ToolResult):
+                out.append(part.content[:RESULT_CAP])
+            else:
+                continue
+            room -= len(out[-1])
+        if room <= 0:
+            break
+    return "\n".join(out)[: TEXT_CAP + ARGUMENT_CAP]
+
+
+def sketch(text: str) -> bytes | None:
+    """MinHash of the word trigrams of `text` as 512 bytes, or None where there are no words.
+
+    Text without spaces (Chinese, Japanese, minified code) is taken character by character.
+    """
+    from rensa import RMinHash
+
+    words = text.split()
+    if not words:
+        return None
+    if len(words) * 20 < len(text):
+        words = list(text)
+    if len(words) < 3:
+        shingles = [" ".join(words)]
+    else:
+        shingles = list(map("%s %s %s".__mod__, zip(words, words[1:], words[2:], strict=False)))
+    minhash = RMinHash(PERMUTATIONS, SEED)
+    minhash.update(shingles)
+    return _SKETCH.pack(*minhash.digest())
+
+
+def anchors_of(messages: Iterable[Message]) -> bytes:
+    """Hashes of the longer prompts and answers, the smallest `ANCHORS` of them, sorted."""
+    found: dict[int, int] = {}
+    for message in messages:
+        if message.role not in ("user", "assistant") or message.kind == "notice":
+            continue
+        text = " ".join(" ".join(p.text for p in message.parts if isinstance(p, Text)).split())
+        if len(text) < ANCHOR_CHARS:
+            continue
+        raw = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
+        number = int.from_bytes(raw, "little") & ~_ANSWER_BIT
+        if message.role == "assistant":
+            number |= _ANSWER_BIT
+        found[number] = len(text)
+    smallest = sorted(found.items())[:ANCHORS]
+    return b"".join(_ANCHOR.pack(number, length) for number, length in smallest)
+
+
+def anchors(mark: Mark) -> dict[int, int]:
+    """The anchors of a mark: hash -> characters."""
+    return dict(_ANCHOR.iter_unpack(mark.anchors))
+
+
+def is_answer(anchor: int) -> bool:
+    """Whether an anchor stands for a model's answer (else for a prompt)."""
+    return bool(anchor & _ANSWER_BIT)
+
+
+def jaccard(a: bytes, b: bytes) -> float:
+    """Estimated Jaccard similarity of two sketches; standard error at most .045."""
+    if a == b:
+        return 1.0
+    same: int = sum(x == y for x, y in zip(_SKETCH.unpack(a), _SKETCH.unpack(b), strict=True))
+    return same / PERMUTATIONS
+
+
+def contained(a: dict[int, int], b: dict[int, int]) -> float:
+    """Share of the smaller session's anchored characters that also stand in the other.
+
+    Only hashes below both samples' limits are compared, so that a cut sample is not mistaken
+    for a small session (bottom-k sampling).
+    """
+    limit = min((max(x) if len(x) >= ANCHORS else 1 << 64) for x in (a, b)) if a and b else 0
+    one = {k: v for k, v in a.items() if k <= limit}
+    two = {k: v for k, v in b.items() if k <= limit}
+    smaller = min(sum(one.values()), sum(two.values()))
+    return sum(v for k, v in one.items() if k in two) / smaller if smaller else 0.0
+
+
+def bands(digest: bytes) -> Iterator[tuple[int, bytes]]:
+    """The banded keys of one sketch: sessions that share one are candidates."""
+    width = ROWS * 4
+    for band in range(BANDS):
+        yield band, digest[band * width : (band + 1) * width]
+
+
+def neighbours(
+    keys: Sequence[Iterable[object]], most: int = NEIGHBOURS
+) -> Iterator[tuple[int, int]]:
+    """Pairs of positions (i < j) that share a key, each pair once.
+
+    Each position meets at most the last `most` others of a bucket, so a bucket of n costs
+    n * most and not n squared; chains still join the whole bucket where they are alike.
+    """
+    buckets: dict[object, list[int]] = {}
+    seen: set[tuple[int, int]] = set()
+    for position, own in enumerate(keys):
+        for key in own:
+            bucket = buckets.setdefault(key, [])
+            for other in bucket[-most:]:
+                pair = (other, position)
+                if other != position and pair not in seen:
+                    seen.add(pair)
+                    yield pair
+            if not bucket or bucket[-1] != position:
+                bucket.append(position)

@@ -1,0 +1,134 @@
+"""The measured leakage of a split, and of a random one for comparison.
+
+METHODS 1.2: a leak test must also show that the random split leaks, or it proves nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from ..decisions import Decisions
+from ..marks import Mark, anchors, bands, is_answer, jaccard, neighbours
+from ..model import Session, Split
+
+#: From this estimated Jaccard on, a held-out session counts as seen in training.
+NEAR = 0.8
+#: Random splits that are averaged for the comparison.
+DRAWS = 5
+#: Sessions compared with one another for sharing a key: more than in `decide`, which may chain.
+MOST = 512
+
+
+class Leakage(msgspec.Struct, frozen=True):
+    """Held-out sessions, and the shares of them that training has seen.
+
+    exact   equal content, or a long answer that stands word for word in a training session
+            (a branch counts with the prefix that its row repeats)
+    near    estimated Jaccard of the rows at least `NEAR` with some training session
+    """
+
+    held: int
+    exact: float
+    near: float
+    either: float
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    """This split beside a random one by session of the same size, mean over `DRAWS` draws."""
+
+    ours: Leakage
+    random: Leakage
+
+
+def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
+    """Share of held-out sessions that also stand in train. `sides`: session key -> side;
+    sessions without a side are not published and do not count."""
+    kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
+    return _measure(kept, _related(kept), [sides[m.key] == "eval" for m in kept])
+
+
+def compare(marks: Iterable[Mark], decisions: Decisions) -> Comparison:
+    """The leakage of `decisions` beside random splits over all marked sessions.
+
+    The random split is what a tool without lineage would do: it deals every session, copies
+    included, by a hash of its key.
+    """
+    every = sorted(marks, key=lambda m: m.key)
+    sides: dict[str, Split] = {}
+    for m in every:
+        place = decisions.for_session(m.key, m.lineage)
+        if not place.reason:
+            sides[m.key] = place.split
+    ours = leakage(every, sides)
+    share = ours.held / len(sides) if sides else 0.0
+    held = max(1, round(share * len(every))) if every else 0
+    related = _related(every)
+    draws: list[Leakage] = []
+    for draw in range(DRAWS):
+        order = sorted(range(len(every)), key=lambda i: _chance(every[i].key, draw))
+        out = set(order[:held])
+        draws.append(_measure(every, related, [i in out for i in range(len(every))]))
+    return Comparison(ours, _mean(draws))
+
+
+def splitter(decisions: Decisions) -> Callable[[Session], Split]:
+    """The lookup: which side a session is on."""
+    return lambda session: decisions.for_session(session.key, session.lineage).split
+
+
+def _chance(key: str, draw: int) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=8, salt=draw.to_bytes(8, "big")).digest()
+
+
+def _related(marks: list[Mark]) -> list[tuple[int, int, bool, bool]]:
+    """Pairs that would leak if split: (i, j, exactly, nearly)."""
+    rows = [m.row or m.minhash for m in marks]
+    answers = [{a for a in anchors(m) if is_answer(a)} for m in marks]
+    keys: list[list[object]] = [
+        [m.digest, *own, *(bands(row) if row else ())]
+        for m, own, row in zip(marks, answers, rows, strict=True)
+    ]
+    out: list[tuple[int, int, bool, bool]] = []
+    for i, j in neighbours(keys, MOST):
+        plain = marks[i].forked_from is None and marks[j].forked_from is None
+        exact = (plain and marks[i].digest == marks[j].digest) or bool(answers[i] & answers[j])
+        one, two = rows[i], rows[j]
+        near = bool(one and two and jaccard(one, two) >= NEAR)
+        if exact or near:
+            out.append((i, j, exact, near))
+    return out
+
+
+def _measure(
+    marks: list[Mark], related: list[tuple[int, int, bool, bool]], held: list[bool]
+) -> Leakage:
+    exact: set[int] = set()
+    near: set[int] = set()
+    for i, j, same, alike in related:
+        if held[i] == held[j]:
+            continue
+        seen = i if held[i] else j
+        if same:
+            exact.add(seen)
+        if alike:
+            near.add(seen)
+    n = sum(held)
+    return Leakage(
+        held=n,
+        exact=len(exact) / n if n else 0.0,
+        near=len(near) / n if n else 0.0,
+        either=len(exact | near) / n if n else 0.0,
+    )
+
+
+def _mean(draws: list[Leakage]) -> Leakage:
+    n = len(draws)
+    return Leakage(
+        held=draws[0].held,
+        exact=sum(d.exact for d in draws) / n,
+        near=sum(d.near for d in draws) / n,
+        either=sum(d.either for d in draws) / n,
+    )

@@ -1,0 +1,180 @@
+"""Copies are found in whatever form they come, and unrelated sessions are left alone."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from steps_synth import answer, branch, dialogue, nearly, prose, renamed, session, user
+
+from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
+from sessiontune.marks import Mark, jaccard
+from sessiontune.model import Session
+from sessiontune.steps.dedupe import decide, deduper, mark
+
+
+def marks(*sessions: Session) -> list[Mark]:
+    by_key = {s.key: s for s in sessions}
+
+    def prefix(s: Session) -> tuple:
+        if s.forked_from is None:
+            return ()
+        owner = by_key[s.forked_from.session].messages
+        cut = next(i for i, m in enumerate(owner) if m.id == s.forked_from.message)
+        return owner[: cut + 1]
+
+    return [mark(s, prefix(s)) for s in sessions]
+
+
+def group_of(found, s: Session) -> str:
+    return found.decisions.for_session(s.key, s.lineage).group
+
+
+def test_unrelated_sessions_stay_apart() -> None:
+    some = [dialogue(f"s{i}", i) for i in range(40)]
+    found = decide(marks(*some))
+    assert len({group_of(found, s) for s in some}) == 40
+    assert found.counts["duplicate"] == found.counts["near_duplicate"] == 0
+
+
+def test_exact_copy_is_left_out_and_names_its_original() -> None:
+    one = dialogue("one", 1)
+    two = renamed(one, "two")
+    found = decide(marks(one, two))
+    gone = [s for s in (one, two) if found.decisions.for_session(s.key, s.lineage).reason]
+    assert len(gone) == 1
+    place = found.decisions.for_session(gone[0].key, gone[0].lineage)
+    assert place.reason == "duplicate"
+    assert {gone[0].key, place.duplicate_of} == {"one", "two"}
+
+
+def test_near_copy_shares_the_group() -> None:
+    one = dialogue("one", 1, 8)
+    two = nearly(one, "two", 5, 0.05)
+    a, b = marks(one, two)
+    assert a.minhash
+    assert b.minhash
+    assert 0.55 < jaccard(a.minhash, b.minhash) < 0.9
+    found = decide([a, b])
+    assert group_of(found, one) == group_of(found, two)
+    assert found.counts["near_duplicate"] == 0, "a changed copy is grouped, not thrown away"
+
+
+def test_resumed_copy_that_grew_three_times_is_found_though_minhash_is_blind() -> None:
+    one = dialogue("one", 1, 4)
+    more = dialogue("more", 2, 12)
+    grown = renamed(one, "grown", messages=one.messages + more.messages)
+    a, b = marks(one, grown)
+    assert a.minhash
+    assert b.minhash
+    assert jaccard(a.minhash, b.minhash) < 0.55
+    found = decide([a, b])
+    assert group_of(found, one) == group_of(found, grown)
+
+
+def test_same_short_prompts_do_not_join_sessions() -> None:
+    rng = random.Random(3)
+    some = [
+        session(
+            f"s{i}",
+            user("1", "continue"),
+            answer("2", prose(rng, 50)),
+            user("3", "commit and push"),
+            answer("4", "Done."),
+        )
+        for i in range(12)
+    ]
+    found = decide(marks(*some))
+    assert len({group_of(found, s) for s in some}) == 12
+
+
+def test_equal_short_tails_of_branches_are_not_copies() -> None:
+    one, two = dialogue("one", 1), dialogue("two", 2)
+    tails = [
+        msgspec.structs.replace(
+            branch(one, "b1", 9), messages=(user("x", "go on"), answer("y", "Done."))
+        ),
+        msgspec.structs.replace(
+            branch(two, "b2", 9), messages=(user("p", "go on"), answer("q", "Done."))
+        ),
+    ]
+    found = decide(marks(one, two, *tails))
+    assert not found.decisions.duplicates
+    assert group_of(found, one) != group_of(found, two)
+
+
+def test_owner_of_a_staying_branch_is_never_left_out() -> None:
+    one = dialogue("one", 1)
+    copy = renamed(one, "copy")
+    fork = branch(copy, "fork", 77)
+    big = msgspec.structs.replace(one, messages=one.messages)
+    found = decide(marks(big, copy, fork))
+    gone = set(found.decisions.duplicates)
+    assert "copy" not in gone
+    assert "fork" not in gone
+
+
+def test_chinese_without_spaces_is_compared() -> None:
+    text = "".join(chr(0x4E00 + random.Random(1).randrange(900) + i) for i in range(300))
+    one = session("a", user("1", "修复" + text), answer("2", text * 2))
+    two = session("b", user("1", "修復" + text), answer("2", text * 2 + "好"))
+    a, b = marks(one, two)
+    assert a.minhash
+    assert b.minhash
+    assert jaccard(a.minhash, b.minhash) > 0.8
+
+
+def test_empty_session_has_a_mark() -> None:
+    empty = mark(session("e"))
+    assert empty.minhash is None
+    assert decide([empty]).counts["sessions"] == 1
+
+
+def test_stage_counts_every_record_of_what_it_leaves_out() -> None:
+    one = dialogue("one", 1)
+    two = renamed(one, "two")
+    stage = deduper(decide(marks(one, two)).decisions)
+    kept = [stage(s) for s in (one, two)]
+    assert sum(k is not None for k, _ in kept) == 1
+    drops = next(d for k, d in kept if k is None)
+    assert len(drops) == len(one.messages)
+    assert {d.reason for d in drops} == {"duplicate"}
+    assert {d.line for d in drops} == set(range(1, len(one.messages) + 1))
+
+
+def test_copies_can_be_kept() -> None:
+    one = dialogue("one", 1)
+    found = decide(marks(one, renamed(one, "two")), None, DedupeOptions(keep_copies=True))
+    assert not found.decisions.duplicates
+
+
+def test_what_was_found_to_be_near_stays_one_group_after_an_edit() -> None:
+    one, two = dialogue("one", 1), dialogue("two", 2)
+    both = renamed(one, "both", messages=one.messages + two.messages)
+    first = decide(marks(one, two, both))
+    assert group_of(first, one) == group_of(first, two)
+    later = decide(marks(one, two), first.memory)
+    assert group_of(later, one) == group_of(later, two) == group_of(first, one)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.randoms(use_true_random=False), st.integers(2, 30))
+def test_order_of_the_marks_is_of_no_account(rng: random.Random, n: int) -> None:
+    some = [dialogue(f"s{i}", i % 20, 2, f"2026-01-{i % 28 + 1:02d}T00:00:00Z") for i in range(n)]
+    given_marks = marks(*some)
+    shuffled = list(given_marks)
+    rng.shuffle(shuffled)
+    memory = SplitMemory()
+    for by in ("time", "project"):
+        options = SplitOptions(by=by)
+        assert decide(given_marks, memory, split=options) == decide(shuffled, memory, split=options)
+
+
+def test_a_unit_gets_only_its_own_part() -> None:
+    some = [dialogue(f"s{i}", i) for i in range(30)]
+    found = decide(marks(*some)).decisions
+    part = found.part(["s3"], ["Ls3"])
+    assert part.for_session("s3", "Ls3") == found.for_session("s3", "Ls3")
+    assert len(part.seats) == 1

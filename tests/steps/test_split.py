@@ -1,0 +1,249 @@
+"""The laws of the split: nothing leaks, nothing moves, and the share holds over many builds."""
+
+from __future__ import annotations
+
+import random
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from steps_synth import branch, dialogue, nearly, renamed
+from test_dedupe import marks
+
+from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
+from sessiontune.model import Session
+from sessiontune.steps.dedupe import Outcome, decide
+from sessiontune.steps.split import compare, leakage, splitter
+
+
+def day(n: int) -> str:
+    return f"2026-{n // 28 + 1:02d}-{n % 28 + 1:02d}T12:00:00Z"
+
+
+def leaky_corpus(n: int = 120, seed: int = 0) -> list[Session]:
+    """`n` sessions, of which 30% are forks, 15% resumed copies and 15% near-copies."""
+    rng = random.Random(seed)
+    out: list[Session] = []
+    roots: list[Session] = []
+    for i in range(n):
+        chance = rng.random()
+        if chance < 0.4 or len(roots) < 5:
+            one = dialogue(f"s{i}", seed * 1000 + i, rng.randrange(2, 6), day(i))
+            roots.append(one)
+        elif chance < 0.7:
+            one = branch(rng.choice(roots), f"s{i}", seed * 1000 + i)
+        elif chance < 0.85:
+            old = rng.choice(roots)
+            more = dialogue(f"s{i}", seed * 1000 + i, rng.randrange(0, 9), day(i)).messages
+            one = renamed(old, f"s{i}", messages=old.messages + more)
+        else:
+            one = nearly(rng.choice(roots), f"s{i}", i, rng.choice((0.01, 0.03, 0.05)))
+        out.append(one)
+    return out
+
+
+def sides(found: Outcome, some: list[Session]) -> dict[str, str]:
+    out = {}
+    for s in some:
+        place = found.decisions.for_session(s.key, s.lineage)
+        if not place.reason:
+            out[s.key] = place.split
+    return out
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_nothing_leaks_where_a_random_split_leaks_a_third(seed: int) -> None:
+    some = leaky_corpus(seed=seed)
+    known = marks(*some)
+    found = decide(known)
+    measured = compare(known, found.decisions)
+    assert measured.ours.held >= 5
+    assert measured.ours.exact == 0
+    assert measured.ours.near == 0
+    assert measured.random.either >= 0.30, measured
+
+
+def test_leakage_counts_what_is_really_shared() -> None:
+    one = dialogue("one", 1)
+    two = renamed(one, "two")
+    three = dialogue("three", 3)
+    known = marks(one, two, three)
+    leaking = leakage(known, {"one": "train", "two": "eval", "three": "eval"})
+    assert (leaking.held, leaking.exact, leaking.near) == (2, 0.5, 0.5)
+    assert leakage(known, {"one": "eval", "two": "eval", "three": "train"}).either == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ten_weekly_increments_keep_the_share_and_never_move_a_row(seed: int) -> None:
+    rng = random.Random(seed)
+    some: list[Session] = []
+    memory = SplitMemory()
+    before: dict[str, str] = {}
+    for week in range(11):
+        fresh = 60 if week == 0 else rng.randrange(8, 20)
+        for i in range(fresh):
+            name, n = f"w{week}s{i}", len(some)
+            if n and rng.random() < 0.2:
+                some.append(branch(rng.choice([s for s in some if not s.forked_from]), name, n))
+            else:
+                some.append(dialogue(name, seed * 5000 + n, 2, day(week * 7 + i % 7)))
+        grown = rng.randrange(len(some))
+        if not some[grown].forked_from:
+            more = dialogue(f"g{week}", 90_000 + week, 1, day(week * 7)).messages
+            some[grown] = msgspec.structs.replace(some[grown], messages=some[grown].messages + more)
+        rng.shuffle(some)
+        found = decide(marks(*some), memory)
+        memory = found.memory
+        now = sides(found, some)
+        held = {k for k, v in now.items() if v == "eval"}
+        groups = found.counts["eval_groups"] / (
+            found.counts["eval_groups"] + found.counts["train_groups"]
+        )
+        assert 0.13 <= groups <= 0.17, (week, found.counts)
+        assert {k for k, v in before.items() if v == "eval"} <= held
+        assert not {k for k, v in before.items() if v == "train"} & held
+        before = now
+
+
+def test_the_first_build_holds_out_the_newest() -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(100)]
+    found = decide(marks(*some))
+    held = {k for k, v in sides(found, some).items() if v == "eval"}
+    assert held == {f"s{i}" for i in range(85, 100)}
+
+
+def test_at_least_five_groups_are_held_out() -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(20)]
+    assert decide(marks(*some)).counts["eval_groups"] == 5
+
+
+def test_a_small_set_gets_grouped_folds_each_held_out_once() -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(11)]
+    some.append(branch(some[2], "fork", 50))
+    held: list[str] = []
+    for fold in range(5):
+        found = decide(marks(*some), None, split=SplitOptions(fold=fold))
+        assert found.decisions.folded
+        place = sides(found, some)
+        assert place["fork"] == place["s2"]
+        held += [k for k, v in place.items() if v == "eval"]
+    assert sorted(held) == sorted(s.key for s in some)
+
+
+def test_growing_out_of_folds_moves_nothing() -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(10)]
+    first = decide(marks(*some))
+    before = sides(first, some)
+    assert set(before.values()) == {"train", "eval"}
+    some += [dialogue(f"n{i}", 100 + i, 2, day(30 + i)) for i in range(60)]
+    after = sides(decide(marks(*some), first.memory), some)
+    assert {k: after[k] for k in before} == before
+
+
+def test_a_single_session_is_not_held_out() -> None:
+    one = dialogue("one", 1)
+    assert sides(decide(marks(one)), [one]) == {"one": "train"}
+
+
+def test_a_copy_that_joins_both_sides_costs_train_its_rows_and_eval_none() -> None:
+    some = [dialogue(f"s{i}", i, 4, day(i)) for i in range(60)]
+    first = decide(marks(*some))
+    place = sides(first, some)
+    held = next(s for s in some if place[s.key] == "eval")
+    seen = next(s for s in some if place[s.key] == "train")
+    bridge = renamed(held, "bridge", messages=held.messages + seen.messages)
+    second = decide(marks(*some, bridge), first.memory)
+    after = sides(second, [*some, bridge])
+    assert after[held.key] == "eval"
+    lost = second.decisions.for_session(seen.key, seen.lineage)
+    assert lost.reason == "bridges_split"
+    assert second.counts["bridges_split"] == 1
+    assert compare(marks(*some, bridge), second.decisions).ours.either == 0
+    third = decide(marks(*some), second.memory)
+    assert sides(third, some)[held.key] == "eval"
+    assert third.decisions.for_session(seen.key, seen.lineage).reason == "bridges_split"
+
+
+def test_a_later_and_longer_copy_never_pushes_a_row_out_of_eval() -> None:
+    some = [dialogue(f"s{i}", i, 3, day(i)) for i in range(40)]
+    first = decide(marks(*some))
+    held = next(s for s in some if sides(first, some)[s.key] == "eval")
+    copy = nearly(held, "aaa", 1, 0.001)
+    longer = msgspec.structs.replace(copy, messages=(*copy.messages, copy.messages[0]))
+    second = decide(marks(*some, longer), first.memory)
+    assert sides(second, [*some, longer])[held.key] == "eval"
+
+
+def test_by_project_no_project_stands_on_both_sides() -> None:
+    some = [
+        msgspec.structs.replace(dialogue(f"s{i}", i, 2, day(i)), project=f"p{i % 9}")
+        for i in range(90)
+    ]
+    found = decide(marks(*some), None, split=SplitOptions(by="project"))
+    place = sides(found, some)
+    by_side = {
+        side: {s.project for s in some if place[s.key] == side} for side in ("train", "eval")
+    }
+    assert by_side["eval"]
+    assert not by_side["eval"] & by_side["train"]
+
+
+def test_share_zero_holds_nothing_out() -> None:
+    some = [dialogue(f"s{i}", i, 2) for i in range(20)]
+    found = decide(marks(*some), None, split=SplitOptions(share=0))
+    assert set(sides(found, some).values()) == {"train"}
+
+
+def test_a_changed_recipe_moves_nothing() -> None:
+    some = leaky_corpus(80, 4)
+    first = decide(marks(*some))
+    before = sides(first, some)
+    for options in (SplitOptions(share=0.4), SplitOptions(by="project"), SplitOptions(least=9)):
+        after = sides(decide(marks(*some), first.memory, split=options), some)
+        assert {k: v for k, v in after.items() if k in before} == before
+    kept = decide(marks(*some), first.memory, DedupeOptions(keep_copies=True))
+    assert {k: v for k, v in sides(kept, some).items() if k in before} == before
+
+
+def test_forgetting_a_lineage_leaves_no_trace_in_the_memory() -> None:
+    some = [dialogue(f"s{i}", i, 2) for i in range(6)]
+    memory = decide(marks(*some, renamed(some[0], "copy"))).memory
+    left = memory.without(["Ls0", "Lcopy"], ["s0", "copy"])
+    assert "s0" not in msgspec.json.encode(left).decode()
+    assert not left.duplicates
+
+
+def test_memory_survives_the_disk() -> None:
+    memory = decide(marks(*leaky_corpus(30))).memory
+    assert msgspec.json.decode(msgspec.json.encode(memory), type=SplitMemory) == memory
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 59), min_size=1, max_size=12, unique=True), st.integers(0, 999))
+def test_adding_in_any_portions_never_moves_a_row(cuts: list[int], seed: int) -> None:
+    some = leaky_corpus(60, seed % 7)
+    random.Random(seed).shuffle(some)
+    order = [s for s in some if not s.forked_from] + [s for s in some if s.forked_from]
+    memory = SplitMemory()
+    before: dict[str, str] = {}
+    for cut in [*sorted(cuts), len(order)]:
+        part = order[:cut]
+        found = decide(marks(*part), memory)
+        memory, now = found.memory, sides(found, part)
+        assert {k for k, v in before.items() if v == "eval"} <= {
+            k for k, v in now.items() if v == "eval"
+        }
+        assert not {k for k, v in before.items() if v == "train"} & {
+            k for k, v in now.items() if v == "eval"
+        }
+        if found.counts["eval_groups"]:
+            assert compare(marks(*part), found.decisions).ours.either == 0
+        before.update(now)
+
+
+def test_splitter_looks_up_the_side() -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(30)]
+    found = decide(marks(*some))
+    side = splitter(found.decisions)
+    assert {s.key: side(s) for s in some} == sides(found, some)
