@@ -1,0 +1,33 @@
+"""Shared by all tests: where real logs stand, and how a skip is told with its count."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+_skipped: dict[str, int] = {}
+
+
+def corpus() -> Path | None:
+    """The folder of real logs: SESSIONTUNE_CORPUS, or ../shared/corpus beside the project."""
+    named = os.environ.get("SESSIONTUNE_CORPUS")
+    for place in [Path(named)] if named else [ROOT.parent / "shared" / "corpus"]:
+        if place.is_dir():
+            return place
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Skips are told with their reason and count, so that nobody takes them for passes."""
+    for report in terminalreporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        _skipped[reason] = _skipped.get(reason, 0) + 1
+    for reason, n in sorted(_skipped.items()):
+        terminalreporter.write_line(f"skipped {n}: {reason.removeprefix('Skipped: ')}")
