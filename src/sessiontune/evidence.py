@@ -1,0 +1,246 @@
+"""Facts that can be read off messages without guessing: calls, exit codes, test summaries, edits.
+
+Everything here is structural: it looks at how a program answered, never at what a person meant
+(that is `wording`). The patterns are those of the programs' own fixed output lines.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from .model import Message, Text, ToolCall, ToolResult
+
+#: Results that count as a failure of the call. `cancelled` (a sibling failed first) does not.
+FAILED = ("error",)
+
+_SCAN = 20_000  # characters of a result that are searched, half at each end
+
+
+def text_of(message: Message) -> str:
+    """The plain text of a message."""
+    return "\n".join(p.text for p in message.parts if isinstance(p, Text))
+
+
+def calls_of(message: Message) -> list[ToolCall]:
+    """The tool calls of a message."""
+    return [p for p in message.parts if isinstance(p, ToolCall)]
+
+
+def results_of(message: Message) -> list[ToolResult]:
+    """The tool results of a message."""
+    return [p for p in message.parts if isinstance(p, ToolResult)]
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """One call with its result (None: the log has none). `at` is the position of the answer that
+    made the call, `answered` that of the message that holds the result (or -1)."""
+
+    at: int
+    call: ToolCall
+    result: ToolResult | None
+    answered: int
+
+
+def turns(messages: Sequence[Message]) -> Iterator[Turn]:
+    """Every call of a session with its result, in order. A result answers the latest call of its
+    id before it: some agents use one id twice."""
+    found: list[Turn] = []
+    waiting: dict[str, int] = {}
+    for at, message in enumerate(messages):
+        if message.role == "assistant":
+            for call in calls_of(message):
+                waiting[call.id] = len(found)
+                found.append(Turn(at, call, None, -1))
+        for result in results_of(message):
+            index = waiting.get(result.call_id)
+            if index is not None and found[index].result is None:
+                found[index] = Turn(found[index].at, found[index].call, result, at)
+    yield from found
+
+
+# ------------------------------------------------------------------ commands
+
+_PROBES = re.compile(
+    r"^(?:[A-Z_]+=\S+\s+)*(?:sudo\s+)?(?:git\s+(?:grep|diff|merge-base|show-ref|ls-files)"
+    r"|(?:e|f|z)?grep|rg|ag|diff|cmp|test|\[|which|type|command -v|pgrep|find|cat|ls|jq)\b"
+)
+_TESTS = re.compile(
+    r"\b(?:pytest|py\.test|unittest|tox|nox|jest|vitest|mocha|ava|karma|playwright test|cypress run"
+    r"|(?:npm|pnpm|yarn|bun)(?:\s+run)?\s+(?:--\S+\s+)*test\S*|bun\s+test|deno test"
+    r"|cargo\s+(?:\S+\s+)?(?:test|nextest)|go\s+test|gotestsum"
+    r"|mvn\s+(?:\S+\s+)*(?:test|verify)|gradlew?\s+(?:\S+\s+)*test|dotnet\s+test|swift\s+test"
+    r"|rspec|rake\s+(?:test|spec)|phpunit|pest|ctest|make\s+(?:\S+\s+)*(?:test|check)\S*"
+    r"|(?:just|task|mise\s+run)\s+(?:\S+\s+)*test\S*|mix\s+test|sbt\s+test|zig\s+build\s+test"
+    r"|manage\.py\s+test)(?![\w/])"
+)
+_EXIT = re.compile(
+    r"\A(?:Error:\s*)?Exit code:? (-?\d{1,10})\b"  # Claude Code; Codex with shell
+    r"|\A(?:Chunk ID: \S+\n)?(?:Wall time: [^\n]*\n)?Process exited with code (-?\d{1,10})\b"
+    r"|(?:\A|\n)(?:Command exited with code|Exit Code:|\[exit code:?) (-?\d{1,10})\]?\s*\Z"
+    r"|\"metadata\":\s*\{[^{}]*\"exit_code\":\s*(-?\d{1,10})"
+)
+_FAILING = re.compile(
+    r"^(?:=+ .*\b[1-9]\d* (?:failed|errors?)\b.*=+$"  # pytest
+    r"|[1-9]\d* failed(?:, \d+ \w+)* in [\d.]+s|[1-9]\d* errors? in [\d.]+s"
+    r"|\s*Tests:\s+[1-9]\d* failed\b"  # jest
+    r"|\s*(?:Tests|Test Files)\s+[1-9]\d* failed\b"  # vitest
+    r"|test result: FAILED\."  # cargo
+    r"|\s*--- FAIL: |FAIL\t|FAIL$"  # go
+    r"|\s+[1-9]\d* failing$"  # mocha
+    r"|FAILED \((?:failures|errors)="  # unittest
+    r"|\d+ (?:examples|tests|runs), (?:\d+ assertions, )?[1-9]\d* failures"  # rspec, minitest
+    r"|\s*[1-9]\d* fail$"  # bun
+    r"|Failed!\s+- Failed:\s+[1-9]|Tests run: \d+, Failures: (?!0, Errors: 0)"  # dotnet, junit
+    r"|FAILURES!|not ok \d+)",
+    re.MULTILINE,
+)
+_PASSING = re.compile(
+    r"^(?:=+ .*\b[1-9]\d* passed\b.*=+$|[1-9]\d* passed(?:, \d+ \w+)* in [\d.]+s"
+    r"|\s*Tests:\s+(?:\d+ (?:skipped|todo), )*[1-9]\d* passed\b|\s*Tests\s+[1-9]\d* passed\b"
+    r"|test result: ok\.|ok  ?\t|\s*--- PASS: |\s+[1-9]\d* passing\b|OK(?: \(.*\))?$"
+    r"|\d+ (?:examples|tests|runs), (?:\d+ assertions, )?0 failures|\s*[1-9]\d* pass$"
+    r"|Passed!\s+- Failed:\s+0|Tests run: \d+, Failures: 0, Errors: 0)",
+    re.MULTILINE,
+)
+
+
+def command_of(call: ToolCall) -> str:
+    """The shell command of a call, or "" where the tool is no shell."""
+    for name in ("command", "cmd", "script"):
+        value = call.arguments.get(name)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, list) and all(isinstance(v, str) for v in value):
+            words = value[2:] if value[:1] and value[0].endswith("sh") and len(value) > 2 else value
+            return " ".join(words)
+    return ""
+
+
+def exit_code(content: str) -> int | None:
+    """The exit code that a shell tool's output states, or None. Only the places where agents
+    write it are looked at, so that a program's own words about exit codes are not taken for it."""
+    found = _EXIT.search(content[:400]) or _EXIT.search(content[-200:])
+    if found is None:
+        return None
+    return int(next(g for g in found.groups() if g is not None))
+
+
+def is_test(command: str) -> bool:
+    """Whether a command runs tests."""
+    return bool(_TESTS.search(command[:4_000]))
+
+
+def is_probe(command: str) -> bool:
+    """Whether the last command asks a question that exit code 1 answers ("no match")."""
+    last = re.split(r"\|\||&&|[|;\n]", command.strip()[-600:])[-1].strip()
+    return bool(_PROBES.match(last))
+
+
+def tests_failed(content: str) -> bool | None:
+    """Whether a test runner's summary says that tests failed; None where there is no summary."""
+    seen = (
+        content if len(content) <= _SCAN else f"{content[: _SCAN // 2]}\n{content[-_SCAN // 2 :]}"
+    )
+    if _FAILING.search(seen):
+        return True
+    return False if _PASSING.search(seen) else None
+
+
+# ------------------------------------------------------------------ edits
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """One change of a file: `old` text became `new`. A whole-file write has no `old`."""
+
+    path: str
+    old: str | None
+    new: str
+
+
+def edits_of(call: ToolCall) -> list[Edit]:
+    """The file changes that a call asks for, whatever the agent calls its arguments."""
+    arguments = call.arguments
+    path = _first(arguments, "file_path", "path", "filePath", "notebook_path", "filename")
+    if not path:
+        return []
+    nested = arguments.get("edits")
+    if isinstance(nested, list):
+        return [e for item in nested if isinstance(item, dict) and (e := _edit(path, item))]
+    found = _edit(path, arguments)
+    if found:
+        return [found]
+    content = _first(arguments, "content", "file_text", "contents", "new_source")
+    return [Edit(path, None, content)] if content and call.name.lower() not in _READERS else []
+
+
+_READERS = ("read", "read_file", "view", "grep", "glob", "ls", "list_directory")
+
+
+def _edit(path: str, arguments: dict[str, Any]) -> Edit | None:
+    old = _first(arguments, "old_string", "old_str", "oldText", "oldString", "old_text")
+    new = _first(arguments, "new_string", "new_str", "newText", "newString", "new_text")
+    return None if old is None or new is None else Edit(path, old, new)
+
+
+def _first(arguments: dict[str, Any], *names: str) -> str | None:
+    for name in names:
+        value = arguments.get(name)
+        if isinstance(value, str):
+            return value
+    return None
+
+
+_CHECKOUT = re.compile(
+    r"\bgit\s+(?:-C\s+\S+\s+)?(?:checkout(?:\s+(?:HEAD|\S+))?\s+--|restore(?:\s+--?\S+)*)\s+"
+    r"(?P<paths>[^|;&\n]+)|\bgit\s+(?:-C\s+\S+\s+)?(?P<all>reset\s+--hard|checkout\s+\.|stash\b"
+    r"(?!\s+(?:pop|apply|list|show|drop)))"
+)
+_COMMIT = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*commit\b")
+_PUSH = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*push\b|\bgh\s+pr\s+(?:create|merge)\b")
+
+
+def restored(command: str) -> list[str] | None:
+    """Files that a command puts back as they were committed; [] for all; None where it does not."""
+    found = _CHECKOUT.search(command)
+    if found is None:
+        return None
+    if found["all"] or found["paths"].split() in ([], ["."]):
+        return []
+    return [p.strip("'\"") for p in found["paths"].split() if not p.startswith("-")]
+
+
+def commits(command: str) -> bool:
+    """Whether a command makes a git commit."""
+    return bool(_COMMIT.search(command)) and "--dry-run" not in command
+
+
+def pushes(command: str) -> bool:
+    """Whether a command pushes, or opens or merges a pull request."""
+    return bool(_PUSH.search(command)) and "--dry-run" not in command
+
+
+def failed(turn: Turn) -> str:
+    """Why a call failed, or "": `tool_error`, `command_failed`, `test_failed`, `no_match`.
+
+    `no_match` is exit code 1 of a question (grep without a hit): an answer, not a failure.
+    """
+    result = turn.result
+    if result is None or result.status not in ("ok", "error"):
+        return ""
+    command = command_of(turn.call)
+    if not command:
+        return "tool_error" if result.status == "error" else ""
+    code = exit_code(result.content)
+    if is_test(command) and tests_failed(result.content):
+        return "test_failed"
+    if code == 0:
+        return ""
+    if code == 1 and is_probe(command):
+        return "no_match"
+    if code is not None:
+        return "command_failed"
+    return "command_failed" if result.status == "error" else ""
