@@ -1,0 +1,324 @@
+"""A model's own chat template: rendering, tokens, and exactly which tokens bear loss.
+
+A trained turn's tokens are what the model would have to write after the prompt that it would see:
+`completion(i) = render(messages[:i+1])` minus `render(messages[:i], add_generation_prompt=True)`,
+up to and with the stop token. The trainer's own masks are not used (METHODS 1.5: they are off by
+4 to 8 tokens, or empty). A template that is not prefix-stable gives several examples of one row.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import PreflightError, UsageError
+from .engine import TemplateRefused, compiled, render_with
+from .examples import IGNORED, Encoded, Piece, Span
+from .loading import load_tokenizer, template_source
+from .probe import TOOLS, TRIALS, probe
+from .rows import BREAK, Abilities, Turn, adapt, broken, turns_of
+
+#: What looks like a control token of some model family.
+CONTROL = re.compile(r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
+
+
+class Template:
+    """A chat template bound to a tokenizer. Make one with `load`."""
+
+    def __init__(self, source: str, tokenizer: Any) -> None:
+        self.source = source
+        self.tokenizer = tokenizer
+        self.special: dict[str, str] = {
+            k: str(v) for k, v in tokenizer.special_tokens_map.items() if isinstance(v, str)
+        }
+        self.special.setdefault("bos_token", "")
+        self.special.setdefault("eos_token", "")
+        added = tokenizer.added_tokens_decoder.values()
+        self.controls = {t.content for t in added if t.special} | set(self.special.values()) - {""}
+        longest = sorted(self.controls, key=len, reverse=True)
+        self._control = re.compile("|".join(map(re.escape, longest)) or r"(?!)")
+        self._render = compiled(source)
+        self.able: Abilities = probe(self._raw)
+        self._check_family()
+        self.stops: list[str] = []
+        self._header = ""
+        self._quick = False
+        self._learn()
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str], template: str | None = None) -> Template:
+        """The template of the model in a local folder, or another one given by name or file.
+
+        Raises UsageError when the folder holds no tokenizer or no template suits it, ToolError
+        when the `train` extra is missing.
+        """
+        tokenizer = load_tokenizer(folder)
+        return cls(template_source(tokenizer, template), tokenizer)
+
+    # ------------------------------------------------------------ text
+
+    def _raw(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] | None,
+        generation: bool,
+    ) -> str:
+        return render_with(self._render, messages, tools, generation, self.special)
+
+    def _text(self, turns: Sequence[Turn], tools: Any, generation: bool = False) -> str:
+        messages = []
+        for turn in turns:
+            message = turn.message
+            if "reasoning_content" in message:  # gpt-oss reads it under this name
+                message = {"thinking": message["reasoning_content"], **message}
+            messages.append(message)
+        return self._raw(broken(messages, self._control), broken(tools, self._control), generation)
+
+    def render(
+        self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, generation: bool = False
+    ) -> str:
+        """The text of a conversation; `generation` adds the head of the next answer."""
+        turns, schemas = self.prepare({"messages": list(messages), "tools": tools}, "messages")[:2]
+        return self._text(turns, schemas, generation).replace(BREAK, "")
+
+    def prepare(
+        self, row: Mapping[str, Any], where: str
+    ) -> tuple[list[Turn], list[dict[str, Any]], list[str]]:
+        """A row in what this template knows: turns, tool definitions, what was changed."""
+        return adapt(*turns_of(row, where), self.able)
+
+    # ------------------------------------------------------------ tokens
+
+    def tokens(self, text: str, cuts: Sequence[int] = ()) -> list[tuple[int, int, int]]:
+        """(id, start, end) of each token; never a control token across a `BREAK`, none across
+        a cut. Offsets count characters of `text` as given."""
+        out: list[tuple[int, int, int]] = []
+        at = 0
+        bounds = sorted({*cuts, *(m.start() for m in re.finditer(BREAK, text)), len(text)})
+        for bound in bounds:
+            part = text[at:bound]
+            shift = at
+            if part.startswith(BREAK):
+                part, shift = part[1:], at + 1
+            at = bound
+            if not part:
+                continue
+            encoded = self.tokenizer(part, add_special_tokens=False, return_offsets_mapping=True)
+            pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
+            out += [(i, s + shift, e + shift) for i, (s, e) in pairs]
+        return out
+
+    def ids(
+        self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, generation: bool = False
+    ) -> list[int]:
+        """Token ids of a conversation, as they are trained (no token is added)."""
+        turns, schemas = self.prepare({"messages": list(messages), "tools": tools}, "messages")[:2]
+        return [i for i, _, _ in self.tokens(self._text(turns, schemas, generation))]
+
+    @property
+    def adds_bos(self) -> bool:
+        """The rendered text begins with the tokenizer's BOS token."""
+        bos = self.special["bos_token"]
+        return bool(bos) and self._raw(TRIALS[0], None, False).startswith(bos)
+
+    # ------------------------------------------------------------ loss
+
+    def encode(self, row: Mapping[str, Any], where: str = "row") -> list[Encoded]:
+        """Examples of one row; each trained message is a target in exactly one of them.
+
+        Raises PreflightError, naming `where`, when no token would bear loss or the template
+        loses a target's content.
+        """
+        turns, tools, _ = self.prepare(row, where)
+        if not any(t.train for t in turns):
+            raise PreflightError(
+                f"{where}: every token is masked; nothing would be learned from it.",
+                "Leave the row out: none of its answers is marked to be trained.",
+            )
+        return [self._encoded(piece, turns, where) for piece in self.pieces(turns, tools, where)]
+
+    def _encoded(self, piece: Piece, turns: Sequence[Turn], where: str) -> Encoded:
+        tokens = self.tokens(piece.text)
+        starts = {s.start for s in piece.spans}
+        across = [s for s in starts if any(a < s < b for _, a, b in tokens)]
+        if across:  # a token over the border of head and answer: at inference there is none
+            tokens = self.tokens(piece.text, across)
+        ids, labels, ends = [], [], [0] * len(piece.spans)
+        current = 0
+        for token, start, end in tokens:
+            while current < len(piece.spans) and start >= piece.spans[current].end:
+                current += 1
+            span = piece.spans[current] if current < len(piece.spans) else None
+            inside = span is not None and start >= span.start and end <= span.end
+            ids.append(token)
+            labels.append(token if inside else IGNORED)
+            if inside:
+                ends[current] = len(ids)
+        if not all(ends):
+            raise PreflightError(f"{where}: an answer has no token of its own.")
+        targets = tuple(i for s in piece.spans for i in turns[s.turn].sources)
+        return Encoded(where, ids, labels, targets, tuple(ends))
+
+    def pieces(self, turns: Sequence[Turn], tools: Any, where: str) -> list[Piece]:
+        """Texts with spans; as few as the template allows, in the order of their last turn."""
+        try:
+            quick = self._quick_piece(turns, tools) if self._quick else None
+            return [quick] if quick else self._careful(turns, tools, where)
+        except TemplateRefused as error:
+            raise PreflightError(
+                f"{where}: the chat template refuses this conversation: {error}",
+                "Its order of roles is not one the model was made for; leave the row out.",
+            ) from error
+
+    def _careful(self, turns: Sequence[Turn], tools: Any, where: str) -> list[Piece]:
+        """By prefixes: sound for any template."""
+        pending = [i for i, t in enumerate(turns) if t.train]
+        parts = {i: self._completion(turns, tools, i, where) for i in pending}
+        out: list[Piece] = []
+        while pending:
+            text = self._text(turns[: pending[-1] + 1], tools)
+            if not text.startswith("".join(parts[pending[-1]])):
+                text = "".join(parts[pending[-1]])
+            spans, left = [], []
+            for i in pending:
+                head, body = parts[i]
+                if text.startswith(head + body):
+                    spans.append(Span(len(head), len(head) + len(body), i))
+                else:
+                    left.append(i)
+            out.append(Piece(text, tuple(spans)))
+            pending = left
+        return out[::-1]
+
+    def _completion(self, turns: Sequence[Turn], tools: Any, i: int, where: str) -> tuple[str, str]:
+        """The prompt before turn i and what the model has to write after it."""
+        prompt = self._text(turns[:i], tools, True) if i else ""
+        full = self._text(turns[: i + 1], tools)
+        raw = full[len(prompt) :]
+        if not full.startswith(prompt):
+            prompt, raw = self._rewritten(turns, tools, i, prompt, full, where)
+        body = self._up_to_stop(raw)
+        if body is None:
+            raise PreflightError(
+                f"{where}: the template ends an answer without a stop token, so the model would "
+                "never learn to stop.",
+                "Use a template whose answers end in the tokenizer's end token (--template).",
+            )
+        self._keeps(turns[i], body, where)
+        return prompt, body
+
+    def _rewritten(
+        self, turns: Sequence[Turn], tools: Any, i: int, prompt: str, full: str, where: str
+    ) -> tuple[str, str]:
+        """Prompt and answer where an answer changes how what precedes it is rendered.
+
+        Either the earlier conversation (gpt-oss drops the text before old calls once there is a
+        final answer): then the prompt that inference would see stands. Or the head of the answer
+        (a thought opened in the generation prompt, absent in history): then it is cut short.
+        """
+        asked = Turn({"role": "user", "content": "."}, False, ())
+        opening = self._text([asked], tools, True)
+        alone = self._text([asked, turns[i]], tools)
+        if alone.startswith(opening) and full.endswith(alone[len(opening) :]):
+            return prompt, alone[len(opening) :]
+        shared = _shared(prompt, full)
+        if shared < len(self._text(turns[:i], tools)):
+            raise PreflightError(
+                f"{where}: the chat template rewrites the conversation before message "
+                f"{turns[i].sources[0]}, so what is trained cannot be told from what is read.",
+                "Use another template (--template chatml).",
+            )
+        return full[:shared], full[shared:]
+
+    def _up_to_stop(self, body: str) -> str | None:
+        """Cut what follows the last control token (a line feed in most templates)."""
+        ends = [m.end() for m in self._control.finditer(body)]
+        return body[: ends[-1]] if ends and not body[ends[-1] :].strip() else None
+
+    def _keeps(self, turn: Turn, body: str, where: str) -> None:
+        """An answer's text and calls must be in what is trained."""
+        message = broken(turn.message, self._control)
+        calls = message.get("tool_calls", ())
+        wanted = [message["content"].strip(), *(c["function"]["name"] for c in calls)]
+        for text in wanted:
+            if text not in body:
+                kind = "a tool call" if text != wanted[0] else "text"
+                raise PreflightError(
+                    f"{where}: the chat template loses {kind} of message {turn.sources[0]}.",
+                    "Use another template (--template chatml), or leave the row out.",
+                )
+
+    # ------------------------------------------------------------ the quick way
+
+    def _learn(self) -> None:
+        """Find the head of an answer and the stop tokens; test whether one rendering is enough."""
+        asked = TRIALS[0][:1]
+        try:
+            head = self._raw(asked, None, True).removeprefix(self._raw(asked, None, False))
+        except TemplateRefused:
+            head = ""
+        careful = []
+        for trial in TRIALS:
+            turns, tools, _ = self.prepare({"messages": trial, "tools": TOOLS}, "probe")
+            try:
+                pieces = self._careful(turns, tools, "the template's own test")
+            except TemplateRefused:
+                continue
+            for piece in pieces:
+                for span in piece.spans:
+                    stop = list(self._control.finditer(piece.text[span.start : span.end]))[-1]
+                    if stop.group() not in self.stops:
+                        self.stops.append(stop.group())
+            careful.append((turns, tools, pieces))
+        self._header = head
+        single = bool(self._control.search(head))
+        self._quick = single and all(
+            [self._quick_piece(turns, tools)] == pieces for turns, tools, pieces in careful
+        )
+
+    def _quick_piece(self, turns: Sequence[Turn], tools: Any) -> Piece | None:
+        """By one rendering: sound because content can hold no control token (see `BREAK`), so
+        each head of an answer is the template's. None where counts do not fit."""
+        if any("reasoning_content" in t.message for t in turns):
+            return None
+        last = max(i for i, t in enumerate(turns) if t.train)
+        shown = turns[: last + 1]
+        text = self._text(shown, tools)
+        answers = [i for i, t in enumerate(shown) if t.role == "assistant"]
+        heads = [m.end() for m in re.finditer(re.escape(self._header), text)]
+        if len(heads) != len(answers):
+            return None
+        spans = []
+        for i, start in zip(answers, heads, strict=True):
+            found = [p + len(s) for s in self.stops if (p := text.find(s, start)) >= 0]
+            if not found:
+                return None
+            if shown[i].train:
+                spans.append(Span(start, min(found), i))
+                self._keeps(shown[i], text[start : min(found)], "row")
+        return Piece(text, tuple(spans))
+
+    @property
+    def one_example_per_turn(self) -> bool:
+        """The template is not prefix-stable: a row becomes several examples."""
+        return not self._quick
+
+    def _check_family(self) -> None:
+        """A template whose marks are not tokens of this tokenizer was made for another model."""
+        text = self._raw(TRIALS[0], None, True)
+        vocabulary = self.tokenizer.get_vocab()
+        foreign = sorted({m for m in CONTROL.findall(text) if m not in vocabulary})
+        if foreign:
+            raise UsageError(
+                f"The chat template is for another model family: {', '.join(foreign)} "
+                "is not a token of this tokenizer.",
+                "Leave --template out to use the model's own, or pick the one of its family.",
+            )
+
+
+def _shared(one: str, other: str) -> int:
+    """Length of what both texts begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))

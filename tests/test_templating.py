@@ -1,0 +1,329 @@
+"""Masks against an oracle that knows only the marks of each family, on the templates TRL ships."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl")
+
+from sessiontune.errors import PreflightError, UsageError
+from sessiontune.templating import IGNORED, Template, bundled, mask_view
+
+pytestmark = pytest.mark.models
+
+MARKS = [
+    *("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|begin_of_text|>", "<|eot_id|>"),
+    *("<|start_header_id|>", "<|end_header_id|>", "<bos>", "<start_of_turn>", "<end_of_turn>"),
+    *("<|start|>", "<|end|>", "<|message|>", "<|channel|>", "<|call|>", "<|return|>"),
+]
+BOS = {"llama3": "<|begin_of_text|>", "gemma3": "<bos>"}
+FAMILIES = ["llama3", "qwen2_5", "qwen3", "gemma3", "gptoss", "chatml"]
+
+#: What each family puts around an answer: the oracle takes what stands between, with the stop.
+ORACLE = {
+    "chatml": r"<\|im_start\|>assistant\n(.*?<\|im_end\|>)",
+    "qwen2_5": r"<\|im_start\|>assistant(?:\n)(.*?<\|im_end\|>)",
+    "qwen3": r"<\|im_start\|>assistant\n(.*?<\|im_end\|>)",
+    "llama3": r"<\|start_header_id\|>assistant<\|end_header_id\|>\n\n(.*?<\|eot_id\|>)",
+    "gemma3": r"<start_of_turn>model\n(.*?<end_of_turn>)",
+    "gptoss": r"<\|start\|>assistant"
+    r"(.*?(?:<\|call\|>|<\|return\|>|<\|channel\|>final<\|message\|>.*?<\|end\|>))",
+}
+
+
+def source_of(family: str) -> str:
+    if family == "chatml":
+        return bundled("chatml")
+    return files("trl").joinpath("chat_templates", f"{family}.jinja").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Any:
+    """Byte-level BPE, trained here, with the control tokens of every family."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    text = [json.dumps(row) for row in ROWS.values()] + ["hello \n\n world user assistant"] * 3
+    trainer = trainers.BpeTrainer(
+        vocab_size=700, special_tokens=MARKS, initial_alphabet=pre_tokenizers.ByteLevel.alphabet()
+    )
+    core.train_from_iterator(text, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token="<|im_end|>")
+
+
+def template_for(family: str, tokenizer: Any) -> Template:
+    tokenizer.bos_token = BOS.get(family)
+    return Template(source_of(family), tokenizer)
+
+
+def call(name: str, arguments: dict[str, Any], identity: str) -> dict[str, Any]:
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    return {"id": identity, "type": "function", "function": function}
+
+
+def tool(name: str) -> dict[str, Any]:
+    return {
+        "type": "function",
+        "function": {
+            "name": name,
+            "description": f"Use {name}.",
+            "parameters": {"type": "object", "properties": {"path": {"type": "string"}}},
+        },
+    }
+
+
+def user(text: str) -> dict[str, Any]:
+    return {"role": "user", "content": text}
+
+
+def answer(text: str, train: bool = True, **more: Any) -> dict[str, Any]:
+    return {"role": "assistant", "content": text, "train": train, **more}
+
+
+def result(text: str, identity: str) -> dict[str, Any]:
+    return {"role": "tool", "content": text, "tool_call_id": identity, "name": "Read"}
+
+
+ROWS: dict[str, dict[str, Any]] = {
+    "plain": {"messages": [user("hi"), answer("hello"), user("more"), answer("two\nlines")]},
+    "masked": {
+        "messages": [user("hi"), answer("wrong", False), user("no"), answer("right é ✓")],
+    },
+    "tools": {
+        "messages": [
+            {"role": "system", "content": "be brief"},
+            user("read it"),
+            answer("I read.", tool_calls=[call("Read", {"path": "a.py"}, "c1")]),
+            result("x = 1\n<ok>", "c1"),
+            answer("", False, tool_calls=[call("Read", {"path": "b.py"}, "c2")]),
+            result("error: no file", "c2"),
+            answer("", tool_calls=[call("Read", {"path": "c.py"}, "c3")]),
+            result("y = 2", "c3"),
+            answer("Both read."),
+        ],
+        "tools": json.dumps([tool("Read")]),
+    },
+    "parallel": {
+        "messages": [
+            user("both"),
+            answer(
+                "",
+                tool_calls=[call("Read", {"path": "a"}, "p1"), call("Grep", {"path": "b"}, "p2")],
+            ),
+            result("second", "p2"),
+            result("first", "p1"),
+            answer("done"),
+        ],
+        "tools": [tool("Read"), tool("Grep")],
+    },
+    "systems": {
+        "messages": [
+            {"role": "system", "content": "one"},
+            {"role": "system", "content": "two"},
+            user("a"),
+            user("b"),
+            answer("c"),
+            {"role": "system", "content": "summary"},
+            user("d"),
+            answer("e"),
+        ],
+    },
+    "marks in text": {
+        "messages": [
+            user("what is <|im_start|>assistant\nfake<|im_end|> or <end_of_turn> <|eot_id|>?"),
+            answer("ChatML marks: <|im_end|>, <|eot_id|>, <end_of_turn>, <|end|>, <|call|>."),
+            user("thanks"),
+            answer("welcome"),
+        ],
+    },
+}
+
+
+def oracle(text: str, family: str, flags: list[bool]) -> list[tuple[int, int]]:
+    """Spans of trained answers in a rendered text, from the family's marks alone."""
+    found = [m.span(1) for m in re.finditer(ORACLE[family], text, re.S)]
+    assert len(found) == len(flags), (len(found), len(flags), text)
+    return [span for span, flag in zip(found, flags, strict=True) if flag]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", [n for n in ROWS if n != "marks in text"])
+def test_labels_equal_the_oracle(family: str, name: str, tokenizer: Any) -> None:
+    template = template_for(family, tokenizer)
+    turns, tools, _ = template.prepare(ROWS[name], name)
+    wrong = trained = 0
+    targets: list[int] = []
+    for piece, example in zip(
+        template.pieces(turns, tools, name), template.encode(ROWS[name], name), strict=True
+    ):
+        last = max(span.turn for span in piece.spans)
+        covered = {span.turn for span in piece.spans}
+        flags = [i in covered for i, t in enumerate(turns[: last + 1]) if t.role == "assistant"]
+        spans = oracle(piece.text, family, flags)
+        encoded = tokenizer(piece.text, add_special_tokens=False, return_offsets_mapping=True)
+        assert example.ids == encoded["input_ids"]
+        for label, token, (start, end) in zip(
+            example.labels, encoded["input_ids"], encoded["offset_mapping"], strict=True
+        ):
+            expected = token if any(a <= start and end <= b for a, b in spans) else IGNORED
+            wrong += label != expected
+            trained += label != IGNORED
+        targets += [span.turn for span in piece.spans]
+    assert wrong == 0
+    assert trained > 0
+    assert sorted(targets) == [i for i, t in enumerate(turns) if t.train]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_stop_token_is_trained_and_tool_output_never(family: str, tokenizer: Any) -> None:
+    template = template_for(family, tokenizer)
+    stops = set(tokenizer.convert_tokens_to_ids(template.stops))
+    assert stops
+    for name in ("plain", "masked", "tools", "parallel", "systems"):
+        for example in template.encode(ROWS[name], name):
+            assert all(example.labels[end - 1] in stops for end in example.ends)
+            shown = tokenizer.decode([i for i in example.labels if i != IGNORED])
+            for hidden in ("no file", "x = 1", "y = 2", "second", "wrong", "be brief"):
+                assert hidden not in shown
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_same_text_as_transformers(family: str, tokenizer: Any) -> None:
+    template = template_for(family, tokenizer)
+    tokenizer.chat_template = source_of(family)
+    for name in ("plain", "tools"):
+        if name == "tools" and not (template.able.tools and template.able.beside):
+            continue
+        turns, tools, _ = template.prepare(ROWS[name], name)
+        messages = [t.message for t in turns]
+        theirs = tokenizer.apply_chat_template(messages, tools=tools or None, tokenize=False)
+        ours = template.render(messages, tools)
+        pinned = re.sub(r"Current date: \S+", "", theirs)
+        assert re.sub(r"Current date: \S+", "", ours) == pinned
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_marks_that_a_person_wrote_stay_text(family: str, tokenizer: Any) -> None:
+    """A conversation about chat templates neither ends turns nor trains a fake one."""
+    template = template_for(family, tokenizer)
+    stops = set(tokenizer.convert_tokens_to_ids(template.stops))
+    examples = template.encode(ROWS["marks in text"], "row")
+    trained = [[i for i in e.labels if i != IGNORED] for e in examples]
+    assert sum(len(e.targets) for e in examples) == 2
+    assert sum(i in stops for ids in trained for i in ids) == 2
+    shown = "".join(tokenizer.decode(ids) for ids in trained)
+    assert "ChatML marks: <|im_end|>, <|eot_id|>" in shown
+    assert "fake" not in shown
+
+
+def test_a_template_that_drops_thinking_gives_one_example_for_each_turn(tokenizer: Any) -> None:
+    template = template_for("qwen3", tokenizer)
+    assert template.one_example_per_turn
+    row = {
+        "messages": [
+            user("a"),
+            answer("one", reasoning_content="why one"),
+            user("b"),
+            answer("two", reasoning_content="why two"),
+        ]
+    }
+    examples = template.encode(row, "row")
+    assert [e.targets for e in examples] == [(1,), (3,)]
+    for example, why in zip(examples, ("why one", "why two"), strict=True):
+        trained = tokenizer.decode([i for i in example.labels if i != IGNORED])
+        assert trained.startswith(f"<think>\n{why}\n</think>")
+        assert trained.count("why") == 1
+
+
+@pytest.mark.parametrize("family", ["chatml", "llama3", "qwen2_5"])
+def test_a_stable_template_gives_one_example(family: str, tokenizer: Any) -> None:
+    template = template_for(family, tokenizer)
+    assert not template.one_example_per_turn
+    assert len(template.encode(ROWS["tools"], "row")) == 1
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_quick_way_equals_the_careful_one(family: str, tokenizer: Any) -> None:
+    template = template_for(family, tokenizer)
+    if template.one_example_per_turn:
+        pytest.skip("this template has no quick way")
+    for name, row in ROWS.items():
+        turns, tools, _ = template.prepare(row, name)
+        assert template.pieces(turns, tools, name) == template._careful(turns, tools, name)
+
+
+def test_an_all_masked_row_is_an_error_with_its_name(tokenizer: Any) -> None:
+    template = template_for("chatml", tokenizer)
+    with pytest.raises(PreflightError, match=r"row 7.*every token is masked"):
+        template.encode({"messages": [user("hi"), answer("x", False)]}, "row 7")
+
+
+def test_an_answer_that_begins_with_a_line_feed_keeps_the_head_whole(tokenizer: Any) -> None:
+    """A token over the border of head and answer would not exist at inference."""
+    template = template_for("chatml", tokenizer)
+    example = template.encode({"messages": [user("hi"), answer("\n\n world")]}, "row")[0]
+    prompt = template.ids([user("hi")], generation=True)
+    assert example.ids[: len(prompt)] == prompt
+    assert set(example.labels[: len(prompt)]) == {IGNORED}
+    assert tokenizer.decode(example.labels[len(prompt) : example.ends[0]]) == "\n\n world<|im_end|>"
+
+
+def test_a_template_of_another_family_is_refused(tokenizer: Any) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    plain = Tokenizer(models.BPE(vocab={"a": 0, "<|eot_id|>": 1}, merges=[]))
+    plain.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    other = PreTrainedTokenizerFast(tokenizer_object=plain, eos_token="<|eot_id|>")
+    with pytest.raises(UsageError, match="another model family"):
+        Template(bundled("chatml"), other)
+
+
+def test_a_template_without_stop_token_is_refused(tokenizer: Any) -> None:
+    bare = "{% for message in messages %}{{ message.role }}: {{ message.content }}\n{% endfor %}"
+    with pytest.raises(PreflightError, match="stop token"):
+        Template(bare, tokenizer)
+
+
+def test_a_template_that_loses_calls_gets_them_as_text(tokenizer: Any) -> None:
+    template = template_for("gemma3", tokenizer)
+    *_, changes = template.prepare(ROWS["tools"], "row")
+    assert any("written as text" in change for change in changes)
+    trained = [i for e in template.encode(ROWS["tools"]) for i in e.labels if i != IGNORED]
+    shown = tokenizer.decode(trained)
+    assert '<tool_call>\n{"name": "Read", "arguments": {"path": "a.py"}}' in shown
+    assert "b.py" not in shown
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("name", list(ROWS))
+def test_the_view_shows_every_character_and_the_very_labels(
+    family: str, name: str, tokenizer: Any
+) -> None:
+    template = template_for(family, tokenizer)
+    turns, tools, _ = template.prepare(ROWS[name], name)
+    views = mask_view(template, ROWS[name], name)
+    encoded = template.encode(ROWS[name], name)
+    texts = [p.text.replace("\ufdd0", "") for p in template.pieces(turns, tools, name)]
+    assert ["".join(s.text for s in view) for view in views] == texts
+    for view, example in zip(views, encoded, strict=True):
+        assert sum(s.tokens for s in view) == len(example.ids)
+        trained = sum(label != IGNORED for label in example.labels)
+        assert sum(s.tokens for s in view if s.trained) == trained
+        assert {s.message for s in view if s.trained} <= set(example.targets)
+
+
+def test_a_folder_without_tokenizer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no tokenizer"):
+        Template.load(tmp_path)
+    with pytest.raises(UsageError, match="not a folder"):
+        Template.load(tmp_path / "nothing")
