@@ -1,0 +1,52 @@
+"""`combined`: everything in one JSON document, for inspection.
+
+    {"export": {metadata}, "conversations": [{columns..., "tools", "messages": [...]}, ...]}
+
+Written as a stream: `head` takes the metadata, which is known before the first conversation, and
+each conversation is one row. The messages are those of `raw`, each part exactly once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from ..ports import Conversation, EncodeOptions
+from ..rows import columns, decode, pieces
+
+
+class Combined:
+    """See the module's head."""
+
+    name = "combined"
+    filename = "{name}_conversations_combined.json"
+    separator = b",\n"
+    tail = b"\n]}\n"
+    declared_losses = ("thinking", "image", "tool_call", "tool_result", "empty_message")
+
+    def head(self, metadata: Mapping[str, Any]) -> bytes:
+        """The beginning of the document. `metadata`: export date, counts and whatever is known."""
+        return b'{"export":' + pieces.dumps(dict(metadata)) + b',"conversations":[\n'
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]:
+        """One conversation; none when no message of its own is left."""
+        pieces.add(losses, pieces.flat(conversation, options).own_losses)
+        messages = b"},\n{".join(pieces.lines(conversation, options))
+        if not messages:
+            return []
+        tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
+        shared = columns.columns(conversation, nulls=True)
+        shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
+        return [pieces.dumps(shared)[:-1] + b',"messages":[\n{' + messages + b"}]}"]
+
+    def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
+        """The members of `conversations`, each as JSON."""
+        loaded = (orjson.loads(row) for row in rows)
+        return [decode.conversation_of_lines(row, row["messages"]) for row in loaded]
+
+
+FORMAT = Combined()

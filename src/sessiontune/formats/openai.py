@@ -1,0 +1,80 @@
+"""`openai`: one row a conversation, messages as chat templates take them.
+
+    {"messages": [{"role", "content", "reasoning_content" with thinking, "tool_calls",
+                   "tool_call_id", "name", "train"}], "tools": JSON text, "tools_inferred", ...}
+
+`train` says of each message whether it bears loss. A branch repeats the messages before its fork
+point, untrained. Rows in which nothing would be trained are left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from ..ports import Conversation, EncodeOptions
+from ..rows import columns, decode, pieces
+
+
+class OpenAI:
+    """See the module's head."""
+
+    name = "openai"
+    filename = "{name}_conversations_openai.jsonl"
+    separator = b"\n"
+    declared_losses = (
+        "thinking",
+        "image",
+        "tool_call",
+        "tool_result",
+        "empty_message",
+        "missing_result",
+        "result_without_call",
+        "row_without_answer",
+        "row_without_trained_answer",
+    )
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]:
+        """One row, or none when there is no answer to train on."""
+        found, lost = pieces.flat(conversation, options).rendered()
+        pieces.add(losses, lost)
+        if not any(p.train for p in found):
+            answered = any(p.role == "assistant" for p in found)
+            reason = "row_without_trained_answer" if answered else "row_without_answer"
+            pieces.count(losses, reason)
+            return []
+        messages = b",".join(
+            [
+                b"".join((b"{", p.core, b',"train":true}' if p.train else b',"train":false}'))
+                for p in found
+            ]
+        )
+        return [
+            b"".join(
+                (
+                    b'{"messages":[',
+                    messages,
+                    b'],"tools":',
+                    columns.tools_text(conversation.tools, options),
+                    b',"tools_inferred":true,'
+                    if conversation.tools_inferred
+                    else b',"tools_inferred":false,',
+                    pieces.dumps(columns.columns(conversation))[1:],
+                )
+            )
+        ]
+
+    def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
+        """Rows of ours or of others' chat files, as conversations."""
+        return [self._decode(orjson.loads(row)) for row in rows]
+
+    def _decode(self, row: dict[str, Any]) -> Conversation:
+        messages, train = decode.messages_of(row.get("messages") or [])
+        return decode.conversation(row, messages, train)
+
+
+FORMAT = OpenAI()

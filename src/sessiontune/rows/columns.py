@@ -1,0 +1,134 @@
+"""The columns of the files, and their types.
+
+Chosen for what `datasets` 4 and 5 do to rows: every key stands in every row, content is always a
+string, arguments and tool definitions are JSON text, and the columns of the row formats are never
+null: a column that is null for the first 10 MB of a file breaks every loader that guesses types,
+and trainers guess. `raw` and `combined`, which trainers do not read, say null where there is none.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from ..model import Message, ToolDef
+from ..ports import Conversation, EncodeOptions
+from .pieces import dumps, instant
+
+#: Column -> type: a primitive's name, a record (dict), or a list of one of them.
+Schema = dict[str, Any]
+
+#: The columns of every row, in order, beside what a format adds.
+COLUMNS: Schema = {
+    "session_id": "string",
+    "agent_id": "string",
+    "thread": "string",
+    "lineage": "string",
+    "epoch": "int64",
+    "forked_from": "string",
+    "project": "string",
+    "source": "string",
+    "model": "string",
+    "vendor": "string",
+    "at": "string",
+    "split": "string",
+    "key": "string",
+    "group": "string",
+    "parent_session": "string",
+    "parent_call": "string",
+    "agent_type": "string",
+    "end_reason": "string",
+    "tags": "string",
+}
+
+
+def columns(conversation: Conversation, *, nulls: bool = False) -> dict[str, Any]:
+    """The columns that every row carries. With `nulls`, what is absent is null, else ""."""
+    session = conversation.session
+    none = None if nulls else ""
+    fork = session.forked_from
+    model, vendor = main_model(session.messages)
+    return {
+        "session_id": session.session_id,
+        "agent_id": session.agent_id or none,
+        "thread": session.thread,
+        "lineage": session.lineage,
+        "epoch": session.epoch,
+        "forked_from": f"{fork.session}/{fork.message}" if fork else none,
+        "project": session.project,
+        "source": session.source,
+        "model": model,
+        "vendor": vendor,
+        "at": next((instant(m.at) for m in session.messages if m.at), ""),
+        "split": conversation.split or none,
+        "key": session.key,
+        "group": conversation.group,
+        "parent_session": session.parent_session or none,
+        "parent_call": session.parent_call or none,
+        "agent_type": session.agent_type,
+        "end_reason": session.end_reason,
+        "tags": ",".join(conversation.tags),
+    }
+
+
+def main_model(messages: tuple[Message, ...]) -> tuple[str, str]:
+    """The model and vendor of most answers; the first of them when several tie."""
+    seen = Counter((m.model, m.vendor) for m in messages if m.role == "assistant" and m.model)
+    return seen.most_common(1)[0][0] if seen else ("", "")
+
+
+def tools_text(tools: tuple[ToolDef, ...], options: EncodeOptions) -> bytes:
+    """Definitions in OpenAI's shape, as JSON text, encoded as a JSON string."""
+    if not tools or not options.tools:
+        return b'"[]"'
+    return dumps(dumps([tool_entry(tool) for tool in tools]).decode())
+
+
+def tool_entry(tool: ToolDef) -> dict[str, Any]:
+    """One definition. `parameters` always has a type and properties: trainers index them."""
+    parameters = {"type": "object", "properties": {}, **tool.parameters}
+    function = {"name": tool.name, "description": tool.description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+_CALL: Schema = {
+    "id": "string",
+    "type": "string",
+    "function": {"name": "string", "arguments": "string"},
+}
+
+
+def schema(name: str, *, thinking: bool = False) -> Schema:
+    """The columns of one format's file: name -> "string", "int64", "bool", a record, or a list."""
+    core: Schema = {"role": "string", "content": "string"}
+    if thinking:
+        core["reasoning_content"] = "string"
+    core |= {"tool_calls": [_CALL], "tool_call_id": "string", "name": "string"}
+    if name == "openai":
+        messages = [core | {"train": "bool"}]
+        return {"messages": messages, "tools": "string", "tools_inferred": "bool", **COLUMNS}
+    if name == "sharegpt":
+        turns = [{"from": "string", "value": "string"}]
+        return {"conversations": turns, "tools": "string", "system": "string", **COLUMNS}
+    if name == "alpaca":
+        texts = dict.fromkeys(("instruction", "input", "output", "system"), "string")
+        return {**texts, **COLUMNS}
+    if name == "raw":
+        return core | OF_A_LINE | {k: v for k, v in COLUMNS.items() if k not in OF_A_LINE}
+    raise KeyError(name)
+
+
+#: What `raw` and `combined` say of each message beside its content.
+OF_A_LINE: Schema = {
+    "kind": "string",
+    "status": "string",
+    "message_id": "string",
+    "at": "string",
+    "model": "string",
+    "vendor": "string",
+    "train": "bool",
+    "labels": "string",
+    "images": [{"digest": "string", "media_type": "string", "bytes": "int64"}],
+    "input_tokens": "int64",
+    "output_tokens": "int64",
+}
