@@ -1,4 +1,4 @@
-"""What the log tests share: reading logs through a source and `clean`, and comparing with `expected.json`.
+"""Reading logs through a source and `clean`, and comparing with `expected.json`.
 
 The vocabulary of `expected.json` is described in `tests/logs/README.md`.
 """
@@ -373,7 +373,8 @@ def compare(expected: dict[str, Any], reading: Reading) -> list[str]:
         for t in alternatives[0]
     )
     return [
-        f"threads differ\nexpected{' (one way)' if len(alternatives) > 1 else ''}:\n{want}\ngot:\n{describe(sessions, flat)}"
+        f"threads differ; expected{' (one way)' if len(alternatives) > 1 else ''}:\n{want}\n"
+        f"got:\n{describe(sessions, flat)}"
     ]
 
 

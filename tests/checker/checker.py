@@ -1,0 +1,412 @@
+"""Proves an export against its logs: nothing invented, nothing lost, nothing twice, all in order.
+
+The checker reads the logs itself (`claude`, `codex`) and takes what came out as plain `Turn`s,
+either from rows of the raw format or from records with the attributes of a session. It imports
+nothing of the project.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import claude, codex
+from .atoms import Atom, Log, canon, canon_result, canon_user
+
+READERS = {"claude": claude.read, "codex": codex.read}
+
+#: role of a turn -> kinds of text atoms that it may hold
+_KINDS = {"user": ("prompt", "context"), "assistant": ("answer",), "system": ("context",)}
+
+
+@dataclass
+class Turn:
+    """One message that came out. `origins` are (file, line, nth), empty when they are not known."""
+
+    thread: str
+    epoch: int
+    role: str
+    texts: list[str] = field(default_factory=list)
+    thinking: list[str] = field(default_factory=list)
+    calls: list[tuple[str, str, Any]] = field(default_factory=list)
+    results: list[tuple[str, str, str]] = field(default_factory=list)
+    session_id: str = ""
+    agent_id: str | None = None
+    kind: str = ""
+    origins: set[tuple[str, int, int]] = field(default_factory=set)
+    atoms: list[Atom] = field(default_factory=list)
+
+    def name(self) -> str:
+        return f"thread {self.thread} epoch {self.epoch} {self.role}"
+
+    def start(self) -> dict[str, tuple[int, int, int]]:
+        """file -> the first place of the turn."""
+        first: dict[str, tuple[int, int, int]] = {}
+        for atom in self.atoms:
+            for file, at in atom.at.items():
+                if file not in first or at < first[file]:
+                    first[file] = at
+        return first
+
+
+def read_logs(source: str, files: Iterable[str]) -> list[Log]:
+    """Read logs and join the copies of a record: one atom with several places."""
+    logs = [READERS[source](f) for f in sorted(files)]
+    known: dict[tuple[Any, ...], Atom] = {}
+    for log in logs:
+        kept = []
+        for atom in log.atoms:
+            nth = next(iter(atom.at.values()))[2]
+            key = (atom.record, nth, atom.kind, atom.forms, atom.call_id, atom.name)
+            before = known.setdefault(key, atom)
+            if before is atom:
+                kept.append(atom)
+                continue
+            for file, place in atom.at.items():
+                before.at.setdefault(file, place)
+            before.sessions |= atom.sessions
+            before.required = before.required or atom.required
+        log.atoms = kept
+    _same_uuid_other_words(logs)
+    return logs
+
+
+def _same_uuid_other_words(logs: list[Log]) -> None:
+    """A uuid that stands for different words (broken fixtures): either may be left out."""
+    shapes: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
+    by_record: dict[tuple[str, str], list[Atom]] = defaultdict(list)
+    for log in logs:
+        for atom in log.atoms:
+            by_record[(atom.record, str(sorted((f, p[:2]) for f, p in atom.at.items())))].append(
+                atom
+            )
+    for (record, _), atoms in by_record.items():
+        shapes[record].add(tuple((a.kind, a.forms, a.call_id) for a in atoms))
+    for (record, _), atoms in by_record.items():
+        if len(shapes[record]) > 1:
+            for atom in atoms:
+                atom.required = False
+
+
+class Check:
+    """Holds the atoms of some logs; `run` returns what is wrong."""
+
+    def __init__(self, logs: list[Log]) -> None:
+        self.problems: list[str] = []
+        # Nothing of a junk agent may come out: its words are not on offer.
+        self.atoms = [a for log in logs if not log.junk for a in log.atoms]
+        self.parents: dict[str, str] = {}
+        for log in logs:
+            self.parents.update(log.parents)
+        self.texts: dict[str, list[tuple[str, Atom]]] = defaultdict(list)
+        self.loose: list[Atom] = []
+        self.calls: dict[str, list[Atom]] = defaultdict(list)
+        self.results: dict[str, list[Atom]] = defaultdict(list)
+        for atom in self.atoms:
+            if atom.kind == "call":
+                self.calls[atom.call_id].append(atom)
+            elif atom.kind == "result":
+                self.results[atom.call_id].append(atom)
+            elif atom.kind != "image":
+                for form in set(atom.forms):
+                    self.texts[form[:12]].append((form, atom))
+                if atom.loose:
+                    self.loose.append(atom)
+
+    def run(self, turns: list[Turn]) -> list[str]:
+        """Match every turn, then look at order and at what is left over."""
+        threads: dict[tuple[str, int], list[Turn]] = defaultdict(list)
+        for turn in turns:
+            threads[(turn.thread, turn.epoch)].append(turn)
+        for turn in turns:
+            self._match(turn, threads[(turn.thread, turn.epoch)])
+        for mine in threads.values():
+            self._order(mine)
+        self._epochs(threads)
+        self._parents_first(threads)
+        self._complete()
+        return self.problems
+
+    # -------------------------------------------------------------- nothing invented, nothing twice
+
+    def _match(self, turn: Turn, mine: list[Turn]) -> None:
+        for call_id, name, arguments in turn.calls:
+            self._match_call(turn, call_id, name, arguments)
+        for call_id, content, status in turn.results:
+            self._match_result(turn, call_id, content, status)
+        last = self._last_start(turn, mine)
+        for text in turn.texts:
+            form = canon_user(text) if turn.role == "user" else canon(text)
+            self._match_text(turn, form, canon(text), _KINDS.get(turn.role, ()), last)
+        for text in turn.thinking:
+            self._match_text(turn, canon(text), canon(text), ("thinking",), last)
+
+    def _last_start(self, turn: Turn, mine: list[Turn]) -> dict[str, tuple[int, int, int]]:
+        for before in reversed(mine[: mine.index(turn)]):
+            if before.role != "tool" and before.atoms:
+                return before.start()
+        return {}
+
+    def _match_call(self, turn: Turn, call_id: str, name: str, arguments: Any) -> None:
+        found = [a for a in self._near(turn, self.calls.get(call_id, [])) if not a.taken]
+        same = [
+            a for a in found if a.name in ("*", name) and _same_arguments(a.arguments, arguments)
+        ]
+        if not same:
+            why = "stands twice" if not found and call_id in self.calls else "is not in the log"
+            self.problems.append(f"{turn.name()}: call {name} {call_id} {why}")
+            return
+        same[0].taken = True
+        turn.atoms.append(same[0])
+
+    def _match_result(self, turn: Turn, call_id: str, content: str, status: str) -> None:
+        found = self._near(turn, self.results.get(call_id, []))
+        if not found:
+            if status != "missing" and content:
+                self.problems.append(f"{turn.name()}: result of {call_id} is not in the log")
+            return
+        if status == "missing" and not content:
+            self.problems.append(
+                f"{turn.name()}: result of {call_id} is in the log, {found[0].where()}"
+            )
+        same = [a for a in found if not a.taken and _same_result(a, content)]
+        if not same:
+            why = "differs from the log" if not all(a.taken for a in found) else "stands twice"
+            self.problems.append(f"{turn.name()}: result of {call_id} {why}, {found[0].where()}")
+            return
+        # A second result for one call is left out; the first answers for both.
+        at = min(same, key=lambda a: min(a.at.values()))
+        turn.atoms.append(at)
+        for atom in found:
+            atom.taken = True
+
+    def _near(self, turn: Turn, atoms: list[Atom]) -> list[Atom]:
+        """The atoms at the turn's own origins, where these are known; else those of its session."""
+        if turn.origins:
+            at = turn.origins
+            return [a for a in atoms if any((f, p[0], p[1]) in at for f, p in a.at.items())]
+        mine = [a for a in atoms if turn.session_id in a.sessions and not a.taken]
+        return mine or atoms
+
+    def _match_text(
+        self, turn: Turn, form: str, exact: str, kinds: tuple[str, ...], last: dict[str, Any]
+    ) -> None:
+        if not form:
+            return
+        chosen = self._cover(turn, form, kinds, last) or self._cover(turn, exact, kinds, last)
+        if chosen is None:
+            chosen = self._part_of_loose(turn, exact, kinds)
+        if chosen is None:
+            self.problems.append(
+                f"{turn.name()}: text is not in the log, or stands twice: {form[:60]!r}"
+            )
+            return
+        for atom in chosen:
+            atom.taken = True
+            turn.atoms.append(atom)
+
+    def _cover(
+        self, turn: Turn, form: str, kinds: tuple[str, ...], last: dict[str, Any], depth: int = 0
+    ) -> list[Atom] | None:
+        """Free atoms, in order, whose texts one after the other are the text."""
+        if not form:
+            return []
+        if depth > 200:
+            return None
+        found: list[tuple[str, Atom]] = []
+        for n in range(1, 13):
+            found += [(f, a) for f, a in self.texts.get(form[:n], ()) if len(f) == n or n == 12]
+        fits = [(f, a) for f, a in found if not a.taken and a.kind in kinds and form.startswith(f)]
+        if turn.origins:
+            near = {id(a) for a in self._near(turn, [a for _, a in fits])}
+            fits = [(f, a) for f, a in fits if id(a) in near]
+        fits.sort(key=lambda fa: self._rank(turn, fa[1], len(fa[0]), last))
+        for text, atom in fits:
+            atom.taken = True
+            rest = self._cover(turn, form[len(text) :], kinds, atom.at, depth + 1)
+            atom.taken = False
+            if rest is not None:
+                return [atom, *rest]
+        return None
+
+    def _rank(self, turn: Turn, atom: Atom, length: int, last: dict[str, Any]) -> tuple[Any, ...]:
+        shared = [f for f in atom.at if f in last]
+        after = bool(shared) and all(atom.at[f] > last[f] for f in shared)
+        mine = turn.session_id in atom.sessions and (atom.agent is None) == (turn.agent_id is None)
+        return (not mine, not after, -length, min(atom.at.values()))
+
+    def _part_of_loose(self, turn: Turn, form: str, kinds: tuple[str, ...]) -> list[Atom] | None:
+        """Texts of which a part may be left out: context files, notifications."""
+        for atom in self._near(turn, self.loose) if turn.origins else self.loose:
+            if (
+                atom.kind in kinds
+                and not atom.taken
+                and any(form in f or f in form for f in atom.forms)
+            ):
+                return [atom]
+        return None
+
+    # -------------------------------------------------------------- order
+
+    def _order(self, mine: list[Turn]) -> None:
+        before: Turn | None = None
+        open_calls: set[str] = set()
+        for turn in mine:
+            if turn.role == "tool":
+                if not {c for c, _, _ in turn.results} <= open_calls:
+                    self.problems.append(f"{turn.name()}: a result does not follow its call")
+                elif before is not None and not _own(before, turn):
+                    if not _after(before.start(), turn.start()):
+                        self.problems.append(f"{turn.name()}: a result stands after a later answer")
+                continue
+            # Neighbouring assistant turns may be pieces of one answer.
+            kept = open_calls if before is not None and before.role == turn.role else set()
+            open_calls = kept | {c for c, _, _ in turn.calls}
+            if before is not None and not _after(before.start(), turn.start()):
+                places = sorted(turn.start().items())[:1]
+                self.problems.append(f"{turn.name()}: out of file order at {places}")
+            if turn.atoms:
+                before = turn
+
+    def _epochs(self, threads: dict[tuple[str, int], list[Turn]]) -> None:
+        for (thread, epoch), mine in threads.items():
+            if not epoch:
+                continue
+            if mine[0].role != "system":
+                self.problems.append(f"{mine[0].name()}: does not begin with its summary")
+            earlier = [
+                t for (th, e), ts in threads.items() if th == thread and e < epoch for t in ts
+            ]
+            first = next((t.start() for t in mine if t.atoms), {})
+            late = [t for t in earlier if t.role != "tool" and not _after(t.start(), first)]
+            if late:
+                self.problems.append(f"{mine[0].name()}: an earlier epoch goes on after it")
+
+    def _parents_first(self, threads: dict[tuple[str, int], list[Turn]]) -> None:
+        place: dict[str, tuple[str, int, int]] = {}
+        for (thread, epoch), mine in threads.items():
+            for i, turn in enumerate(mine):
+                for atom in turn.atoms:
+                    place.setdefault(atom.record, (thread, epoch, i))
+        for (thread, epoch), mine in threads.items():
+            for i, turn in enumerate(mine):
+                if turn.role == "tool" or not turn.atoms:
+                    continue
+                first = min(turn.atoms, key=lambda a: min(a.at.values()))
+                at = self._ancestor(first.record, place)
+                if at and at[0] == thread and at[1:] > (epoch, i):
+                    self.problems.append(
+                        f"{turn.name()}: stands before its parent, {first.where()}"
+                    )
+
+    def _ancestor(self, record: str, place: dict[str, Any]) -> tuple[str, int, int] | None:
+        seen = {record}
+        up = self.parents.get(record)
+        while up is not None and up not in seen:
+            if up in place:
+                found: tuple[str, int, int] = place[up]
+                return found
+            seen.add(up)
+            up = self.parents.get(up)
+        return None
+
+    # -------------------------------------------------------------- nothing lost
+
+    def _complete(self) -> None:
+        for atom in self.atoms:
+            if not atom.required or atom.taken:
+                continue
+            if atom.kind == "result":
+                calls = self.calls.get(atom.call_id, ())
+                if not any(a.taken for a in calls) or self._answered(atom.call_id):
+                    continue  # a result without its call, or a second one
+            what = atom.name or (atom.forms[0][:60] if atom.forms else "")
+            self.problems.append(f"lost: {atom.kind} {atom.call_id} {what!r} at {atom.where()}")
+
+    def _answered(self, call_id: str) -> bool:
+        return any(a.taken for a in self.results.get(call_id, ()))
+
+
+def _after(a: dict[str, Any], b: dict[str, Any]) -> bool:
+    """Does b begin after a, in a file that holds both? True where no file does."""
+    shared = [f for f in a if f in b]
+    return not shared or any(a[f] < b[f] for f in shared)
+
+
+def _own(answer: Turn, tool: Turn) -> bool:
+    return any(c == r for c, _, _ in answer.calls for r, _, _ in tool.results)
+
+
+def _same_arguments(log: Any, out: Any) -> bool:
+    if log == out or log is None:
+        return True
+    if isinstance(log, str) and isinstance(out, dict):  # raw text, wrapped under some name
+        return any(isinstance(v, str) and canon(v) == canon(log) for v in out.values())
+    if not isinstance(log, dict) and isinstance(out, dict):
+        return log in out.values() or not log
+    return canon(str(log)) == canon(str(out))
+
+
+def _same_result(atom: Atom, content: str) -> bool:
+    forms = {canon_result(content), canon(content)}
+    if forms & set(atom.forms):
+        return True
+    if atom.loose:
+        whole = [*atom.forms, atom.side]
+        return any(f in w for f in forms for w in whole)
+    return False
+
+
+def check(source: str, files: Iterable[str], turns: list[Turn]) -> list[str]:
+    """What is wrong with `turns` as the export of these logs; empty when nothing is."""
+    return Check(read_logs(source, files)).run(turns)
+
+
+def record_counts(source: str, files: Iterable[str]) -> dict[str, int]:
+    """Records of each log, counted here and not by the reader."""
+    return {log.file: log.records for log in (READERS[source](f) for f in files)}
+
+
+def turns_of_session(session: Any) -> list[Turn]:
+    """Turns of one record that has the attributes of a session."""
+    out = []
+    for m in session.messages:
+        if m.kind == "notice":
+            continue
+        turn = Turn(session.thread, session.epoch, m.role, session_id=session.session_id)
+        turn.agent_id, turn.kind = session.agent_id, m.kind
+        turn.origins = {(session.files[o.file], o.line, o.nth) for o in m.origin}
+        for part in m.parts:
+            shape = type(part).__name__
+            if shape == "Text":
+                turn.texts.append(part.text)
+            elif shape == "Thinking":
+                turn.thinking.append(part.text)
+            elif shape == "ToolCall":
+                turn.calls.append((part.id, part.name, part.arguments))
+            elif shape == "ToolResult":
+                turn.results.append((part.call_id, part.content, part.status))
+        out.append(turn)
+    return out
+
+
+def turns_of_rows(rows: Iterable[dict[str, Any]]) -> list[Turn]:
+    """Turns of the rows of a raw file: one message, or one tool result, a row."""
+    out = []
+    for row in rows:
+        turn = Turn(str(row["thread"]), row["epoch"], row["role"], session_id=row["session_id"])
+        turn.agent_id, turn.kind = row["agent_id"], str(row.get("kind") or "")
+        if row["role"] == "tool":
+            turn.results.append((row["tool_call_id"], row["content"], str(row.get("status") or "")))
+        else:
+            turn.texts.append(row["content"])
+            if row.get("reasoning_content"):
+                turn.thinking.append(row["reasoning_content"])
+            for call in row.get("tool_calls") or ():
+                function = call["function"]
+                turn.calls.append((call["id"], function["name"], json.loads(function["arguments"])))
+        out.append(turn)
+    return out

@@ -1,0 +1,122 @@
+"""Reads one Codex rollout into atoms, from the description of the format alone."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from typing import Any
+
+from .atoms import Atom, Log, canon, canon_result, lines, text_of
+
+_INJECTED = (
+    "# AGENTS.md instructions",
+    "<environment_context>",
+    "<turn_aborted>",
+    "<subagent_notification>",
+    "<skill>",
+    "<user_instructions>",
+    "<INSTRUCTIONS>",
+    "<permissions instructions>",
+    "The following is the Codex agent history",
+)
+_REQUEST = "## My request for Codex:"
+
+
+def read(path: str) -> Log:
+    """Every atom of one rollout, in file order."""
+    log = Log(path)
+    session, agent = "", None
+    for line, nth, row in lines(path):
+        log.records += 1
+        payload = row.get("payload") if isinstance(row, dict) else None
+        if not isinstance(payload, dict):
+            continue
+        if row.get("type") == "session_meta" and not session:
+            session = str(payload.get("id") or "")
+            source = payload.get("source")
+            if isinstance(source, dict):
+                agent = "codex"
+                log.junk = "guardian" in json.dumps(source)
+        for block, atom in enumerate(_atoms(row.get("type"), payload)):
+            atom.at = {path: (line, nth, block)}
+            atom.record = f"{path}:{line}:{nth}"
+            atom.sessions, atom.agent = {session}, agent
+            log.atoms.append(atom)
+    return log
+
+
+def _atoms(kind: Any, p: dict[str, Any]) -> list[Atom]:
+    if kind == "session_meta":
+        return [
+            _context(t) for k in ("base_instructions", "instructions") for t in _texts(p.get(k))
+        ]
+    if kind == "turn_context":
+        return [_context(t) for t in _texts(p.get("user_instructions"))]
+    if kind == "compacted":
+        return [_context(t) for t in _texts([p.get("message"), p.get("replacement_history")])]
+    if kind != "response_item":
+        return []
+    return _item(p)
+
+
+def _context(text: str) -> Atom:
+    return Atom("context", (canon(text),), {}, False, loose=True)
+
+
+def _texts(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return [value] if value.strip() else []
+    if isinstance(value, list):
+        return [t for v in value for t in _texts(v)]
+    if isinstance(value, dict):
+        return _texts(value.get("text") or value.get("content"))
+    return []
+
+
+def _item(p: dict[str, Any]) -> list[Atom]:
+    kind = p.get("type")
+    if kind == "message" or (kind is None and "role" in p):
+        return _message(p)
+    if kind == "reasoning":
+        texts = _texts(p.get("summary")) + _texts(p.get("content"))
+        return [Atom("thinking", (canon(t),), {}, False) for t in texts]
+    call = str(p.get("call_id") or p.get("id") or "")
+    if kind in ("function_call", "custom_tool_call") and isinstance(p.get("name"), str):
+        given = p.get("arguments") if kind == "function_call" else p.get("input")
+        if isinstance(given, str) and kind == "function_call":
+            with contextlib.suppress(ValueError):
+                given = json.loads(given)
+        return [Atom("call", (), {}, True, call, p["name"], given)]
+    if kind in ("function_call_output", "custom_tool_call_output"):
+        text = text_of(p.get("output"))
+        forms = [canon_result(text), canon(text)]
+        try:
+            inner = json.loads(text)
+        except ValueError:
+            inner = None
+        if isinstance(inner, dict):
+            forms += [canon_result(t) for k in ("output", "content") for t in _texts(inner.get(k))]
+            if isinstance(inner.get("output"), str):
+                forms.append(canon_result(inner["output"]))
+        return [Atom("result", tuple(forms), {}, True, call)]
+    if kind in ("web_search_call", "tool_search_call", "local_shell_call"):
+        return [Atom("call", (), {}, False, call, "*", None)]
+    if kind == "tool_search_output":
+        return [Atom("result", (canon(text_of(p.get("tools"))),), {}, False, call, loose=True)]
+    return []
+
+
+def _message(p: dict[str, Any]) -> list[Atom]:
+    role = p.get("role")
+    out = []
+    for text in _texts(p.get("content")):
+        if role == "assistant":
+            out.append(Atom("answer", (canon(text),), {}, True))
+        elif role == "user" and not text.lstrip().startswith(_INJECTED):
+            forms = [canon(text)]
+            if _REQUEST in text:
+                forms.append(canon(text.split(_REQUEST, 1)[1]))
+            out.append(Atom("prompt", tuple(forms), {}, True))
+        elif canon(text):
+            out.append(_context(text))
+    return out
