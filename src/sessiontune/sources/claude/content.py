@@ -1,0 +1,162 @@
+"""Tool results, pictures and side files of Claude Code, as the model saw them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import errno
+import hashlib
+import os
+import re
+from typing import Any
+
+import msgspec
+
+from ...model import Image, Part, ResultStatus, Text
+from ..lines import open_log
+from .wire import Block, Outcome
+
+#: Characters of a side file that are read back into a result; the preview is 2 kB.
+SIDE_FILE_CAP = 1 << 20
+
+_PERSISTED = re.compile(
+    r"\A\s*<persisted-output>\s*\n.*?saved to: (?P<path>[^\n]+?)\n"
+    r"\s*Preview \(first [^\n]*\):\n(?P<preview>.*?)(?:\n\.\.\.)?\s*(?:</persisted-output>\s*|\Z)",
+    re.DOTALL,
+)
+
+_REJECTED = (
+    "The user doesn't want to proceed with this tool use.",
+    "The user doesn't want to take this action right now.",
+    "User rejected tool use",
+    "Error: The user doesn't want to",
+    "[Request interrupted by user for tool use]",
+)
+_CANCELLED = ("Sibling tool call errored", "<tool_use_error>Sibling tool call errored")
+_DENIED = re.compile(
+    r"\A(?:<tool_use_error>)?(?:Error: )?(?:Permission to use \S+|Permission for this action)"
+    r"(?: with command .*)? (?:has been denied|was denied)",
+    re.DOTALL,
+)
+
+
+def image_of(source: Any) -> Image | None:
+    """A picture or binary document by digest, from a block's `source`; None if it holds none."""
+    if not isinstance(source, dict) or source.get("type") != "base64":
+        return None
+    data, media = source.get("data"), source.get("media_type")
+    if not isinstance(data, str) or not isinstance(media, str):
+        return None
+    try:
+        raw = base64.b64decode(data)
+    except (binascii.Error, ValueError):
+        return None
+    return Image(hashlib.blake2b(raw, digest_size=16).hexdigest(), media[:60], len(raw))
+
+
+def document_of(source: Any) -> Part | None:
+    """A document: its text where it is text, else a digest."""
+    if isinstance(source, dict) and source.get("type") == "text":
+        data = source.get("data")
+        return Text(data) if isinstance(data, str) and data else None
+    return image_of(source)
+
+
+def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
+    """The text and the pictures of a tool result, whatever its form."""
+    if type(content) is str:
+        return content, ()
+    if content is None:
+        return "", ()
+    if not isinstance(content, list):
+        return _json(content), ()
+    texts: list[str] = []
+    images: list[Image] = []
+    for item in content:
+        kind = item.get("type") if isinstance(item, dict) else None
+        if isinstance(item, str):
+            texts.append(item)
+        elif kind == "text" and isinstance(item.get("text"), str):
+            texts.append(item["text"])
+        elif kind in ("image", "document"):
+            part = document_of(item.get("source"))
+            if isinstance(part, Image):
+                images.append(part)
+            elif isinstance(part, Text):
+                texts.append(part.text)
+        elif kind == "tool_reference" and isinstance(item.get("tool_name"), str):
+            texts.append(item["tool_name"])
+        else:
+            texts.append(_json(item))
+    return "\n".join(texts), tuple(images)
+
+
+def _json(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return str(value)
+
+
+def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | None) -> ResultStatus:
+    """How a call ended, from the result's text and flags."""
+    if block.is_error:
+        if denial or text.startswith(_REJECTED) or _DENIED.match(text):
+            interrupted = text.startswith("[Request interrupted")
+            return "interrupted" if interrupted else "rejected"
+        if text.startswith(_CANCELLED):
+            return "cancelled"
+        if outcome is not None and outcome.interrupted:
+            return "interrupted"
+        return "error"
+    if text.startswith(_REJECTED[:2]):
+        return "rejected"
+    if text.startswith(_REJECTED[4]):
+        return "interrupted"
+    if text.startswith("<tool_use_error>"):
+        return "cancelled" if text.startswith(_CANCELLED) else "error"
+    if outcome is not None and outcome.interrupted:
+        return "interrupted"
+    return "ok"
+
+
+def persisted(text: str, log: str, session_id: str) -> str | None:
+    """The whole output of a result that the program moved to a side file.
+
+    The file is looked for only beside the log: `tool-results/NAME` in the session's folder.
+    Without it the preview stays. Returns None for any other text. The path is never kept: it
+    says where the user works.
+    """
+    found = _PERSISTED.match(text)
+    if found is None:
+        return None
+    name = found["path"].strip().replace("\\", "/").rsplit("/", 1)[-1]
+    folder = os.path.dirname(log)
+    homes = [os.path.join(os.path.dirname(folder), "tool-results")]
+    stems = [os.path.splitext(os.path.basename(log))[0], session_id]
+    homes[:0] = [os.path.join(folder, stem, "tool-results") for stem in stems if _safe(stem)]
+    for home in homes if _safe(name) else ():
+        whole = _side_file(os.path.join(home, name))
+        if whole is not None:
+            return whole
+    return found["preview"]
+
+
+def _safe(name: str) -> bool:
+    return bool(name) and name not in (".", "..") and "/" not in name and "\0" not in name
+
+
+def _side_file(path: str) -> str | None:
+    try:
+        if os.path.islink(path) or os.path.islink(os.path.dirname(path)):
+            raise OSError(errno.ELOOP, "link")
+        with open_log(path) as stream:
+            data = bytearray()
+            while len(data) < SIDE_FILE_CAP:
+                chunk = stream.read(SIDE_FILE_CAP - len(data))
+                if not chunk:
+                    break
+                data += chunk
+    except OSError:
+        return None  # not there: the preview is what we have
+    return data.decode("utf-8", "replace")

@@ -1,0 +1,278 @@
+"""The `Source` for Claude Code: finds its logs, indexes them, yields linked sessions of a unit."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Frame, Node, fork_from, segments, sessions_of, threads
+from ...model import Drop, ForkPoint, Session, Text
+from ...ports import FileIndex, Keyed, ReadOptions
+from ..indexing import scan
+from ..lines import gc_paused
+from .read import Facts, Reader
+
+_JUNK = (
+    ("acompact-", "compaction_agent"),
+    ("aprompt_suggestion-", "prompt_suggestion_agent"),
+    ("aside_question-", "aside_question_agent"),
+)
+
+_CONVERSATION = re.compile(
+    rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"'
+)
+_SESSION = re.compile(rb'"(?:sessionId|session_id)"\s*:\s*"')
+_ENVELOPE = re.compile(rb'"(?:parentUuid|leafUuid|isSidechain|parent_tool_use_id)"\s*:')
+_SIDE = re.compile(
+    rb'"type"\s*:\s*"(?:file-history-snapshot|queue-operation|last-prompt|custom-title|ai-title'
+    rb'|permission-mode|mode|bridge-session|agent-name|pr-link|summary|fork-context-ref)"'
+)
+_MESSAGE = re.compile(rb'"message"\s*:\s*\{')
+_OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
+
+
+class Meta(msgspec.Struct, gc=False):
+    """`agent-<id>.meta.json`."""
+
+    agentType: str | None = None
+    toolUseId: str | None = None
+
+
+class ClaudeSource:
+    """Claude Code (and the SDK streams of Claude Desktop)."""
+
+    name = "claude"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude."""
+        bases = [base for base in env.get("CLAUDE_CONFIG_DIR", "").split(os.pathsep) if base]
+        bases += [os.path.join(home, ".claude"), os.path.join(home, ".config", "claude")]
+        return [os.path.join(base, "projects") for base in dict.fromkeys(bases)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether a file that begins with `head` is a Claude Code log: one line says so."""
+        if not path.endswith(".jsonl"):
+            return False
+        for raw in head.split(b"\n")[:200]:
+            if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
+                continue
+            if _CONVERSATION.search(raw):
+                if _ENVELOPE.search(raw) or (_SESSION.search(raw) and _MESSAGE.search(raw)):
+                    return True
+                if _SESSION.search(raw) and b'"subtype"' in raw:
+                    return True
+            elif _SIDE.search(raw) and _OWN.search(raw):
+                return True
+        return False
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Record ids, session and agent names, folders and times of a file from `offset` on."""
+        stem, parent = _stem(path), os.path.basename(os.path.dirname(path))
+        links = []
+        if stem.startswith("agent-"):
+            if parent == "subagents":
+                links.append("session:" + os.path.basename(os.path.dirname(os.path.dirname(path))))
+        elif stem:
+            links.append("session:" + stem)
+        return scan(path, offset, tuple(links))
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The linked sessions of one unit, main threads first, then agents, orphans last."""
+        ordered = _ordered(files)
+        reader = Reader(ordered, options, ledger)
+        mains = [at for at, path in enumerate(ordered) if not _is_agent(path)]
+        with gc_paused():
+            sides, facts = _read_all(reader, mains)
+        yield from _emit(reader, sides, facts, ordered, ledger, keyed)
+        del sides
+        waiting = _agents(ordered)
+        while waiting:
+            known = {name for name in waiting if name in reader.agent_calls}
+            name = min(known or waiting)
+            yield from _agent(reader, name, waiting.pop(name), ordered, ledger, keyed)
+
+
+SOURCE = ClaudeSource()
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _is_agent(path: str) -> bool:
+    return os.path.basename(path).startswith("agent-")
+
+
+def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
+    """Longest first: of two copies of one history the longer file owns it."""
+
+    def rank(path: str) -> tuple[int, str]:
+        try:
+            return -os.stat(path).st_size, path
+        except OSError:
+            return 0, path
+
+    return tuple(sorted(files, key=rank))
+
+
+def _agents(files: tuple[str, ...]) -> dict[str, list[int]]:
+    """Agent id -> its files (several where a session folder was copied)."""
+    found: dict[str, list[int]] = {}
+    for at, path in enumerate(files):
+        if _is_agent(path):
+            found.setdefault(_stem(path)[len("agent-") :], []).append(at)
+    return found
+
+
+def _read_all(
+    reader: Reader, indexes: list[int], side: str = "", junk: str = ""
+) -> tuple[dict[str, list[Node]], dict[int, Facts]]:
+    sides: dict[str, list[Node]] = {}
+    facts: dict[int, Facts] = {}
+    for at in indexes:
+        nodes, facts[at] = reader.read(at, side, junk)
+        for node in nodes:
+            sides.setdefault(node.side, []).append(node)
+    return sides, facts
+
+
+def _emit(
+    reader: Reader,
+    sides: dict[str, list[Node]],
+    facts: dict[int, Facts],
+    files: tuple[str, ...],
+    ledger: Ledger,
+    keyed: Keyed,
+) -> Iterator[Session]:
+    """Sessions of the main files: the main threads, then agents that stand inline in them."""
+    for side in sorted(sides, key=lambda name: (name != "", name)):
+        nodes = sides.pop(side)
+        with gc_paused():
+            groups = _families(threads(segments(nodes, reader.seams)))
+        for group in groups:
+            about = facts[group[0].nodes[0].file]
+            agent, call = (side, _call_of(reader, side, nodes)) if side else (None, None)
+            if side and _is_warmup(nodes):
+                _discard(nodes, files, ledger, "warmup_agent")
+                continue
+            frame = _frame(reader, about, files[group[0].nodes[0].file], agent, call)
+            yield from sessions_of(group, frame, files, keyed, _salt(group, about))
+
+
+def _families(found: list) -> list[list]:  # type: ignore[type-arg]
+    """Threads by lineage, in order."""
+    by_root: dict[str, list] = {}  # type: ignore[type-arg]
+    for thread in found:
+        by_root.setdefault(thread.root, []).append(thread)
+    return list(by_root.values())
+
+
+def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
+    return about.session_id if "#" in group[0].root else ""
+
+
+def _frame(
+    reader: Reader, about: Facts, path: str, agent: str | None, call: str | None
+) -> Frame:
+    cwd = about.cwd
+    folder = os.path.dirname(path)
+    if os.path.basename(folder) == "subagents":
+        folder = os.path.dirname(os.path.dirname(folder))
+    project = re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] if cwd else os.path.basename(folder)
+    title = about.custom_title or about.ai_title
+    if not title:
+        own = [t for leaf, t in about.summaries.items() if reader.owner.get(leaf) is not None]
+        title = own[-1] if own else ""
+    caller = reader.calls.get(call) if call else None
+    return Frame(
+        source="claude",
+        session_id=about.session_id or _stem(path),
+        agent_id=agent,
+        parent_session=(caller.key or None) if caller is not None else None,
+        parent_call=call,
+        project=project,
+        cwd=cwd,
+        branch=about.branch,
+        title=title,
+        entrypoint=about.entrypoint,
+    )
+
+
+def _agent(
+    reader: Reader,
+    name: str,
+    indexes: list[int],
+    files: tuple[str, ...],
+    ledger: Ledger,
+    keyed: Keyed,
+) -> Iterator[Session]:
+    """The sessions of one sub-agent's files."""
+    junk = next((why for start, why in _JUNK if name.startswith(start)), "")
+    with gc_paused():
+        sides, facts = _read_all(reader, indexes, name, junk)
+        nodes = sides.get(name, [])
+        groups = _families(threads(segments(nodes, reader.seams)))
+    if not nodes:
+        return
+    if _is_warmup(nodes):
+        _discard(nodes, files, ledger, "warmup_agent")
+        return
+    about, path = facts[nodes[0].file], files[nodes[0].file]
+    meta = _meta(path)
+    call = meta.toolUseId or _call_of(reader, name, nodes)
+    for group in groups:
+        frame = _frame(reader, about, path, name, call)
+        frame = msgspec.structs.replace(frame, agent_type=(meta.agentType or "")[:80])
+        for session in sessions_of(group, frame, files, keyed, _salt(group, about)):
+            if about.inherits and session.forked_from is None and session.epoch == 0:
+                point = _inherited(reader, about.inherits)
+                session = msgspec.structs.replace(session, forked_from=point)
+            yield session
+
+
+def _inherited(reader: Reader, record: str) -> ForkPoint | None:
+    """Where the parent's context, which a forked agent began with, ends."""
+    node = reader.owner.get(record)
+    return fork_from(node) if node is not None else None
+
+
+def _call_of(reader: Reader, agent: str, nodes: list[Node]) -> str | None:
+    """The call that started an agent: by its id, by itself (SDK streams), or by its prompt."""
+    if agent in reader.calls:
+        return agent
+    call = reader.agent_calls.get(agent)
+    if call is None and nodes:
+        first = next((p.text for p in nodes[0].parts if type(p) is Text), "")
+        call = reader.task_prompts.get(first.strip()) if first else None
+    return call
+
+
+def _is_warmup(nodes: list[Node]) -> bool:
+    for node in nodes:
+        if node.kind == "task":
+            return any(type(p) is Text and p.text.strip() == "Warmup" for p in node.parts)
+    return False
+
+
+def _discard(nodes: list[Node], files: tuple[str, ...], ledger: Ledger, reason: str) -> None:
+    """Count all records of nodes as dropped; one record may stand in two nodes."""
+    by_file: dict[int, set[tuple[int, int]]] = {}
+    for node in nodes:
+        by_file.setdefault(node.file, set()).update(node.places, node.result_places)
+    for file, places in by_file.items():
+        ledger.drop(Drop("read", reason, file=files[file], count=len(places)))
+
+
+def _meta(path: str) -> Meta:
+    """What the program wrote beside an agent's log; empty where there is none."""
+    try:
+        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
+            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
+    except (OSError, msgspec.DecodeError):
+        return Meta()

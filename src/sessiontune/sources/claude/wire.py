@@ -1,0 +1,264 @@
+"""The records of Claude Code's logs as they stand on a line, typed so that msgspec skips the rest.
+
+What is not named here (tool output kept a second time, signatures, undo data) is never built.
+A line that does not fit, because a field has an odd type or the bytes are damaged, goes through
+`coerce`, which treats each odd field as absent.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ..lines import LineFault, mend, plain, values
+
+
+class WireUsage(msgspec.Struct, gc=False):
+    """`message.usage`; token counts."""
+
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cache_read_input_tokens: int | None = None
+    cache_creation_input_tokens: int | None = None
+
+
+class Block(msgspec.Struct, gc=False):
+    """One content block of any kind."""
+
+    type: str = ""
+    text: str | None = None
+    thinking: str | None = None
+    id: str | None = None
+    name: str | None = None
+    input: dict[str, Any] | None = None
+    tool_use_id: str | None = None
+    content: Any = None
+    is_error: bool | None = None
+    source: Any = None
+
+
+class WireMessage(msgspec.Struct, gc=False):
+    """`message` of a user or assistant record."""
+
+    content: str | list[Block] | None = None
+    id: str | None = None
+    model: str | None = None
+    usage: WireUsage | None = None
+    role: str | None = None
+
+
+class Attachment(msgspec.Struct, gc=False):
+    """`attachment`: context that the program added."""
+
+    type: str = ""
+    commandMode: str | None = None
+    prompt: msgspec.Raw = msgspec.Raw()
+    content: msgspec.Raw = msgspec.Raw()
+    source_uuid: str | None = None
+
+
+class ProgressData(msgspec.Struct, gc=False):
+    """`data` of a progress record."""
+
+    type: str | None = None
+    agentId: str | None = None
+
+
+class Kind(msgspec.Struct, gc=False):
+    """`origin`: who caused a user record."""
+
+    kind: str | None = None
+
+
+class Line(msgspec.Struct, gc=False):
+    """One record."""
+
+    type: str = ""
+    uuid: str | None = None
+    parentUuid: str | None = None
+    message: WireMessage | None = None
+    timestamp: str | None = None
+    sessionId: str | None = None
+    cwd: str | None = None
+    gitBranch: str | None = None
+    isSidechain: bool | None = None
+    isMeta: bool | None = None
+    agentId: str | None = None
+    requestId: str | None = None
+    toolUseResult: msgspec.Raw = msgspec.Raw()
+    tool_use_result: msgspec.Raw = msgspec.Raw()
+    subtype: str | None = None
+    attachment: Attachment | None = None
+    data: ProgressData | None = None
+    parentToolUseID: str | None = None
+    isCompactSummary: bool | None = None
+    isApiErrorMessage: bool | None = None
+    isAbortedMidStream: bool | None = None
+    logicalParentUuid: str | None = None
+    entrypoint: str | None = None
+    origin: Kind | None = None
+    toolDenialKind: str | None = None
+    session_id: str | None = None
+    parent_tool_use_id: str | None = None
+    audit_timestamp: str | None = msgspec.field(name="_audit_timestamp", default=None)
+    summary: str | None = None
+    leafUuid: str | None = None
+    customTitle: str | None = None
+    aiTitle: str | None = None
+    parentLastUuid: str | None = None
+
+
+class Outcome(msgspec.Struct, gc=False):
+    """The few facts of `toolUseResult` that its text does not hold."""
+
+    agentId: str | None = None
+    userModified: bool | None = None
+    interrupted: bool | None = None
+
+
+_decode = msgspec.json.Decoder(Line).decode
+_outcome = msgspec.json.Decoder(Outcome).decode
+
+_LINE_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Line)}
+_BLOCK_FIELDS = tuple(field.name for field in msgspec.structs.fields(Block))
+_STRINGS = frozenset(
+    field.encode_name
+    for field in msgspec.structs.fields(Line)
+    if field.type in (str, str | None)
+)
+_BOOLS = frozenset(
+    field.encode_name for field in msgspec.structs.fields(Line) if field.type == bool | None
+)
+
+
+def decode(raw: bytes, ledger: Ledger) -> Line | list[Line | LineFault]:
+    """A record, or (from an odd line) what its values became: records and faults."""
+    try:
+        line = _decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return [
+            value if isinstance(value, LineFault) else _coerced(value)
+            for value in values(raw, ledger)
+        ]
+    if line.type == "assistant" and line.message is not None:
+        try:
+            _mend_inputs(line.message.content)
+        except LineFault as fault:
+            return [fault]
+    return line
+
+
+def _mend_inputs(content: Any) -> None:
+    if type(content) is list:
+        for block in content:
+            if block.input is not None and not plain(block.input):
+                block.input = mend(block.input)
+
+
+def outcome(raw: msgspec.Raw) -> Outcome | None:
+    """The facts in a `toolUseResult`, or None where it is no object or holds none of them."""
+    data = memoryview(raw)
+    if len(data) < 2 or data[0] != 0x7B:
+        return None
+    try:
+        return _outcome(data)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+# ---------------------------------------------------------------- odd lines
+
+
+def _coerced(record: dict[str, Any]) -> Line | LineFault:
+    line = Line()
+    for name, field in _LINE_FIELDS.items():
+        value = record.get(name)
+        if value is None:
+            continue
+        if (name in _STRINGS and type(value) is str) or (name in _BOOLS and type(value) is bool):
+            setattr(line, field, value)
+    for name in ("toolUseResult", "tool_use_result"):
+        if isinstance(record.get(name), dict):
+            setattr(line, name, _raw(record[name]))
+    message = record.get("message")
+    if isinstance(message, dict):
+        line.message = _message(message)
+    elif isinstance(message, str):
+        line.message = WireMessage(content=message)
+    if isinstance(record.get("attachment"), dict):
+        line.attachment = _attachment(record["attachment"])
+    data = record.get("data")
+    if isinstance(data, dict):
+        line.data = ProgressData(type=_text(data.get("type")), agentId=_text(data.get("agentId")))
+    origin = record.get("origin")
+    if isinstance(origin, dict):
+        line.origin = Kind(kind=_text(origin.get("kind")))
+    return line
+
+
+def _raw(value: Any) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(msgspec.json.encode(value))
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return msgspec.Raw()
+
+
+def _text(value: Any) -> str | None:
+    return value if type(value) is str else None
+
+
+def _attachment(value: dict[str, Any]) -> Attachment:
+    return Attachment(
+        type=_text(value.get("type")) or "",
+        commandMode=_text(value.get("commandMode")),
+        prompt=_raw(value["prompt"]) if "prompt" in value else msgspec.Raw(),
+        content=_raw(value["content"]) if "content" in value else msgspec.Raw(),
+        source_uuid=_text(value.get("source_uuid")),
+    )
+
+
+def _message(value: dict[str, Any]) -> WireMessage:
+    content = value.get("content")
+    blocks: str | list[Block] | None = None
+    if isinstance(content, str):
+        blocks = content
+    elif isinstance(content, dict):
+        blocks = [_block(content)]
+    elif isinstance(content, list):
+        blocks = [
+            _block(item) if isinstance(item, dict) else Block(type="text", text=item)
+            for item in content
+            if isinstance(item, dict | str)
+        ]
+    usage = value.get("usage")
+    return WireMessage(
+        content=blocks,
+        id=_text(value.get("id")),
+        model=_text(value.get("model")),
+        role=_text(value.get("role")),
+        usage=_usage(usage) if isinstance(usage, dict) else None,
+    )
+
+
+def _usage(value: dict[str, Any]) -> WireUsage:
+    counts = {
+        name: value[name]
+        for name in WireUsage.__struct_fields__
+        if type(value.get(name)) is int and abs(value[name]) < 1 << 53
+    }
+    return WireUsage(**counts)
+
+
+def _block(value: dict[str, Any]) -> Block:
+    block = Block()
+    for name in _BLOCK_FIELDS:
+        given = value.get(name)
+        if name in ("content", "source") or (
+            type(given) is dict if name == "input" else type(given) is bool
+            if name == "is_error"
+            else type(given) is str
+        ):
+            setattr(block, name, given)
+    return block

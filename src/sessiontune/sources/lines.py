@@ -1,0 +1,254 @@
+"""Reads JSONL: lines with numbers out of a binary file, and values out of damaged lines.
+
+Lines end at a line feed and nowhere else (U+2028 is data). Memory is bounded by `max_line`: a
+longer line is skipped in pieces. A file is read up to the size it had when it was opened, so a
+log that grows meanwhile gives a whole, repeatable prefix. Nothing here knows a dialect.
+"""
+
+from __future__ import annotations
+
+import errno
+import gc
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+from ..ledger import Ledger
+from ..model import Fault
+from ..ports import ReadOptions
+
+CHUNK = 1 << 20
+BOM = b"\xef\xbb\xbf"
+
+#: Deeper values break encoders further down; no tool takes arguments like that.
+MAX_DEPTH = 100
+
+_INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
+
+
+class LineFault(Exception):
+    """A value that cannot be used; `reason` is the fault's. Never leaves the reader."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def open_log(path: str) -> BinaryIO:
+    """Open a regular file for reading. Raises OSError; never blocks on a pipe."""
+    fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return os.fdopen(fd, "rb", buffering=0)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def file_fault(path: str, error: OSError) -> Fault:
+    """A fault for a whole file."""
+    name = errno.errorcode.get(error.errno or 0, "EIO")
+    reason = "symlink_loop" if error.errno == errno.ELOOP else "unreadable_file"
+    return Fault(reason=reason, file=path, detail=name)
+
+
+def read_lines(path: str, options: ReadOptions, ledger: Ledger) -> Iterator[tuple[int, bytes]]:
+    """Yield (number, bytes) of every non-blank line; count faults of lines and of the file.
+
+    The numbers start at 1. A line longer than `options.max_line` bytes counts as one record and
+    one fault. The bytes carry no line feed; the last line need not have had one.
+    """
+    try:
+        with open_log(path) as stream:
+            yield from _lines(stream, os.fstat(stream.fileno()).st_size, path, options, ledger)
+    except OSError as error:
+        ledger.fault(file_fault(path, error))
+
+
+def _lines(
+    stream: BinaryIO, size: int, path: str, options: ReadOptions, ledger: Ledger
+) -> Iterator[tuple[int, bytes]]:
+    held: list[bytes] = []  # pieces of the line that is not finished yet
+    held_size, number, skipping = 0, 0, False
+
+    def too_long() -> None:
+        ledger.records[path] = ledger.records.get(path, 0) + 1
+        ledger.fault(Fault(reason="line_too_long", file=path, line=number + 1))
+
+    left = size
+    while left > 0:
+        chunk = stream.read(min(CHUNK, left))
+        if not chunk:
+            break
+        left -= len(chunk)
+        pieces = chunk.split(b"\n")
+        last = pieces.pop()
+        if pieces and (held or skipping):
+            first = pieces[0]
+            if skipping:
+                skipping = False
+                pieces[0] = b""
+            elif held_size + len(first) > options.max_line:
+                too_long()
+                pieces[0] = b""
+            else:
+                held.append(first)
+                pieces[0] = b"".join(held)
+            held, held_size = [], 0
+        for piece in pieces:
+            if len(piece) > options.max_line:
+                too_long()
+            elif piece and not piece.isspace():
+                yield number + 1, piece
+            number += 1
+        if skipping or not last:
+            continue
+        held_size += len(last)
+        if held_size > options.max_line:
+            too_long()
+            skipping, held, held_size = True, [], 0
+        else:
+            held.append(last)
+    if held:
+        piece = b"".join(held)
+        if not piece.isspace():
+            yield number + 1, piece
+
+
+def values(raw: bytes, ledger: Ledger) -> list[dict[str, Any] | LineFault]:
+    """Every JSON value of a line that the fast decoder refused, mended where that can be done.
+
+    Each entry is an object, or the fault of a value that is none. Repairs are counted once per
+    line and kind: `bom`, `nul`, `invalid_utf8`, `lone_surrogate`, `glued`, `number`.
+    """
+    repairs: set[str] = set()
+    if raw.startswith(BOM):
+        raw = raw[3:]
+        repairs.add("bom")
+    if b"\0" in raw:
+        raw = raw.replace(b"\0", b"")
+        repairs.add("nul")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        text = raw.decode("utf-8", "replace")
+        repairs.add("invalid_utf8")
+    found = _split(text.strip(" \t\r\n"), repairs)
+    for kind in sorted(repairs) if any(isinstance(v, dict) for v in found) else ():
+        ledger.repairs[kind] = ledger.repairs.get(kind, 0) + 1
+    return found
+
+
+_DECODER = json.JSONDecoder(strict=False)
+
+
+def _split(text: str, repairs: set[str]) -> list[dict[str, Any] | LineFault]:
+    found: list[dict[str, Any] | LineFault] = []
+    at = 0
+    while at < len(text):
+        try:
+            value, at = _DECODER.raw_decode(text, at)
+            found.append(_checked(value, repairs))
+        except RecursionError:
+            return [*found, LineFault("too_deep")]
+        except ValueError:  # also an integer of more than 4,300 digits
+            return [*found, LineFault("bad_json")]
+        except LineFault as fault:
+            found.append(fault)
+        while at < len(text) and text[at] in " \t\r\n":
+            at += 1
+    if len(found) > 1:
+        repairs.add("glued")
+    return found or [LineFault("bad_json")]
+
+
+def _checked(value: Any, repairs: set[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise LineFault("not_an_object")
+    mended: dict[str, Any] = mend(value, repairs)
+    return mended
+
+
+def mend(value: Any, repairs: set[str] | None = None, depth: int = 0) -> Any:
+    """The value without lone surrogates, numbers that JSON or msgpack cannot carry, or depth.
+
+    An integer of more than 64 bits becomes a string of its digits (nothing is lost), NaN and
+    the infinities become null. Raises LineFault("too_deep") past MAX_DEPTH levels.
+    """
+    kind = type(value)
+    if kind is str:
+        if value.isascii():
+            return value
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            if repairs is not None:
+                repairs.add("lone_surrogate")
+            return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return value
+    if kind is dict or kind is list:
+        if depth > MAX_DEPTH:
+            raise LineFault("too_deep")
+        if kind is list:
+            return [mend(item, repairs, depth + 1) for item in value]
+        return {mend(k, repairs): mend(v, repairs, depth + 1) for k, v in value.items()}
+    if (kind is int and not _INT_MIN <= value <= _INT_MAX) or (
+        kind is float and not math.isfinite(value)
+    ):
+        if repairs is not None:
+            repairs.add("number")
+        return str(value) if kind is int else None
+    return value
+
+
+def plain(arguments: dict[str, Any]) -> bool:
+    """Whether a decoded object holds only short-range scalars: then it needs no mending."""
+    for value in arguments.values():
+        kind = type(value)
+        if (
+            kind is not str
+            and kind is not bool
+            and not (kind is int and _INT_MIN <= value <= _INT_MAX)
+            and value is not None
+        ):
+            return False
+    return True
+
+
+def line_fault(fault: LineFault, path: str, number: int, raw: bytes) -> Fault:
+    """The fault of one value; says where, never what it held."""
+    reason = fault.reason
+    if reason == "bad_json" and not raw.rstrip().endswith((b"}", b"]")):
+        reason = "truncated_line"
+    return Fault(reason=reason, file=path, line=number, detail=f"{len(raw)} bytes")
+
+
+def utc(at: str) -> str:
+    """A timestamp as ISO-8601 UTC ending in Z; "" for what is none."""
+    if at[-1:] == "Z" and at[:4].isdigit():
+        return at
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        return ""
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """No garbage collection inside: reading makes many small objects and no circles."""
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if on:
+            gc.enable()

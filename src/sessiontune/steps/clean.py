@@ -1,0 +1,258 @@
+"""Takes out what the agent program put into the texts, and mends what a cut log left open.
+
+Injected blocks are known by an explicit list of tags, so a person's own XML survives. In a tool
+result a block is cut only where the program puts it, at the beginning or the end: a file that
+was read and quotes such a tag keeps its lines. What a person typed into a rejection becomes
+their prompt; a call that has no result gets one with the status `missing`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import msgspec
+
+from ..model import Drop, Message, Origin, Part, Session, Text, ToolCall, ToolResult
+from ..ports import Stage
+
+#: Written by Claude Code or Codex into user texts; never by a person.
+TAGS = (
+    "system-reminder",
+    "local-command-caveat",
+    "local-command-stdout",
+    "local-command-stderr",
+    "ide_opened_file",
+    "ide_selection",
+    "ide_diagnostics",
+    "bash-input",
+    "bash-stdout",
+    "bash-stderr",
+    "bash-notification",
+    "task-notification",
+    "user-prompt-submit-hook",
+    "command-name",
+    "command-message",
+    "command-args",
+    "command-contents",
+    "new-diagnostics",
+    "post-tool-use-hook",
+    "pre-tool-use-hook",
+    "session-start-hook",
+)
+
+_TAG = "|".join(TAGS)
+_BLOCK = re.compile(rf"<({_TAG})>.*?</\1>", re.DOTALL)
+_HAS = re.compile(rf"<(?:{_TAG})>")
+
+#: The tags that stand in tool results.
+_IN_RESULTS = "system-reminder|user-prompt-submit-hook|post-tool-use-hook|new-diagnostics"
+_OPEN = re.compile(rf"<(?:{_IN_RESULTS})>")
+_TRAILING = re.compile(
+    rf"(?:\A|\n)[ \t]*<({_IN_RESULTS})>(?:(?!<(?:{_IN_RESULTS})>).)*?</\1>\s*\Z", re.DOTALL
+)
+_LEADING = re.compile(rf"\A\s*<({_IN_RESULTS})>.*?</\1>[ \t]*(?:\n+|\Z)", re.DOTALL)
+
+_SAID = re.compile(
+    r"\s*(?:To tell you how to proceed, the user said|The user said|the user said):\s*\n?"
+)
+_REJECTION_NOTE = re.compile(
+    r"\s*\n\s*Note: The user's next message may contain a correction or preference\..*\Z", re.DOTALL
+)
+
+
+class CleanOptions(msgspec.Struct, frozen=True):
+    """Options of cleaning.
+
+    close_calls     add a result with the status `missing` to every call that has none
+    """
+
+    close_calls: bool = True
+
+
+def cleaner(options: CleanOptions) -> Stage:
+    """The stage that cleans one session."""
+
+    def clean(session: Session) -> tuple[Session | None, list[Drop]]:
+        kept: list[Message] = []
+        gone: list[tuple[str, Message]] = []
+        for message in session.messages:
+            if message.kind == "results":
+                kept.extend(_results(message))
+            else:
+                done = _words(message)
+                if isinstance(done, Message):
+                    kept.append(done)
+                else:
+                    gone.append((done, message))
+        kept = _without_retyped(kept, gone)
+        if options.close_calls:
+            kept = _closed(kept, session.forked_from is not None)
+        drops = _drops(session, kept, gone)
+        if not kept:
+            return None, drops
+        return msgspec.structs.replace(session, messages=tuple(kept)), drops
+
+    return clean
+
+
+# ---------------------------------------------------------------- texts
+
+
+def cut_words(text: str) -> str:
+    """A user's text without the blocks that the program put into it."""
+    if "<" not in text or not _HAS.search(text):
+        return text
+    return _BLOCK.sub("", text).strip()
+
+
+def cut_result(text: str) -> str:
+    """A tool result without the blocks that the program put before or behind it."""
+    if not _OPEN.search(text):
+        return text
+    while True:
+        found = _TRAILING.search(text)
+        if found is None:
+            break
+        text = text[: found.start()].rstrip("\n") if found.start() else ""
+    while True:
+        found = _LEADING.match(text)
+        if found is None:
+            return text
+        text = text[found.end() :]
+
+
+def _words(message: Message) -> Message | str:
+    """The message with its texts cut, or the reason why nothing is left."""
+    if message.kind == "answer":
+        return message if message.parts else "empty"
+    if message.kind == "summary":
+        return message if message.parts else "empty"
+    parts: list[Part] = []
+    changed = False
+    for part in message.parts:
+        if type(part) is Text:
+            words = cut_words(part.text)
+            if words is not part.text:
+                changed = True
+                if not words:
+                    continue
+                part = Text(words)
+        parts.append(part)
+    if not changed:
+        return message
+    if not parts:
+        return "injected_only"
+    return msgspec.structs.replace(message, parts=tuple(parts))
+
+
+def _results(message: Message) -> list[Message]:
+    """Tool results, cut, and the words that a person put into a rejection."""
+    parts: list[Part] = []
+    said: list[Part] = []
+    changed = False
+    for part in message.parts:
+        if type(part) is ToolResult:
+            content = cut_result(part.content)
+            if part.status in ("rejected", "interrupted"):
+                found = _SAID.search(content)
+                if found is not None:
+                    words = _REJECTION_NOTE.sub("", content[found.end() :]).strip()
+                    content = content[: found.start()]
+                    if words:
+                        said.append(Text(words))
+            if content is not part.content:
+                changed = True
+                part = ToolResult(part.call_id, part.name, content, part.status, part.images)
+        parts.append(part)
+    if changed:
+        message = msgspec.structs.replace(message, parts=tuple(parts))
+    if not said:
+        return [message]
+    words_message = Message(
+        id=f"{message.id}:said",
+        role="user",
+        kind="prompt",
+        parts=tuple(said),
+        origin=message.origin,
+        at=message.at,
+    )
+    return [message, words_message]
+
+
+# ---------------------------------------------------------------- order
+
+
+def _without_retyped(kept: list[Message], gone: list[tuple[str, Message]]) -> list[Message]:
+    """Drop a prompt whose turn failed and that was typed again, word for word, at once."""
+    out: list[Message] = []
+    for message in kept:
+        if (
+            out
+            and message.kind == "prompt"
+            and out[-1].kind == "prompt"
+            and message.parts == out[-1].parts
+        ):
+            gone.append(("retyped_prompt", out.pop()))
+        out.append(message)
+    return out
+
+
+def _closed(messages: list[Message], branch: bool) -> list[Message]:
+    """Give every call without a result one that says so.
+
+    A branch may begin with results of calls that stand in its parent's thread.
+    """
+    out: list[Message] = []
+    for at, message in enumerate(messages):
+        out.append(message)
+        if message.kind != "answer":
+            continue
+        calls = [part for part in message.parts if type(part) is ToolCall]
+        if not calls:
+            continue
+        following = messages[at + 1] if at + 1 < len(messages) else None
+        results = following if following is not None and following.kind == "results" else None
+        if results is None:
+            missing = [ToolResult(call.id, call.name, "", "missing") for call in calls]
+            out.append(
+                Message(
+                    id=f"{message.id}:missing",
+                    role="tool",
+                    kind="results",
+                    parts=tuple(missing),
+                    at=message.at,
+                )
+            )
+        elif len(results.parts) < len(calls):
+            messages[at + 1] = _filled(results, calls)
+    return out
+
+
+def _filled(results: Message, calls: list[ToolCall]) -> Message:
+    have = {part.call_id: part for part in results.parts if type(part) is ToolResult}
+    parts = tuple(
+        have.get(call.id) or ToolResult(call.id, call.name, "", "missing") for call in calls
+    )
+    return msgspec.structs.replace(results, parts=parts)
+
+
+def _drops(
+    session: Session, kept: Iterable[Message], gone: list[tuple[str, Message]]
+) -> list[Drop]:
+    """Drops of the records that stand in no kept message."""
+    if not gone:
+        return []
+    used: set[Origin] = {origin for message in kept for origin in message.origin}
+    drops = []
+    for reason, message in gone:
+        for origin in message.origin:
+            if origin not in used:
+                used.add(origin)
+                drops.append(
+                    Drop("clean", reason, file=session.files[origin.file], line=origin.line)
+                )
+    return drops
+
+
+__all__ = ["TAGS", "CleanOptions", "cleaner", "cut_result", "cut_words"]
