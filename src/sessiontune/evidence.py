@@ -62,6 +62,27 @@ def turns(messages: Sequence[Message]) -> Iterator[Turn]:
     yield from found
 
 
+def blocks_of(messages: Sequence[Message]) -> list[list[int]]:
+    """Positions that stay together: an answer with its results; everything else alone.
+
+    Where a result comes late, all between it and its call becomes one block.
+    """
+    blocks: list[list[int]] = []
+    owner: dict[str, int] = {}
+    for at, message in enumerate(messages):
+        answered = [owner[r.call_id] for r in results_of(message) if r.call_id in owner]
+        if message.role == "tool" and blocks:
+            first = min(answered, default=len(blocks) - 1)
+            blocks[first:] = [[p for block in blocks[first:] for p in block] + [at]]
+            for name, block in owner.items():
+                owner[name] = min(block, first)
+        else:
+            blocks.append([at])
+        for call in calls_of(message):
+            owner[call.id] = len(blocks) - 1
+    return blocks
+
+
 # ------------------------------------------------------------------ commands
 
 _PROBES = re.compile(

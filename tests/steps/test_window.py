@@ -1,0 +1,262 @@
+"""The laws of cutting: every trainable turn a target once, never over budget, calls whole."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from steps_synth import answer, call, dialogue, prose, results, session, user
+
+from sessiontune.evidence import blocks_of, calls_of, results_of
+from sessiontune.measure import Meter, cut_text, estimate, one_line
+from sessiontune.model import Message, Session, Text, ToolDef, ToolResult
+from sessiontune.steps.window import Truncation, WindowOptions, windower
+
+BUDGETS = (1024, 2048, 8192, 32768)
+
+
+def system(id: str, text: str) -> Message:
+    return Message(id=id, role="system", kind="context", parts=(Text(text),))
+
+
+def check_laws(
+    one: Session, budget: int, train: list[bool] | None = None, tools: tuple[ToolDef, ...] = ()
+) -> Truncation:
+    """Assert every law on one session; returns the counts."""
+    meter = Meter()
+    examples, counts = windower(WindowOptions(budget), meter)(one, (), train, tools)
+    flags = train if train is not None else [m.role == "assistant" for m in one.messages]
+    wanted = [m.id for m, t in zip(one.messages, flags, strict=True) if t]
+    by_id = {m.id: m for m in one.messages}
+    targets: Counter[str] = Counter()
+    for example in examples:
+        assert len(example.messages) == len(example.train)
+        assert any(example.train), "a row without loss"
+        cost = meter.messages(example.messages) + sum(meter.tools(example.tools).values())
+        assert cost <= budget, f"{cost} tokens in a row of {budget}"
+        for message, target in zip(example.messages, example.train, strict=True):
+            if message.role == "assistant":
+                assert message == by_id[message.id], "an answer was changed"
+            if target:
+                targets[message.id] += 1
+        asked = [c.id for m in example.messages for c in calls_of(m)]
+        told = [r.call_id for m in example.messages for r in results_of(m)]
+        answered = {r.call_id for m in one.messages for r in results_of(m)}
+        assert Counter(told) == Counter(c for c in asked if c in answered), "a call was parted"
+    over = counts.reasons.get("turn_over_budget", 0)
+    assert max(targets.values(), default=0) <= 1, "a turn is a target twice"
+    assert set(targets) <= set(wanted)
+    assert len(wanted) - len(targets) == over, "a turn was lost without being counted"
+    assert counts.turns == len(wanted)
+    assert counts.kept_turns == len(targets)
+    return counts
+
+
+def long_session(seed: int, turns: int, output: int) -> Session:
+    rng = random.Random(seed)
+    out: list[Message] = [system("sys", prose(rng, 30)), user("task", prose(rng, 40))]
+    for i in range(turns):
+        calls = [call(f"t{i}.{k}", "Bash", command=prose(rng, 8)) for k in range(rng.randrange(4))]
+        out.append(answer(f"a{i}", prose(rng, rng.randrange(1, 60)), *calls))
+        if calls:
+            given_back = [
+                ToolResult(c.id, "Bash", prose(rng, rng.randrange(1, output))) for c in calls
+            ]
+            out.append(results(f"r{i}", *given_back))
+        elif rng.random() < 0.6:
+            out.append(user(f"u{i}", prose(rng, rng.randrange(1, 50))))
+    return session("long", *out)
+
+
+def test_short_session_is_one_untouched_row() -> None:
+    one = dialogue("s", 1, 2)
+    (example,), counts = windower(WindowOptions(8192))(one)
+    assert example.messages == one.messages
+    assert example.key == "s"
+    assert example.tags == ()
+    assert counts.kept_turns == counts.naive_turns == counts.turns == 4
+
+
+def test_zero_cuts_nothing() -> None:
+    one = long_session(1, 200, 400)
+    (example,), _ = windower(WindowOptions(0))(one)
+    assert example.messages == one.messages
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("seed", range(4))
+def test_laws_on_long_sessions(budget: int, seed: int) -> None:
+    counts = check_laws(long_session(seed, 120, 600), budget)
+    assert counts.kept_turns == counts.turns, "every turn of this session fits every budget"
+
+
+def test_naive_truncation_would_have_lost_what_windows_keep() -> None:
+    counts = check_laws(long_session(7, 120, 600), 2048)
+    assert counts.naive_turns < 0.2 * counts.turns
+    assert counts.kept_tokens == counts.tokens
+
+
+def test_tool_output_is_thinned_before_a_turn_is_dropped() -> None:
+    log = "\n".join(f"line {i} of the output" for i in range(4000))
+    one = session(
+        "s",
+        user("1", "run it"),
+        answer("2", "", call("c", command="make")),
+        results("3", ToolResult("c", "Bash", log)),
+        answer("4", "It built."),
+    )
+    (example,), counts = windower(WindowOptions(2048))(one)
+    shown = results_of(example.messages[2])[0].content
+    assert "line 0 of" in shown
+    assert "line 3999 of" in shown
+    assert "characters left out" in shown
+    assert example.tags == ("thinned",)
+    assert counts.kept_turns == 2
+
+
+def test_head_is_pinned_in_every_window() -> None:
+    one = long_session(3, 80, 300)
+    examples, _ = windower(WindowOptions(2048))(one)
+    assert len(examples) > 3
+    for example in examples:
+        assert [m.id for m in example.messages[:2]] == ["sys", "task"]
+
+
+def test_head_larger_than_the_budget_is_thinned() -> None:
+    one = session(
+        "s", system("sys", "rule " * 9000), user("task", "please do " * 3000), answer("a", "Done.")
+    )
+    (example,), _ = windower(WindowOptions(1024))(one)
+    assert [m.id for m in example.messages] == ["sys", "task", "a"]
+    assert Meter().messages(example.messages) <= 1024
+    assert "head_thinned" in example.tags or "thinned" in example.tags
+
+
+def test_no_target_begins_on_a_tool_result() -> None:
+    for example in windower(WindowOptions(1024))(long_session(5, 90, 500))[0]:
+        first = example.train.index(True)
+        assert example.messages[first].role == "assistant"
+        seen: set[str] = set()
+        for message in example.messages:
+            seen.update(c.id for c in calls_of(message))
+            assert {r.call_id for r in results_of(message)} <= seen
+
+
+def test_turn_longer_than_the_budget_is_counted_not_cut() -> None:
+    one = session(
+        "s",
+        user("1", "write it"),
+        answer("2", "", call("c", "Write", file_path="a", content="x y " * 5000)),
+        results("3", ToolResult("c", "Write", "ok")),
+        answer("4", "Written."),
+        user("5", "thanks"),
+        answer("6", "Sure."),
+    )
+    counts = check_laws(one, 1024)
+    assert counts.reasons["turn_over_budget"] == 1
+    assert counts.kept_turns == 2
+
+
+def test_masked_turns_are_context_only() -> None:
+    one = long_session(11, 60, 300)
+    rng = random.Random(1)
+    train = [m.role == "assistant" and rng.random() < 0.5 for m in one.messages]
+    check_laws(one, 2048, train)
+
+
+def test_nothing_to_train_is_no_row_but_counted() -> None:
+    one = session("s", user("1", "hi"), answer("2", "hello"))
+    examples, counts = windower(WindowOptions(1024))(one, (), [False, False])
+    assert examples == []
+    assert counts.reasons == {"nothing_to_train": 1}
+
+
+def test_prefix_of_a_branch_is_context_and_its_own_turns_are_targets() -> None:
+    owner = dialogue("owner", 1, 6)
+    tail = dialogue("tail", 2, 6)
+    examples, counts = windower(WindowOptions(1024))(tail, owner.messages)
+    own = {m.id for m in tail.messages if m.role == "assistant"}
+    targets = [m.id for e in examples for m, t in zip(e.messages, e.train, strict=True) if t]
+    assert sorted(targets) == sorted(own)
+    assert counts.turns == len(own)
+
+
+def test_late_results_stay_with_their_call() -> None:
+    messages = [
+        user("u", "go"),
+        answer("a", "", call("c1"), call("c2")),
+        results("r1", ToolResult("c1", "Bash", "one")),
+        user("q", "meanwhile"),
+        results("r2", ToolResult("c2", "Bash", "two")),
+        answer("b", "done"),
+    ]
+    assert blocks_of(messages) == [[0], [1, 2, 3, 4], [5]]
+
+
+def test_definitions_count_and_only_those_of_the_window_stay() -> None:
+    tools = tuple(
+        ToolDef(f"tool{i}", "what it does " * 10, {"type": "object", "properties": {}})
+        for i in range(30)
+    )
+    rng = random.Random(2)
+    out: list[Message] = [user("task", "go")]
+    for i in range(60):
+        out.append(answer(f"a{i}", prose(rng, 20), call(f"c{i}", f"tool{i % 30}", x=prose(rng, 5))))
+        out.append(results(f"r{i}", ToolResult(f"c{i}", f"tool{i % 30}", prose(rng, 30))))
+    one = session("s", *out)
+    check_laws(one, 1024, None, tools)
+    for example in windower(WindowOptions(2048))(one, (), None, tools)[0]:
+        called = {c.name for m in example.messages for c in calls_of(m)}
+        assert {t.name for t in example.tools} <= called
+
+
+def test_a_template_that_costs_more_has_the_last_word() -> None:
+    def whole(messages, tools) -> int:
+        return 3 * Meter().messages(messages) // 2 + 40
+
+    one = long_session(9, 60, 200)
+    examples, counts = windower(WindowOptions(2048), None, whole)(one)
+    assert all(whole(e.messages, e.tools) <= 2048 for e in examples)
+    assert counts.kept_turns == counts.turns
+
+
+def test_notices_are_never_rendered() -> None:
+    notice = Message(id="n", role="user", kind="notice", parts=(Text("stopped"),))
+    one = session("s", user("1", "hi"), answer("2", "hello"), notice)
+    (example,), _ = windower(WindowOptions(1024))(one)
+    assert [m.id for m in example.messages] == ["1", "2"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 10_000),
+    st.integers(0, 40),
+    st.integers(2, 900),
+    st.sampled_from(BUDGETS),
+    st.floats(0, 1),
+)
+def test_laws_by_property(seed: int, turns: int, output: int, budget: int, share: float) -> None:
+    one = long_session(seed, turns, output)
+    rng = random.Random(seed)
+    train = [m.role == "assistant" and rng.random() < share for m in one.messages]
+    check_laws(one, budget, train)
+
+
+@given(st.text(max_size=3000), st.integers(1, 400))
+def test_cut_text_is_never_longer_than_asked_or_than_a_line(text: str, tokens: int) -> None:
+    cut = cut_text(text, tokens, estimate)
+    assert estimate(cut) <= max(tokens, estimate(one_line(text)))
+    assert len(cut.encode()) <= max(len(text.encode()), 80)
+
+
+def test_counts_add_up() -> None:
+    total = Truncation()
+    for seed in range(3):
+        total.add(check_laws(long_session(seed, 30, 300), 1024))
+    assert total.sessions == 3
+    assert total.kept_turns == total.turns
+    assert msgspec.to_builtins(total)["rows"] == total.rows
