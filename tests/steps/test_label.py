@@ -1,0 +1,406 @@
+"""Labels are right on structural fixtures: nothing missed, nothing invented."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from steps_synth import answer, call, results, session, user
+
+from sessiontune import evidence
+from sessiontune.evidence import exit_code, is_probe, is_test, restored
+from sessiontune.model import Label, Message, Session, Text, ToolResult
+from sessiontune.steps.label import LabelOptions, labeller, train_flags
+
+PYTEST_BAD = "collected 9 items\n\n=========== 2 failed, 7 passed in 0.31s ==========="
+PYTEST_GOOD = "=========== 9 passed in 0.31s ==========="
+JEST_BAD = "Test Suites: 1 failed, 3 passed, 4 total\nTests:       1 failed, 21 passed, 22 total"
+VITEST_BAD = " Test Files  1 failed | 8 passed (9)\n      Tests  2 failed | 80 passed (82)"
+CARGO_BAD = "test result: FAILED. 3 passed; 1 failed; 0 ignored; 0 measured"
+CARGO_GOOD = "test result: ok. 4 passed; 0 failed; 0 ignored"
+GO_BAD = (
+    "--- FAIL: TestParse (0.00s)\n    parse_test.go:12: got 1\nFAIL\nFAIL\texample.org/p\t0.01s"
+)
+GO_GOOD = "ok  \texample.org/p\t0.012s"
+
+
+def one_call(command: str, content: str, status: str = "ok", **more) -> Session:
+    return session(
+        "s",
+        user("u", "please"),
+        answer("a", "", call("c", "Bash", command=command)),
+        results("r", ToolResult("c", "Bash", content, status), **more),
+        answer("z", "That is how it went."),
+    )
+
+
+def names(one: Session, message: str = "a") -> set[str]:
+    labels, _ = labeller()(one)
+    return {x.name for x in labels if x.message == message}
+
+
+#: (command, output, status, labels of the answer that made the call)
+FIXTURES = [
+    ("ls", "a.py", "ok", set()),
+    ("make", "Exit code 2\nmake: *** No rule", "error", {"command_failed"}),
+    ("make", "Error: Exit code 127\nmake: not found", "error", {"command_failed"}),
+    (
+        "make",
+        "Chunk ID: 79\nWall time: 0.01 seconds\nProcess exited with code 1\nOutput:\nno",
+        "ok",
+        {"command_failed"},
+    ),
+    (
+        "ls",
+        "Chunk ID: 79\nWall time: 0.0 seconds\nProcess exited with code 0\nOutput:\n",
+        "ok",
+        set(),
+    ),
+    ("make", "Exit code: 3\nWall time: 0 seconds\nOutput:\nno", "ok", {"command_failed"}),
+    (
+        "make",
+        '{"output":"no","metadata":{"exit_code":1,"duration_seconds":0}}',
+        "ok",
+        {"command_failed"},
+    ),
+    ("ls", '{"output":"a","metadata":{"exit_code":0,"duration_seconds":0}}', "ok", set()),
+    ("build it", "oh no\n\nCommand exited with code 1", "error", {"command_failed"}),
+    # a program's own words about exit codes are no exit code
+    ("cat notes", "The wrapper says: Exit code 1 when it is tired.", "ok", set()),
+    ("cat log", "line\nProcess exited with code 3 yesterday\nmore", "ok", set()),
+    ("grep -rn nothing src", "Exit code 1", "error", {"no_match"}),
+    ("cd src && grep x y | head", "Exit code 1", "error", {"command_failed"}),
+    ("diff a b", "Exit code 1\n1c1\n< a\n> b", "error", {"no_match"}),
+    ("grep x missing", "Exit code 2\ngrep: missing: No such file", "error", {"command_failed"}),
+    ("pytest -q", PYTEST_BAD, "ok", {"test_failed"}),
+    ("python -m pytest tests | tail", "Exit code 1\n" + PYTEST_BAD, "error", {"test_failed"}),
+    ("pytest", PYTEST_GOOD, "ok", {"test_passed"}),
+    ("pytest", "2 failed, 3 passed in 1.02s", "ok", {"test_failed"}),
+    ("npm test", JEST_BAD, "ok", {"test_failed"}),
+    ("npx jest", "Tests:       22 passed, 22 total", "ok", {"test_passed"}),
+    ("npx vitest run", VITEST_BAD, "ok", {"test_failed"}),
+    ("bun run test", " 12 pass\n 1 fail\n", "ok", {"test_failed"}),
+    ("bun test", " 12 pass\n 0 fail\n", "ok", {"test_passed"}),
+    ("cargo test --all", CARGO_BAD, "ok", {"test_failed"}),
+    ("cargo test", CARGO_GOOD, "ok", {"test_passed"}),
+    ("go test ./...", GO_BAD, "ok", {"test_failed"}),
+    ("go test ./...", GO_GOOD, "ok", {"test_passed"}),
+    ("go test ./...", "Exit code 1\nx.go:1:1: syntax error", "error", {"command_failed"}),
+    ("mvn -q verify", "Tests run: 5, Failures: 1, Errors: 0, Skipped: 0", "ok", {"test_failed"}),
+    ("mvn verify", "Tests run: 5, Failures: 0, Errors: 0, Skipped: 0", "ok", {"test_passed"}),
+    ("python -m unittest", "Ran 3 tests\n\nFAILED (failures=1)", "ok", {"test_failed"}),
+    ("python -m unittest", "Ran 3 tests in 0.1s\n\nOK", "ok", {"test_passed"}),
+    # reading a log of failed tests is no failed test
+    ("cat report.txt", PYTEST_BAD, "ok", set()),
+    ("grep FAILED ci.log", "FAILED tests/x.py::y - assert 0", "ok", set()),
+    ("vim tests/test_x.py", GO_BAD, "ok", set()),
+    ("git commit -m 'x'", "[main 1a2b] x", "ok", {"committed"}),
+    ("git -c user.name=a commit -am x", "[main 1a2b] x", "ok", {"committed"}),
+    ("git commit -m x", "Exit code 1\nnothing to commit", "error", {"command_failed"}),
+    ("git push origin main", "To github.com", "ok", {"pushed"}),
+    ("gh pr create --fill", "https://github.com/a/b/pull/1", "ok", {"pushed"}),
+    ("rm -rf build", "The user doesn't want to proceed", "rejected", {"rejected"}),
+    ("sleep 99", "stopped", "interrupted", {"interrupted"}),
+    ("ls", "a sibling failed", "cancelled", {"cancelled"}),
+]
+
+
+@pytest.mark.parametrize(("command", "output", "status", "expected"), FIXTURES)
+def test_structural_labels_of_commands(
+    command: str, output: str, status: str, expected: set[str]
+) -> None:
+    assert names(one_call(command, output, status)) == expected
+
+
+def test_precision_and_recall_on_all_fixtures_are_one() -> None:
+    found, wanted = [], []
+    for i, (command, output, status, expected) in enumerate(FIXTURES):
+        found += [(i, n) for n in names(one_call(command, output, status))]
+        wanted += [(i, n) for n in expected]
+    assert sorted(found) == sorted(wanted)
+
+
+def test_error_of_a_tool_that_is_no_shell() -> None:
+    one = session(
+        "s",
+        user("u", "edit"),
+        answer("a", "", call("c", "Edit", file_path="f", old_string="x", new_string="y")),
+        results("r", ToolResult("c", "Edit", "String to replace not found in file.", "error")),
+    )
+    assert names(one) == {"tool_error"}
+
+
+@pytest.mark.parametrize(
+    ("flag", "label"),
+    [
+        ("edited", "edited_by_user"),
+        ("denied", "denied"),
+        ("retried", "retried"),
+        ("rejected", "rejected"),
+        ("interrupted", "interrupted"),
+    ],
+)
+def test_flags_of_the_log_become_labels_of_the_answer(flag: str, label: str) -> None:
+    one = one_call("x", "fine", flags=(flag,))
+    assert label in names(one)
+    on_answer = session("s", user("u", "x"), answer("a", "text", flags=(flag,)))
+    assert label in names(on_answer)
+
+
+def test_interruption_notice_marks_the_answer_before_it() -> None:
+    notice = Message(
+        id="n", role="user", kind="notice", parts=(Text("[interrupted]"),), flags=("interrupted",)
+    )
+    one = session("s", user("u", "go"), answer("a", "I will now"), notice)
+    labels, end = labeller()(one)
+    assert ("a", "interrupted") in {(x.message, x.name) for x in labels}
+    assert end == "interrupted"
+
+
+def edit(id: str, old: str, new: str, path: str = "/w/f.py"):
+    return (
+        answer(
+            f"a{id}", "", call(f"c{id}", "Edit", file_path=path, old_string=old, new_string=new)
+        ),
+        results(f"r{id}", ToolResult(f"c{id}", "Edit", "updated")),
+    )
+
+
+def shell(id: str, command: str, content: str = ""):
+    return (
+        answer(f"a{id}", "", call(f"c{id}", "Bash", command=command)),
+        results(f"r{id}", ToolResult(f"c{id}", "Bash", content)),
+    )
+
+
+def test_edit_put_back_by_the_reverse_edit_is_undone() -> None:
+    one = session("s", user("u", "x"), *edit("1", "one", "two"), *edit("2", "two", "one"))
+    assert "edit_undone" in names(one, "a1")
+    assert "edit_undone" not in names(one, "a2")
+
+
+def test_edit_put_back_from_git_is_undone_and_only_in_the_named_file() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        *edit("1", "one", "two", "/w/src/f.py"),
+        *edit("2", "three", "four", "/w/src/g.py"),
+        *shell("3", "git checkout -- src/f.py"),
+    )
+    assert "edit_undone" in names(one, "a1")
+    assert "edit_undone" not in names(one, "a2")
+
+
+def test_committed_edits_are_not_undone_by_a_later_reset() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        *edit("1", "one", "two"),
+        *shell("2", "git commit -am done", "[main 1] done"),
+        *edit("3", "five", "six"),
+        *shell("4", "git reset --hard"),
+    )
+    assert "edit_undone" not in names(one, "a1")
+    assert "edit_undone" in names(one, "a3")
+
+
+def test_edit_made_again_is_redone() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        *edit("1", "one", "two"),
+        *edit("2", "two", "one"),
+        *edit("3", "one", "two"),
+    )
+    assert "edit_redone" in names(one, "a3")
+
+
+def test_refining_an_edit_is_neither_undone_nor_redone() -> None:
+    one = session("s", user("u", "x"), *edit("1", "one", "two"), *edit("2", "two", "three"))
+    assert not names(one, "a1") & {"edit_undone", "edit_redone"}
+
+
+def test_changing_the_branch_is_no_undoing() -> None:
+    assert restored("git checkout main") is None
+    assert restored("git checkout -b topic") is None
+    assert restored("git stash pop") is None
+    assert restored("git restore --staged a.py") in (["a.py"], None)
+    assert restored("git checkout HEAD -- a.py b.py") == ["a.py", "b.py"]
+    assert restored("git reset --hard HEAD~1") == []
+
+
+def test_same_call_after_a_failure_is_a_retry() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        answer("a", "", call("1", "Bash", command="make")),
+        results("r", ToolResult("1", "Bash", "Exit code 2\nno", "error")),
+        answer("b", "", call("2", "Bash", command="make")),
+        results("t", ToolResult("2", "Bash", "built")),
+    )
+    assert names(one) == {"command_failed", "retried"}
+    assert names(one, "b") == set()
+
+
+def test_parallel_calls_are_told_apart() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        answer("a", "", call("1", "Bash", command="ls"), call("2", "Bash", command="make")),
+        results(
+            "r",
+            ToolResult("1", "Bash", "f"),
+            ToolResult("2", "Bash", "Exit code 2\nno", "error"),
+        ),
+    )
+    (label,) = [x for x in labeller()(one)[0] if x.name == "command_failed"]
+    assert label == Label("a", "command_failed", "structural", "status:r")
+
+
+def test_failed_and_rejected_turns_stay_but_bear_no_loss() -> None:
+    one = one_call("make", "Exit code 2\nno", "error")
+    labels, _ = labeller()(one)
+    assert train_flags(one, labels) == (False, False, False, True)
+    assert train_flags(one, labels, LabelOptions(mask=())) == (False, True, False, True)
+    fine = one_call("make", "built")
+    assert train_flags(fine, labeller()(fine)[0]) == (False, True, False, True)
+
+
+def test_injected_answers_bear_no_loss() -> None:
+    one = session("s", user("u", "x"), answer("a", "API error", injected=True))
+    assert train_flags(one, ()) == (False, False)
+
+
+CORRECTIONS = [
+    "No, that's wrong. The file is src/a.py",
+    "that is not what I asked for",
+    "still not quite right",
+    "This is still not working perfectly, can you check?",
+    "it doesn't work, the page is empty",
+    "you forgot the tests",
+    "again, this is not correct: the arrow points the wrong way",
+    "revert that, please",
+    "why did you delete the comment?",
+    "I told you not to touch the config",
+]
+DIRECTIONS = [
+    "can we use postgres instead?",
+    "actually, let's do the login page first",
+    "on second thought, keep it as a function",
+    "never mind, I will do it by hand",
+    "let's leave the docs for later and go on with the parser",
+    "No, let's use a dataclass instead",
+]
+ACCEPTANCES = [
+    "commit",
+    "ok, commit and push",
+    "Perfect!",
+    "thanks, that's great",
+    "looks good, push it",
+    "comit",
+    "LGTM",
+    "great, create a draft PR",
+]
+NEITHER = [
+    "How does the parser find the end of a block?",
+    "add a goodbye function",
+    "no problem, take your time",
+    "what does commit abc123 change?",
+    "Explain the push model of this queue",
+    "Implement the following plan: 1. add a field",
+    "What is the advantage of the second option?",
+]
+
+
+def meaning(prompt: str) -> set[str]:
+    one = session("s", user("0", "do it"), answer("a", "Done."), user("u", prompt))
+    return names(one, "u") - {"abandoned"}
+
+
+@pytest.mark.parametrize("prompt", CORRECTIONS)
+def test_corrections(prompt: str) -> None:
+    assert meaning(prompt) == {"correction"}
+
+
+@pytest.mark.parametrize("prompt", DIRECTIONS)
+def test_direction_changes_are_no_failures(prompt: str) -> None:
+    assert meaning(prompt) == {"direction_change"}
+    one = session("s", user("0", "do it"), answer("a", "Done."), user("u", prompt))
+    labels, _ = labeller()(one)
+    assert train_flags(one, labels)[1], "the turn before a direction change is trained"
+
+
+@pytest.mark.parametrize("prompt", ACCEPTANCES)
+def test_acceptances(prompt: str) -> None:
+    assert meaning(prompt) == {"acceptance"}
+
+
+@pytest.mark.parametrize("prompt", NEITHER)
+def test_plain_prompts_say_nothing(prompt: str) -> None:
+    assert meaning(prompt) == set()
+
+
+def test_the_corrected_answer_bears_no_loss_and_names_its_evidence() -> None:
+    one = session("s", user("0", "do it"), answer("a", "Done."), user("u", "still not right"))
+    labels, _ = labeller()(one)
+    (label,) = [x for x in labels if x.name == "corrected"]
+    assert label.message == "a"
+    assert label.tier == "lexical"
+    assert label.evidence.endswith(":u")
+    assert 0 < label.confidence < 1
+    assert not train_flags(one, labels)[1]
+    assert train_flags(one, labels, LabelOptions(confidence=1.0))[1]
+
+
+def test_evidence_never_quotes_the_text() -> None:
+    one = session("s", user("0", "do it"), answer("a", "Done."), user("u", "no, xyzzy is wrong"))
+    assert "xyzzy" not in msgspec.json.encode(labeller()(one)[0]).decode()
+
+
+def test_a_first_prompt_and_a_sub_agents_task_say_nothing() -> None:
+    first = session("s", user("u", "still not working: the login page"))
+    assert {x.name for x in labeller()(first)[0]} == {"abandoned"}
+    task = session("s", user("0", "x"), answer("a", "y"), user("u", "no, wrong"), agent_id="g")
+    assert not [x for x in labeller()(task)[0] if x.tier == "lexical"]
+
+
+@pytest.mark.parametrize(
+    ("one", "end"),
+    [
+        (session("s"), "empty"),
+        (session("s", user("u", "hi"), answer("a", "hello")), "completed"),
+        (session("s", user("u", "hi")), "abandoned"),
+        (session("s", user("u", "x"), answer("a", "y"), user("v", "thanks")), "accepted"),
+        (
+            session("s", user("u", "x"), answer("a", "y"), user("v", "push"), answer("b", "ok")),
+            "accepted",
+        ),
+        (session("s", user("u", "x"), answer("a", "y"), user("v", "still wrong")), "abandoned"),
+        (session("s", user("u", "x"), answer("a", "", call("c", command="ls"))), "cut"),
+        (session("s", user("u", "x"), *shell("1", "make", "fine")), "cut"),
+        (session("s", user("u", "x"), *shell("1", "make", "Exit code 2\nno")), "failed"),
+        (
+            session("s", user("u", "x"), *shell("1", "git commit -m a", "ok"), answer("z", "done")),
+            "accepted",
+        ),
+    ],
+)
+def test_end_reasons(one: Session, end: str) -> None:
+    assert labeller()(one)[1] == end
+
+
+def test_end_of_a_rejected_call_and_of_a_compacted_epoch() -> None:
+    one = one_call("rm x", "no", "rejected")
+    cut = msgspec.structs.replace(one, messages=one.messages[:-1])
+    labels, end = labeller()(cut)
+    assert end == "rejected"
+    assert ("r", "abandoned") in {(x.message, x.name) for x in labels}
+    assert labeller()(one, continued=True)[1] == "compacted"
+
+
+def test_patterns_do_not_run_away_on_long_input() -> None:
+    long = "ok " * 200_000 + "=" * 200_000
+    assert exit_code(long) is None
+    assert evidence.tests_failed(long) is None
+    assert not is_test("x" * 100_000)
+    assert not is_probe("a;" * 100_000)
+    assert meaning(long) == set()
