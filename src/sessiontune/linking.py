@@ -68,7 +68,7 @@ class Node(msgspec.Struct, gc=False):
     calls_up: bool = False
     up: Node | None = None
     thread: Thread | None = None
-    kids: list[str] = []
+    kids: list[Node] = []
     key: str = ""
     epoch: int = 0
     head: str = ""
@@ -141,7 +141,7 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
         elif current is None:  # a segment begins: below a node of another file, or of this one
             last = up.thread.nodes[-1]
             home = up.thread if last is up and not node.calls_up else None
-        elif node.kind in _FORKING and node.kind in up.kids:
+        elif node.kind in _FORKING and _forks(node, up):
             home = None
         else:
             home = up.thread
@@ -150,10 +150,28 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
             home.after_call = node.calls_up
             found.append(home)
         if up is not None and not node.empty():
-            up.kids = [*up.kids, node.kind]
+            up.kids = [*up.kids, node]
         node.thread = home
         home.nodes.append(node)
         current = home
+
+
+def _forks(node: Node, up: Node) -> bool:
+    """Whether a node below `up` begins a branch: a second prompt, or an answer given again.
+
+    Clients that hang every answer of a turn below its prompt do not retry: there the earlier
+    answers ran their tools.
+    """
+    same = [kid for kid in up.kids if kid.kind == node.kind]
+    if not same:
+        return False
+    if node.kind == "answer":
+        if sum(bool(kid.results) for kid in same) + bool(node.results) > 1:
+            return False
+        for kid in same:
+            if "retried" not in kid.flags:
+                kid.flags.append("retried")
+    return True
 
 
 # ---------------------------------------------------------------- to sessions

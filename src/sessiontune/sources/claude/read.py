@@ -236,7 +236,7 @@ class Reader:
             part = _answer_part(block)
             if isinstance(part, str):
                 reason = part
-            elif part in node.parts:
+            elif part in node.parts or self._is_known_call(part, node):
                 reason = "repeated_block"
             else:
                 node.parts.append(part)
@@ -256,7 +256,7 @@ class Reader:
     def _answer_node(self, line: Line, message: WireMessage) -> Node:
         name = message.id or line.requestId
         if name:
-            node = self.answers.get(name)
+            node = self.answers.get(name) or self._same_call(message)
             if node is not None:
                 up = self.owner.get(line.parentUuid) if line.parentUuid else None
                 strayed = up is not None and up is not node and up.kind == "answer"
@@ -269,6 +269,29 @@ class Reader:
             self.answers[name] = node
         self.last_answer = node
         return node
+
+    def _same_call(self, message: WireMessage) -> Node | None:
+        """The answer of another message id that this record repeats a waiting call of.
+
+        Some clients give every piece of a message its own id and tell the last call again.
+        """
+        for block in message.content if type(message.content) is list else ():
+            node = self.calls.get(block.id) if block.type == "tool_use" and block.id else None
+            if node is not None and node.file == self.file and not node.results:
+                call = ToolCall(block.id or "", block.name or "", block.input or {})
+                return node if call in node.parts else None
+        return None
+
+    def _is_known_call(self, part: Part, node: Node) -> bool:
+        if type(part) is not ToolCall:
+            return False
+        other = self.calls.get(part.id)
+        return (
+            other is not None
+            and other is not node
+            and other.file == self.file
+            and part in other.parts
+        )
 
     def _call(self, call: ToolCall, node: Node) -> None:
         self.calls[call.id] = node
