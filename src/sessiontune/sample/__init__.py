@@ -1,0 +1,12 @@
+"""A bundled sample of session logs, written by a seeded generator from a small invented world.
+
+`write_sample(folder)` writes it; `questions(seed)` gives starter questions with references;
+`python -m sessiontune.sample FOLDER` does the first from the command line.
+"""
+
+from __future__ import annotations
+
+from .corpus import SampleInfo, write_sample
+from .facts import questions
+
+__all__ = ["SampleInfo", "questions", "write_sample"]
