@@ -77,6 +77,7 @@ class Log:
     records: int = 0
     atoms: list[Atom] = field(default_factory=list)
     parents: dict[str, str] = field(default_factory=dict)
+    words: list[tuple[str, str]] = field(default_factory=list)  # record id -> what it says
     junk: bool = False
 
 
@@ -118,7 +119,9 @@ def text_of(content: Any) -> str:
         return content
     if isinstance(content, list):
         parts = [
-            b if isinstance(b, str) else b.get("text") for b in content if isinstance(b, str | dict)
+            b if isinstance(b, str) else b.get("text") or b.get("tool_name")
+            for b in content
+            if isinstance(b, str | dict)
         ]
         return "\n".join(p for p in parts if isinstance(p, str))
     if content is None:

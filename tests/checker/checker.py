@@ -70,25 +70,29 @@ def read_logs(source: str, files: Iterable[str]) -> list[Log]:
             before.sessions |= atom.sessions
             before.required = before.required or atom.required
         log.atoms = kept
-    _same_uuid_other_words(logs)
+    _ids_that_mean_two_things(logs)
     return logs
 
 
-def _same_uuid_other_words(logs: list[Log]) -> None:
-    """A uuid that stands for different words (broken fixtures): either may be left out."""
-    shapes: dict[str, set[tuple[Any, ...]]] = defaultdict(set)
-    by_record: dict[tuple[str, str], list[Atom]] = defaultdict(list)
+def _ids_that_mean_two_things(logs: list[Log]) -> None:
+    """An id that stands for different words (broken fixtures): either may be left out."""
+    words: dict[str, set[str]] = defaultdict(set)
+    for log in logs:
+        for record, said in log.words:
+            words[record].add(said)
+    calls: dict[str, list[Atom]] = defaultdict(list)
     for log in logs:
         for atom in log.atoms:
-            by_record[(atom.record, str(sorted((f, p[:2]) for f, p in atom.at.items())))].append(
-                atom
-            )
-    for (record, _), atoms in by_record.items():
-        shapes[record].add(tuple((a.kind, a.forms, a.call_id) for a in atoms))
-    for (record, _), atoms in by_record.items():
-        if len(shapes[record]) > 1:
-            for atom in atoms:
+            if len(words.get(atom.record, ())) > 1:
                 atom.required = False
+            if atom.kind == "call":
+                calls[atom.call_id].append(atom)
+    for same in calls.values():
+        for atom in same[1:]:
+            if (atom.name, atom.arguments) == (same[0].name, same[0].arguments):
+                atom.required = False  # some clients repeat a call in the next message
+            else:
+                same[0].required = atom.required = False
 
 
 class Check:
@@ -168,7 +172,10 @@ class Check:
             if status != "missing" and content:
                 self.problems.append(f"{turn.name()}: result of {call_id} is not in the log")
             return
+        sure = all(a.required for a in (*found, *self.calls.get(call_id, ())))
         if status == "missing" and not content:
+            if not sure:
+                return
             self.problems.append(
                 f"{turn.name()}: result of {call_id} is in the log, {found[0].where()}"
             )
@@ -241,11 +248,8 @@ class Check:
     def _part_of_loose(self, turn: Turn, form: str, kinds: tuple[str, ...]) -> list[Atom] | None:
         """Texts of which a part may be left out: context files, notifications."""
         for atom in self._near(turn, self.loose) if turn.origins else self.loose:
-            if (
-                atom.kind in kinds
-                and not atom.taken
-                and any(form in f or f in form for f in atom.forms)
-            ):
+            free = not atom.taken or atom in turn.atoms
+            if atom.kind in kinds and free and any(form in f or f in form for f in atom.forms):
                 return [atom]
         return None
 
@@ -256,11 +260,10 @@ class Check:
         open_calls: set[str] = set()
         for turn in mine:
             if turn.role == "tool":
-                if not {c for c, _, _ in turn.results} <= open_calls:
+                if not {c for c, _, _ in turn.results if self._sure(c)} <= open_calls:
                     self.problems.append(f"{turn.name()}: a result does not follow its call")
-                elif before is not None and not _own(before, turn):
-                    if not _after(before.start(), turn.start()):
-                        self.problems.append(f"{turn.name()}: a result stands after a later answer")
+                elif before and not _own(before, turn) and not _after(before.start(), turn.start()):
+                    self.problems.append(f"{turn.name()}: a result stands after a later answer")
                 continue
             # Neighbouring assistant turns may be pieces of one answer.
             kept = open_calls if before is not None and before.role == turn.role else set()
@@ -270,6 +273,9 @@ class Check:
                 self.problems.append(f"{turn.name()}: out of file order at {places}")
             if turn.atoms:
                 before = turn
+
+    def _sure(self, call_id: str) -> bool:
+        return all(a.required or a.name == "*" for a in self.calls.get(call_id, ()))
 
     def _epochs(self, threads: dict[tuple[str, int], list[Turn]]) -> None:
         for (thread, epoch), mine in threads.items():

@@ -20,6 +20,7 @@ _NOISE = (
     "<bash-",
     "<task-notification>",
 )
+_NOTES = ("<task-notification>", "<bash-notification>")
 _SUMMARY = "This session is being continued from a previous conversation"
 
 
@@ -41,6 +42,8 @@ def read(path: str) -> Log:
         parent = row.get("parentUuid")
         if isinstance(parent, str) and record not in log.parents:
             log.parents[record] = parent
+        if isinstance(uuid, str):
+            log.words.append((uuid, repr(row.get("message") or row.get("attachment"))))
         atoms = _atoms(row, rows, i, path, seen_ids)
         for block, atom in enumerate(atoms):
             atom.at = {path: (line, nth, block)}
@@ -71,7 +74,7 @@ def _junk(agent: str, rows: list[tuple[int, int, dict[str, Any]]]) -> bool:
 
 def _blocks(row: dict[str, Any]) -> list[dict[str, Any]]:
     message = row.get("message")
-    content = message.get("content") if isinstance(message, dict) else None
+    content = message.get("content") if isinstance(message, dict) else message
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if isinstance(content, list):
@@ -154,8 +157,8 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
             return [Atom("prompt", (command,), {}, False)]
         return [Atom("prompt", forms, {}, _answered(rows, i))]
     noise = text.lstrip().startswith(_NOISE)
-    if noise and canon_user(text):
-        noise = not text.lstrip().startswith("<")
+    if noise and canon_user(text) and not text.lstrip().startswith(_NOTES):
+        noise = not text.lstrip().startswith("<")  # the person went on after the program's tags
     if noise:
         inner = re.sub(r"</?[a-z-]+>", "", text)
         return [
