@@ -1,0 +1,273 @@
+"""Preferences from real use: rewinds, rejections, interruptions, corrections, retries.
+
+A `Pair` with both sides is a DPO row and exists only where the context of both answers is the
+same, message for message. With one side empty it is a KTO row: an answer that was wanted, or one
+that was not. KTO is the default of the two (it matches DPO from 1B to 30B and needs no pairs;
+METHODS 2). Every pair names its evidence and a tier:
+
+strong   the person did something to this very answer: refused the call, or asked again from the
+         same context and went on with the second answer
+medium   the person stopped it, sent the same prompt again, put the edit back, or said plainly
+         that it is wrong; or the work was committed
+weak     the words only suggest it, or the person changed the edit or rewrote the prompt
+
+A direction change is no evidence at all.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal
+
+import msgspec
+
+from ..evidence import blocks_of, calls_of, results_of, text_of
+from ..measure import Meter, shorten, thin
+from ..model import Label, Message, Pair, Session
+
+Tier = Literal["strong", "medium", "weak"]
+_ORDER: tuple[Tier, ...] = ("weak", "medium", "strong")
+
+#: Label -> tier of the answer that was not wanted.
+_UNWANTED: dict[str, Tier] = {
+    "rejected": "strong",
+    "denied": "medium",
+    "interrupted": "medium",
+    "edit_undone": "medium",
+    "corrected": "medium",
+    "edited_by_user": "weak",
+}
+#: Label -> tier of the answer that was.
+_WANTED: dict[str, Tier] = {"committed": "medium", "accepted": "weak"}
+#: A lexical label below this confidence is a tier weaker.
+_SURE = 0.9
+#: A continuation longer than this many messages was worked with, not thrown away.
+_ABANDONED = 6
+
+
+class PairOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """tier: the weakest tier kept. max_tokens: length of the context, 0 for all of it."""
+
+    tier: Tier = "weak"
+    max_tokens: int = 8192
+
+
+def pairer(
+    options: PairOptions | None = None, meter: Meter | None = None
+) -> Callable[..., list[Pair]]:
+    """A function (session, labels, prefix=(), branches=(), group="") -> pairs.
+
+    `branches` are the sessions that fork from this one; the comparison of a fork belongs to the
+    session that owns the fork point, so that it is made once.
+    """
+    chosen = options or PairOptions()
+    measure = meter or Meter()
+
+    def pairs(
+        session: Session,
+        labels: Sequence[Label],
+        prefix: Sequence[Message] = (),
+        branches: Sequence[Session] = (),
+        group: str = "",
+    ) -> list[Pair]:
+        every = (*prefix, *session.messages)
+        found = [*_from_forks(session, every, branches), *_from_labels(every, len(prefix), labels)]
+        out: dict[str, Pair] = {}
+        for made in found:
+            if _ORDER.index(made.tier) < _ORDER.index(chosen.tier):
+                continue
+            context = _context(made.prompt, chosen.max_tokens, measure)
+            key = _key(session.key, made)
+            out.setdefault(
+                key, msgspec.structs.replace(made, key=key, group=group, prompt=tuple(context))
+            )
+        return _consistent(list(out.values()))
+
+    return pairs
+
+
+def _key(session: str, pair: Pair) -> str:
+    ids = [m.id for m in (*pair.chosen, *pair.rejected)]
+    text = "\0".join([session, pair.because.partition(":")[0], *ids])
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def _consistent(pairs: list[Pair]) -> list[Pair]:
+    """One verdict per answer: the stronger tier wins, and of equals the one against it."""
+    best: dict[str, tuple[int, int]] = {}
+    for pair in pairs:
+        for side, sign in ((pair.rejected, 1), (pair.chosen, 0)):
+            for message in side:
+                rank = (_ORDER.index(pair.tier), sign)
+                best[message.id] = max(best.get(message.id, rank), rank)
+    return [
+        p
+        for p in pairs
+        if all(best[m.id][1] == 1 for m in p.rejected) and all(best[m.id][1] == 0 for m in p.chosen)
+    ]
+
+
+# ------------------------------------------------------------------ one answer, one verdict
+
+
+def _from_labels(messages: Sequence[Message], own: int, labels: Sequence[Label]) -> Iterator[Pair]:
+    by_message: dict[str, list[Label]] = {}
+    for label in labels:
+        by_message.setdefault(label.message, []).append(label)
+    for at in range(own, len(messages)):
+        message = messages[at]
+        if message.role != "assistant" or message.injected or not _says_something(message):
+            continue
+        about = by_message.get(message.id, ())
+        against = _strongest(about, _UNWANTED)
+        if against:
+            label, tier = against
+            yield _single(messages[:at], message, label, tier, wanted=False)
+            continue
+        for_it = _strongest(about, _WANTED)
+        if for_it:
+            label, tier = for_it
+            yield _single(messages[:at], message, label, tier, wanted=True)
+
+
+def _strongest(labels: Sequence[Label], tiers: dict[str, Tier]) -> tuple[Label, Tier] | None:
+    ranked = [(_tier(x, tiers[x.name]), x) for x in labels if x.name in tiers]
+    if not ranked:
+        return None
+    tier, label = max(ranked, key=lambda r: (_ORDER.index(r[0]), r[1].name))
+    return label, tier
+
+
+def _tier(label: Label, tier: Tier) -> Tier:
+    if label.tier == "lexical" and label.confidence < _SURE:
+        return _ORDER[max(0, _ORDER.index(tier) - 1)]
+    return tier
+
+
+def _single(
+    prompt: Sequence[Message], answer: Message, label: Label, tier: Tier, wanted: bool
+) -> Pair:
+    return Pair(
+        key="",
+        group="",
+        prompt=tuple(prompt),
+        chosen=(answer,) if wanted else (),
+        rejected=() if wanted else (answer,),
+        because=f"{label.name}:{label.tier}:{label.evidence}",
+        tier=tier,
+    )
+
+
+def _says_something(message: Message) -> bool:
+    return bool(text_of(message).strip() or calls_of(message))
+
+
+# ------------------------------------------------------------------ forks
+
+
+def _from_forks(
+    session: Session, messages: Sequence[Message], branches: Sequence[Session]
+) -> Iterator[Pair]:
+    """At each fork point, each continuation against the one that came after it."""
+    place = {m.id: i for i, m in enumerate(messages)}
+    at_point: dict[int, list[tuple[Session, tuple[Message, ...]]]] = {}
+    for branch in branches:
+        if branch.forked_from is None or branch.forked_from.message not in place:
+            continue
+        at = place[branch.forked_from.message] + 1
+        ways = at_point.setdefault(at, [(session, tuple(messages[at:]))])
+        ways.append((branch, branch.messages))
+    for at, ways in sorted(at_point.items()):
+        spoken = [
+            (owner, kept) for owner, way in ways if (kept := [m for m in way if m.kind != "notice"])
+        ]
+        spoken.sort(key=lambda w: (w[1][0].at, w[0].key))
+        for (old, before), (new, after) in itertools.pairwise(spoken):
+            yield from _compare(messages[:at], before, after, old.session_id == new.session_id)
+
+
+def _compare(
+    prompt: Sequence[Message], old: Sequence[Message], new: Sequence[Message], same_session: bool
+) -> Iterator[Pair]:
+    """The later continuation was preferred. `same_session`: a rewind, not a copy that lives on."""
+    lived = len(old) > _ABANDONED or not same_session
+    first, second = old[0], new[0]
+    if first.role == second.role == "assistant":
+        yield from _both(prompt, second, first, "retry", "weak" if lived else "strong")
+    elif first.role == second.role == "user" and len(old) > 1 and len(new) > 1:
+        if old[1].role != "assistant":
+            return
+        if _said(first) == _said(second) and new[1].role == "assistant":
+            tier: Tier = "weak" if lived else "medium"
+            yield from _both((*prompt, second), new[1], old[1], "same-prompt", tier)
+        elif not lived:
+            yield Pair(
+                key="",
+                group="",
+                prompt=(*prompt, first),
+                chosen=(),
+                rejected=(old[1],),
+                because=f"rewind:edited-prompt:{second.id}",
+                tier="weak",
+            )
+
+
+def _both(
+    prompt: Sequence[Message], chosen: Message, rejected: Message, why: str, tier: Tier
+) -> Iterator[Pair]:
+    if chosen.parts == rejected.parts or not (
+        _says_something(chosen) and _says_something(rejected)
+    ):
+        return
+    yield Pair(
+        key="",
+        group="",
+        prompt=tuple(prompt),
+        chosen=(chosen,),
+        rejected=(rejected,),
+        because=f"rewind:{why}:{chosen.id}",
+        tier=tier,
+    )
+
+
+def _said(message: Message) -> str:
+    return " ".join(text_of(message).split())
+
+
+# ------------------------------------------------------------------ context
+
+
+def _context(messages: Sequence[Message], budget: int, meter: Meter) -> list[Message]:
+    """What comes before the answer, within `budget`: task, then the newest blocks that fit."""
+    kept = [m for m in messages if m.kind != "notice"]
+    if not budget or meter.messages(kept) <= budget:
+        return kept
+    blocks = blocks_of(kept)
+    first = next(
+        (n for n, b in enumerate(blocks) if any(kept[i].role == "assistant" for i in b)),
+        len(blocks),
+    )
+    head = [kept[i] for block in blocks[:first] for i in block]
+    each = budget // 2 // max(1, len(head))
+    head = [shorten(m, max(1, each - meter.per_message), meter.count) for m in head]
+    left = budget - meter.messages(head)
+    tail: list[list[Message]] = []
+    for block in reversed(blocks[first:]):
+        cap = budget // 8 if sum(len(results_of(m)) for b in tail for m in b) < 5 else 0
+        short = [_fit(kept[i], cap, budget // 4, meter) for i in block]
+        cost = sum(meter.message(m) for m in short)
+        if cost > left:
+            break
+        left -= cost
+        tail.append(short)
+    return [*head, *(m for block in reversed(tail) for m in block)]
+
+
+def _fit(message: Message, cap: int, prompt: int, meter: Meter) -> Message:
+    if message.role == "tool":
+        return thin(message, cap, meter.count)
+    if message.role == "assistant":
+        return message
+    return shorten(message, prompt, meter.count)

@@ -1,0 +1,154 @@
+"""Preferences: identical context or no pair, one verdict per answer, evidence for each."""
+
+from __future__ import annotations
+
+import msgspec
+from steps_synth import answer, call, dialogue, results, session, user
+
+from sessiontune.measure import Meter
+from sessiontune.model import ForkPoint, Pair, Session, ToolResult
+from sessiontune.steps.label import labeller
+from sessiontune.steps.pair import PairOptions, pairer
+
+
+def pairs(one: Session, *branches: Session, **options) -> list[Pair]:
+    labels, _ = labeller()(one)
+    return pairer(PairOptions(**options))(one, labels, (), branches, "g")
+
+
+def fork(one: Session, at: str, key: str, *messages, session_id: str | None = None) -> Session:
+    made = session(key, *messages, lineage=one.lineage, forked_from=ForkPoint(one.key, at))
+    return msgspec.structs.replace(made, session_id=session_id or one.session_id)
+
+
+def test_retry_from_the_same_context_is_a_strong_dpo_pair() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "first try", at="2"))
+    again = fork(one, "u", "b", answer("b1", "second try", at="3"))
+    (pair,) = pairs(one, again)
+    assert (pair.tier, pair.because) == ("strong", "rewind:retry:b1")
+    assert [m.id for m in pair.prompt] == ["u"]
+    assert [m.id for m in pair.chosen] == ["b1"]
+    assert [m.id for m in pair.rejected] == ["a"]
+    assert pair.group == "g"
+
+
+def test_same_prompt_sent_again_is_a_medium_dpo_pair() -> None:
+    one = session(
+        "s",
+        user("u", "go", "1"),
+        answer("a", "ok", at="2"),
+        user("v", "write  it", "3"),
+        answer("c", "bad", at="4"),
+    )
+    again = fork(one, "a", "b", user("w", "write it", "5"), answer("d", "good", at="6"))
+    (pair,) = pairs(one, again)
+    assert pair.tier == "medium"
+    assert [m.id for m in pair.prompt] == ["u", "a", "w"]
+
+
+def test_rewritten_prompt_is_never_dpo() -> None:
+    one = session(
+        "s",
+        user("u", "go", "1"),
+        answer("a", "ok", at="2"),
+        user("v", "do A", "3"),
+        answer("c", "A", at="4"),
+    )
+    again = fork(one, "a", "b", user("w", "do B", "5"), answer("d", "B", at="6"))
+    (pair,) = pairs(one, again)
+    assert pair.chosen == ()
+    assert [m.id for m in pair.rejected] == ["c"]
+    assert pair.tier == "weak"
+
+
+def test_a_copy_that_lives_on_elsewhere_is_weak_at_most() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "one", at="2"))
+    other = fork(one, "u", "b", answer("b1", "two", at="3"), session_id="other")
+    assert {p.tier for p in pairs(one, other)} <= {"weak"}
+    assert pairs(one, other, tier="medium") == []
+
+
+def test_equal_answers_are_no_pair() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "same", at="2"))
+    assert pairs(one, fork(one, "u", "b", answer("b1", "same", at="3"))) == []
+
+
+def test_three_ways_from_one_point() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "one", at="2"))
+    two = fork(one, "u", "b", answer("b1", "two", at="3"))
+    three = fork(one, "u", "c", answer("c1", "three", at="4"))
+    found = pairs(one, three, two)
+    assert [[m.id for m in p.rejected] for p in found] in ([["a"]], [["a"], ["b1"]], [["b1"]])
+    for pair in found:
+        assert len({m.id for m in (*pair.chosen, *pair.rejected)}) == 2
+
+
+def test_rejected_call_is_a_strong_negative() -> None:
+    one = session(
+        "s",
+        user("u", "clean up"),
+        answer("a", "", call("c", command="rm -rf /")),
+        results("r", ToolResult("c", "Bash", "refused", "rejected")),
+        answer("z", "Then not."),
+    )
+    (pair,) = pairs(one)
+    assert (pair.tier, pair.chosen) == ("strong", ())
+    assert pair.because == "rejected:structural:status:r"
+    assert [m.id for m in pair.prompt] == ["u"]
+
+
+def test_correction_is_medium_or_weak_by_confidence_and_acceptance_is_a_positive() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        answer("a", "Here."),
+        user("v", "No, that's wrong."),
+        answer("b", "Here again."),
+        user("w", "thanks!"),
+    )
+    bad, good = pairs(one)
+    assert ([m.id for m in bad.rejected], bad.tier) == (["a"], "medium")
+    assert ([m.id for m in good.chosen], good.tier) == (["b"], "weak")
+
+
+def test_direction_change_is_no_evidence() -> None:
+    one = session(
+        "s", user("u", "x"), answer("a", "Here."), user("v", "actually, use a list instead")
+    )
+    assert pairs(one) == []
+
+
+def test_one_verdict_per_answer() -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        answer("a", "", call("c", command="git commit -m x")),
+        results("r", ToolResult("c", "Bash", "done")),
+        user("v", "No, that's wrong. I told you to wait"),
+    )
+    found = pairs(one)
+    assert sum(bool(p.rejected) for p in found) == 1
+    assert not any(p.chosen for p in found)
+
+
+def test_keys_are_stable_and_different() -> None:
+    one = dialogue("s", 1)
+    made = msgspec.structs.replace(
+        one,
+        messages=(*one.messages, user("v", "no, wrong"), answer("q", "Sorry"), user("w", "thanks")),
+    )
+    first, again = pairs(made), pairs(made)
+    assert first == again
+    assert len({p.key for p in first}) == len(first) == 2
+
+
+def test_context_fits_and_keeps_calls_whole() -> None:
+    long = dialogue("s", 1, 60)
+    one = msgspec.structs.replace(long, messages=(*long.messages, user("v", "no, wrong")))
+    (pair,) = pairs(one, max_tokens=600)
+    assert Meter().messages(pair.prompt) <= 600
+    assert pair.prompt[0].id == long.messages[0].id
+    assert pair.prompt[-1].id == long.messages[-2].id
+    asked = [p.id for m in pair.prompt for p in m.parts if hasattr(p, "arguments")]
+    told = [p.call_id for m in pair.prompt for p in m.parts if isinstance(p, ToolResult)]
+    assert asked == told
