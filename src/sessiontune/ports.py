@@ -34,7 +34,7 @@ class FileIndex(msgspec.Struct, frozen=True):
     links   names that tie files together whatever their ids: two files that share a link (for
             example `session:<id>` for a parent and its sub-agents) belong to one unit
     names   places seen in the log (working folders), from which user names are taken
-    lines   non-blank lines; first and last: smallest and largest timestamp seen
+    lines   lines, blank ones too; first and last: earliest and latest timestamp, about
     size    bytes covered; the next index may start there when the file only grew
     """
 

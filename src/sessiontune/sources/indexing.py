@@ -16,10 +16,13 @@ from .lines import CHUNK, open_log
 #: Longest value that is looked at; longer ones are no ids, and a window overlaps by this much.
 REACH = 4096
 
-_IDS = re.compile(rb'[uU]uid"\s*:\s*"([^"\\]{1,200})"')
-_TIMES = re.compile(rb'"_?(?:audit_)?timestamp"\s*:\s*"(\d{4}-\d\d-\d\dT[0-9:.]{5,15}Z)"')
-_SESSIONS = re.compile(rb'"session(?:Id|_id)"\s*:\s*"([^"\\]{1,200})"')
-_CWD = re.compile(rb'"cwd"\s*:\s*"((?:[^"\\]|\\.){1,1000})"')
+#: One pass over the bytes: a pattern that begins with a literal quote and a few names is several
+#: times faster than one that begins with a class of letters.
+_FIELDS = re.compile(
+    rb'"((?:uuid|parentUuid|leafUuid|logicalParentUuid|sessionId|session_id|cwd)"'
+    rb'\s*:\s*"[^"]{1,1000})'
+)
+_TIME = re.compile(rb'"_?(?:audit_)?timestamp"\s*:\s*"(\d{4}-\d\d-\d\dT[0-9:.]{5,15}Z)"')
 
 
 def digests(names: set[bytes]) -> bytes:
@@ -33,34 +36,31 @@ def scan(path: str, offset: int = 0, links: tuple[str, ...] = ()) -> FileIndex:
 
     A file that cannot be read gives an empty index with the links that its name says.
     """
-    ids: set[bytes] = set()
-    sessions: set[bytes] = set()
-    folders: set[bytes] = set()
+    fields: set[bytes] = set()
     first, last, lines, size = b"", b"", 0, offset
     try:
         with open_log(path) as stream:
             end = os.fstat(stream.fileno()).st_size
             stream.seek(offset)
-            tail, blank = b"", True
+            tail, open_line = b"", False
             while size < end:
                 data = stream.read(min(CHUNK, end - size))
                 if not data:
                     break
                 size += len(data)
                 window = tail + data
-                ids.update(_IDS.findall(window))
-                sessions.update(_SESSIONS.findall(window))
-                folders.update(_CWD.findall(window))
-                times = _TIMES.findall(window)
-                if times:
-                    low, high = min(times), max(times)
-                    first = low if not first or low < first else first
+                fields.update(_FIELDS.findall(window))
+                low, high = _TIME.search(window), _last_time(window)
+                if low and high:
+                    first = min(first or low[1], low[1])
                     last = max(last, high)
                 tail = window[-REACH:]
-                lines, blank = _count(data, lines, blank)
-            lines += 0 if blank else 1
+                lines += data.count(b"\n")
+                open_line = data[-1:] != b"\n"
+            lines += open_line
     except OSError:
         return FileIndex(links=links)
+    ids, sessions, folders = _sorted_out(fields)
     names = {f"session:{name.decode('utf-8', 'replace')}" for name in sessions}
     return FileIndex(
         ids=digests(ids),
@@ -73,16 +73,31 @@ def scan(path: str, offset: int = 0, links: tuple[str, ...] = ()) -> FileIndex:
     )
 
 
-def _count(data: bytes, lines: int, blank: bool) -> tuple[int, bool]:
-    """Non-blank lines that end in `data`; `blank`: the line that goes on is blank so far."""
-    pieces = data.split(b"\n")
-    for at, piece in enumerate(pieces):
-        if piece and not piece.isspace():
-            blank = False
-        if at < len(pieces) - 1:
-            lines += 0 if blank else 1
-            blank = True
-    return lines, blank
+def _sorted_out(fields: set[bytes]) -> tuple[set[bytes], set[bytes], set[bytes]]:
+    """Record ids, session ids and working folders from matches of `_FIELDS`."""
+    ids: set[bytes] = set()
+    sessions: set[bytes] = set()
+    folders: set[bytes] = set()
+    for field in fields:
+        name, _, rest = field.partition(b'"')
+        value = rest.partition(b'"')[2]
+        if name == b"cwd":
+            folders.add(value)
+        elif name[:1] == b"s":
+            sessions.add(value)
+        else:
+            ids.add(value)
+    return ids, sessions, folders
+
+
+def _last_time(window: bytes) -> bytes:
+    """The last timestamp of a window, or b""."""
+    at = len(window)
+    while (at := window.rfind(b'timestamp"', 0, at)) > 0:
+        start = window.rfind(b'"', 0, at)
+        if found := _TIME.match(window, start):
+            return found[1]
+    return b""
 
 
 def _unescaped(raw: bytes) -> str:
@@ -92,18 +107,3 @@ def _unescaped(raw: bytes) -> str:
         return str(json.loads(b'"' + raw + b'"'))
     except ValueError:
         return raw.decode("utf-8", "replace")
-
-
-def merge_index(a: FileIndex, b: FileIndex) -> FileIndex:
-    """The index of a whole file from that of its beginning and that of what was added."""
-    ids = {a.ids[i : i + 8] for i in range(0, len(a.ids), 8)}
-    ids.update(b.ids[i : i + 8] for i in range(0, len(b.ids), 8))
-    return FileIndex(
-        ids=b"".join(sorted(ids)),
-        links=tuple(sorted({*a.links, *b.links})),
-        names=tuple(sorted({*a.names, *b.names})),
-        lines=a.lines + b.lines,
-        first=min(filter(None, (a.first, b.first)), default=""),
-        last=max(a.last, b.last),
-        size=max(a.size, b.size),
-    )
