@@ -1,0 +1,145 @@
+"""The gate: a second look at the very bytes that are about to be published.
+
+It does not know what the redactor did. It scans encoded rows (JSONL, JSON, Markdown, TOML) as
+bytes; where something is found inside a JSON value, the value is decoded and judged in its
+place, so that an escape is neither hidden behind nor mistaken for something.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import re2
+
+from ..model import Finding
+from .detect import Detector
+from .engine import HOT_KEY, word_pattern
+from .options import PrivacyOptions
+from .pseudonym import Pseudonyms, is_pseudonym
+from .rules import Span
+from .vocabulary import Vocabulary
+
+#: Bytes scanned at once. A finding never hides across the seam: blocks end at line ends.
+BLOCK = 8 << 20
+
+
+class Auditor:
+    """Scans published bytes. `salt` keys the fingerprints in findings."""
+
+    def __init__(
+        self, options: PrivacyOptions, vocabulary: Vocabulary, salt: bytes = b"audit"
+    ) -> None:
+        self._marks = Pseudonyms(salt)
+        allow = frozenset(text.encode() for text in options.allow)
+        forced = PrivacyOptions(
+            secrets=options.secrets, personal=options.personal, places=options.places
+        )
+        self._detector = Detector(forced.layers(), self._stand_in, allow)
+        self._words = word_pattern(vocabulary, options)
+
+    def scan(self, data: bytes, where: str) -> list[Finding]:
+        """Findings in `data`; `where` names the file, to which the line is added."""
+        findings: list[Finding] = []
+        at, line = 0, 1
+        while at < len(data):
+            end = min(len(data), at + BLOCK)
+            if end < len(data):
+                cut = data.rfind(b"\n", at, end)
+                end = cut + 1 if cut >= at else _next_line(data, end)
+            block = data[at:end] if (at, end) != (0, len(data)) else data
+            findings.extend(self.scan_block(block, where, line))
+            line += block.count(b"\n") if end < len(data) else 0
+            at = end
+        return findings
+
+    def scan_block(self, block: bytes, where: str, line: int = 1) -> list[Finding]:
+        """Findings in one piece that begins at line `line` of `where`."""
+        spans = self._raw_spans(block)
+        findings: list[Finding] = []
+        checked = -1
+        for span in spans:
+            if span.start < checked:
+                continue
+            low = block.rfind(b"\n", 0, span.start) + 1
+            high = _next_line(block, span.start)
+            number = line + block.count(b"\n", 0, low)
+            row = block[low:high]
+            value = _json(row)
+            if value is None:
+                findings.append(self._finding(f"{where}:{number}", span, block, low))
+                continue
+            checked = high
+            self._walk(value, f"{where}:{number}", findings)
+        return findings
+
+    def _raw_spans(self, block: bytes) -> list[Span]:
+        spans = self._detector.find(block)
+        if self._words is not None:
+            for match in self._words.finditer(block):
+                if not is_pseudonym(match.group(1)):
+                    spans.append(Span(match.start(1), match.end(1), "name", "name", 1))
+            spans.sort(key=lambda span: span.start)
+        return spans
+
+    def _walk(self, value: Any, where: str, findings: list[Finding]) -> None:
+        """Judges every string of a decoded row, with the key it stands under."""
+        stack: list[tuple[str, str, Any]] = [("", "", value)]
+        while stack:
+            path, key, item = stack.pop()
+            if isinstance(item, dict):
+                for name, child in item.items():
+                    self._judge(f"{path}.<key>", "", name, where, findings)
+                    stack.append((f"{path}.{_plain(name)}", name, child))
+            elif isinstance(item, list):
+                stack.extend((f"{path}[{i}]", "", child) for i, child in enumerate(item))
+            elif isinstance(item, str):
+                self._judge(path, key, item, where, findings)
+
+    def _judge(self, path: str, key: str, text: str, where: str, findings: list[Finding]) -> None:
+        raw = text.encode("utf-8", "surrogatepass")
+        for span in self._raw_spans(raw):
+            findings.append(self._finding(where + path, span, raw, 0))
+        if key and 4 <= len(raw) <= 4096 and HOT_KEY.search(key):
+            head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
+            for span in self._detector.find(head + raw + b'"'):
+                if span.start >= len(head):
+                    shifted = Span(span.start - len(head), span.end - len(head), span.kind, "", 0)
+                    findings.append(self._finding(where + path, shifted, raw, 0))
+
+    def _finding(self, where: str, span: Span, data: bytes, low: int) -> Finding:
+        return Finding(
+            where=where,
+            kind=span.kind,
+            detector="audit",
+            start=span.start - low,
+            length=span.end - span.start,
+            fingerprint=self._marks.fingerprint(data[span.start : span.end]),
+        )
+
+    def _stand_in(self, kind: str, shape: str, value: bytes) -> bytes:
+        return self._marks.make(kind, "placeholder", value)
+
+
+_PLAIN_NAME = re2.compile(r"[A-Za-z_]{1,32}")
+
+
+def _plain(name: str) -> str:
+    """A key for a report: never one that could itself be private."""
+    return name if _PLAIN_NAME.fullmatch(name) else "<key>"
+
+
+def _next_line(data: bytes, at: int) -> int:
+    end = data.find(b"\n", at)
+    return len(data) if end < 0 else end + 1
+
+
+def _json(row: bytes) -> Any:
+    """The row's value when it is a JSON object or array, else None."""
+    text = row.strip().rstrip(b",")
+    if text[:1] not in (b"{", b"["):
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None

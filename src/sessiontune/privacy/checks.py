@@ -1,0 +1,220 @@
+"""Does a value look like a secret? Placeholders, randomness, checksums.
+
+Everything here is a plain function of bytes, linear in their length.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections import Counter
+from functools import lru_cache
+
+import re2
+
+#: Letter pairs of English words and identifiers, 0 (never) to 9, row = first letter. Counted over
+#: the words of Python's standard library; a random string scores about 2, a word above 4.
+_PAIRS = (
+    "04550140403656040656332230",
+    "61436000560611530442600050",
+    "60216105405521710426400010",
+    "52247200600302510443500020",
+    "41554520101646242655032530",
+    "50224510700511710544500020",
+    "40117034500525420563520001",
+    "60018000600221600424300010",
+    "33444440001557530456030303",
+    "40108000202000620220600010",
+    "40238130500504330352315000",
+    "51147600600502520154400040",
+    "64037000500341660143400010",
+    "50566360403303620056430020",
+    "24451320302457350645534100",
+    "60226201400501650636421040",
+    "00020000100203201431800000",
+    "51337240502245610555421040",
+    "40317124502321440156401030",
+    "50326206600321430544502040",
+    "33326430400656250656100000",
+    "70008000500021310000001000",
+    "60135106700304501641002100",
+    "51715301500320260137000320",
+    "12325311400344470266014011",
+    "30008000700342400111000020",
+)
+_SCORE = {
+    bytes((97 + i, 97 + j)): int(cell) for i, row in enumerate(_PAIRS) for j, cell in enumerate(row)
+}
+
+_RUNS = re2.compile(rb"[A-Z]?[a-z]+|[A-Z]+")
+_FILLER = re2.compile(
+    rb"(?i)x{5,}|\*{3,}|\.{3,}|_{4,}|-{4,}|0{8,}|1{8,}|#{4,}|\?{3,}|\x{2026}|example|placeholder|redacted"
+    rb"|change_?-?me|dummy|your[_-]?[a-z]*[_-]?(?:key|token|secret|pass|api|here|value|id|client)"
+    rb"|(?:key|token|secret|password)[_-]?here|put[_-]your|insert[_-]|replace[_-](?:me|with|this)"
+    rb"|fake[_-]|not[_-]?a?[_-]?(?:real|secret)|sample|abcdefghijkl|lorem|masked|scrubbed|censored"
+    rb"|todo|fixme|hidden|mysecret|my[_-](?:key|token|secret|pass|api)|<[^>]*>|undefined"
+    rb"|randomstring|notreal|invalid|deadbeefdeadbeef|supersecret|top[_-]?secret|s3cr3t".replace(
+        rb"\x{2026}", rb"\xe2\x80\xa6"
+    )
+)
+
+#: Whole values that are stand-ins, compared in lower case.
+PLACEHOLDERS = frozenset(
+    b"""
+    password passwd pass passphrase passcode pwd pw secret token key apikey api_key api-key test
+    testing tests testpass test123 test1234 testpassword test-password test_password testpasswd
+    user username login admin root guest postgres mysql mariadb redis rabbitmq minioadmin mongo
+    neo4j elastic oracle sa none null nil undefined true false yes no on off empty blank string
+    str text int integer number float bool boolean bytes object any optional required default
+    value values foo bar baz qux foobar foobarbaz spam eggs abc abcd abcde abcdef abc123 xyz 123
+    1234 12345 123456 1234567 12345678 123456789 1234567890 qwerty hunter changeme changeit
+    change_me change-me change-this changethis letmein mypassword my_password my-password mypass
+    mypasswd mysecret my_secret my-secret my-secret-key mytoken my_token my-token yourpassword
+    your_password your-password yourpass yoursecret your_secret your-secret yourtoken your_token
+    your-token newpassword new_password new-password oldpassword old_password old-password
+    hello world hidden basic bearer digest plain text/plain env file prompt stdin ask input
+    password123 password1 password1234 passw0rd p@ssw0rd p@ssword pa55word secret123 secretkey
+    secret_key secret-key somepassword some_password some-password somesecret sometoken
+    some-token some_token invalid invalidpassword wrongpassword wrong_password wrong-password
+    badpassword incorrect correct wrong bad good valid fake fakepassword fake-token dummy
+    dummypassword example examplepassword sample unset set unknown n/a na tbd todo disabled
+    enabled auto automatic manual never always encrypted hashed plaintext plain_text cleartext
+    private public internal external local remote oauth oauth2 saml ldap kerberos ntlm jwt sha256
+    sha512 md5 bcrypt scrypt argon2 pbkdf2 base64 hex utf-8 latin1 latin-1 ascii xxx xxxx xxxxx
+    *** **** ***** ****** ******** ... .... none. redacted removed deleted masked hide show
+    toggle visible current confirm confirmation required. forgot forgotten reset expired strong
+    weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
+    md5sum password: reader writer owner sudo usr pwd123 letmein123 welcome welcome1 iloveyou
+    trustno1 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
+    """.split()
+)
+
+
+def entropy(value: bytes) -> float:
+    """Shannon entropy in bits per byte of the value's own distribution."""
+    size = len(value)
+    if not size:
+        return 0.0
+    return -sum(n / size * math.log2(n / size) for n in Counter(value).values())
+
+
+def wordy(value: bytes) -> float:
+    """Share of the bytes that stand in runs of letters which read like words or identifiers."""
+    covered = 0
+    for match in _RUNS.finditer(value):
+        run = match.group().lower()
+        if len(run) < 4:
+            if run in _SHORT_WORDS:
+                covered += len(run)
+            continue
+        score = sum(_SCORE[run[i : i + 2]] for i in range(len(run) - 1)) / (len(run) - 1)
+        if score >= 3.6:
+            covered += len(run)
+    return covered / max(1, len(value))
+
+
+_SHORT_WORDS = frozenset(
+    b"a an and api app arg bin box by css db dev dir do doc end env for get has id idx if in int "
+    b"ip is it jar js key lib log map max min mod msg my new no not num obj of off ok old on one "
+    b"or out pkg png pre pub put ref req res run set sha sql src str sub sum svg sys tag tmp to top "
+    b"two txt ui up uri url use val var via web xml yml zip gif jpg the md py ts tsx row col len "
+    b"cls ctx err fmt ptr buf cmd cfg".split()
+)
+
+
+def is_placeholder(value: bytes) -> bool:
+    """True for stand-ins: `xxxx`, `<your key>`, `${VAR}`, `changeme`, `REDACTED_...`."""
+    plain = value.strip(b" \t'\"`")
+    if not plain:
+        return True
+    low = plain.lower()
+    if low in PLACEHOLDERS or low.startswith((b"redacted", b"<", b"$", b"{{", b"%(", b"#{", b"@{")):
+        return True
+    if plain[0] in b"{[(" and plain[-1] in b"}])" and not any(c in b"0123456789" for c in plain):
+        return True
+    if len(plain) > 2 and plain[:1] == b"%" and plain[-1:] == b"%":
+        return True
+    if len(set(plain)) <= 2 or _FILLER.search(plain):
+        return True
+    return b"${" in plain or b"{{" in plain or b"$(" in plain
+
+
+def is_example(value: bytes) -> bool:
+    """True for a long key that is plainly made up: one character fills it, or it counts up."""
+    if _FILLER.search(value):
+        return True
+    top = Counter(value).most_common(1)[0][1]
+    return top > 0.6 * len(value) or _sequential(value)
+
+
+def _sequential(value: bytes) -> bool:
+    """True when most neighbours follow each other (`abcdef...`, `123456...`)."""
+    if len(value) < 12:
+        return False
+    steps = sum(
+        1 for a, b in zip(value, value[1:], strict=False) if b - a == 1 or (a, b) == (57, 48)
+    )
+    return steps > 0.7 * (len(value) - 1)
+
+
+def looks_random(value: bytes, least: int = 10) -> bool:
+    """True for a value that a machine made: digits among letters, no words, enough entropy."""
+    size = len(value)
+    if size < least or not any(48 <= c <= 57 for c in value):
+        return size >= 20 and _mixed_letters(value)
+    letters = sum(1 for c in value if 65 <= c <= 90 or 97 <= c <= 122)
+    if not letters:
+        return size >= 15 and len(set(value)) >= 5 and value.isdigit() and not _sequential(value)
+    bits = entropy(value)
+    floor = 2.5 if size < 14 else 2.8 if size < 20 else 3.0
+    if all(c in b"0123456789abcdefABCDEF-" for c in value):
+        return size >= 12 and bits >= 2.6 and not _sequential(value)
+    if bits < floor:
+        return False
+    return wordy(value) < (0.42 if size < 20 else 0.55)
+
+
+def _mixed_letters(value: bytes) -> bool:
+    """A long run of letters only, upper and lower mixed, that is no chain of words."""
+    if not value.isalpha() or value.islower() or value.isupper():
+        return False
+    return entropy(value) >= 3.5 and wordy(value) < 0.4
+
+
+def luhn(digits: bytes) -> bool:
+    """The check digit of payment cards (ISO/IEC 7812-1)."""
+    total = 0
+    for index, char in enumerate(reversed(digits)):
+        number = char - 48
+        if index % 2:
+            number = number * 2 - 9 if number > 4 else number * 2
+        total += number
+    return total % 10 == 0
+
+
+def iban(value: bytes) -> bool:
+    """The check digits of an IBAN (ISO 13616, remainder 1 modulo 97)."""
+    plain = value.replace(b" ", b"").upper()
+    moved = plain[4:] + plain[:4]
+    number = "".join(str(int(chr(c), 36)) for c in moved)
+    return int(number) % 97 == 1
+
+
+_BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def crc32_base62(token: bytes) -> bool:
+    """GitHub's and npm's check: the last six characters are the CRC-32 of the random part."""
+    body, check = token.split(b"_", 1)[1][:-6], token[-6:]
+    number = zlib.crc32(body)
+    digits = bytearray()
+    while number:
+        number, rest = divmod(number, 62)
+        digits.append(_BASE62[rest])
+    return bytes(reversed(digits)).rjust(6, b"0") == check
+
+
+@lru_cache(maxsize=4096)
+def judged_random(value: bytes, least: int = 10) -> bool:
+    """`looks_random`, remembered: the same value comes many times in a log."""
+    return looks_random(value, least)

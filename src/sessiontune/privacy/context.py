@@ -1,0 +1,243 @@
+"""Secrets known by the name they are given: `password = ...`, `API_KEY: ...`, `--token ...`.
+
+A name that says password: any value that is not a placeholder. A name that says key, token or
+secret: a value that a machine made. Quotes may be escaped or URL-encoded, as they are when a
+file stands inside a JSON string inside a log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .checks import is_placeholder, judged_random
+from .rules import Rule
+
+_PASS = (
+    r"pass(?:word|wd|phrase|code)|passwort|contrase(?:na|\xc3\xb1a)|mot_?de_?passe|senha|"
+    r"has(?:lo|\xc5\x82o)|wachtwoord|\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
+    r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
+    r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
+    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|pwd|(?:_|-|\b|db|my|root|user|admin)pass|_pw|\bpw"
+)
+_KEYS = (
+    r"secret|token|api[_.-]?key|access[_.-]?key|auth[_.-]?key|priv(?:ate)?[_.-]?key|"
+    r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
+    r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
+    r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
+    r"signature|client[_.-]?id|access[_.-]?id|key"
+).replace("auth(?!or)", "auth")
+
+#: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
+VENDORS = (
+    r"adafruit|adobe|airtable|algolia|alibaba|aliyun|amplitude|asana|atlassian|jira|confluence|"
+    r"auth0|azure|bitbucket|bittrex|binance|bitly|buildkite|cisco|meraki|clearbit|cloudflare|"
+    r"codecov|codacy|codeship|cohere|coinbase|coinapi|confluent|contentful|coveralls|datadog|"
+    r"deepgram|deezer|dnsimple|discord|disqus|drone|droneci|dropbox|dynadot|elastic|etherscan|"
+    r"etsy|eventbrite|facebook|fastly|finicity|finnhub|flickr|foursquare|freshbooks|freshdesk|"
+    r"geocodio|giphy|gitter|godaddy|gocardless|hcaptcha|helpscout|hellosign|heroku|honeybadger|"
+    r"hubspot|hunter_?io|imgur|infura|alchemy|instagram|intercom|ipinfo|ipstack|jfrog|artifactory|"
+    r"xray|jumpcloud|keen|klaviyo|kraken|kucoin|launchdarkly|line_?(?:channel|notify)|linear|"
+    r"linkedin|linode|logzio|looker|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|messagebird|"
+    r"message_bird|mixpanel|moralis|namecheap|netlify|new[_-]?relic|newsapi|nexmo|vonage|npm|nytimes|"
+    r"newyorktimes|okta|onelogin|opsgenie|openweather|optimizely|pagerduty|papertrail|paypal|"
+    r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|privateai|private_ai|pusher|quickbooks|"
+    r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce|segment|sendbird|sendinblue|sentry|"
+    r"shodan|shopify|skybiometry|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
+    r"stripe|telegram|thingspeak|todoist|travis|trello|twilio|twitch|twitter|typeform|unsplash|"
+    r"uptimerobot|virustotal|wakatime|weatherapi|webex|wistia|wordpress|yandex|yelp|youtube|"
+    r"zendesk|zoho|zoom|zapier"
+)
+
+_Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
+_SP = r"(?:[ \t]|%20|\\*u0020)"
+_OP = (
+    r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|:|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
+    r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
+)
+_TYPE = r"(?:" + _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?'?[A-Za-z_][\w.<>\[\]|?* ]{0,24}))?"
+_LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r")?"
+_VAL = r"[^\s\"'`<>]"
+_NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
+
+
+def _assign(words: str) -> str:
+    name = _NAME.replace("WORDS", words)
+    return (
+        rf"(?i){name}((?:{_Q}|\])?{_TYPE}{_SP}{{0,8}}{_OP}[ \t\[(]{{0,8}})({_LEAD})"
+        rf"((?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{{1,30}}>)+)"
+    )
+
+
+def _anchor(words: str) -> str:
+    return (
+        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\])?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*)?[ \t]*"
+        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{]{{4}}"
+    )
+
+
+#: The same, loosely, for the prefilter.
+_QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
+_OPA = r"(?:[:=>|?.+-]{1,4}|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
+
+
+#: What may not be a secret though the name says so: the name's last part tells.
+_DULL = re2.compile(
+    rb"(?i)(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
+    rb"expir|issuer|symbol|program|account|mint|s\b)|(?:max|num|total|input|output|prompt|page|next|"
+    rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
+    rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
+    rb"key[_.-]?(?:id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
+    rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
+    rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
+    rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"
+    rb"dedup|dedupe|idempotency|routing|issue|project|storage|query|react|data|event|parent|child|"
+    rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|entry|field|column|"
+    rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
+    rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
+    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|prompt|salt|regex|"
+    rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message)|"
+    rb"author|authori[sz]ed|authority|auth[_.-]?(?:type|method|mode|url|uri|provider|scheme|"
+    rb"endpoint|file|path|flow|status|state|source|mechanism|domain|name|level|required|user|id\b)|"
+    rb"cookie[_.-]?(?:name|path|domain|policy|jar|file)|signature[_.-]?(?:version|method|alg)|"
+    rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|"
+    rb"hockey|jockey|keyword|secretary|bypass|compass|passthrough|passive|passage|encompass)"
+)
+_STRONG = re2.compile(
+    rb"(?i)secret|api[_.-]?key|apikey|access[_.-]?(?:key|token)|auth[_.-]?(?:token|key)|"
+    rb"private[_.-]?key|client[_.-]?key|bearer|token|credential|session[_.-]?key|license[_.-]?key|"
+    rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook)[_.-]?key"
+)
+_IS_PASS = re2.compile((r"(?i)(?:" + _PASS + ")").encode("latin-1"))
+_UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
+_CODE = re2.compile(
+    rb"(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*|[A-Za-z_$][\w$.:]*[\[(].*|"
+    rb"[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+"
+)
+_PATHLIKE = re2.compile(
+    rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|arn|vault|op|env|secret|ref|urn|npm|docker)://?.*|"
+    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+(?:/[\w.-]+){2,}|"
+    rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
+    rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
+)
+_VERSION = re2.compile(
+    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d+(?:\.\d+)?[a-z%]{0,3}|"
+    rb"0x[0-9a-f]{1,16}"
+)
+_HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
+_TRIM = b".,;:)]}>!?\\&|"
+
+
+def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
+    """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
+    if is_placeholder(value) or _HASHES.fullmatch(value):
+        return None
+    if _DULL.search(name):
+        return None
+    if _IS_PASS.search(name):
+        return "password" if _is_password(name, value, quoted, operator) else None
+    return "secret" if _is_key(name, value, quoted) else None
+
+
+def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
+    if len(value) < 4 or _PATHLIKE.fullmatch(value):
+        return False
+    low = value.lower()
+    if quoted:
+        words = low.replace(b"_", b"").replace(b"-", b"")
+        return not (low.isalpha() and words in _IDENTIFIERS) and not _field_name(low)
+    if _CODE.fullmatch(value) and not _shell_like(name, operator):
+        return False
+    if any(c in b"()[]{}=|&*" for c in value) and not _shell_like(name, operator):
+        return False
+    if _VERSION.fullmatch(value):
+        return False
+    return _shell_like(name, operator) or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
+
+
+_IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
+
+
+def _field_name(low: bytes) -> bool:
+    """`password_confirm`, `current-password`: the name of a field, not a password."""
+    parts = low.replace(b"-", b"_").replace(b".", b"_").split(b"_")
+    return (
+        len(parts) > 1
+        and low.replace(b"_", b"").replace(b"-", b"").replace(b".", b"").isalpha()
+        and any(p in (b"password", b"pass", b"passwd", b"pwd", b"passphrase") for p in parts)
+    )
+
+
+def _shell_like(name: bytes, operator: bytes) -> bool:
+    """`DB_PASSWORD=hunter2`: an upper-case name glued to its value, as in a shell or .env file."""
+    return operator == b"=" and name.upper() == name
+
+
+def _is_key(name: bytes, value: bytes, quoted: bool) -> bool:
+    if len(value) < 10:
+        return False
+    strong = _STRONG.search(name) is not None
+    if _UUID.fullmatch(value):
+        return strong
+    if _PATHLIKE.fullmatch(value) or _VERSION.fullmatch(value):
+        return False
+    if not quoted and _CODE.fullmatch(value) and not value.isalnum():
+        return False
+    if not quoted and any(c in b"()[]{}|*" for c in value):
+        return False
+    return judged_random(value, 10 if strong else 16)
+
+
+def _check(data: bytes, match: Any) -> tuple[int, int] | None:
+    name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
+    start, end = match.span(4)
+    if not lead:
+        while value and value[-1:] in (b",", b";", b")", b"]", b"}", b".", b":"):
+            value = value[:-1]
+            end -= 1
+    else:
+        value = value.rstrip(b"\\")
+        end = start + len(value)
+    if b"&" in value and not lead:
+        value = value.split(b"&", 1)[0]
+        end = start + len(value)
+    operator = middle.strip(b" \t'\"`\\")
+    if judge(name, value, bool(lead), operator) is None:
+        return None
+    return (start, end) if end > start else None
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=_anchor(_PASS),
+        exact=_assign(_PASS),
+        check=_check,
+        before=200,
+        after=1000,
+        rank=3,
+    ),
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=_anchor(_KEYS),
+        exact=_assign(_KEYS),
+        check=_check,
+        before=200,
+        after=1000,
+        rank=2,
+    ),
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=_anchor(VENDORS),
+        exact=_assign(VENDORS),
+        check=_check,
+        before=200,
+        after=1000,
+        rank=2,
+    ),
+)

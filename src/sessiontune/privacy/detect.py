@@ -1,0 +1,231 @@
+"""Runs all rules over a text: prefilter, exact patterns around the hits, text inside text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import lru_cache
+from typing import Any
+
+from . import context, decoders, personal, places, structured, vendors, vendors_more
+from .checks import is_example
+from .prefilter import Hit, Prefilter, make_prefilter
+from .pseudonym import is_pseudonym
+from .rules import Rule, Span, pattern
+
+#: How deep text may stand inside text (base64 in JSON in hex ...).
+MAX_DEPTH = 14
+
+Make = Callable[[str, str, bytes], bytes]
+
+_WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
+_MORE = r"[A-Za-z0-9_+/=.%~-]*"
+
+
+def left_edge(data: bytes, start: int) -> bool:
+    """True when a key may begin at `start`: no letter or digit before it, or the end of an
+    escape (`\\n`, `%20`, `\\u003d`, a colour)."""
+    if start == 0:
+        return True
+    before = data[start - 1]
+    if not _WORD[before]:
+        return before != 43  # '+': the middle of base64
+    if before in b"nrtbfv" and data[start - 2 : start - 1] == b"\\":
+        return True
+    if data[start - 3 : start - 2] == b"%" and data[start - 2 : start].isalnum():
+        return True
+    if data[start - 6 : start - 4] in (b"\\u", b"\\U") or data[start - 4 : start - 2] == b"\\x":
+        return True
+    return before == 109 and b"\x1b[" in data[max(0, start - 12) : start]
+
+
+def _vendor_check(fixed: bool) -> Callable[[bytes, Any], tuple[int, int] | None]:
+    def check(data: bytes, match: Any) -> tuple[int, int] | None:
+        start, end = match.span(1)
+        if not left_edge(data, start):
+            return None
+        if end < len(data) and _WORD[data[end]]:
+            if fixed:
+                return None
+            end = pattern(_MORE).match(data, end, min(len(data), end + 8192)).end()
+        return None if is_example(data[start:end]) else (start, end)
+
+    return check
+
+
+def _vendor_rules() -> list[Rule]:
+    rules = []
+    for kind, head, tail in vendors.FORMATS_A + vendors_more.FORMATS_Z:
+        rules.append(
+            Rule(
+                kind=kind,
+                layer="secrets",
+                anchor=head,
+                exact=f"({head}{tail})",
+                check=_vendor_check(not tail),
+                before=260,
+                after=1200,
+                wraps=True,
+                rank=7,
+            )
+        )
+    return rules
+
+
+@lru_cache(maxsize=1)
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule of the three layers."""
+    return (
+        *_vendor_rules(),
+        *structured.RULES,
+        *context.RULES,
+        *personal.RULES,
+        *places.RULES,
+    )
+
+
+_DECODERS = (
+    Rule("base64", "secrets", decoders.BASE64_ANCHOR, "()"),
+    Rule("hex", "secrets", decoders.HEX_ANCHOR, "()"),
+    Rule("escape", "secrets", decoders.ESCAPE_ANCHOR, "()"),
+    Rule("mark", "secrets", decoders.MARK_ANCHOR, "()"),
+)
+
+
+class Detector:
+    """Finds what must go. `layers` are those switched on; `make` gives a value's replacement."""
+
+    def __init__(self, layers: Iterable[str], make: Make, allow: frozenset[bytes]) -> None:
+        chosen = frozenset(layers)
+        rules = [rule for rule in all_rules() if rule.layer in chosen]
+        self._rules: list[Rule] = [*_DECODERS, *rules]
+        self._filter = _prefilter(chosen)
+        self._make = make
+        self._allow = allow
+
+    def scan(self, data: bytes) -> list[Hit]:
+        """Hits of the prefilter (for several texts joined into one)."""
+        return self._filter.scan(data)
+
+    @property
+    def placed(self) -> bool:
+        """True when hits say where they are."""
+        return self._filter.places
+
+    def find(self, data: bytes, hits: list[Hit] | None = None, depth: int = 0) -> list[Span]:
+        """Spans to replace, in order, not overlapping."""
+        if hits is None:
+            hits = self._filter.scan(data)
+        if not hits:
+            return []
+        by_rule: dict[int, list[int]] = {}
+        for index, end in hits:
+            by_rule.setdefault(index, []).append(end)
+        spans: list[Span] = []
+        for index, ends in by_rule.items():
+            rule = self._rules[index]
+            if not self._filter.places:
+                ends = [m.end() for m in pattern(rule.anchor).finditer(data)]
+            if index < len(_DECODERS):
+                if depth < MAX_DEPTH:
+                    self._decode(rule.kind, data, ends, depth, spans)
+            else:
+                self._exact(rule, data, ends, spans)
+        return resolve(spans)
+
+    def apply(self, data: bytes, spans: list[Span]) -> bytes:
+        """The text with the spans replaced."""
+        pieces: list[bytes] = []
+        done = 0
+        for span in spans:
+            pieces.append(data[done : span.start])
+            new = span.text
+            if new is None:
+                new = self._make(span.kind, span.shape, data[span.start : span.end])
+            pieces.append(new)
+            done = span.end
+        pieces.append(data[done:])
+        return b"".join(pieces)
+
+    def _exact(self, rule: Rule, data: bytes, ends: list[int], spans: list[Span]) -> None:
+        search, check = pattern(rule.exact).search, rule.check
+        position, size = 0, len(data)
+        for end in ends:
+            position = max(position, end - rule.before)
+            limit = min(size, end + rule.after)
+            while position < end:
+                match = search(data, position, limit)
+                if match is None or match.start() >= end:
+                    break
+                found = check(data, match) if check else match.span(1)
+                if found is None:
+                    last = match.start(match.re.groups)
+                    position = max(match.start() + 1, last if last > match.start() else 0)
+                    continue
+                low, high = found
+                if high == limit < size:
+                    high = pattern(_MORE).match(data, high, min(size, high + 65536)).end()
+                value = data[low:high]
+                position = max(high, match.start() + 1)
+                if value not in self._allow and not is_pseudonym(value):
+                    spans.append(Span(low, high, rule.kind, rule.shape, rule.rank))
+
+    def _decode(
+        self, kind: str, data: bytes, ends: list[int], depth: int, spans: list[Span]
+    ) -> None:
+        if kind == "mark":
+            self._through(decoders.unmarked_view(data), depth, spans)
+            return
+        done = 0
+        for end in ends:
+            if end <= done:
+                continue
+            if kind == "escape":
+                view, done = decoders.escaped_view(data, end, done)
+                self._through(view, depth, spans)
+                continue
+            read = decoders.base64_region if kind == "base64" else decoders.hex_region
+            region = read(data, end, done)
+            if region is None:
+                continue
+            done = region.end
+            inner = self.find(region.content, None, depth + 1)
+            if inner:
+                text = region.encode(self.apply(region.content, inner))
+                spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
+
+    def _through(self, view: decoders.View, depth: int, spans: list[Span]) -> None:
+        """Finds in a view, and reports the places in the original."""
+        for span in self.find(view.data, None, depth + 1):
+            start, end = view.back(span.start, span.end)
+            text = span.text
+            if text is None:
+                value = view.data[span.start : span.end]
+                text = self._make(span.kind, span.shape, value)
+            spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
+
+
+def resolve(spans: list[Span]) -> list[Span]:
+    """Overlapping spans become one: as wide as all, of the kind that ranks highest."""
+    if len(spans) < 2:
+        return spans
+    spans.sort(key=lambda span: (span.start, -span.end))
+    kept: list[Span] = [spans[0]]
+    for span in spans[1:]:
+        last = kept[-1]
+        if span.start >= last.end:
+            kept.append(span)
+            continue
+        wide = last.end - last.start >= span.end - span.start and span.end <= last.end
+        best = last if (last.rank, wide) >= (span.rank, not wide) else span
+        low, high = last.start, max(last.end, span.end)
+        if (best.start, best.end) == (low, high):
+            kept[-1] = best
+        else:
+            kept[-1] = Span(low, high, best.kind, "placeholder", best.rank)
+    return kept
+
+
+@lru_cache(maxsize=8)
+def _prefilter(layers: frozenset[str]) -> Prefilter:
+    rules = [rule for rule in all_rules() if rule.layer in layers]
+    return make_prefilter([*_DECODERS, *rules])

@@ -1,0 +1,237 @@
+"""The redactor: text in, text out, with pseudonyms in place of what must not leave.
+
+Clean text costs one pass of the prefilter. Exact rules run only around its hits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import re2
+
+from .detect import Detector
+from .options import PrivacyOptions
+from .prefilter import Hit
+from .pseudonym import Pseudonyms
+from .rules import Span
+from .vocabulary import Vocabulary, is_generic
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A place in a text: characters `start` to `end`, without the value."""
+
+    start: int
+    end: int
+    kind: str
+    fingerprint: str
+
+
+class Redactor:
+    """Redacts with one salt, one vocabulary, one set of options. Not for use by two threads."""
+
+    def __init__(self, salt: bytes, vocabulary: Vocabulary, options: PrivacyOptions) -> None:
+        self.options = options
+        self.vocabulary = vocabulary
+        self._pseudonyms = Pseudonyms(salt)
+        self._counts: Counter[str] = Counter()
+        allow = frozenset(text.encode() for text in options.allow)
+        self._detector = Detector(options.layers(), self._make, allow)
+        self._words = word_pattern(vocabulary, options)
+        self._cache: dict[str, str] = {}
+
+    # ------------------------------------------------------------ public
+
+    def text(self, text: str) -> str:
+        """`text` with everything replaced that the options say."""
+        return self.texts([text])[0]
+
+    def texts(self, texts: Sequence[str]) -> list[str]:
+        """Many texts in one pass of the prefilter."""
+        result = list(texts)
+        if not self.options.enabled:
+            return result
+        raws = [text.encode("utf-8", "surrogatepass") for text in texts]
+        for index, hits in self._hits(raws).items():
+            raw = raws[index]
+            new = self._redact(raw, hits)
+            if new != raw:
+                result[index] = new.decode("utf-8", "surrogatepass")
+        return result
+
+    def value(self, obj: Any) -> Any:
+        """Any JSON value: strings at every depth, and keys."""
+        if not self.options.enabled:
+            return obj
+        leaves: list[str] = []
+        collect_strings(obj, leaves)
+        if not leaves:
+            return obj
+        changed = {
+            old: new for old, new in zip(leaves, self.texts(leaves), strict=True) if old != new
+        }
+        return rebuild(obj, changed, self.keyed)
+
+    def ident(self, kind: str, text: str) -> str:
+        """Pseudonym of an identifier: session id, project, branch, call id."""
+        if not self.options.enabled or not self.options.places:
+            return text
+        return self._pseudonyms.ident(kind, text)
+
+    def take_counts(self) -> dict[str, int]:
+        """Replacements by kind since the last call."""
+        counts = dict(self._counts)
+        self._counts.clear()
+        return counts
+
+    def find(self, text: str) -> list[Found]:
+        """What would be replaced, by place (in characters), without the value."""
+        raw = text.encode("utf-8", "surrogatepass")
+        found = []
+        for span in self._spans(raw, None):
+            start = len(raw[: span.start].decode("utf-8", "surrogatepass"))
+            value = raw[span.start : span.end]
+            size = len(value.decode("utf-8", "surrogatepass"))
+            mark = self._pseudonyms.fingerprint(value)
+            found.append(Found(start, start + size, span.kind, mark))
+        return found
+
+    # ------------------------------------------------------------ inner
+
+    def _hits(self, raws: list[bytes]) -> dict[int, list[Hit]]:
+        """Hits of each text; texts without any are left out."""
+        by_text: dict[int, list[Hit]] = {}
+        if not self._detector.placed or len(raws) == 1:
+            for index, raw in enumerate(raws):
+                hits = self._detector.scan(raw)
+                if hits or (self._words is not None and self._words.search(raw)):
+                    by_text[index] = hits
+            return by_text
+        starts: list[int] = []
+        at = 0
+        for raw in raws:
+            starts.append(at)
+            at += len(raw) + 1
+        joined = b"\x00".join(raws)
+        for rule, end in self._detector.scan(joined):
+            index = bisect_right(starts, end - 1) - 1
+            by_text.setdefault(index, []).append((rule, end - starts[index]))
+        if self._words is not None:
+            for match in self._words.finditer(joined):
+                by_text.setdefault(bisect_right(starts, match.start(1)) - 1, [])
+        return by_text
+
+    def _spans(self, raw: bytes, hits: list[Hit] | None) -> list[Span]:
+        from .detect import resolve
+
+        spans = self._detector.find(raw, hits)
+        if self._words is not None:
+            extra = [self._word_span(raw, m) for m in self._words.finditer(raw)]
+            spans = resolve([*spans, *(span for span in extra if span)])
+        return spans
+
+    def _redact(self, raw: bytes, hits: list[Hit]) -> bytes:
+        spans = self._spans(raw, hits)
+        if not spans:
+            return raw
+        for span in spans:
+            self._counts[span.kind] += 1
+        return self._detector.apply(raw, spans)
+
+    def _make(self, kind: str, shape: str, value: bytes) -> bytes:
+        return self._pseudonyms.make(kind, shape, value)
+
+    def _word_span(self, raw: bytes, match: Any) -> Span | None:
+        start, end = match.span(1)
+        value = match.group(1).lower()
+        text = value.decode("utf-8", "replace")
+        if text in self.vocabulary.users:
+            return Span(start, end, "user", "user", 1)
+        if text in self.vocabulary.hosts:
+            return Span(start, end, "host", "host", 1)
+        return Span(start, end, "name", "name", 8)
+
+    def keyed(self, key: str, text: str) -> str | None:
+        """A string under a dictionary key, judged as `"key": "text"` would be in a text."""
+        if len(text) < 4 or len(text) > 4096:
+            return None
+        raw = text.encode("utf-8", "surrogatepass")
+        head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
+        whole = head + raw + b'"'
+        spans = [s for s in self._detector.find(whole) if s.start >= len(head)]
+        if not spans or spans[-1].end > len(head) + len(raw):
+            return None
+        for span in spans:
+            self._counts[span.kind] += 1
+        return self._detector.apply(whole, spans)[len(head) : -1].decode("utf-8", "surrogatepass")
+
+
+def collect_strings(obj: Any, leaves: list[str]) -> None:
+    """All strings of a JSON value, keys included, without recursion."""
+    stack = [obj]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            leaves.append(item)
+        elif isinstance(item, dict):
+            for key, value in item.items():
+                if isinstance(key, str):
+                    leaves.append(key)
+                stack.append(value)
+        elif isinstance(item, list | tuple):
+            stack.extend(item)
+
+
+HOT_KEY = re2.compile(
+    r"(?i)pass|pwd|secret|token|key|cred|auth|cookie|jwt|bearer|signature|email|phone|uuid|_id|Id$|"
+    r"account|org|lat|lon|lng|coord|address"
+)
+
+
+def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
+    """The value with its strings replaced; unchanged parts are the same objects."""
+    if isinstance(obj, str):
+        return changed.get(obj, obj)
+    if isinstance(obj, dict):
+        new: dict[Any, Any] = {}
+        same = True
+        for key, value in obj.items():
+            fresh_key = changed.get(key, key) if isinstance(key, str) else key
+            if isinstance(value, str) and isinstance(key, str) and HOT_KEY.search(key):
+                fresh = keyed(key, value)
+                if fresh is None:
+                    fresh = changed.get(value, value)
+            else:
+                fresh = rebuild(value, changed, keyed)
+            while fresh_key in new:
+                fresh_key = f"{fresh_key}_"
+            new[fresh_key] = fresh
+            same = same and fresh is value and fresh_key is key
+        return obj if same else new
+    if isinstance(obj, list | tuple):
+        items = [rebuild(item, changed, keyed) for item in obj]
+        if all(a is b for a, b in zip(items, obj, strict=True)):
+            return obj
+        return type(obj)(items)
+    return obj
+
+
+def word_pattern(vocabulary: Vocabulary, options: PrivacyOptions) -> Any:
+    """One pattern for the names that stand alone: users, hosts, listed words, the deny list."""
+    words: set[str] = set()
+    if options.places:
+        words |= {user for user in vocabulary.bare() if not is_generic(user)}
+        words |= set(vocabulary.hosts) | {host.lower() for host in options.hosts}
+    words |= set(vocabulary.words) | set(options.names) | set(options.deny)
+    words = {word for word in words if len(word) >= 2}
+    if not words or not options.enabled:
+        return None
+    settings = re2.Options()
+    settings.encoding = re2.Options.Encoding.LATIN1
+    parts = b"|".join(
+        re2.escape(word.encode()) for word in sorted(words, key=lambda w: (-len(w), w))
+    )
+    return re2.compile(rb"(?i)(?:^|[^A-Za-z0-9])(" + parts + rb")(?:[^A-Za-z0-9]|$)", settings)

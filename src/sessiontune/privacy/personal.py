@@ -1,0 +1,479 @@
+"""Personal data: e-mail, phone, card, IBAN, SSN, network addresses, coordinates, street lines."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+
+import re2
+
+from .checks import iban, luhn
+from .rules import Rule
+
+_AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
+_EMAIL = (
+    r"([A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
+    + _AT
+    + r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24})"
+)
+
+#: Domains that belong to nobody (RFC 2606, RFC 6761) or to a service and not to a person.
+_RESERVED = (b"example", b"invalid", b"test", b"localhost", b"local", b"internal", b"lan", b"home")
+_SHARED = frozenset(
+    b"""
+    noreply@anthropic.com noreply@github.com git@github.com git@gitlab.com git@bitbucket.org
+    git@ssh.github.com hg@bitbucket.org git@ssh.dev.azure.com git@codeberg.org
+    support@github.com security@github.com noreply@google.com
+    """.split()
+)
+_GENERIC_LOCAL = frozenset(
+    b"""
+    git noreply no-reply donotreply do-not-reply support info contact help hello admin webmaster
+    postmaster security abuse user users username test tests tester testuser foo bar baz someone
+    somebody anyone you me your-email your.email youremail your_email email mail name root hg svn
+    ssh example sales billing office team jobs press privacy legal feedback bugs bug bug-report
+    dev devs developers mailer-daemon nobody python-dev python-list notifications actions bot
+    """.split()
+)
+#: Not top-level domains but endings of files and names in code (`logo@2x.png`, `a@b.py`).
+_FILE_ENDINGS = frozenset(
+    b"""
+    png jpg jpeg gif svg webp ico css scss less js mjs cjs jsx ts tsx vue py pyc rb go java kt swift
+    c h cc cpp hpp cs php json yaml yml toml xml html htm md txt log lock map min sum mod so dll exe
+    tar gz tgz zip bz whl jar war class obj o a lib service target socket timer mount slice scope
+    local internal lan test invalid example localhost property setter getter override get set
+    """.split()
+)
+
+
+def _email(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1).lower()
+    for mark in (b"%40", b"\\u0040", b"&#64;", b"\xef\xbc\xa0"):
+        value = value.replace(mark, b"@")
+    local, _, domain = value.replace(b"%2540", b"@").partition(b"@")
+    labels = domain.split(b".")
+    if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
+        return None
+    if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
+        return None
+    if labels[-2] in (
+        b"yourdomain",
+        b"domain",
+        b"yourcompany",
+        b"mycompany",
+        b"mydomain",
+        b"email",
+    ):
+        return None
+    if b"users.noreply" in domain and local.endswith(b"[bot]"):
+        return None
+    if domain[:1].isdigit() and all(c in b"0123456789.-" for c in domain[:-3]):
+        return None
+    if data[end : end + 1] in (b"(", b"=") or data[start - 1 : start] == b"/":
+        return None if data[start - 1 : start] != b"/" else _after_slash(data, start, end)
+    return start, end
+
+
+def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
+    """`//user@host.com/x` is the host part of a URL; `mail/bob@corp.com` is a person."""
+    return None if data[start - 2 : start] == b"//" else (start, end)
+
+
+_PHONE = (
+    r"(\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?(?:[ .-]?\d{2,5}){2,5}"
+    r"|\(\d{3}\)[ -]?\d{3}[ -.]\d{4}|\b\d{3}[-.]\d{3}[-.]\d{4}\b)"
+)
+_PHONE_WORDS = re2.compile(
+    rb"(?i)phone|tel\b|tel[:.]|mobile|cell|fax|call|whatsapp|sms|contact|dial|handy|rufnummer|\xe7\x94\xb5\xe8\xaf\x9d"
+    rb"|\xe6\x89\x8b\xe6\x9c\xba|telefon"
+)
+
+
+def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    digits = bytes(c for c in value if 48 <= c <= 57)
+    if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
+        return None
+    around = data[max(0, start - 60) : start]
+    before = data[start - 1 : start]
+    if (
+        data[end : end + 1].isdigit()
+        or before.isalnum()
+        or before in (b".", b"-", b"/", b"_", b"=")
+    ):
+        if not _PHONE_WORDS.search(around) or before.isalnum():
+            return None
+    if b"555-01" in value or b"55501" in digits[-8:] or digits.endswith(b"5550100"):
+        return None
+    if value[:1] == b"+":
+        mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
+        if mark or _PHONE_WORDS.search(around):
+            return start, end
+        return (
+            (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
+        )
+    return (start, end) if _PHONE_WORDS.search(around) else None
+
+
+_CARD = r"((?:\d[ -]?){12,18}\d)"
+
+
+def _card(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    digits = bytes(c for c in value if 48 <= c <= 57)
+    if data[start - 1 : start].isalnum() or data[end : end + 1].isalnum():
+        return None
+    if data[start - 1 : start] in (b".", b"-", b"_", b"+", b"/") or data[end : end + 1] in (
+        b".",
+        b"-",
+        b"_",
+    ):
+        if data[end : end + 2] not in (b".", b". ", b".\n", b'."'):
+            return None
+    if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
+        return None
+    groups = value.replace(b"-", b" ").split()
+    if len(groups) > 1 and not (
+        all(len(g) == 4 for g in groups)
+        or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 4, 3])
+    ):
+        return None
+    return start, end
+
+
+def _issuer(digits: bytes) -> bool:
+    """Visa, Mastercard, American Express, Discover, JCB, Diners, Maestro, UnionPay."""
+    size, two, four = len(digits), int(digits[:2]), int(digits[:4])
+    if digits[:1] == b"4":
+        return size in (13, 16, 19)
+    if 51 <= two <= 55 or 2221 <= four <= 2720:
+        return size == 16
+    if two in (34, 37):
+        return size == 15
+    if two in (36, 38) or 300 <= four // 10 <= 305:
+        return size == 14
+    if four == 6011 or two == 65 or 644 <= four // 10 <= 649 or 3528 <= four <= 3589 or two == 62:
+        return size in (16, 19)
+    return False
+
+
+#: Test numbers that payment companies publish: their last eight digits say which.
+_TEST_CARDS = frozenset(
+    head + tail
+    for head, tail in (
+        (b"42424242", b"42424242"),
+        (b"41111111", b"11111111"),
+        (b"40000566", b"55665556"),
+        (b"55555555", b"55554444"),
+        (b"22230031", b"22003222"),
+        (b"51051051", b"05105100"),
+        (b"3782822", b"46310005"),
+        (b"3714496", b"35398431"),
+        (b"60111111", b"11111117"),
+        (b"60110009", b"90139424"),
+        (b"305693", b"09025904"),
+        (b"385200", b"00023237"),
+        (b"35660020", b"20360505"),
+        (b"40000000", b"00000002"),
+        (b"40000000", b"00009995"),
+        (b"40128888", b"88881881"),
+        (b"42222222", b"22222"),
+    )
+)
+
+_IBAN = r"\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?)"
+_IBAN_SIZES = {
+    b"AD": 24, b"AE": 23, b"AL": 28, b"AT": 20, b"AZ": 28, b"BA": 20, b"BE": 16, b"BG": 22, b"BH": 22,
+    b"BR": 29, b"BY": 28, b"CH": 21, b"CR": 22, b"CY": 28, b"CZ": 24, b"DE": 22, b"DK": 18, b"DO": 28,
+    b"EE": 20, b"EG": 29, b"ES": 24, b"FI": 18, b"FO": 18, b"FR": 27, b"GB": 22, b"GE": 22, b"GI": 23,
+    b"GL": 18, b"GR": 27, b"GT": 28, b"HR": 21, b"HU": 28, b"IE": 22, b"IL": 23, b"IQ": 23, b"IS": 26,
+    b"IT": 27, b"JO": 30, b"KW": 30, b"KZ": 20, b"LB": 28, b"LC": 32, b"LI": 21, b"LT": 20, b"LU": 20,
+    b"LV": 21, b"LY": 25, b"MC": 27, b"MD": 24, b"ME": 22, b"MK": 19, b"MR": 27, b"MT": 31, b"MU": 30,
+    b"NL": 18, b"NO": 15, b"PK": 24, b"PL": 28, b"PS": 29, b"PT": 25, b"QA": 29, b"RO": 24, b"RS": 22,
+    b"SA": 24, b"SC": 31, b"SE": 24, b"SI": 19, b"SK": 24, b"SM": 27, b"SV": 28, b"TL": 23, b"TN": 24,
+    b"TR": 26, b"UA": 29, b"VA": 22, b"VG": 24, b"XK": 20,
+}  # fmt: skip
+
+
+def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
+    start = match.start(1)
+    size = _IBAN_SIZES.get(match.group(1)[:2])
+    if size is None:
+        return None
+    end, seen = start, 0
+    for char in match.group(1):
+        if seen == size:
+            break
+        seen += char != 32
+        end += 1
+    value = data[start:end]
+    if seen != size or data[end : end + 1].isalnum() or not iban(value):
+        return None
+    return start, end
+
+
+def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    area, group, serial = match.group(1)[:3], match.group(1)[4:6], match.group(1)[7:]
+    if area in (b"000", b"666") or area[:1] == b"9" or group == b"00" or serial == b"0000":
+        return None
+    if match.group(1) in (b"123-45-6789", b"078-05-1120", b"219-09-9999"):
+        if not re2.search(rb"(?i)ssn|social", data[max(0, start - 40) : start]):
+            return None
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if (
+        before.isalnum()
+        or after.isalnum()
+        or before in (b"-", b".", b"_", b"/")
+        or after in (b"-", b"_")
+    ):
+        return None
+    return start, end
+
+
+def _ipv4(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if (
+        before.isalnum()
+        or before in (b".", b"-", b"_", b"+")
+        or after.isalnum()
+        or after in (b"-", b"_")
+    ):
+        return None
+    if after == b"." and data[end + 1 : end + 2].isdigit():
+        return None
+    parts = [int(p) for p in match.group(1).split(b".")]
+    if any(p > 255 for p in parts) or any(
+        len(p) > 1 and p[:1] == b"0" for p in match.group(1).split(b".")
+    ):
+        return None
+    if not ipaddress.IPv4Address(bytes(parts)).is_global or parts[0] >= 224:
+        return None
+    if match.group(1) in _KNOWN_IPS or (parts[2] == 0 and parts[3] == 0) or parts[0] < 5:
+        return None
+    near = data[max(0, start - 24) : start].lower()
+    if re2.search(
+        rb"(?:version|ver|release|rev|v|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|"
+        rb"[a-z]/|==|>=|<=|~=|\^|~|section|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$",
+        near,
+    ):
+        return None
+    return start, end
+
+
+#: Addresses of public name servers: everybody's, so nobody's.
+_KNOWN_IPS = frozenset(
+    b"8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 "
+    b"4.2.2.1 4.2.2.2 1.2.3.4 169.254.169.254 168.63.129.16 100.100.100.200".split()
+)
+
+
+def _ipv6(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if before.isalnum() or before in (b":", b".", b"_") or after.isalnum() or after in (b":", b"_"):
+        return None
+    try:
+        address = ipaddress.IPv6Address(match.group(1).decode("ascii"))
+    except ValueError:
+        return None
+    if not address.is_global or address.ipv4_mapped or (int(address) >> 125) != 1:
+        return None
+    if match.group(1).count(b":") < 3 or match.group(1).lower() in _KNOWN_IPV6:
+        return None
+    return start, end
+
+
+_KNOWN_IPV6 = frozenset(
+    b"2001:4860:4860::8888 2001:4860:4860::8844 2606:4700:4700::1111 2606:4700:4700::1001 "
+    b"2620:fe::fe".split()
+)
+
+
+def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if before.isalnum() or before in (b":", b"-") or after.isalnum() or after in (b":", b"-"):
+        return None
+    octets = value.replace(b"-", b":").lower().split(b":")
+    if (
+        int(octets[0], 16) & 3
+        or len(set(octets)) < 3
+        or octets[:5] == [b"00", b"00", b"5e", b"00", b"53"]
+    ):
+        return None
+    steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in zip(octets, octets[1:], strict=False)]
+    return None if len(set(steps)) == 1 else (start, end)
+
+
+_GPS = (
+    r"(?i)(?:lat(?:itude)?|gps|geo|coord(?:inate)?s?|location|position|lng|lon(?:g(?:itude)?)?)"
+    r"[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)?[ ]?[\[({\\\"']{0,4}(-?\d{1,3}\.\d{4,15})"
+)
+_PAIR = r"(-?\d{1,2}\.\d{4,15}, ?-?\d{1,3}\.\d{4,15})"
+
+
+def _gps(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    number = float(match.group(1))
+    if abs(number) > 180 or abs(number) < 0.1 or data[end : end + 1].isdigit():
+        return None
+    return start, end
+
+
+_GPS_WORDS = re2.compile(rb"(?i)lat|lon|gps|coord|geo|location|position|point|map")
+
+
+def _gps_second(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    number = float(match.group(1))
+    if abs(number) > 180 or abs(number) < 0.1 or data[end : end + 1].isdigit():
+        return None
+    return start, end
+
+
+_STREET = (
+    r"(?i)(?:address|street|addr|adresse|ship(?:ping)?[ _-]?to|bill(?:ing)?[ _-]?to|lives at|"
+    r"resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)[^\n\d]{0,30}?"
+    r"(\d{1,5}[A-Za-z]?(?: [NSEW]\.?)?(?: [A-Z0-9][A-Za-z0-9.'-]{1,20}){1,4} (?:street|st|avenue|ave|road|"
+    r"rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|way|parkway|pkwy|"
+    r"circle|highway|hwy)\b\.?(?:,? (?:apt|suite|unit|#)\.? ?[A-Za-z0-9]{1,5})?"
+    r"(?:, [A-Za-z .]{2,25}(?:, [A-Z]{2})?(?: \d{5}(?:-\d{4})?)?)?)"
+)
+
+
+def _plain(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return start, end
+
+
+_V6 = r"([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "email",
+        "personal",
+        rf"[A-Za-z0-9._+-]{_AT}[A-Za-z0-9][A-Za-z0-9.-]{{0,80}}\.[A-Za-z]{{2}}",
+        _EMAIL,
+        _email,
+        "email",
+        before=260,
+        after=80,
+        rank=4,
+    ),
+    Rule(
+        "phone",
+        "personal",
+        r"\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?[ .-]?\d{2}|\(\d{3}\) ?\d{3}[ .-]\d{4}"
+        r"|\b\d{3}[.-]\d{3}[.-]\d{4}\b",
+        _PHONE,
+        _phone,
+        before=40,
+        after=40,
+        rank=1,
+    ),
+    Rule(
+        "card",
+        "personal",
+        r"\b[2-6](?:\d{3}[ -]?){2}\d{4}[ -]?\d|\b3[0-9]\d{2}[ -]?\d{6}[ -]?\d{4}",
+        _CARD,
+        _card,
+        before=32,
+        after=32,
+        rank=3,
+    ),
+    Rule(
+        "iban",
+        "personal",
+        r"\b[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
+        _IBAN,
+        _iban,
+        before=32,
+        after=48,
+        rank=3,
+    ),
+    Rule(
+        "ssn",
+        "personal",
+        r"\b\d{3}-\d{2}-\d{4}\b",
+        r"(\d{3}-\d{2}-\d{4})",
+        _ssn,
+        before=16,
+        after=4,
+        rank=3,
+    ),
+    Rule(
+        "ip",
+        "personal",
+        r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}",
+        r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})",
+        _ipv4,
+        "ip",
+        before=48,
+        after=8,
+        rank=2,
+    ),
+    Rule(
+        "ipv6",
+        "personal",
+        r"\b[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}",
+        _V6,
+        _ipv6,
+        "ipv6",
+        before=48,
+        after=48,
+        rank=2,
+    ),
+    Rule(
+        "mac",
+        "personal",
+        r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
+        r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5})",
+        _mac,
+        "mac",
+        before=24,
+        after=4,
+        rank=2,
+    ),
+    Rule(
+        "gps",
+        "personal",
+        r"(?i)(?:lat|latitude|gps|geo|coord|coords|coordinates?|location|position|lng|"
+        r"lon|longitude)[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)?[ ]?[\[({\\\"']{0,4}-?\d{1,3}\.\d{4}",
+        _GPS,
+        _gps,
+        "degree",
+        before=64,
+        after=24,
+        rank=1,
+    ),
+    Rule(
+        "gps",
+        "personal",
+        r"(?i)(?:lat|latitude|gps|geo|coord|coords|coordinates?|location|position)"
+        r"[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)?[ ]?[\[({\\\"']{0,4}-?\d{1,3}\.\d{4,15}, ?-?\d{1,3}\.\d{4}",
+        r"-?\d{1,3}\.\d{4,15}, ?(-?\d{1,3}\.\d{4,15})",
+        _gps_second,
+        "degree",
+        before=64,
+        after=24,
+        rank=1,
+    ),
+    Rule(
+        "street-address",
+        "personal",
+        r"(?i)(?:address|street|addr|adresse|ship(?:ping)?[ _-]?to|"
+        r"bill(?:ing)?[ _-]?to|lives at|resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)"
+        r"[^\n\d]{0,30}\d{1,5}[A-Za-z]? [A-Z0-9]",
+        _STREET,
+        _plain,
+        before=100,
+        after=120,
+        rank=1,
+    ),
+)

@@ -1,0 +1,285 @@
+"""Places: home folders, shell prompts, machine names, git remotes, account ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .rules import Rule
+from .vocabulary import is_generic
+
+_SEP = r"(?:/|\\+|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])"
+_ROOT = (
+    rf"(?:{_SEP}(?:home|Users|export{_SEP}home|var{_SEP}home)|[A-Za-z]:{_SEP}(?:[Uu]sers|USERS|"
+    rf"Documents and Settings))"
+)
+_HOME = rf"{_ROOT}{_SEP}([A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.@\x80-\xff-]{{0,63}}))"
+_SLUG = r"(?:^|[/\\\s\"'`=:~-])-(?:home|Users)-([A-Za-z0-9]{2,32})-"
+
+
+def _home(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    name = match.group(1)
+    while name[-1:] in (b".", b"-", b"@"):
+        name, end = name[:-1], end - 1
+    before = data[max(0, match.start() - 1) : match.start()]
+    if before.isalnum() and data[match.start() : match.start() + 1] == b"/":
+        if not _escaped(data, match.start()):
+            return None
+    text = name.decode("utf-8", "replace")
+    if not name or is_generic(text) or text in ("Shared", "Public", "index", "page"):
+        return None
+    if b"." in name and name.rsplit(b".", 1)[1] in _ENDINGS:
+        return None
+    return start, end
+
+
+_ENDINGS = frozenset(b"tsx ts js jsx py html css md json vue php rb go java txt svelte".split())
+
+
+def _escaped(data: bytes, start: int) -> bool:
+    """True when the letter before `start` is the end of an escape (`\\n/home`, `%20/home`)."""
+    return (
+        data[start - 2 : start - 1] == b"\\"
+        or data[start - 3 : start - 2] == b"%"
+        or data[start - 6 : start - 4] == b"\\u"
+        or data[start - 2 : start - 1] == b":"
+    )
+
+
+def _slug(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return None if is_generic(match.group(1).decode("latin-1")) else (start, end)
+
+
+def _prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return None if is_generic(match.group(1).decode("latin-1")) else (start, end)
+
+
+_COMMON_HOSTS = frozenset(
+    b"localhost host hostname server ubuntu debian github gitlab bitbucket ssh example remote "
+    b"machine computer local docker container node vm box my-host myhost yourhost origin".split()
+)
+
+
+def _host(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    name = match.group(1).lower()
+    if name in _COMMON_HOSTS or b"example" in name or name.split(b".")[0] in _COMMON_HOSTS:
+        return None
+    return start, end
+
+
+_GENERIC_OWNERS = frozenset(
+    b"user username owner org organization organisation your-org your-username yourname you me "
+    b"example acme repo someone foo bar my-org myorg company your-name <owner> namespace group "
+    b"octocat orgname userid project user-name team".split()
+)
+
+
+def _owner(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return None if match.group(1).lower() in _GENERIC_OWNERS else (start, end)
+
+
+def _aws(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    if len(set(value)) < 4 or value in (
+        b"123456789012",
+        b"111122223333",
+        b"210987654321",
+        b"012345678901",
+    ):
+        return None
+    return start, end
+
+
+def _plain(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return start, end
+
+
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_ACCOUNT = (
+    r"(?i:account|organi[sz]ation|org|user|owner|tenant|customer|subscription|workspace|installation|"
+    r"device|machine|profile|member)_?-?(?i:uuid|id)"
+)
+_QUOTED = r"(?:\\*[\"'])?[ ]{0,2}[:=][ ]{0,2}(?:\\*[\"'])?"
+_SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "home",
+        "places",
+        rf"{_ROOT}{_SEP}[A-Za-z0-9_\x80-\xff]",
+        _HOME,
+        _home,
+        "user",
+        before=160,
+        after=80,
+        rank=2,
+    ),
+    Rule("home", "places", _SLUG, _SLUG, _slug, "user", before=48, after=8, rank=2),
+    Rule(
+        "user",
+        "places",
+        r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
+        r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
+        _prompt_user,
+        "user",
+        before=240,
+        after=8,
+        rank=3,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
+        r"\b[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}):[~/][^\s]{0,100}[$#%] ",
+        _host,
+        "host",
+        before=240,
+        after=8,
+        rank=3,
+    ),
+    Rule(
+        "user",
+        "places",
+        r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
+        r"\[([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
+        _prompt_user,
+        "user",
+        before=240,
+        after=8,
+        rank=3,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
+        r"\[[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}) [^\]\n]{1,80}\][$#] ",
+        _host,
+        "host",
+        before=240,
+        after=8,
+        rank=3,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"(?:MacBook|iMac|Mac-mini|MacBook-Pro|MacBook-Air|Mac-Studio|PC|Laptop|laptop|"
+        r"desktop|Desktop|ThinkPad|XPS|workstation)[A-Za-z0-9-]{0,24}\.(?:local|lan|home|fritz\.box)\b",
+        r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.(?:local|lan|home|fritz\.box)\b",
+        _host,
+        "host",
+        before=80,
+        after=16,
+        rank=2,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\b(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}\b|\bWIN-[A-Z0-9]{11}\b",
+        r"\b((?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11})\b",
+        _plain,
+        "host",
+        before=24,
+        after=8,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
+        rf"{_SSH}([A-Za-z0-9_.-]{{1,60}})/[A-Za-z0-9_./-]{{1,100}}",
+        _owner,
+        "org",
+        before=140,
+        after=120,
+        rank=2,
+    ),
+    Rule(
+        "git-repo",
+        "places",
+        rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
+        rf"{_SSH}[A-Za-z0-9_.-]{{1,60}}/([A-Za-z0-9_./-]{{1,100}}?)(?:\.git\b|[^A-Za-z0-9_./-]|$)",
+        _owner,
+        "repo",
+        before=140,
+        after=120,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
+        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/([A-Za-z0-9_.-]{1,60})/[A-Za-z0-9_.-]",
+        _owner,
+        "org",
+        before=140,
+        after=120,
+        rank=2,
+    ),
+    Rule(
+        "git-repo",
+        "places",
+        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
+        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]{1,60}/"
+        r"([A-Za-z0-9_-]{1,100})",
+        _owner,
+        "repo",
+        before=140,
+        after=120,
+        rank=2,
+    ),
+    Rule(
+        "cloud-account",
+        "places",
+        r"\barn:aws[a-z-]{0,8}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:\d{12}",
+        r"\barn:aws[a-z-]{0,8}:[a-z0-9-]{1,30}:[a-z0-9-]{0,20}:(\d{12})",
+        _aws,
+        before=100,
+        after=8,
+        rank=2,
+    ),
+    Rule(
+        "cloud-account",
+        "places",
+        r"\b\d{12}\.dkr\.ecr\.",
+        r"\b(\d{12})\.dkr\.ecr\.",
+        _aws,
+        before=32,
+        after=8,
+        rank=2,
+    ),
+    Rule(
+        "organisation",
+        "places",
+        r"\borg-[A-Za-z0-9]{24}\b",
+        r"\b(org-[A-Za-z0-9]{24})\b",
+        _plain,
+        before=32,
+        after=8,
+        rank=2,
+    ),
+    Rule(
+        "account",
+        "places",
+        rf"{_ACCOUNT}{_QUOTED}{_UUID}",
+        rf"{_ACCOUNT}{_QUOTED}({_UUID})",
+        _plain,
+        "uuid",
+        before=160,
+        after=8,
+        rank=2,
+    ),
+)
+
+#: Fields of records whose value is an identity, whatever it looks like.
+IDENTITY_KEYS = re2.compile(
+    r"(?i)(?:owner|user|account|organi[sz]ation|org|tenant|customer|device|machine|installation)"
+    r"_?(?:account|organi[sz]ation)?_?(?:uuid|id|name|login|email)|hostname|login|author(?:_?name|_?email)"
+)

@@ -1,0 +1,81 @@
+"""One pass over the text for all rules at once.
+
+Hyperscan where its wheel exists (x86-64 Linux): about 300 MB/s, with the place of each hit.
+Elsewhere RE2's set: slower, and it says only which rules may match, so their exact patterns run
+over the whole text. Both are linear in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import re2
+
+from .rules import Rule
+
+#: (index of the rule, end of the hit); an end of -1 means "anywhere in the text".
+Hit = tuple[int, int]
+
+
+class Prefilter(Protocol):
+    """Finds where rules may match."""
+
+    places: bool
+
+    def scan(self, data: bytes) -> list[Hit]: ...
+
+
+class HyperscanFilter:
+    """Prefilter over Hyperscan's block mode."""
+
+    places = True
+
+    def __init__(self, anchors: Sequence[str]) -> None:
+        import hyperscan
+
+        self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+        self._database.compile(
+            expressions=[a.encode("latin-1") for a in anchors],
+            ids=list(range(len(anchors))),
+            flags=[0] * len(anchors),
+        )
+
+    def scan(self, data: bytes) -> list[Hit]:
+        """All hits, in order of their ends."""
+        hits: list[Hit] = []
+        take = hits.append
+
+        def report(index: int, start: int, end: int, flags: int, context: object) -> None:
+            take((index, end))
+
+        self._database.scan(data, match_event_handler=report)
+        return hits
+
+
+class SetFilter:
+    """Prefilter over RE2's set."""
+
+    places = False
+
+    def __init__(self, anchors: Sequence[str]) -> None:
+        options = re2.Options()
+        options.encoding = re2.Options.Encoding.LATIN1
+        options.max_mem = 256 << 20
+        self._set = re2.Set.SearchSet(options)
+        for anchor in anchors:
+            self._set.Add(anchor.encode("latin-1"))
+        self._set.Compile()
+
+    def scan(self, data: bytes) -> list[Hit]:
+        """The rules that match somewhere."""
+        return [(index, -1) for index in self._set.Match(data)]
+
+
+def make_prefilter(rules: Sequence[Rule]) -> Prefilter:
+    """The fastest prefilter this machine has."""
+    anchors = [rule.anchor for rule in rules]
+    try:
+        return HyperscanFilter(anchors)
+    except ImportError:
+        return SetFilter(anchors)

@@ -1,0 +1,365 @@
+"""Secrets known by the structure around them: URLs, headers, key blocks, options of commands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .checks import entropy, is_placeholder, judged_random
+from .context import judge
+from .rules import Rule
+
+_Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
+
+
+def _plain(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return (start, end) if end > start else None
+
+
+def _block(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A private key: needs a body that is not a stand-in."""
+    body = match.group(2)
+    letters = bytes(c for c in body if chr(c).isalnum())
+    if len(letters) < 24 or entropy(letters) < 3.0 or b"..." in body[:60]:
+        return None
+    return match.span(1)
+
+
+_DUMMY_USERS = frozenset(
+    b"user username usr name root admin test me you login postgres mysql guest rabbitmq".split()
+)
+
+
+def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The password of `scheme://user:password@host`."""
+    start, end = match.span(2)
+    user, password = match.group(1), match.group(2)
+    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", user):
+        return None
+    if any(c in b"{}<>$*" for c in password) or password.isupper() and password.isalpha():
+        return None
+    low = password.lower()
+    if low.startswith((b"your", b"my-", b"my_", b"some")) or low in (
+        b"port",
+        b"pwd",
+        b"p",
+        b"x",
+        b"y",
+    ):
+        return None
+    if password.isdigit() and len(password) < 6 and not user:
+        return None
+    return start, end
+
+
+def _header(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    while value and value[-1:] in (b",", b";", b")", b".", b"\\"):
+        value, end = value[:-1], end - 1
+    if len(value) < 6 or is_placeholder(value) or any(c in b"{}<>$()[]*" for c in value):
+        return None
+    if (
+        not any(48 <= c <= 57 for c in value)
+        and value.isalpha()
+        and (value.islower() or len(value) < 12)
+    ):
+        return None
+    if len(value) < 16 and not any(48 <= c <= 57 for c in value) and b"=" not in value:
+        return None
+    return start, end
+
+
+def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    user, _, password = match.group(1).partition(b":")
+    raw = match.group(1)
+    if not password and not user or b"$" in raw[:1] or b"$(" in raw or b"${" in raw or b"`" in raw:
+        return None
+    if is_placeholder(password) and (is_placeholder(user) or not password):
+        if not (not password and judged_random(user, 8)):
+            return None
+    if any(c in b"<>[]*" for c in raw) or b"{{" in raw or password[:1] == b"$" or b"%(" in raw:
+        return None
+    if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
+        return None
+    return start, end
+
+
+def _option(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`--password VALUE`, `<password>VALUE</password>`, `("PASSWORD", "VALUE")`."""
+    start, end = match.span(2)
+    value = match.group(2)
+    while value and value[-1:] in (b",", b";", b")", b"\\"):
+        value, end = value[:-1], end - 1
+    quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
+    return (start, end) if judge(match.group(1), value, quoted, b"=") else None
+
+
+def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(2)
+    return (start, end) if judge(match.group(1), match.group(2), True, b",") else None
+
+
+def _any(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return None if is_placeholder(match.group(1)) else (start, end)
+
+
+def _kube(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A value under `data:` of a Kubernetes secret is base64 of something secret."""
+    start, end = match.span(1)
+    around = data[max(0, start - 1500) : start + 1500]
+    return (start, end) if _KIND.search(around) and not is_placeholder(match.group(1)) else None
+
+
+_KIND = re2.compile(
+    rb"(?i)(?:^|\n|\\n)[ \t]*\\*[\"']?kind\\*[\"']?:[ \t]*\\*[\"']?secret\\*[\"']?(?:[ \t]*(?:\r|\n|\\[rn]|$))"
+)
+
+_SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
+_WORDS = (
+    r"[A-Za-z0-9_.-]{0,40}(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|"
+    r"auth[_-]?key|private[_-]?key|credentials?|key)[A-Za-z0-9_.-]{0,40}"
+)
+_BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+_BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*-]|\\[nrt\\\"'/u]|%[0-9A-Fa-f]{2})"
+_AUTH = (
+    r"(?i)(?:authorization|x-[a-z-]{0,20}(?:api-?key|token|auth|secret)|api-?key|apikey|x-[a-z]{1,20}-apikey|"
+    r"api-?token|private-token|job-token|token|cookie)"
+)
+_VALUE = r"[A-Za-z0-9_~.+/=!@#%^&:|\x7b\x7d<>*$-]"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "private-key",
+        "secrets",
+        _BEGIN,
+        rf"({_BEGIN}({_BODY}*?)"
+        r"(?:-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|[^A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*\\%-]|$))",
+        _block,
+        before=80,
+        after=9000,
+        rank=9,
+    ),
+    Rule(
+        "putty-private-key",
+        "secrets",
+        r"PuTTY-User-Key-File-\d",
+        r"(PuTTY-User-Key-File-\d:([^\x00]*))",
+        _block,
+        before=32,
+        after=4000,
+        rank=9,
+    ),
+    Rule(
+        "url-password",
+        "secrets",
+        rf"{_SCHEME}[^\s:@/\"'<>\\]{{0,80}}(?::|%3A)[^\s@\"'<>]{{1,120}}(?:@|%40)",
+        rf"{_SCHEME}([^\s:@/\"'<>\\]{{0,80}})(?::|%3A)([^\s@/\"'<>`]{{1,160}}|[^\s\"'<>`]{{1,160}})(?:@|%40)"
+        r"[A-Za-z0-9\[_$\x7b<.-]",
+        _url_password,
+        before=340,
+        after=90,
+        rank=4,
+    ),
+    Rule(
+        "url-token",
+        "secrets",
+        rf"https?:(?:\\*/){{2}}[A-Za-z0-9_-]{{20,120}}@[A-Za-z0-9]",
+        rf"https?:(?:\\*/){{2}}([A-Za-z0-9_-]{{20,120}})@[A-Za-z0-9]",
+        _any,
+        before=200,
+        after=8,
+        rank=4,
+    ),
+    Rule(
+        "authorization",
+        "secrets",
+        rf"{_AUTH}{_Q}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{_Q}?[bBfF]?{_Q}?"
+        rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
+        rf"(?: |%20|\+|\\u0020){{1,3}}){{1}}{_VALUE}{{6}}",
+        rf"{_AUTH}{_Q}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{_Q}?[bBfF]?{_Q}?"
+        rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
+        rf"(?: |%20|\+|\\u0020){{1,3}})({_VALUE}{{6,1000}}{_VALUE}{{0,1000}})",
+        _header,
+        before=160,
+        after=2100,
+        rank=4,
+    ),
+    Rule(
+        "authorization",
+        "secrets",
+        rf"-(?:H|-header)[ =]{{1,4}}{_Q}{_AUTH}:[ ]{{0,4}}{_VALUE}{{6}}",
+        rf"-(?:H|-header)[ =]{{1,4}}{_Q}{_AUTH}:[ ]{{0,4}}({_VALUE}{{6,1000}})",
+        _header,
+        before=160,
+        after=1100,
+        rank=3,
+    ),
+    Rule(
+        "authorization",
+        "secrets",
+        rf"(?i:\bbearer|authorization: ?token|authorization: ?basic)[ ]{{1,2}}[A-Za-z0-9_~.+/=-]{{16}}",
+        r"(?i:bearer|token|basic)[ ]{1,2}([A-Za-z0-9_~.+/=-]{16,1000})",
+        _header,
+        before=60,
+        after=1100,
+        rank=3,
+    ),
+    Rule(
+        "curl-password",
+        "secrets",
+        rf"\bcurl\b[^\n]{{0,300}} (?:-u|--user|--proxy-user|-U)[ =]{{0,3}}(?:{_Q}?[^\s\"'\\]){{3}}",
+        rf" (?:-u|--user|--proxy-user|-U)[ =]{{0,3}}{_Q}?([^\s\"'\\`]{{0,120}}{_Q}?:{_Q}?[^\s\"'\\`]{{0,120}})",
+        _curl_user,
+        before=500,
+        after=300,
+        rank=3,
+    ),
+    Rule(
+        "curl-password",
+        "secrets",
+        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
+        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
+        _curl_user,
+        before=200,
+        after=200,
+        rank=3,
+    ),
+    Rule(
+        "option",
+        "secrets",
+        rf"--?{_WORDS}(?:[ \t]+|=){_Q}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
+        rf"--?({_WORDS})(?:[ \t]+|=){_Q}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
+        _option,
+        before=140,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "option",
+        "secrets",
+        rf"<{_WORDS}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
+        rf"<({_WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
+        _option,
+        before=240,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "option",
+        "secrets",
+        rf"(?i:key|name|id)={_Q}{_WORDS}{_Q}[ ]{{1,4}}(?i:value|content)={_Q}[^\s\"'<>]{{4}}",
+        rf"(?i:key|name|id)={_Q}({_WORDS}){_Q}[ ]{{1,4}}(?i:value|content)={_Q}([^\s\"'<>]{{4,900}})",
+        _pair,
+        before=180,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "option",
+        "secrets",
+        rf"{_Q}?(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?{_WORDS}{_Q}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?[^\s\"'<>\\]{{4}}",
+        rf"(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?({_WORDS}){_Q}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?([^\s\"'<>\\]{{4,900}})",
+        _pair,
+        before=300,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "option",
+        "secrets",
+        rf"{_Q}{_WORDS}{_Q},[ ]{{0,3}}{_Q}[^\s\"'`<>,\\]{{4}}",
+        rf"{_Q}({_WORDS}){_Q},[ ]{{0,3}}{_Q}([^\s\"'`<>\\]{{4,900}})",
+        _pair,
+        before=180,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"(?i:identified[ \t]+by|with[ \t]+password|set[ \t]+password[ \t]*=)[ \t]+(?i:password[ \t]+)?'[^'\s]{3}",
+        r"(?i:identified[ \t]+by|password|=)[ \t]+(?i:password[ \t]+)?'([^'\s]{3,200})'",
+        _any,
+        before=64,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"\bsshpass[ \t]+-p[ \t]{0,2}[^\s-]{3}",
+        r"sshpass[ \t]+-p[ \t]{0,2}[\"']?([^\s\"']{3,200})",
+        _any,
+        before=40,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p[^\s\"'$-][^\s]{3}",
+        r" -p([^\s\"'$-][^\s\"']{3,100})",
+        _any,
+        before=200,
+        after=120,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+(?i:password)[ \t]+\S{4}",
+        r"(?i)password[ \t]+(\S{4,200})",
+        _any,
+        before=120,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "npm-auth",
+        "secrets",
+        r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?[^\s\"'$]{8}",
+        r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?([^\s\"'$]{8,400})",
+        _any,
+        before=40,
+        after=420,
+        rank=3,
+    ),
+    Rule(
+        "kubernetes-secret",
+        "secrets",
+        r"(?:^|\n|\\n)[ \t]*(?:data|stringData):[ \t]*(?:\n|\\n)",
+        r"(?:\n|\\n|\\t|\t)[ \t]*[A-Za-z0-9_.-]{1,60}:[ \t]*(?:[|>][ \t]*(?:\n|\\n)[ \t]*)?[\"']?([A-Za-z0-9+/]{4,1000}[A-Za-z0-9+/]{0,1000}={0,2})"
+        r"[\"']?[ \t]*(?:\r|\n|\\n|$)",
+        _kube,
+        before=24,
+        after=2400,
+        rank=3,
+    ),
+    Rule(
+        "docker-auth",
+        "secrets",
+        rf"{_Q}auth{_Q}:[ ]{{0,2}}{_Q}[A-Za-z0-9+/]{{8}}",
+        rf"{_Q}auth{_Q}:[ ]{{0,2}}{_Q}([A-Za-z0-9+/]{{8,400}}={{0,2}})",
+        _any,
+        before=90,
+        after=420,
+        rank=3,
+    ),
+    Rule(
+        "connection-secret",
+        "secrets",
+        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=[^;\s\"'<>{}$%]{4}",
+        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=([^;\s\"'<>{}$%&]{4,400})[;\"']",
+        _any,
+        before=60,
+        after=420,
+        rank=3,
+    ),
+)

@@ -1,0 +1,136 @@
+"""Redacts a session: every text, at every depth, and every identifier.
+
+Nothing is stored, compared or shown before this stage. `files` and `origin` stay: they are
+private, never published, and needed to trace a row to its log.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..model import (
+    Drop,
+    ForkPoint,
+    Image,
+    Message,
+    Part,
+    Session,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolDef,
+    ToolResult,
+)
+from ..ports import Stage
+from ..privacy.engine import Redactor, collect_strings, rebuild
+
+#: Branch names that everybody uses.
+PLAIN_BRANCHES = frozenset(
+    "main master develop development dev trunk head staging production release next test".split()
+)
+
+
+def redactor_stage(redactor: Redactor) -> Stage:
+    """The stage: `Session -> Session` with pseudonyms. It drops nothing."""
+
+    def stage(session: Session) -> tuple[Session | None, list[Drop]]:
+        if not redactor.options.enabled:
+            return session, []
+        return _redact(session, redactor), []
+
+    return stage
+
+
+def _redact(session: Session, redactor: Redactor) -> Session:
+    strings: list[str] = [session.title, session.agent_type]
+    for message in session.messages:
+        for part in message.parts:
+            _take(part, strings)
+    for tool in session.tools:
+        strings.append(tool.description)
+        collect_strings(tool.parameters, strings)
+    fresh = redactor.texts(strings)
+    changed = {old: new for old, new in zip(strings, fresh, strict=True) if old is not new}
+    fork = session.forked_from
+    call = session.parent_call
+    return msgspec.structs.replace(
+        session,
+        session_id=redactor.ident("session", session.session_id),
+        agent_id=_maybe("agent", session.agent_id, redactor),
+        agent_type=changed.get(session.agent_type, session.agent_type),
+        forked_from=fork and ForkPoint(fork.session, redactor.ident("message", fork.message)),
+        parent_call=_maybe("call", call, redactor),
+        project=redactor.ident("project", session.project),
+        cwd=_cwd(session, redactor),
+        branch=_branch(session.branch, redactor),
+        title=changed.get(session.title, session.title),
+        messages=tuple(_message(m, changed, redactor) for m in session.messages),
+        tools=tuple(_tool(tool, changed, redactor) for tool in session.tools),
+    )
+
+
+def _take(part: Part, strings: list[str]) -> None:
+    if isinstance(part, Text | Thinking):
+        strings.append(part.text)
+    elif isinstance(part, ToolResult):
+        strings.append(part.content)
+    elif isinstance(part, ToolCall):
+        collect_strings(part.arguments, strings)
+
+
+def _maybe(kind: str, value: str | None, redactor: Redactor) -> str | None:
+    return None if value is None else redactor.ident(kind, value)
+
+
+def _branch(name: str, redactor: Redactor) -> str:
+    return name if name.lower() in PLAIN_BRANCHES else redactor.ident("branch", name)
+
+
+def _cwd(session: Session, redactor: Redactor) -> str:
+    """The working folder stays a path, named after the project's pseudonym."""
+    if not session.cwd:
+        return ""
+    if session.cwd.startswith("/project-"):
+        return session.cwd
+    changed = redactor.ident("project", session.cwd)
+    return "/" + changed if changed != session.cwd else changed
+
+
+def _message(message: Message, changed: dict[str, str], redactor: Redactor) -> Message:
+    return msgspec.structs.replace(
+        message,
+        id=redactor.ident("message", message.id),
+        parent=_maybe("message", message.parent, redactor),
+        parts=tuple(_part(part, changed, redactor) for part in message.parts),
+    )
+
+
+def _part(part: Part, changed: dict[str, str], redactor: Redactor) -> Part:
+    if isinstance(part, Text):
+        new = changed.get(part.text)
+        return part if new is None else Text(new)
+    if isinstance(part, Thinking):
+        new = changed.get(part.text)
+        return part if new is None else Thinking(new)
+    if isinstance(part, ToolResult):
+        content = changed.get(part.content, part.content)
+        return msgspec.structs.replace(
+            part, call_id=redactor.ident("call", part.call_id), content=content
+        )
+    if isinstance(part, Image):
+        return part
+    arguments: dict[str, Any] = rebuild(part.arguments, changed, redactor.keyed)
+    return ToolCall(redactor.ident("call", part.id), part.name, arguments)
+
+
+def _tool(tool: ToolDef, changed: dict[str, str], redactor: Redactor) -> ToolDef:
+    return ToolDef(
+        tool.name,
+        changed.get(tool.description, tool.description),
+        rebuild(tool.parameters, changed, redactor.keyed),
+    )
+
+
+__all__ = ["redactor_stage"]
