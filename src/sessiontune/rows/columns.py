@@ -97,6 +97,22 @@ _CALL: Schema = {
     "function": {"name": "string", "arguments": "string"},
 }
 
+_TURN: Schema = {"from": "string", "value": "string"}
+#: The preference files: columns whose type is "messages", "turns" or "turn" hold conversations.
+PREFERENCES: dict[str, Schema] = {
+    "kto": {"prompt": "messages", "completion": "messages", "label": "bool", "tools": "string"},
+    "dpo": {"prompt": "messages", "chosen": "messages", "rejected": "messages", "tools": "string"},
+    "kto_sharegpt": {"conversations": "turns", "label": "bool", "tools": "string"},
+    "dpo_sharegpt": {
+        "conversations": "turns",
+        "chosen": "turn",
+        "rejected": "turn",
+        "tools": "string",
+    },
+}
+#: Why a preference is believed, and where it belongs.
+REASONS: Schema = dict.fromkeys(("because", "tier", "key", "group", "split"), "string")
+
 
 def schema(name: str, *, thinking: bool = False) -> Schema:
     """The columns of one format's file: name -> "string", "int64", "bool", a record, or a list."""
@@ -108,13 +124,15 @@ def schema(name: str, *, thinking: bool = False) -> Schema:
         messages = [core | {"train": "bool"}]
         return {"messages": messages, "tools": "string", "tools_inferred": "bool", **COLUMNS}
     if name == "sharegpt":
-        turns = [{"from": "string", "value": "string"}]
-        return {"conversations": turns, "tools": "string", "system": "string", **COLUMNS}
+        return {"conversations": [_TURN], "tools": "string", "system": "string", **COLUMNS}
     if name == "alpaca":
         texts = dict.fromkeys(("instruction", "input", "output", "system"), "string")
         return {**texts, **COLUMNS}
     if name == "raw":
         return core | OF_A_LINE | {k: v for k, v in COLUMNS.items() if k not in OF_A_LINE}
+    if name in PREFERENCES:
+        shape = {"messages": [core], "turns": [_TURN], "turn": _TURN}
+        return {k: shape.get(v, v) for k, v in PREFERENCES[name].items()} | REASONS
     raise KeyError(name)
 
 

@@ -1,0 +1,108 @@
+"""Figures and tables as people read them, in Markdown: shared by cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from .reasons import plain
+
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
+#: Lines of a table before the rest is summed up.
+_SHOW = 12
+
+
+def ranking(
+    title: str,
+    unit: str,
+    counts: Mapping[str, int],
+    *,
+    limit: int = _SHOW,
+    name: str = "",
+    share: bool = False,
+) -> Iterator[str]:
+    """A table of counts, the largest first; nothing at all where there are none."""
+    ranked = sorted(((k, n) for k, n in counts.items() if k and n), key=lambda kv: (-kv[1], kv[0]))
+    if not ranked:
+        return
+    total = sum(n for _, n in ranked)
+    if title:
+        yield f"### {title}\n"
+    yield f"| {name or title} | {unit} |" + (" Share |" if share else "")
+    yield "| --- | ---: |" + (" ---: |" if share else "")
+    rest = ranked[limit:]
+    if rest:
+        ranked = [*ranked[:limit], (f"{len(rest)} more", sum(n for _, n in rest))]
+    for key, n in ranked:
+        yield f"| {cell(key)} | {number(n)} |" + (f" {percent(n / total)} |" if share else "")
+    yield ""
+
+
+def in_words(counts: Mapping[str, int]) -> dict[str, int]:
+    return {plain(k): n for k, n in counts.items()}
+
+
+def cell(text: str) -> str:
+    """Text of a log (a tool's name) that cannot break out of its table cell."""
+    clean = "".join(c if c.isprintable() else " " for c in text)[:80]
+    for mark in "\\|`*_<>[]!":
+        clean = clean.replace(mark, "\\" + mark)
+    return clean
+
+
+def agent_name(name: str) -> str:
+    known = {"claude": "Claude Code", "codex": "Codex CLI", "gemini": "Gemini CLI", "pi": "Pi"}
+    return known.get(name, name)
+
+
+def listed(items: Iterable[str]) -> str:
+    *head, last = list(items) or [""]
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def number(value: int) -> str:
+    return f"{value:,}"
+
+
+def percent(share: float) -> str:
+    if 0 < share < 0.001:
+        return "under 0.1%"
+    return f"{100 * share:.3g}%" if share < 0.1 else f"{100 * share:.0f}%"
+
+
+def long_date(text: str) -> str:
+    """2025-11-23 as November 23, 2025; anything else as it is."""
+    year, _, rest = text[:10].partition("-")
+    month, _, day = rest.partition("-")
+    if not (year.isdecimal() and month.isdecimal() and day.isdecimal() and 1 <= int(month) <= 12):
+        return text or "unknown"
+    return f"{_MONTHS[int(month) - 1]} {int(day)}, {year}"
+
+
+def size(count: int) -> str:
+    if count < 1000:
+        return f"{count} B"
+    if count < 1_000_000:
+        return f"{count / 1000:.0f} kB"
+    if count < 1_000_000_000:
+        return f"{count / 1e6:.1f} MB"
+    return f"{count / 1e9:.1f} GB"
+
+
+def size_category(rows: int) -> str:
+    for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")):
+        if rows < limit:
+            return name
+    return "100K<n<1M" if rows < 1_000_000 else "1M<n<10M"

@@ -1,0 +1,349 @@
+"""The data set card, `README.md` of an export: a pure function of the manifest.
+
+Begins with the YAML that `datasets` reads (files, splits, types), then says in the order that a
+reader asks: what is this, how much, which file, what is in it, what is not, how do I train on it.
+No licence is stamped: what may be done with the data is the user's to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .. import howto
+from ..figures import (
+    agent_name,
+    in_words,
+    listed,
+    long_date,
+    number,
+    percent,
+    ranking,
+    size,
+    size_category,
+)
+from ..manifest import Manifest
+from ..reasons import drop_words, fault_words, loss_words, plain
+from ..rows import examples, features
+from ..stats import SideSummary
+
+
+def card(manifest: Manifest) -> str:
+    """The whole card as Markdown."""
+    parts = [
+        _front(manifest),
+        _overview(manifest),
+        _statistics(manifest),
+        _files(manifest),
+        _loading(manifest),
+        _contents(manifest),
+        _splits(manifest),
+        _privacy(manifest),
+        _left_out(manifest),
+        _models(manifest),
+        _training(manifest),
+        howto.exporting_again(),
+    ]
+    return "\n".join(part for part in parts if part).rstrip() + "\n"
+
+
+# ------------------------------------------------------------------------------- pieces
+
+
+def _front(manifest: Manifest) -> str:
+    files = [(f.path, f.rows) for f in manifest.files]
+    rows = max((n for path, n in files if features.format_of(path)), default=0)
+    yaml = features.front_matter(files, thinking=manifest.options.thinking)
+    return (
+        "---\n"
+        f"pretty_name: {features.quoted(_title(manifest))}\n"
+        "language:\n- code\n"
+        "task_categories:\n- text-generation\n"
+        f"size_categories:\n- {size_category(rows)}\n"
+        "tags:\n- agent-sessions\n- tool-calling\n- sessiontune\n"
+        f"{yaml}---\n"
+    )
+
+
+def _overview(manifest: Manifest) -> str:
+    s = manifest.statistics
+    agents = listed(agent_name(a) for a in s.agents) or "coding agents"
+    when = f" from {long_date(s.first)} to {long_date(s.last)}" if s.first else ""
+    exact = "" if s.tokens_exact else "about "
+    text = (
+        f"# {_title(manifest)} - LLM Training Data\n\n## Overview\n\n"
+        f"Sessions of {agents}{when}: {number(s.conversations)} conversations with "
+        f"{number(s.pairs)} pairs of question and answer, {exact}{number(s.tokens)} tokens. They "
+        "show how real work was asked for, done, corrected and finished, with the tool calls and "
+        "their results in the places where they happened.\n"
+    )
+    if not manifest.privacy:
+        text += (
+            "\n> **Privacy was switched off for this export.** Keys, names, paths and addresses "
+            "stand in it as they stood in the logs. Do not share it.\n"
+        )
+    return text
+
+
+def _statistics(manifest: Manifest) -> str:
+    s, r = manifest.statistics, manifest.records
+    out = [
+        "## Export Statistics\n",
+        f"- **Total conversation files processed**: {number(r.files)}",
+        f"- **Total entries parsed**: {number(r.read)}",
+        f"- **Total messages extracted**: {number(s.messages)} "
+        f"({number(s.pairs)} cleaned conversation pairs)",
+        f"- **Export date**: {long_date(manifest.date)}",
+        "",
+        "| | |",
+        "| --- | ---: |",
+    ]
+    rows = [
+        ("Conversations", s.conversations),
+        ("of these by sub-agents", s.subagents),
+        ("of these branches of another", s.branches),
+        ("of these continued after a compaction", s.compacted),
+        ("Projects", s.projects),
+        ("Prompts", s.prompts),
+        ("Tool calls", sum(s.tools.values())),
+        ("Pictures (written as a short text)", s.images),
+        ("Answers kept as context but not trained", s.untrained),
+        ("Tokens" if s.tokens_exact else "Tokens (estimated: bytes / 4)", s.tokens),
+    ]
+    out += [f"| {name} | {number(value)} |" for name, value in rows if value]
+    out += ["", _lengths(s.lengths)]
+    out.append(
+        f"Every record is accounted for: of {number(r.read)} entries, {number(r.used)} went into "
+        f"conversations, {number(r.dropped)} were left out for a reason given below, and "
+        f"{number(r.faulty)} could not be read."
+    )
+    return "\n".join(out) + "\n"
+
+
+def _lengths(lengths: Mapping[str, int]) -> str:
+    total = sum(lengths.values())
+    if not total:
+        return ""
+    fits = []
+    for limit in (2048, 8192, 32768):
+        share = sum(n for top, n in lengths.items() if int(top) <= limit) / total
+        fits.append(f"{percent(share)} fit into {number(limit)} tokens")
+    return f"Of the conversations, {listed(fits)}.\n"
+
+
+def _files(manifest: Manifest) -> str:
+    if not manifest.files:
+        return ""
+    out = [
+        "## File Formats\n",
+        "| File | Rows | Size | Best for | Read by |",
+        "| --- | ---: | ---: | --- | --- |",
+    ]
+    for file in manifest.files:
+        best, readers = examples.BEST.get(_kind(file.path), ("", ""))
+        rows = number(file.rows) if file.rows else ""
+        out.append(f"| `{file.path}` | {rows} | {size(file.bytes)} | {best} | {readers} |")
+    kinds = {_kind(f.path) for f in manifest.files}
+    out += ["", *(text for kind, text in examples.SECTIONS.items() if kind in kinds)]
+    out.append(
+        "Every row also says where it belongs: `session_id`, `agent_id` (empty for a main "
+        "thread), `thread`, `lineage`, `epoch` (0 before the first compaction), `forked_from`, "
+        "`project`, `source`, `model`, `vendor`, `at`, `split` and more."
+    )
+    return "\n".join(out) + "\n"
+
+
+def _loading(manifest: Manifest) -> str:
+    files = [(f.path, f.rows) for f in manifest.files]
+    parts = features.configs(files, thinking=manifest.options.thinking)
+    if not parts:
+        return ""
+    names = ", ".join(f"`{c.name}`" for c in parts)
+    first = parts[0]
+    folder = manifest.name or "folder"
+    text = f"""## Loading
+
+```python
+from datasets import load_dataset, load_dataset_builder
+
+data = load_dataset("path/to/{folder}", "{first.name}")    # {listed(s for s, _ in first.files)}
+```
+
+Configurations: {names}. The types stand at the head of this file, so nothing is guessed. To read
+one file alone, take them along:
+
+```python
+types = load_dataset_builder("path/to/{folder}", "{first.name}").info.features
+data = load_dataset("json", data_files="{first.files[0][1]}", features=types)
+```
+"""
+    parquet = next((f.path for f in manifest.files if f.path.endswith(".parquet")), "")
+    if parquet:
+        text += (
+            f'\nOr `load_dataset("parquet", data_files="{parquet}")`: Parquet carries its types.\n'
+        )
+    return text
+
+
+def _contents(manifest: Manifest) -> str:
+    s = manifest.statistics
+    out = ["## What This Data Contains\n"]
+    groups: dict[str, list[str]] = {}
+    for topic in s.topics:
+        name = f"- {topic.name} ({number(topic.conversations)} conversations)"
+        groups.setdefault(topic.group or "Topics", []).append(name)
+    for group, names in groups.items():
+        out += [f"### {group}\n", *names, ""]
+    if groups:
+        out.append("Only topics that occur in at least three independent sessions are named.\n")
+    out += ranking("Languages", "Files touched", s.languages)
+    out += ranking("Tools", "Calls", s.tools)
+    out += ranking("How sessions ended", "Conversations", in_words(s.end_reasons))
+    out += ranking("What happened to turns", "Messages", in_words(s.labels))
+    if manifest.tools_inferred:
+        out.append(
+            "The logs do not hold the definitions of these tools. The schemas in `tools` were "
+            "inferred from all calls seen (names and JSON types of the arguments), and such rows "
+            "are marked `tools_inferred`. System prompts are not in the logs either, except where "
+            "an agent records them.\n"
+        )
+    return "\n".join(out) if len(out) > 1 else ""
+
+
+def _splits(manifest: Manifest) -> str:
+    sides = manifest.statistics.splits
+    if "eval" not in sides:
+        return ""
+    out = [
+        "## Splits\n",
+        "Whole lineages are held out, never single rows: a resumed copy, a branch, a sub-agent or "
+        "a near-copy is on the same side as its relatives. The held-out side is the "
+        + ("newest work" if manifest.options.split_by == "time" else "work of whole projects")
+        + ", and what was held out once stays held out in later exports.\n",
+        "| Split | Conversations | Pairs | Tokens | Independent groups |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name in ("train", "eval"):
+        side = sides.get(name, SideSummary(0, 0, 0, 0))
+        cells = (side.conversations, side.pairs, side.tokens, side.groups)
+        out.append(f"| {name} | " + " | ".join(number(c) for c in cells) + " |")
+    if manifest.leakage:
+        out += [
+            "",
+            "Measured leakage, as the share of held-out conversations whose content is also in "
+            "the training side:\n",
+            "| | Exact | Near-copies |",
+            "| --- | ---: | ---: |",
+            *(f"| {x.split} | {percent(x.exact)} | {percent(x.near)} |" for x in manifest.leakage),
+        ]
+    return "\n".join(out) + "\n"
+
+
+def _privacy(manifest: Manifest) -> str:
+    if not manifest.privacy:
+        return ""
+    out = ["## Privacy\n"]
+    total = sum(manifest.redactions.values())
+    out.append(
+        f"{number(total)} places were replaced before anything was stored or compared, each by a "
+        "placeholder that stays the same for the same value, so the text keeps its sense. Session "
+        "ids and project names are pseudonyms. "
+        + ("The finished files were scanned a second time." if manifest.gate else "")
+    )
+    out.append("")
+    out += ranking("", "Replacements", in_words(manifest.redactions), limit=40, name="Kind")
+    out.append(
+        "No detector finds everything. Look through the data before you share it: "
+        "`sessiontune show .`\n"
+    )
+    return "\n".join(out)
+
+
+def _left_out(manifest: Manifest) -> str:
+    out = ["## What Was Left Out, and Why\n"]
+    drops: dict[str, int] = {}
+    for name, n in manifest.drops.items():
+        words = drop_words(name)
+        drops[words] = drops.get(words, 0) + n
+    out += ranking("", "Entries", drops, limit=60, name="Reason")
+    faults = {fault_words(k): n for k, n in manifest.faults.items()}
+    out += ranking("Could not be read", "Count", faults, limit=20, name="Fault")
+    repairs = {plain(k): n for k, n in manifest.repairs.items()}
+    out += ranking("Mended", "Lines", repairs, limit=20, name="Repair")
+    if manifest.source_gone:
+        out.append(
+            f"{number(manifest.source_gone)} of the logs have vanished from the disk since they "
+            "were read (agents delete old logs); their sessions stay in the data.\n"
+        )
+    by_format: dict[str, list[str]] = {}
+    for name, n in sorted(manifest.losses.items(), key=lambda kv: (kv[0].split("/")[0], -kv[1])):
+        where, _, reason = name.partition("/")
+        by_format.setdefault(where, []).append(f"| {where} | {loss_words(reason)} | {number(n)} |")
+    if by_format:
+        out += [
+            "### What a format cannot carry\n",
+            "| Format | What | Count |",
+            "| --- | --- | ---: |",
+        ]
+        out += [line for lines in by_format.values() for line in lines]
+        out.append("")
+    return "\n".join(out) if len(out) > 1 else ""
+
+
+def _models(manifest: Manifest) -> str:
+    s = manifest.statistics
+    vendors = {k or "unknown": n for k, n in s.vendors.items()}
+    models = {k or "unknown": n for k, n in s.models.items()}
+    if not vendors:
+        return ""
+    out = ["## Models and Vendors\n"]
+    out += ranking("", "Answers", vendors, name="Vendor", share=True)
+    out += ranking("", "Answers", models, name="Model", share=True)
+    out.append(
+        "> **Terms.** Some vendors' terms restrict training on what their models wrote: "
+        "Anthropic's help pages prohibit training AI models on outputs without permission, except "
+        "for some non-competing, specialised uses; OpenAI prohibits competing models. Much of the "
+        "rest comes from open-weight models. `--vendor` and `--model` select. No licence is "
+        "stamped on this data; what you do with it is your decision.\n"
+    )
+    return "\n".join(out)
+
+
+def _training(manifest: Manifest) -> str:
+    return howto.training(_place(manifest), number(manifest.statistics.pairs))
+
+
+# ------------------------------------------------------------------------------ helpers
+
+
+def _place(manifest: Manifest) -> howto.Place:
+    by_kind: dict[str, dict[str, str]] = {}
+    for file in manifest.files:
+        side = file.path.partition("/")[0] if "/" in file.path else "all"
+        if file.rows:
+            by_kind.setdefault(_kind(file.path), {})[side] = file.path
+
+    def first(kind: str) -> str:
+        sides = by_kind.get(kind, {})
+        return sides.get("train") or sides.get("all", "")
+
+    return howto.Place(
+        name=manifest.name,
+        openai=first("openai"),
+        openai_eval=by_kind.get("openai", {}).get("eval", ""),
+        sharegpt=first("sharegpt"),
+        sharegpt_eval=by_kind.get("sharegpt", {}).get("eval", ""),
+        parquet=first("parquet"),
+        tools=manifest.options.tools,
+    )
+
+
+def _kind(path: str) -> str:
+    if path.endswith(".parquet"):
+        return "parquet"
+    if path.endswith("_conversations_combined.json"):
+        return "combined"
+    return features.format_of(path)
+
+
+def _title(manifest: Manifest) -> str:
+    return manifest.name or "Agent sessions"

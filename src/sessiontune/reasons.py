@@ -1,0 +1,103 @@
+"""Reasons, kinds and losses in plain words, for cards, reports and the terminal."""
+
+from __future__ import annotations
+
+#: Why records or sessions were left out: "stage/reason" or "reason" -> words.
+DROPS: dict[str, str] = {
+    "resumed_copy": "copies that a resumed or branched session carried along",
+    "repeated_record": "records that stand twice in one log",
+    "warmup_agent": "warm-up runs of the agent program",
+    "compaction_agent": "runs that only summarised a session",
+    "prompt_suggestion_agent": "runs that guessed the user's next prompt",
+    "aside_question_agent": "side questions that replay a session",
+    "interrupt_marker": "markers of an interruption",
+    "continue_marker": "markers that a session goes on",
+    "image_source": "notes on where a picture came from",
+    "context_usage": "displays of how full the context is",
+    "local_command": "commands of the agent program itself (/clear and the like)",
+    "local_command_output": "what such commands printed",
+    "local_command_caveat": "notes around such commands",
+    "shell_mode": "shell commands typed by the user beside the conversation",
+    "task_notification": "messages about background tasks",
+    "empty": "records without content",
+    "progress": "live displays of running tools",
+    "duplicate": "sessions with exactly the same content as another",
+    "near_duplicate": "sessions nearly the same as another",
+    "bridges_split": "sessions too close to one that is held out",
+    "dropped_by_hand": "threads that you dropped",
+    "cut_by_hook": "what your own hook took out",
+    "source": "other agents, by your choice",
+    "subagent": "sub-agents, by your choice",
+    "before_since": "older than you asked for",
+    "after_until": "newer than you asked for",
+    "project": "other projects, by your choice",
+    "excluded_project": "projects that you excluded",
+    "model": "other models, by your choice",
+    "vendor": "other vendors, by your choice",
+    "api_error": "errors of the model's service",
+    "synthetic": "messages that the program wrote in the model's name",
+    "unknown_type": "records of a type that is not known yet",
+}
+
+STAGES: dict[str, str] = {
+    "read": "reading",
+    "link": "linking",
+    "clean": "cleaning",
+    "preprocess": "your hook",
+    "redact": "redaction",
+    "select": "your selection",
+    "verdict": "your verdicts",
+    "dedupe": "duplicates",
+    "window": "cutting to length",
+}
+
+FAULTS: dict[str, str] = {
+    "bad_json": "lines that are not JSON",
+    "truncated_line": "lines cut off in the middle",
+    "line_too_long": "lines over the limit (`--max-line`)",
+    "not_an_object": "lines that hold a bare value",
+    "unreadable_file": "files that could not be opened",
+    "symlink_loop": "links that lead in a circle",
+    "too_deep": "lines nested too deep",
+}
+
+LOSSES: dict[str, str] = {
+    "thinking": "reasoning left out (`--thinking` keeps it)",
+    "image": "pictures written as a short text",
+    "tool_call": "tool calls left out (`--no-tools`)",
+    "tool_result": "tool results left out (`--no-tools`)",
+    "empty_message": "messages with nothing left to show",
+    "missing_result": "calls without a result in the log; the row says so",
+    "result_without_call": "results whose call is not in the row",
+    "row_without_answer": "conversations without any answer: no row",
+    "row_without_trained_answer": "conversations whose answers all failed or were refused: no row",
+    "call_id": "ids of calls",
+    "system_as_human": "context given as part of a human turn",
+    "text_after_results": "prompts joined to the tool results before them",
+    "leading_answer": "answers before the first prompt",
+    "trailing_turn": "last turns without an answer",
+    "untrained_turn": "answers that should bear no loss, but the format cannot say so",
+    "several_turns": "conversations of several turns: no row",
+}
+
+
+def drop_words(name: str) -> str:
+    """A `stage/reason` in plain words."""
+    stage, _, reason = name.partition("/")
+    known = DROPS.get(name) or DROPS.get(reason)
+    return known or f"{plain(reason)} ({STAGES.get(stage, stage)})"
+
+
+def fault_words(reason: str) -> str:
+    """The reason of a fault in plain words."""
+    return FAULTS.get(reason, plain(reason))
+
+
+def loss_words(reason: str) -> str:
+    """A format's loss in plain words."""
+    return LOSSES.get(reason, plain(reason))
+
+
+def plain(name: str) -> str:
+    """A name of ours as words: `api_key` is "api key"."""
+    return name.replace("_", " ").replace("-", " ")
