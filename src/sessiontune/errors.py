@@ -29,6 +29,10 @@ class SessiontuneError(Exception):
         self.message = message
         self.hint = hint
 
+    def __reduce__(self) -> tuple[type[SessiontuneError], tuple[str, str]]:
+        """Errors travel from worker processes with their hint."""
+        return type(self), (self.message, self.hint)
+
     @property
     def kind(self) -> str:
         """The short name used in `--json` output."""

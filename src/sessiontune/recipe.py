@@ -10,7 +10,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -62,7 +62,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_tokens: int = 0
     tokenizer: str = ""
     eval_share: float = 0.15
-    split_by: str = "time"
+    split_by: Literal["time", "project"] = "time"
     mix: str = ""
     preferences: bool = False
     topics: str = ""
@@ -152,11 +152,11 @@ def _check(recipe: Recipe) -> None:
             if text:
                 date.fromisoformat(text[:10])
         except ValueError as error:
-            raise UsageError(f"{name}: '{text}' is not a date.", "Write it as YYYY-MM-DD.") from error
+            raise UsageError(
+                f"{name}: '{text}' is not a date.", "Write it as YYYY-MM-DD."
+            ) from error
     if not 0 <= recipe.eval_share < 1:
         raise UsageError(f"eval_share: {recipe.eval_share} is not in [0, 1).", "Try 0.15.")
-    if recipe.split_by not in ("time", "project"):
-        raise UsageError(f"split_by: '{recipe.split_by}' is unknown.", "Use time or project.")
     if recipe.max_tokens < 0 or recipe.max_line < 1024:
         raise UsageError("max_tokens and max_line cannot be that small.", "See --help.")
 

@@ -167,9 +167,7 @@ class Store:
     def units(self) -> dict[str, UnitRow]:
         """All prepared units by key."""
         rows = self.db.execute("select key, paths, summary, prepared from units")
-        return {
-            r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows
-        }
+        return {r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows}
 
     def put_units(self, rows: Iterable[UnitRow]) -> None:
         """Insert or replace prepared units."""
@@ -229,6 +227,11 @@ class Store:
         with self.transaction() as db:
             db.execute("insert or replace into memory values (?,?)", (name, value))
 
+    def remove_memory(self, name: str) -> None:
+        """Forget a remembered value."""
+        with self.transaction() as db:
+            db.execute("delete from memory where name = ?", (name,))
+
     def verdicts(self) -> dict[str, Verdict]:
         """A person's decisions by session key; the last one counts."""
         rows = self.db.execute("select key, decision, note, at from verdicts order by key")
@@ -266,6 +269,13 @@ class Store:
                 (str(folder), build, encode(files), encode(sorted(sessions))),
             )
 
+    def vacuum(self) -> None:
+        """Rewrite the database so that deleted rows leave no bytes behind."""
+        with self.transaction() as db:
+            db.commit()
+        self.db.execute("vacuum")
+        self.db.execute("pragma wal_checkpoint(truncate)")
+
 
 def _database(path: Path) -> sqlite3.Connection:
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -284,7 +294,9 @@ def _salt(path: Path) -> bytes:
     except FileNotFoundError:
         pass
     except ValueError as error:
-        raise StoreError(f"{path} is damaged.", "Restore it, or start with a new --state.") from error
+        raise StoreError(
+            f"{path} is damaged.", "Restore it, or start with a new --state."
+        ) from error
     fresh = path.with_name(f"salt.{os.getpid()}")
     fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(fd, "w") as out:

@@ -40,7 +40,7 @@ class Raw:
         """Lines, those of one session next to each other, as conversations."""
         loaded = (orjson.loads(row) for row in rows)
         found = []
-        for _, run in groupby(loaded, key=lambda r: (r.get("session_id"), r.get("key"))):
+        for _, run in groupby(loaded, key=lambda r: (r.get("session_id"), r.get("id"))):
             lines = list(run)
             found.append(decode.conversation_of_lines(lines[0], lines))
         return found

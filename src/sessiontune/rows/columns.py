@@ -32,7 +32,7 @@ COLUMNS: Schema = {
     "vendor": "string",
     "at": "string",
     "split": "string",
-    "key": "string",
+    "id": "string",
     "group": "string",
     "parent_session": "string",
     "parent_call": "string",
@@ -61,7 +61,7 @@ def columns(conversation: Conversation, *, nulls: bool = False) -> dict[str, Any
         "vendor": vendor,
         "at": next((instant(m.at) for m in session.messages if m.at), ""),
         "split": conversation.split or none,
-        "key": session.key,
+        "id": session.key,
         "group": conversation.group,
         "parent_session": session.parent_session or none,
         "parent_call": session.parent_call or none,
@@ -111,7 +111,7 @@ PREFERENCES: dict[str, Schema] = {
     },
 }
 #: Why a preference is believed, and where it belongs.
-REASONS: Schema = dict.fromkeys(("because", "tier", "key", "group", "split"), "string")
+REASONS: Schema = dict.fromkeys(("because", "tier", "id", "group", "split"), "string")
 
 
 def schema(name: str, *, thinking: bool = False) -> Schema:

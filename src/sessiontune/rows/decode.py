@@ -129,7 +129,7 @@ def conversation(
     fork, _, at = text("forked_from").partition("/")
     split: Split | None = {"train": "train", "eval": "eval"}.get(text("split"))  # type: ignore[assignment]
     session = Session(
-        key=text("key"),
+        key=text("id"),
         thread=text("thread"),
         lineage=text("lineage"),
         source=text("source"),

@@ -70,8 +70,7 @@ class LocalRunner:
         retried: set[int] = set()
         while waiting:
             failed: list[list[int]] = []
-            for group, results in self._drain(function, tasks, waiting, failed):
-                yield group, results
+            yield from self._drain(function, tasks, waiting, failed)
             waiting = []
             for i in (i for group in failed for i in group):
                 if i in retried:
@@ -89,7 +88,7 @@ class LocalRunner:
         waiting: list[list[int]],
         failed: list[list[int]],
     ) -> Iterator[tuple[list[int], list[R]]]:
-        """Keep the pool fed until `waiting` is empty; groups lost to a dead worker go to `failed`."""
+        """Keep the pool fed; groups lost to a dead worker go to `failed`."""
         running: dict[Future[list[R]], list[int]] = {}
         while waiting or running:
             while waiting and len(running) < 2 * self.jobs and not failed:

@@ -1,0 +1,255 @@
+"""What an export costs, as ratios to bare `orjson.loads` of the same lines in the same run.
+
+    python benchmarks/export.py [--mb 500] [--big 100] [--project-gb 2] [--quick] [--out FILE]
+
+Every run is a fresh process and a fresh state. CPU seconds are those of the process and all its
+children; memory is the largest sum of proportional set sizes over the process tree.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import orjson
+
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass
+class Run:
+    """One measured command. Seconds; MiB."""
+
+    cpu: float
+    wall: float
+    peak: float
+
+
+def main() -> None:
+    args = _arguments()
+    work = Path(tempfile.mkdtemp(prefix="sessiontune-bench-", dir=args.work))
+    rows: list[tuple[str, str, str, str]] = []
+    try:
+        _measure(args, work, rows)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    _print(rows, args.out)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--mb", type=int, default=500)
+    parser.add_argument("--big", type=int, default=100, help="MB of the one big session")
+    parser.add_argument("--project-gb", type=float, default=2.0, help="0 skips it")
+    parser.add_argument("--quick", action="store_true", help="50 MB, no project")
+    parser.add_argument("--work", default=None, help="where to generate")
+    parser.add_argument("--out", default="", help="also write the table as JSON")
+    args = parser.parse_args()
+    if args.quick:
+        args.mb, args.big, args.project_gb = 50, 10, 0
+    return args
+
+
+def _measure(args: argparse.Namespace, work: Path, rows: list[tuple[str, str, str, str]]) -> None:
+    corpus = make_corpus(work / "corpus", args.mb, args.big)
+    size = tree_bytes(corpus) / 1e6
+    bare = loads(corpus)
+    rows.append(("bare orjson.loads", f"{size:.0f} MB", f"{bare:.2f} s", f"{size / bare:.0f} MB/s"))
+
+    one = export(corpus, work / "one", work / "s1", "--jobs", "1")
+    rows.append(_ratio("export, privacy on, one process", one, bare, "<= 10"))
+    rows.append(("peak memory, one process", f"{one.peak:.0f} MiB", "", "<= 500"))
+    two = export(corpus, work / "two", work / "s2", "--jobs", "2")
+    rows.append(
+        (
+            "two processes: speed-up",
+            f"{one.wall / two.wall:.2f}",
+            f"{two.wall:.1f} s wall",
+            ">= 1.7",
+        )
+    )
+    rows.append(("peak memory, two processes", f"{two.peak:.0f} MiB", "", "<= 500"))
+    off = export(corpus, work / "off", work / "s3", "--jobs", "1", "--no-privacy")
+    rows.append(_ratio("export, privacy off, one process", off, bare, "<= 4"))
+    again = export(corpus, work / "one", work / "s1", "--jobs", "1")
+    limit = max(0.03 * one.cpu, 0.5)
+    rows.append(
+        ("nothing changed", f"{again.cpu:.2f} s", f"{again.cpu / one.cpu:.1%}", f"<= {limit:.2f} s")
+    )
+
+    small = make_corpus(work / "small", args.mb // 10, 0)
+    small_size = tree_bytes(small) / 1e6
+    few = export(small, work / "few", work / "s4", "--jobs", "1")
+    drift = (one.cpu / size) / (few.cpu / small_size) - 1
+    rows.append(
+        (f"cost per MB, {small_size:.0f} to {size:.0f} MB", f"{drift:+.1%}", "", "within 15%")
+    )
+    for name in ("corpus", "small", "one", "two", "off", "few", "s1", "s2", "s3", "s4"):
+        if name != "corpus":
+            shutil.rmtree(work / name, ignore_errors=True)
+    rows.extend(_dataclaw(corpus, work, size, bare))
+    shutil.rmtree(work / "corpus")
+    if args.project_gb:
+        _project(args, work, rows)
+
+
+def _project(args: argparse.Namespace, work: Path, rows: list[tuple[str, str, str, str]]) -> None:
+    """One project of some GB: memory, and what one appended line costs."""
+    project = make_corpus(work / "project", int(args.project_gb * 1000), args.big, "--one-project")
+    size = tree_bytes(project) / 1e6
+    first = export(project, work / "p", work / "sp")
+    rows.append(
+        (f"one project of {size:.0f} MB", f"{first.cpu:.1f} CPU s", f"{first.wall:.1f} s wall", "")
+    )
+    rows.append(("its peak memory", f"{first.peak:.0f} MiB", "", "<= 500"))
+    append_line(project)
+    more = export(project, work / "p", work / "sp")
+    rows.append(("one appended line", f"{more.cpu:.2f} s", f"{more.cpu / first.cpu:.1%}", "< 2%"))
+
+
+def _ratio(name: str, run: Run, bare: float, goal: str) -> tuple[str, str, str, str]:
+    return (name, f"{run.cpu / bare:.1f} x", f"{run.cpu:.2f} CPU s", goal)
+
+
+def make_corpus(folder: Path, mb: int, big: int, *more: str) -> Path:
+    """Generate a corpus of the real shape."""
+    command = [sys.executable, str(HERE / "make_corpus.py"), str(folder), "--mb", str(mb)]
+    command += ["--big-session-mb", str(big), "--seed", "1", *more]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return folder
+
+
+def tree_bytes(folder: Path) -> int:
+    """Bytes of all session logs."""
+    return sum(p.stat().st_size for p in folder.rglob("*.jsonl"))
+
+
+def loads(folder: Path) -> float:
+    """CPU seconds of reading every line with orjson, best of two."""
+    best = float("inf")
+    for _ in range(2):
+        start = time.process_time()
+        for path in sorted(folder.rglob("*.jsonl")):
+            with open(path, "rb") as log:
+                for line in log:
+                    try:
+                        orjson.loads(line)
+                    except orjson.JSONDecodeError:
+                        continue
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def append_line(folder: Path) -> None:
+    """Append one user record to the first main session."""
+    path = min(p for p in folder.rglob("*.jsonl") if not p.name.startswith("agent-"))
+    records = [orjson.loads(x) for x in path.read_bytes().splitlines()[:200] if x[:1] == b"{"]
+    last = next(r for r in reversed(records) if r.get("type") == "user")
+    record = {**last, "uuid": "aaaaaaaa-0000-4000-8000-000000000001", "parentUuid": last["uuid"]}
+    record["message"] = {"role": "user", "content": "One more question, please: what is next?"}
+    with open(path, "ab") as log:
+        log.write(orjson.dumps(record) + b"\n")
+
+
+def export(corpus: Path, out: Path, state: Path, *more: str) -> Run:
+    """Run `sessiontune export` and measure it."""
+    command = [sys.executable, "-m", "sessiontune", "export", str(corpus), "-o", str(out)]
+    return measure([*command, "--state", str(state), "--quiet", *more])
+
+
+def measure(command: list[str]) -> Run:
+    """CPU of the process tree, wall time, peak memory of the tree."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.perf_counter()
+    process = subprocess.Popen(command)
+    peak = [0.0]
+    watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
+    watcher.start()
+    if process.wait():
+        raise SystemExit(f"failed: {' '.join(command)}")
+    wall = time.perf_counter() - start
+    watcher.join()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return Run(cpu, wall, peak[0])
+
+
+def _watch(pid: int, peak: list[float]) -> None:
+    while os.path.exists(f"/proc/{pid}/status"):
+        total = sum(_pss(p) for p in _tree(pid))
+        peak[0] = max(peak[0], total / 1024)
+        time.sleep(0.1)
+
+
+def _tree(pid: int) -> list[int]:
+    found = [pid]
+    try:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            children = Path(f"/proc/{pid}/task/{task}/children").read_text().split()
+            for child in children:
+                found += _tree(int(child))
+    except OSError:
+        return found
+    return found
+
+
+def _pss(pid: int) -> int:
+    """Proportional set size in KiB; 0 for a process that has ended."""
+    try:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1])
+    except OSError:
+        return 0
+    return 0
+
+
+def _dataclaw(
+    corpus: Path, work: Path, size: float, bare: float
+) -> list[tuple[str, str, str, str]]:
+    """The same corpus through dataclaw, where it is installed."""
+    program = shutil.which("dataclaw") or shutil.which(
+        "dataclaw", path=str(Path(sys.executable).parent)
+    )
+    if program is None:
+        return [("dataclaw", "not installed", "", "")]
+    home = work / "dataclaw-home"
+    (home / ".claude").mkdir(parents=True)
+    (home / ".claude" / "projects").symlink_to(next(corpus.rglob("projects"), corpus))
+    os.environ["HOME"], old = str(home), os.environ["HOME"]
+    try:
+        run = measure([program, "export", "--no-push", "-o", str(work / "dataclaw.jsonl")])
+    except SystemExit as error:
+        return [("dataclaw", "failed", str(error)[:60], "")]
+    finally:
+        os.environ["HOME"] = old
+    return [
+        (
+            "dataclaw export",
+            f"{run.cpu / bare:.1f} x",
+            f"{run.cpu:.1f} CPU s",
+            f"{run.peak:.0f} MiB",
+        )
+    ]
+
+
+def _print(rows: list[tuple[str, str, str, str]], out: str) -> None:
+    widths = [max(len(r[i]) for r in rows) for i in range(4)]
+    for row in rows:
+        print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)))
+    if out:
+        Path(out).write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+#!/usr/bin/env python3
+"""What the original README promised: find the logs in ~/.claude/projects/ and write the data set.
+
+python3 export_conversations.py [any option of `sessiontune export`]
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+if (HERE / "src" / "sessiontune").is_dir():
+    sys.path.insert(0, str(HERE / "src"))
+
+try:
+    from sessiontune.cli.main import main
+except ModuleNotFoundError as error:
+    sys.exit(
+        f"The package {error.name} is missing. Install sessiontune first:\n"
+        f"  {sys.executable} -m pip install {HERE}"
+    )
+
+if __name__ == "__main__":
+    given = sys.argv[1:]
+    if not any(not a.startswith("-") for a in given):
+        projects = Path.home() / ".claude" / "projects"
+        given = [str(projects), *given] if projects.is_dir() else given
+    if not {"-o", "--out"} & {a.split("=")[0] for a in given}:
+        given += ["-o", "conversations"]
+    sys.exit(main(["export", *given]))

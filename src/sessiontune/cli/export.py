@@ -1,0 +1,130 @@
+"""`sessiontune export`: logs in, a data set folder out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..recipe import Recipe
+from .console import Console
+from .options import privacy_option, recipe_of, recipe_options, run_options
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from ..pipeline import Export
+
+
+@click.command(no_args_is_help=False)
+@click.argument("roots", nargs=-1, metavar="[ROOT]...")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write."
+)
+@recipe_options
+@privacy_option
+@run_options
+@click.option("--dry-run", is_flag=True, help="Read and count; write no data set.")
+@click.option("--force", is_flag=True, help="Build anew even when nothing changed.")
+@click.option("--verify", is_flag=True, help="Read every log again, whatever its date and size.")
+@click.option("--prune", is_flag=True, help="Forget sessions whose logs have vanished.")
+@click.pass_obj
+def export(
+    console: Console,
+    /,
+    roots: tuple[str, ...],
+    out: Path | None,
+    state: Path | None,
+    jobs: int,
+    dry_run: bool,
+    force: bool,
+    verify: bool,
+    prune: bool,
+    **options: Any,
+) -> None:
+    """Turn session logs into training data.
+
+    Without ROOT every known agent's default place is read (~/.claude, ~/.config/claude,
+    CLAUDE_CONFIG_DIR, ~/.codex). ROOT may be a home folder, a projects folder, one project or one
+    file: each log is recognised by its content.
+    """
+    recipe = recipe_of(options)
+    folder = out or Path(f"{recipe.name or 'sessions'}-export")
+    result = run_export(console, recipe, roots, folder, state, jobs, dry_run, force, verify, prune)
+    console.emit(as_json(result), lambda rich: draw(rich, result, dry_run))
+
+
+def run_export(
+    console: Console,
+    recipe: Recipe,
+    roots: tuple[str, ...],
+    folder: Path,
+    state: Path | None,
+    jobs: int = 0,
+    dry_run: bool = False,
+    force: bool = False,
+    verify: bool = False,
+    prune: bool = False,
+) -> Export:
+    """Run an export with progress on stderr; the same for `export`, `tune` and `demo`."""
+    import os
+
+    from .. import registry
+    from ..pipeline import Request, export
+    from ..pipeline.inputs import find_roots
+    from ..runtime.local import LocalRunner
+    from ..store import Store, default_state
+
+    for name in recipe.formats:
+        registry.format(name)
+    sources = recipe.sources or tuple(registry.source_names())
+    places = find_roots(roots, sources, os.environ, os.path.expanduser("~"))
+    stage = [""]
+    with console.progress("export") as progress:
+
+        def note(name: str) -> None:
+            stage[0] = name
+            progress(0, 0, name)
+
+        with (
+            Store(state or default_state(), write=True) as store,
+            LocalRunner(jobs, lambda done, total: progress(done, total, stage[0])) as runner,
+        ):
+            request = Request(
+                recipe=recipe,
+                roots=tuple(places),
+                out=folder,
+                force=force,
+                verify=verify,
+                prune=prune,
+                dry_run=dry_run,
+                note=note,
+            )
+            return export(request, store, runner)
+
+
+def as_json(result: Export) -> dict[str, Any]:
+    """The machine-readable result."""
+    import msgspec
+
+    return {
+        "folder": str(result.folder),
+        "unchanged": result.unchanged,
+        "read_units": result.read,
+        "manifest": msgspec.to_builtins(result.manifest),
+    }
+
+
+def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
+    """The readable result."""
+    from .summary import draw_manifest
+
+    if result.unchanged:
+        rich.print(f"Nothing changed: {result.folder} is up to date.")
+        return
+    draw_manifest(rich, result.manifest)
+    if dry_run:
+        rich.print("Dry run: nothing was written.")
+    else:
+        rich.print(f"Written: [bold]{result.folder}[/bold]. Next: sessiontune show {result.folder}")

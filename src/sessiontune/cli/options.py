@@ -1,0 +1,91 @@
+"""Options that several verbs share, and how they become a recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from ..recipe import Recipe, load_recipe
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
+    """`--x a,b --x c` -> [a, b, c]; nothing given -> None."""
+    parts = [p.strip() for text in value for p in text.split(",") if p.strip()]
+    return parts or None
+
+
+def _many(name: str, field: str, text: str, metavar: str) -> Callable[[F], F]:
+    return click.option(
+        name, field, multiple=True, callback=_listed, metavar=metavar, help=text + " Repeatable."
+    )
+
+
+_RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--name", metavar="NAME", help="File prefix; default: the folder's name."),
+    _many("--format", "formats", "Formats: sharegpt, raw, combined, openai, alpaca.", "A,B"),
+    click.option("--since", metavar="DATE", help="Sessions whose newest message is not older."),
+    click.option("--until", metavar="DATE", help="Sessions whose newest message is not newer."),
+    _many("--project", "projects", "Keep projects by folder, path or glob.", "GLOB"),
+    _many("--exclude", "exclude", "Leave out projects.", "GLOB"),
+    _many("--source", "sources", "Keep agents: claude, codex.", "A,B"),
+    _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
+    _many("--vendor", "vendors", "Keep sessions answered only by these vendors.", "NAME"),
+    click.option("--tools/--no-tools", default=None, help="Tool calls and results (default: on)."),
+    click.option("--thinking/--no-thinking", default=None, help="Reasoning (default: off)."),
+    click.option("--subagents/--no-subagents", default=None, help="Sub-agents (default: on)."),
+    click.option("--preprocess", metavar="MODULE:FUNCTION", help="Your own Session -> Session."),
+    click.option("--max-tokens", type=int, metavar="N", help="Cut examples to N tokens."),
+    click.option("--tokenizer", metavar="PATH", help="Count with this tokenizer.json or folder."),
+    click.option("--eval-share", type=float, metavar="X", help="Share held out (default 0.15)."),
+    click.option("--split-by", type=click.Choice(["time", "project"]), help="Default: time."),
+    click.option("--mix", metavar="FILE:RATIO", help="Mix general rows into the training side."),
+    click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),
+    click.option("--topics", metavar="FILE", help="Your own taxonomy (TOML)."),
+    click.option("--date", metavar="DATE", help="Export date (default: the newest record's)."),
+    click.option("--max-line", type=int, metavar="BYTES", help="Longest line (default 64 MiB)."),
+    click.option("--recipe", "recipe_file", metavar="FILE", help="Recipe (TOML)."),
+)
+
+_RUN_OPTIONS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state."),
+    click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores."),
+)
+
+
+def _apply(options: tuple[Callable[[Any], Any], ...]) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+recipe_options = _apply(_RECIPE_OPTIONS)
+run_options = _apply(_RUN_OPTIONS)
+
+
+def privacy_option(command: F) -> F:
+    """`--no-privacy`: for tests and measurements; the card says so in large letters."""
+    done: F = click.option(
+        "--privacy/--no-privacy", default=None, help="Redaction and gate (default: on)."
+    )(command)
+    return done
+
+
+def recipe_of(values: dict[str, Any]) -> Recipe:
+    """Take the recipe options out of a command's arguments and build the recipe."""
+    file = values.pop("recipe_file", None) or ""
+    privacy = values.pop("privacy", None)
+    fields = [f for f in Recipe.__struct_fields__ if f != "privacy"]
+    flags: dict[str, Any] = {f: values.pop(f) for f in fields if values.get(f) is not None}
+    for field in fields:
+        values.pop(field, None)
+    if privacy is not None:
+        flags["privacy"] = {"enabled": privacy, "gate": privacy}
+    return load_recipe(flags, file)

@@ -1,0 +1,159 @@
+"""`sessiontune scan`: what is there, what would be redacted, what would be lost."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import FindingsError
+from .console import Console
+from .options import recipe_of
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from ..pipeline.survey import Survey
+    from ..recipe import Recipe
+
+
+@click.command()
+@click.argument("roots", nargs=-1, metavar="[ROOT]...")
+@click.option(
+    "--files",
+    "paths",
+    multiple=True,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="Scan any files instead of logs: a repository, a data set. Repeatable.",
+)
+@click.option("--fail-on-secrets", is_flag=True, help="Exit 8 when a secret is found.")
+@click.option("--places", is_flag=True, help="List where each finding stands.")
+@click.option("--source", "sources", multiple=True, metavar="A,B", help="Only these agents.")
+@click.option("--recipe", "recipe_file", metavar="FILE", help="Recipe (TOML).")
+@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores.")
+@click.pass_obj
+def scan(
+    console: Console,
+    roots: tuple[str, ...],
+    paths: tuple[Path, ...],
+    fail_on_secrets: bool,
+    places: bool,
+    sources: tuple[str, ...],
+    recipe_file: str | None,
+    jobs: int,
+) -> None:
+    """Say what is there and what would be lost; change nothing.
+
+    Findings are shown by kind and place, with a short fingerprint, never with their value.
+    """
+    names = [n for text in sources for n in text.split(",") if n]
+    recipe = recipe_of({"sources": names or None, "recipe_file": recipe_file})
+    if paths:
+        _files(console, paths, recipe, fail_on_secrets)
+        return
+    found = _survey(console, roots, recipe, jobs)
+    import msgspec
+
+    console.emit(msgspec.to_builtins(found), lambda rich: _draw(rich, found, places))
+    secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
+    if fail_on_secrets and secrets:
+        raise FindingsError(
+            f"{secrets} secrets found.", "An export replaces them. See where: scan --places."
+        )
+
+
+def is_secret(kind: str) -> bool:
+    """Secrets, as opposed to personal data and places."""
+    from ..privacy.rules import group_of_kind
+
+    return group_of_kind(kind) == "secrets"
+
+
+def _survey(console: Console, roots: tuple[str, ...], recipe: Recipe, jobs: int) -> Survey:
+    from .. import registry
+    from ..pipeline.inputs import find_roots
+    from ..pipeline.survey import survey
+    from ..runtime.local import LocalRunner
+    from ..store import Store
+
+    names = recipe.sources or tuple(registry.source_names())
+    places = find_roots(roots, names, os.environ, os.path.expanduser("~"))
+    with (
+        console.progress("scan") as progress,
+        tempfile.TemporaryDirectory(prefix="sessiontune-scan-") as folder,
+        Store(Path(folder), write=True) as store,
+        LocalRunner(jobs, lambda done, total: progress(done, total, "")) as runner,
+    ):
+        return survey(places, recipe, store, runner)
+
+
+def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool) -> None:
+    import msgspec
+
+    from ..privacy.files import scan_files
+
+    found = list(scan_files(paths, recipe.privacy))
+    data: dict[str, Any] = {"findings": [msgspec.to_builtins(f) for f in found]}
+
+    def draw(rich: RichConsole) -> None:
+        from rich.table import Table
+
+        if not found:
+            rich.print("Nothing found.")
+            return
+        table = Table("where", "kind", "detector", "fingerprint", box=None)
+        for f in found:
+            table.add_row(f.where, f.kind, f.detector, f.fingerprint)
+        rich.print(table)
+
+    console.emit(data, draw)
+    secrets = sum(is_secret(f.kind) for f in found)
+    if fail and secrets:
+        raise FindingsError(
+            f"{secrets} secrets found.", "Remove them, or allow harmless ones in the recipe."
+        )
+
+
+def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
+    rich.print(f"[bold]{found.files} logs[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
+    table = Table("project", "sessions", "agents", "messages", "~tokens", "from", "to", "findings")
+    for name, p in sorted(found.projects.items(), key=lambda kv: -kv[1].tokens):
+        table.add_row(
+            escape(name),
+            str(p.sessions),
+            str(p.agents),
+            str(p.messages),
+            f"{p.tokens:,}",
+            p.first[:10],
+            p.last[:10],
+            str(sum(p.findings.values())),
+        )
+    rich.print(table)
+    _counts(rich, "An export would replace", found.kinds)
+    _counts(rich, "Records left out, by stage and reason", found.ledger.drops)
+    _counts(rich, "Lines mended", found.ledger.repairs)
+    if found.ledger.faults:
+        rich.print(
+            f"\n[bold]Lines and files that cannot be read: {len(found.ledger.faults)}[/bold]"
+        )
+        for fault in found.ledger.faults[:20]:
+            rich.print(f"  {escape(fault.file)}:{fault.line}  {fault.reason}")
+    if places:
+        for f in found.places:
+            rich.print(f"  {escape(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}")
+
+
+def _counts(rich: RichConsole, title: str, counts: dict[str, int]) -> None:
+    if not counts:
+        return
+    rich.print(f"\n[bold]{title}[/bold]")
+    for name, n in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])):
+        rich.print(f"  {n:>8,}  {name}")

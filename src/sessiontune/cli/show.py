@@ -1,0 +1,241 @@
+"""`sessiontune show`: look at an export; any row back to the lines it came from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import SourceError, UsageError
+from .console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from ..manifest import Manifest
+    from ..model import Session
+
+_STYLES = {"system": "magenta", "user": "green", "assistant": "cyan", "tool": "yellow"}
+#: Rows are read from the first of these that the export holds.
+_FILES = (
+    "{name}_conversations_openai.jsonl",
+    "train/openai.jsonl",
+    "eval/openai.jsonl",
+)
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("row", required=False, metavar="[ROW]")
+@click.option("--full", is_flag=True, help="Whole texts instead of their beginnings.")
+@click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
+@click.option("--base", metavar="PATH", help="Model folder whose chat template --mask uses.")
+@click.option("--html", type=click.Path(path_type=Path), help="Write --mask to an HTML file too.")
+@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@click.pass_obj
+def show(
+    console: Console,
+    folder: Path,
+    row: str | None,
+    full: bool,
+    mask: bool,
+    base: str | None,
+    html: Path | None,
+    state: Path | None,
+) -> None:
+    """Look at an export.
+
+    ROW is a line number of the openai file, or a row's key or thread; without it, statistics and
+    one sample are shown.
+    """
+    manifest = _manifest(folder)
+    if row is None:
+        sample = next(_rows(folder, manifest), None)
+        _overview(console, manifest, sample)
+        return
+    number, found = _find(folder, manifest, row)
+    if mask:
+        _mask(console, found, base, html, f"row {number}")
+        return
+    session = _session(found, state)
+    data = {"row": found, "origins": _origins(session)}
+    console.emit(data, lambda rich: _draw(rich, number, found, session, full))
+
+
+def _manifest(folder: Path) -> Manifest:
+    from ..pipeline.publish import read_manifest
+
+    try:
+        manifest = read_manifest(folder)
+    except OSError as error:
+        raise SourceError(
+            f"{folder} is not an export: {error.strerror or error} (manifest.json).",
+            "Give a folder that `sessiontune export` wrote.",
+        ) from error
+    if manifest is None:
+        raise SourceError(
+            f"{folder / 'manifest.json'} cannot be understood.", "Export again with --force."
+        )
+    return manifest
+
+
+def _rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
+    """Rows of the openai files: the training side first, then what is held out."""
+    import orjson
+
+    seen = set()
+    for pattern in _FILES:
+        path = folder / pattern.format(name=manifest.name)
+        if not path.is_file() or path.stat().st_ino in seen:
+            continue
+        seen.add(path.stat().st_ino)
+        with open(path, "rb") as lines:
+            for line in lines:
+                yield orjson.loads(line)
+    if not seen:
+        raise SourceError(
+            f"{folder} holds no openai rows.", "Export with --format openai (and others)."
+        )
+
+
+def _find(folder: Path, manifest: Manifest, wanted: str) -> tuple[int, dict[str, Any]]:
+    for number, row in enumerate(_rows(folder, manifest), 1):
+        names = (row.get("id"), row.get("thread"), row.get("session_id"))
+        if wanted == str(number) or wanted in names:
+            return number, row
+    raise UsageError(f"There is no row {wanted}.", "Give a number from 1, a key or a thread.")
+
+
+def _session(row: dict[str, Any], state: Path | None) -> Session | None:
+    from ..pipeline.memory import session
+    from ..store import Store, default_state
+
+    place = state or default_state()
+    if not place.is_dir():
+        return None
+    with Store(place, write=False) as store:
+        return session(store, str(row.get("id")))
+
+
+def _origins(session: Session | None) -> list[dict[str, Any]]:
+    if session is None:
+        return []
+    return [
+        {"message": i, "role": m.role, "file": session.files[o.file], "line": o.line}
+        for i, m in enumerate(session.messages)
+        for o in m.origin
+    ]
+
+
+def _overview(console: Console, manifest: Manifest, sample: dict[str, Any] | None) -> None:
+    import msgspec
+
+    from .summary import draw_manifest
+
+    def draw(rich: RichConsole) -> None:
+        draw_manifest(rich, manifest)
+        if sample is not None:
+            rich.print("\n[bold]Sample: row 1[/bold]")
+            _messages(rich, sample["messages"][:8], full=False)
+
+    console.emit({"manifest": msgspec.to_builtins(manifest), "sample": sample}, draw)
+
+
+def _draw(
+    rich: RichConsole, number: int, row: dict[str, Any], session: Session | None, full: bool
+) -> None:
+    from rich.markup import escape
+
+    shown = {k: v for k, v in row.items() if k not in ("messages", "tools") and v not in ("", None)}
+    rich.print(f"[bold]Row {number}[/bold]  " + "  ".join(f"{k}={v}" for k, v in shown.items()))
+    _messages(rich, row["messages"], full)
+    if session is None:
+        rich.print("\nWhere it came from: not in this state (give the export's --state).")
+        return
+    rich.print("\n[bold]Where it came from[/bold]")
+    for i, path in enumerate(session.files):
+        lines = sorted({o.line for m in session.messages for o in m.origin if o.file == i})
+        if lines:
+            rich.print(f"  {escape(path)}: lines {_ranges(lines)}")
+
+
+def _messages(rich: RichConsole, messages: list[dict[str, Any]], full: bool) -> None:
+    from rich.text import Text
+
+    for message in messages:
+        role = message["role"]
+        mark = "" if message.get("train", True) or role != "assistant" else " (no loss)"
+        rich.print(Text(f"\n{role}{mark}", style=f"bold {_STYLES.get(role, '')}"))
+        text = message.get("content") or ""
+        if not full and len(text) > 600:
+            text = f"{text[:400]}\n[... {len(text) - 500:,} characters ...]\n{text[-100:]}"
+        if text:
+            rich.print(Text(text))
+        for call in message.get("tool_calls") or []:
+            function = call["function"]
+            arguments = function["arguments"]
+            if not full and len(arguments) > 300:
+                arguments = arguments[:300] + " ..."
+            rich.print(Text(f"-> {function['name']} {arguments}", style="cyan"))
+
+
+def _ranges(lines: list[int]) -> str:
+    """[1, 2, 3, 7] -> "1-3, 7"."""
+    out: list[list[int]] = []
+    for line in lines:
+        if out and line == out[-1][1] + 1:
+            out[-1][1] = line
+        else:
+            out.append([line, line])
+    return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in out)
+
+
+def _mask(
+    console: Console, row: dict[str, Any], base: str | None, html: Path | None, where: str
+) -> None:
+    from ..templating import Template, mask_view
+
+    if not base:
+        raise UsageError("--mask needs a chat template.", "Give the model's folder: --base FOLDER.")
+    views = mask_view(Template.load(base), row, where)
+    trained = sum(s.tokens for view in views for s in view if s.trained)
+    total = sum(s.tokens for view in views for s in view)
+    if html is not None:
+        html.write_text(_mask_page(views, where, trained, total), "utf-8")
+        console.say(f"Written: {html}")
+    data = {
+        "trained_tokens": trained,
+        "tokens": total,
+        "examples": [[[s.text, s.trained] for s in view] for view in views],
+    }
+
+    def draw(rich: RichConsole) -> None:
+        from rich.text import Text
+
+        for view in views:
+            text = Text()
+            for span in view:
+                text.append(span.text, style="bold green" if span.trained else "dim")
+            rich.print(text)
+        rich.print(f"\n{trained:,} of {total:,} tokens bear loss.")
+
+    console.emit(data, draw)
+
+
+def _mask_page(views: Any, where: str, trained: int, total: int) -> str:
+    from html import escape
+
+    from ..html import page
+
+    body = [
+        f"<h1>Loss mask of {escape(where)}</h1>",
+        f"<p>{trained:,} of {total:,} tokens bear loss: they are marked.</p>",
+    ]
+    for view in views:
+        pieces = "".join(
+            f"<mark>{escape(s.text)}</mark>" if s.trained else escape(s.text) for s in view
+        )
+        body.append(f'<pre style="white-space:pre-wrap">{pieces}</pre>')
+    return page(f"Loss mask of {where}", "\n".join(body))

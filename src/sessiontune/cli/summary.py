@@ -1,0 +1,58 @@
+"""A manifest as a person reads it in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from ..manifest import Manifest
+
+_SHOWN = 8
+
+
+def draw_manifest(rich: RichConsole, manifest: Manifest) -> None:
+    """Counts, splits, what was left out, what was redacted."""
+    from rich.table import Table
+
+    records, stats = manifest.records, manifest.statistics
+    rich.print(f"[bold]{manifest.name}[/bold]  {manifest.date}")
+    table = Table(show_header=False, box=None, padding=(0, 2))
+    agents = ", ".join(f"{n} {name}" for name, n in manifest.sources.items())
+    table.add_row("session files", f"{records.files:,} ({agents})")
+    table.add_row(
+        "records",
+        f"{records.read:,} read = {records.used:,} used"
+        f" + {records.dropped:,} left out + {records.faulty:,} unreadable",
+    )
+    table.add_row("messages", f"{stats.messages:,}")
+    table.add_row("conversation pairs", f"{stats.pairs:,}")
+    table.add_row("conversations", f"{stats.conversations:,}")
+    for name, side in sorted(stats.splits.items(), reverse=True):
+        table.add_row(f"  {name}", f"{side.conversations:,} conversations, ~{side.tokens:,} tokens")
+    for leak in manifest.leakage:
+        table.add_row(f"  leakage, {leak.split}", f"{leak.exact:.1%} exact, {leak.near:.1%} near")
+    if manifest.source_gone:
+        table.add_row("logs gone since", f"{manifest.source_gone:,} (kept; --prune forgets them)")
+    if not manifest.privacy:
+        table.add_row("privacy", "[bold red]OFF: this data set holds everything the logs held[/]")
+    rich.print(table)
+    _counts(rich, "Redacted", manifest.redactions)
+    _counts(rich, "Left out (records, by stage/reason)", manifest.drops)
+    _counts(rich, "Unreadable", manifest.faults)
+    _counts(rich, "Lines mended", manifest.repairs)
+    _counts(rich, "What a format cannot carry", manifest.losses)
+
+
+def _counts(rich: RichConsole, title: str, counts: Mapping[str, int]) -> None:
+    if not counts:
+        return
+    rich.print(f"\n[bold]{title}[/bold]")
+    rows = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+    for name, n in rows[:_SHOWN]:
+        rich.print(f"  {n:>9,}  {name}")
+    if len(rows) > _SHOWN:
+        rest = sum(n for _, n in rows[_SHOWN:])
+        rich.print(f"  {rest:>9,}  in {len(rows) - _SHOWN} more kinds (manifest.json)")

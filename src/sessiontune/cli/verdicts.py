@@ -1,0 +1,84 @@
+"""`sessiontune drop` and `sessiontune forget`: what a person takes out of the data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+import msgspec
+
+from ..errors import UsageError
+from .console import Console
+
+
+@click.command()
+@click.argument("keys", nargs=-1, required=True, metavar="KEY...")
+@click.option("--note", default="", help="Why.")
+@click.option("--undo", is_flag=True, help="Take the threads back in.")
+@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@click.pass_obj
+def drop(
+    console: Console, keys: tuple[str, ...], note: str, undo: bool, state: Path | None
+) -> None:
+    """Keep threads out of the next build.
+
+    KEY is a `thread` value of a row, as `sessiontune show` prints it.
+    """
+    from ..model import Verdict
+    from ..pipeline.memory import threads
+    from ..store import Store, default_state
+
+    with Store(state or default_state(), write=True) as store:
+        known = threads(store)
+        unknown = [k for k in keys if k not in known]
+        if unknown:
+            raise UsageError(
+                f"No thread {unknown[0]} in the state.", "Look it up with sessiontune show DIR."
+            )
+        decision: Literal["keep", "drop"] = "keep" if undo else "drop"
+        at = max((v.at for v in store.verdicts().values()), default="")
+        store.judge(Verdict(key=k, decision=decision, note=note, at=at) for k in keys)
+    console.emit(
+        {"decision": decision, "keys": list(keys)},
+        lambda rich: rich.print(
+            f"{len(keys)} thread(s): {decision}. It takes effect with the next export."
+        ),
+    )
+
+
+@click.command()
+@click.argument("what", metavar="PROJECT|SESSION|FILE")
+@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
+    """Purge a project, a session or a file from the state.
+
+    WHAT is a project folder, a log file, or a session's id or thread. The logs themselves are not
+    touched: while they exist, the next export reads them again, so move them away first or use
+    --exclude. Says which published folders held the data.
+    """
+    from ..pipeline.memory import find, purge
+    from ..store import Store, default_state
+
+    with Store(state or default_state(), write=True) as store:
+        found = find(store, what)
+        if not found.files:
+            raise UsageError(
+                f"The state knows nothing of {what}.",
+                "Give a project folder, a log file, or a session's id or thread.",
+            )
+        question = f"Purge {len(found.sessions)} sessions of {len(found.files)} files?"
+        if not yes and not console.ask(question, default=console.no_input):
+            raise click.Abort
+        purge(store, found)
+    console.emit(
+        msgspec.to_builtins(found),
+        lambda rich: rich.print(
+            f"Purged {len(found.sessions)} sessions of {len(found.files)} files from the state."
+            + ("\nPublished folders that hold them: " + ", ".join(found.published))
+            * bool(found.published)
+            + ("\nExport them again, or delete them." if found.published else "")
+        ),
+    )

@@ -1,0 +1,221 @@
+"""What is written beside the rows: manifest, card, report, recipe, dataset_info."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+
+from .. import __version__, codec, registry
+from ..ledger import Ledger
+from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
+from ..recipe import Recipe, dump_recipe
+from ..stats import Stats
+from ..store import Store
+from .finish import WHOLE, BuildSummary, separator, stream_name
+from .inputs import Inputs
+from .publish import MARKER, Piece, Staging
+
+
+def describe(
+    recipe: Recipe,
+    name: str,
+    inputs: Inputs,
+    ledger: Ledger,
+    stats: Stats,
+    build: str,
+    salt: bytes,
+    duplicates: dict[str, int],
+    leakage: Sequence[Leakage],
+) -> Manifest:
+    """The manifest, but for the files, which are not written yet."""
+    keyed = codec.keyed(salt)
+    gone = {r.file.path for r in inputs.rows if r.gone}
+    summary = stats.summary()
+    return Manifest(
+        tool=f"sessiontune {__version__}",
+        build=build,
+        name=name,
+        date=recipe.date or _newest(inputs),
+        recipe=keyed(dump_recipe(recipe)),
+        options=_options(recipe),
+        privacy=recipe.privacy.enabled,
+        gate=recipe.privacy.gate and recipe.privacy.enabled,
+        records=_records(inputs, ledger),
+        inputs=tuple(
+            Input(
+                digest=keyed(f"{r.file.path}\n{r.file.size}\n{r.tail.hex()}"),
+                source=r.file.source,
+                bytes=r.file.size,
+                records=ledger.records.get(r.file.path, 0),
+                gone=r.file.path in gone,
+            )
+            for r in inputs.rows
+        ),
+        sources=dict(sorted(Counter(r.file.source for r in inputs.rows).items())),
+        source_gone=len(gone),
+        statistics=summary,
+        drops=_ranked(ledger.drops),
+        faults=_ranked(Counter(f.reason for f in ledger.faults)),
+        repairs=_ranked(ledger.repairs),
+        losses=_ranked(ledger.losses),
+        redactions=_ranked(ledger.redactions),
+        duplicates=dict(sorted(duplicates.items())),
+        leakage=tuple(leakage),
+    )
+
+
+def _newest(inputs: Inputs) -> str:
+    """The newest record's day: the same input gives the same date."""
+    newest = max((r.index.last for r in inputs.rows), default="")
+    try:
+        return date.fromisoformat(newest[:10]).isoformat()
+    except ValueError:
+        return ""
+
+
+def _ranked(counts: dict[str, int] | Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))
+
+
+def _options(recipe: Recipe) -> Options:
+    filters = ("projects", "exclude", "sources", "models", "vendors", "preprocess")
+    return Options(
+        formats=recipe.formats,
+        tools=recipe.tools,
+        thinking=recipe.thinking,
+        subagents=recipe.subagents,
+        since=recipe.since,
+        until=recipe.until,
+        max_tokens=recipe.max_tokens,
+        eval_share=recipe.eval_share,
+        split_by=recipe.split_by,
+        mix=bool(recipe.mix),
+        filtered=tuple(f for f in filters if getattr(recipe, f)),
+    )
+
+
+def _records(inputs: Inputs, ledger: Ledger) -> Records:
+    dropped = faulty = 0
+    for counts in ledger.by_file.values():
+        for name, n in counts.items():
+            if name.startswith("fault/"):
+                faulty += n
+            else:
+                dropped += n
+    return Records(
+        files=len(inputs.rows),
+        read=sum(ledger.records.values()),
+        used=sum(ledger.used.values()),
+        dropped=dropped,
+        faulty=faulty,
+    )
+
+
+# ------------------------------------------------------------------ files
+
+
+def write_folder(
+    staging: Staging,
+    manifest: Manifest,
+    recipe: Recipe,
+    built: Sequence[BuildSummary],
+    store: Store,
+) -> Manifest:
+    """Write all files of the data set into the staging folder; the manifest last."""
+    from ..formats.card import card
+    from ..formats.dataset_info import dataset_info
+    from ..formats.report import report_html
+
+    for name in recipe.formats:
+        _rows_of(staging, name, manifest, built, store)
+    manifest = _with_files(manifest, staging)
+    for path, text in dataset_info(manifest).items():
+        staging.text(path, text)
+    staging.text("recipe.toml", _public_recipe(recipe, store.salt))
+    staging.text("report.html", report_html(manifest))
+    manifest = _with_files(manifest, staging)
+    staging.text("README.md", card(manifest))
+    manifest = _with_files(manifest, staging)
+    staging.text(MARKER, dump(manifest))
+    return manifest
+
+
+def _rows_of(
+    staging: Staging,
+    name: str,
+    manifest: Manifest,
+    built: Sequence[BuildSummary],
+    store: Store,
+) -> None:
+    encoder = registry.format(name)
+    target = encoder.filename.format(name=manifest.name)
+    end = separator(name)
+    head_of = getattr(encoder, "head", None)
+    head = head_of(_metadata(manifest)) if head_of else b""
+    tail = getattr(encoder, "tail", b"")
+    cut = len(end) if tail else 0
+    if name in WHOLE:
+        staging.rows(target, _pieces(built, name, store), head=head, tail=tail, cut=cut)
+        return
+    for side in ("train", "eval"):
+        pieces = _pieces(built, stream_name(name, side), store)
+        staging.rows(f"{side}/{name}.jsonl", pieces, head=head, tail=tail, cut=cut)
+    staging.link(target, f"train/{name}.jsonl")
+
+
+def _pieces(built: Sequence[BuildSummary], stream: str, store: Store) -> list[Piece]:
+    return [
+        Piece(str(store.segment(b.key)), b.streams[stream]) for b in built if stream in b.streams
+    ]
+
+
+def _metadata(manifest: Manifest) -> dict[str, object]:
+    """The head of the combined file."""
+    summary = manifest.statistics
+    return {
+        "name": manifest.name,
+        "tool": manifest.tool,
+        "date": manifest.date,
+        "files_processed": manifest.records.files,
+        "records_parsed": manifest.records.read,
+        "messages_extracted": summary.messages,
+        "conversation_pairs": summary.pairs,
+        "conversations": summary.conversations,
+        "privacy": manifest.privacy,
+    }
+
+
+def _with_files(manifest: Manifest, staging: Staging) -> Manifest:
+    files = tuple(
+        File(f.path, f.sha256, f.bytes, f.rows)
+        for f in sorted(staging.files.values(), key=lambda f: f.path)
+    )
+    return msgspec.structs.replace(manifest, files=files)
+
+
+def _public_recipe(recipe: Recipe, salt: bytes) -> str:
+    """The recipe as it may be published: names, words and paths become keyed digests."""
+    keyed = codec.keyed(salt)
+
+    def hide(values: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(f"keyed:{keyed(v)}" for v in values)
+
+    privacy = msgspec.structs.replace(
+        recipe.privacy,
+        **{f: hide(getattr(recipe.privacy, f)) for f in ("names", "hosts", "deny", "allow")},
+    )
+    public = msgspec.structs.replace(
+        recipe,
+        privacy=privacy,
+        projects=hide(recipe.projects),
+        exclude=hide(recipe.exclude),
+        **{
+            f: f"keyed:{keyed(getattr(recipe, f))}"
+            for f in ("preprocess", "tokenizer", "mix", "topics")
+            if getattr(recipe, f)
+        },
+    )
+    return dump_recipe(public)

@@ -1,0 +1,288 @@
+"""Map pass 1: the files of one unit become a shard of linked, cleaned, redacted sessions.
+
+Nothing leaves this function unredacted: the shard, the marks, the tool shapes and the heads are
+made from the redacted sessions.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .. import codec, registry
+from ..errors import StoreError, UsageError
+from ..ledger import Ledger
+from ..model import Drop, Session
+from ..ports import ReadOptions, Stage
+from ..privacy.engine import Redactor
+from ..privacy.options import PrivacyOptions
+from ..privacy.vocabulary import Vocabulary
+from ..steps.clean import CleanOptions, cleaner
+from ..marks import Mark
+from ..steps.dedupe import mark
+from ..steps.redact import redactor_stage
+from ..steps.tools import Shapes, observe
+
+
+class Preparation(msgspec.Struct, frozen=True):
+    """Everything besides the files that a shard depends on."""
+
+    salt: bytes
+    vocabulary: Vocabulary
+    privacy: PrivacyOptions
+    preprocess: str = ""
+    max_line: int = 64 * 1024 * 1024
+
+
+class PrepareTask(msgspec.Struct, frozen=True):
+    """One unit to prepare. `carry` are older shards that hold sessions of vanished files."""
+
+    key: str
+    source: str
+    files: tuple[str, ...]
+    gone: tuple[str, ...]
+    carry: tuple[str, ...]
+    carry_ledger: Ledger
+    shard: str
+    size: int
+    preparation: Preparation
+
+
+class Head(msgspec.Struct, frozen=True, kw_only=True):
+    """What selection needs to know of a session. `lines`: records by file."""
+
+    key: str
+    thread: str
+    lineage: str
+    epoch: int
+    source: str
+    project: str
+    cwd: str
+    agent_id: str | None
+    first: str
+    last: str
+    models: tuple[str, ...]
+    vendors: tuple[str, ...]
+    messages: int
+    bytes: int
+    forked_from: str | None
+    lines: dict[str, int]
+
+
+class UnitSummary(msgspec.Struct):
+    """What the state remembers of a prepared unit."""
+
+    key: str
+    ledger: Ledger
+    heads: list[Head]
+    marks: list[Mark]
+    shapes: Shapes
+
+
+def prepare(task: PrepareTask) -> UnitSummary:
+    """Read, link, clean and redact one unit into its shard. Runs in a worker.
+
+    The shard is written beside and renamed, so a run that dies leaves no half shard.
+    """
+    ledger = Ledger()
+    summary = UnitSummary(task.key, ledger, [], [], {})
+    part = f"{task.shard}.{os.getpid()}.part"
+    try:
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb", buffering=1 << 20) as out:
+            for session in _sessions(task, ledger):
+                codec.write_session(out, session)
+                _note(session, summary)
+        os.replace(part, task.shard)
+    except OSError as error:
+        Path(part).unlink(missing_ok=True)
+        raise StoreError(
+            f"The state cannot be written ({task.shard}): {error.strerror}.",
+            "Free some space and run the same command again: it goes on from there.",
+        ) from error
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+    return summary
+
+
+def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
+    """The unit's sessions, those of its living files first, then what only gone files held."""
+    stages, redactor = _stages(task.preparation)
+    source = registry.source(task.source)
+    keys: set[str] = set()
+    reading = ReadOptions(max_line=task.preparation.max_line)
+    keyed = codec.keyed(task.preparation.salt)
+    if task.files:
+        for session in source.sessions(task.files, reading, ledger, keyed):
+            done = apply(session, stages, ledger)
+            if done is not None:
+                keys.add(done.key)
+                yield done
+    for session in _carried(task, keys):
+        done = apply(session, stages[-1:], ledger)
+        if done is not None:
+            yield done
+    if task.carry:
+        ledger.add(task.carry_ledger)
+        for file in task.gone:
+            ledger.drop(Drop("link", "resumed_copy", file=file, count=ledger.balance(file)))
+    for kind, n in redactor.take_counts().items():
+        ledger.redactions[kind] = ledger.redactions.get(kind, 0) + n
+
+
+def _carried(task: PrepareTask, keys: set[str]) -> Iterator[Session]:
+    """Sessions of older shards that stand on vanished files and are not superseded."""
+    gone = set(task.gone)
+    for shard in task.carry:
+        with open(shard, "rb") as old:
+            for session in codec.read_sessions(old):
+                if session.key not in keys and gone.intersection(session.files):
+                    keys.add(session.key)
+                    yield session
+
+
+def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | None:
+    """Run the stages and count: the one place where records become used or dropped."""
+    for stage in stages:
+        changed, drops = stage(session)
+        for drop in drops:
+            ledger.drop(drop)
+        if changed is None:
+            return None
+        session = changed
+    if not session.messages:
+        return None
+    for file, n in lines_of(session).items():
+        ledger.used[file] = ledger.used.get(file, 0) + n
+    return session
+
+
+def lines_of(session: Session) -> dict[str, int]:
+    """Distinct log records that a session is made of, by file."""
+    seen = {(o.file, o.line, o.nth) for m in session.messages for o in m.origin}
+    counts = Counter(file for file, _, _ in seen)
+    return {session.files[i]: n for i, n in sorted(counts.items())}
+
+
+def _note(session: Session, summary: UnitSummary) -> None:
+    summary.heads.append(head_of(session))
+    summary.marks.append(mark(session))
+    observe(session, summary.shapes)
+
+
+def head_of(session: Session) -> Head:
+    """The head of a redacted session."""
+    times = [m.at for m in session.messages if m.at]
+    answers = [m for m in session.messages if m.kind == "answer"]
+    return Head(
+        key=session.key,
+        thread=session.thread,
+        lineage=session.lineage,
+        epoch=session.epoch,
+        source=session.source,
+        project=session.project,
+        cwd=session.cwd,
+        agent_id=session.agent_id,
+        first=min(times, default=""),
+        last=max(times, default=""),
+        models=tuple(sorted({m.model for m in answers if m.model})),
+        vendors=tuple(sorted({m.vendor for m in answers if m.vendor})),
+        messages=len(session.messages),
+        bytes=sum(_size(p) for m in session.messages for p in m.parts),
+        forked_from=session.forked_from.session if session.forked_from else None,
+        lines=lines_of(session),
+    )
+
+
+def _size(part: Any) -> int:
+    text = getattr(part, "text", None) or getattr(part, "content", None) or ""
+    return len(text)
+
+
+# ------------------------------------------------------------------ stages
+
+
+@lru_cache(maxsize=4)
+def _redactor(salt: bytes, vocabulary: Vocabulary, privacy: PrivacyOptions) -> Redactor:
+    return Redactor(salt, vocabulary, privacy)
+
+
+def _stages(preparation: Preparation) -> tuple[list[Stage], Redactor]:
+    """clean, the user's hook, redact: in this order, always."""
+    redactor = _redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
+    redactor.take_counts()
+    stages: list[Stage] = [cleaner(CleanOptions())]
+    if preparation.preprocess:
+        stages.append(_hook(preparation.preprocess))
+    stages.append(redactor_stage(redactor))
+    return stages, redactor
+
+
+@lru_cache(maxsize=4)
+def _hook(name: str) -> Stage:
+    """The user's `module:function` as a stage, counted like any other."""
+    function = load_hook(name)
+
+    def stage(session: Session) -> tuple[Session | None, list[Drop]]:
+        try:
+            result = function(session)
+        except Exception as error:
+            where = session.files[0] if session.files else session.key
+            raise UsageError(
+                f"The preprocessing hook {name} failed on {where}: {type(error).__name__}.",
+                "Mend the hook; it takes a Session and returns a Session or None.",
+            ) from error
+        if isinstance(result, Session):
+            before, after = lines_of(session), lines_of(result)
+            gone = [
+                Drop("preprocess", "cut_by_hook", file=f, count=n - after.get(f, 0))
+                for f, n in before.items()
+                if n > after.get(f, 0)
+            ]
+            return result, gone
+        if result is None or isinstance(result, Drop):
+            reason = result.reason if isinstance(result, Drop) else "dropped_by_hook"
+            return None, [
+                Drop("preprocess", reason, file=f, count=n) for f, n in lines_of(session).items()
+            ]
+        raise UsageError(
+            f"The preprocessing hook {name} returned {type(result).__name__}.",
+            "It must return a Session, a Drop or None.",
+        )
+
+    return stage
+
+
+def load_hook(name: str) -> Callable[[Session], Any]:
+    """Import `module:function`, looking in the working folder too."""
+    import sys
+
+    module, _, function = name.partition(":")
+    if not function:
+        raise UsageError(f"'{name}' is not module:function.", "For example my_hooks:shorten.")
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        found: Callable[[Session], Any] = getattr(import_module(module), function)
+    except (ImportError, AttributeError) as error:
+        raise UsageError(
+            f"The preprocessing hook {name} cannot be loaded: {error}.",
+            "Start the command where the module lies, or install it.",
+        ) from error
+    return found
+
+
+def hook_digest(name: str) -> str:
+    """Changes when the hook's source file does, so that shards are made anew."""
+    if not name:
+        return ""
+    file = getattr(import_module(load_hook(name).__module__), "__file__", None)
+    return codec.digest(name, Path(file).read_bytes() if file else b"")

@@ -1,0 +1,60 @@
+"""Which sessions a recipe takes: a pure look at their heads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+
+from ..model import Verdict
+from ..recipe import Recipe
+from .prepare import Head
+
+
+def reason_to_leave_out(
+    head: Head,
+    recipe: Recipe,
+    verdicts: Mapping[str, Verdict],
+    names: Mapping[str, tuple[str, ...]],
+) -> str:
+    """`stage/reason` for a session that is not taken, else "".
+
+    `names`: log file -> working folders seen in it (heads hold pseudonyms only). A thread counts
+    by its newest message, so that it falls into exactly one period. A model or vendor filter
+    keeps a thread only when all its answers pass: a text by another vendor cannot slip in as
+    context.
+    """
+    verdict = verdicts.get(head.key) or verdicts.get(head.thread)
+    if verdict is not None and verdict.decision == "drop":
+        return "verdict/dropped_by_hand"
+    if recipe.sources and head.source not in recipe.sources:
+        return "select/source"
+    if not recipe.subagents and head.agent_id is not None:
+        return "select/subagent"
+    day = head.last[:10]
+    if recipe.since and day < recipe.since[:10]:
+        return "select/before_since"
+    if recipe.until and day > recipe.until[:10]:
+        return "select/after_until"
+    places = {name for file in head.lines for name in names.get(file, ())}
+    if recipe.projects and not _any_match(places, recipe.projects):
+        return "select/project"
+    if recipe.exclude and _any_match(places, recipe.exclude):
+        return "select/excluded_project"
+    if recipe.models and not _all_match(head.models, recipe.models):
+        return "select/model"
+    if recipe.vendors and not _all_match(head.vendors, recipe.vendors):
+        return "select/vendor"
+    return ""
+
+
+def _any_match(values: Iterable[str], globs: tuple[str, ...]) -> bool:
+    """Does a value, or its last path part, match one of the globs (case ignored)?"""
+    names = {v.lower() for v in values if v}
+    names |= {v.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] for v in names}
+    return any(fnmatchcase(name, glob.lower()) for name in names for glob in globs)
+
+
+def _all_match(values: tuple[str, ...], globs: tuple[str, ...]) -> bool:
+    return bool(values) and all(
+        any(fnmatchcase(v.lower(), g.lower()) for g in globs) for v in values
+    )

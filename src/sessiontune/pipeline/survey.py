@@ -1,0 +1,185 @@
+"""`scan`: what is there and what would be lost, without writing anything that stays.
+
+Logs are read, linked and cleaned as for an export; the detectors then say what they would replace,
+by kind and place, never the value.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .. import codec, registry
+from ..errors import SourceError
+from ..ledger import Ledger
+from ..model import Finding, Session, Text, Thinking, ToolCall, ToolResult
+from ..ports import ReadOptions
+from ..privacy.engine import Redactor
+from ..recipe import Recipe
+from ..steps.clean import CleanOptions, cleaner
+from ..store import Store
+from .build import preparation_of
+from .inputs import Inputs, Runner, discover, units_of
+from .prepare import Preparation, apply
+
+#: Findings listed with their place, at most.
+_KEEP_PLACES = 200
+
+
+class SurveyTask(msgspec.Struct, frozen=True):
+    """One unit to look through."""
+
+    source: str
+    files: tuple[str, ...]
+    size: int
+    preparation: Preparation
+
+
+class ProjectCount(msgspec.Struct):
+    """What one project holds. `tokens` are estimated as bytes / 4."""
+
+    sessions: int = 0
+    agents: int = 0
+    messages: int = 0
+    tokens: int = 0
+    first: str = ""
+    last: str = ""
+    findings: dict[str, int] = {}
+
+
+class Survey(msgspec.Struct):
+    """The answer of `scan`. `places` holds the first findings, with file:line, never a value."""
+
+    sources: dict[str, int] = {}
+    files: int = 0
+    other_files: int = 0
+    bytes: int = 0
+    projects: dict[str, ProjectCount] = {}
+    kinds: dict[str, int] = {}
+    places: list[Finding] = []
+    models: dict[str, int] = {}
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+
+
+def survey(roots: Sequence[Path], recipe: Recipe, store: Store, run: Runner) -> Survey:
+    """Look through everything under `roots`. `store` may be a throw-away one."""
+    names = recipe.sources or tuple(registry.source_names())
+    inputs = discover(roots, names, store, run, verify=False)
+    if not inputs.rows:
+        raise SourceError(
+            "No session logs found there.",
+            "Give the folder that holds them, for example ~/.claude/projects.",
+        )
+    preparation = preparation_of(recipe, inputs, store.salt)
+    tasks = [
+        SurveyTask(u.source, tuple(r.file.path for r in u.rows), u.size, preparation)
+        for u in units_of(inputs.rows, "survey")
+    ]
+    total = _start(inputs)
+    for _, part in sorted(run.map(look, tasks, lambda t: t.size), key=lambda pair: pair[0]):
+        _merge(total, part)
+    total.ledger.faults.extend(inputs.faults)
+    return total
+
+
+def _start(inputs: Inputs) -> Survey:
+    return Survey(
+        sources=dict(Counter(r.file.source for r in inputs.rows)),
+        files=len(inputs.rows),
+        other_files=inputs.others,
+        bytes=sum(r.file.size for r in inputs.rows),
+    )
+
+
+def look(task: SurveyTask) -> Survey:
+    """Look through one unit. Runs in a worker."""
+    found = Survey()
+    preparation = task.preparation
+    redactor = Redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
+    source = registry.source(task.source)
+    reading = ReadOptions(max_line=preparation.max_line)
+    stages = [cleaner(CleanOptions())]
+    keyed = codec.keyed(preparation.salt)
+    for session in source.sessions(task.files, reading, found.ledger, keyed):
+        kept = apply(session, stages, found.ledger)
+        if kept is not None:
+            _count(kept, redactor, found)
+    return found
+
+
+def _count(session: Session, redactor: Redactor, found: Survey) -> None:
+    project = found.projects.setdefault(session.cwd or session.project, ProjectCount())
+    project.sessions += session.agent_id is None
+    project.agents += session.agent_id is not None
+    project.messages += len(session.messages)
+    times = [m.at for m in session.messages if m.at]
+    if times:
+        project.first = min(filter(None, (project.first, min(times))))
+        project.last = max(project.last, max(times))
+    for message in session.messages:
+        if message.kind == "answer" and message.model:
+            found.models[message.model] = found.models.get(message.model, 0) + 1
+        where = ""
+        if message.origin:
+            origin = message.origin[0]
+            where = f"{session.files[origin.file]}:{origin.line}"
+        for text in texts_of(message.parts):
+            project.tokens += (len(text) + 3) // 4
+            for finding in redactor.find(text):
+                kind = finding.kind
+                project.findings[kind] = project.findings.get(kind, 0) + 1
+                found.kinds[kind] = found.kinds.get(kind, 0) + 1
+                if len(found.places) < _KEEP_PLACES:
+                    length = finding.end - finding.start
+                    found.places.append(
+                        Finding(where, kind, kind, finding.start, length, finding.fingerprint)
+                    )
+
+
+def texts_of(parts: Sequence[Any]) -> Iterator[str]:
+    """Every string that a message carries, arguments at any depth included."""
+    for part in parts:
+        if isinstance(part, Text | Thinking):
+            yield part.text
+        elif isinstance(part, ToolResult):
+            yield part.content
+        elif isinstance(part, ToolCall):
+            yield from _strings(part.arguments)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            # Name and value together: what a value is often shows in its name only.
+            if isinstance(inner, str):
+                yield f"{name}: {inner}"
+            else:
+                yield name
+                yield from _strings(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _strings(inner)
+
+
+def _merge(total: Survey, part: Survey) -> None:
+    total.ledger.add(part.ledger)
+    for counts, more in ((total.kinds, part.kinds), (total.models, part.models)):
+        for name, n in more.items():
+            counts[name] = counts.get(name, 0) + n
+    total.places.extend(part.places[: max(0, _KEEP_PLACES - len(total.places))])
+    for name, project in part.projects.items():
+        mine = total.projects.setdefault(name, ProjectCount())
+        mine.sessions += project.sessions
+        mine.agents += project.agents
+        mine.messages += project.messages
+        mine.tokens += project.tokens
+        mine.first = min(filter(None, (mine.first, project.first)), default="")
+        mine.last = max(mine.last, project.last)
+        for kind, n in project.findings.items():
+            mine.findings[kind] = mine.findings.get(kind, 0) + n
