@@ -267,10 +267,8 @@ def _in_call_order(node: Node) -> tuple[Part, ...]:
     results = node.results
     if len(results) == 1:
         return tuple(results.values())
-    ordered: list[Part] = []
-    for part in node.parts:
-        if type(part) is ToolCall and part.id in results:
-            ordered.append(results[part.id])
+    calls = [part.id for part in node.parts if type(part) is ToolCall]
+    ordered: list[Part] = [results[call] for call in calls if call in results]
     named = {part.call_id for part in ordered if type(part) is ToolResult}
     ordered.extend(result for call, result in results.items() if call not in named)
     return tuple(ordered)

@@ -12,6 +12,7 @@ import gc
 import json
 import math
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -58,15 +59,29 @@ def file_fault(path: str, error: OSError) -> Fault:
     return Fault(reason=reason, file=path, detail=name)
 
 
-def read_lines(path: str, options: ReadOptions, ledger: Ledger) -> Iterator[tuple[int, bytes]]:
+def size_of(path: str, default: int = 0) -> int:
+    """Size of a file in bytes; `default` where it cannot be asked."""
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return default
+
+
+def read_lines(
+    path: str, options: ReadOptions, ledger: Ledger, offset: int = 0, end: int | None = None
+) -> Iterator[tuple[int, bytes]]:
     """Yield (number, bytes) of every non-blank line; count faults of lines and of the file.
 
     The numbers start at 1. A line longer than `options.max_line` bytes counts as one record and
-    one fault. The bytes carry no line feed; the last line need not have had one.
+    one fault. The bytes carry no line feed; the last line need not have had one. Reading goes from
+    `offset` to `end`, by default the size that the file has now.
     """
     try:
         with open_log(path) as stream:
-            yield from _lines(stream, os.fstat(stream.fileno()).st_size, path, options, ledger)
+            size = os.fstat(stream.fileno()).st_size if end is None else end
+            if offset:
+                stream.seek(offset)
+            yield from _lines(stream, size - offset, path, options, ledger)
     except OSError as error:
         ledger.fault(file_fault(path, error))
 
@@ -252,3 +267,11 @@ def gc_paused() -> Iterator[None]:
     finally:
         if on:
             gc.enable()
+
+
+_NAME = re.compile(r"[^A-Za-z0-9_.:-]+")
+
+
+def safe_name(name: str) -> str:
+    """A log's own word, fit to stand in a reason: at most 40 plain characters."""
+    return _NAME.sub("_", name)[:40] or "none"

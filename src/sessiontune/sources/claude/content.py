@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import errno
-import hashlib
 import os
 import re
 from typing import Any
@@ -14,6 +11,7 @@ import msgspec
 
 from ...model import Image, Part, ResultStatus, Text
 from ..lines import open_log
+from ..pictures import picture
 from .wire import Block, Outcome
 
 #: Characters of a side file that are read back into a result; the preview is 2 kB.
@@ -44,14 +42,7 @@ def image_of(source: Any) -> Image | None:
     """A picture or binary document by digest, from a block's `source`; None if it holds none."""
     if not isinstance(source, dict) or source.get("type") != "base64":
         return None
-    data, media = source.get("data"), source.get("media_type")
-    if not isinstance(data, str) or not isinstance(media, str):
-        return None
-    try:
-        raw = base64.b64decode(data)
-    except (binascii.Error, ValueError):
-        return None
-    return Image(hashlib.blake2b(raw, digest_size=16).hexdigest(), media[:60], len(raw))
+    return picture(source.get("data"), source.get("media_type"))
 
 
 def document_of(source: Any) -> Part | None:

@@ -8,7 +8,6 @@ children hang below the node that they hang below.
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator
 
 import msgspec
@@ -17,22 +16,22 @@ from ...ledger import Ledger
 from ...linking import Node
 from ...model import Drop, Part, Text, Thinking, ToolCall, ToolResult, Usage
 from ...ports import ReadOptions
-from ..lines import LineFault, line_fault, read_lines, utc
+from ..lines import LineFault, line_fault, read_lines, safe_name, utc
 from .content import document_of, image_of, persisted, result_content, status_of
 from .text import classify
 from .wire import Block, Line, WireMessage, WireUsage, decode, outcome
 
-#: Record types that carry no part of a conversation; the type is the reason of the drop.
-SIDE_TYPES = frozenset(
-    """progress queue-operation file-history-snapshot file-history-delta last-prompt mode
-    permission-mode ai-title custom-title bridge-session summary agent-name tool_use_summary
-    pr-link atis-latch result fork-context-ref frame-link tag agent-color agent-setting
-    worktree-state content-replacement marble-origami-commit marble-origami-snapshot
-    speculation-accept attribution-snapshot task-summary stream_event rate_limit_event
-    tool_progress auth_status control_request control_response keep_alive""".split()
-)
+_SIDE_NAMES = """
+progress queue-operation file-history-snapshot file-history-delta last-prompt mode permission-
+mode ai-title custom-title bridge-session summary agent-name tag tool_use_summary pr-link atis-
+latch result fork-context-ref frame-link agent-color agent-setting worktree-state content-
+replacement marble-origami-commit marble-origami-snapshot speculation-accept attribution-
+snapshot task-summary stream_event rate_limit_event tool_progress auth_status control_request
+control_response keep_alive
+"""
 
-_NAME = re.compile(r"[^A-Za-z0-9_.:-]+")
+#: Record types that carry no part of a conversation; the type is the reason of the drop.
+SIDE_TYPES = frozenset(_SIDE_NAMES.split())
 
 
 class Facts(msgspec.Struct):
@@ -46,11 +45,6 @@ class Facts(msgspec.Struct):
     ai_title: str = ""
     summaries: dict[str, str] = {}
     inherits: str = ""  # last record of the parent's context that a forked agent began with
-
-
-def safe_name(name: str) -> str:
-    """A log's own word, fit to stand in a reason: at most 40 plain characters."""
-    return _NAME.sub("_", name)[:40] or "none"
 
 
 class Reader:
@@ -230,9 +224,8 @@ class Reader:
             self.owner[line.uuid] = node
         added, reason = False, "empty"
         content = message.content
-        if type(content) is str:
-            content = [Block(type="text", text=content)]
-        for block in content or ():
+        blocks = [Block(type="text", text=content)] if isinstance(content, str) else content
+        for block in blocks or ():
             part = _answer_part(block)
             if isinstance(part, str):
                 reason = part
@@ -342,9 +335,7 @@ class Reader:
             return ""
         return self._words(line, texts, others, beside)
 
-    def _words(
-        self, line: Line, texts: list[str], others: list[Part], beside: bool = False
-    ) -> str:
+    def _words(self, line: Line, texts: list[str], others: list[Part], beside: bool = False) -> str:
         """User text; "used" when a node came of it. `beside`: the record holds results too."""
         summary = bool(line.isCompactSummary)
         kind, command, reason = "", "", "empty"
@@ -432,15 +423,12 @@ class Reader:
         self._result_flags(node, call, status, facts, line)
         return "used"
 
-    def _result_flags(
-        self, node: Node, call: str, status: str, facts: object, line: Line
-    ) -> None:
+    def _result_flags(self, node: Node, call: str, status: str, facts: object, line: Line) -> None:
         flags = node.result_flags
         if status in ("rejected", "interrupted") and status not in flags:
             flags.append(status)
-        if (line.toolDenialKind or status == "rejected") and line.toolDenialKind != "user":
-            if line.toolDenialKind and "denied" not in flags:
-                flags.append("denied")
+        if line.toolDenialKind and "denied" not in flags:
+            flags.append("denied")
         if facts is None:
             return
         if facts.userModified and "edited" not in flags:  # type: ignore[attr-defined]
@@ -523,9 +511,7 @@ class Reader:
             id(node.up) for node in self.nodes if node.up is not None and node.kind == "answer"
         }
         answered |= {
-            id(node.up)
-            for node in self.nodes
-            if node.up is not None and node.kind == "context"
+            id(node.up) for node in self.nodes if node.up is not None and node.kind == "context"
         }
         twins = _Twins(self.nodes, self.owner)
         for node in self.nodes:

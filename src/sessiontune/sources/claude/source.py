@@ -12,7 +12,7 @@ from ...ledger import Ledger
 from ...linking import Frame, Node, fork_from, segments, sessions_of, threads
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..indexing import scan
+from ..indexing import Seen, scan
 from ..lines import gc_paused
 from .read import Facts, Reader
 
@@ -22,9 +22,7 @@ _JUNK = (
     ("aside_question-", "aside_question_agent"),
 )
 
-_CONVERSATION = re.compile(
-    rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"'
-)
+_CONVERSATION = re.compile(rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"')
 _SESSION = re.compile(rb'"(?:sessionId|session_id)"\s*:\s*"')
 _ENVELOPE = re.compile(rb'"(?:parentUuid|leafUuid|isSidechain|parent_tool_use_id)"\s*:')
 _SIDE = re.compile(
@@ -40,6 +38,35 @@ class Meta(msgspec.Struct, gc=False):
 
     agentType: str | None = None
     toolUseId: str | None = None
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line."""
+
+    uuid: str | None = None
+    parentUuid: str | None = None
+    logicalParentUuid: str | None = None
+    sessionId: str | None = None
+    session_id: str | None = None
+    cwd: str | None = None
+    timestamp: str | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(line: Known, seen: Seen) -> None:
+    ids = seen.ids
+    ids.add(line.uuid)
+    ids.add(line.parentUuid)
+    if line.logicalParentUuid:
+        ids.add(line.logicalParentUuid)
+    session = line.sessionId or line.session_id
+    if session and f"session:{session}" not in seen.links:
+        seen.links.add(f"session:{session}")
+    seen.names.add(line.cwd)
+    if line.timestamp:
+        seen.time(line.timestamp)
 
 
 class ClaudeSource:
@@ -78,7 +105,7 @@ class ClaudeSource:
                 links.append("session:" + os.path.basename(os.path.dirname(os.path.dirname(path))))
         elif stem:
             links.append("session:" + stem)
-        return scan(path, offset, tuple(links))
+        return scan(path, offset, tuple(links), _known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -177,9 +204,7 @@ def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
     return about.session_id if "#" in group[0].root else ""
 
 
-def _frame(
-    reader: Reader, about: Facts, path: str, agent: str | None, call: str | None
-) -> Frame:
+def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
     cwd = about.cwd
     folder = os.path.dirname(path)
     if os.path.basename(folder) == "subagents":

@@ -10,15 +10,17 @@ import re
 
 import msgspec
 
+_LOCAL_NAMES = """
+add-dir agents bashes branch bug chrome clear color compact config context copy cost desktop
+doctor effort exit export extra-usage fast feedback fork help hooks ide install install-github-
+app keybindings login logout mcp memory mobile model output-style passes permissions plugin
+plugins privacy-settings quit release-notes reload-plugins rename remote-control remote-env
+reset resume rewind sandbox settings skills stats status statusline stickers tasks teleport
+terminal-setup theme think-back todos upgrade usage vim voice
+"""
+
 #: Settings and views of the program: their arguments are no request to the model.
-LOCAL_COMMANDS = frozenset(
-    """add-dir agents bashes branch bug chrome clear color compact config context copy cost
-    desktop doctor effort exit export extra-usage fast feedback fork help hooks ide install
-    install-github-app keybindings login logout mcp memory mobile model output-style passes
-    permissions plugin plugins privacy-settings quit release-notes reload-plugins remote-control
-    remote-env rename reset resume rewind sandbox settings skills stats status statusline
-    stickers tasks teleport terminal-setup theme think-back todos upgrade usage vim voice""".split()
-)
+LOCAL_COMMANDS = frozenset(_LOCAL_NAMES.split())
 
 _NAME = re.compile(r"<command-name>\s*(.*?)\s*</command-name>", re.DOTALL)
 _MESSAGE = re.compile(r"<command-message>\s*(.*?)\s*</command-message>", re.DOTALL)
@@ -72,7 +74,7 @@ def classify(text: str, meta: bool = False, summary: bool = False) -> Said:
 def _meta(text: str, start: str) -> Said:
     if start.rstrip() == "Continue from where you left off.":
         return Said("drop", reason="continue_marker")
-    if start.startswith("[Image: ") or start.startswith("[Image source: "):
+    if start.startswith(("[Image: ", "[Image source: ")):
         return Said("drop", reason="image_source")
     if start.startswith("## Context Usage"):
         return Said("drop", reason="context_usage")

@@ -124,9 +124,7 @@ _outcome = msgspec.json.Decoder(Outcome).decode
 _LINE_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Line)}
 _BLOCK_FIELDS = tuple(field.name for field in msgspec.structs.fields(Block))
 _STRINGS = frozenset(
-    field.encode_name
-    for field in msgspec.structs.fields(Line)
-    if field.type in (str, str | None)
+    field.encode_name for field in msgspec.structs.fields(Line) if field.type in (str, str | None)
 )
 _BOOLS = frozenset(
     field.encode_name for field in msgspec.structs.fields(Line) if field.type == bool | None
@@ -256,7 +254,9 @@ def _block(value: dict[str, Any]) -> Block:
     for name in _BLOCK_FIELDS:
         given = value.get(name)
         if name in ("content", "source") or (
-            type(given) is dict if name == "input" else type(given) is bool
+            type(given) is dict
+            if name == "input"
+            else type(given) is bool
             if name == "is_error"
             else type(given) is str
         ):

@@ -1,0 +1,519 @@
+"""Reads one rollout into nodes. A rollout is linear: the order of the file is the order of things.
+
+What the model saw stands in `response_item`; `event_msg` tells the same to the screen once more
+and is left out. One answer is the run of reasoning, text and calls up to the next output or
+user message.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Node
+from ...model import (
+    Drop,
+    Image,
+    Part,
+    ResultStatus,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolDef,
+    ToolResult,
+    Usage,
+)
+from ...ports import ReadOptions
+from ..lines import LineFault, line_fault, mend, read_lines, safe_name, utc, values
+from ..pictures import picture_of_url
+from .text import classify
+
+_EXIT = re.compile(r"(?:exited with code|[Ee]xit code:?|\"exit_code\":) ?(-?\d+)")
+
+
+_FAILED = (
+    "failed to parse",
+    "Error",
+    "err:",
+    "exec_command failed",
+    "apply_patch verification failed",
+)
+
+
+class Payload(msgspec.Struct, gc=False):
+    """`payload` of any kind of line; fields of one kind only stay None."""
+
+    type: str | None = None
+    role: str | None = None
+    content: Any = None
+    summary: Any = None
+    name: str | None = None
+    arguments: Any = None
+    input: Any = None
+    call_id: str | None = None
+    output: Any = None
+    action: Any = None
+    tools: Any = None
+    id: str | None = None
+    cwd: str | None = None
+    model: str | None = None
+    originator: str | None = None
+    source: Any = None
+    git: Any = None
+    dynamic_tools: Any = None
+    message: Any = None
+    replacement_history: Any = None
+    info: Any = None
+    new_thread_id: str | None = None
+    thread_name: str | None = None
+
+
+class Line(msgspec.Struct, gc=False):
+    """One record."""
+
+    type: str = ""
+    timestamp: str | None = None
+    payload: Payload | None = None
+
+
+class Facts(msgspec.Struct):
+    """What is known of one rollout besides its conversation."""
+
+    session_id: str = ""
+    cwd: str = ""
+    branch: str = ""
+    title: str = ""
+    originator: str = ""
+    parent_thread: str = ""
+    agent_type: str = ""
+    entrypoint: str = ""
+    subagent: bool = False
+    guardian: bool = False
+    tools: tuple[ToolDef, ...] = ()
+
+    def is_agent(self) -> bool:
+        """Whether another thread started this one."""
+        return self.subagent or bool(self.parent_thread)
+
+
+_decode = msgspec.json.Decoder(Line).decode
+_STRING_FIELDS = tuple(
+    field.name for field in msgspec.structs.fields(Payload) if field.type == str | None
+)
+
+
+def _decoded(raw: bytes, ledger: Ledger) -> list[Line | LineFault]:
+    try:
+        line = _decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return [
+            value if isinstance(value, LineFault) else _coerced(value)
+            for value in values(raw, ledger)
+        ]
+    return [line]
+
+
+def _coerced(record: dict[str, Any]) -> Line:
+    line = Line()
+    kind, at, payload = record.get("type"), record.get("timestamp"), record.get("payload")
+    line.type = kind if isinstance(kind, str) else ""
+    line.timestamp = at if isinstance(at, str) else None
+    if isinstance(payload, dict):
+        line.payload = Payload()
+        for name in Payload.__struct_fields__:
+            value = payload.get(name)
+            if name not in _STRING_FIELDS or isinstance(value, str):
+                setattr(line.payload, name, value)
+    return line
+
+
+class Rollout:
+    """Nodes of one file.
+
+    `calls` maps call ids to nodes, `agents` the threads that this one started to their calls.
+    """
+
+    def __init__(self, file: int, path: str, options: ReadOptions, ledger: Ledger) -> None:
+        self.file, self.path, self.options, self.ledger = file, path, options, ledger
+        self.facts = Facts()
+        self.nodes: list[Node] = []
+        self.calls: dict[str, Node] = {}
+        self.agents: dict[str, str] = {}
+        self.counts: dict[str, int] = {}
+        self.model = ""
+        self.answer: Node | None = None  # the answer that still takes parts
+        self.last: Node | None = None  # the last answer, for its usage and interruption
+        self.place = (0, 0)
+
+    def read(self) -> None:
+        """Read the file; records, repairs, faults and drops go into the ledger."""
+        records = 0
+        for number, raw in read_lines(self.path, self.options, self.ledger):
+            for nth, line in enumerate(_decoded(raw, self.ledger)):
+                records += 1
+                self.place = (number, nth)
+                if isinstance(line, LineFault):
+                    self.ledger.fault(line_fault(line, self.path, number, raw))
+                    continue
+                try:
+                    self._take(line)
+                except LineFault as fault:
+                    self.ledger.fault(line_fault(fault, self.path, number, raw))
+        if records:
+            self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + records
+        for node in self.nodes:
+            names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
+            for call, result in node.results.items():
+                node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
+        self.flush()
+
+    def take_raw(self, raw: bytes) -> None:
+        """Take one line for its facts only."""
+        for line in _decoded(raw, self.ledger):
+            if isinstance(line, Line):
+                self._take(line)
+
+    def flush(self) -> None:
+        """Write the drops counted so far."""
+        for reason, count in self.counts.items():
+            self.ledger.drop(Drop("read", reason, file=self.path, count=count))
+        self.counts = {}
+
+    def _drop(self, reason: str) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + 1
+
+    # ------------------------------------------------------------ records
+
+    def _take(self, line: Line) -> None:
+        payload, kind = line.payload, line.type
+        if payload is None:
+            self._drop("no_payload" if kind else "unknown_type:none")
+        elif kind == "response_item":
+            self._item(line, payload, payload.type or ("message" if payload.role else "none"))
+        elif kind == "event_msg":
+            self._event(payload, payload.type or "none")
+        elif kind == "session_meta":
+            self._meta(payload)
+            self._drop("session_meta")
+        elif kind == "turn_context":
+            self.model = payload.model or self.model
+            self.facts.cwd = self.facts.cwd or payload.cwd or ""
+            self._drop("turn_context")
+        elif kind == "compacted":
+            self._compacted(line, payload)
+        else:
+            self._drop(f"unknown_type:{safe_name(kind)}")
+
+    def _meta(self, payload: Payload) -> None:
+        facts = self.facts
+        if facts.session_id or not payload.id:
+            return
+        facts.session_id = payload.id
+        facts.cwd = payload.cwd or ""
+        facts.originator = payload.originator or ""
+        if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
+            facts.branch = payload.git["branch"]
+        facts.tools = tuple(_tool_defs(payload.dynamic_tools))
+        source = payload.source.get("subagent") if isinstance(payload.source, dict) else None
+        if isinstance(source, dict):
+            spawn = source.get("thread_spawn")
+            if isinstance(spawn, dict):
+                facts.parent_thread = _string(spawn.get("parent_thread_id"))
+                facts.agent_type = _string(spawn.get("agent_role"))[:80]
+            facts.guardian = source.get("other") == "guardian"
+            facts.agent_type = facts.agent_type or _string(source.get("other"))[:80]
+            facts.subagent = True
+        elif isinstance(payload.source, str):
+            facts.entrypoint = payload.source[:80]
+
+    def _event(self, payload: Payload, kind: str) -> None:
+        self._drop(f"event:{safe_name(kind)}")
+        if kind == "token_count":
+            self._usage(payload.info)
+        elif kind == "turn_aborted":
+            self._interrupted()
+        elif kind == "thread_name_updated":
+            self.facts.title = payload.thread_name or self.facts.title
+        elif kind == "collab_agent_spawn_end" and payload.new_thread_id and payload.call_id:
+            self.agents[payload.new_thread_id] = payload.call_id
+        if kind in ("task_complete", "task_started", "turn_aborted"):
+            self.answer = None
+
+    def _usage(self, info: Any) -> None:
+        last = info.get("last_token_usage") if isinstance(info, dict) else None
+        if not isinstance(last, dict) or self.last is None:
+            return
+        cached = _count(last.get("cached_input_tokens"))
+        old = self.last.usage or Usage()
+        self.last.usage = Usage(
+            max(old.input, _count(last.get("input_tokens")) - cached),
+            max(old.output, _count(last.get("output_tokens"))),
+            max(old.cache_read, cached),
+            old.cache_write,
+        )
+
+    def _interrupted(self) -> None:
+        if self.last is not None and "interrupted" not in self.last.flags:
+            self.last.flags.append("interrupted")
+
+    # ------------------------------------------------------------ items
+
+    def _item(self, line: Line, payload: Payload, kind: str) -> None:
+        if kind == "message":
+            self._message(line, payload)
+        elif kind == "reasoning":
+            self._reasoning(line, payload)
+        elif kind.endswith("_call"):
+            self._call(line, payload, kind)
+        elif kind.endswith("_output"):
+            self._output(line, payload)
+        else:
+            self._drop(f"item:{safe_name(kind)}")
+
+    def _node(self, line: Line, kind: str) -> Node:
+        number, nth = self.place
+        node = Node(
+            id=f"{self.facts.session_id}#{number}" + (f".{nth}" if nth else ""),
+            file=self.file,
+            line=number,
+            kind=kind,
+            at=utc(line.timestamp or ""),
+        )
+        node.places.append(self.place)
+        self.nodes.append(node)
+        return node
+
+    def _open(self, line: Line) -> Node:
+        """The answer that takes the next part: the open one, unless its tools have answered."""
+        node = self.answer
+        if node is None or node.results:
+            node = self._node(line, "answer")
+            node.model = self.model
+            self.answer = self.last = node
+        elif self.place not in node.places:
+            node.places.append(self.place)
+        return node
+
+    def _message(self, line: Line, payload: Payload) -> None:
+        role = payload.role or ""
+        texts, images = _content(payload.content)
+        if role == "assistant":
+            texts = [text for text in texts if text.strip()]
+            if not texts:
+                self._drop("empty")
+                return
+            self._open(line).parts.extend(Text(text) for text in texts)
+        elif role == "user":
+            self._user(line, texts, images)
+        elif role in ("developer", "system"):
+            self._drop(role)
+        else:
+            self._drop(f"unknown_role:{safe_name(role)}")
+
+    def _user(self, line: Line, texts: list[str], images: list[Image]) -> None:
+        kind, reason = "", "empty"
+        parts: list[Part] = []
+        for text in texts:
+            found, words = classify(text)
+            if found == "turn_aborted":
+                self._interrupted()
+            if found not in ("prompt", "context", "summary"):
+                reason = found
+                continue
+            if not kind or found == "prompt":
+                kind = found
+            parts.append(Text(words))
+        if images and not kind:
+            kind = "prompt"
+        self.answer = None
+        if not parts and not images:
+            self._drop(reason)
+            return
+        if kind == "prompt" and self.facts.is_agent():
+            kind = "task"
+        node = self._node(line, kind)
+        node.parts = [*parts, *images]
+        node.injected = kind in ("context", "summary")
+
+    def _reasoning(self, line: Line, payload: Payload) -> None:
+        texts = [text for text in _content(payload.content)[0] if text.strip()]
+        if not texts:
+            texts = [text for text in _content(payload.summary)[0] if text.strip()]
+        if not texts:
+            self._drop("thinking_signature_only")
+            return
+        self._open(line).parts.append(Thinking("\n\n".join(texts)))
+
+    def _call(self, line: Line, payload: Payload, kind: str) -> None:
+        number, nth = self.place
+        call = payload.call_id or payload.id or f"call_{number}_{nth}"
+        name = payload.name or kind[: -len("_call")]
+        given = payload.arguments
+        if given is None:
+            given = payload.input if payload.input is not None else payload.action
+        node = self._open(line)
+        node.parts.append(ToolCall(call, name, _arguments(given)))
+        self.calls[call] = node
+
+    def _output(self, line: Line, payload: Payload) -> None:
+        call = payload.call_id or ""
+        node = self.calls.get(call)
+        if node is None:
+            self._drop("result_without_call")
+            return
+        if call in node.results:
+            self._drop("second_result")
+            return
+        output = payload.output if payload.output is not None else payload.tools
+        success = output.get("success") if isinstance(output, dict) else None
+        if isinstance(output, dict) and "content" in output:
+            output = output["content"]
+        texts, images = _content(output)
+        if isinstance(output, str):
+            text = output
+        else:
+            text = "\n".join(texts) if texts or images else _json(output)
+        status = _status(text, success)
+        node.results[call] = ToolResult(call, "", text, status, tuple(images))
+        node.result_places.append(self.place)
+        if status in ("rejected", "interrupted") and status not in node.result_flags:
+            node.result_flags.append(status)
+        if not node.result_id:
+            node.result_id = f"{self.facts.session_id}#{self.place[0]}"
+            node.result_at = utc(line.timestamp or "")
+        if node is self.answer:
+            self.answer = None
+        self._spawned(call, text)
+
+    def _spawned(self, call: str, text: str) -> None:
+        """Remember which thread a call started, where its output says so."""
+        if '"agent_id"' in text[:400] or '"thread_id"' in text[:400]:
+            try:
+                found = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
+                return
+            if isinstance(found, dict):
+                agent = _string(found.get("agent_id")) or _string(found.get("thread_id"))
+                self.agents.setdefault(agent, call)
+
+    def _compacted(self, line: Line, payload: Payload) -> None:
+        """The history is replaced: a new epoch. What it repeats stands above already."""
+        self.answer = None
+        boundary = self._node(line, "boundary")
+        boundary.places = []
+        text = payload.message if isinstance(payload.message, str) else ""
+        if not text.strip():
+            history = payload.replacement_history
+            for item in history if isinstance(history, list) else ():
+                words = _content(item.get("content"))[0] if isinstance(item, dict) else []
+                for word in words:
+                    if classify(word)[0] == "summary":
+                        text = word
+        if not text.strip():
+            self._drop("compacted")
+            return
+        node = self._node(line, "summary")
+        node.id += "+"
+        node.parts = [Text(text)]
+        node.injected = True
+
+
+# ---------------------------------------------------------------- values
+
+
+def _string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
+
+
+def _content(content: Any) -> tuple[list[str], list[Image]]:
+    """Texts and pictures of a message, a reasoning or an output."""
+    if isinstance(content, str):
+        return [content], []
+    texts: list[str] = []
+    images: list[Image] = []
+    for item in content if isinstance(content, list) else ():
+        if isinstance(item, str):
+            texts.append(item)
+        elif isinstance(item, dict):
+            if isinstance(item.get("text"), str):
+                text = item["text"]
+                if not (item.get("type") == "input_text" and _IMAGE_MARK.fullmatch(text)):
+                    texts.append(text)
+            elif item.get("type") in ("input_image", "image"):
+                image = picture_of_url(item.get("image_url"))
+                images.extend([image] if image is not None else [])
+            else:
+                texts.append(_json(item))
+    return texts, images
+
+
+_IMAGE_MARK = re.compile(r"\s*</?image(?: name=[^>]*)?>\s*")
+
+
+def _json(value: Any) -> str:
+    if value is None:
+        return ""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return str(value)
+
+
+def _arguments(given: Any) -> dict[str, Any]:
+    """The arguments as an object; text that is none stands under `input`."""
+    if isinstance(given, str):
+        try:
+            value = msgspec.json.decode(given)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return {"input": given}
+        given = value if isinstance(value, dict) else {"input": given}
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        given = {"input": given}
+    mended: dict[str, Any] = mend(given)
+    return mended
+
+
+def _status(text: str, success: Any) -> ResultStatus:
+    """How a call ended, from the flags and the first and last lines of its output."""
+    if success is False:
+        return "error"
+    head = text[:400]
+    if head.startswith(("aborted", "Interrupted")) or "aborted by user" in head:
+        return "interrupted"
+    if "rejected by user" in head or "denied by user" in head or "User denied" in head:
+        return "rejected"
+    found = _EXIT.search(head) or (_EXIT.search(text[-200:]) if text[:1] == "{" else None)
+    if found is not None and found.group(1) != "0":
+        return "error"
+    if head.startswith(
+        (
+            "failed to parse",
+            "Error",
+            "err:",
+            "exec_command failed",
+            "apply_patch verification failed",
+        )
+    ):
+        return "error"
+    return "ok"
+
+
+def _tool_defs(value: Any) -> list[ToolDef]:
+    """The log's own tool definitions."""
+    found = []
+    for item in value if isinstance(value, list) else ():
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            continue
+        schema = item.get("inputSchema") or item.get("input_schema") or item.get("parameters")
+        schema = mend(schema) if isinstance(schema, dict) else {}
+        found.append(ToolDef(item["name"], _string(item.get("description")), schema))
+    return found

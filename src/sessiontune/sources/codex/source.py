@@ -1,0 +1,175 @@
+"""The `Source` for Codex CLI: finds rollouts, indexes them, yields linked sessions of a unit."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Frame, Node, segments, sessions_of, threads
+from ...model import Drop, Session
+from ...ports import FileIndex, Keyed, ReadOptions
+from ..indexing import Seen, scan
+from ..lines import gc_paused, read_lines
+from .read import Rollout
+
+_LINE = re.compile(
+    rb'"type"\s*:\s*"(?:session_meta|response_item|event_msg|turn_context|compacted)"'
+)
+_PAYLOAD = re.compile(rb'"payload"\s*:\s*\{')
+_CALLS = ("function_call", "custom_tool_call")
+_NAME_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+
+
+class KnownPayload(msgspec.Struct, gc=False):
+    """What the index takes from a payload."""
+
+    type: str | None = None
+    id: str | None = None
+    call_id: str | None = None
+    cwd: str | None = None
+    new_thread_id: str | None = None
+    forked_from_id: str | None = None
+    source: Any = None
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line."""
+
+    type: str | None = None
+    timestamp: str | None = None
+    payload: KnownPayload | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(line: Known, seen: Seen) -> None:
+    payload = line.payload
+    if line.timestamp:
+        seen.time(line.timestamp)
+    if payload is None:
+        return
+    if payload.type in _CALLS:
+        seen.ids.add(payload.call_id)
+    seen.names.add(payload.cwd)
+    threads = [payload.new_thread_id]
+    if line.type == "session_meta":
+        threads += [payload.id, payload.forked_from_id]
+        agent = payload.source.get("subagent") if isinstance(payload.source, dict) else None
+        spawn = agent.get("thread_spawn") if isinstance(agent, dict) else None
+        parent = spawn.get("parent_thread_id") if isinstance(spawn, dict) else None
+        threads.append(parent if isinstance(parent, str) else None)
+    seen.links.update(f"thread:{thread}" for thread in threads if thread)
+
+
+class CodexSource:
+    """Codex CLI rollouts."""
+
+    name = "codex"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its logs lie: `sessions` and `archived_sessions` of CODEX_HOME and ~/.codex."""
+        bases = [base for base in (env.get("CODEX_HOME"), os.path.join(home, ".codex")) if base]
+        return [
+            os.path.join(base, name)
+            for base in dict.fromkeys(bases)
+            for name in ("sessions", "archived_sessions")
+        ]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether a file that begins with `head` is a rollout: one line says so."""
+        return path.endswith(".jsonl") and any(
+            _LINE.search(raw) and _PAYLOAD.search(raw) for raw in head.split(b"\n")[:200]
+        )
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Thread ids, call ids, folders and times of a file from `offset` on."""
+        found = _NAME_ID.search(os.path.splitext(os.path.basename(path))[0])
+        links = (f"thread:{found.group(1)}",) if found else ()
+        return scan(path, offset, links, _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The linked sessions of one unit: parents before the agents that they started."""
+        ids = {path: thread_ids(path, options) for path in sorted(files)}
+        own = {thread for thread, _ in ids.values() if thread}
+        started: dict[str, Node] = {}  # agent's thread id -> the node that holds its call
+        calls: dict[str, str] = {}
+        done: set[str] = set()
+        todo = sorted(ids)
+        while todo:
+            ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - done]
+            path = (ready or todo)[0]
+            todo.remove(path)
+            done.add(ids[path][0])
+            yield from _sessions(path, options, ledger, keyed, started, calls)
+
+
+SOURCE = CodexSource()
+
+
+def _sessions(
+    path: str,
+    options: ReadOptions,
+    ledger: Ledger,
+    keyed: Keyed,
+    started: dict[str, Node],
+    calls: dict[str, str],
+) -> Iterator[Session]:
+    """The sessions of one rollout: one for each epoch."""
+    rollout = Rollout(0, path, options, ledger)
+    with gc_paused():
+        rollout.read()
+        facts, nodes = rollout.facts, rollout.nodes
+    if facts.guardian:
+        _discard(nodes, path, ledger)
+        return
+    for agent, call in rollout.agents.items():
+        if call in rollout.calls:
+            calls[agent], started[agent] = call, rollout.calls[call]
+    stem = os.path.splitext(os.path.basename(path))[0]
+    session_id = facts.session_id or stem
+    agent_id = session_id if facts.is_agent() else None
+    caller = started.get(session_id) if agent_id else None
+    frame = Frame(
+        source="codex",
+        session_id=session_id,
+        agent_id=agent_id,
+        agent_type=facts.agent_type if agent_id else "",
+        parent_session=caller.key if caller is not None else None,
+        parent_call=calls.get(session_id) if agent_id else None,
+        project=re.split(r"[\\/]", facts.cwd.rstrip("\\/"))[-1] if facts.cwd else "",
+        cwd=facts.cwd,
+        branch=facts.branch,
+        title=facts.title,
+        entrypoint=facts.originator or facts.entrypoint,
+    )
+    found = threads(segments(nodes, set()))
+    salt = "" if facts.session_id else stem
+    for session in sessions_of(found, frame, (path,), keyed, salt):
+        yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
+
+
+def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
+    """(own, parent's) thread id of a rollout, from its first lines; "" where there is none."""
+    scratch = Ledger()
+    for number, raw in read_lines(path, options, scratch):
+        if number > 20:
+            break
+        if b'"session_meta"' in raw:
+            rollout = Rollout(0, path, options, scratch)
+            rollout.take_raw(raw)
+            return rollout.facts.session_id, rollout.facts.parent_thread
+    return "", ""
+
+
+def _discard(nodes: list[Node], path: str, ledger: Ledger) -> None:
+    """Count all records of the nodes as dropped."""
+    places = {place for node in nodes for place in (*node.places, *node.result_places)}
+    ledger.drop(Drop("read", "guardian_agent", file=path, count=len(places)))

@@ -1,0 +1,54 @@
+"""What a user message of a rollout is: typed by a person, or written by the program."""
+
+from __future__ import annotations
+
+import re
+
+_REQUEST = re.compile(r"\n#+ My request for Codex:[ \t]*\n?")
+
+#: What a program-written message begins with -> what becomes of it: "context" stays, as the
+#: model saw it; anything else is the reason why it goes.
+_STARTS = (
+    ("# AGENTS.md instructions", "context"),
+    ("<user_instructions>", "context"),
+    ("<INSTRUCTIONS>", "context"),
+    ("<skill>", "context"),
+    ("<subagent_notification>", "context"),
+    ("<environment_context>", "environment_context"),
+    ("<turn_aborted>", "turn_aborted"),
+    ("<permissions instructions>", "permissions"),
+    ("<collaboration_mode>", "collaboration_mode"),
+    ("<user_shell_command>", "shell_mode"),
+    ("<model_switch>", "model_switch"),
+    ("<personality_spec>", "personality"),
+    ("<apps_instructions>", "apps_instructions"),
+    ("<skills_instructions>", "skills_instructions"),
+    ("<plugins_instructions>", "plugins_instructions"),
+    ("<realtime_conversation>", "realtime_conversation"),
+)
+_WRAPPERS = ("# Files mentioned by the user", "# Context from my IDE setup")
+_SUMMARY = "Another language model started to solve this problem and produced a summary"
+_GUARDIAN = "The following is the Codex agent history"
+
+
+def classify(text: str) -> tuple[str, str]:
+    """(kind, words): kind "prompt", "context", "summary", or the reason of the drop."""
+    start = text.lstrip()
+    if not start:
+        return "empty", ""
+    if start[0] not in "<#AT":
+        return "prompt", text
+    for begin, kind in _STARTS:
+        if start.startswith(begin):
+            return kind, text
+    if start.startswith(_WRAPPERS):
+        found = None
+        for found in _REQUEST.finditer(text):  # noqa: B007  (the last one counts)
+            pass
+        words = text[found.end() :].strip() if found is not None else ""
+        return ("prompt", words) if words else ("context", text)
+    if start.startswith(_SUMMARY):
+        return "summary", text
+    if start.startswith(_GUARDIAN):
+        return "guardian_prompt", text
+    return "prompt", text

@@ -1,0 +1,30 @@
+"""Pictures by digest: the bytes are hashed, never kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+
+from ..model import Image
+
+
+def picture(data: object, media_type: object) -> Image | None:
+    """The `Image` of base64 `data`; None where either is not what it should be."""
+    if not isinstance(data, str) or not isinstance(media_type, str):
+        return None
+    try:
+        raw = base64.b64decode(data)
+    except (binascii.Error, ValueError):
+        return None
+    return Image(hashlib.blake2b(raw, digest_size=16).hexdigest(), media_type[:60], len(raw))
+
+
+def picture_of_url(url: object) -> Image | None:
+    """The `Image` of a `data:` address; None for any other address."""
+    if not isinstance(url, str) or not url.startswith("data:"):
+        return None
+    head, _, data = url[5:].partition(",")
+    if not head.endswith(";base64"):
+        return None
+    return picture(data, head[: -len(";base64")])
