@@ -1,0 +1,318 @@
+"""What conversations are about: a taxonomy the user may edit, and clusters for the rest.
+
+A topic is found by its keywords, weighted by how rare they are in the taxonomy, together with
+the TF-IDF likeness of the conversation to the topic's description. Both are pure Python over
+the taxonomy's own words, so no corpus statistics are needed and shards need not meet. Clusters
+(TF-IDF and NMF as in METHODS 2; scikit-learn, extra `topics`) name what no topic covers.
+
+Nothing is shown below three lineages: a topic of one project would tell whose project it is.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+
+import msgspec
+
+from ..errors import UsageError
+from ..evidence import calls_of, command_of
+from ..model import Session, Text
+
+#: Fewest lineages of a topic or cluster that is shown (METHODS 2).
+LEAST_LINEAGES = 3
+#: Topics of one conversation, at most.
+MOST = 3
+#: Characters read of a session, of one prompt, of one answer, of one command.
+READ, PROMPT, ANSWER, COMMAND = 30_000, 2_500, 1_200, 160
+#: Score below which a topic is not given.
+ENOUGH = 5.0
+#: A topic scoring less than this share of the session's best one is not given either.
+BESIDE = 0.45
+
+_WORD = re.compile(r"[a-z0-9]+(?:[.+#/-][a-z0-9]+)*[+#]*")
+_PATH_NAMES = ("file_path", "path", "filePath", "notebook_path", "filename")
+_STOP = frozenset(
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "for",
+        "from",
+        "has",
+        "have",
+        "how",
+        "in",
+        "into",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "their",
+        "them",
+        "these",
+        "this",
+        "to",
+        "was",
+        "what",
+        "which",
+        "who",
+        "with",
+        "your",
+        "you",
+        "we",
+        "i",
+        "not",
+        "no",
+        "can",
+        "do",
+        "does",
+    ]
+)
+
+
+class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One entry of the taxonomy. `least`: different keywords that must occur."""
+
+    name: str
+    section: str
+    keywords: tuple[str, ...]
+    description: str = ""
+    least: int = 3
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    topic: tuple[Topic, ...] = ()
+
+
+class TopicCount(msgspec.Struct, frozen=True):
+    """One line of the card: a topic, its heading, and in how many lineages and sessions."""
+
+    name: str
+    section: str
+    lineages: int
+    sessions: int
+
+
+def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
+    """The taxonomy of a TOML file, or the bundled one. Raises UsageError naming the file."""
+    where = path or "the bundled topics.toml"
+    try:
+        if path:
+            text = Path(path).read_text("utf-8")
+        else:
+            text = (resources.files("sessiontune") / "data" / "topics.toml").read_text("utf-8")
+        found = msgspec.convert(tomllib.loads(text), _File).topic
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        raise UsageError(
+            f"{where}: {error}", "A topic has name, section, keywords and description."
+        ) from error
+    names = Counter(t.name for t in found)
+    twice = [name for name, n in names.items() if n > 1]
+    if twice or not found:
+        problem = f"topic {twice[0]!r} stands twice" if twice else "no [[topic]] in it"
+        raise UsageError(f"{where}: {problem}.", "Give every topic a name of its own.")
+    return found
+
+
+def text_for_topics(session: Session) -> str:
+    """What is read of a session: prompts, the beginnings of answers, commands and file paths."""
+    out: list[str] = []
+    room = READ
+    for message in session.messages:
+        if message.role not in ("user", "assistant") or message.kind == "notice":
+            continue
+        limit = PROMPT if message.role == "user" else ANSWER
+        pieces = [p.text[:limit] for p in message.parts if isinstance(p, Text)]
+        for call in calls_of(message):
+            pieces += [str(call.arguments[n])[-200:] for n in _PATH_NAMES if n in call.arguments]
+            pieces.append(command_of(call)[:COMMAND])
+        out += pieces
+        room -= sum(map(len, pieces))
+        if room <= 0:
+            break
+    return "\n".join(out)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words; a path or a plural also gives its parts, its ending or its singular."""
+    out: list[str] = []
+    for word in _WORD.findall(text.lower()):
+        if "/" in word:
+            tail = word.rpartition("/")[2]
+            out.append(tail)
+        else:
+            tail = word
+            out.append(word)
+        stem, dot, ending = tail.rpartition(".")
+        if dot and stem and ending.isalnum() and len(ending) <= 5:
+            out.append("." + ending)
+        elif len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
+            out[-1] = tail[:-1]
+    return out
+
+
+def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
+    """A function Session -> names of its topics, best first, at most `MOST`."""
+    matcher = _Matcher(taxonomy)
+    return lambda session: matcher.topics(text_for_topics(session))
+
+
+class _Matcher:
+    """The taxonomy made ready: keywords by word and by phrase, descriptions as unit vectors."""
+
+    def __init__(self, taxonomy: Sequence[Topic]) -> None:
+        self.taxonomy = taxonomy
+        self.single: dict[str, list[int]] = {}
+        self.phrases: dict[str, list[int]] = {}
+        uses: Counter[str] = Counter()
+        for number, topic in enumerate(taxonomy):
+            for keyword in dict.fromkeys(_normal(k) for k in topic.keywords):
+                table = self.phrases if " " in keyword else self.single
+                table.setdefault(keyword, []).append(number)
+                uses[keyword] += 1
+        #: A keyword that several topics share says less about each.
+        self.weight = {k: 1.0 / math.sqrt(n) for k, n in uses.items()}
+        described = [
+            [w for w in words(t.description + " " + t.name) if w not in _STOP] for t in taxonomy
+        ]
+        seen = Counter(w for d in described for w in set(d))
+        self.idf = {w: math.log((1 + len(taxonomy)) / (1 + n)) + 1 for w, n in seen.items()}
+        self.vectors = [
+            _unit({w: n * self.idf[w] for w, n in Counter(d).items()}) for d in described
+        ]
+
+    def topics(self, text: str) -> tuple[str, ...]:
+        """Names of the topics of a text."""
+        found = words(text)
+        if not found:
+            return ()
+        hits: dict[int, dict[str, int]] = {}
+        counts = Counter(found)
+        for word, n in counts.items():
+            for topic in self.single.get(word, ()):
+                hits.setdefault(topic, {})[word] = n
+        joined = f" {' '.join(w for w in found if not w.startswith('.'))} "
+        for phrase, topics in self.phrases.items():
+            n = joined.count(f" {phrase} ")
+            for topic in topics if n else ():
+                hits.setdefault(topic, {})[phrase] = n
+        own = _unit(
+            {w: (1 + math.log(n)) * self.idf[w] for w, n in counts.items() if w in self.idf}
+        )
+        scored = []
+        for topic, words_hit in hits.items():
+            if len(words_hit) < self.taxonomy[topic].least:
+                continue
+            strength = sum(self.weight[w] * (1 + math.log(n)) for w, n in words_hit.items())
+            likeness = sum(v * own.get(w, 0.0) for w, v in self.vectors[topic].items())
+            score = strength * (0.5 + likeness)
+            if score >= ENOUGH:
+                scored.append((score, -topic))
+        scored.sort(reverse=True)
+        best = scored[0][0] if scored else 0.0
+        return tuple(self.taxonomy[-t].name for s, t in scored[:MOST] if s >= BESIDE * best)
+
+
+def _normal(keyword: str) -> str:
+    if keyword.startswith("."):
+        return keyword.lower()
+    return " ".join(w for w in words(keyword) if not w.startswith(".")) or keyword.lower()
+
+
+def _unit(vector: Mapping[str, float]) -> dict[str, float]:
+    length = math.sqrt(sum(v * v for v in vector.values()))
+    return {w: v / length for w, v in vector.items()} if length else {}
+
+
+def count_topics(
+    found: Iterable[tuple[str, Sequence[str]]],
+    taxonomy: Sequence[Topic],
+    least: int = LEAST_LINEAGES,
+) -> list[TopicCount]:
+    """Topics by number of lineages, from (lineage, topics) of every session; none below `least`."""
+    lineages: dict[str, set[str]] = {}
+    sessions: Counter[str] = Counter()
+    for lineage, topics in found:
+        for name in topics:
+            lineages.setdefault(name, set()).add(lineage)
+            sessions[name] += 1
+    section = {t.name: t.section for t in taxonomy}
+    shown = [
+        TopicCount(name, section.get(name, ""), len(ids), sessions[name])
+        for name, ids in lineages.items()
+        if len(ids) >= least
+    ]
+    return sorted(shown, key=lambda t: (-t.lineages, t.name))
+
+
+# ------------------------------------------------------------------ clusters
+
+#: Top terms and example terms -> a name; from a local model, where the user gives one.
+Namer = Callable[[Sequence[str]], str]
+
+
+def clusters(
+    texts: Sequence[tuple[str, str]],
+    most: int = 8,
+    seed: int = 0,
+    namer: Namer | None = None,
+    least: int = LEAST_LINEAGES,
+) -> list[TopicCount]:
+    """Clusters of (lineage, text) that no topic covers: TF-IDF and NMF, named by top terms.
+
+    Needs the extra `topics`; raises UsageError where scikit-learn is missing. Terms that occur in
+    fewer than `least` lineages are not used, so a name cannot show one project's own words.
+    """
+    by_lineage: dict[str, list[str]] = {}
+    for lineage, text in texts:
+        by_lineage.setdefault(lineage, []).append(" ".join(words(text)))
+    if len(by_lineage) < 2 * least:
+        return []
+    try:
+        from sklearn.decomposition import NMF
+        from sklearn.feature_extraction.text import TfidfVectorizer
+    except ImportError as error:
+        raise UsageError(
+            "Clusters of topics need scikit-learn.", "pip install 'sessiontune[topics]'"
+        ) from error
+    lineages = sorted(by_lineage)
+    vectorizer = TfidfVectorizer(
+        min_df=least, max_df=0.5, stop_words="english", max_features=4_000, sublinear_tf=True
+    )
+    try:
+        matrix = vectorizer.fit_transform(" ".join(by_lineage[x]) for x in lineages)
+    except ValueError:  # no term is common to enough lineages: nothing may be shown
+        return []
+    k = max(1, min(most, len(lineages) // least, matrix.shape[1]))
+    model = NMF(n_components=k, random_state=seed, init="nndsvda", max_iter=400)
+    weights = model.fit_transform(matrix)
+    terms = vectorizer.get_feature_names_out()
+    out: list[TopicCount] = []
+    for number in range(k):
+        mine = [
+            x
+            for x, row in zip(lineages, weights, strict=True)
+            if row.argmax() == number and row.max() > 0
+        ]
+        if len(mine) < least:
+            continue
+        top = [str(terms[i]) for i in model.components_[number].argsort()[::-1][:6]]
+        name = namer(top) if namer else ", ".join(top[:4])
+        sessions = sum(len(by_lineage[x]) for x in mine)
+        out.append(TopicCount(name, "Other", len(mine), sessions))
+    return sorted(out, key=lambda t: (-t.lineages, t.name))
