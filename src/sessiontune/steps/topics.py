@@ -37,52 +37,11 @@ BESIDE = 0.45
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.+#/-][a-z0-9]+)*[+#]*")
 _PATH_NAMES = ("file_path", "path", "filePath", "notebook_path", "filename")
-_STOP = frozenset(
-    [
-        "a",
-        "an",
-        "and",
-        "are",
-        "as",
-        "at",
-        "be",
-        "by",
-        "for",
-        "from",
-        "has",
-        "have",
-        "how",
-        "in",
-        "into",
-        "is",
-        "it",
-        "its",
-        "of",
-        "on",
-        "or",
-        "that",
-        "the",
-        "their",
-        "them",
-        "these",
-        "this",
-        "to",
-        "was",
-        "what",
-        "which",
-        "who",
-        "with",
-        "your",
-        "you",
-        "we",
-        "i",
-        "not",
-        "no",
-        "can",
-        "do",
-        "does",
-    ]
+_STOP_WORDS = (
+    "a an and are as at be by for from has have how in into is it its of on or that the their them "
+    "these this to was what which who with your you we i not no can do does"
 )
+_STOP = frozenset(_STOP_WORDS.split())
 
 
 class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
