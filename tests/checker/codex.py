@@ -80,7 +80,7 @@ def _item(p: dict[str, Any]) -> list[Atom]:
     if kind == "reasoning":
         texts = _texts(p.get("summary")) + _texts(p.get("content"))
         return [Atom("thinking", (canon(t),), {}, False) for t in texts]
-    call = str(p.get("call_id") or p.get("id") or "")
+    call = str(p.get("call_id") or "")
     if kind in ("function_call", "custom_tool_call") and isinstance(p.get("name"), str):
         given = p.get("arguments") if kind == "function_call" else p.get("input")
         if isinstance(given, str) and kind == "function_call":
@@ -102,7 +102,8 @@ def _item(p: dict[str, Any]) -> list[Atom]:
     if kind in ("web_search_call", "tool_search_call", "local_shell_call"):
         return [Atom("call", (), {}, False, call, "*", None)]
     if kind == "tool_search_output":
-        return [Atom("result", (canon(text_of(p.get("tools"))),), {}, False, call, loose=True)]
+        tools = canon(json.dumps(p.get("tools"), ensure_ascii=False))
+        return [Atom("result", (tools,), {}, False, call)]
     return []
 
 
