@@ -102,8 +102,10 @@ def _item(p: dict[str, Any]) -> list[Atom]:
     if kind in ("web_search_call", "tool_search_call", "local_shell_call"):
         return [Atom("call", (), {}, False, call, "*", None)]
     if kind == "tool_search_output":
-        tools = canon(json.dumps(p.get("tools"), ensure_ascii=False))
-        return [Atom("result", (tools,), {}, False, call)]
+        tools = p.get("tools") if isinstance(p.get("tools"), list) else []
+        each = "".join(json.dumps(t, ensure_ascii=False) for t in tools)
+        whole = json.dumps(tools, ensure_ascii=False)
+        return [Atom("result", (canon(each), canon(whole)), {}, False, call)]
     return []
 
 
