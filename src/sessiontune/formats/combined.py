@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ..ports import Conversation, EncodeOptions
-from ..rows import columns, decode, pieces
+from ..rows import columns, decode, lines, pieces
 
 
 class Combined:
@@ -35,7 +35,7 @@ class Combined:
     ) -> list[bytes]:
         """One conversation; none when no message of its own is left."""
         pieces.add(losses, pieces.flat(conversation, options).own_losses)
-        messages = b"},\n{".join(pieces.lines(conversation, options))
+        messages = b"},\n{".join(lines.lines(conversation, options))
         if not messages:
             return []
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []

@@ -15,7 +15,7 @@ from itertools import groupby
 import orjson
 
 from ..ports import Conversation, EncodeOptions
-from ..rows import columns, decode, pieces
+from ..rows import columns, decode, lines, pieces
 
 
 class Raw:
@@ -34,7 +34,7 @@ class Raw:
         shared = columns.columns(conversation, nulls=True)
         rest = {k: v for k, v in shared.items() if k not in columns.OF_A_LINE}
         tail = b"," + pieces.dumps(rest)[1:]
-        return [b"".join((b"{", line, tail)) for line in pieces.lines(conversation, options)]
+        return [b"".join((b"{", line, tail)) for line in lines.lines(conversation, options)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Lines, those of one session next to each other, as conversations."""

@@ -7,12 +7,11 @@ bytes that the formats splice together.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
-from ..model import Image, Label, Message, Text, Thinking, ToolCall, ToolResult
+from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
 from ..ports import Conversation, EncodeOptions
 
 #: Stands where a call has no result in the log, so that calls and results stay in pairs.
@@ -313,56 +312,9 @@ def _in_order(pieces: list[Piece]) -> bool:
     return True
 
 
-# ---------------------------------------------------------------------------------- lines
-
-
 def instant(at: str) -> str:
     """A time that loaders leave alone: with a fraction of a second, JSON readers of Arrow take
     it for text; without one they turn the column into timestamps."""
     if at.endswith("Z") and "." not in at and "T" in at:
         return at[:-1] + ".000Z"
     return at
-
-
-def lines(conversation: Conversation, options: EncodeOptions) -> list[bytes]:
-    """The session's own pieces with all that is known of them (`columns.OF_A_LINE`), encoded,
-    without braces: what `raw` writes a line each and `combined` in one list."""
-    found = flat(conversation, options)
-    if found.lines is None:
-        labels = _labels(conversation.labels)
-        found.lines = [
-            b"".join((p.core, b",", dumps(_details(p, labels))[1:-1])) for p in found.own
-        ]
-    return found.lines
-
-
-def _labels(labels: Sequence[Label]) -> dict[str, str]:
-    named: dict[str, list[str]] = {}
-    for label in labels:
-        named.setdefault(label.message, []).append(label.name)
-    return {message: ",".join(names) for message, names in named.items()}
-
-
-def _details(piece: Piece, labels: dict[str, str]) -> dict[str, Any]:
-    message, result, usage = piece.message, piece.result, piece.message.usage
-    if result is not None:
-        images = result.images
-    elif len(message.parts) == 1 and type(message.parts[0]) is Text:
-        images = ()
-    else:
-        images = tuple(p for p in message.parts if isinstance(p, Image))
-    return {
-        "kind": message.kind,
-        "status": result.status if result is not None else "",
-        "message_id": message.id,
-        "at": instant(message.at),
-        "model": message.model,
-        "vendor": message.vendor,
-        "train": piece.train,
-        "labels": labels.get(message.id, ""),
-        "images": [
-            {"digest": i.digest, "media_type": i.media_type, "bytes": i.bytes} for i in images
-        ],
-        "input_tokens": usage.input + usage.cache_read + usage.cache_write if usage else 0,
-        "output_tokens": usage.output if usage else 0,
-    }

@@ -1,0 +1,195 @@
+"""The report of an export: one HTML page with plots, a function of the manifest alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from .. import html, svg
+from ..figures import agent_name, listed, long_date, number, percent, size
+from ..manifest import Manifest
+from ..reasons import drop_words, fault_words, loss_words, plain
+from ..stats import Summary
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_HOURS = tuple(str(hour) for hour in range(24))
+_TOP = 12
+
+
+def report_html(manifest: Manifest) -> str:
+    """The whole page. Only counts, names of tools, models, languages and topics stand in it."""
+    s = manifest.statistics
+    name = manifest.name or "Agent sessions"
+    agents = listed(agent_name(a) for a in s.agents) or "coding agents"
+    when = f", {long_date(s.first)} to {long_date(s.last)}" if s.first else ""
+    body = "".join(
+        (
+            _warning(manifest),
+            _facts(manifest),
+            html.section("Shape", html.grid(_shape(s))),
+            html.section("What it contains", html.grid(_contents(s))),
+            _splits(manifest),
+            html.section("What was left out, and why", _left_out(manifest)),
+            _privacy(manifest),
+            _files(manifest),
+        )
+    )
+    return html.page(
+        f"{name}: what the data holds",
+        body,
+        lead=f"Sessions of {agents}{when}.",
+        footer=f"Written by {manifest.tool}, export of {long_date(manifest.date)}.",
+    )
+
+
+def _warning(manifest: Manifest) -> str:
+    if manifest.privacy:
+        return ""
+    return html.note("Privacy was switched off: this data holds everything as the logs held it.")
+
+
+def _facts(manifest: Manifest) -> str:
+    s = manifest.statistics
+    tokens = "Tokens" if s.tokens_exact else "Tokens (bytes / 4)"
+    return html.facts(
+        [
+            ("Conversations", number(s.conversations)),
+            ("Question and answer pairs", number(s.pairs)),
+            ("Messages", number(s.messages)),
+            (tokens, number(s.tokens)),
+            ("Tool calls", number(sum(s.tools.values()))),
+            ("Log files", number(manifest.records.files)),
+            ("Entries read", number(manifest.records.read)),
+            ("Entries used", number(manifest.records.used)),
+        ]
+    )
+
+
+def _shape(s: Summary) -> Iterator[str]:
+    yield _histogram("Length of conversations", s.lengths, "tokens, up to", "conversations")
+    yield _histogram("Messages in a conversation", s.turns, "messages, up to", "conversations")
+    if s.calendar and any(s.calendar):
+        week = [s.calendar[day * 24 : day * 24 + 24] for day in range(7)]
+        chart = svg.heatmap(_DAYS, _HOURS, week, title="Prompts by weekday and hour (UTC)")
+        yield html.panel("When people asked (weekday and hour, UTC)", chart)
+    if s.months:
+        months = list(s.months.items())[-24:]
+        yield html.panel(
+            "Conversations by month",
+            svg.histogram(months, title="Conversations by month", y_label="conversations"),
+        )
+    if s.tokens_by_part:
+        yield _bars("Tokens by kind of content", s.tokens_by_part)
+
+
+def _contents(s: Summary) -> Iterator[str]:
+    groups: dict[str, dict[str, int]] = {}
+    for topic in s.topics:
+        groups.setdefault(topic.group or "Topics", {})[topic.name] = topic.conversations
+    for group, topics in groups.items():
+        yield _bars(f"{group} (conversations)", topics)
+    for title, counts in (
+        ("Tools (calls)", s.tools),
+        ("Tools (failures)", s.tool_failures),
+        ("Languages (files touched)", s.languages),
+        ("Models (answers)", s.models),
+        ("Vendors (answers)", s.vendors),
+        ("What happened to turns", s.labels),
+        ("How sessions ended", s.end_reasons),
+    ):
+        named = {plain(k) if "(" not in title else k: n for k, n in counts.items() if k}
+        if named:
+            yield _bars(title, named)
+
+
+def _splits(manifest: Manifest) -> str:
+    sides = manifest.statistics.splits
+    if "eval" not in sides:
+        return ""
+    rows = [
+        (name, number(x.conversations), number(x.pairs), number(x.tokens), number(x.groups))
+        for name, x in sides.items()
+    ]
+    head = ("Side", "Conversations", "Pairs", "Tokens", "Independent groups")
+    body = html.table(head, rows, numbers=(1, 2, 3, 4))
+    if manifest.leakage:
+        body += html.paragraph(
+            "Leakage: the share of held-out conversations whose content also stands in the "
+            "training side. The random split of the same data is there for comparison."
+        )
+        leaks = [(x.split, percent(x.exact), percent(x.near)) for x in manifest.leakage]
+        body += html.table(("Split", "Exact", "Near-copies"), leaks, numbers=(1, 2))
+    return html.section("Split", body)
+
+
+def _left_out(manifest: Manifest) -> str:
+    r = manifest.records
+    body = html.paragraph(
+        f"Of {number(r.read)} entries, {number(r.used)} are used, {number(r.dropped)} were left "
+        f"out and {number(r.faulty)} could not be read."
+    )
+    drops: dict[str, int] = {}
+    for name, n in manifest.drops.items():
+        drops[drop_words(name)] = drops.get(drop_words(name), 0) + n
+    body += _table(("Left out", "Entries"), drops)
+    body += _table(
+        ("Could not be read", "Count"), {fault_words(k): n for k, n in manifest.faults.items()}
+    )
+    body += _table(("Mended", "Lines"), {plain(k): n for k, n in manifest.repairs.items()})
+    if manifest.losses:
+        rows = []
+        for name, n in sorted(manifest.losses.items()):
+            where, _, reason = name.partition("/")
+            rows.append((where, loss_words(reason), number(n)))
+        head = ("Format", "What it cannot carry", "Count")
+        body += html.table(head, rows, numbers=(2,))
+    return body
+
+
+def _privacy(manifest: Manifest) -> str:
+    if not manifest.privacy:
+        return ""
+    named = {plain(kind): n for kind, n in manifest.redactions.items()}
+    body = html.paragraph(
+        f"{number(sum(named.values()))} places were replaced. No detector finds everything: look "
+        "before you share."
+    )
+    return html.section("Privacy", body + _table(("Kind", "Replacements"), named))
+
+
+def _files(manifest: Manifest) -> str:
+    rows = [
+        (f.path, number(f.rows) if f.rows else "", size(f.bytes), f.sha256[:16])
+        for f in manifest.files
+    ]
+    head = ("File", "Rows", "Size", "SHA-256 (begins)")
+    return html.section("Files", html.table(head, rows, numbers=(1, 2))) if rows else ""
+
+
+def _histogram(title: str, bins: Mapping[str, int], x_label: str, y_label: str) -> str:
+    named = [(_short(top), n) for top, n in bins.items()]
+    chart = svg.histogram(named, title=title, x_label=x_label, y_label=y_label)
+    return html.panel(title, chart)
+
+
+def _bars(title: str, counts: Mapping[str, int]) -> str:
+    ranked = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+    shown: list[tuple[str, float]] = list(ranked[:_TOP])
+    rest = sum(n for _, n in ranked[_TOP:])
+    if rest:
+        shown.append((f"{len(ranked) - _TOP} more", rest))
+    return html.panel(title, svg.bars(shown, title=title))
+
+
+def _table(head: tuple[str, str], counts: Mapping[str, int]) -> str:
+    ranked = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+    rows = [(name, number(n)) for name, n in ranked if n]
+    return html.table(head, rows, numbers=(1,)) if rows else ""
+
+
+def _short(top: str) -> str:
+    """The upper bound of a bin: 8192 as 8k."""
+    value = int(top)
+    for unit, name in ((1 << 20, "M"), (1 << 10, "k")):
+        if value >= unit:
+            return f"{value // unit}{name}"
+    return str(value)

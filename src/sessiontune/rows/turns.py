@@ -1,0 +1,112 @@
+"""Pieces as ShareGPT turns: the human side and the model's side strictly in turn.
+
+The forms are those that LLaMA-Factory 0.9.5 takes: its converter skips rows that do not alternate,
+and its formatter reads the first `<tool_call>` block of a turn as the calls (one object, or a list)
+and everything around it as text; without such a block the whole turn is the calls' JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Literal
+
+from .pieces import Call, Piece, count, dumps, escaped
+
+_GAP = b"\\n\\n"
+_BLOCK = (b"<tool_call>\\n", b"\\n</tool_call>")
+#: Tags that trainers look for in a call's JSON. They can only stand inside its strings, where the
+#: escape below means the same character.
+_TAGS = re.compile(rb"<(?=/?think|/?tool_call|/?seed:|\|)")
+_LESS = b"\\\\\\\\u003c"  # as re.sub takes it: gives \\u003c inside the row, \u003c in the value
+
+
+def alternate(
+    pieces: Sequence[Piece], losses: dict[str, int], *, ends: Literal["answer", "request"]
+) -> tuple[bytes, list[bytes]]:
+    """The system text and the encoded turns, alternating, human side first, last side `ends`.
+
+    Calls must be followed by their results (`Flat.rendered`). What does not fit is counted.
+    """
+    first = next((i for i, p in enumerate(pieces) if p.role != "system"), len(pieces))
+    system = _GAP.join([p.text for p in pieces[:first]])
+    if first and first < len(pieces) and pieces[first].role == "assistant":
+        # An epoch that goes on after its summary: the summary is what the model answered to.
+        first, system = 0, b""
+    turns: list[bytes] = []
+    for answers, run in groupby(pieces[first:], key=lambda p: p.role == "assistant"):
+        side = list(run)
+        if answers and not turns:
+            count(losses, "leading_answer", len(side))
+        elif answers:
+            turns.append(answer_turn(side, losses))
+        else:
+            turn = _request(side, bool(turns), losses)
+            if turn is not None:
+                turns.append(turn)
+    if turns and len(turns) % 2 != (ends == "request"):
+        turns.pop()
+        count(losses, "trailing_turn")
+    return system, turns
+
+
+def answer_turn(run: list[Piece], losses: dict[str, int]) -> bytes:
+    """Neighbouring answers as one turn; only the last can hold calls."""
+    if not all(p.train for p in run):
+        count(losses, "untrained_turn")
+    texts = []
+    for piece in run:
+        if piece.thinking:
+            texts.append(b"<think>\\n" + piece.thinking + b"\\n</think>" + _GAP + piece.text)
+        elif piece.start != piece.end:
+            texts.append(piece.text)
+    text = texts[0] if len(texts) == 1 else _GAP.join(texts)
+    calls = run[-1].calls
+    if not calls:
+        return b'{"from":"gpt","value":"%b"}' % text
+    count(losses, "call_id", len(calls))
+    body = b",".join([_call(call) for call in calls])
+    if len(calls) > 1:
+        body = b"[%b]" % body
+    if text:
+        block = _BLOCK[0] + body + _BLOCK[1]
+        # The first block in the value counts: ours goes first where the text holds such a tag.
+        body = block + text + b"\\n" if b"<tool_call>" in text else text + b"\\n" + block
+    return b'{"from":"function_call","value":"%b"}' % body
+
+
+def _call(call: Call) -> bytes:
+    arguments = call.arguments
+    if b"<" in arguments:
+        arguments = _TAGS.sub(_LESS, arguments)
+    name = escaped(dumps(call.name).decode())
+    if b"<" in name:
+        name = _TAGS.sub(_LESS, name)
+    return b'{\\"name\\":%b,\\"arguments\\":%b}' % (name, arguments)
+
+
+def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> bytes | None:
+    """Neighbouring prompts, contexts and results as one turn; None when nothing can be said.
+
+    Results come first: every call is directly followed by its own. Before the first answer there
+    is no call that they could belong to.
+    """
+    results = [p for p in run if p.result is not None]
+    texts = [p.text for p in run if p.result is None]
+    systems = sum(p.role == "system" for p in run)
+    if systems:
+        count(losses, "system_as_human", systems)
+    if results and not answered:
+        count(losses, "result_without_call", len(results))
+        results = []
+    if not results:
+        return b'{"from":"human","value":"%b"}' % _GAP.join(texts) if texts else None
+    if texts:
+        count(losses, "text_after_results", len(texts))
+    if len(results) == 1:
+        value = results[0].text
+    else:
+        contents = [b'"' + p.text + b'"' for p in results]
+        value = escaped((b"[" + b",".join(contents) + b"]").decode())
+    return b'{"from":"observation","value":"%b"}' % _GAP.join([value, *texts])
