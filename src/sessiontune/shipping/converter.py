@@ -1,0 +1,146 @@
+"""Find llama.cpp's converter, or fetch it: the one part of shipping that we cannot install.
+
+Order: the checkout that the user names (`--llama-cpp`, SESSIONTUNE_LLAMA_CPP), a checkout in the
+usual places, then a pinned source package (PyPI `llama-cpp-python`, whose archive carries the
+scripts) in the user's cache. The package is downloaded by pip, with the user's own settings, only
+when asked; its hash is checked before it is opened, none of its code runs and nothing is built:
+pip wants metadata of a source package, and gets them from a few lines of ours.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tarfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ..errors import StoreError, ToolError
+from ..ports import Job
+from .run import file_digest
+
+PACKAGE = "llama-cpp-python"
+VERSION = "0.3.36"
+ARCHIVE = f"llama_cpp_python-{VERSION}.tar.gz"
+#: SHA-256 of the archive on PyPI.
+SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
+#: Below this folder of the archive stands llama.cpp; these parts are unpacked.
+_INSIDE = f"llama_cpp_python-{VERSION}/vendor/llama.cpp/"
+_PARTS = ("convert_hf_to_gguf.py", "convert_lora_to_gguf.py", "conversion/", "gguf-py/", "LICENSE")
+MODEL_SCRIPT = "convert_hf_to_gguf.py"
+LORA_SCRIPT = "convert_lora_to_gguf.py"
+
+HINT = (
+    "Fetch it once with `sessiontune ship --fetch-converter` (77 MB through pip), or name your"
+    " llama.cpp checkout with --llama-cpp PATH."
+)
+
+#: What pip asks of a build backend, answered without building.
+_BACKEND = f"""
+import os
+
+def get_requires_for_build_wheel(config_settings=None):
+    return []
+
+def prepare_metadata_for_build_wheel(metadata_directory, config_settings=None):
+    name = "llama_cpp_python-{VERSION}.dist-info"
+    os.makedirs(os.path.join(metadata_directory, name))
+    with open(os.path.join(metadata_directory, name, "METADATA"), "w") as file:
+        file.write("Metadata-Version: 2.1\\nName: llama_cpp_python\\nVersion: {VERSION}\\n")
+    return name
+"""
+
+
+class Converter(msgspec.Struct, frozen=True):
+    """A folder with the two scripts. `origin` says where it comes from, for reports."""
+
+    root: Path
+    origin: str
+
+    def script(self, name: str) -> Path:
+        """One of the scripts; ToolError when this llama.cpp has it not."""
+        path = self.root / name
+        if not path.is_file():
+            raise ToolError(f"{self.root} has no {name}.", HINT)
+        return path
+
+
+def cache_folder(env: Mapping[str, str]) -> Path:
+    """Where fetched tools are kept: SESSIONTUNE_CACHE or the user's cache folder."""
+    if named := env.get("SESSIONTUNE_CACHE"):
+        return Path(named).expanduser()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("sessiontune", appauthor=False))
+
+
+def find_converter(named: Path | None, env: Mapping[str, str], home: Path) -> Converter | None:
+    """The converter to use, or None. ToolError when the named folder holds none."""
+    said = named or (Path(env["SESSIONTUNE_LLAMA_CPP"]) if "SESSIONTUNE_LLAMA_CPP" in env else None)
+    if said is not None:
+        root = said.expanduser()
+        if not (root / MODEL_SCRIPT).is_file():
+            raise ToolError(
+                f"{root} is not a llama.cpp checkout: {MODEL_SCRIPT} is missing.",
+                "git clone https://github.com/ggml-org/llama.cpp, or leave --llama-cpp out.",
+            )
+        return Converter(root, "llama.cpp checkout")
+    for place in (home / "llama.cpp", home / "src/llama.cpp", Path("/opt/llama.cpp")):
+        if (place / MODEL_SCRIPT).is_file() and (place / "gguf-py").is_dir():
+            return Converter(place, "llama.cpp checkout")
+    kept = _kept(env)
+    if (kept / MODEL_SCRIPT).is_file():
+        return Converter(kept, f"{PACKAGE} {VERSION}")
+    return None
+
+
+def _kept(env: Mapping[str, str]) -> Path:
+    return cache_folder(env) / f"llama.cpp-{VERSION}-{SHA256[:12]}"
+
+
+def plan_fetch(folder: Path) -> Job:
+    """pip downloads the archive into `folder`, where the job is to run, checked by our hash."""
+    return Job(
+        name="fetch the converter",
+        files={
+            "backend/scikit_build_core/__init__.py": "",
+            "backend/scikit_build_core/build.py": _BACKEND.lstrip(),
+            "wanted.txt": f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n",
+        },
+        argv=(
+            *(sys.executable, "-m", "pip", "download", "--no-deps", "--no-build-isolation"),
+            *("--no-binary", ":all:", "--require-hashes", "--dest", "."),
+            *("--disable-pip-version-check", "--progress-bar", "off", "-r", "wanted.txt"),
+        ),
+        env={"PYTHONPATH": str(folder.resolve() / "backend")},
+        outputs=(ARCHIVE,),
+    )
+
+
+def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
+    """Unpack the scripts into the cache, beside and renamed. ToolError on a wrong hash."""
+    if (found := file_digest(archive)) != SHA256:
+        raise ToolError(
+            f"{archive} is not the archive that was pinned (SHA-256 {found[:16]}...).",
+            "Delete it and fetch again; if it stays so, name a llama.cpp checkout instead.",
+        )
+    target = _kept(env)
+    beside = target.with_name(f".{target.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                inner = member.name.removeprefix(_INSIDE)
+                if inner != member.name and inner.startswith(_PARTS) and member.isfile():
+                    member.name = inner
+                    tar.extract(member, beside, filter="data")
+        shutil.rmtree(target, ignore_errors=True)
+        beside.rename(target)
+    except OSError as error:
+        raise StoreError(f"Cannot unpack the converter to {target}: {error.strerror}") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return Converter(target, f"{PACKAGE} {VERSION}")

@@ -1,0 +1,106 @@
+"""Make the merged model folder: weights, configuration, tokenizer, exact template.
+
+Built beside and renamed into place: an interrupted merge leaves nothing under the final name.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from ..errors import PreflightError, StoreError
+from .run import Run
+from .tokenizer import check_vocabulary, read_vocabulary, write_tokenizer
+from .weights import Step, base_weights, merge_pieces, merge_whole, plan_merge
+
+#: Files of a base folder that describe the model and are copied as they are.
+_COPIED = ("config.json", "generation_config.json", "preprocessor_config.json")
+
+
+def check_fit(run: Run) -> None:
+    """Everything that can be known without touching the weights' values.
+
+    PreflightError for an adapter of another base, a changed vocabulary or a stop token that does
+    not exist.
+    """
+    check_vocabulary(run, read_vocabulary(run))
+    plan_merge(run.base, run.adapter)
+
+
+def merge(run: Run, target: Path, step: Step) -> Path:
+    """Merge the run's adapter into its base as the folder `target` and return it.
+
+    `step(done, total)` counts weights. StoreError when the disk is too small or full.
+    """
+    vocabulary = read_vocabulary(run)
+    check_vocabulary(run, vocabulary)
+    plan = plan_merge(run.base, run.adapter)
+    need_space(target.parent, _size(run.base))
+    beside = target.with_name(f".{target.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        if plan.whole:
+            merge_whole(run.base, run.adapter, beside)
+        else:
+            merge_pieces(run.base, run.adapter, plan, beside, step)
+        for name in _COPIED:
+            if (run.base / name).is_file() and not (beside / name).is_file():
+                shutil.copyfile(run.base / name, beside / name)
+        write_tokenizer(run, vocabulary, beside)
+        shutil.rmtree(target, ignore_errors=True)
+        beside.rename(target)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot write the merged model to {target}: {error.strerror or error}",
+            "Free some space or name another place with --out DIR, and run the command again.",
+        ) from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return target
+
+
+def base_folder(run: Run, target: Path) -> Path:
+    """The base model with the run's tokenizer, template and stops, for a LoRA GGUF to stand on.
+
+    Weights are linked, not copied.
+    """
+    vocabulary = read_vocabulary(run)
+    check_vocabulary(run, vocabulary)
+    files = set(base_weights(run.base).values())
+    if not files:
+        raise PreflightError(f"{run.base} has no safetensors to convert.")
+    beside = target.with_name(f".{target.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        beside.mkdir(parents=True)
+        index = run.base / "model.safetensors.index.json"
+        for file in (*sorted(files), *([index] if index.is_file() else [])):
+            (beside / file.name).symlink_to(file)
+        for name in _COPIED:
+            if (run.base / name).is_file():
+                shutil.copyfile(run.base / name, beside / name)
+        write_tokenizer(run, vocabulary, beside)
+        shutil.rmtree(target, ignore_errors=True)
+        beside.rename(target)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return target
+
+
+def need_space(folder: Path, wanted: int) -> None:
+    """StoreError when the disk below `folder` has less than `wanted` bytes free."""
+    place = folder
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if free < wanted:
+        raise StoreError(
+            f"{folder} needs {wanted / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB free.",
+            "Free some space or name another place with --out DIR.",
+        )
+
+
+def _size(base: Path) -> int:
+    files = set(base_weights(base).values()) or set(base.glob("*.bin"))
+    return sum(file.stat().st_size for file in files)

@@ -1,0 +1,139 @@
+"""The RUN folder that `sessiontune train` leaves behind, read and checked for shipping."""
+
+from __future__ import annotations
+
+import json
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import PreflightError, UsageError
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished training run.
+
+    base        local folder of the model it started from; `base_id` is its public name
+    adapter     PEFT folder; `tokenizer` the folder with the training tokenizer
+    template    the exact chat template of the training (Jinja)
+    adds_bos    did training ids begin with the BOS token
+    stop        texts of the tokens that end a turn, the first is the usual one
+    """
+
+    folder: Path
+    name: str
+    base: Path
+    base_id: str
+    base_digest: str
+    adapter: Path
+    tokenizer: Path
+    template: str
+    adds_bos: bool
+    stop: tuple[str, ...]
+    max_length: int
+    data_digest: str
+    raw: dict[str, Any]
+
+    @property
+    def slug(self) -> str:
+        """The name, safe as a file and model name."""
+        return re.sub(r"[^a-z0-9._-]+", "-", self.name.lower()).strip("-.") or "tuned"
+
+    @property
+    def out(self) -> Path:
+        """Where shipping writes."""
+        return self.folder / "ship"
+
+
+def read_run(folder: Path, base: Path | None = None) -> Run:
+    """Read RUN. `base` overrides where the base model lies. UsageError says what is missing."""
+    note = folder / "run.json"
+    if not note.is_file():
+        raise UsageError(
+            f"{folder} is not a training run: run.json is missing.",
+            "Name a folder that `sessiontune train` made.",
+        )
+    try:
+        raw = json.loads(note.read_text(encoding="utf-8"))
+        run = _run(folder.resolve(), raw, base)
+    except (ValueError, KeyError, TypeError, AttributeError) as wrong:
+        raise UsageError(f"{note} cannot be read: {wrong!r}.", "Train again.") from wrong
+    _complete(run, str(raw.get("status", "")))
+    return run
+
+
+def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
+    said = raw["base"]
+    template = folder / str(raw.get("template") or "template.jinja")
+    return Run(
+        folder=folder,
+        name=str(raw.get("name") or folder.name),
+        base=(base or _place(folder, str(said["path"]))).resolve(),
+        base_id=str(said.get("id") or Path(said["path"]).name),
+        base_digest=str(said.get("sha256") or ""),
+        adapter=folder / str(raw.get("adapter") or "adapter"),
+        tokenizer=folder / "tokenizer",
+        template=template.read_text(encoding="utf-8") if template.is_file() else "",
+        adds_bos=bool(raw.get("adds_bos", False)),
+        stop=tuple(str(s) for s in raw.get("stop") or ()),
+        max_length=int(raw.get("max_length") or 4096),
+        data_digest=str((raw.get("data") or {}).get("digest") or ""),
+        raw=raw,
+    )
+
+
+def _place(folder: Path, path: str) -> Path:
+    place = Path(path).expanduser()
+    return place if place.is_absolute() else folder / place
+
+
+def _complete(run: Run, status: str) -> None:
+    if status and status != "done":
+        raise UsageError(
+            f"The run in {run.folder} is not finished (status: {status}).",
+            f"Go on with it: sessiontune train --resume {run.folder}",
+        )
+    if not (run.adapter / "adapter_config.json").is_file():
+        raise UsageError(f"{run.adapter} holds no adapter.", "Train again.")
+    if not (run.base / "config.json").is_file():
+        raise UsageError(
+            f"The base model is not at {run.base} any more.", "Say where it is with --base PATH."
+        )
+    if not run.template.strip():
+        raise PreflightError(
+            f"{run.folder} has no chat template.",
+            "Without the exact training template the model answers differently once shipped.",
+        )
+    if not run.stop:
+        raise PreflightError(
+            f"{run.folder}/run.json names no stop token.",
+            'A model without one does not stop by itself. Add it: "stop": ["<|im_end|>"].',
+        )
+    if not (run.tokenizer / "tokenizer_config.json").is_file():
+        raise UsageError(f"{run.tokenizer} holds no tokenizer.", "Train again.")
+
+
+def digest_of(*parts: Path | str) -> str:
+    """SHA-256 over files (their bytes), folders (names and bytes) and texts, in this order."""
+    total = sha256()
+    for part in parts:
+        if isinstance(part, str):
+            total.update(b"t" + part.encode() + b"\0")
+            continue
+        files = sorted(p for p in part.rglob("*") if p.is_file()) if part.is_dir() else [part]
+        for file in files:
+            total.update(b"f" + file.relative_to(part.parent).as_posix().encode() + b"\0")
+            total.update(bytes.fromhex(file_digest(file)))
+    return total.hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file, read in pieces."""
+    total = sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            total.update(block)
+    return total.hexdigest()
