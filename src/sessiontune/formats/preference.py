@@ -17,7 +17,7 @@ from typing import Any
 
 from ..model import Message, Pair, Session, ToolDef
 from ..ports import Conversation, EncodeOptions
-from ..rows.columns import REASONS, tools_text
+from ..rows.columns import tools_text
 from ..rows.pieces import Flat, Piece, count, dumps
 from ..rows.turns import alternate, answer_turn
 
@@ -43,8 +43,13 @@ def encode(
 
 
 def _reasons(pair: Pair) -> dict[str, Any]:
-    known = {name: getattr(pair, name) for name in REASONS}
-    return known | {"split": pair.split or ""}
+    return {
+        "because": pair.because,
+        "tier": pair.tier,
+        "id": pair.key,
+        "group": pair.group,
+        "split": pair.split or "",
+    }
 
 
 def _sides(pair: Pair) -> list[tuple[tuple[Message, ...], bytes]]:
