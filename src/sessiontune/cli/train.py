@@ -1,0 +1,197 @@
+"""`sessiontune train`: an export in, a LoRA adapter out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UsageError
+from .console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from ..runtime.train import Outcome
+    from ..training.planner import Plan
+    from ..training.preflight import Check
+    from ..training.spec import TrainSpec
+
+#: flag, type, help; each is a field of the spec, and of the recipe's [train] table.
+FIELDS: tuple[tuple[str, Any, str], ...] = (
+    ("--base", str, "Local folder, hub id, or 'tiny'."),
+    ("--trainer", click.Choice(["trl", "llamafactory", "axolotl", "unsloth"]), "Which trainer."),
+    ("--task", click.Choice(["sft", "kto", "dpo"]), "Train on examples or on preferences."),
+    ("--method", click.Choice(["auto", "lora", "lora8", "qlora", "full"]), "How to tune."),
+    ("--template", str, "Chat template: chatml, llama3, gemma or a file."),
+    ("--rank", int, "LoRA rank (16)."),
+    ("--alpha", int, "LoRA alpha (32)."),
+    ("--dropout", float, "LoRA dropout (0.05)."),
+    ("--targets", str, "Adapted layers: all-linear, or names with commas."),
+    ("--rate", float, "Peak learning rate (2e-4)."),
+    ("--epochs", float, "Passes over the data (3)."),
+    ("--max-steps", int, "End after this many steps."),
+    ("--batch", int, "Examples per device and step (1)."),
+    ("--accumulation", int, "Steps summed before an update (effective batch 8)."),
+    ("--length", int, "Tokens per example (8192, less on small machines)."),
+    ("--schedule", click.Choice(["cosine", "linear", "constant"]), "Of the learning rate."),
+    ("--warmup", float, "Share of the steps (0.08)."),
+    ("--weight-decay", float, "Weight decay (0.01)."),
+    ("--clip", float, "Gradient norm limit (1.0)."),
+    ("--eval-every", int, "Steps between evaluations and checkpoints."),
+    ("--patience", int, "Evaluations without gain before stopping (2; 0 never)."),
+    ("--keep", int, "Checkpoints kept (3)."),
+    ("--seed", int, "Seed (42)."),
+    ("--precision", click.Choice(["auto", "fp32", "bf16", "fp16"]), "Number format."),
+    ("--device", click.Choice(["auto", "cpu", "cuda", "mps"]), "Where to train."),
+    ("--threads", int, "CPU threads."),
+    ("--beta", float, "Strength of kto and dpo (0.1)."),
+    ("--python", str, "Python of the other trainers' environment."),
+    ("--gpus", int, "GPUs per node, for the generated cluster settings."),
+    ("--nodes", int, "Nodes, for the generated cluster settings."),
+    (
+        "--parallel",
+        click.Choice(["none", "ddp", "fsdp", "zero2", "zero3", "ray"]),
+        "How to use several GPUs.",
+    ),
+)
+
+
+def train_options(command: Any) -> Any:
+    """All settings of a run as options; not given means None."""
+    for flag, kind, text in reversed(FIELDS):
+        command = click.option(flag, type=kind, default=None, help=text)(command)
+    return command
+
+
+@click.command(no_args_is_help=True)
+@click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder to make.")
+@click.option("--preset", default="", help="original (the first README's settings) or demo.")
+@train_options
+@click.option("--packing/--no-packing", default=None, help="Several short examples in one.")
+@click.option("--log-to", multiple=True, help="tensorboard, trackio or wandb.")
+@click.option("--recipe", type=click.Path(path_type=Path), help="TOML with a [train] table.")
+@click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")
+@click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
+@click.option("--force", is_flag=True, help="Train despite checks that advise against it.")
+@click.option("--download", is_flag=True, help="Fetch the base from the hub if it is not here.")
+@click.pass_obj
+def train(
+    console: Console,
+    /,
+    data: Path,
+    out: Path | None,
+    preset: str,
+    recipe: Path | None,
+    dry_run: bool,
+    resume: bool,
+    force: bool,
+    download: bool,
+    log_to: tuple[str, ...],
+    **given: Any,
+) -> None:
+    """Tune a model on an export.
+
+    DIR is what `sessiontune export` wrote. The plan is shown before anything runs and written to
+    RUN/plan.json; the adapter lands in RUN/adapter, the curves in RUN/report.html.
+    """
+    from ..training.spec import make_spec
+
+    settings = {**given, "log_to": log_to or None}
+    spec = make_spec(settings, recipe_table(recipe), preset)
+    folder = out or default_run(data, resume)
+    outcome = run_train(console, data, folder, spec, dry_run, resume, force, download)
+    console.emit(as_json(outcome), lambda rich: draw(rich, outcome, dry_run))
+
+
+def recipe_table(path: Path | None) -> dict[str, Any]:
+    """The [train] table of a recipe file."""
+    if path is None:
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(path.read_text("utf-8")).get("train", {})
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path} cannot be read: {error}", "It must be TOML.") from error
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: [train] is not a table.")
+    return table
+
+
+def default_run(data: Path, resume: bool) -> Path:
+    """DIR-run, or the first DIR-run-N that is free (with --resume: the last that is there)."""
+    name = f"{data.resolve().name}-run"
+    found = [Path(name)]
+    while found[-1].exists():
+        found.append(Path(f"{name}-{len(found) + 1}"))
+    return found[-2] if resume and len(found) > 1 else found[-1]
+
+
+def run_train(
+    console: Console,
+    data: Path,
+    folder: Path,
+    spec: TrainSpec,
+    dry_run: bool = False,
+    resume: bool = False,
+    force: bool = False,
+    download: bool = False,
+) -> Outcome:
+    """Train with the plan and the progress on stderr; the same for `train`, `tune` and `demo`."""
+    from ..runtime.train import Request, train
+    from .trainview import Progress, show_plan
+
+    request = Request(
+        data=data,
+        out=folder,
+        spec=spec,
+        dry_run=dry_run,
+        resume=resume,
+        force=force,
+        download=download,
+    )
+
+    def approve(plan: Plan, checks: list[Check]) -> None:
+        if not (console.quiet or console.as_json):
+            show_plan(plan, checks, console.verbose)
+
+    with Progress(console) as progress:
+        return train(request, progress.on_event, approve)
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """The result for `--json`."""
+    import msgspec
+
+    return {
+        "run": str(outcome.folder),
+        "status": outcome.run.get("status", "planned"),
+        "metrics": outcome.run.get("metrics", {}),
+        "plan": msgspec.to_builtins(list(outcome.plan.lines)),
+        "warnings": list(outcome.plan.warnings),
+        "checks": msgspec.to_builtins(list(outcome.checks)),
+        "files": sorted(outcome.job.files),
+        "argv": list(outcome.job.argv),
+    }
+
+
+def draw(rich: RichConsole, outcome: Outcome, dry_run: bool) -> None:
+    """The result for a person."""
+    if dry_run:
+        rich.print(f"Planned. The trainer's files are in {outcome.folder}:", markup=False)
+        for name in sorted(outcome.job.files):
+            rich.print(f"  {name}", markup=False)
+        return
+    metrics = outcome.run.get("metrics", {})
+    if "eval_loss" in metrics:
+        base = metrics.get("base_eval_loss", float("nan"))
+        best = f"{metrics['eval_loss']:.4f} (best at step {metrics['best_step']})"
+        rich.print(f"Evaluation loss {base:.4f} -> {best}.", markup=False)
+    if metrics.get("overfitting"):
+        rich.print(metrics["overfitting"], markup=False)
+    rich.print(f"Adapter: {outcome.folder / 'adapter'}", markup=False, soft_wrap=True)
+    rich.print(f"Curves:  {outcome.folder / 'report.html'}", markup=False, soft_wrap=True)
+    rich.print(f"Next:    sessiontune evaluate {outcome.folder}", markup=False, soft_wrap=True)

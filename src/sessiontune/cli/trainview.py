@@ -1,0 +1,116 @@
+"""How a training run looks in the terminal: the plan as a table, the progress as a live bar."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..training.planner import Plan
+    from ..training.preflight import Check
+
+MARKS = {"good": "ok", "note": "note", "soft": "STOP", "bad": "STOP"}
+
+
+def show_plan(plan: Plan, checks: list[Check], all_checks: bool) -> None:
+    """Plan and preflight on stderr."""
+    from rich.console import Console as Rich
+    from rich.markup import escape
+    from rich.table import Table
+
+    rich = Rich(stderr=True, highlight=False)
+    table = Table(title="Plan", title_justify="left", box=None, pad_edge=False)
+    for column in ("setting", "value", "reason"):
+        table.add_column(column, overflow="fold")
+    for line in plan.lines:
+        table.add_row(line.name, escape(line.value), f"[dim]{escape(line.reason)}[/dim]")
+    rich.print(table)
+    for warning in plan.warnings:
+        rich.print(f"[yellow]{escape(warning)}[/yellow]")
+    good = sum(check.level == "good" for check in checks)
+    rich.print(f"\nPreflight: {good} of {len(checks)} checks good")
+    for check in checks:
+        if all_checks or check.level != "good":
+            rich.print(f"  {MARKS[check.level]:5}{escape(check.name)}: {escape(check.seen)}")
+
+
+class Progress:
+    """Draws events: a bar where a person watches, plain lines where output is kept."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.live = not (console.quiet or console.as_json) and sys.stderr.isatty()
+        self.bar: Any = None
+        self.task: Any = None
+        self.best: float | None = None
+
+    def __enter__(self) -> Progress:
+        if self.live:
+            from rich import progress as parts
+            from rich.console import Console as Rich
+
+            self.bar = parts.Progress(
+                parts.TextColumn("{task.description}"),
+                parts.BarColumn(bar_width=24),
+                parts.MofNCompleteColumn(),
+                parts.TextColumn("{task.fields[note]}"),
+                parts.TimeRemainingColumn(),
+                console=Rich(stderr=True),
+                transient=True,
+            )
+            self.task = self.bar.add_task("preparing", total=None, note="")
+            self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.bar:
+            self.bar.stop()
+
+    def on_event(self, event: dict[str, Any]) -> None:
+        """Draw one event of the worker."""
+        kind = event["event"]
+        if kind == "metric":
+            self._metric(event)
+        elif kind == "phase":
+            self._describe(event["text"])
+        elif kind == "prepared" and self.bar:
+            self.bar.update(self.task, completed=event["done"], total=event["total"])
+        elif kind == "resumed":
+            self.console.say(f"Going on from the checkpoint of step {event['step']}.")
+        elif kind == "stopping":
+            self.console.say("Saving a checkpoint; Ctrl-C again stops at once.")
+        elif kind == "line":
+            self.console.detail(event["text"])
+
+    def _describe(self, text: str) -> None:
+        if self.bar:
+            self.bar.update(self.task, description=text)
+        else:
+            self.console.detail(text)
+
+    def _metric(self, event: dict[str, Any]) -> None:
+        if event["kind"] == "train":
+            if self.bar:
+                note = f"loss {event['loss']:.4f}"
+                if event.get("rate") is not None:
+                    note += f"  rate {event['rate']:.2g}"
+                if event.get("tokens_per_second"):
+                    note += f"  {event['tokens_per_second']:.0f} tokens/s"
+                total = event.get("steps")
+                self.bar.update(
+                    self.task,
+                    description="training",
+                    completed=event["step"],
+                    total=total,
+                    note=note,
+                )
+            return
+        loss = event["loss"]
+        where = "base" if event["kind"] == "base" else f"step {event['step']}"
+        turn = ""
+        if self.best is not None and loss > self.best * 1.01:
+            turn = f"  above the best of {self.best:.4f}: it may be overfitting"
+        self.best = loss if self.best is None else min(self.best, loss)
+        self.console.say(f"  evaluation loss {loss:.4f} ({where}){turn}")

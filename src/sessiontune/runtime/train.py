@@ -1,0 +1,181 @@
+"""A training run from start to end: read, prepare, check, plan, run, record.
+
+The pieces are pure (`training`); here they meet the disk and the worker process. Nothing is left
+behind when a check fails before the first step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import Interrupted, PreflightError, StoreError, ToolError, UsageError
+from ..ports import Job
+from ..training import planner, worker
+from ..training.preflight import Check, check_loss, stop_on
+from ..training.spec import TrainSpec
+from . import trainrecord as record
+from .follow import follow
+from .process import environment, write_files
+from .trainprep import Ready, make_ready
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for. `out` is the run's folder; `resume` continues the one that is there."""
+
+    data: Path
+    out: Path
+    spec: TrainSpec
+    dry_run: bool = False
+    resume: bool = False
+    force: bool = False
+    download: bool = False
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run ended. `run` is the content of run.json ({} after a dry run)."""
+
+    folder: Path
+    plan: planner.Plan
+    checks: tuple[Check, ...]
+    job: Job
+    run: dict[str, Any]
+
+
+def train(
+    request: Request, on_event: OnEvent, approve: Callable[[planner.Plan, list[Check]], None]
+) -> Outcome:
+    """Train. `approve` sees plan and checks before anything runs and may raise.
+
+    Raises UsageError, PreflightError, ToolError or StoreError with the next step; Interrupted
+    after a checkpoint was saved on Ctrl-C.
+    """
+    folder = request.out
+    if request.resume:
+        record.must_be_resumable(folder)
+    elif folder.exists() and any(folder.iterdir()):
+        raise UsageError(
+            f"{folder} exists.", "Go on with --resume, or name another folder with -o."
+        )
+    beside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    try:
+        _make(beside)
+        ready = make_ready(request.data, request.spec, beside, folder, request.download, on_event)
+        approve(ready.plan, list(ready.checks))
+        stop_on(ready.checks, request.force)
+        job = _write(ready, beside, folder, request)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    if request.dry_run:
+        return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run={})
+    run = _run(ready, folder, job, request, on_event)
+    return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run=run)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot make {folder}: {error.strerror}", "Name another place with -o."
+        ) from error
+
+
+def _write(ready: Ready, beside: Path, folder: Path, request: Request) -> Job:
+    """Fill the run's folder: beside, then renamed; a resumed run keeps what it has."""
+    try:
+        job = ready.job(beside)
+        write_files(job, beside)
+        ready.write(beside)
+        record.write(beside, record.start(ready, folder, record.now()))
+        if request.resume:
+            known = record.read(folder)
+            if known.get("data", {}).get("tokens") != ready.fingerprint:
+                raise UsageError(
+                    "The data, base or settings differ from those of the run to be resumed.",
+                    "Start a new run with -o, or give the same settings.",
+                )
+            (folder / "trainer" / "stop").unlink(missing_ok=True)
+            return job
+        if folder.exists():
+            folder.rmdir()
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside.rename(folder)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot write {folder}: {error.strerror}", "Free some disk space, or use -o."
+        ) from error
+    return job
+
+
+def _run(
+    ready: Ready, folder: Path, job: Job, request: Request, on_event: OnEvent
+) -> dict[str, Any]:
+    run = {**record.start(ready, folder, record.now()), "status": "running"}
+    record.write(folder, run)
+    seen: dict[str, Any] = {}
+
+    def note(event: dict[str, Any]) -> None:
+        seen[event["event"]] = event
+        on_event(event)
+
+    argv = (*job.argv, "--resume") if request.resume and ready.spec.trainer == "trl" else job.argv
+    started_job = msgspec.structs.replace(job, argv=argv, env=environment(job.env))
+    status = "failed"
+    try:
+        code, tail = follow(started_job, folder, note, folder / "trainer" / "stop")
+        status = {0: "done", worker.STOPPED: "interrupted"}.get(code, "failed")
+        if code == 0:
+            ready.collect(folder)
+    except (KeyboardInterrupt, Interrupted):
+        status = "interrupted"
+        raise
+    finally:
+        run = record.finish(ready, folder, run, status)
+    if code == worker.STOPPED:
+        step = seen.get("stopped", {}).get("step", 0)
+        raise Interrupted(
+            f"Stopped; a checkpoint of step {step} is saved.",
+            "Go on with the same command and --resume.",
+        )
+    if code != 0:
+        raise _failure(code, tail, seen, ready)
+    return run
+
+
+def _failure(
+    code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready
+) -> PreflightError | ToolError:
+    """The error for a worker that ended badly, with what to do."""
+    if code == worker.NO_MEMORY or any("out of memory" in line.lower() for line in tail):
+        return ToolError("Out of memory.", ready.memory_advice())
+    if code == worker.BAD_LOSS:
+        check = check_loss(float(seen.get("base", {}).get("loss", float("nan"))))
+        return PreflightError(f"{check.name}: {check.seen}", check.hint)
+    if code == worker.BAD_DATA:
+        facts = seen.get("preflight", {})
+        return PreflightError(
+            f"The trainer would use {facts.get('rows')} of {facts.get('wanted_rows')} examples and "
+            f"{facts.get('trained')} of {facts.get('wanted')} trained tokens.",
+            "This is a fault of the trainer's version; try `pip install -U trl`.",
+        )
+    resume = "Go on with --resume; at most the steps since the last checkpoint are lost."
+    if code < 0:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(-code).name
+            more = " (the system may be out of memory)" if name == "SIGKILL" else ""
+            return ToolError(f"The trainer was ended by {name}{more}.", resume)
+    last = next((line for line in reversed(tail) if line.strip()), "no output")
+    return ToolError(
+        f"The trainer ended with status {code}: {last}",
+        "All of its output is in trainer/output.log of the run.",
+    )

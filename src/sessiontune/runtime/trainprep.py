@@ -1,0 +1,154 @@
+"""From an export and a spec to a run that is ready: base, template, tokens, checks, plan, job."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import UsageError
+from ..ports import Job
+from ..templating import Template
+from ..training import planner, trl
+from ..training.bases import Base, resolve
+from ..training.data import DataSet, read_export, read_preferences, texts_of
+from ..training.hardware import Machine, machine
+from ..training.memory import estimate
+from ..training.preflight import Check, check_data
+from ..training.prepare import Prepared, prepare, write_tokens
+from ..training.spec import TrainSpec, to_dict
+from ..training.tiny import make_tiny
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class Ready(msgspec.Struct, kw_only=True):
+    """Everything known before the first step."""
+
+    spec: TrainSpec
+    data: DataSet
+    base: Base
+    base_path: str
+    machine: Machine
+    template: Template
+    train: Prepared
+    held: Prepared
+    plan: planner.Plan
+    checks: tuple[Check, ...]
+    fingerprint: str
+
+    def job(self, folder: Path) -> Job:
+        """The trainer's job, with paths as seen from the run's folder."""
+        return trl.job(
+            self.spec, self.plan, self.base_path, bool(self.held.examples), "template.jinja"
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write what the job reads."""
+        (folder / "template.jinja").write_text(self.template.source, encoding="utf-8")
+        plan = {
+            "version": 1,
+            "spec": to_dict(self.spec),
+            "plan": msgspec.to_builtins(self.plan),
+            "checks": msgspec.to_builtins(list(self.checks)),
+        }
+        (folder / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+        write_tokens(self.train, folder / "data" / "train.parquet")
+        if self.held.examples:
+            write_tokens(self.held, folder / "data" / "eval.parquet")
+
+    def collect(self, folder: Path) -> None:
+        """After a good end: bring what other trainers wrote into the run's own places."""
+
+    def memory_advice(self) -> str:
+        """What to change when memory ran out, with figures."""
+        settings, base = self.plan.settings, self.base
+        advice = []
+        if settings.batch > 1:
+            wide = settings.batch * settings.accumulation
+            advice.append(f"--batch 1 --accumulation {wide} (the same effective batch)")
+        half = max(512, settings.length // 2)
+        if half < settings.length:
+            need = estimate(base.billions, settings.method, half, 1, base.layers, base.hidden)
+            advice.append(f"--length {half} (about {need:g} GB)")
+        if settings.method in ("lora", "lora8", "full") and settings.device == "cuda":
+            need = estimate(base.billions, "qlora", settings.length, 1, base.layers, base.hidden)
+            advice.append(f"--method qlora (about {need:g} GB)")
+        return "Try " + ", or ".join(advice or ["a smaller base model"]) + "."
+
+
+def make_ready(
+    folder: Path, spec: TrainSpec, beside: Path, final: Path, download: bool, on_event: OnEvent
+) -> Ready:
+    """Read, resolve, prepare, check and plan; writes only the tiny base, into `beside`."""
+    on_event({"event": "phase", "text": "reading the data"})
+    data = read_export(folder) if spec.task == "sft" else read_preferences(folder, spec.task)
+    base, base_path = _base(spec, data, beside, final, download, on_event)
+    here = machine(final)
+    settings, lines = planner.settle(spec, base, here)
+    template = Template.load(base.path, spec.template or None)
+    on_event({"event": "phase", "text": "rendering and masking"})
+
+    def step(done: int, total: int) -> None:
+        on_event({"event": "prepared", "done": done, "total": total})
+
+    train = prepare(data.train, template, settings.length, step)
+    held = prepare(data.eval, template, settings.length)
+    checks = check_data(data, train, held, template, base.rows, spec.epochs)
+    plan = planner.plan(spec, base, here, settings, lines, train, held, len(train.examples))
+    checks = [*checks, *_extra_checks(template)]
+    return Ready(
+        spec=spec,
+        data=data,
+        base=base,
+        base_path=base_path,
+        machine=here,
+        template=template,
+        train=train,
+        held=held,
+        plan=plan,
+        checks=tuple(checks),
+        fingerprint=_fingerprint(train, held, base, spec, plan),
+    )
+
+
+def _base(
+    spec: TrainSpec, data: DataSet, beside: Path, final: Path, download: bool, on_event: OnEvent
+) -> tuple[Base, str]:
+    """The base as found, and the path that the run should know it by."""
+    if spec.base == "tiny":
+        if (final / "base" / "config.json").is_file():  # a resumed run has it
+            found = resolve(str(final / "base"))
+        else:
+            on_event({"event": "phase", "text": "making a tiny model"})
+            found = resolve(str(make_tiny(beside / "base", texts_of(data))))
+        return msgspec.structs.replace(found, id="tiny"), "base"
+    found = resolve(spec.base, download=download)
+    if final.resolve() in Path(found.path).resolve().parents:
+        raise UsageError("The base lies in the folder of the run.", "Name another run with -o.")
+    return found, found.path
+
+
+def _extra_checks(template: Template) -> list[Check]:
+    if template.one_example_per_turn:
+        seen = "it is not prefix-stable: each answer that it changes becomes an example of its own"
+        return [Check("template", "note", seen)]
+    return [Check("template", "good", "prefix-stable: one example for each row or window")]
+
+
+def _fingerprint(
+    train: Prepared, held: Prepared, base: Base, spec: TrainSpec, plan: planner.Plan
+) -> str:
+    """Two runs with the same one would do the same steps."""
+    total = hashlib.sha256()
+    for example in (*train.examples, *held.examples):
+        total.update(repr((example.ids, example.labels)).encode())
+    steps = [plan.steps, plan.warmup_steps, plan.eval_every, msgspec.to_builtins(plan.settings)]
+    kept = {k: v for k, v in to_dict(spec).items() if k not in ("python", "log_to", "keep")}
+    steps[-1] = {k: v for k, v in steps[-1].items() if k not in ("room", "memory")}
+    total.update(json.dumps([base.sha256, kept, steps], sort_keys=True).encode())
+    return total.hexdigest()

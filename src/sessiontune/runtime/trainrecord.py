@@ -1,0 +1,145 @@
+"""run.json and report.html: what a run was, so that it can be repeated, compared and shipped."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from .. import __version__
+from ..errors import StoreError, UsageError
+from ..training.metrics import read_metrics, summary
+from ..training.report import render_report
+from ..training.spec import to_dict
+from .trainprep import Ready
+
+PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def read(folder: Path) -> dict[str, Any]:
+    """run.json of a run; UsageError when there is none."""
+    try:
+        run: dict[str, Any] = orjson.loads((folder / "run.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"{folder} is not a training run: run.json is missing or damaged.",
+            "Start one without --resume.",
+        ) from error
+    return run
+
+
+def must_be_resumable(folder: Path) -> None:
+    """UsageError unless the folder is a run that can go on."""
+    run = read(folder)
+    if run.get("status") == "done":
+        raise UsageError(f"{folder} is done.", "Start a new run with -o.")
+    if run.get("trainer") == "trl" and not list((folder / "checkpoints").glob("checkpoint-*")):
+        # Nothing was saved yet: resuming means starting again, on the same files.
+        return
+
+
+def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
+    """run.json before the first step."""
+    spec, plan, base = ready.spec, ready.plan, ready.base
+    manifest = _manifest(Path(ready.data.folder))
+    return {
+        "version": 1,
+        "name": folder.name,
+        "status": "planned",
+        "base": {
+            "id": base.id,
+            "path": ready.base_path,
+            "revision": base.revision,
+            "sha256": base.sha256,
+        },
+        "data": {
+            "dir": str(Path(ready.data.folder).resolve()),
+            "digest": ready.data.digest,
+            "train_rows": len(ready.data.train),
+            "eval_rows": len(ready.data.eval),
+            "train_examples": len(ready.train.examples),
+            "eval_examples": len(ready.held.examples),
+            "trained_tokens": ready.train.trained,
+            "tokens": ready.fingerprint,
+            **manifest,
+        },
+        "trainer": spec.trainer,
+        "task": spec.task,
+        "method": plan.settings.method,
+        "spec": to_dict(spec),
+        "settings": msgspec.to_builtins(plan.settings),
+        "adapter": "adapter",
+        "template": "template.jinja",
+        "tokenizer": "tokenizer",
+        "adds_bos": ready.template.adds_bos,
+        "stop": ready.template.stops,
+        "max_length": plan.settings.length,
+        "metrics": {},
+        "versions": {"sessiontune": __version__, **_versions()},
+        "hardware": msgspec.to_builtins(ready.machine),
+        "seeds": {"seed": spec.seed},
+        "started": started,
+        "ended": None,
+    }
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What the export says of itself, if it has a manifest."""
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        known = orjson.loads(path.read_bytes())
+    except ValueError:
+        return {"manifest": "unreadable"}
+    wanted = ("recipe_digest", "recipe", "tool_version")
+    return {k: known[k] for k in wanted if k in known}
+
+
+def _versions() -> dict[str, str]:
+    out = {}
+    for name in PACKAGES:
+        try:
+            out[name] = version(name)
+        except PackageNotFoundError:
+            out[name] = "not installed"
+    return out
+
+
+def finish(ready: Ready, folder: Path, run: dict[str, Any], status: str) -> dict[str, Any]:
+    """Write run.json and report.html as they stand at the end."""
+    metrics = read_metrics(folder / "metrics.jsonl")
+    done = {**run, "status": status, "metrics": summary(metrics), "ended": now()}
+    result = folder / "trainer" / "result.json"
+    if status == "done" and result.is_file():
+        done["metrics"] |= {"best_checkpoint": orjson.loads(result.read_bytes())["best_checkpoint"]}
+    write(folder, done)
+    lines = msgspec.to_builtins(list(ready.plan.lines))
+    checks = msgspec.to_builtins(list(ready.checks))
+    page = render_report(done, lines, checks, metrics)
+    _put(folder / "report.html", page)
+    return done
+
+
+def write(folder: Path, run: dict[str, Any]) -> None:
+    _put(folder / "run.json", json.dumps(run, indent=2) + "\n")
+
+
+def _put(path: Path, text: str) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot write {path}: {error.strerror}", "Free some disk space."
+        ) from error

@@ -1,0 +1,149 @@
+"""Base models: found on this machine, never fetched unless asked, with the facts a plan needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import ToolError, UsageError
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True):
+    """A base model in a local folder.
+
+    billions    parameters / 1e9, from the weight files' own headers
+    sha256      of config, tokenizer and the weight files' names, sizes and first and last MiB
+    rows        rows of the input embedding (0: unknown); context in tokens (0: unknown)
+    """
+
+    id: str
+    path: str
+    revision: str = ""
+    sha256: str = ""
+    family: str = ""
+    billions: float = 0.0
+    layers: int = 0
+    hidden: int = 0
+    rows: int = 0
+    context: int = 0
+    quantised: str = ""
+
+
+def resolve(name: str, *, revision: str = "", download: bool = False) -> Base:
+    """Find a base by folder or hub id. Raises UsageError with what to do when it is not here."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return describe(path, str(name))
+    if name.count("/") != 1 or name.startswith((".", "/", "~")):
+        raise UsageError(
+            f"No base model '{name}'.", "Give a local folder, a hub id (owner/name), or tiny."
+        )
+    return describe(_from_hub(name, revision, download), name)
+
+
+def _from_hub(name: str, revision: str, download: bool) -> Path:
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    except ImportError as missing:
+        raise ToolError(
+            "Finding a hub model needs huggingface_hub.", "pip install 'sessiontune[train]'"
+        ) from missing
+    try:
+        folder = snapshot_download(
+            name,
+            revision=revision or None,
+            local_files_only=not download,
+            ignore_patterns=["*.bin", "*.pth", "original/*", "*.gguf", "*.onnx"],
+        )
+    except LocalEntryNotFoundError as error:
+        raise UsageError(
+            f"{name} is not on this machine, and nothing is fetched unless asked.",
+            f"Fetch it with `--download`, or `hf download {name}`, or name a local folder.",
+        ) from error
+    except (HfHubHTTPError, OSError, ValueError) as error:
+        raise UsageError(
+            f"{name} cannot be fetched: {error}", "Check the name, access rights and network."
+        ) from error
+    return Path(folder)
+
+
+def describe(path: Path, name: str) -> Base:
+    """Facts from config.json and the safetensors headers; no weights are loaded."""
+    path = path.resolve()
+    try:
+        config: dict[str, Any] = json.loads((path / "config.json").read_text("utf-8"))
+    except FileNotFoundError as error:
+        hint = "It should hold config.json, tokenizer.json and *.safetensors."
+        if (path / "adapter_config.json").is_file():
+            hint = "It is a LoRA adapter; name the base model that it was trained on."
+        elif list(path.glob("*.gguf")):
+            hint = "It holds GGUF files; training needs the original weights (safetensors)."
+        raise UsageError(f"{path} is not a base model: config.json is missing.", hint) from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}/config.json cannot be read: {error}") from error
+    weights = sorted(path.glob("*.safetensors"))
+    if not weights and not list(path.glob("pytorch_model*.bin")):
+        raise UsageError(f"{path} holds no weights.", "Download the model again, completely.")
+    inner = config.get("text_config") or config
+    shapes = [shape for file in weights for shape in _shapes(file)]
+    embedding = next((s for n, s in shapes if n.endswith("embed_tokens.weight")), None)
+    snapshot = path.name if path.parent.name == "snapshots" else ""
+    return Base(
+        id=name,
+        path=str(path),
+        revision=snapshot,
+        sha256=_digest(path, weights),
+        family=str(config.get("model_type", "")),
+        billions=_count(shapes) / 1e9,
+        layers=int(inner.get("num_hidden_layers") or 0),
+        hidden=int(inner.get("hidden_size") or 0),
+        rows=embedding[0] if embedding else int(inner.get("vocab_size") or 0),
+        context=int(inner.get("max_position_embeddings") or 0),
+        quantised=str((config.get("quantization_config") or {}).get("quant_method", "")),
+    )
+
+
+def _shapes(file: Path) -> list[tuple[str, list[int]]]:
+    """(name, shape) of every tensor of a safetensors file, from its header."""
+    try:
+        with file.open("rb") as handle:
+            length = int.from_bytes(handle.read(8), "little")
+            if not 2 <= length <= 100_000_000:
+                raise ValueError("no safetensors header")
+            header = json.loads(handle.read(length))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{file} cannot be read: {error}", "Download the model again.") from error
+    return [(k, list(v["shape"])) for k, v in header.items() if k != "__metadata__"]
+
+
+def _count(shapes: list[tuple[str, list[int]]]) -> int:
+    total = 0
+    for _, shape in shapes:
+        size = 1
+        for side in shape:
+            size *= side
+        total += size
+    return total
+
+
+def _digest(path: Path, weights: list[Path]) -> str:
+    """Enough to tell models apart without reading 140 GB: see `Base.sha256`."""
+    total = hashlib.sha256()
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        file = path / name
+        if file.is_file():
+            total.update(name.encode() + b"\0" + file.read_bytes())
+    for file in weights:
+        size = file.stat().st_size
+        total.update(f"{file.name}\0{size}\0".encode())
+        with file.open("rb") as handle:
+            total.update(handle.read(1 << 20))
+            handle.seek(max(0, size - (1 << 20)), os.SEEK_SET)
+            total.update(handle.read(1 << 20))
+    return total.hexdigest()

@@ -1,0 +1,124 @@
+"""Reading an export for training: rows of both sides, checked, with a digest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..errors import PreflightError, StoreError, UsageError
+
+
+class Row(msgspec.Struct, frozen=True):
+    """One row and where it stands (`file:line`, from 1)."""
+
+    where: str
+    body: dict[str, Any]
+
+
+class DataSet(msgspec.Struct, frozen=True):
+    """What there is to train on. `digest` is the sha256 of the files' bytes, in order."""
+
+    folder: str
+    train: tuple[Row, ...]
+    eval: tuple[Row, ...]
+    digest: str
+    files: tuple[str, ...]
+
+
+def read_export(folder: Path) -> DataSet:
+    """Read train/ and eval/ of an export, or the top-level openai file of an older one.
+
+    Raises UsageError for a folder that is no export, PreflightError for an empty one or a line
+    that cannot be read.
+    """
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.", "Name what `sessiontune export` wrote.")
+    sides = (folder / "train" / "openai.jsonl", folder / "eval" / "openai.jsonl")
+    if sides[0].is_file():
+        train = tuple(_rows(sides[0], folder))
+        held = tuple(_rows(sides[1], folder)) if sides[1].is_file() else ()
+        files = [path for path in sides if path.is_file()]
+    else:
+        found = sorted(folder.glob("*_conversations_openai.jsonl"))
+        if len(found) != 1:
+            what = "no rows for training" if not found else f"{len(found)} exports"
+            raise UsageError(
+                f"{folder} holds {what}.",
+                "It needs train/openai.jsonl; run `sessiontune export -o DIR` first.",
+            )
+        rows = list(_rows(found[0], folder))
+        train = tuple(r for r in rows if r.body.get("split") != "eval")
+        held = tuple(r for r in rows if r.body.get("split") == "eval")
+        files = found
+    if not train:
+        raise PreflightError(
+            f"{folder} has no training rows.",
+            "Nothing was exported; `sessiontune scan` says what is there.",
+        )
+    return DataSet(str(folder), train, held, _digest(files), tuple(str(f) for f in files))
+
+
+def read_preferences(folder: Path, task: str) -> DataSet:
+    """Read preferences/TASK.jsonl; rows with split "eval" are held out."""
+    path = folder / "preferences" / f"{task}.jsonl"
+    if not path.is_file():
+        raise UsageError(
+            f"{folder} holds no {task} rows.", "Export with `--preferences` to make them."
+        )
+    rows = list(_rows(path, folder))
+    train = tuple(r for r in rows if r.body.get("split") != "eval")
+    if not train:
+        raise PreflightError(f"{path} has no training rows.", "Export more sessions.")
+    held = tuple(r for r in rows if r.body.get("split") == "eval")
+    return DataSet(str(folder), train, held, _digest([path]), (str(path),))
+
+
+def _rows(path: Path, folder: Path) -> Iterator[Row]:
+    try:
+        with path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.strip():
+                    continue
+                where = f"{path.relative_to(folder)}:{number}"
+                try:
+                    body = orjson.loads(line)
+                except ValueError as error:
+                    raise PreflightError(
+                        f"{where} is not JSON ({error}).", "The file is damaged: export again."
+                    ) from error
+                if not isinstance(body, dict):
+                    raise PreflightError(f"{where} is not an object.", "Export again.")
+                yield Row(where, body)
+    except OSError as error:
+        raise StoreError(f"Cannot read {path}: {error.strerror}") from error
+
+
+def _digest(files: list[Path]) -> str:
+    total = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                total.update(block)
+    return total.hexdigest()
+
+
+def texts_of(data: DataSet, limit: int = 4_000_000) -> list[str]:
+    """Text of the training rows, for a tiny tokenizer; at most `limit` characters."""
+    out: list[str] = []
+    size = 0
+    for row in data.train:
+        for message in row.body.get("messages", ()):
+            text = str(message.get("content") or "")
+            calls = message.get("tool_calls")
+            if calls:
+                text += orjson.dumps(calls).decode()
+            out.append(text)
+            size += len(text)
+        if size > limit:
+            break
+    return out

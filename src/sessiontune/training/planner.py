@@ -1,0 +1,287 @@
+"""The plan: settings resolved from data, base and machine, each with its reason, before anything
+runs. Estimates are called estimates."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from ..errors import UsageError
+from .bases import Base
+from .hardware import Gpu, Machine
+from .memory import estimate
+from .prepare import Prepared
+from .spec import TrainSpec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the trainer really gets; nothing is `auto` any more. `room` in GB."""
+
+    device: str
+    precision: str
+    method: str
+    length: int
+    rate: float
+    batch: int
+    accumulation: int
+    room: float
+    memory: float
+    checkpointing: bool
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One row of the plan's table."""
+
+    name: str
+    value: str
+    reason: str
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """A run before it runs. `seconds` and `disk` (GB) are estimates."""
+
+    settings: Settings
+    steps: int
+    steps_per_epoch: int
+    warmup_steps: int
+    eval_every: int
+    seconds: float
+    disk: float
+    lines: tuple[Line, ...]
+    warnings: tuple[str, ...] = ()
+
+
+def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, list[Line]]:
+    """Device, method, length and the like. Raises UsageError where they cannot be had."""
+    gpu = _gpu(spec, machine)
+    device = gpu.backend if gpu else "cpu"
+    room = gpu.memory * 0.92 if gpu else machine.free
+    _possible(spec, machine, device, base)
+    lines = [
+        Line("device", gpu.name if gpu else f"CPU, {machine.cores} cores", _device_why(spec, gpu))
+    ]
+    length, why_length = _length(spec, base, room, bool(gpu))
+    method, why_method = _method(spec, base, room, length, device, machine)
+    precision, why_precision = _precision(spec, gpu)
+    rate = spec.rate or (5e-6 if spec.task != "sft" else 1e-5 if method == "full" else 2e-4)
+    accumulation = spec.accumulation or max(1, round(8 / spec.batch))
+    need = estimate(base.billions, method, length, spec.batch, base.layers, base.hidden)
+    lines += [
+        Line("base", f"{base.id} ({base.billions:.3g}B, {base.family})", "named"),
+        Line("method", method, why_method),
+        Line("length", f"{length} tokens", why_length),
+        Line("precision", precision, why_precision),
+        Line("learning rate", f"{rate:g}", _rate_why(spec, method)),
+        Line(
+            "batch", f"{spec.batch} x {accumulation} = {spec.batch * accumulation}",
+            "LoRA dislikes large batches; 8 in effect" if not spec.accumulation else "given",
+        ),
+        Line("memory", f"about {need:g} GB of {room:.0f}", "published tables, an estimate"),
+    ]  # fmt: skip
+    if method != "full":
+        what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {spec.dropout:g}, {spec.targets}"
+        lines.append(Line("adapter", what, "all linear layers; dropout against memorising"))
+    settings = Settings(
+        device=device,
+        precision=precision,
+        method=method,
+        length=length,
+        rate=rate,
+        batch=spec.batch,
+        accumulation=accumulation,
+        room=round(room, 1),
+        memory=need,
+        checkpointing=device == "cuda",
+    )
+    return settings, lines
+
+
+def _gpu(spec: TrainSpec, machine: Machine) -> Gpu | None:
+    if spec.device == "cpu":
+        return None
+    found = [g for g in machine.gpus if spec.device in ("auto", g.backend)]
+    if not found and spec.device != "auto":
+        raise UsageError(
+            f"This machine has no {spec.device} device that torch can use.",
+            "Leave --device out, or install a torch build for it; see `sessiontune doctor`.",
+        )
+    return found[0] if found else None
+
+
+def _device_why(spec: TrainSpec, gpu: Gpu | None) -> str:
+    if spec.device != "auto":
+        return "given"
+    return f"{gpu.memory:.0f} GB" if gpu else "no GPU that torch can use"
+
+
+def _possible(spec: TrainSpec, machine: Machine, device: str, base: Base) -> None:
+    """Refuse what cannot work here."""
+    if spec.method in ("qlora", "lora8"):
+        bits = "4" if spec.method == "qlora" else "8"
+        if device != "cuda":
+            raise UsageError(
+                f"A {bits}-bit base needs an NVIDIA GPU; there is none here.",
+                "Use --method lora, or a smaller base.",
+            )
+        if not machine.bitsandbytes:
+            raise UsageError(f"A {bits}-bit base needs bitsandbytes.", "pip install bitsandbytes")
+    if base.quantised and spec.method == "full":
+        raise UsageError(
+            f"{base.id} is quantised ({base.quantised}); its weights cannot be trained.",
+            "Use --method lora or qlora, or the original weights.",
+        )
+
+
+def _length(spec: TrainSpec, base: Base, room: float, gpu: bool) -> tuple[int, str]:
+    if spec.length:
+        if base.context and spec.length > base.context:
+            raise UsageError(
+                f"The base takes {base.context} tokens, not {spec.length}.", "Lower --length."
+            )
+        return spec.length, "given" if not spec.preset else f"preset {spec.preset}"
+    length, why = 8192, "agent sessions need 8192 and more (METHODS 1.6)"
+    if gpu and room < 11:
+        length, why = 4096, "8192 does not fit into a small GPU"
+    if base.billions < 0.05:
+        length, why = 2048, "enough for a tiny model"
+    if base.context and length > base.context:
+        length, why = base.context, "all that the base takes"
+    return length, why
+
+
+def _method(
+    spec: TrainSpec, base: Base, room: float, length: int, device: str, machine: Machine
+) -> tuple[str, str]:
+    if spec.method != "auto":
+        return spec.method, "given" if not spec.preset else f"preset {spec.preset}"
+    need = estimate(base.billions, "lora", length, spec.batch, base.layers, base.hidden)
+    if base.quantised:
+        return "lora", f"on a base that is quantised already ({base.quantised})"
+    if need <= room or device != "cuda":
+        return "lora", "equals full tuning on small sets"
+    if machine.bitsandbytes:
+        return "qlora", f"lora would need about {need:g} GB"
+    return "lora", f"needs about {need:g} GB; qlora would need bitsandbytes, which is missing"
+
+
+def _precision(spec: TrainSpec, gpu: Gpu | None) -> tuple[str, str]:
+    if spec.precision != "auto":
+        return spec.precision, "given"
+    if gpu is None or gpu.backend == "mps":
+        return "fp32", "CPU and MPS train best in full precision"
+    return ("bf16", "the GPU has it") if gpu.bf16 else ("fp16", "the GPU has no bf16")
+
+
+def _rate_why(spec: TrainSpec, method: str) -> str:
+    if spec.rate:
+        return f"preset {spec.preset}" if spec.preset else "given"
+    if spec.task != "sft":
+        return "preference tuning needs a small one"
+    return "full tuning" if method == "full" else "LoRA takes about ten times full tuning's"
+
+
+def plan(
+    spec: TrainSpec,
+    base: Base,
+    machine: Machine,
+    settings: Settings,
+    lines: list[Line],
+    train: Prepared | None,
+    held: Prepared | None,
+    examples: int,
+) -> Plan:
+    """Steps, checkpoints, time and disk, for `examples` training examples."""
+    effective = settings.batch * settings.accumulation
+    per_epoch = max(1, math.ceil(math.ceil(examples / settings.batch) / settings.accumulation))
+    steps = max(1, math.ceil(per_epoch * spec.epochs))
+    if spec.max_steps:
+        steps = min(spec.max_steps, steps)
+    warmup = 0 if spec.warmup == 0 else min(steps // 2, max(5, round(steps * spec.warmup)))
+    every = spec.eval_every or max(1, per_epoch // 4)
+    every = min(every, steps)
+    mean = train.tokens / max(1, len(train.examples)) if train else settings.length / 2
+    seconds = steps * effective * mean / _speed(base, settings, machine)
+    if settings.method == "full":
+        disk = base.billions * 14 * (spec.keep + 1)
+    else:
+        disk = base.billions * 0.09 * spec.rank / 16 * (spec.keep + 1) + 0.01
+    lines = [*lines]
+    if train is not None:
+        lines.append(_data_line(train, held))
+        lines += [Line("note", f"{n} rows", text) for text, n in sorted(train.changes.items())]
+    lines += [
+        Line("steps", f"{steps} ({steps / per_epoch:.3g} epochs)", _steps_why(spec)),
+        Line("schedule", f"{spec.schedule}, {warmup} warm-up steps", "5-10% of the steps"),
+        Line(
+            "checkpoints", f"each {every} steps, {spec.keep} kept", "the best by evaluation is used"
+        ),
+        Line(
+            "early stop",
+            f"patience {spec.patience}" if spec.patience else "off",
+            "small sets overfit",
+        ),
+        Line("time", _span(seconds), "an estimate"),
+        Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
+    ]
+    return Plan(
+        settings=settings,
+        steps=steps,
+        steps_per_epoch=per_epoch,
+        warmup_steps=warmup,
+        eval_every=every,
+        seconds=round(seconds, 1),
+        disk=round(disk, 3),
+        lines=tuple(lines),
+        warnings=tuple(_warnings(settings, machine, disk)),
+    )
+
+
+def _data_line(train: Prepared, held: Prepared | None) -> Line:
+    held_n = len(held.examples) if held else 0
+    value = f"{train.rows} rows, {len(train.examples)} examples; {held_n} held out"
+    why = f"{train.tokens} tokens, {train.trained} bear loss, longest {train.longest}"
+    if train.windowed:
+        why += f"; {train.windowed} rows cut into windows"
+    return Line("data", value, why)
+
+
+def _steps_why(spec: TrainSpec) -> str:
+    if spec.max_steps:
+        return f"at most {spec.max_steps}"
+    return "at most 3 epochs: small sets overfit" if spec.epochs <= 3 else "given"
+
+
+def _speed(base: Base, settings: Settings, machine: Machine) -> float:
+    """Tokens a second, roughly: 6 (full) or 4 operations per parameter and token, and a third
+    more with checkpointing. CPU: 20 GFLOP/s a core. GPU: 60 TFLOP/s in bf16, a typical figure."""
+    work = (6.0 if settings.method == "full" else 4.0) * base.billions * 1e9
+    work *= 4 / 3 if settings.checkpointing else 1
+    rates = {"cuda": 6e13, "mps": 4e12, "cpu": 2e10 * machine.cores}
+    return max(1.0, rates[settings.device] / max(work, 1e6))
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"
+
+
+def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
+    out = []
+    if settings.memory > settings.room:
+        out.append(
+            f"Memory: about {settings.memory:g} GB needed, {settings.room:g} GB there. "
+            "Lower --length, use --method qlora on an NVIDIA GPU, or take a smaller base."
+        )
+    if disk > machine.disk:
+        out.append(f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. Lower --keep.")
+    return out
+
+
+def table(plan: Plan) -> list[dict[str, Any]]:
+    """The plan's lines as plain data."""
+    return [msgspec.to_builtins(line) for line in plan.lines]

@@ -1,0 +1,43 @@
+"""KTO and DPO in the worker: preference rows as text by our own template, for TRL's trainers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+
+def preference_trainer(orders: dict[str, Any], model: Any, tokenizer: Any, adapter: Any) -> Any:
+    """TRL's trainer for `task` kto or dpo. The rows hold `prompt` and completions as text that
+    was rendered already, so nothing is added to it (no second BOS)."""
+    from datasets import Dataset
+
+    def read(name: str) -> Any:
+        lines = Path(name).read_bytes().splitlines()
+        return Dataset.from_list([orjson.loads(line) for line in lines])
+
+    train = read(orders["train"])
+    held = read(orders["eval"]) if orders["eval"] else None
+    common: dict[str, Any] = {
+        "output_dir": "checkpoints",
+        "max_length": orders["length"],
+        "beta": orders["beta"],
+        **orders["arguments"],
+    }
+    if orders["task"] == "dpo":
+        from trl import DPOConfig, DPOTrainer
+
+        make, arguments = DPOTrainer, DPOConfig(**common)
+    else:
+        from trl import KTOConfig, KTOTrainer
+
+        make, arguments = KTOTrainer, KTOConfig(**common)
+    return make(
+        model=model,
+        args=arguments,
+        train_dataset=train,
+        eval_dataset=held,
+        processing_class=tokenizer,
+        peft_config=adapter,
+    )

@@ -1,0 +1,317 @@
+"""The checks before the first step: each silent failure of METHODS 1.5 and TRAINING.md by name.
+
+They look at tokens that a trainer will really use, whichever trainer that is, and compare them
+with the rows by other means than the mask that made them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import PreflightError
+from ..templating import IGNORED, Encoded, Template
+from .data import DataSet, Row
+from .prepare import Prepared
+
+#: Above this share of targets lost to the length, the run needs --force.
+LOSS_LIMIT = 0.2
+#: Above this many epochs on a small set, the run needs --force.
+EPOCH_LIMIT = 5.0
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One check and what was seen. level: good, note, soft (--force passes it) or bad."""
+
+    name: str
+    level: str
+    seen: str
+    hint: str = ""
+
+
+def stop_on(checks: Sequence[Check], force: bool) -> None:
+    """Raise PreflightError for the first check that stops the run."""
+    for check in checks:
+        if check.level == "bad" or (check.level == "soft" and not force):
+            hint = check.hint
+            if check.level == "soft":
+                hint = f"{hint} Or go on all the same with --force.".strip()
+            raise PreflightError(f"{check.name}: {check.seen}", hint)
+
+
+def check_data(
+    data: DataSet, train: Prepared, held: Prepared, template: Template, rows: int, epochs: float
+) -> list[Check]:
+    """All checks that need no model. `rows`: rows of the base's embedding, 0 if unknown."""
+    return [
+        _rows_trained(train),
+        _all_masked(train),
+        _truncated(train),
+        _tool_calls(data.train, train, template),
+        _tool_results(data.train, train, template),
+        _stop_token(train, template),
+        _bos(train, template),
+        _vocabulary(train, held, rows),
+        _generation_markers(template),
+        _evaluation(held),
+        _leak(data, train, held),
+        _epochs(epochs),
+    ]
+
+
+def _rows_trained(train: Prepared) -> Check:
+    used = len({e.where for e in train.examples})
+    wanted = train.rows - len(train.masked)
+    name = "rows in = rows trained"
+    if not train.examples:
+        where = f" First: {train.masked[0]}." if train.masked else ""
+        return Check(
+            name, "bad", f"no row of {train.rows} bears any loss.{where}",
+            "All answers are marked as untrained, or none fits the length.",
+        )  # fmt: skip
+    if used < wanted:
+        missing = next((w for w in train.lost_in), "")
+        return Check(
+            name, "soft", f"{used} of {wanted} rows are trained; no answer of {missing} fits.",
+            "Raise --length.",
+        )  # fmt: skip
+    return Check(name, "good", f"{used} of {train.rows} rows, {len(train.examples)} examples")
+
+
+def _all_masked(train: Prepared) -> Check:
+    name = "no example all masked"
+    for example in train.examples:
+        if all(label == IGNORED for label in example.labels):
+            return Check(name, "bad", f"{example.where} bears no loss.", "Leave the row out.")
+    if train.masked:
+        first = ", ".join(train.masked[:3])
+        seen = f"{len(train.masked)} rows have no trained answer and are left out ({first})"
+        return Check(name, "note", seen)
+    return Check(name, "good", f"{train.trained} of {train.tokens} tokens bear loss")
+
+
+def _truncated(train: Prepared) -> Check:
+    name = "nothing cut in silence"
+    share = train.lost / max(1, train.targets)
+    if train.lost:
+        seen = (
+            f"{train.lost} of {train.targets} answers ({share:.0%}) do not fit the length "
+            f"(first: {train.lost_in[0]})"
+        )
+        level = "soft" if share > LOSS_LIMIT else "note"
+        return Check(name, level, seen, "Raise --length, or export with --max-tokens.")
+    more = f"; {train.windowed} long rows became several" if train.windowed else ""
+    return Check(name, "good", f"all {train.targets} answers fit{more}")
+
+
+def _trained_text(examples: Sequence[Encoded], template: Template) -> dict[str, str]:
+    """Row -> text of everything that bears loss in it."""
+    out: dict[str, list[str]] = {}
+    for example in examples:
+        ids = [label for label in example.labels if label != IGNORED]
+        out.setdefault(example.where, []).append(template.tokenizer.decode(ids))
+    return {where: "\n".join(parts) for where, parts in out.items()}
+
+
+def _assistants(row: Mapping[str, Any], train: bool) -> list[Mapping[str, Any]]:
+    return [
+        m
+        for m in row["messages"]
+        if m.get("role") == "assistant" and (m.get("train", True) is not False) == train
+    ]
+
+
+def _tool_calls(rows: Sequence[Row], train: Prepared, template: Template) -> Check:
+    name = "tool-call tokens trained"
+    texts = _trained_text(train.examples, template)
+    wanted = found = 0
+    for row in rows:
+        if row.where not in texts or row.where in train.lost_in:
+            continue
+        names: Counter[str] = Counter()
+        for message in _assistants(row.body, True):
+            for call in message.get("tool_calls") or ():
+                names[str((call.get("function") or call).get("name"))] += 1
+        for called, times in names.items():
+            seen = texts[row.where].count(called)
+            wanted += times
+            found += min(times, seen)
+            if seen < times:
+                return Check(
+                    name, "bad",
+                    f"{row.where}: {times} calls of {called}, {seen} of them trained.",
+                    "The template or trainer loses tool calls; use --template chatml.",
+                )  # fmt: skip
+    return Check(name, "good", f"{found} of {wanted} calls")
+
+
+def _tool_results(rows: Sequence[Row], train: Prepared, template: Template) -> Check:
+    name = "tool-result tokens masked"
+    texts = _trained_text(train.examples, template)
+    looked = 0
+    for row in rows:
+        text = texts.get(row.where, "")
+        own = "\n".join(str(m) for m in _assistants(row.body, True))
+        for message in row.body["messages"]:
+            if message.get("role") != "tool":
+                continue
+            for line in str(message.get("content") or "").splitlines():
+                if len(line) < 40 or line in own:
+                    continue
+                looked += 1
+                if line in text:
+                    return Check(
+                        name, "bad", f"{row.where}: tool output bears loss.",
+                        "The mask does not fit the template; use --template chatml.",
+                    )  # fmt: skip
+    return Check(name, "good", f"{looked} lines of tool output looked for, none trained")
+
+
+def _stop_token(train: Prepared, template: Template) -> Check:
+    name = "stop token trained"
+    stops = {template.tokenizer.convert_tokens_to_ids(s) for s in template.stops}
+    for example in train.examples:
+        for end in example.ends:
+            if example.labels[end - 1] not in stops:
+                return Check(
+                    name, "bad", f"{example.where}: an answer ends without a trained stop token.",
+                    "The model would never stop; use a template with an end token.",
+                )  # fmt: skip
+    return Check(name, "good", ", ".join(template.stops))
+
+
+def _bos(train: Prepared, template: Template) -> Check:
+    name = "one BOS at most"
+    bos = template.tokenizer.bos_token_id
+    for example in train.examples:
+        if bos is not None and example.ids[:2] == [bos, bos]:
+            return Check(
+                name, "bad", f"{example.where} begins with two BOS tokens.",
+                "The template writes one already; tokenise without special tokens.",
+            )  # fmt: skip
+    return Check(name, "good", "written by the template" if template.adds_bos else "none written")
+
+
+def _vocabulary(train: Prepared, held: Prepared, rows: int) -> Check:
+    name = "tokenizer belongs to the base"
+    highest = max((max(e.ids) for e in (*train.examples, *held.examples)), default=0)
+    if rows and highest >= rows:
+        return Check(
+            name, "bad", f"token {highest} has no row in the base's embedding of {rows}.",
+            "The tokenizer in the base's folder is another model's; download the base again.",
+        )  # fmt: skip
+    return Check(name, "good", f"highest token {highest} of {rows}")
+
+
+def _generation_markers(template: Template) -> Check:
+    name = "template's own mask"
+    if re.search(r"\{%-?\s*generation\s*-?%\}", template.source):
+        return Check(name, "good", "has generation markers; our own labels are used all the same")
+    return Check(name, "note", "no generation markers: the template's mask would train 0 tokens; "
+                 "our own labels are used")  # fmt: skip
+
+
+def _evaluation(held: Prepared) -> Check:
+    name = "evaluation set"
+    if not held.examples:
+        return Check(
+            name, "soft", "it is empty, so nobody would see overfitting.",
+            "Export more sessions (at least five groups are held out).",
+        )  # fmt: skip
+    return Check(name, "good", f"{len(held.examples)} examples, {held.trained} trained tokens")
+
+
+def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:
+    """Rows on both sides, by what bears loss and by the text of the whole row."""
+    name = "train and evaluation apart"
+
+    def mark(example: Encoded) -> bytes:
+        joined = ",".join(map(str, example.ids)).encode()
+        return hashlib.blake2b(joined, digest_size=16).digest()
+
+    known = {mark(e): e.where for e in train.examples}
+    for example in held.examples:
+        if mark(example) in known:
+            return Check(
+                name, "bad", f"{example.where} is also in training ({known[mark(example)]}).",
+                "Its loss would flatter; export again, which splits by lineage.",
+            )  # fmt: skip
+    groups = {str(r.body["lineage"]) for r in data.train if r.body.get("lineage")}
+    both = [r.where for r in data.eval if str(r.body.get("lineage") or "") in groups]
+    if both:
+        return Check(
+            name, "bad", f"{both[0]} and {len(both) - 1} more share a lineage with training rows.",
+            "Export again, which splits by lineage.",
+        )  # fmt: skip
+    return Check(name, "good", "no example and no lineage on both sides")
+
+
+def _epochs(epochs: float) -> Check:
+    name = "epochs"
+    if epochs > EPOCH_LIMIT:
+        return Check(name, "soft", f"{epochs:g} epochs on a small set would be learnt by heart.",
+                     "At most 3 are advised.")  # fmt: skip
+    return Check(name, "good", f"{epochs:g}")
+
+
+def check_loss(loss: float) -> Check:
+    """The base's own loss, before the first step."""
+    if not math.isfinite(loss) or loss <= 0:
+        return Check(
+            "base loss finite", "bad", f"it is {loss}.",
+            "The base's weights are damaged, or the precision is too low (--precision fp32).",
+        )  # fmt: skip
+    return Check("base loss finite", "good", f"{loss:.4f}")
+
+
+def compare_prepared(
+    ours: Sequence[Encoded], theirs: Sequence[tuple[Sequence[int], Sequence[int]]], slack: int = 1
+) -> Check:
+    """A trainer's own prepared examples against ours: same examples, same trained tokens.
+
+    An example is found by its ids; up to `slack` trained tokens per answer may differ (trainers
+    add or leave out the line feed after the stop token). What follows the last target is free.
+    """
+    name = "the trainer's own data"
+    used = [False] * len(theirs)
+    index: dict[bytes, list[int]] = {}
+    for number, (ids, _) in enumerate(theirs):
+        index.setdefault(_start(ids), []).append(number)
+    differ = 0
+    for example in ours:
+        match = None
+        for number in index.get(_start(example.ids), []):
+            ids = list(theirs[number][0])
+            same = min(len(ids), len(example.ids))
+            if not used[number] and ids[:same] == example.ids[:same] and same >= example.ends[-1]:
+                match = number
+                break
+        if match is None:
+            return Check(name, "bad", f"{example.where} is missing or has other tokens.",
+                         "See the preflight folder of the run for both versions.")  # fmt: skip
+        used[match] = True
+        mine = {i for i, label in enumerate(example.labels) if label != IGNORED}
+        other = {i for i, label in enumerate(theirs[match][1]) if label != IGNORED}
+        off = len(mine ^ other)
+        differ += off
+        if off > slack * len(example.ends):
+            return Check(
+                name, "bad",
+                f"{example.where}: {len(mine - other)} tokens that should bear loss do not, "
+                f"{len(other - mine)} do that should not.",
+                "The trainer's mask does not fit the template.",
+            )  # fmt: skip
+    if not all(used):
+        extra = used.count(False)
+        return Check(name, "bad", f"{extra} examples of its own that no row accounts for.")
+    return Check(name, "good", f"{len(ours)} examples alike, {differ} labels differ (line feeds)")
+
+
+def _start(ids: Sequence[int]) -> bytes:
+    return ",".join(map(str, ids[:24])).encode()

@@ -1,0 +1,153 @@
+"""From rows to the exact tokens that are trained, with an account of what was cut."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ..errors import PreflightError, StoreError
+from ..templating import IGNORED, Encoded, Template
+from .data import Row
+from .windows import windows
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """One side of the data as tokens.
+
+    rows        rows read, and `masked`: those without any trained answer (left out, by name)
+    windowed    rows that became several because they were too long
+    targets     answers that bear loss, `lost` of them too long for the context
+    changes     what the template made us change -> rows
+    """
+
+    examples: tuple[Encoded, ...] = ()
+    rows: int = 0
+    masked: tuple[str, ...] = ()
+    windowed: int = 0
+    targets: int = 0
+    lost: int = 0
+    lost_in: tuple[str, ...] = ()
+    changes: dict[str, int] = {}
+
+    @property
+    def tokens(self) -> int:
+        return sum(len(e.ids) for e in self.examples)
+
+    @property
+    def trained(self) -> int:
+        """Tokens that bear loss."""
+        return sum(label != IGNORED for e in self.examples for label in e.labels)
+
+    @property
+    def longest(self) -> int:
+        return max((len(e.ids) for e in self.examples), default=0)
+
+
+def prepare(
+    rows: Sequence[Row],
+    template: Template,
+    length: int,
+    step: Callable[[int, int], None] | None = None,
+) -> Prepared:
+    """Tokens and labels of all rows, each example at most `length` tokens.
+
+    Rows whose answers are all marked as untrained are left out and named. Raises PreflightError
+    for a row that the template cannot take.
+    """
+    examples: list[Encoded] = []
+    masked: list[str] = []
+    lost_in: list[str] = []
+    changes: Counter[str] = Counter()
+    windowed = targets = lost = 0
+
+    def count(text: str) -> int:
+        return len(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    for number, row in enumerate(rows):
+        turns, _, changed = template.prepare(row.body, row.where)
+        wanted = sum(t.train for t in turns)
+        if not wanted:
+            masked.append(row.where)
+            continue
+        changes.update(changed)
+        made = template.encode(row.body, row.where)
+        if any(len(e.ids) > length for e in made):
+            parts = windows(row.body, count, length)
+            windowed += len(parts) > 1
+            made = [e for part in parts for e in template.encode(part, row.where)]
+        fitted = [cut for e in made if (cut := fit(e, length)) is not None]
+        kept = sum(len(e.ends) for e in fitted)
+        if kept < wanted:
+            lost += wanted - kept
+            lost_in.append(row.where)
+        targets += wanted
+        examples += fitted
+        if step:
+            step(number + 1, len(rows))
+    return Prepared(
+        examples=tuple(examples),
+        rows=len(rows),
+        masked=tuple(masked),
+        windowed=windowed,
+        targets=targets,
+        lost=lost,
+        lost_in=tuple(lost_in),
+        changes=dict(changes),
+    )
+
+
+def fit(example: Encoded, length: int) -> Encoded | None:
+    """The example cut after its last whole answer within `length`; None when there is none."""
+    if len(example.ids) <= length:
+        return example
+    ends = tuple(end for end in example.ends if end <= length)
+    if not ends:
+        return None
+    cut = ends[-1]
+    return msgspec.structs.replace(
+        example,
+        ids=example.ids[:cut],
+        labels=example.labels[:cut],
+        ends=ends,
+        targets=example.targets[: len(ends)],
+    )
+
+
+def write_tokens(prepared: Prepared, path: Path) -> None:
+    """Write input_ids and labels as Parquet, beside and renamed. StoreError on trouble."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    numbers = pa.list_(pa.int32())
+    table = pa.table(
+        {
+            "input_ids": pa.array([e.ids for e in prepared.examples], numbers),
+            "labels": pa.array([e.labels for e in prepared.examples], numbers),
+            "where": pa.array([e.where for e in prepared.examples], pa.string()),
+        }
+    )
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, beside, compression="zstd")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise StoreError(
+            f"Cannot write {path}: {error.strerror or error}", "Free some disk space."
+        ) from error
+
+
+def read_tokens(path: Path) -> list[tuple[list[int], list[int]]]:
+    """(input_ids, labels) of each example that some trainer prepared and wrote as Parquet."""
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path, columns=["input_ids", "labels"])
+    except (OSError, ValueError, KeyError) as error:
+        raise PreflightError(f"{path} holds no prepared examples: {error}") from error
+    ids, labels = table["input_ids"].to_pylist(), table["labels"].to_pylist()
+    return list(zip(ids, labels, strict=True))

@@ -1,0 +1,82 @@
+"""report.html of a run: plan, curves, preflight, in one file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import html, svg
+from .metrics import evaluations, overfitting, training
+
+
+def render_report(
+    run: Mapping[str, Any],
+    lines: Sequence[Mapping[str, str]],
+    checks: Sequence[Mapping[str, str]],
+    metrics: Sequence[Mapping[str, Any]],
+) -> str:
+    """The page. `run` is run.json; `lines` the plan's table; `checks` the preflight's."""
+    name = str(run.get("name", "run"))
+    figures = run.get("metrics", {})
+    body = html.facts(_figures(run, figures))
+    note = overfitting(metrics)
+    if note:
+        body += html.note(note + " The adapter is the checkpoint with the best evaluation loss.")
+    body += html.section("Curves", html.grid(_curves(metrics)))
+    body += html.section(
+        "Plan",
+        html.table(
+            ("setting", "value", "reason"), [(x["name"], x["value"], x["reason"]) for x in lines]
+        ),
+    )
+    body += html.section(
+        "Preflight",
+        html.table(
+            ("check", "result", "seen"), [(c["name"], c["level"], c["seen"]) for c in checks]
+        ),
+    )
+    body += html.section("Made with", html.table(("package", "version"), _versions(run)))
+    base = run.get("base", {}).get("id", "")
+    lead = f"{run.get('method', '')} on {base} with {run.get('trainer', '')}"
+    return html.page(f"Training run {name}", body, lead=lead, footer=str(run.get("ended") or ""))
+
+
+def _figures(run: Mapping[str, Any], figures: Mapping[str, Any]) -> list[tuple[str, str]]:
+    def shown(name: str) -> str:
+        value = figures.get(name)
+        return (
+            f"{value:.4f}" if isinstance(value, float) else str(value if value is not None else "-")
+        )
+
+    data = run.get("data", {})
+    return [
+        ("status", str(run.get("status", ""))),
+        ("evaluation loss, base", shown("base_eval_loss")),
+        ("evaluation loss, tuned", shown("eval_loss")),
+        ("best step", shown("best_step")),
+        ("steps", shown("steps")),
+        ("training rows", str(data.get("train_rows", ""))),
+        ("held-out rows", str(data.get("eval_rows", ""))),
+        ("tokens a second", shown("tokens_per_second")),
+    ]
+
+
+def _curves(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    held, train = evaluations(metrics), training(metrics)
+    loss = [svg.Line("training", train), svg.Line("evaluation", held)]
+    rate = [(m["step"], m["rate"]) for m in metrics if m["kind"] == "train" and m.get("rate")]
+    norm = [
+        (m["step"], m["grad_norm"]) for m in metrics if m["kind"] == "train" and m.get("grad_norm")
+    ]
+    panels = [html.panel("Loss", svg.lines(loss, title="Loss by step", x_label="step"))]
+    if rate:
+        drawn = svg.lines([svg.Line("rate", rate)], title="Learning rate", x_label="step")
+        panels.append(html.panel("Learning rate", drawn))
+    if norm:
+        drawn = svg.lines([svg.Line("norm", norm)], title="Gradient norm", x_label="step")
+        panels.append(html.panel("Gradient norm", drawn))
+    return panels
+
+
+def _versions(run: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return sorted((str(k), str(v)) for k, v in run.get("versions", {}).items())

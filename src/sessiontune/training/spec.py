@@ -1,0 +1,190 @@
+"""What a training run is told to do: one frozen value, its presets, and how settings combine.
+
+Defaults follow METHODS section 3 (sets of about 700 pairs): LoRA without regret's finding that all
+linear layers and small batches suit small sets, a rate of 2e-4, dropout against memorisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from ..errors import UsageError
+
+Method = Literal["auto", "lora", "lora8", "qlora", "full"]
+Trainer = Literal["trl", "llamafactory", "axolotl", "unsloth"]
+Task = Literal["sft", "kto", "dpo"]
+
+TRAINERS: tuple[Trainer, ...] = ("trl", "llamafactory", "axolotl", "unsloth")
+
+
+class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Every setting of a run.
+
+    base          local folder, hub id, or "tiny"
+    trainer       which program trains
+    task          sft on train/, or kto / dpo on preferences/
+    method        lora, lora8 (8-bit base), qlora (4-bit base), full; auto picks by memory
+    template      "" takes the base model's own; else a bundled name or a file
+    rank, alpha, dropout, targets   of the adapter; targets "all-linear" or names with commas
+    rate          peak learning rate; 0 takes 2e-4 (sft) or 5e-6 (kto, dpo), full 1e-5
+    epochs        passes over the training rows; max_steps > 0 ends earlier
+    batch         examples per device and step; accumulation 0 makes the effective batch 8
+    length        tokens per example; 0 picks by method and memory
+    schedule      cosine, linear or constant; warmup is a share of the steps (at least 5 steps)
+    eval_every    steps between evaluations and checkpoints; 0 means four times an epoch
+    patience      evaluations without improvement before it stops; 0 never stops early
+    keep          checkpoints kept (the best one always)
+    precision     auto, fp32, bf16, fp16
+    device        auto, cpu, cuda, mps
+    threads       CPU threads; 0 leaves torch's choice
+    beta          strength of kto and dpo
+    log_to        tensorboard, trackio, wandb; nothing unless asked
+    python        interpreter of the other trainers' environment
+    gpus, nodes   for the generated cluster settings
+    """
+
+    base: str = ""
+    trainer: Trainer = "trl"
+    task: Task = "sft"
+    method: Method = "auto"
+    preset: str = ""
+    template: str = ""
+    rank: int = 16
+    alpha: int = 32
+    dropout: float = 0.05
+    targets: str = "all-linear"
+    rate: float = 0.0
+    epochs: float = 3.0
+    max_steps: int = 0
+    batch: int = 1
+    accumulation: int = 0
+    length: int = 0
+    schedule: Literal["cosine", "linear", "constant"] = "cosine"
+    warmup: float = 0.08
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    eval_every: int = 0
+    patience: int = 2
+    keep: int = 3
+    packing: bool = False
+    seed: int = 42
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = "auto"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    threads: int = 0
+    beta: float = 0.1
+    log_to: tuple[str, ...] = ()
+    python: str = ""
+    gpus: int = 1
+    nodes: int = 1
+    parallel: Literal["none", "ddp", "fsdp", "zero2", "zero3", "ray"] = "none"
+
+
+#: The original README's three recipes agree on these; what they left open is LLaMA-Factory's
+#: default of that time (rank 8, no dropout, linear decay, no warm-up).
+ORIGINAL: dict[str, Any] = {
+    "base": "meta-llama/Meta-Llama-3-8B",
+    "method": "lora",
+    "rank": 8,
+    "alpha": 16,
+    "dropout": 0.0,
+    "rate": 5e-5,
+    "epochs": 3.0,
+    "batch": 4,
+    "accumulation": 4,
+    "length": 2048,
+    "schedule": "linear",
+    "warmup": 0.0,
+    "weight_decay": 0.0,
+}
+
+#: Seconds instead of hours: for a model of two million random weights, which needs a high rate.
+DEMO: dict[str, Any] = {
+    "base": "tiny",
+    "method": "lora",
+    "rate": 5e-3,
+    "epochs": 3.0,
+    "max_steps": 60,
+    "batch": 2,
+    "accumulation": 1,
+    "length": 1024,
+    "eval_every": 20,
+    "patience": 0,
+    "device": "cpu",
+}
+
+PRESETS: dict[str, dict[str, Any]] = {"original": ORIGINAL, "demo": DEMO}
+
+
+def make_spec(
+    given: Mapping[str, Any], recipe: Mapping[str, Any] | None = None, preset: str = ""
+) -> TrainSpec:
+    """Combine defaults < preset < recipe (its [train] table) < what is given (None: not given).
+
+    Raises UsageError for an unknown field or preset, or a value out of range.
+    """
+    layers: dict[str, Any] = {}
+    name = preset or str((recipe or {}).get("preset", ""))
+    if name:
+        if name not in PRESETS:
+            raise UsageError(f"No preset '{name}'.", f"Known presets: {', '.join(PRESETS)}.")
+        layers |= {**PRESETS[name], "preset": name}
+    layers |= dict(recipe or {})
+    layers |= {key: value for key, value in given.items() if value is not None}
+    try:
+        spec = msgspec.convert(layers, TrainSpec, strict=False)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"Training settings: {error}", "See docs/reference/training.md."
+        ) from error
+    return checked(spec)
+
+
+#: Field -> (smallest, largest) value that makes sense.
+LIMITS: dict[str, tuple[float, float]] = {
+    "rank": (1, 1024),
+    "alpha": (1, 4096),
+    "dropout": (0, 0.9),
+    "rate": (0, 1),
+    "epochs": (0.01, 1000),
+    "max_steps": (0, 10**9),
+    "batch": (1, 4096),
+    "accumulation": (0, 4096),
+    "length": (0, 10**7),
+    "warmup": (0, 0.9),
+    "weight_decay": (0, 1),
+    "clip": (0, 1000),
+    "eval_every": (0, 10**9),
+    "patience": (0, 1000),
+    "keep": (1, 1000),
+    "threads": (0, 1024),
+    "beta": (0, 100),
+    "gpus": (1, 1024),
+    "nodes": (1, 1024),
+}
+
+
+def checked(spec: TrainSpec) -> TrainSpec:
+    """The spec itself, or UsageError naming the first field out of range."""
+    for field, (low, high) in LIMITS.items():
+        value = getattr(spec, field)
+        if not low <= value <= high:
+            raise UsageError(f"{field} = {value} is out of range.", f"From {low} to {high}.")
+    if not spec.base:
+        raise UsageError(
+            "No base model named.",
+            "Give --base PATH, --base HUB/ID, or --base tiny to try the way.",
+        )
+    if spec.task != "sft" and spec.trainer not in ("trl", "llamafactory"):
+        raise UsageError(
+            f"{spec.trainer} is driven for SFT only.", "Use --trainer trl for KTO and DPO."
+        )
+    return spec
+
+
+def to_dict(spec: TrainSpec) -> dict[str, Any]:
+    """Plain JSON-able settings."""
+    built: dict[str, Any] = msgspec.to_builtins(spec)
+    return built

@@ -1,0 +1,99 @@
+"""TRL and PEFT: the embedded default. A worker process of ours gets our own tokens and labels."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from ..ports import Job
+from .planner import Plan
+from .spec import TrainSpec
+
+NAME = "trl"
+NEEDS = {"trl": ">=1.9", "peft": ">=0.18", "transformers": ">=5", "datasets": ">=4"}
+#: Where the worker finds its orders, relative to the run.
+ORDERS = "trainer/orders.json"
+
+
+def orders(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str) -> dict[str, Any]:
+    """Everything the worker needs to know. Paths are relative to the run, but for the base."""
+    settings = plan.settings
+    return {
+        "base": base,
+        "task": spec.task,
+        "method": settings.method,
+        "device": settings.device,
+        "precision": settings.precision,
+        "threads": spec.threads,
+        "seed": spec.seed,
+        "beta": spec.beta,
+        "train": "data/train.parquet" if spec.task == "sft" else "data/train.jsonl",
+        "eval": ("data/eval.parquet" if spec.task == "sft" else "data/eval.jsonl") if held else "",
+        "template": template,
+        "length": settings.length,
+        "adapter": {
+            "r": spec.rank,
+            "lora_alpha": spec.alpha,
+            "lora_dropout": spec.dropout,
+            "target_modules": spec.targets
+            if spec.targets == "all-linear"
+            else [name.strip() for name in spec.targets.split(",")],
+        },
+        "patience": spec.patience if held else 0,
+        "arguments": _arguments(spec, plan, held),
+    }
+
+
+def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
+    """Fields of transformers' TrainingArguments, as all of TRL's configurations take them."""
+    settings = plan.settings
+    arguments: dict[str, Any] = {
+        "per_device_train_batch_size": settings.batch,
+        "per_device_eval_batch_size": settings.batch,
+        "gradient_accumulation_steps": settings.accumulation,
+        "max_steps": plan.steps,
+        "learning_rate": settings.rate,
+        "lr_scheduler_type": spec.schedule,
+        "warmup_steps": plan.warmup_steps,
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.clip,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": plan.eval_every,
+        "save_total_limit": spec.keep,
+        "report_to": list(spec.log_to) or "none",
+        "seed": spec.seed,
+        "data_seed": spec.seed,
+        "bf16": settings.precision == "bf16",
+        "fp16": settings.precision == "fp16",
+        "use_cpu": settings.device == "cpu",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": settings.device == "cuda",
+    }
+    # TRL checkpoints activations unless told otherwise.
+    arguments["gradient_checkpointing"] = settings.checkpointing
+    if spec.task == "sft":
+        arguments["packing"] = spec.packing
+    if held:
+        arguments |= {
+            "eval_strategy": "steps",
+            "eval_steps": plan.eval_every,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "eval_loss",
+            "greater_is_better": False,
+        }
+    return arguments
+
+
+def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str) -> Job:
+    """The worker as a job, to be run in the run's folder."""
+    text = json.dumps(orders(spec, plan, base, held, template), indent=2) + "\n"
+    return Job(
+        name="trl",
+        files={ORDERS: text},
+        argv=(sys.executable, "-m", "sessiontune.training.worker", ORDERS),
+        env={"SESSIONTUNE_WATCH_STDIN": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"},
+        needs=NEEDS,
+        outputs=("trainer/result.json",),
+    )

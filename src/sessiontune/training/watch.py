@@ -1,0 +1,117 @@
+"""What the worker tells while it trains, and how it is asked to stop."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+#: Begins a line on stdout that is an event, not chatter of a library.
+MARK = "@@"
+#: Written into a checkpoint when all of it is on disk.
+WHOLE = "whole"
+
+
+class Reporter:
+    """Events on stdout, measurements also in the metrics file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def event(self, name: str, /, **facts: Any) -> None:
+        sys.stdout.write(MARK + json.dumps({"event": name, **facts}) + "\n")
+        sys.stdout.flush()
+
+    def measure(self, kind: str, /, **facts: Any) -> None:
+        entry = {"kind": kind, **facts}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+        self.event("metric", **entry)
+
+
+class StopFlag:
+    """Set by a signal, by the end of our parent, or by a file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._set = threading.Event()
+
+    def set(self) -> None:
+        self._set.set()
+
+    def is_set(self) -> bool:
+        if not self._set.is_set() and self.path.exists():
+            self._set.set()
+        return self._set.is_set()
+
+
+def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
+    """Callbacks for a transformers Trainer."""
+    from transformers import EarlyStoppingCallback, TrainerCallback
+
+    class Watch(TrainerCallback):  # type: ignore[misc]
+        """Measurements after each step and evaluation; a checkpoint when asked to stop."""
+
+        def __init__(self) -> None:
+            self.started = time.monotonic()
+            self.tokens = 0.0
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            self.started = time.monotonic()
+            self.tokens = float(state.num_input_tokens_seen or 0)
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            if flag.is_set():
+                control.should_save = True
+                control.should_training_stop = True
+
+        def on_log(
+            self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any
+        ) -> None:
+            logs = logs or {}
+            step, epoch = state.global_step, round(float(state.epoch or 0), 4)
+            if "loss" in logs:
+                seen = float(logs.get("num_tokens") or 0)
+                gone = time.monotonic() - self.started
+                report.measure(
+                    "train",
+                    step=step,
+                    epoch=epoch,
+                    loss=float(logs["loss"]),
+                    rate=logs.get("learning_rate"),
+                    grad_norm=logs.get("grad_norm"),
+                    tokens=int(seen),
+                    tokens_per_second=round(seen / gone, 1) if gone > 0 and seen else None,
+                    seconds=round(gone, 3),
+                    steps=state.max_steps,
+                )
+            elif "eval_loss" in logs:
+                kind = "eval" if step else "base"
+                more = {k[5:]: v for k, v in logs.items() if k.startswith("eval_rewards/")}
+                loss = float(logs["eval_loss"])
+                report.measure(kind, step=step, epoch=epoch, loss=loss, **more)
+
+        def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+            folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+            (folder / WHOLE).write_text("")
+            report.event("saved", step=state.global_step)
+
+    made: list[Any] = [Watch()]
+    if patience:
+        made.append(EarlyStoppingCallback(patience))
+    return made
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint that was written to its end; torn ones are removed."""
+    found = []
+    for path in folder.glob("checkpoint-*"):
+        if not (path / WHOLE).is_file():
+            shutil.rmtree(path)
+            continue
+        found.append((int(path.name.rsplit("-", 1)[1]), path))
+    return max(found)[1] if found else None

@@ -1,0 +1,135 @@
+"""Cutting a row that is longer than the context, so that no answer is lost (METHODS section 4).
+
+A window is a pinned head (system messages and the task), context without loss, and a segment of
+targets. Every trained answer is a target in exactly one window; a call and its results stay
+together; tool output is thinned before anything is dropped. A row that fits is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+Message = Mapping[str, Any]
+#: Number of tokens of some text.
+Count = Callable[[str], int]
+
+#: Tokens that a template puts around one message, generously.
+AROUND = 12
+#: Share of the budget that context before the segment may take, and the pinned head.
+CONTEXT, HEAD = 0.25, 0.5
+
+
+class Unit(msgspec.Struct):
+    """Messages that stay together: a question, or an answer with the results of its calls."""
+
+    messages: list[dict[str, Any]]
+    size: int
+    target: bool
+
+
+def windows(row: Mapping[str, Any], count: Count, length: int) -> list[dict[str, Any]]:
+    """The row as rows that should fit into `length` tokens; [row] when it does already.
+
+    An answer that alone is longer than the budget stays in a window of its own, which the caller
+    must measure (and count as lost).
+    """
+    messages = [dict(m) for m in row["messages"]]
+    schemas = row.get("tools") or ""
+    schemas = schemas if isinstance(schemas, str) else json.dumps(schemas)
+    budget = length - count(schemas) - 8 * AROUND
+    if budget < length // 8:
+        # The definitions alone fill the window: they go, the calls show how tools are used.
+        row = {**row, "tools": None}
+        budget = length - 8 * AROUND
+    sizes = [_size(m, count) for m in messages]
+    if sum(sizes) <= budget:
+        return [dict(row)]
+    head, rest = _split_head(messages)
+    head = _thinned_all(head, int(budget * HEAD), count)
+    used = sum(_size(m, count) for m in head)
+    units = _units(rest, max(64, (budget - used) // 3), count)
+    return [{**row, "messages": [*head, *window]} for window in _segments(units, budget - used)]
+
+
+def _size(message: Message, count: Count) -> int:
+    text = str(message.get("content") or "") + str(message.get("reasoning_content") or "")
+    if message.get("tool_calls"):
+        text += json.dumps(message["tool_calls"], ensure_ascii=False)
+    return count(text) + AROUND
+
+
+def _split_head(
+    messages: list[dict[str, Any]],
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """System messages and the first question; the rest."""
+    end = 0
+    while end < len(messages) and messages[end]["role"] == "system":
+        end += 1
+    if end < len(messages) and messages[end]["role"] == "user":
+        end += 1
+    return messages[:end], messages[end:]
+
+
+def _units(messages: Sequence[dict[str, Any]], cap: int, count: Count) -> list[Unit]:
+    units: list[Unit] = []
+    for message in messages:
+        role = message["role"]
+        if role == "tool" and units:
+            kept = thinned(message, cap, count)
+            units[-1].messages.append(kept)
+            units[-1].size += _size(kept, count)
+            continue
+        kept = message if role == "assistant" else thinned(message, cap, count)
+        target = role == "assistant" and message.get("train", True) is not False
+        units.append(Unit([kept], _size(kept, count), target))
+    return units
+
+
+def _segments(units: list[Unit], budget: int) -> list[list[dict[str, Any]]]:
+    """Greedy segments of units, each with context before it."""
+    out: list[list[dict[str, Any]]] = []
+    start = 0
+    while start < len(units):
+        room = budget if start == 0 else int(budget * (1 - CONTEXT))
+        end, size = start, 0
+        while end < len(units) and (end == start or size + units[end].size <= room):
+            size += units[end].size
+            end += 1
+        if any(u.target for u in units[start:end]):
+            first = start
+            while first > 0 and size + units[first - 1].size <= budget:
+                first -= 1
+                size += units[first].size
+            context = [_masked(m) for u in units[first:start] for m in u.messages]
+            out.append(context + [m for u in units[start:end] for m in u.messages])
+        start = end
+    return out
+
+
+def _masked(message: dict[str, Any]) -> dict[str, Any]:
+    return {**message, "train": False} if message["role"] == "assistant" else message
+
+
+def _thinned_all(messages: list[dict[str, Any]], budget: int, count: Count) -> list[dict[str, Any]]:
+    """Head messages, the longest ones thinned until they fit together."""
+    share = budget // max(1, len(messages))
+    if sum(_size(m, count) for m in messages) <= budget:
+        return messages
+    return [thinned(m, share, count) for m in messages]
+
+
+def thinned(message: dict[str, Any], cap: int, count: Count) -> dict[str, Any]:
+    """The message with its text cut to about `cap` tokens: head and tail, and a line between
+    that says how much is gone."""
+    text = str(message.get("content") or "")
+    size = count(text)
+    if size <= cap:
+        return message
+    keep = max(16, int(len(text) * max(1, cap - 24) / size))
+    head, tail = text[: keep * 2 // 3], text[len(text) - keep // 3 :]
+    gone = len(text) - len(head) - len(tail)
+    return {**message, "content": f"{head}\n[{gone} characters left out]\n{tail}"}

@@ -1,0 +1,210 @@
+"""The training process: TRL and PEFT on our tokens. Started by `runtime`, or by hand on a folder:
+
+    python -m sessiontune.training.worker trainer/orders.json [--resume]
+
+It writes checkpoints, `metrics.jsonl`, the adapter and `trainer/result.json` into the working
+folder, and one JSON event a line on stdout. Ctrl-C, SIGTERM, a file `trainer/stop` or the end of
+its parent make it save a checkpoint and stop.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from .metrics import keep_until
+from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint
+
+#: Exit statuses that the caller tells apart.
+STOPPED, NO_MEMORY, BAD_LOSS, BAD_DATA = 10, 12, 13, 14
+
+
+def main(argv: list[str]) -> int:
+    """Run the orders in argv[0]; returns the exit status."""
+    orders = json.loads(Path(argv[0]).read_text("utf-8"))
+    report = Reporter(Path("metrics.jsonl"))
+    flag = StopFlag(Path("trainer/stop"))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: flag.set())
+    if os.environ.get("SESSIONTUNE_WATCH_STDIN"):
+        threading.Thread(target=_watch_stdin, args=(flag,), daemon=True).start()
+    try:
+        return _train(orders, "--resume" in argv, report, flag)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+            report.event("no_memory", detail=str(error).splitlines()[0] if str(error) else "")
+            return NO_MEMORY
+        raise
+
+
+def _watch_stdin(flag: StopFlag) -> None:
+    """Our parent holds the other end: when it dies, we save and stop."""
+    while os.read(0, 4096):
+        continue
+    flag.set()
+
+
+def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFlag) -> int:
+    from transformers import PrinterCallback
+
+    report.event("phase", text="loading the base model")
+    _seeded(orders)
+    trainer = _trainer(orders)
+    trainer.remove_callback(PrinterCallback)
+    for callback in callbacks(report, flag, orders["patience"]):
+        trainer.add_callback(callback)
+    if orders["task"] == "sft" and not _data_as_ordered(trainer, orders, report):
+        return BAD_DATA
+    checkpoint = last_whole_checkpoint(Path("checkpoints")) if resume else None
+    if checkpoint is None:
+        keep_until(Path("metrics.jsonl"), -1)
+        if not _base_loss(trainer, report):
+            return BAD_LOSS
+    else:
+        step = int(checkpoint.name.rsplit("-", 1)[1])
+        keep_until(Path("metrics.jsonl"), step)
+        report.event("resumed", step=step)
+    report.event("phase", text="training")
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if flag.is_set() and trainer.state.global_step < orders["arguments"]["max_steps"]:
+        report.event("stopped", step=trainer.state.global_step)
+        return STOPPED
+    return _finish(trainer, orders, report)
+
+
+def _seeded(orders: dict[str, Any]) -> None:
+    """Everything that chance touches, from one seed: on the CPU the same run, the same bytes."""
+    import torch
+    from transformers import set_seed
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()
+    if orders["threads"]:
+        torch.set_num_threads(orders["threads"])
+    set_seed(orders["seed"])
+    if orders["device"] == "cpu":
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+
+def _model(orders: dict[str, Any]) -> Any:
+    import torch
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+    options: dict[str, Any] = {"local_files_only": True, "dtype": types[orders["precision"]]}
+    if orders["method"] == "qlora":
+        options["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True,
+            bnb_4bit_quant_type="nf4",
+            bnb_4bit_use_double_quant=True,
+            bnb_4bit_compute_dtype=types[orders["precision"]],
+        )
+    elif orders["method"] == "lora8":
+        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
+    if orders["device"] == "cuda":
+        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    model = AutoModelForCausalLM.from_pretrained(orders["base"], **options)
+    model.config.use_cache = False
+    return model
+
+
+def _trainer(orders: dict[str, Any]) -> Any:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(orders["base"], local_files_only=True)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    tokenizer.chat_template = Path(orders["template"]).read_text("utf-8")
+    model = _model(orders)
+    adapter = None
+    if orders["method"] != "full":
+        from peft import LoraConfig
+
+        adapter = LoraConfig(task_type="CAUSAL_LM", bias="none", **orders["adapter"])
+    if orders["task"] != "sft":
+        from .preference import preference_trainer
+
+        return preference_trainer(orders, model, tokenizer, adapter)
+    import pyarrow.parquet as pq
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    def read(name: str) -> Any:
+        """In memory: `Dataset.from_parquet` would leave a copy in the user's cache."""
+        return Dataset(pq.read_table(name, columns=["input_ids", "labels"]))
+
+    arguments = SFTConfig(
+        output_dir="checkpoints",
+        max_length=None if not orders["arguments"].get("packing") else orders["length"],
+        dataset_kwargs={"skip_prepare_dataset": not orders["arguments"].get("packing")},
+        **orders["arguments"],
+    )
+    return SFTTrainer(
+        model=model,
+        args=arguments,
+        train_dataset=read(orders["train"]),
+        eval_dataset=read(orders["eval"]) if orders["eval"] else None,
+        processing_class=tokenizer,
+        peft_config=adapter,
+    )
+
+
+def _data_as_ordered(trainer: Any, orders: dict[str, Any], report: Reporter) -> bool:
+    """The tokens that the trainer will use are the ones we gave: counted from its own batches."""
+    import pyarrow.parquet as pq
+
+    if orders["arguments"].get("packing"):
+        return True
+    given = pq.read_table(orders["train"], columns=["labels"])["labels"].to_pylist()
+    wanted = sum(1 for labels in given for label in labels[1:] if label != -100)
+    found = 0
+    for start in range(0, len(trainer.train_dataset), 64):
+        rows = [trainer.train_dataset[i] for i in range(start, min(start + 64, len(given)))]
+        found += int((trainer.data_collator(rows)["labels"][:, 1:] != -100).sum())
+    report.event(
+        "preflight", rows=len(trainer.train_dataset), wanted_rows=len(given),
+        trained=found, wanted=wanted,
+    )  # fmt: skip
+    return found == wanted and len(trainer.train_dataset) == len(given)
+
+
+def _base_loss(trainer: Any, report: Reporter) -> bool:
+    """Loss of the base before the first step (a fresh adapter changes nothing)."""
+    if trainer.eval_dataset is None:
+        return True
+    loss = float(trainer.evaluate()["eval_loss"])
+    report.event("base", loss=loss)
+    return math.isfinite(loss) and loss > 0
+
+
+def _finish(trainer: Any, orders: dict[str, Any], report: Reporter) -> int:
+    folder = Path("adapter.part")
+    trainer.save_model(str(folder))
+    trainer.processing_class.save_pretrained("tokenizer")
+    # TRL's model card names paths of this machine.
+    for stray in ("training_args.bin", "optimizer.pt", "README.md"):
+        (folder / stray).unlink(missing_ok=True)
+    if Path("adapter").exists():
+        import shutil
+
+        shutil.rmtree("adapter")
+    folder.rename("adapter")
+    result = {
+        "steps": trainer.state.global_step,
+        "best_checkpoint": trainer.state.best_model_checkpoint,
+        "best_loss": trainer.state.best_metric,
+    }
+    Path("trainer/result.json").write_text(json.dumps(result, indent=2) + "\n")
+    report.event("done", **result)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
