@@ -1,8 +1,8 @@
 """What a person's words say about the work before them: the lexical tier of labels.
 
 The rules are narrow on purpose: precision comes before recall (target .85, measured on turns
-labelled by hand: docs/reference/labels.md). Only the first characters of a prompt are read,
-because what follows is usually pasted output.
+labelled by hand: docs/reference/labels.md). Only the opening of a prompt is read, because what
+follows is usually pasted output, and a quoted error is nobody's opinion.
 
 Sources: SWE-chat and the OpenHands rubrics tell corrections, direction changes and clarifications
 apart; a direction change is not a failure of the turn before it (METHODS 2).
@@ -10,7 +10,6 @@ apart; a direction change is not a failure of the turn before it (METHODS 2).
 
 from __future__ import annotations
 
-# ruff: noqa: E501
 import re
 from typing import Literal
 
@@ -18,8 +17,8 @@ import msgspec
 
 Meaning = Literal["correction", "direction_change", "acceptance"]
 
-#: Characters of a prompt that are read, and of a sentence that is nothing but an acceptance.
-READ = 320
+#: Characters of a prompt that are read, and length of a prompt that is only an acceptance.
+READ = 300
 SHORT = 120
 
 
@@ -31,139 +30,147 @@ class Reading(msgspec.Struct, frozen=True):
     confidence: float
 
 
-def _rule(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE | re.DOTALL)
+#: Rules are written with free spacing; a space in the text is `[ ]` or `\\s`.
+Rule = tuple[str, float, re.Pattern[str]]
 
 
-_IT = r"(?:it|this|that|these|those|the \w+(?: \w+)?)"
+def _rule(name: str, confidence: float, pattern: str) -> Rule:
+    return name, confidence, re.compile(pattern, re.IGNORECASE | re.VERBOSE)
 
-#: Name, confidence and pattern; the first that matches wins, in this order.
+
 _CORRECTIONS = (
-    (
+    _rule(
         "starts-with-no",
         0.9,
-        _rule(
-            r"^(?:no|nope|nah|non|nein)\b(?=\s*[,.!:;\u2013-]|\s+(?:that|this|it|you|i|don)\b)"
-            r"(?!\W+(?:problem|worries|need|rush|idea|thanks|thank))"
-        ),
+        r"""^(?:no|nope|nah|non|nein)\b
+        (?=\s*[,.!:;–-]|\s+(?:that|this|it|you|i|don)\b)
+        (?!\W+(?:problem|worries|need|rush|idea|thanks|thank|but|and|i\ mean))""",
     ),
-    (
+    _rule(
         "not-right",
         0.9,
-        _rule(
-            r"\b(?:is|was|are|'s|it|still|looks?|seems?)(?:n't| not)? (?:still |quite |yet |really |entirely )*"
-            r"(?:not (?:\w+ )?(?:right|correct|working|what i|fixed|true|good enough)|wrong|incorrect|broken)\b"
-        ),
+        r"""\b(?:is|was|are|it|that|this|still|looks?|seems?)('s)?[ ]
+        (?:still[ ]|quite[ ]|yet[ ]|really[ ]|entirely[ ]|just[ ]|all[ ]|a[ ]bit[ ]|also[ ])*
+        (?:not[ ](?:\w+[ ])?(?:right|correct|working|what[ ]i|fixed|good[ ]enough)
+        |wrong|incorrect|broken|bugged)\b""",
     ),
-    (
+    _rule(
         "isnt-right",
         0.9,
-        _rule(
-            r"\b(?:isn'?t|aren'?t|wasn'?t|doesn'?t (?:look|seem|feel)) (?:\w+ )?"
-            r"(?:right|correct|working|what i (?:meant|asked|want))\b"
-        ),
+        r"""\b(?:isn'?t|aren'?t|wasn'?t|do(?:es)?(?:n'?t|[ ]not)[ ]
+        (?:look|seem|feel))[ ]
+        (?:to[ ]be[ ]|\w+[ ])?(?:right|correct|correctly|working|what[ ]i[ ](?:meant|asked|want))\b
+        |\bdo(?:es)?(?:n'?t|[ ]not)[ ]seem[ ]to\b""",
     ),
-    (
+    _rule(
         "still",
         0.85,
-        _rule(
-            r"\bstill (?:not|doesn'?t|does not|isn'?t|don'?t|do not|can'?t|cannot|fail\w*|broken|wrong|getting"
-            r"|get|seeing|see|shows?|has|have|happens?|there|the same)\b"
-        ),
+        r"""\bstill[ ](?:not|doesn'?t|does[ ]not|isn'?t|don'?t|do[ ]not|fail\w*|broken|wrong|getting
+        |seeing|the[ ]same|buggy)\b
+        |\bi[ ]still[ ](?:see|get|have)\b
+        |\b(?:it|this|that|they|there|which|but)(?:'s|[ ]is)?[ ]still[ ]
+        (?:shows?|has|happens?|appears?)\b""",
     ),
-    (
+    _rule(
         "does-not-work",
         0.85,
-        _rule(
-            r"\b(?:doesn'?t|does not|didn'?t|did not|don'?t|not) work(?:ing)?\b"
-            r"|\b(?:didn'?t|did not) (?:fix|help|change)\b|\bnothing (?:happen|chang)\w*"
-        ),
+        r"""\b(?:doesn'?t|does[ ]not|didn'?t|did[ ]not|don'?t|not)[ ]work(?:ing)?\b
+        |\b(?:that|this|it)[ ](?:didn'?t|did[ ]not)[ ](?:fix|help|change|solve)\b
+        |\bnothing[ ](?:happens|happened|changed|changes)\b""",
     ),
-    (
+    _rule(
         "you-did-wrong",
         0.9,
-        _rule(
-            r"\byou(?:'ve| have)? (?:forgot|missed|broke|broken|removed|deleted|ignored|misunderstood|misread"
-            r"|overlooked|made a mistake|skipped|messed|hallucinated|invented|lost|dropped)\b"
-            r"|\byou (?:should(?:n'?t| not)|shouldnt) have\b|\byou were (?:not )?supposed\b"
-            r"|\byou (?:didn'?t|did not) (?!have|need)\w+"
-        ),
+        r"""\byou(?:'ve|[ ]have)?[ ](?:also[ ]|just[ ]|again[ ])?(?:forgot|missed|broke|broken
+        |deleted|ignored|misunderstood|misread|overlooked|made[ ]a[ ]mistake|messed|hallucinated|invented)\b
+        |\byou[ ]should(?:n'?t|[ ]not)[ ]have\b|\byou[ ]were(?:n'?t|[ ]not)[ ]supposed\b
+        |\byou[ ](?:didn'?t|did[ ]not)[ ](?!have|need)\w+""",
     ),
-    (
+    _rule(
         "told-you",
         0.9,
-        _rule(
-            r"\b(?:i (?:told|asked) you|i (?:already )?said|as i said|that'?s not what|not what i|i meant|i didn'?t (?:ask|say|mean))\b"
-            r"|\bwhy (?:did|are|would|have) you\b(?! (?:recommend|suggest|prefer|think))"
-        ),
+        r"""\bi[ ](?:told|asked)[ ]you\b|\bi[ ](?:already[ ])?said\b|\bas[ ]i[ ]said\b
+        |\bthat(?:'?s|[ ]is)[ ]not[ ]what\b|\bnot[ ]what[ ]i\b|\bi[ ]meant\b
+        |\bi[ ]didn'?t[ ](?:ask|say|mean)\b
+        |^why[ ](?:did|have)[ ]you\b""",
     ),
-    (
+    _rule(
         "undo",
         0.85,
-        _rule(
-            r"^(?:please |ok,? |can you |could you )*(?:revert|undo|roll ?back)\b"
-            r" (?:(?:all )?(?:this|that|it|your|the last|these|those|the change))"
-        ),
+        r"""^(?:please[ ]|ok,?[ ]|can[ ]you[ ]|could[ ]you[ ])*(?:revert|undo|roll[ ]?back)\b
+        [ ](?:(?:all[ ])?(?:this|that|it|your|these|those|the[ ](?:last[ ])?change))""",
     ),
-    (
+    _rule(
         "broke",
         0.85,
-        _rule(
-            rf"\b{_IT} (?:now )?(?:broke|crash(?:es|ed)|fails?|failed|throws?)\b|\b(?:we|did we|didn'?t we) miss(?:ed)?\b"
-            r"|\b(?:there(?:'s| is| are)|i (?:found|see|have|got)) (?:still |now )?(?:a|an|some|another|one more) "
-            r"(?:\w+ )?(?:bug|regression|mistake|typo|glitch)\b"
-        ),
+        r"""^(?:it|this|that|now[ ]it)[ ](?:now[ ]|still[ ])?(?:broke|breaks|crashe[sd]
+        |fails|failed|throws)\b
+        |\b(?:did(?:n'?t)?[ ]we|we)[ ]miss(?:ed)?[ ](?:this|that|the|a|an|one|some)\b
+        |\bthere(?:'s|[ ]is|[ ]are)[ ](?:still[ ]|now[ ])?(?:a|an|some|another|one[ ]more)[ ]
+        (?:\w+[ ])?(?:bug|regression|mistake|typo|glitch)\b""",
     ),
 )
 
 _DIRECTION = (
-    ("instead", 0.8, _rule(r"\binstead\b|\brather than\b|\bi(?:'d| would) rather\b")),
-    (
+    _rule(
+        "instead",
+        0.8,
+        r"""\b(?:let'?s|can[ ]we|could[ ]we|can[ ]you|could[ ]you|we[ ](?:should|could)|how[ ]about
+        |i[ ]want|i'd|use|do|go[ ]with|try|make|switch|put|keep)\b[^.?!]{0,90}
+        \binstead\b(?![ ]of[ ]\w+ing)
+        |\binstead[.!?]*$|\bi(?:'d|[ ]would)[ ](?:rather|prefer)\b""",
+    ),
+    _rule(
         "on-second-thought",
         0.9,
-        _rule(
-            r"\b(?:on second thoughts?|changed? my mind|change of plans?|never ?mind|forget (?:about )?(?:it|that|this|the))\b"
-        ),
+        r"""\bon[ ]second[ ]thoughts?\b|\bchanged?[ ]my[ ]mind\b|\bchange[ ]of[ ]plans?\b
+        |\bnever[ ]?mind\b|\bforget[ ](?:about[ ])?(?:it|that|this)\b""",
     ),
-    (
-        "actually",
-        0.7,
-        _rule(r"^(?:ok,? |hmm,? |wait,? |so,? )*actually\b|\bwait,? (?:actually|let)\b"),
+    _rule(
+        "actually", 0.7, r"^(?:ok,?[ ]|hmm,?[ ]|wait,?[ ]|so,?[ ])*actually\b|\bwait,?[ ]actually\b"
     ),
-    (
+    _rule(
         "lets-not",
         0.8,
-        _rule(
-            r"\blet'?s (?:not|skip|leave|drop|remove|park|hold|stop|go back|switch|change|move (?:it|this|that|to))\b"
-            r"|^(?:ok,? )?(?:hold on|stop)\b(?![\w:])"
-        ),
+        r"""\blet'?s[ ](?:not|skip|leave|drop|park|hold|stop|go[ ]back|switch)\b
+        |^(?:ok,?[ ])?(?:hold[ ]on|stop)(?:[,.!]|$)""",
     ),
-    ("before-that", 0.7, _rule(r"^before (?:we|you|that|continuing|this)\b|^(?:but )?first,? ")),
+    _rule("before-that", 0.7, r"^before[ ](?:we|you|that|continuing|this)\b|^(?:but[ ])?first,[ ]"),
 )
 
-_POLITE = r"(?:(?:ok(?:ay)?|yes|yep|yeah|yup|sure|please|pls|now|great|good|nice|cool|alright|fine|and|then|so|you can|go ahead and|let'?s|can you|could you)[\s,.!]*)*"
+_POLITE = r"""(?:(?:ok(?:ay)?|yes|yep|yeah|yup|sure|please|pls|now|great|good|nice|cool|alright|fine
+    |and|then|so|you[ ]can|go[ ]ahead[ ]and|let'?s|can[ ]you|could[ ]you)[\s,.!]+)*"""
+
 _ACCEPTANCES = (
-    ("commit", 0.7, _rule(rf"^{_POLITE}(?:git )?(?:com+i+t+|comm?i)\b(?!ment)[^?]*$")),
-    (
+    _rule("commit", 0.7, rf"^{_POLITE}(?:git[ ])?(?:com+i+t+|comm?i)\b[^?]*$"),
+    _rule(
         "push",
         0.7,
-        _rule(
-            rf"^{_POLITE}(?:push|merge|ship it|ship|(?:create|open|draft|make) (?:a |an |the )?(?:draft )?(?:pr|pull request))\b[^?]*$"
-        ),
+        rf"""^{_POLITE}(?:push|merge|ship[ ]it|ship
+        |(?:create|open|draft|make)[ ](?:a[ ]|an[ ]|the[ ])?(?:draft[ ])?(?:pr|pull[ ]request)
+        (?![ ](?:desc|title|temp|comment)))\b[^?]*$""",
     ),
-    ("thanks", 0.8, _rule(r"^(?:\w+[,!.]? )?(?:thanks|thank you|thx|merci|danke)\b")),
-    (
+    _rule("thanks", 0.8, r"^(?:\w+[,!.]?[ ])?(?:thanks|thank[ ]you|thx|merci|danke)\b"),
+    _rule(
         "praise",
         0.8,
-        _rule(
-            r"^(?:(?:ok(?:ay)?|yes|yeah|wow|oh|that'?s|this is|it'?s|this|that|it|looks?|very|really|all|so)[\s,.!]+)*"
-            r"(?:perfect|excellent|awesome|amazing|brilliant|fantastic|lgtm|nice work|well done|good job|great job"
-            r"|great work|love it|much better|works (?:great|well|now|perfectly|fine)|look(?:s|ing)? (?:good|great|perfect|nice)"
-            r"|great|nice)\b"
-        ),
+        r"""^(?:(?:ok(?:ay)?|yes|yeah|wow|oh|that'?s|this[ ]is|it'?s|this|that|it|very
+        |really|all|so)[\s,.!]+)*
+        (?:perfect|excellent|awesome|amazing|brilliant|fantastic|lgtm|nice[ ]work|well[ ]done
+        |good[ ]job|great[ ]job|great[ ]work|love[ ]it|much[ ]better
+        |works[ ](?:great|well|now|perfectly|fine)|look(?:s|ing)?[ ](?:good|great|perfect|nice)
+        |great|nice)\b(?=\s*[,.!]|$)""",
     ),
 )
-_BUT = _rule(r"\b(?:but|however|except|although|still|not)\b")
+_BUT = re.compile(r"\b(?:but|however|except|although|still|not)\b", re.IGNORECASE)
+
+#: Where a person's own words end and pasted matter begins.
+_PASTED = re.compile(
+    r"\n\s*(?:[{\[<>$#|+`@]|\d{1,4}[\s:|]|\[?\d{4}-|at\s|File\s|Traceback|Error|error:)"
+    r"|```|[{\[]\s*\"|\bUncaught\b|\bTraceback\b"
+)
+#: Prompts that hand over a document: nothing in it is about the turn before.
+_DOCUMENT = re.compile(r"\s*(?:Implement the following plan|#\s|<|\{|\[|https?://\S+\s*$)")
 
 
 def read(prompt: str) -> Reading | None:
@@ -172,8 +179,7 @@ def read(prompt: str) -> Reading | None:
     A direction change that also sounds like a correction is a direction change, unless the
     words say outright that something is wrong.
     """
-    text = " ".join(prompt[: READ * 2].split())[:READ]
-    text = text.replace("\u2019", "'")
+    text = _opening(prompt)
     if not text:
         return None
     correction = _match(_CORRECTIONS, text, "correction")
@@ -188,9 +194,18 @@ def read(prompt: str) -> Reading | None:
     return None
 
 
-def _match(
-    rules: tuple[tuple[str, float, re.Pattern[str]], ...], text: str, meaning: Meaning
-) -> Reading | None:
+def _opening(prompt: str) -> str:
+    """The person's own words at the beginning of a prompt, on one line."""
+    head = prompt[: READ * 2]
+    if _DOCUMENT.match(head):
+        return ""
+    pasted = _PASTED.search(head)
+    if pasted:
+        head = head[: pasted.start()]
+    return " ".join(head.split())[:READ].replace("\u2019", "'")
+
+
+def _match(rules: tuple[Rule, ...], text: str, meaning: Meaning) -> Reading | None:
     for name, confidence, pattern in rules:
         if pattern.search(text):
             return Reading(meaning, name, confidence)
