@@ -1,9 +1,7 @@
 """Takes out what the agent program put into the texts, and mends what a cut log left open.
 
-Injected blocks are known by an explicit list of tags, so a person's own XML survives. In a tool
-result a block is cut only where the program puts it, at the beginning or the end: a file that
-was read and quotes such a tag keeps its lines. What a person typed into a rejection becomes
-their prompt; a call that has no result gets one with the status `missing`.
+What a person typed into a rejection becomes their prompt; a call that has no result gets one
+with the status `missing`; a prompt that failed and was typed again stands once.
 """
 
 from __future__ import annotations
@@ -13,45 +11,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+from ..injected import cut_result, cut_words
 from ..model import Drop, Message, Origin, Part, Session, Text, ToolCall, ToolResult
 from ..ports import Stage
-
-#: Written by Claude Code or Codex into user texts; never by a person.
-TAGS = (
-    "system-reminder",
-    "local-command-caveat",
-    "local-command-stdout",
-    "local-command-stderr",
-    "ide_opened_file",
-    "ide_selection",
-    "ide_diagnostics",
-    "bash-input",
-    "bash-stdout",
-    "bash-stderr",
-    "bash-notification",
-    "task-notification",
-    "user-prompt-submit-hook",
-    "command-name",
-    "command-message",
-    "command-args",
-    "command-contents",
-    "new-diagnostics",
-    "post-tool-use-hook",
-    "pre-tool-use-hook",
-    "session-start-hook",
-)
-
-_TAG = "|".join(TAGS)
-_BLOCK = re.compile(rf"<({_TAG})>.*?</\1>", re.DOTALL)
-_HAS = re.compile(rf"<(?:{_TAG})>")
-
-#: The tags that stand in tool results.
-_IN_RESULTS = "system-reminder|user-prompt-submit-hook|post-tool-use-hook|new-diagnostics"
-_OPEN = re.compile(rf"<(?:{_IN_RESULTS})>")
-_TRAILING = re.compile(
-    rf"(?:\A|\n)[ \t]*<({_IN_RESULTS})>(?:(?!<(?:{_IN_RESULTS})>).)*?</\1>\s*\Z", re.DOTALL
-)
-_LEADING = re.compile(rf"\A\s*<({_IN_RESULTS})>.*?</\1>[ \t]*(?:\n+|\Z)", re.DOTALL)
 
 _SAID = re.compile(
     r"\s*(?:To tell you how to proceed, the user said|The user said|the user said):\s*\n?"
@@ -97,29 +59,6 @@ def cleaner(options: CleanOptions) -> Stage:
 
 
 # ---------------------------------------------------------------- texts
-
-
-def cut_words(text: str) -> str:
-    """A user's text without the blocks that the program put into it."""
-    if "<" not in text or not _HAS.search(text):
-        return text
-    return _BLOCK.sub("", text).strip()
-
-
-def cut_result(text: str) -> str:
-    """A tool result without the blocks that the program put before or behind it."""
-    if not _OPEN.search(text):
-        return text
-    while True:
-        found = _TRAILING.search(text)
-        if found is None:
-            break
-        text = text[: found.start()].rstrip("\n") if found.start() else ""
-    while True:
-        found = _LEADING.match(text)
-        if found is None:
-            return text
-        text = text[found.end() :]
 
 
 def _words(message: Message) -> Message | str:
@@ -255,4 +194,4 @@ def _drops(
     return drops
 
 
-__all__ = ["TAGS", "CleanOptions", "cleaner", "cut_result", "cut_words"]
+__all__ = ["CleanOptions", "cleaner"]

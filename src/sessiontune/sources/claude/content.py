@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from ...injected import cut_result
 from ...model import Image, Part, ResultStatus, Text
 from ..lines import open_log
 from ..pictures import picture
@@ -68,7 +69,7 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
         if isinstance(item, str):
             texts.append(item)
         elif kind == "text" and isinstance(item.get("text"), str):
-            texts.append(item["text"])
+            texts.append(cut_result(item["text"]))
         elif kind in ("image", "document"):
             part = document_of(item.get("source"))
             if isinstance(part, Image):
@@ -79,7 +80,7 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
             texts.append(item["tool_name"])
         else:
             texts.append(_json(item))
-    return "\n".join(texts), tuple(images)
+    return "\n".join(text for text in texts if text), tuple(images)
 
 
 def _json(value: Any) -> str:

@@ -299,7 +299,7 @@ class Reader:
         message = line.message
         content = message.content if message is not None else None
         if type(content) is str:
-            self._words(line, [content], [])
+            self._words(line, [content])
         elif type(content) is list:
             results = [b for b in content if b.type == "tool_result"]
             if results:
@@ -312,36 +312,36 @@ class Reader:
 
     def _blocks(self, line: Line, content: list[Block], beside: bool) -> str:
         """Blocks of a user record that are no tool results; "used" when a node came of them."""
-        texts: list[str] = []
-        others: list[Part] = []
-        unknown = ""
+        items: list[str | Part] = []
+        unknown = "empty"
         for block in content:
             if block.type == "text":
                 if block.text:
-                    texts.append(block.text)
-            elif block.type == "image":
-                image = image_of(block.source)
-                if image is not None:
-                    others.append(image)
-            elif block.type == "document":
+                    items.append(block.text)
+            elif block.type in ("image", "document"):
                 part = document_of(block.source)
                 if part is not None:
-                    others.append(part)
+                    items.append(part)
             else:
                 unknown = f"unknown_block:{safe_name(block.type)}"
-        if not texts and not others:
-            if not beside:
-                self._link(line, unknown or "empty")
-            return ""
-        return self._words(line, texts, others, beside)
+        if items:
+            return self._words(line, items, beside)
+        if not beside:
+            self._link(line, unknown)
+        return ""
 
-    def _words(self, line: Line, texts: list[str], others: list[Part], beside: bool = False) -> str:
-        """User text; "used" when a node came of it. `beside`: the record holds results too."""
-        summary = bool(line.isCompactSummary)
+    def _words(self, line: Line, items: list[str | Part], beside: bool = False) -> str:
+        """User texts and pictures; "used" when a node came of them.
+
+        `beside`: the record holds tool results too, so it is linked already.
+        """
         kind, command, reason = "", "", "empty"
         parts: list[Part] = []
-        for text in texts:
-            said = classify(text, bool(line.isMeta), summary)
+        for item in items:
+            if not isinstance(item, str):
+                parts.append(item)
+                continue
+            said = classify(item, bool(line.isMeta), bool(line.isCompactSummary))
             if said.kind in ("drop", "interrupt"):
                 reason = said.reason
                 if said.kind == "interrupt":
@@ -351,20 +351,19 @@ class Reader:
                 kind = said.kind
             command = said.command or command
             parts.extend([Text(words) for words in said.texts])
-        if others and not kind:
-            kind = "context" if line.isMeta else "prompt"
-        if not parts and not others:
+        if not parts:
             if not beside:
                 self._link(line, reason)
             return ""
-        origin = line.origin.kind if line.origin is not None else None
+        kind = kind or ("context" if line.isMeta else "prompt")
         node = self._node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
-        node.parts = [*parts, *others]
+        node.parts = parts
         node.places.append((self.line, self.nth))
         if command:
             node.flags.append(f"command:{command}")
         if kind == "command":
             node.flags.append("?")  # a request only if the model answers it: see _finish
+        origin = line.origin.kind if line.origin is not None else None
         if node.kind == "prompt" and (node.side or origin == "peer"):
             node.kind = "task"
         node.injected = node.kind in ("context", "summary")
@@ -405,6 +404,9 @@ class Reader:
         place = (self.line, self.nth)
         if line.uuid and self.owner.get(line.uuid) is None:
             self.owner[line.uuid] = node
+            above = self.owner.get(line.parentUuid or "")
+            if above is not None and above.line > node.line and above.file == self.file:
+                self.owner[line.uuid] = above  # told late: what follows hangs below its parent
         if call in node.results:
             return "second_result"
         raw = line.toolUseResult or line.tool_use_result
@@ -465,20 +467,19 @@ class Reader:
             node.injected = True
             return
         prompt = _decoded(given.prompt)
-        texts = [prompt] if isinstance(prompt, str) else []
-        others: list[Part] = []
+        items: list[str | Part] = [prompt] if isinstance(prompt, str) and prompt else []
         for item in prompt if isinstance(prompt, list) else ():
             if isinstance(item, dict) and isinstance(item.get("text"), str):
-                texts.append(item["text"])
-            elif isinstance(item, dict) and item.get("type") == "image":
-                image = image_of(item.get("source"))
-                others.extend([image] if image is not None else [])
-        self._queued(line, [text for text in texts if text], others)
+                items.extend([item["text"]] if item["text"] else [])
+            elif isinstance(item, dict) and item.get("type") in ("image", "document"):
+                part = document_of(item.get("source"))
+                items.extend([part] if part is not None else [])
+        self._queued(line, items)
 
-    def _queued(self, line: Line, texts: list[str], others: list[Part]) -> None:
+    def _queued(self, line: Line, items: list[str | Part]) -> None:
         """A prompt that was typed while the model worked."""
         before = len(self.nodes)
-        self._words(line, texts, others)
+        self._words(line, items)
         if len(self.nodes) > before and self.nodes[-1].kind in ("prompt", "task"):
             given = line.attachment
             self.nodes[-1].flags.append("queued")

@@ -82,7 +82,7 @@ class ClaudeSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a Claude Code log: one line says so."""
-        if not path.endswith(".jsonl"):
+        if not path.endswith(".jsonl") or "tool-results" in re.split(r"[\\/]", path):
             return False
         for raw in head.split(b"\n")[:200]:
             if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):

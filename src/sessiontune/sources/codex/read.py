@@ -404,24 +404,34 @@ class Rollout:
         self.answer = None
         boundary = self._node(line, "boundary")
         boundary.places = []
-        text = payload.message if isinstance(payload.message, str) else ""
-        if not text.strip():
-            history = payload.replacement_history
-            for item in history if isinstance(history, list) else ():
-                words = _content(item.get("content"))[0] if isinstance(item, dict) else []
-                for word in words:
-                    if classify(word)[0] == "summary":
-                        text = word
-        if not text.strip():
+        texts = [payload.message] if isinstance(payload.message, str) else []
+        if not "".join(texts).strip():
+            texts = _retained(payload.replacement_history)
+        if not texts:
             self._drop("compacted")
             return
         node = self._node(line, "summary")
         node.id += "+"
-        node.parts = [Text(text)]
+        node.parts = [Text(text) for text in texts]
         node.injected = True
 
 
 # ---------------------------------------------------------------- values
+
+
+def _retained(history: Any) -> list[str]:
+    """The summary in a replaced history; where it is encrypted, the prompts that were kept."""
+    prompts = []
+    for item in history if isinstance(history, list) else ():
+        if not isinstance(item, dict) or item.get("role") != "user":
+            continue
+        for text in _content(item.get("content"))[0]:
+            kind, words = classify(text)
+            if kind == "summary":
+                return [words]
+            if kind == "prompt":
+                prompts.append(words)
+    return prompts
 
 
 def _string(value: Any) -> str:

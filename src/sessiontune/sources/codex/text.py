@@ -27,7 +27,7 @@ _STARTS = (
     ("<realtime_conversation>", "realtime_conversation"),
 )
 _WRAPPERS = ("# Files mentioned by the user", "# Context from my IDE setup")
-_SUMMARY = "Another language model started to solve this problem and produced a summary"
+_SUMMARY = "Another language model started to solve this problem"
 _GUARDIAN = "The following is the Codex agent history"
 
 

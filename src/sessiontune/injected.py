@@ -1,0 +1,88 @@
+"""Texts that the agent program put among a person's words and a tool's output.
+
+They are known by an explicit list of tags, so a person's own XML survives. In a tool result a
+block is cut only where the program puts it, at the beginning or the end: a file that was read
+and quotes such a tag keeps its lines.
+"""
+
+from __future__ import annotations
+
+import re
+
+#: Written by Claude Code or Codex into user texts; never by a person.
+TAGS = (
+    "system-reminder",
+    "local-command-caveat",
+    "local-command-stdout",
+    "local-command-stderr",
+    "ide_opened_file",
+    "ide_selection",
+    "ide_diagnostics",
+    "bash-input",
+    "bash-stdout",
+    "bash-stderr",
+    "bash-notification",
+    "task-notification",
+    "user-prompt-submit-hook",
+    "command-name",
+    "command-message",
+    "command-args",
+    "command-contents",
+    "new-diagnostics",
+    "post-tool-use-hook",
+    "pre-tool-use-hook",
+    "session-start-hook",
+)
+
+_TAG = "|".join(TAGS)
+_BLOCK = re.compile(rf"<({_TAG})>.*?</\1>", re.DOTALL)
+_HAS = re.compile(rf"<(?:{_TAG})>")
+
+#: The tags that stand in tool results.
+RESULT_TAGS = (
+    "system-reminder",
+    "user-prompt-submit-hook",
+    "post-tool-use-hook",
+    "new-diagnostics",
+)
+    "system-reminder",
+    "user-prompt-submit-hook",
+    "post-tool-use-hook",
+    "new-diagnostics",
+)
+
+_ENDS = tuple(f"</{tag}>" for tag in RESULT_TAGS)
+_STARTS = tuple(f"<{tag}>" for tag in RESULT_TAGS)
+
+
+def cut_words(text: str) -> str:
+    """A user's text without the blocks that the program put into it."""
+    if "<" not in text or not _HAS.search(text):
+        return text
+    return _BLOCK.sub("", text).strip()
+
+
+def cut_result(text: str) -> str:
+    """A tool result without the blocks that the program put before or behind it.
+
+    A block counts where its opening tag begins a line and its closing tag ends one.
+    """
+    while (end := text.rstrip()).endswith(_ENDS):
+        tag = end[end.rindex("</") + 2 : -1]
+        start = end.rfind(f"<{tag}>")
+        if start < 0 or end.find(f"</{tag}>", start) != len(end) - len(tag) - 3:
+            break
+        before = text[:start].rstrip(" \t")
+        if before and not before.endswith("\n"):
+            break
+        text = before.rstrip("\n")
+    while (begin := text.lstrip()).startswith(_STARTS):
+        tag = begin[1 : begin.index(">")]
+        stop = begin.find(f"</{tag}>")
+        if stop < 0:
+            break
+        after = begin[stop + len(tag) + 3 :].lstrip(" \t")
+        if after and not after.startswith("\n"):
+            break
+        text = after.lstrip("\n")
+    return text
