@@ -45,11 +45,6 @@ RESULT_TAGS = (
     "post-tool-use-hook",
     "new-diagnostics",
 )
-    "system-reminder",
-    "user-prompt-submit-hook",
-    "post-tool-use-hook",
-    "new-diagnostics",
-)
 
 _ENDS = tuple(f"</{tag}>" for tag in RESULT_TAGS)
 _STARTS = tuple(f"<{tag}>" for tag in RESULT_TAGS)
