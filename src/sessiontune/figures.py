@@ -79,7 +79,7 @@ def number(value: int) -> str:
 def percent(share: float) -> str:
     if 0 < share < 0.001:
         return "under 0.1%"
-    return f"{100 * share:.3g}%" if share < 0.1 else f"{100 * share:.0f}%"
+    return f"{100 * share:.1f}%" if 0 < share < 0.1 else f"{100 * share:.0f}%"
 
 
 def long_date(text: str) -> str:

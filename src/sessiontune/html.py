@@ -24,17 +24,17 @@ h2{font-size:1.25rem;margin:2em 0 .6em;padding-top:.6em;border-top:1px solid var
 h3{font-size:1rem;margin:0 0 .6em}
 p,li{max-width:72ch}
 .lead{color:var(--muted);font-size:1.05rem}
-.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(340px,100%),1fr))}
+.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr))}
 .panel{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:14px;
 min-width:0}
-.panel svg{width:100%;height:auto;display:block}
-.facts{display:grid;gap:8px;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));padding:0;
+.panel svg{width:100%;max-width:500px;height:auto;display:block}
+.facts{display:grid;gap:8px;grid-template-columns:repeat(auto-fit,minmax(max(140px,22%),1fr));padding:0;
 margin:1em 0}
 .facts div{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:10px 12px}
 .facts dt{color:var(--muted);font-size:.85rem}
 .facts dd{margin:0;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}
-table{border-collapse:collapse;width:100%;font-size:.93rem}
+table{border-collapse:collapse;width:100%;font-size:.93rem;margin:0 0 1.4em}
 th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--grid);vertical-align:top}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 caption{text-align:left;color:var(--muted);padding-bottom:6px}
@@ -67,7 +67,7 @@ def section(title: str, body_html: str) -> str:
 
 
 def grid(panels_html: Iterable[str]) -> str:
-    """Panels side by side, as many as fit, each at least 340 px wide."""
+    """Panels side by side, as many as fit, each at least 400 px wide."""
     return '<div class="grid">' + "\n".join(panels_html) + "</div>\n"
 
 

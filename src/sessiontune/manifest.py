@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from .stats import Summary
+from .summary import Summary
 
 VERSION = 1
 
@@ -83,7 +83,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     losses      "format/reason" -> things a format could not carry
     redactions  kind -> replacements
     duplicates  reason -> sessions left out or moved by the search for duplicates
-    tools_inferred  definitions of these tools were inferred from calls
     source_gone     inputs that have vanished since they were read
     """
 
@@ -108,7 +107,6 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     redactions: dict[str, int] = {}
     duplicates: dict[str, int] = {}
     leakage: tuple[Leakage, ...] = ()
-    tools_inferred: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
 
 

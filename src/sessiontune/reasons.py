@@ -37,6 +37,35 @@ DROPS: dict[str, str] = {
     "api_error": "errors of the model's service",
     "synthetic": "messages that the program wrote in the model's name",
     "unknown_type": "records of a type that is not known yet",
+    "thinking_signature_only": "reasoning of which the log holds only a signature",
+    "retyped_prompt": "prompts that were typed again",
+    "repeated_block": "pieces of a message that stand twice",
+    "environment_context": "notes on the machine that the program wrote",
+    "developer": "instructions that the program wrote",
+    "turn_aborted": "markers of an interruption",
+    "file-history-snapshot": "bookkeeping for undoing edits",
+    "file-history-delta": "bookkeeping for undoing edits",
+    "queue-operation": "bookkeeping of prompts typed ahead",
+    "summary": "titles of sessions",
+    "ai-title": "titles of sessions",
+    "custom-title": "titles of sessions",
+}
+_BOOKKEEPING = "the agent program's own bookkeeping"
+DROPS |= dict.fromkeys(
+    (
+        *("last-prompt", "mode", "permission-mode", "bridge-session", "agent-name", "pr-link"),
+        *("tool_use_summary", "atis-latch", "result", "fork-context-ref", "frame-link"),
+        *("session_meta", "turn_context", "ghost_snapshot", "compacted"),
+    ),
+    _BOOKKEEPING,
+)
+#: Reasons that name a record type: prefix -> words.
+_PREFIXES = {
+    "event:": "what the screen showed, a second copy of the conversation",
+    "attachment:": "notes that the agent program added for the model",
+    "system:": _BOOKKEEPING,
+    "progress:": "live displays of running tools",
+    "unknown:": "records of a type that is not known yet",
 }
 
 STAGES: dict[str, str] = {
@@ -85,6 +114,9 @@ def drop_words(name: str) -> str:
     """A `stage/reason` in plain words."""
     stage, _, reason = name.partition("/")
     known = DROPS.get(name) or DROPS.get(reason)
+    for prefix, words in _PREFIXES.items():
+        if known is None and reason.startswith(prefix):
+            known = words
     return known or f"{plain(reason)} ({STAGES.get(stage, stage)})"
 
 

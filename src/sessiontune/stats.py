@@ -16,6 +16,7 @@ import msgspec
 from .languages import languages_of
 from .model import Message, Text, Thinking, ToolCall, ToolResult
 from .ports import Conversation
+from .summary import SideSummary, Summary, Topic
 
 #: Topics seen in fewer lineages than this are not shown: they would point at single sessions.
 MIN_LINEAGES = 3
@@ -31,69 +32,6 @@ class Side(msgspec.Struct):
     groups: dict[str, int] = {}
 
 
-class Topic(msgspec.Struct, frozen=True):
-    """A subject: its group of the taxonomy, and how many conversations and lineages hold it."""
-
-    name: str
-    group: str
-    conversations: int
-    lineages: int
-
-
-class SideSummary(msgspec.Struct, frozen=True):
-    """One side of the split: conversations, pairs, tokens, and groups that stay together."""
-
-    conversations: int
-    pairs: int
-    tokens: int
-    groups: int
-
-
-class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """What is published of the statistics. Dictionaries are sorted, the largest first.
-
-    lengths   tokens of a conversation: upper bound of the bin (a power of 2) -> conversations
-    turns     messages of a conversation: upper bound of the bin -> conversations
-    calendar  168 counts of prompts, Monday 00 h UTC first
-    months    "YYYY-MM" -> conversations that ended in it
-    tokens_exact  tokens come from a tokenizer; else they are estimated as bytes/4
-    """
-
-    conversations: int = 0
-    lineages: int = 0
-    projects: int = 0
-    main: int = 0
-    subagents: int = 0
-    branches: int = 0
-    compacted: int = 0
-    messages: int = 0
-    roles: dict[str, int] = {}
-    pairs: int = 0
-    prompts: int = 0
-    tokens: int = 0
-    tokens_exact: bool = False
-    tokens_by_part: dict[str, int] = {}
-    images: int = 0
-    lengths: dict[str, int] = {}
-    turns: dict[str, int] = {}
-    tools: dict[str, int] = {}
-    tool_failures: dict[str, int] = {}
-    results: dict[str, int] = {}
-    languages: dict[str, int] = {}
-    models: dict[str, int] = {}
-    vendors: dict[str, int] = {}
-    agents: dict[str, int] = {}
-    calendar: tuple[int, ...] = ()
-    months: dict[str, int] = {}
-    first: str = ""
-    last: str = ""
-    labels: dict[str, int] = {}
-    end_reasons: dict[str, int] = {}
-    topics: tuple[Topic, ...] = ()
-    splits: dict[str, SideSummary] = {}
-    untrained: int = 0
-
-
 class Stats(msgspec.Struct):
     """Counters of one shard or of many. `bytes_by_part` counts UTF-8 bytes."""
 
@@ -107,6 +45,7 @@ class Stats(msgspec.Struct):
     prompts: int = 0
     images: int = 0
     untrained: int = 0
+    inferred: int = 0
     first: str = ""
     last: str = ""
     roles: dict[str, int] = {}
@@ -147,6 +86,7 @@ class Stats(msgspec.Struct):
         self.subagents += session.agent_id is not None
         self.branches += session.forked_from is not None
         self.compacted += session.epoch > 0
+        self.inferred += conversation.tools_inferred and bool(conversation.tools)
         up(self.lengths, _bin(length))
         up(self.turns, _bin(shown))
         up(self.agents, session.source)
@@ -282,6 +222,7 @@ class Stats(msgspec.Struct):
             topics=self._topics(),
             splits={k: _side(self.splits[k]) for k in sorted(self.splits)},
             untrained=self.untrained,
+            tools_inferred=self.inferred,
         )
 
     def _topics(self) -> tuple[Topic, ...]:

@@ -1,7 +1,7 @@
 """Small charts as inline SVG, for reports and cards: no script, light and dark by CSS variables.
 
-Every function returns one `<svg>` element as text. Charts are drawn on a canvas 400 units wide
-and scale with their container, so a grid of panels at least 340 px wide keeps labels readable.
+Every function returns one `<svg>` element as text. Charts are drawn on a canvas 360 units wide
+and scale with their container, so a grid of panels about as wide keeps labels readable.
 Colours come from the variables that `html.page` defines, each with a light fallback.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-WIDTH = 400.0
+WIDTH = 360.0
 #: Fallbacks for a page that does not define the variables.
 COLOURS = {
     "ink": "#1f2328",
@@ -274,7 +274,7 @@ def _shorten(text: str, length: int) -> str:
 def _text(x: float, y: float, text: str, *, anchor: str = "start", tone: str = "ink") -> str:
     return (
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" fill="{colour(tone)}" '
-        f'font-size="11">{escape(text)}</text>'
+        f'font-size="12">{escape(text)}</text>'
     )
 
 

@@ -24,7 +24,7 @@ from ..figures import (
 from ..manifest import Manifest
 from ..reasons import drop_words, fault_words, loss_words, plain
 from ..rows import examples, features
-from ..stats import SideSummary
+from ..summary import SideSummary
 
 
 def card(manifest: Manifest) -> str:
@@ -195,16 +195,16 @@ def _contents(manifest: Manifest) -> str:
         out += [f"### {group}\n", *names, ""]
     if groups:
         out.append("Only topics that occur in at least three independent sessions are named.\n")
-    out += ranking("Languages", "Files touched", s.languages)
-    out += ranking("Tools", "Calls", s.tools)
-    out += ranking("How sessions ended", "Conversations", in_words(s.end_reasons))
-    out += ranking("What happened to turns", "Messages", in_words(s.labels))
-    if manifest.tools_inferred:
+    out += ranking("Languages", "Files touched", s.languages, name="Language")
+    out += ranking("Tools", "Calls", s.tools, name="Tool")
+    out += ranking("How sessions ended", "Conversations", in_words(s.end_reasons), name="Ending")
+    out += ranking("What happened to turns", "Messages", in_words(s.labels), name="Event")
+    if s.tools_inferred:
         out.append(
-            "The logs do not hold the definitions of these tools. The schemas in `tools` were "
-            "inferred from all calls seen (names and JSON types of the arguments), and such rows "
-            "are marked `tools_inferred`. System prompts are not in the logs either, except where "
-            "an agent records them.\n"
+            f"The logs of {number(s.tools_inferred)} conversations do not hold the definitions of "
+            "their tools. The schemas in `tools` were inferred there from all calls seen (names "
+            "and JSON types of the arguments); such rows are marked `tools_inferred`. System "
+            "prompts are not in the logs either, except where an agent records them.\n"
         )
     return "\n".join(out) if len(out) > 1 else ""
 

@@ -8,7 +8,7 @@ from .. import html, svg
 from ..figures import agent_name, listed, long_date, number, percent, size
 from ..manifest import Manifest
 from ..reasons import drop_words, fault_words, loss_words, plain
-from ..stats import Summary
+from ..summary import Summary
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HOURS = tuple(str(hour) for hour in range(24))

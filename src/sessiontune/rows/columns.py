@@ -146,7 +146,7 @@ OF_A_LINE: Schema = {
     "vendor": "string",
     "train": "bool",
     "labels": "string",
-    "images": [{"digest": "string", "media_type": "string", "bytes": "int64"}],
+    "images": "string",
     "input_tokens": "int64",
     "output_tokens": "int64",
 }

@@ -46,9 +46,11 @@ def _details(piece: Piece, labels: dict[str, str]) -> dict[str, Any]:
         "vendor": message.vendor,
         "train": piece.train,
         "labels": labels.get(message.id, ""),
-        "images": [
-            {"digest": i.digest, "media_type": i.media_type, "bytes": i.bytes} for i in images
-        ],
+        "images": dumps([_image(i) for i in images]).decode() if images else "",
         "input_tokens": usage.input + usage.cache_read + usage.cache_write if usage else 0,
         "output_tokens": usage.output if usage else 0,
     }
+
+
+def _image(image: Image) -> dict[str, Any]:
+    return {"digest": image.digest, "media_type": image.media_type, "bytes": image.bytes}
