@@ -41,6 +41,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     split_by     "time" or "project"
     mix          "FILE:RATIO": general rows mixed into the training side
     preferences  write preferences/
+    parquet      write train/data.parquet and eval/data.parquet
     topics       TOML taxonomy; "" takes the bundled one
     date         export date to state; "" takes the newest record's
     max_line     longest line read, in bytes
@@ -65,6 +66,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     split_by: Literal["time", "project"] = "time"
     mix: str = ""
     preferences: bool = False
+    parquet: bool = True
     topics: str = ""
     date: str = ""
     max_line: int = 64 * 1024 * 1024

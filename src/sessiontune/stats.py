@@ -169,8 +169,8 @@ class Stats(msgspec.Struct):
 
     def merge(self, other: Stats) -> None:
         """Add another shard's counters. Commutative and associative."""
-        for field in msgspec.structs.fields(Stats):
-            mine, more = getattr(self, field.name), getattr(other, field.name)
+        for name in self.__struct_fields__:
+            mine, more = getattr(self, name), getattr(other, name)
             if field.name == "first":
                 self.first = min(filter(None, (mine, more)), default="")
             elif field.name == "last":

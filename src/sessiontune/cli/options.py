@@ -45,6 +45,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--split-by", type=click.Choice(["time", "project"]), help="Default: time."),
     click.option("--mix", metavar="FILE:RATIO", help="Mix general rows into the training side."),
     click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),
+    click.option("--parquet/--no-parquet", default=None, help="data.parquet (default: on)."),
     click.option("--topics", metavar="FILE", help="Your own taxonomy (TOML)."),
     click.option("--date", metavar="DATE", help="Export date (default: the newest record's)."),
     click.option("--max-line", type=int, metavar="BYTES", help="Longest line (default 64 MiB)."),

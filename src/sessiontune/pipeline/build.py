@@ -25,7 +25,8 @@ from ..steps.split import compare
 from ..store import FileRow, Store, UnitRow
 from . import publish
 from .describe import describe, write_folder
-from .finish import BuildSummary, Choice, FinishTask, continued_of, finish, forks_of
+from .examples import Choice, ExampleOptions
+from .finish import BuildSummary, FinishTask, continued_of, finish, forks_of
 from .inputs import Inputs, Runner, Unit, discover, units_of
 from .prepare import Head, Preparation, PrepareTask, UnitSummary, hook_digest, prepare
 from .select import reason_to_leave_out
@@ -325,6 +326,13 @@ def _finish_task(
     summary = prepared.summaries[unit.key]
     mine = {name: tools[name] for name in sorted(summary.shapes)}
     encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
+    examples = ExampleOptions(
+        max_tokens=recipe.max_tokens,
+        tokenizer=recipe.tokenizer,
+        thinking=recipe.thinking,
+        topics=recipe.topics,
+        preferences=recipe.preferences,
+    )
     key = codec.digest(
         FINISH_VERSION,
         unit.key,
@@ -332,6 +340,7 @@ def _finish_task(
         msgspec.to_builtins(mine),
         recipe.formats,
         msgspec.to_builtins(encode),
+        msgspec.to_builtins(examples),
     )
     return FinishTask(
         unit=unit.key,
@@ -347,6 +356,7 @@ def _finish_task(
         privacy=recipe.privacy,
         forks=forks_of(summary.heads),
         continued=continued_of(summary.heads),
+        examples=examples,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -125,15 +126,23 @@ def write_folder(
     store: Store,
 ) -> Manifest:
     """Write all files of the data set into the staging folder; the manifest last."""
+    from ..formats import preference
     from ..formats.card import card
     from ..formats.dataset_info import dataset_info
     from ..formats.report import report_html
 
     for name in recipe.formats:
         _rows_of(staging, name, manifest, built, store)
+    if recipe.preferences:
+        for name in preference.NAMES:
+            pieces = _pieces(built, f"preferences.{name}", store)
+            staging.rows(f"preferences/{name}.jsonl", pieces, head=b"", tail=b"", cut=0)
+    if recipe.parquet and "openai" in recipe.formats:
+        _parquet(staging)
     manifest = _with_files(manifest, staging)
-    for path, text in dataset_info(manifest).items():
-        staging.text(path, text)
+    info = dataset_info(manifest.name, [(f.path, f.rows) for f in manifest.files])
+    if info:
+        staging.text("llamafactory/dataset_info.json", json.dumps(info, indent=2) + "\n")
     staging.text("recipe.toml", _public_recipe(recipe, store.salt))
     staging.text("report.html", report_html(manifest))
     manifest = _with_files(manifest, staging)
@@ -164,6 +173,15 @@ def _rows_of(
         pieces = _pieces(built, stream_name(name, side), store)
         staging.rows(f"{side}/{name}.jsonl", pieces, head=head, tail=tail, cut=cut)
     staging.link(target, f"train/{name}.jsonl")
+
+
+def _parquet(staging: Staging) -> None:
+    from ..formats.parquet import write_parquet
+
+    for side in ("train", "eval"):
+        source = staging.folder / side / "openai.jsonl"
+        rows = write_parquet(source, staging.folder / side / "data.parquet")
+        staging.note(f"{side}/data.parquet", rows)
 
 
 def _pieces(built: Sequence[BuildSummary], stream: str, store: Store) -> list[Piece]:

@@ -7,36 +7,27 @@ scan of the very bytes that would be published happens here, chunk by chunk.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 
 import msgspec
 
-from .. import codec, registry
+from .. import registry
 from ..errors import StoreError
 from ..ledger import Ledger
-from ..model import Drop, Finding, Label, Message, Session, Split, ToolDef
-from ..ports import Conversation, EncodeOptions, Format
+from ..model import Finding, Split, ToolDef
+from ..ports import EncodeOptions, Format
 from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..stats import Stats
-from ..steps.label import LabelOptions, labeller, train_flags
-from ..steps.tools import called
-from .prepare import Head, lines_of
+from ..steps.window import Truncation
+from .examples import Choice, ExampleOptions, Made, conversations
+from .prepare import Head
 
 _CHUNK = 1 << 20
 #: Formats whose file holds everything, whichever side of the split it is on.
 WHOLE = ("raw", "combined")
-
-
-class Choice(msgspec.Struct, frozen=True):
-    """What was decided about one session: dropped for a reason, or taken."""
-
-    reason: str = ""
-    split: Split | None = None
-    group: str = ""
 
 
 class FinishTask(msgspec.Struct, frozen=True):
@@ -55,6 +46,7 @@ class FinishTask(msgspec.Struct, frozen=True):
     privacy: PrivacyOptions
     forks: frozenset[str]
     continued: frozenset[str]
+    examples: ExampleOptions
 
 
 class Stream(msgspec.Struct):
@@ -72,6 +64,7 @@ class BuildSummary(msgspec.Struct):
     streams: dict[str, Stream]
     ledger: Ledger
     stats: Stats
+    truncation: Truncation
     sessions: list[str]
     findings: list[Finding]
 
@@ -108,7 +101,7 @@ class _Segment:
         rows = self.pending.pop(stream, [])
         if not rows:
             return
-        separator = self.separators[stream]
+        separator = self.separators.get(stream, b"\n")
         data = separator.join(rows) + separator
         if self.auditor is not None:
             first = self.streams[stream].rows - len(rows) + 1
@@ -154,14 +147,23 @@ def finish(task: FinishTask) -> BuildSummary:
         stream_name(name, side): separator(name) for name in formats for side in ("train", "eval")
     }
     auditor = _auditor(task.privacy, task.vocabulary) if task.privacy.enabled else None
-    summary = BuildSummary(task.unit, task.key, {}, Ledger(), Stats(), [], [])
+    summary = BuildSummary(task.unit, task.key, {}, Ledger(), Stats(), Truncation(), [], [])
     try:
         segment = _Segment(task.segment, separators, auditor)
     except OSError as error:
         raise _disk(error, task.segment) from error
     try:
-        for conversation in _conversations(task, summary.ledger):
-            _encode(conversation, formats, task.encode, segment, summary)
+        made = conversations(
+            task.shard,
+            task.choices,
+            task.tools,
+            task.forks,
+            task.continued,
+            task.examples,
+            summary.ledger,
+        )
+        for one in made:
+            _encode(one, formats, task.encode, segment, summary)
         segment.close()
     except OSError as error:
         segment.abandon()
@@ -187,97 +189,43 @@ def _disk(error: OSError, path: str) -> StoreError:
 
 
 def _encode(
-    conversation: Conversation,
+    made: Made,
     formats: dict[str, Format],
     options: EncodeOptions,
     segment: _Segment,
     summary: BuildSummary,
 ) -> None:
-    summary.sessions.append(conversation.session.key)
-    summary.stats.add(conversation)
+    summary.sessions.append(made.whole.session.key)
+    summary.stats.add(made.whole, made.tokens)
+    if made.truncation is not None:
+        summary.truncation.add(made.truncation)
     for name, encoder in formats.items():
         losses: dict[str, int] = {}
-        segment.add(
-            stream_name(name, conversation.split), encoder.encode(conversation, options, losses)
-        )
-        for reason, n in losses.items():
-            key = f"{name}/{reason}"
-            summary.ledger.losses[key] = summary.ledger.losses.get(key, 0) + n
+        for conversation in [made.whole] if name in WHOLE else made.examples:
+            rows = encoder.encode(conversation, options, losses)
+            segment.add(stream_name(name, conversation.split), rows)
+        _count(losses, name, summary.ledger)
+    if made.pairs:
+        _encode_pairs(made, options, segment, summary)
 
 
-# ------------------------------------------------------------------ sessions -> conversations
+def _encode_pairs(
+    made: Made, options: EncodeOptions, segment: _Segment, summary: BuildSummary
+) -> None:
+    from ..formats import preference
+
+    for name in preference.NAMES:
+        pairs = [p for p in made.pairs if name.startswith("kto") or (p.chosen and p.rejected)]
+        losses: dict[str, int] = {}
+        rows = preference.encode(name, pairs, options, losses, made.whole.tools)
+        segment.add(f"preferences.{name}", rows)
+        _count(losses, name, summary.ledger)
 
 
-def _conversations(task: FinishTask, ledger: Ledger) -> Iterator[Conversation]:
-    label = labeller(LabelOptions())
-    for session, prefix in _with_prefix(task):
-        choice = task.choices[session.key]
-        if choice.reason:
-            stage, _, reason = choice.reason.partition("/")
-            for file, n in lines_of(session).items():
-                ledger.drop(Drop(stage, reason, file=file, key=session.key, count=n))
-            continue
-        labels, end_reason = label(session, continued=session.key in task.continued)
-        session = msgspec.structs.replace(session, end_reason=end_reason)
-        flags = train_flags(session, labels, LabelOptions())
-        yield _conversation(session, prefix, choice, task.tools, labels, flags)
-
-
-def _conversation(
-    session: Session,
-    prefix: tuple[Message, ...],
-    choice: Choice,
-    tools: dict[str, ToolDef],
-    labels: tuple[Label, ...],
-    flags: tuple[bool, ...],
-) -> Conversation:
-    messages = prefix + session.messages
-    own = session.tools
-    inferred = tuple(tools[name] for name in called(messages) if name in tools)
-    return Conversation(
-        session=session,
-        prefix=prefix,
-        tools=own or inferred,
-        tools_inferred=not own,
-        split=choice.split,
-        train=(False,) * len(prefix) + flags,
-        labels=labels,
-        group=choice.group,
-    )
-
-
-def _with_prefix(task: FinishTask) -> Iterator[tuple[Session, tuple[Message, ...]]]:
-    """Sessions with the messages before their fork point. Only fork parents are held in memory."""
-    parents: dict[str, tuple[Message, ...]] = {}
-    waiting: list[Session] = []
-    with open(task.shard, "rb") as shard:
-        for session in codec.read_sessions(shard):
-            fork = session.forked_from
-            if fork is not None and fork.session in task.choices and fork.session not in parents:
-                waiting.append(session)
-                continue
-            prefix = _prefix(session, parents)
-            if session.key in task.forks:
-                parents[session.key] = prefix + session.messages
-            yield session, prefix
-    while waiting:
-        ready = [s for s in waiting if s.forked_from and s.forked_from.session in parents]
-        for session in ready or waiting:
-            prefix = _prefix(session, parents)
-            parents[session.key] = prefix + session.messages
-            yield session, prefix
-        waiting = [s for s in waiting if s not in ready] if ready else []
-
-
-def _prefix(session: Session, parents: dict[str, tuple[Message, ...]]) -> tuple[Message, ...]:
-    fork = session.forked_from
-    if fork is None or fork.session not in parents:
-        return ()
-    before = parents[fork.session]
-    for i, message in enumerate(before):
-        if message.id == fork.message:
-            return before[: i + 1]
-    return ()
+def _count(losses: dict[str, int], name: str, ledger: Ledger) -> None:
+    for reason, n in losses.items():
+        key = f"{name}/{reason}"
+        ledger.losses[key] = ledger.losses.get(key, 0) + n
 
 
 def forks_of(heads: list[Head]) -> frozenset[str]:

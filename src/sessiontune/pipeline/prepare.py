@@ -19,13 +19,13 @@ import msgspec
 from .. import codec, registry
 from ..errors import StoreError, UsageError
 from ..ledger import Ledger
+from ..marks import Mark
 from ..model import Drop, Session
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..steps.clean import CleanOptions, cleaner
-from ..marks import Mark
 from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage
 from ..steps.tools import Shapes, observe
