@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
+from collections import defaultdict
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
-
 from tests.checker import checker
 from tests.conftest import corpus
-from tests.support import Reading, logs_under, read
+from tests.support import Reading, kind_of, logs_under, read
+
+from sessiontune.sample import write_sample
 
 FOLDERS = {"claude": "claude-code", "codex": "codex"}
 
@@ -81,3 +88,129 @@ def test_nothing_is_invented_lost_doubled_or_out_of_order(source: str, repo: Pat
     turns = [t for s in got.sessions for t in checker.turns_of_session(s)]
     problems = checker.check(source, logs_under(repo, source), turns)
     assert not problems, f"{len(problems)} problems\n" + "\n".join(problems[:20])
+
+
+# ------------------------------------------------------------------ the written data set
+
+
+class Export:
+    """A data set written by the command, with privacy off so that words can be compared."""
+
+    def __init__(self, folder: Path, roots: list[Path]) -> None:
+        self.out = folder / "out"
+        command = [sys.executable, "-m", "sessiontune", "--quiet", "export", *map(str, roots)]
+        command += ["-o", str(self.out), "--state", str(folder / "state")]
+        command += ["--no-privacy", "--thinking", "--jobs", "1"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        self.manifest = json.loads((self.out / "manifest.json").read_text("utf-8"))
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        with (self.out / name).open("rb") as lines:
+            return [orjson.loads(line) for line in lines]
+
+    def raw(self, source: str) -> list[dict[str, Any]]:
+        return [r for r in self.rows("out_conversations_raw.jsonl") if r["source"] == source]
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Export:
+    root = corpus()
+    assert root is not None
+    return Export(tmp_path_factory.mktemp("real"), [root / f for f in FOLDERS.values()])
+
+
+@pytest.fixture(scope="module")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Export:
+    folder = tmp_path_factory.mktemp("sample")
+    write_sample(folder / "logs")
+    return Export(folder, [folder / "logs"])
+
+
+def _raw_is_right(export: Export, root: Path) -> None:
+    read_in_all = 0
+    for source in FOLDERS:
+        files = logs_under(root, source)
+        turns = checker.turns_of_rows(export.raw(source))
+        assert turns
+        problems = checker.check(source, files, turns)
+        assert not problems, f"{len(problems)} problems\n" + "\n".join(problems[:20])
+        read_in_all += sum(checker.record_counts(source, files).values())
+    records = export.manifest["records"]
+    assert records["read"] == read_in_all
+    assert records["read"] == records["used"] + records["dropped"] + records["faulty"]
+    assert not export.manifest["duplicates"]["duplicate"]
+
+
+def _others_agree_with_raw(export: Export) -> None:
+    """Every openai row ends with its own rows of raw; what comes before is another thread's."""
+    own: dict[str, list[Any]] = defaultdict(list)
+    everything = set()
+    for row in export.rows("out_conversations_raw.jsonl"):
+        message = _plain(row)
+        own[row["id"]].append(message)
+        everything.add(repr(message))
+    seen = set()
+    for name in ("out_conversations_openai.jsonl", "eval/openai.jsonl"):
+        for row in export.rows(name):
+            assert row["id"] not in seen
+            seen.add(row["id"])
+            messages = [_plain(m) for m in row["messages"]]
+            mine = own[row["id"]]
+            assert messages[-len(mine) :] == mine, row["id"]
+            before = len(messages) - len(mine)
+            assert all(repr(m) in everything for m in messages[:before])
+            assert not any(m["train"] for m in row["messages"][:before])
+            assert before == 0 or row["forked_from"] is not None
+    silent = {k for k, v in own.items() if not any(m[0] == "assistant" for m in v)}
+    lost = export.manifest["losses"]
+    assert len(own) - len(seen) == sum(n for k, n in lost.items() if k.startswith("openai/row_"))
+    assert silent.isdisjoint(seen)
+
+
+def _plain(row: dict[str, Any]) -> tuple[Any, ...]:
+    content = row["content"]
+    if row["role"] == "tool" and content == "[no result in the log]":
+        content = ""  # a chat needs an answer to every call; raw says `status: missing`
+    return row["role"], content, orjson.dumps(row.get("tool_calls")), row.get("tool_call_id")
+
+
+@NO_CORPUS
+def test_the_raw_file_of_the_corpus_is_right(real: Export) -> None:
+    root = corpus()
+    assert root is not None
+    _raw_is_right(real, root)
+
+
+@NO_CORPUS
+def test_the_openai_file_of_the_corpus_agrees(real: Export) -> None:
+    _others_agree_with_raw(real)
+
+
+def test_the_raw_file_of_the_sample_is_right(sample: Export) -> None:
+    _raw_is_right(sample, sample.out.parent / "logs")
+
+
+def test_the_openai_file_of_the_sample_agrees(sample: Export) -> None:
+    _others_agree_with_raw(sample)
+
+
+def test_twenty_variants_of_what_the_corpus_lacks(tmp_path: Path) -> None:
+    """Forks, nested agents, meta files and side files come from the sample's generator."""
+    forks = nested = metas = sides = 0
+    for seed in range(10):
+        root = tmp_path / str(seed)
+        write_sample(root, seed=seed)
+        files = logs_under(root, "claude")
+        got = read("claude", root, files)
+        assert got.unbalanced() == {}
+        counted = checker.record_counts("claude", files)
+        assert got.ledger.records == counted
+        turns = [t for s in got.sessions for t in checker.turns_of_session(s)]
+        problems = checker.check("claude", files, turns)
+        assert not problems, f"seed {seed}: {len(problems)} problems\n" + "\n".join(problems[:20])
+        forks += sum(kind_of(s) == "branch" for s in got.sessions)
+        nested += len(list(root.rglob("subagents/agent-*.jsonl")))
+        metas += len(list(root.rglob("*.meta.json")))
+        sides += len(list(root.rglob("tool-results/*")))
+    assert min(forks, nested, metas, sides) >= 20, (forks, nested, metas, sides)

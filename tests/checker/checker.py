@@ -8,6 +8,7 @@ nothing of the project.
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,9 @@ from . import claude, codex
 from .atoms import Atom, Log, canon, canon_result, canon_user
 
 READERS = {"claude": claude.read, "codex": codex.read}
+
+#: What stands in a row for a picture.
+_PICTURE = re.compile(r"\[image: [^\]]*\]")
 
 #: role of a turn -> kinds of text atoms that it may hold
 _KINDS = {"user": ("prompt", "context"), "assistant": ("answer",), "system": ("context",)}
@@ -207,7 +211,7 @@ class Check:
             return
         chosen = self._cover(turn, form, kinds, last) or self._cover(turn, exact, kinds, last)
         if chosen is None:
-            chosen = self._part_of_loose(turn, exact, kinds)
+            chosen = self._part_of_loose(turn, exact, kinds, last)
         if chosen is None:
             self.problems.append(
                 f"{turn.name()}: text is not in the log, or stands twice: {form[:60]!r}"
@@ -245,13 +249,16 @@ class Check:
         shared = [f for f in atom.at if f in last]
         after = bool(shared) and all(atom.at[f] > last[f] for f in shared)
         mine = turn.session_id in atom.sessions and (atom.agent is None) == (turn.agent_id is None)
-        return (not mine, not after, -length, min(atom.at.values()))
+        return (not mine, not after, not atom.required, -length, min(atom.at.values()))
 
-    def _part_of_loose(self, turn: Turn, form: str, kinds: tuple[str, ...]) -> list[Atom] | None:
+    def _part_of_loose(
+        self, turn: Turn, form: str, kinds: tuple[str, ...], last: dict[str, Any]
+    ) -> list[Atom] | None:
         """Texts of which a part may be left out: context files, notifications."""
-        for atom in self._near(turn, self.loose) if turn.origins else self.loose:
-            free = not atom.taken or atom in turn.atoms
-            if atom.kind in kinds and free and any(form in f or f in form for f in atom.forms):
+        near = self._near(turn, self.loose) if turn.origins else self.loose
+        free = [a for a in near if a.kind in kinds and (not a.taken or a in turn.atoms)]
+        for atom in sorted(free, key=lambda a: self._rank(turn, a, 0, last)):
+            if any(f and (_in_pieces(form, f) or f in form) for f in atom.forms):
                 return [atom]
         return None
 
@@ -344,6 +351,23 @@ def _after(a: dict[str, Any], b: dict[str, Any]) -> bool:
     return not shared or any(a[f] < b[f] for f in shared)
 
 
+def _in_pieces(form: str, whole: str) -> bool:
+    """Does the text consist of at most six long pieces of the whole, in their order?"""
+    at = 0
+    for _ in range(6):
+        low, high = 0, len(form)
+        while low < high:
+            middle = (low + high + 1) // 2
+            low, high = (middle, high) if form[:middle] in whole[at:] else (low, middle - 1)
+        if low < min(12, len(form)):
+            return False
+        at = whole.index(form[:low], at) + low
+        form = form[low:]
+        if not form:
+            return True
+    return False
+
+
 def _own(answer: Turn, tool: Turn) -> bool:
     return any(c == r for c, _, _ in answer.calls for r, _, _ in tool.results)
 
@@ -407,10 +431,11 @@ def turns_of_rows(rows: Iterable[dict[str, Any]]) -> list[Turn]:
     for row in rows:
         turn = Turn(str(row["thread"]), row["epoch"], row["role"], session_id=row["session_id"])
         turn.agent_id, turn.kind = row["agent_id"], str(row.get("kind") or "")
+        content = _PICTURE.sub("", row["content"]) if row.get("images") else row["content"]
         if row["role"] == "tool":
-            turn.results.append((row["tool_call_id"], row["content"], str(row.get("status") or "")))
+            turn.results.append((row["tool_call_id"], content, str(row.get("status") or "")))
         else:
-            turn.texts.append(row["content"])
+            turn.texts.append(content)
             if row.get("reasoning_content"):
                 turn.thinking.append(row["reasoning_content"])
             for call in row.get("tool_calls") or ():
