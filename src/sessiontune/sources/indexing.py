@@ -20,20 +20,16 @@ from .lines import gc_paused, read_lines, size_of, utc
 
 
 class Seen(msgspec.Struct):
-    """What has been seen so far; None among the ids and names is ignored."""
+    """What has been seen so far; None among the ids and names is ignored.
+
+    `sessions` are ids of the program's own sessions, without the prefix that links carry.
+    """
 
     ids: set[str | None] = set()
-    links: set[str | None] = set()
+    sessions: set[str | None] = set()
     names: set[str | None] = set()
-    first: str = ""
+    first: str = "~"
     last: str = ""
-
-    def time(self, at: str) -> None:
-        """Note one timestamp."""
-        if not self.first or at < self.first:
-            self.first = at
-        if at > self.last:
-            self.last = at
 
 
 def digests(names: set[str | None]) -> bytes:
@@ -60,13 +56,15 @@ def scan(
     path: str,
     offset: int,
     links: tuple[str, ...],
-    decode: Callable[[bytes], Any],
+    prefix: str,
+    decode: Callable[[memoryview], Any],
     note: Callable[[Any, Seen], None],
 ) -> FileIndex:
     """Index a file from `offset` (a byte that begins a line) to its present end.
 
-    `decode` types one line and `note` takes down what it holds. A file that cannot be read
-    gives an empty index with the links that its name says.
+    `decode` types one line and `note` takes down what it holds; `prefix` goes before session
+    ids where they are links. A file that cannot be read gives an empty index with the links
+    that its name says.
     """
     ledger = Ledger()
     seen = Seen()
@@ -78,17 +76,17 @@ def scan(
             try:
                 line = decode(raw)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                _search(raw, seen)
+                _search(bytes(raw), seen)
                 continue
             note(line, seen)
     if any(not fault.line for fault in ledger.faults):
         return FileIndex(links=links)
     return FileIndex(
         ids=digests(seen.ids),
-        links=tuple(sorted({*filter(None, seen.links), *links})),
+        links=tuple(sorted({*(prefix + name for name in seen.sessions if name), *links})),
         names=tuple(sorted(filter(None, seen.names))),
         lines=count + len(ledger.faults),
-        first=utc(seen.first),
+        first=utc(seen.first.rstrip("~")),
         last=utc(seen.last),
         size=size,
     )
@@ -105,11 +103,11 @@ def _search(raw: bytes, seen: Seen) -> None:
     for name, value in _FIELD.findall(raw):
         text = value.decode("utf-8", "replace")
         if name in (b"sessionId", b"session_id"):
-            seen.links.add(f"session:{text}")
+            seen.sessions.add(text)
         elif name == b"cwd":
             seen.names.add(text)
         elif name == b"timestamp":
-            seen.time(text)
+            seen.first, seen.last = min(seen.first, text), max(seen.last, text)
         else:
             seen.ids.add(text)
 

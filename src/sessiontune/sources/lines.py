@@ -17,7 +17,8 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from io import FileIO
+from typing import Any
 
 from ..ledger import Ledger
 from ..model import Fault
@@ -40,13 +41,13 @@ class LineFault(Exception):
         self.reason = reason
 
 
-def open_log(path: str) -> BinaryIO:
+def open_log(path: str) -> FileIO:
     """Open a regular file for reading. Raises OSError; never blocks on a pipe."""
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise OSError(errno.EINVAL, "not a regular file")
-        return os.fdopen(fd, "rb", buffering=0)
+        return FileIO(fd, "rb")
     except BaseException:
         os.close(fd)
         raise
@@ -69,80 +70,86 @@ def size_of(path: str, default: int = 0) -> int:
 
 def read_lines(
     path: str, options: ReadOptions, ledger: Ledger, offset: int = 0, end: int | None = None
-) -> Iterator[tuple[int, bytes]]:
+) -> Iterator[tuple[int, memoryview]]:
     """Yield (number, bytes) of every non-blank line; count faults of lines and of the file.
 
-    The numbers start at 1. A line longer than `options.max_line` bytes counts as one record and
-    one fault. The bytes carry no line feed; the last line need not have had one. Reading goes from
-    `offset` to `end`, by default the size that the file has now.
+    The numbers start at 1. The view holds no line feed (the last line need not have had one)
+    and is good until the next one is asked for. A line longer than `options.max_line` bytes
+    counts as one record and one fault. Reading goes from `offset` to `end`, by default the size
+    that the file has now.
     """
     try:
         with open_log(path) as stream:
-            size = os.fstat(stream.fileno()).st_size if end is None else end
+            if end is None:
+                end = os.fstat(stream.fileno()).st_size
             if offset:
                 stream.seek(offset)
-            yield from _lines(stream, size - offset, path, options, ledger)
+            buffer, filled, number, left = bytearray(CHUNK), 0, 0, end - offset
+            view = memoryview(buffer)
+            while left > 0:
+                got = stream.readinto(view[filled : filled + left])
+                if not got:
+                    break
+                left -= got
+                stop, start = filled + got, 0
+                find = buffer.find
+                while (at := find(b"\n", start, stop)) >= 0:
+                    number += 1
+                    # A record begins with a brace; only other lines are asked whether blank.
+                    if at - start > options.max_line:
+                        _too_long(path, number, ledger)
+                    elif at > start and (
+                        buffer[start] == _BRACE or not bytes(view[start:at]).isspace()
+                    ):
+                        yield number, view[start:at]
+                    start = at + 1
+                filled = stop - start
+                if filled > options.max_line:
+                    number += 1
+                    _too_long(path, number, ledger)
+                    left, filled = _skip_line(stream, view, left)
+                elif start == 0 and stop == len(buffer):  # one line fills it: make room
+                    buffer = bytearray(min(2 * len(buffer), options.max_line + CHUNK))
+                    buffer[:filled] = view[:filled]
+                    view = memoryview(buffer)
+                elif start:
+                    view[:filled] = view[start:stop]
+            if filled and not bytes(view[:filled]).isspace():
+                yield number + 1, view[:filled]
     except OSError as error:
         ledger.fault(file_fault(path, error))
 
 
-def _lines(
-    stream: BinaryIO, size: int, path: str, options: ReadOptions, ledger: Ledger
-) -> Iterator[tuple[int, bytes]]:
-    held: list[bytes] = []  # pieces of the line that is not finished yet
-    held_size, number, skipping = 0, 0, False
+_BRACE = ord("{")
 
-    def too_long() -> None:
-        ledger.records[path] = ledger.records.get(path, 0) + 1
-        ledger.fault(Fault(reason="line_too_long", file=path, line=number + 1))
 
-    left = size
+def _too_long(path: str, number: int, ledger: Ledger) -> None:
+    ledger.records[path] = ledger.records.get(path, 0) + 1
+    ledger.fault(Fault(reason="line_too_long", file=path, line=number))
+
+
+def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:
+    """Read on to the end of a line; (bytes left in the file, bytes of the next line in view)."""
     while left > 0:
-        chunk = stream.read(min(CHUNK, left))
-        if not chunk:
+        got = stream.readinto(view[: min(CHUNK, left)])
+        if not got:
             break
-        left -= len(chunk)
-        pieces = chunk.split(b"\n")
-        last = pieces.pop()
-        if pieces and (held or skipping):
-            first = pieces[0]
-            if skipping:
-                skipping = False
-                pieces[0] = b""
-            elif held_size + len(first) > options.max_line:
-                too_long()
-                pieces[0] = b""
-            else:
-                held.append(first)
-                pieces[0] = b"".join(held)
-            held, held_size = [], 0
-        for piece in pieces:
-            if len(piece) > options.max_line:
-                too_long()
-            elif piece and not piece.isspace():
-                yield number + 1, piece
-            number += 1
-        if skipping or not last:
-            continue
-        held_size += len(last)
-        if held_size > options.max_line:
-            too_long()
-            skipping, held, held_size = True, [], 0
-        else:
-            held.append(last)
-    if held:
-        piece = b"".join(held)
-        if not piece.isspace():
-            yield number + 1, piece
+        left -= got
+        at = bytes(view[:got]).find(b"\n")
+        if at >= 0:
+            rest = got - at - 1
+            view[:rest] = view[at + 1 : got]
+            return left, rest
+    return 0, 0
 
 
-def values(raw: bytes, ledger: Ledger) -> list[dict[str, Any] | LineFault]:
+def values(line: bytes | memoryview, ledger: Ledger) -> list[dict[str, Any] | LineFault]:
     """Every JSON value of a line that the fast decoder refused, mended where that can be done.
 
     Each entry is an object, or the fault of a value that is none. Repairs are counted once per
     line and kind: `bom`, `nul`, `invalid_utf8`, `lone_surrogate`, `glued`, `number`.
     """
-    repairs: set[str] = set()
+    raw, repairs = bytes(line), set[str]()
     if raw.startswith(BOM):
         raw = raw[3:]
         repairs.add("bom")
@@ -241,9 +248,9 @@ def plain(arguments: dict[str, Any]) -> bool:
     return True
 
 
-def line_fault(fault: LineFault, path: str, number: int, raw: bytes) -> Fault:
+def line_fault(fault: LineFault, path: str, number: int, line: bytes | memoryview) -> Fault:
     """The fault of one value; says where, never what it held."""
-    reason = fault.reason
+    reason, raw = fault.reason, bytes(line)
     if reason == "bad_json" and not raw.rstrip().endswith((b"}", b"]")):
         reason = "truncated_line"
     return Fault(reason=reason, file=path, line=number, detail=f"{len(raw)} bytes")

@@ -19,7 +19,7 @@ from ...ports import ReadOptions
 from ..lines import LineFault, line_fault, read_lines, safe_name, utc
 from .content import document_of, image_of, persisted, result_content, status_of
 from .text import classify
-from .wire import Block, Line, WireMessage, WireUsage, decode, outcome
+from .wire import Block, Line, Outcome, WireMessage, WireUsage, decode
 
 _SIDE_NAMES = """
 progress queue-operation file-history-snapshot file-history-delta last-prompt mode permission-
@@ -409,8 +409,8 @@ class Reader:
                 self.owner[line.uuid] = above  # told late: what follows hangs below its parent
         if call in node.results:
             return "second_result"
-        raw = line.toolUseResult or line.tool_use_result
-        facts = outcome(raw) if _telling(raw) else None
+        told = line.toolUseResult or line.tool_use_result
+        facts = told if isinstance(told, Outcome) else None
         text, images = result_content(block.content)
         if "<persisted-output>" in text[:40]:
             whole = persisted(text, self.path, self.facts.session_id)
@@ -425,7 +425,9 @@ class Reader:
         self._result_flags(node, call, status, facts, line)
         return "used"
 
-    def _result_flags(self, node: Node, call: str, status: str, facts: object, line: Line) -> None:
+    def _result_flags(
+        self, node: Node, call: str, status: str, facts: Outcome | None, line: Line
+    ) -> None:
         flags = node.result_flags
         if status in ("rejected", "interrupted") and status not in flags:
             flags.append(status)
@@ -433,11 +435,10 @@ class Reader:
             flags.append("denied")
         if facts is None:
             return
-        if facts.userModified and "edited" not in flags:  # type: ignore[attr-defined]
+        if facts.userModified and "edited" not in flags:
             flags.append("edited")
-        agent = facts.agentId  # type: ignore[attr-defined]
-        if agent:
-            self.agent_calls[agent] = call
+        if facts.agentId:
+            self.agent_calls[facts.agentId] = call
 
     def _carried(self, line: Line, answer: Node) -> Node:
         """The node for results that answer a call which another file owns."""
@@ -616,11 +617,6 @@ def _more(usage: Usage | None, wire: WireUsage) -> Usage:
         max(usage.cache_read, wire.cache_read_input_tokens or 0),
         max(usage.cache_write, wire.cache_creation_input_tokens or 0),
     )
-
-
-def _telling(raw: msgspec.Raw) -> bool:
-    data = bytes(raw)
-    return b'"agentId"' in data or b'"userModified":true' in data or b'"interrupted":true' in data
 
 
 def _decoded(raw: msgspec.Raw) -> object:

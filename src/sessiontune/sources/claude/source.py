@@ -59,14 +59,18 @@ def _note(line: Known, seen: Seen) -> None:
     ids = seen.ids
     ids.add(line.uuid)
     ids.add(line.parentUuid)
+    seen.sessions.add(line.sessionId)
+    seen.names.add(line.cwd)
     if line.logicalParentUuid:
         ids.add(line.logicalParentUuid)
-    session = line.sessionId or line.session_id
-    if session and f"session:{session}" not in seen.links:
-        seen.links.add(f"session:{session}")
-    seen.names.add(line.cwd)
-    if line.timestamp:
-        seen.time(line.timestamp)
+    if line.session_id:
+        seen.sessions.add(line.session_id)
+    at = line.timestamp
+    if at:
+        if at > seen.last:
+            seen.last = at
+        if at < seen.first:
+            seen.first = at
 
 
 class ClaudeSource:
@@ -105,7 +109,7 @@ class ClaudeSource:
                 links.append("session:" + os.path.basename(os.path.dirname(os.path.dirname(path))))
         elif stem:
             links.append("session:" + stem)
-        return scan(path, offset, tuple(links), _known, _note)
+        return scan(path, offset, tuple(links), "session:", _known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed

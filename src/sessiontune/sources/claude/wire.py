@@ -72,6 +72,14 @@ class Kind(msgspec.Struct, gc=False):
     kind: str | None = None
 
 
+class Outcome(msgspec.Struct, gc=False):
+    """The few facts of `toolUseResult` that its text does not hold."""
+
+    agentId: str | None = None
+    userModified: bool | None = None
+    interrupted: bool | None = None
+
+
 class Line(msgspec.Struct, gc=False):
     """One record."""
 
@@ -87,8 +95,8 @@ class Line(msgspec.Struct, gc=False):
     isMeta: bool | None = None
     agentId: str | None = None
     requestId: str | None = None
-    toolUseResult: msgspec.Raw = msgspec.Raw()
-    tool_use_result: msgspec.Raw = msgspec.Raw()
+    toolUseResult: Outcome | str | list[msgspec.Raw] | None = None
+    tool_use_result: Outcome | str | list[msgspec.Raw] | None = None
     subtype: str | None = None
     attachment: Attachment | None = None
     data: ProgressData | None = None
@@ -110,16 +118,7 @@ class Line(msgspec.Struct, gc=False):
     parentLastUuid: str | None = None
 
 
-class Outcome(msgspec.Struct, gc=False):
-    """The few facts of `toolUseResult` that its text does not hold."""
-
-    agentId: str | None = None
-    userModified: bool | None = None
-    interrupted: bool | None = None
-
-
 _decode = msgspec.json.Decoder(Line).decode
-_outcome = msgspec.json.Decoder(Outcome).decode
 
 _LINE_FIELDS = {field.encode_name: field.name for field in msgspec.structs.fields(Line)}
 _BLOCK_FIELDS = tuple(field.name for field in msgspec.structs.fields(Block))
@@ -131,7 +130,7 @@ _BOOLS = frozenset(
 )
 
 
-def decode(raw: bytes, ledger: Ledger) -> Line | list[Line | LineFault]:
+def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFault]:
     """A record, or (from an odd line) what its values became: records and faults."""
     try:
         line = _decode(raw)
@@ -155,17 +154,6 @@ def _mend_inputs(content: Any) -> None:
                 block.input = mend(block.input)
 
 
-def outcome(raw: msgspec.Raw) -> Outcome | None:
-    """The facts in a `toolUseResult`, or None where it is no object or holds none of them."""
-    data = memoryview(raw)
-    if len(data) < 2 or data[0] != 0x7B:
-        return None
-    try:
-        return _outcome(data)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
 # ---------------------------------------------------------------- odd lines
 
 
@@ -179,7 +167,7 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
             setattr(line, field, value)
     for name in ("toolUseResult", "tool_use_result"):
         if isinstance(record.get(name), dict):
-            setattr(line, name, _raw(record[name]))
+            setattr(line, name, _outcome(record[name]))
     message = record.get("message")
     if isinstance(message, dict):
         line.message = _message(message)
@@ -194,6 +182,15 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
     if isinstance(origin, dict):
         line.origin = Kind(kind=_text(origin.get("kind")))
     return line
+
+
+def _outcome(value: dict[str, Any]) -> Outcome:
+    modified, interrupted = value.get("userModified"), value.get("interrupted")
+    return Outcome(
+        agentId=_text(value.get("agentId")),
+        userModified=modified if isinstance(modified, bool) else None,
+        interrupted=interrupted if isinstance(interrupted, bool) else None,
+    )
 
 
 def _raw(value: Any) -> msgspec.Raw:

@@ -105,7 +105,7 @@ _STRING_FIELDS = tuple(
 )
 
 
-def _decoded(raw: bytes, ledger: Ledger) -> list[Line | LineFault]:
+def _decoded(raw: bytes | memoryview, ledger: Ledger) -> list[Line | LineFault]:
     try:
         line = _decode(raw)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -170,7 +170,7 @@ class Rollout:
                 node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
         self.flush()
 
-    def take_raw(self, raw: bytes) -> None:
+    def take_raw(self, raw: bytes | memoryview) -> None:
         """Take one line for its facts only."""
         for line in _decoded(raw, self.ledger):
             if isinstance(line, Line):

@@ -50,21 +50,23 @@ _known = msgspec.json.Decoder(Known).decode
 
 def _note(line: Known, seen: Seen) -> None:
     payload = line.payload
-    if line.timestamp:
-        seen.time(line.timestamp)
+    at = line.timestamp
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
     if payload is None:
         return
     if payload.type in _CALLS:
         seen.ids.add(payload.call_id)
     seen.names.add(payload.cwd)
-    threads = [payload.new_thread_id]
+    if payload.new_thread_id:
+        seen.sessions.add(payload.new_thread_id)
     if line.type == "session_meta":
-        threads += [payload.id, payload.forked_from_id]
+        seen.sessions.update((payload.id, payload.forked_from_id))
         agent = payload.source.get("subagent") if isinstance(payload.source, dict) else None
         spawn = agent.get("thread_spawn") if isinstance(agent, dict) else None
         parent = spawn.get("parent_thread_id") if isinstance(spawn, dict) else None
-        threads.append(parent if isinstance(parent, str) else None)
-    seen.links.update(f"thread:{thread}" for thread in threads if thread)
+        if isinstance(parent, str):
+            seen.sessions.add(parent)
 
 
 class CodexSource:
@@ -91,7 +93,7 @@ class CodexSource:
         """Thread ids, call ids, folders and times of a file from `offset` on."""
         found = _NAME_ID.search(os.path.splitext(os.path.basename(path))[0])
         links = (f"thread:{found.group(1)}",) if found else ()
-        return scan(path, offset, links, _known, _note)
+        return scan(path, offset, links, "thread:", _known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -162,7 +164,7 @@ def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
     for number, raw in read_lines(path, options, scratch):
         if number > 20:
             break
-        if b'"session_meta"' in raw:
+        if b'"session_meta"' in bytes(raw):
             rollout = Rollout(0, path, options, scratch)
             rollout.take_raw(raw)
             return rollout.facts.session_id, rollout.facts.parent_thread
