@@ -217,8 +217,7 @@ def _first(arguments: dict[str, Any], *names: str) -> str | None:
 
 _CHECKOUT = re.compile(
     r"\bgit\s+(?:-C\s+\S+\s+)?(?:checkout(?:\s+(?:HEAD|\S+))?\s+--|restore(?:\s+--?\S+)*)\s+"
-    r"(?P<paths>[^|;&\n]+)|\bgit\s+(?:-C\s+\S+\s+)?(?P<all>reset\s+--hard|checkout\s+\.|stash\b"
-    r"(?!\s+(?:pop|apply|list|show|drop)))"
+    r"(?P<paths>[^|;&\n]+)|\bgit\s+(?:-C\s+\S+\s+)?(?P<all>reset\s+--hard|checkout\s+\.(?!\S))"
 )
 _COMMIT = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*commit\b")
 _PUSH = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*push\b|\bgh\s+pr\s+(?:create|merge)\b")
@@ -228,6 +227,8 @@ def restored(command: str) -> list[str] | None:
     """Files that a command puts back as they were committed; [] for all; None where it does not."""
     found = _CHECKOUT.search(command)
     if found is None:
+        return None
+    if " --staged" in found[0] and "--worktree" not in found[0]:
         return None
     if found["all"] or found["paths"].split() in ([], ["."]):
         return []

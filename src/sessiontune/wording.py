@@ -82,7 +82,8 @@ _CORRECTIONS = (
         "you-did-wrong",
         0.9,
         r"""\byou(?:'ve|[ ]have)?[ ](?:also[ ]|just[ ]|again[ ])?(?:forgot|missed|broke|broken
-        |deleted|ignored|misunderstood|misread|overlooked|made[ ]a[ ]mistake|messed|hallucinated|invented)\b
+        |deleted|ignored|misunderstood|misread|overlooked|made[ ]a[ ]mistake|messed
+        |hallucinated|invented)\b
         |\byou[ ]should(?:n'?t|[ ]not)[ ]have\b|\byou[ ]were(?:n'?t|[ ]not)[ ]supposed\b
         |\byou[ ](?:didn'?t|did[ ]not)[ ](?!have|need)\w+""",
     ),

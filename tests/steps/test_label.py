@@ -223,7 +223,11 @@ def test_changing_the_branch_is_no_undoing() -> None:
     assert restored("git checkout main") is None
     assert restored("git checkout -b topic") is None
     assert restored("git stash pop") is None
-    assert restored("git restore --staged a.py") in (["a.py"], None)
+    assert restored("git restore --staged a.py") is None
+    assert restored("git stash && make lint; git stash pop") is None
+    assert restored("git restore a.py") == ["a.py"]
+    assert restored("git checkout .") == []
+    assert restored("git checkout .github/x") is None
     assert restored("git checkout HEAD -- a.py b.py") == ["a.py", "b.py"]
     assert restored("git reset --hard HEAD~1") == []
 

@@ -1,0 +1,89 @@
+"""Mix general data into the training side, to a share of its tokens.
+
+Default share [guess in METHODS 3]: 50% of tokens, 25 to 80 are reasonable; a forgetting probe
+decides. General rows are tagged, keep their own groups, and never enter the evaluation set.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+
+import msgspec
+
+from ..errors import UsageError
+from ..measure import Meter
+from ..model import Session, Split
+from ..ports import Conversation
+
+TAG = "general"
+
+
+class MixOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """ratio: general tokens / all training tokens, from 0 up to but not including 1."""
+
+    ratio: float = 0.5
+
+
+class Mixed(msgspec.Struct):
+    """What came of mixing. `ratio` is what was reached; below the wish where rows ran out."""
+
+    rows: int = 0
+    tokens: int = 0
+    own_tokens: int = 0
+    ratio: float = 0.0
+    left: int = 0
+
+
+def parse_mix(text: str) -> tuple[str, MixOptions]:
+    """`FILE:RATIO` of the recipe. Raises UsageError where the ratio is missing or out of range."""
+    path, colon, ratio = text.rpartition(":")
+    try:
+        share = float(ratio) if colon else -1.0
+    except ValueError:
+        share = -1.0
+    if not path or not 0 <= share < 1:
+        raise UsageError(
+            f"--mix {text!r} is not FILE:RATIO.", "For example general.jsonl:0.5 (of all tokens)."
+        )
+    return path, MixOptions(share)
+
+
+def mixer(
+    options: MixOptions, meter: Meter | None = None
+) -> Callable[[Iterable[Session], int], tuple[list[Conversation], Mixed]]:
+    """A function (general sessions, own training tokens) -> (conversations, counts).
+
+    Rows are taken in the order of a hash of their content, so the same file gives the same rows
+    wherever it lies and however its lines are ordered. Equal rows are taken once.
+    """
+    measure = meter or Meter()
+
+    def mix(general: Iterable[Session], own_tokens: int) -> tuple[list[Conversation], Mixed]:
+        wanted = options.ratio / (1 - options.ratio) * own_tokens
+        unique = {s.key: s for s in general}
+        counts = Mixed(own_tokens=own_tokens)
+        taken: list[Conversation] = []
+        for session in sorted(unique.values(), key=lambda s: _chance(s.key)):
+            tokens = measure.messages(session.messages)
+            over = counts.tokens + tokens - wanted
+            if counts.tokens >= wanted or over > tokens / 2:
+                counts.left += 1
+                continue
+            counts.tokens += tokens
+            counts.rows += 1
+            taken.append(_conversation(session))
+        total = counts.tokens + own_tokens
+        counts.ratio = counts.tokens / total if total else 0.0
+        return taken, counts
+
+    return mix
+
+
+def _conversation(session: Session) -> Conversation:
+    side: Split = "train"
+    return Conversation(session=session, split=side, tags=(TAG,), group=session.key)
+
+
+def _chance(key: str) -> bytes:
+    return hashlib.blake2b(key.encode(), digest_size=8, person=b"mix").digest()
