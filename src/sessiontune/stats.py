@@ -169,22 +169,22 @@ class Stats(msgspec.Struct):
 
     def merge(self, other: Stats) -> None:
         """Add another shard's counters. Commutative and associative."""
-        for name in self.__struct_fields__:
-            mine, more = getattr(self, name), getattr(other, name)
-            if field.name == "first":
+        for field in self.__struct_fields__:
+            mine, more = getattr(self, field), getattr(other, field)
+            if field == "first":
                 self.first = min(filter(None, (mine, more)), default="")
-            elif field.name == "last":
+            elif field == "last":
                 self.last = max(mine, more)
-            elif field.name == "splits":
+            elif field == "splits":
                 for name, side in other.splits.items():
                     _merge_side(self.splits.setdefault(name, Side()), side)
-            elif field.name == "topics":
+            elif field == "topics":
                 for name, lineages in other.topics.items():
                     _merge(self.topics.setdefault(name, {}), lineages)
             elif isinstance(mine, dict):
                 _merge(mine, more)
             else:
-                setattr(self, field.name, mine + more)
+                setattr(self, field, mine + more)
 
     def summary(self) -> Summary:
         """What may be published: sums and distributions, no ids."""

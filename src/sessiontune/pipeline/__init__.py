@@ -1,10 +1,10 @@
 """The story of an export: find, prepare (map), decide, finish (map), publish.
 
-    discover   which logs there are and what changed             inputs.py
-    prepare    one unit of files -> a shard of redacted sessions  prepare.py   in workers
-    decide     duplicates, groups, sides of the split             steps/dedupe (the only global step)
-    finish     one shard -> gated rows of every format            finish.py    in workers
-    publish    rows -> a folder, swapped in whole                 publish.py
+    discover   which logs there are and what changed (inputs.py)
+    prepare    one unit of files -> a shard of redacted sessions, in workers (prepare.py)
+    decide     duplicates, groups, sides of the split: the only global step (steps/dedupe.py)
+    finish     one shard -> gated rows of every format, in workers (finish.py)
+    publish    rows -> a folder, swapped in whole (publish.py)
 
 Each map result is kept in the state under a key made of all it depends on, so a second run does
 only what changed, and a run that was killed goes on where it was.
