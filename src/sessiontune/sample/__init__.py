@@ -1,6 +1,7 @@
 """A bundled sample of session logs, written by a seeded generator from a small invented world.
 
-`write_sample(folder)` writes it; `questions(seed)` gives starter questions with references;
+`write_sample(folder)` writes it; `variants(folder, kind, n)` writes variants of one oddity;
+ `questions(seed)` gives starter questions with references;
 `python -m sessiontune.sample FOLDER` does the first from the command line.
 """
 
@@ -8,5 +9,6 @@ from __future__ import annotations
 
 from .corpus import SampleInfo, write_sample
 from .facts import questions
+from .variants import variants
 
-__all__ = ["SampleInfo", "questions", "write_sample"]
+__all__ = ["SampleInfo", "questions", "variants", "write_sample"]

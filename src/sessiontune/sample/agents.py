@@ -65,8 +65,10 @@ def _meta(nested: bool, given: dict[str, str], call_id: str) -> dict[str, Any] |
     }
 
 
-def foreground(parent: ClaudeLog, turn: Turn, *, nested: bool, kind: str = "Explore") -> Agent:
-    """A sub-agent that the call waits for: its last text is the result of the call."""
+def begun(
+    parent: ClaudeLog, turn: Turn, *, nested: bool = True, kind: str = "Explore"
+) -> tuple[ClaudeLog, Call]:
+    """The file of a sub-agent that has done its work, and the call that asks for it."""
     given = _task(turn, kind)
     log = _work(parent, turn, given, nested)
     answer = turn.replies[-1].text
@@ -79,8 +81,14 @@ def foreground(parent: ClaudeLog, turn: Turn, *, nested: bool, kind: str = "Expl
         "totalTokens": 15400,
         "totalToolUseCount": sum(len(r.calls) for r in turn.replies),
     }
-    name = "Agent" if nested else "Task"
-    calls = parent.reply(Reply("", (Call(name, dict(given), answer, rich),)))
+    return log, Call("Agent" if nested else "Task", dict(given), answer, rich)
+
+
+def foreground(parent: ClaudeLog, turn: Turn, *, nested: bool, kind: str = "Explore") -> Agent:
+    """A sub-agent that the call waits for: its last text is the result of the call."""
+    log, call = begun(parent, turn, nested=nested, kind=kind)
+    calls = parent.reply(Reply("", (call,)))
+    given = {name: str(call.input[name]) for name in ("subagent_type", "description")}
     return Agent(log, nested, _meta(nested, given, calls[0]))
 
 
@@ -105,13 +113,16 @@ def background(parent: ClaudeLog, turn: Turn, meanwhile: Turn) -> Agent:
     calls = parent.reply(Reply("", (Call("Agent", given, launched, rich),)))
     parent.reply(Reply("The agent is looking into it; we can go on meanwhile."))
     parent.turn(meanwhile)
-    parent.user(
+    notice = parent.user(
         f"<task-notification>\n<task-id>{log.agent_id}</task-id>\n<tool-use-id>{calls[0]}"
         f"</tool-use-id>\n<output-file>{file}</output-file>\n<status>completed</status>\n"
         f"<summary>{given['description']}</summary>\n<result>{turn.replies[-1].text}</result>\n"
         "</task-notification>",
         origin={"kind": "task-notification"},
     )
+    told = (given["description"], turn.replies[-1].text)
+    parts = [{"type": "text", "text": text} for text in told]
+    parent.expect("system", "context", parts, [notice])
     parent.reply(Reply(f"The agent is back. {turn.replies[-1].text}"))
     meta = _meta(True, {k: str(v) for k, v in given.items()}, calls[0])
     return Agent(log, True, meta)
@@ -176,6 +187,8 @@ def inherits(parent: ClaudeLog, path: str) -> Agent:
         parentLastUuid=parent.tip,
         contextLength=len(parent.records),
     )
+    if parent.thread.messages:
+        log.threads[0].forked_after = parent.thread.messages[-1].uuids[-1]
     log.prompt(f"Go on from here: check that {path} follows our rule for errors.")
     log.reply(Reply("", (read(path),)))
     log.reply(Reply(f"`{path}` raises `ApiError` with stable codes, as the rule says."))

@@ -212,19 +212,18 @@ def _around(claude: Path, sample: Sample) -> None:
     (folder / "sessions-index.json").write_text(json.dumps(index), "utf-8")
     (folder / "memory").mkdir(exist_ok=True)
     (folder / "memory" / "MEMORY.md").write_text("# Notes\n\n- Tests run in backend.\n", "utf-8")
-    lines: list[Record] = []
-    for s in sample.sessions:
-        for message in s.log.threads[0].messages:
-            if message.kind == "prompt" and message.parts[-1]["type"] == "text":
-                lines.append(
-                    {
-                        "display": message.parts[-1]["text"],
-                        "pastedContents": {},
-                        "timestamp": int(s.log.src.now.timestamp() * 1000),
-                        "project": CWD,
-                        "sessionId": s.log.session_id,
-                    }
-                )
+    lines: list[Record] = [
+        {
+            "display": message.parts[-1]["text"],
+            "pastedContents": {},
+            "timestamp": int(s.log.src.now.timestamp() * 1000),
+            "project": CWD,
+            "sessionId": s.log.session_id,
+        }
+        for s in sample.sessions
+        for message in s.log.threads[0].messages
+        if message.kind == "prompt" and message.parts[-1]["type"] == "text"
+    ]
     (claude / "history.jsonl").write_bytes(b"".join(encode(x) + b"\n" for x in lines))
 
 

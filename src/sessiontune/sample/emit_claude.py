@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -214,14 +215,22 @@ class ClaudeLog:
             blocks.append({"type": "text", "text": reply.text})
         return blocks
 
-    def reply(self, reply: Reply, *, interleave: bool = False, model: str = "") -> list[str]:
+    def reply(
+        self,
+        reply: Reply,
+        *,
+        interleave: bool = False,
+        reverse: bool = False,
+        between: Callable[[ClaudeLog], None] | None = None,
+    ) -> list[str]:
         """One message of the model with its tool results; returns the ids of its calls.
 
         The pieces are a chain. With `interleave`, results and progress stand between them;
-        otherwise all results follow, each a child of the piece that holds its call.
+        otherwise all results follow, each a child of the piece that holds its call, in `reverse`
+        if asked. `between` writes something after each piece that holds a call.
         """
         words = len(reply.text.split()) + 40 * len(reply.calls)
-        head = self.head(words * 2 + 9, model)
+        head = self.head(words * 2 + 9)
         blocks = self._opening(reply)
         parts = [_part(block) for block in blocks if block.get("thinking") != ""]
         uuids = [self.block(head, block, 3 + i) for i, block in enumerate(blocks)]
@@ -239,12 +248,16 @@ class ClaudeLog:
                 {"type": "call", "id": call_id, "name": call.name, "arguments": call.input}
             )
             results.append((call, call_id, last))
+            if between is not None:
+                between(self)
             if interleave:
                 self.progress(call_id)
                 self._results(answered, results)
                 results = []
         said.tip = last or ""
-        self._results(answered, results)
+        self._results(answered, results[::-1] if reverse else results)
+        order = {part["id"]: i for i, part in enumerate(said.parts) if part["type"] == "call"}
+        answered.parts.sort(key=lambda part: order[part["call_id"]])
         if answered.parts:
             answered.tip = self.tip or ""
             self.thread.messages.append(answered)
@@ -296,9 +309,19 @@ class ClaudeLog:
     # ------------------------------------------------------------ threads
 
     def rewind(self, message: Expect) -> None:
-        """Go back to the end of an earlier message: what follows is another branch."""
-        self.tip = message.tip
-        self.threads.append(Thread(f"branch-{len(self.threads)}", forked_after=message.uuids[-1]))
+        """Go back to the end of an earlier message: what follows is another branch.
+
+        It hangs on the same record as what followed the first time.
+        """
+        later = self.thread.messages
+        if message in later[:-1]:
+            first = later[later.index(message) + 1].uuids[0]
+            record = next(r for r in self.records if r.get("uuid") == first)
+            self.tip = record["parentUuid"]
+        else:
+            self.tip = message.tip
+        name, epoch = f"branch-{len(self.threads)}", self.thread.epoch
+        self.threads.append(Thread(name, forked_after=message.uuids[-1], epoch=epoch))
 
     def lines(self) -> bytes:
         """The file: one record a line, with a final line feed."""
