@@ -172,7 +172,10 @@ def queued(log: ClaudeLog, text: str) -> None:
 
 
 def command(log: ClaudeLog, name: str, arguments: str = "", output: str = "") -> None:
-    """A slash command. With arguments, those are the request; without, it is noise."""
+    """A slash command. With arguments, those are the request; without, it is noise.
+
+    The expanded body of the command is context that the model saw.
+    """
     log.user(CAVEAT, isMeta=True)
     text = f"<command-name>/{name}</command-name>\n<command-message>{name}</command-message>"
     text += f"\n<command-args>{arguments}</command-args>"
@@ -180,7 +183,8 @@ def command(log: ClaudeLog, name: str, arguments: str = "", output: str = "") ->
     if arguments:
         log.expect("user", "prompt", [{"type": "text", "text": arguments}], [uuid])
         body = f"# {name.capitalize()}\n\nFollow the studio's checklist for this kind of work."
-        log.user([{"type": "text", "text": body}], isMeta=True)
+        expanded = log.user([{"type": "text", "text": body}], isMeta=True)
+        log.expect("system", "context", [{"type": "text", "text": body}], [expanded])
     if output:
         log.user(f"<local-command-stdout>{output}</local-command-stdout>")
 
