@@ -89,6 +89,8 @@ _PROBES = re.compile(
     r"^(?:[A-Z_]+=\S+\s+)*(?:sudo\s+)?(?:git\s+(?:grep|diff|merge-base|show-ref|ls-files)"
     r"|(?:e|f|z)?grep|rg|ag|diff|cmp|test|\[|which|type|command -v|pgrep|find|cat|ls|jq)\b"
 )
+_QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\\\]|\\\\.)*\"")
+_JOINTS = re.compile(r"\|\||&&|[|;\n]")
 _TESTS = re.compile(
     r"\b(?:pytest|py\.test|unittest|tox|nox|jest|vitest|mocha|ava|karma|playwright test|cypress run"
     r"|(?:npm|pnpm|yarn|bun)(?:\s+run)?\s+(?:--\S+\s+)*test\S*|bun\s+test|deno test"
@@ -103,6 +105,10 @@ _EXIT = re.compile(
     r"|\A(?:Chunk ID: \S+\n)?(?:Wall time: [^\n]*\n)?Process exited with code (-?\d{1,10})\b"
     r"|(?:\A|\n)(?:Command exited with code|Exit Code:|\[exit code:?) (-?\d{1,10})\]?\s*\Z"
     r"|\"metadata\":\s*\{[^{}]*\"exit_code\":\s*(-?\d{1,10})"
+)
+_HEADER = re.compile(
+    r"(?m)^(?:Error:\s*)?(?:Exit code:? -?\d+|Chunk ID: .*|Wall time: .*|Process exited with .*"
+    r"|Original token count: .*|Output:)$"
 )
 _FAILING = re.compile(
     r"^(?:=+ .*\b[1-9]\d* (?:failed|errors?)\b.*=+$"  # pytest
@@ -157,8 +163,19 @@ def is_test(command: str) -> bool:
 
 def is_probe(command: str) -> bool:
     """Whether the last command asks a question that exit code 1 answers ("no match")."""
-    last = re.split(r"\|\||&&|[|;\n]", command.strip()[-600:])[-1].strip()
-    return bool(_PROBES.match(last))
+    steps = _steps(command)
+    return bool(steps) and bool(_PROBES.match(steps[-1]))
+
+
+def asks(command: str) -> bool:
+    """Whether any step of a command is such a question."""
+    return any(_PROBES.match(step) for step in _steps(command))
+
+
+def _steps(command: str) -> list[str]:
+    """The commands of a shell line, quoted text left out so that its signs do not part it."""
+    plain = _QUOTED.sub("''", command.strip()[-2_000:])
+    return [step for part in _JOINTS.split(plain) if (step := part.strip())]
 
 
 def tests_failed(content: str) -> bool | None:
@@ -261,8 +278,13 @@ def failed(turn: Turn) -> str:
         return "test_failed"
     if code == 0:
         return ""
-    if code == 1 and is_probe(command):
+    if code == 1 and (is_probe(command) or (asks(command) and _silent(result.content))):
         return "no_match"
     if code is not None:
         return "command_failed"
     return "command_failed" if result.status == "error" else ""
+
+
+def _silent(content: str) -> bool:
+    """Whether a shell tool's output holds nothing but the agent's own header."""
+    return not _HEADER.sub("", content[:400]).strip()

@@ -68,8 +68,7 @@ _CORRECTIONS = (
         r"""\bstill[ ](?:not|doesn'?t|does[ ]not|isn'?t|don'?t|do[ ]not|fail\w*|broken|wrong|getting
         |seeing|the[ ]same|buggy)\b
         |\bi[ ]still[ ](?:see|get|have)\b
-        |\b(?:it|this|that|they|there|which|but)(?:'s|[ ]is)?[ ]still[ ]
-        (?:shows?|has|happens?|appears?)\b""",
+        |^.{0,90}\bstill[ ](?:has|have|shows?|appears?|happens?)\b""",
     ),
     _rule(
         "does-not-work",
@@ -88,12 +87,28 @@ _CORRECTIONS = (
         |\byou[ ](?:didn'?t|did[ ]not)[ ](?!have|need)\w+""",
     ),
     _rule(
+        "you-are-wrong",
+        0.9,
+        r"\byou(?:'re|[ ]are)[ ](?:not[ ](?:correct|right)|wrong|mistaken)\b",
+    ),
+    _rule(
+        "checks-fail",
+        0.8,
+        r"""^.{0,50}\b(?:lint(?:ing|er)?|ci|build|tests?|pipeline|type[ ]?check\w*|compil\w+)[ ]
+        (?:(?:is|are|run|job|now|still|just)[ ])*(?:fail(?:s|ed|ing)?|broken?|breaks|is[ ]red)\b""",
+    ),
+    _rule(
+        "not-there",
+        0.8,
+        r"\bi[ ](?:still[ ])?(?:don'?t|didn'?t|can'?t|cannot)[ ]see[ ](?:it|any|the|that|this)\b(?![ ]point)",
+    ),
+    _rule(
         "told-you",
         0.9,
         r"""\bi[ ](?:told|asked)[ ]you\b|\bi[ ](?:already[ ])?said\b|\bas[ ]i[ ]said\b
         |\bthat(?:'?s|[ ]is)[ ]not[ ]what\b|\bnot[ ]what[ ]i\b|\bi[ ]meant\b
         |\bi[ ]didn'?t[ ](?:ask|say|mean)\b
-        |^why[ ](?:did|have)[ ]you\b""",
+        |^why[ ](?:did|have|aren'?t|didn'?t|don'?t|haven'?t)[ ]?you\b""",
     ),
     _rule(
         "undo",

@@ -68,7 +68,10 @@ FIXTURES = [
     ("cat notes", "The wrapper says: Exit code 1 when it is tired.", "ok", set()),
     ("cat log", "line\nProcess exited with code 3 yesterday\nmore", "ok", set()),
     ("grep -rn nothing src", "Exit code 1", "error", {"no_match"}),
-    ("cd src && grep x y | head", "Exit code 1", "error", {"command_failed"}),
+    ("cd src && grep x y | head", "Exit code 1\nno such file", "error", {"command_failed"}),
+    ("cd x && rg -n 'a|b' src", "Exit code 1", "error", {"no_match"}),
+    ("go vet ./... | grep -v noise && echo OK", "Exit code 1", "error", {"no_match"}),
+    ("make 2>&1 | grep error", "Exit code 1\nmake: no rule", "error", {"no_match"}),
     ("diff a b", "Exit code 1\n1c1\n< a\n> b", "error", {"no_match"}),
     ("grep x missing", "Exit code 2\ngrep: missing: No such file", "error", {"command_failed"}),
     ("pytest -q", PYTEST_BAD, "ok", {"test_failed"}),
@@ -285,6 +288,10 @@ CORRECTIONS = [
     "revert that, please",
     "why did you delete the comment?",
     "I told you not to touch the config",
+    "linting is failing now",
+    "you are not correct: the field is called name",
+    "why didn't you run the tests?",
+    "the footer still has another colour",
 ]
 DIRECTIONS = [
     "can we use postgres instead?",
