@@ -74,39 +74,36 @@ def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
     for message in messages:
         if message.kind == "notice":
             continue
-        h.update(b"\x1e" + message.role.encode())
-        for piece in _pieces(message):
-            size += len(piece)
-            h.update(b"\x1f" + piece.encode("utf-8", "replace"))
+        pieces = [message.role]
+        for part in message.parts:
+            if isinstance(part, Text | Thinking):
+                pieces.append(part.text)
+            elif isinstance(part, ToolResult):
+                pieces.append(part.content)
+            elif isinstance(part, ToolCall):
+                pieces.append(part.name)
+                _leaves(part.arguments, pieces)
+            else:
+                pieces.append(part.digest)
+        joined = "\x1f".join(pieces)
+        size += len(joined) - len(message.role) - len(pieces) + 1
+        h.update(b"\x1e" + joined.encode("utf-8", "replace"))
     return h.hexdigest(), size
 
 
-def _pieces(message: Message) -> Iterator[str]:
-    for part in message.parts:
-        if isinstance(part, Text | Thinking):
-            yield part.text
-        elif isinstance(part, ToolCall):
-            yield part.name
-            yield from _leaves(part.arguments)
-        elif isinstance(part, ToolResult):
-            yield part.content
-        else:
-            yield part.digest
-
-
-def _leaves(value: object) -> Iterator[str]:
-    """Every string of a JSON value in document order, keys included; other scalars as text."""
+def _leaves(value: object, out: list[str]) -> None:
+    """Append every string of a JSON value in document order, keys included; scalars as text."""
     if isinstance(value, str):
-        yield value
+        out.append(value)
     elif isinstance(value, dict):
         for name, inner in value.items():
-            yield str(name)
-            yield from _leaves(inner)
+            out.append(str(name))
+            _leaves(inner, out)
     elif isinstance(value, list | tuple):
         for inner in value:
-            yield from _leaves(inner)
+            _leaves(inner, out)
     else:
-        yield str(value)
+        out.append(str(value))
 
 
 def text_of(messages: Iterable[Message]) -> str:
@@ -120,8 +117,9 @@ def text_of(messages: Iterable[Message]) -> str:
             if isinstance(part, Text):
                 out.append(part.text[:room])
             elif isinstance(part, ToolCall):
-                out.append(part.name)
-                out.extend(leaf[:ARGUMENT_CAP] for leaf in _leaves(part.arguments))
+                leaves = [part.name]
+                _leaves(part.arguments, leaves)
+                out += [leaf[:ARGUMENT_CAP] for leaf in leaves]
             elif isinstance(part, ToolResult):
                 out.append(part.content[:RESULT_CAP])
             else:

@@ -14,7 +14,8 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -111,18 +112,20 @@ def words(text: str) -> list[str]:
     """Lower-case words; a path or a plural also gives its parts, its ending or its singular."""
     out: list[str] = []
     for word in _WORD.findall(text.lower()):
-        if "/" in word:
-            tail = word.rpartition("/")[2]
-            out.append(tail)
-        else:
-            tail = word
-            out.append(word)
-        stem, dot, ending = tail.rpartition(".")
-        if dot and stem and ending.isalnum() and len(ending) <= 5:
-            out.append("." + ending)
-        elif len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
-            out[-1] = tail[:-1]
+        out += _forms(word)
     return out
+
+
+@lru_cache(maxsize=1 << 16)
+def _forms(word: str) -> tuple[str, ...]:
+    """What one word of a text counts as."""
+    tail = word.rpartition("/")[2] if "/" in word else word
+    stem, dot, ending = tail.rpartition(".")
+    if dot and stem and ending.isalnum() and len(ending) <= 5:
+        return tail, "." + ending
+    if len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
+        return (tail[:-1],)
+    return (tail,)
 
 
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
@@ -144,6 +147,11 @@ class _Matcher:
                 table = self.phrases if " " in keyword else self.single
                 table.setdefault(keyword, []).append(number)
                 uses[keyword] += 1
+        #: Phrases by their first word, with the words that follow.
+        self.openings: dict[str, list[tuple[str, list[str]]]] = {}
+        for phrase in self.phrases:
+            first, *rest = phrase.split()
+            self.openings.setdefault(first, []).append((phrase, rest))
         #: A keyword that several topics share says less about each.
         self.weight = {k: 1.0 / math.sqrt(n) for k, n in uses.items()}
         described = [
@@ -155,6 +163,13 @@ class _Matcher:
             _unit({w: n * self.idf[w] for w, n in Counter(d).items()}) for d in described
         ]
 
+    def _candidates(self, counts: Mapping[str, int]) -> Iterator[str]:
+        """Phrases all of whose words occur."""
+        for first in sorted(self.openings.keys() & counts.keys()):
+            for phrase, rest in self.openings[first]:
+                if all(word in counts for word in rest):
+                    yield phrase
+
     def topics(self, text: str) -> tuple[str, ...]:
         """Names of the topics of a text."""
         found = words(text)
@@ -162,13 +177,13 @@ class _Matcher:
             return ()
         hits: dict[int, dict[str, int]] = {}
         counts = Counter(found)
-        for word, n in counts.items():
-            for topic in self.single.get(word, ()):
-                hits.setdefault(topic, {})[word] = n
-        joined = f" {' '.join(w for w in found if not w.startswith('.'))} "
-        for phrase, topics in self.phrases.items():
+        for word in sorted(self.single.keys() & counts.keys()):
+            for topic in self.single[word]:
+                hits.setdefault(topic, {})[word] = counts[word]
+        joined = f" {' '.join([w for w in found if w[0] != '.'])} "
+        for phrase in self._candidates(counts):
             n = joined.count(f" {phrase} ")
-            for topic in topics if n else ():
+            for topic in self.phrases[phrase] if n else ():
                 hits.setdefault(topic, {})[phrase] = n
         own = _unit(
             {w: (1 + math.log(n)) * self.idf[w] for w, n in counts.items() if w in self.idf}
