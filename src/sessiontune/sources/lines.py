@@ -110,8 +110,9 @@ def read_lines(
                     left, filled = _skip_line(stream, view, left)
                 elif start == 0 and stop == len(buffer):  # one line fills it: make room
                     buffer = bytearray(min(2 * len(buffer), options.max_line + CHUNK))
-                    buffer[:filled] = view[:filled]
-                    view = memoryview(buffer)
+                    larger = memoryview(buffer)
+                    larger[:filled] = view[:filled]
+                    view = larger
                 elif start:
                     view[:filled] = view[start:stop]
             if filled and not bytes(view[:filled]).isspace():
