@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sessiontune.errors import SessiontuneError
-from sessiontune.shipping.run import Run, file_digest, read_run
+from sessiontune.shipping.run import Run, read_run
+from sessiontune.training.bases import describe
 
 TEXTS = [Path(__file__).read_text(encoding="utf-8"), "Hello there. Say hello in one sentence."]
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -47,7 +48,7 @@ def make_run(base: Path, folder: Path, **more: object) -> Path:
             "id": f"example/{base.name}",
             "path": str(base),
             "revision": "",
-            "sha256": file_digest(base / "model.safetensors"),
+            "sha256": describe(base, base.name).sha256,
         },
         "data": {"dir": "data", "digest": "d1g357", "train_rows": 1, "eval_rows": 1},
         "adapter": "adapter",

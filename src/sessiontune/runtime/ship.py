@@ -19,12 +19,13 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import StoreError, UsageError
+from ..errors import PreflightError, StoreError, UsageError
 from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.merge import check_fit
 from ..shipping.run import Run
 from ..shipping.tokenizer import read_vocabulary
+from ..training.bases import describe
 from .craft import make
 from .shop import TYPES, ShipOptions, Shipped, ShippedFile, Shop, Watch, context_of, read_shipped
 
@@ -39,6 +40,7 @@ def ship(
 ) -> Shipped:
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
     _check_options(options)
+    check_base(run)
     check_fit(run)
     out = (options.out or run.out).resolve()
     shop = Shop(
@@ -67,6 +69,16 @@ def ship(
     if not options.keep_merged:
         shutil.rmtree(out / ".work", ignore_errors=True)
     return _note(shop, files, reused)
+
+
+def check_base(run: Run) -> None:
+    """PreflightError when the base in its place is not the one that the adapter was trained on."""
+    found = describe(run.base, run.base_id).sha256
+    if run.base_digest and found != run.base_digest:
+        raise PreflightError(
+            f"{run.base} is not the base that this adapter was trained on.",
+            "The adapter fits no other model. Name the right folder with --base PATH.",
+        )
 
 
 def _check_options(options: ShipOptions) -> None:

@@ -1,0 +1,170 @@
+"""`sessiontune ship`: from a finished run to files for Ollama, llama.cpp, LM Studio and vLLM."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UsageError
+from .console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+    from ..runtime.shop import ShipOptions, Shipped
+    from ..shipping.ollama import Created
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command(no_args_is_help=True)
+@click.argument("run", required=False, type=_PATH, metavar="RUN")
+@click.option(
+    "-t",
+    "--type",
+    "types",
+    multiple=True,
+    metavar="TYPE",
+    help="f16, bf16, q8_0 (default), q4_k_m and other K-quants, safetensors. Repeatable.",
+)
+@click.option("--adapter-only", is_flag=True, help="A LoRA GGUF instead of a merged model.")
+@click.option("--base-gguf", type=_PATH, help="With --adapter-only: the base GGUF it stands on.")
+@click.option("--base", type=_PATH, help="Where the base model lies, if it was moved.")
+@click.option("-o", "--out", type=_PATH, metavar="DIR", help="Folder to write (RUN/ship).")
+@click.option("--ollama", metavar="NAME", help="Also create the model NAME in Ollama.")
+@click.option("--ollama-quantize", metavar="TYPE", help="Let Ollama quantise: q4_K_M, q4_K_S.")
+@click.option("--context", type=int, default=0, help="Tokens of context (the training's length).")
+@click.option("--system", default="", help="System prompt for the Modelfile.")
+@click.option("--license", "license_name", default="", help="Licence of the result: yours to say.")
+@click.option("--license-link", default="", help="Where its text is.")
+@click.option("--author", default="", help="Author for the file's metadata.")
+@click.option("--llama-cpp", type=_PATH, help="A llama.cpp checkout to convert with.")
+@click.option("--quantiser", type=_PATH, help="llama-quantize, or a libllama.")
+@click.option("--pre-tokenizer", help="llama.cpp's name of the pre-tokenizer, if it is unknown.")
+@click.option("--fetch-converter", is_flag=True, help="Fetch the converter through pip (77 MB).")
+@click.option("--keep-merged", is_flag=True, help="Keep the merged model in .work.")
+@click.option("--force", is_flag=True, help="Make files again that are there.")
+@click.pass_obj
+def ship(
+    console: Console,
+    /,
+    run: Path | None,
+    types: tuple[str, ...],
+    ollama: str | None,
+    ollama_quantize: str | None,
+    fetch_converter: bool,
+    base: Path | None,
+    license_name: str,
+    license_link: str,
+    author: str,
+    **given: Any,
+) -> None:
+    """Merge, convert, quantise, and prove that the result is the trained model.
+
+    RUN is what `sessiontune train` wrote. Each file gets its name only after it was served and
+    compared with the trained model; otherwise the command ends with 10 and says why.
+    """
+    from ..runtime.shop import ShipOptions
+    from ..shipping.convert import Card
+
+    if fetch_converter:
+        fetched = _fetch(console)
+        if run is None:
+            console.emit({"converter": fetched}, lambda rich: rich.print(fetched, markup=False))
+            return
+    if run is None:
+        raise UsageError("Which run?", "sessiontune ship RUN, with the folder `train` made.")
+    options = ShipOptions(
+        types=tuple(kind.lower() for kind in types) or _default(given["adapter_only"]),
+        card=Card(license=license_name, license_link=license_link, author=author),
+        **given,
+    )
+    shipped, out = run_ship(console, run, base, options)
+    created = None
+    if ollama:
+        created = to_ollama(console, out, shipped, ollama, ollama_quantize or "")
+    data = as_json(shipped, out, created)
+    console.emit(data, lambda rich: draw(rich, shipped, out, created))
+
+
+def _default(adapter_only: bool) -> tuple[str, ...]:
+    return ("f16",) if adapter_only else ("q8_0",)
+
+
+def _fetch(console: Console) -> str:
+    from ..runtime.shop import fetch_converter
+
+    with console.progress("fetch the converter"):
+        found = fetch_converter(os.environ, Path.home(), console.detail)
+    return f"Converter: {found.root} ({found.origin})"
+
+
+def run_ship(
+    console: Console, run: Path, base: Path | None, options: ShipOptions
+) -> tuple[Shipped, Path]:
+    """Ship with progress on stderr; the same for `ship`, `tune` and `demo`."""
+    from ..runtime.guide import write_guide
+    from ..runtime.ship import ship as make
+    from ..shipping.run import read_run
+
+    known = read_run(run, base)
+    with console.progress("ship") as progress:
+
+        def watch(stage: str, done: int, total: int) -> None:
+            progress(done, total, stage)
+            if not total:
+                console.detail(stage)
+
+        shipped = make(known, options, os.environ, Path.home(), watch, console.detail)
+        progress(0, 0, "write the Modelfile")
+        out = (options.out or known.out).resolve()
+        write_guide(known, options, shipped, out)
+    return shipped, out
+
+
+def to_ollama(console: Console, out: Path, shipped: Shipped, name: str, quantize: str) -> Created:
+    """Create the shipped model in the local Ollama and check it."""
+    from ..runtime.deploy import create_in_ollama
+
+    with console.progress("ollama") as progress:
+        return create_in_ollama(
+            out, shipped, name, quantize, os.environ, lambda text, a, b: progress(a, b, text)
+        )
+
+
+def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, Any]:
+    """The result for `--json`."""
+    import msgspec
+
+    data: dict[str, Any] = msgspec.to_builtins(shipped)
+    data["folder"] = str(out)
+    data["ollama"] = msgspec.to_builtins(created) if created else None
+    return data
+
+
+def draw(rich: RichConsole, shipped: Shipped, out: Path, created: Created | None) -> None:
+    """The result for a person."""
+    from rich.markup import escape
+
+    for file in shipped.files:
+        passed = sum(1 for c in file.checks if c.ok)
+        open_ = [c for c in file.checks if c.ok is None]
+        again = " (was there)" if file.name in shipped.reused else ""
+        size = f"{file.size / 1e6:,.1f} MB"
+        rich.print(f"[bold]{escape(file.name)}[/bold]  {size}  {passed} checks passed{again}")
+        for check in open_:
+            rich.print(f"  not decided: {check.name}: {check.detail}", markup=False)
+    rich.print(f"Folder:  {out}", markup=False, soft_wrap=True)
+    if created:
+        how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"
+        rich.print(f"Ollama:  {created.model} answers; its reply {how}.", markup=False)
+    else:
+        rich.print(
+            f"Ollama:  cd {out} && ollama create {shipped.name} -f Modelfile",
+            markup=False,
+            soft_wrap=True,
+        )
+    rich.print(f"Serve:   sessiontune serve {out.parent}", markup=False, soft_wrap=True)

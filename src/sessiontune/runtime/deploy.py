@@ -1,0 +1,59 @@
+"""Create a shipped model in the local Ollama, and check what it serves."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from ..errors import UsageError
+from ..evaluation.endpoint import Endpoint
+from ..shipping import modelfile, ollama
+from ..shipping.modelfile import Modelfile
+from .shop import Shipped
+
+
+def create_in_ollama(
+    out: Path,
+    shipped: Shipped,
+    name: str,
+    quantize: str,
+    env: Mapping[str, str],
+    step: ollama.Step,
+) -> ollama.Created:
+    """Send the files that OUT/Modelfile names, create `name`, ask it once.
+
+    ToolError when no Ollama answers; EndpointError with its own words when it refuses;
+    PreflightError when it lost what the model needs.
+    """
+    client = Endpoint(ollama.address(env), remote="OLLAMA_HOST" in env, retries=1)
+    ollama.version(client)
+    made = read_modelfile(out)
+    digests = ollama.create(client, name, made, out, step, quantize)
+    created = ollama.check(client, name, shipped.stop, shipped.context)
+    return msgspec.structs.replace(created, digests=digests)
+
+
+def read_modelfile(out: Path) -> Modelfile:
+    """OUT/Modelfile as a record; a person may have changed it."""
+    path = out / "Modelfile"
+    if not path.is_file():
+        raise UsageError(f"{out} has no Modelfile.", "Ship a GGUF first: sessiontune ship RUN.")
+    lines = modelfile.read(path.read_text(encoding="utf-8"))
+
+    def one(instruction: str) -> str:
+        return next((x.value for x in reversed(lines) if x.instruction == instruction), "")
+
+    def many(instruction: str) -> tuple[tuple[str, str], ...]:
+        return tuple((x.key, x.value) for x in lines if x.instruction == instruction)
+
+    return Modelfile(
+        source=one("FROM"),
+        adapter=one("ADAPTER"),
+        template=one("TEMPLATE"),
+        system=one("SYSTEM"),
+        parameters=many("PARAMETER"),
+        licenses=tuple(text for _, text in many("LICENSE")),
+        messages=many("MESSAGE"),
+    )

@@ -1,0 +1,93 @@
+"""What to do with shipped files: the Modelfile, and command lines for other programs."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from ..templating import Template, TemplateRefused, load_tokenizer
+from .engine import command_line
+from .families import Turns, family_of
+from .modelfile import Modelfile
+from .run import Run
+
+
+def make_modelfile(
+    run: Run,
+    source: str,
+    *,
+    adapter: str = "",
+    context: int,
+    system: str = "",
+    licenses: tuple[str, ...] = (),
+) -> Modelfile:
+    """The Modelfile of a shipped GGUF. `context` in tokens: Ollama's default is 4096 on small
+    machines, which cuts an agent's prompt off in silence. The chat template stands in the GGUF;
+    TEMPLATE is written for known families only."""
+    parameters = [("num_ctx", str(context)), *(("stop", text) for text in run.stop)]
+    return Modelfile(
+        source=source,
+        adapter=adapter,
+        template=go_template(run),
+        system=system,
+        parameters=tuple(parameters),
+        licenses=licenses,
+    )
+
+
+def go_template(run: Run) -> str:
+    """Ollama's own template of the run's family, where it provably writes the same; else empty."""
+    template = Template(run.template, load_tokenizer(run.tokenizer))
+
+    def render(turns: Turns) -> str:
+        messages = [{"role": role, "content": text} for role, text in turns]
+        if not template.able.system and messages[0]["role"] == "system":
+            raise TemplateRefused("no system message")
+        return template.render(messages, generation=True)
+
+    family = family_of(render, template.special["bos_token"])
+    return family.go if family else ""
+
+
+def commands(run: Run, out: Path, model: str, adapter: str, context: int) -> str:
+    """commands.md: how to use the files with each program."""
+    name = run.slug
+    file = shlex.quote(str(out / model))
+    lora = shlex.quote(str(out / adapter)) if adapter else None
+    folder = shlex.quote(str(out))
+    parts = [
+        f"# {run.name}\n",
+        f"Made from {run.base_id}, data set {run.data_digest or 'unknown'}.\n",
+        "## Ollama\n",
+        f"    cd {folder} && ollama create {name} -f Modelfile && ollama run {name}\n",
+        "## llama.cpp\n",
+        f"    {command_line(file, lora, name, context)}\n",
+    ]
+    if not adapter:
+        parts += ["## LM Studio\n", f"{lm_studio(run, out / model)}\n"]
+    parts += ["## vLLM\n", f"    {vllm(run, out)}\n"]
+    parts += ["## This program\n", f"    sessiontune serve {shlex.quote(str(run.folder))}\n"]
+    return "\n".join(parts)
+
+
+def lm_studio(run: Run, file: Path) -> str:
+    """LM Studio finds models two folders deep; its own import moves the file unless told not to."""
+    place = f"~/.lmstudio/models/sessiontune/{run.slug}/{file.name}"
+    return f"    lms import {shlex.quote(str(file))} --copy\n\nor copy the file to `{place}`."
+
+
+def vllm(run: Run, out: Path) -> str:
+    """vLLM serves the base with the adapter, or the merged safetensors."""
+    import json
+
+    merged = out / f"{run.slug}-safetensors"
+    if merged.is_dir():
+        return f"vllm serve {shlex.quote(str(merged))} --served-model-name {run.slug}"
+    config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    ranks = [int(config.get("r") or 8), *(config.get("rank_pattern") or {}).values()]
+    template = shlex.quote(str(run.folder / "template.jinja"))
+    return (
+        f"vllm serve {shlex.quote(str(run.base))} --enable-lora"
+        f" --lora-modules {run.slug}={shlex.quote(str(run.adapter))}"
+        f" --max-lora-rank {max(ranks)} --chat-template {template}"
+    )
