@@ -18,8 +18,10 @@ import msgspec
 from ..errors import Interrupted, PreflightError, StoreError, ToolError, UsageError
 from ..ports import Job
 from ..training import planner, worker
+from ..training.metrics import from_log_line
 from ..training.preflight import Check, check_loss, stop_on
 from ..training.spec import TrainSpec
+from . import trainothers as others
 from . import trainrecord as record
 from .follow import follow
 from .process import environment, write_files
@@ -93,7 +95,7 @@ def _make(folder: Path) -> None:
 def _write(ready: Ready, beside: Path, folder: Path, request: Request) -> Job:
     """Fill the run's folder: beside, then renamed; a resumed run keeps what it has."""
     try:
-        job = ready.job(beside)
+        job = ready.job()
         write_files(job, beside)
         ready.write(beside)
         record.write(beside, record.start(ready, folder, record.now()))
@@ -127,9 +129,14 @@ def _run(
     def note(event: dict[str, Any]) -> None:
         seen[event["event"]] = event
         on_event(event)
+        measured = from_log_line(event["text"]) if event["event"] == "line" else None
+        if measured and ready.spec.trainer != "trl":
+            on_event({"event": "metric", "step": 0, "steps": ready.plan.steps, **measured})
 
-    argv = (*job.argv, "--resume") if request.resume and ready.spec.trainer == "trl" else job.argv
-    started_job = msgspec.structs.replace(job, argv=argv, env=environment(job.env))
+    if ready.spec.trainer != "trl":
+        others.preflight(ready, folder, on_event)
+    started_job = _resumed(ready, job, folder) if request.resume else job
+    started_job = msgspec.structs.replace(started_job, env=environment(started_job.env))
     status = "failed"
     try:
         code, tail = follow(started_job, folder, note, folder / "trainer" / "stop")
@@ -150,6 +157,15 @@ def _run(
     if code != 0:
         raise _failure(code, tail, seen, ready)
     return run
+
+
+def _resumed(ready: Ready, job: Job, folder: Path) -> Job:
+    """The job that goes on from the last checkpoint (or starts anew where there is none)."""
+    if ready.spec.trainer == "trl":
+        return msgspec.structs.replace(job, argv=(*job.argv, "--resume"))
+    again = others.plan_job(ready, others.last_checkpoint(folder))
+    write_files(again, folder)
+    return again
 
 
 def _failure(

@@ -13,7 +13,7 @@ import msgspec
 from ..errors import UsageError
 from ..ports import Job
 from ..templating import Template
-from ..training import planner, trl
+from ..training import cluster, planner, trl
 from ..training.bases import Base, resolve
 from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
@@ -22,6 +22,7 @@ from ..training.preflight import Check, check_data
 from ..training.prepare import Prepared, prepare, write_tokens
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
+from . import trainothers as others
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -41,11 +42,15 @@ class Ready(msgspec.Struct, kw_only=True):
     checks: tuple[Check, ...]
     fingerprint: str
 
-    def job(self, folder: Path) -> Job:
+    def job(self) -> Job:
         """The trainer's job, with paths as seen from the run's folder."""
-        return trl.job(
+        if self.spec.trainer != "trl":
+            return others.plan_job(self)
+        job = trl.job(
             self.spec, self.plan, self.base_path, bool(self.held.examples), "template.jinja"
         )
+        extra = cluster.files(self.spec, self.plan, job)
+        return msgspec.structs.replace(job, files={**job.files, **extra})
 
     def write(self, folder: Path) -> None:
         """Write what the job reads."""
@@ -63,6 +68,8 @@ class Ready(msgspec.Struct, kw_only=True):
 
     def collect(self, folder: Path) -> None:
         """After a good end: bring what other trainers wrote into the run's own places."""
+        if self.spec.trainer != "trl":
+            others.collect(self, folder)
 
     def memory_advice(self) -> str:
         """What to change when memory ran out, with figures."""
@@ -96,10 +103,11 @@ def make_ready(
     def step(done: int, total: int) -> None:
         on_event({"event": "prepared", "done": done, "total": total})
 
-    train = prepare(data.train, template, settings.length, step)
-    held = prepare(data.eval, template, settings.length)
+    apart = spec.trainer != "trl"
+    train = prepare(data.train, template, settings.length, step, apart)
+    held = prepare(data.eval, template, settings.length, None, apart)
     checks = check_data(data, train, held, template, base.rows, spec.epochs)
-    plan = planner.plan(spec, base, here, settings, lines, train, held, len(train.examples))
+    plan = planner.plan(spec, base, here, settings, lines, train, held, _examples(spec, train))
     checks = [*checks, *_extra_checks(template)]
     return Ready(
         spec=spec,
@@ -114,6 +122,13 @@ def make_ready(
         checks=tuple(checks),
         fingerprint=_fingerprint(train, held, base, spec, plan),
     )
+
+
+def _examples(spec: TrainSpec, train: Prepared) -> int:
+    """Examples in one epoch: LLaMA-Factory has one for each answer."""
+    if spec.trainer == "llamafactory":
+        return sum(len(e.ends) for e in train.examples)
+    return len(train.examples)
 
 
 def _base(

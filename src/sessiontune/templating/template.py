@@ -126,6 +126,10 @@ class Template:
     # ------------------------------------------------------------ loss
 
     def encode(self, row: Mapping[str, Any], where: str = "row") -> list[Encoded]:
+        """The examples of one row as tokens and labels; see `examples`."""
+        return [encoded for _, encoded in self.examples(row, where)]
+
+    def examples(self, row: Mapping[str, Any], where: str = "row") -> list[tuple[Piece, Encoded]]:
         """Examples of one row; each trained message is a target in exactly one of them.
 
         Raises PreflightError, naming `where`, when no token would bear loss or the template
@@ -137,7 +141,8 @@ class Template:
                 f"{where}: every token is masked; nothing would be learned from it.",
                 "Leave the row out: none of its answers is marked to be trained.",
             )
-        return [self._encoded(piece, turns, where) for piece in self.pieces(turns, tools, where)]
+        pieces = self.pieces(turns, tools, where)
+        return [(piece, self._encoded(piece, turns, where)) for piece in pieces]
 
     def _encoded(self, piece: Piece, turns: Sequence[Turn], where: str) -> Encoded:
         tokens = self.tokens(piece.text)

@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from ..errors import PreflightError, StoreError
-from ..templating import IGNORED, Encoded, Template
+from ..templating import IGNORED, Encoded, Piece, Template, Turn
 from .data import Row
 from .windows import windows
+
+
+class Source(msgspec.Struct, frozen=True):
+    """Where an example came from, for trainers that want text or messages: the turns and tool
+    definitions as the template takes them, and the rendered text with its spans."""
+
+    turns: tuple[Turn, ...]
+    tools: list[dict[str, Any]]
+    piece: Piece
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +31,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     windowed    rows that became several because they were too long
     targets     answers that bear loss, `lost` of them too long for the context
     changes     what the template made us change -> rows
+    sources     for each example, when asked for
     """
 
     examples: tuple[Encoded, ...] = ()
@@ -31,6 +42,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     lost: int = 0
     lost_in: tuple[str, ...] = ()
     changes: dict[str, int] = {}
+    sources: tuple[Source, ...] = ()
 
     @property
     def tokens(self) -> int:
@@ -51,6 +63,7 @@ def prepare(
     template: Template,
     length: int,
     step: Callable[[int, int], None] | None = None,
+    keep_sources: bool = False,
 ) -> Prepared:
     """Tokens and labels of all rows, each example at most `length` tokens.
 
@@ -58,6 +71,7 @@ def prepare(
     for a row that the template cannot take.
     """
     examples: list[Encoded] = []
+    sources: list[Source] = []
     masked: list[str] = []
     lost_in: list[str] = []
     changes: Counter[str] = Counter()
@@ -73,12 +87,22 @@ def prepare(
             masked.append(row.where)
             continue
         changes.update(changed)
-        made = template.encode(row.body, row.where)
-        if any(len(e.ids) > length for e in made):
+        parts: list[dict[str, Any]] = [row.body]
+        made = [template.examples(row.body, row.where)]
+        if any(len(e.ids) > length for _, e in made[0]):
             parts = windows(row.body, count, length)
             windowed += len(parts) > 1
-            made = [e for part in parts for e in template.encode(part, row.where)]
-        fitted = [cut for e in made if (cut := fit(e, length)) is not None]
+            made = [template.examples(part, row.where) for part in parts]
+        fitted = []
+        for part, pairs in zip(parts, made, strict=True):
+            for piece, whole in pairs:
+                cut = fit(whole, length)
+                if cut is None:
+                    continue
+                fitted.append(cut)
+                if keep_sources:
+                    used, tools, _ = template.prepare(part, row.where)
+                    sources.append(Source(tuple(used), tools, piece))
         kept = sum(len(e.ends) for e in fitted)
         if kept < wanted:
             lost += wanted - kept
@@ -96,6 +120,7 @@ def prepare(
         lost=lost,
         lost_in=tuple(lost_in),
         changes=dict(changes),
+        sources=tuple(sources),
     )
 
 

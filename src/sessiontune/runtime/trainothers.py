@@ -1,0 +1,178 @@
+"""Runs of LLaMA-Factory, Axolotl and Unsloth: their environments, preflight and results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..errors import PreflightError, ToolError
+from ..ports import Job
+from ..templating import Encoded
+from ..training import axolotl, cluster, llamafactory, unsloth
+from ..training.metrics import from_trainer_state
+from ..training.others import CHECKED, ENV, Given, message_rows, turns_alone
+from ..training.preflight import Check, compare_prepared
+from ..training.prepare import read_tokens
+from .process import environment, run_job
+
+if TYPE_CHECKING:
+    from .trainprep import Ready
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+def environment_of(trainer: str) -> Path:
+    """Where `sessiontune trainers install` puts a trainer's environment."""
+    from platformdirs import user_data_path
+
+    return user_data_path("sessiontune") / "trainers" / trainer
+
+
+def python_of(trainer: str, named: str) -> str:
+    """The interpreter to use: the one named, else our own environment's. It may not exist yet."""
+    if named:
+        return str(Path(named).expanduser().absolute())
+    return str(environment_of(trainer) / "bin" / "python")
+
+
+def need_python(trainer: str, python: str) -> None:
+    """ToolError with the next step when there is no such interpreter."""
+    if not Path(python).is_file():
+        raise ToolError(
+            f"{trainer} is not installed ({python} is missing).",
+            f"`sessiontune trainers install {trainer}`, or name its interpreter with --python.",
+        )
+
+
+def given_of(ready: Ready, resume: str = "") -> Given:
+    base = "./base" if ready.base_path == "base" else ready.base_path
+    return Given(
+        spec=ready.spec,
+        plan=ready.plan,
+        base=base,
+        train=ready.train,
+        held=ready.held,
+        template="template.jinja",
+        python=python_of(ready.spec.trainer, ready.spec.python),
+        resume=resume,
+    )
+
+
+def plan_job(ready: Ready, resume: str = "") -> Job:
+    """The trainer's job, with the files that its program reads."""
+    given = given_of(ready, resume)
+    if ready.spec.trainer == "llamafactory":
+        tokenizer = ready.template.tokenizer
+        train, held = (turns_alone(part, tokenizer)[0] for part in (ready.train, ready.held))
+        job = llamafactory.job(given, train, held)
+    elif ready.spec.trainer == "axolotl":
+        job = axolotl.job(given, message_rows(ready.train), message_rows(ready.held))
+    else:
+        job = unsloth.job(given)
+    extra = cluster.files(ready.spec, ready.plan, job)
+    return Job(
+        name=job.name,
+        files={**job.files, **extra},
+        argv=job.argv,
+        env=dict(job.env),
+        needs=dict(job.needs),
+        outputs=job.outputs,
+    )
+
+
+def expected(ready: Ready, held: bool = False) -> Sequence[Encoded]:
+    """The examples that the trainer must have prepared."""
+    part = ready.held if held else ready.train
+    if ready.spec.trainer == "llamafactory":
+        return turns_alone(part, ready.template.tokenizer)[1]
+    return part.examples
+
+
+def preflight(ready: Ready, folder: Path, on_event: OnEvent) -> list[Check]:
+    """Let the trainer prepare its data and compare that with ours, both sides.
+
+    Raises ToolError when its own preparation fails and PreflightError on a mismatch.
+    """
+    given = given_of(ready)
+    need_python(ready.spec.trainer, given.python)
+    argv = {
+        "llamafactory": llamafactory.check_argv,
+        "axolotl": axolotl.check_argv,
+        "unsloth": unsloth.check_argv,
+    }[ready.spec.trainer](given)
+    (folder / "preflight").mkdir(exist_ok=True)
+    on_event({"event": "phase", "text": f"{ready.spec.trainer} prepares its data"})
+    tail: list[str] = []
+    check = Job(name=f"{ready.spec.trainer} check", argv=argv, env=environment(ENV))
+
+    def keep(line: str) -> None:
+        tail.append(line)
+        on_event({"event": "line", "text": line})
+
+    if run_job(check, folder, keep) != 0:
+        last = next((line for line in reversed(tail) if line.strip()), "no output")
+        (folder / "trainer" / "check.log").write_text("\n".join(tail), encoding="utf-8")
+        raise ToolError(
+            f"{ready.spec.trainer} cannot prepare the data: {last}",
+            "All of its output is in trainer/check.log of the run.",
+        )
+    out = []
+    for name, held in ((CHECKED[0], False), (CHECKED[1], True)):
+        if held and not ready.held.examples:
+            continue
+        if not (folder / name).is_file():
+            raise PreflightError(
+                f"{ready.spec.trainer} prepared no {'evaluation' if held else 'training'} data."
+            )
+        found = compare_prepared(expected(ready, held), read_tokens(folder / name))
+        out.append(found)
+        if found.level == "bad":
+            raise PreflightError(
+                f"{ready.spec.trainer}, {name}: {found.seen}", found.hint or "Use --trainer trl."
+            )
+    return out
+
+
+def last_checkpoint(folder: Path) -> str:
+    """The newest checkpoint that holds a trainer state, relative to the run; "" for none."""
+    found = [
+        (int(path.parent.name.rsplit("-", 1)[1]), path.parent)
+        for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
+    ]
+    return str(max(found)[1].relative_to(folder)) if found else ""
+
+
+def collect(ready: Ready, folder: Path) -> None:
+    """Bring adapter, tokenizer, metrics and result into the places that a run has."""
+    made = folder / "checkpoints"
+    state = made / "trainer_state.json"
+    if not state.is_file():
+        newest = last_checkpoint(folder)
+        state = folder / newest / "trainer_state.json" if newest else state
+    if not state.is_file():
+        raise ToolError(f"{ready.spec.trainer} left no trainer_state.json.", "See output.log.")
+    metrics = from_trainer_state(state)
+    (folder / "metrics.jsonl").write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in metrics))
+    known = json.loads(state.read_text("utf-8"))
+    names: tuple[str, ...] = ("adapter_config.json", "adapter_model.safetensors")
+    if ready.plan.settings.method == "full":
+        names = (*(p.name for p in made.glob("*.safetensors*")), "config.json")
+    adapter = folder / "adapter"
+    adapter.mkdir(exist_ok=True)
+    for name in names:
+        if not (made / name).is_file():
+            raise ToolError(f"{ready.spec.trainer} left no {name}.", "See trainer/output.log.")
+        shutil.copyfile(made / name, adapter / name)
+    ready.template.tokenizer.chat_template = ready.template.source
+    ready.template.tokenizer.save_pretrained(folder / "tokenizer")
+    result = {
+        "steps": known.get("global_step", 0),
+        "best_checkpoint": known.get("best_model_checkpoint"),
+        "best_loss": known.get("best_metric"),
+    }
+    (folder / "trainer" / "result.json").write_text(json.dumps(result, indent=2) + "\n")

@@ -1,0 +1,161 @@
+"""Axolotl: one YAML file; messages with a flag for each turn that bears loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ports import Job
+from .others import CHECKED, ENV, NOTE, Given, beside_python, jsonl
+from .yamltext import to_yaml
+
+NAME = "axolotl"
+NEEDS = {"axolotl": "==0.19.0"}
+
+CHECK = '''"""Write what Axolotl really prepares, for sessiontune's preflight."""
+
+import sys
+
+from axolotl.cli.args import PreprocessCliArgs
+from axolotl.cli.config import load_cfg
+from axolotl.common.datasets import load_datasets
+
+made = load_datasets(cfg=load_cfg(sys.argv[1]), cli_args=PreprocessCliArgs())
+for part, target in ((made.train_dataset, sys.argv[2]), (made.eval_dataset, sys.argv[3])):
+    if part is not None:
+        part.select_columns(["input_ids", "labels"]).to_parquet(target)
+'''
+
+
+def dataset(path: str) -> dict[str, Any]:
+    """One entry of `datasets`: the rows' own `train` flag decides, not the role."""
+    return {
+        "path": path,
+        "ds_type": "json",
+        "split": "train",
+        "type": "chat_template",
+        "field_messages": "messages",
+        "field_tools": "tools",
+        "message_property_mappings": {"role": "role", "content": "content"},
+        "message_field_training": "train",
+        "roles_to_train": [],
+        "train_on_eos": "turn",
+    }
+
+
+def settings(given: Given) -> dict[str, Any]:
+    """The YAML's content, as Axolotl's own schema takes it."""
+    spec, plan = given.spec, given.plan
+    chosen = plan.settings
+    out: dict[str, Any] = {"base_model": given.base, "trust_remote_code": False}
+    if chosen.method != "full":  # without `adapter` Axolotl tunes all weights
+        out |= {
+            "adapter": "qlora" if chosen.method == "qlora" else "lora",
+            "load_in_4bit": chosen.method == "qlora",
+            "load_in_8bit": chosen.method == "lora8",
+            "lora_r": spec.rank,
+            "lora_alpha": spec.alpha,
+            "lora_dropout": spec.dropout,
+        }
+        if spec.targets == "all-linear":
+            out["lora_target_linear"] = True
+        else:
+            out["lora_target_modules"] = [n.strip() for n in spec.targets.split(",")]
+        # Fused kernels need a GPU, and refuse dropout.
+        out |= {f"lora_{part}_kernel": False for part in ("mlp", "qkv", "o")}
+    out |= {
+        "chat_template": "jinja",
+        "chat_template_jinja": "template.jinja",
+        "datasets": [dataset("trainer/data/train.jsonl")],
+        "dataset_prepared_path": "trainer/prepared",
+        "dataset_num_proc": 1,
+        "val_set_size": 0,
+        "sequence_len": chosen.length,
+        "sample_packing": spec.packing,
+        "pad_to_sequence_len": False,
+        "train_on_inputs": False,
+        "output_dir": "checkpoints",
+        "micro_batch_size": chosen.batch,
+        "eval_batch_size": chosen.batch,
+        "gradient_accumulation_steps": chosen.accumulation,
+        "max_steps": plan.steps,
+        "num_epochs": max(1, round(spec.epochs)),
+        "optimizer": "adamw_torch",
+        "learning_rate": chosen.rate,
+        "lr_scheduler": spec.schedule,
+        "warmup_steps": plan.warmup_steps,
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.clip,
+        "bf16": chosen.precision == "bf16",
+        "fp16": chosen.precision == "fp16",
+        "tf32": False,
+        "gradient_checkpointing": chosen.checkpointing,
+        "flash_attention": False,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": plan.eval_every,
+        "save_total_limit": spec.keep,
+        "seed": spec.seed,
+        "use_tensorboard": "tensorboard" in spec.log_to,
+    }
+    if given.held.examples:
+        out |= {
+            "test_datasets": [dataset("trainer/data/eval.jsonl")],
+            "eval_strategy": "steps",
+            "eval_steps": plan.eval_every,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "eval_loss",
+            "greater_is_better": False,
+        }
+        if spec.patience:
+            out["early_stopping_patience"] = spec.patience
+    if given.resume:
+        out["resume_from_checkpoint"] = given.resume
+    return out | parallel(given)
+
+
+def parallel(given: Given) -> dict[str, Any]:
+    """More than one GPU."""
+    kind = given.spec.parallel
+    if kind in ("zero2", "zero3"):
+        return {"deepspeed": f"trainer/{kind}.json"}
+    if kind == "fsdp":
+        return {
+            "fsdp_version": 2,
+            "fsdp_config": {
+                "auto_wrap_policy": "TRANSFORMER_BASED_WRAP",
+                "state_dict_type": "FULL_STATE_DICT",
+                "reshard_after_forward": True,
+            },
+        }
+    if kind == "ray":
+        return {"use_ray": True, "ray_num_workers": given.spec.gpus * given.spec.nodes}
+    return {}
+
+
+def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Job:
+    """Files and program."""
+    files = {
+        "trainer/axolotl.yaml": to_yaml(settings(given), NOTE),
+        "trainer/check.py": CHECK,
+        "trainer/data/train.jsonl": jsonl(train),
+    }
+    if held:
+        files["trainer/data/eval.jsonl"] = jsonl(held)
+    program = beside_python(given.python, "axolotl")
+    launch = ["--launcher", "python"]
+    if given.spec.parallel in ("ddp", "fsdp", "zero2", "zero3"):
+        launch = ["--launcher", "torchrun", "--", f"--nproc-per-node={given.spec.gpus}"]
+        if given.spec.nodes > 1:
+            launch.append(f"--nnodes={given.spec.nodes}")
+    return Job(
+        name=NAME,
+        files=files,
+        argv=(program, "train", "trainer/axolotl.yaml", *launch),
+        env=ENV,
+        needs=NEEDS,
+        outputs=("checkpoints/adapter_config.json",),
+    )
+
+
+def check_argv(given: Given) -> tuple[str, ...]:
+    return (given.python, "trainer/check.py", "trainer/axolotl.yaml", *CHECKED)

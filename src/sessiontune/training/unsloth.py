@@ -1,0 +1,168 @@
+"""Unsloth: a generated Python script that gets our own tokens and labels, run as a program.
+
+Its YAML runner has no evaluation, resuming or early stopping, and parts of it are AGPL: nothing
+of it is imported here.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..ports import Job
+from .others import CHECKED, ENV, Given
+
+NAME = "unsloth"
+NEEDS = {"unsloth": ">=2026.9"}
+
+#: What "all linear layers" means for Llama-like models; Unsloth wants names.
+LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+SCRIPT = '''"""Train with Unsloth. Made by sessiontune from plan.json; yours to edit.
+
+Run it from the run's folder:  python trainer/train_unsloth.py [--check | --resume]
+--check writes the prepared examples for sessiontune's preflight and stops.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from unsloth import FastLanguageModel  # first: it prepares the other libraries
+
+import pyarrow.parquet as pq
+from datasets import Dataset
+from transformers import EarlyStoppingCallback
+from trl import SFTConfig, SFTTrainer
+
+SETTINGS = json.loads(Path("trainer/unsloth.json").read_text())
+
+
+def rows(name):
+    """Our own tokens and labels: nothing is rendered or masked here."""
+    return Dataset(pq.read_table(name, columns=["input_ids", "labels"]))
+
+
+def main():
+    model, tokenizer = FastLanguageModel.from_pretrained(**SETTINGS["model"])
+    tokenizer.chat_template = Path("template.jinja").read_text()
+    if SETTINGS["adapter"]:
+        model = FastLanguageModel.get_peft_model(model, **SETTINGS["adapter"])
+    trainer = SFTTrainer(
+        model=model,
+        processing_class=tokenizer,
+        args=SFTConfig(**SETTINGS["arguments"]),
+        train_dataset=rows("data/train.parquet"),
+        eval_dataset=rows("data/eval.parquet") if SETTINGS["evaluate"] else None,
+    )
+    if "--check" in sys.argv:
+        for part, target in zip((trainer.train_dataset, trainer.eval_dataset), SETTINGS["checked"]):
+            if part is not None:
+                part.select_columns(["input_ids", "labels"]).to_parquet(target)
+        return
+    if SETTINGS["patience"]:
+        trainer.add_callback(EarlyStoppingCallback(SETTINGS["patience"]))
+    if SETTINGS["evaluate"] and "--resume" not in sys.argv:
+        trainer.evaluate()
+    trainer.train(resume_from_checkpoint="--resume" in sys.argv)
+    trainer.save_model("checkpoints")
+    trainer.save_state()
+
+
+if __name__ == "__main__":
+    main()
+'''
+
+
+def settings(given: Given) -> dict[str, Any]:
+    """unsloth.json: everything the script is told."""
+    spec, plan = given.spec, given.plan
+    chosen = plan.settings
+    held = bool(given.held.examples)
+    adapter: dict[str, Any] = {}
+    if chosen.method != "full":
+        names = list(LINEAR)
+        if spec.targets != "all-linear":
+            names = [n.strip() for n in spec.targets.split(",")]
+        adapter = {
+            "r": spec.rank,
+            "lora_alpha": spec.alpha,
+            "lora_dropout": spec.dropout,
+            "target_modules": names,
+            "bias": "none",
+            "use_gradient_checkpointing": "unsloth" if chosen.checkpointing else False,
+            "random_state": spec.seed,
+        }
+    arguments: dict[str, Any] = {
+        "output_dir": "checkpoints",
+        "max_length": None,
+        "packing": spec.packing,
+        "dataset_kwargs": {"skip_prepare_dataset": True},
+        "per_device_train_batch_size": chosen.batch,
+        "per_device_eval_batch_size": chosen.batch,
+        "gradient_accumulation_steps": chosen.accumulation,
+        "max_steps": plan.steps,
+        "learning_rate": chosen.rate,
+        "lr_scheduler_type": spec.schedule,
+        "warmup_steps": plan.warmup_steps,
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.clip,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": plan.eval_every,
+        "save_total_limit": spec.keep,
+        "report_to": list(spec.log_to) or "none",
+        "seed": spec.seed,
+        "data_seed": spec.seed,
+        "bf16": chosen.precision == "bf16",
+        "fp16": chosen.precision == "fp16",
+        "use_cpu": chosen.device == "cpu",
+        "disable_tqdm": True,
+    }
+    if held:
+        arguments |= {
+            "eval_strategy": "steps",
+            "eval_steps": plan.eval_every,
+            "load_best_model_at_end": True,
+            "metric_for_best_model": "eval_loss",
+            "greater_is_better": False,
+        }
+    return {
+        "model": {
+            "model_name": given.base,
+            "max_seq_length": chosen.length,
+            "load_in_4bit": chosen.method == "qlora",
+            "load_in_8bit": chosen.method == "lora8",
+            "full_finetuning": chosen.method == "full",
+            "local_files_only": True,
+        },
+        "adapter": adapter,
+        "arguments": arguments,
+        "evaluate": held,
+        "patience": spec.patience if held else 0,
+        "checked": list(CHECKED),
+    }
+
+
+def job(given: Given) -> Job:
+    """Files and program."""
+    argv = [given.python, "trainer/train_unsloth.py"]
+    if given.spec.parallel != "none":
+        argv[1:1] = ["-m", "torch.distributed.run", f"--nproc-per-node={given.spec.gpus}"]
+    if given.resume:
+        argv.append("--resume")
+    return Job(
+        name=NAME,
+        files={
+            "trainer/train_unsloth.py": SCRIPT,
+            "trainer/unsloth.json": json.dumps(settings(given), indent=2) + "\n",
+        },
+        argv=tuple(argv),
+        env=ENV,
+        needs=NEEDS,
+        outputs=("checkpoints/trainer_state.json",),
+    )
+
+
+def check_argv(given: Given) -> tuple[str, ...]:
+    return (given.python, "trainer/train_unsloth.py", "--check")
