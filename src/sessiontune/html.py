@@ -24,7 +24,7 @@ h2{font-size:1.25rem;margin:2em 0 .6em;padding-top:.6em;border-top:1px solid var
 h3{font-size:1rem;margin:0 0 .6em}
 p,li{max-width:72ch}
 .lead{color:var(--muted);font-size:1.05rem}
-.grid{display:grid;gap:16px;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr))}
+.grid{display:grid;gap:16px;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr))}
 .panel{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:14px;
 min-width:0}
 .panel svg{width:100%;max-width:500px;height:auto;display:block}

@@ -40,12 +40,12 @@ class Line(NamedTuple):
 def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> str:
     """Horizontal bars, one for each (label, value >= 0), in the order given."""
     top = max((value for _, value in items), default=0.0) or 1.0
-    step, left, right = 22.0, 132.0, 62.0
+    step, left, right = 22.0, 148.0, 72.0
     body = []
     for i, (label, value) in enumerate(items):
         y = 4 + i * step
         width = max(0.0, (WIDTH - left - right) * value / top)
-        shown = _shorten(label, 21)
+        shown = _shorten(label, 18)
         body.append(
             f"<g><title>{escape(label)}: {number(value)}{escape(unit)}</title>"
             + _text(left - 6, y + 13, shown, anchor="end")
@@ -66,7 +66,8 @@ def histogram(
     plot_h, plot_w = height - bottom - 14, WIDTH - left - 6
     body = _y_axis(0.0, top, left, 14, plot_h, y_label)
     each = plot_w / max(1, len(bins))
-    every = -(-len(bins) // 8) or 1
+    widest = 7.0 * max((min(9, len(label)) for label, _ in bins), default=1) + 6
+    every = max(1, -(-int(len(bins) * widest) // int(plot_w)))
     for i, (label, value) in enumerate(bins):
         x, h = left + i * each, plot_h * value / top
         body.append(
@@ -128,7 +129,7 @@ def intervals(
     """Dots with intervals: (label, value, low, high) each on a line; `mark` draws a reference."""
     every = [v for _, *numbers in rows for v in numbers] + ([mark] if mark is not None else [])
     low, high = _range(every)
-    step, left, right = 26.0, 120.0, 70.0
+    step, left, right = 26.0, 148.0, 72.0
     plot_w = WIDTH - left - right
     height = 24 + step * max(1, len(rows))
 
@@ -147,7 +148,7 @@ def intervals(
         body.append(
             f"<g><title>{escape(label)}: {number(value)}{escape(unit)} "
             f"({number(lo)} to {number(hi)})</title>"
-            + _text(left - 8, y + 4, _shorten(label, 19), anchor="end")
+            + _text(left - 8, y + 4, _shorten(label, 18), anchor="end")
             + f'<line x1="{at(lo):.1f}" x2="{at(hi):.1f}" y1="{y:g}" y2="{y:g}" '
             f'stroke="{colour("c1")}" stroke-width="3" stroke-linecap="round"/>'
             f'<circle cx="{at(value):.1f}" cy="{y:g}" r="5" fill="{colour("c1")}"/>'

@@ -203,7 +203,7 @@ def _piece(
                     count(losses, "tool_call")
             elif isinstance(part, Thinking):
                 if options.thinking:
-                    thoughts.append(part.text)
+                    thoughts += [part.text] if part.text else []
                 else:
                     count(losses, "thinking")
             elif isinstance(part, Image):
@@ -285,7 +285,7 @@ def _paired(pieces: list[Piece], losses: dict[str, int], options: EncodeOptions)
         place = waiting.pop(piece.result.call_id, None)
         if place is None:
             count(losses, "result_without_call")
-        elif piece.result.status != "missing" or piece.result.content:
+        elif piece.result.status != "missing" or piece.text:
             out[place] = piece
     for place, (message, call) in synthetic.items():
         if out[place] is None:
