@@ -15,7 +15,8 @@ from ..rows.columns import Schema, schema
 
 #: Bytes of JSON per row group, about. A single larger row makes a larger group.
 GROUP = 16 << 20
-_ZSTD_LEVEL = 3
+#: The fastest level: on chat text it is a seventh larger than level 3 and takes about half the time.
+_ZSTD_LEVEL = 1
 
 
 def write_parquet(source: str | os.PathLike[str], target: str | os.PathLike[str]) -> int:

@@ -17,7 +17,7 @@ from ..stats import Stats
 from ..store import Store
 from .finish import WHOLE, BuildSummary, separator, stream_name
 from .inputs import Inputs
-from .publish import MARKER, Piece, Staging
+from .publish import MARKER, Staging, Target
 
 
 def describe(
@@ -131,12 +131,16 @@ def write_folder(
     from ..formats.dataset_info import dataset_info
     from ..formats.report import report_html
 
-    for name in recipe.formats:
-        _rows_of(staging, name, manifest, built, store)
+    targets = [t for name in recipe.formats for t in _targets(name, manifest)]
     if recipe.preferences:
-        for name in preference.NAMES:
-            pieces = _pieces(built, f"preferences.{name}", store)
-            staging.rows(f"preferences/{name}.jsonl", pieces, head=b"", tail=b"", cut=0)
+        targets += [
+            Target(f"preferences/{name}.jsonl", f"preferences.{name}") for name in preference.NAMES
+        ]
+    staging.rows(targets, [(str(store.segment(b.key)), b.streams) for b in built])
+    for name in recipe.formats:
+        if name not in WHOLE:
+            top = registry.format(name).filename.format(name=manifest.name)
+            staging.link(top, f"train/{name}.jsonl")
     if recipe.parquet and "openai" in recipe.formats:
         _parquet(staging)
     manifest = _with_files(manifest, staging)
@@ -152,27 +156,19 @@ def write_folder(
     return manifest
 
 
-def _rows_of(
-    staging: Staging,
-    name: str,
-    manifest: Manifest,
-    built: Sequence[BuildSummary],
-    store: Store,
-) -> None:
+def _targets(name: str, manifest: Manifest) -> list[Target]:
+    """The files of one format: one with everything, or one for each side of the split."""
     encoder = registry.format(name)
-    target = encoder.filename.format(name=manifest.name)
-    end = separator(name)
     head_of = getattr(encoder, "head", None)
     head = head_of(_metadata(manifest)) if head_of else b""
     tail = getattr(encoder, "tail", b"")
-    cut = len(end) if tail else 0
+    cut = len(separator(name)) if tail else 0
     if name in WHOLE:
-        staging.rows(target, _pieces(built, name, store), head=head, tail=tail, cut=cut)
-        return
-    for side in ("train", "eval"):
-        pieces = _pieces(built, stream_name(name, side), store)
-        staging.rows(f"{side}/{name}.jsonl", pieces, head=head, tail=tail, cut=cut)
-    staging.link(target, f"train/{name}.jsonl")
+        return [Target(encoder.filename.format(name=manifest.name), name, head, tail, cut)]
+    return [
+        Target(f"{side}/{name}.jsonl", stream_name(name, side), head, tail, cut)
+        for side in ("train", "eval")
+    ]
 
 
 def _parquet(staging: Staging) -> None:
@@ -182,12 +178,6 @@ def _parquet(staging: Staging) -> None:
         source = staging.folder / side / "openai.jsonl"
         rows = write_parquet(source, staging.folder / side / "data.parquet")
         staging.note(f"{side}/data.parquet", rows)
-
-
-def _pieces(built: Sequence[BuildSummary], stream: str, store: Store) -> list[Piece]:
-    return [
-        Piece(str(store.segment(b.key)), b.streams[stream]) for b in built if stream in b.streams
-    ]
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:

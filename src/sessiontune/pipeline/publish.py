@@ -7,11 +7,15 @@ and a published file that a person edited is kept as `NAME.yours`.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 
 import msgspec
@@ -25,11 +29,17 @@ _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """The part of an output file that one segment holds."""
+class Target(msgspec.Struct, frozen=True):
+    """An output file: the rows of one stream of all segments, between `head` and `tail`.
 
-    segment: str
-    stream: Stream
+    `cut` bytes of the last separator are left off (a JSON document has none after its last row).
+    """
+
+    name: str
+    stream: str
+    head: bytes = b""
+    tail: bytes = b""
+    cut: int = 0
 
 
 class OutFile(msgspec.Struct, frozen=True):
@@ -64,21 +74,46 @@ class Staging:
         self.files[name] = OutFile(name, hashlib.sha256(data).hexdigest(), len(data), 0)
 
     def rows(
-        self, name: str, pieces: Sequence[Piece], *, head: bytes, tail: bytes, cut: int
+        self, targets: Sequence[Target], segments: Sequence[tuple[str, dict[str, Stream]]]
     ) -> None:
-        """Write `head`, all pieces and `tail`; `cut` bytes of the last separator are left off."""
-        path = self._path(name)
-        with open(path, "wb", buffering=0) as out:
-            out.write(head)
-            for piece in pieces:
-                _copy(piece, out.fileno())
-            if cut and any(p.stream.rows for p in pieces):
-                os.ftruncate(out.fileno(), os.lseek(out.fileno(), 0, os.SEEK_END) - cut)
-                os.lseek(out.fileno(), 0, os.SEEK_END)
-            out.write(tail)
-        digest, size = _sha256(path)
-        rows = sum(p.stream.rows for p in pieces)
-        self.files[name] = OutFile(name, digest, size, rows)
+        """Write all targets in one pass over the segments, then take their digests."""
+        counts = dict.fromkeys((t.name for t in targets), 0)
+        with contextlib.ExitStack() as stack:
+            outs = {
+                t.name: stack.enter_context(open(self._path(t.name), "wb", buffering=0))
+                for t in targets
+            }
+            for target in targets:
+                outs[target.name].write(target.head)
+            for path, streams in segments:
+                self._append(path, streams, targets, outs, counts)
+            for target in targets:
+                _finish(outs[target.name], target, counts[target.name])
+        with ThreadPoolExecutor(2) as pool:  # hashing lets go of the interpreter lock
+            digests = list(pool.map(_sha256, (self._path(t.name) for t in targets)))
+        for target, (digest, size) in zip(targets, digests, strict=True):
+            name = target.name
+            self.files[name] = OutFile(name, digest, size, counts[name])
+
+    def _append(
+        self,
+        path: str,
+        streams: dict[str, Stream],
+        targets: Sequence[Target],
+        outs: dict[str, FileIO],
+        counts: dict[str, int],
+    ) -> None:
+        wanted = [t for t in targets if t.stream in streams]
+        if not wanted:
+            return
+        fd = os.open(path, os.O_RDONLY)
+        try:
+            for target in wanted:
+                stream = streams[target.stream]
+                counts[target.name] += stream.rows
+                _copy(fd, outs[target.name].fileno(), stream.chunks)
+        finally:
+            os.close(fd)
 
     def link(self, name: str, existing: str) -> None:
         """The same file under a second name (a hard link, or a copy where links cannot be)."""
@@ -192,14 +227,22 @@ def disk_error(error: OSError, target: Path) -> StoreError:
     )
 
 
-def _copy(piece: Piece, out: int) -> None:
-    """Copy the chunks of a segment inside the kernel."""
-    with open(piece.segment, "rb", buffering=0) as source:
-        for offset, length in piece.stream.chunks:
-            while length:
-                n = _copy_range(source.fileno(), out, offset, length)
-                offset += n
-                length -= n
+def _finish(out: FileIO, target: Target, rows: int) -> None:
+    end = os.lseek(out.fileno(), 0, os.SEEK_END)
+    if rows and target.cut:
+        end -= target.cut
+        os.ftruncate(out.fileno(), end)
+        os.lseek(out.fileno(), end, os.SEEK_SET)
+    out.write(target.tail)
+
+
+def _copy(source: int, out: int, chunks: Sequence[tuple[int, int]]) -> None:
+    """Copy chunks of a segment inside the kernel."""
+    for offset, length in chunks:
+        while length:
+            n = _copy_range(source, out, offset, length)
+            offset += n
+            length -= n
 
 
 def _copy_range(source: int, out: int, offset: int, length: int) -> int:
@@ -209,8 +252,6 @@ def _copy_range(source: int, out: int, offset: int, length: int) -> int:
             if n:
                 return n
         except OSError as error:
-            import errno
-
             if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
                 raise
     data = os.pread(source, min(length, 1 << 22), offset)
