@@ -100,6 +100,9 @@ _TESTS = re.compile(
     r"|(?:just|task|mise\s+run)\s+(?:\S+\s+)*test\S*|mix\s+test|sbt\s+test|zig\s+build\s+test"
     r"|manage\.py\s+test)(?![\w/])"
 )
+#: One of these stands in whatever `_TESTS` finds; looking for them first is several times faster.
+_TEST_WORDS = ("test", "tox", "nox", "jest", "mocha", "ava", "karma", "cypress", "verify")
+_TEST_WORDS += ("spec", "phpunit", "pest", "check")
 _EXIT = re.compile(
     r"\A(?:Error:\s*)?Exit code:? (-?\d{1,10})\b"  # Claude Code; Codex with shell
     r"|\A(?:Chunk ID: \S+\n)?(?:Wall time: [^\n]*\n)?Process exited with code (-?\d{1,10})\b"
@@ -150,6 +153,8 @@ def command_of(call: ToolCall) -> str:
 def exit_code(content: str) -> int | None:
     """The exit code that a shell tool's output states, or None. Only the places where agents
     write it are looked at, so that a program's own words about exit codes are not taken for it."""
+    if "xit" not in content[:400] and "xit" not in content[-200:]:
+        return None
     found = _EXIT.search(content[:400]) or _EXIT.search(content[-200:])
     if found is None:
         return None
@@ -158,7 +163,8 @@ def exit_code(content: str) -> int | None:
 
 def is_test(command: str) -> bool:
     """Whether a command runs tests."""
-    return bool(_TESTS.search(command[:4_000]))
+    head = command[:4_000]
+    return any(word in head for word in _TEST_WORDS) and bool(_TESTS.search(head))
 
 
 def is_probe(command: str) -> bool:
@@ -242,7 +248,7 @@ _PUSH = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*push\b|\bgh\s+pr\s+(?:create|mer
 
 def restored(command: str) -> list[str] | None:
     """Files that a command puts back as they were committed; [] for all; None where it does not."""
-    found = _CHECKOUT.search(command)
+    found = _CHECKOUT.search(command) if "git" in command else None
     if found is None:
         return None
     if " --staged" in found[0] and "--worktree" not in found[0]:
@@ -254,12 +260,13 @@ def restored(command: str) -> list[str] | None:
 
 def commits(command: str) -> bool:
     """Whether a command makes a git commit."""
-    return bool(_COMMIT.search(command)) and "--dry-run" not in command
+    return "commit" in command and bool(_COMMIT.search(command)) and "--dry-run" not in command
 
 
 def pushes(command: str) -> bool:
     """Whether a command pushes, or opens or merges a pull request."""
-    return bool(_PUSH.search(command)) and "--dry-run" not in command
+    git = "git" in command or "gh" in command
+    return git and bool(_PUSH.search(command)) and "--dry-run" not in command
 
 
 def failed(turn: Turn) -> str:

@@ -181,7 +181,7 @@ def _of_edits(messages: Sequence[Message], made: Sequence[Turn]) -> Iterator[Lab
         if turn.result is None or turn.result.status != "ok":
             continue
         command = command_of(turn.call)
-        if command and failed(turn) == "":
+        if "git" in command and failed(turn) == "":
             back = restored(command)
             if back is not None:
                 for old in [x for x in live if not back or _named(x[1].path, back)]:
