@@ -58,6 +58,12 @@ _FILLER = re2.compile(
     )
 )
 
+#: The same for keys of a known format, where a run of one digit can be real.
+_MADE_UP = re2.compile(
+    rb"(?i)x{5,}|\*{3,}|\.{3,}|#{4,}|example|placeholder|redacted|your[_-]|_here\b|abcdefghijkl|fake[_-]|[_-]fake"
+    rb"|randomstring|deadbeefdeadbeef"
+)
+
 #: Whole values that are stand-ins, compared in lower case.
 PLACEHOLDERS = frozenset(
     b"""
@@ -141,10 +147,10 @@ def is_placeholder(value: bytes) -> bool:
 
 def is_example(value: bytes) -> bool:
     """True for a long key that is plainly made up: one character fills it, or it counts up."""
-    if _FILLER.search(value):
+    if _MADE_UP.search(value):
         return True
     top = Counter(value).most_common(1)[0][1]
-    return top > 0.6 * len(value) or _sequential(value)
+    return top > 0.6 * len(value) or len(set(value[-16:])) < 4 or _sequential(value)
 
 
 def _sequential(value: bytes) -> bool:

@@ -7,11 +7,12 @@ file stands inside a JSON string inside a log.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random
+from .checks import is_placeholder, judged_random, wordy
 from .rules import Rule
 
 _PASS = (
@@ -19,14 +20,14 @@ _PASS = (
     r"has(?:lo|\xc5\x82o)|wachtwoord|\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
     r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
     r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
-    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|pwd|(?:_|-|\b|db|my|root|user|admin)pass|_pw|\bpw"
+    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|pwd|(?:_|\b|db|my|root|user|admin)pass\b|_pw\b|\bpw\b"
 )
 _KEYS = (
     r"secret|token|api[_.-]?key|access[_.-]?key|auth[_.-]?key|priv(?:ate)?[_.-]?key|"
     r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
     r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
     r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
-    r"signature|client[_.-]?id|access[_.-]?id|key"
+    r"client[_.-]?id|access[_.-]?id|key"
 ).replace("auth(?!or)", "auth")
 
 #: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
@@ -44,7 +45,7 @@ VENDORS = (
     r"newyorktimes|okta|onelogin|opsgenie|openweather|optimizely|pagerduty|papertrail|paypal|"
     r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|privateai|private_ai|pusher|quickbooks|"
     r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce|segment|sendbird|sendinblue|sentry|"
-    r"shodan|shopify|skybiometry|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
+    r"shodan|shopify|skybiometry|sourcegraph|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
     r"stripe|telegram|thingspeak|todoist|travis|trello|twilio|twitch|twitter|typeform|unsplash|"
     r"uptimerobot|virustotal|wakatime|weatherapi|webex|wistia|wordpress|yandex|yelp|youtube|"
     r"zendesk|zoho|zoom|zapier"
@@ -56,7 +57,9 @@ _OP = (
     r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|:|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
     r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
 )
-_TYPE = r"(?:" + _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?'?[A-Za-z_][\w.<>\[\]|?* ]{0,24}))?"
+_TYPE = (
+    _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t])"
+)
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r")?"
 _VAL = r"[^\s\"'`<>]"
 _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
@@ -65,7 +68,7 @@ _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\])?{_TYPE}{_SP}{{0,8}}{_OP}[ \t\[(]{{0,8}})({_LEAD})"
+        rf"(?i){name}((?:{_Q}|\])?(?:{_SP}{{0,8}}{_OP}|{_TYPE}:?=)[ \t\[(]{{0,8}})({_LEAD})"
         rf"((?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{{1,30}}>)+)"
     )
 
@@ -82,11 +85,18 @@ _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
 _OPA = r"(?:[:=>|?.+-]{1,4}|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
+#: Cheap looks before the exact pattern: a value with a digit; a name that goes on to an operator.
+_NEAR_VALUE = r"[^\s\"'`<>;\\]*\d|[A-Za-z+/_-]{20}"
+_NEAR_NAME = (
+    rf"(?i)[\w.-]*(?:{_QA}|\])?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*)?[ \t]*{_OPA}[^\n]{{0,16}}\d"
+)
+
+
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
     rb"(?i)(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
-    rb"expir|issuer|symbol|program|account|mint|s\b)|(?:max|num|total|input|output|prompt|page|next|"
+    rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
     rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
     rb"key[_.-]?(?:id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
@@ -111,6 +121,8 @@ _STRONG = re2.compile(
     rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook)[_.-]?key"
 )
 _IS_PASS = re2.compile((r"(?i)(?:" + _PASS + ")").encode("latin-1"))
+_HEX40 = re2.compile(rb"[0-9a-f]{40}")
+_LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
 _CODE = re2.compile(
     rb"(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*|[A-Za-z_$][\w$.:]*[\[(].*|"
@@ -123,7 +135,7 @@ _PATHLIKE = re2.compile(
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
 _VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d+(?:\.\d+)?[a-z%]{0,3}|"
+    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}"
 )
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
@@ -132,7 +144,7 @@ _TRIM = b".,;:)]}>!?\\&|"
 
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if is_placeholder(value) or _HASHES.fullmatch(value):
+    if is_placeholder(value) or _HASHES.fullmatch(value) or _FIXTURE.search(name):
         return None
     if _DULL.search(name):
         return None
@@ -141,22 +153,42 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
     return "secret" if _is_key(name, value, quoted) else None
 
 
+#: Names that are often something else (a verdict, a folder): they ask for more of the value.
+_VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)$")
+
+
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
+    if _VAGUE.search(name) and not (
+        len(value) >= 6
+        and (quoted or operator == b"=")
+        and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
+        and wordy(value) < 0.7
+    ):
+        return False
     if len(value) < 4 or _PATHLIKE.fullmatch(value):
         return False
     low = value.lower()
     if quoted:
+        if _MIME.match(value) or value[:1] == b"%" or b"%s" in value:
+            return False
         words = low.replace(b"_", b"").replace(b"-", b"")
-        return not (low.isalpha() and words in _IDENTIFIERS) and not _field_name(low)
-    if _CODE.fullmatch(value) and not _shell_like(name, operator):
+        return not (low.isalpha() and words in _IDENTIFIERS) and not (
+            value == low and _field_name(low)
+        )
+    shell = _shell_like(name, operator) and b"(" not in value
+    if _CODE.fullmatch(value) and not shell:
         return False
-    if any(c in b"()[]{}=|&*" for c in value) and not _shell_like(name, operator):
+    if any(c in b"()[]{}=|&*%" for c in value) and not shell:
         return False
     if _VERSION.fullmatch(value):
         return False
-    return _shell_like(name, operator) or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
+    return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
 
+_MIME = re2.compile(
+    rb"(?:application|text|image|audio|video|multipart|font)/|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
+    rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
+)
 _IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
 
 
@@ -172,22 +204,70 @@ def _field_name(low: bytes) -> bool:
 
 def _shell_like(name: bytes, operator: bytes) -> bool:
     """`DB_PASSWORD=hunter2`: an upper-case name glued to its value, as in a shell or .env file."""
-    return operator == b"=" and name.upper() == name
+    return operator == b"=" and name.upper() == name and len(name) > 3
 
 
 def _is_key(name: bytes, value: bytes, quoted: bool) -> bool:
     if len(value) < 10:
         return False
-    strong = _STRONG.search(name) is not None
+    vendor = _vendor(name)
+    strong = vendor is not None or _STRONG.search(name) is not None
+    if not strong and not _IS_KEY.search(name):
+        return False
+    if vendor == b"telegram" and _BOT.match(value) and not _BOT.fullmatch(value):
+        return False
+    if value.startswith(_STRICT) or (vendor == b"meraki" and not _HEX40.fullmatch(value)):
+        return False
     if _UUID.fullmatch(value):
         return strong
     if _PATHLIKE.fullmatch(value) or _VERSION.fullmatch(value):
         return False
     if not quoted and _CODE.fullmatch(value) and not value.isalnum():
         return False
-    if not quoted and any(c in b"()[]{}|*" for c in value):
+    if any(c in b"()[]{}|*,?;\\ " for c in value) or _LINE.search(value):
         return False
     return judged_random(value, 10 if strong else 16)
+
+
+#: A name that says its value is made up, as tests do.
+_FIXTURE = re2.compile(
+    rb"(?i)(?:^|[^a-z])(?:fake|dummy|mock|bogus|sample|example|non_?matching|low_?entropy|wrong_?(?:start|length)|"
+    rb"invalid|not_?a)|Fake|Dummy|Mock|Example|Sample"
+)
+_VENDOR = re2.compile(f"(?i)({VENDORS})".encode())
+_IS_KEY = re2.compile((r"(?i)(?:" + _KEYS + ")").encode("latin-1"))
+_BOT = re2.compile(rb"\d{5,16}:A[A-Za-z0-9_-]{34}|\d{1,20}:")
+#: Prefixes whose whole format is known: what starts so and is not of the format is no key.
+_STRICT = (
+    b"xoxb-",
+    b"xoxp-",
+    b"xoxa-",
+    b"xoxs-",
+    b"xoxe-",
+    b"xapp-",
+    b"AKIA",
+    b"ghp_",
+    b"glpat-",
+    b"npm_",
+    b"dapi",
+)
+_AFTER = re2.compile(
+    rb"(?i)(?:[^a-z]|api|key|token|secret|auth|access|client|pass|org|app|id|pub|priv|url|webhook|user|"
+    rb"account|service|bot|sdk|logic|$)"
+)
+
+
+@lru_cache(maxsize=4096)
+def _vendor(name: bytes) -> bytes | None:
+    """The vendor that stands in a name as a word of its own (`myEtsyKey`, not `SetSysctl`)."""
+    for match in _VENDOR.finditer(name):
+        start, end = match.span(1)
+        before = name[start - 1 : start]
+        if before.isalpha() and not (before.islower() and name[start : start + 1].isupper()):
+            continue
+        if name[end : end + 1].isupper() or _AFTER.match(name, end):
+            return match.group(1).lower()
+    return None
 
 
 def _check(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -203,13 +283,31 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     if b"&" in value and not lead:
         value = value.split(b"&", 1)[0]
         end = start + len(value)
-    operator = middle.strip(b" \t'\"`\\")
+    if data[end : end + 3] in (b"...", b"\xe2\x80\xa6") or data[end : end + 2] == b"..":
+        return None
+    operator = middle.strip(b"'\"`\\]")
     if judge(name, value, bool(lead), operator) is None:
         return None
     return (start, end) if end > start else None
 
 
+def _pair_check(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(2)
+    return (start, end) if judge(match.group(1), match.group(2), True, b",") else None
+
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=f"(?i)(?:{VENDORS})",
+        exact=rf"(?i)[\"'`]([\w.-]{{0,40}}(?:{VENDORS})[\w.-]{{0,40}})\\*[\"'`],\s{{0,4}}\\*[\"'`]([^\s\"'`<>\\]+)",
+        check=_pair_check,
+        near=r"[\w.-]{0,30}\\{0,8}[\"'`],\s{0,4}\\{0,8}[\"'`]",
+        before=60,
+        after=400,
+        rank=2,
+    ),
     Rule(
         kind="password",
         layer="secrets",
@@ -226,6 +324,8 @@ RULES: tuple[Rule, ...] = (
         anchor=_anchor(_KEYS),
         exact=_assign(_KEYS),
         check=_check,
+        near=_NEAR_VALUE,
+        shift=-4,
         before=200,
         after=1000,
         rank=2,
@@ -233,10 +333,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=_anchor(VENDORS),
+        anchor=f"(?i)(?:{VENDORS})",
         exact=_assign(VENDORS),
         check=_check,
-        before=200,
+        near=_NEAR_NAME,
+        before=60,
         after=1000,
         rank=2,
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from bisect import bisect_right
 from typing import Any
 
 import msgspec
@@ -30,7 +31,6 @@ MARK_ANCHOR = (
     r"\\u200[b-f]|\\ufeff"
 )
 
-_RUN64 = r"[A-Za-z0-9+/_-]*"
 _LINE_END = r"(?:\\r)?\\n[ \t]*|\r?\n[ \t]*"
 _ESCAPES = (
     r"%([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{2,5});|"
@@ -45,18 +45,39 @@ _MARKS = (
     r"\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
 _BREAKS = r"([A-Za-z0-9_+/=.-])(?:[ \t]*\\?\r?\n[ \t>|#*]{0,8}|[\"'] ?\+?\r?\n[ \t]*[\"'])([A-Za-z0-9_+/=.-])"
-_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"%PDF", b"PK\x03\x04", b"BM", b"\x1f\x8b")
 
 
 class View(msgspec.Struct, frozen=True):
-    """A changed copy of a text and, for each of its bytes, the place in the original."""
+    """A changed copy of a stretch of text. Piece i begins at `starts[i]` in the copy and stands
+    at `places[i]` in the original; `sizes[i]` is its length there."""
 
     data: bytes
+    starts: list[int]
     places: list[int]
+    sizes: list[int]
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """A span of the view as a span of the original."""
-        return self.places[start], self.places[end - 1] + 1
+        first = bisect_right(self.starts, start) - 1
+        last = bisect_right(self.starts, end - 1) - 1
+        low = self.places[first] + min(start - self.starts[first], self.sizes[first])
+        shift = end - 1 - self.starts[last]
+        high = self.places[last] + min(shift + 1, self.sizes[last])
+        if last + 1 < len(self.starts) and end == self.starts[last + 1]:
+            high = max(high, self.places[last] + self.sizes[last])
+        return low, high
+
+
+def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
+    """Stretches around hits, joined where they touch."""
+    joined: list[tuple[int, int]] = []
+    for end in ends:
+        low, high = max(0, end - reach), min(size, end + reach)
+        if joined and low <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], high)
+        else:
+            joined.append((low, high))
+    return joined
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -87,68 +108,50 @@ class Region(msgspec.Struct, frozen=True):
 
 def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
     """The base64 text around a hit that ends at `hit`, not reaching before `floor`."""
-    start = _back(data, hit, floor)
-    end = pattern(_RUN64).match(data, hit).end()
-    start += (hit - start) % 4
-    first = data[start:end]
-    pieces, stop, width, mark = [first], end, 0, b"\n"
-    if end - start >= 32 and (end - start) % 4 == 0:
-        pieces, stop, width, mark = _more_lines(data, start, end)
-    text = b"".join(pieces)
+    start = hit - 20
+    quad = pattern(_QUAD).fullmatch
+    while start - 4 >= floor and quad(data, start - 4, start):
+        start -= 4
+    stop = pattern(f"{_QUAD}*").match(data, hit).end()
+    text, width, mark = data[start:stop], 0, b"\n"
+    tail = pattern(r"[A-Za-z0-9+/_-]*").match(data, stop, min(len(data), stop + 4)).end()
+    if tail - stop in (2, 3):
+        text, stop = text + data[stop:tail], tail
+    elif tail == stop:
+        text, stop, width, mark = _more_lines(data, start, stop)
     pad = 0
     while data[stop : stop + 1] == b"=" and pad < 2:
         stop, pad = stop + 1, pad + 1
-    if not pad and data[stop : stop + 3] in (b"%3D", b"%3d"):
-        stop, pad = stop + 3, 1
     kind = "b64" + ("url" if b"-" in text or b"_" in text else "") + ("=" if pad else "")
-    usable = len(text) - (len(text) % 4 == 1)
-    if data[max(0, start - 40) : start].rfind(b"data:image/") >= 0:
-        return None
-    plain = text[:usable].translate(bytes.maketrans(b"-_", b"+/"))
+    plain = text.translate(_STANDARD)
     try:
         content = base64.b64decode(plain + b"=" * (-len(plain) % 4))
     except (binascii.Error, ValueError):
         return None
-    if usable != len(text) or content.startswith(_MAGIC):
-        return None
     return Region(start, stop, content, kind, width, mark)
 
 
-def _back(data: bytes, hit: int, floor: int) -> int:
-    """Where the run of base64 letters that ends at `hit` begins."""
-    start = hit
-    while start > floor:
-        low = max(floor, start - 4096)
-        piece = data[low:start]
-        kept = piece.translate(_IS64)
-        cut = kept.rfind(b"\x00")
-        if cut >= 0:
-            return low + cut + 1
-        start = low
-    return start
-
-
-_IS64 = bytes(1 if chr(c).isalnum() and c < 128 or c in b"+/_-" else 0 for c in range(256))
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _ISHEX = bytes(1 if chr(c) in "0123456789abcdefABCDEF" else 0 for c in range(256))
 
 
-def _more_lines(data: bytes, start: int, end: int) -> tuple[list[bytes], int, int, bytes]:
+def _more_lines(data: bytes, start: int, end: int) -> tuple[bytes, int, int, bytes]:
     """Lines that follow in a wrapped block: all as wide as the first but the last."""
     width, pieces, stop, mark = end - start, [data[start:end]], end, b"\n"
-    ending, run = pattern(_LINE_END), pattern(_RUN64)
+    ending, run = pattern(_LINE_END), pattern(r"[A-Za-z0-9+/_-]*")
     while True:
         gap = ending.match(data, stop, min(len(data), stop + 64))
         if gap is None:
             break
-        line = run.match(data, gap.end())
+        line = run.match(data, gap.end(), min(len(data), gap.end() + width + 1))
         size = line.end() - line.start()
-        if not 0 < size <= width:
+        if not 0 < size <= width or (size < width and size % 4 == 1):
             break
         pieces.append(line.group())
         mark, stop = gap.group(), line.end()
         if size < width:
             break
-    return pieces, stop, width if len(pieces) > 1 else 0, mark
+    return b"".join(pieces), stop, width if len(pieces) > 1 else 0, mark
 
 
 def hex_region(data: bytes, hit: int, floor: int) -> Region | None:
@@ -181,9 +184,9 @@ def _resolve(match: Any) -> bytes:
     return bytes((number,)) if number < 256 else chr(number).encode("utf-8", "replace")
 
 
-def unmarked_view(data: bytes) -> View:
+def unmarked_view(data: bytes, start: int, end: int) -> View:
     """The text without colours and zero-width characters."""
-    return _view(data, 0, len(data), pattern(_MARKS), lambda match: b"")
+    return _view(data, start, end, pattern(_MARKS), lambda match: b"")
 
 
 def joined_view(data: bytes, start: int, end: int) -> View:
@@ -194,21 +197,29 @@ def joined_view(data: bytes, start: int, end: int) -> View:
 def _view(data: bytes, start: int, end: int, marks: Any, resolve: Any, inner: bool = False) -> View:
     """Copies `data[start:end]`, each match of `marks` replaced by what `resolve` gives."""
     pieces: list[bytes] = []
+    starts: list[int] = []
     places: list[int] = []
+    sizes: list[int] = []
+    size = 0
+
+    def add(piece: bytes, place: int, length: int) -> None:
+        nonlocal size
+        if piece:
+            pieces.append(piece)
+            starts.append(size)
+            places.append(place)
+            sizes.append(length)
+            size += len(piece)
+
     done = at = start
     while True:
         match = marks.search(data, at, end)
         if match is None:
             break
         low, high = (match.end(1), match.start(2)) if inner else match.span()
-        pieces.append(data[done:low])
-        places.extend(range(done, low))
-        new = resolve(match)
-        pieces.append(new)
-        places.extend([low] * len(new))
-        if new and not inner:
-            places[-1] = high - 1
-        done = at = high
-    pieces.append(data[done:end])
-    places.extend(range(done, end))
-    return View(b"".join(pieces), places)
+        add(data[done:low], done, low - done)
+        add(resolve(match), low, high - low)
+        done = high
+        at = high
+    add(data[done:end], done, end - done)
+    return View(b"".join(pieces), starts, places, sizes)

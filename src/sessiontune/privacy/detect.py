@@ -6,11 +6,14 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
+import re2
+
 from . import context, decoders, personal, places, structured, vendors, vendors_more
-from .checks import is_example
+from .checks import is_example, wordy
+from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import Rule, Span, pattern
+from .rules import Rule, Span, pattern, quick
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -38,18 +41,46 @@ def left_edge(data: bytes, start: int) -> bool:
     return before == 109 and b"\x1b[" in data[max(0, start - 12) : start]
 
 
-def _vendor_check(fixed: bool) -> Callable[[bytes, Any], tuple[int, int] | None]:
+_ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
+_DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
+#: Formats so particular that even a value of one repeated letter is a key.
+_SURE = frozenset({"age-key", "anthropic-key"})
+#: Formats with a short prefix: the rest must not read like words.
+_WEAK = frozenset({"hashicorp-vault-token", "huggingface-token", "gocardless-token", "lob-key"})
+
+
+def _vendor_check(
+    kind: str, fixed: bool, dashes: bool
+) -> Callable[[bytes, Any], tuple[int, int] | None]:
+    sure, weak = kind in _SURE, kind in _WEAK
+
     def check(data: bytes, match: Any) -> tuple[int, int] | None:
         start, end = match.span(1)
         if not left_edge(data, start):
             return None
-        if end < len(data) and _WORD[data[end]]:
+        after = data[end : end + 1]
+        if after == b"#" or _ASSET.match(data, end, min(len(data), end + 6)):
+            return None
+        if after and (_WORD[after[0]] or (after in b"_-" and (dashes or weak))):
             if fixed:
                 return None
             end = pattern(_MORE).match(data, end, min(len(data), end + 8192)).end()
-        return None if is_example(data[start:end]) else (start, end)
+        value = data[start:end]
+        if sure:
+            return start, end
+        if weak and not _mixed(value):
+            return None
+        return None if is_example(value) or is_published_example(value) else (start, end)
 
     return check
+
+
+def _mixed(value: bytes) -> bool:
+    """A token with a short prefix: no chain of words, and letters of both cases or digits."""
+    body = value.split(b"_", 1)[-1] if b"_" in value else value[2:]
+    if wordy(body) > 0.4 or body.isupper() or (body.islower() and body.isalpha()):
+        return False
+    return value[:2] != b"s." or (any(48 <= c <= 57 for c in body) and body != body.lower())
 
 
 def _vendor_rules() -> list[Rule]:
@@ -61,7 +92,7 @@ def _vendor_rules() -> list[Rule]:
                 layer="secrets",
                 anchor=head,
                 exact=f"({head}{tail})",
-                check=_vendor_check(not tail),
+                check=_vendor_check(kind, not tail, bool(_DASHES.search(head))),
                 before=260,
                 after=1200,
                 wraps=True,
@@ -147,9 +178,17 @@ class Detector:
         return b"".join(pieces)
 
     def _exact(self, rule: Rule, data: bytes, ends: list[int], spans: list[Span]) -> None:
+        if rule.direct is not None:
+            self._direct(rule, data, ends, spans)
+            return
         search, check = pattern(rule.exact).search, rule.check
+        near = quick(rule.near).match if rule.near else None
         position, size = 0, len(data)
         for end in ends:
+            if near is not None:
+                look = max(0, end + rule.shift)
+                if near(data, look, look + 72) is None:
+                    continue
             position = max(position, end - rule.before)
             limit = min(size, end + rule.after)
             while position < end:
@@ -162,6 +201,9 @@ class Detector:
                     position = max(match.start() + 1, last if last > match.start() else 0)
                     continue
                 low, high = found
+                if low == high:  # not it, and nothing inside it either
+                    position = max(high, match.start() + 1)
+                    continue
                 if high == limit < size:
                     high = pattern(_MORE).match(data, high, min(size, high + 65536)).end()
                 value = data[low:high]
@@ -169,11 +211,21 @@ class Detector:
                 if value not in self._allow and not is_pseudonym(value):
                     spans.append(Span(low, high, rule.kind, rule.shape, rule.rank))
 
+    def _direct(self, rule: Rule, data: bytes, ends: list[int], spans: list[Span]) -> None:
+        done = -1
+        for end in ends:
+            for low, high in rule.direct(data, end) if rule.direct else ():
+                value = data[low:high]
+                if low >= done and value not in self._allow and not is_pseudonym(value):
+                    spans.append(Span(low, high, rule.kind, rule.shape, rule.rank))
+                    done = high
+
     def _decode(
         self, kind: str, data: bytes, ends: list[int], depth: int, spans: list[Span]
     ) -> None:
         if kind == "mark":
-            self._through(decoders.unmarked_view(data), depth, spans)
+            for start, end in decoders.windows(ends, len(data)):
+                self._through(decoders.unmarked_view(data, start, end), depth, spans)
             return
         done = 0
         for end in ends:
@@ -197,6 +249,8 @@ class Detector:
         """Finds in a view, and reports the places in the original."""
         for span in self.find(view.data, None, depth + 1):
             start, end = view.back(span.start, span.end)
+            if end - start == span.end - span.start:
+                continue  # nothing was hidden here: it is found in the text itself
             text = span.text
             if text is None:
                 value = view.data[span.start : span.end]

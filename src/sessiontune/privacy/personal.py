@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Any
 
 import re2
 
 from .checks import iban, luhn
-from .rules import Rule
+from .rules import Rule, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 _EMAIL = (
@@ -48,15 +49,17 @@ _FILE_ENDINGS = frozenset(
 
 def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
-    value = match.group(1).lower()
+    if data[start - 1 : start] == b"\\" and data[start : start + 1] in (b"n", b"r", b"t"):
+        start += 1
+    value = data[start:end].lower()
     for mark in (b"%40", b"\\u0040", b"&#64;", b"\xef\xbc\xa0"):
         value = value.replace(mark, b"@")
     local, _, domain = value.replace(b"%2540", b"@").partition(b"@")
     labels = domain.split(b".")
     if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
-        return None
+        return end, end
     if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
-        return None
+        return end, end
     if labels[-2] in (
         b"yourdomain",
         b"domain",
@@ -65,19 +68,24 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         b"mydomain",
         b"email",
     ):
-        return None
+        return end, end
     if b"users.noreply" in domain and local.endswith(b"[bot]"):
-        return None
+        return end, end
     if domain[:1].isdigit() and all(c in b"0123456789.-" for c in domain[:-3]):
-        return None
+        return end, end
+    if (
+        data[start - 1 : start] == b":"
+        and b"://" in data[max(0, start - 120) : start].rsplit(b" ", 1)[-1]
+    ):
+        return end, end
     if data[end : end + 1] in (b"(", b"=") or data[start - 1 : start] == b"/":
-        return None if data[start - 1 : start] != b"/" else _after_slash(data, start, end)
+        return (end, end) if data[start - 1 : start] != b"/" else _after_slash(data, start, end)
     return start, end
 
 
 def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """`//user@host.com/x` is the host part of a URL; `mail/bob@corp.com` is a person."""
-    return None if data[start - 2 : start] == b"//" else (start, end)
+    return (end, end) if data[start - 2 : start] == b"//" else (start, end)
 
 
 _PHONE = (
@@ -234,35 +242,49 @@ def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-def _ipv4(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
+_IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+
+
+def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """A public IPv4 address that is no version number and belongs to somebody."""
+    start = hit
+    floor = max(0, hit - 15)
+    while start > floor and (48 <= data[start - 1] <= 57 or data[start - 1] == 46):
+        start -= 1
+    match = _IPV4.match(data, start, hit + 3)
+    if match is None:
+        return []
+    end, text = match.end(), match.group()
     before, after = data[start - 1 : start], data[end : end + 1]
+    if before.isalnum() or before in (b".", b"-", b"_", b"+"):
+        return []
     if (
-        before.isalnum()
-        or before in (b".", b"-", b"_", b"+")
-        or after.isalnum()
+        after.isalnum()
         or after in (b"-", b"_")
+        or (after == b"." and data[end + 1 : end + 2].isdigit())
     ):
-        return None
-    if after == b"." and data[end + 1 : end + 2].isdigit():
-        return None
-    parts = [int(p) for p in match.group(1).split(b".")]
-    if any(p > 255 for p in parts) or any(
-        len(p) > 1 and p[:1] == b"0" for p in match.group(1).split(b".")
-    ):
-        return None
-    if not ipaddress.IPv4Address(bytes(parts)).is_global or parts[0] >= 224:
-        return None
-    if match.group(1) in _KNOWN_IPS or (parts[2] == 0 and parts[3] == 0) or parts[0] < 5:
-        return None
+        return []
+    if not _public(text):
+        return []
     near = data[max(0, start - 24) : start].lower()
-    if re2.search(
-        rb"(?:version|ver|release|rev|v|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|"
-        rb"[a-z]/|==|>=|<=|~=|\^|~|section|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$",
-        near,
-    ):
-        return None
-    return start, end
+    return [] if _VERSION_WORDS.search(near) else [(start, end)]
+
+
+_VERSION_WORDS = re2.compile(
+    rb"(?:version|ver|release|rev|v|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
+    rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$"
+)
+
+
+@lru_cache(maxsize=4096)
+def _public(text: bytes) -> bool:
+    octets = text.split(b".")
+    parts = [int(octet) for octet in octets]
+    if any(p > 255 for p in parts) or any(len(o) > 1 and o[:1] == b"0" for o in octets):
+        return False
+    if not ipaddress.IPv4Address(bytes(parts)).is_global or parts[0] >= 224 or parts[0] < 5:
+        return False
+    return text not in _KNOWN_IPS and not (parts[2] == 0 and parts[3] == 0)
 
 
 #: Addresses of public name servers: everybody's, so nobody's.
@@ -380,7 +402,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "card",
         "personal",
-        r"\b[2-6](?:\d{3}[ -]?){2}\d{4}[ -]?\d|\b3[0-9]\d{2}[ -]?\d{6}[ -]?\d{4}",
+        r"[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d|3\d{3}[ -]\d{6}[ -]\d{4}",
         _CARD,
         _card,
         before=32,
@@ -411,11 +433,10 @@ RULES: tuple[Rule, ...] = (
         "ip",
         "personal",
         r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}",
-        r"(\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3})",
-        _ipv4,
+        "()",
+        None,
         "ip",
-        before=48,
-        after=8,
+        direct=_ipv4,
         rank=2,
     ),
     Rule(

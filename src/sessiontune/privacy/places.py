@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import re2
 
-from .rules import Rule
+from .pseudonym import is_pseudonym
+from .rules import Rule, quick
 from .vocabulary import is_generic
 
 _SEP = r"(?:/|\\+|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])"
@@ -14,38 +16,64 @@ _ROOT = (
     rf"(?:{_SEP}(?:home|Users|export{_SEP}home|var{_SEP}home)|[A-Za-z]:{_SEP}(?:[Uu]sers|USERS|"
     rf"Documents and Settings))"
 )
-_HOME = rf"{_ROOT}{_SEP}([A-Za-z0-9_\x80-\xff](?:[A-Za-z0-9_.@\x80-\xff-]{{0,63}}))"
 _SLUG = r"(?:^|[/\\\s\"'`=:~-])-(?:home|Users)-([A-Za-z0-9]{2,32})-"
 
 
-def _home(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    name = match.group(1)
-    while name[-1:] in (b".", b"-", b"@"):
-        name, end = name[:-1], end - 1
-    before = data[max(0, match.start() - 1) : match.start()]
-    if before.isalnum() and data[match.start() : match.start() + 1] == b"/":
-        if not _escaped(data, match.start()):
-            return None
+_NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
+
+
+def _home(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The user name that begins one byte before `end`, after `/home/`, `C:\\Users\\` ..."""
+    start = end - 1
+    match = _NAME.match(data, start, start + 64)
+    if match is None:
+        return []
+    name = match.group().rstrip(b".-@")
+    if not name or not _personal(name):
+        return []
+    low = max(data.rfind(b"home", max(0, start - 40), start), _users(data, start))
+    root = data[max(0, low - 7) : low]
+    if _inside_path(root):
+        return []
+    return [(start, start + len(name))]
+
+
+def _users(data: bytes, start: int) -> int:
+    return (
+        max(data.rfind(mark, max(0, start - 40), start) for mark in (b"sers", b"SERS", b"Docum"))
+        - 1
+    )
+
+
+def _inside_path(root: bytes) -> bool:
+    """`src/home/index`, `api/users/1`: the last bytes before `home` are a relative path."""
+    plain = root.rstrip(b"/\\")
+    if len(plain) == len(root) or not plain:
+        return False
+    last = plain[-1:]
+    if last == b":" or plain.endswith(
+        (b"export", b"var", b"/c", b"/d", b"$", b"%2F", b"%2f", b"%5C")
+    ):
+        return False
+    if not (last.isalnum() or last in b"_.-)}]"):
+        return False
+    before = plain[-2:-1]
+    escaped = before == b"\\" and last in b"nrtbf"
+    percent = plain[-3:-2] == b"%" or plain[-6:-4] == b"\\u"
+    drive = len(plain) < 2 or not before.isalnum()
+    return not (escaped or percent or (drive and last in b"cCdDeE" and plain[-2:-1] == b"/"))
+
+
+@lru_cache(maxsize=4096)
+def _personal(name: bytes) -> bool:
+    """True for a folder of homes that names a person."""
     text = name.decode("utf-8", "replace")
-    if not name or is_generic(text) or text in ("Shared", "Public", "index", "page"):
-        return None
-    if b"." in name and name.rsplit(b".", 1)[1] in _ENDINGS:
-        return None
-    return start, end
+    if is_pseudonym(name) or is_generic(text) or text in ("Shared", "Public", "index", "page"):
+        return False
+    return b"." not in name or name.rsplit(b".", 1)[1] not in _ENDINGS
 
 
 _ENDINGS = frozenset(b"tsx ts js jsx py html css md json vue php rb go java txt svelte".split())
-
-
-def _escaped(data: bytes, start: int) -> bool:
-    """True when the letter before `start` is the end of an escape (`\\n/home`, `%20/home`)."""
-    return (
-        data[start - 2 : start - 1] == b"\\"
-        or data[start - 3 : start - 2] == b"%"
-        or data[start - 6 : start - 4] == b"\\u"
-        or data[start - 2 : start - 1] == b":"
-    )
 
 
 def _slug(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -84,6 +112,13 @@ def _owner(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if match.group(1).lower() in _GENERIC_OWNERS else (start, end)
 
 
+def _repo(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The repository of a remote, unless its owner is a stand-in."""
+    if match.group(1).lower() in _GENERIC_OWNERS:
+        return None
+    return match.span(2)
+
+
 def _aws(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
@@ -115,11 +150,10 @@ RULES: tuple[Rule, ...] = (
         "home",
         "places",
         rf"{_ROOT}{_SEP}[A-Za-z0-9_\x80-\xff]",
-        _HOME,
-        _home,
+        "()",
+        None,
         "user",
-        before=160,
-        after=80,
+        direct=_home,
         rank=2,
     ),
     Rule("home", "places", _SLUG, _SLUG, _slug, "user", before=48, after=8, rank=2),
@@ -205,8 +239,8 @@ RULES: tuple[Rule, ...] = (
         "git-repo",
         "places",
         rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
-        rf"{_SSH}[A-Za-z0-9_.-]{{1,60}}/([A-Za-z0-9_./-]{{1,100}}?)(?:\.git\b|[^A-Za-z0-9_./-]|$)",
-        _owner,
+        rf"{_SSH}([A-Za-z0-9_.-]{{1,60}})/([A-Za-z0-9_./-]{{1,100}}?)(?:\.git\b|[^A-Za-z0-9_./-]|$)",
+        _repo,
         "repo",
         before=140,
         after=120,
@@ -227,9 +261,9 @@ RULES: tuple[Rule, ...] = (
         "git-repo",
         "places",
         r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]{1,60}/"
+        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/([A-Za-z0-9_.-]{1,60})/"
         r"([A-Za-z0-9_-]{1,100})",
-        _owner,
+        _repo,
         "repo",
         before=140,
         after=120,

@@ -32,6 +32,11 @@ _DUMMY_USERS = frozenset(
 )
 
 
+_HEXUSER = re2.compile(
+    rb"[0-9a-f]*[0-9][0-9a-f]*[a-f][0-9a-f]{6,}|[a-f]+[0-9][0-9a-f]{5,}|[a-f]{2,7}[0-9][a-f0-9]*"
+)
+
+
 def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password of `scheme://user:password@host`."""
     start, end = match.span(2)
@@ -51,6 +56,8 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if password.isdigit() and len(password) < 6 and not user:
         return None
+    if _HEXUSER.fullmatch(user) or (len(user) >= 12 and judged_random(user, 12)):
+        start = match.start(1)
     return start, end
 
 
@@ -108,20 +115,42 @@ def _any(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if is_placeholder(match.group(1)) else (start, end)
 
 
-def _kube(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A value under `data:` of a Kubernetes secret is base64 of something secret."""
-    start, end = match.span(1)
-    around = data[max(0, start - 1500) : start + 1500]
-    return (start, end) if _KIND.search(around) and not is_placeholder(match.group(1)) else None
-
-
-_KIND = re2.compile(
-    rb"(?i)(?:^|\n|\\n)[ \t]*\\*[\"']?kind\\*[\"']?:[ \t]*\\*[\"']?secret\\*[\"']?(?:[ \t]*(?:\r|\n|\\[rn]|$))"
+_DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
+_ENTRY = re2.compile(
+    rb"([ \t]+)[\"']?[A-Za-z0-9_.-]{1,80}[\"']?:[ \t]*(?:[|>]-?[ \t]*(?:\r?\n|\\n)[ \t]*)?[\"']?"
+    rb"([A-Za-z0-9+/=]*)[\"']?[ \t]*(?:#[^\n]*)?(?:\r?\n|\\n|$)"
 )
+_OTHER_LINE = re2.compile(rb"[ \t]+(?:#|[^\n:]{1,80}:)[^\n]{0,200}(?:\n|$)|[ \t]*\r?\n")
+
+
+def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The values under `data:` of a Kubernetes secret: base64 of something secret."""
+    low = max(data.rfind(b"\n---", max(0, hit - 4000), hit), hit - 4000, 0)
+    high = data.find(b"\n---", hit, hit + 8000)
+    high = min(len(data), hit + 8000) if high < 0 else high
+    found: list[tuple[int, int]] = []
+    for head in _DATA.finditer(data, low, high):
+        at, indent = head.end(), len(head.group(1))
+        while at < high:
+            entry = _ENTRY.match(data, at, high)
+            if entry is not None and len(entry.group(1)) > indent:
+                value = entry.group(2)
+                if len(value) > 8 and not is_placeholder(value):
+                    found.append(entry.span(2))
+                at = entry.end()
+                continue
+            other = _OTHER_LINE.match(data, at, high)
+            if other is None or not other.group().lstrip(b" \t"):
+                break
+            if len(other.group()) - len(other.group().lstrip(b" \t")) <= indent:
+                break
+            at = other.end()
+    return found
+
 
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
 _WORDS = (
-    r"[A-Za-z0-9_.-]{0,40}(?i:pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_-]?key|access[_-]?key|"
+    r"[A-Za-z0-9_.-]{0,40}(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
     r"auth[_-]?key|private[_-]?key|credentials?|key)[A-Za-z0-9_.-]{0,40}"
 )
 _BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
@@ -230,17 +259,17 @@ RULES: tuple[Rule, ...] = (
         rank=3,
     ),
     Rule(
-        "option",
+        "secret",
         "secrets",
-        rf"--?{_WORDS}(?:[ \t]+|=){_Q}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
-        rf"--?({_WORDS})(?:[ \t]+|=){_Q}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
+        rf"(?:^|[\s\"'(\x00])--?{_WORDS}(?:[ \t]+|=){_Q}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
+        rf"(?:^|[\s\"'(])--?({_WORDS})(?:[ \t]+|=){_Q}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
         _option,
         before=140,
         after=960,
         rank=2,
     ),
     Rule(
-        "option",
+        "secret",
         "secrets",
         rf"<{_WORDS}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
         rf"<({_WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
@@ -250,7 +279,7 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
-        "option",
+        "secret",
         "secrets",
         rf"(?i:key|name|id)={_Q}{_WORDS}{_Q}[ ]{{1,4}}(?i:value|content)={_Q}[^\s\"'<>]{{4}}",
         rf"(?i:key|name|id)={_Q}({_WORDS}){_Q}[ ]{{1,4}}(?i:value|content)={_Q}([^\s\"'<>]{{4,900}})",
@@ -260,7 +289,7 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
-        "option",
+        "secret",
         "secrets",
         rf"{_Q}?(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?{_WORDS}{_Q}?[,;]?(?:\s|\\n){{0,40}}"
         rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?[^\s\"'<>\\]{{4}}",
@@ -272,7 +301,7 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
-        "option",
+        "secret",
         "secrets",
         rf"{_Q}{_WORDS}{_Q},[ ]{{0,3}}{_Q}[^\s\"'`<>,\\]{{4}}",
         rf"{_Q}({_WORDS}){_Q},[ ]{{0,3}}{_Q}([^\s\"'`<>\\]{{4,900}})",
@@ -334,13 +363,20 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "kubernetes-secret",
         "secrets",
-        r"(?:^|\n|\\n)[ \t]*(?:data|stringData):[ \t]*(?:\n|\\n)",
-        r"(?:\n|\\n|\\t|\t)[ \t]*[A-Za-z0-9_.-]{1,60}:[ \t]*(?:[|>][ \t]*(?:\n|\\n)[ \t]*)?[\"']?([A-Za-z0-9+/]{4,1000}[A-Za-z0-9+/]{0,1000}={0,2})"
-        r"[\"']?[ \t]*(?:\r|\n|\\n|$)",
-        _kube,
-        before=24,
-        after=2400,
+        r"(?i)(?:^|[\n\x00]|\\n)[ \t]*[\\\"']*kind[\\\"']*:[ \t]*[\\\"']*secret[\"']*[ \t]*(?:[\r\n\\\x00]|$)",
+        "()",
+        direct=_kube,
         rank=3,
+    ),
+    Rule(
+        "bundler-credential",
+        "secrets",
+        r"BUNDLE_[A-Z0-9_]{4,60}[\\\"']*[ ]{0,2}[:=][ ]{0,2}[\\\"']*[^\s\"':$<{\\]{2,80}:[^\s\"':$<{/\\]{4}",
+        r"BUNDLE_[A-Z0-9_]{4,60}[\\\"']*[ ]{0,2}[:=][ ]{0,2}[\\\"']*([^\s\"':$<{\\]{2,80}:[^\s\"'\\]{4,200})",
+        _any,
+        before=200,
+        after=220,
+        rank=4,
     ),
     Rule(
         "docker-auth",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .vendors import HX, UUID, A, B, H, U, W
 
 FORMATS_Z: tuple[tuple[str, str, str], ...] = (
+    ("intra42-secret", r"\bs-s4t2(?:ud|af)-[0-9a-f]{64}", ""),
     ("ibm-cloud-key", rf"ApiKey-{UUID}", ""),
     ("infracost-token", rf"\bico-{A}{{32}}", ""),
     ("infisical-token", rf"st\.{UUID}\.{H}{{32}}\.{H}{{32}}", ""),
@@ -135,6 +136,7 @@ FORMATS_Z: tuple[tuple[str, str, str], ...] = (
     ("shippo-token", rf"shippo_(?:live|test)_{HX}{{40}}", ""),
     ("shopify-token", rf"shp(?:at|ca|pa|ss|tka|uat|rt|ut)_{HX}{{32}}", ""),
     ("sidekiq-secret", r"[a-f0-9]{8}:[a-f0-9]{8}@gems\.contribsys", ""),
+    ("slack-token", r"xoxe-\d{10,13}-\d{10,13}-\d{10,13}-[a-f0-9]{32}", ""),
     ("slack-token", r"xox[bp]-\d{10,13}-\d{10,13}[A-Za-z0-9-]{10}", r"[A-Za-z0-9-]{0,100}"),
     ("slack-token", r"xoxp-(?:\d{10,13}-){3}[A-Za-z0-9-]{28,34}", ""),
     ("slack-token", r"xoxb-\d{8,14}-[A-Za-z0-9]{14}", r"[A-Za-z0-9]{0,12}"),
@@ -142,11 +144,11 @@ FORMATS_Z: tuple[tuple[str, str, str], ...] = (
     ("slack-token", r"xox[ar]-(?:\d-)?[0-9A-Za-z]{8}", r"[0-9A-Za-z-]{0,60}"),
     ("slack-token", r"xox[cd]-[A-Za-z0-9%_-]{30}", r"[A-Za-z0-9%_=-]{0,200}"),
     ("slack-token", rf"xapp-\d-{U}{{8,14}}-\d{{8,15}}-[a-z0-9]{{40}}", r"[a-z0-9]{0,40}"),
-    ("slack-token", r"(?i:xoxe\.xox[bp]-\d-)[A-Z0-9]{10}[A-Za-z0-9]{100}", r"[A-Za-z0-9]{0,160}"),
-    ("slack-token", r"(?i:xoxe-\d-)[A-Z0-9]{10}[A-Za-z0-9]{100}", r"[A-Za-z0-9]{0,100}"),
+    ("slack-token", r"(?i:xoxe\.xox[bp]-\d-)[A-Za-z0-9]{110}", r"[A-Za-z0-9]{0,160}"),
+    ("slack-token", r"(?i:xoxe-\d-)[A-Za-z0-9]{110}", r"[A-Za-z0-9]{0,100}"),
     (
         "slack-webhook",
-        r"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{40}",
+        r"(?:https?:/{2})?hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9+/]{36}",
         r"[A-Za-z0-9+/]{0,60}",
     ),
     ("snowflake-token", rf"ver:\d-hint:\d{{4,}}-ETMsDgAAA{B}{{80}}", rf"{B}{{0,400}}={{0,2}}"),
