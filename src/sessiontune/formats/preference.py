@@ -18,11 +18,27 @@ from typing import Any
 from ..model import Message, Pair, Session, ToolDef
 from ..ports import Conversation, EncodeOptions
 from ..rows.columns import tools_text
-from ..rows.pieces import Flat, Piece, count, dumps
+from ..rows.pieces import Flat, Piece, add, count, dumps
 from ..rows.turns import alternate, answer_turn
 
 NAMES = ("kto", "dpo", "kto_sharegpt", "dpo_sharegpt")
-LOSSES = ("prompt_without_request", "side_without_answer", "later_turns")
+LOSSES = (
+    "prompt_without_request",
+    "side_without_answer",
+    "later_turns",
+    "thinking",
+    "image",
+    "tool_call",
+    "tool_result",
+    "empty_message",
+    "missing_result",
+    "result_without_call",
+    "call_id",
+    "system_as_human",
+    "text_after_results",
+    "leading_answer",
+    "trailing_turn",
+)
 
 
 def encode(
@@ -59,17 +75,17 @@ def _sides(pair: Pair) -> list[tuple[tuple[Message, ...], bytes]]:
 
 
 def _trl(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[bytes]:
-    prompt = b",".join([b"{" + p.core + b"}" for p in _prompt(pair, options)])
+    prompt = b",".join([b"{" + p.core + b"}" for p in _prompt(pair, options, losses)])
     if kind == "kto":
         found = []
         for side, label in _sides(pair):
-            answer = _messages(side, options)
+            answer = _messages(side, options, losses)
             if not answer:
                 count(losses, "side_without_answer")
                 continue
             found.append(b'{"prompt":[%b],"completion":[%b],"label":%b' % (prompt, answer, label))
         return found if prompt else []
-    chosen, rejected = _messages(pair.chosen, options), _messages(pair.rejected, options)
+    chosen, rejected = (_messages(side, options, losses) for side in (pair.chosen, pair.rejected))
     if not (chosen and rejected):
         count(losses, "side_without_answer")
         return []
@@ -77,7 +93,7 @@ def _trl(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, int]) 
 
 
 def _sharegpt(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[bytes]:
-    system, turns = alternate(_prompt(pair, options), losses, ends="request")
+    system, turns = alternate(_prompt(pair, options, losses), losses, ends="request")
     if not turns:
         count(losses, "prompt_without_request")
         return []
@@ -101,7 +117,7 @@ def _sharegpt(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, i
 def _first_turn(
     messages: tuple[Message, ...], options: EncodeOptions, losses: dict[str, int]
 ) -> bytes:
-    pieces = _pieces(messages, options)
+    pieces = _pieces(messages, options, losses)
     run: list[Piece] = []
     for piece in pieces:
         if piece.role != "assistant":
@@ -117,18 +133,26 @@ def _first_turn(
     return answer_turn(run, losses)
 
 
-def _prompt(pair: Pair, options: EncodeOptions) -> list[Piece]:
+def _prompt(pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[Piece]:
     """What was said before, every call followed by its results."""
-    return _flat(pair.prompt, options).rendered()[0]
+    found, lost = _flat(pair.prompt, options).rendered()
+    add(losses, lost)
+    return found
 
 
-def _messages(messages: tuple[Message, ...], options: EncodeOptions) -> bytes:
-    return b",".join([b"{" + p.core + b"}" for p in _pieces(messages, options)])
+def _messages(
+    messages: tuple[Message, ...], options: EncodeOptions, losses: dict[str, int]
+) -> bytes:
+    return b",".join([b"{" + p.core + b"}" for p in _pieces(messages, options, losses)])
 
 
-def _pieces(messages: tuple[Message, ...], options: EncodeOptions) -> list[Piece]:
+def _pieces(
+    messages: tuple[Message, ...], options: EncodeOptions, losses: dict[str, int]
+) -> list[Piece]:
     """One side as it stands: calls at its very end have no results yet."""
-    return _flat(messages, options).own
+    flat = _flat(messages, options)
+    add(losses, flat.own_losses)
+    return flat.own
 
 
 def _flat(messages: tuple[Message, ...], options: EncodeOptions) -> Flat:

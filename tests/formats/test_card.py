@@ -1,0 +1,224 @@
+"""The card and the report: pure, complete, safe, and true for the loaders."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from sessiontune import registry
+from sessiontune.formats.card import card
+from sessiontune.formats.report import report_html
+from sessiontune.manifest import File, Leakage, Manifest, Records, dump, load
+from sessiontune.ports import Conversation, EncodeOptions
+from sessiontune.rows import features
+from sessiontune.stats import Stats
+
+from .make import calls, conversation, results, said
+
+
+def example(**more: Any) -> Manifest:
+    stats = Stats()
+    for i in range(3):
+        for made in some_conversations(i):
+            stats.add(made)
+    fields: dict[str, Any] = {
+        "tool": "sessiontune 0",
+        "name": "bensley",
+        "date": "2025-11-23",
+        "records": Records(files=49, read=3580, used=2119, dropped=1450, faulty=11),
+        "statistics": stats.summary(),
+        "drops": {"read/warmup_agent": 12, "dedupe/duplicate": 3},
+        "faults": {"bad_json": 11},
+        "losses": {"sharegpt/call_id": 6, "openai/thinking": 2},
+        "redactions": {"email": 5},
+        "leakage": (Leakage("this split", 0.0, 0.0), Leakage("random", 0.31, 0.35)),
+        "files": (File("bensley_conversations_sharegpt.jsonl", "ab" * 32, 468_000, 686),),
+    }
+    return Manifest(**{**fields, **more})
+
+
+def some_conversations(seed: int, *, branch: bool = False) -> list[Conversation]:
+    main = conversation(
+        said("user", f"add an invoice {seed}", at="2025-11-03T10:00:00Z"),
+        calls("On it.", ("c1", "Edit", {"file_path": "api/fees.py"})),
+        results(("c1", "Edit", "ok")),
+        said("assistant", "Done.", model="claude-x", vendor="anthropic"),
+        key=f"k{seed}",
+        lineage=f"l{seed}",
+        split="train" if seed else "eval",
+        tags=("topic:Business logic/Invoices and fees",),
+    )
+    agent = conversation(
+        said("user", "find it", kind="task"),
+        said("assistant", "Found."),
+        agent_id="a1",
+        key=f"a{seed}",
+        lineage=f"l{seed}",
+        split="train" if seed else "eval",
+    )
+    return [main, agent]
+
+
+def test_the_originals_statistics_stand_first() -> None:
+    text = card(example())
+    for line in (
+        "- **Total conversation files processed**: 49",
+        "- **Total entries parsed**: 3,580",
+        "- **Total messages extracted**: 18 (6 cleaned conversation pairs)",
+        "- **Export date**: November 23, 2025",
+    ):
+        assert line in text
+    assert "| `bensley_conversations_sharegpt.jsonl` | 686 | 468 kB |" in text
+
+
+def test_topics_losses_drops_leakage_and_terms_are_told() -> None:
+    text = card(example())
+    for words in (
+        "### Business logic",
+        "- Invoices and fees (3 conversations)",
+        "| warm-up runs of the agent program | 12 |",
+        "| sharegpt | ids of calls | 6 |",
+        "| lines that are not JSON | 11 |",
+        "| random | 31% | 35% |",
+        "| Python | 3 |",
+        "| anthropic | 3 |",
+        "prohibit training AI models on outputs",
+    ):
+        assert words in text, words
+    assert not re.search(r"^license:", text, re.MULTILINE)
+
+
+def test_card_and_report_are_functions_of_the_manifest_alone() -> None:
+    manifest = example()
+    again = load(dump(manifest))
+    assert again == manifest
+    assert card(again) == card(manifest)
+    assert report_html(again) == report_html(manifest)
+
+
+def test_a_name_from_a_log_cannot_break_out() -> None:
+    summary = msgspec.structs.replace(
+        example().statistics,
+        tools={"<script>alert(1)</script>|x": 3, "`a`\n# head": 2},
+        models={"[m](http://x)": 1},
+    )
+    manifest = example(statistics=summary)
+    text = card(manifest)
+    assert "<script>" not in text.replace("\\<script\\>", "")
+    assert "\n# head" not in text
+    assert "[m](http" not in text.replace("\\[m\\](http", "")
+    page = report_html(manifest)
+    assert "<script" not in page
+
+
+def test_privacy_off_is_said_in_large_letters_and_on_it_is_counted() -> None:
+    assert "Privacy was switched off" in card(example(privacy=False))
+    assert "Privacy was switched off" in report_html(example(privacy=False))
+    text = card(example())
+    assert "Privacy was switched off" not in text
+    assert "| email | 5 |" in text
+
+
+def test_an_empty_export_still_has_a_card_and_a_report() -> None:
+    assert card(Manifest()).startswith("---\n")
+    assert "<h1>" in report_html(Manifest())
+
+
+def test_recipes_name_files_that_are_there() -> None:
+    text = card(
+        example(
+            files=(
+                File("bensley_conversations_sharegpt.jsonl", "", 1, 2),
+                File("train/sharegpt.jsonl", "", 1, 2),
+                File("eval/sharegpt.jsonl", "", 1, 2),
+                File("train/openai.jsonl", "", 1, 2),
+                File("eval/openai.jsonl", "", 1, 2),
+                File("train/data.parquet", "", 1, 2),
+            )
+        )
+    )
+    assert "dataset: bensley_train\neval_dataset: bensley_eval" in text
+    assert "path: train/data.parquet\n    ds_type: parquet" in text
+    assert "adapter: lora" in text
+    assert "type: chat_template" in text
+    alone = card(example())
+    assert "dataset: bensley\ncutoff_len" in alone
+    assert "Axolotl\n\n```bash" not in alone
+
+
+# ----------------------------------------------------------------------- loaders
+
+
+def write_export(folder: Path, *, thinking: bool) -> None:
+    """An export whose first megabytes lack what later rows hold, as `datasets` fears it."""
+    options = EncodeOptions(thinking=thinking)
+    files: dict[str, list[bytes]] = {}
+    for i in range(60):
+        long = said("assistant", "x" * 400_000, model="m", vendor="v")
+        made = conversation(
+            said("user", "2025-01-01" if i % 2 else "when?"), long, key=f"k{i}", split="train"
+        )
+        for one in [made] if i < 50 else [made, *some_conversations(i, branch=True)]:
+            for name in ("openai", "sharegpt", "raw", "alpaca"):
+                path = f"demo_conversations_{name}.jsonl"
+                if name != "raw":
+                    files.setdefault(f"{one.split}/{name}.jsonl", [])
+                    path = f"{one.split}/{name}.jsonl"
+                files.setdefault(path, []).extend(registry.format(name).encode(one, options, {}))
+    listed = []
+    for path, rows in files.items():
+        (folder / path).parent.mkdir(exist_ok=True, parents=True)
+        (folder / path).write_bytes(b"".join(row + b"\n" for row in rows))
+        listed.append((path, len(rows)))
+    yaml = features.front_matter(listed, thinking=thinking)
+    (folder / "README.md").write_text(f"---\n{yaml}---\n")
+
+
+LOAD = """
+import glob, json, sys
+from datasets import load_dataset, load_dataset_builder, get_dataset_config_names
+folder = sys.argv[1]
+seen = {}
+for name in get_dataset_config_names(folder):
+    types = load_dataset_builder(folder, name).info.features
+    for path in glob.glob(f"{folder}/**/*{name}.jsonl", recursive=True):
+        data = load_dataset("json", data_files=path, features=types, split="train")
+        assert data.features == types, name
+        rows = [json.loads(line) for line in open(path, "rb")]
+        assert list(data) == rows, (name, path)
+        if name in ("sharegpt", "alpaca"):  # LLaMA-Factory loads without being told the types
+            assert list(load_dataset("json", data_files=path, split="train")) == rows, path
+        seen[path] = len(data)
+    load_dataset(folder, name)
+print(json.dumps(len(seen)))
+"""
+
+
+@pytest.mark.models
+@pytest.mark.parametrize("thinking", [False, True])
+def test_datasets_loads_every_file_with_the_cards_types(tmp_path: Path, thinking: bool) -> None:
+    pytest.importorskip("datasets")
+    write_export(tmp_path / "demo", thinking=thinking)
+    env = {
+        **os.environ,
+        "HF_HOME": str(tmp_path / "cache"),
+        "HF_DATASETS_OFFLINE": "1",
+        "HF_HUB_OFFLINE": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, str(tmp_path / "demo")],
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) >= 4
