@@ -100,7 +100,8 @@ _CORRECTIONS = (
     _rule(
         "not-there",
         0.8,
-        r"\bi[ ](?:still[ ])?(?:don'?t|didn'?t|can'?t|cannot)[ ]see[ ](?:it|any|the|that|this)\b(?![ ]point)",
+        r"""\bi[ ](?:still[ ])?(?:don'?t|didn'?t|can'?t|cannot)[ ]see[ ]
+        (?:it|any|the|that|this)\b(?![ ]point)""",
     ),
     _rule(
         "told-you",

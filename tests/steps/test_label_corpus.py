@@ -41,8 +41,8 @@ def corpus() -> Path:
     return Path(found)
 
 
-def corpus_sessions(root: Path) -> Iterator[Session]:
-    for name, folder in FOLDERS.items():
+def corpus_sessions(root: Path, folders: dict[str, str] = FOLDERS) -> Iterator[Session]:
+    for name, folder in folders.items():
         source = registry.source(name)
         files = []
         for path in sorted(p for p in (root / folder).rglob("*") if p.is_file()):

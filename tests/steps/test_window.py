@@ -24,14 +24,20 @@ def system(id: str, text: str) -> Message:
 
 
 def check_laws(
-    one: Session, budget: int, train: list[bool] | None = None, tools: tuple[ToolDef, ...] = ()
+    one: Session,
+    budget: int,
+    train: list[bool] | None = None,
+    tools: tuple[ToolDef, ...] = (),
+    prefix: tuple[Message, ...] = (),
 ) -> Truncation:
     """Assert every law on one session; returns the counts."""
     meter = Meter()
-    examples, counts = windower(WindowOptions(budget), meter)(one, (), train, tools)
-    flags = train if train is not None else [m.role == "assistant" for m in one.messages]
-    wanted = [m.id for m, t in zip(one.messages, flags, strict=True) if t]
-    by_id = {m.id: m for m in one.messages}
+    every = (*prefix, *one.messages)
+    own = train if train is not None else [m.role == "assistant" for m in one.messages]
+    flags = [False] * len(prefix) + own
+    examples, counts = windower(WindowOptions(budget), meter)(one, prefix, flags, tools)
+    wanted = [m.id for m, t in zip(every, flags, strict=True) if t]
+    by_id = {m.id: m for m in every}
     targets: Counter[str] = Counter()
     for example in examples:
         assert len(example.messages) == len(example.train)
@@ -45,7 +51,7 @@ def check_laws(
                 targets[message.id] += 1
         asked = [c.id for m in example.messages for c in calls_of(m)]
         told = [r.call_id for m in example.messages for r in results_of(m)]
-        answered = {r.call_id for m in one.messages for r in results_of(m)}
+        answered = {r.call_id for m in every for r in results_of(m)}
         assert Counter(told) == Counter(c for c in asked if c in answered), "a call was parted"
     over = counts.reasons.get("turn_over_budget", 0)
     assert max(targets.values(), default=0) <= 1, "a turn is a target twice"

@@ -32,7 +32,7 @@ MOST = 3
 #: Characters read of a session, of one prompt, of one answer, of one command.
 READ, PROMPT, ANSWER, COMMAND = 30_000, 2_500, 1_200, 160
 #: Score below which a topic is not given.
-ENOUGH = 5.0
+ENOUGH = 3.0
 #: A topic scoring less than this share of the session's best one is not given either.
 BESIDE = 0.45
 
@@ -89,23 +89,33 @@ def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
     return found
 
 
-def text_for_topics(session: Session) -> str:
-    """What is read of a session: prompts, the beginnings of answers, commands and file paths."""
-    out: list[str] = []
+def pieces_of(session: Session) -> list[tuple[float, str]]:
+    """What is read of a session, with its weight: prompts say most about the subject, the
+    beginnings of answers and the paths of files less, routine commands least."""
+    out: list[tuple[float, str]] = []
     room = READ
     for message in session.messages:
         if message.role not in ("user", "assistant") or message.kind == "notice":
             continue
-        limit = PROMPT if message.role == "user" else ANSWER
-        pieces = [p.text[:limit] for p in message.parts if isinstance(p, Text)]
+        prompt = message.role == "user"
+        limit = PROMPT if prompt else ANSWER
+        found = [
+            (2.0 if prompt else 1.0, p.text[:limit]) for p in message.parts if isinstance(p, Text)
+        ]
         for call in calls_of(message):
-            pieces += [str(call.arguments[n])[-200:] for n in _PATH_NAMES if n in call.arguments]
-            pieces.append(command_of(call)[:COMMAND])
-        out += pieces
-        room -= sum(map(len, pieces))
+            arguments = call.arguments
+            found += [(1.0, str(arguments[n])[-200:]) for n in _PATH_NAMES if n in arguments]
+            found.append((0.25, command_of(call)[:COMMAND]))
+        out += found
+        room -= sum(len(text) for _, text in found)
         if room <= 0:
             break
-    return "\n".join(out)
+    return out
+
+
+def text_for_topics(session: Session) -> str:
+    """The same as one text, for clusters."""
+    return "\n".join(text for _, text in pieces_of(session))
 
 
 def words(text: str) -> list[str]:
@@ -131,7 +141,7 @@ def _forms(word: str) -> tuple[str, ...]:
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
     """A function Session -> names of its topics, best first, at most `MOST`."""
     matcher = _Matcher(taxonomy)
-    return lambda session: matcher.topics(text_for_topics(session))
+    return lambda session: matcher.topics(pieces_of(session))
 
 
 class _Matcher:
@@ -170,30 +180,31 @@ class _Matcher:
                 if all(word in counts for word in rest):
                     yield phrase
 
-    def topics(self, text: str) -> tuple[str, ...]:
-        """Names of the topics of a text."""
-        found = words(text)
-        if not found:
-            return ()
-        hits: dict[int, dict[str, int]] = {}
-        counts = Counter(found)
-        for word in sorted(self.single.keys() & counts.keys()):
+    def topics(self, pieces: Sequence[tuple[float, str]]) -> tuple[str, ...]:
+        """Names of the topics of weighted texts."""
+        counts: dict[str, float] = {}
+        hits: dict[int, dict[str, float]] = {}
+        for weight, text in pieces:
+            found = words(text)
+            for word in found:
+                counts[word] = counts.get(word, 0.0) + weight
+            joined = f" {' '.join(w for w in found if w[0] != '.')} "
+            for phrase, topics in self.phrases.items():
+                if f" {phrase} " in joined:
+                    n = weight * joined.count(f" {phrase} ")
+                    for topic in topics:
+                        own = hits.setdefault(topic, {})
+                        own[phrase] = own.get(phrase, 0.0) + n
+        for word in counts.keys() & self.single.keys():
             for topic in self.single[word]:
                 hits.setdefault(topic, {})[word] = counts[word]
-        joined = f" {' '.join([w for w in found if w[0] != '.'])} "
-        for phrase in self._candidates(counts):
-            n = joined.count(f" {phrase} ")
-            for topic in self.phrases[phrase] if n else ():
-                hits.setdefault(topic, {})[phrase] = n
-        own = _unit(
-            {w: (1 + math.log(n)) * self.idf[w] for w, n in counts.items() if w in self.idf}
-        )
+        mine = _unit({w: math.log1p(n) * self.idf[w] for w, n in counts.items() if w in self.idf})
         scored = []
-        for topic, words_hit in hits.items():
-            if len(words_hit) < self.taxonomy[topic].least:
+        for topic, found_words in hits.items():
+            if len(found_words) < self.taxonomy[topic].least:
                 continue
-            strength = sum(self.weight[w] * (1 + math.log(n)) for w, n in words_hit.items())
-            likeness = sum(v * own.get(w, 0.0) for w, v in self.vectors[topic].items())
+            strength = sum(self.weight[w] * math.log1p(n) for w, n in found_words.items())
+            likeness = sum(v * mine.get(w, 0.0) for w, v in self.vectors[topic].items())
             score = strength * (0.5 + likeness)
             if score >= ENOUGH:
                 scored.append((score, -topic))
