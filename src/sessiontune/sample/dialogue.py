@@ -26,6 +26,9 @@ from .tools import (
     web_search,
 )
 
+#: Answers of this length get a detail of the moment.
+LONG = 130
+
 
 @dataclass(frozen=True)
 class Change:
@@ -63,6 +66,21 @@ def phrase(rng: Random, section: str, **values: object) -> str:
     return text.format(**values) if values else text
 
 
+def varied(rng: Random, text: str) -> str:
+    """The text with a detail of the moment: long answers never stand twice word for word."""
+    if len(text) < LONG and rng.random() < 0.75:
+        return text
+    detail = phrase(
+        rng,
+        "detail",
+        sha=f"{rng.getrandbits(28):07x}",
+        days=rng.randrange(2, 60),
+        rows=rng.randrange(31, 900),
+        count=rng.randrange(3, 40),
+    )
+    return f"{phrase(rng, 'lead')} {text}" if len(text) < LONG else f"{text} {detail}"
+
+
 def _scope_values(rng: Random, scope: str) -> dict[str, str]:
     if scope == "widget":
         x = rng.choice(w.WIDGETS)
@@ -94,7 +112,10 @@ def change_turn(rng: Random) -> Turn:
 
     path, old, new = fill(change.path), fill(change.old), fill(change.new)
     replies = [Reply(fill(change.start), (read(path),)), Reply("", (edit(path, old, new),))]
-    prompt, closing = fill(rng.choice(change.prompts)), Reply(fill(rng.choice(change.closings)))
+    prompt, closing = (
+        fill(rng.choice(change.prompts)),
+        Reply(varied(rng, fill(rng.choice(change.closings)))),
+    )
     if path.endswith(".tsx"):
         check = bash("cd frontend && npx tsc --noEmit", "", "Check the types")
         return Turn(prompt, (*replies, Reply("", (check,)), closing), "frontend")
@@ -139,7 +160,7 @@ def ask_turn(rng: Random, fact: facts.Fact | None = None) -> Turn:
         look = phrase(rng, "look", file=fact.file)
         replies.append(Reply(look, (_look_up(rng, fact),)))
     thinking = phrase(rng, "think", area=fact.area, file=fact.file) if rng.random() < 0.3 else ""
-    return Turn(question, (*replies, Reply(answer, thinking=thinking)), fact.area)
+    return Turn(question, (*replies, Reply(varied(rng, answer), thinking=thinking)), fact.area)
 
 
 def follow_turns(rng: Random) -> list[Turn]:
@@ -152,7 +173,7 @@ def follow_turns(rng: Random) -> list[Turn]:
     subject = dict(second.values)[kinds[kind]]
     _, answer = facts.ask(second, rng)
     follow = phrase(rng, "follow", subject=subject)
-    return [ask_turn(rng, first), Turn(follow, (Reply(answer),), second.area)]
+    return [ask_turn(rng, first), Turn(follow, (Reply(varied(rng, answer)),), second.area)]
 
 
 def plan_turn(rng: Random) -> Turn:
@@ -164,7 +185,7 @@ def plan_turn(rng: Random) -> Turn:
     replies = (
         Reply(f"I will write down the steps for {thing}.", (todos(steps, 0),)),
         Reply("", (files, todos(steps, 1))),
-        Reply(answer),
+        Reply(varied(rng, answer)),
     )
     return Turn(phrase(rng, "plan_prompt", thing=thing), replies, "planning")
 
@@ -191,7 +212,9 @@ def review_turn(rng: Random) -> Turn:
     answer = phrase(rng, "review_answer", file=path, remark=remark, other=other)
     calls = (read(path), grep(path.rpartition("/")[2].removesuffix(".py"), "backend/app"))
     return Turn(
-        phrase(rng, "review_prompt", file=path), (Reply("", calls), Reply(answer)), "review"
+        phrase(rng, "review_prompt", file=path),
+        (Reply("", calls), Reply(varied(rng, answer))),
+        "review",
     )
 
 
@@ -208,7 +231,9 @@ def search_turn(rng: Random) -> Turn:
     ]
     answer = phrase(rng, "search_answer", topic=topic, count=len(hits))
     prompt = phrase(rng, "search_prompt", topic=topic)
-    return Turn(prompt, (Reply("", (web_search(topic, hits),)), Reply(answer)), "research")
+    return Turn(
+        prompt, (Reply("", (web_search(topic, hits),)), Reply(varied(rng, answer))), "research"
+    )
 
 
 def turns(rng: Random, count: int) -> list[Turn]:

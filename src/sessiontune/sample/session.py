@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 
 from . import agents, code, facts, oddities, planted
-from .dialogue import ask_turn, change_turn, phrase, review_turn, turns
+from .dialogue import ask_turn, change_turn, phrase, review_turn, turns, varied
 from .emit_claude import ClaudeLog, Source, slug
 from .tools import Call, Reply, Turn, bash, edit, read
 from .world import HOME
@@ -99,7 +99,8 @@ def _reject_words(s: Session) -> None:
     s.log.prompt(turn.prompt)
     s.log.reply(turn.replies[0])
     oddities.rejection(s.log, turn.replies[1].calls[0], phrase(s.rng, "reject"))
-    s.log.reply(Reply(phrase(s.rng, "reject_answer", way=phrase(s.rng, "way"))))
+    way = phrase(s.rng, "reject_answer", way=phrase(s.rng, "way"))
+    s.log.reply(Reply(varied(s.rng, way)))
 
 
 def _reject_stop(s: Session) -> None:
@@ -134,15 +135,14 @@ def _synthetic(s: Session) -> None:
 def _proxy(s: Session) -> None:
     question, answer = facts.ask(s.rng.choice(facts.all_facts()), s.rng)
     s.log.prompt(question)
-    oddities.repeated_block(s.log, answer)
+    oddities.repeated_block(s.log, varied(s.rng, answer))
     question, answer = facts.ask(s.rng.choice(facts.all_facts()), s.rng)
     s.log.prompt(question)
-    oddities.several_blocks(s.log, "One place has it.", answer)
+    oddities.several_blocks(s.log, "One place has it.", varied(s.rng, answer))
 
 
 def _compaction(s: Session) -> None:
-    if s.rng.random() < 0.6:
-        s.agents.append(agents.compact(s.log))
+    s.agents.append(agents.compact(s.log))
     oddities.compaction(s.log, automatic=s.rng.random() < 0.7, preserved=2)
 
 
@@ -161,9 +161,9 @@ def _fork_retry(s: Session) -> None:
     question, answer = facts.ask(fact, s.rng)
     s.log.prompt(question)
     asked = s.log.thread.messages[-1]
-    s.log.reply(Reply(answer))
+    s.log.reply(Reply(varied(s.rng, answer)))
     s.log.rewind(asked)
-    s.log.reply(Reply(facts.ask(fact, s.rng)[1] + " I checked it once more."))
+    s.log.reply(Reply(varied(s.rng, facts.ask(fact, s.rng)[1] + " I checked it once more.")))
 
 
 def _flat(s: Session) -> None:
@@ -252,7 +252,8 @@ def _secret(s: Session) -> None:
     kind, make, story = s.rng.choice(planted.STORIES)
     personal = kind in ("iban", "email", "phone")
     s.log.prompt(story.format(s.plant(kind, make(s.rng))))
-    s.log.reply(Reply(s.rng.choice(planted.CONTACT if personal else planted.ADVICE)))
+    advice = s.rng.choice(planted.CONTACT if personal else planted.ADVICE)
+    s.log.reply(Reply(varied(s.rng, advice)))
 
 
 def _secret_file(s: Session) -> None:
@@ -266,7 +267,7 @@ def _secret_file(s: Session) -> None:
     error = "connection refused"
     call = bash(f'psql "{url}" -c "select 1"', error, "Try the connection", failed=True)
     s.log.reply(Reply("", (call,)))
-    s.log.reply(Reply(s.rng.choice(planted.ADVICE)))
+    s.log.reply(Reply(varied(s.rng, s.rng.choice(planted.ADVICE))))
 
 
 def _side(s: Session) -> None:
