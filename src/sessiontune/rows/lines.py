@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from ..model import Image, Label, Text
 from ..ports import Conversation, EncodeOptions
 from .pieces import Piece, dumps, flat, instant
+
+_LINE = (
+    b'%b,"message_id":%b,"at":%b,%b,"labels":%b,"images":%b,"input_tokens":%d,"output_tokens":%d'
+)
 
 
 def lines(conversation: Conversation, options: EncodeOptions) -> list[bytes]:
@@ -16,40 +21,49 @@ def lines(conversation: Conversation, options: EncodeOptions) -> list[bytes]:
     found = flat(conversation, options)
     if found.lines is None:
         labels = _labels(conversation.labels)
-        found.lines = [
-            b"".join((p.core, b",", dumps(_details(p, labels))[1:-1])) for p in found.own
-        ]
+        found.lines = [_line(piece, labels) for piece in found.own]
     return found.lines
 
 
-def _labels(labels: Sequence[Label]) -> dict[str, str]:
+def _labels(labels: Sequence[Label]) -> dict[str, bytes]:
+    """Message -> the names of its labels, encoded."""
     named: dict[str, list[str]] = {}
     for label in labels:
         named.setdefault(label.message, []).append(label.name)
-    return {message: ",".join(names) for message, names in named.items()}
+    return {message: dumps(",".join(names)) for message, names in named.items()}
 
 
-def _details(piece: Piece, labels: dict[str, str]) -> dict[str, Any]:
+def _line(piece: Piece, labels: dict[str, bytes]) -> bytes:
     message, result, usage = piece.message, piece.result, piece.message.usage
     if result is not None:
-        images = result.images
+        images: Sequence[Image] = result.images
     elif len(message.parts) == 1 and type(message.parts[0]) is Text:
         images = ()
     else:
-        images = tuple(p for p in message.parts if isinstance(p, Image))
-    return {
-        "kind": message.kind,
-        "status": result.status if result is not None else "",
-        "message_id": message.id,
-        "at": instant(message.at),
-        "model": message.model,
-        "vendor": message.vendor,
-        "train": piece.train,
-        "labels": labels.get(message.id, ""),
-        "images": dumps([_image(i) for i in images]).decode() if images else "",
-        "input_tokens": usage.input + usage.cache_read + usage.cache_write if usage else 0,
-        "output_tokens": usage.output if usage else 0,
-    }
+        images = [p for p in message.parts if type(p) is Image]
+    return _LINE % (
+        piece.core,
+        dumps(message.id),
+        dumps(instant(message.at)),
+        _kind(
+            message.kind,
+            result.status if result is not None else "",
+            message.model,
+            message.vendor,
+            piece.train,
+        ),
+        labels.get(message.id, b'""'),
+        dumps(dumps([_image(i) for i in images]).decode()) if images else b'""',
+        usage.input + usage.cache_read + usage.cache_write if usage else 0,
+        usage.output if usage else 0,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _kind(kind: str, status: str, model: str, vendor: str, train: bool) -> bytes:
+    """What most lines share with others."""
+    shared = {"kind": kind, "status": status, "model": model, "vendor": vendor, "train": train}
+    return dumps(shared)[1:-1]
 
 
 def _image(image: Image) -> dict[str, Any]:
