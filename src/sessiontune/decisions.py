@@ -54,10 +54,13 @@ class SplitMemory(msgspec.Struct, frozen=True):
 
     seats       lineage -> seat; lineages with one group name were found to be near-copies
     duplicates  key of a session left out -> key of the session it copies
+    fold        the fold that was held out, None where the data was large enough for a split.
+                Asking for another fold is the one way to change a side: cross-validation does
     """
 
     seats: dict[str, Seat] = {}
     duplicates: dict[str, str] = {}
+    fold: int | None = None
 
     def without(self, lineages: Iterable[str], keys: Iterable[str] = ()) -> SplitMemory:
         """The same without what the user wants forgotten."""
@@ -67,6 +70,7 @@ class SplitMemory(msgspec.Struct, frozen=True):
             duplicates={
                 k: v for k, v in self.duplicates.items() if k not in dead and v not in dead
             },
+            fold=self.fold,
         )
 
 
@@ -132,6 +136,42 @@ class Union:
     def join(self, a: str, b: str) -> None:
         one, two = sorted((self.find(a), self.find(b)))
         self.parent[two] = one
+
+
+def groups_of(
+    lineages: Iterable[str], links: Iterable[tuple[str, str]], memory: SplitMemory
+) -> dict[str, list[str]]:
+    """Group name -> lineages, remembered ones included. A remembered name outlives a merge."""
+    union = Union()
+    named: dict[str, str] = {}
+    for lineage, seat in sorted(memory.seats.items()):
+        union.join(lineage, named.setdefault(seat.group, lineage))
+    for lineage in lineages:
+        union.find(lineage)
+    for one, two in links:
+        union.join(one, two)
+    members: dict[str, list[str]] = {}
+    for lineage in sorted(union.parent):
+        members.setdefault(union.find(lineage), []).append(lineage)
+    out: dict[str, list[str]] = {}
+    for found in members.values():
+        old = [memory.seats[name].group for name in found if name in memory.seats]
+        out[min(old) if old else found[0]] = found
+    return out
+
+
+def bridged_of(groups: dict[str, list[str]], memory: SplitMemory) -> frozenset[str]:
+    """Train lineages of groups that near-copies have joined to eval: eval keeps its rows."""
+    out: set[str] = set()
+    for lineages in groups.values():
+        sides = {memory.seats[name].side for name in lineages if name in memory.seats}
+        if len(sides) == 2:
+            out.update(
+                name
+                for name in lineages
+                if name in memory.seats and memory.seats[name].side == "train"
+            )
+    return frozenset(out)
 
 
 class Bucket(msgspec.Struct):
@@ -208,4 +248,4 @@ def _fold(buckets: list[Bucket], chosen: int) -> None:
     alone = len(buckets) < 2
     for bucket in buckets:
         held = bucket.fold == chosen % FOLDS and not alone
-        bucket.side = "eval" if held else "train"
+        bucket.side = bucket.side or ("eval" if held else "train")

@@ -34,21 +34,24 @@ def _json(value: object) -> str:
 
 
 class Meter:
-    """Counts messages. `per_message` and `per_call` tokens are added for the template's markup,
-    `base` once per conversation. Counts of texts are remembered while a session is cut."""
+    """Counts messages. Added for the template's markup: `per_message` and `per_call` tokens each,
+    `base` once per conversation (some templates add a system message of their own), `tools_base`
+    once where tools are defined (Qwen 2.5 spends about 150 tokens on explaining them)."""
 
     def __init__(
         self,
         count: Count = estimate,
         per_message: int = 8,
         per_call: int = 12,
-        base: int = 8,
+        base: int = 32,
+        tools_base: int = 160,
         thinking: bool = False,
     ) -> None:
         self.count = count
         self.per_message = per_message
         self.per_call = per_call
         self.base = base
+        self.tools_base = tools_base
         self.thinking = thinking
 
     def part(self, part: Part) -> int:
@@ -74,6 +77,10 @@ class Meter:
     def messages(self, messages: Iterable[Message]) -> int:
         """Tokens of a conversation without tool definitions."""
         return self.base + sum(self.message(m) for m in messages)
+
+    def definitions(self, tools: Sequence[ToolDef]) -> int:
+        """Tokens of all definitions together; 0 where there are none."""
+        return self.tools_base + sum(self.tools(tools).values()) if tools else 0
 
     def tools(self, tools: Sequence[ToolDef]) -> dict[str, int]:
         """Tokens of each tool definition, by name."""
@@ -142,8 +149,9 @@ class Room:
     """Tokens left in a window; definitions of the tools that come to stand in it are paid for,
     up to `limit`: beyond that a window carries none."""
 
-    def __init__(self, tokens: int, tools: dict[str, int], limit: int) -> None:
+    def __init__(self, tokens: int, tools: dict[str, int], limit: int, base: int) -> None:
         self.left = tokens
+        self.base = base
         self.tools = tools
         self.limit = limit
         self.names: set[str] = set()
@@ -151,8 +159,7 @@ class Room:
     def take(self, cost: int, messages: Sequence[Message], spare: int = 0) -> bool:
         """Take what the messages cost if `spare` tokens remain after it."""
         names = {c.name for m in messages for c in calls_of(m) if c.name in self.tools}
-        now = min(self.limit, sum(self.tools[n] for n in self.names))
-        then = min(self.limit, sum(self.tools[n] for n in self.names | names))
+        now, then = self._paid(self.names), self._paid(self.names | names)
         if cost + then - now > self.left - spare:
             return False
         self.left -= cost + then - now
@@ -162,3 +169,6 @@ class Room:
     def give(self, cost: int) -> None:
         """Put back what messages have cost (their tools stay paid for)."""
         self.left += cost
+
+    def _paid(self, names: set[str]) -> int:
+        return min(self.limit, self.base + sum(self.tools[n] for n in names)) if names else 0

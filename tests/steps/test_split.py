@@ -131,6 +131,29 @@ def test_a_small_set_gets_grouped_folds_each_held_out_once() -> None:
     assert sorted(held) == sorted(s.key for s in some)
 
 
+def test_asking_for_another_fold_deals_the_sides_anew_and_back() -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(11)]
+    first = decide(marks(*some))
+    other = decide(marks(*some), first.memory, split=SplitOptions(fold=3))
+    one, two = sides(first, some), sides(other, some)
+    assert not {k for k, v in one.items() if v == "eval"} & {
+        k for k, v in two.items() if v == "eval"
+    }
+    assert sides(decide(marks(*some), other.memory), some) == one
+
+
+def test_growing_one_by_one_moves_nothing() -> None:
+    some: list[Session] = []
+    memory, before = SplitMemory(), {}
+    for i in range(24):
+        some.append(dialogue(f"s{i}", i, 2, day(i)))
+        found = decide(marks(*some), memory)
+        memory, now = found.memory, sides(found, some)
+        assert {k: now[k] for k in before} == before
+        before = now
+    assert sum(v == "eval" for v in before.values()) >= 4
+
+
 def test_growing_out_of_folds_moves_nothing() -> None:
     some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(10)]
     first = decide(marks(*some))

@@ -42,7 +42,7 @@ def check_laws(
     for example in examples:
         assert len(example.messages) == len(example.train)
         assert any(example.train), "a row without loss"
-        cost = meter.messages(example.messages) + sum(meter.tools(example.tools).values())
+        cost = meter.messages(example.messages) + meter.definitions(example.tools)
         assert cost <= budget, f"{cost} tokens in a row of {budget}"
         for message, target in zip(example.messages, example.train, strict=True):
             if message.role == "assistant":

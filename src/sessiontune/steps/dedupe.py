@@ -21,6 +21,8 @@ from ..decisions import (
     SplitOptions,
     Union,
     assign,
+    bridged_of,
+    groups_of,
 )
 from ..marks import (
     Mark,
@@ -41,6 +43,8 @@ from ..model import Drop, Message, Session
 CONTAINED = 0.5
 #: A branch whose own content is shorter (characters) is compared together with its prefix.
 TAIL = 2_000
+#: Stands in a memory for "the sides are to be dealt anew".
+REFOLD = -1
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -83,10 +87,16 @@ def decide(
         split or SplitOptions(),
         memory or SplitMemory(),
     )
+    if memory.fold is not None and memory.fold != split.fold:
+        memory = _without_sides(memory)
     ordered = sorted(marks, key=lambda m: (m.lineage, m.key))
     links, copies = _compare(ordered, dedupe)
-    groups = _groups(ordered, links, memory)
-    bridged = _bridged(groups, memory)
+    groups = groups_of(
+        (m.lineage for m in ordered),
+        ((ordered[i].lineage, ordered[j].lineage) for i, j in links),
+        memory,
+    )
+    bridged = bridged_of(groups, memory)
     duplicates: dict[str, str] = {}
     near: frozenset[str] = frozenset()
     if not dedupe.keep_copies:
@@ -102,8 +112,15 @@ def decide(
     remembered = SplitMemory(
         seats=dict(sorted({**memory.seats, **seats}.items())),
         duplicates=dict(sorted({**memory.duplicates, **duplicates}.items())),
+        fold=split.fold if folded else None,
     )
     return Outcome(decisions, remembered, _counts(ordered, decisions))
+
+
+def _without_sides(memory: SplitMemory) -> SplitMemory:
+    """For another fold: groups and folds stay, no lineage is remembered as held out."""
+    seats = {k: Seat(v.group, "train", v.fold) for k, v in memory.seats.items()}
+    return SplitMemory(seats, memory.duplicates, REFOLD)
 
 
 def deduper(decisions: Decisions) -> Callable[[Session], tuple[Session | None, list[Drop]]]:
@@ -177,42 +194,6 @@ def _tails(a: Mark, b: Mark) -> bool:
 def _sketch(m: Mark) -> bytes | None:
     """What is compared: the session's own text, for a short end of a branch its whole row."""
     return m.row if _tail(m) else m.minhash
-
-
-def _groups(
-    marks: list[Mark], links: list[tuple[int, int]], memory: SplitMemory
-) -> dict[str, list[str]]:
-    """Group name -> lineages, remembered ones included. A remembered name outlives a merge."""
-    union = Union()
-    named: dict[str, str] = {}
-    for lineage, seat in sorted(memory.seats.items()):
-        union.join(lineage, named.setdefault(seat.group, lineage))
-    for m in marks:
-        union.find(m.lineage)
-    for i, j in links:
-        union.join(marks[i].lineage, marks[j].lineage)
-    members: dict[str, list[str]] = {}
-    for lineage in sorted(union.parent):
-        members.setdefault(union.find(lineage), []).append(lineage)
-    out: dict[str, list[str]] = {}
-    for lineages in members.values():
-        old = [memory.seats[name].group for name in lineages if name in memory.seats]
-        out[min(old) if old else lineages[0]] = lineages
-    return out
-
-
-def _bridged(groups: dict[str, list[str]], memory: SplitMemory) -> frozenset[str]:
-    """Train lineages of groups that near-copies have joined to eval: eval keeps its rows."""
-    out: set[str] = set()
-    for lineages in groups.values():
-        sides = {memory.seats[name].side for name in lineages if name in memory.seats}
-        if len(sides) == 2:
-            out.update(
-                name
-                for name in lineages
-                if name in memory.seats and memory.seats[name].side == "train"
-            )
-    return frozenset(out)
 
 
 def _duplicates(
@@ -293,7 +274,7 @@ def _seats(
                 seats[lineage] = Seat(name, old.side, old.fold)
             continue
         side = bucket.side or "train"
-        if old is not None and not folded:
+        if old is not None and memory.fold != REFOLD:
             side = old.side
         seats[lineage] = Seat(name, side, bucket.fold if folded else None)
     return seats, folded
@@ -333,7 +314,8 @@ def _buckets(
             continue
         # Where a project's lineages sit on both sides from an earlier build by time, new ones
         # join train: a held-out side cannot be made clean again.
-        known.side = seat.side if known.side in (None, seat.side) else "train"
+        if memory.fold != REFOLD:
+            known.side = seat.side if known.side in (None, seat.side) else "train"
         known.fold = seat.fold if known.fold is None else known.fold
     return buckets, bucket_of
 

@@ -25,8 +25,8 @@ MOST = 512
 class Leakage(msgspec.Struct, frozen=True):
     """Held-out sessions, and the shares of them that training has seen.
 
-    exact   equal content, or a long answer that stands word for word in a training session
-            (a branch counts with the prefix that its row repeats)
+    exact   equal content, a long answer that stands word for word in a training session, or a
+            branch whose row repeats messages of one
     near    estimated Jaccard of the rows at least `NEAR` with some training session
     """
 
@@ -88,18 +88,28 @@ def _related(marks: list[Mark]) -> list[tuple[int, int, bool, bool]]:
     rows = [m.row or m.minhash for m in marks]
     answers = [{a for a in anchors(m) if is_answer(a)} for m in marks]
     keys: list[list[object]] = [
-        [m.digest, *own, *(bands(row) if row else ())]
+        [m.digest, m.key, m.forked_from or m.key, *own, *(bands(row) if row else ())]
         for m, own, row in zip(marks, answers, rows, strict=True)
     ]
     out: list[tuple[int, int, bool, bool]] = []
     for i, j in neighbours(keys, MOST):
         plain = marks[i].forked_from is None and marks[j].forked_from is None
-        exact = (plain and marks[i].digest == marks[j].digest) or bool(answers[i] & answers[j])
+        exact = (
+            (plain and marks[i].digest == marks[j].digest)
+            or bool(answers[i] & answers[j])
+            or _repeats(marks[i], marks[j])
+        )
         one, two = rows[i], rows[j]
         near = bool(one and two and jaccard(one, two) >= NEAR)
         if exact or near:
             out.append((i, j, exact, near))
     return out
+
+
+def _repeats(a: Mark, b: Mark) -> bool:
+    """Whether one is a branch of the other, or both leave one session: their rows begin alike."""
+    here, there = a.forked_from or a.key, b.forked_from or b.key
+    return here == there or a.forked_from == b.key or b.forked_from == a.key
 
 
 def _measure(

@@ -184,8 +184,11 @@ class _Matcher:
         """Names of the topics of weighted texts."""
         counts: dict[str, float] = {}
         hits: dict[int, dict[str, float]] = {}
+        by_weight: dict[float, list[str]] = {}
         for weight, text in pieces:
-            found = words(text)
+            by_weight.setdefault(weight, []).append(text)
+        for weight, texts in by_weight.items():
+            found = words("\n".join(texts))
             for word in found:
                 counts[word] = counts.get(word, 0.0) + weight
             joined = f" {' '.join(w for w in found if w[0] != '.')} "

@@ -66,7 +66,7 @@ class Truncation(msgspec.Struct):
         self.reasons[reason] = self.reasons.get(reason, 0) + n
 
 
-#: Messages and tool definitions -> tokens as rendered by the target's own template.
+#: Messages and definitions -> tokens, as the target's template renders them.
 Whole = Callable[[Sequence[Message], Sequence[ToolDef]], int]
 Cut = Callable[..., tuple[list[Example], Truncation]]
 
@@ -113,8 +113,6 @@ def windower(options: WindowOptions, meter: Meter | None = None, whole: Whole | 
 
 
 class _Row(msgspec.Struct):
-    """One window under construction. `used` counts all but tool definitions."""
-
     messages: list[Message]
     train: list[bool]
     tools: list[ToolDef]
@@ -150,7 +148,7 @@ class _Cutter:
     def _naive(self) -> Truncation:
         counts = Truncation(sessions=1)
         room = self.budget or (1 << 62)
-        room -= self.meter.base + sum(self.tool_cost.values())
+        room -= self.meter.base + self._definitions(self.defs)
         for cost, flag in zip(self.cost, self.train, strict=True):
             if flag:
                 counts.turns += 1
@@ -234,7 +232,9 @@ class _Cutter:
         """Target segment from block `at` on, then as much context before it as fits."""
         budget = self.budget
         for _ in range(6):
-            room = Room(budget - self.meter.base, self.tool_cost, budget // TOOLS)
+            room = Room(
+                budget - self.meter.base, self.tool_cost, budget // TOOLS, self.meter.tools_base
+            )
             if not room.take(sum(self.meter.message(m) for m in head), head):
                 return None, at
             spare = budget // OVERLAP if at > first else 0
@@ -332,7 +332,7 @@ class _Cutter:
         if len(messages) != len(self.messages):
             tags.add("window")
         limit = self.budget // TOOLS if "window" in tags else 0
-        if limit and sum(self.tool_cost[t.name] for t in tools) > limit:
+        if limit and self._definitions(t.name for t in tools) > limit:
             tools = []
             tags.add("tools_left_out")
         return _Row(messages, train, tools, tags)
@@ -341,5 +341,9 @@ class _Cutter:
         """Tokens above the budget; zero or less where the row fits."""
         if self.whole is not None:
             return self.whole(row.messages, row.tools) - self.budget
-        tools = sum(self.tool_cost[t.name] for t in row.tools)
+        tools = self._definitions(t.name for t in row.tools)
         return self.meter.messages(row.messages) + tools - self.budget
+
+    def _definitions(self, names: Iterable[str]) -> int:
+        costs = [self.tool_cost[name] for name in names]
+        return self.meter.tools_base + sum(costs) if costs else 0
