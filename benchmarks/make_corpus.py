@@ -88,10 +88,10 @@ class Session:
         rng, text = self.rng, self.text
         said = text.block(text.size(600, 1.4, 60_000))
         if rng.random() < 0.12:
-            story = planted.STORIES[rng.randrange(len(planted.STORIES))]
-            value = story[1](rng)
+            make_value, story = rng.choice(list(planted.STORIES.values()))
+            value = make_value(rng)
             self.planted.append(value)
-            said = story[2].format(value) + "\n" + said
+            said = story.format(value) + "\n" + said
         content: Any = said
         if rng.random() < 0.03:
             data = base64.b64encode(

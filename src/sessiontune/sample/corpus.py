@@ -29,31 +29,31 @@ PLAN = tuple(
     memory warm_up flat
     command fork_edit
     mention queued
-    picture secret
+    picture plant_email plant_phone
     reject_words shell
     fork_retry xml
     proxy ide
     compaction noise_command
     interrupt parallel
     flat secret_file
-    api_error edited warm_up
+    api_error edited
     upgrade queued
     persisted
     synthetic parallel
-    nested secret
+    nested plant_payment_key
     reject_stop command
     background memory
     broken_text fork_edit suggestion
-    side secret
+    side plant_private_key plant_iban
     compaction nested
     secret_file xml
     aside mention
     inherits fork_retry
     parallel api_error
-    edited secret
+    edited plant_cloud_key
     side queued
-    memory command reject_words
-    secret ide
+    memory command reject_words plant_model_key
+    plant_jwt plant_github_token ide
     parallel persisted
     queued shell
     edited

@@ -110,38 +110,34 @@ def phone(rng: Random) -> str:
     return f"+1 415 555 01{rng.randrange(10, 99)}"
 
 
-#: (kind, maker, how a person shows it)
-STORIES: tuple[tuple[str, Callable[[Random], str], str], ...] = (
-    (
-        "model_key",
+#: kind -> (maker, how a person shows it)
+STORIES: dict[str, tuple[Callable[[Random], str], str]] = {
+    "model_key": (
         model_key,
         "The extraction job answers 401. My .env has\n\nMODEL_API_KEY={0}\n\nIs the name wrong?",
     ),
-    (
-        "github_token",
+    "github_token": (
         github_token,
         "git push is refused although I put {0} into the remote. What did I miss?",
     ),
-    (
-        "payment_key",
+    "payment_key": (
         payment_key,
         "Payments are booked twice since I set PAYMENTS_KEY={0} in compose.yml. Why?",
     ),
-    (
-        "cloud_key",
+    "cloud_key": (
         cloud_key,
         "The backup script uses {0} as the access key, and the bucket says forbidden.",
     ),
-    ("jwt", token, "The dashboard logs me out. This is the token from the browser: {0}"),
-    (
-        "private_key",
+    "jwt": (token, "The dashboard logs me out. This is the token from the browser: {0}"),
+    "private_key": (
         private_key,
         "I pasted the deploy key into deploy/id_ops, does it look complete?\n\n{0}",
     ),
-    ("iban", iban, "Accounts wants the bank line on the invoice: {0}. Where does it go?"),
-    ("email", email, "The client writes from {0} and the importer says other. Why?"),
-    ("phone", phone, "Please add the client's phone {0} to the contact card of the project."),
-)
+    "iban": (iban, "Accounts wants the bank line on the invoice: {0}. Where does it go?"),
+    "email": (email, "The client writes from {0} and the importer says other. Why?"),
+    "phone": (phone, "Please add the client's phone {0} to the contact card of the project."),
+}
+PERSONAL = ("iban", "email", "phone")
 ADVICE = (
     "Please take that value out of the chat and give it a new one: it belongs into the secret "
     "store, and the code reads it from the environment. The rest of the setting looks right.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from random import Random
 
 from . import agents, code, facts, oddities, planted
@@ -248,12 +249,12 @@ def _parallel(s: Session) -> None:
     s.log.reply(Reply(f"`{paths[0]}` first: it has the most branches. The others can wait."))
 
 
-def _secret(s: Session) -> None:
-    kind, make, story = s.rng.choice(planted.STORIES)
-    personal = kind in ("iban", "email", "phone")
+def _plant(s: Session, kind: str) -> None:
+    """The person pastes a secret or a client's data into a prompt."""
+    make, story = planted.STORIES[kind]
     s.log.prompt(story.format(s.plant(kind, make(s.rng))))
-    advice = s.rng.choice(planted.CONTACT if personal else planted.ADVICE)
-    s.log.reply(Reply(varied(s.rng, advice)))
+    advice = planted.CONTACT if kind in planted.PERSONAL else planted.ADVICE
+    s.log.reply(Reply(varied(s.rng, s.rng.choice(advice))))
 
 
 def _secret_file(s: Session) -> None:
@@ -323,11 +324,11 @@ FEATURES: dict[str, Feature] = {
     "xml": _xml,
     "edited": _edited,
     "parallel": _parallel,
-    "secret": _secret,
     "secret_file": _secret_file,
     "side": _side,
     "broken_text": _broken_text,
     "upgrade": _upgrade,
+    **{f"plant_{kind}": partial(_plant, kind=kind) for kind in planted.STORIES},
 }
 
 
