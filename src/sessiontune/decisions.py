@@ -208,10 +208,9 @@ def assign(buckets: list[Bucket], options: SplitOptions) -> bool:
     held = [b for b in buckets if b.side == "eval"]
     groups, sessions = sum(b.groups for b in held), sum(b.sessions for b in held)
     most_groups = max(target, int((share + SLACK) * total))
-    most_rows, few_rows = (share + SLACK) * rows, (share - SLACK) * rows
+    most_rows, few_rows = (share + SLACK) * rows, (share - SLACK / 2) * rows
     for bucket in new:
-        enough = groups >= target and (sessions >= few_rows or groups >= most_groups)
-        if enough:
+        if groups >= target and (sessions >= few_rows or groups >= most_groups):
             break
         if groups + bucket.groups > most_groups or sessions + bucket.sessions > most_rows:
             continue
@@ -222,10 +221,31 @@ def assign(buckets: list[Bucket], options: SplitOptions) -> bool:
             break
         if bucket.side is None:
             bucket.side = "eval"
-            groups += bucket.groups
+            groups, sessions = groups + bucket.groups, sessions + bucket.sessions
+    _balance(new, sessions - share * rows, SLACK / 4 * rows)
     for bucket in new:
         bucket.side = bucket.side or "train"
     return False
+
+
+def _balance(new: list[Bucket], over: float, slack: float) -> None:
+    """Exchange new buckets, newest first in and oldest first out, until the held-out sessions are
+    within `slack` of the target. `over`: sessions above it. The number of groups stays."""
+    while abs(over) > slack:
+        oldest = {(b.groups, b.sessions): b for b in new if b.side == "eval"}
+        newest = {(b.groups, b.sessions): b for b in reversed(new) if b.side is None}
+        swaps = [
+            (abs(over + b.sessions - a.sessions), a, b)
+            for (groups, _), a in oldest.items()
+            for (same, _), b in newest.items()
+            if groups == same
+        ]
+        best = min(swaps, key=lambda s: (s[0], s[1].name, s[2].name), default=None)
+        if best is None or best[0] >= abs(over):
+            return
+        _, out, into = best
+        out.side, into.side = None, "eval"
+        over += into.sessions - out.sessions
 
 
 def _fold_below(options: SplitOptions) -> int:
