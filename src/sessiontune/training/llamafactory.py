@@ -26,18 +26,24 @@ from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
 from llamafactory.hparams import get_train_args
 from llamafactory.model import load_tokenizer
 
-with open(sys.argv[1]) as file:
-    settings = yaml.safe_load(file)
-model, data, training, tuning, generating = get_train_args(settings)
-module = load_tokenizer(model)
-template = get_template_and_fix_tokenizer(module["tokenizer"], data)
-made = get_dataset(template, model, data, training, stage="sft", **module)
-for name, target in (("train_dataset", sys.argv[2]), ("eval_dataset", sys.argv[3])):
-    part = made.get(name)
-    if isinstance(part, dict):
-        part = next(iter(part.values()))
-    if part is not None:
-        part.select_columns(["input_ids", "labels"]).to_parquet(target)
+
+def main():
+    with open(sys.argv[1]) as file:
+        settings = yaml.safe_load(file)
+    model, data, training, tuning, generating = get_train_args(settings)
+    module = load_tokenizer(model)
+    template = get_template_and_fix_tokenizer(module["tokenizer"], data)
+    made = get_dataset(template, model, data, training, stage="sft", **module)
+    for name, target in (("train_dataset", sys.argv[2]), ("eval_dataset", sys.argv[3])):
+        part = made.get(name)
+        if isinstance(part, dict):
+            part = next(iter(part.values()))
+        if part is not None:
+            part.select_columns(["input_ids", "labels"]).to_parquet(target)
+
+
+if __name__ == "__main__":  # worker processes import this file again
+    main()
 '''
 
 

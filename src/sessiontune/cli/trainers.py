@@ -1,0 +1,59 @@
+"""`sessiontune trainers`: which trainers there are, and an environment for one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from .console import Console
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+NAMES = ("llamafactory", "axolotl", "unsloth")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def trainers(ctx: click.Context) -> None:
+    """List trainers, or install one in its own environment."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_trainers)
+
+
+@trainers.command("list")
+@click.pass_obj
+def list_trainers(console: Console) -> None:
+    """Which trainers are there."""
+    from ..runtime.trainersenv import states
+
+    found = states()
+
+    def draw(rich: RichConsole) -> None:
+        for one in found:
+            rich.print(f"{one['name']:14}{one['state']:16}{one['place']}", markup=False)
+
+    console.emit({"trainers": found}, draw)
+
+
+@trainers.command()
+@click.argument("name", type=click.Choice(NAMES))
+@click.option("--force", is_flag=True, help="Make it anew when it is there.")
+@click.pass_obj
+def install(console: Console, name: str, force: bool) -> None:
+    """Make the environment of one trainer (1.3 to 2.1 GB, some minutes)."""
+    from ..runtime.trainersenv import make
+
+    with console.progress(f"installing {name}") as step:
+
+        def line(text: str) -> None:
+            step(0, 0, text[:60])
+            console.detail(text)
+
+        place = make(name, force, line)
+
+    def draw(rich: RichConsole) -> None:
+        rich.print(f"{name} is ready: sessiontune train DIR --trainer {name}", markup=False)
+
+    console.emit({"name": name, "place": str(place)}, draw)

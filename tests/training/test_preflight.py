@@ -1,0 +1,306 @@
+"""Each silent failure of TRAINING.md and METHODS 1.5, planted: preflight must see it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+pytest.importorskip("transformers")
+
+from conftest import conversation, make_export, write_jsonl
+from sessiontune.errors import PreflightError, UsageError
+from sessiontune.templating import IGNORED, Encoded, Template, bundled
+from sessiontune.training.data import read_export
+from sessiontune.training.preflight import Check, check_data, check_loss, compare_prepared, stop_on
+from sessiontune.training.prepare import Prepared, prepare
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture(scope="module")
+def template(tiny: Path) -> Template:
+    return Template.load(tiny)
+
+
+def checks(
+    folder: Path, template: Template, length: int = 2048, rows: int = 0, epochs: float = 3
+) -> dict[str, Check]:
+    data = read_export(folder)
+    train, held = prepare(data.train, template, length), prepare(data.eval, template, length)
+    return {c.name: c for c in check_data(data, train, held, template, rows, epochs)}
+
+
+def altered(
+    template: Template, export: Path, change: Callable[[Encoded], Encoded]
+) -> dict[str, Check]:
+    """Checks on tokens that something has tampered with: what a faulty trainer would do."""
+    data = read_export(export)
+    train, held = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
+    broken = msgspec.structs.replace(train, examples=tuple(change(e) for e in train.examples))
+    return {c.name: c for c in check_data(data, broken, held, template, 0, 3)}
+
+
+def test_good_data_passes(export: Path, template: Template) -> None:
+    found = checks(export, template)
+    assert {c.name for c in found.values() if c.level != "good"} == set()
+    stop_on(list(found.values()), force=False)
+
+
+def test_template_without_generation_markers_still_trains_the_answers(
+    export: Path, template: Template
+) -> None:
+    """The template's own mask would be empty (METHODS 1.5): ours is not, and it is said."""
+    import re
+
+    source = re.sub(r"\{%-? *(end)?generation *-?%\}", "{#- -#}", bundled("chatml"))
+    bare = Template(source, template.tokenizer)
+    found = checks(export, bare)
+    assert found["template's own mask"].level == "note"
+    assert "0 tokens" in found["template's own mask"].seen
+    rows = read_export(export).train
+    assert prepare(rows, bare, 2048).trained == prepare(rows, template, 2048).trained > 0
+
+
+def test_over_long_rows_lose_no_answer_in_silence(tmp_path: Path, template: Template) -> None:
+    def long(row: dict[str, Any]) -> dict[str, Any]:
+        for message in row["messages"]:
+            if message["role"] == "assistant":
+                message["content"] = "word and another one " * 400
+        return row
+
+    folder = make_export(tmp_path / "x", change=long)
+    found = checks(folder, template, length=512)
+    bad = [c for c in found.values() if c.level in ("soft", "bad")]
+    assert any("rows" in c.name or "cut" in c.name for c in bad)
+    with pytest.raises(PreflightError):
+        stop_on(list(found.values()), force=False)
+
+
+def test_an_answer_too_long_for_the_context_is_named(tmp_path: Path, template: Template) -> None:
+    rows = [conversation(i) for i in range(10)]
+    rows[4]["messages"][-1]["content"] = "very long answer " * 900
+    write_jsonl(tmp_path / "train" / "openai.jsonl", rows)
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50)])
+    found = checks(tmp_path, template, length=1024)
+    assert found["nothing cut in silence"].level == "note"
+    assert "train/openai.jsonl:5" in found["nothing cut in silence"].seen
+
+
+def test_a_set_of_masked_rows_is_stopped(tmp_path: Path, template: Template) -> None:
+    def mask(row: dict[str, Any]) -> dict[str, Any]:
+        return {**row, "messages": [{**m, "train": False} for m in row["messages"]]}
+
+    found = checks(make_export(tmp_path / "x", change=mask), template)
+    check = found["rows in = rows trained"]
+    assert check.level == "bad"
+    assert "train/openai.jsonl:1" in check.seen
+
+
+def test_one_masked_row_is_left_out_and_named(tmp_path: Path, template: Template) -> None:
+    rows = [conversation(i) for i in range(6)]
+    rows[2]["messages"] = [{**m, "train": False} for m in rows[2]["messages"]]
+    write_jsonl(tmp_path / "train" / "openai.jsonl", rows)
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50)])
+    found = checks(tmp_path, template)
+    assert found["no example all masked"].level == "note"
+    assert "train/openai.jsonl:3" in found["no example all masked"].seen
+
+
+def test_masked_labels_are_seen(export: Path, template: Template) -> None:
+    def hide(example: Encoded) -> Encoded:
+        return msgspec.structs.replace(example, labels=[IGNORED] * len(example.labels))
+
+    assert altered(template, export, hide)["no example all masked"].level == "bad"
+
+
+def test_lost_tool_calls_are_seen(export: Path, template: Template) -> None:
+    """What Axolotl does when the loop variable is not called `message`: 22 labels, not 60."""
+    name = template.tokenizer("Read", add_special_tokens=False)["input_ids"]
+
+    def lose(example: Encoded) -> Encoded:
+        labels = [IGNORED if label in name else label for label in example.labels]
+        return msgspec.structs.replace(example, labels=labels)
+
+    assert altered(template, export, lose)["tool-call tokens trained"].level == "bad"
+
+
+def test_a_template_that_drops_calls_gets_them_another_way(
+    export: Path, template: Template
+) -> None:
+    source = (
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+        "<|im_end|>\n{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    plain = Template(source, template.tokenizer)
+    assert not plain.able.tools
+    found = checks(export, plain)
+    assert found["tool-call tokens trained"].level == "good"
+    assert found["tool-result tokens masked"].level == "good"
+
+
+def test_trained_tool_output_is_seen(export: Path, template: Template) -> None:
+    def all_trained(example: Encoded) -> Encoded:
+        return msgspec.structs.replace(example, labels=list(example.ids))
+
+    assert altered(template, export, all_trained)["tool-result tokens masked"].level == "bad"
+
+
+def test_an_untrained_stop_token_is_seen(export: Path, template: Template) -> None:
+    def cut(example: Encoded) -> Encoded:
+        labels = list(example.labels)
+        labels[example.ends[-1] - 1] = IGNORED
+        return msgspec.structs.replace(example, labels=labels)
+
+    assert altered(template, export, cut)["stop token trained"].level == "bad"
+
+
+def test_a_doubled_bos_is_seen(export: Path, template: Template) -> None:
+    tokenizer = template.tokenizer
+    tokenizer.bos_token = "<|endoftext|>"
+    try:
+        bos = tokenizer.bos_token_id
+
+        def double(example: Encoded) -> Encoded:
+            ids, labels = [bos, bos, *example.ids], [IGNORED, IGNORED, *example.labels]
+            ends = tuple(end + 2 for end in example.ends)
+            return msgspec.structs.replace(example, ids=ids, labels=labels, ends=ends)
+
+        assert altered(template, export, double)["one BOS at most"].level == "bad"
+    finally:
+        tokenizer.bos_token = None
+
+
+def test_turns_that_do_not_alternate_are_put_right_or_refused(
+    tmp_path: Path, template: Template
+) -> None:
+    """For a template that insists, as Gemma's: neighbours are merged, none is lost."""
+    strict = (
+        "{% for message in messages %}{% if (message.role == 'user') != (loop.index0 % 2 == 0) %}"
+        "{{ raise_exception('roles must alternate') }}{% endif %}<|im_start|>{{ message.role }}\n"
+        "{{ message.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    gemma = Template(strict, template.tokenizer)
+    assert not gemma.able.repeats
+    row = conversation(1)
+    row["messages"].insert(0, {"role": "user", "content": "first this"})
+    write_jsonl(tmp_path / "train" / "openai.jsonl", [row])
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50)])
+    data = read_export(tmp_path)
+    made = prepare(data.train, gemma, 2048)
+    assert any("merged" in change for change in made.changes)
+    assert made.targets == sum(len(e.ends) for e in made.examples)
+    row["messages"], row["tools"] = row["messages"][2:], None  # it begins with an answer
+    write_jsonl(tmp_path / "train" / "openai.jsonl", [row])
+    with pytest.raises(PreflightError, match=r"train/openai.jsonl:1.*roles must alternate"):
+        prepare(read_export(tmp_path).train, gemma, 2048)
+
+
+def test_a_template_of_another_family_is_refused(tiny: Path) -> None:
+    with pytest.raises(UsageError, match="another model family"):
+        Template.load(tiny, "llama3")
+
+
+def test_an_empty_evaluation_set_stops_until_forced(tmp_path: Path, template: Template) -> None:
+    folder = make_export(tmp_path / "x", held=0)
+    found = checks(folder, template)
+    assert found["evaluation set"].level == "soft"
+    with pytest.raises(PreflightError, match="evaluation set"):
+        stop_on(list(found.values()), force=False)
+    stop_on(list(found.values()), force=True)
+
+
+def test_rows_on_both_sides_are_seen(tmp_path: Path, template: Template) -> None:
+    rows = [conversation(i) for i in range(8)]
+    copy = {**rows[3], "lineage": "another"}
+    write_jsonl(tmp_path / "train" / "openai.jsonl", rows)
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50), copy])
+    check = checks(tmp_path, template)["train and evaluation apart"]
+    assert check.level == "bad"
+    assert "eval/openai.jsonl:2" in check.seen
+    assert "train/openai.jsonl:4" in check.seen
+
+
+def test_a_lineage_on_both_sides_is_seen(tmp_path: Path, template: Template) -> None:
+    rows = [conversation(i) for i in range(8)]
+    fork = {**conversation(60), "lineage": rows[0]["lineage"]}
+    write_jsonl(tmp_path / "train" / "openai.jsonl", rows)
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [fork])
+    assert checks(tmp_path, template)["train and evaluation apart"].level == "bad"
+
+
+def test_a_tokenizer_of_another_model_is_seen(export: Path, template: Template) -> None:
+    assert checks(export, template, rows=40)["tokenizer belongs to the base"].level == "bad"
+
+
+def test_many_epochs_need_force(export: Path, template: Template) -> None:
+    assert checks(export, template, epochs=6)["epochs"].level == "soft"
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf"), 0.0])
+def test_a_base_loss_that_is_none_stops(loss: float) -> None:
+    assert check_loss(loss).level == "bad"
+    assert check_loss(3.2).level == "good"
+
+
+class TestPreparedByOthers:
+    """What another trainer prepared is compared with ours, row by row."""
+
+    def ours(self, export: Path, template: Template) -> Prepared:
+        return prepare(read_export(export).train, template, 2048)
+
+    def test_equal(self, export: Path, template: Template) -> None:
+        made = self.ours(export, template)
+        theirs = [(e.ids, e.labels) for e in reversed(made.examples)]
+        assert compare_prepared(made.examples, theirs).level == "good"
+
+    def test_a_lost_row(self, export: Path, template: Template) -> None:
+        made = self.ours(export, template)
+        theirs = [(e.ids, e.labels) for e in made.examples[1:]]
+        found = compare_prepared(made.examples, theirs)
+        assert found.level == "bad"
+        assert made.examples[0].where in found.seen
+
+    def test_a_wrong_mask(self, export: Path, template: Template) -> None:
+        made = self.ours(export, template)
+        theirs = [(e.ids, list(e.ids)) for e in made.examples]
+        assert compare_prepared(made.examples, theirs).level == "bad"
+
+    def test_other_tokens(self, export: Path, template: Template) -> None:
+        made = self.ours(export, template)
+        theirs = [([1, *e.ids], [IGNORED, *e.labels]) for e in made.examples]
+        assert compare_prepared(made.examples, theirs).level == "bad"
+
+    def test_the_line_feed_after_the_stop_token_is_free(
+        self, export: Path, template: Template
+    ) -> None:
+        made = self.ours(export, template)
+        theirs = []
+        for example in made.examples:
+            labels = list(example.labels)
+            for end in example.ends:
+                if end < len(labels):
+                    labels[end] = example.ids[end]
+            theirs.append((example.ids, labels))
+        assert compare_prepared(made.examples, theirs).level == "good"
+
+
+def test_a_damaged_line_is_named(tmp_path: Path) -> None:
+    (tmp_path / "train").mkdir()
+    good = json.dumps(conversation(1))
+    (tmp_path / "train" / "openai.jsonl").write_text(f"{good}\n{good[:40]}\n")
+    with pytest.raises(PreflightError, match=r"train/openai.jsonl:2 is not JSON"):
+        read_export(tmp_path)
+
+
+def test_an_older_export_is_split_by_its_own_field(tmp_path: Path) -> None:
+    rows = [conversation(i) for i in range(4)]
+    rows[3]["split"] = "eval"
+    write_jsonl(tmp_path / "x_conversations_openai.jsonl", rows)
+    data = read_export(tmp_path)
+    assert (len(data.train), len(data.eval)) == (3, 1)
