@@ -224,7 +224,9 @@ def _before(node: Node) -> Node | None:
 
 def node_messages(node: Node, files: dict[int, int]) -> list[Message]:
     """The node's messages; `files` maps the unit's file index to the session's."""
-    out = []
+    out: list[Message] = []
+    if node.empty():
+        return out
     file = files[node.file]
     if node.parts:
         kind: MessageKind = node.kind  # type: ignore[assignment]

@@ -86,11 +86,12 @@ def read_lines(
                 stream.seek(offset)
             buffer, filled, number, left = bytearray(CHUNK), 0, 0, end - offset
             view = memoryview(buffer)
-            while left > 0:
-                got = stream.readinto(view[filled : filled + left])
-                if not got:
+            skipped = False  # a long line was skipped: what followed it is not looked at yet
+            while left > 0 or skipped:
+                got = stream.readinto(view[filled : filled + left]) if left > 0 else 0
+                if not got and not skipped:
                     break
-                left -= got
+                left, skipped = left - got, False
                 stop, start = filled + got, 0
                 find = buffer.find
                 while (at := find(b"\n", start, stop)) >= 0:
@@ -104,10 +105,11 @@ def read_lines(
                         yield number, view[start:at]
                     start = at + 1
                 filled = stop - start
-                if filled > options.max_line:
+                if filled > options.max_line and left > 0:
                     number += 1
                     _too_long(path, number, ledger)
                     left, filled = _skip_line(stream, view, left)
+                    skipped = filled > 0
                 elif start == 0 and stop == len(buffer):  # one line fills it: make room
                     buffer = bytearray(min(2 * len(buffer), options.max_line + CHUNK))
                     larger = memoryview(buffer)
@@ -115,7 +117,9 @@ def read_lines(
                     view = larger
                 elif start:
                     view[:filled] = view[start:stop]
-            if filled and not bytes(view[:filled]).isspace():
+            if filled > options.max_line:
+                _too_long(path, number + 1, ledger)
+            elif filled and not bytes(view[:filled]).isspace():
                 yield number + 1, view[:filled]
     except OSError as error:
         ledger.fault(file_fault(path, error))
@@ -184,9 +188,11 @@ def _split(text: str, repairs: set[str]) -> list[dict[str, Any] | LineFault]:
             value, at = _DECODER.raw_decode(text, at)
             found.append(_checked(value, repairs))
         except RecursionError:
-            return [*found, LineFault("too_deep")]
+            found.append(LineFault("too_deep"))
+            break
         except ValueError:
-            return [*found, LineFault("bad_json")]
+            found.append(LineFault("bad_json"))
+            break
         except LineFault as fault:
             found.append(fault)
         while at < len(text) and text[at] in " \t\r\n":

@@ -252,8 +252,7 @@ class Reader:
             node = self.answers.get(name) or self._same_call(message)
             if node is not None:
                 up = self.owner.get(line.parentUuid) if line.parentUuid else None
-                strayed = up is not None and up is not node and up.kind == "answer"
-                if not strayed and (up is None or up.side == node.side):
+                if not _strays(node, up) and (up is None or up.side == node.side):
                     self.last_answer = node
                     return node
         node = self._node(line, "answer")
@@ -574,6 +573,21 @@ class _Twins:
                 return True
         here = self.at[id(node)]
         return any(abs(at - here) <= 12 for at in self.texts.get(text, ()))
+
+
+def _strays(node: Node, up: Node | None) -> bool:
+    """Whether a record below `up` can be no piece of `node`, in spite of its message id.
+
+    Between the pieces of a message there is only what its own tools brought in; a client that
+    gives every message one id is told apart by that.
+    """
+    if up is node.up:
+        return False
+    while up is not None and up is not node:
+        if up.kind != "context" and "queued" not in up.flags:
+            return True
+        up = up.up
+    return False
 
 
 def _joined(node: Node) -> str:

@@ -1,0 +1,383 @@
+"""Laws of the Claude Code source that hold for any log, and oddities too small for a trap."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support import Reading, keyed, read
+
+from sessiontune import registry
+from sessiontune.ledger import Ledger
+from sessiontune.model import Message, Session, Text, ToolCall, ToolResult
+from sessiontune.ports import ReadOptions
+
+
+def user(uuid: str, parent: str | None, content: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "user",
+        "uuid": uuid,
+        "parentUuid": parent,
+        "sessionId": "s",
+        "cwd": "/home/dev/shop",
+        "message": {"role": "user", "content": content},
+        **more,
+    }
+
+
+def answer(uuid: str, parent: str | None, name: str, *blocks: Any, **more: Any) -> dict[str, Any]:
+    message = {"id": name, "role": "assistant", "model": "claude-opus-4-6", "content": [*blocks]}
+    return {
+        "type": "assistant",
+        "uuid": uuid,
+        "parentUuid": parent,
+        "sessionId": "s",
+        "message": {**message, **more.pop("message", {})},
+        **more,
+    }
+
+
+def text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def call(name: str, tool: str = "Bash", **arguments: Any) -> dict[str, Any]:
+    return {"type": "tool_use", "id": name, "name": tool, "input": arguments}
+
+
+def result(name: str, content: Any = "done", **more: Any) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": name, "content": content, **more}
+
+
+def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read_rows(tmp_path: Path, rows: list[dict[str, Any]]) -> Reading:
+    write(tmp_path, "s.jsonl", rows)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    return reading
+
+
+def only(reading: Reading) -> tuple[Message, ...]:
+    assert len(reading.sessions) == 1
+    return reading.sessions[0].messages
+
+
+# ------------------------------------------------------------------ laws
+
+_ids = st.sampled_from(["u1", "u2", "u3", "u4", "u5", "u6"])
+_odd = st.sampled_from([None, 1, 1.5, True, "x", [], {}, ["x"], {"type": 3}, [[]], ""])
+_words = st.sampled_from(
+    [
+        "hello",
+        "",
+        "<command-name>/review</command-name><command-args>it</command-args>",
+        "<command-name>/clear</command-name>",
+        "<local-command-stdout>x</local-command-stdout>",
+        "[Request interrupted by user]",
+        "<system-reminder>x</system-reminder>",
+        "This session is being continued from a previous conversation",
+        "Warmup",
+        "<task-notification><summary>s</summary></task-notification>",
+    ]
+)
+_calls = st.sampled_from(["c1", "c2", "c3"])
+_block = (
+    st.builds(text, _words)
+    | st.builds(call, _calls)
+    | st.builds(result, _calls, _words | _odd)
+    | st.builds(lambda t: {"type": "thinking", "thinking": t, "signature": "x"}, _words)
+    | _odd
+)
+_content = _words | st.lists(_block, max_size=3) | _odd
+_row = st.builds(
+    lambda kind, uuid, parent, content, name, more: {
+        "type": kind,
+        "uuid": uuid,
+        "parentUuid": parent,
+        "sessionId": "s",
+        "message": {"id": name, "content": content},
+        **more,
+    },
+    st.sampled_from(["user", "assistant", "system", "progress", "attachment", "new"]) | _odd,
+    _ids | _odd,
+    _ids | _odd,
+    _content,
+    st.sampled_from(["m1", "m2"]) | _odd,
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "isMeta",
+                "isSidechain",
+                "isCompactSummary",
+                "message",
+                "attachment",
+                "toolUseResult",
+                "timestamp",
+                "agentId",
+                "subtype",
+                "logicalParentUuid",
+                "origin",
+                "data",
+                "cwd",
+                "sessionId",
+            ]
+        ),
+        _odd
+        | st.just({"type": "queued_command", "prompt": "later", "commandMode": "prompt"})
+        | st.just({"agentId": "a1", "userModified": True})
+        | st.just("compact_boundary"),
+        max_size=3,
+    ),
+)
+
+
+def _all(folder: Path) -> Reading:
+    files = sorted(str(p) for p in folder.rglob("*.jsonl"))
+    return read("claude", folder, files)
+
+
+def _pieces(sessions: list[Session]) -> Counter[str]:
+    return Counter(repr(part) for s in sessions for m in s.messages for part in m.parts)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(_row | _odd, max_size=14), st.lists(_row, max_size=8), st.booleans())
+def test_every_record_ends_somewhere_whatever_it_holds(
+    first: list[Any], second: list[Any], agent: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write(folder, "s.jsonl", first)
+        write(folder, "agent-a1.jsonl" if agent else "t.jsonl", second)
+        reading = _all(folder)
+    assert reading.unbalanced() == {}
+    assert sum(reading.ledger.records.values()) == len(first) + len(second)
+    keys = [s.key for s in reading.sessions]
+    assert len(keys) == len(set(keys))
+    ids = [m.id for s in reading.sessions for m in s.messages]
+    assert len(ids) == len(set(ids))
+    for session in reading.sessions:
+        _assert_paired(session)
+
+
+def _assert_paired(session: Session) -> None:
+    """Every call is answered by the message that follows it."""
+    for at, message in enumerate(session.messages):
+        calls = [p.id for p in message.parts if isinstance(p, ToolCall)]
+        if calls:
+            following = session.messages[at + 1]
+            answered = [p.call_id for p in following.parts if isinstance(p, ToolResult)]
+            assert answered == calls
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(_row, max_size=10), st.lists(_row, max_size=10), st.lists(_row, max_size=6))
+def test_the_order_in_which_files_are_given_does_not_matter(
+    first: list[Any], second: list[Any], third: list[Any]
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        files = [
+            str(write(folder, f"{n}.jsonl", rows))
+            for n, rows in (("s", first), ("t", second), ("agent-a1", third))
+        ]
+        out = []
+        for order in (files, files[::-1], [files[1], files[0], files[2]]):
+            ledger = Ledger()
+            source = registry.source("claude")
+            out.append((list(source.sessions(tuple(order), ReadOptions(), ledger, keyed)), ledger))
+    assert out[0][0] == out[1][0] == out[2][0]
+    assert out[0][1].drops == out[1][1].drops == out[2][1].drops
+
+
+def _talk(turns: int) -> list[dict[str, Any]]:
+    rows, parent = [], None
+    for n in range(turns):
+        rows.append(user(f"u{n}", parent, f"question {n}"))
+        rows.append(answer(f"a{n}", f"u{n}", f"m{n}", call(f"c{n}", command=str(n))))
+        rows.append(user(f"r{n}", f"a{n}", [result(f"c{n}")]))
+        rows.append(answer(f"b{n}", f"r{n}", f"n{n}", text(f"answer {n}")))
+        parent = f"b{n}"
+    return rows
+
+
+def test_keys_survive_growth_and_a_resumed_copy(tmp_path: Path) -> None:
+    rows = _talk(4)
+    (before,) = read_rows(tmp_path / "a", rows[:6]).sessions
+    (after,) = read_rows(tmp_path / "b", rows).sessions
+    assert before.key == after.key
+    assert after.messages[: len(before.messages) - 1] == before.messages[:-1]  # its call was open
+    folder = tmp_path / "c"
+    write(folder, "s.jsonl", rows)
+    tail = user("x1", "b2", "another way")
+    copy = [{**row, "sessionId": "t"} for row in [*rows[:12], tail]]
+    write(folder, "t.jsonl", copy)
+    main, branch = read("claude", folder).sessions
+    assert main.messages == after.messages
+    assert main.key == after.key
+    assert branch.forked_from is not None
+    assert branch.forked_from.session == main.key
+    assert branch.forked_from.message == "b2"
+    assert branch.lineage == main.lineage
+    assert branch.thread != main.thread
+
+
+def test_a_copy_that_grew_longer_takes_over_and_keys_stay(tmp_path: Path) -> None:
+    rows = _talk(3)
+    longer = [{**row, "sessionId": "t"} for row in _talk(6)]
+    (alone,) = read_rows(tmp_path / "a", rows).sessions
+    write(tmp_path / "b", "s.jsonl", rows)
+    write(tmp_path / "b", "t.jsonl", longer)
+    (both,) = read("claude", tmp_path / "b").sessions
+    assert both.key == alone.key
+    assert both.session_id == "t"
+
+
+# ------------------------------------------------------------------ oddities
+
+
+def test_a_client_that_hangs_every_answer_below_the_prompt_makes_no_branches(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        user("u", None, "go"),
+        answer("a1", "u", "m1", call("c1", n=1)),
+        user("r1", "a1", [result("c1")]),
+        answer("a2", "u", "m2", call("c1", n=1), call("c2", n=2)),
+        user("r2", "a2", [result("c2")]),
+        answer("a3", "u", "m3", text("done")),
+    ]
+    messages = only(read_rows(tmp_path, rows))
+    roles = [m.role for m in messages]
+    assert roles == ["user", "assistant", "tool", "assistant", "tool", "assistant"]
+
+
+def test_a_message_id_that_comes_back_in_a_later_turn_is_another_message(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "one"),
+        answer("a1", "u1", "same", text("first")),
+        user("u2", "a1", "two"),
+        answer("a2", "u2", "other", text("second")),
+        user("u3", "a2", "three"),
+        answer("a3", "u3", "same", text("third")),
+    ]
+    words = [p.text for m in only(read_rows(tmp_path, rows)) for p in m.parts if type(p) is Text]
+    assert words == ["one", "first", "two", "second", "three", "third"]
+
+
+def test_a_call_id_that_is_used_again_is_answered_where_it_was_asked(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "one"),
+        answer("a1", "u1", "m1", call("call_0", n=1)),
+        user("r1", "a1", [result("call_0", "first")]),
+        answer("a2", "r1", "m2", call("call_0", n=2)),
+        user("r2", "a2", [result("call_0", "second")]),
+    ]
+    messages = only(read_rows(tmp_path, rows))
+    contents = [p.content for m in messages for p in m.parts if type(p) is ToolResult]
+    assert contents == ["first", "second"]
+
+
+@pytest.mark.parametrize("command", ["model", "clear", "compact"])
+def test_commands_of_the_program_are_no_prompts(tmp_path: Path, command: str) -> None:
+    words = f"<command-name>/{command}</command-name><command-args>opus</command-args>"
+    rows = [*_talk(1), user("u9", "b0", words), user("u10", "u9", "and now?")]
+    reading = read_rows(tmp_path, rows)
+    assert reading.ledger.drops["read/local_command"] == 1
+    assert only(reading)[-1].parts == (Text("and now?"),)
+
+
+def test_a_custom_command_without_words_is_a_prompt_when_the_model_answers(tmp_path: Path) -> None:
+    command = "<command-message>review</command-message>\n<command-name>/review</command-name>"
+    rows = [
+        user("u1", None, command),
+        user("u2", "u1", "# Review\nRead the diff.", isMeta=True),
+        answer("a1", "u2", "m1", text("Reviewed.")),
+        user("u3", "a1", "<command-name>/mine</command-name>"),
+    ]
+    reading = read_rows(tmp_path, rows)
+    prompt, body, said = only(reading)
+    assert (prompt.kind, prompt.parts) == ("prompt", (Text("/review"),))
+    assert prompt.flags == ("command:review",)
+    assert (body.kind, body.role, body.injected) == ("context", "system", True)
+    assert said.kind == "answer"
+    assert reading.ledger.drops["read/local_command"] == 1
+
+
+def test_the_person_s_edit_and_the_denial_are_flagged(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "edit"),
+        answer("a1", "u1", "m1", call("c1", "Edit", file_path="a")),
+        user("r1", "a1", [result("c1")], toolUseResult={"userModified": True, "filePath": "a"}),
+        answer("a2", "r1", "m2", call("c2")),
+        user("r2", "a2", [result("c2", "no", is_error=True)], toolDenialKind="rule"),
+    ]
+    flags = [m.flags for m in only(read_rows(tmp_path, rows)) if m.role == "tool"]
+    assert flags == [("edited",), ("rejected", "denied")]
+
+
+def test_a_document_is_text_or_a_digest(tmp_path: Path) -> None:
+    pdf = {"type": "base64", "media_type": "application/pdf", "data": "aGk="}
+    plain = {"type": "text", "media_type": "text/plain", "data": "the text"}
+    content = [{"type": "document", "source": source} for source in (pdf, plain)]
+    (prompt,) = only(read_rows(tmp_path, [user("u1", None, content)]))
+    image, words = prompt.parts
+    assert (image.media_type, image.bytes) == ("application/pdf", 2)
+    assert words == Text("the text")
+
+
+def test_an_agent_that_inherits_its_parent_s_context_is_forked_from_it(tmp_path: Path) -> None:
+    write(tmp_path, "s.jsonl", _talk(2))
+    ref = {"type": "fork-context-ref", "agentId": "f", "parentSessionId": "s"}
+    rows = [
+        {**ref, "parentLastUuid": "b0", "contextLength": 4},
+        user("f1", None, "and so?", isSidechain=True, agentId="f"),
+        answer("f2", "f1", "fm", text("so."), isSidechain=True, agentId="f"),
+    ]
+    write(tmp_path, "s/subagents/agent-f.jsonl", rows)
+    main, agent = read("claude", tmp_path).sessions
+    assert agent.agent_id == "f"
+    assert agent.forked_from is not None
+    assert (agent.forked_from.session, agent.forked_from.message) == (main.key, "b0")
+
+
+def test_a_title_is_the_person_s_before_the_model_s(tmp_path: Path) -> None:
+    titles = [
+        {"type": "custom-title", "customTitle": "Mine", "sessionId": "s"},
+        {"type": "ai-title", "aiTitle": "Its", "sessionId": "s"},
+        {"type": "summary", "summary": "Old", "leafUuid": "b0"},
+    ]
+    for rows, title in ((titles, "Mine"), (titles[1:], "Its"), (titles[2:], "Old")):
+        reading = read_rows(tmp_path / title, [*_talk(1), *rows])
+        assert reading.sessions[0].title == title
+
+
+def test_an_sdk_stream(tmp_path: Path) -> None:
+    head = {"type": "system", "subtype": "init", "session_id": "z", "cwd": "/w/shop", "uuid": "i"}
+    rows = [
+        head,
+        {**user("u1", None, "go"), "sessionId": None, "session_id": "z", "cwd": None},
+        {**answer("a1", None, "m1", call("t1", "Task", prompt="look")), "session_id": "z"},
+        {**user("k1", None, "look"), "session_id": "z", "parent_tool_use_id": "t1"},
+        {**answer("k2", None, "m2", text("saw")), "session_id": "z", "parent_tool_use_id": "t1"},
+        {**user("r1", None, [result("t1", "saw")]), "session_id": "z"},
+        {"type": "result", "subtype": "success", "session_id": "z", "uuid": "q"},
+    ]
+    path = write(tmp_path, "audit.jsonl", rows)
+    assert registry.source("claude").recognise(str(path), path.read_bytes())
+    main, agent = read("claude", tmp_path).sessions
+    assert (main.session_id, main.project) == ("z", "shop")
+    assert [m.kind for m in agent.messages] == ["task", "answer"]
+    assert (agent.parent_call, agent.parent_session) == ("t1", main.key)
