@@ -1,0 +1,119 @@
+"""Next action: does an arm choose the tool and arguments that were used, and accepted?
+
+The match is that of the Berkeley function-calling leaderboard's syntax-tree check: the same name
+and, argument by argument, the same value, with paths and white space normalised. Parallel calls
+match as a set.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+_SPACE = re.compile(r"\s+")
+_PATHS = ("path", "file", "folder", "dir", "cwd")
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One tool call; `arguments` decoded."""
+
+    name: str
+    arguments: dict[str, Any]
+
+
+class Score(msgspec.Struct, frozen=True):
+    """All in [0, 1]. `name`: right tools; `arguments`: share of right arguments; `exact`: all."""
+
+    name: float
+    arguments: float
+    exact: float
+    valid: float
+
+
+def calls_in(text: str) -> tuple[list[Call], int]:
+    """Tool calls of an answer in the <tool_call> form, and how many of them do not parse."""
+    found, broken = [], 0
+    for body in _CALL.findall(text):
+        call = _parsed(body)
+        if call is None:
+            broken += 1
+        else:
+            found.append(call)
+    broken += max(0, text.count("<tool_call>") - len(_CALL.findall(text)))
+    return found, broken
+
+
+def _parsed(body: str) -> Call | None:
+    try:
+        value = json.loads(body)
+    except json.JSONDecodeError:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
+        return None
+    arguments = value.get("arguments", {})
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except json.JSONDecodeError:
+            return None
+    return Call(value["name"], arguments) if isinstance(arguments, dict) else None
+
+
+def score(given: Sequence[Call], wanted: Sequence[Call], broken: int = 0) -> Score:
+    """Compare the calls of one turn with those that were made.
+
+    No call where none was wanted scores 1; free text in place of a call, or a call in place of
+    text, scores 0.
+    """
+    valid = 1.0 if not broken else len(given) / (len(given) + broken)
+    if not wanted:
+        right = float(not given and not broken)
+        return Score(right, right, right, valid)
+    names = arguments = 0.0
+    left = list(given)
+    for call in wanted:
+        same = [c for c in left if c.name == call.name]
+        if not same:
+            continue
+        best = max(same, key=lambda c: agreement(c.arguments, call.arguments))
+        left.remove(best)
+        names += 1
+        arguments += agreement(best.arguments, call.arguments)
+    total = max(len(wanted), len(given) + broken)
+    return Score(names / total, arguments / total, float(arguments == total), valid)
+
+
+def agreement(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> float:
+    """Share of arguments that are equal, over all that either side has. Two empty ones agree."""
+    keys = given.keys() | wanted.keys()
+    if not keys:
+        return 1.0
+    same = sum(
+        k in given and k in wanted and normal(k, given[k]) == normal(k, wanted[k]) for k in keys
+    )
+    return same / len(keys)
+
+
+def normal(name: str, value: Any) -> Any:
+    """A value as it is compared: paths without `./`, doubled and closing slashes; white space
+    runs as one blank; numbers by value; containers member by member."""
+    if isinstance(value, str):
+        text = _SPACE.sub(" ", value).strip()
+        if any(part in name.lower() for part in _PATHS):
+            text = re.sub(r"/+", "/", text.replace("\\", "/"))
+            text = text.removeprefix("./").rstrip("/") or "/"
+        return text
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, int | float):
+        return float(value)
+    if isinstance(value, list):
+        return [normal(name, v) for v in value]
+    if isinstance(value, dict):
+        return {k: normal(k, v) for k, v in value.items()}
+    return value
