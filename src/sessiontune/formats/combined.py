@@ -35,13 +35,16 @@ class Combined:
     ) -> list[bytes]:
         """One conversation; none when no message of its own is left."""
         pieces.add(losses, pieces.flat(conversation, options).own_losses)
-        messages = b"},\n{".join(lines.lines(conversation, options))
-        if not messages:
-            return []
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
         shared = columns.columns(conversation, nulls=True)
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
-        return [pieces.dumps(shared)[:-1] + b',"messages":[\n{' + messages + b"}]}"]
+        parts = [pieces.dumps(shared)[:-1], b',"messages":[\n']
+        for line in lines.lines(conversation, options):
+            parts += (b"{", line, b"},\n")
+        if len(parts) == 2:
+            return []
+        parts[-1] = b"}]}"
+        return [b"".join(parts)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """The members of `conversations`, each as JSON."""

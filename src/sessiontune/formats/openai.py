@@ -47,26 +47,20 @@ class OpenAI:
             reason = "row_without_trained_answer" if answered else "row_without_answer"
             pieces.count(losses, reason)
             return []
-        messages = b",".join(
-            [
-                b"".join((b"{", p.core, b',"train":true}' if p.train else b',"train":false}'))
-                for p in found
-            ]
+        parts = [b'{"messages":[']
+        for piece in found:
+            parts += (b"{", piece.core, b',"train":true},' if piece.train else b',"train":false},')
+        parts[-1] = parts[-1][:-1]
+        # One join over everything: a session of 100 MB is copied once, not three times.
+        parts += (
+            b'],"tools":',
+            columns.tools_text(conversation.tools, options),
+            b',"tools_inferred":true,'
+            if conversation.tools_inferred
+            else b',"tools_inferred":false,',
+            pieces.dumps(columns.columns(conversation))[1:],
         )
-        return [
-            b"".join(
-                (
-                    b'{"messages":[',
-                    messages,
-                    b'],"tools":',
-                    columns.tools_text(conversation.tools, options),
-                    b',"tools_inferred":true,'
-                    if conversation.tools_inferred
-                    else b',"tools_inferred":false,',
-                    pieces.dumps(columns.columns(conversation))[1:],
-                )
-            )
-        ]
+        return [b"".join(parts)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' chat files, as conversations."""

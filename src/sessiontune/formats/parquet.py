@@ -15,7 +15,7 @@ from ..rows.columns import Schema, schema
 
 #: Bytes of JSON per row group, about. A single larger row makes a larger group.
 GROUP = 16 << 20
-#: The fastest level: on chat text it is a seventh larger than level 3 and takes about half the time.
+#: The fastest level: on chat text a seventh larger than level 3, in about half the time.
 _ZSTD_LEVEL = 1
 
 

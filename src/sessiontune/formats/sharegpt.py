@@ -67,18 +67,16 @@ class ShareGPT:
         if system and options.tools:
             turns.insert(0, b'{"from":"system","value":"%b"}' % system)
             system = b""
-        return [
-            b"".join(
-                (
-                    b'{"conversations":[',
-                    b",".join(turns),
-                    b'],"tools":',
-                    columns.tools_text(conversation.tools, options),
-                    b',"system":"%b",' % system,
-                    dumps(columns.columns(conversation))[1:],
-                )
-            )
-        ]
+        parts = [b'{"conversations":[']
+        for turn in turns:
+            parts += (turn, b",")
+        parts[-1] = b'],"tools":'
+        parts += (
+            columns.tools_text(conversation.tools, options),
+            b',"system":"%b",' % system,
+            dumps(columns.columns(conversation))[1:],
+        )
+        return [b"".join(parts)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' ShareGPT files, as conversations."""

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ..model import Image, Label, Text
 from ..ports import Conversation, EncodeOptions
-from .pieces import Piece, dumps, flat, instant
+from .pieces import KEEP, Piece, dumps, flat, instant
 
 _LINE = (
     b'%b,"message_id":%b,"at":%b,%b,"labels":%b,"images":%b,"input_tokens":%d,"output_tokens":%d'
 )
 
 
-def lines(conversation: Conversation, options: EncodeOptions) -> list[bytes]:
+def lines(conversation: Conversation, options: EncodeOptions) -> Iterable[bytes]:
     """The session's own pieces with all that is known of them (`columns.OF_A_LINE`), encoded,
     without braces: what `raw` writes a line each and `combined` in one list."""
     found = flat(conversation, options)
+    labels = _labels(conversation.labels)
+    if found.size > KEEP:
+        return (_line(piece, labels) for piece in found.own)
     if found.lines is None:
-        labels = _labels(conversation.labels)
         found.lines = [_line(piece, labels) for piece in found.own]
     return found.lines
 

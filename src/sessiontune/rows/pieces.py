@@ -19,7 +19,7 @@ NO_RESULT = "[no result in the log]"
 #: Between parts of one message that a format has to write as one string.
 GAP = "\n\n"
 #: Results of `flat` above this size (bytes) are not kept for the next format: memory before speed.
-_KEEP = 16 << 20
+KEEP = 16 << 20
 
 
 class Call(NamedTuple):
@@ -104,7 +104,7 @@ def flat(conversation: Conversation, options: EncodeOptions) -> Flat:
     if last is not None and last[0] is conversation and last[1] == options:
         return last[2]
     made = Flat(conversation, options)
-    _last = (conversation, options, made) if made.size <= _KEEP else None
+    _last = (conversation, options, made) if made.size <= KEEP else None
     return made
 
 
