@@ -53,19 +53,18 @@ class Auditor:
             at = end
         return findings
 
-    def scan_block(self, block: bytes, where: str, line: int = 1) -> list[Finding]:
-        """Findings in one piece that begins at line `line` of `where`."""
-        spans = self._raw_spans(block)
+    def scan_block(self, block: bytes, where: str, line: int = 1, after: int = 0) -> list[Finding]:
+        """Findings in one piece that begins at line `line` of `where` and end past `after`."""
         findings: list[Finding] = []
-        checked = -1
-        for span in spans:
-            if span.start < checked:
+        checked, seen, number = -1, 0, line
+        for span in self._raw_spans(block):
+            if span.end <= after or span.start < checked:
                 continue
             low = block.rfind(b"\n", 0, span.start) + 1
+            number += block.count(b"\n", seen, low)
+            seen = low
             high = _next_line(block, span.start)
-            number = line + block.count(b"\n", 0, low)
-            row = block[low:high]
-            value = _json(row)
+            value = _json(block[low:high])
             if value is None:
                 findings.append(self._finding(f"{where}:{number}", span, block, low))
                 continue

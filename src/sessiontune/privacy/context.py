@@ -13,6 +13,7 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, judged_random, wordy
+from .examples import is_published_example
 from .rules import Rule
 
 _PASS = (
@@ -68,7 +69,7 @@ _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\])?(?:{_SP}{{0,8}}{_OP}|{_TYPE}:?=)[ \t\[(]{{0,8}})({_LEAD})"
+        rf"(?i){name}((?:{_Q}|\])?(?:{_SP}{{0,8}}{_OP}|{_TYPE}:?=|,)[ \t\[(]{{0,8}})({_LEAD})"
         rf"((?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{{1,30}}>)+)"
     )
 
@@ -86,9 +87,10 @@ _OPA = r"(?:[:=>|?.+-]{1,4}|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
 #: Cheap looks before the exact pattern: a value with a digit; a name that goes on to an operator.
-_NEAR_VALUE = r"[^\s\"'`<>;\\]*\d|[A-Za-z+/_-]{20}"
+_NEAR_VALUE = r"[^\s\"'`<>;\\]{0,60}?\d|[A-Za-z+/_-]{20}"
 _NEAR_NAME = (
-    rf"(?i)[\w.-]*(?:{_QA}|\])?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*)?[ \t]*{_OPA}[^\n]{{0,16}}\d"
+    r"[\w.-]{0,40}+[\"'`\]\\&;a-z0-9%]{0,8}+(?:[ \t:*&]{0,4}+[A-Za-z_][\w.<>?*]{0,20}[ \t])?[ \t]{0,4}+"
+    r"(?:[:=>|?.+,-]{1,4}+|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[ \t\"'`\[(\\bfr%27]{0,8}+[^\s\"'`]{0,24}?\d"
 )
 
 
@@ -142,13 +144,29 @@ _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|
 _TRIM = b".,;:)]}>!?\\&|"
 
 
+@lru_cache(maxsize=4096)
+def _names_password(name: bytes) -> bool:
+    return _IS_PASS.search(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _dull(name: bytes) -> bool:
+    """The name says that its value is no secret: made up, or an id, a path, a count."""
+    return _FIXTURE.search(name) is not None or _DULL.search(name) is not None
+
+
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if is_placeholder(value) or _HASHES.fullmatch(value) or _FIXTURE.search(name):
+    if _dull(name):
         return None
-    if _DULL.search(name):
+    password = _names_password(name)
+    if len(value) < (4 if password else 10):
         return None
-    if _IS_PASS.search(name):
+    if is_placeholder(value) or _HASHES.fullmatch(value):
+        return None
+    if is_published_example(value):
+        return None
+    if password:
         return "password" if _is_password(name, value, quoted, operator) else None
     return "secret" if _is_key(name, value, quoted) else None
 
@@ -286,35 +304,21 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[end : end + 3] in (b"...", b"\xe2\x80\xa6") or data[end : end + 2] == b"..":
         return None
     operator = middle.strip(b"'\"`\\]")
+    if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
+        return None
     if judge(name, value, bool(lead), operator) is None:
         return None
     return (start, end) if end > start else None
 
 
-def _pair_check(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(2)
-    return (start, end) if judge(match.group(1), match.group(2), True, b",") else None
-
-
 RULES: tuple[Rule, ...] = (
-    Rule(
-        kind="secret",
-        layer="secrets",
-        anchor=f"(?i)(?:{VENDORS})",
-        exact=rf"(?i)[\"'`]([\w.-]{{0,40}}(?:{VENDORS})[\w.-]{{0,40}})\\*[\"'`],\s{{0,4}}\\*[\"'`]([^\s\"'`<>\\]+)",
-        check=_pair_check,
-        near=r"[\w.-]{0,30}\\{0,8}[\"'`],\s{0,4}\\{0,8}[\"'`]",
-        before=60,
-        after=400,
-        rank=2,
-    ),
     Rule(
         kind="password",
         layer="secrets",
         anchor=_anchor(_PASS),
         exact=_assign(_PASS),
         check=_check,
-        before=200,
+        before=120,
         after=1000,
         rank=3,
     ),
@@ -326,7 +330,7 @@ RULES: tuple[Rule, ...] = (
         check=_check,
         near=_NEAR_VALUE,
         shift=-4,
-        before=200,
+        before=120,
         after=1000,
         rank=2,
     ),

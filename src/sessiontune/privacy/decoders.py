@@ -44,7 +44,17 @@ _MARKS = (
     r"(?:\x1b|\\u001[bB]|\\x1b|\\033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|"
     r"\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
-_BREAKS = r"([A-Za-z0-9_+/=.-])(?:[ \t]*\\?\r?\n[ \t>|#*]{0,8}|[\"'] ?\+?\r?\n[ \t]*[\"'])([A-Za-z0-9_+/=.-])"
+_GAP = r"(?:[ \t]*\\?\r?\n[ \t>|#*]{0,8}|\\+(?:r\\+)?n[ \t]{0,8}|[\"'][ \t]*[+.\\]?[ \t]*\r?\n[ \t]*[+.]?[ \t]*[\"'])"
+_BREAKS = rf"([A-Za-z0-9_+/=.-]){_GAP}([A-Za-z0-9_+/=.-])"
+_PREFIXES = (
+    r"gh[pousr]_|github_pat_|gl(?:pat|rt|dt|soat|ptt)-|sk-(?:ant|proj|or|svcacct)-|A[KS]IA|AIzaSy|xox[abeprs]-|"
+    r"xapp-|eyJ|npm_|pypi-AgE|\bhf_|\bSG\.|[srp]k_(?:live|test)_|shp(?:at|ca|pa|ss)_|do[opr]_v1_|dckr_pat_|"
+    r"gls[ac]_|glc_|hv[sb]\.|ya29\.|GOCSPX-|AGE-SECRET-KEY-|ops_eyJ|pplx-|gsk_|xai-|\br8_|lin_api_|ntn_|figd_|"
+    r"dapi|NRAK-|PMAK-|rubygems_|sntry[us]_|tskey-|nvapi-|LTAI|whsec_|FLWSECK|EZ[AT]K|rzp_live_|key-|"
+    r"sbp_|vercel_|pscale_|CFPAT-|HRKU-|ATATT3|dt0c01\.|sq0|AQVN|glagent-|sb_secret_|phx_|re_|sk-"
+)
+#: A known prefix whose key runs into the end of a line and on.
+WRAP_ANCHOR = rf"(?:{_PREFIXES})[A-Za-z0-9_+/=.-]*{_GAP}[A-Za-z0-9_+/=.-]"
 
 
 class View(msgspec.Struct, frozen=True):
@@ -63,8 +73,9 @@ class View(msgspec.Struct, frozen=True):
         low = self.places[first] + min(start - self.starts[first], self.sizes[first])
         shift = end - 1 - self.starts[last]
         high = self.places[last] + min(shift + 1, self.sizes[last])
-        if last + 1 < len(self.starts) and end == self.starts[last + 1]:
-            high = max(high, self.places[last] + self.sizes[last])
+        piece_end = self.starts[last + 1] if last + 1 < len(self.starts) else len(self.data)
+        if end == piece_end:
+            high = self.places[last] + self.sizes[last]
         return low, high
 
 

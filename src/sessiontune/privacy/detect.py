@@ -90,7 +90,7 @@ def _vendor_rules() -> list[Rule]:
             Rule(
                 kind=kind,
                 layer="secrets",
-                anchor=head,
+                anchor=vendors.ANCHORS.get(kind, head),
                 exact=f"({head}{tail})",
                 check=_vendor_check(kind, not tail, bool(_DASHES.search(head))),
                 before=260,
@@ -119,6 +119,7 @@ _DECODERS = (
     Rule("hex", "secrets", decoders.HEX_ANCHOR, "()"),
     Rule("escape", "secrets", decoders.ESCAPE_ANCHOR, "()"),
     Rule("mark", "secrets", decoders.MARK_ANCHOR, "()"),
+    Rule("wrap", "secrets", decoders.WRAP_ANCHOR, "()"),
 )
 
 
@@ -152,7 +153,8 @@ class Detector:
         for index, end in hits:
             by_rule.setdefault(index, []).append(end)
         spans: list[Span] = []
-        for index, ends in by_rule.items():
+        for index in sorted(by_rule, reverse=True):  # what is hidden comes last
+            ends = by_rule[index]
             rule = self._rules[index]
             if not self._filter.places:
                 ends = [m.end() for m in pattern(rule.anchor).finditer(data)]
@@ -227,6 +229,10 @@ class Detector:
             for start, end in decoders.windows(ends, len(data)):
                 self._through(decoders.unmarked_view(data, start, end), depth, spans)
             return
+        if kind == "wrap":
+            for start, end in decoders.windows(ends, len(data), 700):
+                self._wrapped(decoders.joined_view(data, start, end), data, spans)
+            return
         done = 0
         for end in ends:
             if end <= done:
@@ -245,8 +251,34 @@ class Detector:
                 text = region.encode(self.apply(region.content, inner))
                 spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
 
+    def _wrapped(self, view: decoders.View, data: bytes, spans: list[Span]) -> None:
+        """Keys that are broken over lines. What follows a key that is whole by itself is only
+        taken when it looks like more of it."""
+        found: list[Span] = []
+        for index, end in self._filter.scan(view.data):
+            rule = self._rules[index]
+            if rule.wraps:
+                ends = (
+                    [end]
+                    if end >= 0
+                    else [m.end() for m in pattern(rule.anchor).finditer(view.data)]
+                )
+                self._exact(rule, view.data, ends, found)
+        for span in resolve(found):
+            start, end = view.back(span.start, span.end)
+            if end - start == span.end - span.start:
+                continue
+            whole = [s for s in spans if s.start >= start and s.end <= end and s.rank == span.rank]
+            rest = data[max((s.end for s in whole), default=start) : end].strip()
+            if whole and (len(rest) < 16 or wordy(rest) > 0.5 or rest.isalpha()):
+                continue
+            text = self._make(span.kind, span.shape, view.data[span.start : span.end])
+            spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
+
     def _through(self, view: decoders.View, depth: int, spans: list[Span]) -> None:
         """Finds in a view, and reports the places in the original."""
+        if len(view.starts) < 2 and view.sizes and view.sizes[0] == len(view.data):
+            return  # nothing was hidden
         for span in self.find(view.data, None, depth + 1):
             start, end = view.back(span.start, span.end)
             if end - start == span.end - span.start:

@@ -16,11 +16,12 @@ DIGESTS = frozenset(
     826e0fd9a88ef5e1 1c84746fcb793603 2e12236193731ba6
     bc2b96d967bbb746
     b122867768cf1807
+    021b2ceedb571ccf f345012650af327e
     """.split()
 )
 
 
 def is_published_example(value: bytes) -> bool:
     """True for a key that its vendor publishes as an example (Google's Firebase SDK sources,
-    Stripe's documentation, jwt.io, AWS' documentation)."""
+    Stripe's documentation, jwt.io, AWS' and NuGet's documentation)."""
     return len(value) < 400 and hashlib.blake2b(value, digest_size=8).hexdigest() in DIGESTS

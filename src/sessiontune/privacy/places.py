@@ -25,24 +25,26 @@ _NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
     """The user name that begins one byte before `end`, after `/home/`, `C:\\Users\\` ..."""
     start = end - 1
-    match = _NAME.match(data, start, start + 64)
+    low = max(0, start - 48)
+    size = _home_in(data[low : start + 66], start - low)
+    return [(start, start + size)] if size else []
+
+
+@lru_cache(maxsize=16384)
+def _home_in(window: bytes, start: int) -> int:
+    """Length of the name at `start` in a window around it; 0 when it is none."""
+    match = _NAME.match(window, start, start + 64)
     if match is None:
-        return []
+        return 0
     name = match.group().rstrip(b".-@")
     if not name or not _personal(name):
-        return []
-    low = max(data.rfind(b"home", max(0, start - 40), start), _users(data, start))
-    root = data[max(0, low - 7) : low]
-    if _inside_path(root):
-        return []
-    return [(start, start + len(name))]
+        return 0
+    low = max(window.rfind(b"home", 0, start), _users(window, start))
+    return 0 if _inside_path(window[max(0, low - 7) : low]) else len(name)
 
 
 def _users(data: bytes, start: int) -> int:
-    return (
-        max(data.rfind(mark, max(0, start - 40), start) for mark in (b"sers", b"SERS", b"Docum"))
-        - 1
-    )
+    return max(data.rfind(mark, 0, start) for mark in (b"sers", b"SERS", b"Docum")) - 1
 
 
 def _inside_path(root: bytes) -> bool:

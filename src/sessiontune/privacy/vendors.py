@@ -14,6 +14,15 @@ U = "[A-Z0-9]"
 B = "[A-Za-z0-9+/]"
 UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
+#: Cheaper things to look for where the head has no letters of its own to search by.
+ANCHORS = {
+    "facebook-access-token": r"\d{4}(?:\||%7C)[0-9A-Za-z_-]{27}",
+    "fal-key": r"-[0-9a-fA-F]{12}:[0-9a-f]{32}",
+    "deepl-key": r"-[0-9a-fA-F]{12}:fx",
+    "mailchimp-key": r"[0-9a-f]{8}-us\d{1,2}",
+    "discord-bot-token": r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}",
+}
+
 #: kind, head, tail
 FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("1password-secret-key", rf"A3-{U}{{6}}-{U}{{6}}-?{U}{{5}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
@@ -184,7 +193,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("gitlab-token", rf"GR1348941{W}{{20}}", ""),
     ("gitlab-session", r"_gitlab_session=[0-9a-z]{32}", ""),
     ("gocardless-token", r"\b(?:live|sandbox)_[A-Za-z0-9_=-]{40}", ""),
-    ("google-api-key", rf"AIza{W}{{35}}", ""),
+    ("google-api-key", rf"AIzaSy{W}{{33}}", ""),
     ("google-oauth-secret", rf"GOCSPX-{W}{{28}}", ""),
     ("google-oauth-token", rf"ya29\.{W}{{20}}", r"[A-Za-z0-9_.-]{0,990}"),
     ("google-refresh-token", rf"\b1//0[0-9a-z]{W}{{40}}", rf"{W}{{0,120}}"),

@@ -41,7 +41,6 @@ FORMATS_Z: tuple[tuple[str, str, str], ...] = (
     ("mailchimp-key", rf"\b{H}{{32}}-us\d{{1,2}}", ""),
     ("mailersend-token", rf"mlsn\.{H}{{64}}", ""),
     ("mailgun-key", rf"\b(?:pub)?key-{H}{{32}}", ""),
-    ("mailgun-key", rf"\b{H}{{32}}-{H}{{8}}-{H}{{8}}", ""),
     ("mapbox-token", r"[ps]k\.[a-zA-Z0-9_-]{60,200}\.[a-zA-Z0-9_-]{22}", ""),
     ("maxmind-key", rf"{A}{{6}}_{A}{{29}}_mmk", ""),
     ("mercury-token", rf"secret-token:mercury_(?:production|sandbox)_{W}{{30}}", rf"{W}{{0,90}}"),
