@@ -14,7 +14,8 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused
-from .read import Facts, Reader
+from .read import Reader
+from .state import Facts
 
 _JUNK = (
     ("acompact-", "compaction_agent"),

@@ -7,76 +7,27 @@ user message.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import msgspec
 
 from ...ledger import Ledger
 from ...linking import Node
-from ...model import (
-    Drop,
-    Image,
-    Part,
-    ResultStatus,
-    Text,
-    Thinking,
-    ToolCall,
-    ToolDef,
-    ToolResult,
-    Usage,
-)
+from ...model import Drop, Image, Part, Text, Thinking, ToolCall, ToolDef, ToolResult, Usage
 from ...ports import ReadOptions
-from ..lines import LineFault, line_fault, mend, read_lines, safe_name, utc, values
-from ..pictures import picture_of_url
+from ..lines import LineFault, line_fault, read_lines, safe_name, utc
 from .text import classify
-
-_EXIT = re.compile(r"(?:exited with code|[Ee]xit code:?|\"exit_code\":) ?(-?\d+)")
-
-
-_FAILED = (
-    "failed to parse",
-    "Error",
-    "err:",
-    "exec_command failed",
-    "apply_patch verification failed",
+from .values import (
+    arguments_of,
+    as_json,
+    contents,
+    count,
+    retained,
+    status_of,
+    string,
+    tool_defs,
 )
-
-
-class Payload(msgspec.Struct, gc=False):
-    """`payload` of any kind of line; fields of one kind only stay None."""
-
-    type: str | None = None
-    role: str | None = None
-    content: Any = None
-    summary: Any = None
-    name: str | None = None
-    arguments: Any = None
-    input: Any = None
-    call_id: str | None = None
-    output: Any = None
-    action: Any = None
-    tools: Any = None
-    id: str | None = None
-    cwd: str | None = None
-    model: str | None = None
-    originator: str | None = None
-    source: Any = None
-    git: Any = None
-    dynamic_tools: Any = None
-    message: Any = None
-    replacement_history: Any = None
-    info: Any = None
-    new_thread_id: str | None = None
-    thread_name: str | None = None
-
-
-class Line(msgspec.Struct, gc=False):
-    """One record."""
-
-    type: str = ""
-    timestamp: str | None = None
-    payload: Payload | None = None
+from .wire import Line, Payload, decode
 
 
 class Facts(msgspec.Struct):
@@ -97,37 +48,6 @@ class Facts(msgspec.Struct):
     def is_agent(self) -> bool:
         """Whether another thread started this one."""
         return self.subagent or bool(self.parent_thread)
-
-
-_decode = msgspec.json.Decoder(Line).decode
-_STRING_FIELDS = tuple(
-    field.name for field in msgspec.structs.fields(Payload) if field.type == str | None
-)
-
-
-def _decoded(raw: bytes | memoryview, ledger: Ledger) -> list[Line | LineFault]:
-    try:
-        line = _decode(raw)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return [
-            value if isinstance(value, LineFault) else _coerced(value)
-            for value in values(raw, ledger)
-        ]
-    return [line]
-
-
-def _coerced(record: dict[str, Any]) -> Line:
-    line = Line()
-    kind, at, payload = record.get("type"), record.get("timestamp"), record.get("payload")
-    line.type = kind if isinstance(kind, str) else ""
-    line.timestamp = at if isinstance(at, str) else None
-    if isinstance(payload, dict):
-        line.payload = Payload()
-        for name in Payload.__struct_fields__:
-            value = payload.get(name)
-            if name not in _STRING_FIELDS or isinstance(value, str):
-                setattr(line.payload, name, value)
-    return line
 
 
 class Rollout:
@@ -152,7 +72,7 @@ class Rollout:
         """Read the file; records, repairs, faults and drops go into the ledger."""
         records = 0
         for number, raw in read_lines(self.path, self.options, self.ledger):
-            for nth, line in enumerate(_decoded(raw, self.ledger)):
+            for nth, line in enumerate(decode(raw, self.ledger)):
                 records += 1
                 self.place = (number, nth)
                 if isinstance(line, LineFault):
@@ -172,14 +92,14 @@ class Rollout:
 
     def take_raw(self, raw: bytes | memoryview) -> None:
         """Take one line for its facts only."""
-        for line in _decoded(raw, self.ledger):
+        for line in decode(raw, self.ledger):
             if isinstance(line, Line):
                 self._take(line)
 
     def flush(self) -> None:
         """Write the drops counted so far."""
-        for reason, count in self.counts.items():
-            self.ledger.drop(Drop("read", reason, file=self.path, count=count))
+        for reason, number in self.counts.items():
+            self.ledger.drop(Drop("read", reason, file=self.path, count=number))
         self.counts = {}
 
     def _drop(self, reason: str) -> None:
@@ -216,15 +136,15 @@ class Rollout:
         facts.originator = payload.originator or ""
         if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
             facts.branch = payload.git["branch"]
-        facts.tools = tuple(_tool_defs(payload.dynamic_tools))
+        facts.tools = tuple(tool_defs(payload.dynamic_tools))
         source = payload.source.get("subagent") if isinstance(payload.source, dict) else None
         if isinstance(source, dict):
             spawn = source.get("thread_spawn")
             if isinstance(spawn, dict):
-                facts.parent_thread = _string(spawn.get("parent_thread_id"))
-                facts.agent_type = _string(spawn.get("agent_role"))[:80]
+                facts.parent_thread = string(spawn.get("parent_thread_id"))
+                facts.agent_type = string(spawn.get("agent_role"))[:80]
             facts.guardian = source.get("other") == "guardian"
-            facts.agent_type = facts.agent_type or _string(source.get("other"))[:80]
+            facts.agent_type = facts.agent_type or string(source.get("other"))[:80]
             facts.subagent = True
         elif isinstance(payload.source, str):
             facts.entrypoint = payload.source[:80]
@@ -246,11 +166,11 @@ class Rollout:
         last = info.get("last_token_usage") if isinstance(info, dict) else None
         if not isinstance(last, dict) or self.last is None:
             return
-        cached = _count(last.get("cached_input_tokens"))
+        cached = count(last.get("cached_input_tokens"))
         old = self.last.usage or Usage()
         self.last.usage = Usage(
-            max(old.input, _count(last.get("input_tokens")) - cached),
-            max(old.output, _count(last.get("output_tokens"))),
+            max(old.input, count(last.get("input_tokens")) - cached),
+            max(old.output, count(last.get("output_tokens"))),
             max(old.cache_read, cached),
             old.cache_write,
         )
@@ -299,7 +219,7 @@ class Rollout:
 
     def _message(self, line: Line, payload: Payload) -> None:
         role = payload.role or ""
-        texts, images = _content(payload.content)
+        texts, images = contents(payload.content)
         if role == "assistant":
             texts = [text for text in texts if text.strip()]
             if not texts:
@@ -339,9 +259,9 @@ class Rollout:
         node.injected = kind in ("context", "summary")
 
     def _reasoning(self, line: Line, payload: Payload) -> None:
-        texts = [text for text in _content(payload.content)[0] if text.strip()]
+        texts = [text for text in contents(payload.content)[0] if text.strip()]
         if not texts:
-            texts = [text for text in _content(payload.summary)[0] if text.strip()]
+            texts = [text for text in contents(payload.summary)[0] if text.strip()]
         if not texts:
             self._drop("thinking_signature_only")
             return
@@ -355,7 +275,7 @@ class Rollout:
         if given is None:
             given = payload.input if payload.input is not None else payload.action
         node = self._open(line)
-        node.parts.append(ToolCall(call, name, _arguments(given)))
+        node.parts.append(ToolCall(call, name, arguments_of(given)))
         self.calls[call] = node
 
     def _output(self, line: Line, payload: Payload) -> None:
@@ -371,12 +291,12 @@ class Rollout:
         success = output.get("success") if isinstance(output, dict) else None
         if isinstance(output, dict) and "content" in output:
             output = output["content"]
-        texts, images = _content(output)
+        texts, images = contents(output)
         if isinstance(output, str):
             text = output
         else:
-            text = "\n".join(texts) if texts or images else _json(output)
-        status = _status(text, success)
+            text = "\n".join(texts) if texts or images else as_json(output)
+        status = status_of(text, success)
         node.results[call] = ToolResult(call, "", text, status, tuple(images))
         node.result_places.append(self.place)
         if status in ("rejected", "interrupted") and status not in node.result_flags:
@@ -396,7 +316,7 @@ class Rollout:
             except (msgspec.DecodeError, RecursionError):
                 return
             if isinstance(found, dict):
-                agent = _string(found.get("agent_id")) or _string(found.get("thread_id"))
+                agent = string(found.get("agent_id")) or string(found.get("thread_id"))
                 self.agents.setdefault(agent, call)
 
     def _compacted(self, line: Line, payload: Payload) -> None:
@@ -406,7 +326,7 @@ class Rollout:
         boundary.places = []
         texts = [payload.message] if isinstance(payload.message, str) else []
         if not "".join(texts).strip():
-            texts = _retained(payload.replacement_history)
+            texts = retained(payload.replacement_history)
         if not texts:
             self._drop("compacted")
             return
@@ -414,116 +334,3 @@ class Rollout:
         node.id += "+"
         node.parts = [Text(text) for text in texts]
         node.injected = True
-
-
-# ---------------------------------------------------------------- values
-
-
-def _retained(history: Any) -> list[str]:
-    """The summary in a replaced history; where it is encrypted, the prompts that were kept."""
-    prompts = []
-    for item in history if isinstance(history, list) else ():
-        if not isinstance(item, dict) or item.get("role") != "user":
-            continue
-        for text in _content(item.get("content"))[0]:
-            kind, words = classify(text)
-            if kind == "summary":
-                return [words]
-            if kind == "prompt":
-                prompts.append(words)
-    return prompts
-
-
-def _string(value: Any) -> str:
-    return value if isinstance(value, str) else ""
-
-
-def _count(value: Any) -> int:
-    return value if type(value) is int and 0 <= value < 1 << 53 else 0
-
-
-def _content(content: Any) -> tuple[list[str], list[Image]]:
-    """Texts and pictures of a message, a reasoning or an output."""
-    if isinstance(content, str):
-        return [content], []
-    texts: list[str] = []
-    images: list[Image] = []
-    for item in content if isinstance(content, list) else ():
-        if isinstance(item, str):
-            texts.append(item)
-        elif isinstance(item, dict):
-            if isinstance(item.get("text"), str):
-                text = item["text"]
-                if not (item.get("type") == "input_text" and _IMAGE_MARK.fullmatch(text)):
-                    texts.append(text)
-            elif item.get("type") in ("input_image", "image"):
-                image = picture_of_url(item.get("image_url"))
-                images.extend([image] if image is not None else [])
-            else:
-                texts.append(_json(item))
-    return texts, images
-
-
-_IMAGE_MARK = re.compile(r"\s*</?image(?: name=[^>]*)?>\s*")
-
-
-def _json(value: Any) -> str:
-    if value is None:
-        return ""
-    try:
-        return msgspec.json.encode(value).decode()
-    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
-        return str(value)
-
-
-def _arguments(given: Any) -> dict[str, Any]:
-    """The arguments as an object; text that is none stands under `input`."""
-    if isinstance(given, str):
-        try:
-            value = msgspec.json.decode(given)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return {"input": given}
-        given = value if isinstance(value, dict) else {"input": given}
-    if given is None:
-        return {}
-    if not isinstance(given, dict):
-        given = {"input": given}
-    mended: dict[str, Any] = mend(given)
-    return mended
-
-
-def _status(text: str, success: Any) -> ResultStatus:
-    """How a call ended, from the flags and the first and last lines of its output."""
-    if success is False:
-        return "error"
-    head = text[:400]
-    if head.startswith(("aborted", "Interrupted")) or "aborted by user" in head:
-        return "interrupted"
-    if "rejected by user" in head or "denied by user" in head or "User denied" in head:
-        return "rejected"
-    found = _EXIT.search(head) or (_EXIT.search(text[-200:]) if text[:1] == "{" else None)
-    if found is not None and found.group(1) != "0":
-        return "error"
-    if head.startswith(
-        (
-            "failed to parse",
-            "Error",
-            "err:",
-            "exec_command failed",
-            "apply_patch verification failed",
-        )
-    ):
-        return "error"
-    return "ok"
-
-
-def _tool_defs(value: Any) -> list[ToolDef]:
-    """The log's own tool definitions."""
-    found = []
-    for item in value if isinstance(value, list) else ():
-        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
-            continue
-        schema = item.get("inputSchema") or item.get("input_schema") or item.get("parameters")
-        schema = mend(schema) if isinstance(schema, dict) else {}
-        found.append(ToolDef(item["name"], _string(item.get("description")), schema))
-    return found

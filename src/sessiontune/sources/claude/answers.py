@@ -1,0 +1,147 @@
+"""Assistant records: pieces of one API message joined by its id, each part once."""
+
+from __future__ import annotations
+
+from ...linking import Node
+from ...model import Part, Text, Thinking, ToolCall, Usage
+from ..lines import safe_name
+from .content import image_of
+from .state import State
+from .wire import Block, Line, WireMessage, WireUsage
+
+
+def take_answer(state: State, line: Line) -> None:
+    message = line.message
+    if message is None:
+        state.link(line, "no_message")
+        return
+    if message.model == "<synthetic>" or line.isApiErrorMessage:
+        state.link(line, "api_error" if line.isApiErrorMessage else "synthetic")
+        return
+    node = _answer_node(state, line, message)
+    if line.uuid:
+        state.owner[line.uuid] = node
+    added, reason = False, "empty"
+    content = message.content
+    blocks = [Block(type="text", text=content)] if isinstance(content, str) else content
+    for block in blocks or ():
+        part = _answer_part(block)
+        if isinstance(part, str):
+            reason = part
+        elif part in node.parts or _is_known_call(state, part, node):
+            reason = "repeated_block"
+        else:
+            node.parts.append(part)
+            added = True
+            if type(part) is ToolCall:
+                _call(state, part, node)
+    if added:
+        node.places.append((state.line, state.nth))
+    else:
+        state.drop(reason)
+    if line.isAbortedMidStream and "interrupted" not in node.flags:
+        node.flags.append("interrupted")
+    usage = message.usage
+    if usage is not None:
+        node.usage = _more(node.usage, usage)
+
+
+def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
+    name = message.id or line.requestId
+    if name:
+        node = state.answers.get(name) or _same_call(state, message)
+        if node is not None:
+            up = state.owner.get(line.parentUuid) if line.parentUuid else None
+            if not _strays(node, up) and (up is None or up.side == node.side):
+                state.last_answer = node
+                return node
+    node = state.node(line, "answer")
+    node.model = message.model or ""
+    if name:
+        state.answers[name] = node
+    state.last_answer = node
+    return node
+
+
+def _same_call(state: State, message: WireMessage) -> Node | None:
+    """The answer of another message id that this record repeats a waiting call of.
+
+    Some clients give every piece of a message its own id and tell the last call again.
+    """
+    for block in message.content if type(message.content) is list else ():
+        node = state.calls.get(block.id) if block.type == "tool_use" and block.id else None
+        if node is not None and node.file == state.file and not node.results:
+            call = ToolCall(block.id or "", block.name or "", block.input or {})
+            return node if call in node.parts else None
+    return None
+
+
+def _is_known_call(state: State, part: Part, node: Node) -> bool:
+    if type(part) is not ToolCall:
+        return False
+    other = state.calls.get(part.id)
+    return (
+        other is not None and other is not node and other.file == state.file and part in other.parts
+    )
+
+
+def _call(state: State, call: ToolCall, node: Node) -> None:
+    state.calls[call.id] = node
+    if call.name in ("Task", "Agent"):
+        prompt = call.arguments.get("prompt")
+        if type(prompt) is str:
+            state.task_prompts.setdefault(prompt.strip(), call.id)
+
+
+def _strays(node: Node, up: Node | None) -> bool:
+    """Whether a record below `up` can be no piece of `node`, in spite of its message id.
+
+    Between the pieces of a message there is only what its own tools brought in; a client that
+    gives every message one id is told apart by that.
+    """
+    if up is node.up:
+        return False
+    while up is not None and up is not node:
+        if up.kind != "context" and "queued" not in up.flags:
+            return True
+        up = up.up
+    return False
+
+
+def _answer_part(block: Block) -> Part | str:
+    """The part, or the reason why the block is none."""
+    kind = block.type
+    if kind == "tool_use" or kind == "server_tool_use":
+        if not block.id or not block.name:
+            return "call_without_id"
+        return ToolCall(block.id, block.name, block.input or {})
+    if kind == "text":
+        text = block.text
+        if not text or text == "(no content)" or text.isspace():
+            return "empty"
+        return Text(text)
+    if kind == "thinking":
+        if not block.thinking:
+            return "thinking_signature_only"
+        return Thinking(block.thinking)
+    if kind == "redacted_thinking":
+        return "thinking_signature_only"
+    if kind == "image":
+        return image_of(block.source) or "empty"
+    return f"unknown_block:{safe_name(kind)}"
+
+
+def _more(usage: Usage | None, wire: WireUsage) -> Usage:
+    if usage is None:
+        return Usage(
+            wire.input_tokens or 0,
+            wire.output_tokens or 0,
+            wire.cache_read_input_tokens or 0,
+            wire.cache_creation_input_tokens or 0,
+        )
+    return Usage(
+        max(usage.input, wire.input_tokens or 0),
+        max(usage.output, wire.output_tokens or 0),
+        max(usage.cache_read, wire.cache_read_input_tokens or 0),
+        max(usage.cache_write, wire.cache_creation_input_tokens or 0),
+    )

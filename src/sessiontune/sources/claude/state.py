@@ -1,0 +1,121 @@
+"""What is known while the files of a unit are read: who hangs below whom, and what goes on.
+
+The handlers of the record kinds (`answers`, `users`) are functions over this state.
+"""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Node
+from ...ports import ReadOptions
+from ..lines import utc
+from .wire import Block, Line
+
+
+class Facts(msgspec.Struct):
+    """What is known of one file besides its conversation."""
+
+    session_id: str = ""
+    cwd: str = ""
+    branch: str = ""
+    entrypoint: str = ""
+    custom_title: str = ""
+    ai_title: str = ""
+    summaries: dict[str, str] = {}
+    inherits: str = ""  # last record of the parent's context that a forked agent began with
+
+
+class State:
+    """Nodes of one unit. `owner` maps every record id to the node it stands in or hangs below."""
+
+    def __init__(self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger) -> None:
+        self.files = files
+        self.options = options
+        self.ledger = ledger
+        self.owner: dict[str, Node | None] = {}
+        self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
+        self.calls: dict[str, Node] = {}
+        self.agent_calls: dict[str, str] = {}  # agent id -> id of the call that started it
+        self.task_prompts: dict[str, str] = {}  # prompt -> id of the call that carries it
+        self.seams: set[tuple[int, int]] = set()
+        self.start(0, "")
+
+    def start(self, file: int, side: str) -> None:
+        """Begin a file."""
+        self.file = file
+        self.path = self.files[file] if self.files else ""
+        self.stem = os.path.splitext(os.path.basename(self.path))[0]
+        self.side = side
+        self.facts = Facts()
+        self.nodes: list[Node] = []
+        self.counts: dict[tuple[str, str], int] = {}
+        self.mine: set[str] = set()
+        self.answers: dict[str, Node] = {}
+        self.last_answer: Node | None = None
+        self.late: list[tuple[Line, int, int, list[Block], str]] = []
+        self.after_copy = ""
+        self.last_id = ""
+        self.line = 0
+        self.nth = 0
+
+    def drop(self, reason: str, stage: str = "read", count: int = 1) -> None:
+        """Count records of this file that are left out."""
+        key = (stage, reason)
+        self.counts[key] = self.counts.get(key, 0) + count
+
+    def link(self, line: Line, reason: str) -> None:
+        """Drop a record, but let its children hang below its parent."""
+        self.drop(reason)
+        if line.uuid:
+            parent = line.parentUuid
+            above = self.owner.get(parent) if parent else None
+            self.owner[line.uuid] = above
+            if above is None and parent:
+                self.above[line.uuid] = parent
+
+    def node(self, line: Line, kind: str, suffix: str = "") -> Node:
+        """A new node that begins with this record."""
+        uuid = line.uuid or f"{self.stem}#{self.line}.{self.nth}"
+        parent = line.parentUuid or ""
+        up = self.owner.get(parent) if parent else None
+        node = Node(
+            id=uuid + suffix,
+            file=self.file,
+            line=self.line,
+            kind=kind,
+            parent=parent,
+            side=self.side or self._side_of(line, up, uuid),
+            at=utc(line.timestamp or line.audit_timestamp or ""),
+            up=up,
+        )
+        if self.after_copy:
+            self.seams.add((self.file, self.line))
+            if not parent:
+                node.parent = self.after_copy
+                node.up = self.owner.get(self.after_copy)
+            self.after_copy = ""
+        self.nodes.append(node)
+        if line.uuid and not suffix:
+            self.owner[line.uuid] = node
+        return node
+
+    def _side_of(self, line: Line, up: Node | None, uuid: str) -> str:
+        if line.parent_tool_use_id:
+            return line.parent_tool_use_id
+        if not line.isSidechain:
+            return ""
+        if line.agentId:
+            return line.agentId
+        return up.side if up is not None and up.side else uuid
+
+    def interrupted(self, line: Line) -> None:
+        """Flag the answer that a person broke off."""
+        node = self.owner.get(line.parentUuid or "") or self.last_answer
+        while node is not None and node.kind != "answer":
+            node = node.up
+        if node is not None and "interrupted" not in node.flags:
+            node.flags.append("interrupted")

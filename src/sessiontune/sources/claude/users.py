@@ -1,0 +1,224 @@
+"""User records and attachments: prompts, tool results, and the context that the program added."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ...linking import Node
+from ...model import Part, Text, ToolResult
+from ..lines import safe_name, utc
+from .content import document_of, persisted, result_content, status_of
+from .state import State
+from .text import classify
+from .wire import Block, Line, Outcome
+
+
+def take_user(state: State, line: Line) -> None:
+    message = line.message
+    content = message.content if message is not None else None
+    if type(content) is str:
+        _words(state, line, [content])
+    elif type(content) is list:
+        results = [b for b in content if b.type == "tool_result"]
+        if results:
+            content = [b for b in content if b.type != "tool_result"]
+            _results(state, line, results, _blocks(state, line, content, True) if content else "")
+        else:
+            _blocks(state, line, content, beside=False)
+    else:
+        state.link(line, "no_message" if message is None else "empty")
+
+
+def _blocks(state: State, line: Line, content: list[Block], beside: bool) -> str:
+    """Blocks of a user record that are no tool results; "used" when a node came of them."""
+    items: list[str | Part] = []
+    unknown = "empty"
+    for block in content:
+        if block.type == "text":
+            if block.text:
+                items.append(block.text)
+        elif block.type in ("image", "document"):
+            part = document_of(block.source)
+            if part is not None:
+                items.append(part)
+        else:
+            unknown = f"unknown_block:{safe_name(block.type)}"
+    if items:
+        return _words(state, line, items, beside)
+    if not beside:
+        state.link(line, unknown)
+    return ""
+
+
+def _words(state: State, line: Line, items: list[str | Part], beside: bool = False) -> str:
+    """User texts and pictures; "used" when a node came of them.
+
+    `beside`: the record holds tool results too, so it is linked already.
+    """
+    kind, command, reason = "", "", "empty"
+    parts: list[Part] = []
+    for item in items:
+        if not isinstance(item, str):
+            parts.append(item)
+            continue
+        said = classify(item, bool(line.isMeta), bool(line.isCompactSummary))
+        if said.kind in ("drop", "interrupt"):
+            reason = said.reason
+            if said.kind == "interrupt":
+                state.interrupted(line)
+            continue
+        if not kind or said.kind in ("prompt", "command"):
+            kind = said.kind
+        command = said.command or command
+        parts.extend([Text(words) for words in said.texts])
+    if not parts:
+        if not beside:
+            state.link(line, reason)
+        return ""
+    kind = kind or ("context" if line.isMeta else "prompt")
+    node = state.node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
+    node.parts = parts
+    node.places.append((state.line, state.nth))
+    if command:
+        node.flags.append(f"command:{command}")
+    if kind == "command":
+        node.flags.append("?")  # a request only if the model answers it: see _finish
+    origin = line.origin.kind if line.origin is not None else None
+    if node.kind == "prompt" and (node.side or origin == "peer"):
+        node.kind = "task"
+    node.injected = node.kind in ("context", "summary")
+    return "used"
+
+
+def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None:
+    """Tool results of one record; `so_far` is "used" when the record has a place already."""
+    waiting = []
+    for block in blocks:
+        done = take_result(state, line, block)
+        if done == "late":
+            waiting.append(block)
+        elif so_far != "used":
+            so_far = done
+    if waiting:
+        state.late.append((line, state.line, state.nth, waiting, so_far))
+    elif so_far != "used":
+        state.drop(so_far)
+
+
+def take_result(state: State, line: Line, block: Block) -> str:
+    """One result: "used", "late" where its call is not known yet, or why it is dropped."""
+    call = block.tool_use_id or ""
+    node = state.calls.get(call)
+    if node is None:
+        if line.uuid and line.uuid not in state.owner:
+            parent = line.parentUuid
+            state.owner[line.uuid] = state.owner.get(parent) if parent else None
+        return "late"
+    if node.file != state.file:
+        node = _carried(state, line, node)
+    place = (state.line, state.nth)
+    if line.uuid and state.owner.get(line.uuid) is None:
+        state.owner[line.uuid] = node
+        above = state.owner.get(line.parentUuid or "")
+        if above is not None and above.line > node.line and above.file == state.file:
+            state.owner[line.uuid] = above  # told late: what follows hangs below its parent
+    if call in node.results:
+        return "second_result"
+    told = line.toolUseResult or line.tool_use_result
+    facts = told if isinstance(told, Outcome) else None
+    text, images = result_content(block.content)
+    if "<persisted-output>" in text[:40]:
+        whole = persisted(text, state.path, state.facts.session_id)
+        text = text if whole is None else whole
+    status = status_of(text, block, facts, line.toolDenialKind)
+    node.results[call] = ToolResult(call, "", text, status, images)
+    if place not in node.result_places:
+        node.result_places.append(place)
+    if not node.result_id:
+        node.result_id = line.uuid or f"{node.id}:results"
+        node.result_at = utc(line.timestamp or line.audit_timestamp or "")
+    _result_flags(state, node, call, status, facts, line)
+    return "used"
+
+
+def _result_flags(
+    state: State, node: Node, call: str, status: str, facts: Outcome | None, line: Line
+) -> None:
+    flags = node.result_flags
+    if status in ("rejected", "interrupted") and status not in flags:
+        flags.append(status)
+    if line.toolDenialKind and "denied" not in flags:
+        flags.append("denied")
+    if facts is None:
+        return
+    if facts.userModified and "edited" not in flags:
+        flags.append("edited")
+    if facts.agentId:
+        state.agent_calls[facts.agentId] = call
+
+
+def _carried(state: State, line: Line, answer: Node) -> Node:
+    """The node for results that answer a call which another file owns."""
+    for node in reversed(state.nodes):
+        if node.calls_up and node.up is answer:
+            return node
+    node = state.node(line, "results")
+    node.up, node.calls_up, node.side = answer, True, answer.side
+    return node
+
+
+def take_attachment(state: State, line: Line) -> None:
+    given = line.attachment
+    kind = given.type if given is not None else ""
+    if given is None or kind not in ("queued_command", "nested_memory", "file"):
+        state.link(line, f"attachment:{safe_name(kind)}")
+        return
+    if kind != "queued_command":
+        text = _file_text(given.content)
+        if not text:
+            state.link(line, f"attachment:{kind}")
+            return
+        node = state.node(line, "context")
+        node.parts = [Text(text)]
+        node.places.append((state.line, state.nth))
+        node.injected = True
+        return
+    prompt = _decoded(given.prompt)
+    items: list[str | Part] = [prompt] if isinstance(prompt, str) and prompt else []
+    for item in prompt if isinstance(prompt, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("text"), str):
+            items.extend([item["text"]] if item["text"] else [])
+        elif isinstance(item, dict) and item.get("type") in ("image", "document"):
+            part = document_of(item.get("source"))
+            items.extend([part] if part is not None else [])
+    _queued(state, line, items)
+
+
+def _queued(state: State, line: Line, items: list[str | Part]) -> None:
+    """A prompt that was typed while the model worked."""
+    before = len(state.nodes)
+    _words(state, line, items)
+    if len(state.nodes) > before and state.nodes[-1].kind in ("prompt", "task"):
+        given = line.attachment
+        state.nodes[-1].flags.append("queued")
+        if given is not None and given.source_uuid:
+            state.nodes[-1].flags.append(f"?{given.source_uuid}")
+
+
+def _decoded(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw) if len(memoryview(raw)) else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _file_text(raw: msgspec.Raw) -> str:
+    """The text of a `file` or `nested_memory` attachment."""
+    value = _decoded(raw)
+    for _ in range(3):
+        if isinstance(value, str):
+            return value
+        if not isinstance(value, dict):
+            return ""
+        value = value["content"] if "content" in value else value.get("file")
+    return ""

@@ -1,0 +1,134 @@
+"""Values inside a rollout's items: texts, arguments, outcomes, tool definitions."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from ...model import Image, ResultStatus, ToolDef
+from ..lines import mend
+from ..pictures import picture_of_url
+from .text import classify
+
+_EXIT = re.compile(r"(?:exited with code|[Ee]xit code:?|\"exit_code\":) ?(-?\d+)")
+
+
+_FAILED = (
+    "failed to parse",
+    "Error",
+    "err:",
+    "exec_command failed",
+    "apply_patch verification failed",
+)
+
+
+def retained(history: Any) -> list[str]:
+    """The summary in a replaced history; where it is encrypted, the prompts that were kept."""
+    prompts = []
+    for item in history if isinstance(history, list) else ():
+        if not isinstance(item, dict) or item.get("role") != "user":
+            continue
+        for text in contents(item.get("content"))[0]:
+            kind, words = classify(text)
+            if kind == "summary":
+                return [words]
+            if kind == "prompt":
+                prompts.append(words)
+    return prompts
+
+
+def string(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def count(value: Any) -> int:
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
+
+
+def contents(content: Any) -> tuple[list[str], list[Image]]:
+    """Texts and pictures of a message, a reasoning or an output."""
+    if isinstance(content, str):
+        return [content], []
+    texts: list[str] = []
+    images: list[Image] = []
+    for item in content if isinstance(content, list) else ():
+        if isinstance(item, str):
+            texts.append(item)
+        elif isinstance(item, dict):
+            if isinstance(item.get("text"), str):
+                text = item["text"]
+                if not (item.get("type") == "input_text" and _IMAGE_MARK.fullmatch(text)):
+                    texts.append(text)
+            elif item.get("type") in ("input_image", "image"):
+                image = picture_of_url(item.get("image_url"))
+                images.extend([image] if image is not None else [])
+            else:
+                texts.append(as_json(item))
+    return texts, images
+
+
+_IMAGE_MARK = re.compile(r"\s*</?image(?: name=[^>]*)?>\s*")
+
+
+def as_json(value: Any) -> str:
+    if value is None:
+        return ""
+    try:
+        return msgspec.json.encode(value).decode()
+    except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
+        return str(value)
+
+
+def arguments_of(given: Any) -> dict[str, Any]:
+    """The arguments as an object; text that is none stands under `input`."""
+    if isinstance(given, str):
+        try:
+            value = msgspec.json.decode(given)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return {"input": given}
+        given = value if isinstance(value, dict) else {"input": given}
+    if given is None:
+        return {}
+    if not isinstance(given, dict):
+        given = {"input": given}
+    mended: dict[str, Any] = mend(given)
+    return mended
+
+
+def status_of(text: str, success: Any) -> ResultStatus:
+    """How a call ended, from the flags and the first and last lines of its output."""
+    if success is False:
+        return "error"
+    head = text[:400]
+    if head.startswith(("aborted", "Interrupted")) or "aborted by user" in head:
+        return "interrupted"
+    if "rejected by user" in head or "denied by user" in head or "User denied" in head:
+        return "rejected"
+    found = _EXIT.search(head) or (_EXIT.search(text[-200:]) if text[:1] == "{" else None)
+    if found is not None and found.group(1) != "0":
+        return "error"
+    if head.startswith(
+        (
+            "failed to parse",
+            "Error",
+            "err:",
+            "exec_command failed",
+            "apply_patch verification failed",
+        )
+    ):
+        return "error"
+    return "ok"
+
+
+def tool_defs(value: Any) -> list[ToolDef]:
+    """The log's own tool definitions."""
+    found = []
+    for item in value if isinstance(value, list) else ():
+        if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            continue
+        schema = item.get("inputSchema") or item.get("input_schema") or item.get("parameters")
+        schema = mend(schema) if isinstance(schema, dict) else {}
+        found.append(ToolDef(item["name"], string(item.get("description")), schema))
+    return found

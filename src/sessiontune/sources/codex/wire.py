@@ -1,0 +1,78 @@
+"""The lines of a rollout, typed; odd ones are coerced, each odd field treated as absent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ..lines import LineFault, values
+
+
+class Payload(msgspec.Struct, gc=False):
+    """`payload` of any kind of line; fields of one kind only stay None."""
+
+    type: str | None = None
+    role: str | None = None
+    content: Any = None
+    summary: Any = None
+    name: str | None = None
+    arguments: Any = None
+    input: Any = None
+    call_id: str | None = None
+    output: Any = None
+    action: Any = None
+    tools: Any = None
+    id: str | None = None
+    cwd: str | None = None
+    model: str | None = None
+    originator: str | None = None
+    source: Any = None
+    git: Any = None
+    dynamic_tools: Any = None
+    message: Any = None
+    replacement_history: Any = None
+    info: Any = None
+    new_thread_id: str | None = None
+    thread_name: str | None = None
+
+
+class Line(msgspec.Struct, gc=False):
+    """One record."""
+
+    type: str = ""
+    timestamp: str | None = None
+    payload: Payload | None = None
+
+
+_decode = msgspec.json.Decoder(Line).decode
+_STRING_FIELDS = tuple(
+    field.name for field in msgspec.structs.fields(Payload) if field.type == str | None
+)
+
+
+def decode(raw: bytes | memoryview, ledger: Ledger) -> list[Line | LineFault]:
+    """The records of a line and its faults."""
+    try:
+        line = _decode(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return [
+            value if isinstance(value, LineFault) else _coerced(value)
+            for value in values(raw, ledger)
+        ]
+    return [line]
+
+
+def _coerced(record: dict[str, Any]) -> Line:
+    line = Line()
+    kind, at, payload = record.get("type"), record.get("timestamp"), record.get("payload")
+    line.type = kind if isinstance(kind, str) else ""
+    line.timestamp = at if isinstance(at, str) else None
+    if isinstance(payload, dict):
+        line.payload = Payload()
+        for name in Payload.__struct_fields__:
+            value = payload.get(name)
+            if name not in _STRING_FIELDS or isinstance(value, str):
+                setattr(line.payload, name, value)
+    return line
