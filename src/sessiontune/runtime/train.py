@@ -74,6 +74,10 @@ def train(
         ready = make_ready(request.data, request.spec, beside, folder, request.download, on_event)
         approve(ready.plan, list(ready.checks))
         stop_on(ready.checks, request.force)
+        if ready.spec.trainer != "trl" and not request.dry_run:
+            others.need_python(
+                ready.spec.trainer, others.python_of(ready.spec.trainer, ready.spec.python)
+            )
         job = _write(ready, beside, folder, request)
     finally:
         shutil.rmtree(beside, ignore_errors=True)

@@ -147,6 +147,7 @@ def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -
     }
     if held:
         files["trainer/data/eval.jsonl"] = jsonl(held)
+    full = given.plan.settings.method == "full"
     program = beside_python(given.python, "axolotl")
     launch = ["--launcher", "python"]
     if given.spec.parallel in ("ddp", "fsdp", "zero2", "zero3"):
@@ -159,7 +160,7 @@ def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -
         argv=(program, "train", "trainer/axolotl.yaml", *launch),
         env=ENV,
         needs=NEEDS,
-        outputs=("checkpoints/adapter_config.json",),
+        outputs=("checkpoints/config.json" if full else "checkpoints/adapter_config.json",),
     )
 
 

@@ -1,6 +1,6 @@
 """Let the trainers' own validators read the files that we generate for twelve combinations.
 
-    python tools/check_trainers.py [--env NAME=PYTHON ...]
+    python tools/check_jobs.py [--env NAME=PYTHON ...]
 
 An environment is what `sessiontune trainers install NAME` makes (or the interpreter named). Each
 combination's files are written into a temporary folder beside a tiny base, and that trainer's

@@ -1,0 +1,244 @@
+"""Whole runs with TRL on the CPU: they learn, record, repeat, stop, and go on after a kill."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl")
+
+from conftest import make_export
+from sessiontune.cli.main import main
+from sessiontune.training.metrics import evaluations, read_metrics
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+
+SETTINGS = [
+    *("--device", "cpu", "--rate", "5e-3", "--batch", "2", "--accumulation", "1"),
+    *("--length", "512", "--max-steps", "12", "--eval-every", "4", "--patience", "0"),
+    *("--threads", "1"),
+]
+
+
+def command(export: Path, tiny: Path, out: Path, *more: str) -> list[str]:
+    return ["train", str(export), "-o", str(out), "--base", str(tiny), *SETTINGS, *more]
+
+
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+@pytest.fixture(scope="module")
+def run(export: Path, tiny: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "one"
+    assert main([*command(export, tiny, out), "--quiet"]) == 0
+    return out
+
+
+def test_it_learns(run: Path) -> None:
+    held = evaluations(read_metrics(run / "metrics.jsonl"))
+    assert [step for step, _ in held] == [0, 4, 8, 12]
+    assert held[-1][1] < held[0][1] - 0.3
+
+
+def test_the_record_is_whole(run: Path, export: Path, tiny: Path) -> None:
+    record = read(run / "run.json")
+    assert record["status"] == "done"
+    assert record["base"]["path"] == str(tiny)
+    assert len(record["base"]["sha256"]) == len(record["data"]["digest"]) == 64
+    assert (record["data"]["train_rows"], record["data"]["eval_rows"]) == (24, 6)
+    assert record["stop"] == ["<|im_end|>"]
+    assert record["adds_bos"] is False
+    assert record["seeds"] == {"seed": 42}
+    assert record["metrics"]["eval_loss"] < record["metrics"]["base_eval_loss"]
+    assert record["versions"]["trl"]
+    assert record["hardware"]["cores"]
+    assert (run / record["template"]).read_text() == (tiny / "chat_template.jinja").read_text()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        assert (run / record["adapter"] / name).is_file()
+    page = (run / "report.html").read_text()
+    assert "<svg" in page
+    assert "http" not in page.replace("http://www.w3.org", "").replace("http-equiv", "")
+
+
+def test_the_adapter_loads_and_lowers_the_loss(run: Path, tiny: Path) -> None:
+    import pyarrow.parquet as pq
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    row = pq.read_table(run / "data" / "eval.parquet").to_pylist()[0]
+    ids, labels = torch.tensor([row["input_ids"]]), torch.tensor([row["labels"]])
+    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(tiny), run / "adapter")
+    model.eval()
+    with torch.no_grad():
+        tuned = float(model(input_ids=ids, labels=labels).loss)
+        with model.disable_adapter():
+            base = float(model(input_ids=ids, labels=labels).loss)
+    assert tuned < base - 0.3
+
+
+def test_the_same_seed_gives_the_same_adapter(
+    run: Path, export: Path, tiny: Path, tmp_path: Path
+) -> None:
+    assert main([*command(export, tiny, tmp_path / "two"), "--quiet"]) == 0
+    one, two = (
+        hashlib.sha256((p / "adapter" / "adapter_model.safetensors").read_bytes()).hexdigest()
+        for p in (run, tmp_path / "two")
+    )
+    assert one == two
+
+
+def start(arguments: list[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "sessiontune", *arguments, "--quiet"],
+        start_new_session=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+
+
+def wait_for_step(out: Path, step: int, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(3000):
+        if process.poll() is not None or any(
+            m["step"] >= step for m in read_metrics(out / "metrics.jsonl")
+        ):
+            return
+        time.sleep(0.1)
+    raise AssertionError("the run did not get going")
+
+
+def worker_of(process: subprocess.Popen[bytes]) -> list[int]:
+    """Process ids of the children of a process."""
+    path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    return [int(number) for number in path.read_text().split()]
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_killed_anywhere_it_goes_on_to_the_same_loss(
+    run: Path, export: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """Five kills at random steps, the trainer or the whole command; one final loss."""
+    out = tmp_path / "killed"
+    pick = random.Random(5)
+    arguments = command(export, tiny, out)
+    for kill in range(5):
+        more = ["--resume"] if (out / "run.json").exists() else []
+        process = start([*arguments, *more])
+        wait_for_step(out, 2 * kill + pick.randint(1, 2), process)
+        time.sleep(pick.random())
+        children = worker_of(process) if process.poll() is None else []
+        if kill % 2 == 0:
+            process.send_signal(signal.SIGKILL)
+        for child in children:
+            if kill % 2 == 1:
+                os.kill(child, signal.SIGKILL)
+        process.wait()
+        for child in children:  # the worker ends by itself when its parent is gone
+            for _ in range(600):
+                if (
+                    not Path(f"/proc/{child}").exists()
+                    or "Z" in Path(f"/proc/{child}/stat").read_text().split()[2]
+                ):
+                    break
+                time.sleep(0.1)
+    if read(out / "run.json")["status"] != "done":
+        assert main([*arguments, "--resume", "--quiet"]) == 0
+    whole, mended = (read_metrics(p / "metrics.jsonl") for p in (run, out))
+    assert [m["step"] for m in whole] == [m["step"] for m in mended]
+    for one, two in zip(whole, mended, strict=True):
+        assert one["loss"] == pytest.approx(two["loss"], abs=1e-3)
+
+
+def test_ctrl_c_saves_a_checkpoint(export: Path, tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / "stopped"
+    arguments = command(export, tiny, out, "--max-steps", "36")
+    process = start(arguments)
+    wait_for_step(out, 2, process)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=300) == 130
+    assert read(out / "run.json")["status"] == "interrupted"
+    saved = list((out / "checkpoints").glob("checkpoint-*/whole"))
+    assert saved
+    assert main([*arguments, "--resume", "--quiet"]) == 0
+    assert read(out / "run.json")["metrics"]["steps"] == 36
+
+
+def test_a_dry_run_writes_the_plan_and_trains_nothing(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "planned"
+    assert main([*command(export, tiny, out), "--dry-run", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["status"] == "planned"
+    assert {line["name"] for line in told["plan"]} >= {"method", "learning rate", "steps", "time"}
+    assert all(line["reason"] for line in told["plan"])
+    assert read(out / "plan.json")["plan"]["steps"] == 12
+    assert read(out / "trainer" / "orders.json")["adapter"]["r"] == 16
+    assert not (out / "adapter").exists()
+    assert not (out / "checkpoints").exists()
+
+
+def refused(
+    arguments: list[str], capsys: pytest.CaptureFixture[str], code: int, *words: str
+) -> None:
+    assert main([*arguments, "--json"]) == code
+    error = json.loads(capsys.readouterr().out)["error"]
+    for word in words:
+        assert word in error["message"] + error["hint"]
+    assert error["hint"]
+
+
+def test_errors_name_the_next_step_and_leave_nothing(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "runs" / "r"
+    refused(command(tmp_path / "none", tiny, out), capsys, 2, "is not a folder", "export")
+    (tmp_path / "bare").mkdir()
+    refused(command(tmp_path / "bare", tiny, out), capsys, 2, "no rows for training")
+    empty = make_export(tmp_path / "empty", train=0, held=0)
+    refused(command(empty, tiny, out), capsys, 10, "no training rows", "scan")
+    refused(command(export, tmp_path / "nobase", out), capsys, 2, "No base model")
+    refused(command(export, tmp_path / "bare", out), capsys, 2, "config.json is missing")
+    refused(
+        command(export, Path("some-owner/no-such-model"), out), capsys, 2, "not on this machine"
+    )
+    refused(command(export, tiny, out, "--method", "qlora"), capsys, 2, "needs an NVIDIA GPU")
+    refused(command(export, tiny, out, "--epochs", "9"), capsys, 10, "--force")
+    refused(command(export, tiny, out, "--rank", "0"), capsys, 2, "rank")
+    refused(command(export, tiny, out, "--resume"), capsys, 2, "not a training run")
+    refused(
+        command(export, tiny, out, "--trainer", "axolotl", "--python", "/nowhere/python"),
+        capsys,
+        6,
+        "trainers install",
+    )
+    assert not (tmp_path / "runs" / "r").exists() or not list((tmp_path / "runs" / "r").iterdir())
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "mine.txt").write_text("keep")
+    refused(command(export, tiny, out), capsys, 2, "exists", "--resume")
+    assert [p.name for p in out.parent.rglob("*")] == ["r", "mine.txt"]
+
+
+def test_a_tokenizer_of_another_model_is_refused(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import shutil
+
+    from sessiontune.training.tiny import make_tiny
+
+    mixed = tmp_path / "mixed"
+    shutil.copytree(tiny, mixed)
+    larger = make_tiny(tmp_path / "larger", [str(i) * 3 for i in range(3000)], vocab=2000)
+    shutil.copy(larger / "tokenizer.json", mixed / "tokenizer.json")
+    refused(command(export, mixed, tmp_path / "r"), capsys, 10, "no row in the base's embedding")
+    assert not (tmp_path / "r").exists()
