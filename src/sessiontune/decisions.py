@@ -106,6 +106,23 @@ class Decisions(msgspec.Struct, frozen=True):
         )
         return Placement(seat.group, seat.side, reason, of, seat.fold)
 
+    def counts(self, sessions: Iterable[tuple[str, str]]) -> dict[str, int]:
+        """What the report says of (key, lineage) pairs: groups, sides, what was left out, why."""
+        pairs = list(sessions)
+        places = [self.for_session(key, lineage) for key, lineage in pairs]
+        counts = {
+            "sessions": len(pairs),
+            "lineages": len({lineage for _, lineage in pairs}),
+            "groups": len({p.group for p in places}),
+        }
+        for reason in ("duplicate", "near_duplicate", "bridges_split"):
+            counts[reason] = sum(p.reason == reason for p in places)
+        for side in ("train", "eval"):
+            mine = [p for p in places if p.split == side and not p.reason]
+            counts[f"{side}_sessions"] = len(mine)
+            counts[f"{side}_groups"] = len({p.group for p in mine})
+        return counts
+
     def part(self, keys: Iterable[str], lineages: Iterable[str]) -> Decisions:
         """The decisions that one unit needs: small enough to send to a worker."""
         keys = list(keys)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -52,6 +52,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     at        newest timestamp (ISO-8601 UTC), or ""
     size      characters of the session's own content
     forked_from  key of the session whose messages this branch repeats
+    family    names that tie sessions together whatever their text: the agent program's own session
+              id (sub-agents carry their parent's) and the key of the session that started it
     """
 
     key: str
@@ -65,6 +67,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     row: bytes | None = None
     anchors: bytes = b""
     forked_from: str | None = None
+    family: tuple[str, ...] = ()
 
 
 def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
@@ -74,7 +77,7 @@ def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
     for message in messages:
         if message.kind == "notice":
             continue
-        pieces = [message.role]
+        pieces: list[str] = [message.role]
         for part in message.parts:
             if isinstance(part, Text | Thinking):
                 pieces.append(part.text)
@@ -208,7 +211,7 @@ def bands(digest: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def neighbours(
-    keys: Sequence[Iterable[object]], most: int = NEIGHBOURS
+    keys: Iterable[Iterable[object]], most: int = NEIGHBOURS
 ) -> Iterator[tuple[int, int]]:
     """Pairs of positions (i < j) that share a key, each pair once.
 

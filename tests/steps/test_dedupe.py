@@ -172,6 +172,27 @@ def test_order_of_the_marks_is_of_no_account(rng: random.Random, n: int) -> None
         assert decide(given_marks, memory, split=options) == decide(shuffled, memory, split=options)
 
 
+def test_sub_agents_share_the_group_of_the_session_that_started_them() -> None:
+    main = dialogue("main", 1)
+    agents = [
+        msgspec.structs.replace(dialogue("a1", 2), session_id=main.session_id, agent_id="x"),
+        msgspec.structs.replace(dialogue("a2", 3), parent_session="main", agent_id="y"),
+    ]
+    other = dialogue("other", 4)
+    found = decide(marks(main, *agents, other))
+    assert {group_of(found, s) for s in (main, *agents)} == {group_of(found, main)}
+    assert group_of(found, other) != group_of(found, main)
+
+
+def test_of_many_equal_copies_one_stays() -> None:
+    one = dialogue("s0", 1)
+    some = [one, *(renamed(one, f"s{i}") for i in range(1, 80))]
+    assert decide(marks(*some)).counts["duplicate"] == 79
+    near = [one, *(nearly(one, f"n{i}", i, 0.002) for i in range(60))]
+    found = decide(marks(*near)).counts
+    assert found["duplicate"] + found["near_duplicate"] >= 55
+
+
 def test_a_unit_gets_only_its_own_part() -> None:
     some = [dialogue(f"s{i}", i) for i in range(30)]
     found = decide(marks(*some)).decisions

@@ -8,7 +8,7 @@ to 37% of the test examples, by lineage 0%).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -43,6 +43,8 @@ from ..model import Drop, Message, Session
 CONTAINED = 0.5
 #: A branch whose own content is shorter (characters) is compared together with its prefix.
 TAIL = 2_000
+#: A copy of a copy is left out for the original from this estimated Jaccard on.
+COPY = 0.9
 #: Stands in a memory for "the sides are to be dealt anew".
 REFOLD = -1
 
@@ -72,6 +74,7 @@ def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
         row=sketch(text_of(prefix) + "\n" + text) if prefix else None,
         anchors=anchors_of((*prefix, *session.messages)),
         forked_from=session.forked_from.session if session.forked_from else None,
+        family=tuple(x for x in (session.session_id, session.parent_session) if x),
     )
 
 
@@ -91,11 +94,7 @@ def decide(
         memory = _without_sides(memory)
     ordered = sorted(marks, key=lambda m: (m.lineage, m.key))
     links, copies = _compare(ordered, dedupe)
-    groups = groups_of(
-        (m.lineage for m in ordered),
-        ((ordered[i].lineage, ordered[j].lineage) for i, j in links),
-        memory,
-    )
+    groups = groups_of((m.lineage for m in ordered), [*_families(ordered), *links], memory)
     bridged = bridged_of(groups, memory)
     duplicates: dict[str, str] = {}
     near: frozenset[str] = frozenset()
@@ -114,7 +113,7 @@ def decide(
         duplicates=dict(sorted({**memory.duplicates, **duplicates}.items())),
         fold=split.fold if folded else None,
     )
-    return Outcome(decisions, remembered, _counts(ordered, decisions))
+    return Outcome(decisions, remembered, decisions.counts((m.key, m.lineage) for m in ordered))
 
 
 def _without_sides(memory: SplitMemory) -> SplitMemory:
@@ -139,7 +138,18 @@ def deduper(decisions: Decisions) -> Callable[[Session], tuple[Session | None, l
     return stage
 
 
-# ------------------------------------------------------------------ finding copies
+# ------------------------------------------------------------------ finding relatives
+
+
+def _families(marks: list[Mark]) -> Iterator[tuple[str, str]]:
+    """Lineages of one conversation: sub-agents with the session that started them, several
+    beginnings of one session (METHODS 4: sub-agents share their parent's side of the split)."""
+    first: dict[str, str] = {}
+    for m in marks:
+        for name in (m.key, *m.family):
+            other = first.setdefault(name, m.lineage)
+            if other != m.lineage:
+                yield other, m.lineage
 
 
 class _Pair(msgspec.Struct, frozen=True, array_like=True):
@@ -150,14 +160,14 @@ class _Pair(msgspec.Struct, frozen=True, array_like=True):
 
 def _compare(
     marks: list[Mark], options: DedupeOptions
-) -> tuple[list[tuple[int, int]], list[_Pair]]:
-    """Positions of related lineages' sessions, and the pairs that are copies of one another."""
+) -> tuple[list[tuple[str, str]], list[_Pair]]:
+    """Related lineages, and the pairs that are copies of one another."""
     shared = [anchors(m) for m in marks]
-    keys: list[list[object]] = []
-    for m, own in zip(marks, shared, strict=True):
-        looks = _sketch(m)
-        keys.append([m.digest, *own, *(bands(looks) if looks else ())])
-    links: list[tuple[int, int]] = []
+    keys = (
+        (m.digest, *own, *(bands(looks) if (looks := _sketch(m)) else ()))
+        for m, own in zip(marks, shared, strict=True)
+    )
+    links: list[tuple[str, str]] = []
     copies: list[_Pair] = []
     for i, j in neighbours(keys):
         a, b = marks[i], marks[j]
@@ -176,7 +186,7 @@ def _compare(
             or (bool(common) and contained(shared[i], shared[j]) >= CONTAINED)
         )
         if related:
-            links.append((i, j))
+            links.append((a.lineage, b.lineage))
         if same or (alike >= options.drop and not _tails(a, b)):
             copies.append(_Pair(i, j, same))
     return links, copies
@@ -227,7 +237,7 @@ def _duplicates(
         seat = memory.seats.get(marks[i].lineage)
         if seat is not None and seat.side == "eval" and marks[i].key not in memory.duplicates:
             continue  # no row ever leaves eval
-        stay = [(good, exact) for good, exact in better.get(i, ()) if good not in gone]
+        stay = [s for good, exact in better.get(i, ()) if (s := _kept(marks, i, good, exact, gone))]
         if stay:
             gone[i] = min(stay, key=lambda s: (not s[1], place[s[0]]))
     _keep_owners(marks, gone)
@@ -235,6 +245,21 @@ def _duplicates(
         {marks[i].key: marks[good].key for i, (good, _) in sorted(gone.items())},
         frozenset(marks[i].key for i, (_, exact) in gone.items() if not exact),
     )
+
+
+def _kept(
+    marks: list[Mark], i: int, good: int, exact: bool, gone: dict[int, tuple[int, bool]]
+) -> tuple[int, bool] | None:
+    """The session that stays for `i`: `good`, or the one that `good` was left out for, if `i` is
+    a copy of that too (likeness does not carry over a chain by itself)."""
+    if good not in gone:
+        return good, exact
+    root = gone[good][0]
+    if exact and gone[good][1]:
+        return root, True
+    one, two = _sketch(marks[i]), _sketch(marks[root])
+    alike = one is not None and two is not None and jaccard(one, two) >= COPY
+    return (root, False) if alike else None
 
 
 def _keep_owners(marks: list[Mark], gone: dict[int, tuple[int, bool]]) -> None:
@@ -318,20 +343,3 @@ def _buckets(
             known.side = seat.side if known.side in (None, seat.side) else "train"
         known.fold = seat.fold if known.fold is None else known.fold
     return buckets, bucket_of
-
-
-def _counts(marks: list[Mark], decisions: Decisions) -> dict[str, int]:
-    """What the report says: sessions, lineages, groups, sides, and what was left out and why."""
-    places = [decisions.for_session(m.key, m.lineage) for m in marks]
-    counts = {
-        "sessions": len(marks),
-        "lineages": len({m.lineage for m in marks}),
-        "groups": len({p.group for p in places}),
-    }
-    for reason in ("duplicate", "near_duplicate", "bridges_split"):
-        counts[reason] = sum(p.reason == reason for p in places)
-    for side in ("train", "eval"):
-        mine = [p for p in places if p.split == side and not p.reason]
-        counts[f"{side}_sessions"] = len(mine)
-        counts[f"{side}_groups"] = len({p.group for p in mine})
-    return counts

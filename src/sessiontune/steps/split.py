@@ -19,7 +19,7 @@ NEAR = 0.8
 #: Random splits that are averaged for the comparison.
 DRAWS = 5
 #: Sessions compared with one another for sharing a key: more than in `decide`, which may chain.
-MOST = 512
+MOST = 64
 
 
 class Leakage(msgspec.Struct, frozen=True):
