@@ -7,7 +7,8 @@ from random import Random
 from typing import Any
 
 from .dialogue import phrase
-from .emit_claude import ClaudeLog, Source
+from .emit_claude import ClaudeLog
+from .records import Source
 from .tools import Call, Reply, Turn, read
 
 

@@ -12,8 +12,9 @@ from typing import Any
 
 from . import agents, planted
 from .dialogue import review_turn, turns
-from .emit_claude import ClaudeLog, Record, Source, Thread, encode, place, slug
+from .emit_claude import ClaudeLog, place, slug
 from .emit_codex import CodexLog
+from .records import Record, Source, Thread, encode
 from .session import Session, build
 from .world import CWD
 
@@ -32,30 +33,30 @@ PLAN = tuple(
     picture plant_email plant_phone
     reject_words shell
     fork_retry xml
-    proxy ide
-    compaction noise_command
+    proxy ide document
+    compaction noise_command twice
     interrupt parallel
     flat secret_file
     api_error edited
-    upgrade queued
-    persisted
+    upgrade queued picture_result
+    persisted errors
     synthetic parallel
     nested plant_payment_key
     reject_stop command
     background memory
-    broken_text fork_edit suggestion
+    broken_text question fork_edit suggestion
     side plant_private_key plant_iban
     compaction nested
     secret_file xml
-    aside mention
+    aside mention skill
     inherits fork_retry
-    parallel api_error
+    parallel api_error question
     edited plant_cloud_key
-    side queued
+    side queued more_side
     memory command reject_words plant_model_key
     plant_jwt plant_github_token ide
-    parallel persisted
-    queued shell
+    parallel persisted errors
+    queued shell plan_accepted
     edited
     """.strip().splitlines()
 )
@@ -133,7 +134,7 @@ def compose(seed: int = 7) -> Sample:
                 rng,
                 _start(rng, number, len(PLAN)),
                 features,
-                count=rng.randrange(14, 26),
+                count=rng.randrange(13, 25),
                 version="2.1.7" if recent else "2.0.42",
                 model=_OTHERS.get(number, rng.choice(_CLAUDE)),
                 entrypoint="cli" if recent else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .emit_claude import Expect, Record, Source, Thread, encode
+from .records import Expect, Record, Source, Thread, encode
 from .tools import Call, Turn
 from .world import CWD
 

@@ -12,7 +12,8 @@ import zlib
 from typing import Any
 
 from .dialogue import phrase
-from .emit_claude import ClaudeLog, Expect
+from .emit_claude import ClaudeLog
+from .records import Expect
 from .tools import Call, Reply, read
 from .world import CWD
 

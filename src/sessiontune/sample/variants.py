@@ -19,8 +19,10 @@ from typing import Any
 from . import agents, oddities
 from .corpus import FIRST, resumed, write_agent, write_session
 from .dialogue import ask_turn, change_turn, review_turn
-from .emit_claude import ClaudeLog, Expect, Source, place
-from .session import FEATURES, Session
+from .emit_claude import ClaudeLog, place
+from .features import FEATURES
+from .records import Expect, Source
+from .session import Session
 from .tools import Reply, read
 
 
