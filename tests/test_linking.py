@@ -1,0 +1,141 @@
+"""Nodes to threads: what forks, what does not, where epochs begin."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiontune.linking import Frame, Node, epochs, segments, sessions_of, threads
+from sessiontune.model import Text, ToolCall, ToolResult
+
+FRAME = Frame(source="claude", session_id="s")
+
+
+def node(name: str, kind: str, up: Node | None = None, file: int = 0, line: int = 0) -> Node:
+    made = Node(id=name, file=file, line=line, kind=kind, up=up)
+    if kind != "boundary":
+        made.parts = [Text(name)]
+        made.places = [(line, 0)]
+    return made
+
+
+def keyed(text: str) -> str:
+    return text
+
+
+def _ids(found: list[list[Node]]) -> list[list[str]]:
+    return [[n.id for n in thread.nodes] for thread in threads(found)]
+
+
+def test_two_prompts_below_one_answer_are_a_fork_and_each_goes_on_alone() -> None:
+    p1 = node("p1", "prompt")
+    a1 = node("a1", "answer", p1)
+    p2 = node("p2", "prompt", a1)
+    a2 = node("a2", "answer", p2)
+    p3 = node("p3", "prompt", a1)
+    a3 = node("a3", "answer", p3)
+    p4 = node("p4", "prompt", a2)
+    assert _ids([[p1, a1, p2, a2, p3, a3, p4]]) == [["p1", "a1", "p2", "a2", "p4"], ["p3", "a3"]]
+
+
+def test_a_prompt_and_an_answer_below_one_node_are_the_order_of_things() -> None:
+    a1 = node("a1", "answer")
+    nodes = [a1, node("p", "prompt", a1), node("a2", "answer", a1), node("x", "context", a1)]
+    assert _ids([nodes]) == [["a1", "p", "a2", "x"]]
+
+
+def test_an_answer_given_again_is_a_fork_and_the_first_is_flagged() -> None:
+    p = node("p", "prompt")
+    first, again = node("a1", "answer", p), node("a2", "answer", p)
+    assert _ids([[p, first, again]]) == [["p", "a1"], ["a2"]]
+    assert first.flags == ["retried"]
+    assert again.flags == []
+
+
+def test_an_empty_first_try_is_no_branch() -> None:
+    p = node("p", "prompt")
+    first, again = node("a1", "answer", p), node("a2", "answer", p)
+    first.parts, first.places = [], []
+    assert len(threads([[p, first, again]])) == 1
+
+
+def test_a_file_that_goes_on_where_another_ends_is_the_same_thread() -> None:
+    p = node("p", "prompt")
+    a = node("a", "answer", p)
+    more = node("q", "prompt", a, file=1)
+    assert _ids(segments([p, a, more], set())) == [["p", "a", "q"]]
+
+
+def test_a_tail_that_waits_for_a_file_read_later() -> None:
+    a = node("a", "answer", file=1)
+    tail = node("q", "prompt", a, file=0)
+    (thread,) = threads([[tail], [a]])
+    assert [n.id for n in thread.nodes] == ["a", "q"]
+
+
+def test_files_in_a_circle_end() -> None:
+    a, b = node("a", "prompt", file=0), node("b", "prompt", file=1)
+    a.up, b.up = b, a
+    assert sorted(n for ids in _ids([[a], [b]]) for n in ids) == ["a", "b"]
+
+
+def test_epochs_begin_with_a_boundary_or_with_a_summary_alone() -> None:
+    nodes = [
+        node("p", "prompt"),
+        node("b", "boundary"),
+        node("s", "summary"),
+        node("q", "prompt"),
+        node("s2", "summary"),
+        node("r", "prompt"),
+    ]
+    (thread,) = threads([nodes])
+    assert [(n, [x.id for x in run]) for n, run in epochs(thread)] == [
+        (0, ["p"]),
+        (1, ["b", "s", "q"]),
+        (2, ["s2", "r"]),
+    ]
+
+
+def test_a_branch_names_the_last_message_before_it() -> None:
+    p = node("p", "prompt")
+    a = node("a", "answer", p)
+    a.parts.append(ToolCall("c", "Bash", {}))
+    a.results = {"c": ToolResult("c", "Bash", "ok")}
+    a.result_id, a.result_places = "r", [(3, 0)]
+    q1, q2 = node("q1", "prompt", a), node("q2", "prompt", a)
+    main, branch = sessions_of(threads([[p, a, q1, q2]]), FRAME, ("f",), keyed)
+    assert branch.forked_from is not None
+    assert (branch.forked_from.session, branch.forked_from.message) == (main.key, "r")
+    assert [m.id for m in main.messages] == ["p", "a", "r", "q1"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["prompt", "answer", "context", "summary", "boundary"]),
+            st.integers(0, 30),
+            st.integers(0, 2),
+        ),
+        max_size=25,
+    )
+)
+def test_every_node_stands_in_one_thread_in_the_order_of_its_file(
+    shape: list[tuple[str, int, int]],
+) -> None:
+    files: list[list[Node]] = [[], [], []]
+    made: list[Node] = []
+    for at, (kind, _, file) in enumerate(shape):
+        one = node(f"n{at}", kind, file=file, line=at)
+        files[file].append(one)
+        made.append(one)
+    for one, (_, above, _) in zip(made, shape, strict=True):
+        one.up = made[above] if above < len(made) else None
+    found = threads(segments([n for nodes in files for n in nodes], set()))
+    placed = [n.id for thread in found for n in thread.nodes]
+    assert sorted(placed) == sorted(n.id for n in made)
+    for thread in found:
+        for file in range(3):
+            lines = [n.line for n in thread.nodes if n.file == file]
+            assert lines == sorted(lines)
+    keys = [s.key for s in sessions_of(found, FRAME, ("a", "b", "c"), keyed)]
+    assert len(keys) == len(set(keys))
