@@ -65,7 +65,7 @@ def test_holds_every_kind_of_record(records: list[dict[str, Any]]) -> None:
     wanted = (
         "user assistant system attachment progress queue-operation file-history-snapshot"
         " last-prompt summary ai-title custom-title mode permission-mode agent-name bridge-session"
-        " pr-link fork-context-ref lighthouse-beacon"
+        " pr-link fork-context-ref lighthouse-beacon file-history-delta atis-latch"
     )
     assert set(wanted.split()) <= set(kinds)
     subtypes = {r.get("subtype") for r in records if r["type"] == "system"}
@@ -94,7 +94,8 @@ def test_messages_are_split_as_real_ones_are(records: list[dict[str, Any]]) -> N
         b"<ide_opened_file>", b'"isCompactSummary":true', b'"preservedMessages"', b'"Warmup"',
         b'"type":"image"', b"\\ud83d in the mail", "\u2028".encode(), b'"signature"',
         b'"userModified":true', b'"isApiErrorMessage":true', b"<section title=",
-        b'"ownerAccountUuid"', b"}{",
+        b'"ownerAccountUuid"', b"}{", b"<tool_use_error>", b"Sibling tool call", b'"planContent"',
+        b"AskUserQuestion", b"Base directory for this skill", b'"type":"document"',
     ],
 )  # fmt: skip
 def test_holds_the_oddity(sample: SampleInfo, trace: bytes) -> None:

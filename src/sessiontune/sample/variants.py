@@ -34,6 +34,7 @@ class Variant:
         self.sessions: list[Session] = []
         self.copies: list[ClaudeLog] = []
         self.agents: list[agents.Agent] = []
+        self.inline: list[ClaudeLog] = []  # sub-agents that stand in their parent's file
         self.raw: dict[str, bytes] = {}  # further files below the project's folder
         self.meta_texts: dict[str, str | None] = {}  # agent id -> what the meta file holds
         self.session()
@@ -104,7 +105,7 @@ def _fork(v: Variant) -> None:
 def _subagents(v: Variant) -> None:
     """Foreground, background, two at once, below another, orphans, and junk beside them."""
     v.talk(1)
-    shape = v.n % 6
+    shape = v.n % 7
     if shape in (0, 3):
         FEATURES["nested"](v.sessions[0])
     if shape == 1:
@@ -124,10 +125,28 @@ def _subagents(v: Variant) -> None:
         v.agents.append(agents.orphan(gone, review_turn(v.rng), nested=v.n % 4 != 0))
     if shape == 5:
         FEATURES["inherits"](v.sessions[0])
+    if shape == 6:
+        _inline(v)
     if v.n % 2:
         v.sessions[0].agents.append(agents.warm_up(v.log))
         v.sessions[0].agents.append(agents.suggestion(v.log, "run the tests"))
     v.talk(1)
+
+
+def _inline(v: Variant) -> None:
+    """Before version 2 a sub-agent's records stood in the file of its parent."""
+    v.log.version = "1.0.98"
+    turn = review_turn(v.rng)
+    v.log.prompt(f"Let a sub-agent do it. {turn.prompt}")
+    child, call = agents.begun(v.log, turn, nested=False)
+    assert isinstance(call.rich, dict)
+    del call.rich["agentId"]
+    for record in child.records:
+        del record["agentId"]
+    v.log.reply(Reply("", (call,)), between=lambda log: log.records.extend(child.records))
+    v.log.reply(Reply("The sub-agent is done; nothing is urgent."))
+    child.agent_id, child.threads[0].name = None, "inline"
+    v.inline.append(child)
 
 
 def _two_at_once(v: Variant) -> None:
@@ -313,7 +332,7 @@ def _write(v: Variant, folder: Path, kind: str) -> None:
 
 
 def _threads(v: Variant, everyone: list[agents.Agent]) -> list[dict[str, Any]]:
-    logs = [s.log for s in v.sessions] + v.copies
+    logs = [s.log for s in v.sessions] + v.copies + v.inline
     logs += [a.log for a in everyone if a.kind in ("work", "orphan")]
     return [
         {"session": log.session_id, "agent": log.agent_id, **asdict(thread)}
