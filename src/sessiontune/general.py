@@ -161,6 +161,9 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
             content = turn.get("value")
         text = content if isinstance(content, str) else _text(content)
         name = f"{key}:{number}"
+        given = turn.get("tool_calls")
+        if turn.get("from") == "function_call":
+            text, given = _spoken_calls(text)
         if role == "assistant":
             parts: list[Any] = []
             thought = turn.get("reasoning_content")
@@ -168,11 +171,17 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
                 parts.append(Thinking(thought))
             if text:
                 parts.append(Text(text))
-            calls = _calls(turn.get("tool_calls"), name)
+            calls = _calls(given, name)
             parts += calls
             open_calls = calls
             if parts:
                 out.append(Message(id=name, role=role, kind="answer", parts=tuple(parts)))
+        elif role == "tool" and turn.get("from") == "observation" and open_calls:
+            told = _told(text, len(open_calls))
+            pairs = zip(open_calls, told, strict=False)
+            results = tuple(ToolResult(c.id, c.name, said) for c, said in pairs)
+            out.append(Message(id=name, role=role, kind="results", parts=results))
+            open_calls = []
         elif role == "tool":
             call = turn.get("tool_call_id")
             known = next((c for c in open_calls if call is None or c.id == call), None)
@@ -190,6 +199,30 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
             kind = "prompt" if role == "user" else "context"
             out.append(Message(id=name, role=role, kind=kind, parts=(Text(text),)))  # type: ignore[arg-type]
     return out
+
+
+def _spoken_calls(value: str) -> tuple[str, list[Any]]:
+    """Text and calls of a `function_call` turn: bare JSON, or text with a <tool_call> block."""
+    before, opened, rest = value.partition("<tool_call>")
+    body, closed, after = rest.partition("</tool_call>")
+    text = "\n".join(t for t in (before.strip(), after.strip()) if t) if closed else ""
+    try:
+        calls = msgspec.json.decode(body if opened and closed else value)
+    except msgspec.DecodeError:
+        return value, []
+    return text, calls if isinstance(calls, list) else [calls]
+
+
+def _told(value: str, calls: int) -> list[str]:
+    """The results of an `observation`: a JSON list where several calls were made."""
+    if calls > 1:
+        try:
+            given = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            return [value]
+        if isinstance(given, list):
+            return [g if isinstance(g, str) else str(g) for g in given]
+    return [value]
 
 
 def _text(content: Any) -> str:

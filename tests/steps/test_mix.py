@@ -71,6 +71,29 @@ def test_every_format_is_understood() -> None:
     assert text_of(made[2].messages[0]) == "Add\n\n1 and 2"
 
 
+def test_calls_of_sharegpt_rows_are_calls_again() -> None:
+    calls = '[{"name": "ls", "arguments": {"p": 1}}, {"name": "cat", "arguments": {"f": "a"}}]'
+    row = {
+        "conversations": [
+            {"from": "human", "value": "Look."},
+            {"from": "function_call", "value": f"I look.\n<tool_call>{calls}</tool_call>"},
+            {"from": "observation", "value": '["a.py", "text"]'},
+            {"from": "function_call", "value": '{"name": "ls", "arguments": {}}'},
+            {"from": "observation", "value": "b.py"},
+            {"from": "gpt", "value": "Two files."},
+        ]
+    }
+    (made,), refused = sessions([row])
+    assert refused == {}
+    assert [m.role for m in made.messages] == [
+        "user", "assistant", "tool", "assistant", "tool", "assistant",
+    ]  # fmt: skip
+    assert text_of(made.messages[1]) == "I look."
+    assert [c.name for c in calls_of(made.messages[1])] == ["ls", "cat"]
+    assert [r.content for r in results_of(made.messages[2])] == ["a.py", "text"]
+    assert results_of(made.messages[4])[0].name == "ls"
+
+
 def test_json_array_and_parquet_and_bad_lines(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
