@@ -24,7 +24,7 @@ BASE64_ANCHOR = _QUAD + "{5}"
 HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
-    r"(?:&#x?[0-9A-Fa-f]{2,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
+    r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{2,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
 )
 MARK_ANCHOR = (
     r"\x1b\[|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u001[bB]\[|\\x1b\[|\\033\[|"
@@ -38,7 +38,7 @@ _ESCAPES = (
 )
 _ESCAPED_RUN = (
     r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{2,5};|"
-    r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=-])*"
+    r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
 )
 _MARKS = (
     r"(?:\x1b|\\u001[bB]|\\x1b|\\033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|"
@@ -179,12 +179,12 @@ def hex_region(data: bytes, hit: int, floor: int) -> Region | None:
 
 def escaped_view(data: bytes, hit: int, floor: int) -> tuple[View, int]:
     """The run of escapes around a hit, resolved; and where it ends."""
-    start = max(floor, hit - 40)
-    run = pattern(_ESCAPED_RUN)
-    end = run.match(data, hit).end()
-    for match in pattern(ESCAPE_ANCHOR).finditer(data, start, hit):
-        start = match.start()
-        break
+    end = pattern(_ESCAPED_RUN).match(data, hit).end()
+    start = max(floor, hit - 600)
+    piece = data[start:hit]
+    cut = max(piece.rfind(mark) for mark in (b" ", b"\n", b'"', b"'", b"\t", b"<", b"("))
+    if cut >= 0 and not piece[cut:].startswith(b" 0x"):
+        start += cut + 1
     return _view(data, start, end, pattern(_ESCAPES), _resolve), end
 
 

@@ -13,7 +13,7 @@ from .checks import is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import Rule, Span, pattern, quick
+from .rules import Rule, Span, left_edge, pattern, quick
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -22,23 +22,6 @@ Make = Callable[[str, str, bytes], bytes]
 
 _WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 _MORE = r"[A-Za-z0-9_+/=.%~-]*"
-
-
-def left_edge(data: bytes, start: int) -> bool:
-    """True when a key may begin at `start`: no letter or digit before it, or the end of an
-    escape (`\\n`, `%20`, `\\u003d`, a colour)."""
-    if start == 0:
-        return True
-    before = data[start - 1]
-    if not _WORD[before]:
-        return before != 43  # '+': the middle of base64
-    if before in b"nrtbfv" and data[start - 2 : start - 1] == b"\\":
-        return True
-    if data[start - 3 : start - 2] == b"%" and data[start - 2 : start].isalnum():
-        return True
-    if data[start - 6 : start - 4] in (b"\\u", b"\\U") or data[start - 4 : start - 2] == b"\\x":
-        return True
-    return before == 109 and b"\x1b[" in data[max(0, start - 12) : start]
 
 
 _ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
@@ -85,7 +68,8 @@ def _mixed(value: bytes) -> bool:
 
 def _vendor_rules() -> list[Rule]:
     rules = []
-    for kind, head, tail in vendors.FORMATS_A + vendors_more.FORMATS_Z:
+    for kind, pattern_head, tail in vendors.FORMATS_A + vendors_more.FORMATS_Z:
+        head = pattern_head.removeprefix(r"\b")  # the left edge is checked with its escapes
         rules.append(
             Rule(
                 kind=kind,
@@ -281,8 +265,6 @@ class Detector:
             return  # nothing was hidden
         for span in self.find(view.data, None, depth + 1):
             start, end = view.back(span.start, span.end)
-            if end - start == span.end - span.start:
-                continue  # nothing was hidden here: it is found in the text itself
             text = span.text
             if text is None:
                 value = view.data[span.start : span.end]

@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from .checks import iban, luhn
-from .rules import Rule, quick
+from .rules import Rule, left_edge, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 _EMAIL = (
@@ -130,9 +130,11 @@ _CARD = r"((?:\d[ -]?){12,18}\d)"
 
 def _card(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
-    value = match.group(1)
+    if data[start - 1 : start] == b"%":  # %20 before the number
+        start += 2
+    value = data[start:end]
     digits = bytes(c for c in value if 48 <= c <= 57)
-    if data[start - 1 : start].isalnum() or data[end : end + 1].isalnum():
+    if not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
     if data[start - 1 : start] in (b".", b"-", b"_", b"+", b"/") or data[end : end + 1] in (
         b".",
@@ -192,7 +194,7 @@ _TEST_CARDS = frozenset(
     )
 )
 
-_IBAN = r"\b([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?)"
+_IBAN = r"([A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?)"
 _IBAN_SIZES = {
     b"AD": 24, b"AE": 23, b"AL": 28, b"AT": 20, b"AZ": 28, b"BA": 20, b"BE": 16, b"BG": 22, b"BH": 22,
     b"BR": 29, b"BY": 28, b"CH": 21, b"CR": 22, b"CY": 28, b"CZ": 24, b"DE": 22, b"DK": 18, b"DO": 28,
@@ -218,6 +220,8 @@ def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
         seen += char != 32
         end += 1
     value = data[start:end]
+    if not left_edge(data, start):
+        return None
     if seen != size or data[end : end + 1].isalnum() or not iban(value):
         return None
     return start, end
@@ -256,7 +260,7 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
         return []
     end, text = match.end(), match.group()
     before, after = data[start - 1 : start], data[end : end + 1]
-    if before.isalnum() or before in (b".", b"-", b"_", b"+"):
+    if not left_edge(data, start) or before in (b".", b"-", b"_", b"+"):
         return []
     if (
         after.isalnum()
@@ -297,7 +301,12 @@ _KNOWN_IPS = frozenset(
 def _ipv6(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     before, after = data[start - 1 : start], data[end : end + 1]
-    if before.isalnum() or before in (b":", b".", b"_") or after.isalnum() or after in (b":", b"_"):
+    if (
+        not left_edge(data, start)
+        or before in (b":", b".", b"_")
+        or after.isalnum()
+        or after in (b":", b"_")
+    ):
         return None
     try:
         address = ipaddress.IPv6Address(match.group(1).decode("ascii"))
@@ -320,7 +329,12 @@ def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
     before, after = data[start - 1 : start], data[end : end + 1]
-    if before.isalnum() or before in (b":", b"-") or after.isalnum() or after in (b":", b"-"):
+    if (
+        not left_edge(data, start)
+        or before in (b":", b"-")
+        or after.isalnum()
+        or after in (b":", b"-")
+    ):
         return None
     octets = value.replace(b"-", b":").lower().split(b":")
     if (
@@ -412,7 +426,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "iban",
         "personal",
-        r"\b[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
+        r"[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
         _IBAN,
         _iban,
         before=32,
@@ -422,7 +436,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "ssn",
         "personal",
-        r"\b\d{3}-\d{2}-\d{4}\b",
+        r"\d{3}-\d{2}-\d{4}",
         r"(\d{3}-\d{2}-\d{4})",
         _ssn,
         before=16,
@@ -432,7 +446,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "ip",
         "personal",
-        r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}",
+        r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}",
         "()",
         None,
         "ip",
@@ -442,7 +456,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "ipv6",
         "personal",
-        r"\b[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}",
+        r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}",
         _V6,
         _ipv6,
         "ipv6",
@@ -453,7 +467,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "mac",
         "personal",
-        r"\b[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
+        r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
         r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5})",
         _mac,
         "mac",

@@ -8,7 +8,7 @@ from typing import Any
 import re2
 
 from .pseudonym import is_pseudonym
-from .rules import Rule, quick
+from .rules import Rule, left_edge, quick
 from .vocabulary import is_generic
 
 _SEP = r"(?:/|\\+|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])"
@@ -40,30 +40,27 @@ def _home_in(window: bytes, start: int) -> int:
     if not name or not _personal(name):
         return 0
     low = max(window.rfind(b"home", 0, start), _users(window, start))
-    return 0 if _inside_path(window[max(0, low - 7) : low]) else len(name)
+    return 0 if _inside_path(window, low) else len(name)
 
 
 def _users(data: bytes, start: int) -> int:
     return max(data.rfind(mark, 0, start) for mark in (b"sers", b"SERS", b"Docum")) - 1
 
 
-def _inside_path(root: bytes) -> bool:
-    """`src/home/index`, `api/users/1`: the last bytes before `home` are a relative path."""
-    plain = root.rstrip(b"/\\")
-    if len(plain) == len(root) or not plain:
+_SEPARATORS = quick(r"(?:[/\\]|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])+\Z")
+_MOUNTS = (b"export", b"var", b"/c", b"/d", b"/e", b"/C", b"/D")
+
+
+def _inside_path(window: bytes, low: int) -> bool:
+    """`src/home/index`, `api/users/1`: what stands before `/home` at `low` is a relative path."""
+    match = _SEPARATORS.search(window, max(0, low - 24), low)
+    if match is None:
         return False
-    last = plain[-1:]
-    if last == b":" or plain.endswith(
-        (b"export", b"var", b"/c", b"/d", b"$", b"%2F", b"%2f", b"%5C")
-    ):
+    start = match.start()
+    before = window[max(0, start - 8) : start]
+    if before.endswith(_MOUNTS):
         return False
-    if not (last.isalnum() or last in b"_.-)}]"):
-        return False
-    before = plain[-2:-1]
-    escaped = before == b"\\" and last in b"nrtbf"
-    percent = plain[-3:-2] == b"%" or plain[-6:-4] == b"\\u"
-    drive = len(plain) < 2 or not before.isalnum()
-    return not (escaped or percent or (drive and last in b"cCdDeE" and plain[-2:-1] == b"/"))
+    return not left_edge(window, start) or before[-1:] in (b"_", b".", b")", b"}", b"]")
 
 
 @lru_cache(maxsize=4096)

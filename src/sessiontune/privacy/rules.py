@@ -79,3 +79,25 @@ def pattern(source: str) -> Any:
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = 64 << 20
     return re2.compile(source.encode("latin-1"), options)
+
+
+_WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
+_COLOUR = re.compile(rb"(?:\x1b|u001[bB]|x1b|033)\[[0-9;]{0,12}m\Z")
+
+
+def left_edge(data: bytes, start: int) -> bool:
+    """True when a value may begin at `start`: no letter or digit before it, or the end of an
+    escape (`\\n`, `%20`, `\\u003d`, a colour)."""
+    if start <= 0:
+        return True
+    before = data[start - 1]
+    if not _WORD[before]:
+        # a plus sign after a letter is the middle of base64
+        return before != 43 or start < 2 or not (_WORD[data[start - 2]] or data[start - 2] == 47)
+    if before in b"nrtbfv" and data[start - 2 : start - 1] == b"\\":
+        return True
+    if data[start - 3 : start - 2] == b"%" and data[start - 2 : start].isalnum():
+        return True
+    if data[start - 6 : start - 4] in (b"\\u", b"\\U") or data[start - 4 : start - 2] == b"\\x":
+        return True
+    return before == 109 and _COLOUR.search(data, max(0, start - 18), start) is not None
