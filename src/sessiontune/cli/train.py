@@ -40,6 +40,7 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--weight-decay", float, "Weight decay (0.01)."),
     ("--clip", float, "Gradient norm limit (1.0)."),
     ("--eval-every", int, "Steps between evaluations and checkpoints."),
+    ("--eval-limit", int, "Held-out examples used in each evaluation (0: all)."),
     ("--patience", int, "Evaluations without gain before stopping (2; 0 never)."),
     ("--keep", int, "Checkpoints kept (3)."),
     ("--seed", int, "Seed (42)."),

@@ -19,7 +19,7 @@ from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
 from ..training.memory import estimate
 from ..training.preflight import Check, check_data
-from ..training.prepare import Prepared, prepare, write_tokens
+from ..training.prepare import Prepared, prepare, spread, write_tokens
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
@@ -107,6 +107,7 @@ def make_ready(
     train = prepare(data.train, template, settings.length, step, apart)
     held = prepare(data.eval, template, settings.length, None, apart)
     checks = check_data(data, train, held, template, base.rows, spec.epochs)
+    held = spread(held, spec.eval_limit)
     plan = planner.plan(spec, base, here, settings, lines, train, held, _examples(spec, train))
     checks = [*checks, *_extra_checks(template)]
     return Ready(

@@ -124,6 +124,17 @@ def prepare(
     )
 
 
+def spread(prepared: Prepared, limit: int) -> Prepared:
+    """At most `limit` examples (0: all), evenly spread, so that no one session dominates."""
+    count = len(prepared.examples)
+    if not limit or count <= limit:
+        return prepared
+    chosen = [index * count // limit for index in range(limit)]
+    sources = tuple(prepared.sources[i] for i in chosen) if prepared.sources else ()
+    examples = tuple(prepared.examples[i] for i in chosen)
+    return msgspec.structs.replace(prepared, examples=examples, sources=sources)
+
+
 def fit(example: Encoded, length: int) -> Encoded | None:
     """The example cut after its last whole answer within `length`; None when there is none."""
     if len(example.ids) <= length:

@@ -34,6 +34,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     batch         examples per device and step; accumulation 0 makes the effective batch 8
     length        tokens per example; 0 picks by method and memory
     schedule      cosine, linear or constant; warmup is a share of the steps (at least 5 steps)
+    eval_limit    examples used in each evaluation, spread over the held-out side; 0 takes all
     eval_every    steps between evaluations and checkpoints; 0 means four times an epoch
     patience      evaluations without improvement before it stops; 0 never stops early
     keep          checkpoints kept (the best one always)
@@ -66,6 +67,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     warmup: float = 0.08
     weight_decay: float = 0.01
     clip: float = 1.0
+    eval_limit: int = 0
     eval_every: int = 0
     patience: int = 2
     keep: int = 3
@@ -106,11 +108,12 @@ DEMO: dict[str, Any] = {
     "method": "lora",
     "rate": 5e-3,
     "epochs": 3.0,
-    "max_steps": 60,
+    "max_steps": 40,
     "batch": 2,
     "accumulation": 1,
     "length": 1024,
     "eval_every": 20,
+    "eval_limit": 16,
     "patience": 0,
     "device": "cpu",
 }
@@ -157,6 +160,7 @@ LIMITS: dict[str, tuple[float, float]] = {
     "weight_decay": (0, 1),
     "clip": (0, 1000),
     "eval_every": (0, 10**9),
+    "eval_limit": (0, 10**9),
     "patience": (0, 1000),
     "keep": (1, 1000),
     "threads": (0, 1024),
