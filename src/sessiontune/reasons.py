@@ -42,6 +42,8 @@ DROPS: dict[str, str] = {
     "repeated_block": "pieces of a message that stand twice",
     "environment_context": "notes on the machine that the program wrote",
     "developer": "instructions that the program wrote",
+    "result_without_call": "results whose call is not in the log",
+    "second_result": "second results for the same call",
     "turn_aborted": "markers of an interruption",
     "file-history-snapshot": "bookkeeping for undoing edits",
     "file-history-delta": "bookkeeping for undoing edits",
@@ -66,6 +68,8 @@ _PREFIXES = {
     "system:": _BOOKKEEPING,
     "progress:": "live displays of running tools",
     "unknown:": "records of a type that is not known yet",
+    "unknown_type:": "records of a type that is not known yet",
+    "unknown_block:": "parts of a kind that is not known yet",
 }
 
 STAGES: dict[str, str] = {
@@ -88,6 +92,15 @@ FAULTS: dict[str, str] = {
     "unreadable_file": "files that could not be opened",
     "symlink_loop": "links that lead in a circle",
     "too_deep": "lines nested too deep",
+}
+
+REPAIRS: dict[str, str] = {
+    "glued": "two records on one line",
+    "lone_surrogate": "halves of a character (lone surrogates)",
+    "invalid_utf8": "bytes that are not UTF-8",
+    "bom": "byte order marks",
+    "nul": "NUL bytes",
+    "number": "numbers out of range",
 }
 
 LOSSES: dict[str, str] = {
@@ -123,6 +136,11 @@ def drop_words(name: str) -> str:
 def fault_words(reason: str) -> str:
     """The reason of a fault in plain words."""
     return FAULTS.get(reason, plain(reason))
+
+
+def repair_words(kind: str) -> str:
+    """A repair in plain words."""
+    return REPAIRS.get(kind, plain(kind))
 
 
 def loss_words(reason: str) -> str:

@@ -22,7 +22,7 @@ from ..figures import (
     size_category,
 )
 from ..manifest import Manifest
-from ..reasons import drop_words, fault_words, loss_words, plain
+from ..reasons import drop_words, fault_words, loss_words, repair_words
 from ..rows import examples, features
 from ..summary import SideSummary
 
@@ -267,7 +267,7 @@ def _left_out(manifest: Manifest) -> str:
     out += ranking("", "Entries", drops, limit=60, name="Reason")
     faults = {fault_words(k): n for k, n in manifest.faults.items()}
     out += ranking("Could not be read", "Count", faults, limit=20, name="Fault")
-    repairs = {plain(k): n for k, n in manifest.repairs.items()}
+    repairs = {repair_words(k): n for k, n in manifest.repairs.items()}
     out += ranking("Mended", "Lines", repairs, limit=20, name="Repair")
     if manifest.source_gone:
         out.append(

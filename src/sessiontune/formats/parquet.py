@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from ..rows.columns import Schema, schema
@@ -35,9 +36,7 @@ def write_parquet(source: str | os.PathLike[str], target: str | os.PathLike[str]
         with parquet.ParquetWriter(
             target, shape, compression="zstd", compression_level=_ZSTD_LEVEL
         ) as out:
-            for data in [first] if first else []:
-                rows += _write(out, data, shape)
-            for data in groups:
+            for data in chain([first] if first else [], groups):
                 rows += _write(out, data, shape)
     return rows
 
@@ -69,7 +68,7 @@ def _arrow(kind: Any) -> Any:
 
 
 def _row(group: bytes) -> bytes:
-    """The beginning of the first row: its first message with all keys but long content cut."""
+    """The first row of a group. A key can be looked for in it: quotes inside texts are escaped."""
     end = group.find(b"\n")
     return group[: end if end >= 0 else len(group)]
 

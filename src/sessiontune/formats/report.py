@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from .. import html, svg
 from ..figures import agent_name, listed, long_date, number, percent, size
 from ..manifest import Manifest
-from ..reasons import drop_words, fault_words, loss_words, plain
+from ..reasons import drop_words, fault_words, loss_words, plain, repair_words
 from ..summary import Summary
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -134,7 +134,7 @@ def _left_out(manifest: Manifest) -> str:
     body += _table(
         ("Could not be read", "Count"), {fault_words(k): n for k, n in manifest.faults.items()}
     )
-    body += _table(("Mended", "Lines"), {plain(k): n for k, n in manifest.repairs.items()})
+    body += _table(("Mended", "Lines"), {repair_words(k): n for k, n in manifest.repairs.items()})
     if manifest.losses:
         rows = []
         for name, n in sorted(manifest.losses.items()):
