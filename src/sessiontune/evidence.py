@@ -101,8 +101,10 @@ _TESTS = re.compile(
     r"|manage\.py\s+test)(?![\w/])"
 )
 #: One of these stands in whatever `_TESTS` finds; looking for them first is several times faster.
-_TEST_WORDS = ("test", "tox", "nox", "jest", "mocha", "ava", "karma", "cypress", "verify")
-_TEST_WORDS += ("spec", "phpunit", "pest", "check")
+_TEST_WORDS = (
+    *("test", "tox", "nox", "jest", "mocha", "ava", "karma", "cypress", "verify"),
+    *("spec", "phpunit", "pest", "check"),
+)
 _EXIT = re.compile(
     r"\A(?:Error:\s*)?Exit code:? (-?\d{1,10})\b"  # Claude Code; Codex with shell
     r"|\A(?:Chunk ID: \S+\n)?(?:Wall time: [^\n]*\n)?Process exited with code (-?\d{1,10})\b"
@@ -295,3 +297,16 @@ def failed(turn: Turn) -> str:
 def _silent(content: str) -> bool:
     """Whether a shell tool's output holds nothing but the agent's own header."""
     return not _HEADER.sub("", content[:400]).strip()
+
+
+_PERSON = re.compile(
+    r"user (?:doesn't|does not|did not|didn't) want"
+    r"|(?:rejected|denied|declined|cancelled) by (?:the )?user|user (?:has )?(?:rejected|denied|declined|cancelled|refused)|user said:",
+    re.IGNORECASE,
+)
+
+
+def refused_by_person(result: ToolResult) -> bool:
+    """Whether a person refused the call; else a rule, a sandbox or a classifier did. The agents
+    say so in a fixed sentence at the beginning or the end of the result."""
+    return bool(_PERSON.search(result.content[:600]) or _PERSON.search(result.content[-300:]))

@@ -102,6 +102,8 @@ FIXTURES = [
     ("git push origin main", "To github.com", "ok", {"pushed"}),
     ("gh pr create --fill", "https://github.com/a/b/pull/1", "ok", {"pushed"}),
     ("rm -rf build", "The user doesn't want to proceed", "rejected", {"rejected"}),
+    ("rm x", "model is unavailable, auto mode cannot judge Bash", "rejected", {"denied"}),
+    ("rm x", "exec command rejected by user", "rejected", {"rejected"}),
     ("sleep 99", "stopped", "interrupted", {"interrupted"}),
     ("ls", "a sibling failed", "cancelled", {"cancelled"}),
 ]
@@ -400,7 +402,7 @@ def test_end_reasons(one: Session, end: str) -> None:
 
 
 def test_end_of_a_rejected_call_and_of_a_compacted_epoch() -> None:
-    one = one_call("rm x", "no", "rejected")
+    one = one_call("rm x", "User rejected tool use", "rejected")
     cut = msgspec.structs.replace(one, messages=one.messages[:-1])
     labels, end = labeller()(cut)
     assert end == "rejected"

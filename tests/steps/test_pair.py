@@ -88,7 +88,7 @@ def test_rejected_call_is_a_strong_negative() -> None:
         "s",
         user("u", "clean up"),
         answer("a", "", call("c", command="rm -rf /")),
-        results("r", ToolResult("c", "Bash", "refused", "rejected")),
+        results("r", ToolResult("c", "Bash", "The user doesn't want to proceed.", "rejected")),
         answer("z", "Then not."),
     )
     (pair,) = pairs(one)

@@ -26,6 +26,7 @@ from ..evidence import (
     failed,
     is_test,
     pushes,
+    refused_by_person,
     restored,
     results_of,
     tests_failed,
@@ -114,7 +115,10 @@ def _of_result(messages: Sequence[Message], turn: Turn) -> Iterator[Label]:
     if result is None:
         return
     if result.status in ("rejected", "interrupted", "cancelled"):
-        yield Label(here, result.status, "structural", f"status:{evidence}")
+        by_rule = result.status == "rejected" and not refused_by_person(result)
+        yield Label(
+            here, "denied" if by_rule else result.status, "structural", f"status:{evidence}"
+        )
         return
     why = failed(turn)
     if why:

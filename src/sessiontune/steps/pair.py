@@ -9,7 +9,8 @@ strong   the person did something to this very answer: refused the call, or aske
          same context and went on with the second answer
 medium   the person stopped it, sent the same prompt again, put the edit back, or said plainly
          that it is wrong; or the work was committed
-weak     the words only suggest it, or the person changed the edit or rewrote the prompt
+weak     the words only suggest it, a rule of the agent refused the call, or the person changed the
+         edit or rewrote the prompt
 
 A direction change is no evidence at all.
 """
@@ -33,7 +34,7 @@ _ORDER: tuple[Tier, ...] = ("weak", "medium", "strong")
 #: Label -> tier of the answer that was not wanted.
 _UNWANTED: dict[str, Tier] = {
     "rejected": "strong",
-    "denied": "medium",
+    "denied": "weak",
     "interrupted": "medium",
     "edit_undone": "medium",
     "corrected": "medium",
