@@ -40,6 +40,7 @@ class Turn:
     session_id: str = ""
     agent_id: str | None = None
     kind: str = ""
+    branch: bool = False
     origins: set[tuple[str, int, int]] = field(default_factory=set)
     atoms: list[Atom] = field(default_factory=list)
 
@@ -178,13 +179,8 @@ class Check:
             if status != "missing" and content:
                 self.problems.append(f"{turn.name()}: result of {call_id} is not in the log")
             return
-        sure = all(a.required for a in (*found, *self.calls.get(call_id, ())))
         if status == "missing" and not content:
-            if not sure:
-                return
-            self.problems.append(
-                f"{turn.name()}: result of {call_id} is in the log, {found[0].where()}"
-            )
+            return  # another thread of a fork may hold it; if none does, it is lost
         same = [a for a in found if not a.taken and _same_result(a, content)]
         if not same:
             why = "differs from the log" if not all(a.taken for a in found) else "stands twice"
@@ -269,6 +265,8 @@ class Check:
         open_calls: set[str] = set()
         for turn in mine:
             if turn.role == "tool":
+                if turn.branch and before is None:
+                    continue  # a fork between a call and its result
                 if not {c for c, _, _ in turn.results if self._sure(c)} <= open_calls:
                     self.problems.append(f"{turn.name()}: a result does not follow its call")
                 elif before and not _own(before, turn) and not _after(before.start(), turn.start()):
@@ -290,7 +288,7 @@ class Check:
         for (thread, epoch), mine in threads.items():
             if not epoch:
                 continue
-            if mine[0].role != "system" and self.summaries:
+            if mine[0].role != "system" and self.summaries and not mine[0].branch:
                 self.problems.append(f"{mine[0].name()}: does not begin with its summary")
             earlier = [
                 t for (th, e), ts in threads.items() if th == thread and e < epoch for t in ts
@@ -338,6 +336,8 @@ class Check:
                 calls = self.calls.get(atom.call_id, ())
                 if not any(a.taken for a in calls) or self._answered(atom.call_id):
                     continue  # a result without its call, or a second one
+            if atom.kind == "prompt" and atom.call_id and atom.call_id not in self.calls:
+                continue  # words in a rejection of a call that the log does not hold
             what = atom.name or (atom.forms[0][:60] if atom.forms else "")
             self.problems.append(f"lost: {atom.kind} {atom.call_id} {what!r} at {atom.where()}")
 
@@ -410,6 +410,7 @@ def turns_of_session(session: Any) -> list[Turn]:
             continue
         turn = Turn(session.thread, session.epoch, m.role, session_id=session.session_id)
         turn.agent_id, turn.kind = session.agent_id, m.kind
+        turn.branch = session.forked_from is not None
         turn.origins = {(session.files[o.file], o.line, o.nth) for o in m.origin}
         for part in m.parts:
             shape = type(part).__name__
@@ -431,6 +432,7 @@ def turns_of_rows(rows: Iterable[dict[str, Any]]) -> list[Turn]:
     for row in rows:
         turn = Turn(str(row["thread"]), row["epoch"], row["role"], session_id=row["session_id"])
         turn.agent_id, turn.kind = row["agent_id"], str(row.get("kind") or "")
+        turn.branch = row["forked_from"] is not None
         content = _PICTURE.sub("", row["content"]) if row.get("images") else row["content"]
         if row["role"] == "tool":
             turn.results.append((row["tool_call_id"], content, str(row.get("status") or "")))

@@ -210,7 +210,7 @@ def _result(b: dict[str, Any], path: str) -> list[Atom]:
         words = text.split(_SAID, 1)[1]
         forms = (canon_user(words), canon_user(words.split("\n\nNote: The user's next message")[0]))
         if forms[0]:
-            out.append(Atom("prompt", forms, {}, True))
+            out.append(Atom("prompt", forms, {}, True, call_id=atom.call_id))
     content = b.get("content")
     if isinstance(content, list):
         n = sum(isinstance(x, dict) and x.get("type") == "image" for x in content)

@@ -1,0 +1,83 @@
+"""Random projects against the independent checker: whole ones, and ones that lost lines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.checker import checker
+from tests.random_logs import Writer
+from tests.support import Reading, describe, kind_of, read, texts_of
+
+SEEDS = 60
+
+
+def _wrong(files: list[str], got: Reading) -> list[str]:
+    turns = [t for s in got.sessions for t in checker.turns_of_session(s)]
+    wrong = checker.check("claude", files, turns)
+    wrong += [f"not balanced: {name} {numbers}" for name, numbers in got.unbalanced().items()]
+    if got.ledger.records != checker.record_counts("claude", files):
+        wrong.append("records are counted otherwise")
+    wrong += [f"injected text stays: {t[:60]}" for t in texts_of(got.sessions) if "never seen" in t]
+    ids = [m.id for s in got.sessions for m in s.messages]
+    if len(ids) != len(set(ids)):
+        wrong.append("a message stands in two sessions")
+    keys = {s.key for s in got.sessions}
+    for session in got.sessions:
+        if session.forked_from and session.forked_from.session not in keys:
+            wrong.append("a branch of a session that did not come out")
+        if session.parent_session and session.parent_session not in keys:
+            wrong.append("an agent of a session that did not come out")
+    return wrong
+
+
+@pytest.mark.parametrize("start", range(0, SEEDS, 10))
+def test_whole_projects(tmp_path: Path, start: int) -> None:
+    for seed in range(start, start + 10):
+        writer = Writer(seed)
+        writer.project()
+        root = tmp_path / str(seed)
+        files = writer.save(root)
+        got = read("claude", root, files)
+        wrong = _wrong(files, got)
+        assert not wrong, f"seed {seed}: {len(wrong)} problems\n" + "\n".join(wrong[:12])
+
+
+@pytest.mark.parametrize("start", range(0, SEEDS, 10))
+def test_sessions_copied_in_the_middle_of_an_answer(tmp_path: Path, start: int) -> None:
+    """Somebody resumes a session elsewhere while it works: both go on from there."""
+    for seed in range(start, start + 10):
+        writer = Writer(3000 + seed, in_the_middle=True)
+        writer.project()
+        root = tmp_path / str(seed)
+        files = writer.save(root)
+        wrong = _wrong(files, read("claude", root, files))
+        assert not wrong, f"seed {seed}: {len(wrong)} problems\n" + "\n".join(wrong[:12])
+
+
+@pytest.mark.parametrize("start", range(0, SEEDS, 10))
+def test_each_rewind_is_one_branch(tmp_path: Path, start: int) -> None:
+    for seed in range(start, start + 10):
+        writer = Writer(1000 + seed)
+        writer.project(plain=True)
+        root = tmp_path / str(seed)
+        got = read("claude", root, writer.save(root))
+        branches = [s for s in got.sessions if kind_of(s) == "branch"]
+        assert len(branches) == writer.forks, f"seed {seed}\n" + describe(got.sessions)
+        agents = [s for s in got.sessions if s.agent_id is not None]
+        named = sum("/subagents/" in f or f.startswith("agent-") for f in writer.paths.values())
+        assert len(agents) == named
+        assert all(s.parent_session and s.parent_call for s in agents), describe(agents)
+
+
+@pytest.mark.parametrize("start", range(0, SEEDS, 10))
+def test_projects_that_lost_lines(tmp_path: Path, start: int) -> None:
+    """Lost summaries, parents, calls and results: what is left is kept, once, in order."""
+    for seed in range(start, start + 10):
+        writer = Writer(2000 + seed)
+        writer.project()
+        root = tmp_path / str(seed)
+        files = writer.save(root, spoil=True)
+        got = read("claude", root, files)
+        wrong = [w for w in _wrong(files, got) if not w.endswith("begin with its summary")]
+        assert not wrong, f"seed {seed}: {len(wrong)} problems\n" + "\n".join(wrong[:12])
