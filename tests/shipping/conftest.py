@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,29 +15,71 @@ from sessiontune.shipping.run import Run, read_run
 from sessiontune.training.bases import describe
 
 TEXTS = [Path(__file__).read_text(encoding="utf-8"), "Hello there. Say hello in one sentence."]
+GREETING = {"role": "user", "content": "Say hello in one short sentence."}
+QUESTION = {"role": "user", "content": "What is in src/main.py?"}
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-def make_adapter(base: Path, folder: Path, *, seed: int = 0, scale: float = 0.3) -> None:
-    """An adapter with random weights that change the model's answers."""
+def make_adapter(base: Path, folder: Path, *, seed: int = 0) -> None:
+    """An adapter with random weights: it changes the model's answers and has learned nothing."""
+    import torch
+
+    tuned = _with_lora(base, seed, TARGETS)
+    for name, weight in tuned.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(weight, std=0.04)
+    tuned.save_pretrained(folder)
+
+
+def teach_adapter(base: Path, folder: Path) -> None:
+    """An adapter that has learned two answers by heart: a greeting and a tool call, with stops."""
+    import torch
+
+    from sessiontune.shipping.reference import CALL, TOOL
+    from sessiontune.templating import Template
+
+    template = Template.load(base)
+    rows = [
+        {"messages": [GREETING, {"role": "assistant", "content": "Hello there!"}]},
+        {"messages": [QUESTION, {"role": "assistant", "tool_calls": [CALL]}], "tools": [TOOL]},
+    ]
+    examples = [template.encode(row)[0] for row in rows]
+    # The output layer too: the random one is too flat for any word to be likely.
+    tuned = _with_lora(base, 0, [*TARGETS, "lm_head"]).train()
+    torch.set_num_threads(1)  # two million weights: more threads only wait for each other
+    learned = [p for p in tuned.parameters() if p.requires_grad]
+    optimizer = torch.optim.AdamW(learned, lr=3e-3)
+    for _ in range(200):
+        total = 0.0
+        for example in examples:
+            loss = tuned(
+                input_ids=torch.tensor([example.ids]), labels=torch.tensor([example.labels])
+            ).loss
+            loss.backward()
+            total += float(loss)
+        optimizer.step()
+        optimizer.zero_grad()
+        if total < 0.2:
+            break
+    assert total < 0.2, total
+    tuned.save_pretrained(folder)
+
+
+def _with_lora(base: Path, seed: int, targets: list[str]) -> Any:
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(base)
-    tuned = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules=TARGETS))
-    for name, weight in tuned.named_parameters():
-        if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=scale / 8)
-    tuned.save_pretrained(folder)
+    return get_peft_model(model, LoraConfig(r=16, lora_alpha=32, target_modules=targets))
 
 
-def make_run(base: Path, folder: Path, **more: object) -> Path:
+def make_run(base: Path, folder: Path, *, taught: bool = False, **more: object) -> Path:
     """A RUN folder as `sessiontune train` writes it."""
     from transformers import AutoTokenizer
 
-    make_adapter(base, folder / "adapter")
+    (teach_adapter if taught else make_adapter)(base, folder / "adapter")
     tokenizer = AutoTokenizer.from_pretrained(base)
     tokenizer.save_pretrained(folder / "tokenizer")
     (folder / "template.jinja").write_text(str(tokenizer.chat_template), encoding="utf-8")
@@ -89,7 +132,7 @@ def runs(
     def run(kind: str) -> Run:
         if kind not in made:
             folder = tmp_path_factory.mktemp("runs") / f"run-{kind}"
-            made[kind] = read_run(make_run(bases(kind), folder))
+            made[kind] = read_run(make_run(bases(kind), folder, taught=True))
         return made[kind]
 
     return run

@@ -38,6 +38,7 @@ def test_every_check_is_green(runs: Callable[[str], Run], kind: str, tmp_path: P
             "token count",
             "log-probabilities",
             "stop token",
+            "stops by itself",
             "tool call",
         }
         assert wanted <= held

@@ -48,17 +48,18 @@ def served(
         with start(plan_engine(engine, kind), folder) as service:
             service.drain()
             endpoint = Endpoint(f"unix://{engine.socket}", retries=0)
-            _ready(service, endpoint, engine)
+            ready(service, endpoint, engine.model.name)
             yield endpoint
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _ready(service: Service, endpoint: Endpoint, engine: Engine) -> None:
+def ready(service: Service, endpoint: Endpoint, name: str) -> None:
+    """Wait until the server has loaded its model. ToolError when it ends or takes too long."""
     end = time.monotonic() + START
     while time.monotonic() < end:
         if not service.alive():
-            raise _failed(service, engine)
+            raise _failed(service, name)
         try:
             reply = endpoint.request("GET", "/health", retry=False)
         except EndpointError:
@@ -68,10 +69,10 @@ def _ready(service: Service, endpoint: Endpoint, engine: Engine) -> None:
         if reply.status == 200:
             return
         time.sleep(0.1)
-    raise ToolError(f"The server has not loaded {engine.model.name} after {START:.0f} s.")
+    raise ToolError(f"The server has not loaded {name} after {START:.0f} s.")
 
 
-def _failed(service: Service, engine: Engine) -> ToolError:
+def _failed(service: Service, name: str) -> ToolError:
     text = "\n".join(service.tail)
     told = [line for line in service.tail if "error" in line.lower() or " E " in line]
     why = (told or list(service.tail) or ["no output"])[-1].strip()
@@ -82,4 +83,4 @@ def _failed(service: Service, engine: Engine) -> ToolError:
         hint = "pip install 'sessiontune[serve]'"
     elif "out of memory" in text.lower() or "failed to allocate" in text.lower():
         hint = "Take a smaller type (--type q4_k_m) or a smaller --context."
-    return ToolError(f"The server cannot load {engine.model.name}: {why[:300]}", hint)
+    return ToolError(f"The server cannot load {name}: {why[:300]}", hint)

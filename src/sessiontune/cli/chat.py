@@ -1,0 +1,122 @@
+"""`sessiontune chat`: talk to a tuned model in the terminal, or to base and tuned side by side."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..runtime.talk import Talk
+
+_HELP = "Empty line or Ctrl-D ends, /new starts again."
+
+
+@click.command(no_args_is_help=True)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
+@click.option("--compare", is_flag=True, help="Base and tuned side by side.")
+@click.option("--system", default="", help="System prompt.")
+@click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
+@click.option("--max-tokens", type=int, default=512, show_default=True, help="Per answer.")
+@click.option("--temperature", type=float, default=0.7, show_default=True, help="0: greedy.")
+@click.option("--seed", type=int, help="For the same answer again.")
+@click.option("--threads", type=int, default=0, help="CPU threads (all).")
+@click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
+@click.pass_obj
+def chat(
+    console: Console,
+    /,
+    run: Path,
+    prompt: tuple[str, ...],
+    compare: bool,
+    system: str,
+    kind: str | None,
+    threads: int,
+    base: Path | None,
+    **sampling: Any,
+) -> None:
+    """Chat with a shipped model.
+
+    --compare asks base and tuned model the same and shows both answers; it needs the LoRA GGUF:
+    sessiontune ship RUN --adapter-only.
+    """
+    from ..runtime.host import Hosting, hosted
+    from ..runtime.talk import Talk
+    from ..shipping.run import read_run
+
+    known = read_run(run, base)
+    hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
+    with hosted(known, hosting, os.environ) as model:
+        sides = ("base", "tuned") if compare else ("tuned",)
+        talk = Talk(model.client, sides, system, sampling)
+        if prompt:
+            answers = [_answer(console, talk, text) for text in prompt]
+            console.emit({"model": model.model, "answers": answers}, lambda rich: None)
+            return
+        console.say(f"{model.model}, {model.context} tokens of context. {_HELP}")
+        for text in _questions():
+            if text == "/new":
+                talk.clear()
+                continue
+            _answer(console, talk, text)
+
+
+def _questions() -> Iterator[str]:
+    """Lines of the user, until an empty one or the end."""
+    watched = sys.stdin.isatty()
+    while True:
+        if watched:
+            click.echo("> ", nl=False, err=True)
+        line = sys.stdin.readline()
+        if not line.strip():
+            return
+        yield line.strip()
+
+
+def _answer(console: Console, talk: Talk, text: str) -> dict[str, str]:
+    """Ask, and show the answers as they come."""
+    if console.as_json or console.quiet:
+        return talk.ask(text, lambda side, piece: None)
+    if len(talk.sides) == 1:
+        answers = talk.ask(text, lambda side, piece: click.echo(piece, nl=False))
+        click.echo()
+        return answers
+    return _columns(talk, text)
+
+
+def _columns(talk: Talk, text: str) -> dict[str, str]:
+    """Both answers in two columns, growing; without a terminal one after the other."""
+    from rich.console import Console as Rich
+    from rich.live import Live
+    from rich.table import Table
+    from rich.text import Text
+
+    so_far = dict.fromkeys(talk.sides, "")
+
+    def table() -> Table:
+        drawn = Table(expand=True, show_lines=False)
+        for side in talk.sides:
+            drawn.add_column(side, ratio=1)
+        drawn.add_row(*(Text(so_far[side]) for side in talk.sides))
+        return drawn
+
+    rich = Rich(highlight=False)
+    if not rich.is_terminal:
+        answers = talk.ask(text, lambda side, piece: None)
+        for side, answer in answers.items():
+            click.echo(f"[{side}] {answer}")
+        return answers
+    with Live(table(), console=rich, refresh_per_second=12) as live:
+
+        def grow(side: str, piece: str) -> None:
+            so_far[side] += piece
+            live.update(table())
+
+        return talk.ask(text, grow)

@@ -1,0 +1,103 @@
+"""`sessiontune serve`: a shipped model on loopback for the user's own programs."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import UsageError
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..shipping.clients import Target
+
+#: Where `serve` listens unless told otherwise; `--client` prints settings for it.
+PORT = 8040
+_CLIENTS = ("claude", "opencode", "codex", "continue", "aider", "cline")
+_ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
+
+
+@click.command(no_args_is_help=True)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.option("--port", type=int, default=PORT, show_default=True, help="0: any that is free.")
+@click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
+@click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
+@click.option("--engine", type=click.Choice(_ENGINES), help="The first that is here.")
+@click.option("--context", type=int, default=0, help="Tokens of context (as shipped).")
+@click.option("--parallel", type=int, default=1, show_default=True, help="Requests at once.")
+@click.option("--threads", type=int, default=0, help="CPU threads (all).")
+@click.option("--client", type=click.Choice(_CLIENTS), help="Print this client's settings.")
+@click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
+@click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")
+@click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
+@click.pass_obj
+def serve(
+    console: Console,
+    /,
+    run: Path,
+    port: int,
+    client: str | None,
+    write: bool,
+    allow_origin: tuple[str, ...],
+    base: Path | None,
+    **given: Any,
+) -> None:
+    """Serve a shipped model on 127.0.0.1: OpenAI and Anthropic interfaces, streaming, tools.
+
+    Only programs on this machine are answered; web pages are refused. With --client nothing is
+    started: the client's settings are printed, or written.
+    """
+    from ..runtime.door import open_door
+    from ..runtime.host import Hosting, hosted, shipped_of
+    from ..shipping.clients import Target
+    from ..shipping.run import read_run
+
+    known = read_run(run, base)
+    if client:
+        context = given["context"] or shipped_of(known).context
+        _settings(console, client, write, Target(f"http://127.0.0.1:{port}", known.slug, context))
+        return
+    if write:
+        raise UsageError("--write needs --client NAME.", f"Known: {', '.join(_CLIENTS)}.")
+    with (
+        console.progress("load the model"),
+        hosted(known, Hosting(**given), os.environ) as model,
+        open_door(port, model.client, model.model, allow_origin) as door,
+    ):
+        data = {"url": door.url, "model": model.model, "context": model.context}
+        console.emit(data, lambda rich: rich.print(_told(door.url, model.model, run), markup=False))
+        console.say(f"Serving {model.what}. Ctrl-C ends it.")
+        threading.Event().wait()
+
+
+def _told(url: str, model: str, run: Path) -> str:
+    return "\n".join(
+        [
+            f"Model:      {model}",
+            f"OpenAI:     {url}/v1",
+            f"Anthropic:  {url}",
+            f"Settings:   sessiontune serve {run} --client {'|'.join(_CLIENTS)}",
+        ]
+    )
+
+
+def _settings(console: Console, client: str, write: bool, target: Target) -> None:
+    from ..shipping import clients
+
+    found = clients.settings(client, target, Path.cwd(), os.environ)
+    if not write:
+        data = {
+            "client": client,
+            "text": found.text,
+            "file": str(found.file) if found.file else None,
+        }
+        console.emit(data, lambda rich: rich.print(found.text, markup=False, soft_wrap=True))
+        return
+    file, backup = clients.write(found)
+    data = {"client": client, "file": str(file), "backup": str(backup) if backup else None}
+    said = f"Written: {file}" + (f" (the old one: {backup})" if backup else "")
+    console.emit(data, lambda rich: rich.print(said, markup=False, soft_wrap=True))

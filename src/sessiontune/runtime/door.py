@@ -1,0 +1,182 @@
+"""The door in: HTTP on loopback for the user's own programs, passed on to the model server.
+
+The server behind listens on a private socket only. This door binds to 127.0.0.1, answers only to
+its own names in the Host header (so a web page cannot reach it by a rebound DNS name), refuses
+browsers that come from another origin, and never sends a header that would let them read.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+from ..errors import EndpointError, UsageError
+from ..evaluation.endpoint import Endpoint, Reply
+
+#: What is passed on: the OpenAI and Anthropic interfaces, and what tools need besides.
+PREFIXES = ("/v1/",)
+PATHS = frozenset({"/health", "/models", "/tokenize", "/detokenize", "/apply-template", "/props"})
+#: Bytes of one request: a long conversation is a few MB.
+LARGEST = 64 << 20
+_PASSED_UP = ("content-type", "accept", "anthropic-version", "anthropic-beta")
+_PASSED_DOWN = ("content-type", "cache-control", "retry-after")
+_LOCAL = ("127.0.0.1", "localhost", "[::1]")
+
+
+class Door(ThreadingHTTPServer):
+    """The listening server. Use `open_door`."""
+
+    daemon_threads = True
+    allow_reuse_address = True
+
+    def __init__(self, port: int, inner: Endpoint, model: str, origins: tuple[str, ...]) -> None:
+        try:
+            super().__init__(("127.0.0.1", port), _Handler)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise UsageError(
+                    f"Port {port} is taken by another program.",
+                    "Name another one with --port N; --port 0 takes any that is free.",
+                ) from error
+            if error.errno == errno.EACCES:
+                raise UsageError(
+                    f"Port {port} needs rights that you do not have.", "Use one above 1023."
+                ) from error
+            raise UsageError(f"Port {port} cannot be used: {error.strerror}") from error
+        self.inner = inner
+        self.model = model
+        self.port = int(self.server_address[1])
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.hosts = frozenset(f"{name}:{self.port}" for name in _LOCAL)
+        self.origins = frozenset({*(f"http://{host}" for host in self.hosts), *origins})
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that hangs up is no news."""
+
+
+@contextmanager
+def open_door(
+    port: int, inner: Endpoint, model: str, origins: tuple[str, ...] = ()
+) -> Iterator[Door]:
+    """Listen on 127.0.0.1:`port` (0: any) while the block runs. UsageError when it is taken."""
+    door = Door(port, inner, model, origins)
+    thread = threading.Thread(target=door.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
+    thread.start()
+    try:
+        yield door
+    finally:
+        door.shutdown()
+        door.server_close()
+        thread.join(5)
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server_version = "sessiontune"
+    sys_version = ""
+    timeout = 900
+    server: Door
+    #: Methods that are passed on; others are not known here.
+    allowed: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST")
+
+    def do_GET(self) -> None:
+        self._serve()
+
+    def do_HEAD(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_OPTIONS(self) -> None:
+        """A browser asks whether a page may call: no page may."""
+        self._say(403, "This server answers programs on this machine, not web pages.")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Requests hold the user's work: nothing is logged."""
+
+    def _serve(self) -> None:
+        refusal = self._refusal()
+        if refusal:
+            self.close_connection = True
+            self._say(403, refusal)
+            return
+        path = self.path.split("?", 1)[0]
+        if path not in PATHS and not path.startswith(PREFIXES):
+            self.close_connection = True
+            self._say(404, f"There is no {path[:100]} here.")
+            return
+        body = self._body()
+        if body is None:
+            return
+        headers = {k: v for k in _PASSED_UP if (v := self.headers.get(k))}
+        try:
+            reply = self.server.inner.request(
+                self.command, self.path, body=body or None, headers=headers, retry=False
+            )
+        except EndpointError as error:
+            self._say(502, error.message)
+            return
+        self._pass_on(reply)
+
+    def _refusal(self) -> str:
+        """Why this request is not for us; empty when it is."""
+        hosts = self.headers.get_all("Host") or []
+        if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
+            return "The Host header does not name this server."
+        origin = self.headers.get("Origin")
+        if origin is not None and origin.lower() not in self.server.origins:
+            return "Requests from web pages of other origins are refused."
+        site = self.headers.get("Sec-Fetch-Site", "none").lower()
+        if site not in ("none", "same-origin") and origin is None:
+            return "Requests from web pages of other origins are refused."
+        return ""
+
+    def _body(self) -> bytes | None:
+        """The request's body; None when an answer was already sent."""
+        if self.command != "POST":
+            return b""
+        length = self.headers.get("Content-Length", "")
+        if self.headers.get("Transfer-Encoding") or not length.isdigit():
+            self.close_connection = True
+            self._say(411, "A request needs a Content-Length.")
+            return None
+        if int(length) > LARGEST:
+            self.close_connection = True
+            self._say(413, f"A request may have {LARGEST} bytes.")
+            return None
+        return self.rfile.read(int(length))
+
+    def _pass_on(self, reply: Reply) -> None:
+        try:
+            self.send_response(reply.status)
+            for name in _PASSED_DOWN:
+                if value := reply.headers.get(name):
+                    self.send_header(name, value)
+            self.send_header("X-Content-Type-Options", "nosniff")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            for block in reply.blocks():
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+                self.wfile.flush()
+            self.wfile.write(b"0\r\n\r\n")
+        except (OSError, EndpointError):
+            self.close_connection = True  # the client hung up, or the model server broke off
+        finally:
+            reply.close()  # tells the model server to stop working on it
+
+    def _say(self, status: int, message: str) -> None:
+        raw = json.dumps({"error": {"type": "sessiontune", "message": message}}).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(raw)

@@ -1,0 +1,84 @@
+"""One conversation with one or two sides: the tuned model, or base and tuned at the same time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Protocol
+
+from ..errors import EndpointError
+
+#: Called with (side, piece of text) as an answer grows.
+Grow = Callable[[str, str], None]
+
+
+class Streams(Protocol):
+    """What is needed of the HTTP client."""
+
+    def events(self, path: str, data: Mapping[str, Any]) -> Iterator[Any]: ...
+
+
+class Talk:
+    """Keeps each side's own history. With two sides the first is the base: the same server, the
+    adapter's weight set to nothing for its requests."""
+
+    def __init__(
+        self,
+        client: Streams,
+        sides: tuple[str, ...],
+        system: str = "",
+        sampling: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.sides = sides
+        self._client = client
+        self._system = system
+        self._sampling = {k: v for k, v in (sampling or {}).items() if v is not None}
+        self._history: dict[str, list[dict[str, str]]] = {}
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again."""
+        first = [{"role": "system", "content": self._system}] if self._system else []
+        self._history = {side: list(first) for side in self.sides}
+
+    def ask(self, text: str, grow: Grow) -> dict[str, str]:
+        """Ask all sides at once; their whole answers. EndpointError when one fails."""
+        answers: dict[str, str] = {}
+        failed: list[EndpointError] = []
+
+        def run(side: str) -> None:
+            try:
+                answers[side] = self._one(side, text, grow)
+            except EndpointError as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=run, args=(s,), daemon=True) for s in self.sides[1:]]
+        for thread in threads:
+            thread.start()
+        run(self.sides[0])
+        for thread in threads:
+            thread.join()
+        if failed:
+            raise failed[0]
+        for side, answer in answers.items():
+            asked = {"role": "user", "content": text}
+            self._history[side] += [asked, {"role": "assistant", "content": answer}]
+        return {side: answers[side] for side in self.sides}
+
+    def _one(self, side: str, text: str, grow: Grow) -> str:
+        data: dict[str, Any] = {
+            "messages": [*self._history[side], {"role": "user", "content": text}],
+            "stream": True,
+            **self._sampling,
+        }
+        if len(self.sides) > 1:
+            data["lora"] = [{"id": 0, "scale": 0.0 if side == "base" else 1.0}]
+        pieces: list[str] = []
+        for event in self._client.events("/v1/chat/completions", data):
+            if "error" in event:
+                raise EndpointError(f"The model server says: {event['error']}")
+            for choice in event.get("choices") or ():
+                if piece := (choice.get("delta") or {}).get("content"):
+                    pieces.append(piece)
+                    grow(side, piece)
+        return "".join(pieces)

@@ -1,0 +1,220 @@
+"""Real clients talk to a served model through the loopback door; web pages do not get in."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune.errors import EndpointError, UsageError
+from sessiontune.evaluation.endpoint import Endpoint
+from sessiontune.runtime.door import Door, open_door
+from sessiontune.runtime.host import Hosting, hosted
+from sessiontune.runtime.ship import ship
+from sessiontune.runtime.shop import ShipOptions
+from sessiontune.runtime.talk import Talk
+from sessiontune.shipping.reference import ARGUMENTS, TOOL
+from sessiontune.shipping.run import Run
+
+from .conftest import GREETING, QUESTION
+
+pytestmark = [pytest.mark.models, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def door(runs: Callable[[str], Run], converter: None, engine: None) -> Iterator[tuple[Door, Run]]:
+    run = runs("llama")
+    for adapter in (False, True):
+        options = ShipOptions(types=("f16",), adapter_only=adapter)
+        ship(run, options, os.environ, Path.home(), lambda *_: None, lambda _: None)
+    with (
+        hosted(run, Hosting(kind="f16", threads=1, parallel=2), os.environ) as model,
+        open_door(0, model.client, model.model) as door,
+    ):
+        yield door, run
+
+
+def test_the_openai_package(door: tuple[Door, Run]) -> None:
+    import openai
+
+    server, run = door
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="local", max_retries=0)
+    assert [m.id for m in client.models.list()] == [run.slug]
+    request: Any = {
+        "model": run.slug,
+        "messages": [GREETING],
+        "max_tokens": 40,
+        "temperature": 0,
+    }
+    whole = client.chat.completions.create(**request).choices[0]
+    assert (whole.message.content, whole.finish_reason) == ("Hello there!", "stop")
+    chunks = [c.choices[0] for c in client.chat.completions.create(**request, stream=True)]
+    pieces = [c.delta.content for c in chunks if c.delta.content]
+    assert "".join(pieces) == "Hello there!"
+    assert len(pieces) > 1
+    assert chunks[-1].finish_reason == "stop"
+
+
+def test_the_openai_package_gets_tool_calls(door: tuple[Door, Run]) -> None:
+    import openai
+
+    server, run = door
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="local", max_retries=0)
+    request: Any = {
+        "model": run.slug,
+        "messages": [QUESTION],
+        "tools": [TOOL],
+        "max_tokens": 80,
+        "temperature": 0,
+    }
+    choice = client.chat.completions.create(**request).choices[0]
+    assert choice.finish_reason == "tool_calls"
+    call = choice.message.tool_calls[0].function
+    assert (call.name, json.loads(call.arguments)) == ("read_file", ARGUMENTS)
+    chunks = [c.choices[0] for c in client.chat.completions.create(**request, stream=True)]
+    parts = [c.delta.tool_calls[0].function for c in chunks if c.delta.tool_calls]
+    assert len(parts) > 1
+    assert "".join(p.name or "" for p in parts) == "read_file"
+    assert json.loads("".join(p.arguments or "" for p in parts)) == ARGUMENTS
+    assert chunks[-1].finish_reason == "tool_calls"
+
+
+def test_the_anthropic_package(door: tuple[Door, Run]) -> None:
+    import anthropic
+
+    server, run = door
+    client = anthropic.Anthropic(base_url=server.url, auth_token="local", max_retries=0)
+    asked: Any = {"model": run.slug, "messages": [GREETING]}
+    whole = client.messages.create(**asked, max_tokens=40, temperature=0)
+    assert whole.stop_reason == "end_turn"
+    assert whole.content[0].text == "Hello there!"
+    with client.messages.stream(**asked, max_tokens=40, temperature=0) as stream:
+        pieces = list(stream.text_stream)
+    assert "".join(pieces) == "Hello there!"
+    assert len(pieces) > 1
+    assert client.messages.count_tokens(**asked).input_tokens > 5
+
+
+def test_the_anthropic_package_gets_tool_calls(door: tuple[Door, Run]) -> None:
+    import anthropic
+
+    server, run = door
+    client = anthropic.Anthropic(base_url=server.url, auth_token="local", max_retries=0)
+    function = TOOL["function"]
+    request: Any = {
+        "model": run.slug,
+        "max_tokens": 80,
+        "temperature": 0,
+        "tools": [
+            {
+                "name": function["name"],
+                "description": function["description"],
+                "input_schema": function["parameters"],
+            }
+        ],
+        "messages": [QUESTION],
+    }
+    whole = client.messages.create(**request)
+    assert whole.stop_reason == "tool_use"
+    used = [part for part in whole.content if part.type == "tool_use"]
+    assert [(u.name, u.input) for u in used] == [("read_file", ARGUMENTS)]
+    with client.messages.stream(**request) as stream:
+        last = stream.get_final_message()
+    assert [p.input for p in last.content if p.type == "tool_use"] == [ARGUMENTS]
+
+
+def test_responses_are_there_for_codex(door: tuple[Door, Run]) -> None:
+    import openai
+
+    server, run = door
+    client = openai.OpenAI(base_url=f"{server.url}/v1", api_key="local", max_retries=0)
+    answer = client.responses.create(model=run.slug, input="Say hello.", max_output_tokens=8)
+    assert answer.output
+
+
+def _raw(server: Door, headers: dict[str, str], method: str = "POST") -> tuple[int, dict[str, str]]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port)
+    connection.putrequest(method, "/v1/models", skip_host=True)
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.putheader("Content-Length", "0")
+    connection.endheaders()
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, {k.lower(): v for k, v in answer.getheaders()}
+
+
+def test_only_its_own_names_and_no_web_pages(door: tuple[Door, Run]) -> None:
+    server, _ = door
+    own = f"127.0.0.1:{server.port}"
+    refused: list[dict[str, str]] = [
+        {},
+        {"Host": "evil.example"},
+        {"Host": f"evil.example:{server.port}"},
+        {"Host": f"127.0.0.1:{server.port + 1}"},
+        {"Host": own, "Origin": "https://evil.example"},
+        {"Host": own, "Origin": "null"},
+        {"Host": own, "Origin": f"https://{own}"},
+        {"Host": own, "Sec-Fetch-Site": "cross-site"},
+        {"Host": own, "Sec-Fetch-Site": "same-site"},
+    ]
+    for headers in refused:
+        status, seen = _raw(server, headers, "GET")
+        assert status == 403, headers
+        assert not any(name.startswith("access-control") for name in seen)
+    assert _raw(server, {"Host": own, "Origin": "https://evil.example"}, "OPTIONS")[0] == 403
+    for headers in ({"Host": own}, {"Host": f"localhost:{server.port}"}):
+        status, seen = _raw(server, headers, "GET")
+        assert status == 200
+        assert not any(name.startswith("access-control") for name in seen)
+
+
+def test_it_binds_to_loopback_only_and_says_when_the_port_is_taken(door: tuple[Door, Run]) -> None:
+    server, _ = door
+    assert server.socket.getsockname()[0] == "127.0.0.1"
+    with (
+        pytest.raises(UsageError, match=f"Port {server.port} is taken"),
+        open_door(server.port, server.inner, "x"),
+    ):
+        pass
+
+
+def test_other_paths_large_bodies_and_missing_lengths(door: tuple[Door, Run]) -> None:
+    server, _ = door
+    client = Endpoint(server.url, retries=0)
+    assert client.request("GET", "/slots").status == 404
+    assert client.request("GET", "/lora-adapters").status == 404
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+            f"Content-Length: {1 << 40}\r\n\r\n".encode()
+        )
+        assert b" 413 " in raw.recv(1000)
+    with socket.create_connection(("127.0.0.1", server.port)) as raw:
+        raw.sendall(
+            f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n\r\n".encode()
+        )
+        assert b" 411 " in raw.recv(1000)
+
+
+def test_chat_compares_base_and_tuned(door: tuple[Door, Run]) -> None:
+    _, run = door
+    with hosted(run, Hosting(adapter=True, parallel=2, threads=1), os.environ) as model:
+        talk = Talk(model.client, ("base", "tuned"), "", {"max_tokens": 16, "temperature": 0})
+        seen: dict[str, str] = {"base": "", "tuned": ""}
+
+        def grow(side: str, piece: str) -> None:
+            seen[side] += piece
+
+        answers = talk.ask(GREETING["content"], grow)
+        assert answers == seen
+        assert answers["tuned"] == "Hello there!" != answers["base"]
+        with pytest.raises(EndpointError):
+            Talk(model.client, ("tuned",), "", {"max_tokens": "many"}).ask("x", grow)
