@@ -24,14 +24,15 @@ def take_answer(state: State, line: Line) -> None:
     added, reason = False, "empty"
     content = message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content
+    parts = node.parts
     for block in blocks or ():
         part = _answer_part(block)
-        if isinstance(part, str):
+        if type(part) is str:
             reason = part
-        elif part in node.parts or _is_known_call(state, part, node):
+        elif part in parts or (type(part) is ToolCall and _is_known_call(state, part, node)):
             reason = "repeated_block"
         else:
-            node.parts.append(part)
+            parts.append(part)  # type: ignore[arg-type]
             added = True
             if type(part) is ToolCall:
                 _call(state, part, node)
@@ -41,9 +42,15 @@ def take_answer(state: State, line: Line) -> None:
         state.drop(reason)
     if line.isAbortedMidStream and "interrupted" not in node.flags:
         node.flags.append("interrupted")
-    usage = message.usage
-    if usage is not None:
-        node.usage = _more(node.usage, usage)
+    wire = message.usage
+    if wire is not None:
+        usage = node.usage
+        if (
+            usage is None
+            or usage.output != (wire.output_tokens or 0)
+            or usage.input != (wire.input_tokens or 0)
+        ):
+            node.usage = _more(usage, wire)
 
 
 def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
@@ -76,9 +83,7 @@ def _same_call(state: State, message: WireMessage) -> Node | None:
     return None
 
 
-def _is_known_call(state: State, part: Part, node: Node) -> bool:
-    if type(part) is not ToolCall:
-        return False
+def _is_known_call(state: State, part: ToolCall, node: Node) -> bool:
     other = state.calls.get(part.id)
     return (
         other is not None and other is not node and other.file == state.file and part in other.parts
@@ -87,6 +92,7 @@ def _is_known_call(state: State, part: Part, node: Node) -> bool:
 
 def _call(state: State, call: ToolCall, node: Node) -> None:
     state.calls[call.id] = node
+    state.names[call.id] = call.name
     if call.name in ("Task", "Agent"):
         prompt = call.arguments.get("prompt")
         if type(prompt) is str:

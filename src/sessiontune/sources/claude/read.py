@@ -8,7 +8,7 @@ children hang below the node that they hang below.
 from __future__ import annotations
 
 from ...linking import Node
-from ...model import Drop, Text, ToolCall, ToolResult
+from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from .answers import take_answer
 from .state import Facts, State
@@ -72,7 +72,6 @@ class Reader(State):
                     self.after_copy = uuid
                 return
             self.mine.add(uuid)
-            self.last_id = uuid
         kind = line.type
         facts = self.facts
         if not facts.session_id:
@@ -126,17 +125,27 @@ class Reader(State):
             if "used" not in done:
                 self.drop(next((d for d in done if d not in ("late", "")), "result_without_call"))
         self.late = []
-        for node in self.nodes:
+        self.resolve(self.nodes)
+        if any(node.flags for node in self.nodes if node.kind in ("prompt", "task")):
+            self._settle_prompts()
+
+    def resolve(self, nodes: list[Node]) -> None:
+        """Find the parents that were not known yet when their children came."""
+        for node in nodes:
             if node.up is None and node.parent:
                 node.up = self._find(node.parent, node)
+
+    def _settle_prompts(self) -> None:
+        """Drop queued prompts that stand twice, and commands that the model did not answer."""
         answered = {
-            id(node.up) for node in self.nodes if node.up is not None and node.kind == "answer"
-        }
-        answered |= {
-            id(node.up) for node in self.nodes if node.up is not None and node.kind == "context"
+            id(node.up)
+            for node in self.nodes
+            if node.up is not None and node.kind in ("answer", "context")
         }
         twins = _Twins(self.nodes, self.owner)
         for node in self.nodes:
+            if not node.flags:
+                continue
             reason = ""
             marks = [flag for flag in node.flags if flag.startswith("?")]
             if "queued" in node.flags and twins.has(node, marks):
@@ -148,8 +157,6 @@ class Reader(State):
             if reason:
                 self.drop(reason, count=len(node.places))
                 node.parts, node.places = [], []
-            if node.results:
-                self._name_results(node)
 
     def _find(self, parent: str, node: Node) -> Node | None:
         """The node that a late or distant parent leads to; None for a circle or a gap."""
@@ -157,20 +164,13 @@ class Reader(State):
         while steps < 100_000:
             found = self.owner.get(parent)
             if found is not None:
-                return None if found is node or found.line > node.line else found
+                later = found.file == node.file and found.line > node.line
+                return None if found is node or later else found
             parent = self.above.get(parent, "")
             if not parent:
                 return None
             steps += 1
         return None
-
-    def _name_results(self, node: Node) -> None:
-        caller = node.up if node.calls_up and node.up is not None else node
-        names = {part.id: part.name for part in caller.parts if type(part) is ToolCall}
-        node.results = {
-            call: ToolResult(call, names.get(call, ""), r.content, r.status, r.images)
-            for call, r in node.results.items()
-        }
 
 
 class _Twins:

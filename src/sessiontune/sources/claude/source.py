@@ -171,6 +171,9 @@ def _read_all(
         nodes, facts[at] = reader.read(at, side, junk)
         for node in nodes:
             sides.setdefault(node.side, []).append(node)
+    if len(indexes) > 1:
+        for nodes in sides.values():
+            reader.resolve(nodes)
     return sides, facts
 
 

@@ -39,6 +39,7 @@ class State:
         self.owner: dict[str, Node | None] = {}
         self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
         self.calls: dict[str, Node] = {}
+        self.names: dict[str, str] = {}  # call id -> tool
         self.agent_calls: dict[str, str] = {}  # agent id -> id of the call that started it
         self.task_prompts: dict[str, str] = {}  # prompt -> id of the call that carries it
         self.seams: set[tuple[int, int]] = set()
@@ -58,7 +59,6 @@ class State:
         self.last_answer: Node | None = None
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.after_copy = ""
-        self.last_id = ""
         self.line = 0
         self.nth = 0
 

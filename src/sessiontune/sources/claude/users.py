@@ -125,19 +125,20 @@ def take_result(state: State, line: Line, block: Block) -> str:
     if call in node.results:
         return "second_result"
     told = line.toolUseResult or line.tool_use_result
-    facts = told if isinstance(told, Outcome) else None
+    facts = told if type(told) is Outcome else None
     text, images = result_content(block.content)
-    if "<persisted-output>" in text[:40]:
+    if text[:1] in "<\n " and "<persisted-output>" in text[:40]:
         whole = persisted(text, state.path, state.facts.session_id)
         text = text if whole is None else whole
     status = status_of(text, block, facts, line.toolDenialKind)
-    node.results[call] = ToolResult(call, "", text, status, images)
+    node.results[call] = ToolResult(call, state.names[call], text, status, images)
     if place not in node.result_places:
         node.result_places.append(place)
     if not node.result_id:
         node.result_id = line.uuid or f"{node.id}:results"
         node.result_at = utc(line.timestamp or line.audit_timestamp or "")
-    _result_flags(state, node, call, status, facts, line)
+    if status != "ok" or facts is not None or line.toolDenialKind:
+        _result_flags(state, node, call, status, facts, line)
     return "used"
 
 
