@@ -30,8 +30,7 @@ class Run(msgspec.Struct, frozen=True):
     @property
     def base(self) -> Path:
         """The folder of the base model; a relative path is inside the run."""
-        path = Path(self.record["base"]["path"])
-        return path if path.is_absolute() else self.folder / path
+        return self.folder / Path(self.record["base"]["path"])
 
     @property
     def adapter(self) -> Path:

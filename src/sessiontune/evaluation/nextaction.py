@@ -106,7 +106,7 @@ def normal(name: str, value: Any) -> Any:
         text = _SPACE.sub(" ", value).strip()
         if any(part in name.lower() for part in _PATHS):
             text = re.sub(r"/+", "/", text.replace("\\", "/"))
-            text = text.removeprefix("./").rstrip("/") or "/"
+            return text.removeprefix("./").rstrip("/") or "/"
         return text
     if isinstance(value, bool) or value is None:
         return value
