@@ -35,11 +35,14 @@ def test_sub_agents_are_linked_to_the_calls_that_began_them(tmp_path: Path) -> N
         sessions, _ = reading.read(reading.logs(folder, "claude"), "claude")
         calls = {s.agent_id: s.parent_call for s in sessions if s.agent_id}
         left_out = {agent["agent"] for agent in truth["left_out"]}
-        assert set(calls) == {agent["agent"] for agent in truth["agents"]}
+        named = {agent["agent"] for agent in truth["agents"] if agent["agent"]}
+        assert named <= set(calls)
+        assert len(calls) == len(truth["agents"])
         assert not left_out & set(calls)
         for agent in truth["agents"]:
             if agent["call"] and not agent["orphan"]:
-                assert calls[agent["agent"]] == agent["call"]
+                assert agent["call"] in calls.values()
+                assert agent["agent"] is None or calls[agent["agent"]] == agent["call"]
                 linked += 1
     assert linked >= 12
 

@@ -50,12 +50,12 @@ def build(
     for number, turn in enumerate(plan):
         if number in due:
             FEATURES[due[number]](s)
-        if rng.random() < 0.25:
+        if rng.random() < 0.1:
             oddities.snapshot(log)
         log.turn(turn, interleave=rng.random() < 0.12)
         if rng.random() < 0.12:
             oddities.turn_duration(log)
-        if rng.random() < 0.06:
+        if rng.random() < 0.03:
             oddities.reminders(log)
     oddities.title(log, plan[0].prompt[:50], rng.choice(("summary", "ai-title", "custom-title")))
     if rng.random() < 0.5:

@@ -34,7 +34,7 @@ class Variant:
         self.sessions: list[Session] = []
         self.copies: list[ClaudeLog] = []
         self.agents: list[agents.Agent] = []
-        self.inline: list[ClaudeLog] = []  # sub-agents that stand in their parent's file
+        self.inline: dict[str, ClaudeLog] = {}  # by call: sub-agents in their parent's file
         self.raw: dict[str, bytes] = {}  # further files below the project's folder
         self.meta_texts: dict[str, str | None] = {}  # agent id -> what the meta file holds
         self.session()
@@ -143,10 +143,10 @@ def _inline(v: Variant) -> None:
     del call.rich["agentId"]
     for record in child.records:
         del record["agentId"]
-    v.log.reply(Reply("", (call,)), between=lambda log: log.records.extend(child.records))
+    ids = v.log.reply(Reply("", (call,)), between=lambda log: log.records.extend(child.records))
     v.log.reply(Reply("The sub-agent is done; nothing is urgent."))
     child.agent_id, child.threads[0].name = None, "inline"
-    v.inline.append(child)
+    v.inline[ids[0]] = child
 
 
 def _two_at_once(v: Variant) -> None:
@@ -324,7 +324,11 @@ def _write(v: Variant, folder: Path, kind: str) -> None:
         "files": [str(p.relative_to(folder)) for p in paths],
         "records": sum(p.read_bytes().count(b"\n") for p in paths),
         "threads": _threads(v, everyone),
-        "agents": [_agent(a) for a in everyone if a.kind in ("work", "orphan")],
+        "agents": [_agent(a) for a in everyone if a.kind in ("work", "orphan")]
+        + [
+            {"agent": None, "parent_session": log.session_id, "call": call, "orphan": False}
+            for call, log in v.inline.items()
+        ],
         "left_out": [{"agent": a.log.agent_id, "kind": a.kind}
                      for a in everyone if a.kind not in ("work", "orphan")],
     }  # fmt: skip
@@ -332,7 +336,7 @@ def _write(v: Variant, folder: Path, kind: str) -> None:
 
 
 def _threads(v: Variant, everyone: list[agents.Agent]) -> list[dict[str, Any]]:
-    logs = [s.log for s in v.sessions] + v.copies + v.inline
+    logs = [s.log for s in v.sessions] + v.copies + list(v.inline.values())
     logs += [a.log for a in everyone if a.kind in ("work", "orphan")]
     return [
         {"session": log.session_id, "agent": log.agent_id, **asdict(thread)}
