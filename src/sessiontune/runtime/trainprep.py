@@ -18,6 +18,8 @@ from ..training.bases import Base, resolve
 from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
 from ..training.memory import estimate
+from ..training.others import jsonl
+from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
 from ..training.preflight import Check, check_data
 from ..training.prepare import Prepared, prepare, spread, write_tokens
 from ..training.spec import TrainSpec, to_dict
@@ -41,14 +43,15 @@ class Ready(msgspec.Struct, kw_only=True):
     plan: planner.Plan
     checks: tuple[Check, ...]
     fingerprint: str
+    pairs: tuple[Preferences, Preferences] = (Preferences(), Preferences())
 
     def job(self) -> Job:
         """The trainer's job, with paths as seen from the run's folder."""
         if self.spec.trainer != "trl":
             return others.plan_job(self)
-        job = trl.job(
-            self.spec, self.plan, self.base_path, bool(self.held.examples), "template.jinja"
-        )
+        held = bool(self.held.examples or self.pairs[1].rows)
+        stop = self.template.stops[0]
+        job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
         extra = cluster.files(self.spec, self.plan, job)
         return msgspec.structs.replace(job, files={**job.files, **extra})
 
@@ -62,6 +65,12 @@ class Ready(msgspec.Struct, kw_only=True):
             "checks": msgspec.to_builtins(list(self.checks)),
         }
         (folder / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+        if self.spec.task != "sft":
+            (folder / "data").mkdir()
+            for name, part in zip(("train", "eval"), self.pairs, strict=True):
+                if part.rows:
+                    (folder / "data" / f"{name}.jsonl").write_text(jsonl(part.rows), "utf-8")
+            return
         write_tokens(self.train, folder / "data" / "train.parquet")
         if self.held.examples:
             write_tokens(self.held, folder / "data" / "eval.parquet")
@@ -103,6 +112,8 @@ def make_ready(
     def step(done: int, total: int) -> None:
         on_event({"event": "prepared", "done": done, "total": total})
 
+    if spec.task != "sft":
+        return _preferences(spec, data, (base, base_path), here, (settings, lines), template)
     apart = spec.trainer != "trl"
     train = prepare(data.train, template, settings.length, step, apart)
     held = prepare(data.eval, template, settings.length, None, apart)
@@ -122,6 +133,37 @@ def make_ready(
         plan=plan,
         checks=tuple(checks),
         fingerprint=_fingerprint(train, held, base, spec, plan),
+    )
+
+
+def _preferences(
+    spec: TrainSpec,
+    data: DataSet,
+    base: tuple[Base, str],
+    here: Machine,
+    settled: tuple[planner.Settings, list[planner.Line]],
+    template: Template,
+) -> Ready:
+    """The same for KTO and DPO."""
+    settings, lines = settled
+    train = prepare_preferences(data.train, template, settings.length, spec.task)
+    held = prepare_preferences(data.eval, template, settings.length, spec.task)
+    plan = planner.plan(spec, base[0], here, settings, lines, None, None, max(1, len(train.rows)))
+    total = hashlib.sha256(jsonl((*train.rows, *held.rows)).encode())
+    total.update(json.dumps([base[0].sha256, to_dict(spec), plan.steps]).encode())
+    return Ready(
+        spec=spec,
+        data=data,
+        base=base[0],
+        base_path=base[1],
+        machine=here,
+        template=template,
+        train=Prepared(rows=len(data.train)),
+        held=Prepared(rows=len(data.eval)),
+        plan=plan,
+        checks=tuple(check_preferences(train, held, spec.task)),
+        fingerprint=total.hexdigest(),
+        pairs=(train, held),
     )
 
 

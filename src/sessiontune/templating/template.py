@@ -144,6 +144,24 @@ class Template:
         pieces = self.pieces(turns, tools, where)
         return [(piece, self._encoded(piece, turns, where)) for piece in pieces]
 
+    def completion(
+        self, messages: Sequence[Mapping[str, Any]], tools: Any = None, where: str = "row"
+    ) -> tuple[str, str]:
+        """The prompt before the last message, an answer, and what is to be written for it.
+
+        Control tokens inside a log's own text are split by a space in both. Raises
+        PreflightError as `examples` does, and when the last message is no answer.
+        """
+        row = {"messages": list(messages), "tools": tools}
+        turns, schemas, _ = self.prepare(row, where)
+        if turns[-1].role != "assistant":
+            raise PreflightError(f"{where}: it does not end in an answer.")
+        try:
+            prompt, body = self._completion(turns, schemas, len(turns) - 1, where)
+        except TemplateRefused as error:
+            raise PreflightError(f"{where}: the chat template refuses it: {error}") from error
+        return prompt.replace(BREAK, " "), body.replace(BREAK, " ")
+
     def _encoded(self, piece: Piece, turns: Sequence[Turn], where: str) -> Encoded:
         tokens = self.tokens(piece.text)
         starts = {s.start for s in piece.spans}

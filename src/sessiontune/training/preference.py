@@ -17,6 +17,8 @@ def preference_trainer(orders: dict[str, Any], model: Any, tokenizer: Any, adapt
         lines = Path(name).read_bytes().splitlines()
         return Dataset.from_list([orjson.loads(line) for line in lines])
 
+    # TRL ends every answer with the tokenizer's end token: it must be the template's.
+    tokenizer.eos_token = orders["stop"]
     train = read(orders["train"])
     held = read(orders["eval"]) if orders["eval"] else None
     common: dict[str, Any] = {

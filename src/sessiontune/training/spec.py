@@ -181,7 +181,7 @@ def checked(spec: TrainSpec) -> TrainSpec:
             "No base model named.",
             "Give --base PATH, --base HUB/ID, or --base tiny to try the way.",
         )
-    if spec.task != "sft" and spec.trainer not in ("trl", "llamafactory"):
+    if spec.task != "sft" and spec.trainer != "trl":
         raise UsageError(
             f"{spec.trainer} is driven for SFT only.", "Use --trainer trl for KTO and DPO."
         )

@@ -16,7 +16,9 @@ NEEDS = {"trl": ">=1.9", "peft": ">=0.18", "transformers": ">=5", "datasets": ">
 ORDERS = "trainer/orders.json"
 
 
-def orders(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str) -> dict[str, Any]:
+def orders(
+    spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = ""
+) -> dict[str, Any]:
     """Everything the worker needs to know. Paths are relative to the run, but for the base."""
     settings = plan.settings
     return {
@@ -31,6 +33,7 @@ def orders(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str) ->
         "train": "data/train.parquet" if spec.task == "sft" else "data/train.jsonl",
         "eval": ("data/eval.parquet" if spec.task == "sft" else "data/eval.jsonl") if held else "",
         "template": template,
+        "stop": stop,
         "length": settings.length,
         "adapter": {
             "r": spec.rank,
@@ -86,9 +89,9 @@ def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
     return arguments
 
 
-def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str) -> Job:
+def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = "") -> Job:
     """The worker as a job, to be run in the run's folder."""
-    text = json.dumps(orders(spec, plan, base, held, template), indent=2) + "\n"
+    text = json.dumps(orders(spec, plan, base, held, template, stop), indent=2) + "\n"
     return Job(
         name="trl",
         files={ORDERS: text},
