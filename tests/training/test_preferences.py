@@ -1,0 +1,103 @@
+"""KTO and DPO rows: prompt and answers by the template, nothing doubled, nothing too long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl")
+
+from conftest import conversation, write_jsonl
+from sessiontune.cli.main import main
+from sessiontune.errors import PreflightError
+from sessiontune.templating import Template
+from sessiontune.training.data import Row, read_preferences
+from sessiontune.training.metrics import evaluations, read_metrics
+from sessiontune.training.preferencedata import check_preferences, prepare_preferences
+
+pytestmark = pytest.mark.models
+
+
+def kto(number: int, split: str = "train") -> dict[str, Any]:
+    row = conversation(number)
+    prompt, answer = row["messages"][:-1], row["messages"][-1]
+    if number % 2:
+        answer = {"role": "assistant", "content": "I will not do that, it is too hard."}
+    tier = "strong" if number % 3 else "weak"
+    return {
+        "prompt": prompt,
+        "completion": [answer],
+        "label": number % 2 == 0,
+        "tools": row["tools"],
+        "tier": tier,
+        "split": split,
+    }
+
+
+def dpo(number: int, split: str = "train") -> dict[str, Any]:
+    row = conversation(number)
+    return {
+        "prompt": row["messages"][:-1],
+        "chosen": [row["messages"][-1]],
+        "rejected": [{"role": "assistant", "content": "No."}],
+        "tools": row["tools"],
+        "tier": "strong",
+        "split": split,
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("preferences")
+    for name, make in (("kto", kto), ("dpo", dpo)):
+        rows = [make(i) for i in range(16)] + [make(i, "eval") for i in range(40, 46)]
+        write_jsonl(place / "preferences" / f"{name}.jsonl", rows)
+    return place
+
+
+def test_prompt_ends_at_the_answer_and_the_answer_at_its_stop(folder: Path, tiny: Path) -> None:
+    template = Template.load(tiny)
+    for task in ("kto", "dpo"):
+        made = prepare_preferences(read_preferences(folder, task).train, template, 2048, task)
+        assert len(made.rows) == 16
+        for row in made.rows:
+            assert row["prompt"].endswith("<|im_start|>assistant\n")
+            for side in ("completion", "chosen", "rejected"):
+                assert row.get(side, "<|im_end|>").endswith("<|im_end|>")
+                assert row.get(side, "<|im_end|>").count("<|im_end|>") == 1
+
+
+def test_rows_too_long_are_named_and_one_side_is_said(folder: Path, tiny: Path) -> None:
+    template = Template.load(tiny)
+    rows = read_preferences(folder, "kto").train
+    short = prepare_preferences(rows, template, 320, "kto")
+    assert 0 < len(short.rows) < 16
+    assert len(short.rows) + len(short.too_long) == 16
+    wanted = tuple(r for r in rows if r.body["label"])
+    one = prepare_preferences(wanted, template, 2048, "kto")
+    levels = {c.name: c.level for c in check_preferences(one, one, "kto")}
+    assert levels["both sides"] == "soft"
+    assert levels["train and evaluation apart"] == "bad"
+    assert levels["strong rows"] == "note"
+
+
+def test_a_row_that_does_not_end_in_an_answer_is_named(tiny: Path) -> None:
+    row = kto(2)
+    row["completion"] = [{"role": "user", "content": "x"}]
+    with pytest.raises(PreflightError, match="kto:9"):
+        prepare_preferences([Row("kto:9", row)], Template.load(tiny), 2048, "kto")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("task", ["kto", "dpo"])
+def test_it_trains(task: str, folder: Path, tiny: Path, tmp_path: Path) -> None:
+    out = tmp_path / task
+    settings = ["--device", "cpu", "--rate", "2e-3", "--batch", "4", "--accumulation", "1"]
+    settings += ["--max-steps", "6", "--eval-every", "3", "--length", "1024", "--threads", "1"]
+    arguments = ["train", str(folder), "-o", str(out), "--base", str(tiny), "--task", task]
+    assert main([*arguments, *settings, "--quiet"]) == 0
+    held = evaluations(read_metrics(out / "metrics.jsonl"))
+    assert held[-1][1] < held[0][1]
+    assert (out / "adapter" / "adapter_model.safetensors").is_file()
