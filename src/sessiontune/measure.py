@@ -145,6 +145,34 @@ def shorten(message: Message, tokens: int, count: Count) -> Message:
     return msgspec.structs.replace(message, parts=tuple(parts))
 
 
+class Truncation(msgspec.Struct):
+    """What cutting kept, beside what naive truncation to the same length would have kept.
+
+    Turns and tokens are those of trainable answers; naive counts whole turns, but single tokens.
+    """
+
+    sessions: int = 0
+    rows: int = 0
+    turns: int = 0
+    tokens: int = 0
+    kept_turns: int = 0
+    kept_tokens: int = 0
+    naive_turns: int = 0
+    naive_tokens: int = 0
+    reasons: dict[str, int] = {}
+
+    def add(self, other: Truncation) -> None:
+        """Add another session's counts to this one."""
+        for name in self.__struct_fields__[:-1]:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for reason, n in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + n
+
+    def count(self, reason: str, n: int = 1) -> None:
+        """Count one thing under a reason."""
+        self.reasons[reason] = self.reasons.get(reason, 0) + n
+
+
 class Room:
     """Tokens left in a window; definitions of the tools that come to stand in it are paid for,
     up to `limit`: beyond that a window carries none."""

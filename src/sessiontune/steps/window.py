@@ -13,12 +13,15 @@ length: it is left out and counted (`turn_over_budget`), and so is its share of 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 
 import msgspec
 
 from ..evidence import blocks_of, calls_of, results_of
-from ..measure import Meter, Room, shorten, thin
+from ..measure import Meter, Room, Truncation, shorten, thin
 from ..model import Example, Message, Session, ToolDef
+
+__all__ = ["Truncation", "WindowOptions", "windower"]
 
 #: Shares of the budget: head at most, overlap kept free, one prompt, definitions, one result.
 HEAD = 2
@@ -36,34 +39,6 @@ class WindowOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """max_tokens: length of a row as trained, markup included; 0 cuts nothing."""
 
     max_tokens: int = 8192
-
-
-class Truncation(msgspec.Struct):
-    """What cutting kept, beside what naive truncation to the same length would have kept.
-
-    Turns and tokens are those of trainable answers; naive counts whole turns, but single tokens.
-    """
-
-    sessions: int = 0
-    rows: int = 0
-    turns: int = 0
-    tokens: int = 0
-    kept_turns: int = 0
-    kept_tokens: int = 0
-    naive_turns: int = 0
-    naive_tokens: int = 0
-    reasons: dict[str, int] = {}
-
-    def add(self, other: Truncation) -> None:
-        """Add another session's counts to this one."""
-        for name in self.__struct_fields__[:-1]:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for reason, n in other.reasons.items():
-            self.reasons[reason] = self.reasons.get(reason, 0) + n
-
-    def count(self, reason: str, n: int = 1) -> None:
-        """Count one thing under a reason."""
-        self.reasons[reason] = self.reasons.get(reason, 0) + n
 
 
 #: Messages and definitions -> tokens, as the target's template renders them.
@@ -133,12 +108,14 @@ class _Cutter:
     ) -> None:
         self.budget = budget
         self.meter = meter
+        self.count = lru_cache(512)(meter.count)
         self.whole = whole
         self.messages = messages
         self.train = train
         self.defs = {t.name: t for t in tools}
         self.tool_cost = meter.tools(tools)
-        self.cost = [meter.message(m) for m in messages]
+        self.known: dict[int, tuple[Message, int]] = {}
+        self.cost = [self._price(m) for m in messages]
         self.made: dict[tuple[int, int], tuple[Message, int]] = {}
         self.originals = {id(m) for m in messages}
         self.counts = self._naive()
@@ -171,7 +148,7 @@ class _Cutter:
         for row in rows:
             kept = [m for m, t in zip(row.messages, row.train, strict=True) if t]
             self.counts.kept_turns += len(kept)
-            self.counts.kept_tokens += sum(self.meter.message(m) for m in kept)
+            self.counts.kept_tokens += self._total(kept)
             if "thinned" in row.tags:
                 self.counts.count("rows_thinned")
         return rows
@@ -235,7 +212,7 @@ class _Cutter:
             room = Room(
                 budget - self.meter.base, self.tool_cost, budget // TOOLS, self.meter.tools_base
             )
-            if not room.take(sum(self.meter.message(m) for m in head), head):
+            if not room.take(self._total(head), head):
                 return None, at
             spare = budget // OVERLAP if at > first else 0
             target: list[list[Message]] = []
@@ -250,7 +227,7 @@ class _Cutter:
             if not target:
                 return None, at
             while not any(self.train[i] for i in blocks[after - 1]):
-                room.give(sum(self.meter.message(m) for m in target.pop()))
+                room.give(self._total(target.pop()))
                 after -= 1
             before = self._overlap(blocks, first, at, cap, room)
             context = [*head, *before]
@@ -278,8 +255,8 @@ class _Cutter:
             plain = [m for m, _ in block]
             if not room.take(sum(c for _, c in block), plain):
                 if len(plain) == 1 and plain[0].role != "assistant" and room.left >= 2 * LEAST:
-                    short = shorten(plain[0], room.left - LEAST, self.meter.count)
-                    if room.take(self.meter.message(short), [short]):
+                    short = shorten(plain[0], room.left - LEAST, self.count)
+                    if room.take(self._price(short), [short]):
                         out.append([short])
                 break
             out.append(plain)
@@ -290,7 +267,7 @@ class _Cutter:
         messages = [self.messages[i] for block in blocks for i in block]
         if not messages or not limit:
             return []
-        if self.meter.messages(messages) <= limit:
+        if self.meter.base + self._total(messages) <= limit:
             return messages
         task = max((i for i, m in enumerate(messages) if m.role == "user"), default=-1)
         kept = {}
@@ -299,8 +276,8 @@ class _Cutter:
         order += [i for i in range(len(messages)) if i != task]
         for place, i in enumerate(order):
             share = left // 2 if place == 0 and len(order) > 1 else left // (len(order) - place)
-            short = shorten(messages[i], share - self.meter.per_message, self.meter.count)
-            cost = self.meter.message(short)
+            short = shorten(messages[i], share - self.meter.per_message, self.count)
+            cost = self._price(short)
             if cost <= share:
                 kept[i] = short
                 left -= cost
@@ -315,11 +292,10 @@ class _Cutter:
         if found is None:
             message = self.messages[at]
             if message.role == "tool":
-                message = thin(message, cap, self.meter.count)
+                message = thin(message, cap, self.count)
             elif message.role != "assistant" and self.cost[at] > self.budget // PROMPT:
-                message = shorten(message, self.budget // PROMPT, self.meter.count)
-            same = message is self.messages[at]
-            found = message, self.cost[at] if same else self.meter.message(message)
+                message = shorten(message, self.budget // PROMPT, self.count)
+            found = message, self._price(message)
             self.made[(at, cap)] = found
         return found
 
@@ -342,7 +318,18 @@ class _Cutter:
         if self.whole is not None:
             return self.whole(row.messages, row.tools) - self.budget
         tools = self._definitions(t.name for t in row.tools)
-        return self.meter.messages(row.messages) + tools - self.budget
+        return self.meter.base + self._total(row.messages) + tools - self.budget
+
+    def _price(self, message: Message) -> int:
+        """Tokens of a message, counted once: a real tokenizer is slow. The message is kept so
+        that its id is not given to another one."""
+        found = self.known.get(id(message))
+        if found is None:
+            found = self.known[id(message)] = (message, self.meter.message(message))
+        return found[1]
+
+    def _total(self, messages: Iterable[Message]) -> int:
+        return sum(self._price(m) for m in messages)
 
     def _definitions(self, names: Iterable[str]) -> int:
         costs = [self.tool_cost[name] for name in names]
