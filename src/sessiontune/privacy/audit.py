@@ -75,7 +75,7 @@ class Auditor:
     def _raw_spans(self, block: bytes) -> list[Span]:
         spans = self._detector.find(block)
         if self._words is not None:
-            for match in self._words.finditer(block):
+            for match in word_matches(self._words, block):
                 if not is_pseudonym(match.group(1)):
                     spans.append(Span(match.start(1), match.end(1), "name", "name", 1))
             spans.sort(key=lambda span: span.start)

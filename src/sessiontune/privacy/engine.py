@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -120,7 +120,7 @@ class Redactor:
             index = bisect_right(starts, end - 1) - 1
             by_text.setdefault(index, []).append((rule, end - starts[index]))
         if self._words is not None:
-            for match in self._words.finditer(joined):
+            for match in word_matches(self._words, joined):
                 by_text.setdefault(bisect_right(starts, match.start(1)) - 1, [])
         return by_text
 
@@ -129,7 +129,7 @@ class Redactor:
 
         spans = self._detector.find(raw, hits)
         if self._words is not None:
-            extra = [self._word_span(raw, m) for m in self._words.finditer(raw)]
+            extra = [self._word_span(raw, m) for m in word_matches(self._words, raw)]
             spans = resolve([*spans, *(span for span in extra if span)])
         return spans
 
@@ -217,6 +217,15 @@ def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
             return obj
         return type(obj)(items)
     return obj
+
+
+def word_matches(words: Any, text: bytes) -> Iterator[Any]:
+    """All matches of a word pattern. The character between two names belongs to both of them
+    (`owner owner` in a directory listing), so the search goes on right after the name."""
+    at = 0
+    while (match := words.search(text, at)) is not None:
+        yield match
+        at = match.end(1)
 
 
 def word_pattern(vocabulary: Vocabulary, options: PrivacyOptions) -> Any:
