@@ -14,7 +14,7 @@ import re2
 
 from ..model import Finding
 from .detect import Detector
-from .engine import HOT_KEY, word_pattern
+from .engine import HOT_KEY, word_matches, word_pattern
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
