@@ -61,11 +61,26 @@ def chat(
             console.emit({"model": model.model, "answers": answers}, lambda rich: None)
             return
         console.say(f"{model.model}, {model.context} tokens of context. {_HELP}")
-        for text in _questions():
-            if text == "/new":
-                talk.clear()
-                continue
-            _answer(console, talk, text)
+        _converse(console, talk)
+
+
+def converse(console: Console, run: Path) -> None:
+    """Chat with what was shipped of `run` until the user ends it."""
+    from ..runtime.host import Hosting, hosted
+    from ..runtime.talk import Talk
+    from ..shipping.run import read_run
+
+    with hosted(read_run(run), Hosting(), os.environ) as model:
+        console.say(f"Chat with {model.model}. {_HELP}")
+        _converse(console, Talk(model.client, ("tuned",), "", {"max_tokens": 512}))
+
+
+def _converse(console: Console, talk: Talk) -> None:
+    for text in _questions():
+        if text == "/new":
+            talk.clear()
+            continue
+        _answer(console, talk, text)
 
 
 def _questions() -> Iterator[str]:

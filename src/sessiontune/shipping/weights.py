@@ -38,7 +38,7 @@ class MergePlan(msgspec.Struct, frozen=True):
     """What to do with each weight of the base.
 
     pairs       weight name in the base -> LoRA pair
-    replaced    weight name in the base -> key of the trained weight that takes its place
+    replaced    weight name in the base -> key of the saved weight that takes its place first
     whole       why PEFT must do it on the whole model; empty when it goes piece by piece
     """
 
@@ -93,7 +93,9 @@ def plan_merge(base: Path, adapter: Path) -> MergePlan:
             transposed = bool(config.get("fan_in_fan_out"))
             pairs[f"{name}.weight"] = Pair(key, b, factor, transposed)
         elif "lora_" not in module:
-            replaced[module.replace(".modules_to_save.default", "")] = key
+            # PEFT saves an adapted output layer's own weight too: "lm_head.base_layer.weight".
+            name = module.replace(".modules_to_save.default", "").replace(".base_layer.", ".")
+            replaced[name] = key
     if not whole:
         _fits(base, {n: here[n] for n in (*pairs, *replaced) if n in here}, shapes, pairs, replaced)
         absent = [n for n in (*pairs, *replaced) if n not in here]
@@ -195,12 +197,11 @@ def merge_pieces(base: Path, adapter: Path, plan: MergePlan, out: Path, step: St
     shards = _Shards(out)
     with safe_open(adapter_file(adapter), "pt") as trained:
         for number, (name, tensor) in enumerate(_tensors(where), start=1):
+            if name in plan.replaced:
+                tensor = trained.get_tensor(plan.replaced[name]).to(tensor.dtype)
             if name in plan.pairs:
-                shards.add(name, _merged(tensor, trained, plan.pairs[name], name))
-            elif name in plan.replaced:
-                shards.add(name, trained.get_tensor(plan.replaced[name]).to(tensor.dtype))
-            else:
-                shards.add(name, tensor)
+                tensor = _merged(tensor, trained, plan.pairs[name], name)
+            shards.add(name, tensor)
             step(number, len(where))
     shards.close()
 

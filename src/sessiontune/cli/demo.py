@@ -1,0 +1,58 @@
+"""`sessiontune demo`: the whole way on the bundled sample and a tiny model, on this machine."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import click
+
+from .console import Console
+
+
+@click.command()
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("sessiontune-demo"),
+    show_default=True,
+    help="Folder for everything it makes.",
+)
+@click.pass_obj
+def demo(console: Console, out: Path) -> None:
+    """The whole way in minutes: sample logs, export, training, evaluation, GGUF, one answer.
+
+    Nothing is read outside the folder and nothing leaves this machine. Run again, it reuses what
+    is there. The tiny model learns the shape of a conversation and knows nothing.
+    """
+    from ..recipe import load_recipe
+    from ..runtime.shop import fetch_converter
+    from ..sample import write_sample
+    from ..training.spec import make_spec
+    from .evening import Evening, as_json, draw, go
+
+    started = time.monotonic()
+    out.mkdir(parents=True, exist_ok=True)
+    with console.progress("prepare") as progress:
+        progress(0, 0, "converter")
+        fetch_converter(os.environ, Path.home(), console.detail)
+        progress(0, 0, "sample logs")
+        logs = out / "logs"
+        if not (logs / ".claude").is_dir():
+            write_sample(logs)
+    evening = Evening(
+        console,
+        out,
+        (str(logs),),
+        load_recipe({"name": "demo"}, "", {}),
+        make_spec({}, None, "demo"),
+        state=out / "state",
+        types=("f16",),
+        max_cases=12,
+        ask=lambda question: True,  # invented logs and a tiny model: there is nothing to decide
+    )
+    done = go(console, evening)
+    seconds = time.monotonic() - started
+    console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))

@@ -1,0 +1,96 @@
+"""`sessiontune tune`: from your own logs to a chat with your own model, in one command."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .console import Console
+from .options import privacy_option, recipe_of, recipe_options, run_options
+
+
+@click.command(no_args_is_help=True)
+@click.argument("roots", nargs=-1, metavar="[ROOT]...")
+@click.option("--base", required=True, help="Local folder, hub id, or 'tiny'.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("sessiontune-evening"),
+    show_default=True,
+    help="Folder for everything it makes.",
+)
+@click.option("-t", "--type", "types", multiple=True, help="Shipped types (q8_0).")
+@click.option("--preset", default="", help="Training preset: original or demo.")
+@click.option("--rate", type=float, help="Peak learning rate (2e-4).")
+@click.option("--epochs", type=float, help="Passes over the data (3).")
+@click.option("--max-steps", type=int, help="End training after this many steps.")
+@click.option("--length", type=int, help="Tokens per example.")
+@click.option("--method", type=click.Choice(["auto", "lora", "qlora"]), help="How to tune.")
+@click.option("--max-cases", type=int, default=40, show_default=True, help="Turns to evaluate.")
+@click.option("--yes", is_flag=True, help="Answer yes at every gate.")
+@recipe_options
+@privacy_option
+@run_options
+@click.pass_obj
+def tune(
+    console: Console,
+    /,
+    roots: tuple[str, ...],
+    base: str,
+    out: Path,
+    types: tuple[str, ...],
+    preset: str,
+    rate: float | None,
+    epochs: float | None,
+    max_steps: int | None,
+    length: int | None,
+    method: str | None,
+    max_cases: int,
+    yes: bool,
+    state: Path | None,
+    jobs: int,
+    **options: Any,
+) -> None:
+    """Export, train, evaluate and ship in one evening, then chat.
+
+    It stops with a question where you should decide: what was found in the logs, a leaking split,
+    too little memory, a model that is worse than its base. Without a terminal the safe answer is
+    taken. Run the same command again and it goes on where it stopped.
+    """
+    import sys
+
+    from ..training.spec import make_spec
+    from .evening import Evening, as_json, draw, go
+
+    started = time.monotonic()
+    training = {
+        "base": base,
+        "rate": rate,
+        "epochs": epochs,
+        "max_steps": max_steps,
+        "length": length,
+        "method": method,
+    }
+    evening = Evening(
+        console,
+        out,
+        roots,
+        recipe_of(options),
+        make_spec(training, None, preset),
+        state=state,
+        types=tuple(kind.lower() for kind in types) or ("q8_0",),
+        jobs=jobs,
+        max_cases=max_cases,
+        ask=lambda question: yes or console.ask(question),
+    )
+    done = go(console, evening)
+    seconds = time.monotonic() - started
+    console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))
+    if sys.stdin.isatty() and not (console.no_input or console.as_json):
+        from .chat import converse
+
+        converse(console, evening.run)

@@ -1,0 +1,110 @@
+"""The way from logs to a chat, as stages that remember what they have done.
+
+A stage is done when its fingerprint is noted in `evening.json` and its result is still there; then
+it is not done again. The notes are written after each stage, so an interrupted evening goes on
+where it stopped. What the stages do is handed in: `tune` and `demo` share this and differ in data.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import StoreError
+
+NOTES = "evening.json"
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True):
+    """A finished stage. `links`: name -> path of what to look at; `seconds` of the first run."""
+
+    name: str
+    fingerprint: str
+    said: str
+    seconds: float = 0.0
+    links: dict[str, str] = {}
+    data: dict[str, Any] = {}
+    reused: bool = False
+
+
+class Stage(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the way.
+
+    fingerprint   what the result depends on; asked when the stage's turn comes
+    present       is the result of an earlier run still there
+    run           does the work and says in one line what came out
+    gate          looks at the result, also at a reused one, and raises when the way ends here
+    always        never reused
+    """
+
+    name: str
+    fingerprint: Callable[[], str]
+    present: Callable[[], bool]
+    run: Callable[[], tuple[str, dict[str, str], dict[str, Any]]]
+    gate: Callable[[Done], None] = lambda done: None
+    always: bool = False
+
+
+def walk(folder: Path, stages: list[Stage], begin: Callable[[int, Stage], None]) -> list[Done]:
+    """Go through the stages. Whatever a stage raises passes through; what was done stays noted."""
+    notes = _read(folder)
+    finished: list[Done] = []
+    for number, stage in enumerate(stages, start=1):
+        begin(number, stage)
+        key = stage.fingerprint()
+        known = notes.get(stage.name)
+        if known and known.fingerprint == key and not stage.always and stage.present():
+            done = msgspec.structs.replace(known, reused=True)
+        else:
+            started = time.monotonic()
+            said, links, data = stage.run()
+            done = Done(
+                name=stage.name,
+                fingerprint=stage.fingerprint(),
+                said=said,
+                seconds=round(time.monotonic() - started, 1),
+                links=links,
+                data=data,
+            )
+            notes[stage.name] = done
+            _write(folder, notes)
+        stage.gate(done)
+        finished.append(done)
+    return finished
+
+
+def _read(folder: Path) -> dict[str, Done]:
+    path = folder / NOTES
+    if not path.is_file():
+        return {}
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Done])
+    except msgspec.DecodeError as wrong:
+        raise StoreError(
+            f"{path} cannot be read: {wrong}", "Delete it; results are kept."
+        ) from wrong
+
+
+def _write(folder: Path, notes: dict[str, Done]) -> None:
+    path = folder / NOTES
+    beside = folder / f".{NOTES}.part"
+    try:
+        raw = json.loads(msgspec.json.encode(notes))
+        beside.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        raise StoreError(f"Cannot write {path}: {error.strerror}", "Is the disk full?") from error
+
+
+def peak_memory() -> int:
+    """Largest resident memory so far, in bytes: of this process or the largest child of it."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return max(resource.getrusage(who).ru_maxrss for who in whose) * unit
