@@ -66,13 +66,13 @@ def phrase(rng: Random, section: str, **values: object) -> str:
     return text.format(**values) if values else text
 
 
-def varied(rng: Random, text: str) -> str:
+def varied(rng: Random, text: str, section: str = "detail") -> str:
     """The text with a detail of the moment: long answers never stand twice word for word."""
     if len(text) < LONG and rng.random() < 0.75:
         return text
     detail = phrase(
         rng,
-        "detail",
+        section,
         sha=f"{rng.getrandbits(28):07x}",
         days=rng.randrange(2, 60),
         rows=rng.randrange(31, 900),
@@ -160,7 +160,10 @@ def ask_turn(rng: Random, fact: facts.Fact | None = None) -> Turn:
         look = phrase(rng, "look", file=fact.file)
         replies.append(Reply(look, (_look_up(rng, fact),)))
     thinking = phrase(rng, "think", area=fact.area, file=fact.file) if rng.random() < 0.3 else ""
-    return Turn(question, (*replies, Reply(varied(rng, answer), thinking=thinking)), fact.area)
+    detail = "detail_sum" if fact.kind.endswith(("_sum", "_special", "_colour")) else "detail"
+    return Turn(
+        question, (*replies, Reply(varied(rng, answer, detail), thinking=thinking)), fact.area
+    )
 
 
 def follow_turns(rng: Random) -> list[Turn]:
@@ -232,7 +235,9 @@ def search_turn(rng: Random) -> Turn:
     answer = phrase(rng, "search_answer", topic=topic, count=len(hits))
     prompt = phrase(rng, "search_prompt", topic=topic)
     return Turn(
-        prompt, (Reply("", (web_search(topic, hits),)), Reply(varied(rng, answer))), "research"
+        prompt,
+        (Reply("", (web_search(topic, hits),)), Reply(varied(rng, answer, "detail_search"))),
+        "research",
     )
 
 

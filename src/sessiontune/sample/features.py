@@ -37,7 +37,8 @@ def _mention(s: Session) -> None:
     s.log.prompt(f"@{path} what is this file responsible for?")
     oddities.mention(s.log, path)
     first = code.source(path).split("\n")[0].strip('"')
-    s.log.reply(Reply(f"`{path}` is our {name} service. Its first line says it: {first}"))
+    answer = f"`{path}` is our {name} service. Its first line says it: {first}"
+    s.log.reply(Reply(varied(s.rng, answer)))
 
 
 def _queued(s: Session) -> None:
