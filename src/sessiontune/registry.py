@@ -16,6 +16,9 @@ from .ports import Format, Source
 _SOURCES = {
     "claude": "sessiontune.sources.claude:SOURCE",
     "codex": "sessiontune.sources.codex:SOURCE",
+    "gemini": "sessiontune.sources.gemini:SOURCE",
+    "copilot": "sessiontune.sources.copilot:SOURCE",
+    "pi": "sessiontune.sources.pi:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

@@ -1,0 +1,199 @@
+"""Builds the nodes of a log that tells things in order: for agents without trees of records.
+
+A source goes through `records` (or `document`) and says what each record is; this keeps the
+account: every record ends as a place of a node, as a drop with a reason, or as a fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, segments, sessions_of, threads
+from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
+from ..ports import Keyed, ReadOptions
+from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
+
+
+class Linear:
+    """One log. `session_id` names its nodes; set it before the first node where it is known."""
+
+    def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
+        self.path, self.options, self.ledger = path, options, ledger
+        self.session_id = ""
+        self.nodes: list[Node] = []
+        self.calls: dict[str, Node] = {}
+        self.names: dict[str, str] = {}
+        self.counts: dict[tuple[str, str], int] = {}
+        self.place = (0, 0)
+        self.open: Node | None = None  # the answer that still takes parts
+        self.last: Node | None = None  # the last answer
+
+    # ------------------------------------------------------------ records
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The objects of a JSONL log; `place` is where the present one stands."""
+        for number, raw in read_lines(self.path, self.options, self.ledger):
+            found: list[dict[str, Any] | LineFault]
+            try:
+                value = orjson.loads(raw)
+                found = [value] if isinstance(value, dict) else [LineFault("not_an_object")]
+            except orjson.JSONDecodeError:
+                found = values(raw, self.ledger)
+            for nth, record in enumerate(found):
+                self._count()
+                if isinstance(record, LineFault):
+                    self.ledger.fault(line_fault(record, self.path, number, raw))
+                else:
+                    self.place = (number, nth)
+                    yield record
+
+    def document(self, path: str = "") -> dict[str, Any] | None:
+        """The one object of a log that is a single JSON document; its parts are told by `part`."""
+        pieces = [bytes(raw) for _, raw in read_lines(path or self.path, self.options, Ledger())]
+        found = values(b"\n".join(pieces), self.ledger) if pieces else []
+        if len(found) == 1 and isinstance(found[0], dict):
+            return found[0]
+        if found:
+            self._count()
+            fault = next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
+            self.ledger.fault(line_fault(fault, self.path, 1, pieces[-1]))
+        return None
+
+    def part(self, number: int) -> None:
+        """Begin record `number` (from 1) of a document."""
+        self._count()
+        self.place = (number, 0)
+
+    def _count(self) -> None:
+        self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
+
+    def drop(self, reason: str, stage: str = "read", count: int = 1) -> None:
+        """Leave the present record out."""
+        key = (stage, reason)
+        self.counts[key] = self.counts.get(key, 0) + count
+
+    # ------------------------------------------------------------ nodes
+
+    def node(self, kind: str, parts: list[Part], at: object = "", name: str = "") -> Node:
+        """A message that is no answer; it ends the open answer."""
+        self.open = None
+        node = self._node(kind, at, name)
+        node.parts = parts
+        node.injected = kind in ("context", "summary")
+        return node
+
+    def boundary(self) -> None:
+        """A compaction: the next message begins a new epoch. The record itself stays unplaced."""
+        self.open = None
+        self._node("boundary", "").places = []
+
+    def answer(self, at: object, model: str, name: str = "") -> Node:
+        """The answer that takes this record's parts: the open one, or a new one."""
+        node = self.open
+        if node is None or node.results:
+            node = self._node("answer", at, name)
+            node.model = model
+            self.open = self.last = node
+        elif self.place not in node.places:
+            node.places.append(self.place)
+        return node
+
+    def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
+        """A tool call of an answer. Raises LineFault for arguments nested too deep."""
+        given = arguments if isinstance(arguments, dict) else {"input": arguments}
+        node.parts.append(ToolCall(call_id, name, mend(given if arguments is not None else {})))
+        self.calls[call_id], self.names[call_id] = node, name
+
+    def result(
+        self,
+        call_id: str,
+        text: str,
+        status: ResultStatus,
+        at: object = "",
+        images: tuple[Image, ...] = (),
+    ) -> None:
+        """A tool result; dropped where no call waits for it."""
+        node = self.calls.get(call_id)
+        if node is None:
+            self.drop("result_without_call")
+            return
+        if call_id in node.results:
+            self.drop("second_result")
+            return
+        node.results[call_id] = ToolResult(call_id, self.names[call_id], text, status, images)
+        if self.place not in node.result_places and self.place not in node.places:
+            node.result_places.append(self.place)
+        if not node.result_id:
+            node.result_id = f"{node.id}:results"
+            node.result_at = _time(at)
+        if status in ("rejected", "interrupted") and status not in node.result_flags:
+            node.result_flags.append(status)
+        if node is self.open:
+            self.open = None
+
+    def usage(self, usage: Usage) -> None:
+        """Tokens of the last answer."""
+        if self.last is not None:
+            self.last.usage = usage
+
+    def interrupted(self) -> None:
+        """A person broke the last answer off."""
+        if self.last is not None and "interrupted" not in self.last.flags:
+            self.last.flags.append("interrupted")
+
+    def _node(self, kind: str, at: object, name: str = "") -> Node:
+        number, nth = self.place
+        own = name or f"{number}" + (f".{nth}" if nth else "")
+        node = Node(id=f"{self.session_id}#{own}", file=0, line=number, kind=kind, at=_time(at))
+        node.places.append(self.place)
+        self.nodes.append(node)
+        return node
+
+    # ------------------------------------------------------------ sessions
+
+    def finish(self) -> None:
+        """Write the drops into the ledger."""
+        for (stage, reason), count in self.counts.items():
+            self.ledger.drop(Drop(stage, reason, file=self.path, count=count))
+        self.counts = {}
+
+    def sessions(self, frame: Frame, keyed: Keyed) -> Iterator[Session]:
+        """The linked sessions of the log: one for each epoch."""
+        self.finish()
+        with gc_paused():
+            found = threads(segments(self.nodes, set()))
+        yield from sessions_of(found, frame, (self.path,), keyed)
+
+
+def _time(at: object) -> str:
+    if isinstance(at, str):
+        return utc(at)
+    if type(at) is int and 0 < at < 1 << 43:  # milliseconds since 1970
+        return _moment(at)
+    return ""
+
+
+def _moment(milliseconds: int) -> str:
+    from datetime import UTC, datetime
+
+    moment = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds") + "Z"
+
+
+def words(value: object) -> str:
+    """The value where it is text, else ""."""
+    return value if isinstance(value, str) else ""
+
+
+def number(value: object) -> int:
+    """The value where it is a count, else 0."""
+    return value if type(value) is int and 0 <= value < 1 << 53 else 0
+
+
+def folder_name(cwd: str) -> str:
+    """The last part of a path of either kind."""
+    return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

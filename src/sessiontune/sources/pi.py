@@ -1,0 +1,206 @@
+"""Pi: `~/.pi/agent/sessions/<folder>/<time>_<id>.jsonl`.
+
+Old files are linear; from version 3 on entries have `id` and `parentId`, so that a file can hold
+branches. A compaction carries its summary; what it kept stands above it already.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..ledger import Ledger
+from ..linking import Frame, Node
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, number, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture
+
+_HEADER = re.compile(rb'"type"\s*:\s*"session"')
+_MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
+_ROLE = re.compile(rb'"role"\s*:\s*"(?:user|assistant|toolResult|bashExecution)"')
+_MARKS = re.compile(rb'"(?:cwd|modelId|thinkingLevel|branchedFrom)"\s*:')
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from an entry."""
+
+    type: str | None = None
+    id: str | None = None
+    timestamp: str | None = None
+    cwd: str | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(entry: Known, seen: Seen) -> None:
+    at = entry.timestamp
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    if entry.type == "session":
+        seen.sessions.add(entry.id)
+        seen.names.add(entry.cwd)
+
+
+class PiSource:
+    """Pi session files."""
+
+    name = "pi"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its logs lie: PI_CODING_AGENT_DIR or ~/.pi/agent."""
+        bases = [env.get("PI_CODING_AGENT_DIR"), os.path.join(home, ".pi", "agent")]
+        return [os.path.join(base, "sessions") for base in dict.fromkeys(b for b in bases if b)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins with a session header, or holds messages of this agent."""
+        if not path.endswith(".jsonl"):
+            return False
+        return any(
+            (_HEADER.search(raw) and _MARKS.search(raw))
+            or (_MESSAGE.search(raw) and _ROLE.search(raw) and b'"sessionId"' not in raw)
+            for raw in head.split(b"\n")[:50]
+        )
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Session id, folder and times of a file from `offset` on."""
+        return scan(path, offset, (), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit."""
+        for path in sorted(files):
+            yield from _read(path, options, ledger, keyed)
+
+
+SOURCE = PiSource()
+
+
+def _read(path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> Iterator[Session]:
+    log = Linear(path, options, ledger)
+    stem = os.path.splitext(os.path.basename(path))[0]
+    cwd = ""
+    owner: dict[str, Node] = {}
+    for entry in log.records():
+        kind = words(entry.get("type"))
+        if kind == "session":
+            log.session_id = log.session_id or words(entry.get("id"))
+            cwd = cwd or words(entry.get("cwd"))
+            log.drop("session")
+            continue
+        log.session_id = log.session_id or stem
+        before = len(log.nodes)
+        try:
+            _take(log, kind, entry)
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
+        _hang(entry, log.nodes[-1] if len(log.nodes) > before else None, owner, log)
+    frame = Frame(source="pi", session_id=log.session_id or stem, project=folder_name(cwd), cwd=cwd)
+    yield from log.sessions(frame, keyed)
+
+
+def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log: Linear) -> None:
+    """Hang an entry below its parent: its node, or what a node-less entry leads to."""
+    up = owner.get(words(entry.get("parentId")))
+    if node is not None:
+        node.up = up
+    else:
+        message = entry.get("message")
+        call = words(message.get("toolCallId")) if isinstance(message, dict) else ""
+        node = log.calls.get(call, up)
+    if node is not None and words(entry.get("id")):
+        owner[words(entry.get("id"))] = node
+
+
+def _take(log: Linear, kind: str, entry: dict[str, Any]) -> None:
+    at, name = entry.get("timestamp"), words(entry.get("id"))
+    if kind == "message":
+        message = entry.get("message")
+        if isinstance(message, dict):
+            _message(log, message, at, name)
+        else:
+            log.drop("no_message")
+    elif kind == "compaction" and words(entry.get("summary")).strip():
+        log.node("summary", [Text(words(entry.get("summary")))], at, name)
+    elif kind in ("model_change", "thinking_level_change", "compaction", "label", "custom"):
+        log.drop(kind)
+    else:
+        log.drop(f"unknown_type:{safe_name(kind)}")
+
+
+def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
+    role = words(message.get("role"))
+    if role == "user":
+        parts: list[Part] = [*_parts(message.get("content"))]
+        if parts:
+            log.node("prompt", parts, at, name)
+        else:
+            log.drop("empty")
+    elif role == "assistant":
+        _answer(log, message, at, name)
+    elif role == "toolResult":
+        found = _parts(message.get("content"))
+        text = "\n".join(p.text for p in found if isinstance(p, Text))
+        images = tuple(p for p in found if isinstance(p, Image))
+        status: ResultStatus = "error" if message.get("isError") is True else "ok"
+        log.result(words(message.get("toolCallId")), text, status, at, images)
+    elif role == "bashExecution":
+        log.drop("shell_mode")
+    else:
+        log.drop(f"unknown_role:{safe_name(role)}")
+
+
+def _parts(content: Any) -> list[Text | Image]:
+    if isinstance(content, str):
+        return [Text(content)] if content.strip() else []
+    found: list[Text | Image] = []
+    for block in content if isinstance(content, list) else ():
+        if not isinstance(block, dict):
+            continue
+        if block.get("type") == "text" and words(block.get("text")).strip():
+            found.append(Text(words(block.get("text"))))
+        elif block.get("type") == "image":
+            image = picture(block.get("data"), block.get("mimeType"))
+            found.extend([image] if image is not None else [])
+    return found
+
+
+def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
+    content = message.get("content")
+    blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+    parts: list[Part] = []
+    reason = "empty"
+    for block in blocks:
+        if block.get("type") == "text" and words(block.get("text")).strip():
+            parts.append(Text(words(block.get("text"))))
+        elif block.get("type") == "thinking":
+            if words(block.get("thinking")).strip():
+                parts.append(Thinking(words(block.get("thinking"))))
+            else:
+                reason = "thinking_signature_only"
+    calls = [b for b in blocks if b.get("type") == "toolCall" and words(b.get("id"))]
+    if not parts and not calls:
+        stopped = words(message.get("stopReason"))
+        if stopped == "aborted":
+            log.interrupted()
+        log.drop("api_error" if stopped == "error" else reason)
+        return
+    log.open = None
+    node = log.answer(at, words(message.get("model")), name)
+    node.parts = parts
+    for call in calls:
+        log.call(node, words(call.get("id")), words(call.get("name")), call.get("arguments"))
+    if words(message.get("stopReason")) == "aborted":
+        log.interrupted()
+    usage = message.get("usage")
+    if isinstance(usage, dict):
+        names = ("input", "output", "cacheRead", "cacheWrite")
+        log.usage(Usage(*(number(usage.get(key)) for key in names)))

@@ -1,0 +1,257 @@
+"""The smaller sources: Copilot CLI, Pi, Gemini CLI; the same laws, and their own oddities."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import corpus
+from tests.support import Reading, read
+
+from sessiontune import registry
+from sessiontune.ledger import Ledger
+from sessiontune.model import Text, Thinking, ToolCall, ToolResult
+from sessiontune.ports import ReadOptions
+
+
+def write(folder: Path, name: str, rows: list[Any]) -> Path:
+    path = folder / name
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def run(source: str, path: Path) -> Reading:
+    assert registry.source(source).recognise(str(path), path.read_bytes()[:65536])
+    reading = read(source, path.parent, [str(path)])
+    assert reading.unbalanced() == {}
+    return reading
+
+
+def shape(reading: Reading) -> list[list[tuple[str, Any]]]:
+    def plain(part: Any) -> Any:
+        if isinstance(part, Text | Thinking):
+            return part.text
+        if isinstance(part, ToolCall):
+            return (part.name, part.arguments)
+        return (part.content, part.status)
+
+    return [[(m.kind, *map(plain, m.parts)) for m in s.messages] for s in reading.sessions]
+
+
+COPILOT = [
+    {
+        "type": "session.start",
+        "id": "e0",
+        "data": {"sessionId": "k", "context": {"cwd": "/w/shop"}},
+    },
+    {"type": "session.model_change", "id": "e1", "data": {"newModel": "gpt-5.3-codex"}},
+    {
+        "type": "user.message",
+        "id": "e2",
+        "data": {"content": "look", "transformedContent": "<reminder>x</reminder>look"},
+    },
+    {
+        "type": "assistant.message",
+        "id": "e3",
+        "data": {
+            "content": "",
+            "reasoningText": "hm",
+            "toolRequests": [{"toolCallId": "c1", "name": "bash", "arguments": {"command": "ls"}}],
+        },
+    },
+    {"type": "tool.execution_start", "id": "e4", "data": {"toolCallId": "c1"}},
+    {
+        "type": "tool.execution_complete",
+        "id": "e5",
+        "data": {"toolCallId": "c1", "success": False, "error": {"message": "no such folder"}},
+    },
+    {"type": "assistant.message", "id": "e6", "data": {"content": "Nothing.", "outputTokens": 3}},
+    {"type": "brand_new", "id": "e7", "data": {}},
+]
+
+
+def test_copilot(tmp_path: Path) -> None:
+    reading = run("copilot", write(tmp_path, "events.jsonl", COPILOT))
+    assert shape(reading) == [
+        [
+            ("prompt", "look"),
+            ("answer", "hm", ("bash", {"command": "ls"})),
+            ("results", ("no such folder", "error")),
+            ("answer", "Nothing."),
+        ]
+    ]
+    (session,) = reading.sessions
+    assert (session.session_id, session.project) == ("k", "shop")
+    assert [m.vendor for m in session.messages if m.kind == "answer"] == ["openai", "openai"]
+    assert reading.ledger.drops["read/unknown_type:brand_new"] == 1
+
+
+def pi(role: str, name: str, parent: str | None, content: Any, **more: Any) -> dict[str, Any]:
+    message = {"role": role, "content": content, "model": "claude-opus-4-5", **more}
+    return {"type": "message", "id": name, "parentId": parent, "message": message}
+
+
+def text(words: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": words}]
+
+
+def test_pi_branches_and_compactions(tmp_path: Path) -> None:
+    call = [{"type": "toolCall", "id": "c1", "name": "read", "arguments": {"path": "a"}}]
+    rows = [
+        {"type": "session", "version": 3, "id": "p", "cwd": "/w/shop"},
+        pi("user", "1", None, text("one")),
+        pi("assistant", "2", "1", call),
+        pi("toolResult", "3", "2", text("body"), toolCallId="c1", toolName="read"),
+        pi("assistant", "4", "3", text("read it")),
+        {"type": "model_change", "id": "5", "parentId": "4"},
+        pi("user", "6", "5", text("two")),
+        pi("user", "7", "4", text("other")),
+        {"type": "compaction", "id": "8", "parentId": "7", "summary": "so far"},
+        pi("user", "9", "8", text("on")),
+    ]
+    reading = run("pi", write(tmp_path, "p.jsonl", rows))
+    assert shape(reading) == [
+        [
+            ("prompt", "one"),
+            ("answer", ("read", {"path": "a"})),
+            ("results", ("body", "ok")),
+            ("answer", "read it"),
+            ("prompt", "two"),
+        ],
+        [("prompt", "other")],
+        [("summary", "so far"), ("prompt", "on")],
+    ]
+    main, branch, epoch = reading.sessions
+    assert branch.forked_from is not None
+    assert (branch.forked_from.session, branch.forked_from.message) == (main.key, "p#4")
+    assert (epoch.thread, epoch.epoch) == (branch.thread, 1)
+
+
+def gemini(name: str, kind: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"id": name, "type": kind, "content": content, **more}
+
+
+CHAT = [
+    gemini("1", "user", [{"text": "write it"}]),
+    gemini(
+        "2",
+        "gemini",
+        "Done.",
+        model="gemini-2.5-flash",
+        thoughts=[{"subject": "Plan", "description": "write"}],
+        toolCalls=[
+            {
+                "id": "c1",
+                "name": "write_file",
+                "args": {"p": 1},
+                "status": "success",
+                "result": [{"functionResponse": {"response": {"output": "written"}}}],
+            }
+        ],
+    ),
+    gemini("3", "warning", "hooks failed"),
+]
+EXPECTED = [
+    [
+        ("prompt", "write it"),
+        ("answer", "**Plan**\nwrite", "Done.", ("write_file", {"p": 1})),
+        ("results", ("written", "ok")),
+    ]
+]
+
+
+def test_gemini_as_a_document(tmp_path: Path) -> None:
+    document = {"sessionId": "g", "projectHash": "h", "startTime": "t", "messages": CHAT}
+    path = tmp_path / "session-1.json"
+    path.write_text(json.dumps(document, indent=2))
+    reading = run("gemini", path)
+    assert shape(reading) == EXPECTED
+    assert reading.ledger.records[str(path)] == 3
+    assert registry.source("gemini").index(str(path)).links == ("session:g",)
+
+
+def test_gemini_as_lines_that_grow(tmp_path: Path) -> None:
+    header = {"sessionId": "g", "projectHash": "h", "startTime": "t", "kind": "main"}
+    young = gemini("2", "gemini", "Do", model="gemini-2.5-flash")
+    rows = [header, CHAT[0], young, {"$set": {"lastUpdated": "x"}}, CHAT[1], CHAT[2]]
+    reading = run("gemini", write(tmp_path, "session-1.jsonl", rows))
+    assert shape(reading) == EXPECTED
+    assert reading.ledger.drops["read/grown"] == 1
+
+
+def test_a_broken_document_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "session-1.json"
+    path.write_text('{\n "sessionId": "g",\n "projectHash": "h",\n "messages": [')
+    ledger = Ledger()
+    keyed = str
+    assert (
+        list(registry.source("gemini").sessions((str(path),), ReadOptions(), ledger, keyed)) == []
+    )
+    assert ledger.records == {str(path): 1}
+    assert [(f.file, f.line) for f in ledger.faults] == [(str(path), 1)]
+
+
+@pytest.mark.parametrize(
+    ("source", "folder"), [("copilot", "copilot-cli"), ("pi", "pi"), ("gemini", "gemini-cli")]
+)
+def test_every_real_log_is_accounted_for(source: str, folder: str) -> None:
+    root = corpus()
+    if root is None or not (root / folder).is_dir():
+        pytest.skip(f"no real {source} logs")
+    adapter = registry.source(source)
+    files = []
+    for place, _, names in os.walk(root / folder):
+        for name in names:
+            path = os.path.join(place, name)
+            with open(path, "rb") as log:
+                if adapter.recognise(path, log.read(65536)):
+                    files.append(path)
+    assert files
+    reading = read(source, root, files)
+    assert reading.unbalanced() == {}
+    for session in reading.sessions:
+        for at, message in enumerate(session.messages):
+            calls = [p.id for p in message.parts if isinstance(p, ToolCall)]
+            if calls:
+                answered = session.messages[at + 1].parts
+                assert [p.call_id for p in answered if isinstance(p, ToolResult)] == calls
+
+
+@pytest.mark.parametrize("source", ["copilot", "pi", "gemini", "codex"])
+def test_odd_values_never_stop_a_reading(tmp_path: Path, source: str) -> None:
+    odd: list[Any] = [None, 1, 1.5, True, "x", [], {}, [None], {"a": {}}, [[1]]]
+    bases: dict[str, list[Any]] = {
+        "copilot": COPILOT,
+        "pi": [pi("assistant", "1", None, text("x"), usage={}, toolCallId="c")],
+        "gemini": [{"sessionId": "g", "projectHash": "h"}, *CHAT],
+        "codex": [
+            {"type": kind, "payload": {"type": t, "role": "user", "call_id": "c", "id": "i"}}
+            for kind in ("response_item", "session_meta", "compacted", "event_msg", "turn_context")
+            for t in (
+                "message",
+                "function_call",
+                "function_call_output",
+                "reasoning",
+                "token_count",
+            )
+        ],
+    }
+    rows = list(bases[source])
+    inner = {"copilot": "data", "pi": "message", "codex": "payload"}.get(source)
+    keys = ["content", "toolRequests", "result", "arguments", "role", "usage", "output", "summary"]
+    keys += ["source", "git", "replacement_history", "message", "info", "toolCalls", "thoughts"]
+    for base in bases[source]:
+        for value in odd:
+            rows.append({**base, **{k: value for k in base if k != "type"}})
+            rows.append({**base, "type": value})
+            for key in keys:
+                held = base.get(inner) if inner else base
+                changed = {**(held if isinstance(held, dict) else {}), key: value}
+                rows.append({**base, inner: changed} if inner else changed)
+    path = write(tmp_path, "log.jsonl", rows)
+    reading = read(source, tmp_path, [str(path)])
+    assert reading.unbalanced() == {}
+    assert sum(reading.ledger.records.values()) == len(rows)
