@@ -87,10 +87,10 @@ _OPA = r"(?:[:=>|?.+-]{1,4}|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
 #: Cheap looks before the exact pattern: a value with a digit; a name that goes on to an operator.
-_NEAR_VALUE = r"[^\s\"'`<>;\\]{0,60}?\d|[A-Za-z+/_-]{20}"
+_NEAR_VALUE = r"(?=[^\s\"'`<>;\\]{10})[^\s\"'`<>;\\]{0,60}?\d|[A-Za-z+/_-]{20}"
 _NEAR_NAME = (
     r"[\w.-]{0,40}+[\"'`\]\\&;a-z0-9%]{0,8}+(?:[ \t:*&]{0,4}+[A-Za-z_][\w.<>?*]{0,20}[ \t])?[ \t]{0,4}+"
-    r"(?:[:=>|?.+,-]{1,4}+|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[ \t\"'`\[(\\bfr%27]{0,8}+[^\s\"'`]{0,24}?\d"
+    r"(?:[:=>|?.+,-]{1,4}+|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[ \t\"'`\[(\\bfr%27]{0,8}+(?=[^\s\"'`]{8})[^\s\"'`]{0,24}?\d"
 )
 
 

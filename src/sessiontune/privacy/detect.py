@@ -214,7 +214,7 @@ class Detector:
                 self._through(decoders.unmarked_view(data, start, end), depth, spans)
             return
         if kind == "wrap":
-            for start, end in decoders.windows(ends, len(data), 700):
+            for start, end in decoders.windows(decoders.run_on(data, ends), len(data), 700):
                 self._wrapped(decoders.joined_view(data, start, end), data, spans)
             return
         done = 0

@@ -22,29 +22,27 @@ _SLUG = r"(?:^|[/\\\s\"'`=:~-])-(?:home|Users)-([A-Za-z0-9]{2,32})-"
 _NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
 
 
+_PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
+
+
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
     """The user name that begins one byte before `end`, after `/home/`, `C:\\Users\\` ..."""
     start = end - 1
-    low = max(0, start - 48)
-    size = _home_in(data[low : start + 66], start - low)
-    return [(start, start + size)] if size else []
-
-
-@lru_cache(maxsize=16384)
-def _home_in(window: bytes, start: int) -> int:
-    """Length of the name at `start` in a window around it; 0 when it is none."""
-    match = _NAME.match(window, start, start + 64)
+    match = _NAME.match(data, start, start + 64)
     if match is None:
-        return 0
+        return []
     name = match.group().rstrip(b".-@")
     if not name or not _personal(name):
-        return 0
-    low = max(window.rfind(b"home", 0, start), _users(window, start))
-    return 0 if _inside_path(window, low) else len(name)
-
-
-def _users(data: bytes, start: int) -> int:
-    return max(data.rfind(mark, 0, start) for mark in (b"sers", b"SERS", b"Docum")) - 1
+        return []
+    found = [(start, start + len(name))]
+    before = data[max(0, start - 8) : start]
+    for root in _PLAIN_ROOTS:  # by far the most: nothing but a space or a quote before it
+        if before.endswith(root) and before[: -len(root)][-1:] in b" \"'\n=(:\t`,[":
+            return found
+    low = max(0, start - 64)
+    window = data[low:start]
+    word = max(window.rfind(mark) for mark in (b"home", b"Users", b"users", b"USERS", b"Documents"))
+    return [] if _inside_path(window, word) else found
 
 
 _SEPARATORS = quick(r"(?:[/\\]|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])+\Z")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from functools import lru_cache
 
 import re2
 
@@ -119,6 +120,7 @@ class Pseudonyms:
         return sign + f"0.0{number:015d}".encode()
 
 
+@lru_cache(maxsize=65536)
 def is_pseudonym(value: bytes) -> bool:
     """True for what `Pseudonyms` made (with any salt)."""
     return len(value) < 200 and _WHOLE.fullmatch(value.decode("latin-1")) is not None

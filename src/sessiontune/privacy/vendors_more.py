@@ -83,7 +83,6 @@ FORMATS_Z: tuple[tuple[str, str, str], ...] = (
     ("openvsx-token", rf"ovsxat_{UUID}", ""),
     ("paddle-key", rf"pdl_(?:live|sdbx)_apikey_[a-z0-9]{{26}}_{A}{{22}}_{A}{{3}}", ""),
     ("paddle-key", rf"pdl_ntfset_[a-z0-9]{{26}}_{A}{{22}}", rf"{A}{{0,20}}"),
-    ("pagerduty-key", rf"\b[yu]\+{W}{{18}}", ""),
     ("particle-token", rf"particle_{H}{{40}}", ""),
     ("paypal-token", rf"A(?:21|23)AA{W}{{80}}", rf"{W}{{0,40}}"),
     ("persona-key", rf"persona_(?:production|sandbox)_{A}{{20}}", r"[A-Za-z0-9-]{0,40}"),

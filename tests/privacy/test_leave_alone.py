@@ -1,0 +1,70 @@
+"""What is no secret stays: identifiers, hashes, placeholders, versions, code."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
+
+KEPT = [
+    "token = request.headers.get_authorization_value",
+    "password = getpass.getpass('Password: ')",
+    "def login(user: str, password: str, *, token: str | None = None) -> None:",
+    "password: ${DB_PASSWORD}",
+    "API_KEY=your-api-key-here",
+    "export TOKEN=<your token>",
+    "Authorization: Bearer $TOKEN",
+    "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
+    "sha512-" + "A" * 4 + "b1c2" * 20 + "==",
+    '"integrity": "sha512-' + "Zk9x" * 21 + '=="',
+    "id: 3f2b8c1e-9d4a-4c5b-8e7f-1a2b3c4d5e6f",
+    "AKIAIOSFODNN7" + "EXAMPLE",
+    "https://user:password@example.com/path",
+    "postgres://postgres:postgres@localhost:5432/test",
+    "192.168.1.10 10.0.0.1 127.0.0.1 172.16.3.4 0.0.0.0 8.8.8.8",
+    "203.0.113.7 198.51.100.2 192.0.2.1 2001:db8::1 ::1 fe80::1",
+    "version 1.2.3.4 and Chrome/120.0.6099.109",
+    "someone@example.com, git@github.com, noreply@anthropic.com",
+    "/home/runner/work /root/.cache /home/user/x /Users/Shared C:\\Users\\Public\\x",
+    "import { home } from 'src/home/index'; fetch('/api/users/list')",
+    "max_tokens = 4096; next_page_token: abc; tokenizer.eos_token_id = 50256",
+    "4242424242424242 and 4111111111111111",
+    "--- PASS: TestLogin/valid_user (0.01s)",
+    'PASSWORD_FIELD = "password"; <input type="password" name="password">',
+    "@app.route('/x')  @pytest.mark.parametrize  import logo from './logo@2x.png'",
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
+    "2026-11-23T01:02:03.456Z 1700000000000 lat 10.5",
+    "resolved \"https://registry.npmjs.org/x/-/x-1.0.0.tgz#0123456789abcdef0123456789abcdef01234567\"",
+    "password: process.env.DB_PASSWORD,",
+    "secret = os.environ['SECRET']",
+    "fake_token = 'abc123def456ghi789'",
+]
+
+
+@pytest.mark.parametrize("text", KEPT)
+def test_kept(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+def test_allow_and_deny_lists() -> None:
+    value = "gh" + "p_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    allowing = Redactor(b"s", Vocabulary(), PrivacyOptions(allow=(value,)))
+    assert allowing.text(value) == value
+    denying = Redactor(b"s", Vocabulary(), PrivacyOptions(deny=("Project Nightjar",)))
+    clean = denying.text("about project nightjar and more")
+    assert "nightjar" not in clean.lower()
+    assert denying.text(clean) == clean
+
+
+def test_layers_switch_off() -> None:
+    text = "mail bob.smith@corp.io at /home/zelda77/x"
+    only = Redactor(b"s", Vocabulary(), PrivacyOptions(personal=False))
+    assert "bob.smith@corp.io" in only.text(text)
+    assert "zelda77" not in only.text(text)
+    off = Redactor(b"s", Vocabulary(), PrivacyOptions(enabled=False))
+    assert off.text(text) == text
+    assert off.ident("session", "abc") == "abc"
