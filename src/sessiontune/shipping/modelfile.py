@@ -86,7 +86,7 @@ def _must_quote(line: Line) -> bool:
 
 def _reads_back(form: str, value: str) -> bool:
     end = _value_end(form + "\n", 0)
-    return end == len(form) and _unquoted(form) == value
+    return end == len(form) and _unquoted(form.strip()) == value
 
 
 def read(text: str) -> list[Line]:

@@ -1,0 +1,137 @@
+"""A Modelfile gives back exactly what was meant, or is refused."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiontune.errors import UsageError
+from sessiontune.shipping.families import FAMILIES, TRIALS, Turns, family_of
+from sessiontune.shipping.modelfile import Line, Modelfile, read, write
+
+ODD = [
+    "plain",
+    'She said """wait""" and left.',
+    '"""',
+    '""" first',
+    'last """',
+    '"quoted"',
+    '"',
+    "\u00a0non-breaking at both ends\u00a0",
+    "blanks at the end   ",
+    "\ttab first",
+    "two\nlines",
+    "line\n\n\nbreaks\n",
+    'two\n"""marks""" inside\nlines',
+    "# not a comment",
+    "FROM not-an-instruction",
+    "naïve 你好 🚀",
+    "{{ .Content }}",
+    "ends in a backslash \\",
+]
+
+
+@pytest.mark.parametrize("text", ODD)
+@pytest.mark.parametrize("field", ["system", "licenses", "messages", "parameters"])
+def test_odd_values_survive(text: str, field: str) -> None:
+    given_ = {
+        "system": {"system": text},
+        "licenses": {"licenses": (text, "MIT")},
+        "messages": {"messages": (("user", text), ("assistant", "ok"))},
+        "parameters": {"parameters": (("stop", text), ("num_ctx", "8192"))},
+    }[field]
+    made = Modelfile(source="./m.gguf", **given_)  # type: ignore[arg-type]
+    assert read(write(made)) == made.lines()
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_templates_of_five_families_survive(family: object) -> None:
+    assert len(FAMILIES) == 5
+    made = Modelfile(source="./m.gguf", template=family.go)  # type: ignore[attr-defined]
+    assert read(write(made)) == made.lines()
+
+
+@given(st.text(min_size=1).filter(str.strip), st.text(min_size=1).filter(str.strip))
+def test_any_text_survives_or_is_refused(system: str, stop: str) -> None:
+    made = Modelfile(source="./m.gguf", system=system, parameters=(("stop", stop),))
+    try:
+        text = write(made)
+    except UsageError:
+        parts = [x.strip() for v in (system, stop) for x in v.replace("\r", "\n").split("\n")]
+        assert any(part.endswith('"') for part in parts)
+        return
+    assert read(text) == made.lines()
+
+
+@given(
+    st.lists(st.sampled_from(['"""', '"', "\n", "a", " ", "\u00a0", "#"]), min_size=1, max_size=12)
+)
+def test_quotes_and_blanks_in_any_order(parts: list[str]) -> None:
+    text = "".join(parts)
+    if not text.strip():
+        return
+    made = Modelfile(source="x", system=text)
+    try:
+        written = write(made)
+    except UsageError:
+        assert '"\n' in text.replace(" ", "").replace("\u00a0", "") or '"' in text.split("\n")[0]
+        return
+    assert read(written) == made.lines()
+
+
+def test_what_no_form_can_carry_is_refused_with_the_way_out() -> None:
+    with pytest.raises(UsageError, match="cannot carry this SYSTEM") as caught:
+        write(Modelfile(source="x", system='a line ends in """\nand goes on'))
+    assert "--ollama" in caught.value.hint
+
+
+def test_a_persons_own_file_is_read() -> None:
+    text = (
+        "# mine\r\n\r\nfrom llama3.2\r\nparameter temperature 0.2\n"
+        'PARAMETER stop "<|im_end|>"\nSYSTEM """\nBe brief.\n"""\nMESSAGE user hi there\n'
+    )
+    assert read(text) == [
+        Line("FROM", "llama3.2"),
+        Line("PARAMETER", "0.2", "temperature"),
+        Line("PARAMETER", "<|im_end|>", "stop"),
+        Line("SYSTEM", "\nBe brief.\n"),
+        Line("MESSAGE", "hi there", "user"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SYSTEM hi", "no FROM"),
+        ("FROM x\nFROMAGE y", "Line 2.*FROMAGE"),
+        ('FROM x\nSYSTEM """open', "not closed"),
+        ("FROM x\nMESSAGE robot hi", "no such role"),
+        ("FROM x\nPARAMETER", "needs a name"),
+    ],
+)
+def test_wrong_files_are_named(text: str, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        read(text)
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda f: f.name)
+def test_a_family_is_known_by_its_text(family: object) -> None:
+    def render(turns: Turns) -> str:
+        return "<s>" + family.text(turns)  # type: ignore[attr-defined]
+
+    assert family_of(render, "<s>") is family
+
+
+def test_no_template_for_what_is_only_nearly_a_family() -> None:
+    chatml = FAMILIES[0]
+
+    def with_date(turns: Turns) -> str:
+        return "<|im_start|>system\nToday is Monday.<|im_end|>\n" + chatml.text(turns)
+
+    def own_system(turns: Turns) -> str:
+        return chatml.text([("user" if role == "system" else role, text) for role, text in turns])
+
+    assert family_of(with_date, "") is None
+    assert family_of(own_system, "") is None
+    assert all(chatml.text(t) != FAMILIES[1].text(t) for t in TRIALS)

@@ -1,0 +1,248 @@
+"""Ollama's HTTP contract against a server that checks digests and streams status lines.
+
+With `ollama` on PATH the same way is gone against the real one (see the last test).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune.errors import EndpointError, PreflightError, ToolError
+from sessiontune.evaluation.endpoint import Endpoint
+from sessiontune.runtime.deploy import create_in_ollama
+from sessiontune.runtime.guide import write_guide
+from sessiontune.runtime.ship import ship
+from sessiontune.runtime.shop import ShipOptions, Shipped
+from sessiontune.shipping import ollama
+from sessiontune.shipping.modelfile import Modelfile, write
+from sessiontune.shipping.run import Run
+
+REPLY = "Hello there."
+
+
+class FakeOllama(ThreadingHTTPServer):
+    """Keeps blobs and models in memory; refuses what the real one refuses."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.blobs: dict[str, bytes] = {}
+        self.models: dict[str, dict[str, Any]] = {}
+        self.uploads = 0
+        self.fault = ""
+        self.reply = REPLY
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: FakeOllama
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+    def _send(self, status: int, data: Any = None) -> None:
+        raw = b"" if data is None else json.dumps(data).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(raw)))
+        self.end_headers()
+        self.wfile.write(raw)
+
+    def do_HEAD(self) -> None:
+        known = self.path.removeprefix("/api/blobs/") in self.server.blobs
+        self.send_response(200 if known else 404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self._send(200, {"version": "0.33.0"})
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path.startswith("/api/blobs/"):
+            digest = self.path.removeprefix("/api/blobs/")
+            self.server.uploads += 1
+            if digest != f"sha256:{sha256(body).hexdigest()}" or self.server.fault == "digest":
+                self._send(400, {"error": "digest mismatch"})
+                return
+            self.server.blobs[digest] = body
+            self._send(201)
+            return
+        getattr(self, "_" + self.path.removeprefix("/api/"))(json.loads(body))
+
+    def _create(self, data: dict[str, Any]) -> None:
+        lines: list[dict[str, Any]] = [{"status": "parsing GGUF", "completed": 1, "total": 2}]
+        given = {**data.get("files", {}), **data.get("adapters", {})}
+        missing = [name for name, digest in given.items() if digest not in self.server.blobs]
+        if missing:
+            lines = [{"error": f"blob not found: {missing[0]}"}]
+        elif self.server.fault == "architecture":
+            lines.append({"error": 'unsupported architecture "NobodyForCausalLM"'})
+        elif self.server.fault != "breaks off":
+            self.server.models[data["model"]] = data
+            lines += [{"status": "writing manifest"}, {"status": "success"}]
+        self.send_response(200)
+        self.send_header("Content-Type", "application/x-ndjson")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        raw = "".join(json.dumps(line) + "\n" for line in lines).encode()
+        for at in range(0, len(raw), 7):  # lines do not arrive in one piece
+            piece = raw[at : at + 7]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.flush()
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _show(self, data: dict[str, Any]) -> None:
+        model = self.server.models[data["model"]]
+        parameters = {} if self.server.fault == "forgets" else model["parameters"]
+        rows = [(k, x) for k, v in parameters.items() for x in (v if isinstance(v, list) else [v])]
+        text = "\n".join(f"{k:<30} {json.dumps(v)}" for k, v in rows)
+        self._send(200, {"parameters": text, "template": model.get("template", "")})
+
+    def _chat(self, data: dict[str, Any]) -> None:
+        self._send(200, {"message": {"content": self.server.reply}, "done_reason": "stop"})
+
+
+@pytest.fixture
+def server() -> Iterator[FakeOllama]:
+    fake = FakeOllama()
+    threading.Thread(target=fake.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    yield fake
+    fake.shutdown()
+    fake.server_close()
+
+
+def _env(fake: FakeOllama) -> dict[str, str]:
+    return {"OLLAMA_HOST": f"127.0.0.1:{fake.server_address[1]}"}
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Shipped:
+    """A folder as `ship` leaves it."""
+    (tmp_path / "m.gguf").write_bytes(b"GGUF" + os.urandom(300_000))
+    made = Modelfile(
+        source="./m.gguf",
+        system='Be """brief""".',
+        template="{{ .Prompt }}",
+        parameters=(("num_ctx", "8192"), ("stop", "<|im_end|>"), ("stop", "<|eot|>")),
+        licenses=("Apache-2.0",),
+    )
+    (tmp_path / "Modelfile").write_text(write(made), encoding="utf-8")
+    return Shipped(
+        name="m",
+        run="m",
+        base="b",
+        data="d",
+        converter="",
+        context=8192,
+        stop=("<|im_end|>", "<|eot|>"),
+    )
+
+
+def test_blobs_create_show_and_one_reply(
+    server: FakeOllama, shipped: Shipped, tmp_path: Path
+) -> None:
+    seen: list[str] = []
+    made = create_in_ollama(
+        tmp_path, shipped, "mine", "q4_K_M", _env(server), lambda text, *_: seen.append(text)
+    )
+    data = server.models["mine"]
+    digest = f"sha256:{sha256((tmp_path / 'm.gguf').read_bytes()).hexdigest()}"
+    assert data["files"] == made.digests == {"m.gguf": digest}
+    assert data["parameters"] == {"num_ctx": 8192, "stop": ["<|im_end|>", "<|eot|>"]}
+    assert (data["system"], data["license"], data["quantize"]) == (
+        'Be """brief""".',
+        ["Apache-2.0"],
+        "q4_K_M",
+    )
+    assert (made.reply, made.stopped) == (REPLY, True)
+    assert seen[-1] == "success"
+
+
+def test_what_was_sent_is_not_sent_again(
+    server: FakeOllama, shipped: Shipped, tmp_path: Path
+) -> None:
+    for _ in range(2):
+        create_in_ollama(tmp_path, shipped, "mine", "", _env(server), lambda *_: None)
+    assert server.uploads == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "words"),
+    [
+        ("digest", EndpointError, "digest mismatch"),
+        ("architecture", EndpointError, "unsupported architecture"),
+        ("breaks off", EndpointError, "broke off"),
+        ("forgets", PreflightError, "lost the stop"),
+    ],
+)
+def test_its_refusals_are_passed_on(
+    server: FakeOllama,
+    shipped: Shipped,
+    tmp_path: Path,
+    fault: str,
+    error: type[Exception],
+    words: str,
+) -> None:
+    server.fault = fault
+    with pytest.raises(error, match=words):
+        create_in_ollama(tmp_path, shipped, "mine", "", _env(server), lambda *_: None)
+
+
+def test_a_stop_token_in_the_reply_is_refused(
+    server: FakeOllama, shipped: Shipped, tmp_path: Path
+) -> None:
+    server.reply = "Hello<|im_end|>\n<|im_start|>user"
+    with pytest.raises(PreflightError, match="shows the stop token"):
+        create_in_ollama(tmp_path, shipped, "mine", "", _env(server), lambda *_: None)
+
+
+def test_nobody_at_home(shipped: Shipped, tmp_path: Path) -> None:
+    env = {"OLLAMA_HOST": "127.0.0.1:9"}
+    with pytest.raises(ToolError, match="No Ollama answers") as caught:
+        create_in_ollama(tmp_path, shipped, "mine", "", env, lambda *_: None)
+    assert "ollama create" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", "http://127.0.0.1:11434"),
+        ("0.0.0.0", "http://127.0.0.1:11434"),
+        (":8000", "http://127.0.0.1:8000"),
+        ("box:1234", "http://box:1234"),
+        ("https://box/", "https://box"),
+        ("http://[::1]", "http://[::1]:11434"),
+    ],
+)
+def test_where_ollama_listens(host: str, url: str) -> None:
+    assert ollama.address({"OLLAMA_HOST": host}) == url
+
+
+def test_another_host_only_when_the_user_names_it() -> None:
+    with pytest.raises(EndpointError, match="not this machine"):
+        Endpoint("http://box:11434")
+
+
+@pytest.mark.models
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("ollama"), reason="ollama is not on PATH")
+def test_the_real_ollama(
+    runs: Callable[[str], Run], converter: None, engine: None, tmp_path: Path
+) -> None:
+    run = runs("llama")
+    options = ShipOptions(types=("f16",), out=tmp_path)
+    made = ship(run, options, os.environ, Path.home(), lambda *_: None, lambda _: None)
+    write_guide(run, options, made, tmp_path)
+    done = create_in_ollama(tmp_path, made, "sessiontune-test", "", os.environ, lambda *_: None)
+    assert done.stopped
