@@ -3,7 +3,7 @@
 Turns of one session, and sessions of one lineage, are not independent, so the cluster is the
 unit (Miller, "Adding error bars to evals", 2024). The interval is a jackknife over clusters with a
 t quantile whose degrees of freedom come from the *effective* number of clusters, 1 / sum of squared
-weight shares: a few large sessions carry most tokens. `benchmarks/intervals.py` compared seven
+weight shares: a few large sessions carry most tokens. `benchmarks/intervals.py` compares six
 methods at 5 to 100 clusters of equal and of very unequal size; this one stays nearest to 95%, where
 a percentile bootstrap covers 80 to 88% at 10 clusters.
 """

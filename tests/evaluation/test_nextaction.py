@@ -1,0 +1,134 @@
+"""Next-action scores equal those worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from sessiontune.evaluation.nextaction import Call, agreement, calls_in, normal, score
+
+READ = Call("Read", {"file_path": "src/app.py"})
+EDIT = Call("Edit", {"file_path": "src/app.py", "old_string": "a", "new_string": "b"})
+LS = Call("Bash", {"command": "ls -la"})
+
+#: (given, wanted, broken, name, arguments, exact, valid)
+CASES = [
+    # one call
+    ([READ], [READ], 0, 1, 1, 1, 1),
+    ([LS], [READ], 0, 0, 0, 0, 1),
+    ([], [READ], 0, 0, 0, 0, 1),  # free text in place of a call
+    ([READ], [], 0, 0, 0, 0, 1),  # a call in place of text
+    ([], [], 0, 1, 1, 1, 1),
+    # arguments
+    ([Call("Read", {"file_path": "./src/app.py"})], [READ], 0, 1, 1, 1, 1),
+    ([Call("Read", {"file_path": "src//app.py/"})], [READ], 0, 1, 1, 1, 1),
+    ([Call("Read", {"file_path": "src\\app.py"})], [READ], 0, 1, 1, 1, 1),
+    ([Call("Read", {"file_path": "src/other.py"})], [READ], 0, 1, 0, 0, 1),
+    ([Call("Read", {})], [READ], 0, 1, 0, 0, 1),  # missing argument
+    ([Call("Read", {"file_path": "src/app.py", "limit": 5})], [READ], 0, 1, 1 / 2, 0, 1),
+    ([Call("Edit", {**EDIT.arguments, "new_string": "c"})], [EDIT], 0, 1, 2 / 3, 0, 1),
+    ([Call("Bash", {"command": "ls   -la\n"})], [LS], 0, 1, 1, 1, 1),  # white space
+    ([Call("Bash", {"command": "ls -l"})], [LS], 0, 1, 0, 0, 1),
+    ([Call("read", {"file_path": "src/app.py"})], [READ], 0, 0, 0, 0, 1),  # names are exact
+    # parallel calls match as a set
+    ([READ, LS], [READ, LS], 0, 1, 1, 1, 1),
+    ([LS, READ], [READ, LS], 0, 1, 1, 1, 1),
+    ([READ], [READ, LS], 0, 1 / 2, 1 / 2, 0, 1),
+    ([READ, LS, LS], [READ, LS], 0, 2 / 3, 2 / 3, 0, 1),  # one too many
+    ([READ, READ], [READ, LS], 0, 1 / 2, 1 / 2, 0, 1),  # the same twice is not both
+    ([LS, LS], [LS, LS], 0, 1, 1, 1, 1),
+    # broken calls
+    ([], [READ], 1, 0, 0, 0, 0),
+    ([READ], [READ], 1, 1 / 2, 1 / 2, 0, 1 / 2),
+    ([], [], 1, 0, 0, 0, 0),
+    # the nearest of two calls of one tool answers
+    (
+        [Call("Read", {"file_path": "x"}), READ],
+        [READ],
+        0,
+        1 / 2,
+        1 / 2,
+        0,
+        1,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "broken", "name", "arguments", "exact", "valid"), CASES
+)
+def test_scores_by_hand(
+    given: list[Call],
+    wanted: list[Call],
+    broken: int,
+    name: float,
+    arguments: float,
+    exact: float,
+    valid: float,
+) -> None:
+    found = score(given, wanted, broken)
+    assert (found.name, found.arguments, found.exact, found.valid) == pytest.approx(
+        (name, arguments, exact, valid)
+    )
+
+
+#: (text, calls, broken)
+TEXTS = [
+    ("Let me look.", [], 0),
+    (
+        '<tool_call>\n{"name": "Read", "arguments": {"file_path": "src/app.py"}}\n</tool_call>',
+        [READ],
+        0,
+    ),
+    ('Text.<tool_call>{"name":"Bash","arguments":{"command":"ls -la"}}</tool_call>', [LS], 0),
+    (
+        '<tool_call>{"name": "Read", "arguments": '
+        '"{\\"file_path\\": \\"src/app.py\\"}"}</tool_call>',
+        [READ],
+        0,
+    ),
+    ("<tool_call>{not json}</tool_call>", [], 1),
+    ('<tool_call>{"arguments": {}}</tool_call>', [], 1),
+    ('<tool_call>{"name": "Read", "arguments": [1]}</tool_call>', [], 1),
+    ('<tool_call>{"name": "Read", "arguments": "no json"}</tool_call>', [], 1),
+    ('<tool_call>{"name": "Read"', [], 1),  # cut off
+    (
+        "<tool_call>[1]</tool_call>"
+        '<tool_call>{"name":"Bash","arguments":{"command":"ls -la"}}</tool_call>',
+        [LS],
+        1,
+    ),
+    ('<tool_call>{"name": "Read", "arguments": {}}</tool_call>', [Call("Read", {})], 0),
+    ('<tool_call>{"name": "Read"}</tool_call>', [Call("Read", {})], 0),
+]
+
+
+@pytest.mark.parametrize(("text", "calls", "broken"), TEXTS)
+def test_calls_in_an_answer(text: str, calls: list[Call], broken: int) -> None:
+    assert calls_in(text) == (calls, broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "a", "b", "same"),
+    [
+        ("file_path", "/a/b", "/a/b/", True),
+        ("path", "./x", "x", True),
+        ("path", "/", "//", True),
+        ("path", "A", "a", False),
+        ("limit", 5, 5.0, True),
+        ("flag", True, 1, False),
+        ("query", "a  b", "a b", True),
+        ("query", "a/b/", "a/b", False),
+        ("paths", ["./a", "b/"], ["a", "b"], True),
+        ("edits", [{"old": "x  y"}], [{"old": "x y"}], True),
+        ("nothing", None, None, True),
+        ("nothing", None, "", False),
+        ("list", [1, 2], [2, 1], False),
+    ],
+)
+def test_values_as_they_are_compared(name: str, a: object, b: object, same: bool) -> None:
+    left, right = normal(name, a), normal(name, b)
+    assert (left == right and type(left) is type(right)) is same
+
+
+def test_two_empty_argument_lists_agree() -> None:
+    assert agreement({}, {}) == 1.0

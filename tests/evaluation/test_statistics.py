@@ -1,0 +1,108 @@
+"""Intervals that cover the truth, no win for equal arms, and verdicts that know their limits."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sessiontune.evaluation.statistics import (
+    Case,
+    estimate,
+    permuted,
+    spread,
+    t_quantile,
+    verdict,
+)
+
+from .simulate import cases
+
+TRIALS = 2_000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("clusters", [10, 30, 100])
+def test_intervals_cover_the_truth_and_equal_arms_seldom_win(clusters: int) -> None:
+    rng = Random(clusters)
+    covered = wins = 0
+    for _ in range(TRIALS):
+        found = estimate(cases(rng, clusters, effect=0.0))
+        covered += found.low <= 0 <= found.high
+        wins += verdict(found, True, "loss").outcome == "better"
+    assert 0.93 <= covered / TRIALS <= 0.97
+    assert wins / TRIALS <= 0.05
+
+
+def test_a_real_gain_is_seen_and_a_real_loss_too() -> None:
+    rng = Random(1)
+    assert verdict(estimate(cases(rng, 60, -1.0)), True, "loss").outcome == "better"
+    assert verdict(estimate(cases(rng, 60, +1.0)), True, "loss").outcome == "worse"
+    assert verdict(estimate(cases(rng, 60, +1.0)), False, "tools").outcome == "better"
+
+
+def test_names_permuted_give_no_win() -> None:
+    rng = Random(2)
+    real = cases(rng, 60, -1.0)
+    outcomes = [verdict(estimate(permuted(real, s)), True, "loss").outcome for s in range(40)]
+    assert outcomes.count("unclear") >= 36
+
+
+def test_few_lineages_say_so_and_what_to_add() -> None:
+    found = estimate(cases(Random(3), 6, -3.0))
+    said = verdict(found, True, "loss")
+    assert said.outcome == "unclear"
+    assert "6 lineages" in said.sentence
+    assert "4 more" in said.sentence
+
+
+def test_more_cases_of_one_lineage_do_not_narrow_the_interval() -> None:
+    """What a naive interval gets wrong: repeating every case tenfold adds no evidence."""
+    once = cases(Random(4), 20, -0.3)
+    often = [Case(f"{c.id}/{i}", c.cluster, c.a, c.b, c.weight) for c in once for i in range(10)]
+    a, b = estimate(once), estimate(often)
+    assert b.high - b.low == pytest.approx(a.high - a.low)
+
+
+def test_one_lineage_has_no_interval() -> None:
+    found = estimate([Case("1", "only", 1.0, 0.5), Case("2", "only", 1.0, 0.6)])
+    assert found.se is None
+    assert found.low == float("-inf")
+    assert found.difference == pytest.approx(-0.45)
+
+
+def test_no_cases_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no cases"):
+        estimate([])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(2, 40), st.integers(0, 1_000), st.floats(-3, 3))
+def test_swapping_the_arms_swaps_the_sign(clusters: int, seed: int, effect: float) -> None:
+    forward = cases(Random(seed), clusters, effect)
+    back = [Case(c.id, c.cluster, c.b, c.a, c.weight) for c in forward]
+    a, b = estimate(forward), estimate(back)
+    assert a.difference == pytest.approx(-b.difference)
+    assert a.low == pytest.approx(-b.high)
+
+
+def test_needed_shrinks_with_the_effect() -> None:
+    small, large = (estimate(cases(Random(5), 40, e)) for e in (-0.1, -1.0))
+    assert small.needed_clusters is not None
+    assert large.needed_clusters is not None
+    assert small.needed_clusters > large.needed_clusters
+
+
+@pytest.mark.parametrize(
+    ("p", "df", "value"),
+    [(0.975, 1, 12.7062), (0.975, 9, 2.26216), (0.975, 29, 2.04523), (0.95, 4, 2.13185)],
+)
+def test_t_quantiles_of_the_tables(p: float, df: float, value: float) -> None:
+    assert t_quantile(p, df) == pytest.approx(value, abs=1e-4)
+    assert t_quantile(1 - p, df) == pytest.approx(-value, abs=1e-4)
+
+
+def test_spread_over_seeds() -> None:
+    assert spread([1.0]) == (1.0, 0.0)
+    assert spread([1.0, 3.0]) == (2.0, pytest.approx(2**0.5))
