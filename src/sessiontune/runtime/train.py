@@ -15,7 +15,14 @@ from typing import Any
 
 import msgspec
 
-from ..errors import Interrupted, PreflightError, StoreError, ToolError, UsageError
+from ..errors import (
+    Interrupted,
+    PreflightError,
+    SessiontuneError,
+    StoreError,
+    ToolError,
+    UsageError,
+)
 from ..ports import Job
 from ..training import planner, worker
 from ..training.metrics import from_log_line
@@ -172,9 +179,7 @@ def _resumed(ready: Ready, job: Job, folder: Path) -> Job:
     return again
 
 
-def _failure(
-    code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready
-) -> PreflightError | ToolError:
+def _failure(code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready) -> SessiontuneError:
     """The error for a worker that ended badly, with what to do."""
     if code == worker.NO_MEMORY or any("out of memory" in line.lower() for line in tail):
         return ToolError("Out of memory.", ready.memory_advice())
@@ -187,6 +192,10 @@ def _failure(
             f"The trainer would use {facts.get('rows')} of {facts.get('wanted_rows')} examples and "
             f"{facts.get('trained')} of {facts.get('wanted')} trained tokens.",
             "This is a fault of the trainer's version; try `pip install -U trl`.",
+        )
+    if any("no space left" in line.lower() for line in tail):
+        return StoreError(
+            "The disk is full.", f"Free about {ready.plan.disk:.2g} GB, then go on with --resume."
         )
     resume = "Go on with --resume; at most the steps since the last checkpoint are lost."
     if code < 0:

@@ -83,6 +83,11 @@ def _mend(name: str, python: str, target: Path, on_line: Callable[[str], None]) 
         if _status([python, "-c", probe], on_line) != 0:
             on_line(f"{package} does not load beside this torch: removed")
             _run("remove", [python, "-m", "pip", "uninstall", "-y", "-q", package], on_line)
+    if name == "unsloth":
+        # The newest release has a CPU path; pip may have settled for an older one because of a
+        # lower bound on certificates that an index does not hold yet.
+        newest = [python, "-m", "pip", "install", "-q", "--no-deps", "--upgrade"]
+        _run("update unsloth", [*newest, "unsloth", "unsloth_zoo"], on_line)
     if name == "llamafactory":
         site = next(target.glob("lib/python*/site-packages"))
         if not (site / "torchaudio").exists():

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def to_yaml(value: Mapping[str, Any], comment: str = "") -> str:
@@ -44,4 +47,6 @@ def _scalar(value: Any) -> str:
             and value.lower() not in words
         ):
             return value
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    # YAML takes JSON but for characters that it calls unprintable, and its own line breaks.
+    return _UNPRINTABLE.sub(lambda m: f"\\u{ord(m.group()):04x}", text)

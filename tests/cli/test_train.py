@@ -1,0 +1,86 @@
+"""The verbs train, trainers and doctor at the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sessiontune.cli.main import main
+from sessiontune.runtime.checkup import checkup
+
+
+@pytest.mark.parametrize("verb", ["train", "trainers", "doctor"])
+def test_help_loads_nothing_heavy(verb: str) -> None:
+    heavy = "torch transformers trl peft datasets rich pyarrow numpy jinja2"
+    code = (
+        "import sys\nfrom sessiontune.cli.main import main\n"
+        f"main([{verb!r}, '--help'])\n"
+        f"print([m for m in {heavy.split()!r} if m in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.strip() == "[]"
+    assert "Usage: sessiontune" in done.stdout
+
+
+def test_unknown_trainer_and_wrong_number_are_usage_errors(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["train", "x", "--trainer", "magic"]) == 2
+    assert main(["train", "x", "--rank", "many"]) == 2
+    assert main(["train", "x", "--base", "tiny", "--preset", "huge", "--json"]) == 2
+    assert "Known presets" in json.loads(capsys.readouterr().out)["error"]["hint"]
+
+
+def test_a_recipe_gives_settings_and_says_what_it_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sessiontune.cli.train import recipe_table
+    from sessiontune.training.spec import make_spec
+
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('[train]\nbase = "tiny"\nrank = 4\n')
+    assert make_spec({}, recipe_table(recipe)).rank == 4
+    recipe.write_text('[train]\nbase = "tiny"\nrnk = 4\n')
+    assert main(["train", "x", "--recipe", str(recipe), "--json"]) == 2
+    assert "rnk" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_runs_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from sessiontune.cli.train import default_run
+
+    monkeypatch.chdir(tmp_path)
+    assert default_run(Path("data"), resume=False) == Path("data-run")
+    Path("data-run").mkdir()
+    assert default_run(Path("data"), resume=False) == Path("data-run-2")
+    assert default_run(Path("data"), resume=True) == Path("data-run")
+
+
+def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["trainers", "--json"]) == 0
+    names = [one["name"] for one in json.loads(capsys.readouterr().out)["trainers"]]
+    assert names == ["trl", "llamafactory", "axolotl", "unsloth"]
+
+
+def test_doctor_compares_with_the_original_recipe(tmp_path: Path) -> None:
+    found = checkup(tmp_path, None, 8192)
+    assert [(r["what"], r["minimum"], r["recommended"]) for r in found["requirements"]] == [
+        ("memory", 16, 32),
+        ("gpu", 8, 16),
+        ("disk", 50, 100),
+    ]
+    assert {f["method"] for f in found["fits"]} >= {"full", "lora", "lora8", "qlora"}
+    assert any("cleanupPeriodDays" in warning for warning in found["warnings"])
+
+
+def test_doctor_reads_when_logs_are_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
+    (tmp_path / "settings.json").write_text('{"cleanupPeriodDays": 77}')
+    assert any("after 77 days" in w for w in checkup(tmp_path, None, 8192)["warnings"])
+    (tmp_path / "settings.json").write_text("{")
+    assert any("cannot be read" in w for w in checkup(tmp_path, None, 8192)["warnings"])

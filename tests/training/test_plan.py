@@ -1,0 +1,213 @@
+"""Specs, memory tables, settings with reasons, metrics: all without torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from plans import BASES, CPU, GPU, prepared
+
+from sessiontune.errors import UsageError
+from sessiontune.training import memory, planner
+from sessiontune.training.bases import Base, resolve
+from sessiontune.training.hardware import Gpu, Machine
+from sessiontune.training.metrics import (
+    from_log_line,
+    from_trainer_state,
+    keep_until,
+    overfitting,
+    read_metrics,
+    summary,
+)
+from sessiontune.training.spec import LIMITS, make_spec
+from sessiontune.training.yamltext import to_yaml
+
+EIGHT = Base(
+    id="m", path="/m", family="llama", billions=8.03, layers=32, hidden=4096, context=131072
+)
+
+
+def machine(gpu: float, bits: bool = True) -> Machine:
+    return Machine(
+        system="Linux", cpu="x", cores=8, memory=64, free=60, disk=500,
+        gpus=(Gpu("G", gpu, "cuda"),), torch="2.9", bitsandbytes=bits,
+    )  # fmt: skip
+
+
+def test_settings_combine_in_order() -> None:
+    spec = make_spec({"rank": 4, "base": None}, {"base": "x", "rank": 8, "alpha": 9}, "original")
+    assert (spec.base, spec.rank, spec.alpha, spec.rate) == ("x", 4, 9, 5e-5)
+
+
+def test_the_original_preset_is_the_readmes() -> None:
+    spec = make_spec({}, None, "original")
+    assert (spec.batch, spec.accumulation, spec.epochs, spec.rate) == (4, 4, 3.0, 5e-5)
+    assert (spec.length, spec.method) == (2048, "lora")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"rank": 0}, {"epochs": -1}, {"preset": "x"}, {"rnk": 3}, {"method": "magic"}, {"base": ""}],
+)
+def test_wrong_settings_are_refused(given: dict[str, object]) -> None:
+    with pytest.raises(UsageError):
+        make_spec({"base": "tiny", **given}, None, str(given.pop("preset", "")))
+
+
+def test_every_number_has_limits() -> None:
+    from sessiontune.training.spec import TrainSpec, to_dict
+
+    numbers = {
+        k for k, v in to_dict(TrainSpec(base="x")).items()
+        if isinstance(v, (int, float)) and not isinstance(v, bool)
+    }  # fmt: skip
+    assert numbers - set(LIMITS) == {"seed"}
+
+
+@pytest.mark.parametrize(("billions", "qlora", "lora"), memory.UNSLOTH[1:])
+def test_the_published_rows_come_back(billions: float, qlora: float, lora: float) -> None:
+    assert memory.from_table(billions, "qlora") == pytest.approx(qlora)
+    assert memory.from_table(billions, "lora") == pytest.approx(lora)
+
+
+@given(
+    st.floats(0.1, 120), st.floats(0.1, 120), st.sampled_from(["full", "lora", "lora8", "qlora"])
+)
+def test_more_parameters_never_need_less(one: float, two: float, method: str) -> None:
+    small, large = sorted((one, two))
+    assert memory.estimate(small, method, 8192, 1) <= memory.estimate(large, method, 8192, 1)
+
+
+@given(st.floats(0.5, 70), st.integers(128, 65536))
+def test_less_precise_bases_never_need_more(billions: float, length: int) -> None:
+    needs = [memory.estimate(billions, m, length, 1) for m in ("full", "lora", "lora8", "qlora")]
+    assert needs == sorted(needs, reverse=True)
+
+
+@given(st.floats(1, 200), st.sampled_from(["lora", "qlora"]))
+def test_the_largest_that_fits_fits(room: float, method: str) -> None:
+    size = memory.largest(room, method)
+    assert size == 0 or memory.estimate(size, method, 4096, 1) <= room
+    assert memory.estimate(size + 0.2, method, 4096, 1) > room
+
+
+def settle(spec_given: dict[str, object], base: Base, here: Machine) -> planner.Settings:
+    return planner.settle(make_spec({"base": "x", **spec_given}), base, here)[0]
+
+
+def test_method_and_length_follow_the_memory() -> None:
+    assert settle({}, EIGHT, machine(80)).method == "lora"
+    assert settle({}, EIGHT, machine(80)).length == 8192
+    small = settle({}, EIGHT, machine(12))
+    assert (small.method, small.length) == ("qlora", 8192)
+    assert settle({}, EIGHT, machine(8)).length == 4096
+    assert settle({}, EIGHT, machine(12, bits=False)).method == "lora"
+
+
+@pytest.mark.parametrize(
+    ("given", "here", "words"),
+    [
+        ({"method": "qlora"}, CPU, "NVIDIA GPU"),
+        ({"method": "lora8"}, CPU, "NVIDIA GPU"),
+        ({"method": "qlora"}, machine(24, bits=False), "bitsandbytes"),
+        ({"device": "cuda"}, CPU, "no cuda"),
+        ({"length": 10**6}, GPU, "takes 131072 tokens"),
+    ],
+)
+def test_what_cannot_be_had_is_refused(given: dict[str, object], here: Machine, words: str) -> None:
+    with pytest.raises(UsageError, match=words) as error:
+        settle(given, EIGHT, here)
+    assert error.value.hint
+
+
+def test_every_line_of_a_plan_has_its_reason() -> None:
+    spec = make_spec({"base": "tiny"})
+    settings, lines = planner.settle(spec, BASES["llama"], CPU)
+    made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40)
+    assert (made.steps, made.steps_per_epoch) == (15, 5)
+    assert made.warmup_steps == 5
+    assert all(line.value and line.reason for line in made.lines)
+
+
+def test_too_little_memory_is_a_warning_with_figures() -> None:
+    spec = make_spec({"base": "x", "method": "lora"})
+    settings, lines = planner.settle(spec, EIGHT, machine(12))
+    made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9)
+    assert any("GB needed" in warning and "--length" in warning for warning in made.warnings)
+
+
+def metric(kind: str, step: int, loss: float) -> dict[str, object]:
+    return {"kind": kind, "step": step, "loss": loss}
+
+
+def test_overfitting_is_named_when_evaluation_turns_up() -> None:
+    train = [metric("train", step, 5 - step / 10) for step in range(1, 31)]
+    held = [metric("eval", s, v) for s, v in ((10, 3.0), (20, 2.5), (30, 2.9))]
+    said = overfitting([metric("base", 0, 5.0), *train, *held])
+    assert "step 20" in said and "2.9" in said  # noqa: PT018
+    assert overfitting([metric("base", 0, 5.0), *train, *held[:2], metric("eval", 30, 2.4)]) == ""
+
+
+def test_a_torn_last_line_is_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    lines = [json.dumps(metric("train", i, 1.0)) for i in range(1, 6)]
+    path.write_text("\n".join(lines) + "\n" + lines[0][:9])
+    assert len(read_metrics(path)) == 5
+    keep_until(path, 3)
+    assert [m["step"] for m in read_metrics(path)] == [1, 2, 3]
+    assert summary(read_metrics(path))["steps"] == 3
+
+
+def test_one_schema_for_every_trainer(tmp_path: Path) -> None:
+    state = {
+        "log_history": [
+            {"eval_loss": 6.5, "step": 0, "epoch": 0},
+            {"loss": 6.0, "step": 1, "epoch": 0.1, "learning_rate": 1e-4, "grad_norm": 1.0},
+            {"eval_loss": 5.5, "step": 1, "epoch": 0.1},
+            {"train_runtime": 3.0, "step": 1},
+        ]
+    }
+    path = tmp_path / "trainer_state.json"
+    path.write_text(json.dumps(state))
+    assert [m["kind"] for m in from_trainer_state(path)] == ["base", "train", "eval"]
+    line = "{'loss': '6.65', 'learning_rate': '0.001', 'epoch': '0.5'}"
+    assert from_log_line(line) == {"kind": "train", "epoch": 0.5, "loss": 6.65, "rate": 0.001}
+    assert from_log_line("{'a': 1}") is None
+    assert from_log_line("{'loss': oops}") is None
+
+
+@given(
+    st.dictionaries(
+        st.text("abcdefghij_", min_size=1),
+        st.one_of(st.booleans(), st.integers(-9, 10**6), st.text(max_size=20), st.floats(1e-6, 10)),
+        min_size=1,
+    )
+)
+def test_yaml_reads_back(value: dict[str, object]) -> None:
+    yaml = pytest.importorskip("yaml")
+    back = yaml.safe_load(to_yaml({f"k_{k}": v for k, v in value.items()}, "a comment"))
+    for key, item in value.items():
+        assert back[f"k_{key}"] == (
+            pytest.approx(item, abs=1e-9) if isinstance(item, float) else item
+        )
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"adapter_config.json": "{}"}, "LoRA adapter"),
+        ({"m.gguf": "GGUF"}, "GGUF"),
+        ({"config.json": "{}"}, "no weights"),
+        ({"config.json": "{"}, "cannot be read"),
+        ({"config.json": "{}", "model.safetensors": "torn"}, "cannot be read"),
+    ],
+)
+def test_folders_that_are_no_base(tmp_path: Path, files: dict[str, str], words: str) -> None:
+    for name, text in files.items():
+        (tmp_path / name).write_text(text)
+    with pytest.raises(UsageError) as error:
+        resolve(str(tmp_path))
+    assert words in error.value.message + error.value.hint
