@@ -60,7 +60,7 @@ def job_of(trainer: str, base: str, method: str, **more: object) -> Job:
         template="template.jinja", python=PYTHON,
     )  # fmt: skip
     if trainer == "trl":
-        return trl.job(spec, plan, "./base", True, "template.jinja")
+        return trl.job(spec, plan, "./base", True, "template.jinja", "<|im_end|>")
     if trainer == "llamafactory":
         row = [
             {
