@@ -62,8 +62,6 @@ def main():
         return
     if SETTINGS["patience"]:
         trainer.add_callback(EarlyStoppingCallback(SETTINGS["patience"]))
-    if SETTINGS["evaluate"] and "--resume" not in sys.argv:
-        trainer.evaluate()
     trainer.train(resume_from_checkpoint="--resume" in sys.argv)
     trainer.save_model("checkpoints")
     trainer.save_state()
@@ -123,6 +121,7 @@ def settings(given: Given) -> dict[str, Any]:
         arguments |= {
             "eval_strategy": "steps",
             "eval_steps": plan.eval_every,
+            "eval_on_start": True,
             "load_best_model_at_end": True,
             "metric_for_best_model": "eval_loss",
             "greater_is_better": False,
