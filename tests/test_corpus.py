@@ -15,6 +15,7 @@ import orjson
 import pytest
 from tests.checker import checker
 from tests.conftest import corpus
+from tests.random_logs import Writer, random_rollouts
 from tests.support import Reading, kind_of, logs_under, read
 
 from sessiontune.sample import write_sample
@@ -132,7 +133,7 @@ def _raw_is_right(export: Export, root: Path) -> None:
     for source in FOLDERS:
         files = logs_under(root, source)
         turns = checker.turns_of_rows(export.raw(source))
-        assert turns
+        assert bool(turns) == bool(files)
         problems = checker.check(source, files, turns)
         assert not problems, f"{len(problems)} problems\n" + "\n".join(problems[:20])
         read_in_all += sum(checker.record_counts(source, files).values())
@@ -143,13 +144,17 @@ def _raw_is_right(export: Export, root: Path) -> None:
 
 
 def _others_agree_with_raw(export: Export) -> None:
-    """Every openai row ends with its own rows of raw; what comes before is another thread's."""
+    """Combined holds what raw holds. Every openai row ends with its own rows of raw; what comes
+    before is another thread's."""
     own: dict[str, list[Any]] = defaultdict(list)
     everything = set()
     for row in export.rows("out_conversations_raw.jsonl"):
         message = _plain(row)
         own[row["id"]].append(message)
         everything.add(repr(message))
+    combined = json.loads((export.out / "out_conversations_combined.json").read_text("utf-8"))
+    whole = {c["id"]: [_plain(m) for m in c["messages"]] for c in combined["conversations"]}
+    assert whole == dict(own)
     seen = set()
     for name in ("out_conversations_openai.jsonl", "eval/openai.jsonl"):
         for row in export.rows(name):
@@ -193,6 +198,18 @@ def test_the_raw_file_of_the_sample_is_right(sample: Export) -> None:
 
 def test_the_openai_file_of_the_sample_agrees(sample: Export) -> None:
     _others_agree_with_raw(sample)
+
+
+def test_random_projects_through_the_command(tmp_path: Path) -> None:
+    for seed in range(30):
+        writer = Writer(seed)
+        writer.project()
+        writer.save(tmp_path / "logs" / str(seed))
+    for seed in range(10):
+        random_rollouts(seed, tmp_path / "logs" / f"codex{seed}")
+    export = Export(tmp_path, [tmp_path / "logs"])
+    _raw_is_right(export, tmp_path / "logs")
+    _others_agree_with_raw(export)
 
 
 def test_twenty_variants_of_what_the_corpus_lacks(tmp_path: Path) -> None:

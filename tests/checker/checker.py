@@ -376,7 +376,8 @@ def _same_arguments(log: Any, out: Any) -> bool:
     if log == out or log is None:
         return True
     if isinstance(log, str) and isinstance(out, dict):  # raw text, wrapped under some name
-        return any(isinstance(v, str) and canon(v) == canon(log) for v in out.values())
+        raw = any(isinstance(v, str) and canon(v) == canon(log) for v in out.values())
+        return raw or canon(log) == canon(json.dumps(out, ensure_ascii=False))
     if not isinstance(log, dict) and isinstance(out, dict):
         return log in out.values() or not log
     return canon(str(log)) == canon(str(out))

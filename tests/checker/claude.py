@@ -134,6 +134,11 @@ def _user(row: dict[str, Any], rows: list[Any], i: int, path: str) -> list[Atom]
         t = b.get("type")
         if t == "tool_result":
             out += _result(b, path)
+        elif t == "document":
+            source = b.get("source")
+            data = source.get("data") if isinstance(source, dict) else None
+            if isinstance(data, str) and source["type"] == "text" and canon(data):
+                out.append(Atom("prompt", (canon_user(data), canon(data)), {}, True))
         elif t == "image":
             out.append(Atom("image", (), {}, False))
         elif t == "text" and isinstance(b.get("text"), str):
