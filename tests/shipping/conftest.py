@@ -56,7 +56,7 @@ def teach_adapter(base: Path, folder: Path) -> None:
                 input_ids=torch.tensor([example.ids]), labels=torch.tensor([example.labels])
             ).loss
             loss.backward()
-            total += float(loss)
+            total += float(loss.detach())
         optimizer.step()
         optimizer.zero_grad()
         if total < 0.2:

@@ -1,0 +1,76 @@
+"""Publish a data set or an adapter: gates, scan, upload, read back."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from ..errors import ToolError, UsageError
+from ..privacy.files import scan_files
+from ..privacy.options import PrivacyOptions
+from ..shipping.hub import Published, put
+from ..shipping.publish import (
+    Parcel,
+    Terms,
+    adapter_parcel,
+    check_clean,
+    check_terms,
+    dataset_parcel,
+)
+from ..shipping.run import read_run
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What would go up: names, bytes, and how many texts were scanned."""
+
+    kind: str
+    files: tuple[str, ...]
+    size: int
+    scanned: int
+
+
+def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
+    """All gates but the hub's. UsageError, PrivacyError or PreflightError say what is missing."""
+    if (folder / "manifest.json").is_file():
+        parcel = dataset_parcel(folder)
+    elif (folder / "run.json").is_file():
+        parcel = adapter_parcel(read_run(folder), terms)
+    else:
+        raise UsageError(
+            f"{folder} is neither an export nor a run.",
+            "Name a folder that `sessiontune export` or `sessiontune train` made.",
+        )
+    with tempfile.TemporaryDirectory(prefix="sessiontune-") as scratch:
+        scanned = check_clean(
+            parcel, lambda paths: scan_files(map(str, paths), PrivacyOptions()), Path(scratch)
+        )
+    size = sum(p.stat().st_size for p in parcel.files.values())
+    size += sum(len(text.encode()) for text in parcel.texts.values())
+    return parcel, Plan(parcel.kind, tuple(sorted({*parcel.files, *parcel.texts})), size, scanned)
+
+
+def publish(
+    folder: Path, repo: str, terms: Terms, *, public: bool, endpoint: str | None = None
+) -> Published:
+    """Prepare and upload. ToolError when the `hub` extra is missing."""
+    check_terms(terms)
+    parcel, _ = prepare(folder, terms)
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+    try:
+        from huggingface_hub import CommitOperationAdd, HfApi
+    except ImportError as missing:
+        raise ToolError(
+            "Publishing needs the package huggingface_hub.", "pip install 'sessiontune[hub]'"
+        ) from missing
+    return put(
+        HfApi(endpoint=endpoint),
+        repo,
+        parcel,
+        public=public,
+        operation=lambda path, data: CommitOperationAdd(path_in_repo=path, path_or_fileobj=data),
+        message=f"sessiontune: {parcel.kind}",
+    )

@@ -1,0 +1,90 @@
+"""Put a parcel on the Hugging Face hub: private unless told otherwise, and read back.
+
+The hub's own client (package `huggingface_hub`, extra `hub`) is handed in. The order is the
+protection: the repository is made, its visibility is read back, and only then a byte goes up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import msgspec
+
+from ..errors import EndpointError, PreflightError
+from .publish import Parcel
+
+
+class Api(Protocol):
+    """What is used of `huggingface_hub.HfApi`."""
+
+    def create_repo(self, repo_id: str, **more: Any) -> Any: ...
+
+    def repo_info(self, repo_id: str, **more: Any) -> Any: ...
+
+    def create_commit(self, repo_id: str, **more: Any) -> Any: ...
+
+
+class Published(msgspec.Struct, frozen=True):
+    """What stands on the hub now, as it was read back."""
+
+    url: str
+    private: bool
+    files: tuple[str, ...]
+    commit: str
+
+
+def put(
+    api: Api,
+    repo: str,
+    parcel: Parcel,
+    *,
+    public: bool,
+    operation: Callable[[str, Any], Any],
+    message: str,
+) -> Published:
+    """Create (or find) the repository and send the parcel in one commit.
+
+    `operation(path, file or bytes)` makes the client's own record of a file to add.
+    PreflightError when the repository is not as private as asked; EndpointError when the hub
+    refuses or something is missing afterwards.
+    """
+    try:
+        api.create_repo(repo, repo_type=parcel.kind, private=not public, exist_ok=True)
+        _visible(api, repo, parcel, public)
+        operations = [operation(path, str(file)) for path, file in sorted(parcel.files.items())]
+        operations += [operation(p, text.encode()) for p, text in sorted(parcel.texts.items())]
+        done = api.create_commit(
+            repo, repo_type=parcel.kind, operations=operations, commit_message=message
+        )
+        seen = _visible(api, repo, parcel, public)
+    except (OSError, ValueError, RuntimeError) as error:
+        # All errors of the hub's client are OSErrors (HTTP) or ValueErrors (wrong names).
+        raise EndpointError(
+            f"The hub refuses: {str(error).splitlines()[0][:300]}",
+            "Are you logged in (HF_TOKEN or `hf auth login`) with a token that may write?",
+        ) from error
+    names = {str(sibling.rfilename) for sibling in (seen.siblings or ())}
+    missing = sorted(({*parcel.files, *parcel.texts}) - names)
+    if missing:
+        raise EndpointError(
+            f"After the upload {missing[0]} is missing on the hub ({len(missing)} files).",
+            "Run the command again.",
+        )
+    return Published(
+        url=str(getattr(done, "repo_url", "") or getattr(done, "commit_url", "")),
+        private=bool(seen.private),
+        files=tuple(sorted(names)),
+        commit=str(getattr(done, "oid", "")),
+    )
+
+
+def _visible(api: Api, repo: str, parcel: Parcel, public: bool) -> Any:
+    """Read the repository back; PreflightError when anybody could see what should be private."""
+    seen = api.repo_info(repo, repo_type=parcel.kind)
+    if not public and seen.private is not True:
+        raise PreflightError(
+            f"{repo} is public on the hub; nothing was sent that was not there before.",
+            "Make it private on its settings page, take another name, or say --public.",
+        )
+    return seen

@@ -1,0 +1,157 @@
+"""What may be published of a data set or an adapter, and the gates before it.
+
+A data set: the files that its manifest lists, and nothing else of its folder. An adapter: its
+weights, tokenizer, template and a card; the base's local path is replaced by its public name.
+Refused unless the very files are scanned and clean, and the user states licence and terms.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from ..errors import PreflightError, PrivacyError, UsageError
+from ..model import Finding
+from .run import Run, file_digest
+
+Kind = Literal["dataset", "model"]
+Scan = Callable[[tuple[Path, ...]], Iterable[Finding]]
+#: Files of an export besides those with rows.
+_EXTRA = ("README.md", "manifest.json")
+_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+
+
+class Parcel(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes up: path in the repository -> local file or text. `cards`: scanned texts too."""
+
+    kind: Kind
+    files: dict[str, Path] = {}
+    texts: dict[str, str] = {}
+
+
+class Terms(msgspec.Struct, frozen=True, kw_only=True):
+    """What only the user can say: the licence, and that he may publish this at all."""
+
+    license: str = ""
+    accepted: bool = False
+
+
+def check_terms(terms: Terms) -> None:
+    """UsageError until licence and terms are stated."""
+    if not terms.license:
+        raise UsageError(
+            "Nothing is published without a licence.",
+            "State it: --license apache-2.0 (or another, or 'other').",
+        )
+    if not terms.accepted:
+        raise UsageError(
+            "Nothing is published before you confirm that you may.",
+            "Sessions hold your employer's code, and answers fall under the terms of the model's"
+            " vendor. If both allow it: --i-may-publish.",
+        )
+
+
+def dataset_parcel(folder: Path) -> Parcel:
+    """The published files of an export. PrivacyError when privacy or its gate was off."""
+    note = folder / "manifest.json"
+    if not note.is_file():
+        raise UsageError(f"{folder} is not an export: manifest.json is missing.")
+    manifest = json.loads(note.read_text(encoding="utf-8"))
+    if not (manifest.get("privacy") and manifest.get("gate")):
+        raise PrivacyError(
+            f"{folder} was exported without redaction or without its second scan.",
+            "Export again with privacy on; only such data sets are published.",
+        )
+    files: dict[str, Path] = {name: folder / name for name in _EXTRA if (folder / name).is_file()}
+    for entry in manifest.get("files", ()):
+        path = folder / entry["path"]
+        if not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
+            raise UsageError(f"{entry['path']} of the manifest is not there.", "Export again.")
+        if file_digest(path) != entry["sha256"]:
+            raise PreflightError(
+                f"{entry['path']} was changed since the export.", "Export again before publishing."
+            )
+        files[entry["path"]] = path
+    return Parcel(kind="dataset", files=files)
+
+
+def adapter_parcel(run: Run, terms: Terms) -> Parcel:
+    """The adapter with what is needed to use it, and nothing of this machine.
+
+    PreflightError when it was never evaluated, or answered with secrets or with training text.
+    """
+    result = run.folder / "evaluation/result.json"
+    if not result.is_file():
+        raise PreflightError(
+            f"{run.folder} was not evaluated.", f"sessiontune evaluate {run.folder}"
+        )
+    said = json.loads(result.read_text(encoding="utf-8"))
+    for field, words in (
+        ("secrets_in_answers", "answers with secrets in them"),
+        ("regurgitated", "answers that repeat training text"),
+    ):
+        if said.get(field):
+            raise PrivacyError(
+                f"The evaluation found {said[field]} {words}.", "Do not publish this adapter."
+            )
+    config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = run.base_id
+    texts = {
+        "adapter_config.json": json.dumps(config, indent=2) + "\n",
+        "chat_template.jinja": run.template,
+        "README.md": adapter_card(run, terms, str(said.get("sentence", ""))),
+    }
+    files = {"adapter_model.safetensors": run.adapter / "adapter_model.safetensors"}
+    files |= {n: run.tokenizer / n for n in _TOKENIZER if (run.tokenizer / n).is_file()}
+    return Parcel(kind="model", files=files, texts=texts)
+
+
+def adapter_card(run: Run, terms: Terms, verdict: str) -> str:
+    """The README of a published adapter."""
+    head = {
+        "license": terms.license,
+        "base_model": run.base_id,
+        "library_name": "peft",
+        "tags": ["lora", "sessiontune"],
+    }
+    front = "\n".join(f"{key}: {json.dumps(value)}" for key, value in head.items())
+    metrics: dict[str, Any] = run.raw.get("metrics") or {}
+    lines = [
+        f"---\n{front}\n---\n",
+        f"# {run.name}\n",
+        f"A LoRA adapter for {run.base_id}, trained with sessiontune on coding-agent sessions"
+        f" (data set {run.data_digest or 'unknown'}).\n",
+    ]
+    if "eval_loss" in metrics:
+        lines.append(f"Held-out loss: {metrics['eval_loss']}.\n")
+    if verdict:
+        lines.append(f"Evaluation: {verdict}\n")
+    lines.append(
+        "Use it with the chat template in `chat_template.jinja`; answers end with"
+        f" {', '.join(f'`{stop}`' for stop in run.stop)}.\n"
+    )
+    return "\n".join(lines)
+
+
+def check_clean(parcel: Parcel, scan: Scan, scratch: Path) -> int:
+    """Scan every text that would go up; the number of files. PrivacyError on any finding."""
+    paths = [p for p in parcel.files.values() if p.suffix not in (".safetensors", ".parquet")]
+    skipped = {p.name for p in parcel.files.values()} & set(_TOKENIZER)
+    paths = [p for p in paths if p.name not in skipped]  # vocabularies, not sentences
+    for name, text in parcel.texts.items():
+        copy = scratch / name
+        copy.write_text(text, encoding="utf-8")
+        paths.append(copy)
+    found = list(scan(tuple(paths)))
+    if found:
+        first = found[0]
+        raise PrivacyError(
+            f"The scan is not clean: {len(found)} findings, the first {first.kind} at"
+            f" {first.where}.",
+            "Nothing was published. See all: sessiontune scan --files PATH.",
+        )
+    return len(paths)
