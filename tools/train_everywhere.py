@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "training"))
 
-from conftest import conversation, write_jsonl  # noqa: E402
+from exports import conversation, write_jsonl  # noqa: E402
 
 from sessiontune.cli.console import Console  # noqa: E402
 from sessiontune.cli.train import run_train  # noqa: E402

@@ -9,7 +9,8 @@ import pytest
 
 pytest.importorskip("trl")
 
-from conftest import conversation, write_jsonl
+from exports import conversation, write_jsonl
+
 from sessiontune.cli.main import main
 from sessiontune.errors import PreflightError
 from sessiontune.templating import Template

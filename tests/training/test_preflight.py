@@ -12,7 +12,8 @@ import pytest
 
 pytest.importorskip("transformers")
 
-from conftest import conversation, make_export, write_jsonl
+from exports import conversation, make_export, write_jsonl
+
 from sessiontune.errors import PreflightError, UsageError
 from sessiontune.templating import IGNORED, Encoded, Template, bundled
 from sessiontune.training.data import read_export

@@ -17,7 +17,8 @@ import pytest
 
 pytest.importorskip("trl")
 
-from conftest import make_export
+from exports import make_export
+
 from sessiontune.cli.main import main
 from sessiontune.training.metrics import evaluations, read_metrics
 
