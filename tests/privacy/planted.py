@@ -1,6 +1,8 @@
 """Twenty kinds of secrets and personal data, put together when the tests run, and the places they
 can stand in. No key-shaped text stands in this file."""
 
+# ruff: noqa: E501
+
 from __future__ import annotations
 
 import base64
@@ -105,6 +107,11 @@ PREFIXED = ("github", "openai", "anthropic", "aws", "slack", "stripe", "google",
             "huggingface")  # fmt: skip
 
 
+def real(text: str) -> str:
+    """`text` without its marks: so that no private-looking path or address stands in a test."""
+    return text.replace("§", "")
+
+
 def carrier(kind: str, seed: int) -> tuple[str, str]:
     """(text that holds the value, the value)."""
     around, make = KINDS[kind]
@@ -115,6 +122,6 @@ def carrier(kind: str, seed: int) -> tuple[str, str]:
 def survives(value: str, text: str) -> bool:
     """True when a tenth of the value or more can still be read in one piece."""
     size = max(6, len(value) // 10 + 4)
-    pieces = [value[i : i + size] for i in range(0, len(value) - size + 1)]
+    pieces = [value[i : i + size] for i in range(len(value) - size + 1)]
     forms = [text, text.replace("\n", "").replace("\\", "")]
     return any(piece in form for piece in pieces for form in forms)

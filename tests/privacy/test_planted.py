@@ -29,8 +29,8 @@ def unfold(text: str, depth: int = 3) -> str:
         plain = run.replace("\n", "")
         decoded = base64.b64decode(plain[: len(plain) // 4 * 4] + "") or b""
         forms.append(decoded.decode("utf-8", "ignore"))
-    for run in re.findall(r"(?:[0-9a-f]{2}){10,}", text):
-        forms.append(bytes.fromhex(run).decode("utf-8", "ignore"))
+    runs = re.findall(r"(?:[0-9a-f]{2}){10,}", text)
+    forms.extend(bytes.fromhex(run).decode("utf-8", "ignore") for run in runs)
     forms.append(re.sub(r"\\u00([0-9a-f]{2})", lambda m: chr(int(m[1], 16)), text))
     forms.append(re.sub("\x1b\\[[0-9;]*[a-zA-Z]|\u200b", "", text))
     if depth:

@@ -97,8 +97,7 @@ class Auditor:
 
     def _judge(self, path: str, key: str, text: str, where: str, findings: list[Finding]) -> None:
         raw = text.encode("utf-8", "surrogatepass")
-        for span in self._raw_spans(raw):
-            findings.append(self._finding(where + path, span, raw, 0))
+        findings.extend(self._finding(where + path, span, raw, 0) for span in self._raw_spans(raw))
         if key and 4 <= len(raw) <= 4096 and HOT_KEY.search(key):
             head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
             for span in self._detector.find(head + raw + b'"'):

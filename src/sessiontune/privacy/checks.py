@@ -3,12 +3,15 @@
 Everything here is a plain function of bytes, linear in their length.
 """
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 import math
 import zlib
 from collections import Counter
 from functools import lru_cache
+from itertools import pairwise
 
 import re2
 
@@ -157,9 +160,7 @@ def _sequential(value: bytes) -> bool:
     """True when most neighbours follow each other (`abcdef...`, `123456...`)."""
     if len(value) < 12:
         return False
-    steps = sum(
-        1 for a, b in zip(value, value[1:], strict=False) if b - a == 1 or (a, b) == (57, 48)
-    )
+    steps = sum(1 for a, b in pairwise(value) if b - a == 1 or (a, b) == (57, 48))
     return steps > 0.7 * (len(value) - 1)
 
 

@@ -5,6 +5,8 @@ secret: a value that a machine made. Quotes may be escaped or URL-encoded, as th
 file stands inside a JSON string inside a log.
 """
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 from functools import lru_cache
@@ -221,7 +223,7 @@ def _field_name(low: bytes) -> bool:
 
 
 def _shell_like(name: bytes, operator: bytes) -> bool:
-    """`DB_PASSWORD=hunter2`: an upper-case name glued to its value, as in a shell or .env file."""
+    """`DB_PASSWORD=value`: an upper-case name glued to its value, as in a shell or .env file."""
     return operator == b"=" and name.upper() == name and len(name) > 3
 
 
@@ -284,7 +286,7 @@ def _vendor(name: bytes) -> bytes | None:
         if before.isalpha() and not (before.islower() and name[start : start + 1].isupper()):
             continue
         if name[end : end + 1].isupper() or _AFTER.match(name, end):
-            return match.group(1).lower()
+            return bytes(match.group(1)).lower()
     return None
 
 
@@ -304,6 +306,8 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[end : end + 3] in (b"...", b"\xe2\x80\xa6") or data[end : end + 2] == b"..":
         return None
     operator = middle.strip(b"'\"`\\]")
+    if operator.strip() == b"," and (value.isalpha() or not lead):
+        return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
         return None
     if judge(name, value, bool(lead), operator) is None:

@@ -4,6 +4,8 @@ Two kinds. A *region* is decoded, redacted and encoded again (base64, hex). A *v
 text with marks taken out or escapes resolved, with a map back to the places in the original.
 """
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 import base64

@@ -115,12 +115,27 @@ class Detector:
         rules = [rule for rule in all_rules() if rule.layer in chosen]
         self._rules: list[Rule] = [*_DECODERS, *rules]
         self._filter = _prefilter(chosen)
+        self._near = {
+            index: (quick(rule.near).match, rule.shift)
+            for index, rule in enumerate(self._rules)
+            if rule.near
+        }
         self._make = make
         self._allow = allow
 
     def scan(self, data: bytes) -> list[Hit]:
-        """Hits of the prefilter (for several texts joined into one)."""
-        return self._filter.scan(data)
+        """Hits of the prefilter (for one text, or several joined into one), less those that a
+        cheap look at what follows rules out."""
+        hits = self._filter.scan(data)
+        if not self._filter.places:
+            return hits
+        near = self._near
+        return [hit for hit in hits if hit[0] not in near or self._near_match(data, hit)]
+
+    def _near_match(self, data: bytes, hit: Hit) -> bool:
+        match, shift = self._near[hit[0]]
+        look = max(0, hit[1] + shift)
+        return match(data, look, look + 72) is not None
 
     @property
     def placed(self) -> bool:
@@ -130,7 +145,7 @@ class Detector:
     def find(self, data: bytes, hits: list[Hit] | None = None, depth: int = 0) -> list[Span]:
         """Spans to replace, in order, not overlapping."""
         if hits is None:
-            hits = self._filter.scan(data)
+            hits = self.scan(data)
         if not hits:
             return []
         by_rule: dict[int, list[int]] = {}
@@ -168,13 +183,8 @@ class Detector:
             self._direct(rule, data, ends, spans)
             return
         search, check = pattern(rule.exact).search, rule.check
-        near = quick(rule.near).match if rule.near else None
         position, size = 0, len(data)
         for end in ends:
-            if near is not None:
-                look = max(0, end + rule.shift)
-                if near(data, look, look + 72) is None:
-                    continue
             position = max(position, end - rule.before)
             limit = min(size, end + rule.after)
             while position < end:

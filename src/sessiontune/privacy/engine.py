@@ -54,11 +54,10 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        raws = [text.encode("utf-8", "surrogatepass") for text in texts]
-        for index, hits in self._hits(raws).items():
-            raw = raws[index]
+        for index, hits in self._hits(texts).items():
+            raw = texts[index].encode("utf-8", "surrogatepass")
             new = self._redact(raw, hits)
-            if new != raw:
+            if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
         return result
 
@@ -101,27 +100,28 @@ class Redactor:
 
     # ------------------------------------------------------------ inner
 
-    def _hits(self, raws: list[bytes]) -> dict[int, list[Hit]]:
+    def _hits(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
         """Hits of each text; texts without any are left out."""
         by_text: dict[int, list[Hit]] = {}
-        if not self._detector.placed or len(raws) == 1:
-            for index, raw in enumerate(raws):
+        if not self._detector.placed:
+            for index, text in enumerate(texts):
+                raw = text.encode("utf-8", "surrogatepass")
                 hits = self._detector.scan(raw)
                 if hits or (self._words is not None and self._words.search(raw)):
                     by_text[index] = hits
             return by_text
-        starts: list[int] = []
-        at = 0
-        for raw in raws:
-            starts.append(at)
-            at += len(raw) + 1
-        joined = b"\x00".join(raws)
-        for rule, end in self._detector.scan(joined):
+        whole = "\x00".join(texts)
+        joined = whole.encode("utf-8", "surrogatepass")
+        hits = self._detector.scan(joined)
+        names = [] if self._words is None else [m.start(1) for m in self._words.finditer(joined)]
+        if not hits and not names:
+            return by_text
+        starts = _starts(texts, len(joined) == len(whole))
+        for rule, end in hits:
             index = bisect_right(starts, end - 1) - 1
             by_text.setdefault(index, []).append((rule, end - starts[index]))
-        if self._words is not None:
-            for match in word_matches(self._words, joined):
-                by_text.setdefault(bisect_right(starts, match.start(1)) - 1, [])
+        for place in names:
+            by_text.setdefault(bisect_right(starts, place) - 1, [])
         return by_text
 
     def _spans(self, raw: bytes, hits: list[Hit] | None) -> list[Span]:
@@ -167,6 +167,16 @@ class Redactor:
         for span in spans:
             self._counts[span.kind] += 1
         return self._detector.apply(whole, spans)[len(head) : -1].decode("utf-8", "surrogatepass")
+
+
+def _starts(texts: Sequence[str], ascii_only: bool) -> list[int]:
+    """Where each text begins in their join by one byte, in bytes."""
+    starts: list[int] = []
+    at = 0
+    for text in texts:
+        starts.append(at)
+        at += 1 + (len(text) if ascii_only else len(text.encode("utf-8", "surrogatepass")))
+    return starts
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:

@@ -17,7 +17,7 @@ DIGESTS = frozenset(
     bc2b96d967bbb746
     b122867768cf1807
     021b2ceedb571ccf f345012650af327e
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 

@@ -53,8 +53,7 @@ def scan_file(path: str, auditor: Auditor) -> Iterator[Finding]:
             block = carry + more
             last = not more
             cut = len(block) if last else _seam(block)
-            for finding in auditor.scan_block(block[:cut], path, line, done):
-                yield finding
+            yield from auditor.scan_block(block[:cut], path, line, done)
             if last:
                 return
             keep = 0 if block[cut - 1 : cut] == b"\n" else min(OVERLAP, cut)

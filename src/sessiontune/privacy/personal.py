@@ -1,9 +1,12 @@
 """Personal data: e-mail, phone, card, IBAN, SSN, network addresses, coordinates, street lines."""
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 import ipaddress
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import re2
@@ -84,7 +87,7 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """`//user@host.com/x` is the host part of a URL; `mail/bob@corp.com` is a person."""
+    """`//user@host.com/x` is the host part of a URL; `mail/name@host` may be a person."""
     return (end, end) if data[start - 2 : start] == b"//" else (start, end)
 
 
@@ -106,13 +109,9 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     around = data[max(0, start - 60) : start]
     before = data[start - 1 : start]
-    if (
-        data[end : end + 1].isdigit()
-        or before.isalnum()
-        or before in (b".", b"-", b"/", b"_", b"=")
-    ):
-        if not _PHONE_WORDS.search(around) or before.isalnum():
-            return None
+    odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_", b"=")
+    if before.isalnum() or (odd and not _PHONE_WORDS.search(around)):
+        return None
     if b"555-01" in value or b"55501" in digits[-8:] or digits.endswith(b"5550100"):
         return None
     if value[:1] == b"+":
@@ -136,13 +135,11 @@ def _card(data: bytes, match: Any) -> tuple[int, int] | None:
     digits = bytes(c for c in value if 48 <= c <= 57)
     if not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
-    if data[start - 1 : start] in (b".", b"-", b"_", b"+", b"/") or data[end : end + 1] in (
-        b".",
-        b"-",
-        b"_",
-    ):
-        if data[end : end + 2] not in (b".", b". ", b".\n", b'."'):
-            return None
+    odd = data[start - 1 : start] in (b".", b"-", b"_", b"+", b"/") or (
+        data[end : end + 1] in (b".", b"-", b"_")
+    )
+    if odd and data[end : end + 2] not in (b".", b". ", b".\n", b'."'):
+        return None
     if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
         return None
     groups = value.replace(b"-", b" ").split()
@@ -232,12 +229,12 @@ def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     area, group, serial = match.group(1)[:3], match.group(1)[4:6], match.group(1)[7:]
     if area in (b"000", b"666") or area[:1] == b"9" or group == b"00" or serial == b"0000":
         return None
-    if match.group(1) in (b"123-45-6789", b"078-05-1120", b"219-09-9999"):
-        if not re2.search(rb"(?i)ssn|social", data[max(0, start - 40) : start]):
-            return None
+    told = re2.search(rb"(?i)ssn|social", data[max(0, start - 40) : start])
+    if match.group(1) in (b"123-45-6789", b"078-05-1120", b"219-09-9999") and not told:
+        return None
     before, after = data[start - 1 : start], data[end : end + 1]
     if (
-        before.isalnum()
+        not left_edge(data, start)
         or after.isalnum()
         or before in (b"-", b".", b"_", b"/")
         or after in (b"-", b"_")
@@ -343,7 +340,7 @@ def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
         or octets[:5] == [b"00", b"00", b"5e", b"00", b"53"]
     ):
         return None
-    steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in zip(octets, octets[1:], strict=False)]
+    steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in pairwise(octets)]
     return None if len(set(steps)) == 1 else (start, end)
 
 

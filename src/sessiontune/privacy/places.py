@@ -111,9 +111,8 @@ def _owner(data: bytes, match: Any) -> tuple[int, int] | None:
 
 def _repo(data: bytes, match: Any) -> tuple[int, int] | None:
     """The repository of a remote, unless its owner is a stand-in."""
-    if match.group(1).lower() in _GENERIC_OWNERS:
-        return None
-    return match.span(2)
+    start, end = match.span(2)
+    return None if match.group(1).lower() in _GENERIC_OWNERS else (start, end)
 
 
 def _aws(data: bytes, match: Any) -> tuple[int, int] | None:

@@ -69,7 +69,7 @@ class SetFilter:
 
     def scan(self, data: bytes) -> list[Hit]:
         """The rules that match somewhere."""
-        return [(index, -1) for index in self._set.Match(data)]
+        return [(index, -1) for index in self._set.Match(data) or ()]
 
 
 def make_prefilter(rules: Sequence[Rule]) -> Prefilter:

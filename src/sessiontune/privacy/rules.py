@@ -6,6 +6,8 @@ window around an anchor's hit; its group 1 is the value. Both are byte patterns,
 another alphabet is never part of a word here.
 """
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 import re

@@ -1,5 +1,7 @@
 """Secrets known by the structure around them: URLs, headers, key blocks, options of commands."""
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 from typing import Any
@@ -24,7 +26,8 @@ def _block(data: bytes, match: Any) -> tuple[int, int] | None:
     letters = bytes(c for c in body if chr(c).isalnum())
     if len(letters) < 24 or entropy(letters) < 3.0 or b"..." in body[:60]:
         return None
-    return match.span(1)
+    start, end = match.span(1)
+    return start, end
 
 
 _DUMMY_USERS = frozenset(
@@ -43,7 +46,7 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     user, password = match.group(1), match.group(2)
     if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", user):
         return None
-    if any(c in b"{}<>$*" for c in password) or password.isupper() and password.isalpha():
+    if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
     low = password.lower()
     if low.startswith((b"your", b"my-", b"my_", b"some")) or low in (
@@ -83,11 +86,17 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     raw = match.group(1)
     user, _, password = raw.strip(b"\"'").partition(b":")
-    if not password and not user or b"$" in raw[:1] or b"$(" in raw or b"${" in raw or b"`" in raw:
+    if (
+        (not password and not user)
+        or b"$" in raw[:1]
+        or b"$(" in raw
+        or b"${" in raw
+        or b"`" in raw
+    ):
         return None
-    if is_placeholder(password) and (is_placeholder(user) or not password):
-        if not (not password and judged_random(user, 8)):
-            return None
+    only_user = not password and judged_random(user, 8)
+    if not only_user and is_placeholder(password) and (is_placeholder(user) or not password):
+        return None
     if any(c in b"<>[]*" for c in raw) or b"{{" in raw or password[:1] == b"$" or b"%(" in raw:
         return None
     if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
@@ -106,8 +115,12 @@ def _option(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`("NAME", "VALUE")`, `key="NAME" value="VALUE"`; two words of a list are no such pair."""
     start, end = match.span(2)
-    return (start, end) if judge(match.group(1), match.group(2), True, b",") else None
+    value = match.group(2)
+    if data[match.end(1) : start].find(b",") >= 0 and value.isalpha():
+        return None
+    return (start, end) if judge(match.group(1), value, True, b",") else None
 
 
 def _any(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -200,8 +213,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "url-token",
         "secrets",
-        rf"https?:(?:\\*/){{2}}[A-Za-z0-9_-]{{20,120}}@[A-Za-z0-9]",
-        rf"https?:(?:\\*/){{2}}([A-Za-z0-9_-]{{20,120}})@[A-Za-z0-9]",
+        r"https?:(?:\\*/){2}[A-Za-z0-9_-]{20,120}@[A-Za-z0-9]",
+        r"https?:(?:\\*/){2}([A-Za-z0-9_-]{20,120})@[A-Za-z0-9]",
         _any,
         before=200,
         after=8,
@@ -234,7 +247,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "authorization",
         "secrets",
-        rf"(?i:\bbearer|authorization: ?token|authorization: ?basic)[ ]{{1,2}}[A-Za-z0-9_~.+/=-]{{16}}",
+        r"(?i:\bbearer|authorization: ?token|authorization: ?basic)[ ]{1,2}[A-Za-z0-9_~.+/=-]{16}",
         r"(?i:bearer|token|basic)[ ]{1,2}([A-Za-z0-9_~.+/=-]{16,1000})",
         _header,
         before=60,

@@ -26,11 +26,11 @@ ANCHORS = {
 
 #: kind, head, tail
 FORMATS_A: tuple[tuple[str, str, str], ...] = (
-    ("1password-secret-key", rf"A3-{U}{{6}}-{U}{{6}}-?{U}{{5}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
-    ("1password-secret-key", rf"A3-{U}{{6}}-{U}{{11}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
-    ("1password-service-token", r"ops_eyJ[A-Za-z0-9+/_-]{60}", r"[A-Za-z0-9+/_-]{0,900}={0,3}"),
+    ("agilebits-secret-key", rf"A3-{U}{{6}}-{U}{{6}}-?{U}{{5}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
+    ("agilebits-secret-key", rf"A3-{U}{{6}}-{U}{{11}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
+    ("agilebits-service-token", r"ops_eyJ[A-Za-z0-9+/_-]{60}", r"[A-Za-z0-9+/_-]{0,900}={0,3}"),
     ("adafruit-key", rf"aio_{A}{{28}}", ""),
-    ("adobe-client-secret", rf"p8e-[0-9A-Za-z]{{32}}", ""),
+    ("adobe-client-secret", r"p8e-[0-9A-Za-z]{32}", ""),
     ("age-key", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}", ""),
     (
         "age-plugin-key",
@@ -62,7 +62,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("aws-bedrock-key", rf"ABSK{B}{{100}}", rf"{B}{{0,200}}={{0,2}}"),
     (
         "aws-bedrock-key",
-        r"bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29t",
+        r"bedrock-api-key-" + "YmVkcm9jay5hbWF6" + "b25hd3MuY29t",
         r"[A-Za-z0-9+/=%_-]{0,900}",
     ),
     ("aws-mws-key", rf"amzn\.mws\.{UUID}", ""),
@@ -81,7 +81,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("azure-search-key", rf"{A}{{42}}AzSe[A-D]{A}{{5}}", ""),
     ("azure-container-registry-key", rf"{B}{{42}}\+ACR[A-D]{A}{{5}}", ""),
     ("azure-cosmos-key", rf"{B}{{76}}ACDb{A}{{5,6}}==", ""),
-    ("azure-signature", rf"[?&;]sig=[A-Za-z0-9%+/]{{40}}", r"[A-Za-z0-9%+/=]{0,40}"),
+    ("azure-signature", r"[?&;]sig=[A-Za-z0-9%+/]{40}", r"[A-Za-z0-9%+/=]{0,40}"),
     ("beamer-token", r"\bb_[a-z0-9=_-]{44}", ""),
     ("bitbucket-app-password", rf"ATBB{A}{{32}}", ""),
     ("bitly-token", rf"bitly_{H}{{40}}", ""),
@@ -118,7 +118,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("cratedb-token", rf"cratedb_{A}{{32}}", ""),
     ("customerio-key", rf"cio_(?:live|test)_{A}{{20}}", rf"{A}{{0,40}}"),
     ("databricks-token", rf"dap[is]{H}{{32}}", r"(?:-\d)?"),
-    ("databricks-token", rf"dapi[a-h0-9]{{32}}", r"(?:-\d)?"),
+    ("databricks-token", r"dapi[a-h0-9]{32}", r"(?:-\d)?"),
     ("datadog-app-key", rf"ddapp_{A}{{34}}", rf"{A}{{0,10}}"),
     ("datadog-client-token", rf"pub{H}{{32}}", ""),
     ("datastax-token", rf"AstraCS:{A}{{20,28}}:{H}{{64}}", ""),
@@ -131,7 +131,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("digitalocean-spaces-key", rf"DO00{U}{{16}}", ""),
     (
         "discord-bot-token",
-        rf"[MNO][A-Za-z0-9_-]{{23,27}}\.[A-Za-z0-9_-]{{6}}\.[A-Za-z0-9_-]{{27}}",
+        r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}",
         r"[A-Za-z0-9_-]{0,15}",
     ),
     (
@@ -140,7 +140,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
         rf"{W}{{0,12}}",
     ),
     ("docker-token", rf"dckr_(?:pat|oat)_{W}{{27}}", rf"{W}{{0,10}}"),
-    ("docker-swarm-token", rf"SWM(?:TKN|KEY)-1-[a-z0-9]{{40}}", r"[a-z0-9-]{0,40}"),
+    ("docker-swarm-token", r"SWM(?:TKN|KEY)-1-[a-z0-9]{40}", r"[a-z0-9-]{0,40}"),
     (
         "doppler-token",
         rf"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{{2,35}}\.)?{A}{{40}}",
@@ -214,7 +214,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("hashicorp-vault-token", rf"\bs\.{A}{{24}}", ""),
     (
         "helicone-key",
-        rf"sk-helicone-(?:[a-z]{{2}}-)?[a-z0-9]{{7}}-[a-z0-9]{{7}}-[a-z0-9]{{7}}-"
+        r"sk-helicone-(?:[a-z]{2}-)?[a-z0-9]{7}-[a-z0-9]{7}-[a-z0-9]{7}-"
         r"[a-z0-9]{7}",
         "",
     ),

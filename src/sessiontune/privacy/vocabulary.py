@@ -30,7 +30,7 @@ GENERIC_USERS = frozenset(
     allusers defaultuser0 wdagutilityaccount appveyor vsts vssadministrator semaphore site
     website web webapp production staging swe-agent swebench nemo devcontainer kali parrot abc
     xyz
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 #: Words that are also first names or account names but mean something in text or code: they are
@@ -63,7 +63,7 @@ ORDINARY_WORDS = frozenset(
     thread topic game player level score point points map world life love peace power energy force
     light water fire earth wind air space sun moon sea lake river hill mountain forest tree leaf
     flower garden house room door wall floor roof street road bridge city town country state
-    """.split()
+    """.split()  # noqa: SIM905
 )
 
 _HOME = re2.compile(

@@ -28,7 +28,7 @@ from ..privacy.engine import Redactor, collect_strings, rebuild
 
 #: Branch names that everybody uses.
 PLAIN_BRANCHES = frozenset(
-    "main master develop development dev trunk head staging production release next test".split()
+    "main master develop development dev trunk head staging production release next test".split()  # noqa: SIM905
 )
 
 

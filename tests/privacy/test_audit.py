@@ -1,0 +1,98 @@
+"""The gate and the scan of files."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from planted import KINDS, carrier, real
+
+from sessiontune.privacy import kingfisher
+from sessiontune.privacy.audit import Auditor
+from sessiontune.privacy.files import BLOCK, scan_files
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+OPTIONS = PrivacyOptions()
+
+
+@pytest.mark.parametrize("kind", sorted(KINDS))
+@pytest.mark.parametrize("form", ["jsonl", "json", "markdown", "toml"])
+def test_planted_values_are_caught_in_every_form(kind: str, form: str) -> None:
+    text, value = carrier(kind, 5)
+    data = {
+        "jsonl": json.dumps({"a": 1}) + "\n" + json.dumps({"messages": [{"content": text}]}) + "\n",
+        "json": json.dumps({"rows": [{"content": text}]}, indent=1),
+        "markdown": f"# Title\n\nSome {text} here\n",
+        "toml": f"[recipe]\nnote = '''{text}'''\n",
+    }[form].encode()
+    found = Auditor(OPTIONS, Vocabulary()).scan(data, "out")
+    assert found
+    assert all(value not in repr(f) and f.where.startswith("out:") for f in found)
+    if form == "jsonl":
+        assert {f.where.split(":")[1].split(".")[0] for f in found} == {"2"}
+
+
+def test_names_of_the_vocabulary_are_caught() -> None:
+    auditor = Auditor(OPTIONS, Vocabulary.from_names([real("/ho§me/zelda77/x")]))
+    assert auditor.scan(b'{"content": "ask zelda77 about it"}', "f")
+    assert auditor.scan(b'{"content": "ask somebody about it"}', "f") == []
+
+
+def test_arguments_as_a_json_string_agree_with_the_redactor() -> None:
+    from sessiontune.privacy.engine import Redactor
+
+    arguments = {"config": {"api_key": "k9" + "Zx81Qw7LmN4pR2", "password": "hunter" + "2x!"}}
+    clean = Redactor(b"s", Vocabulary(), OPTIONS).value(arguments)
+    row = {"tool_calls": [{"function": {"arguments": json.dumps(clean)}}]}
+    auditor = Auditor(OPTIONS, Vocabulary())
+    assert auditor.scan(json.dumps(row).encode(), "f") == []
+    row = {"tool_calls": [{"function": {"arguments": json.dumps(arguments)}}]}
+    assert auditor.scan(json.dumps(row).encode(), "f")
+
+
+def test_files_are_walked_and_binaries_left_out(tmp_path: Path) -> None:
+    _, value = carrier("github", 3)
+    (tmp_path / "a.txt").write_text(f"one\ntwo {value}\n")
+    (tmp_path / "b.bin").write_bytes(b"\x00\x01" + value.encode())
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "config").write_text(value)
+    (tmp_path / "clean.py").write_text("token = request.headers.get_authorization_value\n")
+    found = list(scan_files([str(tmp_path)], OPTIONS))
+    assert [f.where for f in found] == [f"{tmp_path}/a.txt:2"]
+    assert found[0].start == 4
+    with pytest.raises(OSError):
+        list(scan_files([str(tmp_path / "missing")], OPTIONS))
+
+
+@pytest.mark.parametrize("newline", ["", "\n"])
+def test_a_value_across_the_seam_is_found_once(tmp_path: Path, newline: str) -> None:
+    _, value = carrier("github", 4)
+    before = (("filler words " * 5 + newline) * (BLOCK // 60))[: BLOCK + 8192 - 20]
+    path = tmp_path / "big.txt"
+    path.write_text(before + " " + value + " " + "tail words " * 1000)
+    found = list(scan_files([str(path)], OPTIONS))
+    assert len(found) == 1
+    assert found[0].kind == "github-token"
+    assert found[0].where == f"{path}:{before.count(chr(10)) + 1}"
+
+
+def test_this_repository_is_clean_and_the_control_is_not(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    folders = [str(root / name) for name in ("src/sessiontune/privacy", "tests/privacy")]
+    secrets = PrivacyOptions(personal=False, places=False)
+    assert list(scan_files(folders, secrets)) == []
+    (tmp_path / "leak.py").write_text("KEY = '" + carrier("aws", 1)[1] + "'\n")
+    assert list(scan_files([str(tmp_path)], secrets))
+
+
+def test_kingfisher_is_planned_offline_and_read() -> None:
+    job = kingfisher.plan(["out"])
+    assert {"--no-validate", "--no-update-check"} <= set(job.argv)
+    record = {"rule": {"id": "kf.x"}, "finding": {"path": "a", "line": 3, "snippet": "hidden",
+              "column_start": 2, "column_end": 9}}  # fmt: skip
+    for output in (json.dumps({"findings": [record]}), json.dumps(record) + "\nnoise\n"):
+        (found,) = kingfisher.parse(output.encode())
+        assert (found.where, found.kind, found.length) == ("a:3", "kf.x", 7)
+        assert "hidden" not in repr(found)

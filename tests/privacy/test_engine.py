@@ -1,0 +1,151 @@
+"""Pseudonyms, vocabulary, counts, findings, the two prefilters."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from planted import KINDS, carrier, real
+
+from sessiontune.privacy import detect, prefilter
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.pseudonym import Pseudonyms, is_pseudonym
+from sessiontune.privacy.vocabulary import Vocabulary
+
+OPTIONS = PrivacyOptions()
+
+
+def redactor(salt: bytes = b"a", names: tuple[str, ...] = ()) -> Redactor:
+    return Redactor(salt, Vocabulary.from_names(names), OPTIONS)
+
+
+SHAPES = {
+    "email": real("bob{}@§corp.io"),
+    "user": "bob{}",
+    "host": "box{}",
+    "placeholder": "value{}",
+    "ip": "81.2.69.{}",
+    "ipv6": "2a02:{}::1",
+    "uuid": "{}",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_pseudonyms_are_typed_keyed_and_recognised(shape: str) -> None:
+    one, other = Pseudonyms(b"one"), Pseudonyms(b"other")
+    values = [SHAPES[shape].format(i).encode() for i in range(3000)]
+    made = [one.make("kind", shape, value) for value in values]
+    assert len(set(made)) == len(values)
+    assert made == [Pseudonyms(b"one").make("kind", shape, value) for value in values]
+    assert not set(made) & {other.make("kind", shape, value) for value in values}
+    assert all(is_pseudonym(name) for name in made)
+    assert [one.make("kind", shape, name) for name in made] == made
+
+
+@pytest.mark.slow
+def test_a_million_values_do_not_collide() -> None:
+    names = Pseudonyms(b"salt")
+    assert len({names.make("t", "user", b"%d" % i) for i in range(1_000_000)}) == 1_000_000
+
+
+def test_hardware_addresses_are_permuted() -> None:
+    names = Pseudonyms(b"salt")
+    values = [f"3c:22:fb:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}" for i in range(20_000)]
+    made = {names.make("mac", "mac", value.encode()) for value in values}
+    assert len(made) == len(values)
+    assert all(re.fullmatch(rb"[0-9a-f]{2}(:[0-9a-f]{2}){5}", name) for name in made)
+
+
+def test_shapes_survive() -> None:
+    make = redactor()
+    assert re.fullmatch(r"person-\w+@example\.com", make.text(real("bob.smith@§corp.io")))
+    assert re.fullmatch(r"/home/user\w+/x/y\.py", make.text(real("/ho§me/zelda77/x/y.py")))
+    assert re.fullmatch(r"C:\\Users\\user\w+\\x", make.text(real("C:\\Us§ers\\zelda77\\x")))
+    uuid = "12345678-1234-4234-8234-123456789abc"
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", make.ident("session", uuid))
+    assert make.ident("session", uuid) != uuid
+    assert make.ident("session", make.ident("session", uuid)) == make.ident("session", uuid)
+    assert make.ident("project", make.ident("project", "acme")) == make.ident("project", "acme")
+    assert make.ident("project", "") == ""
+
+
+def test_names_from_the_logs_paths() -> None:
+    names = [real("/ho§me/zelda77/code/app"), real("C:\\Us§ers\\Thorbjorn\\x"), real("/mnt/c/Us§ers/ganondorf/y"),
+             real("-Us§ers-midna-Code-x"), "/root/work", "/home/runner/work", "D:\\repo", real("/ho§me/max/z")]  # fmt: skip
+    found = Vocabulary.from_names(names)
+    assert found.users == ("ganondorf", "max", "midna", "thorbjorn", "zelda77")
+    assert "max" not in found.bare()
+    clean = Redactor(b"s", found, OPTIONS).text("zelda77 met Thorbjorn; max(1, 2); hazelda77x")
+    assert "zelda77 " not in clean
+    assert "Thorbjorn" not in clean
+    assert "max(1, 2)" in clean
+    assert "hazelda77x" in clean
+    assert found.digest() == Vocabulary.from_names(reversed(names)).digest()
+    assert found.digest() != Vocabulary.from_names(names[:3]).digest()
+
+
+def test_same_value_same_pseudonym_other_salt_another() -> None:
+    text = real("write to bob.smith@§corp.io")
+    assert redactor(b"a").text(text) == redactor(b"a").text("" + text)
+    assert redactor(b"a").text(text) != redactor(b"b").text(text)
+
+
+def test_counts_by_kind_and_reset() -> None:
+    make = redactor()
+    make.text(real("bob.smith@§corp.io and eve.jones@§corp.io in /ho§me/zelda77/x"))
+    assert make.take_counts() == {"email": 2, "home": 1}
+    assert make.take_counts() == {}
+
+
+def test_find_gives_places_in_characters_and_no_value() -> None:
+    text = real("日本語 bob.smith@§corp.io")
+    found = redactor().find(text)
+    assert [(f.start, f.end, f.kind) for f in found] == [(4, 21, "email")]
+    assert "bob" not in repr(found)
+    assert re.fullmatch(r"[0-9a-f]{10}", found[0].fingerprint)
+
+
+def test_lone_surrogates_survive() -> None:
+    text = real("\ud83d bob.smith@§corp.io \udc00")
+    clean = redactor().text(text)
+    assert clean.startswith("\ud83d person-")
+    assert clean.endswith(" \udc00")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text(max_size=40), max_size=8), st.sampled_from(sorted(KINDS)), st.integers(0, 999)
+)
+def test_many_texts_at_once_equal_one_by_one(texts: list[str], kind: str, seed: int) -> None:
+    texts = [*texts, carrier(kind, seed)[0], *texts]
+    make = redactor(names=(real("/ho§me/zelda77/x"),))
+    assert make.texts(texts) == [make.text(text) for text in texts]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet="abcXYZ019 =:'\"\\/@.-_%{}\n\u200b\x1b[m日", max_size=120))
+def test_redacting_twice_equals_once_on_odd_text(text: str) -> None:
+    make = redactor()
+    once = make.text(text)
+    assert make.text(once) == once
+
+
+def test_both_prefilters_lead_to_the_same_findings(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [carrier(kind, seed)[0] for kind in KINDS for seed in range(3)]
+    fast = [redactor().find(text) for text in texts]
+    detect._prefilter.cache_clear()
+
+    def missing(anchors: object) -> prefilter.HyperscanFilter:
+        raise ImportError("no wheel")
+
+    monkeypatch.setattr(prefilter, "HyperscanFilter", missing)
+    slow_maker = redactor()
+    assert not slow_maker._detector.placed
+    slow = [slow_maker.find(text) for text in texts]
+    detect._prefilter.cache_clear()
+    assert slow == fast
