@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import FindingsError
+from ..errors import FindingsError, SourceError
 from .console import Console
 from .options import recipe_of
 
@@ -59,18 +59,13 @@ def scan(
     import msgspec
 
     console.emit(msgspec.to_builtins(found), lambda rich: _draw(rich, found, places))
+    from ..privacy.kinds import is_secret
+
     secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
     if fail_on_secrets and secrets:
         raise FindingsError(
             f"{secrets} secrets found.", "An export replaces them. See where: scan --places."
         )
-
-
-def is_secret(kind: str) -> bool:
-    """Secrets, as opposed to personal data and places."""
-    from ..privacy.rules import group_of_kind
-
-    return group_of_kind(kind) == "secrets"
 
 
 def _survey(console: Console, roots: tuple[str, ...], recipe: Recipe, jobs: int) -> Survey:
@@ -95,8 +90,14 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
     import msgspec
 
     from ..privacy.files import scan_files
+    from ..privacy.kinds import is_secret
 
-    found = list(scan_files(paths, recipe.privacy))
+    try:
+        found = list(scan_files([str(p) for p in paths], recipe.privacy))
+    except OSError as error:
+        raise SourceError(
+            f"{error.filename} cannot be read: {error.strerror}.", "Check its permissions."
+        ) from error
     data: dict[str, Any] = {"findings": [msgspec.to_builtins(f) for f in found]}
 
     def draw(rich: RichConsole) -> None:

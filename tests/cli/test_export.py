@@ -1,0 +1,320 @@
+"""The main job as a user runs it: options, files, errors with advice, nothing of theirs touched."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import Cli, manifest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def rows(path: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in path.read_text().split("\n") if line]
+
+
+def test_the_books_balance_and_every_file_is_listed(made: Path) -> None:
+    found = manifest(made / "data")
+    books = found["records"]
+    assert books["read"] == books["used"] + books["dropped"] + books["faulty"]
+    assert books["read"] > 3_000
+    listed = {f["path"] for f in found["files"]} | {"manifest.json"}
+    there = {str(p.relative_to(made / "data")) for p in (made / "data").rglob("*") if p.is_file()}
+    assert listed == there
+    for name in ("sharegpt.jsonl", "raw.jsonl", "openai.jsonl", "combined.json"):
+        assert f"data_conversations_{name}" in there
+
+
+def test_nothing_private_is_published(made: Path) -> None:
+    """No path of an input, no name of a folder on this machine, no state."""
+    for path in (made / "data").rglob("*"):
+        if path.is_file() and path.suffix != ".parquet":
+            text = path.read_text()
+            assert str(made) not in text
+            assert "state.sqlite" not in text
+
+
+def test_the_state_is_for_its_owner_only(made: Path) -> None:
+    for path in (made / "state").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+
+
+def test_options_choose_and_reasons_are_counted(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "-o", world / "few", "--state", world / "state", "--jobs", 1)
+    code, out, _ = cli(
+        *args,
+        "--json",
+        "--since",
+        "2025-11-01",
+        "--no-subagents",
+        "--source",
+        "claude",
+        "--format",
+        "raw,openai",
+        "--name",
+        "studio",
+        "--thinking",
+    )
+    assert code == 0
+    found = json.loads(out)["manifest"]
+    assert found["name"] == "studio"
+    assert found["sources"] == {"claude": found["records"]["files"]}
+    assert found["drops"]["select/before_since"] > 0
+    assert found["drops"]["select/subagent"] > 0
+    assert not (world / "few" / "studio_conversations_sharegpt.jsonl").exists()
+    raw = rows(world / "few" / "studio_conversations_raw.jsonl")
+    assert all(r["agent_id"] in ("", None) for r in raw)
+    assert any(r["role"] == "assistant" and r.get("reasoning_content") for r in raw)
+
+
+def test_without_tools_only_people_and_models_speak(world: Path, cli: Cli) -> None:
+    code, _, _ = cli(
+        "export",
+        world / "logs",
+        "-o",
+        world / "plain",
+        "--state",
+        world / "state",
+        "--jobs",
+        1,
+        "--no-tools",
+        "--format",
+        "sharegpt",
+    )
+    assert code == 0
+    for row in rows(world / "plain" / "plain_conversations_sharegpt.jsonl"):
+        turns = [t["from"] for t in row["conversations"]]  # type: ignore[attr-defined]
+        assert turns == ["human", "gpt"] * (len(turns) // 2)
+
+
+def test_a_project_is_chosen_by_its_real_name(world: Path, cli: Cli) -> None:
+    _, out, _ = cli("scan", world / "logs", "--json", "--jobs", 1)
+    folder = max(json.loads(out)["projects"], key=len)
+    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1, "--json")
+    code, out, _ = cli(*args, "-o", world / "one", "--project", Path(folder).name)
+    assert code == 0
+    kept = json.loads(out)["manifest"]["statistics"]["conversations"]
+    code, out, _ = cli(*args, "-o", world / "rest", "--exclude", Path(folder).name)
+    assert code == 0
+    assert kept > 0
+
+
+def test_a_hook_changes_and_drops_and_is_counted(
+    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (world / "my_hooks.py").write_text(
+        "def only_long(session):\n    return session if len(session.messages) > 4 else None\n"
+    )
+    monkeypatch.chdir(world)
+    code, out, _ = cli(
+        "export",
+        "logs",
+        "-o",
+        "hooked",
+        "--state",
+        "state",
+        "--jobs",
+        1,
+        "--json",
+        "--preprocess",
+        "my_hooks:only_long",
+    )
+    assert code == 0
+    found = json.loads(out)["manifest"]
+    assert found["drops"]["preprocess/dropped_by_hook"] > 0
+    books = found["records"]
+    assert books["read"] == books["used"] + books["dropped"] + books["faulty"]
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "says"),
+    [
+        (["export", "/no/such/folder"], 3, "no file or folder"),
+        (["export", ".", "--format", "sharegtp"], 2, "Did you mean 'sharegpt'"),
+        (["export", ".", "--since", "yesterday"], 2, "not a date"),
+        (["export", ".", "--preprocess", "nothing"], 2, "module:function"),
+        (["export", ".", "--preprocess", "no_such:thing"], 2, "cannot be loaded"),
+        (["export", ".", "--recipe", "none.toml"], 2, "no recipe"),
+        (["export", "."], 3, "No session logs"),
+        (["exprot"], 2, "Did you mean 'export'"),
+        (["show", "."], 3, "not an export"),
+        (["drop", "nothing", "--state", "s"], 2, "No thread"),
+        (["forget", "nothing", "--state", "s"], 2, "knows nothing"),
+    ],
+)
+def test_errors_say_what_and_what_next(
+    args: list[str],
+    code: int,
+    says: str,
+    cli: Cli,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "note.jsonl").write_text('{"a": 1}\n')
+    if args[0] == "export":
+        args = [*args, "-o", "out", "--state", "s", "--jobs", "1"]
+    got, out, err = cli(*args)
+    assert got == code
+    assert says in err
+    assert "Traceback" not in err
+    got, out, _ = cli("--json", *args)
+    assert got == code
+    assert json.loads(out)["error"]["code"] == code
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_a_person_put_into_the_export_survives(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
+    assert cli(*args, "--jobs", 1)[0] == 0
+    (world / "data" / "notes").mkdir()
+    (world / "data" / "notes" / "mine.txt").write_text("mine")
+    (world / "data" / "README.md").write_text("my own words")
+    assert cli(*args, "--jobs", 1, "--force")[0] == 0
+    assert (world / "data" / "notes" / "mine.txt").read_text() == "mine"
+    assert (world / "data" / "README.md.yours").read_text() == "my own words"
+    assert (world / "data" / "README.md").read_text() != "my own words"
+
+
+def test_a_preprocessed_recipe_file_is_the_same_as_flags(world: Path, cli: Cli) -> None:
+    (world / "r.toml").write_text('formats = ["raw"]\nsubagents = false\nsince = "2025-10-01"\n')
+    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1, "--name", "n")
+    assert cli(*args, "-o", world / "a", "--recipe", world / "r.toml")[0] == 0
+    assert (
+        cli(*args, "-o", world / "b", "--format", "raw", "--no-subagents", "--since", "2025-10-01")[
+            0
+        ]
+        == 0
+    )
+    name = "n_conversations_raw.jsonl"
+    assert (world / "a" / name).read_bytes() == (world / "b" / name).read_bytes()
+    assert (world / "a" / "recipe.toml").read_text() == (world / "b" / "recipe.toml").read_text()
+
+
+def test_dropped_threads_leave_and_come_back(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
+    assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
+    openai = world / "data" / "data_conversations_openai.jsonl"
+    thread = rows(openai)[0]["thread"]
+    assert cli("drop", thread, "--state", world / "state")[0] == 0
+    assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
+    assert thread not in {r["thread"] for r in rows(openai)}
+    assert manifest(world / "data")["drops"]["verdict/dropped_by_hand"] > 0
+    assert cli("drop", thread, "--undo", "--state", world / "state")[0] == 0
+    assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
+    assert thread in {r["thread"] for r in rows(openai)}
+
+
+def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) -> None:
+    state = world / "state"
+    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
+    assert cli(*args, "--quiet")[0] == 0
+    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    code, out, _ = cli("forget", log, "--state", state, "--yes", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert str(log) in found["files"]
+    assert str(world / "data") in found["published"]
+    kept = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
+    assert log.name.encode() not in kept
+    log.unlink()
+    assert cli(*args, "--quiet")[0] == 0
+    for key in found["sessions"]:
+        assert key not in (world / "data" / "data_conversations_raw.jsonl").read_text()
+
+
+def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:
+    code, out, _ = cli("show", made / "data", "3", "--state", made / "state", "--json")
+    assert code == 0
+    shown = json.loads(out)
+    assert shown["origins"]
+    first = shown["origins"][0]
+    line = Path(first["file"]).read_bytes().split(b"\n")[first["line"] - 1]
+    assert line.startswith(b"{")
+    code, out, _ = cli("show", made / "data", "3", "--state", made / "state")
+    assert code == 0
+    assert "Where it came from" in out
+    assert cli("show", made / "data")[0] == 0
+    assert cli("show", made / "data", "99999")[0] == 2
+
+
+def test_scan_names_places_never_values(made: Path, cli: Cli) -> None:
+    code, out, err = cli("scan", made / "logs", "--places", "--fail-on-secrets", "--jobs", 1)
+    assert code == 8
+    assert ".jsonl:" in out
+    published = (made / "data" / "data_conversations_raw.jsonl").read_text()
+    for path in (made / "logs").rglob("*.jsonl"):
+        for word in path.read_text(errors="replace").split('"'):
+            if 24 <= len(word) <= 80 and word.isalnum() and word not in published:
+                assert word not in out + err
+
+
+def test_help_is_quick_and_complete(cli: Cli) -> None:
+    code, out, _ = cli("--help")
+    assert code == 0
+    for verb in ("export", "scan", "show", "train", "evaluate", "ship", "serve", "doctor"):
+        assert verb in out
+    heavy = "torch|transformers|pyarrow|rich|numpy|hyperscan"
+    probe = (
+        "import sys; from sessiontune.cli.main import main; main(['--help']); "
+        f"bad = [m for m in '{heavy}'.split('|') if m in sys.modules]; sys.exit(' '.join(bad) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_original_script_does_what_it_promised(tmp_path: Path, made: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".claude").mkdir(parents=True)
+    claude = next((made / "logs").rglob("projects"))
+    (home / ".claude" / "projects").symlink_to(claude)
+    env = {**os.environ, "HOME": str(home), "SESSIONTUNE_STATE": str(tmp_path / "state")}
+    env.pop("CLAUDE_CONFIG_DIR", None)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "export_conversations.py"), "--jobs", "1"],
+        cwd=tmp_path,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    made_files = {p.name for p in (tmp_path / "conversations").iterdir()}
+    assert {
+        "conversations_conversations_sharegpt.jsonl",
+        "conversations_conversations_raw.jsonl",
+        "conversations_conversations_combined.json",
+        "README.md",
+    } <= made_files
+
+
+def test_an_export_opens_no_connection_and_starts_no_program(made: Path, tmp_path: Path) -> None:
+    """A whole run, in a process of its own, under an audit hook."""
+    probe = tmp_path / "probe.py"
+    probe.write_text(
+        "import sys\n"
+        "BAD = ('socket.', 'subprocess.', 'os.exec', 'os.posix_spawn', 'os.spawn', 'os.system')\n"
+        "ALLOWED = sys.argv[1].split(':')\n"
+        "def hook(event, args):\n"
+        "    if event.startswith(BAD):\n"
+        "        raise SystemExit(f'forbidden: {event}')\n"
+        "    if event == 'open' and isinstance(args[0], str) and args[2] & 3:\n"
+        "        if not any(args[0].startswith(a) for a in ALLOWED):\n"
+        "            raise SystemExit(f'forbidden: write to {args[0]}')\n"
+        "from sessiontune.cli.main import main\n"
+        "sys.addaudithook(hook)\n"
+        "sys.exit(main(sys.argv[2:]))\n"
+    )
+    allowed = f"{tmp_path}:/dev/null"
+    done = subprocess.run(
+        [sys.executable, "-B", str(probe), allowed, "export", str(made / "logs"), "-o",
+         str(tmp_path / "data"), "--state", str(tmp_path / "state"), "--jobs", "1", "--quiet"],
+        capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "data" / "manifest.json").is_file()
