@@ -1,0 +1,104 @@
+"""Settings of six clients: what they say, and that a person's own file survives."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sessiontune.errors import UsageError
+from sessiontune.shipping.clients import CLIENTS, Target, settings, write
+
+TARGET = Target("http://127.0.0.1:8040", "tuned", 16384)
+
+
+@pytest.mark.parametrize("name", sorted(CLIENTS))
+def test_every_client_is_told_where_and_what(name: str, tmp_path: Path) -> None:
+    text = settings(name, TARGET, tmp_path, {"HOME": str(tmp_path)}).text
+    assert "127.0.0.1:8040" in text
+    assert "tuned" in text
+    assert list(tmp_path.iterdir()) == []  # nothing is written unasked
+
+
+def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
+    file = tmp_path / ".claude/settings.local.json"
+    file.parent.mkdir()
+    old = {"permissions": {"allow": ["Bash(ls:*)"]}, "env": {"EDITOR": "vi"}}
+    file.write_text(json.dumps(old), encoding="utf-8")
+    written, backup = write(settings("claude", TARGET, tmp_path, {}))
+    new = json.loads(written.read_text(encoding="utf-8"))
+    assert new["permissions"] == old["permissions"]
+    assert new["env"]["EDITOR"] == "vi"
+    assert new["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:8040"
+    assert backup is not None
+    assert json.loads(backup.read_text(encoding="utf-8")) == old
+    _, second = write(settings("claude", TARGET, tmp_path, {}))
+    assert second is not None
+    assert second != backup  # the first copy, of the person's own file, is never overwritten
+
+
+def test_opencode_keeps_other_providers(tmp_path: Path) -> None:
+    file = tmp_path / "opencode.json"
+    file.write_text(json.dumps({"provider": {"mine": {"npm": "x"}}, "theme": "dark"}))
+    write(settings("opencode", TARGET, tmp_path, {}))
+    new = json.loads(file.read_text(encoding="utf-8"))
+    assert set(new["provider"]) == {"mine", "sessiontune"}
+    assert new["theme"] == "dark"
+    assert new["provider"]["sessiontune"]["options"]["baseURL"] == "http://127.0.0.1:8040/v1"
+    assert "tuned" in new["provider"]["sessiontune"]["models"]
+
+
+def test_codex_is_replaced_between_its_marks_only(tmp_path: Path) -> None:
+    env = {"CODEX_HOME": str(tmp_path)}
+    file = tmp_path / "config.toml"
+    file.write_text('model = "gpt-5"  # mine\n\n[model_providers.other]\nname = "o"\n')
+    for port in (8040, 8041):
+        write(settings("codex", Target(f"http://127.0.0.1:{port}", "tuned", 1), tmp_path, env))
+    text = file.read_text(encoding="utf-8")
+    new = tomllib.loads(text)
+    assert text.count("[model_providers.sessiontune]") == 1
+    assert "# mine" in text
+    assert new["model"] == "gpt-5"
+    assert new["model_providers"]["other"] == {"name": "o"}
+    assert new["model_providers"]["sessiontune"]["base_url"] == "http://127.0.0.1:8041/v1"
+    assert new["model_providers"]["sessiontune"]["wire_api"] == "responses"
+
+
+def test_codex_with_a_table_of_that_name_is_left_alone(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[model_providers.sessiontune]\nname = "by hand"\n')
+    with pytest.raises(UsageError, match="of its own"):
+        write(settings("codex", TARGET, tmp_path, {"CODEX_HOME": str(tmp_path)}))
+    assert file.read_text() == '[model_providers.sessiontune]\nname = "by hand"\n'
+
+
+def test_aider_and_continue(tmp_path: Path) -> None:
+    (tmp_path / ".aider.conf.yml").write_text("dark-mode: true\nmodel: old\n")
+    write(settings("aider", TARGET, tmp_path, {}))
+    lines = (tmp_path / ".aider.conf.yml").read_text().splitlines()
+    assert lines[0] == "dark-mode: true"
+    assert lines.count('model: "openai/tuned"') == 1
+    assert "model: old" not in lines
+    file, backup = write(settings("continue", TARGET, tmp_path, {}))
+    assert backup is None
+    assert "schema: v1" in file.read_text()
+    assert "roles: [chat, edit, apply]" in file.read_text()
+
+
+@pytest.mark.parametrize("broken", ["{ // comment\n}", "[1]", "{"])
+def test_files_that_are_not_plain_json_are_left_alone(tmp_path: Path, broken: str) -> None:
+    file = tmp_path / "opencode.json"
+    file.write_text(broken)
+    with pytest.raises(UsageError):
+        write(settings("opencode", TARGET, tmp_path, {}))
+    assert file.read_text() == broken
+    assert [p.name for p in tmp_path.iterdir()] == ["opencode.json"]
+
+
+def test_cline_cannot_be_written_and_unknown_clients_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cline keeps its settings"):
+        write(settings("cline", TARGET, tmp_path, {}))
+    with pytest.raises(UsageError, match="No client 'emacs'"):
+        settings("emacs", TARGET, tmp_path, {})
