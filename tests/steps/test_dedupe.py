@@ -62,6 +62,14 @@ def test_near_copy_shares_the_group() -> None:
     assert found.counts["near_duplicate"] == 0, "a changed copy is grouped, not thrown away"
 
 
+def test_copy_with_every_seventh_word_changed_is_still_found() -> None:
+    for seed in range(8):
+        one = dialogue("one", seed, 5)
+        two = nearly(one, "two", seed, 0.14)
+        found = decide(marks(one, two))
+        assert group_of(found, one) == group_of(found, two)
+
+
 def test_resumed_copy_that_grew_three_times_is_found_though_minhash_is_blind() -> None:
     one = dialogue("one", 1, 4)
     more = dialogue("more", 2, 12)
