@@ -138,9 +138,10 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
         up = node.up
         if up is None or up.thread is None or up is node:
             home = current
+        elif node.calls_up:  # results of a call that another file went on from
+            home = None
         elif current is None:  # a segment begins: below a node of another file, or of this one
-            last = up.thread.nodes[-1]
-            home = up.thread if last is up and not node.calls_up else None
+            home = up.thread if up.thread.nodes[-1] is up else None
         elif node.kind in _FORKING and _forks(node, up):
             home = None
         else:
