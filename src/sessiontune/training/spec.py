@@ -17,6 +17,7 @@ Method = Literal["auto", "lora", "lora8", "qlora", "full"]
 Trainer = Literal["trl", "llamafactory", "axolotl", "unsloth"]
 Task = Literal["sft", "kto", "dpo"]
 
+LOGGERS = ("tensorboard", "trackio", "wandb")
 TRAINERS: tuple[Trainer, ...] = ("trl", "llamafactory", "axolotl", "unsloth")
 
 
@@ -181,6 +182,9 @@ def checked(spec: TrainSpec) -> TrainSpec:
             "No base model named.",
             "Give --base PATH, --base HUB/ID, or --base tiny to try the way.",
         )
+    strange = [name for name in spec.log_to if name not in LOGGERS]
+    if strange:
+        raise UsageError(f"No logger '{strange[0]}'.", f"Known: {', '.join(LOGGERS)}.")
     if spec.task != "sft" and spec.trainer != "trl":
         raise UsageError(
             f"{spec.trainer} is driven for SFT only.", "Use --trainer trl for KTO and DPO."

@@ -1,0 +1,127 @@
+"""What goes wrong while training: each has its message, its next step and its exit status."""
+
+from __future__ import annotations
+
+import errno
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("trl")
+
+from exports import make_export
+from plans import BASES, GPU, planned, prepared
+
+from sessiontune.cli.main import main
+from sessiontune.errors import PreflightError, StoreError, ToolError
+from sessiontune.runtime import train as runs
+from sessiontune.runtime.trainprep import Ready
+from sessiontune.training import worker
+
+pytestmark = pytest.mark.models
+
+
+@pytest.fixture
+def ready() -> Ready:
+    spec, plan = planned("trl", "llama", "lora", batch=4, length=8192, gpus=1)
+    nothing: Any = None
+    return Ready(
+        spec=spec, data=nothing, base=BASES["llama"], base_path="./base", machine=GPU,
+        template=nothing, train=prepared(3), held=prepared(1), plan=plan, checks=(), fingerprint="",
+    )  # fmt: skip
+
+
+def test_out_of_memory_gives_advice_with_numbers(ready: Ready) -> None:
+    error = runs._failure(worker.NO_MEMORY, [], {}, ready)
+    assert isinstance(error, ToolError)
+    for words in ("--batch 1 --accumulation 8", "--length 4096 (about", "--method qlora", "GB"):
+        assert words in error.hint
+    other = runs._failure(1, ["torch.OutOfMemoryError: CUDA out of memory."], {}, ready)
+    assert other.message == "Out of memory."
+
+
+def test_the_worker_reports_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import signal
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    (tmp_path / "orders.json").write_text("{}")
+
+    def fail(*_: object) -> int:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    monkeypatch.setattr(worker, "_train", fail)
+    assert worker.main(["orders.json"]) == worker.NO_MEMORY
+    assert '"no_memory"' in capsys.readouterr().out
+
+
+def test_other_ends_are_told_apart(ready: Ready) -> None:
+    killed = runs._failure(-9, [], {}, ready)
+    assert "SIGKILL" in killed.message
+    assert "--resume" in killed.hint
+    full = runs._failure(1, ["OSError: [Errno 28] No space left on device"], {}, ready)
+    assert isinstance(full, StoreError)
+    lost = runs._failure(worker.BAD_LOSS, [], {"base": {"loss": float("nan")}}, ready)
+    assert isinstance(lost, PreflightError)
+    facts = {"preflight": {"rows": 3, "wanted_rows": 4, "trained": 7, "wanted": 9}}
+    wrong = runs._failure(worker.BAD_DATA, [], facts, ready)
+    assert "3 of 4 examples" in wrong.message
+    other = runs._failure(1, ["Traceback", "ValueError: no"], {}, ready)
+    assert "ValueError: no" in other.message
+    for error in (killed, full, lost, wrong, other):
+        assert error.hint
+
+
+def test_a_full_disk_leaves_nothing(
+    export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    import pyarrow.parquet as pq
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", full)
+    out = tmp_path / "runs" / "r"
+    assert main(["train", str(export), "-o", str(out), "--base", str(tiny), "--json"]) == 5
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "No space left" in error["message"]
+    assert "disk space" in error["hint"]
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_written_is_named(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "run"
+    assert main(["train", str(export), "-o", str(out), "--base", str(tiny), "--json"]) == 5
+    assert "Cannot make" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_resuming_with_other_data_is_refused(
+    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "r"
+    common = ["-o", str(out), "--base", str(tiny), "--device", "cpu", "--length", "512"]
+    assert main(["train", str(export), *common, "--dry-run", "--quiet"]) == 0
+    other = make_export(tmp_path / "other", train=10)
+    assert main(["train", str(other), *common, "--resume", "--json"]) == 2
+    assert "differ" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_missing_extra_names_the_command(
+    export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    import sys
+
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    out = tmp_path / "r"
+    assert main(["train", str(export), "-o", str(out), "--base", str(tiny), "--json"]) == 6
+    assert "sessiontune[train]" in json.loads(capsys.readouterr().out)["error"]["hint"]
+    assert list(tmp_path.iterdir()) == []
