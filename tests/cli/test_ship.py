@@ -1,0 +1,146 @@
+"""ship, serve, chat, publish, tune on the command line: exit codes and what is said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune.cli.main import main
+
+
+def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:
+    """Exit code and the error of a command run with --json."""
+    code = main(["--json", *argv])
+    out = capsys.readouterr().out
+    return code, json.loads(out)["error"] if code else json.loads(out)
+
+
+def _run(folder: Path, **more: Any) -> Path:
+    """A RUN folder with just enough to be read; no weights."""
+    for name in ("adapter", "tokenizer", "base"):
+        (folder / name).mkdir(parents=True)
+    (folder / "adapter/adapter_config.json").write_text("{}")
+    (folder / "tokenizer/tokenizer_config.json").write_text("{}")
+    (folder / "base/config.json").write_text("{}")
+    (folder / "template.jinja").write_text("{{ messages }}")
+    note = {
+        "version": 1, "name": "mine", "status": "done", "base": {"id": "b", "path": "base"},
+        "data": {"digest": "d"}, "adapter": "adapter", "template": "template.jinja",
+        "adds_bos": False, "stop": ["<|im_end|>"], "max_length": 8192, **more,
+    }  # fmt: skip
+    (folder / "run.json").write_text(json.dumps(note))
+    return folder
+
+
+def _shipped(folder: Path) -> Path:
+    out = folder / "ship"
+    out.mkdir()
+    (out / "mine-q8_0.gguf").write_bytes(b"GGUF")
+    file = {
+        "name": "mine-q8_0.gguf", "type": "q8_0", "size": 4, "sha256": "", "fingerprint": "",
+        "engine": "",
+    }  # fmt: skip
+    note = {
+        "name": "mine", "run": "mine", "base": "b", "data": "d", "converter": "", "context": 16384,
+        "stop": ["<|im_end|>"], "files": [file],
+    }  # fmt: skip
+    (out / "ship.json").write_text(json.dumps(note))
+    return folder
+
+
+def test_what_is_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for verb in ("ship", "serve", "chat"):
+        code, error = told(capsys, verb, str(tmp_path))
+        assert code == 2
+        assert "run.json is missing" in error["message"]
+        assert error["hint"]
+
+
+def test_ship_without_a_run_and_with_wrong_types(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = told(capsys, "ship", "--force")
+    assert (code, error["message"]) == (2, "Which run?")
+    run = str(_run(tmp_path / "r"))
+    code, error = told(capsys, "ship", run, "-t", "q9")
+    assert code == 2
+    assert "q8_0" in error["hint"]
+    code, error = told(capsys, "ship", run, "--adapter-only", "-t", "q4_k_m")
+    assert code == 2
+
+
+def test_a_run_without_stop_ends_with_ten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = told(capsys, "ship", str(_run(tmp_path / "r", stop=[])))
+    assert (code, error["kind"]) == (10, "PreflightError")
+
+
+def test_serve_says_what_must_be_done_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = _run(tmp_path / "r")
+    code, error = told(capsys, "serve", str(run))
+    assert code == 6
+    assert "sessiontune ship" in error["hint"]
+    code, error = told(capsys, "serve", str(_shipped(run)), "-t", "f16")
+    assert code == 2
+    assert "--type f16" in error["hint"]
+    code, error = told(capsys, "chat", str(run), "--compare")
+    assert code == 6
+    assert "--adapter-only" in error["hint"]
+
+
+def test_a_damaged_file_is_not_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, error = told(capsys, "serve", str(_shipped(_run(tmp_path / "r"))))
+    assert code == 6
+    assert "cut off" in error["message"]
+
+
+def test_client_settings_are_printed_and_nothing_is_started(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = str(_shipped(_run(tmp_path / "r")))
+    code, data = told(capsys, "serve", run, "--client", "claude", "--port", "9999")
+    assert code == 0
+    assert "ANTHROPIC_BASE_URL=http://127.0.0.1:9999" in data["text"]
+    assert not (tmp_path / ".claude").exists()
+    code, data = told(capsys, "serve", run, "--client", "opencode", "--write")
+    assert code == 0
+    written = json.loads((tmp_path / "opencode.json").read_text())
+    assert written["provider"]["sessiontune"]["models"]["mine"]["limit"]["context"] == 16384
+    code, _ = told(capsys, "serve", run, "--write")
+    assert code == 2
+
+
+def test_publish_is_refused_without_its_flags(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "manifest.json").write_text('{"privacy": true, "gate": true}')
+    code, error = told(capsys, "publish", str(tmp_path), "--repo", "me/x")
+    assert code == 2
+    assert "licence" in error["message"]
+    code, error = told(capsys, "publish", str(tmp_path), "--repo", "me/x", "--license", "mit")
+    assert code == 2
+    assert "--i-may-publish" in error["hint"]
+    (tmp_path / "manifest.json").write_text('{"privacy": false, "gate": true}')
+    flags = ("--license", "mit", "--i-may-publish")
+    code, error = told(capsys, "publish", str(tmp_path), "--repo", "me/x", *flags)
+    assert code == 4
+
+
+@pytest.mark.parametrize("verb", ["ship", "serve", "chat", "publish", "tune", "demo"])
+def test_help_loads_nothing_heavy(verb: str) -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys; from sessiontune.cli.main import main; main([sys.argv[1], '--help']);"
+        "heavy = {'torch', 'transformers', 'pyarrow', 'huggingface_hub', 'xllamacpp'};"
+        "sys.exit(1 if heavy & set(sys.modules) else 0)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, verb], capture_output=True).returncode == 0
