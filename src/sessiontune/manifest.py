@@ -83,6 +83,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     losses      "format/reason" -> things a format could not carry
     redactions  kind -> replacements
     duplicates  reason -> sessions left out or moved by the search for duplicates
+    mixed       general rows in the training side: rows, tokens, rows left over
+    truncation  what cutting to max_tokens kept, beside what naive truncation would have kept
     source_gone     inputs that have vanished since they were read
     """
 
@@ -107,6 +109,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     redactions: dict[str, int] = {}
     duplicates: dict[str, int] = {}
     leakage: tuple[Leakage, ...] = ()
+    mixed: dict[str, int] = {}
+    truncation: dict[str, int] = {}
     files: tuple[File, ...] = ()
 
 

@@ -20,14 +20,17 @@ from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps import tools as tool_steps
 from ..steps.dedupe import decide
+from ..steps.mix import Mixed
 from ..steps.split import Leakage as SplitLeakage
 from ..steps.split import compare
+from ..steps.window import Truncation
 from ..store import FileRow, Store, UnitRow
 from . import publish
 from .describe import describe, write_folder
 from .examples import Choice, ExampleOptions
 from .finish import BuildSummary, FinishTask, continued_of, finish, forks_of
 from .inputs import Inputs, Runner, Unit, discover, units_of
+from .mixing import mix_in
 from .prepare import Head, Preparation, PrepareTask, UnitSummary, hook_digest, prepare
 from .select import reason_to_leave_out
 
@@ -110,9 +113,14 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     chosen = choose(prepared, inputs, request.recipe, store)
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
+    mixed = Mixed()
+    if request.recipe.mix:
+        own = sum(b.stats.splits["train"].tokens for b in built if "train" in b.stats.splits)
+        general, mixed = mix_in(request.recipe, prepared.preparation, own, store)
+        built.append(general)
     _gate(built)
     request.note("publishing")
-    return _publish(request, store, inputs, prepared, chosen, built, read)
+    return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
 
 
 # ------------------------------------------------------------------ prepare
@@ -341,6 +349,7 @@ def _finish_task(
         recipe.formats,
         msgspec.to_builtins(encode),
         msgspec.to_builtins(examples),
+        *side_files(recipe.tokenizer, recipe.topics),
     )
     return FinishTask(
         unit=unit.key,
@@ -388,6 +397,7 @@ def _publish(
     prepared: Prepared,
     chosen: Chosen,
     built: list[BuildSummary],
+    mixed: Mixed,
     read: int,
 ) -> Export:
     ledger, stats = totals(inputs, prepared, built)
@@ -403,6 +413,11 @@ def _publish(
         chosen.duplicates,
         chosen.leakage,
     )
+    manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built))
+    if mixed.rows:
+        manifest = msgspec.structs.replace(
+            manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
+        )
     staging = publish.Staging(request.out)
     folder = str(request.out.absolute())
     former = store.published().get(folder)
@@ -431,6 +446,17 @@ def name_of(request: Request) -> str:
     """The file prefix: as given, else the folder's name with nothing but safe characters."""
     text = request.recipe.name or request.out.resolve().name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "sessions"
+
+
+def truncation_of(built: Sequence[BuildSummary]) -> dict[str, int]:
+    """Turns and tokens kept by cutting, and by naive truncation; {} where nothing was cut."""
+    total = Truncation()
+    for summary in built:
+        total.add(summary.truncation)
+    if not total.sessions:
+        return {}
+    counts = {n: getattr(total, n) for n in total.__struct_fields__ if n != "reasons"}
+    return {**counts, **{f"reason/{k}": v for k, v in sorted(total.reasons.items())}}
 
 
 def totals(
@@ -478,7 +504,17 @@ def _quick_key(request: Request, store: Store, units: Sequence[Unit], inputs: In
         store.memory("split") or b"",
         [msgspec.to_builtins(f) for f in inputs.faults],
         inputs.others,
+        *side_files(recipe.tokenizer, recipe.topics, recipe.mix.rpartition(":")[0]),
     )
+
+
+def side_files(*paths: str) -> list[str]:
+    """Digests of files that a recipe names, so that a changed file counts as a change."""
+    found = []
+    for name in paths:
+        path = Path(name) / "tokenizer.json" if name and Path(name).is_dir() else Path(name)
+        found.append(codec.digest(path.read_bytes()) if name and path.is_file() else name)
+    return found
 
 
 def _former(request: Request, store: Store, quick: str) -> Manifest | None:

@@ -81,7 +81,7 @@ def conversations(
         pairs = _pairs(whole, labels, branches.get(session.key, ()), options, choice)
         tokens = None
         if options.tokenizer:
-            tokens = _meter(options.tokenizer, options.thinking).messages(session.messages)
+            tokens = meter_of(options.tokenizer, options.thinking).messages(session.messages)
         yield Made(whole, examples, pairs, truncation, tokens)
 
 
@@ -119,7 +119,7 @@ def _cut(
 ) -> tuple[list[Conversation], Truncation | None]:
     if not options.max_tokens:
         return [whole], None
-    cut = windower(WindowOptions(options.max_tokens), _meter(options.tokenizer, options.thinking))
+    cut = windower(WindowOptions(options.max_tokens), meter_of(options.tokenizer, options.thinking))
     rows, truncation = cut(whole.session, whole.prefix, whole.train, whole.tools, whole.group)
     return [_example(row, whole) for row in rows], truncation
 
@@ -145,7 +145,7 @@ def _pairs(
 ) -> list[Pair]:
     if not options.preferences:
         return []
-    find = pairer(None, _meter(options.tokenizer, options.thinking))
+    find = pairer(None, meter_of(options.tokenizer, options.thinking))
     found = find(whole.session, labels, whole.prefix, branches, whole.group)
     return [msgspec.structs.replace(pair, split=choice.split) for pair in found]
 
@@ -159,7 +159,8 @@ def _topic_finder(path: str) -> Callable[[Session], tuple[str, ...]]:
 
 
 @lru_cache(maxsize=2)
-def _meter(tokenizer: str, thinking: bool) -> Meter:
+def meter_of(tokenizer: str, thinking: bool) -> Meter:
+    """Counts messages with a tokenizer, or by the estimate."""
     return Meter(counter(tokenizer), thinking=thinking)
 
 

@@ -69,7 +69,7 @@ class BuildSummary(msgspec.Struct):
     findings: list[Finding]
 
 
-class _Segment:
+class Segment:
     """Writes rows of several streams into one file, scanning every chunk before it counts."""
 
     def __init__(self, path: str, separators: dict[str, bytes], auditor: Auditor | None) -> None:
@@ -146,10 +146,10 @@ def finish(task: FinishTask) -> BuildSummary:
     separators = {
         stream_name(name, side): separator(name) for name in formats for side in ("train", "eval")
     }
-    auditor = _auditor(task.privacy, task.vocabulary) if task.privacy.enabled else None
+    auditor = auditor_of(task.privacy, task.vocabulary)
     summary = BuildSummary(task.unit, task.key, {}, Ledger(), Stats(), Truncation(), [], [])
     try:
-        segment = _Segment(task.segment, separators, auditor)
+        segment = Segment(task.segment, separators, auditor)
     except OSError as error:
         raise _disk(error, task.segment) from error
     try:
@@ -177,8 +177,9 @@ def finish(task: FinishTask) -> BuildSummary:
 
 
 @lru_cache(maxsize=4)
-def _auditor(privacy: PrivacyOptions, vocabulary: Vocabulary) -> Auditor:
-    return Auditor(privacy, vocabulary)
+def auditor_of(privacy: PrivacyOptions, vocabulary: Vocabulary) -> Auditor | None:
+    """The gate, or None where privacy or the gate is switched off."""
+    return Auditor(privacy, vocabulary) if privacy.enabled and privacy.gate else None
 
 
 def _disk(error: OSError, path: str) -> StoreError:
@@ -192,7 +193,7 @@ def _encode(
     made: Made,
     formats: dict[str, Format],
     options: EncodeOptions,
-    segment: _Segment,
+    segment: Segment,
     summary: BuildSummary,
 ) -> None:
     summary.sessions.append(made.whole.session.key)
@@ -210,7 +211,7 @@ def _encode(
 
 
 def _encode_pairs(
-    made: Made, options: EncodeOptions, segment: _Segment, summary: BuildSummary
+    made: Made, options: EncodeOptions, segment: Segment, summary: BuildSummary
 ) -> None:
     from ..formats import preference
 

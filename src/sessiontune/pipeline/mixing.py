@@ -1,0 +1,67 @@
+"""General rows mixed into the training side: redacted, tagged, scanned like everything else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .. import codec, registry
+from ..errors import UsageError
+from ..general import read_rows, to_sessions
+from ..ledger import Ledger
+from ..ports import EncodeOptions
+from ..privacy.engine import Redactor
+from ..recipe import Recipe
+from ..stats import Stats
+from ..steps.mix import Mixed, mixer, parse_mix
+from ..steps.redact import redactor_stage
+from ..steps.window import Truncation
+from ..store import Store
+from .examples import meter_of
+from .finish import WHOLE, BuildSummary, Segment, auditor_of, separator, stream_name
+from .prepare import Preparation
+
+
+def mix_in(
+    recipe: Recipe, preparation: Preparation, own_tokens: int, store: Store
+) -> tuple[BuildSummary, Mixed]:
+    """Encode the general rows that belong into the training files as a segment of their own.
+
+    Raises UsageError for a file that is none, or that holds no row that can be used.
+    """
+    path, options = parse_mix(recipe.mix)
+    refused: dict[str, int] = {}
+    redactor = Redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
+    redact = redactor_stage(redactor)
+    meter = meter_of(recipe.tokenizer, recipe.thinking)
+    general = (s for s, _ in map(redact, to_sessions(read_rows(path), refused)) if s is not None)
+    taken, counts = mixer(options, meter)(general, own_tokens)
+    if not taken and options.ratio:
+        raise UsageError(
+            f"{Path(path).name} holds no rows that can be mixed in ({refused or 'it is empty'}).",
+            "Give a JSONL or Parquet file of chat rows (messages, conversations or alpaca).",
+        )
+    key = codec.digest("mix", [c.session.key for c in taken], own_tokens, recipe.formats)
+    summary = BuildSummary("mix", key, {}, Ledger(), Stats(), Truncation(), [], [])
+    formats = [name for name in recipe.formats if name not in WHOLE]
+    separators = {stream_name(name, "train"): separator(name) for name in formats}
+    auditor = auditor_of(recipe.privacy, preparation.vocabulary)
+    segment = Segment(str(store.segment(key)), separators, auditor)
+    try:
+        encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
+        for conversation in taken:
+            for name in formats:
+                losses: dict[str, int] = {}
+                rows = registry.format(name).encode(conversation, encode, losses)
+                segment.add(stream_name(name, "train"), rows)
+                for reason, n in losses.items():
+                    place = f"{name}/{reason}"
+                    summary.ledger.losses[place] = summary.ledger.losses.get(place, 0) + n
+        segment.close()
+    except BaseException:
+        segment.abandon()
+        raise
+    summary.streams = segment.streams
+    summary.findings = segment.findings
+    for reason, n in refused.items():
+        summary.ledger.drops[f"mix/{reason}"] = n
+    return summary, counts
