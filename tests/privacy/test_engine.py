@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from planted import KINDS, carrier, real
 
 from sessiontune.privacy import detect, prefilter
-from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.engine import LONG, Redactor, pieces
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.pseudonym import Pseudonyms, is_pseudonym
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -149,3 +149,16 @@ def test_both_prefilters_lead_to_the_same_findings(monkeypatch: pytest.MonkeyPat
     slow = [slow_maker.find(text) for text in texts]
     detect._prefilter.cache_clear()
     assert slow == fast
+
+
+@pytest.mark.parametrize("filler", ["lorem ipsum dolor\n", "a1B2c3D4", "%41%42 "])
+def test_long_texts_are_cut_and_nothing_is_lost(filler: str) -> None:
+    found = [carrier("github", seed)[1] for seed in range(3)]
+    part = filler * (2_500_000 // len(filler))
+    text = part + " " + found[0] + " " + part + "\n" + found[1] + "\n" + part + " " + found[2]
+    assert len(text) > LONG
+    assert "".join(pieces(text)) == text
+    clean = redactor().text(text)
+    assert not any(value in clean for value in found)
+    assert clean.count("REDACTED_GITHUB_TOKEN_") == 3
+    assert len(clean) > len(text) - 200

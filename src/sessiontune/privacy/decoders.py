@@ -88,12 +88,16 @@ class View(msgspec.Struct, frozen=True):
         return low, high
 
 
+#: The longest stretch that is looked through at once: its map takes memory.
+STRETCH = 1 << 16
+
+
 def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
-    """Stretches around hits, joined where they touch."""
+    """Stretches around hits, joined where they touch, of bounded length."""
     joined: list[tuple[int, int]] = []
     for end in ends:
         low, high = max(0, end - reach), min(size, end + reach)
-        if joined and low <= joined[-1][1]:
+        if joined and low <= joined[-1][1] and high - joined[-1][0] <= STRETCH:
             joined[-1] = (joined[-1][0], high)
         else:
             joined.append((low, high))
@@ -194,6 +198,9 @@ def escaped_view(data: bytes, hit: int, floor: int) -> tuple[View, int]:
     cut = max(piece.rfind(mark) for mark in (b" ", b"\n", b'"', b"'", b"\t", b"<", b"("))
     if cut >= 0 and not piece[cut:].startswith(b" 0x"):
         start += cut + 1
+    if end - start > STRETCH:
+        end = start + STRETCH
+        return _view(data, start, end, pattern(_ESCAPES), _resolve), end - 2048
     return _view(data, start, end, pattern(_ESCAPES), _resolve), end
 
 

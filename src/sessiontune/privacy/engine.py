@@ -20,6 +20,9 @@ from .pseudonym import Pseudonyms
 from .rules import Span
 from .vocabulary import Vocabulary, is_generic
 
+#: Characters of a text that is redacted in one go; longer ones are cut, so memory is bounded.
+LONG = 4 << 20
+
 
 class Found(msgspec.Struct, frozen=True):
     """A place in a text: characters `start` to `end`, without the value."""
@@ -54,7 +57,11 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        for index, hits in self._hits(texts).items():
+        for index, text in enumerate(texts):
+            if len(text) > LONG:
+                result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
+        short = [text if len(text) <= LONG else "" for text in texts]
+        for index, hits in self._hits(short).items():
             raw = texts[index].encode("utf-8", "surrogatepass")
             new = self._redact(raw, hits)
             if new is not raw:
@@ -167,6 +174,25 @@ class Redactor:
         for span in spans:
             self._counts[span.kind] += 1
         return self._detector.apply(whole, spans)[len(head) : -1].decode("utf-8", "surrogatepass")
+
+
+def pieces(text: str) -> list[str]:
+    """A long text cut at line ends (else at spaces, else anywhere), not inside a key block."""
+    found: list[str] = []
+    at = 0
+    while len(text) - at > LONG:
+        end = at + LONG
+        cut = max(text.rfind("\n", end - 65_536, end), at)
+        if cut == at:
+            cut = max(text.rfind(" ", end - 65_536, end), at)
+        begin = text.rfind("-----BEGIN", cut - 16_384, cut)
+        if begin > at and text.find("-----END", begin, cut) < 0:
+            cut = begin - 1
+        end = cut + 1 if cut > at else end
+        found.append(text[at:end])
+        at = end
+    found.append(text[at:])
+    return found
 
 
 def _starts(texts: Sequence[str], ascii_only: bool) -> list[int]:
