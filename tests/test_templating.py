@@ -327,3 +327,20 @@ def test_a_folder_without_tokenizer_is_named(tmp_path: Path) -> None:
         Template.load(tmp_path)
     with pytest.raises(UsageError, match="not a folder"):
         Template.load(tmp_path / "nothing")
+
+
+def test_a_head_that_opens_a_thought_does_not_eat_the_answer(tokenizer: Any) -> None:
+    """As DeepSeek R1's: the prompt ends in <think>, the history does not show it, and an answer
+    that begins with the same letter loses nothing."""
+    opens = (
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+        "<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+    )
+    template = Template(opens, tokenizer)
+    row = {
+        "messages": [user("what is <|im_end|>?"), answer("<table> is it"), user("b"), answer("c")]
+    }
+    (example,) = template.encode(row, "row")
+    trained = tokenizer.decode([i for i in example.labels if i != IGNORED])
+    assert trained == "<table> is it<|im_end|>c<|im_end|>"

@@ -34,3 +34,9 @@ class Encoded(msgspec.Struct, frozen=True):
     labels: list[int]
     targets: tuple[int, ...]
     ends: tuple[int, ...]
+
+
+def shared_length(one: str, other: str) -> int:
+    """Length of what both texts begin with."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
