@@ -22,9 +22,9 @@ from ..privacy.engine import Redactor
 from ..recipe import Recipe
 from ..steps.clean import CleanOptions, cleaner
 from ..store import Store
-from .build import preparation_of
 from .inputs import Inputs, Runner, discover, units_of
 from .prepare import Preparation, apply
+from .preparing import preparation_of
 
 #: Findings listed with their place, at most.
 _KEEP_PLACES = 200

@@ -1,0 +1,79 @@
+"""The one global step: which sessions are taken, their groups, and their side of the split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from ..decisions import DedupeOptions, SplitMemory, SplitOptions
+from ..manifest import Leakage
+from ..recipe import Recipe
+from ..steps.dedupe import decide
+from ..steps.split import Leakage as SplitLeakage
+from ..steps.split import compare
+from ..store import Store
+from . import publish
+from .examples import Choice
+from .inputs import Inputs
+from .prepare import Head
+from .preparing import Prepared
+from .select import reason_to_leave_out
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """The decisions: by unit and session key; what to remember; counts for the report."""
+
+    choices: dict[str, dict[str, Choice]]
+    memory: SplitMemory
+    duplicates: dict[str, int]
+    leakage: tuple[Leakage, ...]
+
+
+def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> Chosen:
+    """For every unit, what becomes of each of its sessions; and what to remember of the split."""
+    verdicts = store.verdicts()
+    names = {row.file.path: row.index.names for row in inputs.rows}
+    out: dict[str, dict[str, Choice]] = {}
+    taken: list[tuple[str, Head]] = []
+    marks = []
+    for unit in prepared.units:
+        summary = prepared.summaries[unit.key]
+        chosen = out.setdefault(unit.key, {})
+        for head, mark in zip(summary.heads, summary.marks, strict=True):
+            reason = reason_to_leave_out(head, recipe, verdicts, names)
+            if reason:
+                chosen[head.key] = Choice(reason)
+            else:
+                taken.append((unit.key, head))
+                marks.append(mark)
+    old = store.memory("split")
+    memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
+    options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
+    outcome = decide(marks, memory, DedupeOptions(), options)
+    for key, head in taken:
+        place = outcome.decisions.for_session(head.key, head.lineage)
+        reason = f"dedupe/{place.reason}" if place.reason else ""
+        out[key][head.key] = Choice(reason, place.split, place.group)
+    report = compare(marks, outcome.decisions)
+    leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
+    return Chosen(out, outcome.memory, outcome.counts, leaks)
+
+
+def _leakage(name: str, measured: SplitLeakage) -> Leakage:
+    return Leakage(name, round(measured.exact, 4), round(measured.near, 4))
+
+
+def settle_memory(store: Store) -> None:
+    """A run that died right after publishing had no time to remember its split: do it now."""
+    pending = store.memory("split.pending")
+    if pending is None:
+        return
+    folder, build, value = msgspec.msgpack.decode(pending, type=tuple[str, str, bytes])
+    try:
+        manifest = publish.read_manifest(Path(folder))
+    except OSError:
+        manifest = None
+    if manifest is not None and manifest.build == build:
+        store.remember("split", value)
+    store.remove_memory("split.pending")
