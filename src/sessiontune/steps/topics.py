@@ -28,13 +28,13 @@ from ..model import Session, Text
 #: Fewest lineages of a topic or cluster that is shown (METHODS 2).
 LEAST_LINEAGES = 3
 #: Topics of one conversation, at most.
-MOST = 3
+MOST = 5
 #: Characters read of a session, of one prompt, of one answer, of one command.
 READ, PROMPT, ANSWER, COMMAND = 30_000, 2_500, 1_200, 160
 #: Score below which a topic is not given.
-ENOUGH = 3.0
+ENOUGH = 3.4
 #: A topic scoring less than this share of the session's best one is not given either.
-BESIDE = 0.45
+BESIDE = 0.3
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.+#/-][a-z0-9]+)*[+#]*")
 _PATH_NAMES = ("file_path", "path", "filePath", "notebook_path", "filename")
@@ -119,7 +119,8 @@ def text_for_topics(session: Session) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words; a path or a plural also gives its parts, its ending or its singular."""
+    """Lower-case words. A path gives its file's name and ending and its folders (`routers/`), a
+    plural its singular."""
     out: list[str] = []
     for word in _WORD.findall(text.lower()):
         out += _forms(word)
@@ -129,13 +130,14 @@ def words(text: str) -> list[str]:
 @lru_cache(maxsize=1 << 16)
 def _forms(word: str) -> tuple[str, ...]:
     """What one word of a text counts as."""
-    tail = word.rpartition("/")[2] if "/" in word else word
+    *folders, tail = word.split("/")
+    parts = tuple(folder + "/" for folder in folders)
     stem, dot, ending = tail.rpartition(".")
     if dot and stem and ending.isalnum() and len(ending) <= 5:
-        return tail, "." + ending
+        return *parts, tail, "." + ending
     if len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
-        return (tail[:-1],)
-    return (tail,)
+        return *parts, tail[:-1]
+    return *parts, tail
 
 
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
@@ -217,7 +219,7 @@ class _Matcher:
 
 
 def _normal(keyword: str) -> str:
-    if keyword.startswith("."):
+    if keyword.startswith(".") or keyword.endswith("/"):
         return keyword.lower()
     return " ".join(w for w in words(keyword) if not w.startswith(".")) or keyword.lower()
 
