@@ -98,7 +98,7 @@ _NEAR_NAME = (
 
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
-    rb"(?i)(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
@@ -178,6 +178,8 @@ _VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)$")
 
 
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
+    if operator.strip() == b"|" and not any(48 <= c <= 57 for c in value):
+        return False  # the next cell of a table
     if _VAGUE.search(name) and not (
         len(value) >= 6
         and (quoted or operator == b"=")

@@ -45,7 +45,7 @@ _FILE_ENDINGS = frozenset(
     png jpg jpeg gif svg webp ico css scss less js mjs cjs jsx ts tsx vue py pyc rb go java kt swift
     c h cc cpp hpp cs php json yaml yml toml xml html htm md txt log lock map min sum mod so dll exe
     tar gz tgz zip bz whl jar war class obj o a lib service target socket timer mount slice scope
-    local internal lan test invalid example localhost property setter getter override get set
+    local internal lan test invalid example localhost utf iso ascii property setter getter override get set
     """.split()
 )
 
@@ -285,6 +285,8 @@ def _public(text: bytes) -> bool:
         return False
     if not ipaddress.IPv4Address(bytes(parts)).is_global or parts[0] >= 224 or parts[0] < 5:
         return False
+    if len({b - a for a, b in pairwise(parts)}) == 1:
+        return False  # 42.42.42.42, 12.34.56.78: made up
     return text not in _KNOWN_IPS and not (parts[2] == 0 and parts[3] == 0)
 
 
