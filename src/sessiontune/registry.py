@@ -19,6 +19,8 @@ _SOURCES = {
     "gemini": "sessiontune.sources.gemini:SOURCE",
     "copilot": "sessiontune.sources.copilot:SOURCE",
     "pi": "sessiontune.sources.pi:SOURCE",
+    "opencode": "sessiontune.sources.opencode:SOURCE",
+    "aider": "sessiontune.sources.aider:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

@@ -255,3 +255,89 @@ def test_odd_values_never_stop_a_reading(tmp_path: Path, source: str) -> None:
     reading = read(source, tmp_path, [str(path)])
     assert reading.unbalanced() == {}
     assert sum(reading.ledger.records.values()) == len(rows)
+
+
+def opencode(role: str, name: str, *parts: Any, **more: Any) -> dict[str, Any]:
+    return {
+        "info": {"id": name, "role": role, "time": {"created": 1765233665292}, **more},
+        "parts": [*parts],
+    }
+
+
+def test_opencode_parent_and_child(tmp_path: Path) -> None:
+    state = {"status": "completed", "input": {"prompt": "look"}, "output": "seen"}
+    state["metadata"] = {"sessionId": "ses_2"}
+    task = {"type": "tool", "callID": "c1", "tool": "task", "state": state}
+    failed = {"type": "tool", "callID": "c2", "tool": "bash"}
+    failed["state"] = {"status": "error", "input": {"command": "x"}, "error": "not found"}
+    thought = {"type": "reasoning", "text": "hm"}
+    words = {"type": "text", "text": "go"}
+    file = {"type": "text", "text": "<file>a</file>", "synthetic": True}
+    parent = {
+        "info": {"id": "ses_1", "directory": "/w/shop", "title": "T"},
+        "messages": [
+            opencode("user", "m1", words, file),
+            opencode(
+                "assistant",
+                "m2",
+                {"type": "reasoning", "text": "hm"},
+                task,
+                failed,
+                modelID="glm-4.7",
+            ),
+            opencode("assistant", "m3", error={"name": "ApiError"}),
+        ],
+    }
+    child = {
+        "info": {"id": "ses_2", "parentID": "ses_1", "directory": "/w/shop"},
+        "messages": [opencode("user", "n1", {"type": "text", "text": "look"})],
+    }
+    files = []
+    for name, document in (("a.json", child), ("b.json", parent)):
+        path = tmp_path / name
+        path.write_text(json.dumps(document, indent=2))
+        assert registry.source("opencode").recognise(str(path), path.read_bytes())
+        files.append(str(path))
+    reading = read("opencode", tmp_path, files)
+    assert reading.unbalanced() == {}
+    assert shape(reading) == [
+        [
+            ("context", "<file>a</file>"),
+            ("prompt", "go"),
+            ("answer", "hm", ("task", {"prompt": "look"}), ("bash", {"command": "x"})),
+            ("results", ("seen", "ok"), ("not found", "error")),
+        ],
+        [("task", "look")],
+    ]
+    main, agent = reading.sessions
+    assert (agent.agent_id, agent.parent_session, agent.parent_call) == ("ses_2", main.key, "c1")
+    assert main.messages[2].vendor == "zhipu"
+    assert main.messages[2].flags == ()
+    assert reading.ledger.drops["read/api_error"] == 1
+
+
+def test_aider_headings_in_an_answer_are_no_prompts(tmp_path: Path) -> None:
+    path = tmp_path / "shop" / ".aider.chat.history.md"
+    path.parent.mkdir()
+    path.write_text(
+        "\n# aider chat started at 2026-06-09 14:01:00\n\n"
+        "> Main model: gpt-4o with diff edit format\n\n"
+        "#### add a retry  \n#### to the hook  \n\n"
+        "I will.\n\n#### Step 1\nWrap it.\n\n> Applied edit to a.py\n\n"
+        "#### /commit\n\n> Commit 1234\n\n#### thanks\n\nGladly.\n\n"
+        "# aider chat started at 2026-06-10 09:00:00\n\n#### next\n"
+    )
+    reading = run("aider", path)
+    assert shape(reading) == [
+        [
+            ("prompt", "add a retry\nto the hook"),
+            ("answer", "I will.\n\n#### Step 1\nWrap it."),
+            ("prompt", "thanks"),
+            ("answer", "Gladly."),
+        ],
+        [("prompt", "next")],
+    ]
+    first, second = reading.sessions
+    assert (first.project, first.messages[1].model) == ("shop", "gpt-4o")
+    assert first.lineage != second.lineage
+    assert reading.ledger.drops["read/local_command"] == 1
