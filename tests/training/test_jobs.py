@@ -71,6 +71,7 @@ def test_files_for_several_gpus(trainer: str, parallel: str) -> None:
     if trainer == "trl":
         accelerate = pytest.importorskip("accelerate.commands.config.config_args")
         known = yaml.safe_load(made["trainer/accelerate.yaml"])
+        assert "accelerate.commands.launch" in job_of(trainer, "llama", "lora", **more).argv
         config = accelerate.ClusterConfig(**known)
         assert config.num_processes == 8
 

@@ -132,6 +132,14 @@ def test_every_line_of_a_plan_has_its_reason() -> None:
     assert all(line.value and line.reason for line in made.lines)
 
 
+def test_several_gpus_share_the_effective_batch() -> None:
+    spec = make_spec({"base": "tiny", "gpus": 4, "parallel": "ddp", "method": "lora"})
+    settings, lines = planner.settle(spec, EIGHT, machine(80))
+    made = planner.plan(spec, EIGHT, machine(80), settings, lines, prepared(40), None, 40)
+    assert settings.batch * settings.accumulation * 4 == 8
+    assert made.steps_per_epoch == 5
+
+
 def test_too_little_memory_is_a_warning_with_figures() -> None:
     spec = make_spec({"base": "x", "method": "lora"})
     settings, lines = planner.settle(spec, EIGHT, machine(12))

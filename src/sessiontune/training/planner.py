@@ -66,7 +66,8 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     method, why_method = _method(spec, base, room, length, device, machine)
     precision, why_precision = _precision(spec, gpu)
     rate = spec.rate or (5e-6 if spec.task != "sft" else 1e-5 if method == "full" else 2e-4)
-    accumulation = spec.accumulation or max(1, round(8 / spec.batch))
+    devices = spec.gpus * spec.nodes
+    accumulation = spec.accumulation or max(1, round(8 / (spec.batch * devices)))
     need = estimate(base.billions, method, length, spec.batch, base.layers, base.hidden)
     lines += [
         Line("base", f"{base.id} ({base.billions:.3g}B, {base.family})", "named"),
@@ -75,7 +76,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         Line("precision", precision, why_precision),
         Line("learning rate", f"{rate:g}", _rate_why(spec, method)),
         Line(
-            "batch", f"{spec.batch} x {accumulation} = {spec.batch * accumulation}",
+            "batch", _product(spec.batch, accumulation, devices),
             "LoRA dislikes large batches; 8 in effect" if not spec.accumulation else "given",
         ),
         Line("memory", f"about {need:g} GB of {room:.0f}", "published tables, an estimate"),
@@ -96,6 +97,11 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         checkpointing=device == "cuda",
     )
     return settings, lines
+
+
+def _product(batch: int, accumulation: int, devices: int) -> str:
+    parts = [batch, accumulation] + ([devices] if devices > 1 else [])
+    return f"{' x '.join(map(str, parts))} = {math.prod(parts)}"
 
 
 def _gpu(spec: TrainSpec, machine: Machine) -> Gpu | None:
@@ -193,8 +199,9 @@ def plan(
     examples: int,
 ) -> Plan:
     """Steps, checkpoints, time and disk, for `examples` training examples."""
-    effective = settings.batch * settings.accumulation
-    per_epoch = max(1, math.ceil(math.ceil(examples / settings.batch) / settings.accumulation))
+    at_once = settings.batch * spec.gpus * spec.nodes
+    effective = at_once * settings.accumulation
+    per_epoch = max(1, math.ceil(math.ceil(examples / at_once) / settings.accumulation))
     steps = max(1, math.ceil(per_epoch * spec.epochs))
     if spec.max_steps:
         steps = min(spec.max_steps, steps)

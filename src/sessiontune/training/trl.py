@@ -92,10 +92,14 @@ def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
 def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = "") -> Job:
     """The worker as a job, to be run in the run's folder."""
     text = json.dumps(orders(spec, plan, base, held, template, stop), indent=2) + "\n"
+    program: tuple[str, ...] = (sys.executable, "-m", "sessiontune.training.worker", ORDERS)
+    if spec.parallel != "none":
+        launch = ("-m", "accelerate.commands.launch", "--config_file", "trainer/accelerate.yaml")
+        program = (sys.executable, *launch, *program[1:])
     return Job(
         name="trl",
         files={ORDERS: text},
-        argv=(sys.executable, "-m", "sessiontune.training.worker", ORDERS),
+        argv=program,
         env={"SESSIONTUNE_WATCH_STDIN": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"},
         needs=NEEDS,
         outputs=("trainer/result.json",),

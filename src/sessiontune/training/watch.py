@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import threading
@@ -21,12 +22,18 @@ class Reporter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        #: With several GPUs each has a process; the first one speaks.
+        self.speaks = os.environ.get("RANK", "0") == "0"
 
     def event(self, name: str, /, **facts: Any) -> None:
+        if not self.speaks:
+            return
         sys.stdout.write(MARK + json.dumps({"event": name, **facts}) + "\n")
         sys.stdout.flush()
 
     def measure(self, kind: str, /, **facts: Any) -> None:
+        if not self.speaks:
+            return
         entry = {"kind": kind, **facts}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
