@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from sessiontune.runtime.ship import ship
-from sessiontune.runtime.shop import ShipOptions, Shipped
-from sessiontune.shipping.run import Run
+from sessiontune.runtime.shop import ShipOptions, Shipped, Watch
+from sessiontune.shipping.gguf import check_whole
+from sessiontune.shipping.run import Run, read_run
+
+from .conftest import make_run
 
 pytestmark = [pytest.mark.models, pytest.mark.slow, pytest.mark.usefixtures("converter", "engine")]
 
 
-def make(run: Run, out: Path, *types: str, **more: object) -> Shipped:
+def quiet(stage: str, done: int, total: int) -> None:
+    """Nobody watches."""
+
+
+def make(run: Run, out: Path, *types: str, watch: Watch = quiet, **more: object) -> Shipped:
     options = ShipOptions(types=types, out=out, **more)  # type: ignore[arg-type]
-    return ship(run, options, os.environ, Path.home(), lambda *_: None, lambda line: None)
+    return ship(run, options, os.environ, Path.home(), watch, lambda line: None)
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])
@@ -43,3 +53,71 @@ def test_every_check_is_green(runs: Callable[[str], Run], kind: str, tmp_path: P
         }
         assert wanted <= held
         assert ("greedy text" in held) is (file.type == "f16")
+
+
+def test_a_family_that_begins_with_bos(bases: Callable[[str], Path], tmp_path: Path) -> None:
+    """As Llama 3: the template writes the BOS, and the server must not write another."""
+    base = tmp_path / "tiny-bos"
+    shutil.copytree(bases("llama"), base)
+    file = base / "tokenizer_config.json"
+    settings = {**json.loads(file.read_text(encoding="utf-8")), "bos_token": "<|endoftext|>"}
+    file.write_text(json.dumps(settings), encoding="utf-8")
+    template = base / "chat_template.jinja"
+    text = template.read_text(encoding="utf-8")
+    template.write_text("{{- bos_token }}\n" + text, encoding="utf-8")
+    run = read_run(make_run(base, tmp_path / "run", adds_bos=True))
+    shipped = make(run, tmp_path / "ship", "f16")
+    assert not [c for c in shipped.files[0].checks if c.ok is False]
+    meta = check_whole(tmp_path / "ship" / shipped.files[0].name).meta
+    assert meta["tokenizer.ggml.add_bos_token"] is True
+    assert meta["general.base_model.0.repo_url"] == "https://huggingface.co/example/tiny-bos"
+
+
+def test_what_is_there_is_reused_and_a_lost_file_is_made_again(
+    runs: Callable[[str], Run], tmp_path: Path
+) -> None:
+    run = runs("llama")
+    first = make(run, tmp_path, "f16")
+    again = make(run, tmp_path, "f16")
+    assert again.files == first.files
+    assert again.reused == (first.files[0].name,)
+    assert not (tmp_path / ".work").exists()
+    (tmp_path / first.files[0].name).unlink()
+    third = make(run, tmp_path, "f16")
+    assert third.reused == ()
+    assert third.files[0].sha256 == first.files[0].sha256
+
+
+def test_an_adapter_alone_on_its_base(runs: Callable[[str], Run], tmp_path: Path) -> None:
+    run = runs("qwen2")
+    shipped = make(run, tmp_path, "f16", adapter_only=True)
+    file = shipped.files[0]
+    assert file.base == f"{run.slug}-base-f16.gguf"
+    assert not [c for c in file.checks if c.ok is False]
+    assert {"greedy text", "stops by itself"} <= {c.name for c in file.checks if c.ok}
+    assert file.size < (tmp_path / file.base).stat().st_size
+
+
+def test_an_interrupted_conversion_leaves_no_final_name(
+    runs: Callable[[str], Run], tmp_path: Path
+) -> None:
+    """Ctrl-C while the converter runs: its process ends, and the next run goes on."""
+    run = runs("llama")
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage.startswith("convert"):
+            signal.setitimer(signal.ITIMER_REAL, 1.0)
+
+    def alarm(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            make(run, tmp_path, "f16", watch=interrupt)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert not list(tmp_path.glob("*.gguf"))
+    assert not list(tmp_path.rglob("*.part"))
+    assert next(tmp_path.rglob("merged")).is_dir()  # what was whole is kept for the next time
+    assert make(run, tmp_path, "f16").files[0].type == "f16"

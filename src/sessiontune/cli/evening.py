@@ -140,20 +140,26 @@ class Evening:
             )
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
+        import json
+
         from .train import run_train
 
-        resume = (self.run / "run.json").is_file()
-        try:
-            made = run_train(self.console, self.data, self.run, self.spec, resume=resume)
-        except PreflightError as error:
-            question = f"The checks before training say: {error.message} Train all the same?"
-            if not self.ask(question):
-                raise
-            made = run_train(
-                self.console, self.data, self.run, self.spec, resume=resume, force=True
-            )
-        metrics = made.run.get("metrics", {})
-        said = f"adapter for {made.run.get('base', {}).get('id', self.spec.base)}"
+        note = self.run / "run.json"
+        run = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+        if run.get("status") != "done":
+            resume = bool(run)
+            try:
+                made = run_train(self.console, self.data, self.run, self.spec, resume=resume)
+            except PreflightError as error:
+                question = f"The checks before training say: {error.message} Train all the same?"
+                if not self.ask(question):
+                    raise
+                made = run_train(
+                    self.console, self.data, self.run, self.spec, resume=resume, force=True
+                )
+            run = made.run
+        metrics = run.get("metrics", {})
+        said = f"adapter for {run.get('base', {}).get('id', self.spec.base)}"
         if "eval_loss" in metrics and "base_eval_loss" in metrics:
             said += f"; held-out loss {metrics['base_eval_loss']:.2f} -> {metrics['eval_loss']:.2f}"
         return said, self._links(self.run, {"curves": "report.html"}), {"metrics": metrics}
