@@ -10,7 +10,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiontune.sample import code, facts, questions
+from sessiontune.sample import code, facts, questions, sums
 from sessiontune.sample import world as w
 from sessiontune.sample.corpus import compose
 
@@ -52,11 +52,11 @@ def test_late_fee_counts_started_months_after_the_grace(amount: int, days: int) 
 def test_sums_in_the_answers_are_right() -> None:
     rng = Random(5)
     for _ in range(200):
-        values = dict(facts.phase_sum(rng).values)
+        values = dict(sums.phase_sum(rng).values)
         net, vat, total = (_amount(values[name]) for name in ("net", "vat", "total"))
         assert net + vat == total
         assert abs(vat - net * w.VAT) <= Decimal("0.005")
-        values = dict(facts.health_sum(rng).values)
+        values = dict(sums.health_sum(rng).values)
         score = eval(values["terms"].replace("x", "*"), {"__builtins__": {}})
         assert abs(score - int(values["score"])) <= 0.5001
         limits = {"green": (75, 101), "amber": (50, 75), "red": (0, 50)}

@@ -8,7 +8,7 @@
 from __future__ import annotations
 
 from .corpus import SampleInfo, write_sample
-from .facts import questions
+from .starter import questions
 from .variants import variants
 
 __all__ = ["SampleInfo", "questions", "variants", "write_sample"]

@@ -10,6 +10,7 @@ from string import Template
 from . import code, facts
 from . import world as w
 from .queries import query_turn
+from .sums import SUMS
 from .texts import raw, sections
 from .tools import (
     Call,
@@ -150,11 +151,13 @@ def _look_up(rng: Random, fact: facts.Fact) -> Call:
 def ask_turn(rng: Random, fact: facts.Fact | None = None) -> Turn:
     """A question about the world; sometimes the agent looks first."""
     if fact is None:
-        fact = rng.choice(facts.SUMS)(rng) if rng.random() < 0.22 else rng.choice(facts.all_facts())
+        fact = rng.choice(SUMS)(rng) if rng.random() < 0.22 else facts.popular(rng)
     question, answer = facts.ask(fact, rng)
     if rng.random() < 0.25:
         opener = phrase(rng, "opener")
         question = f"{opener} {question}"
+    if rng.random() < 0.35:
+        question = f"{question} {phrase(rng, 'closer')}"
     replies = []
     if rng.random() < 0.2:
         look = phrase(rng, "look", file=fact.file)

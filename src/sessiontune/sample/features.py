@@ -119,10 +119,10 @@ def _synthetic(s: Session) -> None:
 
 
 def _proxy(s: Session) -> None:
-    question, answer = facts.ask(s.rng.choice(facts.all_facts()), s.rng)
+    question, answer = facts.ask(facts.popular(s.rng), s.rng)
     s.log.prompt(question)
     oddities.repeated_block(s.log, varied(s.rng, answer))
-    question, answer = facts.ask(s.rng.choice(facts.all_facts()), s.rng)
+    question, answer = facts.ask(facts.popular(s.rng), s.rng)
     s.log.prompt(question)
     oddities.several_blocks(s.log, "One place has it.", varied(s.rng, answer))
 
@@ -135,15 +135,15 @@ def _compaction(s: Session) -> None:
 def _fork_edit(s: Session) -> None:
     """The person goes back and asks the same in other words: two prompts under one parent."""
     here = s.log.thread.messages[-1]
-    fact = s.rng.choice(facts.all_facts())
+    fact = facts.popular(s.rng)
     s.log.turn(ask_turn(s.rng, fact))
     s.log.rewind(here)
-    s.log.turn(ask_turn(s.rng, s.rng.choice(facts.all_facts())))
+    s.log.turn(ask_turn(s.rng, facts.popular(s.rng)))
 
 
 def _fork_retry(s: Session) -> None:
     """The answer is asked for again: two messages of the model under one prompt."""
-    fact = s.rng.choice(facts.all_facts())
+    fact = facts.popular(s.rng)
     question, answer = facts.ask(fact, s.rng)
     s.log.prompt(question)
     asked = s.log.thread.messages[-1]

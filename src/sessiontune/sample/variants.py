@@ -241,8 +241,8 @@ def _compaction(v: Variant) -> None:
         v.talk(2)
         oddities.compaction(v.log, automatic=v.n % 3 > 0, preserved=v.n % 4)
         boundary = v.log.records[-2]
-        if v.n % 5 == 3:
-            boundary["logicalParentUuid"] = v.log.src.uuid()  # it was in a file that is gone
+        if v.n % 5 == 3:  # its parent was in a file that is gone
+            boundary["logicalParentUuid"] = v.log.src.uuid()
         if v.n % 5 == 4 and again == 0:
             v.log.user("<local-command-stdout>Compacted </local-command-stdout>")
     v.talk(1)
@@ -276,8 +276,6 @@ KINDS: dict[str, Callable[[Variant], None]] = {
     "compaction": _compaction,
     "interleave": _interleave,
 }
-
-# ---------------------------------------------------------------- writing
 
 
 def variants(folder: str | Path, kind: str, n: int = 20, seed: int = 7) -> list[Path]:
@@ -337,7 +335,7 @@ def _write(v: Variant, folder: Path, kind: str) -> None:
 
 def _threads(v: Variant, everyone: list[agents.Agent]) -> list[dict[str, Any]]:
     logs = [s.log for s in v.sessions] + v.copies + list(v.inline.values())
-    logs += [a.log for a in everyone if a.kind in ("work", "orphan")]
+    logs += [agent.log for agent in everyone if agent.kind in ("work", "orphan")]
     return [
         {"session": log.session_id, "agent": log.agent_id, **asdict(thread)}
         for log in logs
