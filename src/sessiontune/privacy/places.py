@@ -16,7 +16,9 @@ _ROOT = (
     rf"(?:{_SEP}(?:home|Users|export{_SEP}home|var{_SEP}home)|[A-Za-z]:{_SEP}(?:[Uu]sers|USERS|"
     rf"Documents and Settings))"
 )
-_SLUG = r"(?:^|[/\\\s\"'`=:~-])-(?:home|Users)-([A-Za-z0-9]{2,32})-"
+_SLUG_ROOT = r"(?:(?:^|[/\\\"'`=\n\x00])-(?:home|Users)|[ \t]-Users|[A-Z]--Users)-"
+_SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
+_SLUG = _SLUG_ROOT + r"([A-Za-z0-9][A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?)"
 
 
 _NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
@@ -74,8 +76,10 @@ _ENDINGS = frozenset(b"tsx ts js jsx py html css md json vue php rb go java txt 
 
 
 def _slug(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The rest of `-home-USER-code-app`: who, and which project."""
     start, end = match.span(1)
-    return None if is_generic(match.group(1).decode("latin-1")) else (start, end)
+    user = match.group(1).split(b"-", 1)[0]
+    return None if is_generic(user.decode("latin-1")) or is_pseudonym(user) else (start, end)
 
 
 def _prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -152,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         direct=_home,
         rank=2,
     ),
-    Rule("home", "places", _SLUG, _SLUG, _slug, "user", before=48, after=8, rank=2),
+    Rule("slug", "places", _SLUG_HEAD, _SLUG, _slug, "slug", before=48, after=240, rank=2),
     Rule(
         "user",
         "places",

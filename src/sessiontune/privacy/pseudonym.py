@@ -20,7 +20,7 @@ TAIL = _TAIL.encode()
 
 #: Matches a whole pseudonym of any shape.
 _WHOLE = re2.compile(
-    rf"(?:REDACTED_[A-Z0-9_]+_{_TAIL}|[a-z]{{2,12}}-?{_TAIL}|person-{_TAIL}@example\.com"
+    rf"(?:\{{?REDACTED_[A-Z0-9_]+_{_TAIL}\}}?|user{_TAIL}-project{_TAIL}|[a-z]{{2,12}}-?{_TAIL}|person-{_TAIL}@example\.com"
     rf"|ip-{_TAIL}\.example\.net"
     rf"|5e55[0-9a-f]{{4}}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-[0-9a-f]{{12}}"
     rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|-?0\.0\d{{15}})"
@@ -44,6 +44,8 @@ class Pseudonyms:
             "ip": lambda _, v: b"ip-" + self._tail("ip", v) + b".example.net",
             "ipv6": self._ipv6,
             "mac": self._mac,
+            "braced": lambda k, v: b"{" + self._placeholder(k, v) + b"}",
+            "slug": self._slug,
             "uuid": lambda k, v: self._uuid(v),
             "degree": self._degree,
         }
@@ -92,6 +94,12 @@ class Pseudonyms:
 
     def _email(self, kind: str, value: bytes) -> bytes:
         return b"person-" + self._tail("email", value.lower()) + b"@example.com"
+
+    def _slug(self, kind: str, value: bytes) -> bytes:
+        """`alice-code-app`: the user's name, and the rest of a folder as one word."""
+        user, _, rest = value.partition(b"-")
+        made = self.make("user", "user", user)
+        return made + b"-project" + self._tail("project", rest) if rest else made
 
     def _uuid(self, value: bytes) -> bytes:
         h = self._digest("uuid", value.lower()).hex()
