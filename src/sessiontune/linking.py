@@ -141,7 +141,8 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
         elif node.calls_up:  # results of a call that another file went on from
             home = None
         elif current is None:  # a segment begins: below a node of another file, or of this one
-            home = up.thread if up.thread.nodes[-1] is up else None
+            ends = up.thread.nodes[-1] is up and not up.key  # with a key it was given out already
+            home = up.thread if ends else None
         elif node.kind in _FORKING and _forks(node, up):
             home = None
         else:

@@ -245,6 +245,23 @@ def test_a_copy_that_grew_longer_takes_over_and_keys_stay(tmp_path: Path) -> Non
     assert both.session_id == "t"
 
 
+def test_a_longer_file_that_begins_with_the_compaction_goes_on_with_the_shorter(
+    tmp_path: Path,
+) -> None:
+    rows = _talk(1)
+    boundary = {"type": "system", "subtype": "compact_boundary", "uuid": "z", "parentUuid": None}
+    boundary |= {"logicalParentUuid": "b0", "sessionId": "t"}
+    summary = user("y", "z", "What happened so far.", isCompactSummary=True)
+    more = [answer(f"x{n}", f"x{n - 1}" if n else "y", f"q{n}", text("on")) for n in range(9)]
+    write(tmp_path, "s.jsonl", rows)
+    write(tmp_path, "t.jsonl", [boundary, summary, *more])
+    first, second = read("claude", tmp_path).sessions
+    assert (first.epoch, second.epoch) == (0, 1)
+    assert first.thread == second.thread
+    assert second.messages[0].kind == "summary"
+    assert [m.kind for m in first.messages] == ["prompt", "answer", "results", "answer"]
+
+
 # ------------------------------------------------------------------ oddities
 
 

@@ -270,7 +270,6 @@ def test_opencode_parent_and_child(tmp_path: Path) -> None:
     task = {"type": "tool", "callID": "c1", "tool": "task", "state": state}
     failed = {"type": "tool", "callID": "c2", "tool": "bash"}
     failed["state"] = {"status": "error", "input": {"command": "x"}, "error": "not found"}
-    thought = {"type": "reasoning", "text": "hm"}
     words = {"type": "text", "text": "go"}
     file = {"type": "text", "text": "<file>a</file>", "synthetic": True}
     parent = {

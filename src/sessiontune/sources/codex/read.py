@@ -7,13 +7,14 @@ user message.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import msgspec
 
 from ...ledger import Ledger
 from ...linking import Node
-from ...model import Drop, Image, Part, Text, Thinking, ToolCall, ToolDef, ToolResult, Usage
+from ...model import Drop, Image, Part, Text, Thinking, ToolCall, ToolResult, Usage
 from ...ports import ReadOptions
 from ..lines import LineFault, line_fault, read_lines, safe_name, utc
 from .text import classify
@@ -27,36 +28,27 @@ from .values import (
     string,
     tool_defs,
 )
-from .wire import Line, Payload, decode
-
-
-class Facts(msgspec.Struct):
-    """What is known of one rollout besides its conversation."""
-
-    session_id: str = ""
-    cwd: str = ""
-    branch: str = ""
-    title: str = ""
-    originator: str = ""
-    parent_thread: str = ""
-    agent_type: str = ""
-    entrypoint: str = ""
-    subagent: bool = False
-    guardian: bool = False
-    tools: tuple[ToolDef, ...] = ()
-
-    def is_agent(self) -> bool:
-        """Whether another thread started this one."""
-        return self.subagent or bool(self.parent_thread)
+from .wire import Facts, Line, Payload, decode
 
 
 class Rollout:
     """Nodes of one file.
 
     `calls` maps call ids to nodes, `agents` the threads that this one started to their calls.
+    `told` maps digests of items of the unit's earlier files to nodes: forks begin with copies.
     """
 
-    def __init__(self, file: int, path: str, options: ReadOptions, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        file: int,
+        path: str,
+        options: ReadOptions,
+        ledger: Ledger,
+        told: dict[bytes, Node | None] | None = None,
+    ) -> None:
+        self.told = told
+        self.fork: Node | None = None
+        self.copying = True
         self.file, self.path, self.options, self.ledger = file, path, options, ledger
         self.facts = Facts()
         self.nodes: list[Node] = []
@@ -79,16 +71,35 @@ class Rollout:
                     self.ledger.fault(line_fault(line, self.path, number, raw))
                     continue
                 try:
-                    self._take(line)
+                    if self.told is None or line.type != "response_item":
+                        self._take(line)
+                    else:
+                        self._take_once(line, bytes(raw), self.told)
                 except LineFault as fault:
                     self.ledger.fault(line_fault(fault, self.path, number, raw))
         if records:
             self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + records
+        if self.fork is not None and self.nodes:
+            self.nodes[0].up = self.fork
         for node in self.nodes:
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
             for call, result in node.results.items():
                 node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
         self.flush()
+
+    def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
+        """Take an item, unless it belongs to the copy that a fork begins with."""
+        body = raw[max(0, raw.find(b'"payload"')) :].rstrip()
+        digest = hashlib.blake2b(body, digest_size=8).digest()
+        if self.copying and self.facts.forked_from and digest in told:
+            self._drop("resumed_copy")
+            self.fork = told[digest] or self.fork
+            return
+        self._take(line)
+        node = self.nodes[-1] if self.nodes else None
+        if node is not None and node.kind != "context":
+            self.copying = False
+        told.setdefault(digest, node)
 
     def take_raw(self, raw: bytes | memoryview) -> None:
         """Take one line for its facts only."""
@@ -99,7 +110,8 @@ class Rollout:
     def flush(self) -> None:
         """Write the drops counted so far."""
         for reason, number in self.counts.items():
-            self.ledger.drop(Drop("read", reason, file=self.path, count=number))
+            stage = "link" if reason == "resumed_copy" else "read"
+            self.ledger.drop(Drop(stage, reason, file=self.path, count=number))
         self.counts = {}
 
     def _drop(self, reason: str) -> None:
@@ -134,6 +146,7 @@ class Rollout:
         facts.session_id = payload.id
         facts.cwd = payload.cwd or ""
         facts.originator = payload.originator or ""
+        facts.forked_from = payload.forked_from_id or ""
         if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
             facts.branch = payload.git["branch"]
         facts.tools = tuple(tool_defs(payload.dynamic_tools))

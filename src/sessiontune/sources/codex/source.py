@@ -103,6 +103,7 @@ class CodexSource:
         own = {thread for thread, _ in ids.values() if thread}
         started: dict[str, Node] = {}  # agent's thread id -> the node that holds its call
         calls: dict[str, str] = {}
+        told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
         done: set[str] = set()
         todo = sorted(ids)
         while todo:
@@ -110,7 +111,7 @@ class CodexSource:
             path = (ready or todo)[0]
             todo.remove(path)
             done.add(ids[path][0])
-            yield from _sessions(path, options, ledger, keyed, started, calls)
+            yield from _sessions(path, options, ledger, keyed, started, calls, told)
 
 
 SOURCE = CodexSource()
@@ -123,9 +124,10 @@ def _sessions(
     keyed: Keyed,
     started: dict[str, Node],
     calls: dict[str, str],
+    told: dict[bytes, Node | None] | None,
 ) -> Iterator[Session]:
     """The sessions of one rollout: one for each epoch."""
-    rollout = Rollout(0, path, options, ledger)
+    rollout = Rollout(0, path, options, ledger, told)
     with gc_paused():
         rollout.read()
         facts, nodes = rollout.facts, rollout.nodes
@@ -159,7 +161,7 @@ def _sessions(
 
 
 def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
-    """(own, parent's) thread id of a rollout, from its first lines; "" where there is none."""
+    """Thread ids of a rollout: its own, and its parent's or the forked one; "" for none."""
     scratch = Ledger()
     for number, raw in read_lines(path, options, scratch):
         if number > 20:
@@ -167,7 +169,8 @@ def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
         if b'"session_meta"' in bytes(raw):
             rollout = Rollout(0, path, options, scratch)
             rollout.take_raw(raw)
-            return rollout.facts.session_id, rollout.facts.parent_thread
+            facts = rollout.facts
+            return facts.session_id, facts.parent_thread or facts.forked_from
     return "", ""
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
+from ...model import ToolDef
 from ..lines import LineFault, values
 
 
@@ -35,6 +36,7 @@ class Payload(msgspec.Struct, gc=False):
     replacement_history: Any = None
     info: Any = None
     new_thread_id: str | None = None
+    forked_from_id: str | None = None
     thread_name: str | None = None
 
 
@@ -76,3 +78,24 @@ def _coerced(record: dict[str, Any]) -> Line:
             if name not in _STRING_FIELDS or isinstance(value, str):
                 setattr(line.payload, name, value)
     return line
+
+
+class Facts(msgspec.Struct):
+    """What is known of one rollout besides its conversation."""
+
+    session_id: str = ""
+    cwd: str = ""
+    branch: str = ""
+    title: str = ""
+    originator: str = ""
+    parent_thread: str = ""
+    forked_from: str = ""
+    agent_type: str = ""
+    entrypoint: str = ""
+    subagent: bool = False
+    guardian: bool = False
+    tools: tuple[ToolDef, ...] = ()
+
+    def is_agent(self) -> bool:
+        """Whether another thread started this one."""
+        return self.subagent or bool(self.parent_thread)

@@ -1,0 +1,81 @@
+"""Codex rollouts: forks that copy their parent, agents, the ends of things."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.support import read
+
+from sessiontune.model import Text
+
+
+def row(kind: str, at: int, **payload: Any) -> dict[str, Any]:
+    return {"timestamp": f"2026-03-01T10:00:{at:02}.000Z", "type": kind, "payload": payload}
+
+
+def said(role: str, words: str, at: int = 0) -> dict[str, Any]:
+    content = [{"type": "output_text" if role == "assistant" else "input_text", "text": words}]
+    return row("response_item", at, type="message", role=role, content=content)
+
+
+def call(name: str, at: int = 0) -> list[dict[str, Any]]:
+    given = {"type": "function_call", "name": "shell", "arguments": "{}", "call_id": name}
+    output = {"type": "function_call_output", "call_id": name, "output": f"out of {name}"}
+    return [row("response_item", at, **given), row("response_item", at, **output)]
+
+
+def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> None:
+    path = folder / f"rollout-{name}.jsonl"
+    path.write_text("".join(json.dumps(r) + "\n" for r in rows))
+
+
+TALK = [said("user", "one", 1), *call("c1", 2), said("assistant", "did", 3)]
+
+
+def test_a_fork_that_copies_its_parent_is_a_branch(tmp_path: Path) -> None:
+    parent = [row("session_meta", 0, id="p"), *TALK, said("user", "two", 4)]
+    copied = [{**r, "timestamp": "2026-03-02T00:00:00.000Z"} for r in TALK]
+    own = [said("user", "other", 8), said("assistant", "fine", 9), said("user", "one", 9)]
+    head = row("session_meta", 7, id="f", forked_from_id="p")
+    write(tmp_path, "b", parent)
+    write(tmp_path, "a", [head, *copied, *own])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    main, branch = reading.sessions
+    assert main.session_id == "p"
+    texts = [p.text for m in branch.messages for p in m.parts if isinstance(p, Text)]
+    assert texts == ["other", "fine", "one"]
+    assert branch.forked_from is not None
+    assert branch.forked_from.session == main.key
+    assert branch.forked_from.message == main.messages[3].id
+    assert branch.lineage == main.lineage
+    assert reading.ledger.drops["link/resumed_copy"] == len(TALK)
+
+
+def test_what_two_rollouts_have_in_common_by_chance_stays(tmp_path: Path) -> None:
+    agent = {"subagent": {"thread_spawn": {"parent_thread_id": "p", "agent_role": "explorer"}}}
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), said("user", "look"), *call("c1")])
+    write(tmp_path, "b", [row("session_meta", 0, id="q", source=agent), said("user", "look")])
+    main, child = read("codex", tmp_path).sessions
+    assert child.messages[0].parts == main.messages[0].parts
+    assert (child.agent_id, child.agent_type) == ("q", "explorer")
+    assert child.messages[0].kind == "task"
+
+
+def test_an_interruption_flags_the_answer(tmp_path: Path) -> None:
+    stopped = row("event_msg", 5, type="turn_aborted", reason="interrupted")
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, stopped])
+    (session,) = read("codex", tmp_path).sessions
+    assert [m.flags for m in session.messages if m.kind == "answer"] == [(), ("interrupted",)]
+
+
+def test_tokens_of_the_cache_are_told_apart(tmp_path: Path) -> None:
+    last = {"input_tokens": 100, "cached_input_tokens": 60, "output_tokens": 7}
+    count = row("event_msg", 5, type="token_count", info={"last_token_usage": last})
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, count, count])
+    (session,) = read("codex", tmp_path).sessions
+    usage = session.messages[-1].usage
+    assert usage is not None
+    assert (usage.input, usage.cache_read, usage.output) == (40, 60, 7)
