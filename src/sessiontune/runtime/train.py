@@ -174,9 +174,7 @@ def _resumed(ready: Ready, job: Job, folder: Path) -> Job:
     """The job that goes on from the last checkpoint (or starts anew where there is none)."""
     if ready.spec.trainer == "trl":
         return msgspec.structs.replace(job, argv=(*job.argv, "--resume"))
-    again = others.plan_job(ready, others.last_checkpoint(folder))
-    write_files(again, folder)
-    return again
+    return others.resumed(job, folder)
 
 
 def _failure(code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready) -> SessiontuneError:

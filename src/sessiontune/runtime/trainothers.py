@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import orjson
 
 from ..errors import PreflightError, ToolError
@@ -18,7 +19,7 @@ from ..training.metrics import from_trainer_state
 from ..training.others import CHECKED, ENV, Given, message_rows, turns_alone
 from ..training.preflight import Check, compare_prepared
 from ..training.prepare import read_tokens
-from .process import environment, run_job
+from .process import environment, run_job, write_files
 
 if TYPE_CHECKING:
     from .trainprep import Ready
@@ -49,7 +50,7 @@ def need_python(trainer: str, python: str) -> None:
         )
 
 
-def given_of(ready: Ready, resume: str = "") -> Given:
+def given_of(ready: Ready) -> Given:
     base = "./base" if ready.base_path == "base" else ready.base_path
     return Given(
         spec=ready.spec,
@@ -59,13 +60,12 @@ def given_of(ready: Ready, resume: str = "") -> Given:
         held=ready.held,
         template="template.jinja",
         python=python_of(ready.spec.trainer, ready.spec.python),
-        resume=resume,
     )
 
 
-def plan_job(ready: Ready, resume: str = "") -> Job:
+def plan_job(ready: Ready) -> Job:
     """The trainer's job, with the files that its program reads."""
-    given = given_of(ready, resume)
+    given = given_of(ready)
     if ready.spec.trainer == "llamafactory":
         tokenizer = ready.template.tokenizer
         train, held = (turns_alone(part, tokenizer)[0] for part in (ready.train, ready.held))
@@ -145,6 +145,24 @@ def last_checkpoint(folder: Path) -> str:
         for path in (folder / "checkpoints").glob("checkpoint-*/trainer_state.json")
     ]
     return str(max(found)[1].relative_to(folder)) if found else ""
+
+
+def resumed(job: Job, folder: Path) -> Job:
+    """The job that goes on from the last checkpoint; the user's own edits of its files stay."""
+    newest = last_checkpoint(folder)
+    if not newest:
+        return job
+    if job.name == "unsloth":
+        return msgspec.structs.replace(job, argv=(*job.argv, "--resume"))
+    path = folder / "trainer" / f"{job.name}.yaml"
+    kept = [
+        line
+        for line in path.read_text("utf-8").splitlines()
+        if not line.startswith("resume_from_checkpoint:")
+    ]
+    lines = [*kept, f"resume_from_checkpoint: {newest}"]
+    write_files(Job(name=job.name, files={f"trainer/{path.name}": "\n".join(lines) + "\n"}), folder)
+    return job
 
 
 def collect(ready: Ready, folder: Path) -> None:

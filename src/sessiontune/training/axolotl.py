@@ -114,8 +114,6 @@ def settings(given: Given) -> dict[str, Any]:
         }
         if spec.patience:
             out["early_stopping_patience"] = spec.patience
-    if given.resume:
-        out["resume_from_checkpoint"] = given.resume
     return out | parallel(given)
 
 

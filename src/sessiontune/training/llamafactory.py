@@ -116,8 +116,6 @@ def settings(given: Given) -> dict[str, Any]:
         }
         if spec.patience:
             out["early_stopping_steps"] = spec.patience
-    if given.resume:
-        out["resume_from_checkpoint"] = given.resume
     return out | parallel(given)
 
 

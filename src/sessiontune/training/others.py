@@ -48,7 +48,6 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     held: Prepared
     template: str
     python: str
-    resume: str = ""
 
 
 def jsonl(rows: Sequence[dict[str, Any]]) -> str:

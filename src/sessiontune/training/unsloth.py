@@ -148,8 +148,6 @@ def job(given: Given) -> Job:
     argv = [given.python, "trainer/train_unsloth.py"]
     if given.spec.parallel != "none":
         argv[1:1] = ["-m", "torch.distributed.run", f"--nproc-per-node={given.spec.gpus}"]
-    if given.resume:
-        argv.append("--resume")
     return Job(
         name=NAME,
         files={
