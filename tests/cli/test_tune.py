@@ -1,0 +1,89 @@
+"""The gates of `tune`: a clear question, the safe answer without a person, the way on with yes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune.cli.console import Console
+from sessiontune.cli.evening import Evening
+from sessiontune.errors import PreflightError, SessiontuneError, UsageError, WorseError
+from sessiontune.recipe import Recipe
+from sessiontune.runtime.evening import Done
+from sessiontune.training.spec import make_spec
+
+
+def _evening(folder: Path, answers: bool) -> tuple[Evening, list[str]]:
+    asked: list[str] = []
+
+    def ask(question: str) -> bool:
+        asked.append(question)
+        return answers
+
+    (folder / "data").mkdir(exist_ok=True)
+    (folder / "data/manifest.json").write_text("{}")
+    spec = make_spec({"base": "tiny"})
+    console = Console(quiet=True, no_input=True)
+    return Evening(console, folder, (), Recipe(), spec, ask=ask), asked
+
+
+def _done(**data: Any) -> Done:
+    return Done(name="x", fingerprint="", said="Worse by 0.3.", data=data)
+
+
+@pytest.mark.parametrize(
+    ("gate", "data", "words", "error"),
+    [
+        ("_findings", {"redactions": {"email": 7, "home": 2}}, "email 7, home 2", UsageError),
+        ("_findings", {"leakage": {"this split": 0.25}}, "25.0%", UsageError),
+        ("_worse", {"outcome": "worse"}, "Worse by 0.3. Ship it", WorseError),
+    ],
+)
+def test_no_ends_the_way_and_yes_goes_on(
+    tmp_path: Path, gate: str, data: dict[str, Any], words: str, error: type[SessiontuneError]
+) -> None:
+    evening, asked = _evening(tmp_path, False)
+    with pytest.raises(error):
+        getattr(evening, gate)(_done(**data))
+    assert words in asked[0]
+    evening, asked = _evening(tmp_path, True)
+    getattr(evening, gate)(_done(**data))
+    assert len(asked) == 1
+
+
+def test_nothing_is_asked_where_there_is_nothing_to_decide(tmp_path: Path) -> None:
+    evening, asked = _evening(tmp_path, False)
+    evening._findings(_done(redactions={}, leakage={"this split": 0.0, "random split": 0.4}))
+    evening._worse(_done(outcome="better"))
+    evening._worse(_done(outcome="unclear"))
+    assert asked == []
+
+
+def test_memory_is_asked_and_forced_only_with_yes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sessiontune.cli import train
+
+    forced: list[bool] = []
+
+    class Made:
+        run = {"metrics": {"base_eval_loss": 2.0, "eval_loss": 1.5}, "base": {"id": "b"}}  # noqa: RUF012
+
+    def run_train(*_: Any, force: bool = False, **__: Any) -> Any:
+        forced.append(force)
+        if not force:
+            raise PreflightError("It needs 40 GB, there are 16.")
+        return Made()
+
+    monkeypatch.setattr(train, "run_train", run_train)
+    monkeypatch.setattr(Evening, "run", tmp_path / "run")
+    evening, asked = _evening(tmp_path, False)
+    with pytest.raises(PreflightError):
+        evening._train()
+    assert "It needs 40 GB" in asked[0]
+    evening, _ = _evening(tmp_path, True)
+    said, _, _ = evening._train()
+    assert "2.00 -> 1.50" in said
+    assert forced == [False, False, True]
