@@ -9,7 +9,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -102,6 +105,9 @@ def test_a_line_of_300_megabytes_costs_no_memory(tmp_path: Path, source: str) ->
 # ------------------------------------------------------------------ bad files
 
 
+_NOBODY = 65534
+
+
 def _good_file(folder: Path, name: str = SESSION) -> Path:
     path = folder / f"{name}.jsonl"
     path.write_bytes(b"\n".join(claude_lines()))
@@ -186,17 +192,35 @@ def test_a_file_that_cannot_be_opened_is_one_fault(tmp_path: Path, source: str) 
     assert [name for name, _ in eval(faults)] == names
 
 
-def test_no_permission(tmp_path: Path) -> None:
-    root = tmp_path / "logs"
-    root.mkdir()
-    _good_file(root)
-    closed = _good_file(root, "22222222-0000-4000-8000-000000000002")
-    closed.chmod(0)
-    if os.access(closed, os.R_OK):
-        pytest.skip("this user may read every file (root)")
-    found, faults = _found(root, tmp_path / "state")
-    assert found == [f"{SESSION}.jsonl"]
-    assert [name for name, _ in faults] == [closed.name]
+@contextmanager
+def _nobody(folder: Path) -> Iterator[None]:
+    """As a user who may not read every file: root steps down for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    folder.chmod(0o755)
+    os.chown(folder, _NOBODY, -1)
+    os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_no_permission() -> None:
+    with tempfile.TemporaryDirectory() as name, _nobody(Path(name)):
+        root = Path(name) / "logs"
+        root.mkdir()
+        _good_file(root)
+        closed = _good_file(root, "22222222-0000-4000-8000-000000000002")
+        closed.chmod(0)
+        (root / "shut").mkdir()
+        _good_file(root / "shut", "33333333-0000-4000-8000-000000000003")
+        (root / "shut").chmod(0)
+        found, faults = _found(root, Path(name) / "state")
+        assert found == [f"{SESSION}.jsonl"]
+        assert sorted(name for name, _ in faults) == [closed.name, "shut"]
+        (root / "shut").chmod(0o700)
 
 
 @pytest.mark.parametrize("source", SOURCES)
