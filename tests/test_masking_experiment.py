@@ -115,7 +115,7 @@ def tune(data: list[tuple[list[int], list[bool]]], seed: int):
             if flag:
                 targets[i, at - 1] = row[at]
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
-    batches = 450
+    batches = 300
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, batches)
     for _ in range(batches):
         chosen = torch.randint(len(data), (48,))
