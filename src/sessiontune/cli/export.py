@@ -73,11 +73,14 @@ def run_export(
     from .. import registry
     from ..pipeline import Request, export
     from ..pipeline.inputs import find_roots
+    from ..pipeline.prepare import load_hook
     from ..runtime.local import LocalRunner
     from ..store import Store, default_state
 
     for name in recipe.formats:
         registry.format(name)
+    if recipe.preprocess:
+        load_hook(recipe.preprocess)
     sources = recipe.sources or tuple(registry.source_names())
     places = find_roots(roots, sources, os.environ, os.path.expanduser("~"))
     stage = [""]
