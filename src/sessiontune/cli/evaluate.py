@@ -3,66 +3,113 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import WorseError
+from ..errors import UsageError, WorseError
 from .console import Console
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
+    from ..evaluation.evaluate import EvaluationOptions
     from ..evaluation.result import Result
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("run", type=_PATH, metavar="RUN")
 @click.option("--max-cases", type=click.IntRange(0), default=40, help="Turns to answer (40).")
+@click.option(
+    "--max-examples", type=click.IntRange(0), default=0, help="Examples for the loss (0: all)."
+)
 @click.option("--seed", type=int, default=0, help="Which turns are sampled.")
+@click.option("--arm", "arms", multiple=True, metavar="NAME=PATH|URL", help="A further model.")
+@click.option("--seed-run", "seeds", multiple=True, metavar="RUN", help="Same run, other seed.")
+@click.option("--rules/--no-rules", default=True, help="Base with mined rules as an arm.")
+@click.option("--queries", type=_PATH, metavar="FILE", help="Your own questions (TOML or JSONL).")
+@click.option("--judge", default="", metavar="URL#MODEL", help="Model that compares the answers.")
+@click.option("--probe", type=_PATH, metavar="FILE", help="General rows: is anything forgotten?")
 @click.option("--fail-if-worse", is_flag=True, help="Exit 9 when the tuned model is worse.")
+@click.option("--blind", is_flag=True, help="Compare the answers yourself, without names.")
+@click.option("--make-queries", type=_PATH, metavar="FILE", help="Write queries to edit; stop.")
+@click.option("--starter", is_flag=True, help="With --make-queries: the bundled starter set.")
+@click.option("--plant-canaries", type=_PATH, metavar="DIR", help="Write a copy to train; stop.")
+@click.option("--canaries", type=click.IntRange(1), default=24, help="How many to plant (24).")
+@click.option("--repeats", type=click.IntRange(1), default=8, help="Copies of each (8).")
+@click.option("--redacted", is_flag=True, help="Plant canaries as the redaction leaves them.")
 @click.pass_obj
-def evaluate(console: Console, run: Path, max_cases: int, seed: int, fail_if_worse: bool) -> None:
+def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
     """Is the tuned model better than its base?
 
-    Both are scored on the held-out side of the export: loss per trained token, choice of tool and
-    arguments, whether calls parse and answers end. Differences are paired, clustered by lineage.
-    The report is RUN/evaluation/report.html.
+    Base, base with the project's rules in its prompt, tuned and any --arm are scored on the
+    held-out side of the export: loss per trained token, choice of tool and arguments, whether
+    calls parse and answers end. Differences are paired, clustered by lineage. Results are kept:
+    the same command goes on where it stopped. The report is RUN/evaluation/report.html.
     """
-    result = run_evaluation(console, run, max_cases, seed)
+    from .evaluateextra import make_queries, plant_canaries, read_options
+
+    if chosen["make_queries"]:
+        make_queries(console, run, chosen["make_queries"], chosen["starter"])
+        return
+    if chosen["plant_canaries"]:
+        plant_canaries(console, run, chosen)
+        return
+    if chosen["judge"] and not chosen["queries"]:
+        raise UsageError("--judge compares answers to --queries.", "Name a file of queries.")
+    result = _evaluated(console, run, read_options(chosen))
+    if chosen["blind"]:
+        from .blind import compare_blind
+
+        compare_blind(console, result, run / "evaluation" / "blind.jsonl")
+        return
     import msgspec
 
     console.emit(msgspec.to_builtins(result), lambda rich: draw(rich, result, run))
-    if fail_if_worse and result.outcome == "worse":
+    if chosen["fail_if_worse"] and result.outcome == "worse":
         raise WorseError(result.sentence, f"Look at {run / 'evaluation' / 'report.html'}.")
 
 
 def run_evaluation(console: Console, run: Path, max_cases: int = 40, seed: int = 0) -> Result:
     """Evaluate and write RUN/evaluation/; the same for `evaluate`, `tune` and `demo`."""
-    import msgspec
-
     from ..evaluation.evaluate import EvaluationOptions
+
+    return _evaluated(console, run, EvaluationOptions(max_cases=max_cases, seed=seed))
+
+
+def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Result:
     from ..evaluation.evaluate import evaluate as evaluate_run
+    from ..evaluation.evaluate import result_json
     from ..evaluation.heldout import open_run
-    from ..evaluation.report import report_html, report_markdown
+    from ..evaluation.markdown import report_markdown
+    from ..evaluation.report import report_html
 
     opened = open_run(run)
     with console.progress("evaluate") as progress:
-        result = evaluate_run(opened, EvaluationOptions(max_cases, seed), progress)
+        result = evaluate_run(opened, options, progress)
     folder = run / "evaluation"
     folder.mkdir(exist_ok=True)
-    (folder / "result.json").write_bytes(msgspec.json.format(msgspec.json.encode(result)))
-    (folder / "report.md").write_text(report_markdown(result), "utf-8")
-    (folder / "report.html").write_text(report_html(result), "utf-8")
+    texts = {
+        "result.json": result_json(result),
+        "report.md": report_markdown(result).encode("utf-8", "replace"),
+        "report.html": report_html(result).encode("utf-8", "replace"),
+    }
+    for name, text in texts.items():
+        beside = folder / f"{name}.part"
+        beside.write_bytes(text)
+        beside.replace(folder / name)
     return result
 
 
 def draw(rich: RichConsole, result: Result, run: Path) -> None:
     """Verdict and measures in the terminal."""
+    from rich.markup import escape
     from rich.table import Table
 
     colours = {"better": "green", "worse": "red", "unclear": "yellow"}
-    rich.print(f"[bold {colours[result.outcome]}]{result.sentence}[/]")
+    rich.print(f"[bold {colours[result.outcome]}]{escape(result.sentence)}[/]")
     table = Table("measure", "base", "tuned", "difference", "95% interval", "lineages", box=None)
     for m in result.measures:
         e = m.found
@@ -71,4 +118,13 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
             m.label, f"{e.a:.4f}", f"{e.b:.4f}", f"{e.difference:+.4f}", reach, str(e.clusters)
         )
     rich.print(table)
+    for judged in result.judged:
+        rich.print(
+            f"Judged against {judged.against}: {judged.wins} won, {judged.losses} lost, "
+            f"{judged.ties} ties. {escape(judged.verdict.sentence)}"
+        )
+    for failure in result.failures:
+        rich.print(f"{failure.arm}: {failure.cases} cases failed ({escape(failure.reason)})")
+    for text in result.notes:
+        rich.print(escape(text))
     rich.print(f"Report: {run / 'evaluation' / 'report.html'}")

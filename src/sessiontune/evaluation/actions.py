@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+import orjson
 
+from ..errors import UsageError
 from ..templating import Template
-from .local import LocalPair
-from .nextaction import Call, Score, calls_in, score
+from .arms import Arm
+from .cache import Table, digest
+from .local import Lab
+from .nextaction import Call, Score, calls_in, edit_similarity, score
+from .remote import Remote, Reply
 
 #: Tokens generated for one turn, at most.
 MOST_TOKENS = 160
-#: Characters of an answer that the report shows.
-SHOWN = 600
+
+Progress = Callable[[int, int, str], None]
+T = TypeVar("T")
 
 
 class ActionCase(msgspec.Struct, frozen=True):
-    """One held-out assistant turn. `context` is everything before it."""
+    """One held-out assistant turn. `context` is everything before it; `row` the row's id."""
 
     id: str
     cluster: str
@@ -28,86 +35,161 @@ class ActionCase(msgspec.Struct, frozen=True):
     wanted: tuple[Call, ...]
     text: str
     tags: tuple[str, ...] = ()
+    row: str = ""
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one arm answered. `stopped`: it ended by itself."""
+    """What one arm answered. `stopped`: it ended by itself; `failed`: why there is no answer.
+
+    edit    similarity of written code, None where the turn wrote none
+    """
 
     text: str
     score: Score
     stopped: bool
     similarity: float
+    edit: float | None = None
+    failed: str = ""
+
+
+def dealt(by_cluster: Mapping[str, Sequence[T]], most: int, seed: int) -> list[T]:
+    """At most `most` things, as evenly over the clusters as they allow. 0 or less: none."""
+    rng = random.Random(seed)
+    left: dict[str, list[T]] = {}
+    for name in sorted(by_cluster):
+        left[name] = list(by_cluster[name])
+        rng.shuffle(left[name])
+    names = sorted(left)
+    chosen: list[T] = []
+    while names and len(chosen) < most:
+        names = [n for n in names if left[n]]
+        chosen += [left[name].pop() for name in names[: max(0, most - len(chosen))]]
+    return chosen
 
 
 def action_cases(rows: Mapping[str, dict[str, Any]], most: int, seed: int = 0) -> list[ActionCase]:
     """Trained turns of held-out rows, at most `most`, dealt evenly over the lineages."""
-    by_cluster: dict[str, list[ActionCase]] = {}
+    by_cluster: dict[str, list[tuple[str, int]]] = {}
     for where, row in rows.items():
-        cluster = str(row.get("group") or row.get("lineage") or where)
         for at, message in enumerate(row["messages"]):
-            if message["role"] != "assistant" or not message.get("train", True) or not at:
-                continue
-            by_cluster.setdefault(cluster, []).append(_case(where, cluster, row, at))
-    rng = random.Random(seed)
-    for cases in by_cluster.values():
-        rng.shuffle(cases)
-    chosen: list[ActionCase] = []
-    names = sorted(by_cluster)
-    while names and len(chosen) < most:
-        names = [n for n in names if by_cluster[n]]
-        chosen += [by_cluster[name].pop() for name in names[: most - len(chosen)]]
-    return chosen
+            if message["role"] == "assistant" and message.get("train", True) and at:
+                by_cluster.setdefault(cluster_of(row, where), []).append((where, at))
+    return [_case(where, rows[where], at) for where, at in dealt(by_cluster, most, seed)]
 
 
-def _case(where: str, cluster: str, row: dict[str, Any], at: int) -> ActionCase:
-    import json
+def cluster_of(row: Mapping[str, Any], where: str) -> str:
+    """The lineage of a row, merged with its near-copies where the export knows them."""
+    return str(row.get("group") or row.get("lineage") or where)
 
+
+def tags_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+    """Tags of a row: it keeps them in one text, separated by commas."""
+    return tuple(t.strip() for t in str(row.get("tags") or "").split(",") if t.strip())
+
+
+def _case(where: str, row: dict[str, Any], at: int) -> ActionCase:
     message = row["messages"][at]
     wanted = []
     for call in message.get("tool_calls") or []:
-        arguments = json.loads(call["function"]["arguments"] or "{}")
-        wanted.append(Call(call["function"]["name"], arguments))
+        arguments = orjson.loads(call["function"]["arguments"] or "{}")
+        name = call["function"]["name"]
+        wanted.append(Call(name, arguments if isinstance(arguments, dict) else {"": arguments}))
     return ActionCase(
         id=f"{where}#{at}",
-        cluster=cluster,
+        cluster=cluster_of(row, where),
         context=tuple(row["messages"][:at]),
         tools=row.get("tools"),
         wanted=tuple(wanted),
         text=message.get("content") or "",
-        tags=tuple(t for t in str(row.get("tags", "")).split(",") if t),
+        tags=tags_of(row),
+        row=str(row.get("id") or where),
     )
 
 
-def answer_all(
-    pair: LocalPair,
-    name: str,
-    template: Template,
-    cases: Sequence[ActionCase],
-    length: int,
-    stop: Sequence[str],
-    progress: Callable[[int, int, str], None],
-) -> list[Answer]:
-    """Greedy answers of one arm. A context longer than `length` keeps its end."""
-    ends = [pair.tokenizer.convert_tokens_to_ids(s) for s in stop]
+def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, Any]]:
+    """A conversation with rules in its system message, before what stands there."""
+    if not rules:
+        return list(context)
+    if context and context[0]["role"] == "system":
+        first = {**context[0], "content": f"{rules}\n\n{context[0].get('content') or ''}"}
+        return [first, *context[1:]]
+    return [{"role": "system", "content": rules}, *context]
+
+
+class Answerer:
+    """Asks one arm, local or remote, and keeps what it says."""
+
+    def __init__(
+        self,
+        arm: Arm,
+        table: Table,
+        lab: Lab | None = None,
+        template: Template | None = None,
+        stop: Sequence[str] = (),
+        length: int = 4096,
+    ) -> None:
+        self.arm = arm
+        self.table = table
+        self._lab = lab
+        self._template = template
+        self._stop = tuple(stop)
+        self._length = length
+        self._remote = Remote(arm.url, arm.model) if arm.kind == "endpoint" else None
+
+    def reply(self, context: Sequence[dict[str, Any]], tools: Any, most: int) -> Reply:
+        """The answer to a conversation, from the table where it has one already.
+
+        A failed case is asked for again: nothing of it was ever counted.
+        """
+        key = digest(list(context), tools, most)
+        held = self.table.get(key)
+        if held is not None and not held.get("failed"):
+            return msgspec.convert(held, Reply)
+        if self._remote is not None:
+            found = self._remote.answer(context, tools, most)
+        else:
+            found = self._generate(context, tools, most)
+        self.table.put(key, msgspec.to_builtins(found))
+        return found
+
+    def _generate(self, context: Sequence[dict[str, Any]], tools: Any, most: int) -> Reply:
+        lab, template = self._lab, self._template
+        if lab is None or template is None:
+            raise UsageError(f"Arm '{self.arm.name}' needs the run's base model.")
+        ids = template.ids(with_rules(context, self.arm.rules), tools, generation=True)
+        ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
+        out = lab.answer(self.arm, ids[-max(32, self._length - most) :], ends, most)
+        stopped = bool(out) and out[-1] in ends
+        text = lab.tokenizer.decode(out[:-1] if stopped else out, skip_special_tokens=False)
+        return Reply(text, stopped)
+
+
+def answer_all(asker: Answerer, cases: Sequence[ActionCase], progress: Progress) -> list[Answer]:
+    """Scored answers of one arm. A context longer than the trained length keeps its end."""
     found = []
     for done, case in enumerate(cases):
-        ids = template.ids(case.context, case.tools, generation=True)[-(length - MOST_TOKENS) :]
-        out = pair.answer(name, ids, ends, MOST_TOKENS)
-        stopped = bool(out) and out[-1] in ends
-        text = pair.tokenizer.decode(out[:-1] if stopped else out, skip_special_tokens=False)
-        calls, broken = calls_in(text)
-        plain = text.partition("<tool_call>")[0].strip()
-        found.append(
-            Answer(text, score(calls, case.wanted, broken), stopped, similarity(plain, case.text))
-        )
-        progress(done + 1, len(cases), f"answers, {name}")
+        reply = asker.reply(case.context, case.tools, MOST_TOKENS)
+        found.append(scored(case, reply))
+        progress(done + 1, len(cases), f"answers, {asker.arm.name}")
     return found
+
+
+def scored(case: ActionCase, reply: Reply) -> Answer:
+    """An answer measured against what was done in the case."""
+    calls, broken = calls_in(reply.text)
+    plain = reply.text.partition("<tool_call>")[0].strip()
+    return Answer(
+        reply.text,
+        score(calls, case.wanted, broken),
+        reply.stopped,
+        similarity(plain, case.text),
+        edit_similarity(calls, case.wanted),
+        reply.failed,
+    )
 
 
 def similarity(given: str, wanted: str) -> float:
     """Share of words in common (F1 over word counts): 1 for equal texts, 1 for two empty ones."""
-    from collections import Counter
-
     a, b = Counter(given.lower().split()), Counter(wanted.lower().split())
     if not a and not b:
         return 1.0

@@ -1,169 +1,280 @@
-"""`evaluate RUN`: base against tuned on the held-out side, from examples to a result."""
+"""`evaluate RUN`: the arms on the held-out side, from examples to a result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
 
 import msgspec
 import orjson
 
-from ..privacy.engine import Redactor
-from ..privacy.options import PrivacyOptions
-from ..privacy.vocabulary import Vocabulary
 from ..templating import Template
-from .actions import SHOWN, ActionCase, Answer, action_cases, answer_all
-from .heldout import HeldExample, Run, held_examples, held_rows
-from .local import LocalPair, Loss
-from .result import Measure, Result, Shown, conclude, measure
-from .statistics import FEW, Case
-
-Progress = Callable[[int, int, str], None]
-
-#: Words of training text that an answer may repeat in a row before it counts as regurgitation.
-VERBATIM = 30
+from .actions import ActionCase, Answer, Answerer, Progress, action_cases, answer_all, dealt
+from .arms import Arm, check_names, read_arm, usual_arms
+from .cache import Cache, digest
+from .canaries import exposure_of, planted_in
+from .compare import action_measures, failures_of, loss_measure, shown
+from .heldout import HeldExample, Run, held_examples, held_rows, probe_examples
+from .judge import judged
+from .local import Lab, Loss
+from .losses import losses, rules_prefix, trainer_mean
+from .memory import repeated, secrets_in
+from .queries import Query, ask_all, shown_queries
+from .result import (
+    Comparison,
+    Exposure,
+    Judged,
+    Measure,
+    Result,
+    Seeds,
+    Shown,
+    TrainerCheck,
+    conclude,
+)  # fmt: skip
+from .rules import mined_rules
+from .statistics import FEW, spread
 
 
 class EvaluationOptions(msgspec.Struct, frozen=True):
-    """max_cases: held-out turns answered by both arms, dealt over lineages; 0 answers none."""
+    """What to compare, and at what cost.
+
+    max_cases       held-out turns answered by every arm, dealt over lineages; 0 answers none
+    max_examples    held-out examples whose loss is computed, dealt over lineages; 0 takes all
+    arms            further arms as NAME=PATH or NAME=URL
+    seeds           further runs that differ from this one by their seed only
+    rules           whether the base with mined rules is an arm
+    queries         the user's own questions
+    judge           URL#MODEL of the model that compares answers to them
+    probe           file of general rows on which nothing should be forgotten
+    """
 
     max_cases: int = 40
     seed: int = 0
+    max_examples: int = 0
+    arms: tuple[str, ...] = ()
+    seeds: tuple[str, ...] = ()
+    rules: bool = True
+    queries: tuple[Query, ...] = ()
+    judge: str = ""
+    probe: str = ""
 
 
 def evaluate(run: Run, options: EvaluationOptions, progress: Progress) -> Result:
-    """Score both arms. Raises UsageError, ToolError."""
-    rows = held_rows(run)
-    examples = held_examples(run, rows)
-    pair = LocalPair(run.base, run.adapter)
-    base = pair.losses("base", examples, progress)
-    tuned = pair.losses("tuned", examples, progress)
-    measures = [_loss_measure(examples, base, tuned)]
-    cases = action_cases(rows, options.max_cases, options.seed)
-    answers: dict[str, list[Answer]] = {}
-    if cases:
-        source = (run.folder / run.record.get("template", "template.jinja")).read_text("utf-8")
-        template = Template.load(run.base, source)
-        length = int(run.record.get("max_length") or 4096)
-        stop = run.record.get("stop") or []
-        for name in ("base", "tuned"):
-            answers[name] = answer_all(pair, name, template, cases, length, stop, progress)
-        measures += _action_measures(cases, answers)
-    verdict = conclude(measures)
+    """Score all arms. Raises UsageError, ToolError, StoreError; a second call resumes."""
+    bench = Bench(run, options, progress)
+    bench.lose()
+    bench.act()
+    verdict = conclude(bench.tuned)
+    said = [a.text for found in bench.answers.values() for a in found]
+    said += [a.text for s in bench.questions() for a in s.answers]
     return Result(
         run=str(run.record.get("name", run.folder.name)),
         base=str(run.record["base"].get("id", run.base.name)),
+        data=str(run.data),
         outcome=verdict.outcome,
         sentence=verdict.sentence,
-        measures=tuple(measures),
-        cases=tuple(_shown(cases, answers)),
-        secrets_in_answers=_secrets([a.text for group in answers.values() for a in group]),
-        regurgitated=_repeated(run, [a.text for a in answers.get("tuned", [])]),
-        notes=_notes(measures),
+        measures=tuple(bench.tuned),
+        comparisons=tuple(bench.comparisons()),
+        cases=tuple(shown(bench.cases, bench.answers)),
+        queries=tuple(bench.questions()),
+        judged=tuple(bench.judgements()),
+        failures=failures_of(bench.answers),
+        seeds=bench.seeds(),
+        trainer=bench.trainer_check(),
+        exposure=bench.exposure(),
+        rules=next((a.rules for a in bench.arms if a.kind == "rules"), ""),
+        secrets_in_answers=secrets_in(said),
+        regurgitated=len(bench.regurgitated()),
+        notes=tuple(bench.notes()),
     )
 
 
-def _loss_measure(
-    examples: Sequence[HeldExample], base: Sequence[Loss], tuned: Sequence[Loss]
-) -> Measure:
-    cases = [
-        Case(e.id, e.cluster, a.mean, b.mean, float(a.tokens), e.tags)
-        for e, a, b in zip(examples, base, tuned, strict=True)
-        if a.tokens
-    ]
-    return measure("loss", "held-out loss per trained token", cases, lower_is_better=True)
+class Bench:
+    """One evaluation as it goes: arms, cases, and what is known of them so far."""
 
+    def __init__(self, run: Run, options: EvaluationOptions, progress: Progress) -> None:
+        self.run, self.options, self.progress = run, options, progress
+        self.rows = held_rows(run)
+        self.arms = usual_arms(run, mined_rules(run.data) if options.rules else "")
+        self.arms += [read_arm(run, text) for text in options.arms]
+        self.seed_arms = [read_arm(run, f"seed{n}={p}") for n, p in enumerate(options.seeds, 2)]
+        check_names([*self.arms, *self.seed_arms])
+        self.cache = Cache(run.folder / "evaluation" / "cache")
+        self.template = Template.load(run.base, str(run.template))
+        self.lab = Lab(run)
+        self.examples = _sampled(held_examples(run, self.rows), options)
+        self.cases = action_cases(self.rows, options.max_cases, options.seed)
+        self.probe: list[HeldExample] = []
+        if options.probe:
+            self.probe = probe_examples(Path(options.probe), self.template, run.length)
+        self.losses: dict[str, list[Loss]] = {}
+        self.probed: dict[str, list[Loss]] = {}
+        self.answers: dict[str, list[Answer]] = {}
+        self.tuned: list[Measure] = []
+        self._questions: list[Shown] | None = None
 
-def _action_measures(
-    cases: Sequence[ActionCase], answers: dict[str, list[Answer]]
-) -> list[Measure]:
-    kinds: list[tuple[str, str, Callable[[Answer], float], Callable[[ActionCase], bool]]] = [
-        ("tool", "right tool", lambda a: a.score.name, lambda c: bool(c.wanted)),
-        ("arguments", "right arguments", lambda a: a.score.arguments, lambda c: bool(c.wanted)),
-        ("valid", "tool calls that parse", lambda a: a.score.valid, lambda c: True),
-        ("stops", "stops by itself", lambda a: float(a.stopped), lambda c: True),
-        ("text", "words shared with the answer", lambda a: a.similarity, lambda c: bool(c.text)),
-    ]
-    found = []
-    for name, label, value, applies in kinds:
-        pairs = [
-            Case(c.id, c.cluster, value(a), value(b), 1.0, c.tags)
-            for c, a, b in zip(cases, answers["base"], answers["tuned"], strict=True)
-            if applies(c)
-        ]
-        if pairs:
-            found.append(measure(name, label, pairs, lower_is_better=False))
-    return found
-
-
-def _shown(cases: Sequence[ActionCase], answers: dict[str, list[Answer]]) -> list[Shown]:
-    if not cases:
-        return []
-    shown = []
-    for case, base, tuned in zip(cases, answers["base"], answers["tuned"], strict=True):
-        calls = "\n".join(
-            f"-> {c.name} {orjson.dumps(c.arguments).decode()[:SHOWN]}" for c in case.wanted
-        )
-        before = "\n\n".join(
-            f"{m['role']}: {str(m.get('content') or '')[:SHOWN]}" for m in case.context[-3:]
-        )
-        shown.append(
-            Shown(
-                id=case.id,
-                prompt=before,
-                wanted="\n".join(filter(None, (case.text[:SHOWN], calls))),
-                base=base.text[:SHOWN],
-                tuned=tuned.text[:SHOWN],
-                base_score=_nearness(case, base),
-                tuned_score=_nearness(case, tuned),
-                tags=case.tags,
+    def lose(self) -> None:
+        """Loss of every local arm on the held-out side, and on the general rows."""
+        for arm in [*self.arms, *self.seed_arms]:
+            if not arm.local:
+                continue
+            prefix = rules_prefix(self.template, arm.rules)
+            if arm.rules and not prefix:
+                continue
+            table = self.cache.table("loss", arm.digest)
+            self.losses[arm.name] = losses(
+                self.lab, arm, self.examples, table, prefix, self.progress
             )
-        )
-    return shown
+            if self.probe and arm.kind != "rules":
+                self.probed[arm.name] = losses(self.lab, arm, self.probe, table, [], self.progress)
+
+    def act(self) -> None:
+        """Answers of every arm to the held-out cases, then the measures of tuned minus base."""
+        if self.cases:
+            for arm in self.arms:
+                self.answers[arm.name] = answer_all(self.asker(arm), self.cases, self.progress)
+        self.tuned = self.measures("tuned", "base")
+
+    def asker(self, arm: Arm) -> Answerer:
+        """What asks an arm and keeps its answers."""
+        stop = self.run.record.get("stop") or self.template.stops
+        key = digest(arm.digest, self.run.length, stop, self.template.source)
+        table = self.cache.table("answer", key)
+        return Answerer(arm, table, self.lab, self.template, stop, self.run.length)
+
+    def measures(self, arm: str, against: str) -> list[Measure]:
+        """All measures that two arms share, the first minus the second."""
+        found: list[Measure | None] = []
+        if arm in self.losses and against in self.losses:
+            found.append(loss_measure(self.examples, self.losses[against], self.losses[arm]))
+        if arm in self.probed and against in self.probed:
+            a, b = self.probed[against], self.probed[arm]
+            label = "loss on general rows (forgetting)"
+            found.append(loss_measure(self.probe, a, b, "forgetting", label))
+        if arm in self.answers and against in self.answers:
+            found += action_measures(self.cases, self.answers[against], self.answers[arm])
+        return [m for m in found if m is not None]
+
+    def comparisons(self) -> list[Comparison]:
+        """Every arm against the base, and tuned against every arm but the base."""
+        others = [a.name for a in self.arms if a.name not in ("base", "tuned")]
+        pairs = [("tuned", "base"), *((n, "base") for n in others), *(("tuned", n) for n in others)]
+        made = ((arm, against, self.measures(arm, against)) for arm, against in pairs)
+        return [Comparison(arm=a, against=b, measures=tuple(m)) for a, b, m in made if m]
+
+    def questions(self) -> list[Shown]:
+        """The user's own queries, answered by every arm."""
+        if self._questions is None:
+            asked = {
+                arm.name: ask_all(self.asker(arm), self.options.queries, self.progress)
+                for arm in (self.arms if self.options.queries else [])
+            }
+            self._questions = shown_queries(self.options.queries, asked)
+        return self._questions
+
+    def judgements(self) -> list[Judged]:
+        """Tuned against each other arm, by the judge that the user named."""
+        if not self.options.judge or not self.options.queries:
+            return []
+        others = [a.name for a in self.arms if a.name != "tuned"]
+        table = self.cache.table("judge", digest(self.options.judge))
+        return [
+            judged(
+                self.options.judge, self.options.queries, self.questions(), "tuned", other,
+                table, self.progress,
+            )
+            for other in others
+        ]  # fmt: skip
+
+    def seeds(self) -> Seeds | None:
+        """Spread of the gain over runs with other seeds; None for a single run."""
+        if not self.seed_arms:
+            return None
+        names = ["tuned", *(a.name for a in self.seed_arms)]
+        found = [
+            m.found.difference
+            for name in names
+            if (m := loss_measure(self.examples, self.losses["base"], self.losses[name]))
+        ]
+        mean, deviation = spread(found)
+        return Seeds((str(self.run.folder), *self.options.seeds), tuple(found), mean, deviation)
+
+    def trainer_check(self) -> TrainerCheck | None:
+        """Our losses averaged in the trainer's way against what it logged, where it did."""
+        metrics = self.run.record.get("metrics") or {}
+        if self.options.max_examples or "base_eval_loss" not in metrics:
+            return None
+        if not self.examples or "eval_loss" not in metrics:
+            return None
+        batch = int((self.run.record.get("settings") or {}).get("batch") or 1)
+        here = trainer_mean(self.losses["tuned"], batch) - trainer_mean(self.losses["base"], batch)
+        return TrainerCheck(here, float(metrics["eval_loss"]) - float(metrics["base_eval_loss"]))
+
+    def exposure(self) -> Exposure | None:
+        """Exposure of the canaries, where the run was trained on a copy that holds some."""
+        planted = planted_in(self.run.data)
+        if planted is None:
+            return None
+        base, tuned = (next(a for a in self.arms if a.name == n) for n in ("base", "tuned"))
+        tables = {a.name: self.cache.table("canary", a.digest) for a in (base, tuned)}
+        return exposure_of(planted, self.lab, self.template, base, tuned, tables, self.progress)
+
+    def regurgitated(self) -> list[int]:
+        """Numbers of tuned answers that repeat long passages of the training side."""
+        texts = [a.text for a in self.answers.get("tuned", [])]
+        contexts = [_context_text(c) for c in self.cases] if texts else []
+        return repeated(self.run.data, texts, contexts)
+
+    def notes(self) -> list[str]:
+        """What the reader must know before the figures."""
+        notes = []
+        clusters = self.tuned[0].found.clusters
+        if clusters < FEW:
+            notes.append(
+                f"Only {clusters} lineages are held out; {FEW} is the least for a verdict. The "
+                "figures below are what was measured, not what can be relied on."
+            )
+        if rules := next((a for a in self.arms if a.kind == "rules"), None):
+            notes += _against_rules(self.measures("tuned", rules.name))
+        check = self.trainer_check()
+        if check is not None and not check.agrees:
+            notes.append(
+                f"Tuned minus base is {check.here:+.4f} here and {check.trainer:+.4f} in the "
+                "trainer's own record, averaged alike: look at precision and templates."
+            )
+        return notes
 
 
-def _nearness(case: ActionCase, answer: Answer) -> float:
-    return answer.score.arguments if case.wanted else answer.similarity
+def _against_rules(measures: Sequence[Measure]) -> list[str]:
+    """Does tuning beat a page of instructions?"""
+    if not measures:
+        return []
+    first = measures[0]
+    words = {
+        "better": "It also beats the base with the project's rules in its prompt",
+        "worse": "The base with the project's rules in its prompt, which costs nothing, is better",
+        "unclear": "Whether it beats the base with the project's rules in its prompt is not clear",
+    }
+    return [f"{words[first.verdict.outcome]} ({first.label}, {first.found.difference:+.4f})."]
 
 
-def _secrets(texts: Sequence[str]) -> int:
-    """Secrets in what was generated, by the product's own detectors."""
-    detectors = PrivacyOptions(personal=False, places=False)
-    redactor = Redactor(b"evaluate", Vocabulary(), detectors)
-    return sum(len(redactor.find(text)) for text in texts)
+def _context_text(case: ActionCase) -> str:
+    parts: list[str] = []
+    for message in case.context:
+        parts.append(str(message.get("content") or ""))
+        parts += [c["function"]["arguments"] for c in message.get("tool_calls") or []]
+    return "\n".join(parts)
 
 
-def _repeated(run: Run, answers: Sequence[str]) -> int:
-    """Answers that hold a run of `VERBATIM` words of the training side."""
-    wanted: dict[str, set[int]] = {}
-    for number, text in enumerate(answers):
-        for gram in _grams(text):
-            wanted.setdefault(gram, set()).add(number)
-    path = run.data / "train" / "openai.jsonl"
-    hits: set[int] = set()
-    if not wanted or not path.is_file():
-        return 0
-    with open(path, "rb") as lines:
-        for line in lines:
-            row: dict[str, Any] = orjson.loads(line)
-            for message in row["messages"]:
-                if message["role"] == "assistant":
-                    for gram in _grams(message.get("content") or ""):
-                        hits |= wanted.get(gram, set())
-    return len(hits)
+def _sampled(examples: list[HeldExample], options: EvaluationOptions) -> list[HeldExample]:
+    if not options.max_examples or len(examples) <= options.max_examples:
+        return examples
+    groups: dict[str, list[HeldExample]] = {}
+    for example in examples:
+        groups.setdefault(example.cluster, []).append(example)
+    return dealt(groups, options.max_examples, options.seed)
 
 
-def _grams(text: str) -> list[str]:
-    words = text.split()
-    return [" ".join(words[i : i + VERBATIM]) for i in range(len(words) - VERBATIM + 1)]
-
-
-def _notes(measures: Sequence[Measure]) -> tuple[str, ...]:
-    notes = []
-    clusters = measures[0].found.clusters
-    if clusters < FEW:
-        notes.append(
-            f"Only {clusters} lineages are held out; {FEW} is the least for a verdict. The figures "
-            "below are what was measured, not what can be relied on."
-        )
-    return tuple(notes)
+def result_json(result: Result) -> bytes:
+    """The result as JSON text; an interval without ends (one lineage) has null there."""
+    return orjson.dumps(msgspec.to_builtins(result), option=orjson.OPT_INDENT_2)

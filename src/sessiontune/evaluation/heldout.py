@@ -8,7 +8,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..errors import UsageError
+from ..errors import PreflightError, UsageError
+from ..general import read_rows
+from ..templating import Encoded, Template, TemplateRefused
 
 
 class HeldExample(msgspec.Struct, frozen=True):
@@ -35,12 +37,22 @@ class Run(msgspec.Struct, frozen=True):
     @property
     def adapter(self) -> Path:
         """The folder of the adapter."""
-        return self.folder / self.record.get("adapter", "adapter")
+        return self.folder / str(self.record.get("adapter", "adapter"))
 
     @property
     def data(self) -> Path:
         """The export it was trained on."""
         return Path(self.record["data"]["dir"])
+
+    @property
+    def length(self) -> int:
+        """Tokens of context that it was trained with."""
+        return int(self.record.get("max_length") or 4096)
+
+    @property
+    def template(self) -> Path:
+        """File of the chat template that it was trained with."""
+        return self.folder / str(self.record.get("template", "template.jinja"))
 
 
 def open_run(folder: Path) -> Run:
@@ -108,3 +120,31 @@ def _row_of(where: str) -> str:
             break
         digits += letter
     return f"{head}openai.jsonl:{digits}"
+
+
+def probe_examples(path: Path, template: Template, length: int) -> list[HeldExample]:
+    """General rows (any format that this project writes) as examples, for the forgetting probe.
+
+    Their cluster is the row: they come from anywhere. Longer ones keep their beginning.
+    """
+    found = []
+    for number, row in enumerate(read_rows(str(path)), 1):
+        if not isinstance(row.get("messages"), list):
+            continue
+        for encoded in template_examples(template, row, f"{path.name}:{number}"):
+            ids, labels = encoded.ids[:length], encoded.labels[:length]
+            found.append(HeldExample(f"{path.name}:{number}", f"probe-{number}", ids, labels))
+    if not found:
+        raise UsageError(
+            f"{path} holds no rows for the probe.",
+            'Each line needs "messages", as in openai.jsonl.',
+        )
+    return found
+
+
+def template_examples(template: Template, row: dict[str, Any], where: str) -> list[Encoded]:
+    """A row in tokens, as the trainer would see it; none where the template refuses it."""
+    try:
+        return template.encode(row, where)
+    except (TemplateRefused, PreflightError):
+        return []

@@ -1,16 +1,17 @@
-"""Base and tuned model in one process: the adapter is switched off for the base."""
+"""Local arms in one process: base and adapters share the weights; others are loaded one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ..errors import ToolError
-from .heldout import HeldExample
+from ..errors import ToolError, UsageError
+from .arms import Arm
+from .heldout import Run
 
 IGNORED = -100
 
@@ -23,73 +24,130 @@ class Loss(msgspec.Struct, frozen=True):
 
     @property
     def mean(self) -> float:
+        """Nats per token; 0 without tokens."""
         return self.nats / self.tokens if self.tokens else 0.0
 
 
-class LocalPair:
-    """A base model with a LoRA adapter on CPU, CUDA or MPS. Raises ToolError without the extra."""
+class Lab:
+    """The models of one evaluation on CPU, CUDA or MPS. Raises ToolError without the extra."""
 
-    def __init__(self, base: Path, adapter: Path, device: str = "") -> None:
+    def __init__(self, run: Run, device: str = "") -> None:
         try:
             import torch
-            from peft import PeftModel
-            from transformers import AutoModelForCausalLM, AutoTokenizer
+            from transformers import AutoTokenizer
         except ImportError as error:
             raise ToolError(
                 f"Evaluating a local model needs the extra 'train' ({error.name} is missing).",
                 "pip install 'sessiontune[train]'",
             ) from error
         self.torch = torch
-        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        dtype = torch.bfloat16 if self.device == "cuda" else torch.float32
-        model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype, local_files_only=True)
-        self.model = PeftModel.from_pretrained(model, adapter).to(self.device).eval()
-        self.tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+        self.run = run
+        self.device = device or _device(torch)
+        self.tokenizer = AutoTokenizer.from_pretrained(run.base, local_files_only=True)
+        self._base: Any = None
+        self._adapters: dict[str, str] = {}
+        self._other: tuple[str, Any] = ("", None)
+
+    def _load(self, folder: Path, **more: Any) -> Any:
+        from transformers import AutoModelForCausalLM
+
+        dtype = self.torch.bfloat16 if self.device == "cuda" else self.torch.float32
+        try:
+            model = AutoModelForCausalLM.from_pretrained(
+                folder, dtype=dtype, local_files_only=True, **more
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise UsageError(f"{folder} cannot be loaded as a model: {error}") from error
+        return model.to(self.device).eval()
 
     @contextmanager
-    def arm(self, name: str) -> Iterator[Any]:
-        """The model as `base` or `tuned`."""
-        if name == "base":
-            with self.model.disable_adapter():
-                yield self.model
+    def model(self, arm: Arm) -> Iterator[Any]:
+        """The model of a local arm, ready to be called."""
+        if arm.kind in ("folder", "gguf"):
+            yield self._separate(arm)
+            return
+        shared = self._shared()
+        if arm.kind == "adapter":
+            shared.set_adapter(self._adapter(arm))
+            yield shared
         else:
-            yield self.model
+            with shared.disable_adapter():
+                yield shared
 
-    def losses(
-        self,
-        name: str,
-        examples: Sequence[HeldExample],
-        progress: Callable[[int, int, str], None],
-    ) -> list[Loss]:
-        """One `Loss` for each example."""
+    def _shared(self) -> Any:
+        """The base with the run's adapter, loaded once."""
+        if self._base is None:
+            from peft import PeftModel
+
+            first = str(self.run.adapter.resolve())
+            model = self._load(self.run.base)
+            self._base = PeftModel.from_pretrained(model, first).to(self.device).eval()
+            self._adapters[first] = "default"
+        return self._base
+
+    def _adapter(self, arm: Arm) -> str:
+        """The name under which an arm's adapter is loaded beside the first."""
+        if arm.path not in self._adapters:
+            name = f"arm{len(self._adapters)}"
+            try:
+                self._base.load_adapter(arm.path, adapter_name=name)
+            except (OSError, ValueError, RuntimeError) as error:
+                raise UsageError(
+                    f"The adapter of arm '{arm.name}' does not fit the base: {error}"
+                ) from error
+            self._base.eval()
+            self._adapters[arm.path] = name
+        return self._adapters[arm.path]
+
+    def _separate(self, arm: Arm) -> Any:
+        if self._other[0] != arm.path:
+            self._other = ("", None)  # free the last one first
+            path = Path(arm.path)
+            more = {"gguf_file": path.name} if arm.kind == "gguf" else {}
+            folder = path.parent if arm.kind == "gguf" else path
+            self._other = (arm.path, self._load(folder, **more))
+        return self._other[1]
+
+    def loss(self, arm: Arm, ids: Sequence[int], labels: Sequence[int]) -> Loss:
+        """Loss of the tokens of `ids` whose label is not -100, each given all before it."""
         torch = self.torch
-        found = []
-        with torch.inference_mode(), self.arm(name) as model:
-            for done, example in enumerate(examples):
-                ids = torch.tensor([example.ids], device=self.device)
-                labels = torch.tensor(example.labels[1:], device=self.device)
-                logits = model(input_ids=ids).logits[0, :-1].float()
-                keep = labels != IGNORED
-                nats = torch.nn.functional.cross_entropy(
-                    logits[keep], labels[keep], reduction="sum"
-                )
-                found.append(Loss(float(nats), int(keep.sum())))
-                progress(done + 1, len(examples), f"loss, {name}")
-        return found
+        keep = [i for i, label in enumerate(labels[1:]) if label != IGNORED]
+        if not keep:
+            return Loss(0.0, 0)
+        with torch.inference_mode(), self.model(arm) as model:
+            given = torch.tensor([list(ids)], device=self.device)
+            at = torch.tensor(keep, device=self.device)
+            # only the positions that bear loss: a whole row of a large vocabulary is gigabytes
+            logits = model(input_ids=given, logits_to_keep=at).logits[0]
+            if logits.shape[0] != len(keep):  # a model that does not know the argument
+                logits = logits[at]
+            wanted = torch.tensor([labels[i + 1] for i in keep], device=self.device)
+            nats = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="sum")
+        return Loss(float(nats), len(keep))
 
-    def answer(self, name: str, ids: Sequence[int], stop: Sequence[int], most: int) -> list[int]:
-        """Greedy continuation of `ids`: at most `most` tokens, ending before a stop token.
+    def answer(self, arm: Arm, ids: Sequence[int], stop: Sequence[int], most: int) -> list[int]:
+        """Greedy continuation of `ids`: at most `most` tokens.
 
         The last token is the stop token where the model stopped by itself.
         """
         torch = self.torch
-        with torch.inference_mode(), self.arm(name) as model:
+        with torch.inference_mode(), self.model(arm) as model:
             out = model.generate(
                 input_ids=torch.tensor([list(ids)], device=self.device),
                 attention_mask=torch.ones((1, len(ids)), device=self.device, dtype=torch.long),
                 max_new_tokens=most,
                 do_sample=False,
+                temperature=None,
+                top_p=None,
+                top_k=None,
                 eos_token_id=list(stop) or None,
                 pad_token_id=stop[0] if stop else 0,
             )
         return [int(i) for i in out[0, len(ids) :]]
+
+
+def _device(torch: Any) -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    mps = getattr(torch.backends, "mps", None)
+    return "mps" if mps is not None and mps.is_available() else "cpu"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any
 
 import msgspec
@@ -117,3 +118,32 @@ def normal(name: str, value: Any) -> Any:
     if isinstance(value, dict):
         return {k: normal(k, v) for k, v in value.items()}
     return value
+
+
+#: Arguments that hold code as written, in the tools of the agents we know.
+_WRITTEN = ("new_string", "new_str", "new_source", "content", "file_text", "patch", "input", "diff")
+
+
+def edit_similarity(given: Sequence[Call], wanted: Sequence[Call]) -> float | None:
+    """How near the code written is to that of the accepted edit: 1 - changed share of lines.
+
+    Lines are compared with white space normalised, by longest matching blocks. None where the
+    turn wrote no code; 0 where the arm wrote none.
+    """
+    aim = _lines_written(wanted)
+    if not aim:
+        return None
+    return float(SequenceMatcher(None, _lines_written(given), aim, autojunk=False).ratio())
+
+
+def _lines_written(calls: Sequence[Call]) -> list[str]:
+    found: list[str] = []
+    for call in calls:
+        inner = call.arguments.get("edits")
+        edits = [e for e in inner if isinstance(e, dict)] if isinstance(inner, list) else []
+        for arguments in (call.arguments, *edits):
+            for name in _WRITTEN:
+                text = arguments.get(name)
+                if isinstance(text, str):
+                    found += [_SPACE.sub(" ", line).strip() for line in text.splitlines()]
+    return [line for line in found if line]

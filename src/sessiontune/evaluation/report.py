@@ -1,53 +1,59 @@
-"""The report: one self-contained page, and the same as Markdown."""
+"""The report: one self-contained page without scripts; `markdown` holds the same as Markdown."""
 
 from __future__ import annotations
 
 from html import escape
 
-from ..html import facts, note, page, paragraph, section, table
+from ..html import facts, grid, note, page, panel, paragraph, section, table
 from ..svg import intervals
-from .result import Measure, Result
+from .markdown import further, reach_of
+from .reportcases import CASES_CSS, cases_html
+from .result import Comparison, Measure, Result
 from .statistics import FEW
 
 _CSS = """
-.verdict{font-size:1.25rem;font-weight:600;padding:1rem 1.2rem;border-radius:8px;border:2px solid}
+.verdict{font-size:1.25rem;font-weight:600;padding:1rem 1.2rem;border-radius:8px;border:2px solid;
+max-width:none}
 .better{border-color:#1f7a4a}.worse{border-color:#b3261e}.unclear{border-color:#8a6d00}
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(280px,1fr));gap:.8rem}
-.case pre{white-space:pre-wrap;overflow-wrap:anywhere;margin:0;max-height:24rem;overflow:auto}
-.case{content-visibility:auto;contain-intrinsic-size:auto 260px;margin:1rem 0}
+.scroll:focus-visible,pre:focus-visible{outline:2px solid var(--c1)}
+summary{cursor:pointer;padding:4px 0}
 """
 
 
 def report_html(result: Result) -> str:
     """Verdict first, then measures with intervals, then answers side by side."""
+    comparisons = result.comparisons or (
+        Comparison(arm="tuned", against="base", measures=result.measures),
+    )
     body = [
         f'<p class="verdict {result.outcome}">{escape(result.sentence)}</p>',
         facts(_facts(result)),
         *(note(text) for text in result.notes),
-        section("Measures", _measures(result)),
-        section("Answers side by side", _cases(result)),
-        section("How to read this", _reading()),
+        section("Measures", "".join(map(_comparison, comparisons))),
+        section("By tag", _tags(result)),
+        section("What else was looked at", "".join(paragraph(t) for _, t in further(result))),
     ]
+    if result.queries:
+        body.append(section("Your own queries", cases_html(result.queries, "q", result.data)))
+    body.append(section("Held-out turns side by side", _cases(result)))
+    if result.rules:
+        body.append(
+            section("The rules that the base was given", f"<pre>{escape(result.rules)}</pre>")
+        )
+    body.append(section("How to read this", _reading()))
     return page(
-        f"Evaluation of {result.run}", "\n".join(body), lead=f"Base model: {result.base}", css=_CSS
+        f"Evaluation of {result.run}",
+        _focusable("\n".join(body)),
+        lead=f"Base model: {result.base}",
+        css=_CSS + CASES_CSS,
     )
 
 
-def report_markdown(result: Result) -> str:
-    """The same without the answers."""
-    lines = [f"# Evaluation of {result.run}", "", f"**{result.sentence}**", ""]
-    lines += ["| measure | base | tuned | difference | 95% interval | lineages | cases |"]
-    lines += ["|---|---|---|---|---|---|---|"]
-    for m in result.measures:
-        e = m.found
-        lines.append(
-            f"| {m.label} | {e.a:.4f} | {e.b:.4f} | {e.difference:+.4f} "
-            f"| {e.low:+.4f} to {e.high:+.4f} | {e.clusters} | {e.cases} |"
-        )
-    lines += ["", f"Secrets found in generated answers: {result.secrets_in_answers}."]
-    lines += [f"Answers that repeat long passages of training text: {result.regurgitated}."]
-    lines += [f"- {text}" for text in result.notes]
-    return "\n".join(lines) + "\n"
+def _focusable(html: str) -> str:
+    """A table that scrolls can be reached with the keyboard."""
+    return html.replace(
+        '<div class="scroll">', '<div class="scroll" tabindex="0" role="group" aria-label="table">'
+    )
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
@@ -60,67 +66,83 @@ def _facts(result: Result) -> list[tuple[str, str]]:
     ]
 
 
-def _measures(result: Result) -> str:
+def _comparison(comparison: Comparison) -> str:
     rows = [
         [
             m.label + (" (lower is better)" if m.lower_is_better else ""),
             f"{m.found.a:.4f}",
             f"{m.found.b:.4f}",
             f"{m.found.difference:+.4f}",
-            _range(m),
+            reach_of(m),
             m.verdict.outcome,
             f"{m.control.difference:+.4f}",
+            _needed(m),
         ]
-        for m in result.measures
+        for m in comparison.measures
     ]
-    head = ["measure", "base", "tuned", "tuned - base", "95% interval", "says", "control"]
-    finite = [
-        (m.name, m.found.difference, m.found.low, m.found.high)
-        for m in result.measures
-        if m.found.se is not None
-    ]
-    plot = intervals(finite, title="Tuned minus base, 95% intervals", mark=0.0) if finite else ""
-    return table(head, rows, numbers=(1, 2, 3, 6)) + plot
+    head = [
+        "measure", comparison.against, comparison.arm, "difference", "95% interval", "says",
+        "control", "lineages needed",
+    ]  # fmt: skip
+    title = f"{comparison.arm} minus {comparison.against}"
+    body = _plots(comparison, title) + table(head, rows, numbers=(1, 2, 3, 6, 7))
+    if (comparison.arm, comparison.against) == ("tuned", "base"):
+        return f"<h3>{escape(title)}</h3>{body}"
+    return f"<details><summary>{escape(title)}</summary>{body}</details>"
 
 
-def _range(m: Measure) -> str:
-    if m.found.se is None:
-        return "one lineage: none"
-    return f"{m.found.low:+.4f} to {m.found.high:+.4f}"
+def _needed(m: Measure) -> str:
+    return "-" if m.found.needed_clusters is None else f"{m.found.needed_clusters:,}"
+
+
+def _plots(comparison: Comparison, title: str) -> str:
+    """Losses in nats and shares stand on axes of their own."""
+    panels = []
+    for name, lower in (("loss in nats: left is better", True), ("shares: right is better", False)):
+        rows = [
+            (m.label, m.found.difference, m.found.low, m.found.high)
+            for m in comparison.measures
+            if m.found.se is not None and m.lower_is_better is lower
+        ]
+        if rows:
+            chart = intervals(rows, title=f"{title}, {name}, 95% intervals", mark=0.0)
+            panels.append(panel(f"{title}, {name}", chart))
+    return grid(panels) if panels else ""
+
+
+def _tags(result: Result) -> str:
+    rows = [
+        [
+            tag.tag,
+            m.label,
+            f"{tag.found.difference:+.4f}",
+            "one lineage: none"
+            if tag.found.se is None
+            else f"{tag.found.low:+.4f} to {tag.found.high:+.4f}",
+            str(tag.found.clusters),
+            str(tag.found.cases),
+        ]
+        for m in result.measures[:2]
+        for tag in m.tags
+    ]
+    if not rows:
+        return paragraph("The held-out rows bear no tags.")
+    head = ["tag", "measure", "tuned - base", "95% interval", "lineages", "cases"]
+    return table(head, rows, numbers=(2, 4, 5))
 
 
 def _cases(result: Result) -> str:
     if not result.cases:
         return paragraph("No answers were generated (--max-cases 0).")
-    by_tag: dict[str, list[str]] = {}
-    for case in result.cases:
-        mark = (
-            "tuned nearer"
-            if case.tuned_score > case.base_score
-            else ("base nearer" if case.tuned_score < case.base_score else "level")
-        )
-        text = (
-            f'<div class="case"><p><b>{escape(mark)}</b> <code>{escape(case.id)}</code></p>'
-            f"<details><summary>What stood before</summary><pre>{escape(case.prompt)}</pre>"
-            f"</details><div class='pair'>"
-            f"<div><h3>what was done</h3><pre>{escape(case.wanted)}</pre></div>"
-            f"<div><h3>base ({case.base_score:.2f})</h3><pre>{escape(case.base)}</pre></div>"
-            f"<div><h3>tuned ({case.tuned_score:.2f})</h3><pre>{escape(case.tuned)}</pre></div>"
-            "</div></div>"
-        )
-        by_tag.setdefault(case.tags[0] if case.tags else "no topic", []).append(text)
-    groups = [
-        f"<details open><summary>{escape(tag)} ({len(texts)})</summary>{''.join(texts)}</details>"
-        for tag, texts in sorted(by_tag.items())
-    ]
-    return "\n".join(groups)
+    return cases_html(result.cases, "c", result.data)
 
 
 def _reading() -> str:
     return paragraph(
-        "Every difference is tuned minus base on the same held-out cases. Cases of one lineage are "
-        "not independent, so the lineage is the unit; the interval comes from leaving out one "
-        "lineage at a time. Where it includes 0, or with fewer than "
-        f"{FEW} lineages, nothing can be said. The control is the same computation with the names "
-        "of the arms exchanged at random in half of the lineages: it should be near 0."
+        "Every difference is taken on the same held-out cases. Cases of one lineage are not "
+        "independent, so the lineage is the unit; the interval comes from leaving out one lineage "
+        f"at a time. Where it includes 0, or with fewer than {FEW} lineages, nothing can be said. "
+        "The control is the same computation with the names of the arms exchanged at random in "
+        "half of the lineages: it should be near 0. 'Lineages needed' would make a difference of "
+        "this size clear in four of five evaluations."
     )

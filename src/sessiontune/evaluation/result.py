@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from .statistics import Case, Estimate, Verdict, estimate, permuted, verdict
 
 
+class TagEstimate(msgspec.Struct, frozen=True):
+    """One measure on the cases of one tag."""
+
+    tag: str
+    found: Estimate
+
+
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """One measure of base against tuned. `control`: the same with the arms' names permuted."""
+    """One measure of two arms. `control`: the same with the arms' names permuted."""
 
     name: str
     label: str
@@ -16,38 +25,121 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
     found: Estimate
     verdict: Verdict
     control: Estimate
+    tags: tuple[TagEstimate, ...] = ()
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """One case side by side, for the report."""
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """All measures of `arm` minus `against`."""
+
+    arm: str
+    against: str
+    measures: tuple[Measure, ...]
+
+
+class ShownAnswer(msgspec.Struct, frozen=True):
+    """What one arm answered in a case. `score` in [0, 1]; `failed`: why there is none."""
+
+    arm: str
+    text: str
+    score: float
+    failed: str = ""
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """One case side by side, for the report. `row`: what `sessiontune show DIR ROW` takes."""
 
     id: str
+    row: str
     prompt: str
     wanted: str
-    base: str
-    tuned: str
-    base_score: float
-    tuned_score: float
+    answers: tuple[ShownAnswer, ...]
     tags: tuple[str, ...] = ()
+    cluster: str = ""
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Cases that an arm gave no answer to, for one reason; they are left out of its figures."""
+
+    arm: str
+    reason: str
+    cases: int
+
+
+class Seeds(msgspec.Struct, frozen=True):
+    """Held-out loss minus the base's over runs that differ by their seed only."""
+
+    runs: tuple[str, ...]
+    differences: tuple[float, ...]
+    mean: float
+    deviation: float
+
+
+class TrainerCheck(msgspec.Struct, frozen=True):
+    """Tuned minus base as computed here in the trainer's way of averaging, and as it said."""
+
+    here: float
+    trainer: float
+
+    @property
+    def agrees(self) -> bool:
+        """Equal within 1e-3."""
+        return abs(self.here - self.trainer) <= 1e-3
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """Canaries: exposure in bits, of at most `most`. `found`: tuned minus base over canaries."""
+
+    canaries: int
+    repeats: int
+    redacted: bool
+    most: float
+    found: Estimate
+
+
+class Judged(msgspec.Struct, frozen=True, kw_only=True):
+    """Pairwise judgements on the user's own queries. `rate`: tuned's share, ties count a half.
+
+    reversed    pairs where the judge named another winner when the order was changed: ties
+    """
+
+    arm: str
+    against: str
+    judge: str
+    wins: int
+    losses: int
+    ties: int
+    reversed: int
+    failed: int
+    rate: Estimate | None
+    verdict: Verdict
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The evaluation of one run. `outcome` is that of the first measure, held-out loss, unless a
-    clear loss on next actions contradicts it."""
+    clear loss on next actions contradicts it. `measures` are tuned minus base."""
 
     run: str
     base: str
     outcome: str
     sentence: str
+    data: str = ""
     measures: tuple[Measure, ...]
+    comparisons: tuple[Comparison, ...] = ()
     cases: tuple[Shown, ...] = ()
+    queries: tuple[Shown, ...] = ()
+    judged: tuple[Judged, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    seeds: Seeds | None = None
+    trainer: TrainerCheck | None = None
+    exposure: Exposure | None = None
+    rules: str = ""
     secrets_in_answers: int = 0
     regurgitated: int = 0
     notes: tuple[str, ...] = ()
 
 
 def measure(name: str, label: str, cases: list[Case], *, lower_is_better: bool) -> Measure:
-    """Estimate, verdict and control of one measure."""
+    """Estimate, verdict and control of one measure, and its figures by tag."""
     found = estimate(cases)
     return Measure(
         name=name,
@@ -56,10 +148,19 @@ def measure(name: str, label: str, cases: list[Case], *, lower_is_better: bool) 
         found=found,
         verdict=verdict(found, lower_is_better, label),
         control=estimate(permuted(cases)),
+        tags=_by_tag(cases),
     )
 
 
-def conclude(measures: list[Measure]) -> Verdict:
+def _by_tag(cases: Sequence[Case]) -> tuple[TagEstimate, ...]:
+    groups: dict[str, list[Case]] = {}
+    for case in cases:
+        for tag in case.tags:
+            groups.setdefault(tag, []).append(case)
+    return tuple(TagEstimate(tag, estimate(groups[tag])) for tag in sorted(groups))
+
+
+def conclude(measures: Sequence[Measure]) -> Verdict:
     """One verdict from all measures: worse on any is worse; else that of the first.
 
     Held-out loss alone never makes a model better: low perplexity and good answers can disagree

@@ -1,0 +1,68 @@
+"""`evaluate --blind`: two answers side by side without names; a key decides; resumable."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..errors import UsageError
+from .console import Console
+
+if TYPE_CHECKING:
+    from ..evaluation.blind import Blind
+    from ..evaluation.result import Result
+
+
+def compare_blind(console: Console, result: Result, path: Path) -> None:
+    """Show what is not yet decided, one pair after the other, then say who won."""
+    from ..evaluation.blind import decided, outcome, pairs_of, put
+    from ..evaluation.cache import Table
+
+    if console.no_input or console.as_json:
+        raise UsageError("--blind asks you: it cannot run with --json or --no-input.")
+    table = Table(path)
+    pairs = pairs_of(result)
+    if not pairs:
+        raise UsageError(
+            "There are no answers to compare.", "Use --queries, or --max-cases above 0."
+        )
+    left = [p for p in pairs if not decided(table, p)]
+    for number, pair in enumerate(left, 1):
+        _show(pair, len(pairs) - len(left) + number, len(pairs))
+        key = click.prompt(
+            "Which is better? 1, 2, = (tie), s (skip), q (stop)",
+            type=click.Choice(["1", "2", "=", "s", "q"]),
+            show_choices=False,
+        )
+        if key == "q":
+            break
+        if key != "s":
+            put(table, pair, key)
+    found = outcome(table, pairs)
+    click.echo(
+        f"Decided: {found.wins + found.losses + found.ties} of {len(pairs)}. "
+        f"Tuned won {found.wins}, base won {found.losses}, ties {found.ties}."
+    )
+    click.echo(found.verdict.sentence)
+
+
+def _show(pair: Blind, number: int, total: int) -> None:
+    from rich.columns import Columns
+    from rich.console import Console as Rich
+    from rich.panel import Panel
+    from rich.text import Text
+
+    rich = Rich(highlight=False)
+    rich.rule(f"{number} of {total}")
+    rich.print(Panel(Text(pair.prompt), title="what was asked"))
+    half = max(30, rich.width // 2 - 2)
+    rich.print(
+        Columns(
+            [
+                Panel(Text(text), title=str(place), width=half)
+                for place, text in enumerate((pair.first, pair.second), 1)
+            ]
+        )
+    )

@@ -1,0 +1,77 @@
+"""Comparing answers without their names: who stands where is drawn by the case, not by the arm."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from .cache import Table, digest
+from .result import Judged, Result
+from .statistics import Case, Verdict, estimate, verdict
+
+
+class Blind(msgspec.Struct, frozen=True):
+    """One pair to decide. `swapped`: the tuned answer stands first."""
+
+    key: str
+    cluster: str
+    prompt: str
+    first: str
+    second: str
+    swapped: bool
+
+
+def pairs_of(result: Result) -> list[Blind]:
+    """Pairs of base and tuned answers that differ: queries where there are any, else cases."""
+    found = []
+    for case in result.queries or result.cases:
+        by_arm = {a.arm: a for a in case.answers}
+        if "base" not in by_arm or "tuned" not in by_arm:
+            continue
+        a, b = by_arm["base"], by_arm["tuned"]
+        if a.failed or b.failed or a.text == b.text:
+            continue
+        key = digest(case.prompt, a.text, b.text)
+        swapped = int(key[:8], 16) % 2 == 1
+        first, second = (b.text, a.text) if swapped else (a.text, b.text)
+        found.append(Blind(key, case.cluster or case.id, case.prompt, first, second, swapped))
+    return found
+
+
+def decided(table: Table, pair: Blind) -> bool:
+    """Has the pair been decided already?"""
+    return pair.key in table
+
+
+def put(table: Table, pair: Blind, key: str) -> None:
+    """Keep the decision `1`, `2` or `=`, as the arm that it means."""
+    if key == "=":
+        table.put(pair.key, "tie")
+    else:
+        table.put(pair.key, "tuned" if (key == "1") == pair.swapped else "base")
+
+
+def outcome(table: Table, pairs: Sequence[Blind]) -> Judged:
+    """Who won, over the pairs decided so far."""
+    share = {"tuned": 1.0, "base": 0.0, "tie": 0.5}
+    cases = [
+        Case(p.key, p.cluster, 0.5, share[table.get(p.key)]) for p in pairs if decided(table, p)
+    ]
+    rate = estimate(cases) if cases else None
+    return Judged(
+        arm="tuned",
+        against="base",
+        judge="you",
+        wins=sum(c.b == 1 for c in cases),
+        losses=sum(c.b == 0 for c in cases),
+        ties=sum(c.b == 0.5 for c in cases),
+        reversed=0,
+        failed=0,
+        rate=rate,
+        verdict=(
+            verdict(rate, False, "your blind comparison")
+            if rate is not None
+            else Verdict("unclear", "Not enough data to tell: nothing was decided.")
+        ),
+    )

@@ -1,0 +1,151 @@
+"""Pairwise judging by any OpenAI-compatible model: both orders, ties, a rubric.
+
+Judges prefer a place (about a third of their choices flip with the order), so each pair is shown
+twice with the places exchanged, and only an answer that wins in both places wins. A judge that
+always says "first" gives ties alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+from .actions import Progress
+from .cache import Table, digest
+from .queries import Query
+from .remote import Remote, Reply
+from .result import Judged, Shown, ShownAnswer
+from .statistics import Case, Verdict, estimate, verdict
+
+Choice = Literal["first", "second", "tie"]
+
+_ASK = """Two assistants answered the same question. Say which answer is better for the person \
+who asked. Judge what is said, not its length or style.
+
+Question:
+{question}
+{more}
+First answer:
+{first}
+
+Second answer:
+{second}
+
+End with one line: VERDICT: FIRST, VERDICT: SECOND or VERDICT: TIE."""
+
+_SAID = re.compile(r"VERDICT\W+(FIRST|SECOND|TIE)\b", re.IGNORECASE)
+_BARE = re.compile(r"\b(FIRST|SECOND|TIE)\b", re.IGNORECASE)
+
+
+class Judge(Protocol):
+    """Who compares: the prompt in, the answer out."""
+
+    def __call__(self, prompt: str) -> Reply: ...
+
+
+def prompt_of(query: Query, first: str, second: str) -> str:
+    """What the judge reads."""
+    more = ""
+    if query.reference:
+        more += f"\nA good answer, for reference:\n{query.reference}\n"
+    if query.rubric:
+        more += f"\nWhat counts:\n{query.rubric}\n"
+    return _ASK.format(question=query.question, more=more, first=first, second=second)
+
+
+def choice_in(text: str) -> Choice | None:
+    """The judge's choice: its last verdict, or its only word; None where it made none."""
+    found = _SAID.findall(text) or (_BARE.findall(text) if len(text) < 40 else [])
+    word = found[-1].lower() if found else ""
+    return word if word in ("first", "second", "tie") else None  # type: ignore[return-value]
+
+
+def both_orders(one: Choice, other: Choice) -> tuple[int, bool]:
+    """(+1: b wins, -1: a wins, 0: tie; did the judge change its mind with the order).
+
+    `one` was said with a first, `other` with b first.
+    """
+    value = {"first": -1, "second": 1, "tie": 0}
+    forward, backward = value[one], -value[other]
+    if forward == backward:
+        return forward, False
+    return 0, forward * backward < 0
+
+
+def judged(
+    judge: str,
+    queries: Sequence[Query],
+    asked: Sequence[Shown],
+    arm: str,
+    against: str,
+    table: Table,
+    progress: Progress,
+    ask: Judge | None = None,
+) -> Judged:
+    """Compare `arm` with `against` on every query that both answered."""
+    url, _, model = judge.partition("#")
+    remote = Remote(url, model) if ask is None else None
+    cases: list[Case] = []
+    flips = failed = 0
+    for done, (query, found) in enumerate(zip(queries, asked, strict=True), 1):
+        by_arm = {a.arm: a for a in found.answers}
+        outcome = _pair(query, by_arm[against], by_arm[arm], table, remote, ask)
+        progress(done, len(queries), f"judging {arm} against {against}")
+        if outcome is None:
+            failed += 1
+            continue
+        flips += outcome[1]
+        share = (1 + outcome[0]) / 2
+        cases.append(Case(query.id, query.cluster, 0.5, share, 1.0, query.tags))
+    rate = estimate(cases) if cases else None
+    return Judged(
+        arm=arm,
+        against=against,
+        judge=judge,
+        wins=sum(c.b == 1 for c in cases),
+        losses=sum(c.b == 0 for c in cases),
+        ties=sum(c.b == 0.5 for c in cases),
+        reversed=flips,
+        failed=failed,
+        rate=rate,
+        verdict=(
+            verdict(rate, False, "judged queries")
+            if rate is not None
+            else Verdict("unclear", "Not enough data to tell: no pair was judged.")
+        ),
+    )
+
+
+def _pair(
+    query: Query,
+    a: ShownAnswer,
+    b: ShownAnswer,
+    table: Table,
+    remote: Remote | None,
+    ask: Judge | None,
+) -> tuple[int, bool] | None:
+    """The outcome of one pair, or None where an answer or a judgement is missing."""
+    if a.failed or b.failed:
+        return None
+    if a.text == b.text:
+        return 0, False
+    said: list[Choice] = []
+    for first, second in ((a.text, b.text), (b.text, a.text)):
+        prompt = prompt_of(query, first, second)
+        key = digest(prompt)
+        held = table.get(key)
+        if held is None:
+            if ask is not None:
+                reply = ask(prompt)
+            elif remote is not None:
+                reply = remote.answer([{"role": "user", "content": prompt}])
+            else:
+                return None
+            choice = None if reply.failed else choice_in(reply.text)
+            if choice is None:
+                return None  # not kept: a later run asks again
+            table.put(key, choice)
+            held = choice
+        said.append(held)
+    return both_orders(said[0], said[1])

@@ -1,0 +1,61 @@
+"""Held-out loss of local arms, each example kept by its digest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ..templating import Template, TemplateRefused
+from .arms import Arm
+from .cache import Table, digest
+from .heldout import HeldExample
+from .local import IGNORED, Lab, Loss
+
+Progress = Callable[[int, int, str], None]
+
+
+def losses(
+    lab: Lab,
+    arm: Arm,
+    examples: Sequence[HeldExample],
+    table: Table,
+    prefix: Sequence[int],
+    progress: Progress,
+) -> list[Loss]:
+    """One `Loss` for each example. `prefix`: tokens put before each (the rules' arm)."""
+    found = []
+    for done, example in enumerate(examples, 1):
+        key = digest(example.ids, example.labels, list(prefix))
+        held = table.get(key)
+        if held is None:
+            ids = [*prefix, *example.ids]
+            loss = lab.loss(arm, ids, [IGNORED] * len(prefix) + example.labels)
+            table.put(key, [loss.nats, loss.tokens])
+        else:
+            loss = Loss(float(held[0]), int(held[1]))
+        found.append(loss)
+        progress(done, len(examples), f"loss, {arm.name}")
+    return found
+
+
+def rules_prefix(template: Template, rules: str) -> list[int]:
+    """The rules as a system message in tokens; empty where the template takes none alone."""
+    if not rules:
+        return []
+    try:
+        return template.ids([{"role": "system", "content": rules}])
+    except TemplateRefused:
+        return []
+
+
+def trainer_mean(found: Sequence[Loss], batch: int) -> float:
+    """The mean as the trainer computes it: per batch over tokens, then over examples.
+
+    That weighs a short example as much as a long one; our own measure weighs tokens. Both are
+    computed from the same losses, so equality here shows that the same tokens were scored.
+    """
+    total = 0.0
+    for start in range(0, len(found), batch):
+        part = found[start : start + batch]
+        tokens = sum(loss.tokens for loss in part)
+        total += len(part) * (sum(loss.nats for loss in part) / tokens if tokens else 0.0)
+    return total / len(found)

@@ -1,0 +1,99 @@
+"""The report as Markdown: the verdict and all figures, without the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from .result import Comparison, Measure, Result
+
+
+def report_markdown(result: Result) -> str:
+    """Verdict first, then every comparison, then what else was looked at."""
+    lines = [f"# Evaluation of {result.run}", "", f"**{result.sentence}**", ""]
+    lines += [f"- {text}" for text in result.notes]
+    lines += [f"- {text}" for _, text in further(result)]
+    for comparison in result.comparisons or (
+        Comparison(arm="tuned", against="base", measures=result.measures),
+    ):
+        lines += ["", f"## {comparison.arm} against {comparison.against}", ""]
+        lines += _table(comparison.measures, comparison.against, comparison.arm)
+    lines += ["", "## By tag: tuned against base", ""]
+    lines += ["| tag | measure | difference | 95% interval | lineages |", "|---|---|---|---|---|"]
+    for m in result.measures:
+        for tag in m.tags:
+            e = tag.found
+            reach = "none" if e.se is None else f"{e.low:+.4f} to {e.high:+.4f}"
+            name = tag.tag.replace("|", "\\|")
+            lines.append(f"| {name} | {m.label} | {e.difference:+.4f} | {reach} | {e.clusters} |")
+    return "\n".join(lines) + "\n"
+
+
+def _table(measures: Sequence[Measure], a: str, b: str) -> list[str]:
+    lines = [
+        f"| measure | {a} | {b} | difference | 95% interval | lineages | cases | says |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for m in measures:
+        e = m.found
+        lines.append(
+            f"| {m.label} | {e.a:.4f} | {e.b:.4f} | {e.difference:+.4f} | {reach_of(m)} "
+            f"| {e.clusters} | {e.cases} | {m.verdict.outcome} |"
+        )
+    return lines
+
+
+def reach_of(m: Measure) -> str:
+    """The interval in figures."""
+    if m.found.se is None:
+        return "one lineage: none"
+    return f"{m.found.low:+.4f} to {m.found.high:+.4f}"
+
+
+def further(result: Result) -> list[tuple[str, str]]:
+    """What else was looked at: (short name, sentence)."""
+    found = [
+        ("secrets", f"Secrets found in generated answers: {result.secrets_in_answers}."),
+        (
+            "regurgitation",
+            f"Answers that repeat long passages of training text: {result.regurgitated}.",
+        ),
+    ]
+    if (e := result.exposure) is not None:
+        kind = "redacted" if e.redacted else "raw"
+        found.append(
+            (
+                "canaries",
+                f"{e.canaries} canaries, {kind}, {e.repeats} times each: exposure tuned minus base "
+                f"{e.found.difference:+.2f} bits of {e.most:g} "
+                f"({e.found.low:+.2f} to {e.found.high:+.2f}).",
+            )
+        )
+    if (s := result.seeds) is not None:
+        listed = ", ".join(f"{d:+.4f}" for d in s.differences)
+        found.append(
+            (
+                "seeds",
+                f"Over {len(s.runs)} seeds, loss minus the base's is {s.mean:+.4f} with a standard "
+                f"deviation of {s.deviation:.4f} ({listed}).",
+            )
+        )
+    if (t := result.trainer) is not None:
+        found.append(
+            (
+                "trainer",
+                f"Tuned minus base as the trainer averages it: {t.here:+.4f} here, "
+                f"{t.trainer:+.4f} in its record.",
+            )
+        )
+    found += [
+        (
+            f"judge-{j.against}",
+            f"Judged against {j.against}: {j.wins} won, {j.losses} lost, {j.ties} ties "
+            f"({j.reversed} changed with the order, {j.failed} failed). {j.verdict.sentence}",
+        )
+        for j in result.judged
+    ]
+    return found + [
+        ("failed", f"{f.arm}: {f.cases} cases without an answer ({f.reason}).")
+        for f in result.failures
+    ]

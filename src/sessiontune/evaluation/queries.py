@@ -1,0 +1,152 @@
+"""The user's own queries: read them, make templates of them, ask every arm.
+
+A query file is TOML with `[[query]]` tables, or JSON Lines with one object each: `question`, and
+where wanted `id`, `reference` (a good answer), `rubric` (what counts) and `tags`.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import UsageError
+from .actions import Answerer, Progress, cluster_of, dealt, similarity, tags_of
+from .compare import cut
+from .remote import Reply
+from .result import Shown, ShownAnswer
+
+#: Tokens of one answer, at most.
+MOST_TOKENS = 320
+
+
+class Query(msgspec.Struct, frozen=True):
+    """One question. `cluster` is what it was made from, itself where nothing is known."""
+
+    question: str
+    id: str = ""
+    reference: str = ""
+    rubric: str = ""
+    tags: tuple[str, ...] = ()
+    cluster: str = ""
+
+
+def read_queries(path: Path) -> tuple[Query, ...]:
+    """The queries of a file. Raises UsageError that names the entry that is wrong."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"Cannot read the queries in {path}: {error}") from error
+    if path.suffix == ".toml":
+        try:
+            entries = tomllib.loads(text).get("query", [])
+        except tomllib.TOMLDecodeError as error:
+            raise UsageError(f"{path} is not TOML: {error}") from error
+        numbered = [(f"entry {n}", e) for n, e in enumerate(entries, 1)]
+    else:
+        numbered = list(_lines(path, text))
+    found = tuple(_query(f"{path}, {where}", n, e) for n, (where, e) in enumerate(numbered, 1))
+    if not found:
+        raise UsageError(f"{path} holds no queries.", "Add [[query]] tables with a question each.")
+    ids = [q.id for q in found]
+    if twice := next((i for i in ids if ids.count(i) > 1), None):
+        raise UsageError(f"{path}: two queries have the id '{twice}'.")
+    return found
+
+
+def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                yield f"line {number}", json.loads(line)
+            except json.JSONDecodeError as error:
+                raise UsageError(f"{path}, line {number} is not JSON: {error}") from error
+
+
+def _query(where: str, number: int, entry: Any) -> Query:
+    try:
+        query = msgspec.convert(entry, Query)
+    except msgspec.ValidationError as error:
+        raise UsageError(
+            f"{where}: {error}", "A query needs a question; see the how-to."
+        ) from error
+    if not query.question.strip():
+        raise UsageError(f"{where}: the question is empty.")
+    name = query.id or f"q{number}"
+    return msgspec.structs.replace(query, id=name, cluster=query.cluster or name)
+
+
+def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50, seed: int = 0) -> list[Query]:
+    """Templates from held-out prompts: the first request of a row, with the last answer to it."""
+    groups: dict[str, list[Query]] = {}
+    for where, row in rows.items():
+        asked = next((m["content"] for m in row["messages"] if m["role"] == "user"), "")
+        answers = [
+            m["content"] for m in row["messages"] if m["role"] == "assistant" and m.get("content")
+        ]
+        if asked and asked.strip():
+            cluster = cluster_of(row, where)
+            query = Query(
+                asked.strip(), str(row.get("id") or where), answers[-1] if answers else "",
+                "", tags_of(row), cluster,
+            )  # fmt: skip
+            groups.setdefault(cluster, []).append(query)
+    return dealt(groups, most, seed)
+
+
+def queries_toml(queries: Iterable[Query], head: str = "") -> str:
+    """Queries as a TOML file to be edited."""
+    parts = [f"# {line}\n" for line in head.splitlines()]
+    for query in queries:
+        parts.append("\n[[query]]\n")
+        for name in ("id", "question", "reference", "rubric", "cluster"):
+            value = getattr(query, name)
+            if value or name in ("question", "reference", "rubric"):
+                parts.append(f"{name} = {_toml(value)}\n")
+        parts.append(f"tags = [{', '.join(_toml(t) for t in query.tags)}]\n")
+    return "".join(parts)
+
+
+def _toml(text: str) -> str:
+    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def ask_all(asker: Answerer, queries: Sequence[Query], progress: Progress) -> list[Reply]:
+    """One arm's answers to all queries, from the cache where it has answered before."""
+    found = []
+    for done, query in enumerate(queries, 1):
+        asked = [{"role": "user", "content": query.question}]
+        found.append(asker.reply(asked, None, MOST_TOKENS))
+        progress(done, len(queries), f"queries, {asker.arm.name}")
+    return found
+
+
+def shown_queries(queries: Sequence[Query], replies: Mapping[str, Sequence[Reply]]) -> list[Shown]:
+    """Queries with the answers of all arms side by side, uncut: judges read them too."""
+    if not replies:
+        return []
+    return [
+        Shown(
+            id=query.id,
+            row="",
+            prompt=query.question,
+            wanted=cut(query.reference, 4_000),
+            answers=tuple(
+                ShownAnswer(
+                    arm,
+                    found[number].text,
+                    similarity(found[number].text, query.reference) if query.reference else 0.0,
+                    found[number].failed,
+                )
+                for arm, found in replies.items()
+            ),
+            tags=query.tags,
+            cluster=query.cluster,
+        )
+        for number, query in enumerate(queries)
+    ]

@@ -1,0 +1,112 @@
+"""Judging in both orders: a judge that prefers a place gives no winner."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sessiontune.evaluation.cache import Cache
+from sessiontune.evaluation.judge import both_orders, choice_in, judged, prompt_of
+from sessiontune.evaluation.queries import Query
+from sessiontune.evaluation.remote import Reply
+from sessiontune.evaluation.result import Judged, Shown, ShownAnswer
+
+from .conftest import ModelServer
+
+QUERIES = [Query(f"Question {n}?", f"q{n}", "ref", "short", (), f"q{n}") for n in range(14)]
+
+
+def asked() -> list[Shown]:
+    return [
+        Shown(
+            id=q.id,
+            row="",
+            prompt=q.question,
+            wanted="",
+            answers=(
+                ShownAnswer("base", f"bad {q.id}", 0.0),
+                ShownAnswer("tuned", f"good {q.id}", 0.0),
+            ),
+        )
+        for q in QUERIES
+    ]
+
+
+def run(folder: Path, said: object) -> Judged:
+    table = Cache(folder).table("judge", "d")
+
+    def ask(prompt: str) -> Reply:
+        return said(prompt) if callable(said) else Reply(str(said))
+
+    return judged("http://x", QUERIES, asked(), "tuned", "base", table, lambda *_: None, ask)
+
+
+@pytest.mark.parametrize("word", ["FIRST", "SECOND", "TIE"])
+def test_a_judge_that_always_says_the_same_gives_no_winner(tmp_path: Path, word: str) -> None:
+    found = run(tmp_path, f"VERDICT: {word}")
+    assert (found.wins, found.losses, found.ties) == (0, 0, 14)
+    assert found.verdict.outcome == "unclear"
+    assert found.reversed == (0 if word == "TIE" else 14)
+
+
+def test_a_judge_that_sees_the_better_answer(tmp_path: Path) -> None:
+    def said(prompt: str) -> Reply:
+        return Reply(
+            "VERDICT: FIRST" if prompt.index("good q") < prompt.index("bad q") else "VERDICT: SECOND"
+        )
+
+    found = run(tmp_path, said)
+    assert (found.wins, found.losses, found.ties) == (14, 0, 0)
+    assert found.verdict.outcome == "better"
+
+
+def test_what_was_judged_is_not_asked_again(tmp_path: Path) -> None:
+    asks: list[str] = []
+
+    def said(prompt: str) -> Reply:
+        asks.append(prompt)
+        return Reply("", failed="busy") if len(asks) == 3 else Reply("VERDICT: TIE")
+
+    first = run(tmp_path, said)
+    assert (first.failed, len(asks)) == (1, 27)  # the failed one is not asked in the other order
+    asks.clear()
+    asks += ["", "", ""]  # past the fault
+    second = run(tmp_path, said)
+    assert (second.failed, second.ties, len(asks) - 3) == (0, 14, 2)
+
+
+def test_through_a_server(model_server: ModelServer, tmp_path: Path) -> None:
+    model_server.said = lambda body: "I think so.\nVERDICT: FIRST"
+    table = Cache(tmp_path).table("judge", "d")
+    url = f"{model_server.url}#judge"
+    found = judged(url, QUERIES[:2], asked()[:2], "tuned", "base", table, lambda *_: None)
+    assert (found.ties, found.reversed) == (2, 2)
+    assert len(model_server.asked) == 4
+    assert model_server.asked[0]["model"] == "judge"
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("VERDICT: FIRST", "first"),
+        ("At first I thought VERDICT: FIRST, but no.\n**VERDICT:** second", "second"),
+        ("tie", "tie"),
+        ("The first is nice but long and I cannot say more about it than that.", None),
+        ("", None),
+    ],
+)
+def test_choices(text: str, choice: str | None) -> None:
+    assert choice_in(text) == choice
+
+
+def test_both_orders() -> None:
+    assert both_orders("second", "first") == (1, False)
+    assert both_orders("first", "second") == (-1, False)
+    assert both_orders("first", "first") == (0, True)
+    assert both_orders("tie", "first") == (0, False)
+
+
+def test_the_judge_reads_reference_and_rubric() -> None:
+    text = prompt_of(QUERIES[0], "one", "two")
+    assert text.index("ref") < text.index("short") < text.index("one") < text.index("two")
