@@ -157,7 +157,7 @@ def run_train(
 
     def approve(plan: Plan, checks: list[Check]) -> None:
         if not (console.quiet or console.as_json):
-            show_plan(plan, checks, console.verbose)
+            show_plan(plan, checks, console.verbose, progress.bar)
 
     with Progress(console) as progress:
         return train(request, progress.on_event, approve)

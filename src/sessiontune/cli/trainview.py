@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 MARKS = {"good": "ok", "note": "note", "soft": "STOP", "bad": "STOP"}
 
 
-def show_plan(plan: Plan, checks: list[Check], all_checks: bool) -> None:
-    """Plan and preflight on stderr."""
+def show_plan(plan: Plan, checks: list[Check], all_checks: bool, bar: Any = None) -> None:
+    """Plan and preflight on stderr, above the bar where one is shown."""
     from rich.console import Console as Rich
     from rich.markup import escape
     from rich.table import Table
 
-    rich = Rich(stderr=True, highlight=False)
+    rich = bar.console if bar else Rich(stderr=True, highlight=False)
     table = Table(title="Plan", title_justify="left", box=None, pad_edge=False)
     for column in ("setting", "value", "reason"):
         table.add_column(column, overflow="fold")
@@ -68,6 +68,13 @@ class Progress:
         if self.bar:
             self.bar.stop()
 
+    def say(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        if self.bar:
+            self.bar.console.print(text, markup=False, highlight=False)
+        else:
+            self.console.say(text)
+
     def on_event(self, event: dict[str, Any]) -> None:
         """Draw one event of the worker."""
         kind = event["event"]
@@ -78,9 +85,9 @@ class Progress:
         elif kind == "prepared" and self.bar:
             self.bar.update(self.task, completed=event["done"], total=event["total"])
         elif kind == "resumed":
-            self.console.say(f"Going on from the checkpoint of step {event['step']}.")
+            self.say(f"Going on from the checkpoint of step {event['step']}.")
         elif kind == "stopping":
-            self.console.say("Saving a checkpoint; Ctrl-C again stops at once.")
+            self.say("Saving a checkpoint; Ctrl-C again stops at once.")
         elif kind == "line":
             self.console.detail(event["text"])
 
@@ -113,4 +120,4 @@ class Progress:
         if self.best is not None and loss > self.best * 1.01:
             turn = f"  above the best of {self.best:.4f}: it may be overfitting"
         self.best = loss if self.best is None else min(self.best, loss)
-        self.console.say(f"  evaluation loss {loss:.4f} ({where}){turn}")
+        self.say(f"  evaluation loss {loss:.4f} ({where}){turn}")
