@@ -97,11 +97,14 @@ def test_nothing_is_invented_lost_doubled_or_out_of_order(source: str, repo: Pat
 class Export:
     """A data set written by the command, with privacy off so that words can be compared."""
 
-    def __init__(self, folder: Path, roots: list[Path]) -> None:
-        self.out = folder / "out"
+    planted: tuple[str, ...] = ()
+
+    def __init__(self, folder: Path, roots: list[Path], private: bool = False) -> None:
+        self.out = folder / ("private" if private else "out")
         command = [sys.executable, "-m", "sessiontune", "--quiet", "export", *map(str, roots)]
         command += ["-o", str(self.out), "--state", str(folder / "state")]
-        command += ["--no-privacy", "--thinking", "--jobs", "1"]
+        command += ["--thinking", "--jobs", "1", "--name", "out"]
+        command += [] if private else ["--no-privacy"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         self.manifest = json.loads((self.out / "manifest.json").read_text("utf-8"))
@@ -124,8 +127,10 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Export:
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Export:
     folder = tmp_path_factory.mktemp("sample")
-    write_sample(folder / "logs")
-    return Export(folder, [folder / "logs"])
+    planted = [p.value for p in write_sample(folder / "logs").planted]
+    export = Export(folder, [folder / "logs"])
+    export.planted = tuple(planted)
+    return export
 
 
 def _raw_is_right(export: Export, root: Path) -> None:
@@ -198,6 +203,30 @@ def test_the_raw_file_of_the_sample_is_right(sample: Export) -> None:
 
 def test_the_openai_file_of_the_sample_agrees(sample: Export) -> None:
     _others_agree_with_raw(sample)
+
+
+def test_redaction_changes_words_and_nothing_else(sample: Export) -> None:
+    """With privacy on the same turns come out in the same order, and no planted secret does."""
+    private = Export(sample.out.parent, [sample.out.parent / "logs"], private=True)
+
+    def shape(export: Export) -> list[Any]:
+        return [
+            (r["role"], r["kind"], r["epoch"], r["status"], len(r["tool_calls"] or ()), r["source"])
+            for r in export.rows("out_conversations_raw.jsonl")
+        ]
+
+    assert shape(private) == shape(sample)
+    assert private.manifest["redactions"]
+    assert sample.planted
+    for path in private.out.rglob("*"):
+        if path.is_file():
+            data = path.read_bytes()
+            found = [
+                n
+                for n, secret in enumerate(sample.planted)
+                if secret.encode() in data or orjson.dumps(secret)[1:-1] in data
+            ]
+            assert not found, (path.name, found)
 
 
 def test_random_projects_through_the_command(tmp_path: Path) -> None:
