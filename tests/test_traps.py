@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from tests.support import LOGS, Reading, compare, counted, describe, read, texts_of
 
 CASES = sorted(p.parent for p in LOGS.glob("*/*/expected.json"))
