@@ -53,7 +53,9 @@ def test_a_judge_that_always_says_the_same_gives_no_winner(tmp_path: Path, word:
 def test_a_judge_that_sees_the_better_answer(tmp_path: Path) -> None:
     def said(prompt: str) -> Reply:
         return Reply(
-            "VERDICT: FIRST" if prompt.index("good q") < prompt.index("bad q") else "VERDICT: SECOND"
+            "VERDICT: FIRST"
+            if prompt.index("good q") < prompt.index("bad q")
+            else "VERDICT: SECOND"
         )
 
     found = run(tmp_path, said)

@@ -35,11 +35,14 @@ class Lab:
         try:
             import torch
             from transformers import AutoTokenizer
+            from transformers.utils import logging
         except ImportError as error:
             raise ToolError(
                 f"Evaluating a local model needs the extra 'train' ({error.name} is missing).",
                 "pip install 'sessiontune[train]'",
             ) from error
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
         self.torch = torch
         self.run = run
         self.device = device or _device(torch)

@@ -1,0 +1,102 @@
+"""Query files are read, made and written back; blind comparison hides the names and resumes."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiontune.errors import UsageError
+from sessiontune.evaluation.queries import Query, made_queries, queries_toml, read_queries
+from sessiontune.sample import questions
+
+TOML = """
+[[query]]
+question = "Which status follows sent?"
+reference = "accepted"
+tags = ["proposals"]
+[[query]]
+id = "vat"
+question = "VAT of 100?"
+rubric = "the figure"
+"""
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    path = folder / name
+    path.write_text(text, "utf-8")
+    return path
+
+
+def test_toml_and_jsonl_say_the_same(tmp_path: Path) -> None:
+    from_toml = read_queries(write(tmp_path, "q.toml", TOML))
+    lines = (
+        '{"question": "Which status follows sent?", "reference": "accepted", "tags": '
+        '["proposals"]}\n\n{"id": "vat", "question": "VAT of 100?", "rubric": "the figure"}\n'
+    )
+    assert read_queries(write(tmp_path, "q.jsonl", lines)) == from_toml
+    assert [q.id for q in from_toml] == ["q1", "vat"]
+    assert from_toml[1].cluster == "vat"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("q.toml", "[[query]]\nreference = 'x'", "entry 1"),
+        ("q.toml", "[[query]]\nquestion = ' '", "empty"),
+        ("q.toml", "", "no queries"),
+        ("q.toml", "[[query", "not TOML"),
+        ("q.jsonl", '{"question": "a"}\n{', "line 2 is not JSON"),
+        ("q.jsonl", '{"question": 5}', "line 1"),
+        ("q.jsonl", '{"question": "a", "id": "x"}\n{"question": "b", "id": "x"}', "'x'"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path: Path, name: str, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_queries(write(tmp_path, name, text))
+    with pytest.raises(UsageError, match="Cannot read"):
+        read_queries(tmp_path / "nowhere.toml")
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=4))
+def test_any_text_survives_the_file(texts: list[str]) -> None:
+    made = [Query(t, f"i{n}", t, t, (t,)) for n, t in enumerate(texts)]
+    found = tomllib.loads(queries_toml(made, "head\nof two lines"))["query"]
+    assert [(q["question"], q["reference"], q["tags"]) for q in found] == [
+        (t, t, [t]) for t in texts
+    ]
+
+
+def test_templates_from_held_out_prompts() -> None:
+    rows = {
+        f"eval/openai.jsonl:{n}": {
+            "id": f"r{n}",
+            "group": f"g{n % 2}",
+            "messages": [
+                {"role": "user", "content": f"Do {n}"},
+                {"role": "assistant", "content": "Working."},
+                {"role": "assistant", "content": f"Done {n}"},
+            ],
+        }
+        for n in range(6)
+    }
+    made = made_queries(rows, most=4)
+    assert len(made) == 4
+    assert {q.cluster for q in made} == {"g0", "g1"}
+    assert all(q.reference == q.question.replace("Do", "Done") for q in made)
+
+
+def test_the_starter_set_covers_the_domain(tmp_path: Path) -> None:
+    made = [msgspec.convert(entry, Query) for entry in questions()]
+    read = read_queries(write(tmp_path, "s.toml", queries_toml(made)))
+    assert len(read) == len(made) >= 30
+    tags = {t for q in read for t in q.tags}
+    assert {
+        "proposals", "contracts", "finance", "emails", "documents", "health",
+        "react", "nextjs", "fastapi", "sqlite",
+    } <= tags  # fmt: skip
+    assert all(q.reference and q.rubric for q in read)

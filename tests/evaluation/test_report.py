@@ -1,0 +1,130 @@
+"""The page: verdict first, nothing of an answer is markup, filters without scripts, a way back."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+
+import pytest
+from click.testing import CliRunner
+
+from sessiontune.cli.blind import compare_blind
+from sessiontune.cli.console import Console
+from sessiontune.evaluation.blind import pairs_of
+from sessiontune.evaluation.evaluate import result_json
+from sessiontune.evaluation.markdown import report_markdown
+from sessiontune.evaluation.report import report_html
+from sessiontune.evaluation.reportcases import differences
+from sessiontune.evaluation.result import (
+    Comparison,
+    Failure,
+    Result,
+    Shown,
+    ShownAnswer,
+    conclude,
+    measure,
+)
+from sessiontune.evaluation.statistics import Case
+
+from .simulate import cases
+
+
+def made(count: int = 5, effect: float = -1.0) -> Result:
+    loss = measure("loss", "held-out loss", cases(Random(1), 40, effect), lower_is_better=True)
+    tagged = [Case(f"{n}", f"l{n}", 0, n % 2, 1.0, ("topic:A",)) for n in range(12)]
+    tool = measure("tool", "right tool", tagged, lower_is_better=False)
+    one = measure("one", "one lineage", [Case("a", "l", 0, 1)], lower_is_better=False)
+    said = conclude([loss, tool, one])
+    shown = [
+        Shown(
+            id=f"eval/openai.jsonl:{n}#1",
+            row=f"row{n}",
+            prompt="user: <script>alert(1)</script>",
+            wanted="Read the file app.py",
+            answers=(
+                ShownAnswer("base", f"Nothing & </pre><img src=x> {n}", 0.0),
+                ShownAnswer("tuned", f"Read the file main.py {n}", 0.8),
+                ShownAnswer("far", "", 0.0, "status 500: <b>busy</b>"),
+            ),
+            tags=("topic:A",) if n % 2 else ("topic:B", "label:<i>"),
+        )
+        for n in range(count)
+    ]
+    return Result(
+        run="r <1>",
+        base="tiny",
+        data="/data set",
+        outcome=said.outcome,
+        sentence=said.sentence,
+        measures=(loss, tool, one),
+        comparisons=(Comparison(arm="tuned", against="base", measures=(loss, tool, one)),),
+        cases=tuple(shown),
+        failures=(Failure("far", "status 500", 5),),
+        rules="- use pnpm",
+        notes=("A note.",),
+    )
+
+
+def test_the_verdict_stands_first_and_nothing_runs() -> None:
+    result = made()
+    html = report_html(result)
+    body = html.partition("<main>")[2]
+    assert body.index(result.sentence) < body.index("<svg") < body.index('class="case')
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "http://" not in html.replace("http://www.w3.org", "")
+    assert "&lt;script&gt;" in html
+
+
+def test_filters_work_by_rules_and_each_case_leads_back() -> None:
+    html = report_html(made())
+    assert ".list-c:has(#c0:checked) .case:not(.ct0){display:none}" in html
+    assert html.count('<article class="case') == 5
+    assert "sessiontune show /data set row3" in html
+    assert 'href="file:///data%20set/eval/openai.jsonl"' in html
+    assert "failed: status 500: &lt;b&gt;busy&lt;/b&gt;" in html
+
+
+def test_markdown_and_json_hold_the_same_figures() -> None:
+    result = made()
+    text = report_markdown(result)
+    figure = f"{result.measures[0].found.difference:+.4f}"
+    assert text.index(result.sentence) < text.index(figure)
+    assert "far: 5 cases without an answer (status 500)." in text
+    value = json.loads(result_json(result))
+    assert value["measures"][0]["found"]["difference"] == result.measures[0].found.difference
+    assert value["measures"][2]["found"]["low"] is None  # one lineage: no end
+
+
+def test_differences_are_marked_word_by_word() -> None:
+    found = differences("Read main.py <b>", "Read app.py")
+    assert found.startswith("<ins>Read ")
+    assert "<mark>main</mark>" in found
+    assert "&lt;" in found
+    assert differences("a <b>", "") == "a &lt;b&gt;"
+
+
+def test_blind_hides_the_names_and_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = made(12)
+    pairs = pairs_of(result)
+    assert {p.swapped for p in pairs} == {True, False}
+    path = tmp_path / "blind.jsonl"
+
+    def decide(keys: list[str]) -> str:
+        import click
+
+        runner = CliRunner()
+        command = click.Command("blind", callback=lambda: compare_blind(Console(), result, path))
+        return runner.invoke(command, input="\n".join(keys) + "\n").output
+
+    tuned = ["1" if p.swapped else "2" for p in pairs]
+    first = decide([*tuned[:4], "q"])
+    assert "Decided: 4 of 12. Tuned won 4, base won 0" in first
+    shown = first.split("Decided")[0]
+    assert "tuned" not in shown
+    assert "base" not in shown
+    second = decide([*tuned[4:11], "="])
+    assert "5 of 12" in second
+    assert "Decided: 12 of 12. Tuned won 11, base won 0, ties 1." in second
+    assert "better" in second
