@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 
 import pytest
 from tests.checker import checker
@@ -96,3 +97,46 @@ def test_rollouts(tmp_path: Path, start: int) -> None:
         agents = [s for s in got.sessions if s.agent_id is not None]
         assert len(agents) == len(files) - 1
         assert all(s.parent_session and s.parent_call for s in agents)
+
+
+def _spoilt(data: bytes, random: Random) -> bytes:
+    """Some bytes changed, cut out, doubled or put in: what a bad disk or a bad merge does."""
+    spoilt = bytearray(data)
+    for _ in range(random.randint(1, 6)):
+        at = random.randrange(len(spoilt) + 1)
+        draw = random.random()
+        if draw < 0.4 and at < len(spoilt):
+            spoilt[at] = random.choice(b'"{}[]\\,:\n\r\x00\xff0n')
+        elif draw < 0.6:
+            del spoilt[at : at + random.randint(1, 60)]
+        elif draw < 0.8:
+            spoilt[at:at] = spoilt[at : at + random.randint(1, 300)]
+        else:
+            spoilt[at:at] = random.choice(
+                [b"\n", b"}{", b'"', b"\\ud800", b"\xed\xa0\x80", b"[" * 50]
+            )
+    return bytes(spoilt)
+
+
+@pytest.mark.parametrize("source", ["claude", "codex"])
+def test_spoilt_bytes_cost_lines_and_nothing_more(tmp_path: Path, source: str) -> None:
+    """No exception, every record accounted for, and the lines that were not hit still count."""
+    random = Random(11)
+    for seed in range(60):
+        root = tmp_path / str(seed)
+        if source == "claude":
+            writer = Writer(seed)
+            writer.project()
+            files = writer.save(root)
+        else:
+            files = random_rollouts(seed, root)
+        for file in files:
+            path = Path(file)
+            path.write_bytes(_spoilt(path.read_bytes(), random))
+        got = read(source, root, files)
+        assert got.unbalanced() == {}, seed
+        counted = checker.record_counts(source, files)
+        for file, n in counted.items():
+            assert abs(got.ledger.records.get(file, 0) - n) <= 12, (seed, file)
+        for text in texts_of(got.sessions):
+            text.encode("utf-8")
