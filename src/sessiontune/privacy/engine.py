@@ -8,12 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 from typing import Any
 
 import msgspec
 import re2
 
-from .detect import Detector
+from .detect import Detector, resolve
 from .options import PrivacyOptions
 from .prefilter import Hit
 from .pseudonym import Pseudonyms
@@ -57,10 +58,12 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        for index, text in enumerate(texts):
-            if len(text) > LONG:
-                result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        short = [text if len(text) <= LONG else "" for text in texts]
+        short = texts
+        if max(map(len, texts), default=0) > LONG:
+            short = [text if len(text) <= LONG else "" for text in texts]
+            for index, text in enumerate(texts):
+                if len(text) > LONG:
+                    result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
         for index, hits in self._hits(short).items():
             raw = texts[index].encode("utf-8", "surrogatepass")
             new = self._redact(raw, hits)
@@ -132,8 +135,6 @@ class Redactor:
         return by_text
 
     def _spans(self, raw: bytes, hits: list[Hit] | None) -> list[Span]:
-        from .detect import resolve
-
         spans = self._detector.find(raw, hits)
         if self._words is not None:
             extra = [self._word_span(raw, m) for m in word_matches(self._words, raw)]
@@ -197,12 +198,14 @@ def pieces(text: str) -> list[str]:
 
 def _starts(texts: Sequence[str], ascii_only: bool) -> list[int]:
     """Where each text begins in their join by one byte, in bytes."""
-    starts: list[int] = []
-    at = 0
-    for text in texts:
-        starts.append(at)
-        at += 1 + (len(text) if ascii_only else len(text.encode("utf-8", "surrogatepass")))
-    return starts
+    if ascii_only:
+        sizes = list(map(len, texts))
+    else:
+        sizes = [
+            len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+            for text in texts
+        ]
+    return [place + index for index, place in enumerate(accumulate(sizes[:-1], initial=0))]
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:

@@ -361,15 +361,23 @@ def _gps(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-_GPS_WORDS = re2.compile(rb"(?i)lat|lon|gps|coord|geo|location|position|point|map")
+_GPS_WORDS = re2.compile(rb"(?i)\blat|\blon|gps|coord|geo|location|position")
 
 
-def _gps_second(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    number = float(match.group(1))
-    if abs(number) > 180 or abs(number) < 0.1 or data[end : end + 1].isdigit():
-        return None
-    return start, end
+_BOTH = re2.compile(rb"(-?\d{1,3}\.\d{4,15}), ?(-?\d{1,3}\.\d{4,15})")
+
+
+def _gps_pair(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """Two numbers with a comma where the words before them speak of a place."""
+    low = max(0, hit - 48)
+    match = _BOTH.search(data, low, min(len(data), hit + 16))
+    if match is None or not _GPS_WORDS.search(data, max(0, match.start() - 40), match.start()):
+        return []
+    if not left_edge(data, match.start()) or data[match.end() : match.end() + 1].isdigit():
+        return []
+    if any(not 0.1 <= abs(float(match.group(n))) <= 180 for n in (1, 2)):
+        return []
+    return [match.span(1), match.span(2)]
 
 
 _STREET = (
@@ -477,8 +485,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "gps",
         "personal",
-        r"(?i)(?:lat|latitude|gps|geo|coord|coords|coordinates?|location|position|lng|"
-        r"lon|longitude)[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)?[ ]?[\[({\\\"']{0,4}-?\d{1,3}\.\d{4}",
+        r"(?i)(?:lat|lon|lng)[a-z]{0,6}[\\\"'\]]{0,6} ?(?:[:=]|%3A|=>) ?[\[({\\\"']{0,4}-?\d{1,3}\.\d{4}",
         _GPS,
         _gps,
         "degree",
@@ -489,24 +496,22 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "gps",
         "personal",
-        r"(?i)(?:lat|latitude|gps|geo|coord|coords|coordinates?|location|position)"
-        r"[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)?[ ]?[\[({\\\"']{0,4}-?\d{1,3}\.\d{4,15}, ?-?\d{1,3}\.\d{4}",
-        r"-?\d{1,3}\.\d{4,15}, ?(-?\d{1,3}\.\d{4,15})",
-        _gps_second,
+        r"\d\.\d{4,15}, ?-?\d{1,3}\.\d{4}",
+        "()",
+        None,
         "degree",
-        before=64,
-        after=24,
+        direct=_gps_pair,
         rank=1,
     ),
     Rule(
         "street-address",
         "personal",
-        r"(?i)(?:address|street|addr|adresse|ship(?:ping)?[ _-]?to|"
-        r"bill(?:ing)?[ _-]?to|lives at|resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)"
-        r"[^\n\d]{0,30}\d{1,5}[A-Za-z]? [A-Z0-9]",
+        r"(?i)(?:address|street|addr|adresse|ship(?:ping)?[ _-]?to|bill(?:ing)?[ _-]?to|lives at|"
+        r"resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)",
         _STREET,
         _plain,
-        before=100,
+        near=r"[^\n\d]{0,30}\d{1,5}[A-Za-z]? [A-Z0-9]",
+        before=40,
         after=120,
         rank=1,
     ),

@@ -302,12 +302,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         "places",
-        rf"{_ACCOUNT}{_QUOTED}{_UUID}",
+        r"(?i:id)[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-",
         rf"{_ACCOUNT}{_QUOTED}({_UUID})",
         _plain,
         "uuid",
         before=160,
-        after=8,
+        after=40,
         rank=2,
     ),
 )
