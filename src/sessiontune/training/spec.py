@@ -109,7 +109,7 @@ DEMO: dict[str, Any] = {
     "method": "lora",
     "rate": 5e-3,
     "epochs": 3.0,
-    "max_steps": 40,
+    "max_steps": 60,
     "batch": 2,
     "accumulation": 1,
     "length": 1024,

@@ -100,7 +100,12 @@ def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop:
         name="trl",
         files={ORDERS: text},
         argv=program,
-        env={"SESSIONTUNE_WATCH_STDIN": "1", "HF_DATASETS_DISABLE_PROGRESS_BARS": "1"},
+        env={
+            "SESSIONTUNE_WATCH_STDIN": "1",
+            "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+            # Threads that wait sleep: spinning burns ten times the work on a busy machine.
+            "OMP_WAIT_POLICY": "PASSIVE",
+        },
         needs=NEEDS,
         outputs=("trainer/result.json",),
     )

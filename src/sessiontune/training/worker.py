@@ -91,6 +91,8 @@ def _seeded(orders: dict[str, Any]) -> None:
     set_seed(orders["seed"])
     if orders["device"] == "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
+        # Meant for finding reads of uninitialised memory; it would fill every new tensor.
+        torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def _model(orders: dict[str, Any]) -> Any:
