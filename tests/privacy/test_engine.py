@@ -162,3 +162,11 @@ def test_long_texts_are_cut_and_nothing_is_lost(filler: str) -> None:
     assert not any(value in clean for value in found)
     assert clean.count("REDACTED_GITHUB_TOKEN_") == 3
     assert len(clean) > len(text) - 200
+
+
+def test_names_in_neighbouring_texts_are_all_found() -> None:
+    make = redactor(names=(real("/ho§me/zelda77/x"),))
+    clean = make.texts(["zelda77", "zelda77 zelda77", "no name", "Zelda77"])
+    assert not any("zelda77" in text.lower() for text in clean)
+    assert clean[2] == "no name"
+    assert make.texts(clean) == clean

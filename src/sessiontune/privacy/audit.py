@@ -14,7 +14,7 @@ import re2
 
 from ..model import Finding
 from .detect import Detector
-from .engine import HOT_KEY, word_matches, word_pattern
+from .engine import HOT_KEY, word_filter, word_matches, word_pattern
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
@@ -37,6 +37,7 @@ class Auditor:
         )
         self._detector = Detector(forced.layers(), self._stand_in, allow)
         self._words = word_pattern(vocabulary, options)
+        self._word_filter = word_filter(vocabulary, options)
 
     def scan(self, data: bytes, where: str) -> list[Finding]:
         """Findings in `data`; `where` names the file, to which the line is added."""
@@ -74,7 +75,7 @@ class Auditor:
 
     def _raw_spans(self, block: bytes) -> list[Span]:
         spans = self._detector.find(block)
-        if self._words is not None:
+        if self._word_filter is not None and self._word_filter.scan(block):
             for match in word_matches(self._words, block):
                 if not is_pseudonym(match.group(1)):
                     spans.append(Span(match.start(1), match.end(1), "name", "name", 1))

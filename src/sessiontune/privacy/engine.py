@@ -16,7 +16,7 @@ import re2
 
 from .detect import Detector, resolve
 from .options import PrivacyOptions
-from .prefilter import Hit
+from .prefilter import Hit, Prefilter, make_filter
 from .pseudonym import Pseudonyms
 from .rules import Span
 from .vocabulary import Vocabulary, is_generic
@@ -45,6 +45,7 @@ class Redactor:
         allow = frozenset(text.encode() for text in options.allow)
         self._detector = Detector(options.layers(), self._make, allow)
         self._words = word_pattern(vocabulary, options)
+        self._word_filter = word_filter(vocabulary, options)
         self._cache: dict[str, str] = {}
 
     # ------------------------------------------------------------ public
@@ -123,16 +124,22 @@ class Redactor:
         whole = "\x00".join(texts)
         joined = whole.encode("utf-8", "surrogatepass")
         hits = self._detector.scan(joined)
-        names = [] if self._words is None else [m.start(1) for m in self._words.finditer(joined)]
+        names = self._near_words(joined)
         if not hits and not names:
             return by_text
         starts = _starts(texts, len(joined) == len(whole))
         for rule, end in hits:
             index = bisect_right(starts, end - 1) - 1
             by_text.setdefault(index, []).append((rule, end - starts[index]))
-        for place in names:
-            by_text.setdefault(bisect_right(starts, place) - 1, [])
+        for end in names:
+            by_text.setdefault(bisect_right(starts, end - 1) - 1, [])
         return by_text
+
+    def _near_words(self, joined: bytes) -> list[int]:
+        """Ends of what may be one of the names (they are looked at closely text by text)."""
+        if self._words is None or self._word_filter is None:
+            return []
+        return [end for _, end in self._word_filter.scan(joined)]
 
     def _spans(self, raw: bytes, hits: list[Hit] | None) -> list[Span]:
         spans = self._detector.find(raw, hits)
@@ -267,8 +274,8 @@ def word_matches(words: Any, text: bytes) -> Iterator[Any]:
         at = match.end(1)
 
 
-def word_pattern(vocabulary: Vocabulary, options: PrivacyOptions) -> Any:
-    """One pattern for the names that stand alone: users, hosts, listed words, the deny list."""
+def _listed(vocabulary: Vocabulary, options: PrivacyOptions) -> list[str]:
+    """The names that stand alone: users, hosts, listed words, the deny list; longest first."""
     words: set[str] = set()
     if options.places:
         words |= {user for user in vocabulary.bare() if not is_generic(user)}
@@ -276,10 +283,24 @@ def word_pattern(vocabulary: Vocabulary, options: PrivacyOptions) -> Any:
     words |= set(vocabulary.words) | set(options.names) | set(options.deny)
     words = {word for word in words if len(word) >= 2}
     if not words or not options.enabled:
+        return []
+    return sorted(words, key=lambda word: (-len(word), word))
+
+
+def word_filter(vocabulary: Vocabulary, options: PrivacyOptions) -> Prefilter | None:
+    """A fast look for the names anywhere, also inside of words."""
+    words = _listed(vocabulary, options)
+    if not words:
+        return None
+    return make_filter(["(?i)" + re2.escape(word.encode()).decode("latin-1") for word in words])
+
+
+def word_pattern(vocabulary: Vocabulary, options: PrivacyOptions) -> Any:
+    """One pattern for the names, as whole words; None where there are none."""
+    words = _listed(vocabulary, options)
+    if not words:
         return None
     settings = re2.Options()
     settings.encoding = re2.Options.Encoding.LATIN1
-    parts = b"|".join(
-        re2.escape(word.encode()) for word in sorted(words, key=lambda w: (-len(w), w))
-    )
+    parts = b"|".join(re2.escape(word.encode()) for word in words)
     return re2.compile(rb"(?i)(?:^|[^A-Za-z0-9])(" + parts + rb")(?:[^A-Za-z0-9]|$)", settings)

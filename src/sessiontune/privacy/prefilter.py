@@ -73,8 +73,12 @@ class SetFilter:
 
 
 def make_prefilter(rules: Sequence[Rule]) -> Prefilter:
-    """The fastest prefilter this machine has."""
-    anchors = [rule.anchor for rule in rules]
+    """The fastest prefilter this machine has, for rules."""
+    return make_filter([rule.anchor for rule in rules])
+
+
+def make_filter(anchors: Sequence[str]) -> Prefilter:
+    """The fastest prefilter this machine has, for patterns."""
     try:
         return HyperscanFilter(anchors)
     except ImportError:
