@@ -25,7 +25,7 @@ from ..privacy.vocabulary import Vocabulary
 from ..templating import Template
 from .arms import Arm
 from .cache import Table, digest
-from .local import IGNORED, Lab, Loss
+from .local import Lab
 from .result import Exposure
 from .statistics import Case, estimate
 
@@ -181,13 +181,9 @@ def _losses(
     key = digest(template.source, question, list(secrets))
     held = table.get(key)
     if held is None:
-        held = [_loss(lab, template, arm, question, secret).nats for secret in secrets]
+        head = template.ids([{"role": "user", "content": question}], generation=True)
+        # the whole answer: its text around the secret is the same for all candidates
+        bodies = [[i for i, _, _ in template.tokens(told(secret))] for secret in secrets]
+        held = lab.continuations(arm, head, bodies)
         table.put(key, held)
     return [float(x) for x in held]
-
-
-def _loss(lab: Lab, template: Template, arm: Arm, question: str, secret: str) -> Loss:
-    """Loss of the whole answer: its text around the secret is the same for all candidates."""
-    head = template.ids([{"role": "user", "content": question}], generation=True)
-    body = [i for i, _, _ in template.tokens(told(secret))]
-    return lab.loss(arm, [*head, *body], [IGNORED] * len(head) + body)

@@ -128,6 +128,28 @@ class Lab:
             nats = torch.nn.functional.cross_entropy(logits.float(), wanted, reduction="sum")
         return Loss(float(nats), len(keep))
 
+    def continuations(
+        self, arm: Arm, head: Sequence[int], bodies: Sequence[Sequence[int]], batch: int = 32
+    ) -> list[float]:
+        """Summed loss in nats of each continuation of one head, `batch` at a time."""
+        torch = self.torch
+        found: list[float] = []
+        with torch.inference_mode(), self.model(arm) as model:
+            for start in range(0, len(bodies), batch):
+                part = bodies[start : start + batch]
+                most = max(map(len, part))
+                # padding stands on the right, where no earlier token can see it
+                rows = [[*head, *body, *[0] * (most - len(body))] for body in part]
+                ids = torch.tensor(rows, device=self.device)
+                at = torch.arange(len(head) - 1, len(head) + most - 1, device=self.device)
+                logits = model(input_ids=ids, logits_to_keep=at).logits
+                if logits.shape[1] != most:
+                    logits = logits[:, at]
+                said = logits.float().log_softmax(-1)
+                taken = said.gather(-1, ids[:, len(head) :, None])[..., 0]
+                found += [float(-taken[n, : len(body)].sum()) for n, body in enumerate(part)]
+        return found
+
     def answer(self, arm: Arm, ids: Sequence[int], stop: Sequence[int], most: int) -> list[int]:
         """Greedy continuation of `ids`: at most `most` tokens.
 

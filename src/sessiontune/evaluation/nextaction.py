@@ -95,7 +95,9 @@ def agreement(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> float:
     if not keys:
         return 1.0
     same = sum(
-        k in given and k in wanted and normal(k, given[k]) == normal(k, wanted[k]) for k in keys
+        1
+        for k in keys
+        if k in given and k in wanted and normal(k, given[k]) == normal(k, wanted[k])
     )
     return same / len(keys)
 

@@ -1,0 +1,246 @@
+"""A whole evaluation of a tiny run: arms, agreement with a plain computation, resume, faults."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("peft")
+
+from sessiontune.cli.main import main  # noqa: E402
+from sessiontune.errors import UsageError  # noqa: E402
+from sessiontune.evaluation import actions  # noqa: E402
+from sessiontune.evaluation.arms import read_arm  # noqa: E402
+from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
+from sessiontune.evaluation.heldout import open_run  # noqa: E402
+from sessiontune.evaluation.local import Lab  # noqa: E402
+from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
+from sessiontune.evaluation.queries import Query  # noqa: E402
+from sessiontune.evaluation.result import Result  # noqa: E402
+
+from .conftest import ModelServer  # noqa: E402
+
+
+def quiet(*_: Any) -> None:
+    """No progress shown."""
+
+
+def row(number: int, side: str) -> dict[str, Any]:
+    call = {"name": "Read", "arguments": json.dumps({"file_path": f"src/{number}.py"})}
+    return {
+        "messages": [
+            {"role": "system", "content": "Always read the file first."},
+            {"role": "user", "content": f"Fix file {number}."},
+            {
+                "role": "assistant",
+                "content": "I look.",
+                "tool_calls": [{"id": "a", "type": "function", "function": call}],
+                "train": True,
+            },
+            {"role": "tool", "content": "x = 1", "tool_call_id": "a", "name": "Read"},
+            {"role": "assistant", "content": f"File {number} is fixed now.", "train": True},
+        ],
+        "tools": "[]",
+        "id": f"{side}{number}",
+        "group": f"g{number // 2}",
+        "split": side,
+        "tags": "topic:Files,outcome:accepted" if number % 2 else "topic:Other",
+    }
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run as `train` leaves it, with an adapter of random weights instead of a training."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    from sessiontune.templating import Template
+    from sessiontune.training.tiny import make_tiny
+
+    folder = tmp_path_factory.mktemp("run")
+    data = folder / "data-set"
+    rows = {
+        side: [row(n, side) for n in range(count)] for side, count in (("train", 8), ("eval", 6))
+    }
+    for side, listed in rows.items():
+        (data / side).mkdir(parents=True)
+        text = "".join(json.dumps(r) + "\n" for r in listed)
+        (data / side / "openai.jsonl").write_text(text)
+    base = make_tiny(folder / "base", [json.dumps(r) for r in rows["train"]], vocab=500)
+    template = Template.load(base)
+    (folder / "template.jinja").write_text(template.source)
+    encoded = [
+        (f"eval/openai.jsonl:{n}", e)
+        for n, r in enumerate(rows["eval"], 1)
+        for e in template.encode(r)
+    ]
+    (folder / "data").mkdir()
+    columns = {
+        "where": [w for w, _ in encoded],
+        "input_ids": [e.ids for _, e in encoded],
+        "labels": [e.labels for _, e in encoded],
+    }
+    pq.write_table(pa.table(columns), folder / "data" / "eval.parquet")
+    for name, seed in (("adapter", 1), ("other", 2)):
+        torch.manual_seed(seed)
+        model = AutoModelForCausalLM.from_pretrained(base)
+        config = LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False)
+        get_peft_model(model, config).save_pretrained(folder / name)
+    record = {
+        "status": "done",
+        "name": "r",
+        "base": {"id": "tiny", "path": "base", "sha256": "1"},
+        "data": {"dir": str(data)},
+        "adapter": "adapter",
+        "template": "template.jinja",
+        "stop": ["<|im_end|>"],
+        "max_length": 512,
+        "settings": {"batch": 2},
+        "metrics": {},
+    }
+    (folder / "run.json").write_text(json.dumps(record))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def few_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Short answers: what they say does not matter here."""
+    monkeypatch.setattr(actions, "MOST_TOKENS", 12)
+    monkeypatch.setattr("sessiontune.evaluation.queries.MOST_TOKENS", 12)
+
+
+def test_losses_are_those_of_a_plain_computation(run_folder: Path) -> None:
+    """Against the whole row of logits and the library's own loss, base and adapter."""
+    bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=0), quiet)
+    bench.lose()
+    for arm in bench.arms:
+        if arm.kind == "rules":
+            continue
+        for example, found in zip(bench.examples, bench.losses[arm.name], strict=True):
+            with torch.inference_mode(), bench.lab.model(arm) as model:
+                out = model(
+                    input_ids=torch.tensor([example.ids]), labels=torch.tensor([example.labels])
+                )
+            assert found.mean == pytest.approx(float(out.loss), abs=1e-4)
+            assert found.tokens == sum(label != -100 for label in example.labels[1:])
+    names = ("base", "tuned")
+    assert len({round(trainer_mean(bench.losses[n], 2), 3) for n in names}) == 2
+
+
+def test_every_arm_in_one_evaluation(
+    run_folder: Path, model_server: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model_server.script = ["400"]
+    options = EvaluationOptions(
+        max_cases=3,
+        arms=(f"other={run_folder / 'other'}", f"full={run_folder / 'base'}",
+              f"far={model_server.url}#big"),
+        seeds=(str(run_folder / "other"),),
+        queries=(Query("What is fixed?", "q1", "The file.", "", ("files",), "q1"),),
+        judge=f"{model_server.url}#judge",
+        probe=str(run_folder / "data-set" / "train" / "openai.jsonl"),
+    )  # fmt: skip
+    model_server.said = lambda body: (
+        "VERDICT: FIRST" if "VERDICT" in body["messages"][-1]["content"] else "I do not know."
+    )
+    found = evaluate(open_run(run_folder), options, quiet)
+    assert {c.arm for c in found.comparisons} == {"tuned", "rules", "other", "full", "far"}
+    full = next(c for c in found.comparisons if c.arm == "full").measures[0]
+    assert full.found.difference == pytest.approx(0, abs=1e-5)  # the base under another name
+    assert [m.name for m in found.measures[:2]] == ["loss", "forgetting"]
+    assert found.failures[0].arm == "far"
+    assert [a.arm for a in found.cases[0].answers] == [
+        "base", "rules", "tuned", "other", "full", "far",
+    ]  # fmt: skip
+    assert found.seeds is not None
+    assert found.seeds.deviation > 0
+    assert all(j.wins == j.losses == 0 for j in found.judged)
+    assert "Always read the file first." in found.rules
+    assert {t.tag for t in found.measures[0].tags} == {
+        "topic:Files", "outcome:accepted", "topic:Other",
+    }  # fmt: skip
+
+    asked = len(model_server.asked)
+    monkeypatch.setattr(Lab, "loss", _never)
+    monkeypatch.setattr(Lab, "answer", _never)
+    again = evaluate(open_run(run_folder), options, quiet)
+    assert again.measures == found.measures
+    assert again.failures == ()
+    assert len(model_server.asked) - asked == 1  # the one that had failed
+
+
+def _never(*_: Any, **__: Any) -> Any:
+    raise AssertionError("computed a second time")
+
+
+def test_an_interrupted_evaluation_goes_on(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    shutil.rmtree(run_folder / "evaluation", ignore_errors=True)
+    real, calls = Lab.loss, []
+
+    def until(self: Lab, arm: Any, ids: Any, labels: Any) -> Any:
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        calls.append(1)
+        return real(self, arm, ids, labels)
+
+    options = EvaluationOptions(max_cases=0, rules=False)
+    monkeypatch.setattr(Lab, "loss", until)
+    with pytest.raises(KeyboardInterrupt):
+        evaluate(open_run(run_folder), options, quiet)
+    monkeypatch.setattr(Lab, "loss", lambda *a: (calls.append(1), real(*a))[1])
+    found = evaluate(open_run(run_folder), options, quiet)
+    assert len(calls) == 12  # six examples, two arms, none twice
+    assert found.measures[0].found.cases == 6
+
+
+def test_the_command_writes_the_report(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["--json", "evaluate", str(run_folder), "--max-cases", "2"])
+    value = json.loads(capsys.readouterr().out)
+    assert code == 0
+    assert value["outcome"] == "unclear"
+    assert "3 lineages" in value["sentence"]
+    assert "7 more" in value["sentence"]
+    folder = run_folder / "evaluation"
+    assert {"report.html", "report.md", "result.json"} <= {p.name for p in folder.iterdir()}
+
+
+def test_a_worse_model_fails_the_gate(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    worse = Result(run="r", base="b", outcome="worse", sentence="It is worse.", measures=())
+    monkeypatch.setattr("sessiontune.cli.evaluate._evaluated", lambda *_: worse)
+    assert main(["--json", "evaluate", str(run_folder)]) == 0
+    assert main(["--json", "evaluate", str(run_folder), "--fail-if-worse"]) == 9
+    assert "It is worse." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nothing", "is not NAME"),
+        ("base=x", "cannot be called"),
+        ("a b=x", "is not NAME"),
+        ("x=/no/such", "is no model"),
+    ],
+)
+def test_arms_that_are_wrong(run_folder: Path, text: str, said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        read_arm(open_run(run_folder), text)
+
+
+def test_two_arms_of_one_name(run_folder: Path) -> None:
+    arm = f"x={run_folder / 'other'}"
+    with pytest.raises(UsageError, match="Two arms"):
+        Bench(open_run(run_folder), EvaluationOptions(arms=(arm, arm)), quiet)
