@@ -30,7 +30,7 @@ LEAST_LINEAGES = 3
 #: Topics of one conversation, at most.
 MOST = 5
 #: Characters read of a session, of one prompt, of one answer, of one command.
-READ, PROMPT, ANSWER, COMMAND = 30_000, 2_500, 1_200, 160
+READ, PROMPT, ANSWER, COMMAND = 10_000, 2_500, 1_200, 160
 #: Score below which a topic is not given.
 ENOUGH = 3.4
 #: A topic scoring less than this share of the session's best one is not given either.
