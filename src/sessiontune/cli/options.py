@@ -32,7 +32,12 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--until", metavar="DATE", help="Sessions whose newest message is not newer."),
     _many("--project", "projects", "Keep projects by folder, path or glob.", "GLOB"),
     _many("--exclude", "exclude", "Leave out projects.", "GLOB"),
-    _many("--source", "sources", "Keep agents: claude, codex.", "A,B"),
+    _many(
+        "--source",
+        "sources",
+        "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider.",
+        "A,B",
+    ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
     _many("--vendor", "vendors", "Keep sessions answered only by these vendors.", "NAME"),
     click.option("--tools/--no-tools", default=None, help="Tool calls and results (default: on)."),
