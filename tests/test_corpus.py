@@ -15,7 +15,8 @@ import orjson
 import pytest
 from tests.checker import checker
 from tests.conftest import corpus
-from tests.random_logs import Writer, random_rollouts
+from tests.random_logs import Writer
+from tests.random_rollouts import random_rollouts
 from tests.support import Reading, kind_of, logs_under, read
 
 from sessiontune.sample import write_sample

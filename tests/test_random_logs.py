@@ -7,7 +7,8 @@ from random import Random
 
 import pytest
 from tests.checker import checker
-from tests.random_logs import Writer, random_rollouts
+from tests.random_logs import Writer
+from tests.random_rollouts import random_rollouts
 from tests.support import Reading, describe, kind_of, read, texts_of
 
 SEEDS = 60
