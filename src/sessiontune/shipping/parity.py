@@ -35,8 +35,9 @@ TOLERANCE: dict[str, float] = {
 COARSE = 0.15
 #: Types whose greedy text is compared.
 EXACT = ("f16", "bf16")
-#: A step where the two best tokens are closer than this (in log-probability) may go either way.
-TIE = {"f16": 0.02, "bf16": 0.1}
+#: A step whose two best tokens are closer than this may go either way: each of the two may be off
+#: by the accepted difference.
+TIE = {kind: 2 * TOLERANCE[kind] for kind in EXACT}
 #: Tokens whose log-probabilities are compared at the first step.
 COMPARED = 5
 _FORCE = 1000.0

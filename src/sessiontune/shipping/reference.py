@@ -169,6 +169,10 @@ def make_reference(run: Run, merged: Path | None = None) -> Reference:
 
     PreflightError when the adapter cannot be put on the base.
     """
+    import warnings
+
+    # transformers warns of names that PEFT still uses: nothing that a user could change.
+    warnings.simplefilter("ignore", FutureWarning)
     tokenizer = load_tokenizer(run.tokenizer)
     template = Template(run.template, tokenizer)
     probes = make_probes(template)
