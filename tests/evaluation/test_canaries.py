@@ -75,7 +75,8 @@ def _tuned(folder: Path, planted: Planted, steps: int) -> tuple[Any, Any, Any, A
     from sessiontune.templating import Template
     from sessiontune.training.tiny import make_tiny
 
-    texts = [told(s) for s in made(200, 1, False, seed=9).secrets]
+    other = made(100, 1, False, seed=9)
+    texts = [*other.questions, *map(told, other.secrets)]
     base = make_tiny(folder / "base", texts, vocab=600)
     template = Template.load(base)
     rows = [e for row in rows_of(planted) for e in template.encode(row)]
@@ -107,7 +108,7 @@ def test_raw_canaries_are_exposed_and_redacted_ones_are_not(tmp_path: Path, reda
     from sessiontune.evaluation.cache import Cache
 
     planted = made(24, 8, redacted=redacted)
-    lab, template, base, tuned = _tuned(tmp_path, planted, steps=120)
+    lab, template, base, tuned = _tuned(tmp_path, planted, steps=200)
     tables = {n: Cache(tmp_path).table("canary", n) for n in ("base", "tuned")}
     found = exposure_of(planted, lab, template, base, tuned, tables, lambda *_: None)
     assert (found.canaries, found.most) == (24, math.log2(CANDIDATES))

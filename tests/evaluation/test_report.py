@@ -99,7 +99,7 @@ def test_markdown_and_json_hold_the_same_figures() -> None:
 
 def test_differences_are_marked_word_by_word() -> None:
     found = differences("Read main.py <b>", "Read app.py")
-    assert found.startswith("<ins>Read ")
+    assert found.startswith("<ins>Read </ins>")
     assert "<mark>main</mark>" in found
     assert "&lt;" in found
     assert differences("a <b>", "") == "a &lt;b&gt;"

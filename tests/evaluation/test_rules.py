@@ -26,7 +26,7 @@ def row(number: int) -> dict[str, Any]:
                 "role": "assistant",
                 "content": "",
                 "tool_calls": [
-                    call("Bash", command=f"pnpm test pages {number}"),
+                    call("Bash", command=f"cd web && pnpm test pages {number}"),
                     call("Read", file_path=f"src/pages/{number}.tsx"),
                     {"function": {"name": "Bash", "arguments": "{broken"}},
                 ],

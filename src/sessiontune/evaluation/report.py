@@ -20,6 +20,20 @@ summary{cursor:pointer;padding:4px 0}
 """
 
 
+#: Labels that fit beside a chart.
+_SHORT = {
+    "loss": "held-out loss",
+    "forgetting": "general rows",
+    "tool": "right tool",
+    "arguments": "right arguments",
+    "exact": "exactly the same",
+    "valid": "calls that parse",
+    "stops": "stops by itself",
+    "edit": "code alike",
+    "text": "words shared",
+}
+
+
 def report_html(result: Result) -> str:
     """Verdict first, then measures with intervals, then answers side by side."""
     comparisons = result.comparisons or (
@@ -100,7 +114,7 @@ def _plots(comparison: Comparison, title: str) -> str:
     panels = []
     for name, lower in (("loss in nats: left is better", True), ("shares: right is better", False)):
         rows = [
-            (m.label, m.found.difference, m.found.low, m.found.high)
+            (_SHORT.get(m.name, m.name), m.found.difference, m.found.low, m.found.high)
             for m in comparison.measures
             if m.found.se is not None and m.lower_is_better is lower
         ]

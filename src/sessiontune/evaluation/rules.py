@@ -90,11 +90,18 @@ def _count_call(
     if isinstance(command, list):
         command = " ".join(map(str, command))
     if isinstance(command, str) and command.strip():
-        commands[" ".join(command.split("\n")[0].split()[:3])] += 1
+        commands[_habit(command)] += 1
     for name in ("file_path", "path"):
         value = arguments.get(name)
         if isinstance(value, str) and "/" in value:
             folders[value.rpartition("/")[0]] += 1
+
+
+def _habit(command: str) -> str:
+    """The first three words of the first part that is more than a change of folder."""
+    parts = [p.strip() for p in re.split(r"&&|\|\||;|\n|\|", command) if p.strip()]
+    telling = [p for p in parts if not p.startswith(("cd ", "export ", "set "))] or parts
+    return " ".join(telling[0].split()[:3]) if telling else command.strip()
 
 
 def _top(counted: Counter[str], most: int, least: int = 1) -> list[str]:
