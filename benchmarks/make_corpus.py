@@ -234,6 +234,10 @@ class Session:
         return "Grep", {"pattern": f"{word}.*"}, out, {"mode": "content", "content": out}
 
 
+#: The invented user whose home the logs stand in.
+USER = "dkorrin"
+
+
 def session_lines(rng: Random, seed: int, cwd: str, session_id: str, target: float,
                   agent: str = "") -> Session:  # fmt: skip
     """A session of about `target` bytes; one in 40 is compacted in the middle."""
@@ -259,7 +263,7 @@ def write_unit(job: tuple[int, str, float], *, seed: int) -> tuple[int, int, lis
     number, folder, target = job
     rng = Random(f"{seed}/{number}")
     projects = Path(folder)
-    cwd = f"/home/dkorrin/work/{projects.name.rpartition('-work-')[2]}"
+    cwd = f"/home/{USER}/work/{projects.name.rpartition('-work-')[2]}"
     ids = Session(rng, seed, cwd, "")
     session = session_lines(rng, seed, cwd, ids.uuid(), target)
     path = projects / f"{session.session_id}.jsonl"
@@ -293,7 +297,7 @@ def plan(out: Path, mb: float, big: float, seed: int, one: bool) -> list[tuple[i
     while sum(sizes) * 1.03 + 48_000 * len(sizes) < mb * 1e6:
         sizes.append(min(8e6, 1500 + 42_000 * math.exp(1.9 * rng.gauss(0, 1))))
     count = 1 if one else max(1, round(mb / 15))
-    folders = [out / ".claude" / "projects" / f"-home-dkorrin-work-app{i}" for i in range(count)]
+    folders = [out / ".claude" / "projects" / f"-home-{USER}-work-app{i}" for i in range(count)]
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True)
     return [(i, str(rng.choice(folders)), size) for i, size in enumerate(sizes)]

@@ -106,7 +106,7 @@ def email(rng: Random) -> str:
 def phone(rng: Random) -> str:
     """A British or American number from the ranges for fiction."""
     if rng.random() < 0.5:
-        return f"+44 20 7946 0{rng.randrange(100, 999)}"
+        return f"+44 {20} 7946 0{rng.randrange(100, 999)}"
     return f"+1 415 555 01{rng.randrange(10, 99)}"
 
 
