@@ -86,6 +86,7 @@ def load_recipe(
         merged = _merge(merged, _read(path))
     merged = _merge(merged, _from_env(env))
     merged = _merge(merged, dict(flags))
+    merged.pop("train", None)  # the table of `sessiontune train`, which reads it itself
     try:
         recipe = msgspec.convert(merged, Recipe, strict=False)
     except msgspec.ValidationError as error:
