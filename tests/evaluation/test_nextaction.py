@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from sessiontune.evaluation.nextaction import Call, agreement, calls_in, normal, score
+from sessiontune.evaluation.nextaction import (
+    Call,
+    agreement,
+    calls_in,
+    edit_similarity,
+    normal,
+    score,
+)
 
 READ = Call("Read", {"file_path": "src/app.py"})
 EDIT = Call("Edit", {"file_path": "src/app.py", "old_string": "a", "new_string": "b"})
@@ -40,6 +47,43 @@ CASES = [
     ([], [READ], 1, 0, 0, 0, 0),
     ([READ], [READ], 1, 1 / 2, 1 / 2, 0, 1 / 2),
     ([], [], 1, 0, 0, 0, 0),
+    # several arguments, one at a time
+    ([Call("Edit", {**EDIT.arguments, "file_path": "./src/app.py"})], [EDIT], 0, 1, 1, 1, 1),
+    ([Call("Edit", {"file_path": "src/app.py"})], [EDIT], 0, 1, 1 / 3, 0, 1),
+    ([Call("Edit", {"old_string": "a", "new_string": "b"})], [EDIT], 0, 1, 2 / 3, 0, 1),
+    ([Call("Edit", {**EDIT.arguments, "replace_all": True})], [EDIT], 0, 1, 3 / 4, 0, 1),
+    ([Call("Edit", {**EDIT.arguments, "old_string": " a "})], [EDIT], 0, 1, 1, 1, 1),
+    ([Call("Edit", {**EDIT.arguments, "old_string": "A"})], [EDIT], 0, 1, 2 / 3, 0, 1),
+    ([Call("Edit", {})], [EDIT], 0, 1, 0, 0, 1),
+    # values that are no text
+    ([Call("Read", {"n": 5.0})], [Call("Read", {"n": 5})], 0, 1, 1, 1, 1),
+    ([Call("Read", {"n": "5"})], [Call("Read", {"n": 5})], 0, 1, 0, 0, 1),
+    ([Call("Todo", {"items": ["a", "b"]})], [Call("Todo", {"items": ["a", "b"]})], 0, 1, 1, 1, 1),
+    ([Call("Todo", {"items": ["b", "a"]})], [Call("Todo", {"items": ["a", "b"]})], 0, 1, 0, 0, 1),
+    ([Call("Run", {"on": True})], [Call("Run", {"on": False})], 0, 1, 0, 0, 1),
+    ([Call("Run", {})], [Call("Run", {})], 0, 1, 1, 1, 1),
+    ([Call("Run", {"on": None})], [Call("Run", {})], 0, 1, 0, 0, 1),
+    # three parallel calls
+    ([READ, EDIT, LS], [LS, READ, EDIT], 0, 1, 1, 1, 1),
+    ([READ, EDIT], [LS, READ, EDIT], 0, 2 / 3, 2 / 3, 0, 1),
+    ([LS], [LS, READ, EDIT], 0, 1 / 3, 1 / 3, 0, 1),
+    ([], [LS, READ, EDIT], 0, 0, 0, 0, 1),
+    ([READ, Call("Bash", {"command": "pwd"})], [READ, LS], 0, 1, 1 / 2, 0, 1),
+    (
+        [Call("Read", {"file_path": "b"}), READ],
+        [READ, Call("Read", {"file_path": "b"})],
+        0,
+        1,
+        1,
+        1,
+        1,
+    ),
+    # broken ones beside whole ones
+    ([READ, LS], [READ, LS], 1, 2 / 3, 2 / 3, 0, 2 / 3),
+    ([], [READ, LS], 2, 0, 0, 0, 0),
+    ([READ], [], 1, 0, 0, 0, 1 / 2),
+    ([READ], [READ, LS], 1, 1 / 2, 1 / 2, 0, 1 / 2),
+    ([LS], [READ], 2, 0, 0, 0, 1 / 3),
     # the nearest of two calls of one tool answers
     (
         [Call("Read", {"file_path": "x"}), READ],
@@ -102,6 +146,16 @@ TEXTS = [
 ]
 
 
+TEXTS += [
+    ('{"name": "Bash", "parameters": {"command": "ls -la"}}', [LS], 0),  # Llama 3
+    ('<|python_tag|>{"name": "Bash", "parameters": {"command": "ls -la"}}', [LS], 0),
+    ('[TOOL_CALLS] [{"name": "Bash", "arguments": {"command": "ls -la"}}]', [LS], 0),  # Mistral
+    ('[TOOL_CALLS] [{"name": "Bash", "arguments": {"command": "ls -la"}}, {"no": 1}]', [LS], 1),
+    ("[TOOL_CALLS] [{", [], 1),
+    ('{"status": "open"}', [], 0),  # JSON that is an answer, not a call
+]
+
+
 @pytest.mark.parametrize(("text", "calls", "broken"), TEXTS)
 def test_calls_in_an_answer(text: str, calls: list[Call], broken: int) -> None:
     assert calls_in(text) == (calls, broken)
@@ -132,3 +186,17 @@ def test_values_as_they_are_compared(name: str, a: object, b: object, same: bool
 
 def test_two_empty_argument_lists_agree() -> None:
     assert agreement({}, {}) == 1.0
+
+
+def test_the_fixture_is_large_enough() -> None:
+    assert len(CASES) >= 50
+
+
+def test_edits_are_compared_by_lines() -> None:
+    wanted = [Call("Edit", {"file_path": "a.py", "old_string": "x", "new_string": "a\nb\nc\nd"})]
+    near = [Call("Edit", {"file_path": "b.py", "old_string": "y", "new_string": "a\n  b\nX\nd"})]
+    many = [Call("MultiEdit", {"edits": [{"new_string": "a\nb"}, {"new_string": "c\nd"}]})]
+    assert edit_similarity(near, wanted) == pytest.approx(2 * 3 / 8)
+    assert edit_similarity(many, wanted) == 1.0
+    assert edit_similarity([], wanted) == 0.0
+    assert edit_similarity(wanted, [READ]) is None  # the turn wrote no code

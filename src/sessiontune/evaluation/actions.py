@@ -177,7 +177,7 @@ def answer_all(asker: Answerer, cases: Sequence[ActionCase], progress: Progress)
 def scored(case: ActionCase, reply: Reply) -> Answer:
     """An answer measured against what was done in the case."""
     calls, broken = calls_in(reply.text)
-    plain = reply.text.partition("<tool_call>")[0].strip()
+    plain = reply.text.partition("<tool_call>")[0].strip() if calls or broken else reply.text
     return Answer(
         reply.text,
         score(calls, case.wanted, broken),

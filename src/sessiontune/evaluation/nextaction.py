@@ -37,8 +37,18 @@ class Score(msgspec.Struct, frozen=True):
 
 
 def calls_in(text: str) -> tuple[list[Call], int]:
-    """Tool calls of an answer in the <tool_call> form, and how many of them do not parse."""
-    found, broken = [], 0
+    """Tool calls of an answer, and how many of them do not parse.
+
+    Known forms: <tool_call> blocks (ChatML, Qwen, Hermes), an answer that is one JSON call
+    (Llama 3, with or without its tag), and `[TOOL_CALLS]` with a list (Mistral).
+    """
+    bare = text.strip().removeprefix("<|python_tag|>").lstrip()
+    if bare.startswith("[TOOL_CALLS]"):
+        return _listed(bare.removeprefix("[TOOL_CALLS]"))
+    if bare.startswith("{") and (call := _parsed(bare)) is not None:
+        return [call], 0
+    found: list[Call] = []
+    broken = 0
     for body in _CALL.findall(text):
         call = _parsed(body)
         if call is None:
@@ -56,13 +66,23 @@ def _parsed(body: str) -> Call | None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         return None
-    arguments = value.get("arguments", {})
+    arguments = value.get("arguments", value.get("parameters", {}))
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
         except json.JSONDecodeError:
             return None
     return Call(value["name"], arguments) if isinstance(arguments, dict) else None
+
+
+def _listed(text: str) -> tuple[list[Call], int]:
+    """A JSON list of calls."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError:
+        return [], 1
+    calls = [_parsed(json.dumps(v)) for v in (values if isinstance(values, list) else [values])]
+    return [c for c in calls if c is not None], calls.count(None)
 
 
 def score(given: Sequence[Call], wanted: Sequence[Call], broken: int = 0) -> Score:
