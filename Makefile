@@ -29,6 +29,7 @@ $(VENV)/.installed-base: $(VENV)/bin/python pyproject.toml
 
 $(VENV)/.installed-demo: $(VENV)/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet -e ".[train,evaluate,ship,serve]"
+	$(BIN)/sessiontune ship --fetch-converter
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml

@@ -37,6 +37,9 @@ class Runner(Protocol):
         self, function: Callable[[T], R], tasks: Sequence[T], weight: Callable[[T], int]
     ) -> Iterator[tuple[int, R]]: ...
 
+    def renew(self) -> None:
+        """Let later tasks run in processes that begin with what this one knows now."""
+
 
 class Inputs(msgspec.Struct):
     """The logs under the given roots: `rows` with the vanished ones, sorted by path."""

@@ -211,13 +211,14 @@ def _size(part: Any) -> int:
 
 
 @lru_cache(maxsize=4)
-def _redactor(salt: bytes, vocabulary: Vocabulary, privacy: PrivacyOptions) -> Redactor:
+def redactor_of(salt: bytes, vocabulary: Vocabulary, privacy: PrivacyOptions) -> Redactor:
+    """The redactor of this process; its rules are compiled on first use."""
     return Redactor(salt, vocabulary, privacy)
 
 
 def _stages(preparation: Preparation) -> tuple[list[Stage], Redactor]:
     """clean, the user's hook, redact: in this order, always."""
-    redactor = _redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
+    redactor = redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
     redactor.take_counts()
     stages: list[Stage] = [cleaner(CleanOptions())]
     if preparation.preprocess:

@@ -40,6 +40,12 @@ class LocalRunner:
             self._pool.shutdown(wait=kind is None, cancel_futures=True)
             self._pool = None
 
+    def renew(self) -> None:
+        """Later workers are forked anew, so they inherit what was compiled here meanwhile."""
+        if self._pool is not None:
+            self._pool.shutdown(wait=True)
+            self._pool = None
+
     def map(
         self, function: Callable[[T], R], tasks: Sequence[T], weight: Callable[[T], int]
     ) -> Iterator[tuple[int, R]]:
