@@ -21,6 +21,7 @@ from sessiontune.evaluation.local import Lab  # noqa: E402
 from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
 from sessiontune.evaluation.queries import Query  # noqa: E402
 from sessiontune.evaluation.result import Result  # noqa: E402
+from sessiontune.templating import TemplateRefused  # noqa: E402
 
 from .conftest import ModelServer  # noqa: E402
 
@@ -173,6 +174,43 @@ def test_every_arm_in_one_evaluation(
     assert again.measures == found.measures
     assert again.failures == ()
     assert len(model_server.asked) - asked == 1  # the one that had failed
+
+
+def test_without_the_trainers_examples_the_rows_are_tokenised(run_folder: Path) -> None:
+    prepared = run_folder / "data" / "eval.parquet"
+    options = EvaluationOptions(max_cases=0, rules=False)
+    with_them = Bench(open_run(run_folder), options, quiet).examples
+    aside = prepared.rename(prepared.with_suffix(".aside"))
+    try:
+        without = Bench(open_run(run_folder), options, quiet).examples
+    finally:
+        aside.rename(prepared)
+    assert [(e.ids, e.labels, e.cluster) for e in without] == [
+        (e.ids, e.labels, e.cluster) for e in with_them
+    ]
+
+
+def test_a_conversation_that_the_template_refuses_is_a_failed_case(run_folder: Path) -> None:
+    bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=1, rules=False), quiet)
+
+    class Refusing:
+        """A template that takes nothing."""
+
+        def ids(self, *_: Any, **__: Any) -> list[int]:
+            raise TemplateRefused("roles must alternate")
+
+    bench.template = Refusing()  # type: ignore[assignment]
+    asker = actions.Answerer(
+        bench.arms[0], bench.cache.table("answer", "refused"), bench.lab, bench.template, ["x"]
+    )
+    found = actions.answer_all(asker, bench.cases, quiet)
+    assert "roles must alternate" in found[0].failed
+
+
+def test_arguments_that_are_free_text_are_compared_as_text() -> None:
+    assert actions._arguments("*** Begin Patch") == {"": "*** Begin Patch"}
+    assert actions._arguments("") == {}
+    assert actions._arguments('{"a": 1}') == {"a": 1}
 
 
 def _never(*_: Any, **__: Any) -> Any:

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
-from ..errors import UsageError
-from ..templating import Template
+from ..errors import PreflightError, UsageError
+from ..templating import Template, TemplateRefused
 from .arms import Arm
 from .cache import Table, digest
 from .local import Lab
@@ -89,11 +89,8 @@ def tags_of(row: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _case(where: str, row: dict[str, Any], at: int) -> ActionCase:
     message = row["messages"][at]
-    wanted = []
-    for call in message.get("tool_calls") or []:
-        arguments = orjson.loads(call["function"]["arguments"] or "{}")
-        name = call["function"]["name"]
-        wanted.append(Call(name, arguments if isinstance(arguments, dict) else {"": arguments}))
+    made = [call["function"] for call in message.get("tool_calls") or []]
+    wanted = [Call(inner["name"], _arguments(inner["arguments"])) for inner in made]
     return ActionCase(
         id=f"{where}#{at}",
         cluster=cluster_of(row, where),
@@ -104,6 +101,15 @@ def _case(where: str, row: dict[str, Any], at: int) -> ActionCase:
         tags=tags_of(row),
         row=str(row.get("id") or where),
     )
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    """Arguments as they were given; free text (a patch, a script) under an empty name."""
+    try:
+        value = orjson.loads(text or "{}")
+    except orjson.JSONDecodeError:
+        value = text
+    return value if isinstance(value, dict) else {"": value}
 
 
 def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, Any]]:
@@ -156,7 +162,10 @@ class Answerer:
         lab, template = self._lab, self._template
         if lab is None or template is None:
             raise UsageError(f"Arm '{self.arm.name}' needs the run's base model.")
-        ids = template.ids(with_rules(context, self.arm.rules), tools, generation=True)
+        try:
+            ids = template.ids(with_rules(context, self.arm.rules), tools, generation=True)
+        except (TemplateRefused, PreflightError) as error:
+            return Reply(failed=f"the template takes no such conversation: {str(error)[:160]}")
         ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
         out = lab.answer(self.arm, ids[-max(32, self._length - most) :], ends, most)
         stopped = bool(out) and out[-1] in ends

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import orjson
 
+from ..errors import UsageError
 from ..templating import Template
 from .actions import ActionCase, Answer, Answerer, Progress, action_cases, answer_all, dealt
 from .arms import Arm, check_names, read_arm, usual_arms
@@ -102,7 +103,7 @@ class Bench:
         self.cache = Cache(run.folder / "evaluation" / "cache")
         self.template = Template.load(run.base, str(run.template))
         self.lab = Lab(run)
-        self.examples = _sampled(held_examples(run, self.rows), options)
+        self.examples = _sampled(held_examples(run, self.rows, self.template), options)
         self.cases = action_cases(self.rows, options.max_cases, options.seed)
         self.probe: list[HeldExample] = []
         if options.probe:
@@ -134,6 +135,11 @@ class Bench:
             for arm in self.arms:
                 self.answers[arm.name] = answer_all(self.asker(arm), self.cases, self.progress)
         self.tuned = self.measures("tuned", "base")
+        if not self.tuned:
+            raise UsageError(
+                f"No token of the held-out side of {self.run.data} bears loss.",
+                "Export with a larger --eval-share and train again.",
+            )
 
     def asker(self, arm: Arm) -> Answerer:
         """What asks an arm and keeps its answers."""

@@ -87,13 +87,19 @@ def held_rows(run: Run) -> dict[str, dict[str, Any]]:
         }
 
 
-def held_examples(run: Run, rows: dict[str, dict[str, Any]]) -> list[HeldExample]:
-    """The very examples that the trainer evaluated on, with the lineage of each."""
+def held_examples(
+    run: Run, rows: dict[str, dict[str, Any]], template: Template
+) -> list[HeldExample]:
+    """The very examples that the trainer evaluated on, with the lineage of each.
+
+    Where it left none (other trainers, preferences), the held-out rows are tokenised here; a row
+    longer than the trained length keeps its beginning.
+    """
     import pyarrow.parquet as parquet
 
     path = run.folder / "data" / "eval.parquet"
     if not path.is_file():
-        raise UsageError(f"{run.folder} has no prepared held-out examples.", "Train again.")
+        return _tokenised(run, rows, template)
     table = parquet.read_table(path).to_pylist()
     found = []
     for number, entry in enumerate(table):
@@ -108,6 +114,17 @@ def held_examples(run: Run, rows: dict[str, dict[str, Any]]) -> list[HeldExample
                 tags=tuple(t for t in str(row.get("tags", "")).split(",") if t),
             )
         )
+    return found
+
+
+def _tokenised(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
+    found = []
+    for where, row in rows.items():
+        cluster = str(row.get("group") or row.get("lineage") or where)
+        tags = tuple(t for t in str(row.get("tags") or "").split(",") if t)
+        for number, one in enumerate(template_examples(template, row, where)):
+            ids, labels = one.ids[: run.length], one.labels[: run.length]
+            found.append(HeldExample(f"{where}.{number}", cluster, ids, labels, tags))
     return found
 
 
