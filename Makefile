@@ -33,7 +33,7 @@ $(VENV)/.installed-demo: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet -e ".[train,evaluate,ship,serve,topics,dev]"
+	$(BIN)/python -m pip install --quiet -e ".[all,dev]"
 	touch $@
 
 clean:
