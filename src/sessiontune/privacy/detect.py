@@ -61,9 +61,19 @@ def _vendor_check(
 def _mixed(value: bytes) -> bool:
     """A token with a short prefix: no chain of words, and letters of both cases or digits."""
     body = value.split(b"_", 1)[-1] if b"_" in value else value[2:]
-    if wordy(body) > 0.4 or body.isupper() or (body.islower() and body.isalpha()):
+    if body.isupper() or (body.islower() and body.isalpha()):
+        return False
+    if wordy(body) > 0.4 and not _even_case(body):
         return False
     return value[:2] != b"s." or (any(48 <= c <= 57 for c in body) and body != body.lower())
+
+
+def _even_case(body: bytes) -> bool:
+    """Capitals and small letters in about equal numbers: random letters that happen to hold
+    words. Chains of words in camel case have one capital in five or so."""
+    letters = [c for c in body if c >= 65]
+    capitals = sum(c < 91 for c in letters)
+    return len(letters) >= 16 and 0.32 <= capitals / len(letters) <= 0.68
 
 
 def _vendor_rules() -> list[Rule]:
