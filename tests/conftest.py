@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+#: The local stand-in for the hub speaks plain HTTP; the client's other transport would look elsewhere.
+os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
