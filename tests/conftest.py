@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-#: The local stand-in for the hub speaks plain HTTP; the client's other transport would look elsewhere.
+# The local stand-in for the hub speaks plain HTTP only, not the client's other transport.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 
 ROOT = Path(__file__).resolve().parent.parent
