@@ -125,7 +125,10 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
 
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     rich.print(f"[bold]{found.files} logs[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
-    table = Table("project", "sessions", "agents", "messages", "~tokens", "from", "to", "findings")
+    table = Table(box=None, padding=(0, 1))
+    table.add_column("project", overflow="fold", min_width=16)
+    for name in ("sessions", "agents", "messages", "~tokens", "newest", "found"):
+        table.add_column(name, justify="right", no_wrap=True)
     for name, p in sorted(found.projects.items(), key=lambda kv: -kv[1].tokens):
         table.add_row(
             escape(name),
@@ -133,7 +136,6 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
             str(p.agents),
             str(p.messages),
             f"{p.tokens:,}",
-            p.first[:10],
             p.last[:10],
             str(sum(p.findings.values())),
         )
