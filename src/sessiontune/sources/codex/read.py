@@ -287,8 +287,9 @@ class Rollout:
         given = payload.arguments
         if given is None:
             given = payload.input if payload.input is not None else payload.action
+        arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
         node = self._open(line)
-        node.parts.append(ToolCall(call, name, arguments_of(given)))
+        node.parts.append(ToolCall(call, name, arguments))
         self.calls[call] = node
 
     def _output(self, line: Line, payload: Payload) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ...model import Image, ResultStatus, ToolDef
-from ..lines import mend
+from ..lines import LineFault, mend
 from ..pictures import picture_of_url
 from .text import classify
 
@@ -85,10 +85,10 @@ def arguments_of(given: Any) -> dict[str, Any]:
     """The arguments as an object; text that is none stands under `input`."""
     if isinstance(given, str):
         try:
-            value = msgspec.json.decode(given)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            value = mend(msgspec.json.decode(given))
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, LineFault):
             return {"input": given}
-        given = value if isinstance(value, dict) else {"input": given}
+        return value if isinstance(value, dict) else {"input": given}
     if given is None:
         return {}
     if not isinstance(given, dict):
