@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import howto
+from ..cutting import cutting
 from ..figures import (
     agent_name,
     in_words,
@@ -235,33 +236,7 @@ def _splits(manifest: Manifest) -> str:
             "| --- | ---: | ---: |",
             *(f"| {x.split} | {percent(x.exact)} | {percent(x.near)} |" for x in manifest.leakage),
         ]
-    return "\n".join([*out, *_cutting(manifest)]) + "\n"
-
-
-def _cutting(manifest: Manifest) -> list[str]:
-    """What cutting to a length kept, and what general rows were mixed in."""
-    out = []
-    cut = manifest.truncation
-    if cut:
-        out += [
-            "",
-            f"Rows were cut to {number(manifest.options.max_tokens)} tokens, every answer a target "
-            "exactly once:\n",
-            "| Of what bears loss | All | Kept | Naive truncation would keep |",
-            "| --- | ---: | ---: | ---: |",
-            *(
-                f"| {what} | {number(cut[what])} | {number(cut[f'kept_{what}'])} "
-                f"| {number(cut[f'naive_{what}'])} |"
-                for what in ("turns", "tokens")
-            ),
-        ]
-    if manifest.mixed:
-        out += [
-            "",
-            f"The training side also holds {number(manifest.mixed['rows'])} general rows "
-            f"({number(manifest.mixed['tokens'])} tokens), tagged `general`.",
-        ]
-    return out
+    return "\n".join([*out, *cutting(manifest)]) + "\n"
 
 
 def _privacy(manifest: Manifest) -> str:

@@ -77,6 +77,7 @@ def _finish_task(
         thinking=recipe.thinking,
         topics=recipe.topics,
         preferences=recipe.preferences,
+        clusters=recipe.clusters,
     )
     key = codec.digest(
         FINISH_VERSION,
