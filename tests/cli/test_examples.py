@@ -96,3 +96,29 @@ def test_clusters_without_their_library_say_so_before_anything_is_read(
     assert code == UsageError.code
     assert "sessiontune[topics]" in err
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(("sessions", "held"), [(1, 0), (8, 2), (36, 5)])
+def test_who_has_little_data_is_told_what_cannot_be_judged(
+    tmp_path: Path, cli: Cli, sessions: int, held: int
+) -> None:
+    from sessiontune.evaluation.statistics import FEW
+    from sessiontune.portions import ENOUGH
+
+    assert ENOUGH == FEW
+    rng = random.Random(5)
+    for n in range(sessions):
+        texts = [" ".join(str(rng.randrange(10**6)) for _ in range(40)) for _ in range(2)]
+        talk(tmp_path / "logs", n, f"p{n % 3}", (texts[0], texts[1]))
+    code, out, err = cli(
+        "export", tmp_path / "logs", "-o", tmp_path / "data", "--state", tmp_path / "state",
+        "--jobs", "1", "--no-privacy",
+    )  # fmt: skip
+    assert code == 0, err
+    told = f"{held or 'None'} of {sessions} independent group"
+    pages = [(tmp_path / "data" / page).read_text() for page in ("README.md", "report.html")]
+    for text in (" ".join(out.split()), *pages):
+        assert told in text
+        assert ("--eval-share 0.28" in text) == (sessions == 36)
+    splits = manifest(tmp_path / "data")["statistics"]["splits"]
+    assert splits.get("eval", {"groups": 0})["groups"] == held

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import howto
-from ..cutting import cutting
 from ..figures import (
     agent_name,
     in_words,
@@ -23,6 +22,7 @@ from ..figures import (
     size_category,
 )
 from ..manifest import Manifest
+from ..portions import cutting, few_held_out
 from ..reasons import drop_words, fault_words, loss_words, repair_words
 from ..rows import examples, features
 from ..summary import SideSummary
@@ -212,10 +212,12 @@ def _contents(manifest: Manifest) -> str:
 
 def _splits(manifest: Manifest) -> str:
     sides = manifest.statistics.splits
+    few = few_held_out(manifest)
     if "eval" not in sides:
-        return ""
+        return f"## Splits\n\n{few}\n" if few else ""
     out = [
         "## Splits\n",
+        *([f"{few}\n"] if few else []),
         "Whole lineages are held out, never single rows: a resumed copy, a branch, a sub-agent or "
         "a near-copy is on the same side as its relatives. The held-out side is the "
         + ("newest work" if manifest.options.split_by == "time" else "work of whole projects")

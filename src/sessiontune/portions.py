@@ -1,6 +1,8 @@
-"""What cutting to a length kept and lost, and what was mixed in: words of the card."""
+"""What was held out, cut and mixed in: words of the card, the report and the terminal."""
 
 from __future__ import annotations
+
+import math
 
 from .figures import listed, number
 from .manifest import Manifest
@@ -12,6 +14,32 @@ _LONG = {
     "thinking": "by their reasoning",
     "parts": "by several parts together",
 }
+
+
+#: Held-out lineages from which `evaluate` gives a verdict (`evaluation.statistics.FEW`).
+ENOUGH = 10
+#: The largest share that is worth proposing: the rest must be enough to train on.
+MOST = 0.4
+
+
+def few_held_out(manifest: Manifest) -> str:
+    """What a user with little data must know about the held-out side; "" where it is enough."""
+    sides = manifest.statistics.splits
+    if not manifest.options.eval_share or not manifest.statistics.conversations:
+        return ""
+    held = sides["eval"].groups if "eval" in sides else 0
+    if held >= ENOUGH:
+        return ""
+    every = held + (sides["train"].groups if "train" in sides else 0)
+    text = (
+        f"{number(held) if held else 'None'} of {number(every)} independent groups of sessions "
+        f"{'is' if held == 1 else 'are'} held out: `sessiontune evaluate` gives no verdict below "
+        f"{ENOUGH}. Later exports with more logs hold out more, and move nothing."
+    )
+    share = math.ceil(100 * ENOUGH / every) / 100 if every else 1.0
+    if share <= MOST:
+        text += f" To hold out {ENOUGH} now, take `--eval-share {share:g}` and a new `--state`."
+    return text
 
 
 def cutting(manifest: Manifest) -> list[str]:
