@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,22 @@ def test_who_has_little_data_is_told_what_cannot_be_judged(
         assert ("--eval-share 0.28" in text) == (sessions == 36)
     splits = manifest(tmp_path / "data")["statistics"]["splits"]
     assert splits.get("eval", {"groups": 0})["groups"] == held
+
+
+@pytest.mark.models
+def test_the_mask_is_shown_in_the_terminal_and_in_a_page(
+    made: Path, tmp_path: Path, cli: Cli
+) -> None:
+    pytest.importorskip("torch")
+    from sessiontune.training.tiny import make_tiny
+
+    base = make_tiny(tmp_path / "tiny", ["a little text"], kind="qwen2")
+    page = tmp_path / "mask.html"
+    code, out, err = cli("show", made / "data", "1", "--mask", "--base", base, "--html", page)
+    assert code == 0, err
+    assert "tokens bear loss" in out
+    html = page.read_text()
+    assert html.count("<h1>") == 1
+    assert '<mark title="message ' in html
+    shown = re.sub(r"<mark[^>]*>(.*?)</mark>", "", html, flags=re.S)
+    assert "&lt;|im_start|&gt;assistant" in shown, "the head of an answer bears no loss"
