@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from importlib.resources import files
 from pathlib import Path
@@ -148,6 +149,24 @@ ROWS: dict[str, dict[str, Any]] = {
 }
 
 
+#: What the rows above leave out: thinking beside text and calls, ids as agents write them.
+ROWS["thinking"] = {
+    "messages": [
+        user("a"),
+        answer("one", reasoning_content="why one"),
+        user("b"),
+        answer(
+            "I look.",
+            reasoning_content="why two",
+            tool_calls=[call("Read", {"path": "a"}, "toolu_read_the_file_a")],
+        ),
+        result("r1", "toolu_read_the_file_a"),
+        answer("end", reasoning_content="why three"),
+    ],
+    "tools": [tool("Read")],
+}
+
+
 def oracle(text: str, family: str, flags: list[bool]) -> list[tuple[int, int]]:
     """Spans of trained answers in a rendered text, from the family's marks alone."""
     found = [m.span(1) for m in re.finditer(ORACLE[family], text, re.S)]
@@ -181,6 +200,152 @@ def test_labels_equal_the_oracle(family: str, name: str, tokenizer: Any) -> None
     assert wrong == 0
     assert trained > 0
     assert sorted(targets) == [i for i, t in enumerate(turns) if t.train]
+
+
+#: Templates with TRL's own marks of what a model writes. Vision models are left out (their
+#: content is no text) and so are those that mark the beginnings of an answer apart.
+MARKED = sorted(
+    p.name.removesuffix("_training.jinja")
+    for p in files("trl").joinpath("chat_templates").iterdir()
+    if p.name.endswith("_training.jinja")
+    and not p.name.startswith(("idefics", "llava", "smolvlm", "diffusion", "phi"))
+)
+CONTROL = re.compile(
+    r"<[|｜][^\s'\"{}<>]{1,60}?[|｜]>|<\|[a-z_]+>|<[a-z_]+\|>|<(?:start|end)_of_turn>|<(?:bos|eos)>"
+)
+
+
+def tokenizer_of(source: str) -> Any:
+    """A tokenizer whose control tokens are those that a template writes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    ends = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|END_OF_TURN_TOKEN|>", "<|return|>")
+    begins = ("<|begin_of_text|>", "<bos>", "<｜begin▁of▁sentence｜>", "<BOS_TOKEN>")
+    eos = next((m for m in (*ends, "<｜end▁of▁sentence｜>") if m in source), "<|endoftext|>")
+    bos = next((m for m in begins if m in source), eos)
+    marks = sorted({*CONTROL.findall(source), eos, bos})
+    core = Tokenizer(models.BPE())
+    core.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    core.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    core.train_from_iterator(
+        [], trainers.BpeTrainer(special_tokens=marks, initial_alphabet=alphabet)
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=core, eos_token=eos, bos_token=bos)
+
+
+@pytest.mark.parametrize("family", MARKED)
+def test_spans_are_those_that_trl_marks_less_what_no_model_writes(family: str) -> None:
+    """TRL's training templates say in their own way what a model writes, and transformers reads
+    it. Ours may lack line feeds after the stop and what stands in the prompt at inference."""
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    source = files("trl").joinpath("chat_templates", f"{family}_training.jinja").read_text("utf-8")
+    tokenizer = tokenizer_of(source)
+    template = Template(source, tokenizer)
+    compared = 0
+    for name in ("plain", "masked", "tools", "parallel", "systems", "thinking"):
+        turns, tools, _ = template.prepare(ROWS[name], name)
+        messages = [
+            {"thinking": m["reasoning_content"], **m} if "reasoning_content" in m else m
+            for m in (t.message for t in turns)
+        ]
+
+        def rendered(n: int, messages: Any = messages, tools: Any = tools, **more: Any) -> Any:
+            return render_jinja_template(
+                [messages[:n]],
+                tools=tools or None,
+                chat_template=source,
+                **tokenizer.special_tokens_map,
+                **more,
+            )
+
+        try:
+            pieces = template.pieces(turns, tools, name)
+        except PreflightError:
+            continue  # refused by name is allowed; wrong is not
+        for piece in pieces:
+            for span in piece.spans:
+                (text,), (marked,) = rendered(span.turn + 1, return_assistant_tokens_mask=True)
+                start, end = marked[-1]
+                body = piece.text[span.start : span.end]
+                beside, found, after = text[start:end].rpartition(body)
+                assert found
+                assert not after.strip()
+                prompt = dateless(rendered(span.turn, add_generation_prompt=True)[0][0])
+                assert prompt.startswith(dateless(piece.text[: span.start]).rstrip())
+                assert prompt.rstrip().endswith(beside.rstrip()) or beside in prompt[-60:]
+                compared += 1
+    assert compared >= 6
+
+
+def folder_of_templates() -> list[Path]:
+    """Templates of your own, or those of llama.cpp (models/templates)."""
+    return sorted(Path(os.environ.get("SESSIONTUNE_TEMPLATES", "/nowhere")).glob("*.jinja"))
+
+
+@pytest.mark.parametrize("path", folder_of_templates(), ids=lambda p: p.stem)
+def test_any_template_is_handled_or_refused_by_name(path: Path) -> None:
+    source = path.read_text("utf-8")
+    tokenizer = tokenizer_of(source)
+    try:
+        template = Template(source, tokenizer)
+    except (PreflightError, UsageError) as error:
+        print("refused:", error)
+        return
+    for name, row in ROWS.items():
+        turns, _, changes = template.prepare(row, name)
+        try:
+            examples = template.encode(row, name)
+        except PreflightError as error:
+            print("refused:", error)
+            continue
+        assert sum(len(e.targets) for e in examples) >= sum(t.train for t in turns)
+        shown = tokenizer.decode([i for e in examples for i in e.labels if i != IGNORED])
+        less = any("left out" in change for change in changes)
+        for m in row["messages"] if name != "marks in text" else ():
+            if m.get("train") and not (less and m.get("tool_calls")):
+                assert m["content"] in shown
+        for hidden in ("no file", "x = 1", "y = 2", "second", "wrong", "be brief", "fake"):
+            assert hidden not in shown
+
+
+def test_mistral_s_ids_are_nine_letters_and_digits(tokenizer: Any) -> None:
+    """Its templates refuse the ids that every agent writes into its log."""
+    picky = (
+        "{% macro known(id) %}{% if id|length != 9 or not id.isalnum() %}"
+        "{{ raise_exception('Tool call IDs should be alphanumeric strings with length 9!') }}"
+        "{% endif %}{{ id }}{% endmacro %}"
+        "{% for message in messages %}<|im_start|>{{ message.role }}\n{{ message.content }}"
+        "{% for call in message.tool_calls or [] %}{{ call.function.name }} "
+        "{{ call.function.arguments|tojson }} {{ known(call.id) }}{% endfor %}"
+        "{% if message.role == 'tool' %}{{ known(message.tool_call_id) }}{% endif %}"
+        "<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    template = Template(picky, tokenizer)
+    assert template.able.tools
+    assert not template.able.any_ids
+    turns, _, _ = template.prepare(ROWS["parallel"], "row")
+    asked = [c["id"] for t in turns for c in t.message.get("tool_calls", ())]
+    told = [t.message["tool_call_id"] for t in turns if t.role == "tool"]
+    assert told == asked[::-1]
+    assert len(set(asked)) == 2
+    for name in ("tools", "parallel", "thinking"):
+        assert sum(len(e.targets) for e in template.encode(ROWS[name], name)) >= 2
+
+
+def test_gpt_oss_takes_thinking_beside_text_and_a_call(tokenizer: Any) -> None:
+    template = template_for("gptoss", tokenizer)
+    *_, changes = template.prepare(ROWS["thinking"], "row")
+    assert any("joined to the thinking" in change for change in changes)
+    trained = [i for e in template.encode(ROWS["thinking"], "row") for i in e.labels if i >= 0]
+    assert "why two\n\nI look." in tokenizer.decode(trained)
+
+
+def dateless(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d", "DATE", text)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -42,7 +43,8 @@ folder, rows = sys.argv[1], 0
 for name in get_dataset_config_names(folder):
     features = load_dataset_builder(folder, name).info.features
     load_dataset(folder, name)
-    for path in glob.glob(f"{folder}/**/*{name}.jsonl", recursive=True):
+    named = [f"{folder}/*/{name}.jsonl", f"{folder}/*_conversations_{name}.jsonl"]
+    for path in (path for pattern in named for path in glob.glob(pattern)):
         if not open(path, "rb").read(1):
             continue
         data = load_dataset("json", data_files=path, features=features, split="train")
@@ -162,6 +164,7 @@ def check_axolotl(export: Path, env: Path, largest: int) -> list[str]:
 
     from sessiontune.training.tiny import make_tiny
 
+    logging.getLogger("axolotl").setLevel(logging.ERROR)  # a row may end in a result
     strategies = importlib.import_module("axolotl.prompt_strategies.chat_template")
     config = importlib.import_module("axolotl.utils.dict").DictDefault
     wrong: list[str] = []

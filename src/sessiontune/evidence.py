@@ -87,8 +87,12 @@ def blocks_of(messages: Sequence[Message]) -> list[list[int]]:
 
 _PROBES = re.compile(
     r"^(?:[A-Z_]+=\S+\s+)*(?:sudo\s+)?(?:git\s+(?:grep|diff|merge-base|show-ref|ls-files)"
-    r"|(?:e|f|z)?grep|rg|ag|diff|cmp|test|\[|which|type|command -v|pgrep|find|cat|ls|jq)\b"
+    r"|(?:e|f|z)?grep|rg|ag|diff|cmp|which|type|command -v|pgrep|find|cat|ls|jq)\b"
+    r"|^(?:\[\[?|test)\s"
 )
+_CLOSERS = re.compile(r"(?:[\s;]+(?:done|fi|esac|\}|\)))+\s*\Z")
+#: A statement that ends with code 1 where its condition does not hold: `[ ... ] && say so`.
+_CONDITION = re.compile(r"^\s*(?:(?:do|then|else)\s+)?(?:\[\[?|test)\s[^|&]*&&")
 _QUOTED = re.compile(r"'[^']*'|\"(?:[^\"\\\\]|\\\\.)*\"")
 _JOINTS = re.compile(r"\|\||&&|[|;\n]")
 _TESTS = re.compile(
@@ -171,18 +175,26 @@ def is_test(command: str) -> bool:
 
 def is_probe(command: str) -> bool:
     """Whether the last command asks a question that exit code 1 answers ("no match")."""
-    steps = _steps(command)
+    plain = _CLOSERS.sub("", _unquoted(command))
+    last = next((s for s in reversed(re.split(r"[;\n]", plain)) if s.strip()), "")
+    if _CONDITION.match(last):
+        return True
+    steps = _parts(plain)
     return bool(steps) and bool(_PROBES.match(steps[-1]))
 
 
 def asks(command: str) -> bool:
     """Whether any step of a command is such a question."""
-    return any(_PROBES.match(step) for step in _steps(command))
+    return any(_PROBES.match(step) for step in _parts(_unquoted(command)))
 
 
-def _steps(command: str) -> list[str]:
-    """The commands of a shell line, quoted text left out so that its signs do not part it."""
-    plain = _QUOTED.sub("''", command.strip()[-2_000:])
+def _unquoted(command: str) -> str:
+    """The end of a shell line, quoted text left out so that its signs do not part it."""
+    return _QUOTED.sub("''", command.strip()[-2_000:])
+
+
+def _parts(plain: str) -> list[str]:
+    """The commands of a shell line without quoted text."""
     return [step for part in _JOINTS.split(plain) if (step := part.strip())]
 
 

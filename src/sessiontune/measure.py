@@ -7,6 +7,7 @@ chat template puts around each message, so that windows cut by it fit once rende
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
@@ -22,6 +23,10 @@ BYTES_PER_TOKEN = 4
 #: What stands in place of removed text. The numbers are those of characters.
 _GAP = "\n[... {gone} characters left out ...]\n"
 _LINE = "[result left out: {gone} characters]"
+_LEAST = "[left out]"
+#: What may stand between two words, and the longest word that is kept whole.
+_EDGE = re.compile(r"[\s\"'`,;:<>(){}\[\]|=]")
+_WORD = 256
 
 
 def estimate(text: str) -> int:
@@ -93,20 +98,34 @@ class Meter:
 def cut_text(text: str, tokens: int, count: Count) -> str:
     """Head and tail of `text` with a marker between, at most `tokens` long.
 
-    Returns the one-line marker when not even a small head and tail fit.
+    No word is cut: half a pseudonym of a home folder would be a name that nobody knows, and the
+    second scan would stop the export. Returns the one-line marker when not even a small head and
+    tail fit.
     """
     size = count(text)
     if size <= tokens:
         return text
     keep = int(len(text) * tokens / max(size, 1))
     while keep > 80:
-        head = text[: keep * 2 // 3]
-        tail = text[len(text) - keep // 3 :]
+        head = text[: _before(text, keep * 2 // 3)]
+        tail = text[_after(text, len(text) - keep // 3) :]
         shorter = head + _GAP.format(gone=len(text) - len(head) - len(tail)) + tail
         if count(shorter) <= tokens:
             return shorter
         keep = keep * 4 // 5
     return one_line(text)
+
+
+def _before(text: str, at: int) -> int:
+    """The end of the last whole word before `at`; `at` itself inside of something without words."""
+    edges = [m.start() for m in _EDGE.finditer(text, max(0, at - _WORD), at + 1)]
+    return edges[-1] if edges else at
+
+
+def _after(text: str, at: int) -> int:
+    """Where the first whole word from `at` on begins."""
+    found = _EDGE.search(text, max(0, at - 1), at + _WORD)
+    return found.end() if found else at
 
 
 def one_line(text: str) -> str:
@@ -116,12 +135,17 @@ def one_line(text: str) -> str:
 
 
 def thin(message: Message, tokens: int, count: Count) -> Message:
-    """A message whose tool results are cut to `tokens` each (0: to one line each)."""
+    """A message whose tool results are cut to `tokens` each (0: to one line each; below: to the
+    shortest mark there is)."""
     changed = False
     parts: list[Part] = []
     for part in message.parts:
         if isinstance(part, ToolResult):
-            content = cut_text(part.content, tokens, count) if tokens else one_line(part.content)
+            if tokens > 0:
+                content = cut_text(part.content, tokens, count)
+            else:
+                content = one_line(part.content)
+                content = _LEAST if tokens and len(content) > len(_LEAST) else content
             if content != part.content:
                 part = msgspec.structs.replace(part, content=content)
                 changed = True
@@ -171,6 +195,16 @@ class Truncation(msgspec.Struct):
     def count(self, reason: str, n: int = 1) -> None:
         """Count one thing under a reason."""
         self.reasons[reason] = self.reasons.get(reason, 0) + n
+
+    def give_up(self, message: Message, meter: Meter, budget: int) -> None:
+        """Count an answer that no row of this length can hold, and what makes it long: one call,
+        one text, or only its parts together."""
+        longest = max(message.parts, key=meter.part, default=None)
+        kind = "parts"
+        if longest is not None and meter.part(longest) + meter.per_message + meter.base > budget:
+            kind = {ToolCall: "call", Text: "text", Thinking: "thinking"}.get(type(longest), kind)
+        self.count("turn_over_budget")
+        self.count(f"over_budget_{kind}")
 
 
 class Room:

@@ -43,6 +43,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     preferences  write preferences/
     parquet      write train/data.parquet and eval/data.parquet
     topics       TOML taxonomy; "" takes the bundled one
+    clusters     group conversations that no topic covers (extra `topics`)
+    cluster_namer  "URL#MODEL" of a model on this machine that names the groups; "" takes terms
     date         export date to state; "" takes the newest record's
     max_line     longest line read, in bytes
     """
@@ -68,6 +70,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     preferences: bool = False
     parquet: bool = True
     topics: str = ""
+    clusters: bool = False
+    cluster_namer: str = ""
     date: str = ""
     max_line: int = 64 * 1024 * 1024
     privacy: PrivacyOptions = PrivacyOptions()

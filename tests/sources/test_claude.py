@@ -345,6 +345,22 @@ def test_the_person_s_edit_and_the_denial_are_flagged(tmp_path: Path) -> None:
     assert flags == [("edited",), ("rejected", "denied")]
 
 
+def test_a_prompt_that_was_taken_back_does_not_break_off_the_answer_before_it(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        user("u1", None, "one"),
+        answer("a1", "u1", "m1", text("done")),
+        user("u2", "a1", "to"),
+        user("i", "u2", [text("[Request interrupted by user]")]),
+        user("u3", "i", "two"),
+        answer("a2", "u3", "m2", text("I will")),
+        user("j", "a2", [text("[Request interrupted by user]")]),
+    ]
+    flags = {m.id: m.flags for m in only(read_rows(tmp_path, rows)) if m.kind == "answer"}
+    assert sorted(flags.values()) == [(), ("interrupted",)]
+
+
 def test_a_document_is_text_or_a_digest(tmp_path: Path) -> None:
     pdf = {"type": "base64", "media_type": "application/pdf", "data": "aGk="}
     plain = {"type": "text", "media_type": "text/plain", "data": "the text"}

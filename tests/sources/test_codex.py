@@ -71,6 +71,15 @@ def test_an_interruption_flags_the_answer(tmp_path: Path) -> None:
     assert [m.flags for m in session.messages if m.kind == "answer"] == [(), ("interrupted",)]
 
 
+def test_a_prompt_that_was_taken_back_does_not_break_off_the_answer_before_it(
+    tmp_path: Path,
+) -> None:
+    stopped = row("event_msg", 6, type="turn_aborted", reason="interrupted")
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, said("user", "no", 5), stopped])
+    (session,) = read("codex", tmp_path).sessions
+    assert not any(m.flags for m in session.messages)
+
+
 def test_tokens_of_the_cache_are_told_apart(tmp_path: Path) -> None:
     last = {"input_tokens": 100, "cached_input_tokens": 60, "output_tokens": 7}
     count = row("event_msg", 5, type="token_count", info={"last_token_usage": last})

@@ -1,4 +1,5 @@
-"""The labels against 300 turns labelled by hand, twice (tests/labels/README.md)."""
+"""The labels against 300 turns labelled by hand, twice, the second time blind
+(tests/labels/README.md)."""
 
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ STRUCTURAL = {
     "interrupted": "I",
     "no_match": "M",
 }
+PASSES = ("turns_first.tsv", "turns_second.tsv")
 LEXICAL = {"correction": "C", "direction_change": "D", "acceptance": "AG"}
 
 
@@ -92,17 +94,30 @@ def precision(rules: dict[str, str], truth: dict[str, str]) -> tuple[int, int, l
     return right, right + len(wrong), wrong
 
 
+def kappa(first: list[bool], second: list[bool]) -> float:
+    """Cohen's kappa of two yes/no judgements; 1.0 where neither pass ever says yes."""
+    same = sum(a == b for a, b in zip(first, second, strict=True)) / len(first)
+    a, b = sum(first) / len(first), sum(second) / len(second)
+    chance = a * b + (1 - a) * (1 - b)
+    return 1.0 if chance == 1 else (same - chance) / (1 - chance)
+
+
 def test_two_passes_agree_and_all_turns_are_found() -> None:
-    first, second = hand("turns_first.tsv"), hand("turns_second.tsv")
+    first, second = (hand(name) for name in PASSES)
     assert len(first) == 300
     assert first.keys() == second.keys()
-    same = sum(first[t] == second[t] for t in first)
-    print(f"agreement of the two passes: {same} of 300")
-    assert same >= 260
+    for kind, letters, least in (("prompts", "CDAGO", 0.5), ("answers", "FTRIMN", 0.6)):
+        turns = [t for t in first if set(first[t]) & set(letters)]
+        same = sum(set(first[t]) == set(second[t]) for t in turns)
+        print(f"{kind}: {same} of {len(turns)} alike")
+        for letter in letters:
+            a, b = ([letter in labels[t] for t in turns] for labels in (first, second))
+            print(f"  {letter}  {sum(a):3d} {sum(b):3d}  kappa {kappa(a, b):.2f}")
+            assert kappa(a, b) >= least, letter
     assert program().keys() == first.keys()
 
 
-@pytest.mark.parametrize("passed", ["turns_first.tsv", "turns_second.tsv"])
+@pytest.mark.parametrize("passed", PASSES)
 def test_structural_precision(passed: str) -> None:
     right, all_, wrong = precision(STRUCTURAL, hand(passed))
     print(f"structural, {passed}: {right} of {all_}", *wrong, sep="\n  ")
@@ -110,7 +125,7 @@ def test_structural_precision(passed: str) -> None:
     assert right / all_ >= 0.98, wrong
 
 
-@pytest.mark.parametrize("passed", ["turns_first.tsv", "turns_second.tsv"])
+@pytest.mark.parametrize("passed", PASSES)
 def test_lexical_precision(passed: str) -> None:
     right, all_, wrong = precision(LEXICAL, hand(passed))
     print(f"lexical, {passed}: {right} of {all_}", *wrong, sep="\n  ")
@@ -118,7 +133,7 @@ def test_lexical_precision(passed: str) -> None:
     assert right / all_ >= 0.85, wrong
 
 
-@pytest.mark.parametrize("passed", ["turns_first.tsv", "turns_second.tsv"])
+@pytest.mark.parametrize("passed", PASSES)
 def test_direction_changes_are_not_called_failures(passed: str) -> None:
     truth = hand(passed)
     changes = [t for t, code in truth.items() if code == "D"]
@@ -128,9 +143,10 @@ def test_direction_changes_are_not_called_failures(passed: str) -> None:
     assert len(called) <= 0.05 * len(changes)
 
 
-def test_recall_is_reported() -> None:
+@pytest.mark.parametrize("passed", PASSES)
+def test_recall_is_reported(passed: str) -> None:
     """Recall of the structural tier is high, that of the lexical tier is what it is."""
-    truth = hand("turns_first.tsv")
+    truth = hand(passed)
     table = {}
     for letter, names in {
         "F": {"tool_error", "command_failed", "test_failed"},
@@ -141,8 +157,7 @@ def test_recall_is_reported() -> None:
     }.items():
         mine = [t for t, code in truth.items() if letter in code]
         table[letter] = (sum(bool(program()[t] & names) for t in mine), len(mine))
-    print("recall:", {k: f"{a} of {b}" for k, (a, b) in table.items()})
-    found, all_ = table["F"]
-    assert found / all_ >= 0.9
-    assert table["R"][0] == table["R"][1]
-    assert table["I"][0] == table["I"][1]
+    print(f"recall, {passed}:", {k: f"{a} of {b}" for k, (a, b) in table.items()})
+    for letter, least in {"F": 0.85, "R": 1.0, "I": 0.85}.items():
+        found, all_ = table[letter]
+        assert found >= least * all_, letter

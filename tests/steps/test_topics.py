@@ -16,10 +16,12 @@ from sessiontune.model import Session
 from sessiontune.steps.clean import CleanOptions, cleaner
 from sessiontune.steps.topics import (
     LEAST_LINEAGES,
+    bag_of,
     clusters,
     count_topics,
     load_taxonomy,
-    text_for_topics,
+    pieces_of,
+    shared_words,
     topic_finder,
     words,
 )
@@ -97,7 +99,7 @@ def test_paths_and_commands_count() -> None:
         answer("b", "", call("2", "Bash", command="cargo clippy -p crate")),
         answer("c", "", call("3", "Bash", command="cat Cargo.toml")),
     )
-    assert "lib.rs" in words(text_for_topics(one))
+    assert "lib.rs" in words("\n".join(text for _, text in pieces_of(one)))
     assert topic_finder(load_taxonomy())(one)[0] == "Rust"
 
 
@@ -174,6 +176,15 @@ def test_clusters_name_what_no_topic_covers_and_hide_small_ones() -> None:
     )
     assert {t.name for t in named} == {"Bread", "Boats"}
     assert clusters(texts, most=3) == found
+
+
+def test_bags_hold_words_that_several_projects_share() -> None:
+    one = session("s", user("u", "Bake the loaf in src/oven.py for userbcdfghjkl, x2 loaf"))
+    assert bag_of(one).split() == ["loaf", "loaf", "bake"]
+    bags = [("p", "a", "loaf acme"), ("q", "b", "loaf acme"), ("r", "c", "loaf")]
+    assert shared_words(bags) == [("a", "loaf"), ("b", "loaf"), ("c", "loaf")]
+    only = [("p", "a", "loaf acme"), ("p", "b", "acme")]
+    assert shared_words(only) == [("a", "loaf acme"), ("b", "acme")]
 
 
 def test_clusters_of_too_little_are_none() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections import Counter
 
 import msgspec
@@ -163,8 +164,40 @@ def test_turn_longer_than_the_budget_is_counted_not_cut() -> None:
         answer("6", "Sure."),
     )
     counts = check_laws(one, 1024)
-    assert counts.reasons["turn_over_budget"] == 1
+    assert counts.reasons == {"turn_over_budget": 1, "over_budget_call": 1}
     assert counts.kept_turns == 2
+
+
+def test_everything_around_an_answer_goes_before_the_answer() -> None:
+    tools = (ToolDef("Write", "writes a file " * 8, {"type": "object", "properties": {}}),)
+    one = session(
+        "s",
+        system("sys", "rule " * 500),
+        user("1", "write it " * 100),
+        answer("2", "", call("c", "Write", file_path="a", content="x y " * 936)),
+        results("3", ToolResult("c", "Write", "the file is written " * 30)),
+    )
+    alone = Meter().messages([one.messages[2]])
+    assert 1024 - 30 < alone < 1024 - 16, "nothing else may fit"
+    (example,), counts = windower(WindowOptions(1024))(one, (), None, tools)
+    check_laws(one, 1024, None, tools)
+    assert [m.id for m in example.messages] == ["2", "3"]
+    assert example.tools == ()
+    assert set(example.tags) == {"head_thinned", "thinned", "tools_left_out", "window"}
+    assert counts.kept_turns == counts.turns == 1
+
+
+def test_what_makes_an_answer_too_long_is_counted() -> None:
+    def reasons(*parts) -> dict[str, int]:
+        asked = answer("2", *parts)
+        given = [ToolResult(c.id, c.name, "ok") for c in calls_of(asked)]
+        one = session("s", user("1", "go"), asked, *([results("3", *given)] if given else []))
+        return check_laws(one, 1024).reasons
+
+    long, half = "word " * 900, "word " * 450
+    assert reasons(long) == {"turn_over_budget": 1, "over_budget_text": 1}
+    both = (half, call("a", "Bash", command=half))
+    assert reasons(*both) == {"turn_over_budget": 1, "over_budget_parts": 1}
 
 
 def test_masked_turns_are_context_only() -> None:
@@ -257,6 +290,19 @@ def test_cut_text_is_never_longer_than_asked_or_than_a_line(text: str, tokens: i
     cut = cut_text(text, tokens, estimate)
     assert estimate(cut) <= max(tokens, estimate(one_line(text)))
     assert len(cut.encode()) <= max(len(text.encode()), 80)
+
+
+@given(st.lists(st.text("abc/._-", min_size=1, max_size=60), min_size=20, max_size=200), st.data())
+def test_no_word_is_cut(parts: list[str], data: st.DataObject) -> None:
+    """Half of a pseudonym would look like a name that the second scan does not know."""
+    joints = st.sampled_from([" ", "\n", '"', ", ", ":"])
+    text = "".join(word + data.draw(joints) for word in parts)
+    cut = cut_text(text, data.draw(st.integers(30, 300)), estimate)
+    head, gap, tail = cut.partition("\n[... ")
+    if gap:
+        tail = tail.partition("...]\n")[2]
+        assert set(re.split(r"[\s\",:]+", head)) <= {*parts, ""}
+        assert set(re.split(r"[\s\",:]+", tail)) <= {*parts, ""}
 
 
 def test_counts_add_up() -> None:

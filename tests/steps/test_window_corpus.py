@@ -40,7 +40,8 @@ def test_laws_on_the_corpus_at_every_length() -> None:
         kept = counts.kept_tokens / counts.tokens
         naive = counts.naive_tokens / counts.tokens
         print(f"{budget}: {counts.rows} rows, {over} of {counts.turns} turns too long, "
-              f"{kept:.1%} of trained tokens kept, naive {naive:.1%}")  # fmt: skip
+              f"{kept:.1%} of trained tokens kept, naive {naive:.1%}", counts.reasons)  # fmt: skip
+        assert over == sum(n for name, n in counts.reasons.items() if "over_budget_" in name)
         assert counts.kept_turns + over == counts.turns
         assert counts.kept_tokens > counts.naive_tokens
     assert totals[32768].reasons.get("turn_over_budget", 0) == 0

@@ -71,19 +71,25 @@ def run_export(
     import os
 
     from .. import registry
+    from ..evaluation.naming import local_namer
     from ..pipeline import Request, export
     from ..pipeline.inputs import find_roots
     from ..pipeline.prepare import load_hook
     from ..runtime.local import LocalRunner
+    from ..steps.topics import needs_clusters
     from ..store import Store, default_state
 
     for name in recipe.formats:
         registry.format(name)
     if recipe.preprocess:
         load_hook(recipe.preprocess)
+    if recipe.clusters:
+        needs_clusters()
     sources = recipe.sources or tuple(registry.source_names())
     places = find_roots(roots, sources, os.environ, os.path.expanduser("~"))
     stage = [""]
+    unnamed: list[str] = []
+    namer = local_namer(recipe.cluster_namer, unnamed.append) if recipe.cluster_namer else None
     with console.progress("export") as progress:
 
         def note(name: str) -> None:
@@ -103,8 +109,12 @@ def run_export(
                 prune=prune,
                 dry_run=dry_run,
                 note=note,
+                namer=namer,
             )
-            return export(request, store, runner)
+            result = export(request, store, runner)
+    if unnamed:
+        console.say(f"{len(unnamed)} groups keep their terms as names: {unnamed[0]}")
+    return result
 
 
 def as_json(result: Export) -> dict[str, Any]:

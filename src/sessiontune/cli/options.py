@@ -52,6 +52,8 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),
     click.option("--parquet/--no-parquet", default=None, help="data.parquet (default: on)."),
     click.option("--topics", metavar="FILE", help="Your own taxonomy (TOML)."),
+    click.option("--clusters/--no-clusters", default=None, help="Group what no topic covers."),
+    click.option("--cluster-namer", metavar="URL#MODEL", help="Local model that names the groups."),
     click.option("--date", metavar="DATE", help="Export date (default: the newest record's)."),
     click.option("--max-line", type=int, metavar="BYTES", help="Longest line (default 64 MiB)."),
     click.option("--recipe", "recipe_file", metavar="FILE", help="Recipe (TOML)."),

@@ -214,7 +214,9 @@ def _mask(
     def draw(rich: RichConsole) -> None:
         from rich.text import Text
 
-        for view in views:
+        for number, view in enumerate(views, 1):
+            if len(views) > 1:
+                rich.print(f"[bold]Example {number} of {len(views)}[/bold]")
             text = Text()
             for span in view:
                 text.append(span.text, style="bold green" if span.trained else "dim")
@@ -224,18 +226,26 @@ def _mask(
     console.emit(data, draw)
 
 
+#: Green means loss in both the terminal and the page, readable on light and dark.
+_MARKS = "pre{line-height:1.65}mark{background:var(--good);color:inherit;border-radius:3px}"
+
+
 def _mask_page(views: Any, where: str, trained: int, total: int) -> str:
     from html import escape
 
-    from ..html import page
+    from ..html import page, section
 
-    body = [
-        f"<h1>Loss mask of {escape(where)}</h1>",
-        f"<p>{trained:,} of {total:,} tokens bear loss: they are marked.</p>",
-    ]
-    for view in views:
+    body = []
+    for number, view in enumerate(views, 1):
         pieces = "".join(
-            f"<mark>{escape(s.text)}</mark>" if s.trained else escape(s.text) for s in view
+            f'<mark title="message {s.message}">{escape(s.text)}</mark>'
+            if s.trained
+            else escape(s.text)
+            for s in view
         )
-        body.append(f'<pre style="white-space:pre-wrap">{pieces}</pre>')
-    return page(f"Loss mask of {where}", "\n".join(body))
+        title = f"Example {number} of {len(views)}"
+        body.append(
+            section(title, f"<pre>{pieces}</pre>") if len(views) > 1 else f"<pre>{pieces}</pre>"
+        )
+    lead = f"{trained:,} of {total:,} tokens bear loss: they are marked."
+    return page(f"Loss mask of {where}", "\n".join(body), lead=lead, css=_MARKS)

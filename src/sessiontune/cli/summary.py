@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..portions import few_held_out
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
@@ -39,6 +41,8 @@ def draw_manifest(rich: RichConsole, manifest: Manifest) -> None:
     if not manifest.privacy:
         table.add_row("privacy", "[bold red]OFF: this data set holds everything the logs held[/]")
     rich.print(table)
+    if few := few_held_out(manifest):
+        rich.print(f"[yellow]{few}[/yellow]")
     _counts(rich, "Redacted", manifest.redactions)
     _counts(rich, "Left out (records, by stage/reason)", manifest.drops)
     _counts(rich, "Unreadable", manifest.faults)

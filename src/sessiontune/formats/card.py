@@ -22,6 +22,7 @@ from ..figures import (
     size_category,
 )
 from ..manifest import Manifest
+from ..portions import cutting, few_held_out
 from ..reasons import drop_words, fault_words, loss_words, repair_words
 from ..rows import examples, features
 from ..summary import SideSummary
@@ -211,10 +212,12 @@ def _contents(manifest: Manifest) -> str:
 
 def _splits(manifest: Manifest) -> str:
     sides = manifest.statistics.splits
+    few = few_held_out(manifest)
     if "eval" not in sides:
-        return ""
+        return f"## Splits\n\n{few}\n" if few else ""
     out = [
         "## Splits\n",
+        *([f"{few}\n"] if few else []),
         "Whole lineages are held out, never single rows: a resumed copy, a branch, a sub-agent or "
         "a near-copy is on the same side as its relatives. The held-out side is the "
         + ("newest work" if manifest.options.split_by == "time" else "work of whole projects")
@@ -235,33 +238,7 @@ def _splits(manifest: Manifest) -> str:
             "| --- | ---: | ---: |",
             *(f"| {x.split} | {percent(x.exact)} | {percent(x.near)} |" for x in manifest.leakage),
         ]
-    return "\n".join([*out, *_cutting(manifest)]) + "\n"
-
-
-def _cutting(manifest: Manifest) -> list[str]:
-    """What cutting to a length kept, and what general rows were mixed in."""
-    out = []
-    cut = manifest.truncation
-    if cut:
-        out += [
-            "",
-            f"Rows were cut to {number(manifest.options.max_tokens)} tokens, every answer a target "
-            "exactly once:\n",
-            "| Of what bears loss | All | Kept | Naive truncation would keep |",
-            "| --- | ---: | ---: | ---: |",
-            *(
-                f"| {what} | {number(cut[what])} | {number(cut[f'kept_{what}'])} "
-                f"| {number(cut[f'naive_{what}'])} |"
-                for what in ("turns", "tokens")
-            ),
-        ]
-    if manifest.mixed:
-        out += [
-            "",
-            f"The training side also holds {number(manifest.mixed['rows'])} general rows "
-            f"({number(manifest.mixed['tokens'])} tokens), tagged `general`.",
-        ]
-    return out
+    return "\n".join([*out, *cutting(manifest)]) + "\n"
 
 
 def _privacy(manifest: Manifest) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from .. import html, svg
 from ..figures import agent_name, listed, long_date, number, percent, size
 from ..manifest import Manifest
+from ..portions import few_held_out
 from ..reasons import drop_words, fault_words, loss_words, plain, repair_words
 from ..summary import Summary
 
@@ -103,14 +104,16 @@ def _contents(s: Summary) -> Iterator[str]:
 
 def _splits(manifest: Manifest) -> str:
     sides = manifest.statistics.splits
+    few = few_held_out(manifest)
+    note = html.note(few.replace("`", "")) if few else ""
     if "eval" not in sides:
-        return ""
+        return html.section("Split", note) if note else ""
     rows = [
         (name, number(x.conversations), number(x.pairs), number(x.tokens), number(x.groups))
         for name, x in sides.items()
     ]
     head = ("Side", "Conversations", "Pairs", "Tokens", "Independent groups")
-    body = html.table(head, rows, numbers=(1, 2, 3, 4))
+    body = note + html.table(head, rows, numbers=(1, 2, 3, 4))
     if manifest.leakage:
         body += html.paragraph(
             "Leakage: the share of held-out conversations whose content also stands in the "

@@ -15,11 +15,12 @@ from ..manifest import Manifest
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.mix import Mixed
+from ..steps.topics import Namer
 from ..steps.window import Truncation
 from ..store import FileRow, Store
 from . import publish
 from .choosing import Chosen, choose, settle_memory
-from .describe import describe, write_folder
+from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
 from .inputs import Inputs, Runner, Unit, discover, units_of
@@ -28,7 +29,8 @@ from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_o
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run is asked to do. `note(stage)` is called when a stage begins."""
+    """What one run is asked to do. `note(stage)` is called when a stage begins; `namer` makes a
+    name of the terms of a cluster."""
 
     recipe: Recipe
     roots: tuple[Path, ...]
@@ -38,6 +40,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     prune: bool = False
     dry_run: bool = False
     note: Callable[[str], None] = lambda stage: None
+    namer: Namer | None = None
 
 
 class Export(msgspec.Struct, frozen=True):
@@ -119,6 +122,8 @@ def _publish(
         chosen.leakage,
     )
     manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built))
+    if request.recipe.clusters:
+        manifest = with_clusters(manifest, built, request.namer)
     if mixed.rows:
         manifest = msgspec.structs.replace(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}

@@ -14,7 +14,9 @@ from ..ledger import Ledger
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
+from ..steps.topics import Namer, clusters, shared_words
 from ..store import Store
+from ..summary import Topic
 from .finish import WHOLE, BuildSummary, separator, stream_name
 from .inputs import Inputs
 from .publish import MARKER, Staging, Target
@@ -66,6 +68,19 @@ def describe(
         duplicates=dict(sorted(duplicates.items())),
         leakage=tuple(leakage),
     )
+
+
+def with_clusters(
+    manifest: Manifest, built: Sequence[BuildSummary], namer: Namer | None
+) -> Manifest:
+    """The manifest with groups of the conversations that no topic covers, below the topics."""
+    bags = [bag for summary in built for bag in summary.bags]
+    found = clusters(shared_words(bags), namer=namer)
+    groups = tuple(Topic(c.name, "Other subjects", c.sessions, c.lineages) for c in found)
+    statistics = msgspec.structs.replace(
+        manifest.statistics, topics=manifest.statistics.topics + groups
+    )
+    return msgspec.structs.replace(manifest, statistics=statistics)
 
 
 def _newest(inputs: Inputs) -> str:
@@ -222,7 +237,7 @@ def _public_recipe(recipe: Recipe, salt: bytes) -> str:
         exclude=hide(recipe.exclude),
         **{
             f: f"keyed:{keyed(getattr(recipe, f))}"
-            for f in ("preprocess", "tokenizer", "mix", "topics")
+            for f in ("preprocess", "tokenizer", "mix", "topics", "cluster_namer")
             if getattr(recipe, f)
         },
     )

@@ -21,7 +21,7 @@ from ..ports import Conversation
 from ..steps.label import LabelOptions, labeller, train_flags
 from ..steps.pair import pairer
 from ..steps.tools import called
-from ..steps.topics import load_taxonomy, topic_finder
+from ..steps.topics import bag_of, load_taxonomy, topic_finder
 from ..steps.window import Truncation, WindowOptions, windower
 from .prepare import lines_of
 
@@ -42,16 +42,19 @@ class ExampleOptions(msgspec.Struct, frozen=True):
     thinking: bool = False
     topics: str = ""
     preferences: bool = False
+    clusters: bool = False
 
 
 class Made(msgspec.Struct, frozen=True):
-    """One taken session: the whole of it, its examples, its preferences."""
+    """One taken session: the whole of it, its examples, its preferences; `bag` holds its words
+    where no topic covers it and clusters are asked for."""
 
     whole: Conversation
     examples: list[Conversation]
     pairs: list[Pair]
     truncation: Truncation | None
     tokens: int | None
+    bag: str = ""
 
 
 def conversations(
@@ -82,7 +85,8 @@ def conversations(
         tokens = None
         if options.tokenizer:
             tokens = meter_of(options.tokenizer, options.thinking).messages(session.messages)
-        yield Made(whole, examples, pairs, truncation, tokens)
+        bag = bag_of(session) if options.clusters and not tags else ""
+        yield Made(whole, examples, pairs, truncation, tokens, bag)
 
 
 def _leave_out(session: Session, why: str, ledger: Ledger) -> None:

@@ -67,6 +67,7 @@ class BuildSummary(msgspec.Struct):
     truncation: Truncation
     sessions: list[str]
     findings: list[Finding]
+    bags: list[tuple[str, str, str]] = []  # project, lineage, words of what no topic covers
 
 
 class Segment:
@@ -200,6 +201,9 @@ def _encode(
     summary.stats.add(made.whole, made.tokens)
     if made.truncation is not None:
         summary.truncation.add(made.truncation)
+    if made.bag:
+        session = made.whole.session
+        summary.bags.append((session.project, session.lineage, made.bag))
     for name, encoder in formats.items():
         losses: dict[str, int] = {}
         for conversation in [made.whole] if name in WHOLE else made.examples:

@@ -6,7 +6,7 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -16,6 +16,18 @@ from ..linking import Frame, Node, segments, sessions_of, threads
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
 from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
+
+
+def stopped(nodes: Sequence[Node]) -> None:
+    """Flag the answer that a person broke off. Where a prompt came after it, the answer was done
+    and the person took the prompt back: nothing is flagged."""
+    for node in reversed(nodes):
+        if node.kind in ("prompt", "task"):
+            return
+        if node.kind == "answer":
+            if "interrupted" not in node.flags:
+                node.flags.append("interrupted")
+            return
 
 
 class Linear:
@@ -142,8 +154,7 @@ class Linear:
 
     def interrupted(self) -> None:
         """A person broke the last answer off."""
-        if self.last is not None and "interrupted" not in self.last.flags:
-            self.last.flags.append("interrupted")
+        stopped(self.nodes)
 
     def _node(self, kind: str, at: object, name: str = "") -> Node:
         number, nth = self.place

@@ -299,8 +299,10 @@ def _seats(
                 seats[lineage] = Seat(name, old.side, old.fold)
             continue
         side = bucket.side or "train"
-        if old is not None and memory.fold != REFOLD:
-            side = old.side
+        if memory.fold != REFOLD:
+            # By project a bucket may hold groups of both sides; relatives go with their group.
+            known = {memory.seats[x].side for x in groups[name] if x in memory.seats}
+            side = old.side if old else "eval" if "eval" in known else side
         seats[lineage] = Seat(name, side, bucket.fold if folded else None)
     return seats, folded
 

@@ -76,10 +76,11 @@ def pairer(
         every = (*prefix, *session.messages)
         found = [*_from_forks(session, every, branches), *_from_labels(every, len(prefix), labels)]
         out: dict[str, Pair] = {}
+        fit = _Fit(chosen.max_tokens, measure)
         for made in found:
             if _ORDER.index(made.tier) < _ORDER.index(chosen.tier):
                 continue
-            context = _context(made.prompt, chosen.max_tokens, measure)
+            context = fit.context(made.prompt)
             key = _key(session.key, made)
             out.setdefault(
                 key, msgspec.structs.replace(made, key=key, group=group, prompt=tuple(context))
@@ -240,35 +241,68 @@ def _said(message: Message) -> str:
 # ------------------------------------------------------------------ context
 
 
-def _context(messages: Sequence[Message], budget: int, meter: Meter) -> list[Message]:
-    """What comes before the answer, within `budget`: task, then the newest blocks that fit."""
-    kept = [m for m in messages if m.kind != "notice"]
-    if not budget or meter.messages(kept) <= budget:
-        return kept
-    blocks = blocks_of(kept)
-    first = next(
-        (n for n, b in enumerate(blocks) if any(kept[i].role == "assistant" for i in b)),
-        len(blocks),
-    )
-    head = [kept[i] for block in blocks[:first] for i in block]
-    each = budget // 2 // max(1, len(head))
-    head = [shorten(m, max(1, each - meter.per_message), meter.count) for m in head]
-    left = budget - meter.messages(head)
-    tail: list[list[Message]] = []
-    for block in reversed(blocks[first:]):
-        cap = budget // 8 if sum(len(results_of(m)) for b in tail for m in b) < 5 else 0
-        short = [_fit(kept[i], cap, budget // 4, meter) for i in block]
-        cost = sum(meter.message(m) for m in short)
-        if cost > left:
-            break
-        left -= cost
-        tail.append(short)
-    return [*head, *(m for block in reversed(tail) for m in block)]
+class _Fit:
+    """Contexts of one session, each within `budget`: its pairs share most of their messages, so
+    what a message costs and what it is cut to is remembered."""
 
+    def __init__(self, budget: int, meter: Meter) -> None:
+        self.budget = budget
+        self.meter = meter
+        self.costs: dict[int, tuple[Message, int]] = {}
+        self.cut: dict[tuple[int, int], tuple[Message, Message]] = {}
 
-def _fit(message: Message, cap: int, prompt: int, meter: Meter) -> Message:
-    if message.role == "tool":
-        return thin(message, cap, meter.count)
-    if message.role == "assistant":
-        return message
-    return shorten(message, prompt, meter.count)
+    def context(self, messages: Sequence[Message]) -> list[Message]:
+        """What comes before the answer: task, then the newest blocks that fit."""
+        kept = [m for m in messages if m.kind != "notice"]
+        budget, meter = self.budget, self.meter
+        if not budget or self._fits(kept):
+            return kept
+        blocks = blocks_of(kept)
+        first = next(
+            (n for n, b in enumerate(blocks) if any(kept[i].role == "assistant" for i in b)),
+            len(blocks),
+        )
+        head = [kept[i] for block in blocks[:first] for i in block]
+        each = budget // 2 // max(1, len(head))
+        head = [shorten(m, max(1, each - meter.per_message), meter.count) for m in head]
+        left = budget - meter.messages(head)
+        tail: list[list[Message]] = []
+        results = 0
+        for block in reversed(blocks[first:]):
+            short = [self._short(kept[i], budget // 8 if results < 5 else 0) for i in block]
+            cost = sum(self._cost(m) for m in short)
+            if cost > left:
+                break
+            left -= cost
+            tail.append(short)
+            results += sum(len(results_of(m)) for m in short)
+        return [*head, *(m for block in reversed(tail) for m in block)]
+
+    def _fits(self, messages: Sequence[Message]) -> bool:
+        total = self.meter.base
+        for message in reversed(messages):
+            total += self._cost(message)
+            if total > self.budget:
+                return False
+        return True
+
+    def _cost(self, message: Message) -> int:
+        """Tokens of a message. It is kept beside them, so that its id is not given twice."""
+        found = self.costs.get(id(message))
+        if found is None:
+            found = self.costs[id(message)] = (message, self.meter.message(message))
+        return found[1]
+
+    def _short(self, message: Message, cap: int) -> Message:
+        """Results cut to `cap` tokens, a prompt to a quarter of the budget, an answer as it is."""
+        if message.role == "assistant":
+            return message
+        found = self.cut.get((id(message), cap))
+        if found is None:
+            short = (
+                thin(message, cap, self.meter.count)
+                if message.role == "tool"
+                else shorten(message, self.budget // 4, self.meter.count)
+            )
+            found = self.cut[(id(message), cap)] = (message, short)
+        return found[1]

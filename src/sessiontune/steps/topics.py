@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
 import msgspec
@@ -111,11 +112,6 @@ def pieces_of(session: Session) -> list[tuple[float, str]]:
         if room <= 0:
             break
     return out
-
-
-def text_for_topics(session: Session) -> str:
-    """The same as one text, for clusters."""
-    return "\n".join(text for _, text in pieces_of(session))
 
 
 def words(text: str) -> list[str]:
@@ -252,8 +248,49 @@ def count_topics(
 
 # ------------------------------------------------------------------ clusters
 
+#: Words kept of a conversation that no topic covers, and how often one of them counts.
+BAG, OFTEN = 200, 3
+_PROSE = re.compile(r"(?<![\w/.@\\-])[a-z]{3,20}(?![\w/@\\-]|\.\w)")
+_NO_WORD = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}")
+
+
+def bag_of(session: Session) -> str:
+    """The commonest words of what was said in a conversation, for `clusters`: small, so that all
+    fit in memory. Paths, code words and pseudonyms (consonants only) are no words."""
+    said = (
+        part.text[:PROMPT]
+        for message in session.messages
+        if message.role in ("user", "assistant") and message.kind != "notice"
+        for part in message.parts
+        if isinstance(part, Text)
+    )
+    found = _PROSE.findall(" ".join(said)[: 4 * READ].lower())
+    common = Counter(w for w in found if w not in _STOP and not _NO_WORD.search(w)).most_common(BAG)
+    return " ".join(word for word, n in common for _ in range(min(n, OFTEN)))
+
+
+def shared_words(bags: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
+    """(lineage, words) of (project, lineage, words): only words that stand in several projects, as
+    many as `LEAST_LINEAGES` where there are so many, so that no project is named by its own."""
+    projects: dict[str, set[str]] = {}
+    for project, _, bag in bags:
+        for word in set(bag.split()):
+            projects.setdefault(word, set()).add(project)
+    least = min(LEAST_LINEAGES, len({project for project, _, _ in bags}))
+    kept = {word for word, found in projects.items() if len(found) >= least}
+    return [(lineage, " ".join(w for w in bag.split() if w in kept)) for _, lineage, bag in bags]
+
+
 #: Top terms and example terms -> a name; from a local model, where the user gives one.
 Namer = Callable[[Sequence[str]], str]
+
+
+def needs_clusters() -> None:
+    """Raises UsageError where scikit-learn is missing; asked before anything is read."""
+    if find_spec("sklearn") is None:
+        raise UsageError(
+            "Clusters of topics need scikit-learn.", "pip install 'sessiontune[topics]'"
+        )
 
 
 def clusters(
@@ -266,20 +303,18 @@ def clusters(
     """Clusters of (lineage, text) that no topic covers: TF-IDF and NMF, named by top terms.
 
     Needs the extra `topics`; raises UsageError where scikit-learn is missing. Terms that occur in
-    fewer than `least` lineages are not used, so a name cannot show one project's own words.
+    fewer than `least` lineages are not used, so a name cannot show one lineage's own words. Where
+    `namer` gives "", the terms are the name.
     """
     by_lineage: dict[str, list[str]] = {}
     for lineage, text in texts:
         by_lineage.setdefault(lineage, []).append(" ".join(words(text)))
     if len(by_lineage) < 2 * least:
         return []
-    try:
-        from sklearn.decomposition import NMF
-        from sklearn.feature_extraction.text import TfidfVectorizer
-    except ImportError as error:
-        raise UsageError(
-            "Clusters of topics need scikit-learn.", "pip install 'sessiontune[topics]'"
-        ) from error
+    needs_clusters()
+    from sklearn.decomposition import NMF
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     lineages = sorted(by_lineage)
     vectorizer = TfidfVectorizer(
         min_df=least, max_df=0.5, stop_words="english", max_features=4_000, sublinear_tf=True
@@ -302,7 +337,7 @@ def clusters(
         if len(mine) < least:
             continue
         top = [str(terms[i]) for i in model.components_[number].argsort()[::-1][:6]]
-        name = namer(top) if namer else ", ".join(top[:4])
+        name = (namer(top) if namer else "") or ", ".join(top[:4])
         sessions = sum(len(by_lineage[x]) for x in mine)
         out.append(TopicCount(name, "Other", len(mine), sessions))
     return sorted(out, key=lambda t: (-t.lineages, t.name))

@@ -6,8 +6,10 @@ without loss, and a target segment with loss. A call and its results never part.
 plain truncation at 1,024 tokens keeps 0% of the assistant tokens of real sessions, at 2,048 0 to
 35%, at 8,192 22 to 100%.
 
-An answer is never cut inside. One that is longer than the whole budget cannot be a target at this
-length: it is left out and counted (`turn_over_budget`), and so is its share of tokens.
+An answer is never cut inside, nor parted between its calls: the calls of one answer are rendered
+as one message, and the row of the last one would hold all before it. Before an answer is given up
+everything around it goes: older turns, the head, tool output, definitions of tools. What is longer
+than the whole budget then is left out and counted (`turn_over_budget`, and by what makes it long).
 """
 
 from __future__ import annotations
@@ -183,8 +185,8 @@ class _Cutter:
                 continue
             row, after = self._window(blocks, first, at)
             if row is None:
-                lost = sum(self.train[i] for i in blocks[at])
-                self.counts.count("turn_over_budget", lost)
+                for i in (i for i in blocks[at] if self.train[i]):
+                    self.counts.give_up(self.messages[i], self.meter, self.budget)
                 at += 1
                 continue
             rows.append(row)
@@ -201,17 +203,26 @@ class _Cutter:
                     if head_share != HEAD and first:
                         row.tags.add("head_thinned")
                     return row, after
-        return None, at
+        row, after = self._fill([], blocks, first, at, -1, bare=True)
+        if row is not None and first:
+            row.tags.add("head_thinned")
+        return row, after
 
     def _fill(
-        self, head: list[Message], blocks: list[list[int]], first: int, at: int, cap: int
+        self,
+        head: list[Message],
+        blocks: list[list[int]],
+        first: int,
+        at: int,
+        cap: int,
+        bare: bool = False,
     ) -> tuple[_Row | None, int]:
-        """Target segment from block `at` on, then as much context before it as fits."""
+        """Target segment from block `at` on, then as much context before it as fits. `bare`:
+        without definitions of tools."""
         budget = self.budget
         for _ in range(6):
-            room = Room(
-                budget - self.meter.base, self.tool_cost, budget // TOOLS, self.meter.tools_base
-            )
+            tools = {} if bare else self.tool_cost
+            room = Room(budget - self.meter.base, tools, budget // TOOLS, self.meter.tools_base)
             if not room.take(self._total(head), head):
                 return None, at
             spare = budget // OVERLAP if at > first else 0
@@ -233,7 +244,7 @@ class _Cutter:
             context = [*head, *before]
             flags = [False] * len(context)
             flags += [self.train[i] for block in blocks[at:after] for i in block]
-            row = self._row([*context, *(m for block in target for m in block)], flags)
+            row = self._row([*context, *(m for block in target for m in block)], flags, bare)
             over = self._over(row)
             if over <= 0:
                 return row, after
@@ -299,7 +310,7 @@ class _Cutter:
             self.made[(at, cap)] = found
         return found
 
-    def _row(self, messages: list[Message], train: list[bool]) -> _Row:
+    def _row(self, messages: list[Message], train: list[bool], bare: bool = False) -> _Row:
         names = {c.name for m in messages for c in calls_of(m)}
         tools = [t for name, t in self.defs.items() if name in names]
         tags = set()
@@ -308,7 +319,7 @@ class _Cutter:
         if len(messages) != len(self.messages):
             tags.add("window")
         limit = self.budget // TOOLS if "window" in tags else 0
-        if limit and self._definitions(t.name for t in tools) > limit:
+        if tools and (bare or (limit and self._definitions(t.name for t in tools) > limit)):
             tools = []
             tags.add("tools_left_out")
         return _Row(messages, train, tools, tags)

@@ -80,6 +80,9 @@ def probe(render: Renderer) -> Abilities:
         *("probe_tool", "probe_key", "probe-value", "probe-result", "probe-end"),
         tools=TOOLS,
     )
+    long = {**call("probe-value"), "id": "probe_id-longer"}
+    told = {**result("probe-result"), "tool_call_id": "probe_id-longer"}
+    why = {"reasoning_content": "probe-why", "thinking": "probe-why"}
     two = answer("", tool_calls=[call("probe-value"), call("probe-second", 2)])
     beside = answer("probe-beside", tool_calls=[call("probe-value")])
     return Abilities(
@@ -97,10 +100,12 @@ def probe(render: Renderer) -> Abilities:
             tools=TOOLS,
         ),
         beside=tools and shows([USER, beside], "probe-beside", "probe-value", tools=TOOLS),
-        thinking=shows(
-            [USER, answer("probe-answer", reasoning_content="probe-why", thinking="probe-why")],
-            *("probe-why", "probe-answer"),
-        ),
+        thinking=shows([USER, answer("probe-answer", **why)], "probe-why", "probe-answer"),
+        all_beside=not tools
+        or not shows([USER, answer("", tool_calls=[call("v")], **why)], "probe_tool", tools=TOOLS)
+        or shows([USER, answer("t", tool_calls=[call("v")], **why)], "probe_tool", tools=TOOLS),
+        any_ids=not tools
+        or shows([USER, answer("", tool_calls=[long]), told, answer("probe-end")], "probe-end"),
         repeats=shows([USER, user("probe-next"), answer("probe-answer")], "probe-next")
         and shows([USER, answer("probe-answer"), answer("probe-end")], "probe-end"),
     )
@@ -114,4 +119,5 @@ TRIALS: list[list[dict[str, Any]]] = [
     [SYSTEM, *CALLED, answer("t", tool_calls=[call("v")]), result("r"), answer("probe-end")],
     [USER, answer("x", tool_calls=[call("1"), call("2", 2)]), result("r"), result("s", 2)],
     [USER, user("probe-next"), answer("a"), answer("b")],
+    [USER, answer("a"), SYSTEM, user("probe-next"), answer("b")],
 ]

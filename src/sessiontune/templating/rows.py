@@ -6,6 +6,7 @@ form that it does know; nothing is left out in silence. What was changed is said
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -42,6 +43,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     parallel      several calls in one message
     beside        text in the message that holds a call
     thinking      `reasoning_content`, at least in the last message
+    all_beside    text and `reasoning_content` in the message that holds a call
+    any_ids       ids of calls in any form (Mistral's take nine letters and digits)
     repeats       two messages of the same side in a row
     """
 
@@ -52,6 +55,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
     parallel: bool = True
     beside: bool = True
     thinking: bool = True
+    all_beside: bool = True
+    any_ids: bool = True
     repeats: bool = True
 
 
@@ -134,6 +139,8 @@ def adapt(
     if not able.tools and any(t.role == "tool" or "tool_calls" in t.message for t in out):
         out = [_call_as_text(t) for t in out]
         changes.append("tool calls and results written as text: the template has no tools")
+    elif not able.any_ids:
+        out = [_nine(t) for t in out]
     out = _without(out, able, changes)
     if kept and not (able.schemas and able.tools):
         out.insert(0, Turn({"role": "system", "content": schemas_as_text(kept)}, False, ()))
@@ -162,7 +169,36 @@ def _without(turns: list[Turn], able: Abilities, changes: list[str]) -> list[Tur
         if any(both):
             out = [_less(t, "content") if b else t for t, b in zip(out, both, strict=True)]
             changes.append("text beside tool calls left out: the template does not render it")
+    if not able.all_beside and any(_all_beside(t) for t in out):
+        out = [_joined(t) if _all_beside(t) else t for t in out]
+        changes.append("text beside tool calls joined to the thinking: the template takes one")
     return out
+
+
+def _all_beside(turn: Turn) -> bool:
+    return all(turn.message.get(f) for f in ("tool_calls", "content", "reasoning_content"))
+
+
+def _joined(turn: Turn) -> Turn:
+    """Thinking and text as thinking: gpt-oss writes both into one channel before a call."""
+    both = f"{turn.message['reasoning_content']}\n\n{turn.message['content']}"
+    return Turn(
+        {**turn.message, "reasoning_content": both, "content": ""}, turn.train, turn.sources
+    )
+
+
+def _nine(turn: Turn) -> Turn:
+    """Ids of calls as nine letters and digits, equal where they were equal."""
+
+    def short(identity: str) -> str:
+        return hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=5).hexdigest()[:9]
+
+    message = dict(turn.message)
+    if "tool_calls" in message:
+        message["tool_calls"] = [{**c, "id": short(c["id"])} for c in message["tool_calls"]]
+    if message["role"] == "tool":
+        message["tool_call_id"] = short(message.get("tool_call_id", ""))
+    return Turn(message, turn.train, turn.sources)
 
 
 def _less(turn: Turn, field: str) -> Turn:

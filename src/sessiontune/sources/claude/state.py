@@ -113,9 +113,10 @@ class State:
         return up.side if up is not None and up.side else uuid
 
     def interrupted(self, line: Line) -> None:
-        """Flag the answer that a person broke off."""
+        """Flag the answer that a person broke off. Where a prompt came after it, the answer was
+        done and the person took the prompt back: nothing is flagged."""
         node = self.owner.get(line.parentUuid or "") or self.last_answer
-        while node is not None and node.kind != "answer":
+        while node is not None and node.kind not in ("answer", "prompt", "task"):
             node = node.up
-        if node is not None and "interrupted" not in node.flags:
+        if node is not None and node.kind == "answer" and "interrupted" not in node.flags:
             node.flags.append("interrupted")

@@ -16,6 +16,7 @@ from ...ledger import Ledger
 from ...linking import Node
 from ...model import Drop, Image, Part, Text, Thinking, ToolCall, ToolResult, Usage
 from ...ports import ReadOptions
+from ..linear import stopped
 from ..lines import LineFault, line_fault, read_lines, safe_name, utc
 from .text import classify
 from .values import (
@@ -57,7 +58,7 @@ class Rollout:
         self.counts: dict[str, int] = {}
         self.model = ""
         self.answer: Node | None = None  # the answer that still takes parts
-        self.last: Node | None = None  # the last answer, for its usage and interruption
+        self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
 
     def read(self) -> None:
@@ -167,7 +168,7 @@ class Rollout:
         if kind == "token_count":
             self._usage(payload.info)
         elif kind == "turn_aborted":
-            self._interrupted()
+            stopped(self.nodes)
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
         elif kind == "collab_agent_spawn_end" and payload.new_thread_id and payload.call_id:
@@ -187,10 +188,6 @@ class Rollout:
             max(old.cache_read, cached),
             old.cache_write,
         )
-
-    def _interrupted(self) -> None:
-        if self.last is not None and "interrupted" not in self.last.flags:
-            self.last.flags.append("interrupted")
 
     # ------------------------------------------------------------ items
 
@@ -252,7 +249,7 @@ class Rollout:
         for text in texts:
             found, words = classify(text)
             if found == "turn_aborted":
-                self._interrupted()
+                stopped(self.nodes)
             if found not in ("prompt", "context", "summary"):
                 reason = found
                 continue

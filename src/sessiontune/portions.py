@@ -1,0 +1,86 @@
+"""What was held out, cut and mixed in: words of the card, the report and the terminal."""
+
+from __future__ import annotations
+
+import math
+
+from .figures import listed, number
+from .manifest import Manifest
+
+#: What makes an answer longer than a row.
+_LONG = {
+    "call": "by one tool call",
+    "text": "by one text",
+    "thinking": "by their reasoning",
+    "parts": "by several parts together",
+}
+
+
+#: Held-out lineages from which `evaluate` gives a verdict (`evaluation.statistics.FEW`).
+ENOUGH = 10
+#: The largest share that is worth proposing: the rest must be enough to train on.
+MOST = 0.4
+
+
+def few_held_out(manifest: Manifest) -> str:
+    """What a user with little data must know about the held-out side; "" where it is enough."""
+    sides = manifest.statistics.splits
+    if not manifest.options.eval_share or not manifest.statistics.conversations:
+        return ""
+    held = sides["eval"].groups if "eval" in sides else 0
+    if held >= ENOUGH:
+        return ""
+    every = held + (sides["train"].groups if "train" in sides else 0)
+    text = (
+        f"{number(held) if held else 'None'} of {number(every)} independent groups of sessions "
+        f"{'is' if held == 1 else 'are'} held out: `sessiontune evaluate` gives no verdict below "
+        f"{ENOUGH}. Later exports with more logs hold out more, and move nothing."
+    )
+    share = math.ceil(100 * ENOUGH / every) / 100 if every else 1.0
+    if share <= MOST:
+        text += f" To hold out {ENOUGH} now, take `--eval-share {share:g}` and a new `--state`."
+    return text
+
+
+def cutting(manifest: Manifest) -> list[str]:
+    """Lines of Markdown; none where nothing was cut or mixed."""
+    out = []
+    cut = manifest.truncation
+    if cut:
+        out += [
+            "",
+            f"Rows were cut to {number(manifest.options.max_tokens)} tokens, every answer that "
+            "fits a target exactly once:\n",
+            "| Of what bears loss | All | Kept | Naive truncation would keep |",
+            "| --- | ---: | ---: | ---: |",
+            *(
+                f"| {what} | {number(cut[what])} | {number(cut[f'kept_{what}'])} "
+                f"| {number(cut[f'naive_{what}'])} |"
+                for what in ("turns", "tokens")
+            ),
+            *_too_long(cut),
+        ]
+    if manifest.mixed:
+        out += [
+            "",
+            f"The training side also holds {number(manifest.mixed['rows'])} general rows "
+            f"({number(manifest.mixed['tokens'])} tokens), tagged `general`.",
+        ]
+    return out
+
+
+def _too_long(cut: dict[str, int]) -> list[str]:
+    """The answers that no row of this length can hold, and why."""
+    lost = cut.get("reason/turn_over_budget", 0)
+    if not lost:
+        return []
+    why = [
+        f"{number(cut[name])} {words}"
+        for kind, words in _LONG.items()
+        if (name := f"reason/over_budget_{kind}") in cut
+    ]
+    return [
+        "",
+        f"Answers longer than a whole row: {number(lost)} ({listed(why)}). An answer is never cut "
+        "inside, so they stand in the whole conversations only; a larger `max_tokens` keeps them.",
+    ]
