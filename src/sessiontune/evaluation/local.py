@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,9 +57,11 @@ class Lab:
 
         dtype = self.torch.bfloat16 if self.device == "cuda" else self.torch.float32
         try:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, **more
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of libraries about each other
+                model = AutoModelForCausalLM.from_pretrained(
+                    folder, dtype=dtype, local_files_only=True, **more
+                )
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{folder} cannot be loaded as a model: {error}") from error
         return model.to(self.device).eval()
@@ -84,7 +87,9 @@ class Lab:
 
             first = str(self.run.adapter.resolve())
             model = self._load(self.run.base)
-            self._base = PeftModel.from_pretrained(model, first).to(self.device).eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                self._base = PeftModel.from_pretrained(model, first).to(self.device).eval()
             self._adapters[first] = "default"
         return self._base
 
