@@ -1,7 +1,7 @@
 """Open a report in headless Chromium: is it readable, silent, accessible and quick?
 
     python benchmarks/reportpage.py REPORT.html      # 400 and 1400 px, light and dark
-    python benchmarks/reportpage.py --cases 2000     # a made-up one: how soon is it open? (no axe)
+    python benchmarks/reportpage.py --cases 2000     # a made-up one: how soon is it open?
 
 Needs `pip install axe-playwright-python` and a Chromium: the one that CHROMIUM names, or the
 system's. Nothing is fetched. `--shots DIR` keeps pictures.
@@ -82,7 +82,7 @@ _WIDE = """() => {
 
 
 def look(
-    opened: Any, path: Path, width: int, scheme: str, shots: Path | None = None, axe: bool = True
+    opened: Any, path: Path, width: int, scheme: str, shots: Path | None = None, checks: bool = True
 ) -> Look:
     """One view of one page, with all that folds opened for the checks."""
     page = opened.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -98,10 +98,11 @@ def look(
     if shots is not None:
         shots.mkdir(parents=True, exist_ok=True)
         page.screenshot(path=shots / f"{path.stem}-{width}-{scheme}.png")
-    page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
-    found.wide = page.evaluate(_WIDE)
-    found.violations = _violations(page) if axe else []
-    if shots is not None:
+    if checks:
+        page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
+        found.wide = page.evaluate(_WIDE)
+        found.violations = _violations(page)
+    if shots is not None and checks:
         page.screenshot(path=shots / f"{path.stem}-{width}-{scheme}-open.png", full_page=True)
     page.close()
     return found
@@ -136,7 +137,7 @@ def main() -> None:
             path.write_text(many(chosen.cases))
             print(f"{chosen.cases} cases, {path.stat().st_size / 1e6:.1f} MB")
         for width, scheme in VIEWS:
-            seen = look(opened, path, width, scheme, chosen.shots, axe=chosen.report is not None)
+            seen = look(opened, path, width, scheme, chosen.shots, checks=chosen.report is not None)
             print(
                 f"{width} px, {scheme}: open after {seen.seconds:.2f} s, {len(seen.faults)} faults"
             )

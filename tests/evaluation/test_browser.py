@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from benchmarks.reportpage import VIEWS, browser, chromium, look
+
 from sessiontune.evaluation.report import report_html
 
 from .test_report import made
