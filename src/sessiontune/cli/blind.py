@@ -40,7 +40,7 @@ def compare_blind(console: Console, result: Result, path: Path) -> None:
             break
         if key != "s":
             put(table, pair, key)
-    found = outcome(table, pairs)
+    found = outcome(table, pairs, "questions" if result.queries else "lineages")
     click.echo(
         f"Decided: {found.wins + found.losses + found.ties} of {len(pairs)}. "
         f"Tuned won {found.wins}, base won {found.losses}, ties {found.ties}."

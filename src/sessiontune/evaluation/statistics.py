@@ -122,20 +122,27 @@ class Verdict(msgspec.Struct, frozen=True):
     sentence: str
 
 
-def verdict(found: Estimate, lower_is_better: bool, what: str) -> Verdict:
+#: What stands for a cluster in a sentence, and how to get more of them.
+UNITS = {
+    "lineages": "Export at least {} more held-out lineages (more sessions, or a larger "
+    "--eval-share).",
+    "questions": "Ask at least {} more (questions of one session count once).",
+}
+
+
+def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "lineages") -> Verdict:
     """What an estimate of tuned minus base says about one measure."""
     gain = -found.difference if lower_is_better else found.difference
     if found.clusters < FEW:
         lacking = FEW - found.clusters
         return Verdict(
             "unclear",
-            f"Not enough data to tell: the evaluation set has {found.clusters} lineages, and "
-            f"{FEW} is the least that supports a verdict. Export at least {lacking} more held-out "
-            "lineages (more sessions, or a larger --eval-share).",
+            f"Not enough data to tell: the evaluation set has {found.clusters} {unit}, and "
+            f"{FEW} is the least that supports a verdict. {UNITS[unit].format(lacking)}",
         )
     if found.low <= 0 <= found.high:
         more = (
-            f" About {found.needed_clusters} lineages would show a difference of this size."
+            f" About {found.needed_clusters} {unit} would show a difference of this size."
             if found.needed_clusters and found.needed_clusters > found.clusters
             else ""
         )
