@@ -137,7 +137,8 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     for judged in result.judged:
         rich.print(
             f"Judged against {judged.against}: {judged.wins} won, {judged.losses} lost, "
-            f"{judged.ties} ties ({judged.reversed} changed with the order, {judged.failed} failed). "
+            f"{judged.ties} ties ({judged.reversed} changed with the order, "
+            f"{judged.failed} failed). "
             f"{escape(judged.verdict.sentence)}"
         )
     for failure in result.failures:

@@ -135,9 +135,10 @@ def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "line
     gain = -found.difference if lower_is_better else found.difference
     if found.clusters < FEW:
         lacking = FEW - found.clusters
+        held = f"{found.clusters} {unit if found.clusters != 1 else unit[:-1]}"
         return Verdict(
             "unclear",
-            f"Not enough data to tell: the evaluation set has {found.clusters} {unit}, and "
+            f"Not enough data to tell: the evaluation set has {held}, and "
             f"{FEW} is the least that supports a verdict. {UNITS[unit].format(lacking)}",
         )
     if found.low <= 0 <= found.high:
