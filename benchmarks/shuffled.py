@@ -1,6 +1,6 @@
 """Does tuning learn answers, or only what answers look like? The control with shuffled answers.
 
-    python benchmarks/shuffled.py FOLDER [--epochs 4] [--seed 7] [--share 0.35]
+    python benchmarks/shuffled.py FOLDER [--epochs 4] [--seed 7] [--draw 0]
 
 Writes the bundled sample below FOLDER, exports it (conversation only), tunes a tiny base on the
 training side and a second time on the same rows with the answers shuffled between the prompts, and
@@ -120,13 +120,15 @@ def encoded(rows: Sequence[dict[str, Any]], template: Template) -> list[Encoded]
     return [e for e in found if any(label != -100 for label in e.labels[1:LENGTH])]
 
 
-def tuned(rows: Sequence[dict[str, Any]], base: Path, adapter: Path, epochs: int) -> None:
+def tuned(
+    rows: Sequence[dict[str, Any]], base: Path, adapter: Path, epochs: int, draw: int
+) -> None:
     """Tune the base on the rows, one piece a step; the adapter is what the last step left."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    torch.manual_seed(0)
+    torch.manual_seed(draw)
     targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
     config = LoraConfig(
         r=16, lora_alpha=32, lora_dropout=0.05, task_type="CAUSAL_LM",
@@ -138,7 +140,7 @@ def tuned(rows: Sequence[dict[str, Any]], base: Path, adapter: Path, epochs: int
     examples = encoded(rows, Template.load(base))
     steps, done = epochs * len(examples), 0
     for epoch in range(epochs):
-        for example in Random(epoch).sample(examples, len(examples)):
+        for example in Random(epoch + 1_000 * draw).sample(examples, len(examples)):
             for group in optimizer.param_groups:
                 group["lr"] = RATE * min(1.0, done / 100) * (1 - 0.9 * done / steps)
             ids, labels = example.ids[:LENGTH], example.labels[:LENGTH]
@@ -151,16 +153,19 @@ def tuned(rows: Sequence[dict[str, Any]], base: Path, adapter: Path, epochs: int
     model.save_pretrained(adapter)
 
 
-def go(folder: Path, epochs: int = 4, seed: int = 7, share: float = 0.35) -> Result:
-    """All of it: base, tuned and shuffled on the held-out side."""
+def go(folder: Path, epochs: int = 4, seed: int = 7, draw: int = 0) -> Result:
+    """All of it: base, tuned and shuffled on the held-out side.
+
+    `seed` is that of the sample, `draw` that of the shuffle and of both trainings.
+    """
     from sessiontune.evaluation.evaluate import EvaluationOptions, evaluate
     from sessiontune.evaluation.heldout import open_run
 
-    prepared(folder, seed, share)
+    prepared(folder, seed, 0.35)
     rows = rows_of(folder / "data/train/openai.jsonl")
-    tuned(rows, folder / "base", folder / "adapter", epochs)
-    shuffle_answers(rows)
-    tuned(rows, folder / "base", folder / "shuffled", epochs)
+    tuned(rows, folder / "base", folder / "adapter", epochs, draw)
+    shuffle_answers(rows, draw)
+    tuned(rows, folder / "base", folder / "shuffled", epochs, draw)
     arms = (f"shuffled={folder / 'shuffled'}",)
     options = EvaluationOptions(max_cases=0, rules=False, arms=arms)
     return evaluate(open_run(folder), options, lambda *_: None)
@@ -186,9 +191,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--share", type=float, default=0.35)
+    parser.add_argument("--draw", type=int, default=0)
     chosen = parser.parse_args()
-    result = go(chosen.folder, chosen.epochs, chosen.seed, chosen.share)
+    result = go(chosen.folder, chosen.epochs, chosen.seed, chosen.draw)
     for arm, against in (("tuned", "base"), ("shuffled", "base"), ("tuned", "shuffled")):
         print(f"{arm} minus {against}: {said(loss_of(result, arm, against))}")
 
