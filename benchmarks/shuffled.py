@@ -14,8 +14,8 @@ and `--draw` before relying on its size.
 
 The tiny base has random weights. Through linear layers alone an adapter cannot reach its embeddings
 and its output, and in the few hundred steps of a test it would learn how frequent words are and no
-more. So the adapters hold these too, which TRL's trainer refuses: the loop is here. A step takes one
-short piece of a conversation.
+more. So the adapters hold these too, which TRL's trainer refuses: the loop is here. A step takes
+one short piece of a conversation.
 """
 
 from __future__ import annotations
