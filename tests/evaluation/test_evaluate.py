@@ -207,6 +207,40 @@ def test_a_conversation_that_the_template_refuses_is_a_failed_case(run_folder: P
     assert "roles must alternate" in found[0].failed
 
 
+def test_a_long_conversation_keeps_its_head_and_its_end(run_folder: Path) -> None:
+    """The rules stand at the head: an arm that loses them would be no baseline."""
+    bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=1), quiet)
+    rules = next(a for a in bench.arms if a.kind == "rules")
+    asker = actions.Answerer(rules, bench.cache.table("answer", "x"), bench.lab, bench.template)
+    talk = [{"role": "user", "content": "Fix the file."}]
+    for number in range(40):
+        talk += [{"role": "assistant", "content": f"Looked at {number}."},
+                 {"role": "user", "content": f"And at {number + 1}?"}]  # fmt: skip
+    given = actions.with_rules(talk, rules.rules)
+    whole = bench.template.ids(given, None, generation=True)
+    asker._length = 300
+    found = asker._fitting(bench.template, given, None, 100)
+    head = bench.template.ids(given[:2])
+    assert len(head) < 100
+    assert len(whole) > len(found) == 200
+    assert found[: len(head)] == head
+    assert found[len(head) :] == whole[len(head) - 200 :]
+    asker._length = 110  # no room for the whole head: half of what there is
+    found = asker._fitting(bench.template, given, None, 50)
+    assert found == whole[:30] + whole[-30:]
+
+
+def test_an_answer_may_be_as_long_as_what_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    rows = {"r": row(1, "eval")}
+    rows["r"]["messages"][-1]["content"] = "word " * 300
+    limits = {c.id: actions.limit_of(c) for c in actions.action_cases(rows, 2)}
+    assert limits["r#4"] == 160 + 500
+    assert 160 < limits["r#2"] < 180
+    rows["r"]["messages"][-1]["content"] = "word " * 3_000
+    assert max(map(actions.limit_of, actions.action_cases(rows, 2))) == 1_024
+
+
 def test_arguments_that_are_free_text_are_compared_as_text() -> None:
     assert actions._arguments("*** Begin Patch") == {"": "*** Begin Patch"}
     assert actions._arguments("") == {}

@@ -22,7 +22,7 @@ CASES = [
     # one call
     ([READ], [READ], 0, 1, 1, 1, 1),
     ([LS], [READ], 0, 0, 0, 0, 1),
-    ([], [READ], 0, 0, 0, 0, 1),  # free text in place of a call
+    ([], [READ], 0, 0, 0, 0, 0),  # free text in place of a call
     ([READ], [], 0, 0, 0, 0, 1),  # a call in place of text
     ([], [], 0, 1, 1, 1, 1),
     # arguments
@@ -67,7 +67,7 @@ CASES = [
     ([READ, EDIT, LS], [LS, READ, EDIT], 0, 1, 1, 1, 1),
     ([READ, EDIT], [LS, READ, EDIT], 0, 2 / 3, 2 / 3, 0, 1),
     ([LS], [LS, READ, EDIT], 0, 1 / 3, 1 / 3, 0, 1),
-    ([], [LS, READ, EDIT], 0, 0, 0, 0, 1),
+    ([], [LS, READ, EDIT], 0, 0, 0, 0, 0),
     ([READ, Call("Bash", {"command": "pwd"})], [READ, LS], 0, 1, 1 / 2, 0, 1),
     (
         [Call("Read", {"file_path": "b"}), READ],

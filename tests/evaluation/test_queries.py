@@ -90,6 +90,14 @@ def test_templates_from_held_out_prompts() -> None:
     assert all(q.reference == q.question.replace("Do", "Done") for q in made)
 
 
+def test_the_reference_answers_the_question_and_not_a_later_one() -> None:
+    said = [("system", "Rules."), ("user", "First?"), ("assistant", "I look."), ("tool", "data"),
+            ("assistant", "One."), ("user", "Second?"), ("assistant", "Two.")]  # fmt: skip
+    row = {"messages": [{"role": role, "content": text} for role, text in said], "group": "g"}
+    (made,) = made_queries({"r": row})
+    assert (made.question, made.reference) == ("First?", "One.")
+
+
 def test_the_starter_set_covers_the_domain(tmp_path: Path) -> None:
     made = [msgspec.convert(entry, Query) for entry in questions()]
     read = read_queries(write(tmp_path, "s.toml", queries_toml(made)))

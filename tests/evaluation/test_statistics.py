@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sessiontune.evaluation.result import conclude, measure
 from sessiontune.evaluation.statistics import (
     Case,
     estimate,
@@ -35,6 +36,34 @@ def test_intervals_cover_the_truth_and_equal_arms_seldom_win(clusters: int) -> N
     assert wins / TRIALS <= 0.05
 
 
+@pytest.mark.slow
+def test_equal_arms_seldom_get_a_verdict_from_all_measures_together() -> None:
+    """Eight measures of the same turns, of arms that do not differ."""
+    rng = Random(8)
+    outcomes = []
+    for _ in range(400):
+        names = ["loss", *"abcdefg"]
+        made = [measure(n, n, cases(rng, 20), lower_is_better=n == "loss") for n in names]
+        outcomes.append(conclude(made).outcome)
+    print({o: outcomes.count(o) / 400 for o in set(outcomes)})
+    assert outcomes.count("better") / 400 <= 0.05
+    assert outcomes.count("worse") / 400 <= 0.10  # 2.5% by the loss, 5% of both sides by the others
+
+
+def test_a_loss_on_one_of_many_measures_must_be_clear() -> None:
+    """What one look would call worse is not worse as one of seven; a larger loss is."""
+    better = measure("loss", "loss", cases(Random(1), 40, -1.0), lower_is_better=True)
+    calm = [measure(n, n, cases(Random(3), 40), lower_is_better=False) for n in "abcdef"]
+    found = [
+        measure("tool", "tool", cases(Random(13), 40, -effect), lower_is_better=False)
+        for effect in (0.3, 2.0)
+    ]
+    assert found[0].verdict.outcome == "worse"
+    assert conclude([better, *calm, found[0]]).outcome == "better"
+    assert conclude([better, found[0]]).outcome == "worse"
+    assert conclude([better, *calm, found[1]]).outcome == "worse"
+
+
 def test_a_real_gain_is_seen_and_a_real_loss_too() -> None:
     rng = Random(1)
     assert verdict(estimate(cases(rng, 60, -1.0)), True, "loss").outcome == "better"
@@ -54,6 +83,8 @@ def test_few_lineages_say_so_and_what_to_add() -> None:
     said = verdict(found, True, "loss")
     assert said.outcome == "unclear"
     assert "6 lineages" in said.sentence
+    assert "held-out" not in verdict(found, False, "your queries", "questions").sentence
+    assert "Ask at least 4 more" in verdict(found, False, "your queries", "questions").sentence
     assert "4 more" in said.sentence
 
 

@@ -31,21 +31,26 @@ def compare_blind(console: Console, result: Result, path: Path) -> None:
     left = [p for p in pairs if not decided(table, p)]
     for number, pair in enumerate(left, 1):
         _show(pair, len(pairs) - len(left) + number, len(pairs))
-        key = click.prompt(
-            "Which is better? 1, 2, = (tie), s (skip), q (stop)",
-            type=click.Choice(["1", "2", "=", "s", "q"]),
-            show_choices=False,
-        )
+        key = _key()
         if key == "q":
             break
         if key != "s":
             put(table, pair, key)
-    found = outcome(table, pairs)
+    found = outcome(table, pairs, "questions" if result.queries else "lineages")
     click.echo(
         f"Decided: {found.wins + found.losses + found.ties} of {len(pairs)}. "
         f"Tuned won {found.wins}, base won {found.losses}, ties {found.ties}."
     )
     click.echo(found.verdict.sentence)
+
+
+def _key() -> str:
+    """The key that was pressed, of those that mean something; the end of the input stops."""
+    click.echo("Which is better? Press 1, 2, = (tie), s (skip) or q (stop): ", nl=False)
+    while (key := click.getchar()) not in ("1", "2", "=", "s", "q", ""):
+        pass
+    click.echo(key)
+    return key or "q"
 
 
 def _show(pair: Blind, number: int, total: int) -> None:
@@ -66,3 +71,4 @@ def _show(pair: Blind, number: int, total: int) -> None:
             ]
         )
     )
+    rich.print(Text(f"Asked: {' '.join(pair.prompt.split())}", no_wrap=True, overflow="ellipsis"))

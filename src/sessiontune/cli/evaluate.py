@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from ..evaluation.evaluate import EvaluationOptions
-    from ..evaluation.result import Result
+    from ..evaluation.result import Comparison, Result
 
 _PATH = click.Path(path_type=Path)
 
@@ -103,25 +103,43 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
     return result
 
 
+def _further(comparison: Comparison) -> str:
+    """One further arm in a line: its first measure, and what it says."""
+    from ..evaluation.markdown import reach_of
+
+    m = comparison.measures[0]
+    return (
+        f"{comparison.arm} against {comparison.against}: {m.label} {m.found.difference:+.4f} "
+        f"({reach_of(m)}), {m.verdict.outcome}"
+    )
+
+
 def draw(rich: RichConsole, result: Result, run: Path) -> None:
     """Verdict and measures in the terminal."""
     from rich.markup import escape
     from rich.table import Table
+
+    from ..evaluation.markdown import reach_of
 
     colours = {"better": "green", "worse": "red", "unclear": "yellow"}
     rich.print(f"[bold {colours[result.outcome]}]{escape(result.sentence)}[/]")
     table = Table("measure", "base", "tuned", "difference", "95% interval", "lineages", box=None)
     for m in result.measures:
         e = m.found
-        reach = "-" if e.se is None else f"{e.low:+.4f} to {e.high:+.4f}"
         table.add_row(
-            m.label, f"{e.a:.4f}", f"{e.b:.4f}", f"{e.difference:+.4f}", reach, str(e.clusters)
-        )
+            m.label, f"{e.a:.4f}", f"{e.b:.4f}", f"{e.difference:+.4f}", reach_of(m),
+            str(e.clusters),
+        )  # fmt: skip
     rich.print(table)
+    for comparison in result.comparisons:
+        if comparison.arm not in ("tuned", "rules") and comparison.against == "base":
+            rich.print(escape(_further(comparison)))
     for judged in result.judged:
         rich.print(
             f"Judged against {judged.against}: {judged.wins} won, {judged.losses} lost, "
-            f"{judged.ties} ties. {escape(judged.verdict.sentence)}"
+            f"{judged.ties} ties ({judged.reversed} changed with the order, "
+            f"{judged.failed} failed). "
+            f"{escape(judged.verdict.sentence)}"
         )
     for failure in result.failures:
         rich.print(f"{failure.arm}: {failure.cases} cases failed ({escape(failure.reason)})")

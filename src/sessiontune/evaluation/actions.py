@@ -18,8 +18,9 @@ from .local import Lab
 from .nextaction import Call, Score, calls_in, edit_similarity, score
 from .remote import Remote, Reply
 
-#: Tokens generated for one turn, at most.
+#: Tokens generated for a turn beyond what was written then, at most, and of the whole answer.
 MOST_TOKENS = 160
+WHOLE_TOKENS = 1_024
 
 Progress = Callable[[int, int, str], None]
 T = TypeVar("T")
@@ -163,21 +164,49 @@ class Answerer:
         if lab is None or template is None:
             raise UsageError(f"Arm '{self.arm.name}' needs the run's base model.")
         try:
-            ids = template.ids(with_rules(context, self.arm.rules), tools, generation=True)
+            ids = self._fitting(template, with_rules(context, self.arm.rules), tools, most)
         except (TemplateRefused, PreflightError) as error:
             return Reply(failed=f"the template takes no such conversation: {str(error)[:160]}")
         ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
-        out = lab.answer(self.arm, ids[-max(32, self._length - most) :], ends, most)
+        out = lab.answer(self.arm, ids, ends, most)
         stopped = bool(out) and out[-1] in ends
         text = lab.tokenizer.decode(out[:-1] if stopped else out, skip_special_tokens=False)
         return Reply(text, stopped)
 
+    def _fitting(
+        self, template: Template, context: Sequence[dict[str, Any]], tools: Any, most: int
+    ) -> list[int]:
+        """A conversation in tokens that leaves room for the answer.
+
+        One that is too long keeps its head (system message with the rules, first request) and its
+        end, as the windows of training do; the head takes half of the room at most.
+        """
+        ids = template.ids(context, tools, generation=True)
+        room = max(32, self._length - most)
+        if len(ids) <= room:
+            return ids
+        asked = next((n for n, m in enumerate(context) if m["role"] == "user"), 0)
+        head = template.ids(context[: asked + 1], tools)
+        pairs = enumerate(zip(ids, head, strict=False))
+        same = next((n for n, (a, b) in pairs if a != b), len(head))
+        kept = min(same, room // 2)
+        return ids[:kept] + ids[kept - room :]
+
+
+def limit_of(case: ActionCase) -> int:
+    """Tokens that an answer to a case may have: more where more was written then.
+
+    Counted in characters, so that it is the same for every arm and tokenizer.
+    """
+    written = len(case.text) + sum(len(orjson.dumps(c.arguments)) for c in case.wanted)
+    return min(WHOLE_TOKENS, MOST_TOKENS + written // 3)
+
 
 def answer_all(asker: Answerer, cases: Sequence[ActionCase], progress: Progress) -> list[Answer]:
-    """Scored answers of one arm. A context longer than the trained length keeps its end."""
+    """Scored answers of one arm."""
     found = []
     for done, case in enumerate(cases):
-        reply = asker.reply(case.context, case.tools, MOST_TOKENS)
+        reply = asker.reply(case.context, case.tools, limit_of(case))
         found.append(scored(case, reply))
         progress(done + 1, len(cases), f"answers, {asker.arm.name}")
     return found

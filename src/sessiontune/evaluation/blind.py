@@ -52,7 +52,7 @@ def put(table: Table, pair: Blind, key: str) -> None:
         table.put(pair.key, "tuned" if (key == "1") == pair.swapped else "base")
 
 
-def outcome(table: Table, pairs: Sequence[Blind]) -> Judged:
+def outcome(table: Table, pairs: Sequence[Blind], unit: str = "lineages") -> Judged:
     """Who won, over the pairs decided so far."""
     share = {"tuned": 1.0, "base": 0.0, "tie": 0.5}
     cases = [
@@ -70,7 +70,7 @@ def outcome(table: Table, pairs: Sequence[Blind]) -> Judged:
         failed=0,
         rate=rate,
         verdict=(
-            verdict(rate, False, "your blind comparison")
+            verdict(rate, False, "your blind comparison", unit)
             if rate is not None
             else Verdict("unclear", "Not enough data to tell: nothing was decided.")
         ),

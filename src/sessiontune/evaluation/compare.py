@@ -24,7 +24,7 @@ _KINDS: tuple[tuple[str, str, _Value, _Applies], ...] = (
     ("tool", "right tool", lambda a: a.score.name, lambda c, a, b: bool(c.wanted)),
     ("arguments", "right arguments", lambda a: a.score.arguments, lambda c, a, b: bool(c.wanted)),
     ("exact", "exactly the same calls", lambda a: a.score.exact, lambda c, a, b: bool(c.wanted)),
-    ("valid", "tool calls that parse", lambda a: a.score.valid, lambda c, a, b: True),
+    ("valid", "tool calls that parse", lambda a: a.score.valid, lambda c, a, b: bool(c.wanted)),
     ("stops", "stops by itself", lambda a: float(a.stopped), lambda c, a, b: True),
     ("edit", "code like the accepted edit", lambda a: a.edit or 0.0,
      lambda c, a, b: a.edit is not None),

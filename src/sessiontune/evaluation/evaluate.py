@@ -103,7 +103,8 @@ class Bench:
         self.cache = Cache(run.folder / "evaluation" / "cache")
         self.template = Template.load(run.base, str(run.template))
         self.lab = Lab(run)
-        self.examples = _sampled(held_examples(run, self.rows, self.template), options)
+        self.held = held_examples(run, self.rows, self.template)
+        self.examples = _sampled(self.held, options)
         self.cases = action_cases(self.rows, options.max_cases, options.seed)
         self.probe: list[HeldExample] = []
         if options.probe:
@@ -234,6 +235,11 @@ class Bench:
     def notes(self) -> list[str]:
         """What the reader must know before the figures."""
         notes = []
+        if len(self.examples) < len(self.held):
+            notes.append(
+                f"The loss was computed on {len(self.examples)} of {len(self.held)} held-out "
+                "examples (--max-examples)."
+            )
         clusters = self.tuned[0].found.clusters
         if clusters < FEW:
             notes.append(

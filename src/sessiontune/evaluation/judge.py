@@ -110,7 +110,7 @@ def judged(
         failed=failed,
         rate=rate,
         verdict=(
-            verdict(rate, False, "judged queries")
+            verdict(rate, False, "judged queries", "questions")
             if rate is not None
             else Verdict("unclear", "Not enough data to tell: no pair was judged.")
         ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,9 +57,11 @@ class Lab:
 
         dtype = self.torch.bfloat16 if self.device == "cuda" else self.torch.float32
         try:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, local_files_only=True, **more
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of libraries about each other
+                model = AutoModelForCausalLM.from_pretrained(
+                    folder, dtype=dtype, local_files_only=True, **more
+                )
         except (OSError, ValueError, KeyError) as error:
             raise UsageError(f"{folder} cannot be loaded as a model: {error}") from error
         return model.to(self.device).eval()
@@ -84,7 +87,9 @@ class Lab:
 
             first = str(self.run.adapter.resolve())
             model = self._load(self.run.base)
-            self._base = PeftModel.from_pretrained(model, first).to(self.device).eval()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                self._base = PeftModel.from_pretrained(model, first).to(self.device).eval()
             self._adapters[first] = "default"
         return self._base
 
@@ -108,8 +113,26 @@ class Lab:
             path = Path(arm.path)
             more = {"gguf_file": path.name} if arm.kind == "gguf" else {}
             folder = path.parent if arm.kind == "gguf" else path
-            self._other = (arm.path, self._load(folder, **more))
+            model = self._load(folder, **more)
+            self._same_tokens(arm, folder, model)
+            self._other = (arm.path, model)
         return self._other[1]
+
+    def _same_tokens(self, arm: Arm, folder: Path, model: Any) -> None:
+        """Raises UsageError where an arm's tokens mean other words than the base's do."""
+        from transformers import AutoTokenizer
+
+        rows = model.get_input_embeddings().num_embeddings
+        other = rows < len(self.tokenizer)
+        if arm.kind == "folder" and (folder / "tokenizer.json").is_file():
+            there = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            other = other or there.get_vocab() != self.tokenizer.get_vocab()
+        if other:
+            raise UsageError(
+                f"Arm '{arm.name}' has another tokenizer than the base: its loss would mean "
+                "nothing.",
+                "Serve it and name its URL: answers are compared as text.",
+            )
 
     def loss(self, arm: Arm, ids: Sequence[int], labels: Sequence[int]) -> Loss:
         """Loss of the tokens of `ids` whose label is not -100, each given all before it."""

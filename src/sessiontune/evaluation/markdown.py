@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .result import Comparison, Measure, Result
+from .statistics import Estimate
 
 
 def report_markdown(result: Result) -> str:
@@ -22,9 +23,10 @@ def report_markdown(result: Result) -> str:
     for m in result.measures:
         for tag in m.tags:
             e = tag.found
-            reach = "none" if e.se is None else f"{e.low:+.4f} to {e.high:+.4f}"
             name = tag.tag.replace("|", "\\|")
-            lines.append(f"| {name} | {m.label} | {e.difference:+.4f} | {reach} | {e.clusters} |")
+            lines.append(
+                f"| {name} | {m.label} | {e.difference:+.4f} | {interval_of(e)} | {e.clusters} |"
+            )
     return "\n".join(lines) + "\n"
 
 
@@ -43,10 +45,17 @@ def _table(measures: Sequence[Measure], a: str, b: str) -> list[str]:
 
 
 def reach_of(m: Measure) -> str:
-    """The interval in figures."""
-    if m.found.se is None:
+    """The interval in figures. All cases alike is no interval around 0: nothing was seen."""
+    return interval_of(m.found)
+
+
+def interval_of(e: Estimate) -> str:
+    """The interval of an estimate, or why there is none."""
+    if e.se is None:
         return "one lineage: none"
-    return f"{m.found.low:+.4f} to {m.found.high:+.4f}"
+    if e.se == 0 and e.difference == 0:
+        return "no case differs"
+    return f"{e.low:+.4f} to {e.high:+.4f}"
 
 
 def further(result: Result) -> list[tuple[str, str]]:

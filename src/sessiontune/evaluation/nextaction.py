@@ -28,7 +28,11 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True):
-    """All in [0, 1]. `name`: right tools; `arguments`: share of right arguments; `exact`: all."""
+    """All in [0, 1]. `name`: right tools; `arguments`: share of right arguments; `exact`: all.
+
+    `valid`: share of the calls written that parse; 0 where calls were wanted and none was written,
+    so that an arm which never writes one is not called flawless.
+    """
 
     name: float
     arguments: float
@@ -91,7 +95,8 @@ def score(given: Sequence[Call], wanted: Sequence[Call], broken: int = 0) -> Sco
     No call where none was wanted scores 1; free text in place of a call, or a call in place of
     text, scores 0.
     """
-    valid = 1.0 if not broken else len(given) / (len(given) + broken)
+    written = len(given) + broken
+    valid = len(given) / written if written else float(not wanted)
     if not wanted:
         right = float(not given and not broken)
         return Score(right, right, right, valid)
@@ -105,7 +110,7 @@ def score(given: Sequence[Call], wanted: Sequence[Call], broken: int = 0) -> Sco
         left.remove(best)
         names += 1
         arguments += agreement(best.arguments, call.arguments)
-    total = max(len(wanted), len(given) + broken)
+    total = max(len(wanted), written)
     return Score(names / total, arguments / total, float(arguments == total), valid)
 
 

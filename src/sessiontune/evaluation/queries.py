@@ -81,21 +81,32 @@ def _query(where: str, number: int, entry: Any) -> Query:
 
 
 def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50, seed: int = 0) -> list[Query]:
-    """Templates from held-out prompts: the first request of a row, with the last answer to it."""
+    """Templates from held-out prompts: the first request of a row, with the last answer to it.
+
+    Later requests of a row lean on what was said before and make no question of their own.
+    """
     groups: dict[str, list[Query]] = {}
     for where, row in rows.items():
-        asked = next((m["content"] for m in row["messages"] if m["role"] == "user"), "")
-        answers = [
-            m["content"] for m in row["messages"] if m["role"] == "assistant" and m.get("content")
-        ]
-        if asked and asked.strip():
+        asked, answer = _first_exchange(row["messages"])
+        if asked:
             cluster = cluster_of(row, where)
-            query = Query(
-                asked.strip(), str(row.get("id") or where), answers[-1] if answers else "",
-                "", tags_of(row), cluster,
-            )  # fmt: skip
+            query = Query(asked, str(row.get("id") or where), answer, "", tags_of(row), cluster)
             groups.setdefault(cluster, []).append(query)
     return dealt(groups, most, seed)
+
+
+def _first_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str]:
+    """The first request, and the last text that was said before the next one."""
+    asked = answer = ""
+    for message in messages:
+        text = str(message.get("content") or "").strip()
+        if message["role"] == "user" and text:
+            if asked:
+                break
+            asked = text
+        elif message["role"] == "assistant" and asked and text:
+            answer = text
+    return asked, answer
 
 
 def queries_toml(queries: Iterable[Query], head: str = "") -> str:

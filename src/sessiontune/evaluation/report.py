@@ -6,14 +6,15 @@ from html import escape
 
 from ..html import facts, grid, note, page, panel, paragraph, section, table
 from ..svg import intervals
-from .markdown import further, reach_of
+from .markdown import further, interval_of, reach_of
 from .reportcases import CASES_CSS, cases_html
 from .result import Comparison, Measure, Result
 from .statistics import FEW
 
 _CSS = """
-.verdict{font-size:1.25rem;font-weight:600;padding:1rem 1.2rem;border-radius:8px;border:2px solid;
-max-width:none}
+.verdict{padding:1rem 1.2rem;border-radius:8px;border:2px solid}
+.verdict p{margin:0;max-width:none;font-size:1.25rem;font-weight:600}
+.verdict p+p{margin-top:.5rem;font-size:1rem;font-weight:400}
 .better{border-color:#1f7a4a}.worse{border-color:#b3261e}.unclear{border-color:#8a6d00}
 .scroll:focus-visible,pre:focus-visible{outline:2px solid var(--c1)}
 summary{cursor:pointer;padding:4px 0}
@@ -40,7 +41,8 @@ def report_html(result: Result) -> str:
         Comparison(arm="tuned", against="base", measures=result.measures),
     )
     body = [
-        f'<p class="verdict {result.outcome}">{escape(result.sentence)}</p>',
+        f'<div class="verdict {result.outcome}"><p>{escape(result.sentence)}</p>'
+        f"<p>{escape(_figures(result.measures[0]))}</p></div>",
         facts(_facts(result)),
         *(note(text) for text in result.notes),
         section("Measures", "".join(map(_comparison, comparisons))),
@@ -67,6 +69,17 @@ def _focusable(html: str) -> str:
     """A table that scrolls can be reached with the keyboard."""
     return html.replace(
         '<div class="scroll">', '<div class="scroll" tabindex="0" role="group" aria-label="table">'
+    )
+
+
+def _figures(first: Measure) -> str:
+    """The first measure in a sentence, for those who read no further."""
+    e = first.found
+    reach = reach_of(first)
+    reach = f"95% interval {reach}" if " to " in reach else reach
+    return (
+        f"{first.label[0].upper()}{first.label[1:]}: {e.a:.3f} before, {e.b:.3f} after "
+        f"({e.difference:+.3f}; {reach}), on {e.clusters} held-out lineages."
     )
 
 
@@ -130,9 +143,7 @@ def _tags(result: Result) -> str:
             tag.tag,
             m.label,
             f"{tag.found.difference:+.4f}",
-            "one lineage: none"
-            if tag.found.se is None
-            else f"{tag.found.low:+.4f} to {tag.found.high:+.4f}",
+            interval_of(tag.found),
             str(tag.found.clusters),
             str(tag.found.cases),
         ]

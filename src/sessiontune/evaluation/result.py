@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .statistics import Case, Estimate, Verdict, estimate, permuted, verdict
+from .statistics import Case, Estimate, Verdict, clear, estimate, permuted, verdict
 
 
 class TagEstimate(msgspec.Struct, frozen=True):
@@ -164,9 +164,15 @@ def conclude(measures: Sequence[Measure]) -> Verdict:
     """One verdict from all measures: worse on any is worse; else that of the first.
 
     Held-out loss alone never makes a model better: low perplexity and good answers can disagree
-    (LIMA), so a tuned model that is clearly worse at its next actions is called worse.
+    (LIMA), so a tuned model that is clearly worse at its next actions is called worse. The other
+    measures share the 5% of that look, or chance would find one that is worse too often.
     """
-    worse = [m for m in measures if m.verdict.outcome == "worse"]
-    if worse:
-        return worse[0].verdict
-    return measures[0].verdict
+    first, *others = measures
+    if first.verdict.outcome == "worse":
+        return first.verdict
+    worse = [m for m in others if _loses(m) and clear(m.found, len(others))]
+    return worse[0].verdict if worse else first.verdict
+
+
+def _loses(m: Measure) -> bool:
+    return (m.found.difference > 0) is m.lower_is_better and m.found.difference != 0

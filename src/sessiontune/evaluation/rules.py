@@ -20,8 +20,9 @@ MOST = 2_400
 #: Characters taken from context files.
 _CONTEXT = 1_200
 
+#: What may be said again another day. A bare "no, that is wrong" answers one moment only.
 _CORRECTION = re.compile(
-    r"^(?:no[,. ]|don'?t\b|do not\b|never\b|always\b|stop\b|instead\b|please (?:don'?t|always)\b"
+    r"^(?:no[,. ]+)?(?:please )?(?:don'?t\b|do not\b|never\b|always\b|stop\b|instead\b"
     r"|use \S+ (?:instead|not)\b|not \S+[,.] )",
     re.IGNORECASE,
 )
@@ -67,7 +68,9 @@ def rules_of(rows: Iterable[Mapping[str, Any]], most: int = MOST) -> str:
 def _lines(text: str) -> list[str]:
     found = []
     for line in text.splitlines():
-        plain = line.strip().lstrip("-*# ").strip()
+        if line.lstrip().startswith("#"):
+            continue  # a heading announces rules and is none
+        plain = line.strip().lstrip("-* ").strip()
         if 8 <= len(plain) <= 200 and not _PLACEHOLDER.search(plain):
             found.append(plain)
     return found

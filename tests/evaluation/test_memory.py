@@ -1,0 +1,55 @@
+"""What was planted in the training side or in an answer is found; what was only shown is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from random import Random
+from string import ascii_letters, digits
+
+from sessiontune.evaluation.canaries import made, told
+from sessiontune.evaluation.memory import VERBATIM, repeated, secrets_in
+
+PASSAGE = " ".join(f"word{n}" for n in range(40))
+#: Drawn here, so that no file of the project holds a key.
+KEY = "ghp" + "_" + "".join(Random(1).choices(ascii_letters + digits, k=36))
+
+
+def export(folder: Path) -> Path:
+    (folder / "train").mkdir(parents=True)
+    call = {"function": {"name": "Write", "arguments": json.dumps({"content": f"{PASSAGE} end"})}}
+    messages = [
+        {"role": "user", "content": "x " * 60},
+        {"role": "assistant", "content": f"Before. {PASSAGE}\nAfter."},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+    ]
+    (folder / "train" / "openai.jsonl").write_text(json.dumps({"messages": messages}) + "\n")
+    return folder
+
+
+def test_a_long_passage_of_the_training_side_is_found(tmp_path: Path) -> None:
+    data = export(tmp_path)
+    words = PASSAGE.split()
+    answers = [
+        f"I say: {PASSAGE}",
+        "  \n".join(words[5 : 5 + VERBATIM]),  # other white space
+        " ".join(words[: VERBATIM - 1]),  # too short to mean anything
+        "something else " * 40,
+        "x " * 60,  # the user's words are not what the model was taught
+        f"{PASSAGE}",  # it stood in the prompt
+    ]
+    contexts = ["", "", "", "", "", f"Here is the file:\n{PASSAGE}"]
+    assert repeated(data, answers, contexts) == [0, 1]
+
+
+def test_a_passage_inside_an_argument_counts_too(tmp_path: Path) -> None:
+    answer = json.dumps({"content": f"{PASSAGE} end"})
+    assert repeated(export(tmp_path), [answer], [""]) == [0]
+
+
+def test_a_secret_in_an_answer_is_counted() -> None:
+    assert secrets_in(["Nothing here.", "All 3 tests pass in src/app.py."]) == 0
+    assert secrets_in([f"The key is {KEY}", "Nothing."]) == 1
+    (secret,) = made(1, 1, redacted=False).secrets
+    assert secrets_in([told(secret)]) == 1
+    assert secrets_in([f'{{"name": "Bash", "arguments": {{"command": "export K={KEY}"}}}}']) == 1
