@@ -40,6 +40,7 @@ def ship(
 ) -> Shipped:
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
     _check_options(options)
+    context_of(run, options.context)
     check_base(run)
     check_fit(run)
     out = (options.out or run.out).resolve()
@@ -98,7 +99,7 @@ def _note(shop: Shop, files: Mapping[str, ShippedFile], reused: list[str]) -> Sh
         base=shop.run.base_id,
         data=shop.run.data_digest,
         converter=shop.converter.origin if shop.converter else "",
-        context=context_of(shop.run, shop.options),
+        context=context_of(shop.run, shop.options.context),
         stop=shop.run.stop,
         system=shop.options.system,
         files=tuple(files[name] for name in sorted(files)),
