@@ -184,13 +184,13 @@ def _safetensors(shop: Shop, final: Path, fingerprint: str) -> ShippedFile:
     reference = _reference(shop, model)
     checks = []
     if reference.merged is not None:
-        detail = f"largest difference {reference.merged:.4f} from base + adapter"
+        detail = f"largest difference {reference.merged:.4f} from the trained model"
         checks = [Check("merged weights", reference.merged < 0.02, detail)]
     refuse(checks, model.name)
     digest = digest_of(model)
     if final.exists():
         shutil.rmtree(final)
-    if shop.options.types[-1] == SAFETENSORS:
+    if shop.options.types[-1] == SAFETENSORS and not shop.run.full:  # there, weights are links
         model.rename(final)
     else:
         beside = final.with_name(f".{final.name}.part")

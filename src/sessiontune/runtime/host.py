@@ -83,6 +83,12 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         with _vllm(run, hosting) as client:
             yield Hosted(client, run.slug, hosting.context or run.max_length, "vLLM")
         return
+    if hosting.adapter and run.full:
+        raise UsageError(
+            f"{run.folder} trained the whole model: base and tuned are two models, not one with"
+            " and without an adapter.",
+            "Serve it without --adapter, or chat without --compare.",
+        )
     shipped = shipped_of(run)
     file = adapter_of(shipped) if hosting.adapter else pick(shipped, hosting.kind)
     context = context_to_serve(run, hosting)
@@ -131,13 +137,13 @@ def _vllm(run: Run, hosting: Hosting) -> Iterator[Endpoint]:
     import json
 
     merged = run.out / f"{run.slug}-safetensors"
-    config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
     folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))
     socket = folder / "engine.sock"
     argv = ["vllm", "serve", str(merged if merged.is_dir() else run.base), "--uds", str(socket)]
-    if merged.is_dir():
+    if merged.is_dir() or run.full:
         argv += ["--served-model-name", run.slug]
     else:
+        config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
         argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
         argv += ["--max-lora-rank", str(config.get("r") or 16)]
     argv += ["--chat-template", str(run.folder / "template.jinja")]

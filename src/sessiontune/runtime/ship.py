@@ -39,7 +39,7 @@ def ship(
     on_line: Callable[[str], None],
 ) -> Shipped:
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
-    _check_options(options)
+    _check_options(run, options)
     context_of(run, options.context)
     check_base(run)
     check_fit(run)
@@ -82,7 +82,12 @@ def check_base(run: Run) -> None:
         )
 
 
-def _check_options(options: ShipOptions) -> None:
+def _check_options(run: Run, options: ShipOptions) -> None:
+    if options.adapter_only and run.full:
+        raise UsageError(
+            f"{run.folder} trained the whole model: there is no adapter.",
+            f"sessiontune ship {run.folder}",
+        )
     for kind in options.types:
         if kind not in TYPES:
             raise UsageError(f"No type '{kind}'.", f"Known: {', '.join(TYPES)}.")

@@ -84,6 +84,11 @@ def adapter_parcel(run: Run, terms: Terms) -> Parcel:
 
     PreflightError when it was never evaluated, or answered with secrets or with training text.
     """
+    if run.full:
+        raise UsageError(
+            f"{run.folder} trained the whole model: there is no adapter to publish.",
+            "Only data sets and adapters are published. Train with --method lora.",
+        )
     result = run.folder / "evaluation/result.json"
     if not result.is_file():
         raise PreflightError(

@@ -18,6 +18,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     base        local folder of the model it started from; `base_id` is its public name
     adapter     PEFT folder; `tokenizer` the folder with the training tokenizer
+    full        all weights were trained: there is no adapter, and `base` is the tuned model itself
     template    the exact chat template of the training (Jinja)
     adds_bos    did training ids begin with the BOS token
     stop        texts of the tokens that end a turn, the first is the usual one
@@ -35,6 +36,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     stop: tuple[str, ...]
     max_length: int
     data_digest: str
+    full: bool = False
     raw: dict[str, Any]
 
     @property
@@ -68,19 +70,22 @@ def read_run(folder: Path, base: Path | None = None) -> Run:
 def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
     said = raw["base"]
     template = folder / str(raw.get("template") or "template.jinja")
+    trained = folder / str(raw.get("adapter") or "adapter")
+    full = (trained / "config.json").is_file() and not (trained / "adapter_config.json").is_file()
     return Run(
         folder=folder,
         name=str(raw.get("name") or folder.name),
-        base=(base or _place(folder, str(said["path"]))).resolve(),
+        base=trained if full else (base or _place(folder, str(said["path"]))).resolve(),
         base_id=str(said.get("id") or Path(said["path"]).name),
-        base_digest=str(said.get("sha256") or ""),
-        adapter=folder / str(raw.get("adapter") or "adapter"),
+        base_digest="" if full else str(said.get("sha256") or ""),
+        adapter=trained,
         tokenizer=folder / "tokenizer",
         template=template.read_text(encoding="utf-8") if template.is_file() else "",
         adds_bos=bool(raw.get("adds_bos", False)),
         stop=tuple(str(s) for s in raw.get("stop") or ()),
         max_length=int(raw.get("max_length") or 4096),
         data_digest=str((raw.get("data") or {}).get("digest") or ""),
+        full=full,
         raw=raw,
     )
 
@@ -96,8 +101,8 @@ def _complete(run: Run, status: str) -> None:
             f"The run in {run.folder} is not finished (status: {status}).",
             f"Go on with it: sessiontune train --resume {run.folder}",
         )
-    if not (run.adapter / "adapter_config.json").is_file():
-        raise UsageError(f"{run.adapter} holds no adapter.", "Train again.")
+    if not (run.full or (run.adapter / "adapter_config.json").is_file()):
+        raise UsageError(f"{run.adapter} holds no adapter and no model.", "Train again.")
     if not (run.base / "config.json").is_file():
         raise UsageError(
             f"The base model is not at {run.base} any more.", "Say where it is with --base PATH."
