@@ -79,7 +79,7 @@ def served(
     base = make_tiny(folder / "base", TEXTS)
     config = json.loads((base / "config.json").read_text())
     (base / "config.json").write_text(json.dumps({**config, "max_position_embeddings": CONTEXT}))
-    run = read_run(make_run(base, folder / "run"))
+    run = read_run(make_run(base, folder / "run", taught=True))
     ship(run, ShipOptions(types=("f16",)), os.environ, Path.home(), lambda *_: None, lambda _: None)
     with hosted(run, Hosting(context=CONTEXT), os.environ) as model:
         watched = Watched(model.client)
