@@ -23,6 +23,7 @@ from ..errors import PreflightError, StoreError, UsageError
 from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.merge import check_fit
+from ..shipping.modelfile import Modelfile, write
 from ..shipping.run import Run
 from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
@@ -83,6 +84,9 @@ def check_base(run: Run) -> None:
 
 
 def _check_options(run: Run, options: ShipOptions) -> None:
+    words = (options.card.license, options.card.license_link)
+    licenses = tuple(filter(str.strip, words))
+    write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not at the end
     if options.adapter_only and run.full:
         raise UsageError(
             f"{run.folder} trained the whole model: there is no adapter.",
