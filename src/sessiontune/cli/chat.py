@@ -28,6 +28,7 @@ _HELP = "Empty line or Ctrl-D ends, /new starts again."
 @click.option("--temperature", type=float, default=0.7, show_default=True, help="0: greedy.")
 @click.option("--seed", type=int, help="For the same answer again.")
 @click.option("--threads", type=int, default=0, help="CPU threads (all).")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
 @click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj
 def chat(
@@ -40,6 +41,7 @@ def chat(
     kind: str | None,
     threads: int,
     base: Path | None,
+    out: Path | None,
     **sampling: Any,
 ) -> None:
     """Chat with a shipped model.
@@ -51,7 +53,7 @@ def chat(
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
-    known = read_run(run, base)
+    known = read_run(run, base, out)
     hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
     with hosted(known, hosting, os.environ) as model:
         sides = ("base", "tuned") if compare else ("tuned",)

@@ -36,6 +36,7 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.option("--client", type=click.Choice(_CLIENTS), help="Print this client's settings.")
 @click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
 @click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj
 def serve(
@@ -47,6 +48,7 @@ def serve(
     write: bool,
     allow_origin: tuple[str, ...],
     base: Path | None,
+    out: Path | None,
     **given: Any,
 ) -> None:
     """Serve a shipped model on 127.0.0.1: OpenAI and Anthropic interfaces, streaming, tools.
@@ -59,7 +61,7 @@ def serve(
     from ..shipping.clients import Target
     from ..shipping.run import read_run
 
-    known = read_run(run, base)
+    known = read_run(run, base, out)
     if client:
         context = context_to_serve(known, Hosting(**given))
         _settings(console, client, write, Target(f"http://127.0.0.1:{port}", known.slug, context))

@@ -27,7 +27,7 @@ from ..shipping.modelfile import Modelfile, write
 from ..shipping.run import Run
 from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
-from .craft import make
+from .craft import check_tools, make
 from .shop import TYPES, ShipOptions, Shipped, ShippedFile, Shop, Watch, context_of, read_shipped
 
 
@@ -62,6 +62,8 @@ def ship(
         raise StoreError(f"Cannot write to {out}: {error.strerror}") from error
     before = read_shipped(out)
     files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
+    for kind in options.types:
+        check_tools(shop, kind, files)
     reused = []
     for kind in options.types:
         made = make(shop, kind, files)

@@ -101,9 +101,13 @@ def need_space(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(place).free
     if free < wanted:
         raise StoreError(
-            f"{folder} needs {wanted / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB free.",
+            f"{folder} needs {_words(wanted)}, and the disk has {_words(free)} free.",
             "Free some space or name another place with --out DIR.",
         )
+
+
+def _words(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _size(base: Path) -> int:

@@ -18,6 +18,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     base        local folder of the model it started from; `base_id` is its public name
     adapter     PEFT folder; `tokenizer` the folder with the training tokenizer
+    shipped     where its files were put, if not in the run's own folder
     full        all weights were trained: there is no adapter, and `base` is the tuned model itself
     template    the exact chat template of the training (Jinja)
     adds_bos    did training ids begin with the BOS token
@@ -37,6 +38,7 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     max_length: int
     data_digest: str
     full: bool = False
+    shipped: Path | None = None
     raw: dict[str, Any]
 
     @property
@@ -46,12 +48,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def out(self) -> Path:
-        """Where shipping writes."""
-        return self.folder / "ship"
+        """Where shipping writes, unless it was told another place."""
+        return self.shipped or self.folder / "ship"
 
 
-def read_run(folder: Path, base: Path | None = None) -> Run:
-    """Read RUN. `base` overrides where the base model lies. UsageError says what is missing."""
+def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None) -> Run:
+    """Read RUN. `base` overrides where the base model lies, `shipped` where its files were put.
+
+    UsageError says what is missing.
+    """
     note = folder / "run.json"
     if not note.is_file():
         raise UsageError(
@@ -64,7 +69,7 @@ def read_run(folder: Path, base: Path | None = None) -> Run:
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise UsageError(f"{note} cannot be read: {wrong!r}.", "Train again.") from wrong
     _complete(run, str(raw.get("status", "")))
-    return run
+    return msgspec.structs.replace(run, shipped=shipped.resolve()) if shipped else run
 
 
 def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
