@@ -81,7 +81,7 @@ def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
         folder=folder,
         name=str(raw.get("name") or folder.name),
         base=trained if full else (base or _place(folder, str(said["path"]))).resolve(),
-        base_id=str(said.get("id") or Path(said["path"]).name),
+        base_id=_public(str(said.get("id") or ""), Path(said["path"])),
         base_digest="" if full else str(said.get("sha256") or ""),
         adapter=trained,
         tokenizer=folder / "tokenizer",
@@ -93,6 +93,12 @@ def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
         full=full,
         raw=raw,
     )
+
+
+def _public(name: str, path: Path) -> str:
+    """The base's name for others: a hub's owner/name, else no more than the folder's own name."""
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and Path(name).parts != path.parts[-2:]
+    return name if hub else Path(name or path).name
 
 
 def _place(folder: Path, path: str) -> Path:
