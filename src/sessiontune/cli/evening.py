@@ -139,14 +139,20 @@ class Evening:
             f"{sum(redactions.values()):,} secrets and personal details were replaced ({kinds})."
             f" The published rows were scanned again and are clean. Train on them?"
         ):
-            raise UsageError("Stopped before training.", f"Look at {self.data / 'report.html'}.")
+            raise UsageError(
+                f"Stopped before training: {sum(redactions.values()):,} replaced secrets and"
+                " personal details want your yes.",
+                f"Look at {self.data / 'report.html'}, then run it again and answer, or add --yes.",
+            )
         leak = float(done.data.get("leakage", {}).get("this split", 0.0))
         if leak > 0 and not self.ask(
             f"{leak:.1%} of the held-out conversations have a near copy in training: the"
             " evaluation would flatter. Go on?"
         ):
             raise UsageError(
-                "Stopped before training.", "Choose other sessions, or --split-by project."
+                f"Stopped before training: {leak:.1%} of the held-out conversations have a near"
+                " copy in training.",
+                "Choose other sessions, or --split-by project; or run it again with --yes.",
             )
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
