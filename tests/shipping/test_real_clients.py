@@ -133,7 +133,7 @@ def test_the_program_itself(name: str, served: tuple[Door, Watched, Run], tmp_pa
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=1800,  # tens of thousands of tokens, on whatever machine this is
         )
         assert done.returncode == 0, done.stdout[-2000:]
     assert (path, 200) in watched.seen, (watched.seen, done.stdout[-2000:])
