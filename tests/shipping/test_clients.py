@@ -14,6 +14,10 @@ from sessiontune.shipping.clients import CLIENTS, Target, settings, write
 TARGET = Target("http://127.0.0.1:8040", "tuned", 16384)
 
 
+def put(client: str, project: Path) -> list[tuple[Path, Path | None]]:
+    return [(w.file, w.backup) for w in write(settings(client, TARGET, project, {}))]
+
+
 @pytest.mark.parametrize("name", sorted(CLIENTS))
 def test_every_client_is_told_where_and_what(name: str, tmp_path: Path) -> None:
     text = settings(name, TARGET, tmp_path, {"HOME": str(tmp_path)}).text
@@ -27,14 +31,15 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     file.parent.mkdir()
     old = {"permissions": {"allow": ["Bash(ls:*)"]}, "env": {"EDITOR": "vi"}}
     file.write_text(json.dumps(old), encoding="utf-8")
-    written, backup = write(settings("claude", TARGET, tmp_path, {}))
+    [(written, backup)] = put("claude", tmp_path)
     new = json.loads(written.read_text(encoding="utf-8"))
     assert new["permissions"] == old["permissions"]
     assert new["env"]["EDITOR"] == "vi"
     assert new["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:8040"
+    assert new["env"]["CLAUDE_CODE_AUTO_COMPACT_WINDOW"] == "16384"  # not its own 200,000
     assert backup is not None
     assert json.loads(backup.read_text(encoding="utf-8")) == old
-    _, second = write(settings("claude", TARGET, tmp_path, {}))
+    [(_, second)] = put("claude", tmp_path)
     assert second is not None
     assert second != backup  # the first copy, of the person's own file, is never overwritten
 
@@ -50,41 +55,47 @@ def test_opencode_keeps_other_providers(tmp_path: Path) -> None:
     assert "tuned" in new["provider"]["sessiontune"]["models"]
 
 
-def test_codex_is_replaced_between_its_marks_only(tmp_path: Path) -> None:
+def test_codex_gets_a_profile_of_its_own(tmp_path: Path) -> None:
+    """Codex 0.171 does not start while config.toml holds the profile that --profile names."""
     env = {"CODEX_HOME": str(tmp_path)}
-    file = tmp_path / "config.toml"
-    file.write_text('model = "gpt-5"  # mine\n\n[model_providers.other]\nname = "o"\n')
+    config = tmp_path / "config.toml"
+    config.write_text('model = "gpt-5"  # mine\n')
     for port in (8040, 8041):
-        write(settings("codex", Target(f"http://127.0.0.1:{port}", "tuned", 1), tmp_path, env))
-    text = file.read_text(encoding="utf-8")
-    new = tomllib.loads(text)
-    assert text.count("[model_providers.sessiontune]") == 1
-    assert "# mine" in text
-    assert new["model"] == "gpt-5"
-    assert new["model_providers"]["other"] == {"name": "o"}
+        done = write(
+            settings("codex", Target(f"http://127.0.0.1:{port}", "tuned", 1), tmp_path, env)
+        )
+    assert config.read_text() == 'model = "gpt-5"  # mine\n'
+    new = tomllib.loads((tmp_path / "sessiontune.config.toml").read_text())
+    assert (new["model"], new["model_provider"]) == ("tuned", "sessiontune")
     assert new["model_providers"]["sessiontune"]["base_url"] == "http://127.0.0.1:8041/v1"
     assert new["model_providers"]["sessiontune"]["wire_api"] == "responses"
-
-
-def test_codex_with_a_table_of_that_name_is_left_alone(tmp_path: Path) -> None:
-    file = tmp_path / "config.toml"
-    file.write_text('[model_providers.sessiontune]\nname = "by hand"\n')
-    with pytest.raises(UsageError, match="of its own"):
-        write(settings("codex", TARGET, tmp_path, {"CODEX_HOME": str(tmp_path)}))
-    assert file.read_text() == '[model_providers.sessiontune]\nname = "by hand"\n'
+    assert done[0].backup is not None
+    assert "8040" in done[0].backup.read_text()
 
 
 def test_aider_and_continue(tmp_path: Path) -> None:
     (tmp_path / ".aider.conf.yml").write_text("dark-mode: true\nmodel: old\n")
-    write(settings("aider", TARGET, tmp_path, {}))
+    put("aider", tmp_path)
     lines = (tmp_path / ".aider.conf.yml").read_text().splitlines()
     assert lines[0] == "dark-mode: true"
     assert lines.count('model: "openai/tuned"') == 1
     assert "model: old" not in lines
-    file, backup = write(settings("continue", TARGET, tmp_path, {}))
+    # aider would fetch a list of models from the network for one that this file does not name.
+    assert 'model-metadata-file: ".aider.model.metadata.json"' in lines
+    known = json.loads((tmp_path / ".aider.model.metadata.json").read_text())
+    assert known["openai/tuned"]["max_input_tokens"] == 16384
+    [(file, backup)] = put("continue", tmp_path)
     assert backup is None
     assert "schema: v1" in file.read_text()
     assert "roles: [chat, edit, apply]" in file.read_text()
+
+
+def test_either_all_files_of_a_client_change_or_none(tmp_path: Path) -> None:
+    (tmp_path / ".aider.conf.yml").write_text("dark-mode: true\n")
+    (tmp_path / ".aider.model.metadata.json").write_text("{ // mine\n}")
+    with pytest.raises(UsageError, match="not plain JSON"):
+        put("aider", tmp_path)
+    assert (tmp_path / ".aider.conf.yml").read_text() == "dark-mode: true\n"
 
 
 @pytest.mark.parametrize("broken", ["{ // comment\n}", "[1]", "{"])

@@ -18,7 +18,8 @@ ODD = [
     'last """',
     '"quoted"',
     '"',
-    "\u00a0non-breaking at both ends\u00a0",
+    'ends in three marks and a blank """ ',
+    "   blanks first and last\t ",
     "blanks at the end   ",
     "\ttab first",
     "two\nlines",
@@ -59,7 +60,8 @@ def test_any_text_survives_or_is_refused(system: str, stop: str) -> None:
         text = write(made)
     except UsageError:
         parts = [x.strip() for v in (system, stop) for x in v.replace("\r", "\n").split("\n")]
-        assert any(part.endswith('"') for part in parts)
+        lost = [c for c in system + stop if c not in " \t\r\n" and not c.isprintable()]
+        assert lost or any(part.endswith('"') for part in parts)
         return
     assert read(text) == made.lines()
 
@@ -75,7 +77,8 @@ def test_quotes_and_blanks_in_any_order(parts: list[str]) -> None:
     try:
         written = write(made)
     except UsageError:
-        assert '"\n' in text.replace(" ", "").replace("\u00a0", "") or '"' in text.split("\n")[0]
+        ends = '"\n' in text.replace(" ", "") or '"' in text.split("\n")[0]
+        assert "\u00a0" in text or ends
         return
     assert read(written) == made.lines()
 
@@ -83,12 +86,41 @@ def test_quotes_and_blanks_in_any_order(parts: list[str]) -> None:
 def test_what_no_form_can_carry_is_refused_with_the_way_out() -> None:
     with pytest.raises(UsageError, match="cannot carry this SYSTEM") as caught:
         write(Modelfile(source="x", system='a line ends in """\nand goes on'))
-    assert "--ollama" in caught.value.hint
+    assert "behind the marks" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("a\u00a0b", "no-break space"),
+        ("\u00a0ends\u00a0", "no-break space"),
+        ("👩\u200d💻", "zero width joiner"),
+        ("a\u2028b", "line separator"),
+        ("a\x00b", "control character"),
+        ("a\x0bb", "control character"),
+    ],
+)
+@pytest.mark.parametrize("field", ["system", "template", "licenses"])
+def test_what_ollama_would_drop_is_refused(text: str, name: str, field: str) -> None:
+    """Its reader keeps printing characters only (strconv.IsPrint), and says nothing."""
+    value: object = (text,) if field == "licenses" else text
+    with pytest.raises(UsageError, match=name):
+        write(Modelfile(source="x", **{field: value}))  # type: ignore[arg-type]
+    assert read(f"FROM x\nSYSTEM {text}\n")[1].value == "".join(c for c in text if c.isprintable())
+
+
+def test_paths_with_blanks_and_messages_of_several_lines() -> None:
+    made = Modelfile(
+        source="./my models/tuned q8_0.gguf",
+        adapter="./an adapter.gguf",
+        messages=(("system", "one\r\ntwo"), ("user", "three\n\nfour ")),
+    )
+    assert read(write(made)) == made.lines()
 
 
 def test_a_persons_own_file_is_read() -> None:
     text = (
-        "# mine\r\n\r\nfrom llama3.2\r\nparameter temperature 0.2\n"
+        "\ufeff# mine\r\n\r\nfrom llama3.2\r\nparameter temperature 0.2\n"
         'PARAMETER stop "<|im_end|>"\nSYSTEM """\nBe brief.\n"""\nMESSAGE user hi there\n'
     )
     assert read(text) == [
@@ -107,7 +139,10 @@ def test_a_persons_own_file_is_read() -> None:
         ("FROM x\nFROMAGE y", "Line 2.*FROMAGE"),
         ('FROM x\nSYSTEM """open', "not closed"),
         ("FROM x\nMESSAGE robot hi", "no such role"),
-        ("FROM x\nPARAMETER", "needs a name"),
+        ("FROM x\nPARAMETER", "needs a value"),
+        ("FROM\nx", "needs a value"),
+        ("FROM x\nPARAMETER top-k 3", "'top-k' is no name"),
+        ("FROM x\n\u00a0SYSTEM y", "no such instruction"),
     ],
 )
 def test_wrong_files_are_named(text: str, words: str) -> None:

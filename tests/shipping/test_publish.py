@@ -15,8 +15,9 @@ import pytest
 
 from sessiontune.errors import EndpointError, PreflightError, PrivacyError, UsageError
 from sessiontune.runtime.publish import prepare, publish
-from sessiontune.shipping.publish import Terms
-from sessiontune.shipping.run import Run, file_digest
+from sessiontune.shipping.convert import Card, metadata
+from sessiontune.shipping.publish import Terms, adapter_card
+from sessiontune.shipping.run import Run, file_digest, read_run
 
 pytest.importorskip("huggingface_hub")
 OK = Terms(license="apache-2.0", accepted=True)
@@ -265,3 +266,55 @@ def test_an_adapter_carries_no_path_of_this_machine(
     assert str(run.base).encode() not in texts
     assert str(run.folder).encode() not in texts
     assert json.loads(files["adapter_config.json"])["base_model_name_or_path"] == run.base_id
+
+
+@pytest.mark.models
+def test_cards_are_what_the_hub_reads(export: Path, runs: Callable[[str], Run]) -> None:
+    """Front matter by the hub's own reader: licence, base model, and nothing lost."""
+    from huggingface_hub import DatasetCard, ModelCard
+
+    plain = (export / "README.md").read_text()
+    for card in (plain, "---\npretty_name: mine\nlanguage:\n- code\n---\n# Data\n"):
+        (export / "README.md").write_text(card)
+        parcel, _ = prepare(export, OK)
+        assert "README.md" not in parcel.files
+        read = DatasetCard(parcel.texts["README.md"], ignore_metadata_errors=False)
+        assert read.data.license == "apache-2.0"
+        assert read.text.strip() == "# Data"
+        assert read.data.pretty_name == ("mine" if card != plain else None)
+        without, _ = prepare(export, Terms())
+        assert without.texts["README.md"] == card
+    run = runs("llama")
+    made = ModelCard(adapter_card(run, OK, 'It is "better": yes.'), ignore_metadata_errors=False)
+    assert made.data.base_model == run.base_id
+    assert made.data.license == "apache-2.0"
+    assert made.data.library_name == "peft"
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("name", "path", "shown"),
+    [
+        ("Qwen/Qwen3-4B", "/cache/models--Qwen--Qwen3-4B/snapshots/ab12", "Qwen/Qwen3-4B"),
+        ("/home/ann/models/qwen", "/home/ann/models/qwen", "qwen"),
+        ("models/qwen", "/home/ann/models/qwen", "qwen"),
+        ("../qwen", "/home/ann/qwen", "qwen"),
+        ("", "/home/ann/qwen", "qwen"),
+        ("tiny", "base", "tiny"),
+    ],
+)
+def test_a_local_base_is_named_without_its_path(
+    runs: Callable[[str], Run], tmp_path: Path, name: str, path: str, shown: str
+) -> None:
+    import shutil
+
+    run = runs("llama")
+    copy = tmp_path / "run"
+    shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns("ship"))
+    note = json.loads((copy / "run.json").read_text())
+    note["base"] |= {"id": name, "path": path}
+    (copy / "run.json").write_text(json.dumps(note))
+    found = read_run(copy, base=run.base)
+    assert found.base_id == shown
+    assert "/home/ann" not in metadata(found, Card())
+    assert "/home/ann" not in adapter_card(found, OK, "")

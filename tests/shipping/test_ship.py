@@ -121,3 +121,14 @@ def test_an_interrupted_conversion_leaves_no_final_name(
     assert not list(tmp_path.rglob("*.part"))
     assert next(tmp_path.rglob("merged")).is_dir()  # what was whole is kept for the next time
     assert make(run, tmp_path, "f16").files[0].type == "f16"
+
+
+@pytest.mark.skipif(shutil.which("llama-server") is None, reason="llama-server is not on PATH")
+def test_parity_by_the_program_llama_server(
+    runs: Callable[[str], Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiontune.shipping.engine.find_spec", lambda name: None)
+    merged = make(runs("llama"), tmp_path, "f16")
+    both = make(runs("llama"), tmp_path, "f16", adapter_only=True)
+    assert {file.engine for file in (*merged.files, *both.files)} == {"llama-server"}
+    assert [c for file in both.files for c in file.checks if c.ok is False] == []

@@ -15,7 +15,11 @@ from .console import Console
 if TYPE_CHECKING:
     from ..runtime.talk import Talk
 
-_HELP = "Empty line or Ctrl-D ends, /new starts again."
+_HELP = (
+    "Ctrl-C stops an answer. /new starts again, an empty line or Ctrl-D ends;"
+    ' several lines between """ and """ are one question.'
+)
+_MARK = '"""'
 
 
 @click.command(no_args_is_help=True)
@@ -28,6 +32,7 @@ _HELP = "Empty line or Ctrl-D ends, /new starts again."
 @click.option("--temperature", type=float, default=0.7, show_default=True, help="0: greedy.")
 @click.option("--seed", type=int, help="For the same answer again.")
 @click.option("--threads", type=int, default=0, help="CPU threads (all).")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
 @click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj
 def chat(
@@ -40,6 +45,7 @@ def chat(
     kind: str | None,
     threads: int,
     base: Path | None,
+    out: Path | None,
     **sampling: Any,
 ) -> None:
     """Chat with a shipped model.
@@ -51,7 +57,7 @@ def chat(
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
-    known = read_run(run, base)
+    known = read_run(run, base, out)
     hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
     with hosted(known, hosting, os.environ) as model:
         sides = ("base", "tuned") if compare else ("tuned",)
@@ -80,19 +86,43 @@ def _converse(console: Console, talk: Talk) -> None:
         if text == "/new":
             talk.clear()
             continue
-        _answer(console, talk, text)
+        try:
+            _answer(console, talk, text)
+        except KeyboardInterrupt:
+            click.echo()
+            console.say("Stopped; this question is forgotten.")
 
 
 def _questions() -> Iterator[str]:
-    """Lines of the user, until an empty one or the end."""
-    watched = sys.stdin.isatty()
+    """What the user asks, until an empty line, the end, or Ctrl-C where nothing is asked."""
     while True:
-        if watched:
-            click.echo("> ", nl=False, err=True)
-        line = sys.stdin.readline()
-        if not line.strip():
+        try:
+            line = _line("> ").strip()
+            if line.startswith(_MARK):
+                line = _block(line.removeprefix(_MARK)).strip()
+        except KeyboardInterrupt:
+            click.echo(err=True)
             return
-        yield line.strip()
+        if not line:
+            return
+        yield line
+
+
+def _line(prompt: str) -> str:
+    if sys.stdin.isatty():
+        click.echo(prompt, nl=False, err=True)
+    return sys.stdin.readline()
+
+
+def _block(first: str) -> str:
+    """Lines up to the closing marks, or the end of the input."""
+    lines = [first]
+    while not lines[-1].rstrip().endswith(_MARK):
+        line = _line("... ")
+        if not line:
+            return "\n".join(lines)
+        lines.append(line.rstrip("\n"))
+    return "\n".join(lines).rstrip().removesuffix(_MARK)
 
 
 def _answer(console: Console, talk: Talk, text: str) -> dict[str, str]:

@@ -52,6 +52,7 @@ def demo(console: Console, out: Path) -> None:
         types=("f16",),
         max_cases=12,
         ask=lambda question: True,  # invented logs and a tiny model: there is nothing to decide
+        more=(("your logs", "tune --base FOLDER_OR_ID"),),
     )
     done = go(console, evening)
     seconds = time.monotonic() - started

@@ -37,6 +37,7 @@ class Evening:
         jobs: int = 0,
         max_cases: int = 40,
         ask: Callable[[str], bool] | None = None,
+        more: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.console = console
         self.folder = folder
@@ -48,12 +49,21 @@ class Evening:
         self.jobs = jobs
         self.max_cases = max_cases
         self.ask = ask or (lambda question: False)
+        self.more = more
         self.data = folder / "data"
 
     @property
     def run(self) -> Path:
         """A run for each data set and each set of training settings."""
         return self.folder / f"run-{self._train_key()[:8]}"
+
+    def after(self) -> list[tuple[str, str]]:
+        """What a person may do next: a word and the command."""
+        return [
+            ("chat", f"{program()} chat {self.run}"),
+            ("serve", f"{program()} serve {self.run}"),
+            *((name, f"{program()} {arguments}") for name, arguments in self.more),
+        ]
 
     def stages(self) -> list[Stage]:
         """All of them, in order."""
@@ -129,14 +139,20 @@ class Evening:
             f"{sum(redactions.values()):,} secrets and personal details were replaced ({kinds})."
             f" The published rows were scanned again and are clean. Train on them?"
         ):
-            raise UsageError("Stopped before training.", f"Look at {self.data / 'report.html'}.")
+            raise UsageError(
+                f"Stopped before training: {sum(redactions.values()):,} replaced secrets and"
+                " personal details want your yes.",
+                f"Look at {self.data / 'report.html'}, then run it again and answer, or add --yes.",
+            )
         leak = float(done.data.get("leakage", {}).get("this split", 0.0))
         if leak > 0 and not self.ask(
             f"{leak:.1%} of the held-out conversations have a near copy in training: the"
             " evaluation would flatter. Go on?"
         ):
             raise UsageError(
-                "Stopped before training.", "Choose other sessions, or --split-by project."
+                f"Stopped before training: {leak:.1%} of the held-out conversations have a near"
+                " copy in training.",
+                "Choose other sessions, or --split-by project; or run it again with --yes.",
             )
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
@@ -198,7 +214,11 @@ class Evening:
         with hosted(read_run(self.run), Hosting(), os.environ) as model:
             talk = Talk(model.client, ("tuned",), "", {"max_tokens": 48, "temperature": 0})
             answer = talk.ask(QUESTION, lambda side, piece: None)["tuned"]
-        return f"{QUESTION} -> {answer!r}", {}, {"question": QUESTION, "answer": answer}
+        shown = " ".join(answer.split())
+        shown = shown if len(shown) <= 60 else f"{shown[:60].rstrip()} ..."
+        said = f"“{QUESTION}” -> “{shown}”"
+        said += " (a tiny model: it answers, and knows nothing)" if self.spec.base == "tiny" else ""
+        return said, {}, {"question": QUESTION, "answer": answer}
 
     # ------------------------------------------------------------ fingerprints
 
@@ -226,8 +246,12 @@ class Evening:
 
 def go(console: Console, evening: Evening) -> list[Done]:
     """Walk the stages, saying where we are."""
+    import warnings
+
     from ..runtime.evening import walk
 
+    # Libraries warn of names that other libraries still use: nothing that a user could change.
+    warnings.simplefilter("ignore", FutureWarning)
     stages = evening.stages()
     evening.folder.mkdir(parents=True, exist_ok=True)
     return walk(
@@ -253,25 +277,41 @@ def as_json(evening: Evening, done: list[Done], seconds: float) -> dict[str, Any
 
 
 def draw(rich: RichConsole, evening: Evening, done: list[Done], seconds: float) -> None:
-    """The summary for a person."""
+    """The summary for a person: what came out, where to look, what to do next."""
     from rich.table import Table
 
     from ..runtime.evening import peak_memory
 
-    table = Table("stage", "what came out", "time", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(ratio=1)
+    table.add_column(justify="right", no_wrap=True)
     for stage in done:
         reused = stage.reused or stage.data.get("unchanged") or stage.data.get("reused")
-        table.add_row(
-            stage.name, _safe(stage.said), "reused" if reused else f"{stage.seconds:.0f} s"
-        )
+        time = "reused" if reused else f"{stage.seconds:.0f} s"
+        table.add_row(f"[bold]{stage.name}[/bold]", _safe(stage.said), f"[dim]{time}[/dim]")
+    rich.print()
     rich.print(table)
+    memory = peak_memory() / (1 << 30)
+    rich.print(f"\n{seconds:.0f} s in all, at most {memory:.1f} GiB of memory.", markup=False)
+    rich.print("\n[bold]To look at[/bold]")
     for stage in done:
         for name, path in stage.links.items():
-            rich.print(f"{name + ':':<12} {path}", markup=False, soft_wrap=True)
-    memory = peak_memory() / (1 << 30)
-    rich.print(f"{seconds:.0f} s, at most {memory:.1f} GiB of memory.", markup=False)
-    rich.print(f"Chat:        sessiontune chat {evening.run}", markup=False, soft_wrap=True)
-    rich.print(f"Serve:       sessiontune serve {evening.run}", markup=False, soft_wrap=True)
+            rich.print(f"  {name:<11} {path}", markup=False, soft_wrap=True)
+    rich.print("\n[bold]To go on[/bold]")
+    for name, command in evening.after():
+        rich.print(f"  {name:<11} {command}", markup=False, soft_wrap=True)
+
+
+def program() -> str:
+    """How the user can call us: a virtual environment that is not active needs its path."""
+    import shutil
+    import sys
+
+    called = Path(sys.argv[0])
+    if called.name != "sessiontune" or shutil.which("sessiontune") == str(called.absolute()):
+        return "sessiontune"
+    return str(called)
 
 
 def _safe(text: str) -> str:

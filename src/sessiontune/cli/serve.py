@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 from pathlib import Path
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Where `serve` listens unless told otherwise; `--client` prints settings for it.
 PORT = 8040
+#: Tokens of context that an agent's prompts need.
+AGENTS = 32768
 _CLIENTS = ("claude", "opencode", "codex", "continue", "aider", "cline")
 _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 
@@ -33,6 +36,7 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.option("--client", type=click.Choice(_CLIENTS), help="Print this client's settings.")
 @click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
 @click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj
 def serve(
@@ -44,6 +48,7 @@ def serve(
     write: bool,
     allow_origin: tuple[str, ...],
     base: Path | None,
+    out: Path | None,
     **given: Any,
 ) -> None:
     """Serve a shipped model on 127.0.0.1: OpenAI and Anthropic interfaces, streaming, tools.
@@ -52,13 +57,13 @@ def serve(
     started: the client's settings are printed, or written.
     """
     from ..runtime.door import open_door
-    from ..runtime.host import Hosting, hosted, shipped_of
+    from ..runtime.host import Hosting, context_to_serve, hosted
     from ..shipping.clients import Target
     from ..shipping.run import read_run
 
-    known = read_run(run, base)
+    known = read_run(run, base, out)
     if client:
-        context = given["context"] or shipped_of(known).context
+        context = context_to_serve(known, Hosting(**given))
         _settings(console, client, write, Target(f"http://127.0.0.1:{port}", known.slug, context))
         return
     if write:
@@ -70,8 +75,9 @@ def serve(
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
         console.emit(data, lambda rich: rich.print(_told(door.url, model.model, run), markup=False))
-        console.say(f"Serving {model.what}. Ctrl-C ends it.")
-        threading.Event().wait()
+        console.say(f"Serving {model.what}, {model.context} tokens of context. Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
+            threading.Event().wait()
 
 
 def _told(url: str, model: str, run: Path) -> str:
@@ -86,18 +92,28 @@ def _told(url: str, model: str, run: Path) -> str:
 
 
 def _settings(console: Console, client: str, write: bool, target: Target) -> None:
+    import msgspec
+
     from ..shipping import clients
 
     found = clients.settings(client, target, Path.cwd(), os.environ)
     if not write:
-        data = {
+        data: dict[str, Any] = {
             "client": client,
             "text": found.text,
-            "file": str(found.file) if found.file else None,
+            "files": [str(change.file) for change in found.changes],
         }
         console.emit(data, lambda rich: rich.print(found.text, markup=False, soft_wrap=True))
-        return
-    file, backup = clients.write(found)
-    data = {"client": client, "file": str(file), "backup": str(backup) if backup else None}
-    said = f"Written: {file}" + (f" (the old one: {backup})" if backup else "")
-    console.emit(data, lambda rich: rich.print(said, markup=False, soft_wrap=True))
+    else:
+        written = clients.write(found)
+        data = {"client": client, "files": [msgspec.to_builtins(w, enc_hook=str) for w in written]}
+        said = "\n".join(
+            f"Written: {w.file}" + (f" (the old one: {w.backup})" if w.backup else "")
+            for w in written
+        )
+        console.emit(data, lambda rich: rich.print(said, markup=False, soft_wrap=True))
+    if target.context < AGENTS:
+        console.say(
+            f"Agents send 10,000 tokens and more before your first word; {target.context} tokens of"
+            f" context are served unless you say more, here and to serve: --context {AGENTS}."
+        )

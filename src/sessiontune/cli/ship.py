@@ -87,7 +87,7 @@ def ship(
     if ollama:
         created = to_ollama(console, out, shipped, ollama, ollama_quantize or "")
     data = as_json(shipped, out, created)
-    console.emit(data, lambda rich: draw(rich, shipped, out, created))
+    console.emit(data, lambda rich: draw(rich, shipped, run, out, created))
 
 
 def _default(adapter_only: bool) -> tuple[str, ...]:
@@ -145,7 +145,9 @@ def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, A
     return data
 
 
-def draw(rich: RichConsole, shipped: Shipped, out: Path, created: Created | None) -> None:
+def draw(
+    rich: RichConsole, shipped: Shipped, run: Path, out: Path, created: Created | None
+) -> None:
     """The result for a person."""
     from rich.markup import escape
 
@@ -167,4 +169,5 @@ def draw(rich: RichConsole, shipped: Shipped, out: Path, created: Created | None
             markup=False,
             soft_wrap=True,
         )
-    rich.print(f"Serve:   sessiontune serve {out.parent}", markup=False, soft_wrap=True)
+    elsewhere = "" if out == (run / "ship").resolve() else f" --out {out}"
+    rich.print(f"Serve:   sessiontune serve {run}{elsewhere}", markup=False, soft_wrap=True)

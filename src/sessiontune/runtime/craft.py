@@ -25,17 +25,10 @@ from .shop import SAFETENSORS, ShippedFile, Shop
 
 def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile:
     """Make one type, or find that it is there already."""
-    fingerprint = shop.fingerprint(kind)
-    name = f"{shop.run.slug}-{SAFETENSORS}" if kind == SAFETENSORS else shop.name(kind)
-    known = files.get(name)
-    final = shop.out / name
-    if (
-        known
-        and known.fingerprint == fingerprint
-        and not shop.options.force
-        and _same(final, known)
-    ):
+    if known := _there(shop, kind, files):
         return known
+    fingerprint, name = shop.fingerprint(kind), _name(shop, kind)
+    final = shop.out / name
     if kind == SAFETENSORS:
         return _safetensors(shop, final, fingerprint)
     made = shop.work / name
@@ -57,6 +50,33 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
         base=_shown(base, shop.out) if base else "",
         checks=tuple(checks),
     )
+
+
+def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None:
+    """ToolError before anything is merged, when a converter or quantiser will be missing."""
+    if kind == SAFETENSORS or _there(shop, kind, files):
+        return
+    shop.need_converter()
+    if kind not in convert.DIRECT:
+        quantise.check_quantiser(_quantiser(shop), kind)
+
+
+def _quantiser(shop: Shop) -> quantise.Quantiser | None:
+    checkout = shop.converter.root if shop.converter else None
+    return quantise.find_quantiser(shop.options.quantiser, checkout)
+
+
+def _name(shop: Shop, kind: str) -> str:
+    return f"{shop.run.slug}-{SAFETENSORS}" if kind == SAFETENSORS else shop.name(kind)
+
+
+def _there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
+    """The finished file of that type, if it was made from the same."""
+    name = _name(shop, kind)
+    known = files.get(name)
+    if known is None or shop.options.force or known.fingerprint != shop.fingerprint(kind):
+        return None
+    return known if _same(shop.out / name, known) else None
 
 
 def _shown(path: Path, out: Path) -> str:
@@ -105,12 +125,7 @@ def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -
             *(shop.options.card, shop.options.pre_tokenizer),
         )
     else:
-        quantiser = quantise.check_quantiser(
-            quantise.find_quantiser(
-                shop.options.quantiser, shop.converter.root if shop.converter else None
-            ),
-            kind,
-        )
+        quantiser = quantise.check_quantiser(_quantiser(shop), kind)
         source = _half(shop, files)
         quantise.check_rows(read_head(source), kind)
         job = quantise.plan_quantise(quantiser, source, part, kind)
@@ -184,13 +199,13 @@ def _safetensors(shop: Shop, final: Path, fingerprint: str) -> ShippedFile:
     reference = _reference(shop, model)
     checks = []
     if reference.merged is not None:
-        detail = f"largest difference {reference.merged:.4f} from base + adapter"
+        detail = f"largest difference {reference.merged:.4f} from the trained model"
         checks = [Check("merged weights", reference.merged < 0.02, detail)]
     refuse(checks, model.name)
     digest = digest_of(model)
     if final.exists():
         shutil.rmtree(final)
-    if shop.options.types[-1] == SAFETENSORS:
+    if shop.options.types[-1] == SAFETENSORS and not shop.run.full:  # there, weights are links
         model.rename(final)
     else:
         beside = final.with_name(f".{final.name}.part")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import json
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from ..evaluation.endpoint import Endpoint, Reply
 #: What is passed on: the OpenAI and Anthropic interfaces, and what tools need besides.
 PREFIXES = ("/v1/",)
 PATHS = frozenset({"/health", "/models", "/tokenize", "/detokenize", "/apply-template", "/props"})
+#: Paths and queries as clients write them: nothing escaped, no way up, no control characters.
+_PLAIN = re.compile(r"(/[A-Za-z0-9_:-][A-Za-z0-9._:-]*)+(\?[!-~]*)?")
 #: Bytes of one request: a long conversation is a few MB.
 LARGEST = 64 << 20
 _PASSED_UP = ("content-type", "accept", "anthropic-version", "anthropic-beta")
@@ -79,7 +82,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "sessiontune"
     sys_version = ""
-    timeout = 900
+    timeout = 120  # seconds that a client may say nothing: a slow body, an idle connection
     server: Door
     #: Methods that are passed on; others are not known here.
     allowed: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST")
@@ -107,9 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(403, refusal)
             return
         path = self.path.split("?", 1)[0]
+        if not _PLAIN.fullmatch(self.path):
+            path = ""
         if path not in PATHS and not path.startswith(PREFIXES):
             self.close_connection = True
-            self._say(404, f"There is no {path[:100]} here.")
+            self._say(404, f"There is no {path[:100] or 'such path'} here.")
             return
         body = self._body()
         if body is None:
@@ -129,28 +134,32 @@ class _Handler(BaseHTTPRequestHandler):
         hosts = self.headers.get_all("Host") or []
         if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
             return "The Host header does not name this server."
-        origin = self.headers.get("Origin")
-        if origin is not None and origin.lower() not in self.server.origins:
+        origins = self.headers.get_all("Origin") or []
+        if len(origins) > 1 or any(o.lower() not in self.server.origins for o in origins):
             return "Requests from web pages of other origins are refused."
         site = self.headers.get("Sec-Fetch-Site", "none").lower()
-        if site not in ("none", "same-origin") and origin is None:
+        if site not in ("none", "same-origin") and not origins:
             return "Requests from web pages of other origins are refused."
         return ""
 
     def _body(self) -> bytes | None:
         """The request's body; None when an answer was already sent."""
-        if self.command != "POST":
+        lengths = self.headers.get_all("Content-Length") or []
+        chunked = self.headers.get("Transfer-Encoding")
+        if self.command != "POST" and not (lengths or chunked):
             return b""
-        length = self.headers.get("Content-Length", "")
-        if self.headers.get("Transfer-Encoding") or not length.isdigit():
-            self.close_connection = True
-            self._say(411, "A request needs a Content-Length.")
+        self.close_connection = True  # what follows a body that was not read is no request
+        if chunked or len(lengths) != 1 or not re.fullmatch("[0-9]{1,15}", lengths[0]):
+            self._say(411, "A request needs one Content-Length.")
             return None
-        if int(length) > LARGEST:
-            self.close_connection = True
+        if int(lengths[0]) > LARGEST:
             self._say(413, f"A request may have {LARGEST} bytes.")
             return None
-        return self.rfile.read(int(length))
+        body = self.rfile.read(int(lengths[0]))
+        if len(body) < int(lengths[0]):
+            return None  # the client broke off: half a request is none
+        self.close_connection = self.headers.get("Connection", "").lower() == "close"
+        return body
 
     def _pass_on(self, reply: Reply) -> None:
         try:
@@ -159,14 +168,19 @@ class _Handler(BaseHTTPRequestHandler):
                 if value := reply.headers.get(name):
                     self.send_header(name, value)
             self.send_header("X-Content-Type-Options", "nosniff")
-            self.send_header("Transfer-Encoding", "chunked")
+            chunks = self.request_version != "HTTP/1.0"
+            if chunks:
+                self.send_header("Transfer-Encoding", "chunked")
+            else:
+                self.close_connection = True  # the end of the connection is the end of the answer
             self.end_headers()
             if self.command == "HEAD":
                 return
             for block in reply.blocks():
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block))
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(block), block) if chunks else block)
                 self.wfile.flush()
-            self.wfile.write(b"0\r\n\r\n")
+            if chunks:
+                self.wfile.write(b"0\r\n\r\n")
         except (OSError, EndpointError):
             self.close_connection = True  # the client hung up, or the model server broke off
         finally:

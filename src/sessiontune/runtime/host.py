@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ToolError
+from ..errors import ToolError, UsageError
 from ..evaluation.endpoint import Endpoint
 from ..ports import Job
 from ..shipping import ollama
@@ -19,7 +19,7 @@ from ..shipping.run import Run
 from .guide import pick
 from .process import start
 from .serving import ready, served
-from .shop import Shipped, ShippedFile, read_shipped
+from .shop import Shipped, ShippedFile, context_of, read_shipped
 
 OLLAMA, VLLM = "ollama", "vllm"
 ENGINES = ("xllamacpp", "llama-server", OLLAMA, VLLM)
@@ -55,10 +55,20 @@ def shipped_of(run: Run) -> Shipped:
     return found
 
 
+def context_to_serve(run: Run, hosting: Hosting) -> int:
+    """Tokens of context: as asked, else as shipped. UsageError for more than there can be."""
+    return context_of(run, hosting.context, shipped_of(run).context)
+
+
 @contextlib.contextmanager
 def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hosted]:
     """Serve a shipped run while the block runs."""
     if hosting.engine == OLLAMA:
+        if hosting.context:
+            raise UsageError(
+                "Ollama serves with the context that the model was created with.",
+                f"sessiontune ship {run.folder} --context {hosting.context} --ollama {run.slug}",
+            )
         client = Endpoint(ollama.address(env), remote="OLLAMA_HOST" in env)
         ollama.version(client)
         known = {str(m.get("name", "")).removesuffix(":latest") for m in _models(client)}
@@ -73,9 +83,15 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         with _vllm(run, hosting) as client:
             yield Hosted(client, run.slug, hosting.context or run.max_length, "vLLM")
         return
+    if hosting.adapter and run.full:
+        raise UsageError(
+            f"{run.folder} trained the whole model: base and tuned are two models, not one with"
+            " and without an adapter.",
+            "Serve it without --adapter, or chat without --compare.",
+        )
     shipped = shipped_of(run)
     file = adapter_of(shipped) if hosting.adapter else pick(shipped, hosting.kind)
-    context = hosting.context or shipped.context
+    context = context_to_serve(run, hosting)
     model, adapter = _paths(run, file)
     with served(
         model,
@@ -121,13 +137,13 @@ def _vllm(run: Run, hosting: Hosting) -> Iterator[Endpoint]:
     import json
 
     merged = run.out / f"{run.slug}-safetensors"
-    config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
     folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))
     socket = folder / "engine.sock"
     argv = ["vllm", "serve", str(merged if merged.is_dir() else run.base), "--uds", str(socket)]
-    if merged.is_dir():
+    if merged.is_dir() or run.full:
         argv += ["--served-model-name", run.slug]
     else:
+        config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
         argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
         argv += ["--max-lora-rank", str(config.get("r") or 16)]
     argv += ["--chat-template", str(run.folder / "template.jinja")]

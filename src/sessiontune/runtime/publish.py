@@ -35,7 +35,7 @@ class Plan(msgspec.Struct, frozen=True):
 def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
     """All gates but the hub's. UsageError, PrivacyError or PreflightError say what is missing."""
     if (folder / "manifest.json").is_file():
-        parcel = dataset_parcel(folder)
+        parcel = dataset_parcel(folder, terms)
     elif (folder / "run.json").is_file():
         parcel = adapter_parcel(read_run(folder), terms)
     else:

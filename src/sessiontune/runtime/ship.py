@@ -23,10 +23,11 @@ from ..errors import PreflightError, StoreError, UsageError
 from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.merge import check_fit
+from ..shipping.modelfile import Modelfile, write
 from ..shipping.run import Run
 from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
-from .craft import make
+from .craft import check_tools, make
 from .shop import TYPES, ShipOptions, Shipped, ShippedFile, Shop, Watch, context_of, read_shipped
 
 
@@ -39,7 +40,8 @@ def ship(
     on_line: Callable[[str], None],
 ) -> Shipped:
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
-    _check_options(options)
+    _check_options(run, options)
+    context_of(run, options.context)
     check_base(run)
     check_fit(run)
     out = (options.out or run.out).resolve()
@@ -60,6 +62,8 @@ def ship(
         raise StoreError(f"Cannot write to {out}: {error.strerror}") from error
     before = read_shipped(out)
     files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
+    for kind in options.types:
+        check_tools(shop, kind, files)
     reused = []
     for kind in options.types:
         made = make(shop, kind, files)
@@ -81,7 +85,15 @@ def check_base(run: Run) -> None:
         )
 
 
-def _check_options(options: ShipOptions) -> None:
+def _check_options(run: Run, options: ShipOptions) -> None:
+    words = (options.card.license, options.card.license_link)
+    licenses = tuple(filter(str.strip, words))
+    write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not at the end
+    if options.adapter_only and run.full:
+        raise UsageError(
+            f"{run.folder} trained the whole model: there is no adapter.",
+            f"sessiontune ship {run.folder}",
+        )
     for kind in options.types:
         if kind not in TYPES:
             raise UsageError(f"No type '{kind}'.", f"Known: {', '.join(TYPES)}.")
@@ -98,7 +110,7 @@ def _note(shop: Shop, files: Mapping[str, ShippedFile], reused: list[str]) -> Sh
         base=shop.run.base_id,
         data=shop.run.data_digest,
         converter=shop.converter.origin if shop.converter else "",
-        context=context_of(shop.run, shop.options),
+        context=context_of(shop.run, shop.options.context),
         stop=shop.run.stop,
         system=shop.options.system,
         files=tuple(files[name] for name in sorted(files)),

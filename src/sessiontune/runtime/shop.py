@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import StoreError, ToolError
+from ..errors import StoreError, ToolError, UsageError
 from ..shipping import convert, quantise
 from ..shipping.converter import HINT, Converter, find_converter, plan_fetch, unpack
 from ..shipping.parity import Check
@@ -146,8 +146,17 @@ def read_shipped(out: Path) -> Shipped | None:
     return msgspec.structs.replace(said, files=here)
 
 
-def context_of(run: Run, options: ShipOptions) -> int:
-    """Tokens of context to serve with: as trained, at least 4096, at most what the base can."""
+def context_of(run: Run, wanted: int, otherwise: int = 0) -> int:
+    """Tokens of context to serve with: `wanted`, else `otherwise`, else as trained, at least 4096.
+
+    UsageError for more than the base was made for: llama.cpp would take less without a word.
+    """
     config = json.loads((run.base / "config.json").read_text(encoding="utf-8"))
-    most = int(config.get("max_position_embeddings") or 131072)
-    return options.context or min(max(run.max_length, 4096), most)
+    inner = config.get("text_config") or {}
+    most = config.get("max_position_embeddings") or inner.get("max_position_embeddings") or 131072
+    if wanted > int(most):
+        raise UsageError(
+            f"{run.base_id} was made for {most} tokens of context, not for {wanted}.",
+            f"--context {most}, or less.",
+        )
+    return wanted or otherwise or min(max(run.max_length, 4096), int(most))

@@ -33,6 +33,7 @@ class Talk:
         self._client = client
         self._system = system
         self._sampling = {k: v for k, v in (sampling or {}).items() if v is not None}
+        self._stop = threading.Event()
         self._history: dict[str, list[dict[str, str]]] = {}
         self.clear()
 
@@ -42,7 +43,11 @@ class Talk:
         self._history = {side: list(first) for side in self.sides}
 
     def ask(self, text: str, grow: Grow) -> dict[str, str]:
-        """Ask all sides at once; their whole answers. EndpointError when one fails."""
+        """Ask all sides at once; their whole answers. EndpointError when one fails.
+
+        Ctrl-C ends all of them; then nothing of it is kept.
+        """
+        self._stop.clear()
         answers: dict[str, str] = {}
         failed: list[EndpointError] = []
 
@@ -55,9 +60,15 @@ class Talk:
         threads = [threading.Thread(target=run, args=(s,), daemon=True) for s in self.sides[1:]]
         for thread in threads:
             thread.start()
-        run(self.sides[0])
-        for thread in threads:
-            thread.join()
+        try:
+            run(self.sides[0])
+            for thread in threads:
+                thread.join()
+        except KeyboardInterrupt:
+            self._stop.set()
+            for thread in threads:
+                thread.join()
+            raise
         if failed:
             raise failed[0]
         for side, answer in answers.items():
@@ -75,6 +86,8 @@ class Talk:
             data["lora"] = [{"id": 0, "scale": 0.0 if side == "base" else 1.0}]
         pieces: list[str] = []
         for event in self._client.events("/v1/chat/completions", data):
+            if self._stop.is_set():
+                break
             if "error" in event:
                 raise EndpointError(f"The model server says: {event['error']}")
             for choice in event.get("choices") or ():

@@ -1,7 +1,8 @@
 """Settings of coding clients for our server: as text, and merged into their own files.
 
-Written are only files of the current project or, for Codex, its own configuration; what stands
-there already is kept, and a copy of the old file is made first.
+Written are only files of the current project or, for Codex, a profile of its own; what stands
+there already is kept, and a copy of the old file is made first. Every form here was run with the
+client's own program (docs/howto/clients.md says which versions).
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,16 +32,26 @@ class Target(msgspec.Struct, frozen=True):
         return f"{self.url}/v1"
 
 
-class Settings(msgspec.Struct, frozen=True):
-    """For one client: what to show, which file it reads, and how to change that file's text.
+class Change(msgspec.Struct, frozen=True):
+    """A file that a client reads, and how its text changes ("" when there is no file)."""
 
-    `merge` takes the old text ("" when there is no file) and gives the new one.
-    """
+    file: Path
+    merge: Callable[[str], str]
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """For one client: what to show, and which files to change."""
 
     client: str
     text: str
-    file: Path | None = None
-    merge: Callable[[str], str] | None = None
+    changes: tuple[Change, ...] = ()
+
+
+class Written(msgspec.Struct, frozen=True):
+    """A changed file, and the copy of the old one if there was one."""
+
+    file: Path
+    backup: Path | None = None
 
 
 def settings(client: str, target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -51,27 +61,33 @@ def settings(client: str, target: Target, project: Path, env: Mapping[str, str])
     return CLIENTS[client](target, project, env)
 
 
-def write(found: Settings) -> tuple[Path, Path | None]:
-    """Change the client's file; it and the copy of the old one. UsageError without one."""
-    if found.file is None or found.merge is None:
+def write(found: Settings) -> list[Written]:
+    """Change the client's files. UsageError, and nothing is changed, where that cannot be."""
+    if not found.changes:
         raise UsageError(
             f"{found.client} keeps its settings where no program can write them.",
             f"Enter them by hand: sessiontune serve RUN --client {found.client}",
         )
-    old = found.file.read_text(encoding="utf-8") if found.file.is_file() else ""
-    new = found.merge(old)
+    texts = []
+    for change in found.changes:
+        old = change.file.read_text(encoding="utf-8") if change.file.is_file() else ""
+        texts.append((change.file, old, change.merge(old)))
+    return [_put(*text) for text in texts]
+
+
+def _put(file: Path, old: str, new: str) -> Written:
     backup: Path | None = None
-    found.file.parent.mkdir(parents=True, exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     if old:
-        names = (found.file.with_name(f"{found.file.name}.bak{n}") for n in itertools.count(1))
+        names = (file.with_name(f"{file.name}.bak{n}") for n in itertools.count(1))
         backup = next(name for name in names if not name.exists())
-        shutil.copy2(found.file, backup)
-    beside = found.file.with_name(f".{found.file.name}.part")
+        shutil.copy2(file, backup)
+    beside = file.with_name(f".{file.name}.part")
     beside.write_text(new, encoding="utf-8")
     if old:
-        shutil.copymode(found.file, beside)
-    beside.replace(found.file)
-    return found.file, backup
+        shutil.copymode(file, beside)
+    beside.replace(file)
+    return Written(file, backup)
 
 
 def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -79,7 +95,10 @@ def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
         "ANTHROPIC_BASE_URL": target.url,
         "ANTHROPIC_AUTH_TOKEN": "local",
         "ANTHROPIC_MODEL": target.model,
-        "ANTHROPIC_SMALL_FAST_MODEL": target.model,
+        "ANTHROPIC_DEFAULT_HAIKU_MODEL": target.model,
+        "ANTHROPIC_SMALL_FAST_MODEL": target.model,  # the same, before 2.0
+        "CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(target.context),
+        "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(target.context // 4),
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     lines = [f"export {key}={value}" for key, value in names.items()]
@@ -89,7 +108,8 @@ def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
         data = _object(old, "settings.local.json")
         return _json({**data, "env": {**(data.get("env") or {}), **names}})
 
-    return Settings("claude", text, project / ".claude/settings.local.json", merge)
+    file = project / ".claude/settings.local.json"
+    return Settings("claude", text, (Change(file, merge),))
 
 
 def _opencode(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -117,44 +137,27 @@ def _opencode(target: Target, project: Path, env: Mapping[str, str]) -> Settings
         merged["provider"] = {**(data.get("provider") or {}), "sessiontune": provider}
         return _json(merged)
 
-    return Settings("opencode", _json(mine), project / "opencode.json", merge)
-
-
-_MARKS = ("# sessiontune: begin", "# sessiontune: end")
+    return Settings("opencode", _json(mine), (Change(project / "opencode.json", merge),))
 
 
 def _codex(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
-    block = "\n".join(
+    """A profile in a file of its own: Codex refuses profiles inside config.toml by now."""
+    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "~")).expanduser() / ".codex")
+    file = home / "sessiontune.config.toml"
+    text = "\n".join(
         [
+            f"model = {json.dumps(target.model)}",
+            'model_provider = "sessiontune"',
+            f"model_context_window = {target.context}",
+            "",
             "[model_providers.sessiontune]",
             'name = "sessiontune"',
             f"base_url = {json.dumps(target.v1)}",
             'wire_api = "responses"',
-            "",
-            "[profiles.sessiontune]",
-            f"model = {json.dumps(target.model)}",
-            'model_provider = "sessiontune"',
         ]
     )
-    home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "~")).expanduser() / ".codex")
-
-    def merge(old: str) -> str:
-        import tomllib
-
-        begin, end = _MARKS
-        kept = re.sub(rf"\n*{re.escape(begin)}.*?{re.escape(end)}\n?", "\n", old, flags=re.S)
-        try:
-            known = tomllib.loads(kept)
-        except tomllib.TOMLDecodeError as wrong:
-            raise UsageError(f"config.toml is not valid: {wrong}", "Repair it first.") from wrong
-        if "sessiontune" in {**known.get("model_providers", {}), **known.get("profiles", {})}:
-            raise UsageError(
-                "config.toml has a 'sessiontune' of its own.", "Change it by hand, or remove it."
-            )
-        return f"{kept.rstrip()}\n\n{begin}\n{block}\n{end}\n".lstrip("\n")
-
-    text = f"{block}\n\n# then: codex --profile sessiontune"
-    return Settings("codex", text, home / "config.toml", merge)
+    shown = f"# {file}\n{text}\n\n# then: codex --profile sessiontune"
+    return Settings("codex", shown, (Change(file, lambda old: text + "\n"),))
 
 
 def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
@@ -176,39 +179,63 @@ def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings
         ]
     )
     file = project / ".continue/models/sessiontune.yaml"
-    return Settings("continue", text, file, lambda old: text + "\n")
+    return Settings("continue", text, (Change(file, lambda old: text + "\n"),))
 
 
 def _aider(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
+    """aider asks the network for the context size of a model that it does not know: so it is told
+    in a file, and nothing is asked."""
+    name = f"openai/{target.model}"
+    known = project / ".aider.model.metadata.json"
+    metadata = {
+        "max_input_tokens": target.context,
+        "max_output_tokens": target.context // 4,
+        "max_tokens": target.context // 4,
+        "input_cost_per_token": 0,
+        "output_cost_per_token": 0,
+        "litellm_provider": "openai",
+        "mode": "chat",
+    }
     lines = {
         "openai-api-base": target.v1,
         "openai-api-key": "local",
-        "model": f"openai/{target.model}",
+        "model": name,
+        "model-metadata-file": known.name,
     }
     text = "\n".join(
         [
+            f"# {known.name}",
+            _json({name: metadata}),
+            "# then",
             f"export OPENAI_API_BASE={target.v1}",
             "export OPENAI_API_KEY=local",
-            f"aider --model openai/{target.model}",
+            f"aider --model {name} --model-metadata-file {known.name}",
         ]
     )
 
-    def merge(old: str) -> str:
+    def settings(old: str) -> str:
         kept = [x for x in old.splitlines() if x.split(":", 1)[0].strip() not in lines]
         return "\n".join([*kept, *(f"{k}: {json.dumps(v)}" for k, v in lines.items())]) + "\n"
 
-    return Settings("aider", text, project / ".aider.conf.yml", merge)
+    def models(old: str) -> str:
+        return _json({**_object(old, known.name), name: metadata})
+
+    changes = (Change(project / ".aider.conf.yml", settings), Change(known, models))
+    return Settings("aider", text, changes)
 
 
 def _cline(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
     text = "\n".join(
         [
-            "In Cline's settings:",
+            "In Cline's settings, in the editor:",
             "  API Provider:    OpenAI Compatible",
             f"  Base URL:        {target.v1}",
             "  API Key:         local",
             f"  Model ID:        {target.model}",
             f"  Context Window:  {target.context}",
+            "",
+            "In the terminal:",
+            f"  cline auth -p openai-compatible -k local -m {target.model} -b {target.v1}",
         ]
     )
     return Settings("cline", text)

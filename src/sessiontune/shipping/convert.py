@@ -91,9 +91,10 @@ def metadata(run: Run, card: Card) -> str:
     """The GGUF's own description. Nothing in it comes from a path of this machine."""
     said: dict[str, object] = {
         "general.name": run.name,
-        "general.finetune": "LoRA",
+        "general.finetune": "full" if run.full else "LoRA",
         "general.description": (
-            f"{run.base_id} tuned with LoRA by sessiontune; data set {run.data_digest or 'unknown'}"
+            f"{run.base_id} tuned {'' if run.full else 'with LoRA '}by sessiontune;"
+            f" data set {run.data_digest or 'unknown'}"
         ),
         "general.base_models": [{"name": run.base_id.rsplit("/", 1)[-1]}],
     }

@@ -83,6 +83,12 @@ def vllm(run: Run, out: Path) -> str:
     merged = out / f"{run.slug}-safetensors"
     if merged.is_dir():
         return f"vllm serve {shlex.quote(str(merged))} --served-model-name {run.slug}"
+    if run.full:
+        given = shlex.quote(str(run.folder / "template.jinja"))
+        return (
+            f"vllm serve {shlex.quote(str(run.base))} --served-model-name {run.slug}"
+            f" --chat-template {given}"
+        )
     config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
     ranks = [int(config.get("r") or 8), *(config.get("rank_pattern") or {}).values()]
     template = shlex.quote(str(run.folder / "template.jinja"))

@@ -24,14 +24,18 @@ def check_fit(run: Run) -> None:
     not exist.
     """
     check_vocabulary(run, read_vocabulary(run))
-    plan_merge(run.base, run.adapter)
+    if not run.full:
+        plan_merge(run.base, run.adapter)
 
 
 def merge(run: Run, target: Path, step: Step) -> Path:
     """Merge the run's adapter into its base as the folder `target` and return it.
 
-    `step(done, total)` counts weights. StoreError when the disk is too small or full.
+    `step(done, total)` counts weights. StoreError when the disk is too small or full. Where all
+    weights were trained there is nothing to merge.
     """
+    if run.full:
+        return base_folder(run, target)
     vocabulary = read_vocabulary(run)
     check_vocabulary(run, vocabulary)
     plan = plan_merge(run.base, run.adapter)
@@ -61,7 +65,8 @@ def merge(run: Run, target: Path, step: Step) -> Path:
 
 
 def base_folder(run: Run, target: Path) -> Path:
-    """The base model with the run's tokenizer, template and stops, for a LoRA GGUF to stand on.
+    """The base model with the run's tokenizer, template and stops: for a LoRA GGUF to stand on,
+    or the tuned model itself where all weights were trained.
 
     Weights are linked, not copied.
     """
@@ -96,9 +101,13 @@ def need_space(folder: Path, wanted: int) -> None:
     free = shutil.disk_usage(place).free
     if free < wanted:
         raise StoreError(
-            f"{folder} needs {wanted / 1e9:.1f} GB, and the disk has {free / 1e9:.1f} GB free.",
+            f"{folder} needs {_words(wanted)}, and the disk has {_words(free)} free.",
             "Free some space or name another place with --out DIR.",
         )
+
+
+def _words(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _size(base: Path) -> int:

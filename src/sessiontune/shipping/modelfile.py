@@ -2,14 +2,16 @@
 
 Grammar (docs/modelfile.md of Ollama): a line is `INSTRUCTION arguments`, instructions in any case,
 `#` begins a comment line. A value may stand in `"`, or in three of them over several lines; there
-is no escape inside. The reader takes away blanks around a value, whatever Unicode calls a blank,
-and looks for the closing quotes at the end of a line only. A value that no form can carry is an
-error here, never silently another value.
+is no escape inside. The reader takes away blanks around a value, drops every character in it that
+does not print (non-breaking blanks, joiners of emoji, control characters; Ollama's parser.go), and
+looks for the closing quotes at the end of a line only. A value that no form can carry is an error
+here, never silently another value.
 """
 
 from __future__ import annotations
 
 import re
+import unicodedata
 
 import msgspec
 
@@ -17,9 +19,10 @@ from ..errors import UsageError
 
 INSTRUCTIONS = (
     *("FROM", "ADAPTER", "TEMPLATE", "SYSTEM", "PARAMETER", "LICENSE"),
-    *("MESSAGE", "RENDERER", "PARSER", "REQUIRES"),
+    *("MESSAGE", "RENDERER", "PARSER", "REQUIRES", "DRAFT"),
 )
 ROLES = ("system", "user", "assistant")
+_BLANKS = " \t\r\n"
 _THREE = '"""'
 
 
@@ -72,10 +75,16 @@ def _quoted(line: Line) -> str:
     for form in (*forms, f"{_THREE}{value}{_THREE}", f'"{value}"'):
         if _reads_back(form, value):
             return form
+    lost = next((c for c in value if c not in _BLANKS and not c.isprintable()), None)
+    if lost:
+        raise UsageError(
+            f"A Modelfile cannot carry this {line.instruction}: Ollama drops U+{ord(lost):04X}"
+            f" ({unicodedata.name(lost, 'a control character').lower()}) from it without a word.",
+            "Leave such characters out.",
+        )
     raise UsageError(
         f"A Modelfile cannot carry this {line.instruction}: a line of it ends in {_THREE}.",
-        "There is no escape for it. Create the model through Ollama's HTTP interface"
-        " (--ollama NAME), which carries any text.",
+        "There is no escape for it: put a character behind the marks.",
     )
 
 
@@ -86,15 +95,15 @@ def _must_quote(line: Line) -> bool:
 
 def _reads_back(form: str, value: str) -> bool:
     end = _value_end(form + "\n", 0)
-    return end == len(form) and _unquoted(form.strip()) == value
+    return end == len(form) and _unquoted(_kept(form)) == value
 
 
 def read(text: str) -> list[Line]:
     """Parse a Modelfile. UsageError names the line that is wrong."""
     found: list[Line] = []
-    at = 0
+    at = len(text) - len(text.removeprefix("\ufeff"))
     while at < len(text):
-        if text[at].isspace():
+        if text[at] in _BLANKS:
             at += 1
         elif text[at] == "#":
             at = _line_end(text, at)
@@ -113,6 +122,8 @@ def _instruction(text: str, at: int) -> tuple[Line, int]:
     name = found.group().upper() if found else ""
     if found is None or name not in INSTRUCTIONS:
         raise UsageError(f"Line {number} of the Modelfile: no such instruction '{name}'.")
+    if text[found.end() : found.end() + 1] not in (" ", "\t"):
+        raise UsageError(f"Line {number} of the Modelfile: {name} needs a value on its line.")
     at = _blanks(text, found.end())
     key = ""
     if name in ("PARAMETER", "MESSAGE"):
@@ -120,11 +131,13 @@ def _instruction(text: str, at: int) -> tuple[Line, int]:
         if keyed is None:
             raise UsageError(f"Line {number} of the Modelfile: {name} needs a name and a value.")
         key = keyed.group()
+        if not re.fullmatch("[A-Za-z0-9_]+", key):
+            raise UsageError(f"Line {number} of the Modelfile: '{key}' is no name.")
         if name == "MESSAGE" and key not in ROLES:
             raise UsageError(f"Line {number} of the Modelfile: no such role '{key}'.")
         at = _blanks(text, keyed.end())
     end = _value_end(text, at)
-    value = _unquoted(text[at:end].strip())
+    value = _unquoted(_kept(text[at:end]))
     if value is None:
         raise UsageError(f"Line {number} of the Modelfile: the quotes of {name} are not closed.")
     return Line(name, value, key), end
@@ -145,9 +158,14 @@ def _line_end(text: str, at: int) -> int:
 def _value_end(text: str, at: int) -> int:
     """End of the value that begins at `at`: the first line end where its quotes are closed."""
     end = _line_end(text, at)
-    while end < len(text) and _unquoted(text[at:end].strip()) is None:
+    while end < len(text) and _unquoted(_kept(text[at:end])) is None:
         end = _line_end(text, end + 1)
     return end
+
+
+def _kept(raw: str) -> str:
+    """What Ollama's reader keeps of a value: printing characters and plain blanks, trimmed."""
+    return "".join(c for c in raw if c in _BLANKS or c.isprintable()).strip()
 
 
 def _unquoted(value: str) -> str | None:

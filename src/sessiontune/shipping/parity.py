@@ -93,7 +93,9 @@ def _checks(server: Caller, reference: Reference, kind: str) -> Iterator[Check]:
     if reference.merged is not None:
         ok = reference.merged < 0.02
         yield Check(
-            "merged weights", ok, f"largest difference {reference.merged:.4f} from base + adapter"
+            "merged weights",
+            ok,
+            f"largest difference {reference.merged:.4f} from the trained model",
         )
     for probe, wanted in zip(reference.probes, reference.expected, strict=True):
         yield _prompt(server, probe, wanted, reference.bos)

@@ -55,8 +55,11 @@ def check_terms(terms: Terms) -> None:
         )
 
 
-def dataset_parcel(folder: Path) -> Parcel:
-    """The published files of an export. PrivacyError when privacy or its gate was off."""
+def dataset_parcel(folder: Path, terms: Terms) -> Parcel:
+    """The published files of an export, the licence in its card.
+
+    PrivacyError when privacy or its gate was off.
+    """
     note = folder / "manifest.json"
     if not note.is_file():
         raise UsageError(f"{folder} is not an export: manifest.json is missing.")
@@ -76,7 +79,18 @@ def dataset_parcel(folder: Path) -> Parcel:
                 f"{entry['path']} was changed since the export.", "Export again before publishing."
             )
         files[entry["path"]] = path
-    return Parcel(kind="dataset", files=files)
+    card = files.pop("README.md", None)
+    text = card.read_text(encoding="utf-8") if card else f"# {folder.name}\n"
+    return Parcel(kind="dataset", files=files, texts={"README.md": _licensed(text, terms.license)})
+
+
+def _licensed(card: str, licence: str) -> str:
+    """The card with the licence in its front matter: there the hub looks for it."""
+    if not licence:
+        return card
+    line = f"license: {json.dumps(licence)}\n"
+    head, mark, rest = card.partition("---\n")
+    return f"---\n{line}{rest}" if mark and not head else f"---\n{line}---\n\n{card}"
 
 
 def adapter_parcel(run: Run, terms: Terms) -> Parcel:
@@ -84,6 +98,11 @@ def adapter_parcel(run: Run, terms: Terms) -> Parcel:
 
     PreflightError when it was never evaluated, or answered with secrets or with training text.
     """
+    if run.full:
+        raise UsageError(
+            f"{run.folder} trained the whole model: there is no adapter to publish.",
+            "Only data sets and adapters are published. Train with --method lora.",
+        )
     result = run.folder / "evaluation/result.json"
     if not result.is_file():
         raise PreflightError(

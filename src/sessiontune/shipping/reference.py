@@ -177,7 +177,7 @@ def make_reference(run: Run, merged: Path | None = None) -> Reference:
     template = Template(run.template, tokenizer)
     probes = make_probes(template)
     stop_ids = [int(tokenizer.convert_tokens_to_ids(text)) for text in run.stop]
-    model, coarse = _load(run.base, run.adapter)
+    model, coarse = _load(run.base, None if run.full else run.adapter)
     expected = [_expect(model, tokenizer, run, probe, stop_ids) for probe in probes]
     del model
     gc.collect()

@@ -18,6 +18,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     base        local folder of the model it started from; `base_id` is its public name
     adapter     PEFT folder; `tokenizer` the folder with the training tokenizer
+    shipped     where its files were put, if not in the run's own folder
+    full        all weights were trained: there is no adapter, and `base` is the tuned model itself
     template    the exact chat template of the training (Jinja)
     adds_bos    did training ids begin with the BOS token
     stop        texts of the tokens that end a turn, the first is the usual one
@@ -35,6 +37,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     stop: tuple[str, ...]
     max_length: int
     data_digest: str
+    full: bool = False
+    shipped: Path | None = None
     raw: dict[str, Any]
 
     @property
@@ -44,12 +48,15 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def out(self) -> Path:
-        """Where shipping writes."""
-        return self.folder / "ship"
+        """Where shipping writes, unless it was told another place."""
+        return self.shipped or self.folder / "ship"
 
 
-def read_run(folder: Path, base: Path | None = None) -> Run:
-    """Read RUN. `base` overrides where the base model lies. UsageError says what is missing."""
+def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None) -> Run:
+    """Read RUN. `base` overrides where the base model lies, `shipped` where its files were put.
+
+    UsageError says what is missing.
+    """
     note = folder / "run.json"
     if not note.is_file():
         raise UsageError(
@@ -62,27 +69,36 @@ def read_run(folder: Path, base: Path | None = None) -> Run:
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
         raise UsageError(f"{note} cannot be read: {wrong!r}.", "Train again.") from wrong
     _complete(run, str(raw.get("status", "")))
-    return run
+    return msgspec.structs.replace(run, shipped=shipped.resolve()) if shipped else run
 
 
 def _run(folder: Path, raw: dict[str, Any], base: Path | None) -> Run:
     said = raw["base"]
     template = folder / str(raw.get("template") or "template.jinja")
+    trained = folder / str(raw.get("adapter") or "adapter")
+    full = (trained / "config.json").is_file() and not (trained / "adapter_config.json").is_file()
     return Run(
         folder=folder,
         name=str(raw.get("name") or folder.name),
-        base=(base or _place(folder, str(said["path"]))).resolve(),
-        base_id=str(said.get("id") or Path(said["path"]).name),
-        base_digest=str(said.get("sha256") or ""),
-        adapter=folder / str(raw.get("adapter") or "adapter"),
+        base=trained if full else (base or _place(folder, str(said["path"]))).resolve(),
+        base_id=_public(str(said.get("id") or ""), Path(said["path"])),
+        base_digest="" if full else str(said.get("sha256") or ""),
+        adapter=trained,
         tokenizer=folder / "tokenizer",
         template=template.read_text(encoding="utf-8") if template.is_file() else "",
         adds_bos=bool(raw.get("adds_bos", False)),
         stop=tuple(str(s) for s in raw.get("stop") or ()),
         max_length=int(raw.get("max_length") or 4096),
         data_digest=str((raw.get("data") or {}).get("digest") or ""),
+        full=full,
         raw=raw,
     )
+
+
+def _public(name: str, path: Path) -> str:
+    """The base's name for others: a hub's owner/name, else no more than the folder's own name."""
+    hub = re.fullmatch(r"[\w-][\w.-]*/[\w.-]+", name) and Path(name).parts != path.parts[-2:]
+    return name if hub else Path(name or path).name
 
 
 def _place(folder: Path, path: str) -> Path:
@@ -96,8 +112,8 @@ def _complete(run: Run, status: str) -> None:
             f"The run in {run.folder} is not finished (status: {status}).",
             f"Go on with it: sessiontune train --resume {run.folder}",
         )
-    if not (run.adapter / "adapter_config.json").is_file():
-        raise UsageError(f"{run.adapter} holds no adapter.", "Train again.")
+    if not (run.full or (run.adapter / "adapter_config.json").is_file()):
+        raise UsageError(f"{run.adapter} holds no adapter and no model.", "Train again.")
     if not (run.base / "config.json").is_file():
         raise UsageError(
             f"The base model is not at {run.base} any more.", "Say where it is with --base PATH."

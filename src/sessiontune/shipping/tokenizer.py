@@ -69,7 +69,7 @@ def check_vocabulary(run: Run, vocabulary: Vocabulary) -> None:
     config = json.loads((run.base / "config.json").read_text(encoding="utf-8"))
     rows = int(config.get("vocab_size") or config.get("text_config", {}).get("vocab_size") or 0)
     highest = max(vocabulary.ids.values())
-    if rows and highest >= rows and not _trains_embeddings(run.adapter):
+    if rows and highest >= rows and (run.full or not _trains_embeddings(run.adapter)):
         raise PreflightError(
             f"The tokenizer has tokens up to number {highest}, the base only {rows} rows.",
             "The vocabulary was changed after training: use the tokenizer of the training.",

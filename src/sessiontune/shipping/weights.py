@@ -96,6 +96,8 @@ def plan_merge(base: Path, adapter: Path) -> MergePlan:
             # PEFT saves an adapted output layer's own weight too: "lm_head.base_layer.weight".
             name = module.replace(".modules_to_save.default", "").replace(".base_layer.", ".")
             replaced[name] = key
+    if not whole and _tied(base) and not all(".layers." in n for n in (*pairs, *replaced)):
+        whole = "the output layer is tied to the embeddings"
     if not whole:
         _fits(base, {n: here[n] for n in (*pairs, *replaced) if n in here}, shapes, pairs, replaced)
         absent = [n for n in (*pairs, *replaced) if n not in here]
@@ -274,13 +276,19 @@ class _Shards:
 
 
 def merge_whole(base: Path, adapter: Path, out: Path) -> None:
-    """Merge with PEFT on the whole model in memory. PreflightError when the two do not fit."""
+    """Merge with PEFT on the whole model in memory. PreflightError when the two do not fit.
+
+    Where one matrix is both embeddings and output layer, they are parted first: the adapter
+    changed one of the two, and merging it would change both.
+    """
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(
         base, dtype="auto", low_cpu_mem_usage=True, local_files_only=True
     )
+    if _tied(base):
+        _untie(model)
     try:
         tuned = PeftModel.from_pretrained(model, adapter)
     except (RuntimeError, ValueError, KeyError) as wrong:
@@ -289,3 +297,11 @@ def merge_whole(base: Path, adapter: Path, out: Path) -> None:
             "It was trained on another base. Name the right one with --base PATH.",
         ) from wrong
     tuned.merge_and_unload(safe_merge=True).save_pretrained(out, max_shard_size=SHARD)
+
+
+def _untie(model: Any) -> None:
+    import torch
+
+    output = model.get_output_embeddings()
+    output.weight = torch.nn.Parameter(model.get_input_embeddings().weight.detach().clone())
+    model.config.tie_word_embeddings = False

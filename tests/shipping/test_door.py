@@ -1,0 +1,178 @@
+"""The loopback door under attack: raw bytes in, what comes out, and what reaches the inside."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from sessiontune.evaluation.endpoint import Endpoint
+from sessiontune.runtime.door import Door, open_door
+
+
+class _Inner(BaseHTTPRequestHandler):
+    """A server that echoes, and that would let every page read."""
+
+    protocol_version = "HTTP/1.1"
+    seen: list[tuple[str, str, bytes]]
+
+    def do_GET(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.seen.append((self.command, self.path, body))
+        self.send_response(200)
+        self.send_header("Access-Control-Allow-Origin", "*")
+        self.send_header("Content-Length", "5")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(b"inner")
+
+    do_POST = do_HEAD = do_GET
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def door() -> Iterator[tuple[Door, list[tuple[str, str, bytes]]]]:
+    seen: list[tuple[str, str, bytes]] = []
+    inner = ThreadingHTTPServer(("127.0.0.1", 0), type("Echo", (_Inner,), {"seen": seen}))
+    thread = threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05})
+    thread.start()
+    try:
+        url = f"http://127.0.0.1:{inner.server_address[1]}"
+        with open_door(0, Endpoint(url, retries=0), "m") as opened:
+            yield opened, seen
+    finally:
+        inner.shutdown()
+        inner.server_close()
+        thread.join()
+
+
+def send(door: Door, text: str) -> bytes:
+    """Everything that comes back for these bytes. `{host}` stands for the door's own name."""
+    filled = text.replace("{host}", f"Host: 127.0.0.1:{door.port}\r\n").replace(
+        "{port}", str(door.port)
+    )
+    with socket.create_connection(("127.0.0.1", door.port), timeout=10) as raw:
+        raw.sendall(filled.encode("latin-1"))
+        raw.shutdown(socket.SHUT_WR)
+        said = b""
+        with contextlib.suppress(ConnectionResetError):
+            while block := raw.recv(1 << 16):
+                said += block
+        return said
+
+
+GET = "GET /v1/models HTTP/1.1\r\n"
+POST = "POST /v1/messages HTTP/1.1\r\n{host}"
+REFUSED = {
+    "rebound name": f"{GET}Host: evil.example:{{port}}\r\n\r\n",
+    "name that begins like ours": f"{GET}Host: 127.0.0.1.evil.example:{{port}}\r\n\r\n",
+    "without the port": f"{GET}Host: 127.0.0.1\r\n\r\n",
+    "with a dot": f"{GET}Host: localhost.:{{port}}\r\n\r\n",
+    "two hosts": f"{GET}{{host}}Host: evil.example\r\n\r\n",
+    "no host": f"{GET}\r\n",
+    "folded host": f"{GET}{{host}} evil.example\r\n\r\n",
+    "host with a blank": f"{GET}Host : evil.example\r\n{{host}}\r\n",
+    "absolute address": "GET http://evil.example/v1/models HTTP/1.1\r\n{host}\r\n",
+    "absolute address, ours": "GET http://127.0.0.1:{port}/v1/models HTTP/1.1\r\n{host}\r\n",
+    "way up": "GET /v1/../slots HTTP/1.1\r\n{host}\r\n",
+    "escaped way up": "GET /v1/%2e%2e/slots HTTP/1.1\r\n{host}\r\n",
+    "empty part": "GET /v1//models HTTP/1.1\r\n{host}\r\n",
+    "control character": "GET /v1/\x01 HTTP/1.1\r\n{host}\r\n",
+    "tunnel": "CONNECT evil.example:443 HTTP/1.1\r\n{host}\r\n",
+    "page": f"{POST}Origin: https://evil.example\r\nContent-Length: 2\r\n\r\n{{}}",
+    "page without an origin": f"{POST}Origin: null\r\nContent-Length: 2\r\n\r\n{{}}",
+    "page of another port": f"{POST}Origin: http://localhost:3000\r\nContent-Length: 2\r\n\r\n{{}}",
+    "two origins": f"{POST}Origin: http://127.0.0.1:{{port}}\r\nOrigin: https://evil.example\r\n"
+    "Content-Length: 2\r\n\r\n{}",
+    "picture of a page": f"{GET}{{host}}Sec-Fetch-Site: cross-site\r\n\r\n",
+    "web socket of a page": f"{GET}{{host}}Origin: https://evil.example\r\nConnection: Upgrade\r\n"
+    "Upgrade: websocket\r\n\r\n",
+    "preflight": "OPTIONS /v1/messages HTTP/1.1\r\n{host}Origin: https://evil.example\r\n"
+    "Access-Control-Request-Method: POST\r\n\r\n",
+    "chunks": f"{POST}Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunks and a length": f"{POST}Content-Length: 4\r\nTransfer-Encoding: chunked\r\n"
+    "\r\n0\r\n\r\n",
+    "two lengths": f"{POST}Content-Length: 2\r\nContent-Length: 50\r\n\r\n{{}}",
+    "negative length": f"{POST}Content-Length: -1\r\n\r\n",
+    "superscript length": f"{POST}Content-Length: \u00b2\r\n\r\n",
+    "too long": f"{POST}Content-Length: 99999999999\r\n\r\n",
+    "half a body": f"{POST}Content-Length: 10\r\n\r\n{{}}",
+    "huge header": f"{GET}{{host}}X: {'a' * 70000}\r\n\r\n",
+    "many headers": f"{GET}{{host}}" + "X: a\r\n" * 200 + "\r\n",
+    "huge line": f"GET /v1/{'a' * 70000} HTTP/1.1\r\n{{host}}\r\n",
+    "TLS": "\x16\x03\x01\x02\x00\x01\r\n\r\n",
+    "unknown method": "DELETE /v1/models HTTP/1.1\r\n{host}\r\n",
+}
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_nothing_of_it_comes_through(
+    name: str, door: tuple[Door, list[tuple[str, str, bytes]]]
+) -> None:
+    opened, seen = door
+    said = send(opened, REFUSED[name])
+    assert b" 200 " not in said.split(b"\r\n")[0]
+    assert b"access-control" not in said.lower()
+    assert seen == []
+
+
+def test_what_programs_send_comes_through(
+    door: tuple[Door, list[tuple[str, str, bytes]]],
+) -> None:
+    opened, seen = door
+    for host in ("127.0.0.1", "localhost", "LOCALHOST"):
+        said = send(opened, f"{GET}Host: {host}:{{port}}\r\nConnection: close\r\n\r\n")
+        assert said.startswith(b"HTTP/1.1 200 ")
+        assert said.endswith(b"5\r\ninner\r\n0\r\n\r\n")
+        assert b"access-control" not in said.lower()
+    query = "POST /v1/messages?beta=true HTTP/1.1\r\n{host}Content-Length: 2\r\n\r\n{}"
+    assert b" 200 " in send(opened, query)
+    assert seen[-1] == ("POST", "/v1/messages?beta=true", b"{}")
+    own = f"{POST}Origin: http://localhost:{{port}}\r\nContent-Length: 2\r\n\r\n{{}}"
+    assert b" 200 " in send(opened, own)
+    head = send(opened, "HEAD /v1/models HTTP/1.1\r\n{host}Connection: close\r\n\r\n")
+    assert b"inner" not in head
+    old = send(opened, "GET /v1/models HTTP/1.0\r\n{host}\r\n")
+    assert old.endswith(b"\r\n\r\ninner")  # HTTP/1.0 knows no chunks
+
+
+def test_a_second_request_on_a_connection_is_judged_by_itself(
+    door: tuple[Door, list[tuple[str, str, bytes]]],
+) -> None:
+    opened, seen = door
+    first, evil = "GET /v1/a HTTP/1.1\r\n{host}\r\n", "GET /v1/b HTTP/1.1\r\nHost: evil\r\n\r\n"
+    said = send(opened, first + evil + first)
+    assert said.count(b" 200 ") == 1
+    assert said.count(b" 403 ") == 1
+    assert [path for _, path, _ in seen] == ["/v1/a"]  # and the third is not read at all
+    seen.clear()
+    inner = "GET /v1/hidden HTTP/1.1\r\n{host}\r\n"
+    send(opened, f"POST /v1/x HTTP/1.1\r\n{{host}}Transfer-Encoding: chunked\r\n\r\n{inner}")
+    body = "GET /v1/hidden HTTP/1.1\r\nHost: evil\r\n\r\n"
+    send(opened, f"GET /v1/y HTTP/1.1\r\n{{host}}Content-Length: {len(body)}\r\n\r\n{body}")
+    assert "/v1/hidden" not in [path for _, path, _ in seen]
+
+
+def test_slow_clients_do_not_keep_others_out(
+    door: tuple[Door, list[tuple[str, str, bytes]]],
+) -> None:
+    opened, seen = door
+    slow = []
+    try:
+        for _ in range(50):
+            slow.append(socket.create_connection(("127.0.0.1", opened.port)))
+            slow[-1].sendall(
+                f"POST /v1/x HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\n"
+                "Content-Length: 1000000\r\n\r\n{".encode()
+            )
+        assert b" 200 " in send(opened, f"{GET}{{host}}Connection: close\r\n\r\n")
+    finally:
+        for client in slow:
+            client.close()
+    assert [path for _, path, _ in seen] == ["/v1/models"]
