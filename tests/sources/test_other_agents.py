@@ -195,7 +195,13 @@ def test_a_broken_document_is_one_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "folder"), [("copilot", "copilot-cli"), ("pi", "pi"), ("gemini", "gemini-cli"), ("swe-agent", "swe-agent")]
+    ("source", "folder"),
+    [
+        ("copilot", "copilot-cli"),
+        ("pi", "pi"),
+        ("gemini", "gemini-cli"),
+        ("swe-agent", "swe-agent"),
+    ],
 )
 def test_every_real_log_is_accounted_for(source: str, folder: str) -> None:
     root = corpus()
