@@ -354,4 +354,6 @@ def test_files_that_are_no_logs_and_lines_that_cannot_be_read_are_named(
         code, out, _ = cli(*verb, world / "logs", "--jobs", 1)
         assert code == 0
         assert bad in out.replace("\n", "")
-        assert "rows.jsonl" in out, "a file that is no log is named"
+        assert "No session logs" in out
+    code, out, _ = cli("scan", world / "logs", "--jobs", 1, "--json")
+    assert str(world / "logs" / "rows.jsonl") in json.loads(out)["other_paths"]

@@ -59,12 +59,13 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
         rich.print(f"  {escape(printable(place))}  {fault.reason}", soft_wrap=True)
     if len(faults) > _SHOWN:
         rich.print(f"  and {len(faults) - _SHOWN:,} more (sessiontune scan --json lists them)")
-    if others:
-        rich.print(f"\n[bold]No session logs[/bold]: {len(others):,} files, left alone")
-    for path in others[:3]:
+    strange = [path for path in others if path.endswith(".jsonl")]  # any other is no surprise
+    if strange:
+        rich.print(f"\n[bold]No session logs[/bold]: {len(strange):,} .jsonl files, left alone")
+    for path in strange[:3]:
         rich.print(f"  {escape(printable(path))}", soft_wrap=True)
-    if len(others) > 3:
-        rich.print(f"  and {len(others) - 3:,} more (sessiontune scan --json lists them)")
+    if len(strange) > 3:
+        rich.print(f"  and {len(strange) - 3:,} more (sessiontune scan --json lists them)")
 
 
 def printable(path: str) -> str:
