@@ -216,6 +216,10 @@ def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) ->
     args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
     assert cli(*args, "--quiet")[0] == 0
     log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    folder = max(json.loads(cli("scan", world / "logs", "--json")[1])["projects"], key=len)
+    code, _, err = cli("forget", Path(folder).name, "--state", state)
+    assert code == 2
+    assert f"Did you mean {folder}?" in err
     code, out, _ = cli("forget", log, "--state", state, "--yes", "--json")
     assert code == 0
     found = json.loads(out)
