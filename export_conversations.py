@@ -12,6 +12,7 @@ if (HERE / "src" / "sessiontune").is_dir():
     sys.path.insert(0, str(HERE / "src"))
 
 try:
+    from sessiontune.cli.export import export
     from sessiontune.cli.main import main
 except ModuleNotFoundError as error:
     sys.exit(
@@ -21,9 +22,10 @@ except ModuleNotFoundError as error:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    if not any(not a.startswith("-") for a in given):
-        projects = Path.home() / ".claude" / "projects"
-        given = [str(projects), *given] if projects.is_dir() else given
-    if not {"-o", "--out"} & {a.split("=")[0] for a in given}:
+    asked = export.make_context("export", list(given), resilient_parsing=True).params
+    projects = Path.home() / ".claude" / "projects"
+    if not asked["roots"] and projects.is_dir():
+        given = [str(projects), *given]
+    if not asked["out"]:
         given += ["-o", "conversations"]
     sys.exit(main(["export", *given]))

@@ -63,7 +63,16 @@ def cell(text: str) -> str:
 
 
 def agent_name(name: str) -> str:
-    known = {"claude": "Claude Code", "codex": "Codex CLI", "gemini": "Gemini CLI", "pi": "Pi"}
+    known = {
+        "claude": "Claude Code",
+        "codex": "Codex CLI",
+        "gemini": "Gemini CLI",
+        "copilot": "Copilot CLI",
+        "pi": "Pi",
+        "opencode": "OpenCode",
+        "aider": "Aider",
+        "swe-agent": "SWE-agent",
+    }
     return known.get(name, name)
 
 

@@ -90,7 +90,7 @@ class Thread(msgspec.Struct):
 
 
 #: Two of these below one node are a fork; anything else is the order of things.
-_FORKING = ("prompt", "answer")
+_FORKING = ("prompt", "task", "answer")
 
 
 def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[Node]]:
@@ -151,7 +151,7 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
             home = Thread(nodes=[], fork=up if up is not None and up.thread else None)
             home.after_call = node.calls_up
             found.append(home)
-        if up is not None and not node.empty():
+        if up is not None and (not node.empty() or node.kind == "boundary"):
             up.kids = [*up.kids, node]
         node.thread = home
         home.nodes.append(node)
@@ -164,6 +164,8 @@ def _forks(node: Node, up: Node) -> bool:
     Clients that hang every answer of a turn below its prompt do not retry: there the earlier
     answers ran their tools.
     """
+    if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
+        return True  # the person went back to before a compaction
     same = [kid for kid in up.kids if kid.kind == node.kind]
     if not same:
         return False

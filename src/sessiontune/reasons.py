@@ -101,6 +101,7 @@ REPAIRS: dict[str, str] = {
     "bom": "byte order marks",
     "nul": "NUL bytes",
     "number": "numbers out of range",
+    "unknown_part": "records with a part of an unknown kind, which was left out",
 }
 
 LOSSES: dict[str, str] = {

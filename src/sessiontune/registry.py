@@ -21,6 +21,7 @@ _SOURCES = {
     "pi": "sessiontune.sources.pi:SOURCE",
     "opencode": "sessiontune.sources.opencode:SOURCE",
     "aider": "sessiontune.sources.aider:SOURCE",
+    "swe-agent": "sessiontune.sources.sweagent:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

@@ -78,6 +78,7 @@ class Log:
     atoms: list[Atom] = field(default_factory=list)
     parents: dict[str, str] = field(default_factory=dict)
     words: list[tuple[str, str]] = field(default_factory=list)  # record id -> what it says
+    clears: list[int] = field(default_factory=list)  # lines where the context was emptied
     junk: bool = False
 
 

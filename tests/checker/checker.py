@@ -40,7 +40,8 @@ def read_logs(source: str, files: Iterable[str]) -> list[Log]:
         kept = []
         for atom in log.atoms:
             nth = next(iter(atom.at.values()))[2]
-            key = (atom.record, nth, atom.kind, atom.forms, atom.call_id, atom.name)
+            said = repr(atom.arguments)
+            key = (atom.record, nth, atom.kind, atom.forms, atom.call_id, atom.name, said)
             before = known.setdefault(key, atom)
             if before is atom:
                 kept.append(atom)
@@ -55,15 +56,16 @@ def read_logs(source: str, files: Iterable[str]) -> list[Log]:
 
 
 def _ids_that_mean_two_things(logs: list[Log]) -> None:
-    """An id that stands for different words (broken fixtures): either may be left out."""
+    """An id whose copies differ in a part: either may be left out. Other words are no copy."""
     words: dict[str, set[str]] = defaultdict(set)
     for log in logs:
         for record, said in log.words:
             words[record].add(said)
     calls: dict[str, list[Atom]] = defaultdict(list)
+    copied = {atom.record for log in logs for atom in log.atoms if len(atom.at) > 1}
     for log in logs:
         for atom in log.atoms:
-            if len(words.get(atom.record, ())) > 1:
+            if atom.record in copied and len(words.get(atom.record, ())) > 1:
                 atom.required = False
             if atom.kind == "call":
                 calls[atom.call_id].append(atom)
@@ -84,6 +86,7 @@ class Check:
         # Nothing of a junk agent may come out: its words are not on offer.
         self.atoms = [a for log in logs if not log.junk for a in log.atoms]
         self.parents: dict[str, str] = {}
+        self.clears = [(log.file, line) for log in logs for line in log.clears]
         for log in logs:
             self.parents.update(log.parents)
         self.texts: dict[str, list[tuple[str, Atom]]] = defaultdict(list)
@@ -263,7 +266,15 @@ class Check:
         for (thread, epoch), mine in threads.items():
             if not epoch:
                 continue
-            if mine[0].role != "system" and self.summaries and not mine[0].branch:
+            cleared = any(
+                f == file
+                and line <= at[0]
+                and all(t.start().get(f, (0,))[0] < line for t in before)
+                for f, at in mine[0].start().items()
+                for file, line in self.clears
+                for before in [threads.get((thread, epoch - 1), [])]
+            )
+            if mine[0].role != "system" and self.summaries and not mine[0].branch and not cleared:
                 self.problems.append(f"{mine[0].name()}: does not begin with its summary")
             earlier = [
                 t for (th, e), ts in threads.items() if th == thread and e < epoch for t in ts

@@ -44,6 +44,8 @@ def read(path: str) -> Log:
             log.parents[record] = parent
         if isinstance(uuid, str):
             log.words.append((uuid, repr(row.get("message") or row.get("attachment"))))
+        if _clears(row):
+            log.clears.append(line)
         atoms = _atoms(row, rows, i, path, seen_ids)
         for block, atom in enumerate(atoms):
             atom.at = {path: (line, nth, block)}
@@ -53,6 +55,16 @@ def read(path: str) -> Log:
             atom.agent = agent if agent is not None else _inline(row)
         log.atoms += atoms
     return log
+
+
+def _clears(row: dict[str, Any]) -> bool:
+    """Whether the context was emptied here: by /clear, or to carry an accepted plan over."""
+    hook = row.get("data") or row.get("attachment")
+    if isinstance(hook, dict) and hook.get("hookName") == "SessionStart:clear":
+        return True
+    text = "".join(str(b.get("text")) for b in _blocks(row)) if row.get("type") == "user" else ""
+    plan = text.startswith("Implement the following plan:") and row.get("parentUuid") is None
+    return plan or "<command-name>/clear</command-name>" in text
 
 
 def _inline(row: dict[str, Any]) -> str | None:
@@ -114,7 +126,10 @@ def _assistant(row: dict[str, Any], path: str, seen: set[tuple[str, str]]) -> li
             name = "answer" if t == "text" else "thinking"
             if not again:
                 out.append(Atom(name, (canon(text),), {}, t == "text", piece_of=piece))
-        if t == "tool_use" and isinstance(b.get("name"), str):
+        if isinstance(t, str) and t.endswith("_tool_result"):
+            inner = tuple(canon(text) for text in _strings(b.get("content")) if canon(text))
+            out.append(Atom("result", inner, {}, True, str(b.get("tool_use_id") or ""), loose=True))
+        if t in ("tool_use", "server_tool_use", "mcp_tool_use") and isinstance(b.get("name"), str):
             call = str(b.get("id") or "")
             again = (f"call:{piece}", call) in seen
             seen.add((f"call:{piece}", call))
@@ -130,6 +145,7 @@ def _user(row: dict[str, Any], rows: list[Any], i: int, path: str) -> list[Atom]
     out: list[Atom] = []
     summary = row.get("isCompactSummary") is True or whole.startswith(_SUMMARY)
     meta = row.get("isMeta") is True
+    unsaid = not meta and row.get("isVisibleInTranscriptOnly") is True
     for b in blocks:
         t = b.get("type")
         if t == "tool_result":
@@ -142,7 +158,7 @@ def _user(row: dict[str, Any], rows: list[Any], i: int, path: str) -> list[Atom]
         elif t == "image":
             out.append(Atom("image", (), {}, False))
         elif t == "text" and isinstance(b.get("text"), str):
-            out += _prompt(b["text"], summary, meta, rows, i)
+            out += _prompt(b["text"], summary or unsaid, meta, rows, i)
     return out
 
 
@@ -151,6 +167,8 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
         return [Atom("context", (canon(text), canon_user(text)), {}, True)]
     if meta:
         return [Atom("context", (canon(text), canon_user(text)), {}, False)]
+    if text.startswith("Operation stopped by hook: "):
+        return [Atom("context", (canon(text),), {}, True)]
     args = _ARGS.search(text)
     if _NAME.search(text):
         said = args.group(1).strip() if args else ""

@@ -28,6 +28,9 @@ def read(path: str) -> Log:
     session, agent = "", None
     for line, nth, row in lines(path):
         log.records += 1
+        if isinstance(row, dict) and "payload" not in row:  # the first rollouts: bare items
+            header = "id" in row and "type" not in row
+            row = {"type": "session_meta" if header else "response_item", "payload": row}
         payload = row.get("payload") if isinstance(row, dict) else None
         if not isinstance(payload, dict):
             continue

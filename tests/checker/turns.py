@@ -11,7 +11,7 @@ from typing import Any
 from .atoms import Atom
 
 #: What stands in a row for a picture.
-_PICTURE = re.compile(r"\[image: [^\]]*\]")
+_PICTURE = re.compile(r"\[(?:image|document): [^\]]*\]")
 
 
 @dataclass

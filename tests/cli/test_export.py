@@ -216,6 +216,10 @@ def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) ->
     args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
     assert cli(*args, "--quiet")[0] == 0
     log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    folder = max(json.loads(cli("scan", world / "logs", "--json")[1])["projects"], key=len)
+    code, _, err = cli("forget", Path(folder).name, "--state", state)
+    assert code == 2
+    assert f"Did you mean {folder}?" in err
     code, out, _ = cli("forget", log, "--state", state, "--yes", "--json")
     assert code == 0
     found = json.loads(out)
@@ -318,3 +322,42 @@ def test_an_export_opens_no_connection_and_starts_no_program(made: Path, tmp_pat
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "hint"),
+    [
+        ("--vendor", "antropic", "There are: anthropic"),
+        ("--model", "no-such-model", "There are: "),
+        ("--project", "no-such-project", "scan"),
+        ("--since", "2099-01-01", "The sessions end between"),
+    ],
+)
+def test_a_filter_that_takes_nothing_is_refused_and_the_export_stays(
+    world: Path, cli: Cli, option: str, value: str, hint: str
+) -> None:
+    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1, "-o", world / "set")
+    assert cli(*args)[0] == 0
+    before = {p: p.read_bytes() for p in sorted((world / "set").rglob("*")) if p.is_file()}
+    code, _, err = cli(*args, option, value)
+    assert code == 2
+    assert option in err
+    assert hint in err
+    assert before == {p: p.read_bytes() for p in sorted((world / "set").rglob("*")) if p.is_file()}
+
+
+def test_files_that_are_no_logs_and_lines_that_cannot_be_read_are_named(
+    world: Path, cli: Cli
+) -> None:
+    (world / "logs" / "rows.jsonl").write_text('{"messages": []}\n')
+    log = next(p for p in sorted((world / "logs").rglob("projects/*/*.jsonl")))
+    with log.open("a") as stream:
+        stream.write('{"type": "user", "message"')
+    bad = f"{log}:{len(log.read_text().splitlines())}"
+    for verb in (("export", "-o", world / "named", "--state", world / "state"), ("scan",)):
+        code, out, _ = cli(*verb, world / "logs", "--jobs", 1)
+        assert code == 0
+        assert bad in out.replace("\n", "")
+        assert "No session logs" in out
+    code, out, _ = cli("scan", world / "logs", "--jobs", 1, "--json")
+    assert str(world / "logs" / "rows.jsonl") in json.loads(out)["other_paths"]

@@ -313,7 +313,7 @@ def test_commands_of_the_program_are_no_prompts(tmp_path: Path, command: str) ->
     rows = [*_talk(1), user("u9", "b0", words), user("u10", "u9", "and now?")]
     reading = read_rows(tmp_path, rows)
     assert reading.ledger.drops["read/local_command"] == 1
-    assert only(reading)[-1].parts == (Text("and now?"),)
+    assert reading.sessions[-1].messages[-1].parts == (Text("and now?"),)
 
 
 def test_a_custom_command_without_words_is_a_prompt_when_the_model_answers(tmp_path: Path) -> None:

@@ -195,7 +195,13 @@ def test_a_broken_document_is_one_fault(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "folder"), [("copilot", "copilot-cli"), ("pi", "pi"), ("gemini", "gemini-cli")]
+    ("source", "folder"),
+    [
+        ("copilot", "copilot-cli"),
+        ("pi", "pi"),
+        ("gemini", "gemini-cli"),
+        ("swe-agent", "swe-agent"),
+    ],
 )
 def test_every_real_log_is_accounted_for(source: str, folder: str) -> None:
     root = corpus()
@@ -340,3 +346,54 @@ def test_aider_headings_in_an_answer_are_no_prompts(tmp_path: Path) -> None:
     assert (first.project, first.messages[1].model) == ("shop", "gpt-4o")
     assert first.lineage != second.lineage
     assert reading.ledger.drops["read/local_command"] == 1
+
+
+def test_swe_agent_old_and_new_runs(tmp_path: Path) -> None:
+    old = [
+        {"role": "system", "content": "SETTING", "agent": "primary"},
+        {"role": "user", "content": "A demonstration.", "is_demo": True},
+        {"role": "user", "content": "ISSUE: it fails."},
+        {
+            "role": "assistant",
+            "content": "I look.\n```\nls -F\n```",
+            "thought": "I look.\n",
+            "action": "ls -F\n",
+        },
+        {"role": "user", "content": "main.py\nbash-$"},
+        {"role": "assistant", "content": "Done.", "thought": "Done.", "action": ""},
+    ]
+    path = tmp_path / "run" / "shop-1.traj"
+    path.parent.mkdir()
+    path.write_text(json.dumps({"environment": "main", "history": old, "trajectory": []}))
+    assert shape(run("swe-agent", path)) == [
+        [
+            ("context", "SETTING"),
+            ("context", "A demonstration."),
+            ("prompt", "ISSUE: it fails."),
+            ("answer", "I look.\n", ("bash", {"command": "ls -F"})),
+            ("results", ("main.py\nbash-$", "ok")),
+            ("answer", "Done."),
+        ]
+    ]
+    function = {"name": "open", "arguments": '{"path":"a.py"}'}
+    new = [
+        {"role": "user", "content": [{"type": "text", "text": "ISSUE"}]},
+        {
+            "role": "assistant",
+            "content": "I open it.",
+            "action": "open a.py",
+            "tool_calls": [{"function": function, "id": "c1", "type": "function"}],
+        },
+        {"role": "tool", "content": "line 1", "tool_call_ids": ["c1"]},
+    ]
+    config = json.dumps({"agent": {"model": {"name": "claude-sonnet-4-20250514"}}})
+    path.write_text(json.dumps({"history": new, "replay_config": config}))
+    reading = run("swe-agent", path)
+    assert shape(reading) == [
+        [
+            ("prompt", "ISSUE"),
+            ("answer", "I open it.", ("open", {"path": "a.py"})),
+            ("results", ("line 1", "ok")),
+        ]
+    ]
+    assert reading.sessions[0].messages[1].vendor == "anthropic"

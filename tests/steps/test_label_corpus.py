@@ -76,7 +76,8 @@ def program() -> dict[str, set[str]]:
         for x in label(session)[0]:
             names.setdefault(x.message, set()).add(x.name)
         for message in session.messages:
-            if message.kind not in ("prompt", "answer") or not message.origin:
+            # Two turns are a hook's words: by now context, no prompt.
+            if message.kind not in ("prompt", "answer", "context") or not message.origin:
                 continue
             if (turn := turn_name(session, message)) in wanted:
                 out.setdefault(turn, set()).update(names.get(message.id, ()))

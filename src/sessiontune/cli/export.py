@@ -131,12 +131,13 @@ def as_json(result: Export) -> dict[str, Any]:
 
 def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
     """The readable result."""
-    from .summary import draw_manifest
+    from .summary import draw_manifest, draw_places
 
     if result.unchanged:
         rich.print(f"Nothing changed: {result.folder} is up to date.")
         return
-    draw_manifest(rich, result.manifest)
+    draw_manifest(rich, result.manifest, rows=not dry_run)
+    draw_places(rich, result.faults, result.others)
     if dry_run:
         rich.print("Dry run: nothing was written.")
     else:

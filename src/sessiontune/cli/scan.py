@@ -123,6 +123,8 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from .summary import draw_places
+
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     rich.print(f"[bold]{found.files} logs[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
     table = Table(box=None, padding=(0, 1))
@@ -143,12 +145,7 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
     _counts(rich, "An export would replace", found.kinds)
     _counts(rich, "Records left out, by stage and reason", found.ledger.drops)
     _counts(rich, "Lines mended", found.ledger.repairs)
-    if found.ledger.faults:
-        rich.print(
-            f"\n[bold]Lines and files that cannot be read: {len(found.ledger.faults)}[/bold]"
-        )
-        for fault in found.ledger.faults[:20]:
-            rich.print(f"  {escape(fault.file)}:{fault.line}  {fault.reason}")
+    draw_places(rich, found.ledger.faults, found.other_paths)
     if places:
         for f in found.places:
             rich.print(f"  {escape(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}")

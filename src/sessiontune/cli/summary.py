@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..portions import few_held_out
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from ..manifest import Manifest
+    from ..model import Fault
 
 _SHOWN = 8
 
 
-def draw_manifest(rich: RichConsole, manifest: Manifest) -> None:
-    """Counts, splits, what was left out, what was redacted."""
+def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> None:
+    """Counts, splits, what was left out, what was redacted. `rows`: some were written."""
     from rich.table import Table
 
     records, stats = manifest.records, manifest.statistics
@@ -29,9 +30,10 @@ def draw_manifest(rich: RichConsole, manifest: Manifest) -> None:
         f"{records.read:,} read = {records.used:,} used"
         f" + {records.dropped:,} left out + {records.faulty:,} unreadable",
     )
-    table.add_row("messages", f"{stats.messages:,}")
-    table.add_row("conversation pairs", f"{stats.pairs:,}")
-    table.add_row("conversations", f"{stats.conversations:,}")
+    if rows:
+        table.add_row("messages", f"{stats.messages:,}")
+        table.add_row("conversation pairs", f"{stats.pairs:,}")
+        table.add_row("conversations", f"{stats.conversations:,}")
     for name, side in sorted(stats.splits.items(), reverse=True):
         table.add_row(f"  {name}", f"{side.conversations:,} conversations, ~{side.tokens:,} tokens")
     for leak in manifest.leakage:
@@ -48,6 +50,31 @@ def draw_manifest(rich: RichConsole, manifest: Manifest) -> None:
     _counts(rich, "Unreadable", manifest.faults)
     _counts(rich, "Lines mended", manifest.repairs)
     _counts(rich, "What a format cannot carry", manifest.losses)
+
+
+def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str]) -> None:
+    """Where lines cannot be read, and which files are no session logs."""
+    from rich.markup import escape
+
+    if faults:
+        rich.print("\n[bold]Where[/bold]")
+    for fault in faults[:_SHOWN]:
+        place = f"{fault.file}:{fault.line}" if fault.line else fault.file
+        rich.print(f"  {escape(printable(place))}  {fault.reason}", soft_wrap=True)
+    if len(faults) > _SHOWN:
+        rich.print(f"  and {len(faults) - _SHOWN:,} more (sessiontune scan --json lists them)")
+    strange = [path for path in others if path.endswith(".jsonl")]  # any other is no surprise
+    if strange:
+        rich.print(f"\n[bold]No session logs[/bold]: {len(strange):,} .jsonl files, left alone")
+    for path in strange[:3]:
+        rich.print(f"  {escape(printable(path))}", soft_wrap=True)
+    if len(strange) > 3:
+        rich.print(f"  and {len(strange) - 3:,} more (sessiontune scan --json lists them)")
+
+
+def printable(path: str) -> str:
+    """A file name that cannot break a line or move the cursor."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
 
 
 def _counts(rich: RichConsole, title: str, counts: Mapping[str, int]) -> None:

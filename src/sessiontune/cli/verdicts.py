@@ -59,15 +59,18 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
     touched: while they exist, the next export reads them again, so move them away first or use
     --exclude. Says which published folders held the data.
     """
-    from ..pipeline.memory import find, purge
+    from ..pipeline.memory import find, near, purge
     from ..store import Store, default_state
 
     with Store(state or default_state(), write=True) as store:
         found = find(store, what)
         if not found.files:
+            meant = near(store, what)
             raise UsageError(
                 f"The state knows nothing of {what}.",
-                "Give a project folder, a log file, or a session's id or thread.",
+                f"Did you mean {meant[0]}?"
+                if meant
+                else "Give a project folder, a log file, or a session's id or thread.",
             )
         question = f"Purge {len(found.sessions)} sessions of {len(found.files)} files?"
         if not yes and not console.ask(question, default=console.no_input):

@@ -69,13 +69,15 @@ def _overview(manifest: Manifest) -> str:
     s = manifest.statistics
     agents = listed(agent_name(a) for a in s.agents) or "coding agents"
     when = f" from {long_date(s.first)} to {long_date(s.last)}" if s.first else ""
+    if s.first and s.first == s.last:
+        when = f" of {long_date(s.first)}"
     exact = "" if s.tokens_exact else "about "
     text = (
         f"# {_title(manifest)} - LLM Training Data\n\n## Overview\n\n"
-        f"Sessions of {agents}{when}: {number(s.conversations)} conversations with "
-        f"{number(s.pairs)} pairs of question and answer, {exact}{number(s.tokens)} tokens. They "
-        "show how real work was asked for, done, corrected and finished, with the tool calls and "
-        "their results in the places where they happened.\n"
+        f"Sessions of {agents}{when}: {_several(s.conversations, 'conversation')} with "
+        f"{_several(s.pairs, 'pair')} of question and answer, {exact}{number(s.tokens)} "
+        "tokens. They show how real work was asked for, done, corrected and finished, with the "
+        "tool calls and their results in the places where they happened.\n"
     )
     if not manifest.privacy:
         text += (
@@ -83,6 +85,14 @@ def _overview(manifest: Manifest) -> str:
             "stand in it as they stood in the logs. Do not share it.\n"
         )
     return text
+
+
+def _were(count: int) -> str:
+    return "was" if count == 1 else "were"
+
+
+def _several(count: int, noun: str) -> str:
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def _statistics(manifest: Manifest) -> str:
@@ -114,8 +124,8 @@ def _statistics(manifest: Manifest) -> str:
     out += ["", _lengths(s.lengths)]
     out.append(
         f"Every record is accounted for: of {number(r.read)} entries, {number(r.used)} went into "
-        f"conversations, {number(r.dropped)} were left out for a reason given below, and "
-        f"{number(r.faulty)} could not be read."
+        f"conversations, {number(r.dropped)} {_were(r.dropped)} left out for a reason given below, "
+        f"and {number(r.faulty)} could not be read."
     )
     return "\n".join(out) + "\n"
 
@@ -147,8 +157,8 @@ def _files(manifest: Manifest) -> str:
     out += ["", *(text for kind, text in examples.SECTIONS.items() if kind in kinds)]
     out.append(
         "Every row also says where it belongs: `session_id`, `agent_id` (empty for a main "
-        "thread), `thread`, `lineage`, `epoch` (0 before the first compaction), `forked_from`, "
-        "`project`, `source`, `model`, `vendor`, `at`, `split` and more."
+        "thread), `thread`, `lineage`, `epoch` (0 before the first compaction or emptied "
+        "context), `forked_from`, `project`, `source`, `model`, `vendor`, `at`, `split` and more."
     )
     return "\n".join(out) + "\n"
 
@@ -177,7 +187,7 @@ types = load_dataset_builder("path/to/{folder}", "{first.name}").info.features
 data = load_dataset("json", data_files="{first.files[0][1]}", features=types)
 ```
 """
-    parquet = next((f.path for f in manifest.files if f.path.endswith(".parquet")), "")
+    parquet = next((f.path for f in manifest.files if f.path.endswith(".parquet") and f.rows), "")
     if parquet:
         text += (
             f'\nOr `load_dataset("parquet", data_files="{parquet}")`: Parquet carries its types.\n'
@@ -345,7 +355,7 @@ def _kind(path: str) -> str:
         return "parquet"
     if path.endswith("_conversations_combined.json"):
         return "combined"
-    return features.format_of(path)
+    return features.format_of(path) or path.rsplit("/", 1)[-1]
 
 
 def _title(manifest: Manifest) -> str:

@@ -12,6 +12,7 @@ from .. import codec, registry
 from ..errors import SourceError
 from ..ledger import Ledger
 from ..manifest import Manifest
+from ..model import Fault
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.mix import Mixed
@@ -19,7 +20,7 @@ from ..steps.topics import Namer
 from ..steps.window import Truncation
 from ..store import FileRow, Store
 from . import publish
-from .choosing import Chosen, choose, settle_memory
+from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
@@ -44,7 +45,10 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Export(msgspec.Struct, frozen=True):
-    """What a run gave. `unchanged`: nothing was new, the folder was left as it is."""
+    """What a run gave. `unchanged`: nothing was new, the folder was left as it is.
+
+    `faults` name files and lines, `others` files that no agent wrote: the manifest may not.
+    """
 
     folder: Path
     manifest: Manifest
@@ -52,6 +56,8 @@ class Export(msgspec.Struct, frozen=True):
     new: int
     changed: int
     read: int
+    faults: tuple[Fault, ...] = ()
+    others: tuple[str, ...] = ()
 
 
 def export(request: Request, store: Store, run: Runner) -> Export:
@@ -83,6 +89,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         return _dry(request, inputs, prepared, store, read)
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
+    refuse_nothing(prepared, chosen)
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
     mixed = Mixed()
@@ -149,7 +156,10 @@ def _publish(
     units = {u.key for u in prepared.units}
     _drop_stale(store, units, {b.key for b in built}, inputs.rows)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
-    return Export(request.out, manifest, False, inputs.new, inputs.changed, read)
+    faults = tuple(ledger.faults)
+    return Export(
+        request.out, manifest, False, inputs.new, inputs.changed, read, faults, inputs.others
+    )
 
 
 def name_of(request: Request) -> str:
@@ -235,10 +245,20 @@ def _former(request: Request, store: Store, quick: str) -> Manifest | None:
     return publish.read_manifest(request.out)
 
 
+def _export(
+    request: Request, inputs: Inputs, manifest: Manifest, ledger: Ledger, read: int
+) -> Export:
+    new, changed, faults = inputs.new, inputs.changed, tuple(ledger.faults)
+    return Export(request.out, manifest, False, new, changed, read, faults, inputs.others)
+
+
 def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, read: int) -> Export:
     """What an export would hold, without writing rows."""
     ledger, stats = totals(inputs, prepared, [])
     manifest = describe(
         request.recipe, name_of(request), inputs, ledger, stats, "", store.salt, {}, ()
     )
-    return Export(request.out, manifest, False, inputs.new, inputs.changed, read)
+    faults = tuple(ledger.faults)
+    return Export(
+        request.out, manifest, False, inputs.new, inputs.changed, read, faults, inputs.others
+    )

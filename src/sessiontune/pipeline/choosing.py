@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import msgspec
 
 from ..decisions import DedupeOptions, SplitMemory, SplitOptions
+from ..errors import UsageError
 from ..manifest import Leakage
 from ..recipe import Recipe
 from ..steps.dedupe import decide
@@ -58,6 +60,44 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     report = compare(marks, outcome.decisions)
     leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
     return Chosen(out, outcome.memory, outcome.counts, leaks)
+
+
+#: Reason of a filter that takes -> the option, and the field of a head that says what there is.
+_FILTERS = {
+    "select/vendor": ("--vendor", "vendors"),
+    "select/model": ("--model", "models"),
+    "select/project": ("--project", "project"),
+    "select/before_since": ("--since", "last"),
+    "select/after_until": ("--until", "last"),
+    "select/source": ("--source", "source"),
+}
+
+
+def refuse_nothing(prepared: Prepared, chosen: Chosen) -> None:
+    """Raise UsageError where the filters leave no session: most likely one is misspelt."""
+    reasons = Counter(c.reason for unit in chosen.choices.values() for c in unit.values())
+    if not reasons or not set(reasons) <= set(_FILTERS):
+        return
+    reason, most = reasons.most_common(1)[0]
+    option, field = _FILTERS[reason]
+    there: set[str] = set()
+    for summary in prepared.summaries.values():
+        for head in summary.heads:
+            value = getattr(head, field)
+            there.update(
+                value if isinstance(value, tuple) else (value[:10] if field == "last" else value,)
+            )
+    known = sorted(filter(None, there))
+    if field == "last":
+        hint = f"The sessions end between {known[0][:10]} and {known[-1][:10]}." if known else ""
+    elif field == "project":  # heads hold pseudonyms
+        hint = "`sessiontune scan` lists the projects."
+    else:
+        hint = f"There are: {', '.join(known[:12])}." if known else ""
+    raise UsageError(
+        f"No session passes the filters: {option} leaves out {most:,} of {reasons.total():,}.",
+        hint or "Leave the filter out.",
+    )
 
 
 def _leakage(name: str, measured: SplitLeakage) -> Leakage:

@@ -45,7 +45,7 @@ class Inputs(msgspec.Struct):
     """The logs under the given roots: `rows` with the vanished ones, sorted by path."""
 
     rows: list[FileRow]
-    others: int
+    others: tuple[str, ...]
     faults: list[Fault]
     new: int = 0
     changed: int = 0
@@ -83,12 +83,13 @@ def find_roots(
             )
         return [Path(os.path.expanduser(r)) for r in roots]
     places = [p for name in sources for p in registry.source(name).roots(env, home)]
-    found = [Path(p) for p in dict.fromkeys(places) if os.path.isdir(p)]
+    found = [Path(p) for p in dict.fromkeys(places) if os.path.exists(p)]
     if not found:
-        looked = ", ".join(places) or "nowhere"
+        short = ("~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places)
         raise SourceError(
-            f"No session logs found (looked in {looked}).",
-            "Give the folder that holds them: sessiontune export FOLDER -o DIR.",
+            f"No session logs found (looked in {', '.join(short) or 'nowhere'}).",
+            "Give the folder that holds them: sessiontune export FOLDER -o DIR. "
+            "No agent used yet? `sessiontune demo` runs on bundled sessions.",
         )
     return found
 
@@ -113,7 +114,7 @@ def discover(
     if gone:
         store.put_files(gone)
     logs = [r for r in rows.values() if r.file.source]
-    others = len(rows) - len(logs)
+    others = tuple(sorted(path for path, r in rows.items() if not r.file.source))
     logs.extend(gone)
     logs.sort(key=lambda r: r.file.path)
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)

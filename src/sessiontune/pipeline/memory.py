@@ -93,6 +93,12 @@ def find(store: Store, what: str) -> Found:
     return found
 
 
+def near(store: Store, what: str) -> list[str]:
+    """Project folders that end in this name, to suggest: several projects may share it."""
+    names = {n for row in store.files().values() for n in row.index.names}
+    return sorted(n for n in names if n.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] == what)
+
+
 def purge(store: Store, found: Found) -> None:
     """Remove it: shards, segments, files, split seats. Other files of the same units are read
     again by the next export."""

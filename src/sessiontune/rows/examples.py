@@ -12,6 +12,10 @@ BEST = {
     "dpo": ("Preferences, chosen against rejected", "TRL"),
     "kto_sharegpt": ("Preferences, one side each", "LLaMA-Factory"),
     "dpo_sharegpt": ("Preferences, chosen against rejected", "LLaMA-Factory"),
+    "README.md": ("This page", "people, the Hugging Face Hub"),
+    "recipe.toml": ("The options of this export, to take up again", "`sessiontune export`"),
+    "report.html": ("The figures as a page, without scripts", "a browser"),
+    "dataset_info.json": ("Registers the files as data sets", "LLaMA-Factory"),
 }
 
 #: Format -> a section of the card.

@@ -151,8 +151,9 @@ def _mended(value: Any) -> Any:
 
 def image_text(image: Image) -> str:
     """What stands in a row for a picture, for example `[image: png, 34 kB]`."""
-    kind = image.media_type.rpartition("/")[2] or "unknown"
-    return f"[image: {kind}, {max(1, round(image.bytes / 1000))} kB]"
+    what, _, kind = image.media_type.rpartition("/")
+    name = "image" if what in ("", "image") else "document"
+    return f"[{name}: {kind or 'unknown'}, {max(1, round(image.bytes / 1000))} kB]"
 
 
 def _pieces(

@@ -6,6 +6,7 @@ from ...linking import Node
 from ...model import Part, Text, Thinking, ToolCall, Usage
 from ..lines import safe_name
 from .content import image_of
+from .served import served_result
 from .state import State
 from .wire import Block, Line, WireMessage, WireUsage
 
@@ -21,13 +22,16 @@ def take_answer(state: State, line: Line) -> None:
     node = _answer_node(state, line, message)
     if line.uuid:
         state.owner[line.uuid] = node
-    added, reason = False, "empty"
+    added, reason, unknown = False, "empty", False
     content = message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content
     parts = node.parts
     for block in blocks or ():
-        part = _answer_part(block)
+        part = answer_part(block)
+        if block.type.endswith("_tool_result") and block.tool_use_id:
+            part = served_result(state, node, block)
         if type(part) is str:
+            unknown = unknown or part.startswith("unknown_block")
             reason = part
         elif part in parts or (type(part) is ToolCall and _is_known_call(state, part, node)):
             reason = "repeated_block"
@@ -38,6 +42,8 @@ def take_answer(state: State, line: Line) -> None:
                 _call(state, part, node)
     if added:
         node.places.append((state.line, state.nth))
+        if unknown:
+            state.unknown_part()
     else:
         state.drop(reason)
     if line.isAbortedMidStream and "interrupted" not in node.flags:
@@ -114,10 +120,10 @@ def _strays(node: Node, up: Node | None) -> bool:
     return False
 
 
-def _answer_part(block: Block) -> Part | str:
+def answer_part(block: Block) -> Part | str:
     """The part, or the reason why the block is none."""
     kind = block.type
-    if kind == "tool_use" or kind == "server_tool_use":
+    if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
         if not block.id or not block.name:
             return "call_without_id"
         return ToolCall(block.id, block.name, block.input or {})

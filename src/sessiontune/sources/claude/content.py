@@ -47,10 +47,13 @@ def image_of(source: Any) -> Image | None:
 
 
 def document_of(source: Any) -> Part | None:
-    """A document: its text where it is text, else a digest."""
-    if isinstance(source, dict) and source.get("type") == "text":
+    """A picture or document: its text where it is text, its address, else a digest."""
+    kind = source.get("type") if isinstance(source, dict) else None
+    if kind == "text":
         data = source.get("data")
         return Text(data) if isinstance(data, str) and data else None
+    if kind == "url" and isinstance(source.get("url"), str):
+        return Text(f"[image: {source['url']}]")
     return image_of(source)
 
 
@@ -61,7 +64,7 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
     if content is None:
         return "", ()
     if not isinstance(content, list):
-        return _json(content), ()
+        return as_json(content), ()
     texts: list[str] = []
     images: list[Image] = []
     for item in content:
@@ -79,11 +82,11 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
         elif kind == "tool_reference" and isinstance(item.get("tool_name"), str):
             texts.append(item["tool_name"])
         else:
-            texts.append(_json(item))
+            texts.append(as_json(item))
     return "\n".join(text for text in texts if text), tuple(images)
 
 
-def _json(value: Any) -> str:
+def as_json(value: Any) -> str:
     try:
         return msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):

@@ -11,6 +11,8 @@ from ...linking import Node
 from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from .answers import take_answer
+from .copies import is_copy
+from .served import split_served
 from .state import Facts, State
 from .users import take_attachment, take_result, take_user
 from .wire import Line, decode
@@ -65,12 +67,18 @@ class Reader(State):
     def take(self, line: Line) -> None:
         """One record."""
         uuid = line.uuid
+        moved = self.renamed.get(line.parentUuid or "")
+        if moved is not None:  # what hangs below another record is another one too
+            line.parentUuid = moved
         if uuid:
             if uuid in self.owner:
-                self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
-                if uuid not in self.mine:
-                    self.after_copy = uuid
-                return
+                if moved is None and is_copy(self, line):
+                    self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
+                    if uuid not in self.mine:
+                        self.after_copy = uuid
+                    return
+                line.uuid = f"{uuid}~{self.stem}#{self.line}"
+                self.renamed[uuid] = line.uuid
             self.mine.add(uuid)
         kind = line.type
         facts = self.facts
@@ -97,6 +105,8 @@ class Reader(State):
             data = line.data
             if data is not None and data.agentId and line.parentToolUseID:
                 self.agent_calls.setdefault(data.agentId, line.parentToolUseID)
+            if data is not None and data.hookName == "SessionStart:clear":
+                self.cleared(line)
         elif kind == "custom-title":
             facts.custom_title = line.customTitle or facts.custom_title
         elif kind == "ai-title":
@@ -125,6 +135,8 @@ class Reader(State):
             if "used" not in done:
                 self.drop(next((d for d in done if d not in ("late", "")), "result_without_call"))
         self.late = []
+        if self.served:
+            split_served(self)
         self.resolve(self.nodes)
         if any(node.flags for node in self.nodes if node.kind in ("prompt", "task")):
             self._settle_prompts()
@@ -178,6 +190,7 @@ class _Twins:
 
     def __init__(self, nodes: list[Node], owner: dict[str, Node | None]) -> None:
         self.owner = owner
+        self.nodes = nodes
         self.texts: dict[str, list[int]] = {}
         self.at = {id(node): at for at, node in enumerate(nodes)}
         if any("queued" in node.flags for node in nodes):
@@ -186,14 +199,18 @@ class _Twins:
                     self.texts.setdefault(_joined(node), []).append(at)
 
     def has(self, node: Node, marks: list[str]) -> bool:
-        """Whether another record near by holds the same words."""
+        """Whether another record holds the same words; an answer between tells them apart."""
         text = _joined(node)
         for mark in marks:
             twin = self.owner.get(mark[1:])
             if twin is not None and twin is not node and _joined(twin) == text:
                 return True
         here = self.at[id(node)]
-        return any(abs(at - here) <= 12 for at in self.texts.get(text, ()))
+        for at in self.texts.get(text, ()):
+            first, last = sorted((at, here))
+            if not any(node.kind == "answer" for node in self.nodes[first:last]):
+                return True
+        return False
 
 
 def _joined(node: Node) -> str:

@@ -55,8 +55,10 @@ class State:
         self.nodes: list[Node] = []
         self.counts: dict[tuple[str, str], int] = {}
         self.mine: set[str] = set()
+        self.renamed: dict[str, str] = {}  # id of this file that another record bore before
         self.answers: dict[str, Node] = {}
         self.last_answer: Node | None = None
+        self.served: list[Node] = []  # answers that hold results of the vendor's own tools
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.after_copy = ""
         self.line = 0
@@ -66,6 +68,11 @@ class State:
         """Count records of this file that are left out."""
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
+
+    def unknown_part(self) -> None:
+        """Count a record that is used but for a part of a kind that is not known."""
+        repairs = self.ledger.repairs
+        repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
 
     def link(self, line: Line, reason: str) -> None:
         """Drop a record, but let its children hang below its parent."""
@@ -111,6 +118,14 @@ class State:
         if line.agentId:
             return line.agentId
         return up.side if up is not None and up.side else uuid
+
+    def cleared(self, line: Line) -> None:
+        """The context was emptied: the model saw nothing of what came before this record."""
+        begun = self.last_answer is not None or bool(self.after_copy)
+        if begun and not self.side and (not self.nodes or self.nodes[-1].kind != "boundary"):
+            boundary = self.node(line, "boundary", "^")
+            if line.parentUuid:  # it follows what came before, but nothing hangs below it
+                boundary.parent, boundary.up = "", None
 
     def interrupted(self, line: Line) -> None:
         """Flag the answer that a person broke off. Where a prompt came after it, the answer was

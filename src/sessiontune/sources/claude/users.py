@@ -9,7 +9,7 @@ from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
 from .content import document_of, persisted, result_content, status_of
 from .state import State
-from .text import classify
+from .text import CLEARING, PLAN_START, classify
 from .wire import Block, Line, Outcome
 
 
@@ -44,6 +44,8 @@ def _blocks(state: State, line: Line, content: list[Block], beside: bool) -> str
         else:
             unknown = f"unknown_block:{safe_name(block.type)}"
     if items:
+        if unknown != "empty":
+            state.unknown_part()
         return _words(state, line, items, beside)
     if not beside:
         state.link(line, unknown)
@@ -56,14 +58,17 @@ def _words(state: State, line: Line, items: list[str | Part], beside: bool = Fal
     `beside`: the record holds tool results too, so it is linked already.
     """
     kind, command, reason = "", "", "empty"
+    meta = bool(line.isMeta or line.isVisibleInTranscriptOnly)  # nobody typed it
     parts: list[Part] = []
     for item in items:
         if not isinstance(item, str):
             parts.append(item)
             continue
-        said = classify(item, bool(line.isMeta), bool(line.isCompactSummary))
+        said = classify(item, meta, bool(line.isCompactSummary))
         if said.kind in ("drop", "interrupt"):
             reason = said.reason
+            if said.command in CLEARING:
+                state.cleared(line)
             if said.kind == "interrupt":
                 state.interrupted(line)
             continue
@@ -75,7 +80,9 @@ def _words(state: State, line: Line, items: list[str | Part], beside: bool = Fal
         if not beside:
             state.link(line, reason)
         return ""
-    kind = kind or ("context" if line.isMeta else "prompt")
+    kind = kind or ("context" if meta else "prompt")
+    if not line.parentUuid and type(parts[0]) is Text and parts[0].text.startswith(PLAN_START):
+        state.cleared(line)
     node = state.node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
     node.parts = parts
     node.places.append((state.line, state.nth))
@@ -84,7 +91,7 @@ def _words(state: State, line: Line, items: list[str | Part], beside: bool = Fal
     if kind == "command":
         node.flags.append("?")  # a request only if the model answers it: see _finish
     origin = line.origin.kind if line.origin is not None else None
-    if node.kind == "prompt" and (node.side or origin == "peer"):
+    if kind == "peer" or (node.kind == "prompt" and (node.side or origin == "peer")):
         node.kind = "task"
     node.injected = node.kind in ("context", "summary")
     return "used"
@@ -172,6 +179,8 @@ def take_attachment(state: State, line: Line) -> None:
     given = line.attachment
     kind = given.type if given is not None else ""
     if given is None or kind not in ("queued_command", "nested_memory", "file"):
+        if given is not None and given.hookName == "SessionStart:clear":
+            state.cleared(line)
         state.link(line, f"attachment:{safe_name(kind)}")
         return
     if kind != "queued_command":

@@ -57,6 +57,7 @@ class Attachment(msgspec.Struct, gc=False):
     prompt: msgspec.Raw = msgspec.Raw()
     content: msgspec.Raw = msgspec.Raw()
     source_uuid: str | None = None
+    hookName: str | None = None
 
 
 class ProgressData(msgspec.Struct, gc=False):
@@ -64,6 +65,7 @@ class ProgressData(msgspec.Struct, gc=False):
 
     type: str | None = None
     agentId: str | None = None
+    hookName: str | None = None
 
 
 class Kind(msgspec.Struct, gc=False):
@@ -102,6 +104,7 @@ class Line(msgspec.Struct, gc=False):
     data: ProgressData | None = None
     parentToolUseID: str | None = None
     isCompactSummary: bool | None = None
+    isVisibleInTranscriptOnly: bool | None = None
     isApiErrorMessage: bool | None = None
     isAbortedMidStream: bool | None = None
     logicalParentUuid: str | None = None
@@ -177,7 +180,11 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
         line.attachment = _attachment(record["attachment"])
     data = record.get("data")
     if isinstance(data, dict):
-        line.data = ProgressData(type=_text(data.get("type")), agentId=_text(data.get("agentId")))
+        line.data = ProgressData(
+            type=_text(data.get("type")),
+            agentId=_text(data.get("agentId")),
+            hookName=_text(data.get("hookName")),
+        )
     origin = record.get("origin")
     if isinstance(origin, dict):
         line.origin = Kind(kind=_text(origin.get("kind")))
@@ -211,6 +218,7 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         prompt=_raw(value["prompt"]) if "prompt" in value else msgspec.Raw(),
         content=_raw(value["content"]) if "content" in value else msgspec.Raw(),
         source_uuid=_text(value.get("source_uuid")),
+        hookName=_text(value.get("hookName")),
     )
 
 

@@ -24,10 +24,10 @@ from .values import (
     as_json,
     contents,
     count,
+    note_meta,
     retained,
     status_of,
     string,
-    tool_defs,
 )
 from .wire import Facts, Line, Payload, decode
 
@@ -55,6 +55,9 @@ class Rollout:
         self.nodes: list[Node] = []
         self.calls: dict[str, Node] = {}
         self.agents: dict[str, str] = {}
+        self.asked: list[Node] = []  # prompts that the model still sees
+        self.back: Node | None = None  # where the next prompt begins a branch
+        self.early: dict[str, tuple[Line, Payload, tuple[int, int]]] = {}  # before their calls
         self.counts: dict[str, int] = {}
         self.model = ""
         self.answer: Node | None = None  # the answer that still takes parts
@@ -86,6 +89,8 @@ class Rollout:
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
             for call, result in node.results.items():
                 node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
+        for _ in self.early:
+            self._drop("result_without_call")
         self.flush()
 
     def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
@@ -129,7 +134,8 @@ class Rollout:
         elif kind == "event_msg":
             self._event(payload, payload.type or "none")
         elif kind == "session_meta":
-            self._meta(payload)
+            note_meta(self.facts, payload)
+            self.facts.begun = self.facts.begun or line.timestamp or ""
             self._drop("session_meta")
         elif kind == "turn_context":
             self.model = payload.model or self.model
@@ -140,35 +146,14 @@ class Rollout:
         else:
             self._drop(f"unknown_type:{safe_name(kind)}")
 
-    def _meta(self, payload: Payload) -> None:
-        facts = self.facts
-        if facts.session_id or not payload.id:
-            return
-        facts.session_id = payload.id
-        facts.cwd = payload.cwd or ""
-        facts.originator = payload.originator or ""
-        facts.forked_from = payload.forked_from_id or ""
-        if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
-            facts.branch = payload.git["branch"]
-        facts.tools = tuple(tool_defs(payload.dynamic_tools))
-        source = payload.source.get("subagent") if isinstance(payload.source, dict) else None
-        if isinstance(source, dict):
-            spawn = source.get("thread_spawn")
-            if isinstance(spawn, dict):
-                facts.parent_thread = string(spawn.get("parent_thread_id"))
-                facts.agent_type = string(spawn.get("agent_role"))[:80]
-            facts.guardian = source.get("other") == "guardian"
-            facts.agent_type = facts.agent_type or string(source.get("other"))[:80]
-            facts.subagent = True
-        elif isinstance(payload.source, str):
-            facts.entrypoint = payload.source[:80]
-
     def _event(self, payload: Payload, kind: str) -> None:
         self._drop(f"event:{safe_name(kind)}")
         if kind == "token_count":
             self._usage(payload.info)
         elif kind == "turn_aborted":
             stopped(self.nodes)
+        elif kind == "thread_rolled_back":
+            self._rolled_back(count(payload.num_turns))
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
         elif kind == "collab_agent_spawn_end" and payload.new_thread_id and payload.call_id:
@@ -188,6 +173,16 @@ class Rollout:
             max(old.cache_read, cached),
             old.cache_write,
         )
+
+    def _rolled_back(self, turns: int) -> None:
+        """The person went back by some prompts: the next begins a branch."""
+        if not 0 < turns <= len(self.asked):
+            return
+        first = self.asked[-turns]
+        del self.asked[-turns:]
+        at = self.nodes.index(first)
+        first.up = self.back = first.up or (self.nodes[at - 1] if at else None)
+        self.answer = None
 
     # ------------------------------------------------------------ items
 
@@ -210,7 +205,7 @@ class Rollout:
             file=self.file,
             line=number,
             kind=kind,
-            at=utc(line.timestamp or ""),
+            at=utc(line.timestamp or self.facts.begun),
         )
         node.places.append(self.place)
         self.nodes.append(node)
@@ -265,6 +260,9 @@ class Rollout:
         if kind == "prompt" and self.facts.is_agent():
             kind = "task"
         node = self._node(line, kind)
+        if kind in ("prompt", "task"):
+            node.up, self.back = self.back, None
+            self.asked.append(node)
         node.parts = [*parts, *images]
         node.injected = kind in ("context", "summary")
 
@@ -288,12 +286,20 @@ class Rollout:
         node = self._open(line)
         node.parts.append(ToolCall(call, name, arguments))
         self.calls[call] = node
+        if call in self.early:
+            here = self.place
+            told, output, self.place = self.early.pop(call)
+            self._output(told, output)
+            self.place = here
 
     def _output(self, line: Line, payload: Payload) -> None:
         call = payload.call_id or ""
         node = self.calls.get(call)
         if node is None:
-            self._drop("result_without_call")
+            if call and call not in self.early:
+                self.early[call] = (line, payload, self.place)
+            else:
+                self._drop("result_without_call")
             return
         if call in node.results:
             self._drop("second_result")

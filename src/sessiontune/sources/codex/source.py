@@ -21,6 +21,12 @@ _LINE = re.compile(
     rb'"type"\s*:\s*"(?:session_meta|response_item|event_msg|turn_context|compacted)"'
 )
 _PAYLOAD = re.compile(rb'"payload"\s*:\s*\{')
+_BARE_HEADER = re.compile(
+    rb'\{(?=.*"id"\s*:\s*")(?=.*"timestamp"\s*:\s*")(?=.*"instructions"\s*:)(?!.*"type"\s*:)'
+)
+_BARE_LINE = re.compile(
+    rb'\{.*?(?:"record_type"\s*:\s*"state"|"type"\s*:\s*"(?:message|reasoning|\w+_call)")'
+)
 _CALLS = ("function_call", "custom_tool_call")
 _NAME_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
@@ -85,9 +91,13 @@ class CodexSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a rollout: one line says so."""
-        return path.endswith(".jsonl") and any(
-            _LINE.search(raw) and _PAYLOAD.search(raw) for raw in head.split(b"\n")[:200]
-        )
+        if not path.endswith(".jsonl"):
+            return False
+        lines = head.split(b"\n")[:200]
+        if any(_LINE.search(raw) and _PAYLOAD.search(raw) for raw in lines):
+            return True
+        # The first rollouts: a header without a type, then bare items.
+        return _BARE_HEADER.match(lines[0]) is not None and any(map(_BARE_LINE.match, lines[1:]))
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Thread ids, call ids, folders and times of a file from `offset` on."""

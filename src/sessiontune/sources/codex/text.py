@@ -13,6 +13,7 @@ _STARTS = (
     ("<user_instructions>", "context"),
     ("<INSTRUCTIONS>", "context"),
     ("<skill>", "context"),
+    ("<user_action>", "context"),
     ("<subagent_notification>", "context"),
     ("<environment_context>", "environment_context"),
     ("<turn_aborted>", "turn_aborted"),

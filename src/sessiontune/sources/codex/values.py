@@ -11,6 +11,7 @@ from ...model import Image, ResultStatus, ToolDef
 from ..lines import LineFault, mend
 from ..pictures import picture_of_url
 from .text import classify
+from .wire import Facts, Payload
 
 _EXIT = re.compile(r"(?:exited with code|[Ee]xit code:?|\"exit_code\":) ?(-?\d+)")
 
@@ -62,8 +63,11 @@ def contents(content: Any) -> tuple[list[str], list[Image]]:
                 if not (item.get("type") == "input_text" and _IMAGE_MARK.fullmatch(text)):
                     texts.append(text)
             elif item.get("type") in ("input_image", "image"):
-                image = picture_of_url(item.get("image_url"))
+                url = item.get("image_url")
+                image = picture_of_url(url)
                 images.extend([image] if image is not None else [])
+                if image is None and isinstance(url, str) and url.startswith("http"):
+                    texts.append(f"[image: {url}]")
             else:
                 texts.append(as_json(item))
     return texts, images
@@ -120,6 +124,30 @@ def status_of(text: str, success: Any) -> ResultStatus:
     ):
         return "error"
     return "ok"
+
+
+def note_meta(facts: Facts, payload: Payload) -> None:
+    """What a header says of its rollout; only the first one counts."""
+    if facts.session_id or not payload.id:
+        return
+    facts.session_id = payload.id
+    facts.cwd = payload.cwd or ""
+    facts.originator = payload.originator or ""
+    facts.forked_from = payload.forked_from_id or ""
+    if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
+        facts.branch = payload.git["branch"]
+    facts.tools = tuple(tool_defs(payload.dynamic_tools))
+    source = payload.source.get("subagent") if isinstance(payload.source, dict) else None
+    if isinstance(source, dict):
+        spawn = source.get("thread_spawn")
+        if isinstance(spawn, dict):
+            facts.parent_thread = string(spawn.get("parent_thread_id"))
+            facts.agent_type = string(spawn.get("agent_role"))[:80]
+        facts.guardian = source.get("other") == "guardian"
+        facts.agent_type = facts.agent_type or string(source.get("other"))[:80]
+        facts.subagent = True
+    elif isinstance(payload.source, str):
+        facts.entrypoint = payload.source[:80]
 
 
 def tool_defs(value: Any) -> list[ToolDef]:

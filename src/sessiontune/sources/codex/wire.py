@@ -38,6 +38,7 @@ class Payload(msgspec.Struct, gc=False):
     new_thread_id: str | None = None
     forked_from_id: str | None = None
     thread_name: str | None = None
+    num_turns: Any = None
 
 
 class Line(msgspec.Struct, gc=False):
@@ -49,6 +50,7 @@ class Line(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Line).decode
+_decode_payload = msgspec.json.Decoder(Payload).decode
 _STRING_FIELDS = tuple(
     field.name for field in msgspec.structs.fields(Payload) if field.type == str | None
 )
@@ -63,7 +65,21 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> list[Line | LineFault]:
             value if isinstance(value, LineFault) else _coerced(value)
             for value in values(raw, ledger)
         ]
-    return [line]
+    return [line if line.payload is not None else _bare(raw, line)]
+
+
+def _bare(raw: bytes | memoryview, line: Line) -> Line:
+    """A line of the first rollouts, which hold the items themselves, without `payload`."""
+    try:
+        payload = _decode_payload(raw)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return line
+    kind = payload.type or ""
+    if kind in ("message", "reasoning") or kind.endswith(("_call", "_output")):
+        return Line(type="response_item", timestamp=line.timestamp, payload=payload)
+    if not kind and payload.id and line.timestamp:
+        return Line(type="session_meta", timestamp=line.timestamp, payload=payload)
+    return Line(type=kind or "state", timestamp=line.timestamp)
 
 
 def _coerced(record: dict[str, Any]) -> Line:
@@ -84,6 +100,7 @@ class Facts(msgspec.Struct):
     """What is known of one rollout besides its conversation."""
 
     session_id: str = ""
+    begun: str = ""
     cwd: str = ""
     branch: str = ""
     title: str = ""

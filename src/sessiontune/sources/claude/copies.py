@@ -1,0 +1,61 @@
+"""Whether a record whose id is known already is a copy of that record, or another one.
+
+A resumed session repeats its history under the same ids, and that is what nearly always is
+found. But ids that were not drawn at random (from a script, a proxy, a fixture) meet by chance,
+and then the words tell: only a record that clearly says something else counts as another one.
+"""
+
+from __future__ import annotations
+
+from ...linking import Node
+from ...model import Text
+from ..lines import utc
+from .answers import answer_part
+from .state import State
+from .text import classify
+from .wire import Block, Line
+
+
+def is_copy(state: State, line: Line) -> bool:
+    """Whether `line` repeats the record of the same id that was read before."""
+    node = state.owner.get(line.uuid or "")
+    if node is None or line.message is None:
+        return True
+    if node.tail:  # emitted already, without its words: a copy keeps its time
+        return node.id != line.uuid or node.at == utc(line.timestamp or "")
+    if node.empty():
+        return True
+    content = line.message.content
+    blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
+    if line.type == "assistant":
+        if line.isApiErrorMessage or line.message.model == "<synthetic>":
+            return True
+        return _answer_again(blocks, node)
+    if line.type != "user":
+        return True
+    results = [block for block in blocks if block.type == "tool_result"]
+    if results:  # they belong to their call: another record only if this file made the call
+        calls = [state.calls.get(block.tool_use_id or "") for block in results]
+        here = [call for call in calls if call is not None and call.file == state.file]
+        return not here or line.uuid in state.mine
+    return _words_again(line, blocks, node)
+
+
+def _answer_again(blocks: list[Block], node: Node) -> bool:
+    parts = [part for part in map(answer_part, blocks) if type(part) is not str]
+    return not parts or any(part in node.parts for part in parts)
+
+
+def _words_again(line: Line, blocks: list[Block], node: Node) -> bool:
+    said = [
+        classify(block.text, bool(line.isMeta), bool(line.isCompactSummary))
+        for block in blocks
+        if block.type == "text" and block.text
+    ]
+    texts = {words for one in said if one.kind not in ("drop", "interrupt") for words in one.texts}
+    if not texts:
+        return True  # nothing that would become a message: a picture, or a record to drop
+    if node.id != line.uuid:
+        return False  # the record of that id became no message, and these words would
+    own = {part.text for part in node.parts if type(part) is Text}
+    return not own or bool(own & texts)

@@ -1,0 +1,183 @@
+"""SWE-agent: `<run>/<instance>.traj`, one JSON document.
+
+`history` is what the model saw; `trajectory` tells the same once more. New runs hold `tool_calls`
+and observations of the role `tool`. In older ones the model wrote its command into the text
+(`thought`, then `action`) and the observation came back as a user message: such an action becomes
+a call of `bash`, its observation the result.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..ledger import Ledger
+from ..linking import Frame
+from ..model import Part, Session, Text, Thinking
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, words
+from .lines import LineFault, line_fault, safe_name
+
+_KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line: a document's lines say nothing by themselves."""
+
+
+def _known(_raw: memoryview) -> Known:
+    return Known()
+
+
+def _note(_line: Known, _seen: Seen) -> None:
+    return None
+
+
+class SweAgentSource:
+    """SWE-agent trajectories."""
+
+    name = "swe-agent"
+    suffixes = (".traj",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """It keeps no logs in the home folder: they lie where each run was told to write."""
+        return []
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins like a trajectory."""
+        return path.endswith(self.suffixes) and _KEYS.search(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The document is always indexed whole; runs of one name are read together."""
+        return scan(path, 0, ("session:" + _name(path),), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """One session a file."""
+        seen: dict[str, int] = {}
+        for path in sorted(files):
+            name = _name(path)
+            seen[name] = seen.get(name, 0) + 1
+            again = f"~{seen[name]}" if seen[name] > 1 else ""
+            yield from _read(path, name + again, options, ledger, keyed)
+
+
+SOURCE = SweAgentSource()
+
+
+def _name(path: str) -> str:
+    """The run's folder and the instance: instances repeat from run to run."""
+    folder, name = os.path.split(path)
+    return f"{os.path.basename(folder)}/{os.path.splitext(name)[0]}"
+
+
+def _read(
+    path: str, session_id: str, options: ReadOptions, ledger: Ledger, keyed: Keyed
+) -> Iterator[Session]:
+    log = Linear(path, options, ledger)
+    log.session_id = session_id
+    document = log.document()
+    if document is None:
+        return
+    history = document.get("history")
+    model = _model(document.get("replay_config"))
+    waiting: list[str] = []  # calls of the last answer that have no observation yet
+    for number, item in enumerate(history if isinstance(history, list) else (), 1):
+        log.part(number)
+        if not isinstance(item, dict):
+            log.drop("no_message")
+            continue
+        try:
+            waiting = _take(log, item, model, waiting)
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, number, b"}"))
+    instance = os.path.splitext(os.path.basename(path))[0]
+    project = instance.rpartition("-")[0] or instance
+    frame = Frame(source="swe-agent", session_id=session_id, project=project)
+    yield from log.sessions(frame, keyed)
+
+
+def _take(log: Linear, item: dict[str, Any], model: str, waiting: list[str]) -> list[str]:
+    role, text = words(item.get("role")), _text(item.get("content"))
+    if role == "assistant":
+        return _answer(log, item, text, model)
+    if role in ("tool", "user") and waiting:
+        named = item.get("tool_call_ids")
+        calls = [c for c in named if isinstance(c, str)] if isinstance(named, list) else []
+        for call in calls or waiting[:1]:
+            log.result(call, text, "ok")
+        return [call for call in waiting if call not in calls] if calls else waiting[1:]
+    if role == "tool":
+        log.drop("result_without_call")
+    elif role not in ("system", "user"):
+        log.drop(f"unknown_role:{safe_name(role)}")
+    elif not text.strip():
+        log.drop("empty")
+    else:
+        asked = role == "user" and not item.get("is_demo")
+        log.node("prompt" if asked else "context", [Text(text)])
+    return waiting
+
+
+def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[str]:
+    listed = item.get("tool_calls")
+    calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    action = words(item.get("action")).strip()
+    if not calls and action:
+        text = words(item.get("thought"))
+    parts: list[Part] = [Thinking(words(b.get("thinking"))) for b in _blocks(item)]
+    if text.strip():
+        parts.append(Text(text))
+    if not parts and not calls and not action:
+        log.drop("empty")
+        return []
+    log.open = None
+    node = log.answer("", model)
+    node.parts = parts
+    made: list[str] = []
+    for call in calls:
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        made.append(words(call.get("id")) or f"{node.id}:{len(made)}")
+        log.call(node, made[-1], words(function.get("name")), _arguments(function))
+    if not calls and action:
+        made.append(f"{node.id}:action")
+        log.call(node, made[-1], "bash", {"command": action})
+    return made
+
+
+def _arguments(function: dict[str, Any]) -> Any:
+    given = function.get("arguments")
+    try:
+        return msgspec.json.decode(given) if isinstance(given, str) else given
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return given
+
+
+def _blocks(item: dict[str, Any]) -> list[dict[str, Any]]:
+    blocks = item.get("thinking_blocks")
+    found = blocks if isinstance(blocks, list) else []
+    return [b for b in found if isinstance(b, dict) and words(b.get("thinking")).strip()]
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, list):
+        return "\n".join(words(b.get("text")) for b in content if isinstance(b, dict))
+    return words(content)
+
+
+def _model(config: Any) -> str:
+    """The model's name in the settings of the run, where the document holds them."""
+    try:
+        value = msgspec.json.decode(config) if isinstance(config, str) else config
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""
+    for key in ("agent", "model", "name"):
+        value = value.get(key) if isinstance(value, dict) else None
+    return words(value)
