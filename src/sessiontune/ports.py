@@ -7,7 +7,7 @@ opens a socket or starts a program.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
@@ -147,6 +147,19 @@ class Format(Protocol):
     def decode(self, rows: Iterable[bytes]) -> list[Any]: ...
 
 
+@runtime_checkable
+class InParts(Protocol):
+    """A format that can also give its rows in parts, whose joining is what `encode` gives.
+
+    Parts that several formats share (`rows.pieces`) are the same objects, and then the gate looks
+    at them once. Such a part can be left out and what remains is still JSON.
+    """
+
+    def parts(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[list[bytes]]: ...
+
+
 # ---------------------------------------------------------------- jobs (training, shipping)
 
 
@@ -175,6 +188,7 @@ __all__ = [
     "Fault",
     "FileIndex",
     "Format",
+    "InParts",
     "Job",
     "Keyed",
     "LogFile",

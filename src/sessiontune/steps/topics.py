@@ -14,9 +14,10 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -121,10 +122,7 @@ def text_for_topics(session: Session) -> str:
 def words(text: str) -> list[str]:
     """Lower-case words. A path gives its file's name and ending and its folders (`routers/`), a
     plural its singular."""
-    out: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        out += _forms(word)
-    return out
+    return list(chain.from_iterable(map(_forms, _WORD.findall(text.lower()))))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -159,11 +157,10 @@ class _Matcher:
                 table = self.phrases if " " in keyword else self.single
                 table.setdefault(keyword, []).append(number)
                 uses[keyword] += 1
-        #: Phrases by their first word, with the words that follow.
-        self.openings: dict[str, list[tuple[str, list[str]]]] = {}
-        for phrase in self.phrases:
-            first, *rest = phrase.split()
-            self.openings.setdefault(first, []).append((phrase, rest))
+        #: First word -> (place in `phrases`, phrase): few phrases are looked for in a text.
+        self.openings: dict[str, list[tuple[int, str]]] = {}
+        for place, phrase in enumerate(self.phrases):
+            self.openings.setdefault(phrase.split()[0], []).append((place, phrase))
         #: A keyword that several topics share says less about each.
         self.weight = {k: 1.0 / math.sqrt(n) for k, n in uses.items()}
         described = [
@@ -175,12 +172,10 @@ class _Matcher:
             _unit({w: n * self.idf[w] for w, n in Counter(d).items()}) for d in described
         ]
 
-    def _candidates(self, counts: Mapping[str, int]) -> Iterator[str]:
-        """Phrases all of whose words occur."""
-        for first in sorted(self.openings.keys() & counts.keys()):
-            for phrase, rest in self.openings[first]:
-                if all(word in counts for word in rest):
-                    yield phrase
+    def _candidates(self, found: Mapping[str, int]) -> list[str]:
+        """Phrases whose first word occurs, in the order of the taxonomy."""
+        places = [p for word in self.openings.keys() & found.keys() for p in self.openings[word]]
+        return [phrase for _, phrase in sorted(places)]
 
     def topics(self, pieces: Sequence[tuple[float, str]]) -> tuple[str, ...]:
         """Names of the topics of weighted texts."""
@@ -191,18 +186,18 @@ class _Matcher:
             by_weight.setdefault(weight, []).append(text)
         for weight, texts in by_weight.items():
             found = words("\n".join(texts))
-            for word in found:
-                counts[word] = counts.get(word, 0.0) + weight
+            times = Counter(found)
+            for word, n in times.items():
+                counts[word] = counts.get(word, 0.0) + weight * n
             joined = f" {' '.join(w for w in found if w[0] != '.')} "
-            for phrase, topics in self.phrases.items():
-                if f" {phrase} " in joined:
-                    n = weight * joined.count(f" {phrase} ")
-                    for topic in topics:
+            for phrase in self._candidates(times):
+                if seen := joined.count(f" {phrase} "):
+                    for topic in self.phrases[phrase]:
                         own = hits.setdefault(topic, {})
-                        own[phrase] = own.get(phrase, 0.0) + n
-        for word in counts.keys() & self.single.keys():
-            for topic in self.single[word]:
-                hits.setdefault(topic, {})[word] = counts[word]
+                        own[phrase] = own.get(phrase, 0.0) + weight * seen
+        for word, weighed in counts.items():
+            for topic in self.single.get(word, ()):
+                hits.setdefault(topic, {})[word] = weighed
         mine = _unit({w: math.log1p(n) * self.idf[w] for w, n in counts.items() if w in self.idf})
         scored = []
         for topic, found_words in hits.items():
