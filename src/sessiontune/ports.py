@@ -7,7 +7,7 @@ opens a socket or starts a program.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 import msgspec
 
@@ -147,15 +147,14 @@ class Format(Protocol):
     def decode(self, rows: Iterable[bytes]) -> list[Any]: ...
 
 
-@runtime_checkable
 class InParts(Protocol):
-    """A format that can also give its rows in parts, whose joining is what `encode` gives.
+    """`Format.parts`, which a format may have beside `encode`: its rows in parts, to be joined.
 
     Parts that several formats share (`rows.pieces`) are the same objects, and then the gate looks
     at them once. Such a part can be left out and what remains is still JSON.
     """
 
-    def parts(
+    def __call__(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]: ...
 

@@ -8,7 +8,7 @@ error, and strings that look like dates stay strings.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
@@ -26,15 +26,19 @@ def write_parquet(source: str | os.PathLike[str], target: str | os.PathLike[str]
     Whether the rows hold reasoning is told by the first one. An empty file gives a Parquet file
     without rows. Raises OSError, or pyarrow.ArrowInvalid for rows that are not of this format.
     """
-    from pyarrow import parquet
+    from pyarrow import parquet, system_memory_pool
 
     rows = 0
-    with open(source, "rb") as lines:
-        groups = _groups(lines)
+    with open(source, "rb", buffering=1 << 16) as lines:
+        groups = iter(lambda: lines.read(GROUP) + lines.readline(), b"")
         first = next(groups, b"")
         shape = arrow_schema(schema("openai", thinking=b'"reasoning_content":' in _row(first)))
         with parquet.ParquetWriter(
-            target, shape, compression="zstd", compression_level=_ZSTD_LEVEL
+            target,
+            shape,
+            compression="zstd",
+            compression_level=_ZSTD_LEVEL,
+            memory_pool=system_memory_pool(),
         ) as out:
             for data in chain([first] if first else [], groups):
                 rows += _write(out, data, shape)
@@ -73,25 +77,14 @@ def _row(group: bytes) -> bytes:
     return group[: end if end >= 0 else len(group)]
 
 
-def _groups(lines: Iterable[bytes]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    size = 0
-    for line in lines:
-        held.append(line)
-        size += len(line)
-        if size >= GROUP:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
-
-
 def _write(out: Any, data: bytes, shape: Any) -> int:
     import pyarrow as pa
     from pyarrow import json
 
+    pool = pa.system_memory_pool()  # gives back pages less eagerly than Arrow's own
     table = json.read_json(
         pa.BufferReader(data),
+        memory_pool=pool,
         read_options=json.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=json.ParseOptions(explicit_schema=shape, unexpected_field_behavior="error"),
     )

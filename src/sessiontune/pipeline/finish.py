@@ -81,7 +81,7 @@ class BuildSummary(msgspec.Struct):
 
 
 class Segment:
-    """Writes rows of several streams into one file; all parts of rows are scanned before they count.
+    """Writes rows of several streams into one file; every part is scanned before it counts.
 
     A row comes in parts. Several formats hold the same texts, as the same objects: a part that was
     scanned in one row of a session is left out of the scan of the next (`next_session`). What is
@@ -253,8 +253,9 @@ def rows_of(
     encoder: Format, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
 ) -> Sequence[Sequence[bytes]]:
     """The rows of a conversation in parts; a format that has none gives whole rows."""
-    if isinstance(encoder, InParts):
-        return encoder.parts(conversation, options, losses)
+    parts: InParts | None = getattr(encoder, "parts", None)
+    if parts is not None:
+        return parts(conversation, options, losses)
     return [[row] for row in encoder.encode(conversation, options, losses)]
 
 

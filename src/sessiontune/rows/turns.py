@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
@@ -86,10 +87,12 @@ def _call(call: Call) -> bytes:
     arguments = call.arguments
     if b"<" in arguments:
         arguments = _TAGS.sub(_LESS, arguments)
-    name = escaped(dumps(call.name).decode())
-    if b"<" in name:
-        name = _TAGS.sub(_LESS, name)
-    return b'{\\"name\\":%b,\\"arguments\\":%b}' % (name, arguments)
+    return b'{\\"name\\":%b,\\"arguments\\":%b}' % (_name(call.name), arguments)
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    return _TAGS.sub(_LESS, escaped(dumps(name).decode()))
 
 
 def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn | None:
@@ -114,5 +117,6 @@ def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn |
         value = results[0].text
     else:
         contents = [b'"' + p.text + b'"' for p in results]
-        value = escaped((b"[" + b",".join(contents) + b"]").decode())
+        value = b"[" + b",".join(contents) + b"]"
+        value = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
     return b'{"from":"observation","value":"', _GAP.join([value, *texts]), b'"}'

@@ -9,6 +9,7 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..errors import StoreError
@@ -59,7 +60,9 @@ class LocalRunner:
         done = 0
         if self.jobs == 1 or total < _WORTH_A_POOL:
             for i, task in enumerate(tasks):
-                yield i, function(task)
+                with _collector_at_rest():
+                    result = function(task)
+                yield i, result
                 done += weights[i]
                 self._notify(done, total)
             return
@@ -153,9 +156,23 @@ def _context() -> multiprocessing.context.BaseContext:
 
 
 def _start_worker() -> None:
-    """Workers leave Ctrl-C to the parent; records are acyclic, so the collector may rest."""
+    """Workers leave Ctrl-C to the parent."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    gc.set_threshold(200_000, 50, 100)
+    gc.set_threshold(*_RARELY)
+
+
+#: The collector's thresholds while tasks run: records are acyclic, so it finds next to nothing.
+_RARELY = (200_000, 50, 100)
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    usual = gc.get_threshold()
+    gc.set_threshold(*_RARELY)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

@@ -138,6 +138,12 @@ def _forms(word: str) -> tuple[str, ...]:
     return *parts, tail
 
 
+@lru_cache(maxsize=1 << 16)
+def _spoken(word: str) -> str:
+    """What one word of a text is in a phrase; endings of files stand in none."""
+    return " ".join(form for form in _forms(word) if form[0] != ".")
+
+
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
     """A function Session -> names of its topics, best first, at most `MOST`."""
     matcher = _Matcher(taxonomy)
@@ -157,10 +163,11 @@ class _Matcher:
                 table = self.phrases if " " in keyword else self.single
                 table.setdefault(keyword, []).append(number)
                 uses[keyword] += 1
-        #: First word -> (place in `phrases`, phrase): few phrases are looked for in a text.
-        self.openings: dict[str, list[tuple[int, str]]] = {}
+        #: First word -> (place in `phrases`, phrase, its other words).
+        self.openings: dict[str, list[tuple[int, str, list[str]]]] = {}
         for place, phrase in enumerate(self.phrases):
-            self.openings.setdefault(phrase.split()[0], []).append((place, phrase))
+            first, *rest = phrase.split()
+            self.openings.setdefault(first, []).append((place, phrase, rest))
         #: A keyword that several topics share says less about each.
         self.weight = {k: 1.0 / math.sqrt(n) for k, n in uses.items()}
         described = [
@@ -172,9 +179,18 @@ class _Matcher:
             _unit({w: n * self.idf[w] for w, n in Counter(d).items()}) for d in described
         ]
 
+        known = frozenset((*self.single, *self.idf, *" ".join(self.phrases).split()))
+        #: What a word counts as, as far as the taxonomy asks for it: mostly nothing.
+        self.forms = lru_cache(1 << 16)(lambda w: tuple(f for f in _forms(w) if f in known))
+
     def _candidates(self, found: Mapping[str, int]) -> list[str]:
-        """Phrases whose first word occurs, in the order of the taxonomy."""
-        places = [p for word in self.openings.keys() & found.keys() for p in self.openings[word]]
+        """Phrases all of whose words occur, in the order of the taxonomy."""
+        places = [
+            (place, phrase)
+            for word in self.openings.keys() & found.keys()
+            for place, phrase, rest in self.openings[word]
+            if all(map(found.__contains__, rest))
+        ]
         return [phrase for _, phrase in sorted(places)]
 
     def topics(self, pieces: Sequence[tuple[float, str]]) -> tuple[str, ...]:
@@ -185,12 +201,16 @@ class _Matcher:
         for weight, text in pieces:
             by_weight.setdefault(weight, []).append(text)
         for weight, texts in by_weight.items():
-            found = words("\n".join(texts))
-            times = Counter(found)
+            found = _WORD.findall("\n".join(texts).lower())
+            times: dict[str, int] = {}
+            for word, n in Counter(found).items():
+                for form in self.forms(word):
+                    times[form] = times.get(form, 0) + n
             for word, n in times.items():
                 counts[word] = counts.get(word, 0.0) + weight * n
-            joined = f" {' '.join(w for w in found if w[0] != '.')} "
-            for phrase in self._candidates(times):
+            candidates = self._candidates(times)
+            joined = f" {' '.join(filter(None, map(_spoken, found)))} " if candidates else ""
+            for phrase in candidates:
                 if seen := joined.count(f" {phrase} "):
                     for topic in self.phrases[phrase]:
                         own = hits.setdefault(topic, {})
