@@ -43,6 +43,7 @@ class Run:
 
 def main() -> None:
     args = _arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled already
     work = Path(tempfile.mkdtemp(prefix="sessiontune-bench-", dir=args.work))
     rows: list[Row] = []
     try:
