@@ -4,8 +4,10 @@
         [--dataclaw PROGRAM]
 
 Every run is a fresh process and a fresh state. CPU seconds are those of the process and all its
-children; memory is the largest sum of proportional set sizes over the process tree. The tables at
-the end say what each stage costs (stages.py): what stands between the ratio and the goal.
+children; bare loads are taken before and after each run, so that a busy machine slows both. Wall
+times, and so the gain of a second process, mean something on an idle machine only. Memory is the
+largest sum of proportional set sizes over the process tree. The table of stages (stages.py) says
+what stands between the ratio and the goal.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import orjson
@@ -71,10 +74,13 @@ def _arguments() -> argparse.Namespace:
 def _measure(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
     corpus = make_corpus(work / "corpus", args.mb, args.big)
     size = tree_bytes(corpus) / 1e6
-    bare = loads(corpus)
-    put(rows, ("bare orjson.loads", f"{size:.0f} MB", f"{bare:.2f} s", f"{size / bare:.0f} MB/s"))
-
+    bare = [loads(corpus)]
+    put(
+        rows,
+        ("bare orjson.loads", f"{size:.0f} MB", f"{bare[0]:.2f} s", f"{size / bare[0]:.0f} MB/s"),
+    )
     one = export(corpus, work / "one", work / "s1", "--jobs", "1")
+    bare.append(loads(corpus))
     put(rows, _ratio("export, privacy on, one process", one, bare, "<= 10"))
     put(rows, ("peak memory, one process", f"{one.peak:.0f} MiB", "", "<= 500"))
     two = export(corpus, work / "two", work / "s2", "--jobs", "2")
@@ -88,7 +94,9 @@ def _measure(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
         ),
     )
     put(rows, ("peak memory, two processes", f"{two.peak:.0f} MiB", "", "<= 500"))
+    bare = [loads(corpus)]
     off = export(corpus, work / "off", work / "s3", "--jobs", "1", "--no-privacy")
+    bare.append(loads(corpus))
     put(rows, _ratio("export, privacy off, one process", off, bare, "<= 4"))
     again = export(corpus, work / "one", work / "s1", "--jobs", "1")
     limit = max(0.03 * one.cpu, 0.5)
@@ -112,8 +120,8 @@ def _measure(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
     for name in ("corpus", "small", "one", "two", "off", "few", "s1", "s2", "s3", "s4"):
         if name != "corpus":
             shutil.rmtree(work / name, ignore_errors=True)
-    _stages(corpus, bare, rows)
-    put(rows, _dataclaw(args.dataclaw, corpus, work, bare))
+    _stages(corpus, rows)
+    put(rows, _dataclaw(args.dataclaw, corpus, work))
     shutil.rmtree(work / "corpus")
     if args.project_gb:
         _project(args, work, rows)
@@ -134,8 +142,9 @@ def _project(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
     put(rows, ("one appended line", f"{more.cpu:.2f} s", f"{more.cpu / first.cpu:.1%}", "< 2%"))
 
 
-def _ratio(name: str, run: Run, bare: float, goal: str) -> Row:
-    return (name, f"{run.cpu / bare:.1f} x", f"{run.cpu:.2f} CPU s", goal)
+def _ratio(name: str, run: Run, bare: list[float], goal: str) -> Row:
+    """`bare`: what loads cost before the run and after it."""
+    return (name, f"{run.cpu / mean(bare):.1f} x", f"{run.cpu:.2f} CPU s", goal)
 
 
 def make_corpus(folder: Path, mb: int, big: int, *more: str) -> Path:
@@ -152,19 +161,16 @@ def tree_bytes(folder: Path) -> int:
 
 
 def loads(folder: Path) -> float:
-    """CPU seconds of reading every line with orjson, best of two."""
-    best = float("inf")
-    for _ in range(2):
-        start = time.process_time()
-        for path in sorted(folder.rglob("*.jsonl")):
-            with open(path, "rb") as log:
-                for line in log:
-                    try:
-                        orjson.loads(line)
-                    except orjson.JSONDecodeError:
-                        continue
-        best = min(best, time.process_time() - start)
-    return best
+    """CPU seconds of reading every line with orjson."""
+    start = time.process_time()
+    for path in sorted(folder.rglob("*.jsonl")):
+        with open(path, "rb") as log:
+            for line in log:
+                try:
+                    orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    continue
+    return time.process_time() - start
 
 
 def append_line(folder: Path) -> None:
@@ -231,21 +237,24 @@ def _pss(pid: int) -> int:
     return 0
 
 
-def _stages(corpus: Path, bare: float, rows: list[Row]) -> None:
+def _stages(corpus: Path, rows: list[Row]) -> None:
     """What each stage costs, with privacy and without, largest first."""
-    tables: list[dict[str, float]] = []
-    for more in ([], ["--no-privacy"]):
-        with tempfile.NamedTemporaryFile(suffix=".json") as table:
-            command = [sys.executable, str(HERE / "stages.py"), str(corpus), *more]
-            subprocess.run([*command, "--json", table.name], check=True, stdout=subprocess.DEVNULL)
-            tables.append(json.loads(Path(table.name).read_bytes()))
+    on, off = _stages_of(corpus), _stages_of(corpus, "--no-privacy")
     put(rows, ("stage", "privacy on", "off", "CPU, as a multiple of bare loads"))
-    on, off = tables
     for stage in sorted(on, key=lambda name: -on[name]):
-        put(rows, (stage, f"{on[stage] / bare:.2f} x", f"{off.get(stage, 0.0) / bare:.2f} x", ""))
+        put(rows, (stage, f"{on[stage]:.2f} x", f"{off.get(stage, 0.0):.2f} x", ""))
 
 
-def _dataclaw(name: str, corpus: Path, work: Path, bare: float) -> Row:
+def _stages_of(corpus: Path, *more: str) -> dict[str, float]:
+    with tempfile.NamedTemporaryFile(suffix=".json") as table:
+        command = [sys.executable, str(HERE / "stages.py"), str(corpus), *more]
+        command += ["--json", table.name]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        found: dict[str, float] = json.loads(Path(table.name).read_bytes())
+    return found
+
+
+def _dataclaw(name: str, corpus: Path, work: Path) -> Row:
     """The same corpus through dataclaw, where it is installed."""
     program = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if program is None:
@@ -261,13 +270,15 @@ def _dataclaw(name: str, corpus: Path, work: Path, bare: float) -> Row:
             subprocess.run([program, "config", *decision], check=True, **quiet)
         out = work / "dataclaw.jsonl"
         export = [program, "export", "--source", "claude", "--all-projects", "--no-push"]
+        bare = [loads(corpus)]
         run = measure([*export, "-o", str(out)], **quiet)
+        bare.append(loads(corpus))
     except (SystemExit, subprocess.CalledProcessError) as error:
         return ("dataclaw", "failed", str(error)[:60], "")
     finally:
         os.environ["HOME"] = old
     size = f"{run.peak:.0f} MiB, {out.stat().st_size / 1e6:.0f} MB written"
-    return ("dataclaw export", f"{run.cpu / bare:.1f} x", f"{run.cpu:.1f} CPU s", size)
+    return _ratio("dataclaw export", run, bare, size)
 
 
 def put(rows: list[Row], row: Row) -> None:
