@@ -1,9 +1,13 @@
 """What an export costs, as ratios to bare `orjson.loads` of the same lines in the same run.
 
     python benchmarks/export.py [--mb 500] [--big 100] [--project-gb 2] [--quick] [--out FILE]
+        [--dataclaw PROGRAM]
 
 Every run is a fresh process and a fresh state. CPU seconds are those of the process and all its
-children; memory is the largest sum of proportional set sizes over the process tree.
+children; bare loads are taken before and after each run, so that a busy machine slows both. Wall
+times, and so the gain of a second process, mean something on an idle machine only. Memory is the
+largest sum of proportional set sizes over the process tree. The table of stages (stages.py) says
+what stands between the ratio and the goal.
 """
 
 from __future__ import annotations
@@ -20,10 +24,15 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
+from typing import Any
 
 import orjson
 
 HERE = Path(__file__).resolve().parent
+
+
+Row = tuple[str, str, str, str]
 
 
 @dataclass
@@ -37,13 +46,14 @@ class Run:
 
 def main() -> None:
     args = _arguments()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled already
     work = Path(tempfile.mkdtemp(prefix="sessiontune-bench-", dir=args.work))
-    rows: list[tuple[str, str, str, str]] = []
+    rows: list[Row] = []
     try:
         _measure(args, work, rows)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _print(rows, args.out)
+        _save(rows, args.out)
 
 
 def _arguments() -> argparse.Namespace:
@@ -54,71 +64,87 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="50 MB, no project")
     parser.add_argument("--work", default=None, help="where to generate")
     parser.add_argument("--out", default="", help="also write the table as JSON")
+    parser.add_argument("--dataclaw", default="dataclaw", help="the program, or where it lies")
     args = parser.parse_args()
     if args.quick:
         args.mb, args.big, args.project_gb = 50, 10, 0
     return args
 
 
-def _measure(args: argparse.Namespace, work: Path, rows: list[tuple[str, str, str, str]]) -> None:
+def _measure(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
     corpus = make_corpus(work / "corpus", args.mb, args.big)
     size = tree_bytes(corpus) / 1e6
-    bare = loads(corpus)
-    rows.append(("bare orjson.loads", f"{size:.0f} MB", f"{bare:.2f} s", f"{size / bare:.0f} MB/s"))
-
+    bare = [loads(corpus)]
+    put(
+        rows,
+        ("bare orjson.loads", f"{size:.0f} MB", f"{bare[0]:.2f} s", f"{size / bare[0]:.0f} MB/s"),
+    )
     one = export(corpus, work / "one", work / "s1", "--jobs", "1")
-    rows.append(_ratio("export, privacy on, one process", one, bare, "<= 10"))
-    rows.append(("peak memory, one process", f"{one.peak:.0f} MiB", "", "<= 500"))
+    bare.append(loads(corpus))
+    put(rows, _ratio("export, privacy on, one process", one, bare, "<= 10"))
+    put(rows, ("peak memory, one process", f"{one.peak:.0f} MiB", "", "<= 500"))
     two = export(corpus, work / "two", work / "s2", "--jobs", "2")
-    rows.append(
+    put(
+        rows,
         (
             "two processes: speed-up",
             f"{one.wall / two.wall:.2f}",
             f"{two.wall:.1f} s wall",
             ">= 1.7",
-        )
+        ),
     )
-    rows.append(("peak memory, two processes", f"{two.peak:.0f} MiB", "", "<= 500"))
+    put(rows, ("peak memory, two processes", f"{two.peak:.0f} MiB", "", "<= 500"))
+    bare = [loads(corpus)]
     off = export(corpus, work / "off", work / "s3", "--jobs", "1", "--no-privacy")
-    rows.append(_ratio("export, privacy off, one process", off, bare, "<= 4"))
+    bare.append(loads(corpus))
+    put(rows, _ratio("export, privacy off, one process", off, bare, "<= 4"))
     again = export(corpus, work / "one", work / "s1", "--jobs", "1")
     limit = max(0.03 * one.cpu, 0.5)
-    rows.append(
-        ("nothing changed", f"{again.cpu:.2f} s", f"{again.cpu / one.cpu:.1%}", f"<= {limit:.2f} s")
+    put(
+        rows,
+        (
+            "nothing changed",
+            f"{again.cpu:.2f} s",
+            f"{again.cpu / one.cpu:.1%}",
+            f"<= {limit:.2f} s",
+        ),
     )
 
     small = make_corpus(work / "small", args.mb // 10, 0)
     small_size = tree_bytes(small) / 1e6
     few = export(small, work / "few", work / "s4", "--jobs", "1")
     drift = (one.cpu / size) / (few.cpu / small_size) - 1
-    rows.append(
-        (f"cost per MB, {small_size:.0f} to {size:.0f} MB", f"{drift:+.1%}", "", "within 15%")
+    put(
+        rows, (f"cost per MB, {small_size:.0f} to {size:.0f} MB", f"{drift:+.1%}", "", "within 15%")
     )
     for name in ("corpus", "small", "one", "two", "off", "few", "s1", "s2", "s3", "s4"):
         if name != "corpus":
             shutil.rmtree(work / name, ignore_errors=True)
-    rows.extend(_dataclaw(corpus, work, size, bare))
+    _stages(corpus, rows)
+    put(rows, _dataclaw(args.dataclaw, corpus, work))
     shutil.rmtree(work / "corpus")
     if args.project_gb:
         _project(args, work, rows)
 
 
-def _project(args: argparse.Namespace, work: Path, rows: list[tuple[str, str, str, str]]) -> None:
+def _project(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
     """One project of some GB: memory, and what one appended line costs."""
     project = make_corpus(work / "project", int(args.project_gb * 1000), args.big, "--one-project")
     size = tree_bytes(project) / 1e6
     first = export(project, work / "p", work / "sp")
-    rows.append(
-        (f"one project of {size:.0f} MB", f"{first.cpu:.1f} CPU s", f"{first.wall:.1f} s wall", "")
+    put(
+        rows,
+        (f"one project of {size:.0f} MB", f"{first.cpu:.1f} CPU s", f"{first.wall:.1f} s wall", ""),
     )
-    rows.append(("its peak memory", f"{first.peak:.0f} MiB", "", "<= 500"))
+    put(rows, ("its peak memory", f"{first.peak:.0f} MiB", "", "<= 500"))
     append_line(project)
     more = export(project, work / "p", work / "sp")
-    rows.append(("one appended line", f"{more.cpu:.2f} s", f"{more.cpu / first.cpu:.1%}", "< 2%"))
+    put(rows, ("one appended line", f"{more.cpu:.2f} s", f"{more.cpu / first.cpu:.1%}", "< 2%"))
 
 
-def _ratio(name: str, run: Run, bare: float, goal: str) -> tuple[str, str, str, str]:
-    return (name, f"{run.cpu / bare:.1f} x", f"{run.cpu:.2f} CPU s", goal)
+def _ratio(name: str, run: Run, bare: list[float], goal: str) -> Row:
+    """`bare`: what loads cost before the run and after it."""
+    return (name, f"{run.cpu / mean(bare):.1f} x", f"{run.cpu:.2f} CPU s", goal)
 
 
 def make_corpus(folder: Path, mb: int, big: int, *more: str) -> Path:
@@ -135,19 +161,16 @@ def tree_bytes(folder: Path) -> int:
 
 
 def loads(folder: Path) -> float:
-    """CPU seconds of reading every line with orjson, best of two."""
-    best = float("inf")
-    for _ in range(2):
-        start = time.process_time()
-        for path in sorted(folder.rglob("*.jsonl")):
-            with open(path, "rb") as log:
-                for line in log:
-                    try:
-                        orjson.loads(line)
-                    except orjson.JSONDecodeError:
-                        continue
-        best = min(best, time.process_time() - start)
-    return best
+    """CPU seconds of reading every line with orjson."""
+    start = time.process_time()
+    for path in sorted(folder.rglob("*.jsonl")):
+        with open(path, "rb") as log:
+            for line in log:
+                try:
+                    orjson.loads(line)
+                except orjson.JSONDecodeError:
+                    continue
+    return time.process_time() - start
 
 
 def append_line(folder: Path) -> None:
@@ -167,11 +190,11 @@ def export(corpus: Path, out: Path, state: Path, *more: str) -> Run:
     return measure([*command, "--state", str(state), "--quiet", *more])
 
 
-def measure(command: list[str]) -> Run:
+def measure(command: list[str], **more: Any) -> Run:
     """CPU of the process tree, wall time, peak memory of the tree."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, **more)
     peak = [0.0]
     watcher = threading.Thread(target=_watch, args=(process.pid, peak), daemon=True)
     watcher.start()
@@ -214,39 +237,58 @@ def _pss(pid: int) -> int:
     return 0
 
 
-def _dataclaw(
-    corpus: Path, work: Path, size: float, bare: float
-) -> list[tuple[str, str, str, str]]:
+def _stages(corpus: Path, rows: list[Row]) -> None:
+    """What each stage costs, with privacy and without, largest first."""
+    on, off = _stages_of(corpus), _stages_of(corpus, "--no-privacy")
+    put(rows, ("stage", "privacy on", "off", "CPU, as a multiple of bare loads"))
+    for stage in sorted(on, key=lambda name: -on[name]):
+        put(rows, (stage, f"{on[stage]:.2f} x", f"{off.get(stage, 0.0):.2f} x", ""))
+
+
+def _stages_of(corpus: Path, *more: str) -> dict[str, float]:
+    with tempfile.NamedTemporaryFile(suffix=".json") as table:
+        command = [sys.executable, str(HERE / "stages.py"), str(corpus), *more]
+        command += ["--json", table.name]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        found: dict[str, float] = json.loads(Path(table.name).read_bytes())
+    return found
+
+
+def _dataclaw(name: str, corpus: Path, work: Path) -> Row:
     """The same corpus through dataclaw, where it is installed."""
-    program = shutil.which("dataclaw") or shutil.which(
-        "dataclaw", path=str(Path(sys.executable).parent)
-    )
+    program = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if program is None:
-        return [("dataclaw", "not installed", "", "")]
+        return ("dataclaw", "not installed", "", "")
     home = work / "dataclaw-home"
     (home / ".claude").mkdir(parents=True)
     (home / ".claude" / "projects").symlink_to(next(corpus.rglob("projects"), corpus))
     os.environ["HOME"], old = str(home), os.environ["HOME"]
+    quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        run = measure([program, "export", "--no-push", "-o", str(work / "dataclaw.jsonl")])
-    except SystemExit as error:
-        return [("dataclaw", "failed", str(error)[:60], "")]
+        # It asks for these two decisions before it exports anything.
+        for decision in (["--source", "claude"], ["--confirm-projects"]):
+            subprocess.run([program, "config", *decision], check=True, **quiet)
+        out = work / "dataclaw.jsonl"
+        export = [program, "export", "--source", "claude", "--all-projects", "--no-push"]
+        bare = [loads(corpus)]
+        run = measure([*export, "-o", str(out)], **quiet)
+        bare.append(loads(corpus))
+    except (SystemExit, subprocess.CalledProcessError) as error:
+        return ("dataclaw", "failed", str(error)[:60], "")
     finally:
         os.environ["HOME"] = old
-    return [
-        (
-            "dataclaw export",
-            f"{run.cpu / bare:.1f} x",
-            f"{run.cpu:.1f} CPU s",
-            f"{run.peak:.0f} MiB",
-        )
-    ]
+    size = f"{run.peak:.0f} MiB, {out.stat().st_size / 1e6:.0f} MB written"
+    return _ratio("dataclaw export", run, bare, size)
 
 
-def _print(rows: list[tuple[str, str, str, str]], out: str) -> None:
-    widths = [max(len(r[i]) for r in rows) for i in range(4)]
-    for row in rows:
-        print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)))
+def put(rows: list[Row], row: Row) -> None:
+    """Note a result and print it at once: a whole run takes most of an hour."""
+    rows.append(row)
+    widths = (38, 12, 14, 0)
+    print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)), flush=True)
+
+
+def _save(rows: list[Row], out: str) -> None:
     if out:
         Path(out).write_text(json.dumps(rows, indent=1) + "\n")
 

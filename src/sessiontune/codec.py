@@ -29,7 +29,9 @@ def read_sessions(source: BinaryIO) -> Iterator[Session]:
         body = source.read(size)
         if len(head) < _LENGTH or len(body) < size:
             raise ValueError("shard ends in the middle of a session")
-        yield _sessions.decode(body)
+        session = _sessions.decode(body)
+        del body  # a session may hold 100 MB: once is enough
+        yield session
 
 
 def keyed(salt: bytes) -> Callable[[str], str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,27 +23,29 @@ _SCAN = 20_000  # characters of a result that are searched, half at each end
 
 def text_of(message: Message) -> str:
     """The plain text of a message."""
-    return "\n".join(p.text for p in message.parts if isinstance(p, Text))
+    return "\n".join([p.text for p in message.parts if type(p) is Text])
 
 
 def calls_of(message: Message) -> list[ToolCall]:
     """The tool calls of a message."""
-    return [p for p in message.parts if isinstance(p, ToolCall)]
+    return [p for p in message.parts if type(p) is ToolCall]
 
 
 def results_of(message: Message) -> list[ToolResult]:
     """The tool results of a message."""
-    return [p for p in message.parts if isinstance(p, ToolResult)]
+    return [p for p in message.parts if type(p) is ToolResult]
 
 
 class Turn(msgspec.Struct, frozen=True):
     """One call with its result (None: the log has none). `at` is the position of the answer that
-    made the call, `answered` that of the message that holds the result (or -1)."""
+    made the call, `answered` that of the message that holds the result (or -1), `command` what a
+    shell was told."""
 
     at: int
     call: ToolCall
     result: ToolResult | None
     answered: int
+    command: str = ""
 
 
 def turns(messages: Sequence[Message]) -> Iterator[Turn]:
@@ -54,11 +57,12 @@ def turns(messages: Sequence[Message]) -> Iterator[Turn]:
         if message.role == "assistant":
             for call in calls_of(message):
                 waiting[call.id] = len(found)
-                found.append(Turn(at, call, None, -1))
+                found.append(Turn(at, call, None, -1, command_of(call)))
         for result in results_of(message):
             index = waiting.get(result.call_id)
-            if index is not None and found[index].result is None:
-                found[index] = Turn(found[index].at, found[index].call, result, at)
+            turn = found[index] if index is not None else None
+            if index is not None and turn is not None and turn.result is None:
+                found[index] = Turn(turn.at, turn.call, result, at, turn.command)
     yield from found
 
 
@@ -167,6 +171,7 @@ def exit_code(content: str) -> int | None:
     return int(next(g for g in found.groups() if g is not None))
 
 
+@lru_cache(maxsize=512)
 def is_test(command: str) -> bool:
     """Whether a command runs tests."""
     head = command[:4_000]
@@ -219,10 +224,18 @@ class Edit(msgspec.Struct, frozen=True):
     new: str
 
 
+#: What agents call the arguments of their editing tools.
+_PATHS = ("file_path", "path", "filePath", "notebook_path", "filename")
+_PATH_SET = frozenset(_PATHS)
+_CONTENTS = ("content", "file_text", "contents", "new_source")
+_OLD = ("old_string", "old_str", "oldText", "oldString", "old_text")
+_NEW = ("new_string", "new_str", "newText", "newString", "new_text")
+
+
 def edits_of(call: ToolCall) -> list[Edit]:
     """The file changes that a call asks for, whatever the agent calls its arguments."""
     arguments = call.arguments
-    path = _first(arguments, "file_path", "path", "filePath", "notebook_path", "filename")
+    path = _first(arguments, _PATHS) if not _PATH_SET.isdisjoint(arguments) else None
     if not path:
         return []
     nested = arguments.get("edits")
@@ -231,7 +244,7 @@ def edits_of(call: ToolCall) -> list[Edit]:
     found = _edit(path, arguments)
     if found:
         return [found]
-    content = _first(arguments, "content", "file_text", "contents", "new_source")
+    content = _first(arguments, _CONTENTS)
     return [Edit(path, None, content)] if content and call.name.lower() not in _READERS else []
 
 
@@ -239,12 +252,12 @@ _READERS = ("read", "read_file", "view", "grep", "glob", "ls", "list_directory")
 
 
 def _edit(path: str, arguments: dict[str, Any]) -> Edit | None:
-    old = _first(arguments, "old_string", "old_str", "oldText", "oldString", "old_text")
-    new = _first(arguments, "new_string", "new_str", "newText", "newString", "new_text")
+    old = _first(arguments, _OLD)
+    new = _first(arguments, _NEW) if old is not None else None
     return None if old is None or new is None else Edit(path, old, new)
 
 
-def _first(arguments: dict[str, Any], *names: str) -> str | None:
+def _first(arguments: dict[str, Any], names: tuple[str, ...]) -> str | None:
     for name in names:
         value = arguments.get(name)
         if isinstance(value, str):
@@ -291,7 +304,7 @@ def failed(turn: Turn) -> str:
     result = turn.result
     if result is None or result.status not in ("ok", "error"):
         return ""
-    command = command_of(turn.call)
+    command = turn.command
     if not command:
         return "tool_error" if result.status == "error" else ""
     code = exit_code(result.content)

@@ -40,12 +40,14 @@ NEIGHBOURS = 16
 _ANCHOR = struct.Struct("<QI")
 _SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
 _ANSWER_BIT = 1
+#: Bytes of one band of a sketch.
+_WIDTH = ROWS * 4
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """What `decide` knows of one session.
 
-    digest    blake2b-128 hex over roles and whole content; equal digest means equal content
+    digest    hash over roles and whole content; equal digest means equal content
     minhash   128 little-endian u32 of the session's own text, or None where it has no words
     row       the same for prefix and own text of a branch; None where there is no prefix
     anchors   sorted (u64 hash, u32 length) of longer messages, prefix included; the lowest bit
@@ -73,14 +75,14 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
     """Exact digest of roles and content (thinking included), and the characters hashed."""
-    h = hashlib.blake2b(digest_size=16)
+    h = hashlib.sha256()  # which processors compute in hardware
     size = 0
     for message in messages:
         if message.kind == "notice":
             continue
         pieces: list[str] = [message.role]
         for part in message.parts:
-            if isinstance(part, Text | Thinking):
+            if isinstance(part, (Text, Thinking)):
                 pieces.append(part.text)
             elif isinstance(part, ToolResult):
                 pieces.append(part.content)
@@ -91,8 +93,9 @@ def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
                 pieces.append(part.digest)
         joined = "\x1f".join(pieces)
         size += len(joined) - len(message.role) - len(pieces) + 1
-        h.update(b"\x1e" + joined.encode("utf-8", "replace"))
-    return h.hexdigest(), size
+        h.update(b"\x1e")
+        h.update(joined.encode("utf-8", "replace"))
+    return h.hexdigest()[:32], size
 
 
 def _leaves(value: object, out: list[str]) -> None:
@@ -148,7 +151,7 @@ def sketch(text: str) -> bytes | None:
         return None
     if len(words) * 20 < len(text):
         words = list(text)
-    shingles = list(map("%s %s".__mod__, pairwise(words))) or words
+    shingles = list(map(" ".join, pairwise(words))) or words
     minhash = RMinHash(PERMUTATIONS, SEED)
     minhash.update(shingles)
     return _SKETCH.pack(*minhash.digest())
@@ -160,7 +163,7 @@ def anchors_of(messages: Iterable[Message]) -> bytes:
     for message in messages:
         if message.role not in ("user", "assistant") or message.kind == "notice":
             continue
-        text = " ".join(" ".join(p.text for p in message.parts if isinstance(p, Text)).split())
+        text = " ".join(" ".join([p.text for p in message.parts if type(p) is Text]).split())
         if len(text) < ANCHOR_CHARS:
             continue
         raw = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
@@ -203,11 +206,9 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
     return sum(v for k, v in one.items() if k in two) / smaller if smaller else 0.0
 
 
-def bands(digest: bytes) -> Iterator[tuple[int, bytes]]:
+def bands(digest: bytes) -> list[tuple[int, bytes]]:
     """The banded keys of one sketch: sessions that share one are candidates."""
-    width = ROWS * 4
-    for band in range(BANDS):
-        yield band, digest[band * width : (band + 1) * width]
+    return [(at, digest[at : at + _WIDTH]) for at in range(0, len(digest), _WIDTH)]
 
 
 def neighbours(
@@ -218,15 +219,19 @@ def neighbours(
     Each position meets at most the last `most` others of a bucket, so a bucket of n costs
     n * most and not n squared; chains still join the whole bucket where they are alike.
     """
-    buckets: dict[object, list[int]] = {}
+    first: dict[object, int] = {}
+    buckets: dict[object, list[int]] = {}  # of keys that two share: most stand alone
     seen: set[tuple[int, int]] = set()
     for position, own in enumerate(keys):
         for key in own:
-            bucket = buckets.setdefault(key, [])
+            other = first.setdefault(key, position)
+            if other == position:
+                continue
+            bucket = buckets.setdefault(key, [other])
             for other in bucket[-most:]:
                 pair = (other, position)
                 if other != position and pair not in seen:
                     seen.add(pair)
                     yield pair
-            if not bucket or bucket[-1] != position:
+            if bucket[-1] != position:
                 bucket.append(position)

@@ -1,7 +1,8 @@
 """The records that everything else is a function of.
 
-All are frozen and compare by content. A `Session` is one straight thread of messages; forks,
-resumed copies, sub-agents and compaction epochs are sessions that share a `lineage`.
+All are frozen and compare by content; none can be part of a circle, so the garbage collector
+leaves the many small ones alone (`gc=False`). A `Session` is one straight thread of messages;
+forks, resumed copies, sub-agents and compaction epochs are sessions that share a `lineage`.
 """
 
 from __future__ import annotations
@@ -28,19 +29,19 @@ MessageKind = Literal[
 ]
 
 
-class Text(msgspec.Struct, frozen=True, tag="text", array_like=True):
+class Text(msgspec.Struct, frozen=True, gc=False, tag="text", array_like=True):
     """Plain text."""
 
     text: str
 
 
-class Thinking(msgspec.Struct, frozen=True, tag="thinking", array_like=True):
+class Thinking(msgspec.Struct, frozen=True, gc=False, tag="thinking", array_like=True):
     """A model's reasoning, as the log shows it (signatures are not kept)."""
 
     text: str
 
 
-class ToolCall(msgspec.Struct, frozen=True, tag="call", array_like=True):
+class ToolCall(msgspec.Struct, frozen=True, gc=False, tag="call", array_like=True):
     """A model asks for a tool. `arguments` is the decoded JSON object."""
 
     id: str
@@ -48,7 +49,7 @@ class ToolCall(msgspec.Struct, frozen=True, tag="call", array_like=True):
     arguments: dict[str, Any]
 
 
-class Image(msgspec.Struct, frozen=True, tag="image", array_like=True):
+class Image(msgspec.Struct, frozen=True, gc=False, tag="image", array_like=True):
     """A picture, by digest (blake2b-128 hex of its bytes); `bytes` is its decoded length."""
 
     digest: str
@@ -56,7 +57,7 @@ class Image(msgspec.Struct, frozen=True, tag="image", array_like=True):
     bytes: int
 
 
-class ToolResult(msgspec.Struct, frozen=True, tag="result", array_like=True):
+class ToolResult(msgspec.Struct, frozen=True, gc=False, tag="result", array_like=True):
     """What a tool gave back, as the model saw it. `name` is that of the call it answers."""
 
     call_id: str
@@ -69,7 +70,7 @@ class ToolResult(msgspec.Struct, frozen=True, tag="result", array_like=True):
 Part = Text | Thinking | ToolCall | ToolResult | Image
 
 
-class Origin(msgspec.Struct, frozen=True, array_like=True):
+class Origin(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One record of one log: `file` indexes `Session.files`, `line` counts from 1, `nth` is 0
     except where several records are glued on one line. Private."""
 
@@ -78,7 +79,7 @@ class Origin(msgspec.Struct, frozen=True, array_like=True):
     nth: int = 0
 
 
-class Usage(msgspec.Struct, frozen=True, array_like=True):
+class Usage(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Tokens of one API message, counted once (the maximum over its pieces)."""
 
     input: int = 0
@@ -87,7 +88,7 @@ class Usage(msgspec.Struct, frozen=True, array_like=True):
     cache_write: int = 0
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class Message(msgspec.Struct, frozen=True, gc=False, kw_only=True, array_like=True):
     """One message. A `tool` message holds the results of one assistant message, in call order.
 
     `at` is ISO-8601 UTC or "". `flags` are structural facts found in the log, for the label step:
@@ -109,7 +110,7 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     flags: tuple[str, ...] = ()
 
 
-class ForkPoint(msgspec.Struct, frozen=True, array_like=True):
+class ForkPoint(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Where a branch leaves its thread: after message `message` of session `session`."""
 
     session: str
@@ -124,7 +125,7 @@ class ToolDef(msgspec.Struct, frozen=True, array_like=True):
     parameters: dict[str, Any]
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One straight thread (or one compaction epoch of it).
 
     key             unique id of this record: keyed hash of lineage root, branch point and epoch

@@ -147,6 +147,18 @@ class Format(Protocol):
     def decode(self, rows: Iterable[bytes]) -> list[Any]: ...
 
 
+class InParts(Protocol):
+    """`Format.parts`, which a format may have beside `encode`: its rows in parts, to be joined.
+
+    Parts that several formats share (`rows.pieces`) are the same objects, and then the gate looks
+    at them once. Such a part can be left out and what remains is still JSON.
+    """
+
+    def __call__(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[list[bytes]]: ...
+
+
 # ---------------------------------------------------------------- jobs (training, shipping)
 
 
@@ -175,6 +187,7 @@ __all__ = [
     "Fault",
     "FileIndex",
     "Format",
+    "InParts",
     "Job",
     "Keyed",
     "LogFile",

@@ -30,21 +30,28 @@ class Combined:
         """The beginning of the document. `metadata`: export date, counts and whatever is known."""
         return b'{"export":' + pieces.dumps(dict(metadata)) + b',"conversations":[\n'
 
-    def encode(
+    def parts(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
+    ) -> list[list[bytes]]:
         """One conversation; none when no message of its own is left."""
         pieces.add(losses, pieces.flat(conversation, options).own_losses)
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
         shared = columns.columns(conversation, nulls=True)
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
-        parts = [pieces.dumps(shared)[:-1], b',"messages":[\n']
+        row = [pieces.dumps(shared)[:-1], b',"messages":[\n']
         for line in lines.lines(conversation, options):
-            parts += (b"{", line, b"},\n")
-        if len(parts) == 2:
+            row += line
+            row.append(b"},\n")
+        if len(row) == 2:
             return []
-        parts[-1] = b"}]}"
-        return [b"".join(parts)]
+        row[-1] = b"}]}"
+        return [row]
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]:
+        """The rows, each as one."""
+        return [b"".join(row) for row in self.parts(conversation, options, losses)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """The members of `conversations`, each as JSON."""

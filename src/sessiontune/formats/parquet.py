@@ -8,9 +8,8 @@ error, and strings that look like dates stay strings.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
-from itertools import chain
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, BinaryIO
 
 from ..rows.columns import Schema, schema
 
@@ -26,18 +25,23 @@ def write_parquet(source: str | os.PathLike[str], target: str | os.PathLike[str]
     Whether the rows hold reasoning is told by the first one. An empty file gives a Parquet file
     without rows. Raises OSError, or pyarrow.ArrowInvalid for rows that are not of this format.
     """
-    from pyarrow import parquet
+    from pyarrow import parquet, system_memory_pool
 
     rows = 0
     with open(source, "rb") as lines:
-        groups = _groups(lines)
-        first = next(groups, b"")
-        shape = arrow_schema(schema("openai", thinking=b'"reasoning_content":' in _row(first)))
+        thinking = b'"reasoning_content":' in lines.readline()  # quotes inside texts are escaped
+        lines.seek(0)
+        shape = arrow_schema(schema("openai", thinking=thinking))
         with parquet.ParquetWriter(
-            target, shape, compression="zstd", compression_level=_ZSTD_LEVEL
+            target,
+            shape,
+            compression="zstd",
+            compression_level=_ZSTD_LEVEL,
+            memory_pool=system_memory_pool(),
         ) as out:
-            for data in chain([first] if first else [], groups):
-                rows += _write(out, data, shape)
+            while (table := _group(lines, shape)) is not None:
+                out.write_table(table, row_group_size=len(table))
+                rows += len(table)
     return rows
 
 
@@ -67,33 +71,19 @@ def _arrow(kind: Any) -> Any:
     return {"string": pa.string(), "int64": pa.int64(), "bool": pa.bool_()}[kind]
 
 
-def _row(group: bytes) -> bytes:
-    """The first row of a group. A key can be looked for in it: quotes inside texts are escaped."""
-    end = group.find(b"\n")
-    return group[: end if end >= 0 else len(group)]
-
-
-def _groups(lines: Iterable[bytes]) -> Iterator[bytes]:
-    held: list[bytes] = []
-    size = 0
-    for line in lines:
-        held.append(line)
-        size += len(line)
-        if size >= GROUP:
-            yield b"".join(held)
-            held, size = [], 0
-    if held:
-        yield b"".join(held)
-
-
-def _write(out: Any, data: bytes, shape: Any) -> int:
+def _group(lines: BinaryIO, shape: Any) -> Any:
+    """The rows of the next `GROUP` bytes, to the end of a line; None at the end of the file."""
     import pyarrow as pa
     from pyarrow import json
 
+    data = lines.read(GROUP)
+    if not data:
+        return None
+    data += lines.readline()
     table = json.read_json(
         pa.BufferReader(data),
+        memory_pool=pa.system_memory_pool(),  # returns pages less eagerly than Arrow's own
         read_options=json.ReadOptions(use_threads=False, block_size=len(data) + 1),
         parse_options=json.ParseOptions(explicit_schema=shape, unexpected_field_behavior="error"),
     )
-    out.write_table(table.select(shape.names).cast(shape), row_group_size=max(1, len(table)))
-    return len(table)
+    return table.select(shape.names).cast(shape)

@@ -98,8 +98,8 @@ def _sharegpt(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, i
         count(losses, "prompt_without_request")
         return []
     if system:
-        turns.insert(0, b'{"from":"system","value":"%b"}' % system)
-    prompt = b",".join(turns)
+        turns.insert(0, (b'{"from":"system","value":"', system, b'"}'))
+    prompt = b",".join(map(b"".join, turns))
     if kind == "kto":
         found = []
         for side, label in _sides(pair):
@@ -130,7 +130,7 @@ def _first_turn(
         return b""
     if len(run) < len(pieces):
         count(losses, "later_turns")
-    return answer_turn(run, losses)
+    return b"".join(answer_turn(run, losses))
 
 
 def _prompt(pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[Piece]:

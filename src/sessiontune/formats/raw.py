@@ -26,15 +26,21 @@ class Raw:
     separator = b"\n"
     declared_losses = ("thinking", "image", "tool_call", "tool_result", "empty_message")
 
-    def encode(
+    def parts(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
+    ) -> list[list[bytes]]:
         """One row for each of the session's own messages and results."""
         pieces.add(losses, pieces.flat(conversation, options).own_losses)
         shared = columns.columns(conversation, nulls=True)
         rest = {k: v for k, v in shared.items() if k not in columns.OF_A_LINE}
-        tail = b"," + pieces.dumps(rest)[1:]
-        return [b"".join((b"{", line, tail)) for line in lines.lines(conversation, options)]
+        tail = b"," + pieces.dumps(rest)[1:-1]
+        return [[*line, tail, b"}"] for line in lines.lines(conversation, options)]
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]:
+        """The rows, each as one."""
+        return [b"".join(row) for row in self.parts(conversation, options, losses)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Lines, those of one session next to each other, as conversations."""

@@ -52,9 +52,9 @@ class ShareGPT:
         "row_without_trained_answer",
     )
 
-    def encode(
+    def parts(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
+    ) -> list[list[bytes]]:
         """One row, or none when there is no answer to train on."""
         pieces, lost = flat(conversation, options).rendered()
         add(losses, lost)
@@ -65,18 +65,25 @@ class ShareGPT:
             count(losses, reason)
             return []
         if system and options.tools:
-            turns.insert(0, b'{"from":"system","value":"%b"}' % system)
+            turns.insert(0, (b'{"from":"system","value":"', system, b'"}'))
             system = b""
-        parts = [b'{"conversations":[']
+        row = [b'{"conversations":[']
         for turn in turns:
-            parts += (turn, b",")
-        parts[-1] = b'],"tools":'
-        parts += (
+            row += turn
+            row.append(b",")
+        row[-1] = b'],"tools":'
+        row += (
             columns.tools_text(conversation.tools, options),
             b',"system":"%b",' % system,
             dumps(columns.columns(conversation))[1:],
         )
-        return [b"".join(parts)]
+        return [row]
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]:
+        """The rows, each as one."""
+        return [b"".join(row) for row in self.parts(conversation, options, losses)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' ShareGPT files, as conversations."""

@@ -99,6 +99,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         built.append(general)
     gate(built)
     request.note("publishing")
+    run.renew()  # the workers' memory goes back before the files are written
     return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
 
 

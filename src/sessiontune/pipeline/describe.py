@@ -146,18 +146,22 @@ def write_folder(
     from ..formats.dataset_info import dataset_info
     from ..formats.report import report_html
 
+    parquet = recipe.parquet and "openai" in recipe.formats
     targets = [t for name in recipe.formats for t in _targets(name, manifest)]
     if recipe.preferences:
         targets += [
             Target(f"preferences/{name}.jsonl", f"preferences.{name}") for name in preference.NAMES
         ]
-    staging.rows(targets, [(str(store.segment(b.key)), b.streams) for b in built])
+    openai = [f"{side}/openai.jsonl" for side in ("train", "eval")]
+    staging.rows(
+        targets,
+        [(str(store.segment(b.key)), b.streams) for b in built],
+        *((openai, lambda: _parquet(staging)) if parquet else ()),
+    )
     for name in recipe.formats:
         if name not in WHOLE:
             top = registry.format(name).filename.format(name=manifest.name)
             staging.link(top, f"train/{name}.jsonl")
-    if recipe.parquet and "openai" in recipe.formats:
-        _parquet(staging)
     manifest = _with_files(manifest, staging)
     info = dataset_info(manifest.name, [(f.path, f.rows) for f in manifest.files])
     if info:

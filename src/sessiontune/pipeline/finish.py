@@ -7,6 +7,7 @@ scan of the very bytes that would be published happens here, chunk by chunk.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from .. import registry
 from ..errors import StoreError
 from ..ledger import Ledger
 from ..model import Finding, Split, ToolDef
-from ..ports import EncodeOptions, Format
+from ..ports import Conversation, EncodeOptions, Format, InParts
 from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
@@ -26,6 +27,10 @@ from .examples import Choice, ExampleOptions, Made, conversations
 from .prepare import Head
 
 _CHUNK = 1 << 20
+#: A part of this many bytes is remembered once it was scanned; shorter ones are scanned again.
+_SHARED = 64
+#: Parts that are joined at a time: a row of 100 MB is not copied as a whole.
+_PARTS = 4096
 #: Formats whose file holds everything, whichever side of the split it is on.
 WHOLE = ("raw", "combined")
 
@@ -56,6 +61,14 @@ class Stream(msgspec.Struct):
     chunks: list[tuple[int, int]] = []
 
 
+class Scan(msgspec.Struct):
+    """What waits for the gate: the new parts of some rows, the first of which is row `first`."""
+
+    first: int
+    parts: list[bytes] = []
+    size: int = 0
+
+
 class BuildSummary(msgspec.Struct):
     """What finishing one unit gave."""
 
@@ -71,7 +84,12 @@ class BuildSummary(msgspec.Struct):
 
 
 class Segment:
-    """Writes rows of several streams into one file, scanning every chunk before it counts."""
+    """Writes rows of several streams into one file; every part is scanned before it counts.
+
+    A row comes in parts. Several formats hold the same texts, as the same objects: a part that was
+    scanned in one row of a session is left out of the scan of the next (`next_session`). What is
+    scanned stays JSON, because such a part is a text inside a string or a group of whole keys.
+    """
 
     def __init__(self, path: str, separators: dict[str, bytes], auditor: Auditor | None) -> None:
         self.path = path
@@ -84,40 +102,69 @@ class Segment:
         self.streams: dict[str, Stream] = {}
         self.pending: dict[str, list[bytes]] = {}
         self.sizes: dict[str, int] = {}
+        self.scans: dict[str, Scan] = {}
+        self.seen: dict[int, bytes] = {}  # by id; held, so that no id is given twice
         self.findings: list[Finding] = []
 
-    def add(self, stream: str, rows: list[bytes]) -> None:
-        """Append rows to a stream."""
-        if not rows:
-            return
-        self.streams.setdefault(stream, Stream()).rows += len(rows)
-        self.pending.setdefault(stream, []).extend(rows)
-        size = self.sizes.get(stream, 0) + sum(map(len, rows))
-        self.sizes[stream] = size
-        if size >= _CHUNK:
-            self.flush(stream)
+    def next_session(self) -> None:
+        """Forget what was scanned: the next rows are those of another session."""
+        self.seen.clear()
+
+    def add(self, stream: str, rows: Iterable[Sequence[bytes]]) -> None:
+        """Append rows, each in parts, to a stream. A separator follows every row."""
+        separator = self.separators.get(stream, b"\n")
+        for row in rows:
+            pending = self.pending.setdefault(stream, [])
+            pending += row
+            pending.append(separator)
+            self.streams.setdefault(stream, Stream()).rows += 1
+            if self.auditor is not None:
+                self._look(stream, row, separator)
+            size = self.sizes.get(stream, 0) + sum(map(len, row)) + len(separator)
+            self.sizes[stream] = size
+            if size >= _CHUNK:
+                self.flush(stream)
+
+    def _look(self, stream: str, row: Sequence[bytes], separator: bytes) -> None:
+        """Put what is new in a row before the gate."""
+        seen = self.seen
+        fresh = [part for part in row if id(part) not in seen]
+        seen.update((id(part), part) for part in fresh if len(part) >= _SHARED)
+        scan = self.scans.setdefault(stream, Scan(self.streams[stream].rows))
+        scan.parts += fresh
+        scan.parts.append(separator)
+        scan.size += sum(map(len, fresh))
+        if scan.size >= _CHUNK:
+            self._scan(stream)
+
+    def _scan(self, stream: str) -> None:
+        assert self.auditor is not None
+        scan = self.scans.pop(stream)
+        self.findings.extend(self.auditor.scan(b"".join(scan.parts), f"{stream}:{scan.first}"))
 
     def flush(self, stream: str) -> None:
-        """Scan and write what is pending. Every row is followed by the stream's separator."""
-        rows = self.pending.pop(stream, [])
-        if not rows:
-            return
-        separator = self.separators.get(stream, b"\n")
-        data = separator.join(rows) + separator
-        if self.auditor is not None:
-            first = self.streams[stream].rows - len(rows) + 1
-            self.findings.extend(self.auditor.scan(data, f"{stream}:{first}"))
-        self.out.write(data)
+        """Write what is pending."""
+        parts = self.pending.pop(stream, [])
+        start = self.offset
+        for at in range(0, len(parts), _PARTS):
+            self._write(b"".join(parts[at : at + _PARTS]))
         chunks = self.streams[stream].chunks
-        if chunks and sum(chunks[-1]) == self.offset:
-            chunks[-1] = (chunks[-1][0], chunks[-1][1] + len(data))
+        if chunks and sum(chunks[-1]) == start:
+            chunks[-1] = (chunks[-1][0], self.offset - chunks[-1][0])
         else:
-            chunks.append((self.offset, len(data)))
-        self.offset += len(data)
+            chunks.append((start, self.offset - start))
         self.sizes[stream] = 0
+
+    def _write(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:  # on a disk that is nearly full, less may be written than was given
+            left = left[self.out.write(left) :]
+        self.offset += len(data)
 
     def close(self) -> None:
         """Flush everything and rename into place."""
+        for stream in list(self.scans):
+            self._scan(stream)
         for stream in list(self.pending):
             self.flush(stream)
         self.out.close()
@@ -143,7 +190,9 @@ def separator(format_name: str) -> bytes:
 
 def finish(task: FinishTask) -> BuildSummary:
     """Encode one unit into its segment. Runs in a worker."""
-    formats = {name: registry.format(name) for name in task.formats}
+    # `raw` first: its rows are single messages, so the gate meets long texts in short lines.
+    names = sorted(task.formats, key=lambda name: name != "raw")
+    formats = {name: registry.format(name) for name in names}
     separators = {
         stream_name(name, side): separator(name) for name in formats for side in ("train", "eval")
     }
@@ -197,6 +246,7 @@ def _encode(
     segment: Segment,
     summary: BuildSummary,
 ) -> None:
+    segment.next_session()
     summary.sessions.append(made.whole.session.key)
     summary.stats.add(made.whole, made.tokens)
     if made.truncation is not None:
@@ -207,11 +257,21 @@ def _encode(
     for name, encoder in formats.items():
         losses: dict[str, int] = {}
         for conversation in [made.whole] if name in WHOLE else made.examples:
-            rows = encoder.encode(conversation, options, losses)
+            rows = rows_of(encoder, conversation, options, losses)
             segment.add(stream_name(name, conversation.split), rows)
         _count(losses, name, summary.ledger)
     if made.pairs:
         _encode_pairs(made, options, segment, summary)
+
+
+def rows_of(
+    encoder: Format, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+) -> Sequence[Sequence[bytes]]:
+    """The rows of a conversation in parts; a format that has none gives whole rows."""
+    parts: InParts | None = getattr(encoder, "parts", None)
+    if parts is not None:
+        return parts(conversation, options, losses)
+    return [[row] for row in encoder.encode(conversation, options, losses)]
 
 
 def _encode_pairs(
@@ -223,7 +283,7 @@ def _encode_pairs(
         pairs = [p for p in made.pairs if name.startswith("kto") or (p.chosen and p.rejected)]
         losses: dict[str, int] = {}
         rows = preference.encode(name, pairs, options, losses, made.whole.tools)
-        segment.add(f"preferences.{name}", rows)
+        segment.add(f"preferences.{name}", [[row] for row in rows])
         _count(losses, name, summary.ledger)
 
 

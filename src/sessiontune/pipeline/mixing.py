@@ -17,7 +17,7 @@ from ..steps.redact import redactor_stage
 from ..steps.window import Truncation
 from ..store import Store
 from .examples import meter_of
-from .finish import WHOLE, BuildSummary, Segment, auditor_of, separator, stream_name
+from .finish import WHOLE, BuildSummary, Segment, auditor_of, rows_of, separator, stream_name
 from .prepare import Preparation
 
 
@@ -49,9 +49,10 @@ def mix_in(
     try:
         encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
         for conversation in taken:
+            segment.next_session()
             for name in formats:
                 losses: dict[str, int] = {}
-                rows = registry.format(name).encode(conversation, encode, losses)
+                rows = rows_of(registry.format(name), conversation, encode, losses)
                 segment.add(stream_name(name, "train"), rows)
                 for reason, n in losses.items():
                     place = f"{name}/{reason}"

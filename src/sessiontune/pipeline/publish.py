@@ -7,13 +7,12 @@ and a published file that a person edited is kept as `NAME.yours`.
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import FileIO
 from pathlib import Path
@@ -74,46 +73,41 @@ class Staging:
         self.files[name] = OutFile(name, hashlib.sha256(data).hexdigest(), len(data), 0)
 
     def rows(
-        self, targets: Sequence[Target], segments: Sequence[tuple[str, dict[str, Stream]]]
-    ) -> None:
-        """Write all targets in one pass over the segments, then take their digests."""
-        counts = dict.fromkeys((t.name for t in targets), 0)
-        with contextlib.ExitStack() as stack:
-            outs = {
-                t.name: stack.enter_context(open(self._path(t.name), "wb", buffering=0))
-                for t in targets
-            }
-            for target in targets:
-                outs[target.name].write(target.head)
-            for path, streams in segments:
-                self._append(path, streams, targets, outs, counts)
-            for target in targets:
-                _finish(outs[target.name], target, counts[target.name])
-        with ThreadPoolExecutor(2) as pool:  # hashing lets go of the interpreter lock
-            digests = list(pool.map(_sha256, (self._path(t.name) for t in targets)))
-        for target, (digest, size) in zip(targets, digests, strict=True):
-            name = target.name
-            self.files[name] = OutFile(name, digest, size, counts[name])
-
-    def _append(
         self,
-        path: str,
-        streams: dict[str, Stream],
         targets: Sequence[Target],
-        outs: dict[str, FileIO],
-        counts: dict[str, int],
+        segments: Sequence[tuple[str, dict[str, Stream]]],
+        needs: Sequence[str] = (),
+        then: Callable[[], None] = lambda: None,
     ) -> None:
-        wanted = [t for t in targets if t.stream in streams]
-        if not wanted:
-            return
-        fd = os.open(path, os.O_RDONLY)
-        try:
-            for target in wanted:
-                stream = streams[target.stream]
-                counts[target.name] += stream.rows
-                _copy(fd, outs[target.name].fileno(), stream.chunks)
-        finally:
-            os.close(fd)
+        """Write all targets and take their digests, two at a time.
+
+        `then` runs beside that, as soon as the targets named in `needs` are there. Copying and
+        hashing let go of the interpreter lock, and a file that was just written is still in memory.
+        """
+        ordered = sorted(targets, key=lambda t: t.name not in needs)
+        with ThreadPoolExecutor(2) as pool:
+            made = {t.name: pool.submit(self._write, t, segments) for t in ordered}
+            for name in needs:
+                made[name].result()
+            then()
+            self.files |= {name: future.result() for name, future in made.items()}
+
+    def _write(self, target: Target, segments: Sequence[tuple[str, dict[str, Stream]]]) -> OutFile:
+        path, rows = self._path(target.name), 0
+        with open(path, "wb", buffering=0) as out:
+            out.write(target.head)
+            for segment, streams in segments:
+                stream = streams.get(target.stream)
+                if stream is None:
+                    continue
+                rows += stream.rows
+                fd = os.open(segment, os.O_RDONLY)
+                try:
+                    _copy(fd, out.fileno(), stream.chunks)
+                finally:
+                    os.close(fd)
+            _finish(out, target, rows)
+        return OutFile(target.name, *_sha256(path), rows)
 
     def link(self, name: str, existing: str) -> None:
         """The same file under a second name (a hard link, or a copy where links cannot be)."""

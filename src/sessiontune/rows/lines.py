@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 from ..model import Image, Label, Text
 from ..ports import Conversation, EncodeOptions
-from .pieces import KEEP, Piece, dumps, flat, instant
+from .pieces import HEADS, Piece, dumps, flat, instant
 
-_LINE = (
-    b'%b,"message_id":%b,"at":%b,%b,"labels":%b,"images":%b,"input_tokens":%d,"output_tokens":%d'
-)
+_KNOWN = b',"message_id":%b,"at":%b,%b,"labels":%b,"images":%b,"input_tokens":%d,"output_tokens":%d'
 
 
-def lines(conversation: Conversation, options: EncodeOptions) -> Iterable[bytes]:
-    """The session's own pieces with all that is known of them (`columns.OF_A_LINE`), encoded,
-    without braces: what `raw` writes a line each and `combined` in one list."""
+def lines(
+    conversation: Conversation, options: EncodeOptions
+) -> Iterator[tuple[bytes, bytes, bytes, bytes, bytes]]:
+    """The session's own pieces with all that is known of them (`columns.OF_A_LINE`): the parts of
+    an object without its closing brace, for `raw` a line each and for `combined` one list."""
     found = flat(conversation, options)
-    labels = _labels(conversation.labels)
-    if found.size > KEEP:
-        return (_line(piece, labels) for piece in found.own)
-    if found.lines is None:
-        found.lines = [_line(piece, labels) for piece in found.own]
-    return found.lines
+    if found.known is None:
+        labels = _labels(conversation.labels)
+        found.known = [_known(piece, labels) for piece in found.own]
+    for piece, known in zip(found.own, found.known, strict=True):
+        yield HEADS[piece.role], piece.text, b'"', piece.rest, known
 
 
 def _labels(labels: Sequence[Label]) -> dict[str, bytes]:
@@ -35,7 +34,7 @@ def _labels(labels: Sequence[Label]) -> dict[str, bytes]:
     return {message: dumps(",".join(names)) for message, names in named.items()}
 
 
-def _line(piece: Piece, labels: dict[str, bytes]) -> bytes:
+def _known(piece: Piece, labels: dict[str, bytes]) -> bytes:
     message, result, usage = piece.message, piece.result, piece.message.usage
     if result is not None:
         images: Sequence[Image] = result.images
@@ -43,8 +42,7 @@ def _line(piece: Piece, labels: dict[str, bytes]) -> bytes:
         images = ()
     else:
         images = [p for p in message.parts if type(p) is Image]
-    return _LINE % (
-        piece.core,
+    return _KNOWN % (
         dumps(message.id),
         dumps(instant(message.at)),
         _kind(

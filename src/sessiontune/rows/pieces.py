@@ -18,8 +18,11 @@ from ..ports import Conversation, EncodeOptions
 NO_RESULT = "[no result in the log]"
 #: Between parts of one message that a format has to write as one string.
 GAP = "\n\n"
-#: Results of `flat` above this size (bytes) are not kept for the next format: memory before speed.
-KEEP = 16 << 20
+#: Role -> how a message of a row begins; its escaped text follows.
+HEADS = {
+    role: b'{"role":"%b","content":"' % role.encode()
+    for role in ("system", "user", "assistant", "tool")
+}
 
 
 class Call(NamedTuple):
@@ -33,26 +36,25 @@ class Call(NamedTuple):
 class Piece(NamedTuple):
     """One message of a row, or one result of a message that holds several.
 
-    core      the keys role, content, reasoning_content (with thinking), tool_calls, tool_call_id
-              and name, encoded, without braces
-    start     where the escaped content begins in `core`; `end`: where it ends
+    text      the content, escaped for the inside of a JSON string
+    rest      the keys after it: reasoning_content (with thinking), tool_calls, tool_call_id and
+              name, encoded, each with a comma before it
     thinking  escaped reasoning, empty when left out
     """
 
     role: str
     message: Message
-    core: bytes
-    start: int
-    end: int
+    text: bytes
+    rest: bytes
     thinking: bytes
     calls: tuple[Call, ...]
     result: ToolResult | None
     train: bool
 
     @property
-    def text(self) -> bytes:
-        """The content, escaped for the inside of a JSON string."""
-        return self.core[self.start : self.end]
+    def core(self) -> bytes:
+        """The keys from role to name as one, without braces."""
+        return b"".join((HEADS[self.role][1:], self.text, b'"', self.rest))
 
 
 class Flat:
@@ -60,13 +62,12 @@ class Flat:
 
     __slots__ = (
         "_paired",
-        "lines",
+        "known",
         "options",
         "own",
         "own_losses",
         "prefix",
         "prefix_losses",
-        "size",
     )
 
     def __init__(self, conversation: Conversation, options: EncodeOptions) -> None:
@@ -81,8 +82,7 @@ class Flat:
             self.prefix = _pieces(before, flags, options, self.prefix_losses)
         flags = (True,) * len(messages) if train is None else train[len(before) :]
         self.own = _pieces(messages, flags, options, self.own_losses)
-        self.lines: list[bytes] | None = None
-        self.size = sum(len(p.core) for p in self.own) + sum(len(p.core) for p in self.prefix)
+        self.known: list[bytes] | None = None  # what else is known of `own`: see lines.py
         self._paired: tuple[list[Piece], dict[str, int]] | None = None
 
     def rendered(self) -> tuple[list[Piece], dict[str, int]]:
@@ -98,14 +98,21 @@ _last: tuple[Conversation, EncodeOptions, Flat] | None = None
 
 
 def flat(conversation: Conversation, options: EncodeOptions) -> Flat:
-    """The pieces of a conversation. The last small one is kept for the next format's call."""
+    """The pieces of a conversation. The last one is kept for the next format's call."""
     global _last
     last = _last
     if last is not None and last[0] is conversation and last[1] == options:
         return last[2]
+    _last = None  # the former one goes before the next is made: a session may hold 100 MB
     made = Flat(conversation, options)
-    _last = (conversation, options, made) if made.size <= KEEP else None
+    _last = (conversation, options, made)
     return made
+
+
+def forget() -> None:
+    """Let go of the last conversation."""
+    global _last
+    _last = None
 
 
 def add(total: dict[str, int], more: dict[str, int]) -> None:
@@ -186,7 +193,7 @@ def _piece(
     message: Message, train: bool, options: EncodeOptions, losses: dict[str, int]
 ) -> Piece | None:
     """A system, user or assistant message; None when nothing of it is left."""
-    parts = message.parts
+    role, parts = message.role, message.parts
     calls: list[Call] = []
     thoughts: list[str] = []
     if len(parts) == 1 and type(parts[0]) is Text:
@@ -214,26 +221,21 @@ def _piece(
     if not text and not calls and not thoughts:
         return None
     thinking = escaped(GAP.join(thoughts)) if thoughts else b""
-    head = b'"role":"%b","content":"' % message.role.encode()
-    content = escaped(text)
-    core = b"".join(
-        (
-            head,
-            content,
-            _reasoning(thinking, bool(thoughts)) if options.thinking else b'"',
-            b',"tool_calls":[%b]' % b",".join(map(_call, calls))
-            if calls
-            else b',"tool_calls":null',
-            b',"tool_call_id":null,"name":null',
-        )
+    rest = (
+        b',"tool_calls":[%b],"tool_call_id":null,"name":null' % b",".join(map(_call, calls))
+        if calls
+        else _PLAIN
     )
-    start = len(head)
-    end = start + len(content)
-    return Piece(message.role, message, core, start, end, thinking, tuple(calls), None, train)
+    if options.thinking:
+        rest = _reasoning(thinking, bool(thoughts)) + rest
+    return Piece(role, message, escaped(text), rest, thinking, tuple(calls), None, train)
+
+
+_PLAIN = b',"tool_calls":null,"tool_call_id":null,"name":null'
 
 
 def _reasoning(thinking: bytes, known: bool) -> bytes:
-    return b'","reasoning_content":"%b"' % thinking if known else b'","reasoning_content":null'
+    return b',"reasoning_content":"%b"' % thinking if known else b',"reasoning_content":null'
 
 
 def _call(call: Call) -> bytes:
@@ -251,14 +253,12 @@ def _result(
     if part.images:
         count(losses, "image", len(part.images))
         text = "\n".join(filter(None, (text, *map(image_text, part.images))))
-    content = escaped(text)
-    core = b'"role":"tool","content":"%b"%b,"tool_calls":null,"tool_call_id":%b,"name":%b' % (
-        content,
+    rest = b'%b,"tool_calls":null,"tool_call_id":%b,"name":%b' % (
         b',"reasoning_content":null' if options.thinking else b"",
         dumps(part.call_id),
         dumps(part.name),
     )
-    return Piece("tool", message, core, 25, 25 + len(content), b"", (), part, False)
+    return Piece("tool", message, escaped(text), rest, b"", (), part, False)
 
 
 # -------------------------------------------------------------------------------- pairing

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import groupby
 from typing import Literal
 
@@ -22,9 +23,13 @@ _TAGS = re.compile(rb"<(?=/?think|/?tool_call|/?seed:|\|)")
 _LESS = b"\\\\\\\\u003c"  # as re.sub takes it: gives \\u003c inside the row, \u003c in the value
 
 
+#: An encoded turn in parts, so that texts are not copied before the whole row is.
+Turn = tuple[bytes, ...]
+
+
 def alternate(
     pieces: Sequence[Piece], losses: dict[str, int], *, ends: Literal["answer", "request"]
-) -> tuple[bytes, list[bytes]]:
+) -> tuple[bytes, list[Turn]]:
     """The system text and the encoded turns, alternating, human side first, last side `ends`.
 
     Calls must be followed by their results (`Flat.rendered`). What does not fit is counted.
@@ -34,7 +39,7 @@ def alternate(
     if first and first < len(pieces) and pieces[first].role == "assistant":
         # An epoch that goes on after its summary: the summary is what the model answered to.
         first, system = 0, b""
-    turns: list[bytes] = []
+    turns: list[Turn] = []
     for answers, run in groupby(pieces[first:], key=lambda p: p.role == "assistant"):
         side = list(run)
         if answers and not turns:
@@ -51,7 +56,7 @@ def alternate(
     return system, turns
 
 
-def answer_turn(run: list[Piece], losses: dict[str, int]) -> bytes:
+def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     """Neighbouring answers as one turn; only the last can hold calls."""
     if not all(p.train for p in run):
         count(losses, "untrained_turn")
@@ -59,34 +64,38 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> bytes:
     for piece in run:
         if piece.thinking:
             texts.append(b"<think>\\n" + piece.thinking + b"\\n</think>" + _GAP + piece.text)
-        elif piece.start != piece.end:
+        elif piece.text:
             texts.append(piece.text)
     text = texts[0] if len(texts) == 1 else _GAP.join(texts)
     calls = run[-1].calls
     if not calls:
-        return b'{"from":"gpt","value":"%b"}' % text
+        return b'{"from":"gpt","value":"', text, b'"}'
     count(losses, "call_id", len(calls))
     body = b",".join([_call(call) for call in calls])
     if len(calls) > 1:
         body = b"[%b]" % body
-    if text:
-        block = _BLOCK[0] + body + _BLOCK[1]
-        # The first block in the value counts: ours goes first where the text holds such a tag.
-        body = block + text + b"\\n" if b"<tool_call>" in text else text + b"\\n" + block
-    return b'{"from":"function_call","value":"%b"}' % body
+    if not text:
+        return b'{"from":"function_call","value":"', body, b'"}'
+    block = _BLOCK[0] + body + _BLOCK[1]
+    # The first block in the value counts: ours goes first where the text holds such a tag.
+    if b"<tool_call>" in text:
+        return b'{"from":"function_call","value":"', block, text, b'\\n"}'
+    return b'{"from":"function_call","value":"', text, b"\\n", block, b'"}'
 
 
 def _call(call: Call) -> bytes:
     arguments = call.arguments
     if b"<" in arguments:
         arguments = _TAGS.sub(_LESS, arguments)
-    name = escaped(dumps(call.name).decode())
-    if b"<" in name:
-        name = _TAGS.sub(_LESS, name)
-    return b'{\\"name\\":%b,\\"arguments\\":%b}' % (name, arguments)
+    return b'{\\"name\\":%b,\\"arguments\\":%b}' % (_name(call.name), arguments)
 
 
-def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> bytes | None:
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    return _TAGS.sub(_LESS, escaped(dumps(name).decode()))
+
+
+def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn | None:
     """Neighbouring prompts, contexts and results as one turn; None when nothing can be said.
 
     Results come first: every call is directly followed by its own. Before the first answer there
@@ -101,12 +110,13 @@ def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> bytes 
         count(losses, "result_without_call", len(results))
         results = []
     if not results:
-        return b'{"from":"human","value":"%b"}' % _GAP.join(texts) if texts else None
+        return (b'{"from":"human","value":"', _GAP.join(texts), b'"}') if texts else None
     if texts:
         count(losses, "text_after_results", len(texts))
     if len(results) == 1:
         value = results[0].text
     else:
         contents = [b'"' + p.text + b'"' for p in results]
-        value = escaped((b"[" + b",".join(contents) + b"]").decode())
-    return b'{"from":"observation","value":"%b"}' % _GAP.join([value, *texts])
+        value = b"[" + b",".join(contents) + b"]"
+        value = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return b'{"from":"observation","value":"', _GAP.join([value, *texts]), b'"}'

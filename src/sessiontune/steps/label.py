@@ -20,7 +20,6 @@ from ..evidence import (
     Edit,
     Turn,
     calls_of,
-    command_of,
     commits,
     edits_of,
     failed,
@@ -125,7 +124,7 @@ def _of_result(messages: Sequence[Message], turn: Turn) -> Iterator[Label]:
         yield Label(here, why, "structural", f"{_rule_of(turn, why)}:{evidence}")
         if why == "test_failed":
             return
-    command = command_of(turn.call)
+    command = turn.command
     if not command or why:
         return
     if is_test(command) and tests_failed(result.content) is False:
@@ -179,51 +178,44 @@ def _settled(message: Message) -> bool:
 
 def _of_edits(messages: Sequence[Message], made: Sequence[Turn]) -> Iterator[Label]:
     """Edits put back (by the reverse edit, or from git) and edits made again afterwards."""
-    live: list[tuple[Turn, Edit]] = []
-    undone: list[tuple[Turn, Edit]] = []
+    live: dict[Edit, list[Turn]] = {}
+    undone: dict[Edit, list[Turn]] = {}
     for turn in made:
         if turn.result is None or turn.result.status != "ok":
             continue
-        command = command_of(turn.call)
+        command = turn.command
         if "git" in command and failed(turn) == "":
             back = restored(command)
             if back is not None:
-                for old in [x for x in live if not back or _named(x[1].path, back)]:
-                    live.remove(old)
-                    undone.append(old)
-                    yield _undone(messages, old[0], turn, "git")
+                for old in [e for e in live if not back or _named(e.path, back)]:
+                    for by in live[old]:
+                        yield _undone(messages, by, turn, "git")
+                    undone.setdefault(old, []).extend(live.pop(old))
             if commits(command):
                 live.clear()
         for edit in edits_of(turn.call):
-            pair = next((x for x in reversed(live) if _reverses(edit, x[1])), None)
-            if pair is not None:
-                live.remove(pair)
-                undone.append(pair)
-                yield _undone(messages, pair[0], turn, "reverse-edit")
+            earlier = _reversed(edit)
+            if earlier is not None and live.get(earlier):
+                by = live[earlier].pop()
+                undone.setdefault(earlier, []).append(by)
+                yield _undone(messages, by, turn, "reverse-edit")
                 continue
-            again = next((x for x in undone if x[1] == edit), None)
-            if again is not None:
-                undone.remove(again)
+            if undone.get(edit):
+                again = undone[edit].pop(0)
                 here = messages[turn.at].id
-                yield Label(
-                    here, "edit_redone", "structural", f"same-edit:{messages[again[0].at].id}"
-                )
-            live.append((turn, edit))
+                yield Label(here, "edit_redone", "structural", f"same-edit:{messages[again.at].id}")
+            live.setdefault(edit, []).append(turn)
 
 
 def _undone(messages: Sequence[Message], old: Turn, by: Turn, rule: str) -> Label:
     return Label(messages[old.at].id, "edit_undone", "structural", f"{rule}:{messages[by.at].id}")
 
 
-def _reverses(edit: Edit, earlier: Edit) -> bool:
-    return (
-        edit.path == earlier.path
-        and edit.old is not None
-        and earlier.old is not None
-        and edit.old == earlier.new
-        and edit.new == earlier.old
-        and edit.old != edit.new
-    )
+def _reversed(edit: Edit) -> Edit | None:
+    """The earlier edit that this one would put back; None for a write of a whole file."""
+    if edit.old is None or edit.old == edit.new:
+        return None
+    return Edit(edit.path, edit.new, edit.old)
 
 
 def _named(path: str, names: Sequence[str]) -> bool:

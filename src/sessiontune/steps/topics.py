@@ -14,10 +14,11 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from importlib.util import find_spec
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -117,10 +118,7 @@ def pieces_of(session: Session) -> list[tuple[float, str]]:
 def words(text: str) -> list[str]:
     """Lower-case words. A path gives its file's name and ending and its folders (`routers/`), a
     plural its singular."""
-    out: list[str] = []
-    for word in _WORD.findall(text.lower()):
-        out += _forms(word)
-    return out
+    return list(chain.from_iterable(map(_forms, _WORD.findall(text.lower()))))
 
 
 @lru_cache(maxsize=1 << 16)
@@ -134,6 +132,12 @@ def _forms(word: str) -> tuple[str, ...]:
     if len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
         return *parts, tail[:-1]
     return *parts, tail
+
+
+@lru_cache(maxsize=1 << 16)
+def _spoken(word: str) -> str:
+    """What one word of a text is in a phrase; endings of files stand in none."""
+    return " ".join(form for form in _forms(word) if form[0] != ".")
 
 
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
@@ -155,11 +159,11 @@ class _Matcher:
                 table = self.phrases if " " in keyword else self.single
                 table.setdefault(keyword, []).append(number)
                 uses[keyword] += 1
-        #: Phrases by their first word, with the words that follow.
-        self.openings: dict[str, list[tuple[str, list[str]]]] = {}
-        for phrase in self.phrases:
+        #: First word -> (place in `phrases`, phrase, its other words).
+        self.openings: dict[str, list[tuple[int, str, list[str]]]] = {}
+        for place, phrase in enumerate(self.phrases):
             first, *rest = phrase.split()
-            self.openings.setdefault(first, []).append((phrase, rest))
+            self.openings.setdefault(first, []).append((place, phrase, rest))
         #: A keyword that several topics share says less about each.
         self.weight = {k: 1.0 / math.sqrt(n) for k, n in uses.items()}
         described = [
@@ -171,12 +175,19 @@ class _Matcher:
             _unit({w: n * self.idf[w] for w, n in Counter(d).items()}) for d in described
         ]
 
-    def _candidates(self, counts: Mapping[str, int]) -> Iterator[str]:
-        """Phrases all of whose words occur."""
-        for first in sorted(self.openings.keys() & counts.keys()):
-            for phrase, rest in self.openings[first]:
-                if all(word in counts for word in rest):
-                    yield phrase
+        known = frozenset((*self.single, *self.idf, *" ".join(self.phrases).split()))
+        #: What a word counts as, as far as the taxonomy asks for it: mostly nothing.
+        self.forms = lru_cache(1 << 16)(lambda w: tuple(f for f in _forms(w) if f in known))
+
+    def _candidates(self, found: Mapping[str, int]) -> list[str]:
+        """Phrases all of whose words occur, in the order of the taxonomy."""
+        places = [
+            (place, phrase)
+            for word in self.openings.keys() & found.keys()
+            for place, phrase, rest in self.openings[word]
+            if all(map(found.__contains__, rest))
+        ]
+        return [phrase for _, phrase in sorted(places)]
 
     def topics(self, pieces: Sequence[tuple[float, str]]) -> tuple[str, ...]:
         """Names of the topics of weighted texts."""
@@ -186,19 +197,23 @@ class _Matcher:
         for weight, text in pieces:
             by_weight.setdefault(weight, []).append(text)
         for weight, texts in by_weight.items():
-            found = words("\n".join(texts))
-            for word in found:
-                counts[word] = counts.get(word, 0.0) + weight
-            joined = f" {' '.join(w for w in found if w[0] != '.')} "
-            for phrase, topics in self.phrases.items():
-                if f" {phrase} " in joined:
-                    n = weight * joined.count(f" {phrase} ")
-                    for topic in topics:
+            found = _WORD.findall("\n".join(texts).lower())
+            times: dict[str, int] = {}
+            for word, n in Counter(found).items():
+                for form in self.forms(word):
+                    times[form] = times.get(form, 0) + n
+            for word, n in times.items():
+                counts[word] = counts.get(word, 0.0) + weight * n
+            candidates = self._candidates(times)
+            joined = f" {' '.join(filter(None, map(_spoken, found)))} " if candidates else ""
+            for phrase in candidates:
+                if seen := joined.count(f" {phrase} "):
+                    for topic in self.phrases[phrase]:
                         own = hits.setdefault(topic, {})
-                        own[phrase] = own.get(phrase, 0.0) + n
-        for word in counts.keys() & self.single.keys():
-            for topic in self.single[word]:
-                hits.setdefault(topic, {})[word] = counts[word]
+                        own[phrase] = own.get(phrase, 0.0) + weight * seen
+        for word, weighed in counts.items():
+            for topic in self.single.get(word, ()):
+                hits.setdefault(topic, {})[word] = weighed
         mine = _unit({w: math.log1p(n) * self.idf[w] for w, n in counts.items() if w in self.idf})
         scored = []
         for topic, found_words in hits.items():
