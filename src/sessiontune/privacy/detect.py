@@ -125,11 +125,7 @@ class Detector:
         rules = [rule for rule in all_rules() if rule.layer in chosen]
         self._rules: list[Rule] = [*_DECODERS, *rules]
         self._filter = _prefilter(chosen)
-        self._near = {
-            index: (quick(rule.near).match, rule.shift)
-            for index, rule in enumerate(self._rules)
-            if rule.near
-        }
+        self._near = {i: rule.near for i, rule in enumerate(self._rules) if rule.near is not None}
         self._make = make
         self._allow = allow
 
@@ -140,12 +136,7 @@ class Detector:
         if not self._filter.places:
             return hits
         near = self._near
-        return [hit for hit in hits if hit[0] not in near or self._near_match(data, hit)]
-
-    def _near_match(self, data: bytes, hit: Hit) -> bool:
-        match, shift = self._near[hit[0]]
-        look = max(0, hit[1] + shift)
-        return match(data, look, look + 72) is not None
+        return [hit for hit in hits if hit[0] not in near or near[hit[0]](data, hit[1])]
 
     @property
     def placed(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any
 import re2
 
 from .checks import iban, luhn
-from .rules import Rule, left_edge, quick
+from .rules import Rule, followed_by, left_edge, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 _EMAIL = (
@@ -510,7 +510,7 @@ RULES: tuple[Rule, ...] = (
         r"resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)",
         _STREET,
         _plain,
-        near=r"[^\n\d]{0,30}\d{1,5}[A-Za-z]? [A-Z0-9]",
+        near=followed_by(r"[^\n\d]{0,30}\d{1,5}[A-Za-z]? [A-Z0-9]"),
         before=40,
         after=120,
         rank=1,

@@ -7,7 +7,7 @@ from typing import Any
 
 import re2
 
-from .pseudonym import is_pseudonym
+from .pseudonym import LETTERS, is_pseudonym
 from .rules import Rule, left_edge, quick
 from .vocabulary import is_generic
 
@@ -21,6 +21,17 @@ _SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
 _SLUG = _SLUG_ROOT + r"([A-Za-z0-9][A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?)"
 
 
+#: What the prefilter leaves out: `userbcdf...` and `5e55....-....-8`, our own pseudonyms.
+_NOT_MADE_USER = (
+    r"(?:[A-Za-tv-z0-9_\x80-\xff]|u(?:[^s]|s(?:[^e]|e(?:[^r]|r"
+    rf"(?:[^{LETTERS}]|[{LETTERS}]{{1,13}}[^{LETTERS}]|[{LETTERS}]{{14}}[A-Za-z0-9_])))))"
+)
+_NOT_MADE_UUID = (
+    r"(?:(?:[0-46-9A-Fa-f]HHH|5(?:[0-9A-Fa-df]HH|e(?:[0-46-9A-Fa-f]H|5[0-46-9A-Fa-f])))H{4}-H{4}-|"
+    r"5e55H{4}-H{4}-[^8])"
+).replace("H", "[0-9A-Fa-f]")
+_SEPARATOR = quick(r"(?s:.*)(?:[/\\]|2[Ff]|5[Cc])")
+
 _NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
 
 
@@ -28,8 +39,12 @@ _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
 
 
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The user name that begins one byte before `end`, after `/home/`, `C:\\Users\\` ..."""
+    """The user name after `/home/`, `C:\\Users\\` ..., of which the anchor saw a part."""
     start = end - 1
+    if data[start - 1] not in b"/\\":
+        low = max(0, end - 24)
+        last = _SEPARATOR.match(data, low, start)
+        start = last.end() if last else start
     match = _NAME.match(data, start, start + 64)
     if match is None:
         return []
@@ -149,7 +164,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "home",
         "places",
-        rf"{_ROOT}{_SEP}[A-Za-z0-9_\x80-\xff]",
+        rf"{_ROOT}{_SEP}{_NOT_MADE_USER}",
         "()",
         None,
         "user",
@@ -302,7 +317,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         "places",
-        r"(?i:id)[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-",
+        r"(?i:id)[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}" + _NOT_MADE_UUID,
         rf"{_ACCOUNT}{_QUOTED}({_UUID})",
         _plain,
         "uuid",

@@ -9,8 +9,10 @@ from typing import Any
 import re2
 
 from .checks import entropy, is_placeholder, judged_random
-from .context import judge
-from .rules import Rule
+from .context import key_or_password_follows
+from .judge import judge
+from .pseudonym import LETTERS
+from .rules import Rule, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
@@ -161,6 +163,7 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
     return found
 
 
+_MADE = quick(rf"\{{REDACTED_URL_PASSWORD_[{LETTERS}]{{14}}\}}@")
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
 _WORDS = (
     r"[A-Za-z0-9_.-]{0,40}(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
@@ -207,6 +210,7 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9\[_$\x7b<.-]",
         _url_password,
         "braced",
+        near=lambda data, end: not _MADE.match(data, end - 39, end),
         before=340,
         after=90,
         rank=4,
@@ -281,6 +285,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?:^|[\s\"'(\x00])--?{_LOOSE}(?:[ \t]+|=){_Q}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
         rf"(?:^|[\s\"'(])--?({_WORDS})(?:[ \t]+|=){_Q}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
         _option,
+        near=key_or_password_follows,
         before=140,
         after=960,
         rank=2,
@@ -291,6 +296,7 @@ RULES: tuple[Rule, ...] = (
         rf"<{_LOOSE}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
         rf"<({_WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
         _option,
+        near=key_or_password_follows,
         before=240,
         after=960,
         rank=2,
@@ -301,6 +307,7 @@ RULES: tuple[Rule, ...] = (
         rf"(?i:key|name|id)={_Q}{_LOOSE}{_Q}[ ]{{1,4}}(?i:value|content)={_Q}[^\s\"'<>]{{4}}",
         rf"(?i:key|name|id)={_Q}({_WORDS}){_Q}[ ]{{1,4}}(?i:value|content)={_Q}([^\s\"'<>]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
         before=180,
         after=960,
         rank=2,
@@ -308,11 +315,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{_Q}?(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?{_LOOSE}{_Q}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"{_LOOSE}{_Q}?[,;]?(?:\s|\\n){{0,40}}"
         rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?[^\s\"'<>\\]{{4}}",
         rf"(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?({_WORDS}){_Q}?[,;]?(?:\s|\\n){{0,40}}"
         rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?([^\s\"'<>\\]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
         before=300,
         after=960,
         rank=2,
@@ -323,6 +331,7 @@ RULES: tuple[Rule, ...] = (
         rf"{_Q}{_LOOSE}{_Q},[ ]{{0,3}}{_Q}[^\s\"'`<>,\\]{{4}}",
         rf"{_Q}({_WORDS}){_Q},[ ]{{0,3}}{_Q}([^\s\"'`<>\\]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
         before=180,
         after=960,
         rank=2,
