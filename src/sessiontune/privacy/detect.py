@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from . import context, decoders, personal, places, structured, vendors, vendors_more
-from .checks import is_example, wordy
+from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
@@ -50,7 +50,7 @@ def _vendor_check(
             end = pattern(_MORE).match(data, end, min(len(data), end + 8192)).end()
         value = data[start:end]
         if sure:
-            return start, end
+            return None if counts_up(value) > 0.5 else (start, end)
         if weak and not _mixed(value):
             return None
         return None if is_example(value) or is_published_example(value) else (start, end)
