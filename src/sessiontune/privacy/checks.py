@@ -145,7 +145,11 @@ def is_placeholder(value: bytes) -> bool:
     if not plain:
         return True
     low = plain.lower()
-    if low in PLACEHOLDERS or low.startswith((b"redacted", b"<", b"$", b"{{", b"%(", b"#{", b"@{")):
+    if low in PLACEHOLDERS or low.startswith(
+        (b"redacted", b"<", b"${", b"$(", b"{{", b"%(", b"#{", b"@{")
+    ):
+        return True
+    if plain[:1] == b"$" and (len(plain) < 2 or plain[1:2].isalpha() or plain[1] in b"_{("):
         return True
     if plain[0] in b"{[(" and plain[-1] in b"}])" and not any(c in b"0123456789" for c in plain):
         return True
@@ -153,7 +157,17 @@ def is_placeholder(value: bytes) -> bool:
         return True
     if len(set(plain)) <= 2 or _FILLER.search(plain) or _STAND_IN.fullmatch(low):
         return True
-    return b"${" in plain or b"{{" in plain or b"$(" in plain
+    return b"${" in plain or b"{{" in plain or b"$(" in plain or _is_template(plain)
+
+
+_HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")
+
+
+def _is_template(value: bytes) -> bool:
+    """`{user_token}`, `v-{name}`: a hole to be filled, with little around it."""
+    if b"{" not in value or _HOLE.search(value) is None:
+        return False
+    return sum(48 <= c <= 57 or c >= 65 for c in _HOLE.sub(b"", value)) < 12
 
 
 def is_example(value: bytes) -> bool:

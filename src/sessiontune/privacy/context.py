@@ -12,17 +12,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key
+from .checks import is_placeholder, wordy
+from .examples import is_published_example
+from .judge import KEY_WORDS, PASS_WORDS, VENDORS, is_dull_value, judge, like_key, says_password
 from .rules import Rule, followed_by, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
-    r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|:|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
+    r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|\|\||\?\?|or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
     r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
 )
 _TYPE = (
-    _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t])"
+    _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t]|"
+    r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r")?"
 _RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
@@ -32,21 +35,21 @@ _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\])?(?:{_SP}{{0,8}}{_OP}|{_TYPE}:?=|,)[ \t\[(]{{0,8}})({_LEAD})"
+        rf"(?i){name}({_Q}?[\])]?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)[ \t\[(]{{0,8}})({_LEAD})"
         rf"({_RUN}+)"
     )
 
 
 def _anchor(words: str) -> str:
     return (
-        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\])?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*)?[ \t]*"
-        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{]{{4}}"
+        rf"(?i)(?:{words})[\w.-]*{_QA}?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
+        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{3}}"
     )
 
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:|\||%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
+_OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
 _WHOLE_VALUE = quick(_RUN + "{10,}")
@@ -60,10 +63,15 @@ def key_follows(data: bytes, end: int) -> bool:
     match = _WHOLE_VALUE.match(data, start, start + 1000)
     if match is None:
         return False
-    quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
+    before = data[max(0, start - 2) : start]
+    quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
+    if not quoted and before[-1:] == b"=" and before[:1].isupper():
+        return like_key(trimmed(match.group(), False), True)  # NAME=value, as in a shell
     return like_key(trimmed(match.group(), quoted), quoted)
 
 
+#: The next field of a URL's query or a form.
+_NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 _SAYS_PASSWORD = quick(r"(?i)pass|pwd")
 
 
@@ -74,11 +82,22 @@ def key_or_password_follows(data: bytes, end: int) -> bool:
     return key_follows(data, end)
 
 
+_SAID_VALUE = quick(r"[^\s`'\"<>]{6,200}")
+
+
+def said_follows(data: bytes, end: int) -> bool:
+    """What follows is longer than five characters and holds a digit."""
+    match = _SAID_VALUE.match(data, end - _SEEN, end + 200)
+    return match is not None and any(48 <= c <= 57 for c in match.group())
+
+
 def trimmed(value: bytes, quoted: bool) -> bytes:
     """The value without what closes it in code."""
     if quoted:
         return value.rstrip(b"\\")
-    return value.rstrip(b",;)]}.:").split(b"&", 1)[0]
+    value = value.rstrip(b",;)]}.:")
+    next_field = _NEXT_FIELD.search(value, 0, 1000)
+    return value[: next_field.start()] if next_field else value
 
 
 #: A cheap look before the exact pattern: the name goes on to an operator and a value with a digit.
@@ -96,6 +115,10 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[end : end + 3] in (b"...", b"\xe2\x80\xa6") or data[end : end + 2] == b"..":
         return None
     operator = middle.strip(b"'\"`\\]")
+    if operator.strip(b" \t)") in (b"or", b"||", b"??") and not lead:
+        return None
+    if lead and data[end : end + 1] == b" " and value.replace(b"-", b"").isalpha():
+        return None  # the first word of a sentence
     if operator.strip() == b"," and (value.isalpha() or not lead):
         return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
@@ -105,7 +128,52 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if end > start else None
 
 
+#: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
+_SAID = (
+    rf"(?i)(?:{PASS_WORDS}|api[ _-]?keys?|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
+    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW))"
+)
+_IS = (
+    r"(?:[`'\"*]{0,3}(?: (?:for|of|to|on|in)(?: [A-Za-z0-9_.@'-]{1,24}){1,5})?[`'\"*]{0,3}[ ]{0,2}"
+    r"(?::|is(?: now)?:?|to|was:?|ist|lautet:?|est|es|\xc3\xa9|\xe6\x98\xaf|\xef\xbc\x9a|\xd1\x8d\xd1\x82\xd0\xbe)[ ]{0,2})"
+)
+
+
+def _said(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A value in a sentence: only what no word or number of a sentence looks like."""
+    value = match.group(1).rstrip(b".,;:!?)`'\"*")
+    start = match.start(1)
+    if (
+        len(value) < 6
+        or any(c in b"/\\()[]{}=;," for c in value)
+        or is_placeholder(value)
+        or is_published_example(value)
+    ):
+        return None
+    digits = any(48 <= c <= 57 for c in value)
+    signs = any(c in b"!@#$%^&*_-+=." for c in value)
+    both = value != value.lower() and value != value.upper()
+    typed = digits and (both or signs) and wordy(value) < 0.85 and not is_dull_value(value)
+    if says_password(match.group(0)[: start - match.start()]):
+        good = typed or (digits and value.isalnum() and wordy(value) < 0.85 and not value.isdigit())
+    else:
+        plain = match.group(0)[: start - match.start()].rstrip(b" `'\"*")
+        good = not plain.endswith(b":") and like_key(value, True)  # `name: value` is no sentence
+    return (start, start + len(value)) if good else None
+
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=_SAID + _IS + r"[`'\"*]{0,3}[A-Za-z0-9!@#$%^&+_-]{4}",
+        exact=_SAID + _IS + r"[`'\"*]{0,3}([A-Za-z0-9!@#$%^&+_-][^\s`'\"<>]{3,200})",
+        check=_said,
+        near=said_follows,
+        before=200,
+        after=240,
+        rank=1,
+    ),
     Rule(
         kind="password",
         layer="secrets",

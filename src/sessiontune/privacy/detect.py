@@ -12,6 +12,7 @@ from . import context, decoders, personal, places, structured, vendors, vendors_
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
+from .prefixes import prefixes
 from .pseudonym import is_pseudonym
 from .rules import Rule, Span, left_edge, pattern, quick
 
@@ -60,7 +61,7 @@ def _vendor_check(
 
 def _mixed(value: bytes) -> bool:
     """A token with a short prefix: no chain of words, and letters of both cases or digits."""
-    body = value.split(b"_", 1)[-1] if b"_" in value else value[2:]
+    body = value.split(b"_", 1)[-1] if b"_" in value[:8] else value[2:]
     if body.isupper() or (body.islower() and body.isalpha()):
         return False
     if wordy(body) > 0.4 and not _even_case(body):
@@ -108,12 +109,22 @@ def all_rules() -> tuple[Rule, ...]:
     )
 
 
+def _wrap_anchor() -> str:
+    heads = (head for _, head, _ in vendors.FORMATS_A + vendors_more.FORMATS_Z)
+    return r"(?:\b|\\[nrt])(?:" + "|".join(pattern_of(text) for text in prefixes(heads)) + ")"
+
+
+def pattern_of(text: str) -> str:
+    """A literal as a pattern."""
+    return re2.escape(text.encode()).decode("latin-1")
+
+
 _DECODERS = (
     Rule("base64", "secrets", decoders.BASE64_ANCHOR, "()"),
     Rule("hex", "secrets", decoders.HEX_ANCHOR, "()"),
     Rule("escape", "secrets", decoders.ESCAPE_ANCHOR, "()"),
     Rule("mark", "secrets", decoders.MARK_ANCHOR, "()"),
-    Rule("wrap", "secrets", decoders.WRAP_ANCHOR, "()"),
+    Rule("wrap", "secrets", _wrap_anchor(), "()"),
 )
 
 

@@ -10,12 +10,12 @@ from functools import lru_cache
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import entropy, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 
 PASS_WORDS = (
     r"pass(?:word|wd|phrase|code)|passwort|contrase(?:na|\xc3\xb1a)|mot_?de_?passe|senha|"
-    r"has(?:lo|\xc5\x82o)|wachtwoord|\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
+    r"\bhas(?:lo|\xc5\x82o)\b|wachtwoord|\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
     r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
     r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
     r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|pwd|(?:_|\b|db|my|root|user|admin)pass\b|_pw\b|\bpw\b"
@@ -51,7 +51,7 @@ VENDORS = (
 
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
-    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?[xy]?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
@@ -64,7 +64,7 @@ _DULL = re2.compile(
     rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|entry|field|column|"
     rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
     rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
-    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|prompt|salt|regex|"
+    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|mgr|prompt|salt|regex|"
     rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message)|"
     rb"author|authori[sz]ed|authority|auth[_.-]?(?:type|method|mode|url|uri|provider|scheme|"
     rb"endpoint|file|path|flow|status|state|source|mechanism|domain|name|level|required|user|id\b)|"
@@ -100,7 +100,7 @@ _TRIM = b".,;:)]}>!?\\&|"
 
 
 @lru_cache(maxsize=4096)
-def _names_password(name: bytes) -> bool:
+def says_password(name: bytes) -> bool:
     return _IS_PASS.search(name) is not None
 
 
@@ -114,7 +114,7 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
     if _dull(name):
         return None
-    password = _names_password(name)
+    password = says_password(name)
     if len(value) < (4 if password else 10):
         return None
     if is_placeholder(value) or _HASHES.fullmatch(value):
@@ -123,7 +123,17 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
         return None
     if password:
         return "password" if _is_password(name, value, quoted, operator) else None
-    return "secret" if _is_key(name, value, quoted) else None
+    return "secret" if _is_key(name, value, quoted, operator) else None
+
+
+def is_dull_value(value: bytes) -> bool:
+    """A path, a version, a date, a number with its unit, a place in a file: whatever the name."""
+    return (
+        _PATHLIKE.fullmatch(value) is not None
+        or _VERSION.fullmatch(value) is not None
+        or _HASHES.fullmatch(value) is not None
+        or _LINE.search(value) is not None
+    )
 
 
 #: Names that are often something else (a verdict, a folder): they ask for more of the value.
@@ -135,7 +145,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         return False  # the next cell of a table
     if _VAGUE.search(name) and not (
         len(value) >= 6
-        and (quoted or operator == b"=")
+        and (quoted or operator == b"=" or (b"_" in name and judged_random(value, 8)))
         and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
         and wordy(value) < 0.7
     ):
@@ -143,6 +153,8 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
     if len(value) < 4 or _PATHLIKE.fullmatch(value):
         return False
     low = value.lower()
+    if _LABEL.fullmatch(value):
+        return False
     if quoted:
         if _MIME.match(value) or value[:1] == b"%" or b"%s" in value:
             return False
@@ -153,13 +165,19 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
     shell = _shell_like(name, operator) and b"(" not in value
     if _CODE.fullmatch(value) and not shell:
         return False
-    if any(c in b"()[]{}=|&*%" for c in value) and not shell:
+    if any(c in b"()[]{}|" for c in value) and not shell:
+        return False
+    if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
         return False
     if _VERSION.fullmatch(value):
         return False
     return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
 
+#: One capitalised word, in any alphabet: a label or a translation.
+_LABEL = re2.compile(
+    rb"(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
+)
 _MIME = re2.compile(
     rb"(?:application|text|image|audio|video|multipart|font)/|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
     rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
@@ -182,7 +200,7 @@ def _shell_like(name: bytes, operator: bytes) -> bool:
     return operator == b"=" and name.upper() == name and len(name) > 3
 
 
-def _is_key(name: bytes, value: bytes, quoted: bool) -> bool:
+def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     vendor = _vendor(name)
     strong = vendor is not None or _STRONG.search(name) is not None
     if not strong and not _IS_KEY.search(name):
@@ -191,21 +209,52 @@ def _is_key(name: bytes, value: bytes, quoted: bool) -> bool:
         return False
     if vendor == b"meraki" and not _HEX40.fullmatch(value):
         return False
-    return like_key(value, quoted, strong)
+    return like_key(value, quoted or _shell_like(name, operator), strong)
 
 
 @lru_cache(maxsize=8192)
 def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
-    if len(value) < 10 or any(c in b"()[]{}|*,?;\\ " for c in value) or value.startswith(_STRICT):
+    if len(value) < 10 or value.startswith(_STRICT):
         return False
+    if any(c in b"()[]{}|*,?;\\ " for c in value):
+        return quoted and strong and _typed_by_machine(value)
     if _UUID.fullmatch(value):
         return strong
-    if _PATHLIKE.fullmatch(value) or _VERSION.fullmatch(value) or _LINE.search(value):
+    if _VERSION.fullmatch(value) or _LINE.search(value):
+        return False
+    if _PATHLIKE.fullmatch(value) and not (len(value) == 40 and _random_path(value)):
         return False
     if not quoted and _CODE.fullmatch(value) and not value.isalnum():
         return False
     return judged_random(value, 10 if strong else 16)
+
+
+def _random_path(value: bytes) -> bool:
+    """Base64 of 30 bytes (an AWS secret) with slashes by chance: its parts are no names."""
+    return value[:1] not in b"/.~" and entropy(value) >= 4.5 and wordy(value) < 0.3
+
+
+def _mixed_signs(value: bytes) -> bool:
+    """`Winter*4602`, no expression: letters, digits, and signs between them."""
+    return (
+        any(48 <= c <= 57 for c in value) and value[:1].isalnum() and not _EXPRESSION.search(value)
+    )
+
+
+_EXPRESSION = re2.compile(rb"[=%&*]{2}|^[A-Za-z_]\w*[=%&*]\w*[a-z_]$|^\w+=\w")
+
+
+def _typed_by_machine(value: bytes) -> bool:
+    """A long key with marks of all sorts among its letters, as Django's are: no code, no path."""
+    letters = sum(48 <= c <= 57 or 65 <= (c & 0xDF) <= 90 for c in value)
+    return (
+        len(value) >= 32
+        and not any(c in b",;\\ {}" for c in value)
+        and letters > 0.55 * len(value)
+        and entropy(value) >= 4.2
+        and wordy(value) < 0.35
+    )
 
 
 #: A name that says its value is made up, as tests do.

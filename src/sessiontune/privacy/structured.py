@@ -46,7 +46,7 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password of `scheme://user:password@host`."""
     start, end = match.span(2)
     user, password = match.group(1), match.group(2)
-    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", user):
+    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", b"tiger", user):
         return None
     if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
@@ -128,6 +128,14 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
 def _any(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return None if is_placeholder(match.group(1)) else (start, end)
+
+
+def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none."""
+    value = match.group(1)
+    if any(c in b"()[]" for c in value) or value.replace(b"_", b"").replace(b".", b"").isalpha():
+        return None
+    return _any(data, match)
 
 
 _DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
@@ -337,6 +345,52 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
+        "secret",
+        "secrets",
+        rf"(?:\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{{1,3}}|\bsetenv|\bput(?:env)?)[ \t]+{_LOOSE}[ \t]+{_Q}?[^\s\"'`<>$(=]{{4}}",
+        rf"(?:ENV|ARG|#define|set[ \t]+-[a-zU]{{1,3}}|setenv|put(?:env)?)[ \t]+({_WORDS})[ \t]+{_Q}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
+        _option,
+        near=key_or_password_follows,
+        before=160,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"\bvariable[ \t]+\"{_LOOSE}\"[ \t]*\{{[^{{}}]*default[ \t]*=[ \t]*\"[^\s\"$]{{4}}",
+        rf"variable[ \t]+\"({_WORDS})\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\"([^\s\"$]{{4,900}})\"",
+        _option,
+        near=key_or_password_follows,
+        before=520,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"\bdocker[ \t]+login[^\n]{0,120}[ ](?:-p|--password)[ =]{1,2}[\"']?[^\s\"'$-]{4}|"
+        r"\bredis-cli[^\n]{0,120}[ ](?:-a|--pass)[ =]{1,2}[\"']?[^\s\"'$-]{4}|"
+        r"\bopenssl[^\n]{0,160}[ ](?:-k[ ]|-pass(?:in|out)?[ ]pass:)[\"']?[^\s\"'$-]{4}|"
+        r"\bhtpasswd[ ]+-[A-Za-z]{0,4}b[A-Za-z]{0,4}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+[\"']?[^\s\"'$-]{4}",
+        r"(?:[ ](?:-p|--password|-a|--pass|-k)[ =]{1,2}|[ ]-pass(?:in|out)?[ ]pass:|"
+        r"htpasswd[ ]+-[A-Za-z]{1,9}[ ]+\S{1,60}[ ]+\S{1,40}[ ]+)[\"']?([^\s\"'$-][^\s\"']{3,200})",
+        _any,
+        before=240,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"[A-Za-z0-9.*_-]:(?:543[0-9]|6432|6543|26257|\*):[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_*.-]{1,40}:[^\s:\"']{4}",
+        r"(?:^|[\s\"'])[A-Za-z0-9.*_-]{1,80}:(?:543[0-9]|6432|6543|26257|\*):[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_*.-]{1,40}:([^\s:\"']{4,200})",
+        _any,
+        before=240,
+        after=220,
+        rank=3,
+    ),
+    Rule(
         "password",
         "secrets",
         r"(?i:identified[ \t]+by|with[ \t]+password|set[ \t]+password[ \t]*=)[ \t]+(?i:password[ \t]+)?'[^'\s]{3}",
@@ -419,7 +473,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=[^;\s\"'<>{}$%]{4}",
         r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=([^;\s\"'<>{}$%&]{4,400})[;\"']",
-        _any,
+        _connection,
         before=60,
         after=420,
         rank=3,

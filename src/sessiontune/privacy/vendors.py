@@ -81,7 +81,7 @@ FORMATS_A: tuple[tuple[str, str, str], ...] = (
     ("azure-search-key", rf"{A}{{42}}AzSe[A-D]{A}{{5}}", ""),
     ("azure-container-registry-key", rf"{B}{{42}}\+ACR[A-D]{A}{{5}}", ""),
     ("azure-cosmos-key", rf"{B}{{76}}ACDb{A}{{5,6}}==", ""),
-    ("azure-signature", r"[?&;]sig=[A-Za-z0-9%+/]{40}", r"[A-Za-z0-9%+/=]{0,40}"),
+    ("azure-signature", r"\bsig=[A-Za-z0-9%+/]{40}", r"[A-Za-z0-9%+/=]{0,40}"),
     ("beamer-token", r"\bb_[a-z0-9=_-]{44}", ""),
     ("bitbucket-app-password", rf"ATBB{A}{{32}}", ""),
     ("bitly-token", rf"bitly_{H}{{40}}", ""),

@@ -171,6 +171,7 @@ FORMATS_Z: tuple[tuple[str, str, str], ...] = (
     ),
     ("tailscale-key", rf"tskey-[a-z]+-{A}{{10,20}}-{A}{{20}}", rf"{A}{{0,20}}"),
     ("tavily-key", rf"tvly-(?:dev-|prod-)?{W}{{32}}", ""),
+    ("telegram-bot-token", rf"api\.telegram\.org/(?:file/)?bot\d{{5,16}}:A{W}{{34}}", ""),
     ("telegram-bot-token", rf"\b\d{{5,16}}:A{W}{{34}}", ""),
     ("temporal-key", rf"tmprl_{A}{{32}}", ""),
     ("thirdweb-key", rf"thirdweb_{A}{{40}}", ""),
