@@ -93,7 +93,7 @@ PLACEHOLDERS = frozenset(
     toggle visible current confirm confirmation required. forgot forgotten reset expired strong
     weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
     md5sum password: reader writer owner sudo usr pwd123 letmein123 welcome welcome1 iloveyou
-    trustno1 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
+    trustno1 tiger 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
     """.split()
 )
 
@@ -157,7 +157,7 @@ def is_placeholder(value: bytes) -> bool:
         return True
     if len(set(plain)) <= 2 or _FILLER.search(plain) or _STAND_IN.fullmatch(low):
         return True
-    return b"${" in plain or b"{{" in plain or b"$(" in plain or _is_template(plain)
+    return any(mark in plain for mark in (b"${", b"{{", b"$(")) or _is_template(plain)
 
 
 _HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")
@@ -167,7 +167,8 @@ def _is_template(value: bytes) -> bool:
     """`{user_token}`, `v-{name}`: a hole to be filled, with little around it."""
     if b"{" not in value or _HOLE.search(value) is None:
         return False
-    return sum(48 <= c <= 57 or c >= 65 for c in _HOLE.sub(b"", value)) < 12
+    around: bytes = _HOLE.sub(b"", value)
+    return sum(48 <= c <= 57 or c >= 65 for c in around) < 12
 
 
 def is_example(value: bytes) -> bool:

@@ -8,13 +8,14 @@ from typing import Any
 
 import re2
 
-from . import context, decoders, personal, places, structured, vendors, vendors_more
+from . import commands, context, decoders, network, personal, places, sentences, structured
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
 from .prefixes import prefixes
 from .pseudonym import is_pseudonym
 from .rules import Rule, Span, left_edge, pattern, quick
+from .vendors import ANCHORS, formats
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -30,7 +31,9 @@ _DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
 #: Formats so particular that even a value of one repeated letter is a key.
 _SURE = frozenset({"age-key", "anthropic-key"})
 #: Formats with a short prefix: the rest must not read like words.
-_WEAK = frozenset({"hashicorp-vault-token", "huggingface-token", "gocardless-token", "lob-key"})
+_WEAK = frozenset(
+    {"hashicorp-vault-token", "huggingface-token", "gocardless-token", "lob-key", "mollie-key"}
+)
 
 
 def _vendor_check(
@@ -52,7 +55,7 @@ def _vendor_check(
         value = data[start:end]
         if sure:
             return None if counts_up(value) > 0.5 else (start, end)
-        if weak and not _mixed(value):
+        if weak and (data[start - 1 : start] == b"_" or not _mixed(value)):
             return None
         return None if is_example(value) or is_published_example(value) else (start, end)
 
@@ -79,13 +82,13 @@ def _even_case(body: bytes) -> bool:
 
 def _vendor_rules() -> list[Rule]:
     rules = []
-    for kind, pattern_head, tail in vendors.FORMATS_A + vendors_more.FORMATS_Z:
+    for kind, pattern_head, tail in formats():
         head = pattern_head.removeprefix(r"\b")  # the left edge is checked with its escapes
         rules.append(
             Rule(
                 kind=kind,
                 layer="secrets",
-                anchor=vendors.ANCHORS.get(kind, head),
+                anchor=ANCHORS.get(kind, head),
                 exact=f"({head}{tail})",
                 check=_vendor_check(kind, not tail, bool(_DASHES.search(head))),
                 before=260,
@@ -103,20 +106,23 @@ def all_rules() -> tuple[Rule, ...]:
     return (
         *_vendor_rules(),
         *structured.RULES,
+        *commands.RULES,
         *context.RULES,
+        *sentences.RULES,
         *personal.RULES,
+        *network.RULES,
         *places.RULES,
     )
 
 
 def _wrap_anchor() -> str:
-    heads = (head for _, head, _ in vendors.FORMATS_A + vendors_more.FORMATS_Z)
+    heads = (head for _, head, _ in formats())
     return r"(?:\b|\\[nrt])(?:" + "|".join(pattern_of(text) for text in prefixes(heads)) + ")"
 
 
 def pattern_of(text: str) -> str:
     """A literal as a pattern."""
-    return re2.escape(text.encode()).decode("latin-1")
+    return str(re2.escape(text.encode()).decode("latin-1"))
 
 
 _DECODERS = (

@@ -87,7 +87,7 @@ _CODE = re2.compile(
 )
 _PATHLIKE = re2.compile(
     rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|arn|vault|op|env|secret|ref|urn|npm|docker)://?.*|"
-    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+(?:/[\w.-]+){2,}|"
+    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|[\w.-]+(?:/[\w.-]+){2,}|"
     rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
@@ -159,6 +159,8 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         if _MIME.match(value) or value[:1] == b"%" or b"%s" in value:
             return False
         words = low.replace(b"_", b"").replace(b"-", b"")
+        if value == value.upper() and b"_" in value and words.isalpha():
+            return False  # the name of a constant
         return not (low.isalpha() and words in _IDENTIFIERS) and not (
             value == low and _field_name(low)
         )
