@@ -24,7 +24,6 @@ NEAR_MISSES = {
     "one run": "a1B2" * 11,
     "beginnings": "gh" + "p_x AK" + "IAx sk-x ey" + "Jx ",
     "half a URL": "https://user:",
-    "half a block": "-----BEGIN RSA PRIVATE " + "KEY-----\n",
     "half an escape": "%41%4",
     "quotes": '\\\\\\"',
     "digits": "4111 1111 ",

@@ -117,7 +117,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 def _wrap_anchor() -> str:
     heads = (head for _, head, _ in formats())
-    return r"(?:\b|\\[nrt])(?:" + "|".join(pattern_of(text) for text in prefixes(heads)) + ")"
+    return "|".join(pattern_of(text) for text in prefixes(heads))
 
 
 def pattern_of(text: str) -> str:
