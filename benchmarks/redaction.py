@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import argparse
 import ast
+import base64
 import gzip
 import json
 import os
+import resource
 import sysconfig
 import time
 from collections import Counter
@@ -179,6 +181,27 @@ def near_misses(redactor: Redactor) -> None:
         print(f"  {name:18} x4 the text, x{times[1] / max(times[0], 1e-6):.1f} the time")
 
 
+def hostile(redactor: Redactor, auditor: Auditor) -> None:
+    """One string of 100 MB, a million near misses, ten layers: CPU seconds and peak memory."""
+    unit = "def f(token, key):\n    return token.key == self.api_key  # 0123456789abcdef\n"
+    layers = "gh" + "p_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8"
+    for _ in range(10):
+        layers = base64.b64encode(f"inner: {layers} .".encode()).decode()
+    for name, text in (
+        ("one string of 100 MB", unit * (100_000_000 // len(unit))),
+        ("a million near misses", "api_key = abc1 token: def2\n" * 1_000_000),
+        ("ten layers of base64", layers),
+    ):
+        start = time.process_time()
+        redactor.text(text)
+        middle = time.process_time()
+        auditor.scan(json.dumps({"content": text}).encode(), "f")
+        end = time.process_time()
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"  {name:22} {len(text) / 1e6:7.2f} MB: redact {middle - start:6.2f} s, "
+              f"gate {end - middle:6.2f} s, process peak {peak:.0f} MiB")  # fmt: skip
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--keys", type=Path, default=SHARED / "redaction" / "key_formats.jsonl.gz")
@@ -195,6 +218,7 @@ def main() -> None:
     if args.corpus.exists():
         speed(corpus_texts(args.corpus), redactor, auditor)
     near_misses(redactor)
+    hostile(redactor, auditor)
 
 
 if __name__ == "__main__":

@@ -318,7 +318,8 @@ def test_an_export_opens_no_connection_and_starts_no_program(made: Path, tmp_pat
     done = subprocess.run(
         [sys.executable, "-B", str(probe), allowed, "export", str(made / "logs"), "-o",
          str(tmp_path / "data"), "--state", str(tmp_path / "state"), "--jobs", "1", "--quiet"],
-        capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True, text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "SESSIONTUNE_CACHE": f"{tmp_path}/c"},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "data" / "manifest.json").is_file()

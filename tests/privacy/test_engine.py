@@ -140,7 +140,7 @@ def test_both_prefilters_lead_to_the_same_findings(monkeypatch: pytest.MonkeyPat
     fast = [redactor().find(text) for text in texts]
     detect._prefilter.cache_clear()
 
-    def missing(anchors: object) -> prefilter.HyperscanFilter:
+    def missing(*given: object) -> prefilter.HyperscanFilter:
         raise ImportError("no wheel")
 
     monkeypatch.setattr(prefilter, "HyperscanFilter", missing)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import click
 
 from .. import __version__
 from ..errors import Interrupted, SessiontuneError
+from ..privacy import compiled
 from .console import Console
 
 #: verb -> (module in sessiontune.cli, one line of help). Modules load only when called.
@@ -73,7 +76,15 @@ def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool, no_input:
     Exit codes: 0 good, 2 usage or recipe, 3 source, 4 privacy gate, 5 store, 6 external tool,
     7 endpoint, 8 findings, 9 worse than base, 10 preflight or parity, 130 interrupted.
     """
+    compiled.use(_rules_folder)
     ctx.obj = Console(as_json=as_json, quiet=quiet, verbose=verbose, no_input=no_input)
+
+
+def _rules_folder() -> Path:
+    """Where the compiled rules of the redaction are kept between runs."""
+    from ..shipping.converter import cache_folder
+
+    return cache_folder(os.environ) / "rules"
 
 
 def _with_global_flags_anywhere(argv: list[str]) -> list[str]:

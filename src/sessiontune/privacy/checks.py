@@ -11,7 +11,6 @@ import math
 import zlib
 from collections import Counter
 from functools import lru_cache
-from itertools import pairwise
 
 import re2
 
@@ -94,8 +93,17 @@ PLACEHOLDERS = frozenset(
     toggle visible current confirm confirmation required. forgot forgotten reset expired strong
     weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
     md5sum password: reader writer owner sudo usr pwd123 letmein123 welcome welcome1 iloveyou
-    trustno1 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
+    trustno1 tiger 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
     """.split()
+)
+
+
+#: Nothing but words that stand for themselves, joined, with a number: `rootpasswd`, `test-key-01`.
+_STAND_IN = re2.compile(
+    rb"(?:(?:root|admin|user|test(?:ing)?|dev|local|demo|my|some|new|old|the|a|api|db|app|pass(?:word|wd|phrase)?|"
+    rb"pwd|secret|token|key|foo|bar|baz|qux|string|value|here|default|example|sample|hello|world|client|"
+    rb"access|auth|private|postgres|mysql|redis|mongo|guest|login|super|very|long|random|"
+    rb"secure|strong|not|real|your|temp|tmp)(?:[_.-]?))+(?:[_.-]?\d{1,4})?[!.]?"
 )
 
 
@@ -137,15 +145,30 @@ def is_placeholder(value: bytes) -> bool:
     if not plain:
         return True
     low = plain.lower()
-    if low in PLACEHOLDERS or low.startswith((b"redacted", b"<", b"$", b"{{", b"%(", b"#{", b"@{")):
+    if low in PLACEHOLDERS or low.startswith(
+        (b"redacted", b"<", b"${", b"$(", b"{{", b"%(", b"#{", b"@{")
+    ):
+        return True
+    if plain[:1] == b"$" and (len(plain) < 2 or plain[1:2].isalpha() or plain[1] in b"_{("):
         return True
     if plain[0] in b"{[(" and plain[-1] in b"}])" and not any(c in b"0123456789" for c in plain):
         return True
     if len(plain) > 2 and plain[:1] == b"%" and plain[-1:] == b"%":
         return True
-    if len(set(plain)) <= 2 or _FILLER.search(plain):
+    if len(set(plain)) <= 2 or _FILLER.search(plain) or _STAND_IN.fullmatch(low):
         return True
-    return b"${" in plain or b"{{" in plain or b"$(" in plain
+    return any(mark in plain for mark in (b"${", b"{{", b"$(")) or _is_template(plain)
+
+
+_HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")
+
+
+def _is_template(value: bytes) -> bool:
+    """`{user_token}`, `v-{name}`: a hole to be filled, with little around it."""
+    if b"{" not in value or _HOLE.search(value) is None:
+        return False
+    around: bytes = _HOLE.sub(b"", value)
+    return sum(48 <= c <= 57 or c >= 65 for c in around) < 12
 
 
 def is_example(value: bytes) -> bool:
@@ -158,10 +181,26 @@ def is_example(value: bytes) -> bool:
 
 def _sequential(value: bytes) -> bool:
     """True when most neighbours follow each other (`abcdef...`, `123456...`)."""
-    if len(value) < 12:
-        return False
-    steps = sum(1 for a, b in pairwise(value) if b - a == 1 or (a, b) == (57, 48))
-    return steps > 0.7 * (len(value) - 1)
+    return len(value) >= 12 and counts_up(value, (0, 1)) > 0.6
+
+
+def counts_up(value: bytes, steps: tuple[int, ...] = (1,)) -> float:
+    """Share of the letters and digits that stand in runs of three or more that count up (`abc`,
+    `789`), or repeat with a step of 0: typed by hand. Random text has next to none."""
+    inside, run, last, step = 0, 1, -1, 0
+    size = 0
+    for char in value + b"\x00":
+        move = char - last
+        if (char, last) == (48, 57):
+            move = 1
+        if move == step and move in steps and last >= 48:
+            run += 1
+        else:
+            inside += run if run >= 3 else 0
+            run, step = (2, move) if move in steps and last >= 48 else (1, -1)
+        last = char
+        size += 48 <= char <= 57 or 65 <= char <= 90 or 97 <= char <= 122
+    return inside / max(1, size)
 
 
 def looks_random(value: bytes, least: int = 10) -> bool:

@@ -5,309 +5,112 @@ secret: a value that a machine made. Quotes may be escaped or URL-encoded, as th
 file stands inside a JSON string inside a log.
 """
 
+
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
-import re2
-
-from .checks import is_placeholder, judged_random, wordy
-from .examples import is_published_example
-from .rules import Rule
-
-_PASS = (
-    r"pass(?:word|wd|phrase|code)|passwort|contrase(?:na|\xc3\xb1a)|mot_?de_?passe|senha|"
-    r"has(?:lo|\xc5\x82o)|wachtwoord|\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
-    r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
-    r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
-    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|pwd|(?:_|\b|db|my|root|user|admin)pass\b|_pw\b|\bpw\b"
-)
-_KEYS = (
-    r"secret|token|api[_.-]?key|access[_.-]?key|auth[_.-]?key|priv(?:ate)?[_.-]?key|"
-    r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
-    r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
-    r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
-    r"client[_.-]?id|access[_.-]?id|key"
-).replace("auth(?!or)", "auth")
-
-#: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
-VENDORS = (
-    r"adafruit|adobe|airtable|algolia|alibaba|aliyun|amplitude|asana|atlassian|jira|confluence|"
-    r"auth0|azure|bitbucket|bittrex|binance|bitly|buildkite|cisco|meraki|clearbit|cloudflare|"
-    r"codecov|codacy|codeship|cohere|coinbase|coinapi|confluent|contentful|coveralls|datadog|"
-    r"deepgram|deezer|dnsimple|discord|disqus|drone|droneci|dropbox|dynadot|elastic|etherscan|"
-    r"etsy|eventbrite|facebook|fastly|finicity|finnhub|flickr|foursquare|freshbooks|freshdesk|"
-    r"geocodio|giphy|gitter|godaddy|gocardless|hcaptcha|helpscout|hellosign|heroku|honeybadger|"
-    r"hubspot|hunter_?io|imgur|infura|alchemy|instagram|intercom|ipinfo|ipstack|jfrog|artifactory|"
-    r"xray|jumpcloud|keen|klaviyo|kraken|kucoin|launchdarkly|line_?(?:channel|notify)|linear|"
-    r"linkedin|linode|logzio|looker|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|messagebird|"
-    r"message_bird|mixpanel|moralis|namecheap|netlify|new[_-]?relic|newsapi|nexmo|vonage|npm|nytimes|"
-    r"newyorktimes|okta|onelogin|opsgenie|openweather|optimizely|pagerduty|papertrail|paypal|"
-    r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|privateai|private_ai|pusher|quickbooks|"
-    r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce|segment|sendbird|sendinblue|sentry|"
-    r"shodan|shopify|skybiometry|sourcegraph|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
-    r"stripe|telegram|thingspeak|todoist|travis|trello|twilio|twitch|twitter|typeform|unsplash|"
-    r"uptimerobot|virustotal|wakatime|weatherapi|webex|wistia|wordpress|yandex|yelp|youtube|"
-    r"zendesk|zoho|zoom|zapier"
-)
+from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key
+from .rules import Rule, followed_by, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
-    r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|:|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
+    r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|\|\||\?\?|or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
     r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
 )
 _TYPE = (
-    _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t])"
+    _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t]|"
+    r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r")?"
-_VAL = r"[^\s\"'`<>]"
+_RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
 _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 
 
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\])?(?:{_SP}{{0,8}}{_OP}|{_TYPE}:?=|,)[ \t\[(]{{0,8}})({_LEAD})"
-        rf"((?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{{1,30}}>)+)"
+        rf"(?i){name}({_Q}?[\])]?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)[ \t\[(]{{0,8}})({_LEAD})"
+        rf"({_RUN}+)"
     )
 
 
 def _anchor(words: str) -> str:
     return (
-        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\])?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*)?[ \t]*"
-        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{]{{4}}"
+        rf"(?i)(?:{words})[\w.-]*{_QA}?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
+        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{3}}"
     )
 
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:=>|?.+-]{1,4}|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
+_OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
-#: Cheap looks before the exact pattern: a value with a digit; a name that goes on to an operator.
-_NEAR_VALUE = r"(?=[^\s\"'`<>;\\]{10})[^\s\"'`<>;\\]{0,60}?\d|[A-Za-z+/_-]{20}"
+_WHOLE_VALUE = quick(_RUN + "{10,}")
+#: What the prefilter saw of the value.
+_SEEN = 4
+
+
+def key_follows(data: bytes, end: int) -> bool:
+    """The value whose first bytes end at `end` would be a key under the right name."""
+    start = end - _SEEN
+    match = _WHOLE_VALUE.match(data, start, start + 1000)
+    if match is None:
+        return False
+    before = data[max(0, start - 2) : start]
+    quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
+    if not quoted and before[-1:] == b"=" and before[:1].isupper():
+        return like_key(trimmed(match.group(), False), True)  # NAME=value, as in a shell
+    return like_key(trimmed(match.group(), quoted), quoted)
+
+
+#: The next field of a URL's query or a form.
+_NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
+_SAYS_PASSWORD = quick(r"(?i)pass|pwd")
+
+
+def key_or_password_follows(data: bytes, end: int) -> bool:
+    """The same where the name may also say password."""
+    if _SAYS_PASSWORD.search(data, max(0, end - 200), end):
+        return True
+    return key_follows(data, end)
+
+
+def trimmed(value: bytes, quoted: bool) -> bytes:
+    """The value without what closes it in code."""
+    if quoted:
+        return value.rstrip(b"\\")
+    value = value.rstrip(b",;)]}.:")
+    next_field = _NEXT_FIELD.search(value, 0, 1000)
+    return value[: next_field.start()] if next_field else value
+
+
+#: A cheap look before the exact pattern: the name goes on to an operator and a value with a digit.
 _NEAR_NAME = (
     r"[\w.-]{0,40}+[\"'`\]\\&;a-z0-9%]{0,8}+(?:[ \t:*&]{0,4}+[A-Za-z_][\w.<>?*]{0,20}[ \t])?[ \t]{0,4}+"
     r"(?:[:=>|?.+,-]{1,4}+|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[ \t\"'`\[(\\bfr%27]{0,8}+(?=[^\s\"'`]{8})[^\s\"'`]{0,24}?\d"
 )
 
 
-#: What may not be a secret though the name says so: the name's last part tells.
-_DULL = re2.compile(
-    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
-    rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
-    rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
-    rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
-    rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
-    rb"key[_.-]?(?:id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
-    rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
-    rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
-    rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"
-    rb"dedup|dedupe|idempotency|routing|issue|project|storage|query|react|data|event|parent|child|"
-    rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|entry|field|column|"
-    rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
-    rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
-    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|prompt|salt|regex|"
-    rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message)|"
-    rb"author|authori[sz]ed|authority|auth[_.-]?(?:type|method|mode|url|uri|provider|scheme|"
-    rb"endpoint|file|path|flow|status|state|source|mechanism|domain|name|level|required|user|id\b)|"
-    rb"cookie[_.-]?(?:name|path|domain|policy|jar|file)|signature[_.-]?(?:version|method|alg)|"
-    rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|"
-    rb"hockey|jockey|keyword|secretary|bypass|compass|passthrough|passive|passage|encompass)"
-)
-_STRONG = re2.compile(
-    rb"(?i)secret|api[_.-]?key|apikey|access[_.-]?(?:key|token)|auth[_.-]?(?:token|key)|"
-    rb"private[_.-]?key|client[_.-]?key|bearer|token|credential|session[_.-]?key|license[_.-]?key|"
-    rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook)[_.-]?key"
-)
-_IS_PASS = re2.compile((r"(?i)(?:" + _PASS + ")").encode("latin-1"))
-_HEX40 = re2.compile(rb"[0-9a-f]{40}")
-_LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
-_UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
-_CODE = re2.compile(
-    rb"(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*|[A-Za-z_$][\w$.:]*[\[(].*|"
-    rb"[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+"
-)
-_PATHLIKE = re2.compile(
-    rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|arn|vault|op|env|secret|ref|urn|npm|docker)://?.*|"
-    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+(?:/[\w.-]+){2,}|"
-    rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
-    rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
-)
-_VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
-    rb"0x[0-9a-f]{1,16}"
-)
-_HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
-_TRIM = b".,;:)]}>!?\\&|"
-
-
-@lru_cache(maxsize=4096)
-def _names_password(name: bytes) -> bool:
-    return _IS_PASS.search(name) is not None
-
-
-@lru_cache(maxsize=4096)
-def _dull(name: bytes) -> bool:
-    """The name says that its value is no secret: made up, or an id, a path, a count."""
-    return _FIXTURE.search(name) is not None or _DULL.search(name) is not None
-
-
-def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
-    """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if _dull(name):
-        return None
-    password = _names_password(name)
-    if len(value) < (4 if password else 10):
-        return None
-    if is_placeholder(value) or _HASHES.fullmatch(value):
-        return None
-    if is_published_example(value):
-        return None
-    if password:
-        return "password" if _is_password(name, value, quoted, operator) else None
-    return "secret" if _is_key(name, value, quoted) else None
-
-
-#: Names that are often something else (a verdict, a folder): they ask for more of the value.
-_VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)$")
-
-
-def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
-    if operator.strip() == b"|" and not any(48 <= c <= 57 for c in value):
-        return False  # the next cell of a table
-    if _VAGUE.search(name) and not (
-        len(value) >= 6
-        and (quoted or operator == b"=")
-        and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-        and wordy(value) < 0.7
-    ):
-        return False
-    if len(value) < 4 or _PATHLIKE.fullmatch(value):
-        return False
-    low = value.lower()
-    if quoted:
-        if _MIME.match(value) or value[:1] == b"%" or b"%s" in value:
-            return False
-        words = low.replace(b"_", b"").replace(b"-", b"")
-        return not (low.isalpha() and words in _IDENTIFIERS) and not (
-            value == low and _field_name(low)
-        )
-    shell = _shell_like(name, operator) and b"(" not in value
-    if _CODE.fullmatch(value) and not shell:
-        return False
-    if any(c in b"()[]{}=|&*%" for c in value) and not shell:
-        return False
-    if _VERSION.fullmatch(value):
-        return False
-    return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
-
-
-_MIME = re2.compile(
-    rb"(?:application|text|image|audio|video|multipart|font)/|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
-    rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
-)
-_IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
-
-
-def _field_name(low: bytes) -> bool:
-    """`password_confirm`, `current-password`: the name of a field, not a password."""
-    parts = low.replace(b"-", b"_").replace(b".", b"_").split(b"_")
-    return (
-        len(parts) > 1
-        and low.replace(b"_", b"").replace(b"-", b"").replace(b".", b"").isalpha()
-        and any(p in (b"password", b"pass", b"passwd", b"pwd", b"passphrase") for p in parts)
-    )
-
-
-def _shell_like(name: bytes, operator: bytes) -> bool:
-    """`DB_PASSWORD=value`: an upper-case name glued to its value, as in a shell or .env file."""
-    return operator == b"=" and name.upper() == name and len(name) > 3
-
-
-def _is_key(name: bytes, value: bytes, quoted: bool) -> bool:
-    if len(value) < 10:
-        return False
-    vendor = _vendor(name)
-    strong = vendor is not None or _STRONG.search(name) is not None
-    if not strong and not _IS_KEY.search(name):
-        return False
-    if vendor == b"telegram" and _BOT.match(value) and not _BOT.fullmatch(value):
-        return False
-    if value.startswith(_STRICT) or (vendor == b"meraki" and not _HEX40.fullmatch(value)):
-        return False
-    if _UUID.fullmatch(value):
-        return strong
-    if _PATHLIKE.fullmatch(value) or _VERSION.fullmatch(value):
-        return False
-    if not quoted and _CODE.fullmatch(value) and not value.isalnum():
-        return False
-    if any(c in b"()[]{}|*,?;\\ " for c in value) or _LINE.search(value):
-        return False
-    return judged_random(value, 10 if strong else 16)
-
-
-#: A name that says its value is made up, as tests do.
-_FIXTURE = re2.compile(
-    rb"(?i)(?:^|[^a-z])(?:fake|dummy|mock|bogus|sample|example|non_?matching|low_?entropy|wrong_?(?:start|length)|"
-    rb"invalid|not_?a)|Fake|Dummy|Mock|Example|Sample"
-)
-_VENDOR = re2.compile(f"(?i)({VENDORS})".encode())
-_IS_KEY = re2.compile((r"(?i)(?:" + _KEYS + ")").encode("latin-1"))
-_BOT = re2.compile(rb"\d{5,16}:A[A-Za-z0-9_-]{34}|\d{1,20}:")
-#: Prefixes whose whole format is known: what starts so and is not of the format is no key.
-_STRICT = (
-    b"xoxb-",
-    b"xoxp-",
-    b"xoxa-",
-    b"xoxs-",
-    b"xoxe-",
-    b"xapp-",
-    b"AKIA",
-    b"ghp_",
-    b"glpat-",
-    b"npm_",
-    b"dapi",
-)
-_AFTER = re2.compile(
-    rb"(?i)(?:[^a-z]|api|key|token|secret|auth|access|client|pass|org|app|id|pub|priv|url|webhook|user|"
-    rb"account|service|bot|sdk|logic|$)"
-)
-
-
-@lru_cache(maxsize=4096)
-def _vendor(name: bytes) -> bytes | None:
-    """The vendor that stands in a name as a word of its own (`myEtsyKey`, not `SetSysctl`)."""
-    for match in _VENDOR.finditer(name):
-        start, end = match.span(1)
-        before = name[start - 1 : start]
-        if before.isalpha() and not (before.islower() and name[start : start + 1].isupper()):
-            continue
-        if name[end : end + 1].isupper() or _AFTER.match(name, end):
-            return bytes(match.group(1)).lower()
-    return None
-
-
 def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     start, end = match.span(4)
-    if not lead:
-        while value and value[-1:] in (b",", b";", b")", b"]", b"}", b".", b":"):
-            value = value[:-1]
-            end -= 1
-    else:
-        value = value.rstrip(b"\\")
-        end = start + len(value)
-    if b"&" in value and not lead:
-        value = value.split(b"&", 1)[0]
-        end = start + len(value)
+    value = trimmed(value, bool(lead))
+    end = start + len(value)
     if data[end : end + 3] in (b"...", b"\xe2\x80\xa6") or data[end : end + 2] == b"..":
         return None
     operator = middle.strip(b"'\"`\\]")
+    plain = operator.strip(b" \t)")
+    if plain in (b"or", b"||", b"??") and not lead:
+        return None
+    if plain == b"|" and lead:
+        return None  # names that are listed
+    if lead and data[end : end + 1] == b" " and value.replace(b"-", b"").isalpha():
+        return None  # the first word of a sentence
     if operator.strip() == b"," and (value.isalpha() or not lead):
         return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
@@ -321,8 +124,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="password",
         layer="secrets",
-        anchor=_anchor(_PASS),
-        exact=_assign(_PASS),
+        anchor=_anchor(PASS_WORDS),
+        exact=_assign(PASS_WORDS),
         check=_check,
         before=120,
         after=1000,
@@ -331,11 +134,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=_anchor(_KEYS),
-        exact=_assign(_KEYS),
+        anchor=_anchor(KEY_WORDS),
+        exact=_assign(KEY_WORDS),
         check=_check,
-        near=_NEAR_VALUE,
-        shift=-4,
+        near=key_follows,
         before=120,
         after=1000,
         rank=2,
@@ -346,7 +148,7 @@ RULES: tuple[Rule, ...] = (
         anchor=f"(?i)(?:{VENDORS})",
         exact=_assign(VENDORS),
         check=_check,
-        near=_NEAR_NAME,
+        near=followed_by(_NEAR_NAME),
         before=60,
         after=1000,
         rank=2,

@@ -8,12 +8,14 @@ from typing import Any
 
 import re2
 
-from . import context, decoders, personal, places, structured, vendors, vendors_more
-from .checks import is_example, wordy
+from . import commands, context, decoders, network, personal, places, sentences, structured
+from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
+from .prefixes import prefixes
 from .pseudonym import is_pseudonym
 from .rules import Rule, Span, left_edge, pattern, quick
+from .vendors import ANCHORS, formats
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -29,7 +31,9 @@ _DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
 #: Formats so particular that even a value of one repeated letter is a key.
 _SURE = frozenset({"age-key", "anthropic-key"})
 #: Formats with a short prefix: the rest must not read like words.
-_WEAK = frozenset({"hashicorp-vault-token", "huggingface-token", "gocardless-token", "lob-key"})
+_WEAK = frozenset(
+    {"hashicorp-vault-token", "huggingface-token", "gocardless-token", "lob-key", "mollie-key"}
+)
 
 
 def _vendor_check(
@@ -50,8 +54,8 @@ def _vendor_check(
             end = pattern(_MORE).match(data, end, min(len(data), end + 8192)).end()
         value = data[start:end]
         if sure:
-            return start, end
-        if weak and not _mixed(value):
+            return None if counts_up(value) > 0.5 else (start, end)
+        if weak and (data[start - 1 : start] == b"_" or not _mixed(value)):
             return None
         return None if is_example(value) or is_published_example(value) else (start, end)
 
@@ -60,7 +64,7 @@ def _vendor_check(
 
 def _mixed(value: bytes) -> bool:
     """A token with a short prefix: no chain of words, and letters of both cases or digits."""
-    body = value.split(b"_", 1)[-1] if b"_" in value else value[2:]
+    body = value.split(b"_", 1)[-1] if b"_" in value[:8] else value[2:]
     if body.isupper() or (body.islower() and body.isalpha()):
         return False
     if wordy(body) > 0.4 and not _even_case(body):
@@ -78,13 +82,13 @@ def _even_case(body: bytes) -> bool:
 
 def _vendor_rules() -> list[Rule]:
     rules = []
-    for kind, pattern_head, tail in vendors.FORMATS_A + vendors_more.FORMATS_Z:
+    for kind, pattern_head, tail in formats():
         head = pattern_head.removeprefix(r"\b")  # the left edge is checked with its escapes
         rules.append(
             Rule(
                 kind=kind,
                 layer="secrets",
-                anchor=vendors.ANCHORS.get(kind, head),
+                anchor=ANCHORS.get(kind, head),
                 exact=f"({head}{tail})",
                 check=_vendor_check(kind, not tail, bool(_DASHES.search(head))),
                 before=260,
@@ -102,10 +106,23 @@ def all_rules() -> tuple[Rule, ...]:
     return (
         *_vendor_rules(),
         *structured.RULES,
+        *commands.RULES,
         *context.RULES,
+        *sentences.RULES,
         *personal.RULES,
+        *network.RULES,
         *places.RULES,
     )
+
+
+def _wrap_anchor() -> str:
+    heads = (head for _, head, _ in formats())
+    return "|".join(pattern_of(text) for text in prefixes(heads))
+
+
+def pattern_of(text: str) -> str:
+    """A literal as a pattern."""
+    return str(re2.escape(text.encode()).decode("latin-1"))
 
 
 _DECODERS = (
@@ -113,7 +130,7 @@ _DECODERS = (
     Rule("hex", "secrets", decoders.HEX_ANCHOR, "()"),
     Rule("escape", "secrets", decoders.ESCAPE_ANCHOR, "()"),
     Rule("mark", "secrets", decoders.MARK_ANCHOR, "()"),
-    Rule("wrap", "secrets", decoders.WRAP_ANCHOR, "()"),
+    Rule("wrap", "secrets", _wrap_anchor(), "()"),
 )
 
 
@@ -125,11 +142,7 @@ class Detector:
         rules = [rule for rule in all_rules() if rule.layer in chosen]
         self._rules: list[Rule] = [*_DECODERS, *rules]
         self._filter = _prefilter(chosen)
-        self._near = {
-            index: (quick(rule.near).match, rule.shift)
-            for index, rule in enumerate(self._rules)
-            if rule.near
-        }
+        self._near = {i: rule.near for i, rule in enumerate(self._rules) if rule.near is not None}
         self._make = make
         self._allow = allow
 
@@ -140,12 +153,7 @@ class Detector:
         if not self._filter.places:
             return hits
         near = self._near
-        return [hit for hit in hits if hit[0] not in near or self._near_match(data, hit)]
-
-    def _near_match(self, data: bytes, hit: Hit) -> bool:
-        match, shift = self._near[hit[0]]
-        look = max(0, hit[1] + shift)
-        return match(data, look, look + 72) is not None
+        return [hit for hit in hits if hit[0] not in near or near[hit[0]](data, hit[1])]
 
     @property
     def placed(self) -> bool:

@@ -7,7 +7,8 @@ from typing import Any
 
 import re2
 
-from .pseudonym import is_pseudonym
+from .checks import counts_up
+from .pseudonym import LETTERS, is_pseudonym
 from .rules import Rule, left_edge, quick
 from .vocabulary import is_generic
 
@@ -21,6 +22,17 @@ _SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
 _SLUG = _SLUG_ROOT + r"([A-Za-z0-9][A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?)"
 
 
+#: What the prefilter leaves out: `userbcdf...` and `5e55....-....-8`, our own pseudonyms.
+_NOT_MADE_USER = (
+    r"(?:[A-Za-tv-z0-9_\x80-\xff]|u(?:[^s]|s(?:[^e]|e(?:[^r]|r"
+    rf"(?:[^{LETTERS}]|[{LETTERS}]{{1,13}}[^{LETTERS}]|[{LETTERS}]{{14}}[A-Za-z0-9_])))))"
+)
+_NOT_MADE_UUID = (
+    r"(?:(?:[0-46-9A-Fa-f]HHH|5(?:[0-9A-Fa-df]HH|e(?:[0-46-9A-Fa-f]H|5[0-46-9A-Fa-f])))H{4}-H{4}-|"
+    r"5e55H{4}-H{4}-[^8])"
+).replace("H", "[0-9A-Fa-f]")
+_SEPARATOR = quick(r"(?s:.*)(?:[/\\]|2[Ff]|5[Cc])")
+
 _NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
 
 
@@ -28,8 +40,12 @@ _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
 
 
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The user name that begins one byte before `end`, after `/home/`, `C:\\Users\\` ..."""
+    """The user name after `/home/`, `C:\\Users\\` ..., of which the anchor saw a part."""
     start = end - 1
+    if data[start - 1] not in b"/\\":
+        low = max(0, end - 24)
+        last = _SEPARATOR.match(data, low, start)
+        start = last.end() if last else start
     match = _NAME.match(data, start, start + 64)
     if match is None:
         return []
@@ -122,12 +138,7 @@ def _repo(data: bytes, match: Any) -> tuple[int, int] | None:
 def _aws(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
-    if len(set(value)) < 4 or value in (
-        b"123456789012",
-        b"111122223333",
-        b"210987654321",
-        b"012345678901",
-    ):
+    if len(set(value)) < 4 or value == b"210987654321" or counts_up(value, (0, 1)) > 0.7:
         return None
     return start, end
 
@@ -135,6 +146,11 @@ def _aws(data: bytes, match: Any) -> tuple[int, int] | None:
 def _plain(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return start, end
+
+
+def _account(data: bytes, match: Any) -> tuple[int, int] | None:
+    """An id that counts up (`12345678-1234-...`) is nobody's."""
+    return None if counts_up(match.group(1), (0, 1)) > 0.7 else match.span(1)
 
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
@@ -149,7 +165,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "home",
         "places",
-        rf"{_ROOT}{_SEP}[A-Za-z0-9_\x80-\xff]",
+        rf"{_ROOT}{_SEP}{_NOT_MADE_USER}",
         "()",
         None,
         "user",
@@ -302,9 +318,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         "places",
-        r"(?i:id)[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-",
+        r"(?i:id)[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}" + _NOT_MADE_UUID,
         rf"{_ACCOUNT}{_QUOTED}({_UUID})",
-        _plain,
+        _account,
         "uuid",
         before=160,
         after=40,

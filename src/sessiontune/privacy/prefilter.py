@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import re2
 
+from . import compiled
 from .rules import Rule
 
 #: (index of the rule, end of the hit); an end of -1 means "anywhere in the text".
@@ -31,15 +32,21 @@ class HyperscanFilter:
 
     places = True
 
-    def __init__(self, anchors: Sequence[str]) -> None:
+    def __init__(self, anchors: Sequence[str], kept: bool = False) -> None:
         import hyperscan
 
-        self._database: Any = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-        self._database.compile(
-            expressions=[a.encode("latin-1") for a in anchors],
-            ids=list(range(len(anchors))),
-            flags=[0] * len(anchors),
-        )
+        engine: Any = hyperscan  # its stubs lack the version
+        name = compiled.name_of(f"hyperscan {engine.__version__}", anchors) if kept else ""
+        self._database: Any = _read(compiled.load(name)) if kept else None
+        if self._database is None:
+            self._database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+            self._database.compile(
+                expressions=[a.encode("latin-1") for a in anchors],
+                ids=list(range(len(anchors))),
+                flags=[0] * len(anchors),
+            )
+            if kept:
+                compiled.keep(name, hyperscan.dumpb(self._database))
 
     def scan(self, data: bytes) -> list[Hit]:
         """All hits, in order of their ends."""
@@ -51,6 +58,20 @@ class HyperscanFilter:
 
         self._database.scan(data, match_event_handler=report)
         return hits
+
+
+def _read(content: bytes | None) -> Any:
+    """A database from its bytes, or None where this build of the engine refuses them."""
+    import hyperscan
+
+    if content is None:
+        return None
+    try:
+        database = hyperscan.loadb(content, mode=hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+    except hyperscan.HyperscanError:
+        return None
+    return database
 
 
 class SetFilter:
@@ -73,13 +94,13 @@ class SetFilter:
 
 
 def make_prefilter(rules: Sequence[Rule]) -> Prefilter:
-    """The fastest prefilter this machine has, for rules."""
-    return make_filter([rule.anchor for rule in rules])
+    """The fastest prefilter this machine has, for rules; compiled once for all runs."""
+    return make_filter([rule.anchor for rule in rules], kept=True)
 
 
-def make_filter(anchors: Sequence[str]) -> Prefilter:
+def make_filter(anchors: Sequence[str], kept: bool = False) -> Prefilter:
     """The fastest prefilter this machine has, for patterns."""
     try:
-        return HyperscanFilter(anchors)
+        return HyperscanFilter(anchors, kept)
     except ImportError:
         return SetFilter(anchors)

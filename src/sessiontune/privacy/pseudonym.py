@@ -25,6 +25,11 @@ _WHOLE = re2.compile(
     rf"|5e55[0-9a-f]{{4}}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-[0-9a-f]{{12}}"
     rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|-?0\.0\d{{15}})"
 )
+_ONE = [letter.encode() for letter in LETTERS]
+_THREE, _SEVEN = len(LETTERS) ** 3, len(LETTERS) ** 7
+#: Three digits of base 19 at once, the last digit first.
+_TRIPLES = [a + b + c for c in _ONE for b in _ONE for a in _ONE]
+
 _UUID = re2.compile(r"(?i)[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
@@ -34,6 +39,7 @@ class Pseudonyms:
     def __init__(self, salt: bytes) -> None:
         self._salt = hashlib.blake2b(salt, digest_size=32, person=b"sessiontune-psd").digest()
         self._made: dict[tuple[str, bytes], bytes] = {}
+        self._idents: dict[tuple[str, str], str] = {}
         self._shapes: dict[str, Callable[[str, bytes], bytes]] = {
             "email": self._email,
             "user": lambda _, v: b"user" + self._tail("user", v.lower()),
@@ -63,10 +69,17 @@ class Pseudonyms:
 
     def ident(self, kind: str, value: str) -> str:
         """Pseudonym of an identifier (session id, project, branch, call id). UUIDs stay UUIDs."""
-        if not value:
-            return value
+        known = self._idents.get((kind, value))
+        if known is None:
+            known = self._ident(kind, value)
+            if len(self._idents) >= 65_536:
+                self._idents.clear()
+            self._idents[kind, value] = known
+        return known
+
+    def _ident(self, kind: str, value: str) -> str:
         raw = value.encode("utf-8", "surrogatepass")
-        if is_pseudonym(raw):
+        if not value or is_pseudonym(raw):
             return value
         if _UUID.fullmatch(value):
             return self._uuid(raw).decode()
@@ -77,16 +90,13 @@ class Pseudonyms:
         return self._digest("fingerprint", value)[:5].hex()
 
     def _digest(self, kind: str, value: bytes) -> bytes:
-        tag = hashlib.blake2b(kind.encode(), digest_size=16).digest()
-        return hashlib.blake2b(value, digest_size=32, key=self._salt, person=tag).digest()
+        return hashlib.blake2b(value, digest_size=32, key=self._salt, person=_tag(kind)).digest()
 
     def _tail(self, kind: str, value: bytes) -> bytes:
+        """14 letters: the digest in base 19, its last digits first."""
         number = int.from_bytes(self._digest(kind, value)[:16], "big")
-        letters = bytearray()
-        for _ in range(14):
-            number, rest = divmod(number, len(LETTERS))
-            letters.append(ord(LETTERS[rest]))
-        return bytes(letters)
+        number, low = divmod(number, _SEVEN)
+        return _seven(low) + _seven(number % _SEVEN)
 
     def _placeholder(self, kind: str, value: bytes) -> bytes:
         name = kind.upper().replace("-", "_").encode()
@@ -126,6 +136,18 @@ class Pseudonyms:
         number = int.from_bytes(self._digest("degree", value)[:8], "big") % 10**15
         sign = b"-" if value.startswith(b"-") else b""
         return sign + f"0.0{number:015d}".encode()
+
+
+def _seven(number: int) -> bytes:
+    """The last seven digits of a number in base 19, the last first."""
+    number, first = divmod(number, _THREE)
+    last, second = divmod(number, _THREE)
+    return _TRIPLES[first] + _TRIPLES[second] + _ONE[last]
+
+
+@lru_cache(maxsize=256)
+def _tag(kind: str) -> bytes:
+    return hashlib.blake2b(kind.encode(), digest_size=16).digest()
 
 
 @lru_cache(maxsize=65536)

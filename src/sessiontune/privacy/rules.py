@@ -6,8 +6,6 @@ window around an anchor's hit; its group 1 is the value. Both are byte patterns,
 another alphabet is never part of a word here.
 """
 
-# ruff: noqa: E501  (a pattern is easier to read on one line)
-
 from __future__ import annotations
 
 import re
@@ -23,6 +21,9 @@ Layer = Literal["secrets", "personal", "places"]
 #: Decides on one exact match: (text, start and end of the value) -> span, or None to leave it.
 Check = Callable[[bytes, Any], "tuple[int, int] | None"]
 
+#: Says whether a look closer is worth it: (text, end of an anchor's hit).
+Near = Callable[[bytes, int], bool]
+
 #: Finds the values from the end of an anchor's hit, for rules that hit very often.
 Direct = Callable[[bytes, int], "list[tuple[int, int]]"]
 
@@ -33,7 +34,7 @@ class Rule(msgspec.Struct, frozen=True):
     kind    name in reports and placeholders (`github-token`)
     layer   the option that switches it on
     shape   what replaces it: `placeholder`, or a shape that keeps code working (`email`, `user`)
-    near    a cheap pattern that must match `shift` bytes after the anchor's end, before `exact` runs
+    near    a cheap look at the text around an anchor's end, before `exact` runs
     before  bytes of text before the anchor's end that the exact pattern may need
     after   bytes after it
     wraps   the value may be broken over lines (prefixed keys)
@@ -51,8 +52,7 @@ class Rule(msgspec.Struct, frozen=True):
     after: int = 512
     wraps: bool = False
     rank: int = 5
-    near: str = ""
-    shift: int = 0
+    near: Near | None = None
     direct: Direct | None = None
 
 
@@ -72,6 +72,12 @@ def quick(source: str) -> re.Pattern[bytes]:
     """A standard-library pattern, for anchored looks at a few bytes: its calls cost a tenth. Only
     patterns without nested repeats, and always with an end position."""
     return re.compile(source.encode("latin-1"))
+
+
+def followed_by(source: str, reach: int = 72) -> Near:
+    """A `near` that matches a pattern of `quick` right after the anchor's end."""
+    match = quick(source).match
+    return lambda data, end: match(data, end, end + reach) is not None
 
 
 @lru_cache(maxsize=1024)

@@ -9,10 +9,12 @@ from typing import Any
 import re2
 
 from .checks import entropy, is_placeholder, judged_random
-from .context import judge
-from .rules import Rule
+from .context import key_or_password_follows
+from .judge import judge
+from .pseudonym import LETTERS
+from .rules import Rule, quick
 
-_Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
+QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
 
 def _plain(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -44,7 +46,7 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password of `scheme://user:password@host`."""
     start, end = match.span(2)
     user, password = match.group(1), match.group(2)
-    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", user):
+    if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", b"tiger", user):
         return None
     if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
@@ -82,29 +84,7 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    raw = match.group(1)
-    user, _, password = raw.strip(b"\"'").partition(b":")
-    if (
-        (not password and not user)
-        or b"$" in raw[:1]
-        or b"$(" in raw
-        or b"${" in raw
-        or b"`" in raw
-    ):
-        return None
-    only_user = not password and judged_random(user, 8)
-    if not only_user and is_placeholder(password) and (is_placeholder(user) or not password):
-        return None
-    if any(c in b"<>[]*" for c in raw) or b"{{" in raw or password[:1] == b"$" or b"%(" in raw:
-        return None
-    if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
-        return None
-    return start, end
-
-
-def _option(data: bytes, match: Any) -> tuple[int, int] | None:
+def option(data: bytes, match: Any) -> tuple[int, int] | None:
     """`--password VALUE`, `<password>VALUE</password>`, `("PASSWORD", "VALUE")`."""
     start, end = match.span(2)
     value = match.group(2)
@@ -123,9 +103,17 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if judge(match.group(1), value, True, b",") else None
 
 
-def _any(data: bytes, match: Any) -> tuple[int, int] | None:
+def whole(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return None if is_placeholder(match.group(1)) else (start, end)
+
+
+def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none."""
+    value = match.group(1)
+    if any(c in b"()[]" for c in value) or value.replace(b"_", b"").replace(b".", b"").isalpha():
+        return None
+    return whole(data, match)
 
 
 _DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
@@ -161,13 +149,14 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
     return found
 
 
+_MADE = quick(rf"\{{REDACTED_URL_PASSWORD_[{LETTERS}]{{14}}\}}@")
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
-_WORDS = (
+WORDS = (
     r"[A-Za-z0-9_.-]{0,40}(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
     r"auth[_-]?key|private[_-]?key|credentials?|key)[A-Za-z0-9_.-]{0,40}"
 )
 #: The same for the prefilter: without bounds, which it compiles and runs faster.
-_LOOSE = _WORDS.replace("{0,40}", "*")
+LOOSE_WORDS = WORDS.replace("{0,40}", "*")
 
 _BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*-]|\\[nrt\\\"'/u]|%[0-9A-Fa-f]{2})"
@@ -207,6 +196,7 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9\[_$\x7b<.-]",
         _url_password,
         "braced",
+        near=lambda data, end: not _MADE.match(data, end - 39, end),
         before=340,
         after=90,
         rank=4,
@@ -216,7 +206,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"https?:(?:\\*/){2}[A-Za-z0-9_-]{20,120}@[A-Za-z0-9]",
         r"https?:(?:\\*/){2}([A-Za-z0-9_-]{20,120})@[A-Za-z0-9]",
-        _any,
+        whole,
         before=200,
         after=8,
         rank=4,
@@ -224,10 +214,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "authorization",
         "secrets",
-        rf"{_AUTH}{_Q}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{_Q}?[bBfF]?{_Q}?"
+        rf"{_AUTH}{QUOTE}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
         rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
         rf"(?: |%20|\+|\\u0020){{1,3}}){{1}}{_VALUE}{{6}}",
-        rf"{_AUTH}{_Q}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{_Q}?[bBfF]?{_Q}?"
+        rf"{_AUTH}{QUOTE}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
         rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
         rf"(?: |%20|\+|\\u0020){{1,3}})({_VALUE}{{6,1000}}{_VALUE}{{0,1000}})",
         _header,
@@ -238,8 +228,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "authorization",
         "secrets",
-        rf"-(?:H|-header)[ =]{{1,4}}{_Q}{_AUTH}:[ ]{{0,4}}{_VALUE}{{6}}",
-        rf"-(?:H|-header)[ =]{{1,4}}{_Q}{_AUTH}:[ ]{{0,4}}({_VALUE}{{6,1000}})",
+        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}{_VALUE}{{6}}",
+        rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}({_VALUE}{{6,1000}})",
         _header,
         before=160,
         after=1100,
@@ -256,31 +246,12 @@ RULES: tuple[Rule, ...] = (
         rank=3,
     ),
     Rule(
-        "curl-password",
-        "secrets",
-        r"[ \t](?:-u|--user)[ =]{1,3}[\"'][^\s\"'\\:$]+:[\"']",
-        r"[ \t](?:-u|--user)[ =]{1,3}([\"'][^\s\"'\\:$]{6,120}:[\"'])",
-        _curl_user,
-        before=200,
-        after=20,
-        rank=3,
-    ),
-    Rule(
-        "curl-password",
-        "secrets",
-        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
-        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
-        _curl_user,
-        before=200,
-        after=200,
-        rank=3,
-    ),
-    Rule(
         "secret",
         "secrets",
-        rf"(?:^|[\s\"'(\x00])--?{_LOOSE}(?:[ \t]+|=){_Q}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
-        rf"(?:^|[\s\"'(])--?({_WORDS})(?:[ \t]+|=){_Q}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
-        _option,
+        rf"(?:^|[\s\"'(\x00])--?{LOOSE_WORDS}(?:[ \t]+|=){QUOTE}?[A-Za-z0-9_~.+/=!@#%^&:|-]{{4}}",
+        rf"(?:^|[\s\"'(])--?({WORDS})(?:[ \t]+|=){QUOTE}?([A-Za-z0-9_~.+/=!@#%^&:|-]{{4,900}})",
+        option,
+        near=key_or_password_follows,
         before=140,
         after=960,
         rank=2,
@@ -288,9 +259,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"<{_LOOSE}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
-        rf"<({_WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
-        _option,
+        rf"<{LOOSE_WORDS}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
+        rf"<({WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
+        option,
+        near=key_or_password_follows,
         before=240,
         after=960,
         rank=2,
@@ -298,9 +270,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?i:key|name|id)={_Q}{_LOOSE}{_Q}[ ]{{1,4}}(?i:value|content)={_Q}[^\s\"'<>]{{4}}",
-        rf"(?i:key|name|id)={_Q}({_WORDS}){_Q}[ ]{{1,4}}(?i:value|content)={_Q}([^\s\"'<>]{{4,900}})",
+        rf"(?i:key|name|id)={QUOTE}{LOOSE_WORDS}{QUOTE}[ ]{{1,4}}(?i:value|content)={QUOTE}[^\s\"'<>]{{4}}",
+        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}[ ]{{1,4}}(?i:value|content)={QUOTE}([^\s\"'<>]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
         before=180,
         after=960,
         rank=2,
@@ -308,11 +281,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{_Q}?(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?{_LOOSE}{_Q}?[,;]?(?:\s|\\n){{0,40}}"
-        rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?[^\s\"'<>\\]{{4}}",
-        rf"(?i:key|name|id){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?({_WORDS}){_Q}?[,;]?(?:\s|\\n){{0,40}}"
-        rf"{_Q}?(?i:value){_Q}?[ ]{{0,2}}[:=][ ]{{0,2}}{_Q}?([^\s\"'<>\\]{{4,900}})",
+        rf"{LOOSE_WORDS}{QUOTE}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"{QUOTE}?(?i:value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?[^\s\"'<>\\]{{4}}",
+        rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}){QUOTE}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"{QUOTE}?(?i:value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
         before=300,
         after=960,
         rank=2,
@@ -320,50 +294,32 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{_Q}{_LOOSE}{_Q},[ ]{{0,3}}{_Q}[^\s\"'`<>,\\]{{4}}",
-        rf"{_Q}({_WORDS}){_Q},[ ]{{0,3}}{_Q}([^\s\"'`<>\\]{{4,900}})",
+        rf"{QUOTE}{LOOSE_WORDS}{QUOTE},[ ]{{0,3}}{QUOTE}[^\s\"'`<>,\\]{{4}}",
+        rf"{QUOTE}({WORDS}){QUOTE},[ ]{{0,3}}{QUOTE}([^\s\"'`<>\\]{{4,900}})",
         _pair,
+        near=key_or_password_follows,
         before=180,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"\bvariable[ \t]+\"{LOOSE_WORDS}\"[ \t]*\{{[^{{}}]*default[ \t]*=[ \t]*\"[^\s\"$]{{4}}",
+        rf"variable[ \t]+\"({WORDS})\"[ \t]*\{{[^{{}}]{{0,400}}default[ \t]*=[ \t]*\"([^\s\"$]{{4,900}})\"",
+        option,
+        near=key_or_password_follows,
+        before=520,
         after=960,
         rank=2,
     ),
     Rule(
         "password",
         "secrets",
-        r"(?i:identified[ \t]+by|with[ \t]+password|set[ \t]+password[ \t]*=)[ \t]+(?i:password[ \t]+)?'[^'\s]{3}",
-        r"(?i:identified[ \t]+by|password|=)[ \t]+(?i:password[ \t]+)?'([^'\s]{3,200})'",
-        _any,
-        before=64,
-        after=220,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        r"\bsshpass[ \t]+-p[ \t]{0,2}[^\s-]{3}",
-        r"sshpass[ \t]+-p[ \t]{0,2}[\"']?([^\s\"']{3,200})",
-        _any,
-        before=40,
-        after=220,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p[^\s\"'$-][^\s]{3}",
-        r" -p([^\s\"'$-][^\s\"']{3,100})",
-        _any,
-        before=200,
-        after=120,
-        rank=3,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+(?i:password)[ \t]+\S{4}",
-        r"(?i)password[ \t]+(\S{4,200})",
-        _any,
-        before=120,
+        r"[A-Za-z0-9.*_-]:(?:543[0-9]|6432|6543|26257|\*):[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_*.-]{1,40}:[^\s:\"']{4}",
+        r"(?:^|[\s\"'])[A-Za-z0-9.*_-]{1,80}:(?:543[0-9]|6432|6543|26257|\*):[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_*.-]{1,40}:([^\s:\"']{4,200})",
+        whole,
+        before=240,
         after=220,
         rank=3,
     ),
@@ -372,7 +328,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?[^\s\"'$]{8}",
         r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?([^\s\"'$]{8,400})",
-        _any,
+        whole,
         before=40,
         after=420,
         rank=3,
@@ -390,7 +346,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"BUNDLE_[A-Z0-9_]{4,60}[\\\"']*[ ]{0,2}[:=][ ]{0,2}[\\\"']*[^\s\"':$<{\\]{2,80}:[^\s\"':$<{/\\]{4}",
         r"BUNDLE_[A-Z0-9_]{4,60}[\\\"']*[ ]{0,2}[:=][ ]{0,2}[\\\"']*([^\s\"':$<{\\]{2,80}:[^\s\"'\\]{4,200})",
-        _any,
+        whole,
         before=200,
         after=220,
         rank=4,
@@ -398,9 +354,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "docker-auth",
         "secrets",
-        rf"{_Q}auth{_Q}:[ ]{{0,2}}{_Q}[A-Za-z0-9+/]{{8}}",
-        rf"{_Q}auth{_Q}:[ ]{{0,2}}{_Q}([A-Za-z0-9+/]{{8,400}}={{0,2}})",
-        _any,
+        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}[A-Za-z0-9+/]{{8}}",
+        rf"{QUOTE}auth{QUOTE}:[ ]{{0,2}}{QUOTE}([A-Za-z0-9+/]{{8,400}}={{0,2}})",
+        whole,
         before=90,
         after=420,
         rank=3,
@@ -410,7 +366,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=[^;\s\"'<>{}$%]{4}",
         r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=([^;\s\"'<>{}$%&]{4,400})[;\"']",
-        _any,
+        _connection,
         before=60,
         after=420,
         rank=3,

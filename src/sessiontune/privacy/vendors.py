@@ -1,22 +1,14 @@
-"""Key formats that vendors publish: prefix, alphabet, length, checksum. First half (A to H).
-
-Each line of a table: kind, head (what the prefilter looks for, at least this must stand there),
-tail (what may follow). Sources are the vendors' own documentation of their tokens.
-"""
+"""Key formats that vendors publish: the table is `data/key_formats.tsv`, one format a line."""
 
 from __future__ import annotations
 
-W = "[A-Za-z0-9_-]"  # URL-safe base64
-A = "[A-Za-z0-9]"
-H = "[0-9a-f]"
-HX = "[0-9A-Fa-f]"
-U = "[A-Z0-9]"
-B = "[A-Za-z0-9+/]"
-UUID = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+from functools import lru_cache
+from importlib.resources import files
 
 #: Cheaper things to look for where the head has no letters of its own to search by.
 ANCHORS = {
     "hashicorp-vault-token": r"(?:\b|[nrtm])s\.[A-Za-z0-9]{24}|hv[sbr]\.[A-Za-z0-9_-]{24}",
+    "unleash-token": r"\.[0-9a-f]{56}",
     "facebook-access-token": r"\d{4}(?:\||%7C)[0-9A-Za-z_-]{27}",
     "fal-key": r"-[0-9a-fA-F]{12}:[0-9a-f]{32}",
     "deepl-key": r"-[0-9a-fA-F]{12}:fx",
@@ -24,206 +16,10 @@ ANCHORS = {
     "discord-bot-token": r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}",
 }
 
-#: kind, head, tail
-FORMATS_A: tuple[tuple[str, str, str], ...] = (
-    ("agilebits-secret-key", rf"A3-{U}{{6}}-{U}{{6}}-?{U}{{5}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
-    ("agilebits-secret-key", rf"A3-{U}{{6}}-{U}{{11}}-{U}{{5}}-{U}{{5}}-{U}{{5}}", ""),
-    ("agilebits-service-token", r"ops_eyJ[A-Za-z0-9+/_-]{60}", r"[A-Za-z0-9+/_-]{0,900}={0,3}"),
-    ("adafruit-key", rf"aio_{A}{{28}}", ""),
-    ("adobe-client-secret", r"p8e-[0-9A-Za-z]{32}", ""),
-    ("age-key", r"AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58}", ""),
-    (
-        "age-plugin-key",
-        r"AGE-PLUGIN-[A-Z0-9-]{2,20}-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{20}",
-        r"[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{0,400}",
-    ),
-    ("airtable-token", rf"pat{A}{{14}}\.{H}{{64}}", ""),
-    ("alibaba-access-key-id", rf"LTAI{A}{{12}}", rf"{A}{{0,12}}"),
-    ("alibaba-sts-token", rf"STS\.{A}{{20}}", rf"{A}{{0,12}}"),
-    ("amplitude-key", rf"amp_{A}{{32}}", ""),
-    ("anthropic-key", rf"sk-ant-(?:api|admin)\d{{2}}-{W}{{93}}AA", ""),
-    ("anthropic-key", rf"sk-ant-(?:sid|oat|ort)\d{{2}}-{W}{{60}}", rf"{W}{{0,140}}"),
-    ("apify-token", rf"apify_(?:api|proxy)_{A}{{20}}", rf"{A}{{0,40}}"),
-    ("apollo-graph-key", rf"(?:service|user):{W}{{2,50}}:{W}{{22}}", ""),
-    ("artifactory-key", rf"AKC[a-z]{A}{{59}}", rf"{A}{{0,20}}"),
-    ("artifactory-reference-token", rf"cmVmd{A}{{59}}", ""),
-    ("artifactory-identity-token", rf"cmVmdGtuOj{A}{{54}}", ""),
-    ("asana-token", rf"[012]/\d{{13,19}}(?:/\d{{13,19}})?:{H}{{32}}", ""),
-    ("assemblyai-key", rf"aai_{A}{{32}}", ""),
-    ("atlassian-token", r"ATATT3[A-Za-z0-9_=-]{180}", r"[A-Za-z0-9_=-]{0,20}"),
-    ("atlassian-token", r"AT(?:CTT|BB|SC)3?x?[A-Za-z0-9_=-]{24}", r"[A-Za-z0-9_=-]{0,200}"),
-    (
-        "authress-key",
-        r"(?:sc|ext|scauth|authress)_[A-Za-z0-9]{5,30}\.[A-Za-z0-9]{4,6}\."
-        r"acc[_-][A-Za-z0-9-]{10,32}\.[A-Za-z0-9+/_=-]{30}",
-        r"[A-Za-z0-9+/_=-]{0,90}",
-    ),
-    ("aws-key-id", r"(?:A3T[A-Z0-9]|AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}", ""),
-    ("aws-bedrock-key", rf"ABSK{B}{{100}}", rf"{B}{{0,200}}={{0,2}}"),
-    (
-        "aws-bedrock-key",
-        r"bedrock-api-key-" + "YmVkcm9jay5hbWF6" + "b25hd3MuY29t",
-        r"[A-Za-z0-9+/=%_-]{0,900}",
-    ),
-    ("aws-mws-key", rf"amzn\.mws\.{UUID}", ""),
-    ("aws-cognito-secret", rf"amzn1\.oa2-cs\.v1\.{H}{{64}}", ""),
-    ("aws-session-token", rf"(?:FwoGZXIvYXdz|IQoJb3JpZ2lu){B}{{100}}", rf"{B}{{0,990}}={{0,2}}"),
-    (
-        "azure-client-secret",
-        r"[A-Za-z0-9_~.]{3}[0-9]Q~[A-Za-z0-9_~.-]{31}",
-        r"[A-Za-z0-9_~.-]{0,3}",
-    ),
-    ("azure-devops-token", rf"{A}{{52}}JQQJ99[A-Z]{A}{{3}}ACAAAAA{A}{{14}}", ""),
-    ("azure-devops-token", rf"{A}{{76}}AZDO{A}{{4}}", ""),
-    ("azure-openai-key", rf"{A}{{52}}JQQJ99{A}{{26}}", ""),
-    ("azure-storage-key", rf"{B}{{76}}\+AS[tT]{A}{{6}}==", ""),
-    ("azure-function-key", rf"{W}{{44}}AzFu{W}{{5}}[AQgw]==", ""),
-    ("azure-search-key", rf"{A}{{42}}AzSe[A-D]{A}{{5}}", ""),
-    ("azure-container-registry-key", rf"{B}{{42}}\+ACR[A-D]{A}{{5}}", ""),
-    ("azure-cosmos-key", rf"{B}{{76}}ACDb{A}{{5,6}}==", ""),
-    ("azure-signature", r"[?&;]sig=[A-Za-z0-9%+/]{40}", r"[A-Za-z0-9%+/=]{0,40}"),
-    ("beamer-token", r"\bb_[a-z0-9=_-]{44}", ""),
-    ("bitbucket-app-password", rf"ATBB{A}{{32}}", ""),
-    ("bitly-token", rf"bitly_{H}{{40}}", ""),
-    ("braintree-token", rf"access_token\$(?:production|sandbox)\${A}{{16}}\${H}{{32}}", ""),
-    ("brevo-key", rf"x(?:key|smtp)sib-{H}{{64}}-{A}{{16}}", ""),
-    ("browserbase-key", rf"bb_live_{W}{{20}}", rf"{W}{{0,20}}"),
-    ("bugsnag-token", rf"bsg_{A}{{32}}", ""),
-    ("buildkite-token", rf"bk(?:ua|at|et|ct|oidc)_{A}{{40}}", rf"{A}{{0,30}}"),
-    ("bun-token", rf"bunpkg_{A}{{32}}", ""),
-    ("canva-secret", rf"cnvca{W}{{40}}", rf"{W}{{0,20}}"),
-    ("cerebras-key", rf"csk-{A}{{48}}", ""),
-    ("checkly-key", rf"cu_{H}{{32}}", ""),
-    ("chief-tools-token", rf"ct[pcr]_{A}{{30}}", rf"{A}{{0,10}}"),
-    ("circleci-token", rf"CCI(?:PAT|PRJ)_{A}{{22}}_{H}{{40}}", ""),
-    ("clarifai-token", rf"clarifai_{H}{{32}}", ""),
-    ("clerk-key", rf"sk_(?:live|test)_{A}{{40}}", rf"{A}{{0,20}}"),
-    ("clickhouse-key", rf"4b1d{A}{{38}}", ""),
-    ("clojure-registry-token", rf"CLOJARS_{H}{{60}}", ""),
-    ("clojure-registry-token", r"(?i:CLOJARS)_[a-z0-9]{60}", ""),
-    ("cloudflare-origin-key", rf"v1\.0-{H}{{24}}-{H}{{146}}", ""),
-    ("cloudflare-token", rf"cf(?:ut|at|k|ot)_{W}{{40}}", rf"{W}{{0,20}}"),
-    ("cloudinary-url", rf"cloudinary://\d{{10,18}}:{W}{{20}}", rf"{W}{{0,20}}"),
-    ("cohere-key", rf"co_api_{A}{{36}}", ""),
-    ("codeclimate-token", rf"cc_{H}{{60}}", ""),
-    ("coinbase-key", rf"organizations/{UUID}/apiKeys/{UUID}", ""),
-    ("confluent-key", rf"cflt{B}{{56}}", ""),
-    ("contentful-token", rf"CFPAT-{W}{{43}}", ""),
-    (
-        "convex-key",
-        rf"(?:prod|dev|preview):{W}{{3,60}}\|[A-Za-z0-9+/=]{{40}}",
-        r"[A-Za-z0-9+/=]{0,200}",
-    ),
-    ("crates-io-token", rf"cio{A}{{32}}", ""),
-    ("cratedb-token", rf"cratedb_{A}{{32}}", ""),
-    ("customerio-key", rf"cio_(?:live|test)_{A}{{20}}", rf"{A}{{0,40}}"),
-    ("databricks-token", rf"dap[is]{H}{{32}}", r"(?:-\d)?"),
-    ("databricks-token", r"dapi[a-h0-9]{32}", r"(?:-\d)?"),
-    ("datadog-app-key", rf"ddapp_{A}{{34}}", rf"{A}{{0,10}}"),
-    ("datadog-client-token", rf"pub{H}{{32}}", ""),
-    ("datastax-token", rf"AstraCS:{A}{{20,28}}:{H}{{64}}", ""),
-    ("deepgram-key", rf"dg_{A}{{40}}", ""),
-    ("deepl-key", rf"{UUID}:fx", ""),
-    ("defined-networking-token", r"dnkey-[A-Za-z0-9=_-]{26}-[A-Za-z0-9=_-]{52}", ""),
-    ("deno-token", rf"dd[pow]_{A}{{36}}", rf"{A}{{0,10}}"),
-    ("dependency-track-key", rf"odt_{A}{{32}}", rf"{A}{{0,20}}"),
-    ("digitalocean-token", rf"do[opr]_v1_{HX}{{64}}", ""),
-    ("digitalocean-spaces-key", rf"DO00{U}{{16}}", ""),
-    (
-        "discord-bot-token",
-        r"[MNO][A-Za-z0-9_-]{23,27}\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}",
-        r"[A-Za-z0-9_-]{0,15}",
-    ),
-    (
-        "discord-webhook",
-        rf"discord(?:app)?\.com/api/webhooks/\d{{17,20}}/{W}{{60}}",
-        rf"{W}{{0,12}}",
-    ),
-    ("docker-token", rf"dckr_(?:pat|oat)_{W}{{27}}", rf"{W}{{0,10}}"),
-    ("docker-swarm-token", r"SWM(?:TKN|KEY)-1-[a-z0-9]{40}", r"[a-z0-9-]{0,40}"),
-    (
-        "doppler-token",
-        rf"dp\.(?:pt|st|ct|sa|scim|audit)\.(?:[a-z0-9_-]{{2,35}}\.)?{A}{{40}}",
-        rf"{A}{{0,4}}",
-    ),
-    ("dropbox-token", rf"sl\.(?:u\.)?{W}{{100}}", rf"{W}{{0,900}}"),
-    ("duffel-token", r"duffel_(?:test|live)_[A-Za-z0-9_=-]{43}", ""),
-    ("dynatrace-token", r"dt0[a-zA-Z][0-9]{2}\.[A-Za-z0-9]{24}\.[A-Za-z0-9]{64}", ""),
-    ("e2b-key", rf"e2b_{H}{{40}}", ""),
-    ("easypost-token", rf"EZ[AT]K{A}{{54}}", ""),
-    ("elevenlabs-key", rf"\bsk_{H}{{48}}", ""),
-    ("exa-key", rf"exa_{A}{{32}}", ""),
-    ("expo-token", rf"expo_{A}{{20}}", rf"{A}{{0,30}}"),
-    ("facebook-access-token", r"\b\d{15,16}(?:\||%7C)[0-9A-Za-z_-]{27,40}", ""),
-    ("facebook-page-token", r"EAA[MC][A-Za-z0-9]{100}", r"[A-Za-z0-9]{0,300}"),
-    ("facebook-page-token", r"EAA[A-Z][A-Za-z0-9]{80}", r"[A-Za-z0-9]{0,300}"),
-    ("fal-key", rf"{UUID}:{H}{{32}}", ""),
-    ("fastly-token", rf"fastly_{W}{{32}}", ""),
-    ("figma-token", rf"fig(?:d|ou|oh|or|u|dr|dh)_{W}{{38}}", rf"{W}{{0,20}}"),
-    ("firebase-cloud-key", rf"AAAA{W}{{7}}:APA91b{W}{{130}}", rf"{W}{{0,20}}"),
-    ("firecrawl-key", rf"fc-{H}{{32}}", ""),
-    ("fireworks-key", rf"fw_{A}{{22}}", rf"{A}{{0,10}}"),
-    ("flutterwave-key", r"FLW(?:SECK|PUBK)(?:_TEST)?-[A-Za-z0-9]{32}-X", ""),
-    ("flutterwave-key", r"FLWSECK_TEST-[A-Za-z0-9]{12}", ""),
-    ("flyio-token", r"fo1_[A-Za-z0-9_-]{43}", ""),
-    ("flyio-token", r"fm1[ar]_[A-Za-z0-9+/]{100}", r"[A-Za-z0-9+/]{0,900}={0,3}"),
-    ("flyio-token", r"fm2_[A-Za-z0-9+/]{100}", r"[A-Za-z0-9+/]{0,900}={0,3}"),
-    ("frameio-token", r"fio-u-[A-Za-z0-9_=-]{64}", ""),
-    ("freemius-key", r"""secret_key['"]\s{0,4}=>\s{0,4}['"]sk_[^'"\s]{29}""", ""),
-    ("friendli-token", rf"flp_{A}{{40}}", rf"{A}{{0,20}}"),
-    ("gemini-key", rf"AQ\.Ab8RN6{W}{{40}}", rf"{W}{{0,20}}"),
-    ("github-token", rf"gh[pousr]_{A}{{36}}", rf"{A}{{0,220}}"),
-    ("github-token", rf"github_pat_{A}{{22}}_{A}{{59}}", ""),
-    ("github-token", r"github_pat_\w{82}", ""),
-    (
-        "gitlab-token",
-        rf"glpat-{W}{{20}}",
-        r"(?:[A-Za-z0-9_-]{7,280}\.[0-9a-z]{2}[0-9a-z]{7}"
-        r"|[A-Za-z0-9_-]{0,7}\.[0-9a-z]{2}\.[0-9a-z]{9})?",
-    ),
-    ("gitlab-token", rf"glcbt-(?:{A}{{1,5}}_)?{W}{{20}}", ""),
-    ("gitlab-token", rf"gl(?:dt|ft|rt|soat|oat)-{W}{{20}}", ""),
-    ("gitlab-token", rf"glrt-t\d_{W}{{27,300}}\.[0-9a-z]{{2}}[0-9a-z]{{7}}", ""),
-    ("gitlab-token", rf"glrtr-{W}{{20}}", rf"{W}{{0,40}}"),
-    ("gitlab-token", rf"glffct-{W}{{20}}", ""),
-    ("gitlab-token", rf"glimt-{W}{{25}}", ""),
-    ("gitlab-token", rf"glagent-{W}{{50}}", ""),
-    ("gitlab-token", rf"gloas-{W}{{64}}", ""),
-    ("gitlab-token", rf"glptt-{H}{{40}}", ""),
-    ("gitlab-token", rf"glwt-{W}{{20}}", rf"{W}{{0,30}}"),
-    ("gitlab-token", rf"GR1348941{W}{{20}}", ""),
-    ("gitlab-session", r"_gitlab_session=[0-9a-z]{32}", ""),
-    ("gocardless-token", r"\b(?:live|sandbox)_[A-Za-z0-9_=-]{40}", ""),
-    ("google-api-key", rf"AIzaSy{W}{{33}}", ""),
-    ("google-oauth-secret", rf"GOCSPX-{W}{{28}}", ""),
-    ("google-oauth-token", rf"ya29\.{W}{{20}}", r"[A-Za-z0-9_.-]{0,990}"),
-    ("google-refresh-token", rf"\b1//0[0-9a-z]{W}{{40}}", rf"{W}{{0,120}}"),
-    ("google-oauth-client-id", r"\d{10,14}-[a-z0-9]{32}\.apps\.googleusercontent\.com", ""),
-    ("grafana-token", rf"glsa_{A}{{32}}_{HX}{{8}}", ""),
-    ("grafana-token", r"glc_[A-Za-z0-9+/]{32}", r"[A-Za-z0-9+/]{0,400}={0,3}"),
-    ("grafana-token", rf"eyJrIjoi{A}{{70}}", r"[A-Za-z0-9]{0,400}={0,3}"),
-    ("groq-key", rf"gsk_{A}{{52}}", ""),
-    ("gumroad-token", rf"gumroad_{A}{{40}}", ""),
-    ("harness-key", r"(?:pat|sat)\.[A-Za-z0-9_-]{22}\.[0-9a-zA-Z]{24}\.[0-9a-zA-Z]{20}", ""),
-    (
-        "hashicorp-terraform-token",
-        rf"{A}{{14}}\.atlasv1\.[A-Za-z0-9_=-]{{60}}",
-        r"[A-Za-z0-9_=-]{0,10}",
-    ),
-    ("hashicorp-vault-token", rf"hv[sbr]\.{W}{{24}}", rf"{W}{{0,300}}"),
-    ("hashicorp-vault-token", rf"\bs\.{A}{{24}}", ""),
-    (
-        "helicone-key",
-        r"sk-helicone-(?:[a-z]{2}-)?[a-z0-9]{7}-[a-z0-9]{7}-[a-z0-9]{7}-"
-        r"[a-z0-9]{7}",
-        "",
-    ),
-    ("heroku-key", rf"HRKU-AA{W}{{58}}", ""),
-    ("highnote-key", rf"(?:sk|rk)_(?:live|test)_{A}{{30}}", rf"{A}{{0,90}}"),
-    ("honeycomb-key", rf"hc[abi](?:ik|mk|lk|xk)_{A}{{26}}", rf"{A}{{0,64}}"),
-    ("hop-token", rf"ptk_{A}{{20,60}}", ""),
-    ("hubspot-token", rf"pat-(?:na|eu|ap)\d-{UUID}", ""),
-    ("huggingface-token", r"\bhf_[A-Za-z]{34}", ""),
-    ("huggingface-token", rf"hf_{A}{{34}}", rf"{A}{{0,6}}"),
-    ("huggingface-token", r"api_org_[A-Za-z]{34}", ""),
-)
+
+@lru_cache(maxsize=1)
+def formats() -> tuple[tuple[str, str, str], ...]:
+    """(kind, head, tail) of every format: the head is what the prefilter looks for."""
+    text = (files("sessiontune") / "data" / "key_formats.tsv").read_text("utf-8")
+    rows = [line.split("\t") for line in text.split("\n") if line and not line.startswith("#")]
+    return tuple((row[0], row[1], row[2] if len(row) > 2 else "") for row in rows)

@@ -1,0 +1,81 @@
+"""Compiled rules on disk: compiling takes most of a second, reading back a millisecond.
+
+Off until a program says where (`use`); the library by itself writes nothing. A file is named by
+the digest of all patterns and of the engine's version, and begins with the digest of its content:
+what is cut short, altered, or not the user's own is compiled anew. Only the built-in rules are
+kept; names from the user's logs are not.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import platform
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+_DIGEST = 32
+#: Files kept: a few versions of the program, a few choices of layers.
+_KEPT = 8
+_ENDING = ".rules"
+
+_where: Callable[[], Path] | None = None
+
+
+def use(folder: Callable[[], Path] | None) -> None:
+    """Keep compiled rules in this folder from now on (asked for when first needed)."""
+    global _where
+    _where = folder
+
+
+def name_of(engine: str, patterns: Sequence[str]) -> str:
+    """File name for patterns that a version of an engine compiled on this kind of machine."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (engine, platform.machine(), *patterns):
+        digest.update(len(part).to_bytes(8, "big") + part.encode())
+    return digest.hexdigest() + _ENDING
+
+
+def load(name: str) -> bytes | None:
+    """The content kept under `name`, or None where there is none that can be trusted."""
+    if _where is None:
+        return None
+    try:
+        fd = os.open(_where() / name, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+    except OSError:
+        return None
+    with os.fdopen(fd, "rb") as stream:
+        if not _own(os.fstat(fd)):
+            return None
+        data = stream.read()
+    mark, content = data[:_DIGEST], data[_DIGEST:]
+    return content if mark == _mark(name, content) else None
+
+
+def keep(name: str, content: bytes) -> None:
+    """Keep `content` under `name`. A folder that cannot be written is no error: nothing is kept."""
+    if _where is None:
+        return
+    with contextlib.suppress(OSError):
+        folder = _where()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = folder / f"{name}.{os.getpid()}.part"
+        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(_mark(name, content) + content)
+        os.replace(part, folder / name)
+        files = [path for path in folder.iterdir() if path.name.endswith((_ENDING, ".part"))]
+        for path in sorted(files, key=lambda path: path.stat().st_mtime)[:-_KEPT]:
+            path.unlink()
+
+
+def _mark(name: str, content: bytes) -> bytes:
+    return hashlib.blake2b(content, digest_size=_DIGEST, key=name.encode()[:64]).digest()
+
+
+def _own(status: os.stat_result) -> bool:
+    """The file is the user's, and nobody else can write to it."""
+    if not hasattr(os, "getuid"):
+        return True
+    return status.st_uid == os.getuid() and not status.st_mode & 0o022

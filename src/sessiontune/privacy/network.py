@@ -1,0 +1,154 @@
+"""Addresses of machines: public IPv4 and IPv6, hardware addresses."""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+import ipaddress
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+
+import re2
+
+from .rules import Rule, left_edge, quick
+
+_IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+
+
+def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """A public IPv4 address that is no version number and belongs to somebody."""
+    start = hit
+    floor = max(0, hit - 15)
+    while start > floor and (48 <= data[start - 1] <= 57 or data[start - 1] == 46):
+        start -= 1
+    match = _IPV4.match(data, start, hit + 3)
+    if match is None:
+        return []
+    end, text = match.end(), match.group()
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if not left_edge(data, start) or before in (b".", b"-", b"_", b"+"):
+        return []
+    if (
+        after.isalnum()
+        or after in (b"-", b"_")
+        or (after == b"." and data[end + 1 : end + 2].isdigit())
+    ):
+        return []
+    if not _public(text):
+        return []
+    near = data[max(0, start - 24) : start].lower()
+    return [] if _VERSION_WORDS.search(near) else [(start, end)]
+
+
+_VERSION_WORDS = re2.compile(
+    rb"(?:version|ver|release|rev|v|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
+    rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$"
+)
+
+
+@lru_cache(maxsize=4096)
+def _public(text: bytes) -> bool:
+    octets = text.split(b".")
+    parts = [int(octet) for octet in octets]
+    if any(p > 255 for p in parts) or any(len(o) > 1 and o[:1] == b"0" for o in octets):
+        return False
+    if not ipaddress.IPv4Address(bytes(parts)).is_global or parts[0] >= 224 or parts[0] < 5:
+        return False
+    if len({b - a for a, b in pairwise(parts)}) == 1:
+        return False  # 42.42.42.42, 12.34.56.78: made up
+    return text not in _KNOWN_IPS and not (parts[2] == 0 and parts[3] == 0)
+
+
+#: Addresses of public name servers: everybody's, so nobody's.
+_KNOWN_IPS = frozenset(
+    b"8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 "
+    b"4.2.2.1 4.2.2.2 1.2.3.4 169.254.169.254 168.63.129.16 100.100.100.200".split()
+)
+
+
+def _ipv6(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if (
+        not left_edge(data, start)
+        or before in (b":", b".", b"_")
+        or after.isalnum()
+        or after in (b":", b"_")
+    ):
+        return None
+    try:
+        address = ipaddress.IPv6Address(match.group(1).decode("ascii"))
+    except ValueError:
+        return None
+    if not address.is_global or address.ipv4_mapped or (int(address) >> 125) != 1:
+        return None
+    if match.group(1).count(b":") < 3 or match.group(1).lower() in _KNOWN_IPV6:
+        return None
+    return start, end
+
+
+_KNOWN_IPV6 = frozenset(
+    b"2001:4860:4860::8888 2001:4860:4860::8844 2606:4700:4700::1111 2606:4700:4700::1001 "
+    b"2620:fe::fe".split()
+)
+
+
+def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if (
+        not left_edge(data, start)
+        or before in (b":", b"-")
+        or after.isalnum()
+        or after in (b":", b"-")
+    ):
+        return None
+    octets = value.replace(b"-", b":").lower().split(b":")
+    if (
+        int(octets[0], 16) & 3
+        or len(set(octets)) < 3
+        or octets[:5] == [b"00", b"00", b"5e", b"00", b"53"]
+    ):
+        return None
+    steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in pairwise(octets)]
+    return None if len(set(steps)) == 1 else (start, end)
+
+
+_V6 = r"([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "ip",
+        "personal",
+        r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}",
+        "()",
+        None,
+        "ip",
+        direct=_ipv4,
+        rank=2,
+    ),
+    Rule(
+        "ipv6",
+        "personal",
+        r"[23][0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:[0-9A-Fa-f:]{2}",
+        _V6,
+        _ipv6,
+        "ipv6",
+        before=48,
+        after=48,
+        rank=2,
+    ),
+    Rule(
+        "mac",
+        "personal",
+        r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
+        r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5})",
+        _mac,
+        "mac",
+        before=24,
+        after=4,
+        rank=2,
+    ),
+)

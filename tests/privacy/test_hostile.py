@@ -1,0 +1,67 @@
+"""Hostile input: nothing is lost or taken, and memory stays near the size of the text."""
+
+from __future__ import annotations
+
+import base64
+import json
+import tracemalloc
+from random import Random
+
+import pytest
+from planted import ALNUM, carrier, survives
+
+from sessiontune.privacy.audit import Auditor
+from sessiontune.privacy.engine import LONG, Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+REDACTOR = Redactor(b"hostile", Vocabulary(), PrivacyOptions())
+AUDITOR = Auditor(PrivacyOptions(), Vocabulary())
+
+#: Text that almost is something, over and over.
+NEAR_MISSES = {
+    "names without values": "api_key = abc1 token: def2; password = None\n",
+    "one run": "a1B2" * 11,
+    "beginnings": "gh" + "p_x AK" + "IAx sk-x ey" + "Jx ",
+    "half a URL": "https://user:",
+    "half an escape": "%41%4",
+    "quotes": '\\\\\\"',
+    "digits": "4111 1111 ",
+    "sentences": "the password is now ",
+    "names in names": "token_secret_key_",
+}
+
+
+@pytest.mark.parametrize("kind", NEAR_MISSES)
+def test_near_misses_by_the_thousand_stay(kind: str) -> None:
+    """Time of longer ones: `benchmarks/redaction.py`."""
+    unit = NEAR_MISSES[kind]
+    text = unit * (200_000 // len(unit))
+    assert REDACTOR.text(text) == text
+    assert AUDITOR.scan(text.encode(), "f") == []
+
+
+def test_one_long_string_is_redacted_in_pieces() -> None:
+    text, value = carrier("github", 11)
+    filler = "".join(Random(1).choices(ALNUM + "    \n", k=4096))
+    long = filler * (3 * LONG // len(filler)) + "\n" + text + "\n" + filler
+    tracemalloc.start()
+    clean = REDACTOR.text(long)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert not survives(value, clean[-2 * len(filler) :])
+    assert peak < 6 * len(long)
+    assert AUDITOR.scan(json.dumps({"content": long}).encode(), "f")
+
+
+@pytest.mark.parametrize("depth", [1, 5, 10])
+def test_ten_deep(depth: int) -> None:
+    text, value = carrier("stripe", depth)
+    for _ in range(depth):
+        text = base64.b64encode(f"inner: {text} .".encode()).decode()
+    clean = REDACTOR.text(text)
+    assert clean != text
+    for _ in range(depth):
+        clean = base64.b64decode(clean + "=" * (-len(clean) % 4)).decode().split()[1]
+    assert not survives(value, clean)
+    assert clean.startswith("REDACTED_")

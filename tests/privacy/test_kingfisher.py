@@ -1,0 +1,76 @@
+"""The third opinion: another program's rules find nothing in what an export publishes.
+
+The control is a planted key in the same folder: a scanner that sees nothing proves nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zlib
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+import pytest
+from tests.conftest import corpus
+
+from formats import ALNUM, some
+from sessiontune.cli.main import main
+from sessiontune.privacy import kingfisher
+from sessiontune.sample import write_sample
+
+PROGRAM = shutil.which(
+    "kingfisher", path=os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
+)
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None, reason="kingfisher is not installed: pip install 'sessiontune[scan]'"
+)
+
+
+def findings(folder: Path) -> Counter[str]:
+    job = kingfisher.plan([str(folder)])
+    assert PROGRAM is not None
+    done = subprocess.run([PROGRAM, *job.argv[1:]], capture_output=True)
+    assert done.returncode in kingfisher.RAN, done.stderr.decode(errors="replace")[-500:]
+    return Counter(found.kind for found in kingfisher.parse(done.stdout))
+
+
+def exported(logs: Path, work: Path) -> Path:
+    out = work / "out"
+    given = ["export", str(logs), "-o", str(out), "--state", str(work / "state"), "--quiet"]
+    assert main([*given, "--jobs", "1"]) == 0
+    return out
+
+
+def check(out: Path) -> None:
+    assert dict(findings(out)) == {}, "by kind"
+    body = some(Random(5), ALNUM, 30)
+    planted = "gh" + "p_" + body + check_letters(body)
+    (out / "planted.jsonl").write_text('{"content": "token ' + planted + '"}\n')
+    assert findings(out), "the control must be found"
+
+
+def check_letters(body: str) -> str:
+    """The last six characters of GitHub's format: the CRC-32 of the rest, in base 62."""
+    letters = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+    number, text = zlib.crc32(body.encode()), ""
+    while number:
+        number, rest = divmod(number, 62)
+        text = letters[rest] + text
+    return text.rjust(6, "0")
+
+
+def test_the_export_of_the_sample(tmp_path: Path) -> None:
+    write_sample(tmp_path / "home")
+    check(exported(tmp_path / "home", tmp_path))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(corpus() is None, reason="no real logs: set SESSIONTUNE_CORPUS")
+def test_the_export_of_real_logs(tmp_path: Path) -> None:
+    logs = corpus()
+    assert logs is not None
+    check(exported(logs, tmp_path))
