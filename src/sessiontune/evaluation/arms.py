@@ -50,7 +50,7 @@ def usual_arms(run: Run, rules: str) -> list[Arm]:
         arms.append(
             Arm(name="rules", kind="rules", digest=digest("rules", base, rules), rules=rules)
         )
-    arms.append(_adapter(run, "tuned", run.adapter))
+    arms.append(_trained(run, "tuned", run.adapter))
     return arms
 
 
@@ -83,30 +83,29 @@ def _local(run: Run, name: str, path: Path) -> Arm:
     if path.is_file() and path.suffix == ".gguf":
         return Arm(name=name, kind="gguf", digest=folder_digest([path]), path=str(path.resolve()))
     if (path / "run.json").is_file():
-        return _adapter(run, name, path / _adapter_of(path))
-    if (path / "adapter_config.json").is_file():
-        return _adapter(run, name, path)
-    if (path / "config.json").is_file():
-        found = folder_digest(_weights(path))
-        return Arm(name=name, kind="folder", digest=found, path=str(path.resolve()))
-    raise UsageError(
-        f"{path} (arm '{name}') is no model.",
-        "Give a run, an adapter, a model folder, a .gguf file or the URL of an endpoint.",
-    )
+        path = path / _trained_in(path)
+    return _trained(run, name, path)
 
 
-def _adapter_of(folder: Path) -> str:
+def _trained_in(folder: Path) -> str:
     try:
         return str(orjson.loads((folder / "run.json").read_bytes()).get("adapter") or "adapter")
     except orjson.JSONDecodeError as error:
         raise UsageError(f"{folder / 'run.json'} is damaged.") from error
 
 
-def _adapter(run: Run, name: str, path: Path) -> Arm:
-    if not (path / "adapter_config.json").is_file():
-        raise UsageError(f"{path} holds no adapter (arm '{name}').", "Train first.")
-    found = digest("adapter", base_digest(run), folder_digest(_weights(path)))
-    return Arm(name=name, kind="adapter", digest=found, path=str(path.resolve()))
+def _trained(run: Run, name: str, folder: Path) -> Arm:
+    """An adapter on the run's base, or a whole model (merged, or all of its weights trained)."""
+    if (folder / "adapter_config.json").is_file():
+        found = digest("adapter", base_digest(run), folder_digest(_weights(folder)))
+        return Arm(name=name, kind="adapter", digest=found, path=str(folder.resolve()))
+    if (folder / "config.json").is_file():
+        found = folder_digest(_weights(folder))
+        return Arm(name=name, kind="folder", digest=found, path=str(folder.resolve()))
+    raise UsageError(
+        f"{folder} (arm '{name}') is no model.",
+        "Give a run, an adapter, a model folder, a .gguf file or the URL of an endpoint.",
+    )
 
 
 def _weights(folder: Path) -> list[Path]:

@@ -72,40 +72,44 @@ class Lab:
         if arm.kind in ("folder", "gguf"):
             yield self._separate(arm)
             return
-        shared = self._shared()
+        base = self._shared()
         if arm.kind == "adapter":
-            shared.set_adapter(self._adapter(arm))
-            yield shared
+            name = self._adapter(arm)
+            self._base.set_adapter(name)
+            yield self._base
+        elif self._adapters:
+            with base.disable_adapter():
+                yield base
         else:
-            with shared.disable_adapter():
-                yield shared
+            yield base
 
     def _shared(self) -> Any:
-        """The base with the run's adapter, loaded once."""
+        """The base, loaded once; adapters are put on it as they are asked for."""
         if self._base is None:
-            from peft import PeftModel
-
-            first = str(self.run.adapter.resolve())
-            model = self._load(self.run.base)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)
-                self._base = PeftModel.from_pretrained(model, first).to(self.device).eval()
-            self._adapters[first] = "default"
+            self._base = self._load(self.run.base)
         return self._base
 
     def _adapter(self, arm: Arm) -> str:
-        """The name under which an arm's adapter is loaded beside the first."""
-        if arm.path not in self._adapters:
-            name = f"arm{len(self._adapters)}"
-            try:
-                self._base.load_adapter(arm.path, adapter_name=name)
-            except (OSError, ValueError, RuntimeError) as error:
-                raise UsageError(
-                    f"The adapter of arm '{arm.name}' does not fit the base: {error}"
-                ) from error
-            self._base.eval()
-            self._adapters[arm.path] = name
-        return self._adapters[arm.path]
+        """The name under which an arm's adapter is loaded."""
+        if arm.path in self._adapters:
+            return self._adapters[arm.path]
+        from peft import PeftModel
+
+        name = f"arm{len(self._adapters)}"
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)
+                if self._adapters:
+                    self._base.load_adapter(arm.path, adapter_name=name)
+                else:
+                    self._base = PeftModel.from_pretrained(self._base, arm.path, adapter_name=name)
+        except (OSError, ValueError, RuntimeError) as error:
+            raise UsageError(
+                f"The adapter of arm '{arm.name}' does not fit the base: {error}"
+            ) from error
+        self._base.to(self.device).eval()
+        self._adapters[arm.path] = name
+        return name
 
     def _separate(self, arm: Arm) -> Any:
         if self._other[0] != arm.path:
