@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
@@ -17,7 +18,6 @@ from ..training import cluster, planner, trl
 from ..training.bases import Base, resolve
 from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
-from ..training.memory import estimate
 from ..training.others import jsonl
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
 from ..training.preflight import Check, check_data
@@ -87,13 +87,13 @@ class Ready(msgspec.Struct, kw_only=True):
         if settings.batch > 1:
             wide = settings.batch * settings.accumulation
             advice.append(f"--batch 1 --accumulation {wide} (the same effective batch)")
+        alone = msgspec.structs.replace(self.spec, batch=1)
+        need = functools.partial(planner.needed, alone, base, settings.precision)
         half = max(512, settings.length // 2)
         if half < settings.length:
-            need = estimate(base.billions, settings.method, half, 1, base.layers, base.hidden)
-            advice.append(f"--length {half} (about {need:g} GB)")
+            advice.append(f"--length {half} (about {need(settings.method, half):g} GB)")
         if settings.method in ("lora", "lora8", "full") and settings.device == "cuda":
-            need = estimate(base.billions, "qlora", settings.length, 1, base.layers, base.hidden)
-            advice.append(f"--method qlora (about {need:g} GB)")
+            advice.append(f"--method qlora (about {need('qlora', settings.length):g} GB)")
         return "Try " + ", or ".join(advice or ["a smaller base model"]) + "."
 
 
