@@ -79,7 +79,7 @@ def test_doctor_compares_with_the_original_recipe(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("card", "lora", "qlora", "named"),
-    [(8, 3, 12, "Gemma 4 E2B"), (12, 4, 17, "Gemma 4 E2B"), (24, 9, 29, "Qwen3.8 27B")],
+    [(8, 3, 12, "Gemma 4 E2B"), (12, 4.4, 17, "Gemma 4 E2B"), (24, 9, 29, "Qwen3.8 27B")],
 )
 def test_doctor_advises_the_owner_of_one_card(
     card: int, lora: float, qlora: float, named: str, tmp_path: Path,
