@@ -78,7 +78,11 @@ def train(
     shutil.rmtree(beside, ignore_errors=True)
     try:
         _make(beside)
-        ready = make_ready(request.data, request.spec, beside, folder, request.download, on_event)
+        ready = make_ready(
+            request.data, request.spec, beside, folder, on_event,
+            download=request.download,
+            elsewhere=request.dry_run and request.spec.parallel != "none",
+        )  # fmt: skip
         approve(ready.plan, list(ready.checks))
         stop_on(ready.checks, request.force)
         if ready.spec.trainer != "trl" and not request.dry_run:
@@ -151,6 +155,7 @@ def _run(
     status = "failed"
     try:
         code, tail = follow(started_job, folder, note, folder / "trainer" / "stop")
+        code = _told(code, seen)
         status = {0: "done", worker.STOPPED: "interrupted"}.get(code, "failed")
         if code == 0:
             ready.collect(folder)
@@ -168,6 +173,12 @@ def _run(
     if code != 0:
         raise _failure(code, tail, seen, ready)
     return run
+
+
+def _told(code: int, seen: Mapping[str, Any]) -> int:
+    """The worker's own status: a launcher of several processes ends with 1 whatever theirs was."""
+    told = {"stopped": worker.STOPPED, "no_memory": worker.NO_MEMORY}
+    return next((status for name, status in told.items() if code > 0 and name in seen), code)
 
 
 def _resumed(ready: Ready, job: Job, folder: Path) -> Job:

@@ -52,7 +52,7 @@ class Ready(msgspec.Struct, kw_only=True):
         held = bool(self.held.examples or self.pairs[1].rows)
         stop = self.template.stops[0]
         job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
-        extra = cluster.files(self.spec, self.plan, job)
+        extra = cluster.files(self.spec, self.plan, job, self.base_path)
         return msgspec.structs.replace(job, files={**job.files, **extra})
 
     def write(self, folder: Path) -> None:
@@ -98,13 +98,25 @@ class Ready(msgspec.Struct, kw_only=True):
 
 
 def make_ready(
-    folder: Path, spec: TrainSpec, beside: Path, final: Path, download: bool, on_event: OnEvent
+    folder: Path,
+    spec: TrainSpec,
+    beside: Path,
+    final: Path,
+    on_event: OnEvent,
+    *,
+    download: bool = False,
+    elsewhere: bool = False,
 ) -> Ready:
-    """Read, resolve, prepare, check and plan; writes only the tiny base, into `beside`."""
+    """Read, resolve, prepare, check and plan; writes only the tiny base, into `beside`.
+
+    `elsewhere`: nothing will run here, so the plan may be for a GPU that is to be rented.
+    """
     on_event({"event": "phase", "text": "reading the data"})
     data = read_export(folder) if spec.task == "sft" else read_preferences(folder, spec.task)
     base, base_path = _base(spec, data, beside, final, download, on_event)
     here = machine(final)
+    if elsewhere and spec.device in ("auto", "cuda") and not here.gpus:
+        here = cluster.rent(spec, base, here)
     settings, lines = planner.settle(spec, base, here)
     template = Template.load(base.path, spec.template or None)
     on_event({"event": "phase", "text": "rendering and masking"})

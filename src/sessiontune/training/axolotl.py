@@ -15,19 +15,20 @@ CHECK = '''"""Write what Axolotl really prepares, for sessiontune's preflight.""
 
 import sys
 
-from axolotl.cli.args import PreprocessCliArgs
-from axolotl.cli.config import load_cfg
-from axolotl.common.datasets import load_datasets
-
 
 def main():
+    # In here: worker processes import this file again, and need none of it.
+    from axolotl.cli.args import PreprocessCliArgs
+    from axolotl.cli.config import load_cfg
+    from axolotl.common.datasets import load_datasets
+
     made = load_datasets(cfg=load_cfg(sys.argv[1]), cli_args=PreprocessCliArgs())
     for part, target in ((made.train_dataset, sys.argv[2]), (made.eval_dataset, sys.argv[3])):
         if part is not None:
             part.select_columns(["input_ids", "labels"]).to_parquet(target)
 
 
-if __name__ == "__main__":  # worker processes import this file again
+if __name__ == "__main__":
     main()
 '''
 

@@ -21,13 +21,14 @@ CHECK = '''"""Write what LLaMA-Factory really prepares, for sessiontune's prefli
 
 import sys
 
-import yaml
-from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
-from llamafactory.hparams import get_train_args
-from llamafactory.model import load_tokenizer
-
 
 def main():
+    # In here: worker processes import this file again, and need none of it.
+    import yaml
+    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_train_args
+    from llamafactory.model import load_tokenizer
+
     with open(sys.argv[1]) as file:
         settings = yaml.safe_load(file)
     model, data, training, tuning, generating = get_train_args(settings)
@@ -42,7 +43,7 @@ def main():
             part.select_columns(["input_ids", "labels"]).to_parquet(target)
 
 
-if __name__ == "__main__":  # worker processes import this file again
+if __name__ == "__main__":
     main()
 '''
 

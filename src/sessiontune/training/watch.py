@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .metrics import keep_until
+
 #: Begins a line on stdout that is an event, not chatter of a library.
 MARK = "@@"
 #: Written into a checkpoint when all of it is on disk.
@@ -24,6 +26,11 @@ class Reporter:
         self.path = path
         #: With several GPUs each has a process; the first one speaks.
         self.speaks = os.environ.get("RANK", "0") == "0"
+
+    def keep_until(self, step: int) -> None:
+        """Leave out of the metrics what lies after `step`."""
+        if self.speaks:
+            keep_until(self.path, step)
 
     def event(self, name: str, /, **facts: Any) -> None:
         if not self.speaks:
@@ -72,7 +79,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
             self.tokens = float(state.num_input_tokens_seen or 0)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            if flag.is_set():
+            if _any_process(flag.is_set()):
                 control.should_save = True
                 control.should_training_stop = True
 
@@ -111,6 +118,17 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
     if patience:
         made.append(EarlyStoppingCallback(patience))
     return made
+
+
+def _any_process(asked: bool) -> bool:
+    """Whether any of several processes was asked to stop: they must stop at the same step."""
+    from torch import distributed
+
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return asked
+    answers: list[bool | None] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(answers, asked)
+    return any(answers)
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
