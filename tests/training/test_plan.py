@@ -16,7 +16,6 @@ from sessiontune.training import memory, planner
 from sessiontune.training.bases import Base, resolve
 from sessiontune.training.hardware import Gpu, Machine
 from sessiontune.training.metrics import (
-    from_log_line,
     from_trainer_state,
     keep_until,
     overfitting,
@@ -253,10 +252,6 @@ def test_one_schema_for_every_trainer(tmp_path: Path) -> None:
     path = tmp_path / "trainer_state.json"
     path.write_text(json.dumps(state))
     assert [m["kind"] for m in from_trainer_state(path)] == ["base", "train", "eval"]
-    line = "{'loss': '6.65', 'learning_rate': '0.001', 'epoch': '0.5'}"
-    assert from_log_line(line) == {"kind": "train", "epoch": 0.5, "loss": 6.65, "rate": 0.001}
-    assert from_log_line("{'a': 1}") is None
-    assert from_log_line("{'loss': oops}") is None
 
 
 @given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,7 +17,15 @@ from ..ports import Job
 from ..templating import Encoded
 from ..training import axolotl, cluster, llamafactory, unsloth
 from ..training.metrics import from_trainer_state
-from ..training.others import CHECKED, ENV, Given, message_rows, turns_alone
+from ..training.others import (
+    CHECKED,
+    ENV,
+    HOOK,
+    Given,
+    hook_files,
+    message_rows,
+    turns_alone,
+)
 from ..training.preflight import Check, compare_prepared
 from ..training.prepare import read_tokens
 from ..training.trl import saved_in
@@ -78,7 +87,7 @@ def plan_job(ready: Ready) -> Job:
     extra = cluster.files(ready.spec, ready.plan, job, ready.base_path)
     return Job(
         name=job.name,
-        files={**job.files, **extra},
+        files={**job.files, **hook_files(), **extra},
         argv=job.argv,
         env=dict(job.env),
         needs=dict(job.needs),
@@ -137,6 +146,19 @@ def preflight(ready: Ready, folder: Path, on_event: OnEvent) -> list[Check]:
                 f"{ready.spec.trainer}, {name}: {found.seen}", found.hint or "Use --trainer trl."
             )
     return out
+
+
+def watched(job: Job) -> Job:
+    """The job with our watcher in the trainer's Python; what is on the user's own path stays."""
+    path = os.pathsep.join(filter(None, (HOOK, os.environ.get("PYTHONPATH", ""))))
+    return msgspec.structs.replace(job, env={**job.env, "PYTHONPATH": path})
+
+
+def stopped_at(folder: Path, steps: int) -> int | None:
+    """The step at which a trainer that was asked to stop did so; None when it went to its end."""
+    newest = last_checkpoint(folder)
+    step = int(newest.rsplit("-", 1)[1]) if newest else 0
+    return step if (folder / "trainer" / "stop").exists() and step < steps else None
 
 
 def last_checkpoint(folder: Path) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
-from .others import CHECKED, ENV, NOTE, Given, beside_python, jsonl
+from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
 from .yamltext import to_yaml
 
 NAME = "axolotl"
@@ -140,7 +140,9 @@ def parallel(given: Given) -> dict[str, Any]:
 def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Job:
     """Files and program."""
     files = {
-        "trainer/axolotl.yaml": to_yaml(settings(given), NOTE),
+        "trainer/axolotl.yaml": to_yaml(
+            settings(given), notes(given, "axolotl train trainer/axolotl.yaml")
+        ),
         "trainer/check.py": CHECK,
         "trainer/data/train.jsonl": jsonl(train),
     }

@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from ..ports import Job
-from .others import CHECKED, ENV, NOTE, Given, beside_python, jsonl
+from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
 from .yamltext import to_yaml
 
 NAME = "llamafactory"
@@ -168,7 +168,9 @@ def rows_text(rows: list[dict[str, Any]]) -> str:
 def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Job:
     """Files and program."""
     files = {
-        "trainer/llamafactory.yaml": to_yaml(settings(given), NOTE),
+        "trainer/llamafactory.yaml": to_yaml(
+            settings(given), notes(given, "llamafactory-cli train trainer/llamafactory.yaml")
+        ),
         "trainer/check.py": CHECK,
         "trainer/data/dataset_info.json": json.dumps(dataset_info(bool(held)), indent=2) + "\n",
         "trainer/data/train.jsonl": rows_text(train),

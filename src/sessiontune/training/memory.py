@@ -55,8 +55,8 @@ def estimate(
     `width` is bytes per frozen weight: 2 as in the tables, 4 on the CPU, which trains in full
     precision. Activations beyond the tables' length: with gradient checkpointing one hidden state
     per layer and token, plus about 20 for the layer being recomputed. `logits`: the trainer holds
-    all of them at once, 8 bytes per token and vocabulary entry (taken as 128k entries); TRL,
-    Unsloth and Axolotl work through them in pieces.
+    all of them at once, 8 bytes per token and vocabulary entry (taken as 128k entries); TRL
+    and Unsloth work through them in pieces.
     """
     per_parameter = LLAMA_FACTORY[method] * billions
     if method in ("lora", "qlora"):

@@ -112,7 +112,7 @@ def needed(spec: TrainSpec, base: Base, precision: str, method: str, length: int
     kind = "qlora" if base.quantised and method == "lora" else method
     return estimate(
         base.billions, kind, length, spec.batch, base.layers, base.hidden,
-        width=4 if precision == "fp32" else 2, logits=spec.trainer == "llamafactory",
+        width=4 if precision == "fp32" else 2, logits=spec.trainer in ("llamafactory", "axolotl"),
     )  # fmt: skip
 
 
@@ -232,10 +232,12 @@ def plan(
     if spec.max_steps:
         steps = min(spec.max_steps, steps)
     warmup = 0 if spec.warmup == 0 else min(steps // 2, max(5, round(steps * spec.warmup)))
-    every = spec.eval_every or max(1, per_epoch // 4)
+    # Four times an epoch; on a small set less often, or evaluating would take longer than training.
+    every = spec.eval_every or min(per_epoch, max(5, per_epoch // 4))
     every = min(every, steps)
     mean = train.tokens / max(1, len(train.examples)) if train else settings.length / 2
-    seconds = steps * effective * mean / _speed(base, settings, machine)
+    looked = held.tokens * (1 + steps // every) / 3 if held else 0.0  # no way back: a third
+    seconds = (steps * effective * mean + looked) / _speed(base, settings, machine)
     if settings.method == "full":
         disk = base.billions * 14 * (spec.keep + 1)
     else:

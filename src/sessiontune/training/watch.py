@@ -11,10 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from .hook import MARK, any_process
 from .metrics import keep_until
 
-#: Begins a line on stdout that is an event, not chatter of a library.
-MARK = "@@"
 #: Written into a checkpoint when all of it is on disk.
 WHOLE = "whole"
 
@@ -79,7 +78,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
             self.tokens = float(state.num_input_tokens_seen or 0)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            if _any_process(flag.is_set()):
+            if any_process(flag.is_set()):
                 control.should_save = True
                 control.should_training_stop = True
 
@@ -118,17 +117,6 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
     if patience:
         made.append(EarlyStoppingCallback(patience))
     return made
-
-
-def _any_process(asked: bool) -> bool:
-    """Whether any of several processes was asked to stop: they must stop at the same step."""
-    from torch import distributed
-
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return asked
-    answers: list[bool | None] = [None] * distributed.get_world_size()
-    distributed.all_gather_object(answers, asked)
-    return any(answers)
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
