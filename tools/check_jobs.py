@@ -64,13 +64,13 @@ from llamafactory.hparams import (DataArguments, FinetuningArguments, Generating
                                   ModelArguments, TrainingArguments)
 known = yaml.safe_load(open("trainer/llamafactory.yaml"))
 known |= {"bf16": False, "fp16": False}
+if config := known.pop("deepspeed", None):  # the classes would look for DeepSpeed itself
+    from accelerate.utils.deepspeed import HfDeepSpeedConfig
+    HfDeepSpeedConfig(config)
 classes = (ModelArguments, DataArguments, TrainingArguments, FinetuningArguments,
            GeneratingArguments)
 parser = HfArgumentParser(classes)
 parser.parse_dict(known, allow_extra_keys=False)
-if known.get("deepspeed"):
-    from accelerate.utils.deepspeed import HfDeepSpeedConfig
-    HfDeepSpeedConfig(known["deepspeed"])
 """,
     "axolotl": """
 import yaml

@@ -72,6 +72,8 @@ def test_files_for_several_gpus(trainer: str, parallel: str) -> None:
     if parallel != "ray":
         assert "$SKYPILOT_NODE_RANK" in sky["run"]
         assert "$SKYPILOT_NODE_IPS" in sky["run"]
+    if (trainer, parallel) == ("llamafactory", "ray"):
+        assert sky["envs"]["USE_RAY"] == "1"
     if parallel.startswith("zero"):
         stage = json.loads(made[f"trainer/{parallel}.json"])["zero_optimization"]["stage"]
         assert stage == int(parallel[-1])

@@ -260,6 +260,17 @@ class TestPreparedByOthers:
         theirs = [(e.ids, e.labels) for e in reversed(made.examples)]
         assert compare_prepared(made.examples, theirs).level == "good"
 
+    def test_branches_that_begin_alike_are_told_apart(self) -> None:
+        """Windows and branches of one session: one is the beginning of the other, masked there."""
+        shared = list(range(100, 140))
+        short = Encoded("a", shared, [IGNORED] * 20 + shared[20:], (1,), (40,))
+        whole = [*shared, 7, 8, 9]
+        long = Encoded("b", whole, [IGNORED] * 40 + whole[40:], (2,), (43,))
+        for ours in ((short, long), (long, short)):
+            for theirs in ((short, long), (long, short)):
+                made = [(e.ids, e.labels) for e in theirs]
+                assert compare_prepared(ours, made).level == "good"
+
     def test_a_lost_row(self, export: Path, template: Template) -> None:
         made = self.ours(export, template)
         theirs = [(e.ids, e.labels) for e in made.examples[1:]]

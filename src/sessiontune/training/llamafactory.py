@@ -126,7 +126,7 @@ def parallel(given: Given) -> dict[str, Any]:
     if kind in ("zero2", "zero3"):
         return {"deepspeed": f"trainer/{kind}.json"}
     if kind == "ray":
-        return {"ray_num_workers": given.spec.gpus * given.spec.nodes, "ray_run_name": "sessions"}
+        return {"ray_num_workers": given.spec.gpus * given.spec.nodes}
     return {}
 
 
@@ -178,7 +178,9 @@ def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -
     if held:
         files["trainer/data/eval.jsonl"] = rows_text(held)
     env = dict(ENV)
-    if given.spec.nodes > 1:
+    if given.spec.parallel == "ray":
+        env |= {"USE_RAY": "1"}
+    elif given.spec.nodes > 1:
         env |= {"FORCE_TORCHRUN": "1", "NNODES": str(given.spec.nodes)}
     return Job(
         name=NAME,
