@@ -98,7 +98,8 @@ DEFAULT_CALLBACKS = [Plain]
 """
 #: A trainer of three steps, as transformers' own would call its callbacks.
 STEPS = """
-import importlib, json, pathlib, types
+import importlib, importlib.util, json, pathlib, types
+assert importlib.util.find_spec("transformers.trainer")  # only asked, as Unsloth does
 trainer = importlib.import_module("transformers.trainer")
 (watcher,) = [c() for c in trainer.DEFAULT_CALLBACKS if c is not trainer.Plain]
 control = types.SimpleNamespace(should_save=False, should_training_stop=False)

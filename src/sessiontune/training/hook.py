@@ -22,13 +22,19 @@ STOP = Path("trainer/stop")
 
 
 class Finder(MetaPathFinder):
-    """Waits for the Trainer's module and adds the callback once it has been read."""
+    """Waits for the Trainer's module and adds the callback once it has been read. Others may only
+    ask where the module is, so it stays until then."""
+
+    asking = False
 
     def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> Any:
-        if fullname != MODULE:
+        if fullname != MODULE or self.asking:
             return None
-        sys.meta_path.remove(self)
-        spec = importlib.util.find_spec(fullname)
+        self.asking = True
+        try:
+            spec = importlib.util.find_spec(fullname)
+        finally:
+            self.asking = False
         if spec is None or spec.loader is None:
             return spec
         execute = spec.loader.exec_module
