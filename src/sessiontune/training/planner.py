@@ -255,7 +255,7 @@ def plan(
         Line(
             "early stop",
             f"patience {spec.patience}" if spec.patience else "off",
-            "small sets overfit",
+            "small sets overfit" if spec.patience else "given",
         ),
         Line("time", _span(seconds), "an estimate"),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
