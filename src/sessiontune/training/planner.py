@@ -176,7 +176,7 @@ def _length(
     least = need(small if spec.method == "auto" else spec.method, 8192)
     if room and least > room:
         length, why = 4096, f"8192 would need about {least:g} GB"
-    if base.billions < TINY:
+    if base.billions < TINY and spec.task == "sft":  # a preference's prompt is a whole session
         length, why = 2048, "enough for a tiny model"
     if base.context and length > base.context:
         length, why = base.context, "all that the base takes"
