@@ -283,6 +283,17 @@ class TestPreparedByOthers:
         theirs = [(e.ids, list(e.ids)) for e in made.examples]
         assert compare_prepared(made.examples, theirs).level == "bad"
 
+    def test_a_lost_stop_token(self, export: Path, template: Template) -> None:
+        """One label of each answer: no more than a trained line feed would differ."""
+        made = self.ours(export, template)
+        theirs = []
+        for example in made.examples:
+            labels = list(example.labels)
+            for end in example.ends:
+                labels[end - 1] = IGNORED
+            theirs.append((example.ids, labels))
+        assert compare_prepared(made.examples, theirs).level == "bad"
+
     def test_other_tokens(self, export: Path, template: Template) -> None:
         made = self.ours(export, template)
         theirs = [([1, *e.ids], [IGNORED, *e.labels]) for e in made.examples]

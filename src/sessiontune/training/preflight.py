@@ -271,14 +271,14 @@ def check_loss(loss: float) -> Check:
 
 
 def compare_prepared(
-    ours: Sequence[Encoded], theirs: Sequence[tuple[Sequence[int], Sequence[int]]], slack: int = 1
+    ours: Sequence[Encoded], theirs: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> Check:
     """A trainer's own prepared examples against ours: same examples, same trained tokens.
 
     An example is found by its ids, and of several that begin alike (windows and branches of one
-    session) the one is taken whose trained tokens differ least; up to `slack` of them per answer
-    may (trainers add or leave out the line feed after the stop token). What follows the last
-    target is free.
+    session) the one is taken whose trained tokens differ least. The token after an answer's stop
+    token may bear loss there (some train the line feed); a token of ours that does not bear loss
+    never passes, or a lost stop token would. What follows the last target is free.
     """
     name = "the trainer's own data"
     left = {number: _trained(labels) for number, (_, labels) in enumerate(theirs)}
@@ -299,7 +299,7 @@ def compare_prepared(
         off, _, best = min(ranked)
         other = left.pop(best)
         differ += off
-        if off > slack * len(example.ends):
+        if not mine <= other <= mine | set(example.ends):
             return Check(
                 name, "bad",
                 f"{example.where}: {len(mine - other)} tokens that should bear loss do not, "
