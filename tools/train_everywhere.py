@@ -1,11 +1,13 @@
 """Train for real with all four trainers from generated files, on the CPU, offline, tiny base.
 
     python tools/train_everywhere.py [--env NAME=PYTHON ...] [--install] [--steps 12]
+                                     [--only unmasked,masked,sample]
 
 Uses the environments of `sessiontune trainers install` (made first with --install) or the
-interpreters named. Two exports are made: one without masked turns and one with them. For each, the
-base's loss on the same held-out rows must agree between the trainers within .01 and the
-evaluation loss must fall in each. Prints a table; exit status 1 when anything does not hold.
+interpreters named. Three exports: made rows without masked turns, the same with them, and the
+bundled sample as `sessiontune export` writes it. For each, the base's loss on the same held-out
+rows must agree between the trainers within .01 and the evaluation loss must fall in each. Prints
+a table; exit status 1 when anything does not hold.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -21,9 +24,11 @@ sys.path.insert(0, str(ROOT / "tests" / "training"))
 from exports import conversation, write_jsonl  # noqa: E402
 
 from sessiontune.cli.console import Console  # noqa: E402
+from sessiontune.cli.main import main as sessiontune  # noqa: E402
 from sessiontune.cli.train import run_train  # noqa: E402
 from sessiontune.errors import SessiontuneError  # noqa: E402
 from sessiontune.runtime.trainersenv import PACKAGES, make  # noqa: E402
+from sessiontune.sample import write_sample  # noqa: E402
 from sessiontune.training.metrics import evaluations, read_metrics  # noqa: E402
 from sessiontune.training.spec import TRAINERS, make_spec  # noqa: E402
 
@@ -37,6 +42,7 @@ def main() -> int:
     parser.add_argument("--env", action="append", default=[], metavar="NAME=PYTHON")
     parser.add_argument("--install", action="store_true")
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--only", default="unmasked,masked,sample")
     chosen = parser.parse_args()
     pythons = dict(item.split("=", 1) for item in chosen.env)
     if chosen.install:
@@ -45,12 +51,8 @@ def main() -> int:
                 make(name, False, lambda line: None)
     good = True
     with tempfile.TemporaryDirectory() as place:
-        for masked in (False, True):
-            kind = "masked" if masked else "unmasked"
-            rows = [conversation(i, masked) for i in range(30)]
-            folder = Path(place) / kind
-            write_jsonl(folder / "train" / "openai.jsonl", rows[:24])
-            write_jsonl(folder / "eval" / "openai.jsonl", rows[24:])
+        for kind in chosen.only.split(","):
+            folder = MAKE[kind](Path(place))
             losses: dict[str, float] = {}
             for trainer in TRAINERS:
                 python = pythons.get(trainer, "")
@@ -61,6 +63,32 @@ def main() -> int:
                 good &= gap <= TOLERANCE and len(losses) == len(TRAINERS)
     print("holds" if good else "DOES NOT HOLD")
     return 0 if good else 1
+
+
+def made(place: Path, masked: bool) -> Path:
+    """An export of made rows; with `masked`, each third one has an answer without loss."""
+    folder = place / ("masked" if masked else "unmasked")
+    rows = [conversation(i, masked) for i in range(30)]
+    write_jsonl(folder / "train" / "openai.jsonl", rows[:24])
+    write_jsonl(folder / "eval" / "openai.jsonl", rows[24:])
+    return folder
+
+
+def sample(place: Path) -> Path:
+    """The bundled sample, exported as a user would; .15 of it would hold out too few rows."""
+    write_sample(place / "logs")
+    out = place / "sample"
+    told = ["--state", str(place / "state"), "--eval-share", "0.35", "--quiet"]
+    if sessiontune(["export", str(place / "logs"), "-o", str(out), *told]) != 0:
+        raise SystemExit("the sample cannot be exported")
+    return out
+
+
+MAKE: dict[str, Callable[[Path], Path]] = {
+    "unmasked": lambda place: made(place, masked=False),
+    "masked": lambda place: made(place, masked=True),
+    "sample": sample,
+}
 
 
 def one(

@@ -11,6 +11,7 @@ import pytest
 
 from sessiontune.cli.main import main
 from sessiontune.runtime.checkup import checkup
+from sessiontune.training.hardware import Gpu, Machine
 
 
 @pytest.mark.parametrize("verb", ["train", "trainers", "doctor"])
@@ -66,7 +67,7 @@ def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_doctor_compares_with_the_original_recipe(tmp_path: Path) -> None:
-    found = checkup(tmp_path, None, 8192)
+    found = checkup(tmp_path, None)
     assert [(r["what"], r["minimum"], r["recommended"]) for r in found["requirements"]] == [
         ("memory", 16, 32),
         ("gpu", 8, 16),
@@ -76,11 +77,39 @@ def test_doctor_compares_with_the_original_recipe(tmp_path: Path) -> None:
     assert any("cleanupPeriodDays" in warning for warning in found["warnings"])
 
 
+@pytest.mark.parametrize(
+    ("card", "lora", "qlora", "named"),
+    [(8, 3, 12, "Gemma 4 E2B"), (12, 4.4, 17, "Gemma 4 E2B"), (24, 9, 29, "Qwen3.8 27B")],
+)
+def test_doctor_advises_the_owner_of_one_card(
+    card: int, lora: float, qlora: float, named: str, tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """Sizes that the published tables name for a card of this size, in GiB as on the box."""
+    size = card * 2**30 / 1e9
+    here = Machine(
+        system="Linux", cpu="x", cores=8, memory=33, free=28, disk=200,
+        gpus=(Gpu("Card", size, "cuda"),), torch="2.9", bitsandbytes=True,
+    )  # fmt: skip
+    monkeypatch.setattr("sessiontune.runtime.checkup.machine", lambda folder: here)
+    found = checkup(tmp_path, None)
+    fits = {f["method"]: f["largest"] for f in found["fits"]}
+    assert fits["lora"][0] == pytest.approx(lora, rel=0.1)
+    assert fits["qlora"][0] == pytest.approx(qlora, rel=0.1)
+    for sizes in fits.values():
+        assert sizes == sorted(sizes, reverse=True)
+    assert named in found["suggested"]
+    assert main(["doctor"]) == 0
+    shown = capsys.readouterr().out
+    assert f"Card ({card} GB)" in shown
+    assert "8 GB: yes" in shown
+
+
 def test_doctor_reads_when_logs_are_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
     (tmp_path / "settings.json").write_text('{"cleanupPeriodDays": 77}')
-    assert any("after 77 days" in w for w in checkup(tmp_path, None, 8192)["warnings"])
+    assert any("after 77 days" in w for w in checkup(tmp_path, None)["warnings"])
     (tmp_path / "settings.json").write_text("{")
-    assert any("cannot be read" in w for w in checkup(tmp_path, None, 8192)["warnings"])
+    assert any("cannot be read" in w for w in checkup(tmp_path, None)["warnings"])

@@ -10,6 +10,7 @@ import json
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 from plans import COMBINATIONS, as_text, job_of
 
@@ -60,20 +61,67 @@ def test_files_for_several_gpus(trainer: str, parallel: str) -> None:
 
     more = {"parallel": parallel, "gpus": 4, "nodes": 2}
     spec, plan = planned(trainer, "llama", "lora", **more)
-    made = files(spec, plan, job_of(trainer, "llama", "lora", **more))
+    job = job_of(trainer, "llama", "lora", **more)
+    made = files(spec, plan, job, "/models/x")
     sky = yaml.safe_load(made["trainer/sky.yaml"])
     assert sky["num_nodes"] == 2
     assert sky["resources"]["accelerators"].endswith(":4")
+    assert sky["file_mounts"] == {"/models/x": "/models/x"}
+    assert "SESSIONTUNE_WATCH_STDIN" not in sky["envs"]
     assert "/env/" not in sky["run"]
+    if parallel != "ray":
+        assert "$SKYPILOT_NODE_RANK" in sky["run"]
+        assert "$SKYPILOT_NODE_IPS" in sky["run"]
+    if (trainer, parallel) == ("llamafactory", "ray"):
+        assert sky["envs"]["USE_RAY"] == "1"
     if parallel.startswith("zero"):
         stage = json.loads(made[f"trainer/{parallel}.json"])["zero_optimization"]["stage"]
         assert stage == int(parallel[-1])
-    if trainer == "trl":
-        accelerate = pytest.importorskip("accelerate.commands.config.config_args")
-        known = yaml.safe_load(made["trainer/accelerate.yaml"])
-        assert "accelerate.commands.launch" in job_of(trainer, "llama", "lora", **more).argv
-        config = accelerate.ClusterConfig(**known)
-        assert config.num_processes == 8
+
+
+@pytest.mark.parametrize("parallel", ["ddp", "fsdp", "zero2", "zero3"])
+def test_accelerate_takes_its_file(
+    parallel: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By accelerate's own loader and the check that it makes before a launch."""
+    launch = pytest.importorskip("accelerate.commands.launch")
+    from plans import planned
+
+    more = {"parallel": parallel, "gpus": 4, "nodes": 2}
+    job = job_of("trl", "llama", "lora", **more)
+    for name, text in files(*planned("trl", "llama", "lora", **more), job, "./base").items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    monkeypatch.chdir(tmp_path)
+    asked = launch.launch_command_parser().parse_args(list(job.argv[3:]))
+    found, *_ = launch._validate_launch_command(asked)
+    assert (found.num_processes, found.num_machines, found.mixed_precision) == (8, 2, "bf16")
+    kinds = (found.multi_gpu, found.use_fsdp, found.use_deepspeed)
+    assert kinds == (parallel == "ddp", parallel == "fsdp", parallel.startswith("zero"))
+    if found.use_deepspeed:
+        deepspeed = pytest.importorskip("accelerate.utils.deepspeed")
+        known = deepspeed.HfDeepSpeedConfig(found.deepspeed_config_file)
+        assert known.is_zero3() == (parallel == "zero3")
+        assert known.get_value("zero_optimization.stage") == int(parallel[-1])
+
+
+def test_a_plan_for_a_rented_gpu_is_made_for_that_gpu() -> None:
+    """Not for this machine, which has none."""
+    from plans import BASES, CPU
+
+    from sessiontune.training.cluster import rent
+    from sessiontune.training.planner import settle
+    from sessiontune.training.spec import make_spec
+
+    eight = msgspec.structs.replace(BASES["llama"], billions=8.0, layers=32, hidden=4096)
+    thirty = msgspec.structs.replace(BASES["llama"], billions=32.0, layers=64, hidden=5120)
+    for base, card in ((BASES["llama"], "L4"), (eight, "L40S"), (thirty, "H200")):
+        spec = make_spec({"base": "x", "parallel": "ddp"})
+        there = rent(spec, base, CPU)
+        settings, _ = settle(spec, base, there)
+        assert there.gpus[0].name.startswith(card)
+        assert (settings.device, settings.precision, settings.method) == ("cuda", "bf16", "lora")
+        assert settings.memory <= settings.room
 
 
 def test_what_a_trainer_does_not_have_is_refused() -> None:
@@ -83,6 +131,7 @@ def test_what_a_trainer_does_not_have_is_refused() -> None:
         files(
             *planned("unsloth", "llama", "lora", parallel="zero3"),
             job_of("unsloth", "llama", "lora"),
+            "./base",
         )
     with pytest.raises(UsageError, match="no --parallel"):
-        files(*planned("trl", "llama", "lora", gpus=2), job_of("trl", "llama", "lora"))
+        files(*planned("trl", "llama", "lora", gpus=2), job_of("trl", "llama", "lora"), "./base")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,11 +15,13 @@ pytest.importorskip("transformers")
 from exports import conversation
 from plans import job_of
 
+from sessiontune.ports import Job
 from sessiontune.runtime import trainothers as others
+from sessiontune.runtime.follow import follow
 from sessiontune.runtime.process import write_files
 from sessiontune.templating import IGNORED, Template
 from sessiontune.training.data import Row
-from sessiontune.training.others import message_rows, turns_alone
+from sessiontune.training.others import HOOK, hook_files, message_rows, turns_alone
 from sessiontune.training.prepare import Prepared, prepare
 
 pytestmark = pytest.mark.models
@@ -83,3 +89,50 @@ def test_going_on_keeps_the_users_edits(trainer: str, tmp_path: Path) -> None:
     assert "my_own: 1" in text
     assert text.count("resume_from_checkpoint") == 1
     assert "resume_from_checkpoint: checkpoints/checkpoint-20" in text
+
+
+TRAINER = """
+class TrainerCallback: pass
+class Plain: pass
+DEFAULT_CALLBACKS = [Plain]
+"""
+#: A trainer of three steps, as transformers' own would call its callbacks.
+STEPS = """
+import importlib, importlib.util, json, pathlib, types
+assert importlib.util.find_spec("transformers.trainer")  # only asked, as Unsloth does
+trainer = importlib.import_module("transformers.trainer")
+(watcher,) = [c() for c in trainer.DEFAULT_CALLBACKS if c is not trainer.Plain]
+control = types.SimpleNamespace(should_save=False, should_training_stop=False)
+state = types.SimpleNamespace(global_step=0, epoch=0.0, max_steps=3, is_world_process_zero=True)
+watcher.on_log(None, state, control, logs={"eval_loss": 7.5})
+while state.global_step < 3 and not control.should_training_stop:
+    state.global_step += 1
+    watcher.on_log(None, state, control, logs={"loss": 6.0, "learning_rate": 0.1})
+    if state.global_step == 2:
+        pathlib.Path("trainer/stop").write_text("")
+    watcher.on_step_end(None, state, control)
+print(json.dumps([state.global_step, control.should_save]))
+"""
+
+
+def test_the_watcher_tells_and_stops_a_trainer_of_another_environment(tmp_path: Path) -> None:
+    """Read by that Python at its start, with transformers and torch that are not ours."""
+    write_files(Job(name="x", files=hook_files()), tmp_path)
+    fake = tmp_path / "fake"
+    for name, text in (
+        ("transformers/__init__.py", ""), ("transformers/trainer.py", TRAINER),
+        ("torch/__init__.py", ""), ("torch/distributed.py", "is_available = lambda: False"),
+    ):  # fmt: skip
+        (fake / name).parent.mkdir(parents=True, exist_ok=True)
+        (fake / name).write_text(text)
+    env = {"PYTHONPATH": os.pathsep.join((HOOK, str(fake)))}
+    events: list[dict[str, Any]] = []
+    job = Job(name="x", argv=(sys.executable, "-c", STEPS), env=env)
+    code, tail = follow(job, tmp_path, events.append, tmp_path / "trainer" / "stop")
+    assert code == 0
+    assert json.loads(tail[-1]) == [2, True]
+    told = [(e["kind"], e["step"], e["loss"]) for e in events if e["event"] == "metric"]
+    assert told == [("base", 0, 7.5), ("train", 1, 6.0), ("train", 2, 6.0)]
+    assert others.stopped_at(tmp_path, 3) == 0
+    (tmp_path / "trainer" / "stop").unlink()
+    assert others.stopped_at(tmp_path, 3) is None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,7 +16,6 @@ from sessiontune.training import memory, planner
 from sessiontune.training.bases import Base, resolve
 from sessiontune.training.hardware import Gpu, Machine
 from sessiontune.training.metrics import (
-    from_log_line,
     from_trainer_state,
     keep_until,
     overfitting,
@@ -35,6 +35,12 @@ def machine(gpu: float, bits: bool = True) -> Machine:
         system="Linux", cpu="x", cores=8, memory=64, free=60, disk=500,
         gpus=(Gpu("G", gpu, "cuda"),), torch="2.9", bitsandbytes=bits,
     )  # fmt: skip
+
+
+APPLE = Machine(
+    system="Darwin", cpu="x", cores=8, memory=32, free=20, disk=500,
+    gpus=(Gpu("Apple", 24, "mps"),), torch="2.9", bitsandbytes=True,
+)  # fmt: skip
 
 
 def test_settings_combine_in_order() -> None:
@@ -104,6 +110,8 @@ def test_method_and_length_follow_the_memory() -> None:
     small = settle({}, EIGHT, machine(12))
     assert (small.method, small.length) == ("qlora", 8192)
     assert settle({}, EIGHT, machine(8)).length == 4096
+    # LLaMA-Factory holds all logits at once, so that the same card takes less.
+    assert settle({"trainer": "llamafactory"}, EIGHT, machine(12)).length == 4096
     assert settle({}, EIGHT, machine(12, bits=False)).method == "lora"
 
 
@@ -111,6 +119,7 @@ def test_method_and_length_follow_the_memory() -> None:
     ("given", "here", "words"),
     [
         ({"method": "qlora"}, CPU, "NVIDIA GPU"),
+        ({"method": "qlora"}, APPLE, "NVIDIA GPU"),
         ({"method": "lora8"}, CPU, "NVIDIA GPU"),
         ({"method": "qlora"}, machine(24, bits=False), "bitsandbytes"),
         ({"device": "cuda"}, CPU, "no cuda"),
@@ -121,6 +130,68 @@ def test_what_cannot_be_had_is_refused(given: dict[str, object], here: Machine, 
     with pytest.raises(UsageError, match=words) as error:
         settle(given, EIGHT, here)
     assert error.value.hint
+
+
+def test_full_precision_on_the_cpu_counts() -> None:
+    """The tables are for 16-bit weights; the CPU holds 4 bytes of each."""
+    on_gpu, on_cpu = settle({}, EIGHT, machine(80)), settle({}, EIGHT, CPU)
+    assert on_cpu.precision == "fp32"
+    assert on_cpu.memory > on_gpu.memory + 2 * 8
+    assert on_cpu.checkpointing
+    assert not settle({}, BASES["llama"], CPU).checkpointing
+
+
+def test_four_bits_on_the_cpu_need_only_bitsandbytes() -> None:
+    able = msgspec.structs.replace(CPU, bitsandbytes=True)
+    assert settle({"method": "qlora"}, EIGHT, able).method == "qlora"
+    assert settle({}, EIGHT, able).method == "lora"
+
+
+def safetensors(path: Path, tensors: dict[str, tuple[str, list[int]]]) -> None:
+    """A file of which only the header is whole: nothing reads more here."""
+    header = {k: {"dtype": d, "shape": s, "data_offsets": [0, 0]} for k, (d, s) in tensors.items()}
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text)
+
+
+@pytest.mark.parametrize(
+    ("config", "tensors"),
+    [
+        ({}, {"a.weight": ("BF16", [1000, 64])}),
+        (
+            {"quant_method": "bitsandbytes", "load_in_4bit": True},
+            {
+                "a.weight": ("U8", [32000, 1]),
+                "a.weight.absmax": ("U8", [1000]),
+                "a.weight.quant_map": ("F32", [16]),
+                "a.weight.quant_state.bitsandbytes__nf4": ("U8", [80]),
+            },
+        ),
+        (
+            {"quant_method": "gptq", "bits": 4},
+            {
+                "a.qweight": ("I32", [8, 1000]),
+                "a.qzeros": ("I32", [1, 125]),
+                "a.scales": ("F16", [1, 1000]),
+            },
+        ),
+    ],
+)
+def test_a_quantised_base_has_as_many_parameters(
+    tmp_path: Path, config: dict[str, object], tensors: dict[str, tuple[str, list[int]]]
+) -> None:
+    settings = {"quantization_config": config} if config else {}
+    (tmp_path / "config.json").write_text(json.dumps(settings))
+    safetensors(tmp_path / "model.safetensors", tensors)
+    base = resolve(str(tmp_path))
+    assert base.billions * 1e9 == pytest.approx(64000)
+    assert base.quantised == config.get("quant_method", "")
+
+
+def test_older_weights_are_counted_by_their_size(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\0" * 4000)
+    assert resolve(str(tmp_path)).billions * 1e9 == pytest.approx(2000)
 
 
 def test_every_line_of_a_plan_has_its_reason() -> None:
@@ -181,10 +252,6 @@ def test_one_schema_for_every_trainer(tmp_path: Path) -> None:
     path = tmp_path / "trainer_state.json"
     path.write_text(json.dumps(state))
     assert [m["kind"] for m in from_trainer_state(path)] == ["base", "train", "eval"]
-    line = "{'loss': '6.65', 'learning_rate': '0.001', 'epoch': '0.5'}"
-    assert from_log_line(line) == {"kind": "train", "epoch": 0.5, "loss": 6.65, "rate": 0.001}
-    assert from_log_line("{'a': 1}") is None
-    assert from_log_line("{'loss': oops}") is None
 
 
 @given(

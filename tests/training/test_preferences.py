@@ -76,6 +76,9 @@ def test_rows_too_long_are_named_and_one_side_is_said(folder: Path, tiny: Path) 
     short = prepare_preferences(rows, template, 320, "kto")
     assert 0 < len(short.rows) < 16
     assert len(short.rows) + len(short.too_long) == 16
+    check = check_preferences(short, short, "kto")[0]
+    assert check.level == ("soft" if len(short.too_long) > 3 else "note")
+    assert short.too_long[0] in check.seen
     wanted = tuple(r for r in rows if r.body["label"])
     one = prepare_preferences(wanted, template, 2048, "kto")
     levels = {c.name: c.level for c in check_preferences(one, one, "kto")}

@@ -260,6 +260,17 @@ class TestPreparedByOthers:
         theirs = [(e.ids, e.labels) for e in reversed(made.examples)]
         assert compare_prepared(made.examples, theirs).level == "good"
 
+    def test_branches_that_begin_alike_are_told_apart(self) -> None:
+        """Windows and branches of one session: one is the beginning of the other, masked there."""
+        shared = list(range(100, 140))
+        short = Encoded("a", shared, [IGNORED] * 20 + shared[20:], (1,), (40,))
+        whole = [*shared, 7, 8, 9]
+        long = Encoded("b", whole, [IGNORED] * 40 + whole[40:], (2,), (43,))
+        for ours in ((short, long), (long, short)):
+            for theirs in ((short, long), (long, short)):
+                made = [(e.ids, e.labels) for e in theirs]
+                assert compare_prepared(ours, made).level == "good"
+
     def test_a_lost_row(self, export: Path, template: Template) -> None:
         made = self.ours(export, template)
         theirs = [(e.ids, e.labels) for e in made.examples[1:]]
@@ -270,6 +281,17 @@ class TestPreparedByOthers:
     def test_a_wrong_mask(self, export: Path, template: Template) -> None:
         made = self.ours(export, template)
         theirs = [(e.ids, list(e.ids)) for e in made.examples]
+        assert compare_prepared(made.examples, theirs).level == "bad"
+
+    def test_a_lost_stop_token(self, export: Path, template: Template) -> None:
+        """One label of each answer: no more than a trained line feed would differ."""
+        made = self.ours(export, template)
+        theirs = []
+        for example in made.examples:
+            labels = list(example.labels)
+            for end in example.ends:
+                labels[end - 1] = IGNORED
+            theirs.append((example.ids, labels))
         assert compare_prepared(made.examples, theirs).level == "bad"
 
     def test_other_tokens(self, export: Path, template: Template) -> None:
@@ -305,3 +327,70 @@ def test_an_older_export_is_split_by_its_own_field(tmp_path: Path) -> None:
     write_jsonl(tmp_path / "x_conversations_openai.jsonl", rows)
     data = read_export(tmp_path)
     assert (len(data.train), len(data.eval)) == (3, 1)
+
+
+class TestTrl:
+    """What TRL itself makes of our tokens, by the worker's own count of its batches."""
+
+    @pytest.fixture
+    def orders(
+        self, export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> dict[str, Any]:
+        pytest.importorskip("trl")
+        from sessiontune.cli.main import main
+
+        out = tmp_path / "run"
+        told = ["--base", str(tiny), "--device", "cpu", "--length", "512", "--dry-run", "--quiet"]
+        assert main(["train", str(export), "-o", str(out), *told]) == 0
+        monkeypatch.chdir(out)
+        orders: dict[str, Any] = json.loads(Path("trainer/orders.json").read_text())
+        return orders
+
+    def seen(self, orders: dict[str, Any]) -> bool:
+        """True when the worker finds its trainer's data as ordered."""
+        from sessiontune.training import worker
+        from sessiontune.training.watch import Reporter
+
+        return worker._data_as_ordered(worker._trainer(orders), orders, Reporter(Path("m")))
+
+    def test_as_ordered(self, orders: dict[str, Any]) -> None:
+        assert self.seen(orders)
+
+    def test_packed(self, orders: dict[str, Any]) -> None:
+        orders["arguments"]["packing"] = True
+        assert self.seen(orders)
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"dataset_kwargs": {}, "max_length": 64},  # over-long rows, cut by TRL
+            {"dataset_kwargs": {}, "max_length": 64, "packing": True},
+        ],
+    )
+    def test_what_trl_would_cut_is_seen(
+        self, orders: dict[str, Any], fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import trl
+
+        made = trl.SFTConfig
+        monkeypatch.setattr(trl, "SFTConfig", lambda **given: made(**{**given, **fault}))
+        assert not self.seen(orders)
+
+    def test_a_lost_row_and_a_lost_mask_are_seen(
+        self, orders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        import trl
+
+        made = trl.SFTTrainer
+        faults = (
+            lambda rows: rows.select(range(len(rows) - 1)),
+            lambda rows: rows.map(lambda row: {"labels": row["input_ids"]}),
+            lambda rows: rows.map(lambda row: {"labels": [-100] * len(row["labels"])}),
+        )
+        for fault in faults:
+
+            def broken(fault: Any = fault, **given: Any) -> Any:
+                return made(**{**given, "train_dataset": fault(given["train_dataset"])})
+
+            monkeypatch.setattr(trl, "SFTTrainer", broken)
+            assert not self.seen(orders)

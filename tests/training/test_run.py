@@ -105,6 +105,8 @@ def start(arguments: list[str]) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "sessiontune", *arguments, "--quiet"],
         start_new_session=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
+        # A shell starts what runs in its background with Ctrl-C ignored, and that is inherited.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
 
 

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--base", default=None, help="Also say whether this base model fits.")
-@click.option("--length", type=int, default=8192, show_default=True, help="Tokens per example.")
+@click.option(
+    "--length", type=int, default=0, help="Tokens per example (default: 2048, 4096 and 8192)."
+)
 @click.pass_obj
 def doctor(console: Console, base: str | None, length: int) -> None:
     """What this machine has, and what it can train.
@@ -45,31 +47,45 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
         rich.print()
 
     machine = found["machine"]
-    gpus = ", ".join(f"{g['name']} ({g['memory']:.0f} GB)" for g in machine["gpus"]) or "none"
+    # Cards are named by GiB: an 8 GB one has 8.6e9 bytes.
+    gpus = [f"{g['name']} ({g['memory'] * 1e9 / 2**30:.0f} GB)" for g in machine["gpus"]]
     facts = [
         ("system", machine["system"]),
         ("cpu", f"{machine['cpu']}, {machine['cores']} cores"),
         ("memory", f"{machine['memory']:.0f} GB, {machine['free']:.0f} GB free"),
         ("disk", f"{machine['disk']:.0f} GB free"),
-        ("gpu", gpus),
+        ("gpu", ", ".join(gpus) or "none"),
     ]
     show("This machine", ("", ""), facts)
     needs = [
-        (r["what"], f"{r['have']:.0f} GB", _verdict(r, "minimum"), _verdict(r, "recommended"))
+        (r["what"], f"{r['have']:.0f} GB" if r["have"] else "none", *_verdicts(r))
         for r in found["requirements"]
     ]
     show("The original recipe (Llama 3 8B)", ("", "here", "minimum", "recommended"), needs)
-    fits = [(f["method"], f["largest"], f["note"]) for f in found["fits"]]
-    show(f"Models that fit at {found['length']} tokens", ("method", "up to", ""), fits)
+    heads = tuple(f"{length} tokens" for length in found["lengths"])
+    fits = [(f["method"], *map(_size, f["largest"]), f["note"]) for f in found["fits"]]
+    show("Largest model that fits (estimates)", ("", *heads, ""), fits)
+    if found["suggested"]:
+        rich.print(f"Unsloth's documentation names for this GPU: {found['suggested']}.\n")
     if found.get("base"):
-        rows = [(b["method"], f"{b['needs']:g} GB", b["verdict"]) for b in found["base"]["methods"]]
-        name = f"{found['base']['id']} ({found['base']['billions']:.3g}B)"
-        show(name, ("method", "needs about", ""), rows)
+        rows = [
+            (b["method"], *(f"{need:g} GB" for need in b["needs"]), b["verdict"])
+            for b in found["base"]["methods"]
+        ]
+        name = f"{found['base']['id']} ({found['base']['billions']:.3g}B) needs about"
+        show(name, ("", *heads, ""), rows)
     missing = [(p["name"], p["state"], p["hint"]) for p in found["parts"]]
     show("Parts", ("", "", "how to get it"), missing)
     for warning in found["warnings"]:
         rich.print(f"! {warning}", markup=False, soft_wrap=True)
 
 
-def _verdict(row: dict[str, Any], kind: str) -> str:
-    return f"{row[kind]} GB: {'yes' if row['have'] >= row[kind] else 'no'}"
+def _verdicts(row: dict[str, Any]) -> list[str]:
+    return [
+        f"{row[kind]} GB: {'yes' if enough else 'no'}"
+        for kind, enough in zip(("minimum", "recommended"), row["enough"], strict=True)
+    ]
+
+
+def _size(billions: float) -> str:
+    return f"{billions:g}B" if billions else "-"

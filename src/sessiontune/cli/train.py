@@ -193,6 +193,8 @@ def draw(rich: RichConsole, outcome: Outcome, dry_run: bool) -> None:
         rich.print(f"Evaluation loss {base:.4f} -> {best}.", markup=False)
     if metrics.get("overfitting"):
         rich.print(metrics["overfitting"], markup=False)
-    rich.print(f"Adapter: {outcome.folder / 'adapter'}", markup=False, soft_wrap=True)
+    saved = outcome.folder / outcome.run["adapter"]
+    what = "Model:  " if outcome.run.get("model") else "Adapter:"
+    rich.print(f"{what} {saved}", markup=False, soft_wrap=True)
     rich.print(f"Curves:  {outcome.folder / 'report.html'}", markup=False, soft_wrap=True)
     rich.print(f"Next:    sessiontune evaluate {outcome.folder}", markup=False, soft_wrap=True)

@@ -12,7 +12,7 @@ import msgspec
 import orjson
 
 from ..training.bases import resolve
-from ..training.hardware import Machine, machine
+from ..training.hardware import Gpu, Machine, machine
 from ..training.memory import estimate, largest
 from .trainothers import environment_of
 
@@ -22,64 +22,111 @@ ORIGINAL = (("memory", 16, 32), ("gpu", 8, 16), ("disk", 50, 100))
 SUGGESTED = (
     (8, "Gemma 4 E2B, Qwen3.5 0.8B and 2B"),
     (16, "Qwen3.5 4B, Gemma 4 E4B, 14B-class models with qlora"),
-    (24, "Qwen3.5 9B (lora: qlora is advised against for Qwen3.5), Qwen3.8 27B with qlora"),
+    (24, "Qwen3.5 9B, Qwen3.8 27B with qlora"),
 )
+#: Added where one of them is a Qwen3.5.
+ADVISED = "qlora is advised against for Qwen3.5"
+#: Tokens per example for which sizes are shown: what short rows, small GPUs and sessions need.
+LENGTHS = (2048, 4096, 8192)
 #: Days after which Claude Code deletes a log unless told otherwise.
 CLAUDE_DAYS = 30
 
 
-def checkup(folder: Path, base: str | None, length: int) -> dict[str, Any]:
-    """Everything that `doctor` shows, as plain data. Sizes in GB."""
+def checkup(folder: Path, base: str | None, length: int = 0) -> dict[str, Any]:
+    """Everything that `doctor` shows, as plain data. Sizes in GB; length 0 takes LENGTHS."""
     here = machine(folder)
-    gpu = max((g.memory for g in here.gpus), default=0.0)
+    lengths = (length,) if length else LENGTHS
     found: dict[str, Any] = {
         "machine": msgspec.to_builtins(here),
-        "length": length,
-        "requirements": _requirements(here, gpu),
-        "fits": _fits(here, gpu, length),
+        "lengths": list(lengths),
+        "requirements": _requirements(here),
+        "fits": [_fits(here, method, lengths) for method in METHODS],
+        "suggested": _suggested(here),
         "parts": _parts(),
-        "warnings": _warnings(here, gpu),
+        "warnings": _warnings(here),
     }
     if base and base != "tiny":
-        found["base"] = _base(base, here, gpu, length)
+        found["base"] = _base(base, here, lengths)
     return found
 
 
-def _requirements(here: Machine, gpu: float) -> list[dict[str, Any]]:
+METHODS = ("full", "lora", "lora8", "qlora")
+
+
+def _gpu(here: Machine) -> Gpu | None:
+    return max(here.gpus, key=lambda gpu: gpu.memory, default=None)
+
+
+def _room(here: Machine) -> float:
+    """GB that a run may take, as the plan counts them."""
+    gpu = _gpu(here)
+    return gpu.memory * 0.92 if gpu else here.free
+
+
+def _width(here: Machine) -> int:
+    """Bytes per frozen weight: what has no CUDA trains in full precision."""
+    gpu = _gpu(here)
+    return 2 if gpu and gpu.backend == "cuda" else 4
+
+
+def _impossible(here: Machine, method: str) -> str:
+    """Why a method cannot be had here; "" when it can."""
+    if method not in ("lora8", "qlora"):
+        return ""
+    gpu = _gpu(here)
+    if gpu is None or gpu.backend != "cuda":
+        return "needs an NVIDIA GPU"
+    return "" if here.bitsandbytes else "needs bitsandbytes"
+
+
+def _requirements(here: Machine) -> list[dict[str, Any]]:
     """Half a GB of tolerance: a 16 GB machine reports a little less."""
-    have = {"memory": here.memory, "gpu": gpu, "disk": here.disk}
+    gpu = _gpu(here)
+    card = gpu.memory * 1e9 / 2**30 if gpu else 0.0  # cards are named by GiB
+    have = {"memory": here.memory, "gpu": card, "disk": here.disk}
     return [
-        {"what": what, "have": round(have[what] + 0.5, 1), "minimum": low, "recommended": high}
+        {
+            "what": what,
+            "have": round(have[what], 1),
+            "minimum": low,
+            "recommended": high,
+            "enough": [have[what] + 0.5 >= low, have[what] + 0.5 >= high],
+        }
         for what, low, high in ORIGINAL
     ]
 
 
-def _fits(here: Machine, gpu: float, length: int) -> list[dict[str, str]]:
-    out = []
-    for method in ("full", "lora", "lora8", "qlora"):
-        room, note = (gpu * 0.92, "on the GPU") if gpu else (here.free, "on the CPU, slowly")
-        if not gpu and method in ("qlora", "lora8"):
-            out.append({"method": method, "largest": "-", "note": "needs an NVIDIA GPU"})
-            continue
-        size = largest(room, method, length)
-        shown = f"{size:g}B" if size else "nothing"
-        out.append({"method": method, "largest": shown, "note": note})
-    named = [text for size, text in SUGGESTED if gpu + 0.5 >= size]
-    if named:
-        out.append({"method": "for example", "largest": "", "note": named[-1]})
-    return out
+def _fits(here: Machine, method: str, lengths: tuple[int, ...]) -> dict[str, Any]:
+    """The largest model, in billions of parameters, for each length."""
+    gpu = _gpu(here)
+    note = _impossible(here, method) or ("on the GPU" if gpu else "on the CPU, slowly")
+    if note.startswith("needs"):
+        return {"method": method, "largest": [0.0 for _ in lengths], "note": note}
+    sizes = [largest(_room(here), method, length, _width(here)) for length in lengths]
+    return {"method": method, "largest": sizes, "note": note}
 
 
-def _base(name: str, here: Machine, gpu: float, length: int) -> dict[str, Any]:
+def _suggested(here: Machine) -> str:
+    """What Unsloth's documentation names for a GPU of this size; "" below its smallest."""
+    gpu = _gpu(here)
+    named = [text for size, text in SUGGESTED if gpu and gpu.memory + 0.5 >= size]
+    if not named:
+        return ""
+    return f"{named[-1]} ({ADVISED})" if "Qwen3.5" in named[-1] else named[-1]
+
+
+def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
     base = resolve(name)
-    room = gpu * 0.92 if gpu else here.free
-    methods = []
-    for method in ("full", "lora", "lora8", "qlora"):
-        need = estimate(base.billions, method, length, 1, base.layers, base.hidden)
-        verdict = "fits" if need <= room else f"does not fit into {room:.0f} GB"
-        if not gpu and method in ("qlora", "lora8"):
-            verdict = "needs an NVIDIA GPU"
-        methods.append({"method": method, "needs": need, "verdict": verdict})
+    room, methods = _room(here), []
+    for method in METHODS:
+        needs = [
+            estimate(base.billions, method, length, 1, base.layers, base.hidden, width=_width(here))
+            for length in lengths
+        ]
+        fitting = [n for n, need in zip(lengths, needs, strict=True) if need <= room]
+        verdict = f"fits at {fitting[-1]} tokens" if fitting else f"more than {room:.0f} GB"
+        verdict = _impossible(here, method) or verdict
+        methods.append({"method": method, "needs": needs, "verdict": verdict})
     return {"id": base.id, "billions": base.billions, "methods": methods}
 
 
@@ -115,15 +162,20 @@ def _parts() -> list[dict[str, str]]:
     return out
 
 
-def _warnings(here: Machine, gpu: float) -> list[str]:
+def _warnings(here: Machine) -> list[str]:
+    gpu = _gpu(here)
     out = [_claude_cleanup(os.environ)]
-    if not gpu:
+    if gpu is None:
         out.append(
             "No GPU that torch can use: training a model of more than about 1B would take days. "
             "`sessiontune train --dry-run --parallel ddp --gpus 1` writes a task for renting one."
         )
-    if gpu and find_spec("bitsandbytes") is None:
-        out.append("bitsandbytes is missing: 4-bit bases (qlora) cannot be used.")
+    elif gpu.backend == "cuda" and not here.bitsandbytes:
+        out.append(
+            "bitsandbytes is missing: 4-bit bases (qlora) cannot be used. pip install bitsandbytes"
+        )
+    if not here.torch:
+        out.append("torch is missing, so no GPU can be seen. pip install 'sessiontune[train]'")
     return out
 
 

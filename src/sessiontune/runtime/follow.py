@@ -12,7 +12,7 @@ from typing import Any
 
 from ..errors import Interrupted
 from ..ports import Job
-from ..training.watch import MARK
+from ..training.hook import MARK
 from .process import Service, start
 
 

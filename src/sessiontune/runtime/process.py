@@ -37,7 +37,10 @@ def write_files(job: Job, folder: Path) -> None:
             beside.write_text(text, encoding="utf-8")
             beside.replace(target)
         except OSError as error:
-            raise StoreError(f"Cannot write {target}: {error.strerror}") from error
+            raise StoreError(
+                f"Cannot write {target}: {error.strerror}",
+                "Free some disk space, or name another place.",
+            ) from error
 
 
 def run_job(

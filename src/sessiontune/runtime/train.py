@@ -24,8 +24,7 @@ from ..errors import (
     UsageError,
 )
 from ..ports import Job
-from ..training import planner, worker
-from ..training.metrics import from_log_line
+from ..training import cluster, planner, worker
 from ..training.preflight import Check, check_loss, stop_on
 from ..training.spec import TrainSpec
 from . import trainothers as others
@@ -67,7 +66,10 @@ def train(
     Raises UsageError, PreflightError, ToolError or StoreError with the next step; Interrupted
     after a checkpoint was saved on Ctrl-C.
     """
-    folder = request.out
+    folder, spec = request.out, request.spec
+    cluster.checked(spec)
+    if spec.trainer != "trl" and not request.dry_run:
+        others.need_python(spec.trainer, others.python_of(spec.trainer, spec.python))
     if request.resume:
         record.must_be_resumable(folder)
     elif folder.exists() and any(folder.iterdir()):
@@ -78,13 +80,12 @@ def train(
     shutil.rmtree(beside, ignore_errors=True)
     try:
         _make(beside)
-        ready = make_ready(request.data, request.spec, beside, folder, request.download, on_event)
+        ready = make_ready(
+            request.data, spec, beside, folder, on_event,
+            download=request.download, elsewhere=request.dry_run and spec.parallel != "none",
+        )  # fmt: skip
         approve(ready.plan, list(ready.checks))
         stop_on(ready.checks, request.force)
-        if ready.spec.trainer != "trl" and not request.dry_run:
-            others.need_python(
-                ready.spec.trainer, others.python_of(ready.spec.trainer, ready.spec.python)
-            )
         job = _write(ready, beside, folder, request)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -140,17 +141,21 @@ def _run(
     def note(event: dict[str, Any]) -> None:
         seen[event["event"]] = event
         on_event(event)
-        measured = from_log_line(event["text"]) if event["event"] == "line" else None
-        if measured and ready.spec.trainer != "trl":
-            on_event({"event": "metric", "step": 0, "steps": ready.plan.steps, **measured})
 
-    if ready.spec.trainer != "trl":
-        others.preflight(ready, folder, on_event)
     started_job = _resumed(ready, job, folder) if request.resume else job
+    if ready.spec.trainer != "trl":
+        started_job = others.watched(started_job)
     started_job = msgspec.structs.replace(started_job, env=environment(started_job.env))
     status = "failed"
     try:
+        if ready.spec.trainer != "trl":
+            others.preflight(ready, folder, on_event)
         code, tail = follow(started_job, folder, note, folder / "trainer" / "stop")
+        code = _told(code, seen)
+        if code == 0 and ready.spec.trainer != "trl":
+            step = others.stopped_at(folder, ready.plan.steps)
+            if step is not None:
+                code, seen["stopped"] = worker.STOPPED, {"step": step}
         status = {0: "done", worker.STOPPED: "interrupted"}.get(code, "failed")
         if code == 0:
             ready.collect(folder)
@@ -168,6 +173,12 @@ def _run(
     if code != 0:
         raise _failure(code, tail, seen, ready)
     return run
+
+
+def _told(code: int, seen: Mapping[str, Any]) -> int:
+    """The worker's own status: a launcher of several processes ends with 1 whatever theirs was."""
+    told = {"stopped": worker.STOPPED, "no_memory": worker.NO_MEMORY}
+    return next((status for name, status in told.items() if code > 0 and name in seen), code)
 
 
 def _resumed(ready: Ready, job: Job, folder: Path) -> Job:

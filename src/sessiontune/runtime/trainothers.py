@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -16,9 +17,18 @@ from ..ports import Job
 from ..templating import Encoded
 from ..training import axolotl, cluster, llamafactory, unsloth
 from ..training.metrics import from_trainer_state
-from ..training.others import CHECKED, ENV, Given, message_rows, turns_alone
+from ..training.others import (
+    CHECKED,
+    ENV,
+    HOOK,
+    Given,
+    hook_files,
+    message_rows,
+    turns_alone,
+)
 from ..training.preflight import Check, compare_prepared
 from ..training.prepare import read_tokens
+from ..training.trl import saved_in
 from .process import environment, run_job, write_files
 
 if TYPE_CHECKING:
@@ -74,10 +84,10 @@ def plan_job(ready: Ready) -> Job:
         job = axolotl.job(given, message_rows(ready.train), message_rows(ready.held))
     else:
         job = unsloth.job(given)
-    extra = cluster.files(ready.spec, ready.plan, job)
+    extra = cluster.files(ready.spec, ready.plan, job, ready.base_path)
     return Job(
         name=job.name,
-        files={**job.files, **extra},
+        files={**job.files, **hook_files(), **extra},
         argv=job.argv,
         env=dict(job.env),
         needs=dict(job.needs),
@@ -138,6 +148,19 @@ def preflight(ready: Ready, folder: Path, on_event: OnEvent) -> list[Check]:
     return out
 
 
+def watched(job: Job) -> Job:
+    """The job with our watcher in the trainer's Python; what is on the user's own path stays."""
+    path = os.pathsep.join(filter(None, (HOOK, os.environ.get("PYTHONPATH", ""))))
+    return msgspec.structs.replace(job, env={**job.env, "PYTHONPATH": path})
+
+
+def stopped_at(folder: Path, steps: int) -> int | None:
+    """The step at which a trainer that was asked to stop did so; None when it went to its end."""
+    newest = last_checkpoint(folder)
+    step = int(newest.rsplit("-", 1)[1]) if newest else 0
+    return step if (folder / "trainer" / "stop").exists() and step < steps else None
+
+
 def last_checkpoint(folder: Path) -> str:
     """The newest checkpoint that holds a trainer state, relative to the run; "" for none."""
     found = [
@@ -177,17 +200,21 @@ def collect(ready: Ready, folder: Path) -> None:
     metrics = from_trainer_state(state)
     (folder / "metrics.jsonl").write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in metrics))
     known = json.loads(state.read_text("utf-8"))
-    names: tuple[str, ...] = ("adapter_config.json", "adapter_model.safetensors")
     if ready.plan.settings.method == "full":
-        names = (*(p.name for p in made.glob("*.safetensors*")), "config.json")
-    adapter = folder / "adapter"
-    adapter.mkdir(exist_ok=True)
+        names = ["config.json", *(p.name for p in sorted(made.glob("*.safetensors*")))]
+        names += [n for n in ("generation_config.json",) if (made / n).is_file()]
+    else:
+        names = ["adapter_config.json", "adapter_model.safetensors"]
+    saved = folder / saved_in(ready.plan.settings.method)
+    saved.mkdir(exist_ok=True)
     for name in names:
         if not (made / name).is_file():
             raise ToolError(f"{ready.spec.trainer} left no {name}.", "See trainer/output.log.")
-        shutil.copyfile(made / name, adapter / name)
+        shutil.copyfile(made / name, saved / name)
     ready.template.tokenizer.chat_template = ready.template.source
     ready.template.tokenizer.save_pretrained(folder / "tokenizer")
+    if ready.plan.settings.method == "full":
+        ready.template.tokenizer.save_pretrained(saved)
     result = {
         "steps": known.get("global_step", 0),
         "best_checkpoint": known.get("best_model_checkpoint"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable
@@ -17,7 +18,6 @@ from ..training import cluster, planner, trl
 from ..training.bases import Base, resolve
 from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
-from ..training.memory import estimate
 from ..training.others import jsonl
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
 from ..training.preflight import Check, check_data
@@ -52,7 +52,7 @@ class Ready(msgspec.Struct, kw_only=True):
         held = bool(self.held.examples or self.pairs[1].rows)
         stop = self.template.stops[0]
         job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
-        extra = cluster.files(self.spec, self.plan, job)
+        extra = cluster.files(self.spec, self.plan, job, self.base_path)
         return msgspec.structs.replace(job, files={**job.files, **extra})
 
     def write(self, folder: Path) -> None:
@@ -87,24 +87,36 @@ class Ready(msgspec.Struct, kw_only=True):
         if settings.batch > 1:
             wide = settings.batch * settings.accumulation
             advice.append(f"--batch 1 --accumulation {wide} (the same effective batch)")
+        alone = msgspec.structs.replace(self.spec, batch=1)
+        need = functools.partial(planner.needed, alone, base, settings.precision)
         half = max(512, settings.length // 2)
         if half < settings.length:
-            need = estimate(base.billions, settings.method, half, 1, base.layers, base.hidden)
-            advice.append(f"--length {half} (about {need:g} GB)")
+            advice.append(f"--length {half} (about {need(settings.method, half):g} GB)")
         if settings.method in ("lora", "lora8", "full") and settings.device == "cuda":
-            need = estimate(base.billions, "qlora", settings.length, 1, base.layers, base.hidden)
-            advice.append(f"--method qlora (about {need:g} GB)")
+            advice.append(f"--method qlora (about {need('qlora', settings.length):g} GB)")
         return "Try " + ", or ".join(advice or ["a smaller base model"]) + "."
 
 
 def make_ready(
-    folder: Path, spec: TrainSpec, beside: Path, final: Path, download: bool, on_event: OnEvent
+    folder: Path,
+    spec: TrainSpec,
+    beside: Path,
+    final: Path,
+    on_event: OnEvent,
+    *,
+    download: bool = False,
+    elsewhere: bool = False,
 ) -> Ready:
-    """Read, resolve, prepare, check and plan; writes only the tiny base, into `beside`."""
+    """Read, resolve, prepare, check and plan; writes only the tiny base, into `beside`.
+
+    `elsewhere`: nothing will run here, so the plan may be for a GPU that is to be rented.
+    """
     on_event({"event": "phase", "text": "reading the data"})
     data = read_export(folder) if spec.task == "sft" else read_preferences(folder, spec.task)
     base, base_path = _base(spec, data, beside, final, download, on_event)
     here = machine(final)
+    if elsewhere and spec.device in ("auto", "cuda") and not here.gpus:
+        here = cluster.rent(spec, base, here)
     settings, lines = planner.settle(spec, base, here)
     template = Template.load(base.path, spec.template or None)
     on_event({"event": "phase", "text": "rendering and masking"})

@@ -16,6 +16,7 @@ from ..errors import StoreError, UsageError
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import to_dict
+from ..training.trl import saved_in
 from .trainprep import Ready
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
@@ -77,7 +78,9 @@ def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
         "method": plan.settings.method,
         "spec": to_dict(spec),
         "settings": msgspec.to_builtins(plan.settings),
-        "adapter": "adapter",
+        # The folder of what was trained; for a full run that is a whole model.
+        "adapter": saved_in(plan.settings.method),
+        "model": saved_in("full") if plan.settings.method == "full" else None,
         "template": "template.jinja",
         "tokenizer": "tokenizer",
         "adds_bos": ready.template.adds_bos,

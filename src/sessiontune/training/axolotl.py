@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
-from .others import CHECKED, ENV, NOTE, Given, beside_python, jsonl
+from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
 from .yamltext import to_yaml
 
 NAME = "axolotl"
@@ -15,19 +15,20 @@ CHECK = '''"""Write what Axolotl really prepares, for sessiontune's preflight.""
 
 import sys
 
-from axolotl.cli.args import PreprocessCliArgs
-from axolotl.cli.config import load_cfg
-from axolotl.common.datasets import load_datasets
-
 
 def main():
+    # In here: worker processes import this file again, and need none of it.
+    from axolotl.cli.args import PreprocessCliArgs
+    from axolotl.cli.config import load_cfg
+    from axolotl.common.datasets import load_datasets
+
     made = load_datasets(cfg=load_cfg(sys.argv[1]), cli_args=PreprocessCliArgs())
     for part, target in ((made.train_dataset, sys.argv[2]), (made.eval_dataset, sys.argv[3])):
         if part is not None:
             part.select_columns(["input_ids", "labels"]).to_parquet(target)
 
 
-if __name__ == "__main__":  # worker processes import this file again
+if __name__ == "__main__":
     main()
 '''
 
@@ -139,7 +140,9 @@ def parallel(given: Given) -> dict[str, Any]:
 def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Job:
     """Files and program."""
     files = {
-        "trainer/axolotl.yaml": to_yaml(settings(given), NOTE),
+        "trainer/axolotl.yaml": to_yaml(
+            settings(given), notes(given, "axolotl train trainer/axolotl.yaml")
+        ),
         "trainer/check.py": CHECK,
         "trainer/data/train.jsonl": jsonl(train),
     }

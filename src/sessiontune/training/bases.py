@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from ..errors import ToolError, UsageError
 class Base(msgspec.Struct, frozen=True, kw_only=True):
     """A base model in a local folder.
 
-    billions    parameters / 1e9, from the weight files' own headers
+    billions    parameters / 1e9, from the weight files' own headers (their size for *.bin)
     sha256      of config, tokenizer and the weight files' names, sizes and first and last MiB
     rows        rows of the input embedding (0: unknown); context in tokens (0: unknown)
     """
@@ -88,29 +89,39 @@ def describe(path: Path, name: str) -> Base:
     except (OSError, ValueError) as error:
         raise UsageError(f"{path}/config.json cannot be read: {error}") from error
     weights = sorted(path.glob("*.safetensors"))
-    if not weights and not list(path.glob("pytorch_model*.bin")):
+    older = sorted(path.glob("pytorch_model*.bin"))
+    if not weights and not older:
         raise UsageError(f"{path} holds no weights.", "Download the model again, completely.")
     inner = config.get("text_config") or config
-    shapes = [shape for file in weights for shape in _shapes(file)]
-    embedding = next((s for n, s in shapes if n.endswith("embed_tokens.weight")), None)
+    tensors = [tensor for file in weights for tensor in _tensors(file)]
+    embedding = next((t.shape for t in tensors if t.name.endswith("embed_tokens.weight")), None)
+    quantised: dict[str, Any] = config.get("quantization_config") or {}
+    bits = 4 if quantised.get("load_in_4bit") else int(quantised.get("bits") or 0)
+    count = _count(tensors, bits) or sum(file.stat().st_size for file in older) // 2
     snapshot = path.name if path.parent.name == "snapshots" else ""
     return Base(
         id=name,
         path=str(path),
         revision=snapshot,
-        sha256=_digest(path, weights),
+        sha256=_digest(path, weights or older),
         family=str(config.get("model_type", "")),
-        billions=_count(shapes) / 1e9,
+        billions=count / 1e9,
         layers=int(inner.get("num_hidden_layers") or 0),
         hidden=int(inner.get("hidden_size") or 0),
         rows=embedding[0] if embedding else int(inner.get("vocab_size") or 0),
         context=int(inner.get("max_position_embeddings") or 0),
-        quantised=str((config.get("quantization_config") or {}).get("quant_method", "")),
+        quantised=str(quantised.get("quant_method", "")),
     )
 
 
-def _shapes(file: Path) -> list[tuple[str, list[int]]]:
-    """(name, shape) of every tensor of a safetensors file, from its header."""
+class _Tensor(msgspec.Struct, frozen=True):
+    name: str
+    dtype: str
+    shape: list[int]
+
+
+def _tensors(file: Path) -> list[_Tensor]:
+    """Every tensor of a safetensors file, from its header."""
     try:
         with file.open("rb") as handle:
             length = int.from_bytes(handle.read(8), "little")
@@ -119,16 +130,21 @@ def _shapes(file: Path) -> list[tuple[str, list[int]]]:
             header = json.loads(handle.read(length))
     except (OSError, ValueError) as error:
         raise UsageError(f"{file} cannot be read: {error}", "Download the model again.") from error
-    return [(k, list(v["shape"])) for k, v in header.items() if k != "__metadata__"]
+    header.pop("__metadata__", None)
+    return [_Tensor(k, str(v["dtype"]), list(v["shape"])) for k, v in header.items()]
 
 
-def _count(shapes: list[tuple[str, list[int]]]) -> int:
+def _count(tensors: list[_Tensor], bits: int) -> int:
+    """Parameters. Of a quantised base several stand in one number: `weight` (bitsandbytes, bytes)
+    or `qweight` (GPTQ and AWQ, 32 bits); what only serves to unpack them is not counted."""
     total = 0
-    for _, shape in shapes:
-        size = 1
-        for side in shape:
-            size *= side
-        total += size
+    for tensor in tensors:
+        kind = tensor.name.rpartition(".")[2]
+        packed = {"U8": 8, "I32": 32}.get(tensor.dtype, 0) if kind in ("weight", "qweight") else 0
+        if bits and not packed and kind != "weight" and kind != "bias":
+            continue
+        size = math.prod(tensor.shape)
+        total += size * packed // bits if bits and packed else size
     return total
 
 

@@ -1,16 +1,22 @@
 """More than one GPU or node: the files that accelerate, DeepSpeed, FSDP, Ray and SkyPilot take.
 
-They are generated from the plan and checked here against what those programs demand; launching
-them is the user's, since a cluster is theirs.
+They are generated from the plan, also for a GPU that is not here yet; launching them is the
+user's, since a cluster is theirs.
 """
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from ..errors import UsageError
 from ..ports import Job
+from .bases import Base
+from .hardware import Gpu, Machine
+from .memory import estimate
 from .others import NOTE
 from .planner import Plan
 from .spec import TrainSpec
@@ -23,6 +29,10 @@ KINDS = {
     "axolotl": ("ddp", "fsdp", "zero2", "zero3", "ray"),
     "unsloth": ("ddp",),
 }
+
+
+SKY_NOTE = """`sky launch -c tune trainer/sky.yaml` copies the run's folder, and so your rows.
+Afterwards bring it back, `rsync -a tune:sky_workdir/ .`, and give it up, `sky down tune`."""
 
 
 def checked(spec: TrainSpec) -> None:
@@ -44,7 +54,7 @@ def checked(spec: TrainSpec) -> None:
         )
 
 
-def files(spec: TrainSpec, plan: Plan, job: Job) -> dict[str, str]:
+def files(spec: TrainSpec, plan: Plan, job: Job, base: str) -> dict[str, str]:
     """Files below trainer/ for several GPUs, and a SkyPilot task; {} for one GPU."""
     checked(spec)
     if spec.parallel == "none":
@@ -55,7 +65,7 @@ def files(spec: TrainSpec, plan: Plan, job: Job) -> dict[str, str]:
         out[f"trainer/{spec.parallel}.json"] = text
     if spec.trainer == "trl" and spec.parallel != "ray":
         out["trainer/accelerate.yaml"] = to_yaml(accelerate(spec, plan), NOTE)
-    out["trainer/sky.yaml"] = to_yaml(skypilot(spec, plan, job), NOTE)
+    out["trainer/sky.yaml"] = to_yaml(skypilot(spec, plan, job, base), f"{NOTE}\n{SKY_NOTE}")
     return out
 
 
@@ -102,7 +112,7 @@ def accelerate(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
         "num_processes": spec.gpus * spec.nodes,
         "rdzv_backend": "static",
         "same_network": True,
-        "use_cpu": False,
+        "use_cpu": plan.settings.device == "cpu",
     }
     if spec.nodes > 1:
         out |= {"main_process_ip": "127.0.0.1", "main_process_port": 29500}
@@ -121,31 +131,81 @@ def accelerate(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
     return out
 
 
-def skypilot(spec: TrainSpec, plan: Plan, job: Job) -> dict[str, Any]:
+#: Memory in GiB and name of GPUs that are commonly rented.
+RENTED = ((24, "L4"), (48, "L40S"), (80, "A100-80GB"), (141, "H200"))
+
+
+def rent(spec: TrainSpec, base: Base, here: Machine) -> Machine:
+    """The machine to plan for when none of its kind is here: the smallest that is commonly rented
+    and takes the base by lora, else by qlora, at the default length."""
+    method = spec.method if spec.method != "auto" else "lora"
+    for kind in (method, "qlora") if spec.method == "auto" else (method,):
+        for size, name in RENTED:
+            need = estimate(
+                base.billions, kind, spec.length or 8192, spec.batch, base.layers, base.hidden
+            )
+            if need <= size * 2**30 / 1e9 * 0.92:
+                return _with(here, name, size)
+    return _with(here, RENTED[-1][1], RENTED[-1][0])
+
+
+def _with(here: Machine, name: str, size: int) -> Machine:
+    card = Gpu(f"{name}, to be rented", size * 2**30 / 1e9, "cuda")
+    return msgspec.structs.replace(here, gpus=(card,), bitsandbytes=True)
+
+
+def skypilot(spec: TrainSpec, plan: Plan, job: Job, base: str) -> dict[str, Any]:
     """A SkyPilot task that rents what the plan needs: `sky launch trainer/sky.yaml`.
 
     The run's folder is the working folder, so the private rows go to the rented machine; that is
-    the user's decision, and nothing is sent before `sky launch`.
+    the user's decision, and nothing is sent before `sky launch`. The base goes along, at the same
+    path, so that the trainer's files hold there too.
     """
-    gpu = next((name for size, name in _GPUS if plan.settings.memory <= size * 0.92), "H200")
-    needs = " ".join(f"'{name}{version}'" for name, version in job.needs.items())
-    return {
+    fitting = (name for size, name in RENTED if plan.settings.memory <= size * 0.92)
+    needs = "'sessiontune[train]'"
+    if spec.trainer != "trl":
+        needs = " ".join(f"'{name}{version}'" for name, version in job.needs.items())
+    needs += " bitsandbytes" if plan.settings.method in ("qlora", "lora8") else ""
+    needs += " deepspeed" if spec.parallel in ("zero2", "zero3") else ""
+    local = ("SESSIONTUNE_WATCH_STDIN",)  # there, no parent of ours holds the other end
+    out: dict[str, Any] = {
         "name": f"sessiontune-{spec.trainer}",
         "workdir": ".",
         "num_nodes": spec.nodes,
         "resources": {
-            "accelerators": f"{gpu}:{spec.gpus}",
+            "accelerators": f"{next(fitting, RENTED[-1][1])}:{spec.gpus}",
             "disk_size": max(100, round(plan.disk) + 60),
         },
-        "setup": f"pip install {needs}",
-        "run": " ".join(_portable(job.argv)),
+        "envs": {name: value for name, value in job.env.items() if name not in local},
     }
+    if Path(base).is_absolute():
+        out["file_mounts"] = {base: base}
+    return out | {"setup": f"pip install {needs}", "run": _there(spec, job)}
 
 
-#: Memory in GB and name of GPUs that are commonly rented.
-_GPUS = ((24, "L4"), (48, "L40S"), (80, "A100-80GB"), (141, "H200"))
+#: The first node's address, as SkyPilot tells it to each.
+_FIRST = '"$(echo "$SKYPILOT_NODE_IPS" | head -n1)"'
 
 
-def _portable(argv: tuple[str, ...]) -> list[str]:
-    """The command without this machine's paths."""
-    return [argv[0].rsplit("/", 1)[-1], *argv[1:]] if argv else []
+def _there(spec: TrainSpec, job: Job) -> str:
+    """The command without this machine's paths; on several nodes each says which one it is."""
+    argv = [job.argv[0].rsplit("/", 1)[-1], *job.argv[1:]]
+    if argv[0].startswith("python"):
+        argv[0] = "python"
+    if spec.nodes == 1 or spec.parallel == "ray":
+        return " ".join(argv)
+    rank = '"$SKYPILOT_NODE_RANK"'
+    if spec.trainer == "llamafactory":
+        told = {
+            "FORCE_TORCHRUN": "1", "NNODES": str(spec.nodes), "NODE_RANK": rank,
+            "MASTER_ADDR": _FIRST, "MASTER_PORT": "29500",
+        }  # fmt: skip
+        return " ".join([*(f"{name}={value}" for name, value in told.items()), *argv])
+    if spec.trainer == "trl":
+        place = argv.index("--config_file")
+        argv[place:place] = ["--machine_rank", rank, "--main_process_ip", _FIRST]
+    else:
+        launch = ["--node-rank", rank, "--master-addr", _FIRST, "--master-port", "29500"]
+        place = next(i for i, word in enumerate(argv) if word.startswith("--nproc-per-node"))
+        argv[place + 1 : place + 1] = launch
+    return " ".join(argv)

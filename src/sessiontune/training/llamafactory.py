@@ -11,7 +11,7 @@ import json
 from typing import Any
 
 from ..ports import Job
-from .others import CHECKED, ENV, NOTE, Given, beside_python, jsonl
+from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
 from .yamltext import to_yaml
 
 NAME = "llamafactory"
@@ -21,13 +21,14 @@ CHECK = '''"""Write what LLaMA-Factory really prepares, for sessiontune's prefli
 
 import sys
 
-import yaml
-from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
-from llamafactory.hparams import get_train_args
-from llamafactory.model import load_tokenizer
-
 
 def main():
+    # In here: worker processes import this file again, and need none of it.
+    import yaml
+    from llamafactory.data import get_dataset, get_template_and_fix_tokenizer
+    from llamafactory.hparams import get_train_args
+    from llamafactory.model import load_tokenizer
+
     with open(sys.argv[1]) as file:
         settings = yaml.safe_load(file)
     model, data, training, tuning, generating = get_train_args(settings)
@@ -42,7 +43,7 @@ def main():
             part.select_columns(["input_ids", "labels"]).to_parquet(target)
 
 
-if __name__ == "__main__":  # worker processes import this file again
+if __name__ == "__main__":
     main()
 '''
 
@@ -125,7 +126,7 @@ def parallel(given: Given) -> dict[str, Any]:
     if kind in ("zero2", "zero3"):
         return {"deepspeed": f"trainer/{kind}.json"}
     if kind == "ray":
-        return {"ray_num_workers": given.spec.gpus * given.spec.nodes, "ray_run_name": "sessions"}
+        return {"ray_num_workers": given.spec.gpus * given.spec.nodes}
     return {}
 
 
@@ -167,7 +168,9 @@ def rows_text(rows: list[dict[str, Any]]) -> str:
 def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Job:
     """Files and program."""
     files = {
-        "trainer/llamafactory.yaml": to_yaml(settings(given), NOTE),
+        "trainer/llamafactory.yaml": to_yaml(
+            settings(given), notes(given, "llamafactory-cli train trainer/llamafactory.yaml")
+        ),
         "trainer/check.py": CHECK,
         "trainer/data/dataset_info.json": json.dumps(dataset_info(bool(held)), indent=2) + "\n",
         "trainer/data/train.jsonl": rows_text(train),
@@ -175,7 +178,9 @@ def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -
     if held:
         files["trainer/data/eval.jsonl"] = rows_text(held)
     env = dict(ENV)
-    if given.spec.nodes > 1:
+    if given.spec.parallel == "ray":
+        env |= {"USE_RAY": "1"}
+    elif given.spec.nodes > 1:
         env |= {"FORCE_TORCHRUN": "1", "NNODES": str(given.spec.nodes)}
     return Job(
         name=NAME,

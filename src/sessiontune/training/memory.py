@@ -40,13 +40,23 @@ def from_table(billions: float, method: str) -> float:
 
 
 def estimate(
-    billions: float, method: str, length: int, batch: int, layers: int = 0, hidden: int = 0
+    billions: float,
+    method: str,
+    length: int,
+    batch: int,
+    layers: int = 0,
+    hidden: int = 0,
+    *,
+    width: int = 2,
+    logits: bool = False,
 ) -> float:
     """GB of device memory for one training step: an estimate, not a promise.
 
-    Activations beyond the tables' length: with gradient checkpointing one hidden state per layer
-    and token in 2 bytes, plus about 20 for the layer being recomputed and 8 bytes per token and
-    vocabulary entry for the logits (taken as 128k entries).
+    `width` is bytes per frozen weight: 2 as in the tables, 4 on the CPU, which trains in full
+    precision. Activations beyond the tables' length: with gradient checkpointing one hidden state
+    per layer and token, plus about 20 for the layer being recomputed. `logits`: the trainer holds
+    all of them at once, 8 bytes per token and vocabulary entry (taken as 128k entries); TRL
+    and Unsloth work through them in pieces.
     """
     per_parameter = LLAMA_FACTORY[method] * billions
     if method in ("lora", "qlora"):
@@ -57,22 +67,20 @@ def estimate(
         )
     else:
         base = per_parameter
+    if method == "lora":
+        base += (width - 2) * billions
     layers = layers or round(16 + 0.9 * billions)
     hidden = hidden or round(1400 * billions**0.5) or 256
     extra = max(0, length * batch - TABLE_LENGTH)
-    activations = extra * (layers * hidden * 2 + 20 * hidden * 2 + 8 * 128_000 * min(1, billions))
-    return round(base + activations / 1e9, 2)
+    token = (layers + 20) * hidden * width
+    if logits:
+        token += int(8 * 128_000 * min(1, billions))
+    return round(base + extra * token / 1e9, 2)
 
 
-def fits(billions: float, gigabytes: float, length: int) -> list[str]:
-    """Methods, best first, whose estimate fits into `gigabytes`."""
-    order = ("full", "lora", "lora8", "qlora")
-    return [m for m in order if estimate(billions, m, length, 1) <= gigabytes]
-
-
-def largest(gigabytes: float, method: str, length: int = 4096) -> float:
+def largest(gigabytes: float, method: str, length: int = 4096, width: int = 2) -> float:
     """Billions of parameters that fit, to the nearest tenth below."""
     size = 0.0
-    while estimate(size + 0.1, method, length, 1) <= gigabytes and size < 500:
+    while estimate(size + 0.1, method, length, 1, width=width) <= gigabytes and size < 500:
         size = round(size + 0.1, 1)
     return size

@@ -7,7 +7,6 @@ Losses are natural-log cross-entropy per token that bears loss.
 
 from __future__ import annotations
 
-import ast
 import json
 import math
 from collections.abc import Iterable, Mapping
@@ -105,27 +104,3 @@ def from_trainer_state(path: Path) -> list[dict[str, Any]]:
             more = {"rate": entry.get("learning_rate"), "grad_norm": entry.get("grad_norm")}
             out.append({"kind": "train", **common, "loss": entry["loss"], **more})
     return out
-
-
-def from_log_line(line: str) -> dict[str, Any] | None:
-    """A measurement from what a transformers Trainer prints ({'loss': ..., 'epoch': ...})."""
-    text = line.strip()
-    if not (text.startswith("{") and text.endswith("}") and "loss'" in text):
-        return None
-    try:
-        entry = ast.literal_eval(text)
-        if "eval_loss" in entry:
-            return {
-                "kind": "eval",
-                "epoch": float(entry["epoch"]),
-                "loss": float(entry["eval_loss"]),
-            }
-        rate = float(entry["learning_rate"]) if "learning_rate" in entry else None
-        return {
-            "kind": "train",
-            "epoch": float(entry["epoch"]),
-            "loss": float(entry["loss"]),
-            "rate": rate,
-        }
-    except (ValueError, SyntaxError, KeyError, TypeError):
-        return None

@@ -8,6 +8,7 @@ and the training itself. Paths are relative to the run's folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,16 @@ ENV = {
     "TOKENIZERS_PARALLELISM": "false",
     "UNSLOTH_DISABLE_STATISTICS": "1",
 }
+#: Where a run keeps what Python reads at the start of the trainer's processes.
+HOOK = "trainer/hook"
 NOTE = """Made by sessiontune from plan.json; yours to edit.
 Paths are relative to the run's folder: run it from there."""
+
+
+def notes(given: Given, command: str) -> str:
+    """The comment at the head of a trainer's file: how to run it, and why it says what it says."""
+    why = [f"{line.name}: {line.value} ({line.reason})" for line in given.plan.lines]
+    return "\n".join([NOTE, f"  {command}", "", *why])
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +112,12 @@ def _arguments_as_text(call: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(arguments, str):
         arguments = orjson.dumps(arguments).decode()
     return {**call, "function": {**function, "arguments": arguments}}
+
+
+def hook_files() -> dict[str, str]:
+    """The watcher, which the trainer's own Python reads: see hook.py."""
+    text = resources.files(__package__).joinpath("hook.py").read_text("utf-8")
+    return {f"{HOOK}/sitecustomize.py": text}
 
 
 def beside_python(python: str, program: str) -> str:

@@ -3,7 +3,9 @@ runs. Estimates are called estimates."""
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -14,6 +16,9 @@ from .hardware import Gpu, Machine
 from .memory import estimate
 from .prepare import Prepared
 from .spec import TrainSpec
+
+#: Billions of parameters below which a model only serves to try the way.
+TINY = 0.05
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,13 +67,15 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     lines = [
         Line("device", gpu.name if gpu else f"CPU, {machine.cores} cores", _device_why(spec, gpu))
     ]
-    length, why_length = _length(spec, base, room, bool(gpu))
-    method, why_method = _method(spec, base, room, length, device, machine)
     precision, why_precision = _precision(spec, gpu)
+    need = functools.partial(needed, spec, base, precision)
+    small = "qlora" if machine.bitsandbytes and device == "cuda" else "lora"
+    length, why_length = _length(spec, base, room if gpu else 0.0, need, small)
+    method, why_method = _method(spec, base, room, need("lora", length), device, machine)
     rate = spec.rate or (5e-6 if spec.task != "sft" else 1e-5 if method == "full" else 2e-4)
     devices = spec.gpus * spec.nodes
     accumulation = spec.accumulation or max(1, round(8 / (spec.batch * devices)))
-    need = estimate(base.billions, method, length, spec.batch, base.layers, base.hidden)
+    memory = need(method, length)
     lines += [
         Line("base", f"{base.id} ({base.billions:.3g}B, {base.family})", "named"),
         Line("method", method, why_method),
@@ -79,7 +86,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
             "batch", _product(spec.batch, accumulation, devices),
             "LoRA dislikes large batches; 8 in effect" if not spec.accumulation else "given",
         ),
-        Line("memory", f"about {need:g} GB of {room:.0f}", "published tables, an estimate"),
+        Line("memory", f"about {memory:g} GB of {room:.0f}", "published tables, an estimate"),
     ]  # fmt: skip
     if method != "full":
         what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {spec.dropout:g}, {spec.targets}"
@@ -93,10 +100,20 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         batch=spec.batch,
         accumulation=accumulation,
         room=round(room, 1),
-        memory=need,
-        checkpointing=device == "cuda",
+        memory=memory,
+        # Half the speed for a fraction of the memory; a tiny model has no use for it.
+        checkpointing=device == "cuda" or base.billions >= TINY,
     )
     return settings, lines
+
+
+def needed(spec: TrainSpec, base: Base, precision: str, method: str, length: int) -> float:
+    """GB that the run needs, by the tables; a base that is quantised already counts as 4-bit."""
+    kind = "qlora" if base.quantised and method == "lora" else method
+    return estimate(
+        base.billions, kind, length, spec.batch, base.layers, base.hidden,
+        width=4 if precision == "fp32" else 2, logits=spec.trainer in ("llamafactory", "axolotl"),
+    )  # fmt: skip
 
 
 def _product(batch: int, accumulation: int, devices: int) -> str:
@@ -126,13 +143,18 @@ def _possible(spec: TrainSpec, machine: Machine, device: str, base: Base) -> Non
     """Refuse what cannot work here."""
     if spec.method in ("qlora", "lora8"):
         bits = "4" if spec.method == "qlora" else "8"
-        if device != "cuda":
+        if device == "mps" or (device == "cpu" and not machine.bitsandbytes):
             raise UsageError(
                 f"A {bits}-bit base needs an NVIDIA GPU; there is none here.",
-                "Use --method lora, or a smaller base.",
+                "Use --method lora, or a smaller base; on the CPU `pip install bitsandbytes` "
+                "makes it possible, and slow.",
             )
         if not machine.bitsandbytes:
             raise UsageError(f"A {bits}-bit base needs bitsandbytes.", "pip install bitsandbytes")
+    if base.quantised == "bitsandbytes" and not machine.bitsandbytes:
+        raise UsageError(
+            f"{base.id} is quantised; loading it needs bitsandbytes.", "pip install bitsandbytes"
+        )
     if base.quantised and spec.method == "full":
         raise UsageError(
             f"{base.id} is quantised ({base.quantised}); its weights cannot be trained.",
@@ -140,7 +162,10 @@ def _possible(spec: TrainSpec, machine: Machine, device: str, base: Base) -> Non
         )
 
 
-def _length(spec: TrainSpec, base: Base, room: float, gpu: bool) -> tuple[int, str]:
+def _length(
+    spec: TrainSpec, base: Base, room: float, need: Callable[[str, int], float], small: str
+) -> tuple[int, str]:
+    """`room` of the GPU, 0 without one; `small`: the method that needs least here."""
     if spec.length:
         if base.context and spec.length > base.context:
             raise UsageError(
@@ -148,9 +173,10 @@ def _length(spec: TrainSpec, base: Base, room: float, gpu: bool) -> tuple[int, s
             )
         return spec.length, "given" if not spec.preset else f"preset {spec.preset}"
     length, why = 8192, "agent sessions need 8192 and more (METHODS 1.6)"
-    if gpu and room < 11:
-        length, why = 4096, "8192 does not fit into a small GPU"
-    if base.billions < 0.05:
+    least = need(small if spec.method == "auto" else spec.method, 8192)
+    if room and least > room:
+        length, why = 4096, f"8192 would need about {least:g} GB"
+    if base.billions < TINY and spec.task == "sft":  # a preference's prompt is a whole session
         length, why = 2048, "enough for a tiny model"
     if base.context and length > base.context:
         length, why = base.context, "all that the base takes"
@@ -158,11 +184,11 @@ def _length(spec: TrainSpec, base: Base, room: float, gpu: bool) -> tuple[int, s
 
 
 def _method(
-    spec: TrainSpec, base: Base, room: float, length: int, device: str, machine: Machine
+    spec: TrainSpec, base: Base, room: float, need: float, device: str, machine: Machine
 ) -> tuple[str, str]:
+    """`need`: GB that lora would take."""
     if spec.method != "auto":
         return spec.method, "given" if not spec.preset else f"preset {spec.preset}"
-    need = estimate(base.billions, "lora", length, spec.batch, base.layers, base.hidden)
     if base.quantised:
         return "lora", f"on a base that is quantised already ({base.quantised})"
     if need <= room or device != "cuda":
@@ -206,10 +232,12 @@ def plan(
     if spec.max_steps:
         steps = min(spec.max_steps, steps)
     warmup = 0 if spec.warmup == 0 else min(steps // 2, max(5, round(steps * spec.warmup)))
-    every = spec.eval_every or max(1, per_epoch // 4)
+    # Four times an epoch; on a small set less often, or evaluating would take longer than training.
+    every = spec.eval_every or min(per_epoch, max(5, per_epoch // 4))
     every = min(every, steps)
     mean = train.tokens / max(1, len(train.examples)) if train else settings.length / 2
-    seconds = steps * effective * mean / _speed(base, settings, machine)
+    looked = held.tokens * (1 + steps // every) / 3 if held else 0.0  # no way back: a third
+    seconds = (steps * effective * mean + looked) / _speed(base, settings, machine)
     if settings.method == "full":
         disk = base.billions * 14 * (spec.keep + 1)
     else:
@@ -227,7 +255,7 @@ def plan(
         Line(
             "early stop",
             f"patience {spec.patience}" if spec.patience else "off",
-            "small sets overfit",
+            "small sets overfit" if spec.patience else "given",
         ),
         Line("time", _span(seconds), "an estimate"),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 
-def preference_trainer(orders: dict[str, Any], model: Any, tokenizer: Any, adapter: Any) -> Any:
-    """TRL's trainer for `task` kto or dpo. The rows hold `prompt` and completions as text that
-    was rendered already, so nothing is added to it (no second BOS)."""
+def preference_trainer(
+    orders: dict[str, Any], load: Callable[[dict[str, Any]], Any], tokenizer: Any, adapter: Any
+) -> Any:
+    """TRL's trainer for `task` kto or dpo; `load` gives the model. The rows hold `prompt` and
+    completions as text that was rendered already, so nothing is added to it (no second BOS)."""
     from datasets import Dataset
 
     def read(name: str) -> Any:
@@ -36,7 +39,7 @@ def preference_trainer(orders: dict[str, Any], model: Any, tokenizer: Any, adapt
 
         make, arguments = KTOTrainer, KTOConfig(**common)
     return make(
-        model=model,
+        model=load(orders),
         args=arguments,
         train_dataset=train,
         eval_dataset=held,

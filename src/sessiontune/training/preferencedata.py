@@ -10,7 +10,7 @@ import msgspec
 from ..errors import PreflightError
 from ..templating import Template
 from .data import Row
-from .preflight import Check
+from .preflight import LOSS_LIMIT, Check
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,7 +96,9 @@ def check_preferences(train: Preferences, held: Preferences, task: str) -> list[
         seen = f"{len(train.rows)} of {train.given} rows"
         if train.too_long:
             seen += f"; {len(train.too_long)} too long (first: {train.too_long[0]})"
-        checks.append(Check("rows", "note" if train.too_long else "good", seen))
+        lost = len(train.too_long) / train.given
+        level = "soft" if lost > LOSS_LIMIT else "note" if train.too_long else "good"
+        checks.append(Check("rows", level, seen, "Raise --length."))
     if train.strong < ENOUGH:
         seen = f"{train.strong} strong rows; fewer than {ENOUGH} are seldom worth a stage"
         checks.append(Check("strong rows", "note", seen))

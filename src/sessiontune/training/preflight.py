@@ -271,46 +271,54 @@ def check_loss(loss: float) -> Check:
 
 
 def compare_prepared(
-    ours: Sequence[Encoded], theirs: Sequence[tuple[Sequence[int], Sequence[int]]], slack: int = 1
+    ours: Sequence[Encoded], theirs: Sequence[tuple[Sequence[int], Sequence[int]]]
 ) -> Check:
     """A trainer's own prepared examples against ours: same examples, same trained tokens.
 
-    An example is found by its ids; up to `slack` trained tokens per answer may differ (trainers
-    add or leave out the line feed after the stop token). What follows the last target is free.
+    An example is found by its ids, and of several that begin alike (windows and branches of one
+    session) the one is taken whose trained tokens differ least. The token after an answer's stop
+    token may bear loss there (some train the line feed); a token of ours that does not bear loss
+    never passes, or a lost stop token would. What follows the last target is free.
     """
     name = "the trainer's own data"
-    used = [False] * len(theirs)
+    left = {number: _trained(labels) for number, (_, labels) in enumerate(theirs)}
     index: dict[bytes, list[int]] = {}
     for number, (ids, _) in enumerate(theirs):
         index.setdefault(_start(ids), []).append(number)
     differ = 0
     for example in ours:
-        match = None
-        for number in index.get(_start(example.ids), []):
-            ids = list(theirs[number][0])
-            same = min(len(ids), len(example.ids))
-            if not used[number] and ids[:same] == example.ids[:same] and same >= example.ends[-1]:
-                match = number
-                break
-        if match is None:
+        mine = _trained(example.labels)
+        ranked = [
+            (len(mine ^ left[number]), abs(len(theirs[number][0]) - len(example.ids)), number)
+            for number in index.get(_start(example.ids), [])
+            if number in left and _same_ids(example, theirs[number][0])
+        ]
+        if not ranked:
             return Check(name, "bad", f"{example.where} is missing or has other tokens.",
                          "See the preflight folder of the run for both versions.")  # fmt: skip
-        used[match] = True
-        mine = {i for i, label in enumerate(example.labels) if label != IGNORED}
-        other = {i for i, label in enumerate(theirs[match][1]) if label != IGNORED}
-        off = len(mine ^ other)
+        off, _, best = min(ranked)
+        other = left.pop(best)
         differ += off
-        if off > slack * len(example.ends):
+        if not mine <= other <= mine | set(example.ends):
             return Check(
                 name, "bad",
                 f"{example.where}: {len(mine - other)} tokens that should bear loss do not, "
                 f"{len(other - mine)} do that should not.",
                 "The trainer's mask does not fit the template.",
             )  # fmt: skip
-    if not all(used):
-        extra = used.count(False)
-        return Check(name, "bad", f"{extra} examples of its own that no row accounts for.")
+    if left:
+        return Check(name, "bad", f"{len(left)} examples of its own that no row accounts for.")
     return Check(name, "good", f"{len(ours)} examples alike, {differ} labels differ (line feeds)")
+
+
+def _trained(labels: Sequence[int]) -> set[int]:
+    return {place for place, label in enumerate(labels) if label != IGNORED}
+
+
+def _same_ids(example: Encoded, ids: Sequence[int]) -> bool:
+    """Whether their ids are the example's, at least up to its last target."""
+    same = min(len(ids), len(example.ids))
+    return same >= example.ends[-1] and list(ids[:same]) == list(example.ids[:same])
 
 
 def _start(ids: Sequence[int]) -> bytes:

@@ -49,6 +49,7 @@ def _figures(run: Mapping[str, Any], figures: Mapping[str, Any]) -> list[tuple[s
         )
 
     data = run.get("data", {})
+    speed = [("tokens a second", shown("tokens_per_second"))]
     return [
         ("status", str(run.get("status", ""))),
         ("evaluation loss, base", shown("base_eval_loss")),
@@ -57,25 +58,30 @@ def _figures(run: Mapping[str, Any], figures: Mapping[str, Any]) -> list[tuple[s
         ("steps", shown("steps")),
         ("training rows", str(data.get("train_rows", ""))),
         ("held-out rows", str(data.get("eval_rows", ""))),
-        ("tokens a second", shown("tokens_per_second")),
+        *(speed if figures.get("tokens_per_second") else []),
     ]
 
 
 def _curves(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     held, train = evaluations(metrics), training(metrics)
     loss = [svg.Line("training", train), svg.Line("evaluation", held)]
-    rate = [(m["step"], m["rate"]) for m in metrics if m["kind"] == "train" and m.get("rate")]
-    norm = [
-        (m["step"], m["grad_norm"]) for m in metrics if m["kind"] == "train" and m.get("grad_norm")
-    ]
+    rate = [(m["step"], m["rate"]) for m in train_steps(metrics, "rate")]
+    norm = [(m["step"], m["grad_norm"]) for m in train_steps(metrics, "grad_norm")]
     panels = [html.panel("Loss", svg.lines(loss, title="Loss by step", x_label="step"))]
-    if rate:
-        drawn = svg.lines([svg.Line("rate", rate)], title="Learning rate", x_label="step")
-        panels.append(html.panel("Learning rate", drawn))
+    peak = max((value for _, value in rate), default=0.0)
+    if peak:
+        shares = [(step, value / peak) for step, value in rate]
+        drawn = svg.lines([svg.Line("rate", shares)], title="Learning rate", x_label="step")
+        panels.append(html.panel(f"Learning rate (1 is {peak:g})", drawn))
     if norm:
         drawn = svg.lines([svg.Line("norm", norm)], title="Gradient norm", x_label="step")
         panels.append(html.panel("Gradient norm", drawn))
     return panels
+
+
+def train_steps(metrics: Sequence[Mapping[str, Any]], name: str) -> list[Mapping[str, Any]]:
+    """The training steps that measured `name`."""
+    return [m for m in metrics if m["kind"] == "train" and m.get(name) is not None]
 
 
 def _versions(run: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -36,7 +36,7 @@ class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     length        tokens per example; 0 picks by method and memory
     schedule      cosine, linear or constant; warmup is a share of the steps (at least 5 steps)
     eval_limit    examples used in each evaluation, spread over the held-out side; 0 takes all
-    eval_every    steps between evaluations and checkpoints; 0 means four times an epoch
+    eval_every    steps between evaluations and checkpoints; 0: four an epoch, at least 5 steps
     patience      evaluations without improvement before it stops; 0 never stops early
     keep          checkpoints kept (the best one always)
     precision     auto, fp32, bf16, fp16

@@ -16,6 +16,11 @@ NEEDS = {"trl": ">=1.9", "peft": ">=0.18", "transformers": ">=5", "datasets": ">
 ORDERS = "trainer/orders.json"
 
 
+def saved_in(method: str) -> str:
+    """The folder of a run that holds what was trained: an adapter, or the whole model."""
+    return "model" if method == "full" else "adapter"
+
+
 def orders(
     spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = ""
 ) -> dict[str, Any]:
@@ -25,6 +30,8 @@ def orders(
         "base": base,
         "task": spec.task,
         "method": settings.method,
+        "saved": saved_in(settings.method),
+        "parallel": spec.parallel,
         "device": settings.device,
         "precision": settings.precision,
         "threads": spec.threads,

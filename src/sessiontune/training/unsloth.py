@@ -147,7 +147,8 @@ def job(given: Given) -> Job:
     """Files and program."""
     argv = [given.python, "trainer/train_unsloth.py"]
     if given.spec.parallel != "none":
-        argv[1:1] = ["-m", "torch.distributed.run", f"--nproc-per-node={given.spec.gpus}"]
+        launch = ["-m", "torch.distributed.run", f"--nproc-per-node={given.spec.gpus}"]
+        argv[1:1] = launch + [f"--nnodes={given.spec.nodes}"] * (given.spec.nodes > 1)
     return Job(
         name=NAME,
         files={

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-#: Begins a line on stdout that is an event, not chatter of a library.
-MARK = "@@"
+from .hook import MARK, any_process
+from .metrics import keep_until
+
 #: Written into a checkpoint when all of it is on disk.
 WHOLE = "whole"
 
@@ -24,6 +25,11 @@ class Reporter:
         self.path = path
         #: With several GPUs each has a process; the first one speaks.
         self.speaks = os.environ.get("RANK", "0") == "0"
+
+    def keep_until(self, step: int) -> None:
+        """Leave out of the metrics what lies after `step`."""
+        if self.speaks:
+            keep_until(self.path, step)
 
     def event(self, name: str, /, **facts: Any) -> None:
         if not self.speaks:
@@ -72,7 +78,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
             self.tokens = float(state.num_input_tokens_seen or 0)
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
-            if flag.is_set():
+            if any_process(flag.is_set()):
                 control.should_save = True
                 control.should_training_stop = True
 

@@ -12,13 +12,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import signal
 import sys
 import threading
 from pathlib import Path
 from typing import Any
 
-from .metrics import keep_until
 from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint
 
 #: Exit statuses that the caller tells apart.
@@ -61,14 +61,17 @@ def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFla
         trainer.add_callback(callback)
     if orders["task"] == "sft" and not _data_as_ordered(trainer, orders, report):
         return BAD_DATA
-    checkpoint = last_whole_checkpoint(Path("checkpoints")) if resume else None
+    checkpoint = None
+    if resume:
+        with trainer.accelerator.main_process_first():  # it removes torn ones
+            checkpoint = last_whole_checkpoint(Path("checkpoints"))
     if checkpoint is None:
-        keep_until(Path("metrics.jsonl"), -1)
+        report.keep_until(-1)
         if not _base_loss(trainer, report):
             return BAD_LOSS
     else:
         step = int(checkpoint.name.rsplit("-", 1)[1])
-        keep_until(Path("metrics.jsonl"), step)
+        report.keep_until(step)
         report.event("resumed", step=step)
     report.event("phase", text="training")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -100,21 +103,38 @@ def _model(orders: dict[str, Any]) -> Any:
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
     types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    options: dict[str, Any] = {"local_files_only": True, "dtype": types[orders["precision"]]}
+    wanted = types[orders["precision"]]
+    # Weights that are all tuned stay in full precision: a small step is lost in 16 bits.
+    kept = torch.float32 if orders["method"] == "full" else wanted
+    options: dict[str, Any] = {"local_files_only": True, "dtype": kept}
+    split = orders["parallel"] in ("fsdp", "zero3")
     if orders["method"] == "qlora":
         options["quantization_config"] = BitsAndBytesConfig(
             load_in_4bit=True,
             bnb_4bit_quant_type="nf4",
             bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=types[orders["precision"]],
+            bnb_4bit_compute_dtype=wanted,
+            # What is split over GPUs must have one type.
+            **({"bnb_4bit_quant_storage": wanted} if split else {}),
         )
     elif orders["method"] == "lora8":
         options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
-    if orders["device"] == "cuda":
-        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    if "quantization_config" in options and not split:
+        cuda = orders["device"] == "cuda"
+        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0")) if cuda else "cpu"}
     model = AutoModelForCausalLM.from_pretrained(orders["base"], **options)
+    if orders["method"] == "qlora" and orders["device"] == "cpu":
+        _keep_unpacked(model)
     model.config.use_cache = False
     return model
+
+
+def _keep_unpacked(model: Any) -> None:
+    """Some CPUs repack 4-bit weights when they are evaluated, and the packed ones pass no
+    gradient back: training after the first evaluation would go wrong without an error."""
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def _trainer(orders: dict[str, Any]) -> Any:
@@ -124,7 +144,6 @@ def _trainer(orders: dict[str, Any]) -> Any:
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     tokenizer.chat_template = Path(orders["template"]).read_text("utf-8")
-    model = _model(orders)
     adapter = None
     if orders["method"] != "full":
         from peft import LoraConfig
@@ -133,7 +152,7 @@ def _trainer(orders: dict[str, Any]) -> Any:
     if orders["task"] != "sft":
         from .preference import preference_trainer
 
-        return preference_trainer(orders, model, tokenizer, adapter)
+        return preference_trainer(orders, _model, tokenizer, adapter)
     import pyarrow.parquet as pq
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -142,14 +161,16 @@ def _trainer(orders: dict[str, Any]) -> Any:
         """In memory: `Dataset.from_parquet` would leave a copy in the user's cache."""
         return Dataset(pq.read_table(name, columns=["input_ids", "labels"]))
 
+    packing = bool(orders["arguments"].get("packing"))
+    # Before the model: DeepSpeed must be known when the weights are loaded.
     arguments = SFTConfig(
         output_dir="checkpoints",
-        max_length=None if not orders["arguments"].get("packing") else orders["length"],
-        dataset_kwargs={"skip_prepare_dataset": not orders["arguments"].get("packing")},
+        max_length=orders["length"] if packing else None,
+        dataset_kwargs={"skip_prepare_dataset": not packing},
         **orders["arguments"],
     )
     return SFTTrainer(
-        model=model,
+        model=_model(orders),
         args=arguments,
         train_dataset=read(orders["train"]),
         eval_dataset=read(orders["eval"]) if orders["eval"] else None,
@@ -159,22 +180,22 @@ def _trainer(orders: dict[str, Any]) -> Any:
 
 
 def _data_as_ordered(trainer: Any, orders: dict[str, Any], report: Reporter) -> bool:
-    """The tokens that the trainer will use are the ones we gave: counted from its own batches."""
+    """The tokens that the trainer will use are the ones we gave: counted from its own batches.
+
+    Packed, several examples are one row; then the tokens alone must agree.
+    """
     import pyarrow.parquet as pq
 
-    if orders["arguments"].get("packing"):
-        return True
+    made = trainer.train_dataset
     given = pq.read_table(orders["train"], columns=["labels"])["labels"].to_pylist()
     wanted = sum(1 for labels in given for label in labels[1:] if label != -100)
     found = 0
-    for start in range(0, len(trainer.train_dataset), 64):
-        rows = [trainer.train_dataset[i] for i in range(start, min(start + 64, len(given)))]
+    for start in range(0, len(made), 64):
+        rows = [made[i] for i in range(start, min(start + 64, len(made)))]
         found += int((trainer.data_collator(rows)["labels"][:, 1:] != -100).sum())
-    report.event(
-        "preflight", rows=len(trainer.train_dataset), wanted_rows=len(given),
-        trained=found, wanted=wanted,
-    )  # fmt: skip
-    return found == wanted and len(trainer.train_dataset) == len(given)
+    report.event("preflight", rows=len(made), wanted_rows=len(given), trained=found, wanted=wanted)
+    packed = bool(orders["arguments"].get("packing"))
+    return found == wanted and (packed or len(made) == len(given))
 
 
 def _base_loss(trainer: Any, report: Reporter) -> bool:
@@ -187,17 +208,18 @@ def _base_loss(trainer: Any, report: Reporter) -> bool:
 
 
 def _finish(trainer: Any, orders: dict[str, Any], report: Reporter) -> int:
-    folder = Path("adapter.part")
-    trainer.save_model(str(folder))
+    name = orders["saved"]
+    folder = Path(f"{name}.part")
+    trainer.save_model(str(folder))  # all processes take part, the first one writes
+    if not trainer.is_world_process_zero():
+        return 0
     trainer.processing_class.save_pretrained("tokenizer")
     # TRL's model card names paths of this machine.
     for stray in ("training_args.bin", "optimizer.pt", "README.md"):
         (folder / stray).unlink(missing_ok=True)
-    if Path("adapter").exists():
-        import shutil
-
-        shutil.rmtree("adapter")
-    folder.rename("adapter")
+    if Path(name).exists():
+        shutil.rmtree(name)
+    folder.rename(name)
     result = {
         "steps": trainer.state.global_step,
         "best_checkpoint": trainer.state.best_model_checkpoint,

@@ -12,7 +12,7 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff
 
 def to_yaml(value: Mapping[str, Any], comment: str = "") -> str:
     """A mapping as YAML; strings are quoted as JSON where plain ones could be misread."""
-    head = "".join(f"# {line}\n" for line in comment.splitlines())
+    head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
     return head + "\n".join(_mapping(value, 0)) + "\n"
 
 
