@@ -100,6 +100,32 @@ def test_merged_gguf_and_served_are_the_tuned_model(
         assert said["merged"] == said["gguf"] == said["served"] == said["tuned"] != said["base"]
 
 
+def test_a_run_that_trained_all_weights(
+    bases: Callable[[str], Path],  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """There is no adapter: the tuned arm is the whole model in the run's folder."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    base, data = bases("llama"), held_out(tmp_path / "data")
+    folder = make_run(base, tmp_path / "run", taught=True, data={"dir": str(data)})
+    options = EvaluationOptions(max_cases=4, rules=False)
+    expected = arms_of(evaluate(open_run(folder), options, lambda *_: None))["tuned"]
+
+    loaded = AutoModelForCausalLM.from_pretrained(base)
+    whole = PeftModel.from_pretrained(loaded, folder / "adapter").merge_and_unload()
+    whole.save_pretrained(folder / "model")
+    AutoTokenizer.from_pretrained(base).save_pretrained(folder / "model")
+    record = json.loads((folder / "run.json").read_text())
+    record |= {"adapter": "model", "model": "model"}
+    (folder / "run.json").write_text(json.dumps(record))
+    found = arms_of(evaluate(open_run(folder), options, lambda *_: None))["tuned"]
+    for measure, was in expected.items():
+        assert found[measure].difference == pytest.approx(was.difference, abs=1e-4)
+    assert found["loss"].difference < -3
+
+
 def test_a_model_of_another_tokenizer_is_refused(
     bases: Callable[[str], Path],  # noqa: F811
     tmp_path: Path,

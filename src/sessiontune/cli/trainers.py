@@ -42,7 +42,7 @@ def list_trainers(console: Console) -> None:
 @click.option("--force", is_flag=True, help="Make it anew when it is there.")
 @click.pass_obj
 def install(console: Console, name: str, force: bool) -> None:
-    """Make the environment of one trainer (1.3 to 2.1 GB, some minutes)."""
+    """Make the environment of one trainer (2 to 4 GB, some minutes)."""
     from ..runtime.trainersenv import make
 
     with console.progress(f"installing {name}") as step:

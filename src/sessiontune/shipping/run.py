@@ -108,9 +108,10 @@ def _place(folder: Path, path: str) -> Path:
 
 def _complete(run: Run, status: str) -> None:
     if status and status != "done":
+        data = run.raw.get("data", {}).get("dir", "DATA")
         raise UsageError(
             f"The run in {run.folder} is not finished (status: {status}).",
-            f"Go on with it: sessiontune train --resume {run.folder}",
+            f"Go on with it: sessiontune train {data} -o {run.folder} --resume",
         )
     if not (run.full or (run.adapter / "adapter_config.json").is_file()):
         raise UsageError(f"{run.adapter} holds no adapter and no model.", "Train again.")
