@@ -22,6 +22,9 @@ R = TypeVar("R")
 _WORTH_A_POOL = 12_000_000
 #: Tasks are handed over in groups of about this many bytes, so that small ones do not queue.
 _GROUP = 4_000_000
+#: After this many bytes the workers are replaced: what piles up in them (caches, holes in freed
+#: memory) would grow with the corpus.
+_RENEW = 256_000_000
 
 
 class LocalRunner:
@@ -30,6 +33,7 @@ class LocalRunner:
     def __init__(self, jobs: int = 0, notify: Callable[[int, int], None] | None = None) -> None:
         self.jobs = jobs or usable_cores()
         self._pool: ProcessPoolExecutor | None = None
+        self._fed = 0  # bytes that the pool's workers were given
         self._notify = notify or (lambda done, total: None)
 
     def __enter__(self) -> LocalRunner:
@@ -47,6 +51,7 @@ class LocalRunner:
         if self._pool is not None:
             self._pool.shutdown(wait=True)
             self._pool = None
+        self._fed = 0
         _give_back()
 
     def map(
@@ -71,19 +76,23 @@ class LocalRunner:
                 self._notify(done, total)
             return
         groups = _groups(weights)
-        for group, results in self._run(function, tasks, groups):
+        for group, results in self._run(function, tasks, groups, weights):
             yield from zip(group, results, strict=True)
             done += sum(weights[i] for i in group)
             self._notify(done, total)
 
     def _run(
-        self, function: Callable[[T], R], tasks: Sequence[T], groups: list[list[int]]
+        self,
+        function: Callable[[T], R],
+        tasks: Sequence[T],
+        groups: list[list[int]],
+        weights: Sequence[int],
     ) -> Iterator[tuple[list[int], list[R]]]:
         waiting = groups[::-1]
         retried: set[int] = set()
         while waiting:
             failed: list[list[int]] = []
-            yield from self._drain(function, tasks, waiting, failed)
+            yield from self._drain(function, tasks, waiting, failed, weights)
             waiting = []
             for i in (i for group in failed for i in group):
                 if i in retried:
@@ -100,12 +109,16 @@ class LocalRunner:
         tasks: Sequence[T],
         waiting: list[list[int]],
         failed: list[list[int]],
+        weights: Sequence[int],
     ) -> Iterator[tuple[list[int], list[R]]]:
         """Keep the pool fed; groups lost to a dead worker go to `failed`."""
         running: dict[Future[list[R]], list[int]] = {}
         while waiting or running:
-            while waiting and len(running) < 2 * self.jobs and not failed:
+            if not running and self._fed >= _RENEW:
+                self.renew()
+            while waiting and len(running) < 2 * self.jobs and self._fed < _RENEW and not failed:
                 group = waiting.pop()
+                self._fed += sum(weights[i] for i in group)
                 future = self._executor().submit(_each, function, [tasks[i] for i in group])
                 running[future] = group
             if not running:
