@@ -22,6 +22,7 @@ _ANCHOR = (
 _WORDS = quick(r"(?:[a-z][a-z0-9]{0,14}[_-]|[A-Z][A-Z0-9]{0,9}[_-]){1,4}")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _REST = quick(r"[A-Za-z0-9]*(?:[_-][A-Za-z0-9_-]{1,200})?={0,2}")
+_BASE64 = quick(r"[A-Za-z0-9+/=_-]*")
 _SINGLE = quick(r"[A-Za-z0-9]*")
 #: What follows a name of a file, a host, a call, a member.
 _GOES_ON = quick(r"\.[A-Za-z]|[@(#]|::")
@@ -70,6 +71,8 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
         return []
     run = data[run_start : _SINGLE.match(data, run_start, run_start + 400).end()]  # type: ignore[union-attr]
     stop = _REST.match(data, run_start, run_start + 600).end()  # type: ignore[union-attr]
+    if data[stop : stop + 1] == b"+":  # base64 after all
+        stop = _BASE64.match(data, stop, stop + 2000).end()  # type: ignore[union-attr]
     if _GOES_ON.match(data, stop, stop + 2):
         return []
     if not _machine_made(words.decode("ascii"), run) or is_placeholder(data[start:stop]):
