@@ -25,7 +25,7 @@ _REST = quick(r"[A-Za-z0-9]*(?:[_-][A-Za-z0-9_-]{1,200})?={0,2}")
 _BASE64 = quick(r"[A-Za-z0-9+/=_-]*")
 _SINGLE = quick(r"[A-Za-z0-9]*")
 #: What follows a name of a file, a host, a call, a member.
-_GOES_ON = quick(r"\.[A-Za-z]|[@(#]|::")
+_GOES_ON = quick(r"\.\.|\.[A-Za-z]|[@(#]|::")
 
 #: The words before a run that say it is a key.
 _TELLING = frozenset(
@@ -48,6 +48,7 @@ _NONE = frozenset(
     cache tmp temp boundary block addr address snapshot vol volume subnet vpc ami eni igw sg rtb
     dataset model row column cell entry node record doc component test tests spec example sample
     cluster instance svc deploy public anchor section heading footnote uuidv4 ulid nanoid gist
+    some other thing my your
     """.split()  # noqa: SIM905
 )
 
@@ -80,10 +81,16 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
     return [(start, stop)]
 
 
+#: Vendors whose formats are known whole: what begins so and is of none of them is no key.
+_STRICT = frozenset({"ops", "bedrock", "sntrys", "sgp", "ghp", "glpat", "npm"})
+
+
 def _machine_made(words: str, run: bytes) -> bool:
     """The run is random, long enough for what its first words say, and no digest."""
     parts = words.lower().replace("-", "_").strip("_").split("_")
     telling = any(part in _TELLING for part in parts)
+    if parts[0] in _STRICT:
+        return False
     if not telling and any(part in _NONE for part in parts):
         return False
     if all(c in b"0123456789abcdef" for c in run) or all(c in b"0123456789ABCDEF" for c in run):
