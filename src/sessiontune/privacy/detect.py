@@ -8,7 +8,22 @@ from typing import Any
 
 import re2
 
-from . import commands, context, decoders, network, personal, places, sentences, structured
+from . import (
+    commands,
+    context,
+    decoders,
+    keyblocks,
+    network,
+    personal,
+    places,
+    programs,
+    seeds,
+    sentences,
+    stored,
+    structured,
+    tokens,
+    web,
+)
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
@@ -27,12 +42,20 @@ _MORE = r"[A-Za-z0-9_+/=.%~-]*"
 
 
 _ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
+#: The words in front of a weak format.
+_WORDS = re2.compile(rb"[a-z]{1,12}_(?:[a-z]{3,10}_)?|[a-z]{1,3}-")
+_HEX = re2.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
 #: Formats so particular that even a value of one repeated letter is a key.
 _SURE = frozenset({"age-key", "anthropic-key"})
 #: Formats with a short prefix: the rest must not read like words.
 _WEAK = frozenset(
-    {"hashicorp-vault-token", "huggingface-token", "gocardless-token", "lob-key", "mollie-key"}
+    """
+    brave-key composio-key devcycle-key exoscale-key fauna-key gocardless-token
+    hashicorp-vault-token huggingface-token lichess-token lob-key mailchimp-transactional-key
+    mollie-key pagerduty-key persona-key pinterest-token polar-token prismic-token tailscale-key
+    thunderstore-token upstash-key val-town-token voyage-key
+    """.split()  # noqa: SIM905
 )
 
 
@@ -55,7 +78,7 @@ def _vendor_check(
         value = data[start:end]
         if sure:
             return None if counts_up(value) > 0.5 else (start, end)
-        if weak and (data[start - 1 : start] == b"_" or not _mixed(value)):
+        if weak and (data[start - 1 : start] == b"_" or not _mixed(value) or _HEX.fullmatch(value)):
             return None
         return None if is_example(value) or is_published_example(value) else (start, end)
 
@@ -64,7 +87,8 @@ def _vendor_check(
 
 def _mixed(value: bytes) -> bool:
     """A token with a short prefix: no chain of words, and letters of both cases or digits."""
-    body = value.split(b"_", 1)[-1] if b"_" in value[:8] else value[2:]
+    words = _WORDS.match(value)
+    body = value[words.end() if words else 2 :]
     if body.isupper() or (body.islower() and body.isalpha()):
         return False
     if wordy(body) > 0.4 and not _even_case(body):
@@ -105,7 +129,13 @@ def all_rules() -> tuple[Rule, ...]:
     """Every rule of the three layers."""
     return (
         *_vendor_rules(),
+        *tokens.RULES,
         *structured.RULES,
+        *programs.RULES,
+        *web.RULES,
+        *seeds.RULES,
+        *stored.RULES,
+        *keyblocks.RULES,
         *commands.RULES,
         *context.RULES,
         *sentences.RULES,

@@ -89,6 +89,36 @@ def pattern(source: str) -> Any:
     return re2.compile(source.encode("latin-1"), options)
 
 
+_TAIL = re.compile(r"(\[(?:\\.|[^\]\\])*\]|=)\{(\d+),\d+\}\Z")
+
+
+def least(source: str) -> str:
+    """What must stand at least, as a pattern for the prefilter: less what a pattern may take
+    more of at its end."""
+    while match := _TAIL.search(source):
+        kept = match[1] + "{" + match[2] + "}" if match[2] != "0" else ""
+        source = source[: match.start()] + kept
+        if kept:
+            break
+    return source
+
+
+def secret_rule(
+    kind: str, head: str, value: str, check: Check, tail: str = "", before: int = 80, rank: int = 3
+) -> Rule:
+    """A rule for a value that follows `head`; the prefilter looks for both."""
+    return Rule(
+        kind=kind,
+        layer="secrets",
+        anchor=f"{head}(?:{least(value)})",
+        exact=f"{head}({value}){tail}",
+        check=check,
+        before=before + 240,
+        after=1200,
+        rank=rank,
+    )
+
+
 _WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 _COLOUR = re.compile(rb"(?:\x1b|u001[bB]|x1b|033)\[[0-9;]{0,12}m\Z")
 

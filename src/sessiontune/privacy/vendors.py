@@ -9,6 +9,8 @@ from importlib.resources import files
 ANCHORS = {
     "hashicorp-vault-token": r"(?:\b|[nrtm])s\.[A-Za-z0-9]{24}|hv[sbr]\.[A-Za-z0-9_-]{24}",
     "unleash-token": r"\.[0-9a-f]{56}",
+    "hubspot-token": r"(?:na|eu|ap)[12]-[0-9a-f]{4}-|pat-(?:na|eu|ap)\d-",
+    "mapbox-token": r"[ps]k\.[a-zA-Z0-9_-]{48}",
     "facebook-access-token": r"\d{4}(?:\||%7C)[0-9A-Za-z_-]{27}",
     "fal-key": r"-[0-9a-fA-F]{12}:[0-9a-f]{32}",
     "deepl-key": r"-[0-9a-fA-F]{12}:fx",

@@ -1,0 +1,86 @@
+"""Private keys that do not stand as plain PEM: with line numbers, as JWK, XML, SSH2, OpenVPN."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import entropy, is_placeholder
+from .programs import NL
+from .rules import Rule, secret_rule
+
+_BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+_END = r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+#: A line's number as `cat -n`, editors and agents' tools print it.
+_NUMBER = rf"{NL}[ \t]*\d{{1,6}}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[ ]?[|:][ ]?|[ ]{{1,2}})[ \t]*"
+_LINE = r"(?:[A-Za-z0-9+/=]{0,80}|[A-Z][A-Za-z-]{2,20}: [^\n\\]{0,100})"
+_BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n\"'|#-]|\\[nrt\\\"'/])"
+
+
+def _block(data: bytes, match: Any) -> tuple[int, int] | None:
+    letters = bytes(c for c in match.group(1) if chr(c).isalnum())
+    return match.span(1) if len(letters) > 60 and entropy(letters) > 3.0 else None
+
+
+def _number_of_key(sign: bytes) -> Any:
+    """A part of a key that counts only where `sign` stands near."""
+
+    def check(data: bytes, match: Any) -> tuple[int, int] | None:
+        start, end = match.span(1)
+        value = match.group(1)
+        near = data.find(sign, max(0, start - 4000), min(len(data), end + 4000)) >= 0
+        return (start, end) if near and len(set(value)) > 8 and not is_placeholder(value) else None
+
+    return check
+
+
+def _framed(kind: str, begin: str, end: str, body: str) -> Rule:
+    return Rule(
+        kind,
+        "secrets",
+        begin,
+        rf"({begin}{body}*?(?:{end}|$))",
+        _block,
+        before=80,
+        after=9000,
+        rank=9,
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "private-key",
+        "secrets",
+        rf"{_BEGIN}(?:\r|\\+r)?(?:\n|\\+n)[ \t]*\d",
+        rf"({_BEGIN}(?:{_NUMBER}{_LINE})+(?:{_NUMBER}{_END})?)",
+        _block,
+        before=90,
+        after=9000,
+        rank=9,
+    ),
+    _framed(
+        "private-key",
+        "---- BEGIN SSH2 (?:ENCRYPTED )?PRIVATE KEY ----",
+        "---- END SSH2 (?:ENCRYPTED )?PRIVATE KEY ----",
+        _BODY,
+    ),
+    _framed(
+        "openvpn-key",
+        "-----BEGIN OpenVPN (?:Static|tls-crypt-v2 (?:client|server)) [Kk]ey(?: V1)?-----",
+        "-----END OpenVPN [A-Za-z0-9 -]{4,40}-----",
+        _BODY,
+    ),
+    secret_rule(
+        "private-key",
+        r"\"(?:d|p|q|dp|dq|qi|k)\\*\": ?\\*\"",
+        r"[A-Za-z0-9_-]{22,990}",
+        _number_of_key(b"kty"),
+        rank=4,
+    ),
+    secret_rule(
+        "private-key",
+        r"<(?:D|P|Q|DP|DQ|InverseQ)>",
+        r"[A-Za-z0-9+/]{22,990}={0,2}",
+        _number_of_key(b"RSAKeyValue"),
+        rank=4,
+    ),
+)

@@ -1,0 +1,140 @@
+"""Passwords and keys on command lines, in sessions with servers, and in connection strings.
+
+Each rule knows the option or the word of one program, as its manual has it.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .checks import is_placeholder, judged_random
+from .rules import Check, Rule, quick, secret_rule
+
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+#: A line's end, as it is or escaped in JSON.
+NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
+#: A word begins, also after an escaped line end.
+_B = r"(?:\b|\\n)"
+_S = r"[ \t]"
+_QUOTE = r"(?:\\*[\"'])?"
+_VALUE = r"[^\s\"'`\\|;<>]"
+_REFERENCE = quick(r"\$|%[A-Z_(]|\{|\(|@|[A-Z][A-Z0-9]*_[A-Z0-9_]*\Z|[<\[]|-|\.{2}|/[a-z]")
+#: A place that a format fills in.
+_FILLED = re2.compile(rb"\{[A-Za-z_]*\}|%[sv]")
+
+
+def given(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A value that a person typed or pasted: no stand-in, no variable, no path, no option."""
+    start, end = match.span(1)
+    value = match.group(1)
+    if (
+        is_placeholder(value)
+        or _REFERENCE.match(value, 0, len(value))
+        or b"..." in value
+        or _FILLED.search(value)
+    ):
+        return None
+    return start, end
+
+
+def random_value(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The same, where only a value that a machine made is one."""
+    value = match.group(1)
+    return given(data, match) if judged_random(value, 12) else None
+
+
+def _mixed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The same where words may stand: a digit or a sign among the letters."""
+    value = match.group(1)
+    return given(data, match) if any(c < 65 for c in value) and len(value) > 3 else None
+
+
+def _rule(
+    head: str, value: str = f"{_VALUE}{{3,200}}", tail: str = "", check: Check = given
+) -> Rule:
+    return secret_rule("password", head, value, check, tail)
+
+
+#: Programs whose option `-p` is a password, and those whose `-P` or `-w` is.
+_SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|nxc|crackmapexec|psexec(?:64)?)"
+_LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z)"
+_LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
+_PIPED = r"(?:--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t])"
+
+RULES: tuple[Rule, ...] = (
+    _rule(r"jdbc:oracle:(?:thin|oci8?):[^\s/@\"'<>$]{1,60}/", r"[^\s@\"'/\\]{3,80}", "@"),
+    _rule(
+        rf"{_B}(?:sqlplus|sqlldr|expdp|impdp){_S}(?:-[A-Za-z]{{1,8}}{_S})?{_QUOTE}[A-Za-z0-9_.#]{{1,60}}/",
+        r"[^\s@\"'/\\]{3,80}",
+    ),
+    _rule(
+        rf"{_B}(?:https?|xhs?){_S}(?:[^\n|;]{{0,60}}{_S})?(?:-a|--auth)[ =]{_QUOTE}[A-Za-z0-9_.@%+-]{{1,60}}:"
+    ),
+    _rule(rf"{_B}{_LDAP}\b[^\n|;]{{0,200}}{_S}-w{_S}{{0,2}}{_QUOTE}", check=_mixed),
+    _rule(rf"{_S}-(?:store|key|srcstore|srckey|deststore|destkey)pass(?:word)?[ =]{_QUOTE}"),
+    _rule(rf"(?:{_S}-pass(?:in|out)?|{_S}--(?:ks|key)-pass)[ =]{_QUOTE}pass:"),
+    _rule(
+        rf"(?i:\bnet{_S}{{1,3}}use)\b[^\n|;]{{0,120}}/(?i:user):{_VALUE}(?:{_VALUE}|\\)*{_S}{{1,3}}",
+        check=_mixed,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"(?i:\bnet[ \t]{1,3}use)\b[^\n|;]*/(?i:user):",
+        rf"\\\\[^\s\\]+(?:\\+[^\s\\]+)+{_S}+([^\s\\/:\"'*]{{4,80}}){_S}+/(?i:user):",
+        _mixed,
+        rank=3,
+    ),
+    _rule(rf"{_B}(?:store|key)Password{_S}{{1,3}}\\*[\"']", r"[^\"'\\\n]{3,100}"),
+    _rule(
+        rf"{_B}(?:MYSQL_PWD|PGPASSWORD|SSHPASS|REDISCLI_AUTH|SQLCMDPASSWORD|LDAP_BINDPW|RESTIC_PASSWORD|BORG_PASSPHRASE|RCLONE_CONFIG_PASS|VAULT_TOKEN)={_QUOTE}"
+    ),
+    _rule(
+        rf"(?::\d{{2,5}}(?:\[\d{{1,2}}\])?> |\bredis-cli\b[^\n|;]{{0,100}}{_S})AUTH{_S}{{1,2}}{_QUOTE}(?:default{_S})?",
+        check=_mixed,
+    ),
+    _rule(rf"{_B}redis-cli\b[^\n|;]{{0,100}}{_S}(?:-a|--pass){_S}{_QUOTE}"),
+    _rule(rf"USER [^\s\\]{{1,60}}{NL}(?:[^\n\\]{{0,100}}{NL})?PASS "),
+    _rule(r"\bAUTH (?:PLAIN|LOGIN|XOAUTH2) ", r"[A-Za-z0-9+/]{12,900}={0,2}"),
+    Rule(
+        "password",
+        "secrets",
+        rf"\|{_S}*{_PIPED}|\|{_S}*[a-z][^\n|;]*{_PIPED}",
+        rf"{_B}(?:echo|printf){_S}+(?:-[neE]+{_S}+|\\*[\"']%s\\*[\"']{_S}+)?{_QUOTE}([^\s\"'|\\]{{4,200}}){_QUOTE}{_S}*\|{_S}*[^\n|;]{{0,120}}{_PIPED}",
+        given,
+        before=420,
+        after=8,
+        rank=3,
+    ),
+    _rule(
+        rf"{_B}{_SMALL_P}\b[^\n|;]{{0,160}}{_S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{_S}-p{_S}{{0,2}}{_QUOTE}",
+        check=_mixed,
+    ),
+    _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=_mixed),
+    _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=_mixed),
+    _rule(rf"{_B}lftp{_S}[^\n|;]{{0,60}}-u{_S}?{_QUOTE}[A-Za-z0-9_.@-]{{1,60}},"),
+    _rule(
+        rf"{_B}cmdkey{_S}[^\n|;]{{0,120}}/pass(?:word)?:{_QUOTE}|\b[xw]freerdp{_S}[^\n|;]{{0,120}}/p:{_QUOTE}"
+    ),
+    _rule(rf"{_B}rabbitmqctl{_S}(?:add_user|change_password){_S}[^\s\\]{{1,60}}{_S}{_QUOTE}"),
+    _rule(
+        rf"{_B}htpasswd{_S}-[A-Za-z]*b[A-Za-z]*{_S}(?:[^\s\\]{{1,80}}{_S})?[^\s\\]{{1,60}}{_S}{_QUOTE}",
+        check=_mixed,
+    ),
+    _rule(rf"{_B}ConvertTo-SecureString{_S}(?:-String{_S})?\\*[\"']", r"[^\"'\\\n$]{4,200}"),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_B}oathtool\b[^\n|;]{{0,80}}{_S}(?:-b|--base32|--totp)",
+        rf"{_B}oathtool\b[^\n|;]{{0,100}}?{_S}{_QUOTE}([A-Za-z2-7]{{16,128}})",
+        random_value,
+        before=120,
+        after=160,
+        rank=3,
+    ),
+    secret_rule("instrumentation-key", "InstrumentationKey=", _UUID, given, rank=4),
+)

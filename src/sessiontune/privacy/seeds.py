@@ -1,0 +1,153 @@
+"""Seeds and codes: wallet phrases and keys, second factors, recovery codes, licences."""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import is_placeholder, judged_random
+from .rules import Rule, quick, secret_rule
+from .seedwords import WORDS
+
+_QUOTE = r"(?:\\*[\"'`])?"
+#: A word for "is": an operator, or the verb.
+_IS = rf"{_QUOTE}(?: is|[ \t]{{0,3}}(?::=|=>|[:=]))[ \t]{{0,3}}{_QUOTE}"
+
+# ---------------------------------------------------------------- wallet phrases (BIP-39)
+
+_LEAST = 12
+#: The words that stand near one. Twelve words by themselves cost too much to look for.
+_SPOKEN_OF = (
+    r"(?i)mnemonic|seed[ _-]?(?:phrase|words)|bip-?39|wallet|(?:recovery|backup|secret)[ _-]?phrase"
+)
+_LINE = quick(r"[a-z ]*")
+_PHRASE = quick(r"[\x00-\xff]{0,120}?(?<![a-z])((?:[a-z]{3,8} ){11,23}[a-z]{3,8})(?![a-z])")
+
+
+def _phrases(data: bytes, end: int) -> list[tuple[int, int]]:
+    """Runs of at least twelve words of the published list, not in its own order."""
+    match = _PHRASE.match(data, end, end + 500)
+    if match is None:
+        return []
+    start, stop = match.span(1)
+    if data[start - 1 : start] == b"\\" and data[start] in b"nrt":
+        start += 1  # an escaped line end
+    stop = _LINE.match(data, stop, stop + 300).end()  # type: ignore[union-attr]
+    found: list[tuple[int, int]] = []
+    words: list[bytes] = []
+    first = at = start
+    for word in [*data[start:stop].split(b" "), b""]:
+        if word in WORDS:
+            first = first if words else at
+            words.append(word)
+        else:
+            if len(words) >= _LEAST and words != sorted(words) and len(set(words)) > _LEAST // 2:
+                found.append((first, first + sum(map(len, words)) + len(words) - 1))
+            words = []
+        at += len(word) + 1
+    return found
+
+
+# ---------------------------------------------------------------- wallet keys
+
+
+def _key_bytes(data: bytes, match: Any) -> tuple[int, int] | None:
+    """Sixty-four bytes as numbers: a wallet's file. Tables of numbers repeat, or are no bytes."""
+    numbers = [int(number) for number in match.group(1)[1:-1].split(b",")]
+    if max(numbers) > 255 or max(numbers) < 128 or len(set(numbers)) < 40:
+        return None
+    start, end = match.span(1)
+    return start, end
+
+
+# ---------------------------------------------------------------- codes
+
+_CODE = quick(
+    r"(?:[ \t]|\\+[nrt]|[\r\n,;\"'\[\]*-]|\d{1,2}[.)] )*((?:[a-z0-9]{4,10}-){1,3}[a-z0-9]{4,10}|[a-z0-9]{8,16}|[A-Z0-9]{8,16}|[A-Z0-9]{4,6}(?:-[A-Z0-9]{4,6}){1,3})(?![A-Za-z0-9_-])"
+)
+
+
+def _codes(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The list that follows `recovery codes:`."""
+    found: list[tuple[int, int]] = []
+    while len(found) < 24 and (match := _CODE.match(data, end, end + 120)):
+        code = match.group(1)
+        if not any(48 <= c <= 57 for c in code) or len(set(code)) < 4:
+            break
+        found.append(match.span(1))
+        end = match.end()
+    return found
+
+
+def _value(data: bytes, match: Any) -> tuple[int, int] | None:
+    value = match.group(1)
+    return None if is_placeholder(value) or len(set(value)) < 5 else match.span(1)
+
+
+def _random(data: bytes, match: Any) -> tuple[int, int] | None:
+    return _value(data, match) if judged_random(match.group(1), 12) else None
+
+
+def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A licence: digits and letters in groups."""
+    value = match.group(1)
+    digits = sum(48 <= c <= 57 for c in value)
+    return _value(data, match) if digits and digits < len(value.replace(b"-", b"")) else None
+
+
+_LICENCE = r"(?i:licen[cs]e|product|serial|activation|registration|cd)[ _-]?(?i:key|code|number)"
+
+RULES: tuple[Rule, ...] = (
+    Rule("wallet-phrase", "secrets", _SPOKEN_OF, "()", direct=_phrases, rank=8),
+    Rule(
+        "solana-key",
+        "secrets",
+        r"(?i:id\.json|keypair|solana|phantom|secret_?key|private_?key)[^\[\n]{0,60}(?:\n|\\n)?[^\[\n]{0,20}\[[0-9]{1,3}, ?[0-9]{1,3},",
+        r"(\[[0-9]{1,3}(?:, ?[0-9]{1,3}){63}\])",
+        _key_bytes,
+        before=20,
+        after=420,
+        rank=8,
+    ),
+    secret_rule(
+        "totp-secret", r"otpauth-migration://offline\?data=", r"[A-Za-z0-9+/%=_-]{20,1000}", _value
+    ),
+    Rule(
+        "recovery-code",
+        "secrets",
+        r"(?i)(?:recovery|backup|emergency|scratch|one-time)[ _-]codes?[\"']?[ \t]{0,2}:",
+        "()",
+        direct=_codes,
+        rank=3,
+    ),
+    secret_rule(
+        "bitlocker-key",
+        r"(?i:recovery[ _-]?(?:key|password)|bitlocker)[^0-9]{1,40}",
+        r"\d{6}-\d{6}-\d{6}-\d{6}-\d{6}-\d{6}-\d{6}-\d{6}",
+        _value,
+        "(?:[^0-9-]|$)",
+    ),
+    secret_rule(
+        "app-password",
+        rf"(?i:app(?:lication)?[ _-]?(?:specific[ _-])?password){_IS}",
+        r"[a-z]{4}[ -][a-z]{4}[ -][a-z]{4}[ -][a-z]{4}",
+        _value,
+        "(?:[^a-z]|$)",
+        rank=4,
+    ),
+    secret_rule(
+        "licence-key",
+        rf"{_LICENCE}(?:{_IS}|[ \t]{{1,2}}{_QUOTE})",
+        r"[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){2,7}",
+        _lettered,
+        "(?:[^A-Za-z0-9_-]|$)",
+        rank=4,
+    ),
+    secret_rule(
+        "secret",
+        r"(?i:key|secret|seed|token|nonce)[A-Za-z0-9_]{0,20}(?:: [a-z]{3,12})? ?:?= ?(?:bytes\.fromhex|bytearray\.fromhex|(?:binascii\.)?unhexlify|hex2bin|Buffer\.from)\(b?\\*[\"']",
+        r"[0-9a-fA-F]{32,512}",
+        _random,
+    ),
+)

@@ -1,0 +1,124 @@
+"""Secrets as programs write them into files and print them: password hashes, key pairs, vaults."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import is_placeholder, looks_random, wordy
+from .programs import NL
+from .rules import Check, Rule, secret_rule
+
+_S = r"[ \t]"
+_B64 = "[A-Za-z0-9+/]"
+_SALT = r"[A-Za-z0-9./]"
+_KEY_ID = r"(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}"
+
+
+def _value(data: bytes, match: Any) -> tuple[int, int] | None:
+    value = match.group(1)
+    return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
+
+
+def _hash(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A form that no stand-in has. (Who has a password's hash can guess at leisure.)"""
+    return match.span(1) if len(set(match.group(1)[-20:])) > 6 else None
+
+
+def _told(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`password VALUE` alone on a line: a digit in it, and no chain of words."""
+    value = match.group(1)
+    if not any(48 <= c <= 57 for c in value) or wordy(value) > 0.6 or not value[:1].isalnum():
+        return None
+    return _value(data, match)
+
+
+def _random(data: bytes, match: Any) -> tuple[int, int] | None:
+    return _value(data, match) if looks_random(match.group(1), 12) else None
+
+
+def _hashed(form: str) -> Rule:
+    return Rule("password-hash", "secrets", form, f"({form})", _hash, before=260, after=200, rank=7)
+
+
+def _after(kind: str, head: str, value: str, check: Check = _value, tail: str = "") -> Rule:
+    return secret_rule(kind, head, value, check, tail, rank=4)
+
+
+#: crypt(3), PHC strings, and those of Django and Werkzeug.
+_HASHES = (
+    rf"\$(?:1|apr1)\${_SALT}{{1,8}}\${_SALT}{{22}}",
+    r"\$2[abxy]\$\d\d\$[A-Za-z0-9./]{53}",
+    rf"\$5\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{43}}",
+    rf"\$6\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{86}}",
+    rf"\$(?:y|gy|7)\${_SALT}{{2,40}}\${_SALT}{{1,86}}\${_SALT}{{43}}",
+    rf"\$argon2(?:id|i|d)\$v=\d{{1,3}}\$m=\d{{1,9}},t=\d{{1,4}},p=\d{{1,3}}\${_B64}{{8,64}}={{0,2}}\${_B64}{{22,128}}",
+    rf"pbkdf2_sha(?:1|256|512)\$\d{{1,8}}\$[A-Za-z0-9./+=_-]{{1,64}}\${_B64}{{27,100}}={{0,2}}",
+    rf"pbkdf2:sha(?:1|256|512)(?::\d{{1,8}})?\${_SALT}{{4,32}}\$[0-9a-f]{{40,128}}",
+    rf"scrypt:\d{{1,8}}:\d{{1,3}}:\d{{1,3}}\${_SALT}{{4,32}}\$[0-9a-f]{{64,128}}",
+    rf"\{{S(?:SHA(?:256|512)?|MD5)\}}{_B64}{{24,140}}={{0,2}}",
+)
+
+RULES: tuple[Rule, ...] = (
+    *(_hashed(form) for form in _HASHES),
+    _after(
+        "password",
+        r"(?:^|[\s\"'\x00]|\\n)[A-Za-z0-9*][A-Za-z0-9.*_-]{1,100}:(?:5432|5433|6432|6543|26257|5439|\*):[A-Za-z0-9_.*-]{1,63}:[A-Za-z0-9_.*@-]{1,63}:",
+        r"[^\s\"'\\:$<{]{4,200}",
+    ),
+    _after(
+        "aws-secret-key",
+        rf"{_KEY_ID}[^\n]{{0,40}}?(?:[ \t:,;|\"'=]|\\+t)",
+        r"[A-Za-z0-9/+]{40}",
+        _random,
+        r"(?:[^A-Za-z0-9/+=]|$)",
+    ),
+    _after(
+        "aws-secret-key",
+        r"(?i:secret access key)(?: \[[^\]\n]{0,30}\])?: ?",
+        r"[A-Za-z0-9/+]{40}",
+        _random,
+        r"(?:[^A-Za-z0-9/+=]|$)",
+    ),
+    _after(
+        "password",
+        rf"(?:^|\n|\\n|\x00){_S}*pass(?:word|wd)?{_S}{{1,12}}\\*[\"']?",
+        r"[^\s\"'\\]{6,200}",
+        _told,
+        rf"\\*[\"']?{_S}*(?:[\r\n\\\"\x00]|$)",
+    ),
+    _after(
+        "secret",
+        rf"(?:^|\n|\\n|\x00){_S}*[a-z_-]{{0,24}}(?:key|token|secret){_S}{{1,12}}",
+        r"[A-Za-z0-9_+/=.~-]{16,300}",
+        _random,
+        rf"{_S}*(?:[\r\n\\\"\x00]|$)",
+    ),
+    _after("vault-unseal-key", r"(?:Unseal|Recovery) Key \d{1,2}: ", r"[A-Za-z0-9+/]{43,66}={0,2}"),
+    _after("jenkins-secret", r"\{", r"AQAAABAAAA[A-Za-z0-9+/]{16,900}={0,2}", _value, r"\}"),
+    _after(
+        "ansible-vault",
+        rf"\$ANSIBLE_VAULT;[0-9.]{{3,5}};AES(?:256)?(?:;[\w.-]{{1,40}})?{NL}{_S}*",
+        rf"[0-9a-f]{{32,80}}(?:{NL}{_S}*[0-9a-f]{{2,80}})*",
+    ),
+    _after(
+        "django-secret-key",
+        r"(?:^|[^a-z-])",
+        r"django-insecure-[a-z0-9!@#$%^&*(_=+)-]{40,60}",
+        _hash,
+    ),
+    _after(
+        "rails-master-key",
+        rf"(?:master|production|staging|development)\.key{NL}",
+        r"[0-9a-f]{32}",
+        _value,
+        "(?:[^0-9a-f]|$)",
+    ),
+    _after(
+        "docker-auth",
+        r"\.docker(?:configjson|cfg)\\*[\"']?: ?\\*[\"']?",
+        r"[A-Za-z0-9+/]{40,1000}[A-Za-z0-9+/]{0,1000}={0,2}",
+    ),
+    _after("npm-auth", r"(?:^|[\s\"'\x00]|\\n)_auth ?= ?", r"[A-Za-z0-9+/]{8,400}={0,2}"),
+    _after("secret", r"APP_KEY=base64:", r"[A-Za-z0-9+/]{43}="),
+    _after("wireguard-key", r"(?:Private|Preshared)Key ?= ?", r"[A-Za-z0-9+/]{43}="),
+)

@@ -1,0 +1,115 @@
+"""Keys that say by their form that they are keys, whoever gave them out.
+
+Most vendors write their tokens as one to four short words, `_` or `-` between, and one unbroken
+run of random letters and digits. The run must be long, mixed and no chain of words; a word in
+front that stands for an identifier, a digest or a built file (`msg_`, `sha-`, `chunk-`) is the
+sign that it is none.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from .checks import counts_up, entropy, is_placeholder, wordy
+from .rules import Rule, left_edge, quick
+
+#: What must stand after the mark. `toolu_01...` and `call_...` are in every log: left out here.
+_RUN = 20
+_ANCHOR = (
+    r"(?:[A-Za-z0-9][A-Za-km-z0-9]|[A-Za-km-z0-9]l)[_-]"
+    r"(?:[A-Za-z1-9][A-Za-z0-9]|0[A-Za-z02-9])[A-Za-z0-9]{18}"
+)
+_WORDS = quick(r"(?:[a-z][a-z0-9]{0,14}[_-]|[A-Z][A-Z0-9]{0,9}[_-]){1,4}")
+_WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
+_REST = quick(r"[A-Za-z0-9]*(?:[_-][A-Za-z0-9_-]{1,200})?={0,2}")
+_BASE64 = quick(r"[A-Za-z0-9+/=_-]*")
+_SINGLE = quick(r"[A-Za-z0-9]*")
+#: What follows a name of a file, a host, a call, a member.
+_GOES_ON = quick(r"\.\.|\.[A-Za-z]|[@(#]|::")
+
+#: The words before a run that say it is a key.
+_TELLING = frozenset(
+    """
+    sk pk rk ak api key keys secret token pat live prod auth access private pass password apikey
+    credential oauth bot service refresh personal admin
+    """.split()  # noqa: SIM905
+)
+#: The words that say it is none: identifiers of APIs, digests, files that a build names.
+_NONE = frozenset(
+    """
+    id ids uid uuid guid msg message toolu tooluse srvtoolu tool call req request chatcmpl cmpl
+    resp response rs fc asst assistant thread file files run step org project proj prj user usr
+    account acct customer batch ft ftjob vs cus pi ch evt event price prod product sub si in ii
+    seti pm src card ba py txn tx po re dp du fee plan coupon promo invoice session sess conv item
+    gen txt snap team dpl deployment wf ws space page node layer image img pod container task job
+    build release commit rev ref branch sha sha1 sha256 sha384 sha512 md5 hash digest etag nonce
+    chunk chunks index main vendor vendors css jsx svelte sc style styles emotion module modules
+    bundle asset assets runtime polyfill polyfills app polyfills webpack vite sentry trace span
+    cache tmp temp boundary block addr address snapshot vol volume subnet vpc ami eni igw sg rtb
+    dataset model row column cell entry node record doc component test tests spec example sample
+    cluster instance svc deploy public anchor section heading footnote uuidv4 ulid nanoid gist
+    some other thing my your
+    """.split()  # noqa: SIM905
+)
+
+
+def _values(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The token around a hit that ends `_RUN` characters into its run."""
+    run_start = end - _RUN
+    if not any(48 <= c <= 57 for c in data[run_start:end]):
+        return []
+    start, floor = run_start, max(0, run_start - 48)
+    while start > floor and data[start - 1] in _WORD:
+        start -= 1
+    if start == floor > 0:
+        return []
+    if data[start - 1 : start] == b"\\" and data[start : start + 1] in b"nrt":
+        start += 1
+    if data[start - 1 : start] in (b".", b"#", b"@") or not left_edge(data, start):
+        return []
+    words = data[start:run_start]
+    if not _WORDS.fullmatch(words):
+        return []
+    run = data[run_start : _SINGLE.match(data, run_start, run_start + 400).end()]  # type: ignore[union-attr]
+    stop = _REST.match(data, run_start, run_start + 600).end()  # type: ignore[union-attr]
+    if data[stop : stop + 1] == b"+":  # base64 after all
+        stop = _BASE64.match(data, stop, stop + 2000).end()  # type: ignore[union-attr]
+    if _GOES_ON.match(data, stop, stop + 2):
+        return []
+    if not _machine_made(words.decode("ascii"), run) or is_placeholder(data[start:stop]):
+        return []
+    return [(start, stop)]
+
+
+#: Vendors whose formats are known whole: what begins so and is of none of them is no key.
+_STRICT = frozenset({"ops", "bedrock", "sntrys", "sgp", "ghp", "glpat", "npm"})
+
+
+def _machine_made(words: str, run: bytes) -> bool:
+    """The run is random, long enough for what its first words say, and no digest."""
+    parts = words.lower().replace("-", "_").strip("_").split("_")
+    telling = any(part in _TELLING for part in parts)
+    if parts[0] in _STRICT:
+        return False
+    if not telling and any(part in _NONE for part in parts):
+        return False
+    if all(c in b"0123456789abcdef" for c in run) or all(c in b"0123456789ABCDEF" for c in run):
+        return telling and parts[-1] != "key" and len(run) not in (32, 40, 64, 128)
+    digits = sum(48 <= c <= 57 for c in run)
+    if digits == len(run):
+        return False
+    if run.islower() or run.isupper():
+        if len(run) < (20 if telling else 24) or digits < 3 or _changes(run) < 5:
+            return False
+    elif digits < 3 and not 0.25 <= sum(65 <= c <= 90 for c in run) / (len(run) - digits) <= 0.75:
+        return False
+    return entropy(run) >= 3.3 and wordy(run) < 0.4 and counts_up(run) < 0.3
+
+
+def _changes(run: bytes) -> int:
+    """How often letters and digits take turns."""
+    kinds = [48 <= c <= 57 for c in run]
+    return sum(a != b for a, b in pairwise(kinds))
+
+
+RULES = (Rule("prefixed-token", "secrets", _ANCHOR, "()", direct=_values, rank=4),)
