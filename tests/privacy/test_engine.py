@@ -4,7 +4,11 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
+import string
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -12,6 +16,7 @@ from hypothesis import strategies as st
 from planted import KINDS, carrier, real
 
 from sessiontune.privacy import detect, prefilter
+from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import LONG, Redactor, pieces
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.pseudonym import Pseudonyms, is_pseudonym
@@ -170,3 +175,15 @@ def test_names_in_neighbouring_texts_are_all_found() -> None:
     assert not any("zelda77" in text.lower() for text in clean)
     assert clean[2] == "no name"
     assert make.texts(clean) == clean
+
+
+def test_a_key_in_base64_is_replaced_once_and_for_all() -> None:
+    """The rule for such files takes any value; what was redacted inside must stay as it is."""
+    inner = "gsk_" + "".join(Random(3).choices(string.ascii_letters + string.digits, k=52))
+    value = base64.b64encode(inner.encode()).decode()
+    text = f"apiVersion: v1\nkind: Secret\ndata:\n  GROQ_API_KEY: {value}\n"
+    once = redactor().text(text)
+    assert value not in once
+    assert redactor().text(once) == once
+    gate = Auditor(OPTIONS, Vocabulary())
+    assert gate.scan(json.dumps({"content": once}).encode() + b"\n", "rows") == []

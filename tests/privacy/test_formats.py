@@ -6,9 +6,9 @@ from collections import Counter
 from random import Random
 
 import pytest
+from keycases import ASSIGNED, NAMED, PLACED, SIGNED, written
 from planted import survives
 
-from formats import ASSIGNED, NAMED, PLACED, SIGNED, written
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary

@@ -15,9 +15,9 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from keycases import ALNUM, some
 from tests.conftest import corpus
 
-from formats import ALNUM, some
 from sessiontune.cli.main import main
 from sessiontune.privacy import kingfisher
 from sessiontune.sample import write_sample

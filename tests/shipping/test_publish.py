@@ -296,10 +296,10 @@ def test_cards_are_what_the_hub_reads(export: Path, runs: Callable[[str], Run]) 
     ("name", "path", "shown"),
     [
         ("Qwen/Qwen3-4B", "/cache/models--Qwen--Qwen3-4B/snapshots/ab12", "Qwen/Qwen3-4B"),
-        ("/home/ann/models/qwen", "/home/ann/models/qwen", "qwen"),
-        ("models/qwen", "/home/ann/models/qwen", "qwen"),
-        ("../qwen", "/home/ann/qwen", "qwen"),
-        ("", "/home/ann/qwen", "qwen"),
+        ("/home/dev/models/qwen", "/home/dev/models/qwen", "qwen"),
+        ("models/qwen", "/home/dev/models/qwen", "qwen"),
+        ("../qwen", "/home/dev/qwen", "qwen"),
+        ("", "/home/dev/qwen", "qwen"),
         ("tiny", "base", "tiny"),
     ],
 )
@@ -316,5 +316,5 @@ def test_a_local_base_is_named_without_its_path(
     (copy / "run.json").write_text(json.dumps(note))
     found = read_run(copy, base=run.base)
     assert found.base_id == shown
-    assert "/home/ann" not in metadata(found, Card())
-    assert "/home/ann" not in adapter_card(found, OK, "")
+    assert "/home/dev" not in metadata(found, Card())
+    assert "/home/dev" not in adapter_card(found, OK, "")
