@@ -57,7 +57,8 @@ NONE = ["msg_01[A-Za-z0-9]{22}", "toolu_01[A-Za-z0-9]{22}", "call_[A-Za-z0-9]{24
         "req_01[A-Za-z0-9]{22}", "resp_[0-9a-f]{48}", "sha256-[A-Za-z0-9]{43}=", "chunk-[A-Z0-9]{8}",
         "main-[0-9a-f]{20}[.]js", "web-7d4b9c8f6d-[a-z0-9]{5}", "css-[a-z0-9]{6,7}-MuiButton", "commit-[0-9a-f]{40}",
         "backup-[0-9a-f]{32}", "libcore-[0-9a-f]{16}[.]rlib", "subnet-0[0-9a-f]{16}", "cus_[A-Za-z0-9]{14}",
-        "index-[A-Za-z0-9]{24}[.]css", "dpl_[A-Za-z0-9]{24}", "user_01[a-z0-9]{24}", "evt_[A-Za-z0-9]{24}"]  # fmt: skip
+        "index-[A-Za-z0-9]{24}[.]css", "dpl_[A-Za-z0-9]{24}", "user_01[a-z0-9]{24}", "evt_[A-Za-z0-9]{24}",
+        "IC_kwDOA[A-Za-z0-9]{14}", "PVTSSF_lADOA[A-Za-z0-9]{20}"]  # fmt: skip
 
 
 @pytest.mark.parametrize("form", NONE)

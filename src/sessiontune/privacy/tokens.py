@@ -85,11 +85,15 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
 _STRICT = frozenset({"ops", "bedrock", "sntrys", "sgp", "ghp", "glpat", "npm"})
 
 
+#: How MessagePack's short arrays begin in base64: GitHub's ids of issues and the like (`PR_kw...`).
+_PACKED = (b"kg", b"kw", b"lA", b"lQ")
+
+
 def _machine_made(words: str, run: bytes) -> bool:
     """The run is random, long enough for what its first words say, and no digest."""
     parts = words.lower().replace("-", "_").strip("_").split("_")
     telling = any(part in _TELLING for part in parts)
-    if parts[0] in _STRICT:
+    if parts[0] in _STRICT or (words.isupper() and run.startswith(_PACKED)):
         return False
     if not telling and any(part in _NONE for part in parts):
         return False
