@@ -64,7 +64,7 @@ def scan(
     secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
     if fail_on_secrets and secrets:
         raise FindingsError(
-            f"{secrets} secrets found.", "An export replaces them. See where: scan --places."
+            f"Secrets found: {secrets}.", "An export replaces them. See where: scan --places."
         )
 
 
@@ -115,7 +115,7 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
     secrets = sum(is_secret(f.kind) for f in found)
     if fail and secrets:
         raise FindingsError(
-            f"{secrets} secrets found.", "Remove them, or allow harmless ones in the recipe."
+            f"Secrets found: {secrets}.", "Remove them, or allow harmless ones in the recipe."
         )
 
 
