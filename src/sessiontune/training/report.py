@@ -49,7 +49,8 @@ def _figures(run: Mapping[str, Any], figures: Mapping[str, Any]) -> list[tuple[s
         )
 
     data = run.get("data", {})
-    speed = [("tokens a second", shown("tokens_per_second"))]
+    rate = figures.get("tokens_per_second")
+    speed = [("tokens a second", f"{rate:,.0f}")] if rate else []
     return [
         ("status", str(run.get("status", ""))),
         ("evaluation loss, base", shown("base_eval_loss")),
@@ -58,7 +59,7 @@ def _figures(run: Mapping[str, Any], figures: Mapping[str, Any]) -> list[tuple[s
         ("steps", shown("steps")),
         ("training rows", str(data.get("train_rows", ""))),
         ("held-out rows", str(data.get("eval_rows", ""))),
-        *(speed if figures.get("tokens_per_second") else []),
+        *speed,
     ]
 
 
