@@ -90,6 +90,9 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
     refuse_nothing(prepared, chosen)
+    for summary in prepared.summaries.values():
+        summary.marks = []  # only deciding needs them: tens of MB for ten thousand sessions
+    run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
     mixed = Mixed()

@@ -24,7 +24,7 @@ _WORTH_A_POOL = 12_000_000
 _GROUP = 4_000_000
 #: After this many bytes the workers are replaced: what piles up in them (caches, holes in freed
 #: memory) would grow with the corpus.
-_RENEW = 256_000_000
+_RENEW = 128_000_000
 
 
 class LocalRunner:
