@@ -9,8 +9,8 @@ the same answers, the same number of tokens and steps; only which answer belongs
 differs. So what tuned has before shuffled is what it learnt about answers *given* prompts. Within a
 run the held-out side picks nothing: each adapter is the one that its last step left. The settings
 below were found on this sample (with too few steps shuffled is ahead: mixed answers teach the
-frequencies sooner), and the interval is over lineages, not over trainings: try other `--seed`
-and `--draw` before relying on its size.
+frequencies sooner), and the interval is over lineages, not over trainings: with another salt,
+`--seed` or `--draw` the difference may have the other sign. The tiny base is too small for more.
 
 The tiny base has random weights. Through linear layers alone an adapter cannot reach its embeddings
 and its output, and in the few hundred steps of a test it would learn how frequent words are and no
