@@ -1,4 +1,4 @@
-"""Why failed turns are masked and not dropped, shown on a tiny model (METHODS 1.1).
+"""Why failed turns are masked and not dropped, shown on a tiny model.
 
 A teacher errs in 30% of its turns, sees the error, and recovers. Three models are tuned on its
 sessions: on everything, without the sessions that hold an error, and with the failed turns

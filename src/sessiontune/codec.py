@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 import msgspec
@@ -47,6 +47,15 @@ def keyed(salt: bytes) -> Callable[[str], str]:
         return _LETTERS.get(found[0], found[0]) + found[1:]
 
     return of
+
+
+def meant(error: msgspec.ValidationError, known: Iterable[str]) -> str:
+    """What a person may have meant by a field that a record does not have; "" when unknown."""
+    from difflib import get_close_matches
+
+    _, _, rest = str(error).partition("unknown field `")
+    near = get_close_matches(rest.partition("`")[0], list(known), n=1)
+    return f"Did you mean `{near[0]}`? " if near else ""
 
 
 #: A letter for a decimal digit.

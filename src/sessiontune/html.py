@@ -33,9 +33,13 @@ margin:1em 0}
 .facts div{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:10px 12px}
 .facts dt{color:var(--muted);font-size:.85rem}
 .facts dd{margin:0;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}
+.grid+.scroll{margin-top:16px}
 .scroll{overflow-x:auto}
+.scroll:focus-visible{outline:2px solid var(--c1)}
 table{border-collapse:collapse;width:100%;font-size:.93rem;margin:0 0 1.4em}
 th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--grid);vertical-align:top}
+td:not(.n){overflow-wrap:anywhere;min-width:6em}
+@media (max-width:600px){th,td{padding:6px}}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 caption{text-align:left;color:var(--muted);padding-bottom:6px}
 code,pre{font:.9em ui-monospace,monospace;background:var(--panel);border-radius:4px}
@@ -102,7 +106,8 @@ def table(
     body = "".join(f"<tr>{cells('td', row)}</tr>\n" for row in rows)
     top = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="scroll"><table>{top}<thead><tr>{cells("th", head)}</tr></thead>'
+        '<div class="scroll" tabindex="0" role="group" aria-label="table">'
+        f"<table>{top}<thead><tr>{cells('th', head)}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>\n"
     )
 

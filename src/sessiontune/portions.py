@@ -16,7 +16,7 @@ _LONG = {
 }
 
 
-#: Held-out lineages from which `evaluate` gives a verdict (`evaluation.statistics.FEW`).
+#: Held-out groups from which `evaluate` gives a verdict (`evaluation.statistics.FEW`).
 ENOUGH = 10
 #: The largest share that is worth proposing: the rest must be enough to train on.
 MOST = 0.4
@@ -28,18 +28,32 @@ def few_held_out(manifest: Manifest) -> str:
     if not manifest.options.eval_share or not manifest.statistics.conversations:
         return ""
     held = sides["eval"].groups if "eval" in sides else 0
+    return few(held, held + (sides["train"].groups if "train" in sides else 0))
+
+
+def few(held: int, every: int) -> str:
+    """The same for `held` of `every` groups: what cannot be judged, and what to do about it."""
     if held >= ENOUGH:
         return ""
-    every = held + (sides["train"].groups if "train" in sides else 0)
     text = (
         f"{number(held) if held else 'None'} of {number(every)} independent groups of sessions "
         f"{'is' if held == 1 else 'are'} held out: `sessiontune evaluate` gives no verdict below "
-        f"{ENOUGH}. Later exports with more logs hold out more, and move nothing."
+        f"{ENOUGH}."
     )
+    if share := share_for(every):
+        return (
+            f"{text} To hold out {ENOUGH}, export again with `--eval-share {share:g}` and "
+            "`--state NEW_FOLDER` (in a state that is there, no session changes its side). "
+            "Without it, later exports with more logs hold out more."
+        )
+    least = math.ceil(ENOUGH / MOST)
+    return f"{text} Add logs: {least} groups allow to hold out {ENOUGH} and still to learn."
+
+
+def share_for(every: int) -> float:
+    """The share that holds out enough of `every` groups for a verdict; 0 where it is too large."""
     share = math.ceil(100 * ENOUGH / every) / 100 if every else 1.0
-    if share <= MOST:
-        text += f" To hold out {ENOUGH} now, take `--eval-share {share:g}` and a new `--state`."
-    return text
+    return share if share <= MOST else 0.0
 
 
 def cutting(manifest: Manifest) -> list[str]:

@@ -104,6 +104,31 @@ REPAIRS: dict[str, str] = {
     "unknown_part": "records with a part of an unknown kind, which was left out",
 }
 
+#: Kinds of findings that are personal or places; those of keys speak for themselves.
+KINDS: dict[str, str] = {
+    "home": "home folders",
+    "user": "user names",
+    "host": "machine names",
+    "slug": "folders in the names of projects",
+    "account": "account ids",
+    "cloud-account": "account ids of clouds",
+    "organisation": "organisation ids",
+    "git-owner": "owners of git remotes",
+    "git-repo": "names of git remotes",
+    "card": "payment cards",
+    "email": "e-mail addresses",
+    "gps": "coordinates",
+    "iban": "bank accounts (IBAN)",
+    "ip": "public IPv4 addresses",
+    "ipv6": "public IPv6 addresses",
+    "mac": "hardware addresses",
+    "phone": "phone numbers",
+    "ssn": "social security numbers",
+    "street-address": "street addresses",
+    "name": "names that you listed",
+    "word": "words that you listed",
+}
+
 LOSSES: dict[str, str] = {
     "thinking": "reasoning left out (`--thinking` keeps it)",
     "image": "pictures written as a short text",
@@ -142,6 +167,11 @@ def fault_words(reason: str) -> str:
 def repair_words(kind: str) -> str:
     """A repair in plain words."""
     return REPAIRS.get(kind, plain(kind))
+
+
+def kind_words(kind: str) -> str:
+    """A kind of finding in plain words."""
+    return KINDS.get(kind, plain(kind))
 
 
 def loss_words(reason: str) -> str:

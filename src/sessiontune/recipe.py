@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from .codec import meant
 from .errors import UsageError
 from .privacy.options import PrivacyOptions
 
@@ -94,7 +95,12 @@ def load_recipe(
     try:
         recipe = msgspec.convert(merged, Recipe, strict=False)
     except msgspec.ValidationError as error:
-        raise UsageError(f"Recipe: {error}.", "Fields: docs/reference/recipe.md.") from error
+        fields = (*Recipe.__struct_fields__, *PrivacyOptions.__struct_fields__)
+        where = ", ".join(map(str, _files(file))) or "SESSIONTUNE_*"
+        raise UsageError(
+            f"Recipe ({where}): {error}.",
+            f"{meant(error, fields)}An export's own recipe.toml shows every field.",
+        ) from error
     _check(recipe)
     return recipe
 

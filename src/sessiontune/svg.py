@@ -40,12 +40,14 @@ class Line(NamedTuple):
 def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> str:
     """Horizontal bars, one for each (label, value >= 0), in the order given."""
     top = max((value for _, value in items), default=0.0) or 1.0
-    step, left, right = 22.0, 148.0, 72.0
+    longest = max((len(label) for label, _ in items), default=0)
+    step, left, right = 22.0, min(230.0, max(148.0, 12 + 7.2 * longest)), 72.0
+    room = int((left - 12) / 7.2)
     body = []
     for i, (label, value) in enumerate(items):
         y = 4 + i * step
         width = max(0.0, (WIDTH - left - right) * value / top)
-        shown = _shorten(label, 18)
+        shown = _shorten(label, room)
         body.append(
             f"<g><title>{escape(label)}: {number(value)}{escape(unit)}</title>"
             + _text(left - 6, y + 13, shown, anchor="end")

@@ -5,7 +5,7 @@ labelled by hand: docs/reference/labels.md). Only the opening of a prompt is rea
 follows is usually pasted output, and a quoted error is nobody's opinion.
 
 Sources: SWE-chat and the OpenHands rubrics tell corrections, direction changes and clarifications
-apart; a direction change is not a failure of the turn before it (METHODS 2).
+apart; a direction change is not a failure of the turn before it.
 """
 
 from __future__ import annotations

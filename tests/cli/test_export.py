@@ -142,6 +142,7 @@ def test_a_hook_changes_and_drops_and_is_counted(
         (["export", ".", "--preprocess", "no_such:thing"], 2, "cannot be loaded"),
         (["export", ".", "--recipe", "none.toml"], 2, "no recipe"),
         (["export", "."], 3, "No session logs"),
+        (["export", ".", "--recipe", "typo.toml"], 2, "Did you mean `eval_share`"),
         (["exprot"], 2, "Did you mean 'export'"),
         (["show", "."], 3, "not an export"),
         (["drop", "nothing", "--state", "s"], 2, "No thread"),
@@ -158,6 +159,7 @@ def test_errors_say_what_and_what_next(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "note.jsonl").write_text('{"a": 1}\n')
+    (tmp_path / "typo.toml").write_text("eval_shar = 0.2\n")
     if args[0] == "export":
         args = [*args, "-o", "out", "--state", "s", "--jobs", "1"]
     got, out, err = cli(*args)
@@ -231,6 +233,31 @@ def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) ->
     assert cli(*args, "--quiet")[0] == 0
     for key in found["sessions"]:
         assert key not in (world / "data" / "data_conversations_raw.jsonl").read_text()
+
+
+def test_forget_without_a_yes_purges_nothing(world: Path, cli: Cli) -> None:
+    state = world / "state"
+    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
+    assert cli(*args, "--quiet")[0] == 0
+    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    code, _, err = cli("--no-input", "forget", log, "--state", state)
+    assert (code, "--yes" in err) == (2, True)
+    assert cli("forget", log, "--state", state, "--yes")[0] == 0
+
+
+def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "--jobs", 1)
+    code, out, _ = cli(*args, "-o", world / "a", "--state", world / "s1")
+    assert code == 0
+    said = " ".join(out.split())
+    assert "5 of 36 independent groups of sessions are held out" in said
+    assert "`--eval-share 0.28` and `--state NEW_FOLDER`" in said
+    again = (*args, "--eval-share", "0.28")
+    _, out, _ = cli(*again, "-o", world / "a", "--state", world / "s1")
+    assert "5 of 36 independent groups" in " ".join(out.split())
+    code, out, _ = cli(*again, "-o", world / "b", "--state", world / "s2")
+    assert (code, "independent groups" in out) == (0, False)
+    assert manifest(world / "b")["statistics"]["splits"]["eval"]["groups"] == 10
 
 
 def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:

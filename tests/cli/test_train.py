@@ -60,6 +60,23 @@ def test_runs_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert default_run(Path("data"), resume=True) == Path("data-run")
 
 
+def test_resume_needs_no_more_than_the_folder(tmp_path: Path) -> None:
+    from sessiontune.cli.train import settings_of
+    from sessiontune.training.spec import make_spec, to_dict
+
+    begun = make_spec({"base": "tiny", "rank": 4, "log_to": ("trackio",)}, None, "demo")
+    (tmp_path / "run.json").write_text(json.dumps({"spec": to_dict(begun)}))
+    assert make_spec({}, settings_of(tmp_path)) == begun
+    assert make_spec({"rank": 8}, settings_of(tmp_path)).rank == 8
+
+
+def test_a_verb_alone_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train"]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("Usage: sessiontune train")
+    assert "Error" not in said
+
+
 def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["trainers", "--json"]) == 0
     names = [one["name"] for one in json.loads(capsys.readouterr().out)["trainers"]]

@@ -8,8 +8,14 @@ from typing import Any
 import pytest
 
 from sessiontune.cli.console import Console
-from sessiontune.cli.evening import Evening
-from sessiontune.errors import PreflightError, SessiontuneError, UsageError, WorseError
+from sessiontune.cli.evening import Evening, go
+from sessiontune.errors import (
+    PreflightError,
+    SessiontuneError,
+    ToolError,
+    UsageError,
+    WorseError,
+)
 from sessiontune.recipe import Recipe
 from sessiontune.runtime.evening import Done
 from sessiontune.training.spec import make_spec
@@ -37,6 +43,7 @@ def _done(**data: Any) -> Done:
     ("gate", "data", "words", "error"),
     [
         ("_findings", {"redactions": {"email": 7, "home": 2}}, "email 7, home 2", UsageError),
+        ("_findings", {"few": "5 of 36 are held out."}, "Train all the same?", UsageError),
         ("_findings", {"leakage": {"this split": 0.25}}, "25.0%", UsageError),
         ("_worse", {"outcome": "worse"}, "Worse by 0.3. Ship it", WorseError),
     ],
@@ -59,6 +66,34 @@ def test_nothing_is_asked_where_there_is_nothing_to_decide(tmp_path: Path) -> No
     evening._worse(_done(outcome="better"))
     evening._worse(_done(outcome="unclear"))
     assert asked == []
+
+
+def test_too_few_for_a_verdict_names_the_command_that_helps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.argv", ["sessiontune", "tune", "my logs", "--base", "tiny"])
+    evening, _ = _evening(tmp_path, False)
+    with pytest.raises(UsageError) as stopped:
+        evening._findings(_done(few="5 of 36 are held out.", share=0.28))
+    assert "tune 'my logs' --base tiny --eval-share 0.28 --state " in stopped.value.hint
+    with pytest.raises(UsageError) as stopped:
+        evening._findings(_done(few="2 of 8 are held out.", share=0.0))
+    assert "--eval-share" not in stopped.value.hint
+
+
+def test_what_is_missing_is_said_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        "sessiontune.runtime.checkup.find_spec", lambda n: None if n == "gguf" else n
+    )
+    monkeypatch.setenv("SESSIONTUNE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    evening, _ = _evening(tmp_path, True)
+    with pytest.raises(ToolError) as stopped:
+        go(evening.console, evening)
+    assert "gguf, the converter to GGUF" in stopped.value.message
+    assert "sessiontune ship --fetch-converter" in stopped.value.hint
 
 
 def test_memory_is_asked_and_forced_only_with_yes(

@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 from benchmarks.reportpage import VIEWS, browser, chromium, look
+from tests.formats.test_card import example
 
 from sessiontune.evaluation.report import report_html
+from sessiontune.formats.report import report_html as data_report
+from sessiontune.training.report import render_report
 
 from .test_report import made
 
@@ -36,6 +39,22 @@ def test_the_report_is_readable_silent_and_accessible(
 ) -> None:
     path = tmp_path / "report.html"
     path.write_text(report_html(made(12)))
+    assert look(opened, path, width, scheme).faults == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_so_are_the_reports_of_an_export_and_of_a_run(
+    opened: Any, tmp_path: Path, width: int, scheme: str
+) -> None:
+    """Long names without a blank are what breaks a narrow page."""
+    path = tmp_path / "report.html"
+    odd = "models--an-owner--a-model-with-a-very-long-name-without-any-blank-8B-Instruct"
+    path.write_text(data_report(example(faults={"bad_json": 1}, privacy=False)))
+    assert look(opened, path, width, scheme).faults == []
+    run = {"name": odd, "status": "done", "base": {"id": f"/models/{odd}"}, "versions": {odd: "1"}}
+    lines = [{"name": "base", "value": f"/models/{odd}", "reason": f"{odd} {odd}"}]
+    checks = [{"name": "rows in = rows trained", "level": "note", "seen": f"train/{odd}:1"}]
+    path.write_text(render_report(run, lines, checks, []))
     assert look(opened, path, width, scheme).faults == []
 
 

@@ -124,7 +124,7 @@ def test_privacy_off_is_said_in_large_letters_and_on_it_is_counted() -> None:
     assert "Privacy was switched off" in report_html(example(privacy=False))
     text = card(example())
     assert "Privacy was switched off" not in text
-    assert "| email | 5 |" in text
+    assert "| e-mail addresses | 5 |" in text
 
 
 def test_an_empty_export_still_has_a_card_and_a_report() -> None:

@@ -1,4 +1,4 @@
-"""Each silent failure of TRAINING.md and METHODS 1.5, planted: preflight must see it."""
+"""Each failure that trainers pass over in silence, planted: preflight must see it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from exports import conversation, make_export, write_jsonl
 
 from sessiontune.errors import PreflightError, UsageError
 from sessiontune.templating import IGNORED, Encoded, Template, bundled
-from sessiontune.training.data import read_export
+from sessiontune.training.data import Row, read_export
 from sessiontune.training.preflight import Check, check_data, check_loss, compare_prepared, stop_on
 from sessiontune.training.prepare import Prepared, prepare
 
@@ -48,14 +48,35 @@ def altered(
 
 def test_good_data_passes(export: Path, template: Template) -> None:
     found = checks(export, template)
-    assert {c.name for c in found.values() if c.level != "good"} == set()
+    few = {"enough held out for a verdict"}  # a small export
+    assert {c.name for c in found.values() if c.level != "good"} == few
     stop_on(list(found.values()), force=False)
+
+
+def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
+    export: Path, template: Template
+) -> None:
+    data = read_export(export)
+    row = data.eval[0]
+
+    def many(n: int, first: int) -> tuple[Row, ...]:
+        return tuple(Row(row.where, {**row.body, "group": f"g{first + i}"}) for i in range(n))
+
+    def seen(held: int, train: int) -> Check:
+        some = msgspec.structs.replace(data, train=many(train, 0), eval=many(held, train))
+        ready = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
+        found = check_data(some, *ready, template, 0, 3)
+        return next(c for c in found if c.name == "enough held out for a verdict")
+
+    assert seen(10, 26).level == "good"
+    assert (seen(9, 51).level, "`--eval-share 0.17`" in seen(9, 51).seen) == ("note", True)
+    assert "Add logs: 25 groups" in seen(5, 15).seen
 
 
 def test_template_without_generation_markers_still_trains_the_answers(
     export: Path, template: Template
 ) -> None:
-    """The template's own mask would be empty (METHODS 1.5): ours is not, and it is said."""
+    """The template's own mask would be empty: ours is not, and it is said."""
     import re
 
     source = re.sub(r"\{%-? *(end)?generation *-?%\}", "{#- -#}", bundled("chatml"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -145,4 +146,6 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
         rich.print(f"{failure.arm}: {failure.cases} cases failed ({escape(failure.reason)})")
     for text in result.notes:
         rich.print(escape(text))
-    rich.print(f"Report: {run / 'evaluation' / 'report.html'}")
+    rich.print(f"Report: {run / 'evaluation' / 'report.html'}", markup=False, soft_wrap=True)
+    if result.outcome != "worse":
+        rich.print(f"Next:   sessiontune ship {quote(str(run))}", markup=False, soft_wrap=True)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PreflightError, UsageError, WorseError
+from ..portions import few_held_out, share_for
 from .console import Console
 
 if TYPE_CHECKING:
@@ -36,6 +40,7 @@ class Evening:
         types: tuple[str, ...] = ("q8_0",),
         jobs: int = 0,
         max_cases: int = 40,
+        download: bool = False,
         ask: Callable[[str], bool] | None = None,
         more: tuple[tuple[str, str], ...] = (),
     ) -> None:
@@ -48,6 +53,7 @@ class Evening:
         self.types = types
         self.jobs = jobs
         self.max_cases = max_cases
+        self.download = download
         self.ask = ask or (lambda question: False)
         self.more = more
         self.data = folder / "data"
@@ -60,8 +66,8 @@ class Evening:
     def after(self) -> list[tuple[str, str]]:
         """What a person may do next: a word and the command."""
         return [
-            ("chat", f"{program()} chat {self.run}"),
-            ("serve", f"{program()} serve {self.run}"),
+            ("chat", f"{program()} chat {quote(str(self.run))}"),
+            ("serve", f"{program()} serve {quote(str(self.run))}"),
             *((name, f"{program()} {arguments}") for name, arguments in self.more),
         ]
 
@@ -126,12 +132,20 @@ class Evening:
             "rows": rows,
             "redactions": made.redactions,
             "leakage": leaks,
+            "few": few_held_out(made),
+            "share": share_for(sum(side.groups for side in made.statistics.splits.values())),
         }
         links = {"data card": "README.md", "report": "report.html"}
         return said, self._links(self.data, links), data
 
     def _findings(self, done: Done) -> None:
-        """The gates after the export: what was found, and whether the split leaks."""
+        """The gates after the export: enough for a verdict, what was found, a split that leaks."""
+        few = str(done.data.get("few", ""))
+        if few and not self.ask(f"{few} Train all the same?"):
+            raise UsageError(
+                f"Stopped before training: {few}",
+                f"{self._more_held(done)}Or run it again and answer, or add --yes.",
+            )
         redactions: dict[str, int] = done.data.get("redactions", {})
         first = sorted(redactions.items(), key=lambda item: -item[1])[:4]
         kinds = ", ".join(f"{kind} {count}" for kind, count in first)
@@ -155,6 +169,15 @@ class Evening:
                 "Choose other sessions, or --split-by project; or run it again with --yes.",
             )
 
+    def _more_held(self, done: Done) -> str:
+        """The same command, so that enough is held out; "" where no share would do."""
+        share = done.data.get("share")
+        if not share:
+            return ""
+        given = " ".join(map(quote, sys.argv[1:]))
+        state = quote(str(self.folder / "state"))
+        return f"{program()} {given} --eval-share {share:g} --state {state}\n  "
+
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
         import json
 
@@ -164,15 +187,15 @@ class Evening:
         run = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
         if run.get("status") != "done":
             resume = bool(run)
+            call = partial(run_train, self.console, self.data, self.run, self.spec)
+            call = partial(call, resume=resume, download=self.download)
             try:
-                made = run_train(self.console, self.data, self.run, self.spec, resume=resume)
+                made = call()
             except PreflightError as error:
                 question = f"The checks before training say: {error.message} Train all the same?"
                 if not self.ask(question):
                     raise
-                made = run_train(
-                    self.console, self.data, self.run, self.spec, resume=resume, force=True
-                )
+                made = call(force=True)
             run = made.run
         metrics = run.get("metrics", {})
         said = f"adapter for {run.get('base', {}).get('id', self.spec.base)}"
@@ -241,15 +264,18 @@ class Evening:
         return f"{file_digest(weights)} {self.max_cases}"
 
     def _links(self, folder: Path, names: dict[str, str]) -> dict[str, str]:
-        return {k: str(folder / name) for k, name in names.items() if (folder / name).exists()}
+        shown = folder if self.folder.is_absolute() else Path(os.path.relpath(folder))
+        return {k: str(shown / name) for k, name in names.items() if (folder / name).exists()}
 
 
 def go(console: Console, evening: Evening) -> list[Done]:
     """Walk the stages, saying where we are."""
     import warnings
 
+    from ..runtime.checkup import ready_for_all
     from ..runtime.evening import walk
 
+    ready_for_all(os.environ, Path.home())
     # Libraries warn of names that other libraries still use: nothing that a user could change.
     warnings.simplefilter("ignore", FutureWarning)
     stages = evening.stages()
@@ -306,12 +332,11 @@ def draw(rich: RichConsole, evening: Evening, done: list[Done], seconds: float) 
 def program() -> str:
     """How the user can call us: a virtual environment that is not active needs its path."""
     import shutil
-    import sys
 
     called = Path(sys.argv[0])
     if called.name != "sessiontune" or shutil.which("sessiontune") == str(called.absolute()):
         return "sessiontune"
-    return str(called)
+    return quote(str(called))
 
 
 def _safe(text: str) -> str:

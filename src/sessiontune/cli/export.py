@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -139,6 +140,8 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
     draw_manifest(rich, result.manifest, rows=not dry_run)
     draw_places(rich, result.faults, result.others)
     if dry_run:
-        rich.print("Dry run: nothing was written.")
+        rich.print("\nDry run: nothing was written.")
     else:
-        rich.print(f"Written: [bold]{result.folder}[/bold]. Next: sessiontune show {result.folder}")
+        rich.print(f"\nWritten: {result.folder}", markup=False, soft_wrap=True)
+        show = f"sessiontune show {quote(str(result.folder))}"
+        rich.print(f"Next:    {show}", markup=False, soft_wrap=True)

@@ -106,6 +106,9 @@ def main(argv: list[str] | None = None) -> int:
     except SessiontuneError as error:
         console.error(error)
         return error.code
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)  # a verb alone: its help
+        return 2
     except click.UsageError as error:
         console.usage_error(error)
         return 2

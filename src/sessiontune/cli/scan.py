@@ -123,7 +123,8 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from .summary import draw_places
+    from ..reasons import drop_words, kind_words, repair_words
+    from .summary import draw_counts, draw_places
 
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     rich.print(f"[bold]{found.files} logs[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
@@ -142,18 +143,11 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
             str(sum(p.findings.values())),
         )
     rich.print(table)
-    _counts(rich, "An export would replace", found.kinds)
-    _counts(rich, "Records left out, by stage and reason", found.ledger.drops)
-    _counts(rich, "Lines mended", found.ledger.repairs)
+    draw_counts(rich, "An export would replace", found.kinds, kind_words)
+    draw_counts(rich, "It would leave out (records)", found.ledger.drops, drop_words)
+    draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words)
     draw_places(rich, found.ledger.faults, found.other_paths)
     if places:
         for f in found.places:
             rich.print(f"  {escape(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}")
-
-
-def _counts(rich: RichConsole, title: str, counts: dict[str, int]) -> None:
-    if not counts:
-        return
-    rich.print(f"\n[bold]{title}[/bold]")
-    for name, n in sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])):
-        rich.print(f"  {n:>8,}  {name}")
+    rich.print("\nNothing was changed. Next: sessiontune export -o my-data")

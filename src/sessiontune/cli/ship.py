@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -165,9 +166,11 @@ def draw(
         rich.print(f"Ollama:  {created.model} answers; its reply {how}.", markup=False)
     else:
         rich.print(
-            f"Ollama:  cd {out} && ollama create {shipped.name} -f Modelfile",
+            f"Ollama:  cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile",
             markup=False,
             soft_wrap=True,
         )
-    elsewhere = "" if out == (run / "ship").resolve() else f" --out {out}"
-    rich.print(f"Serve:   sessiontune serve {run}{elsewhere}", markup=False, soft_wrap=True)
+    elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
+    for verb in ("serve", "chat"):
+        line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}"
+        rich.print(line, markup=False, soft_wrap=True)

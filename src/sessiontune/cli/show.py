@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -53,7 +54,7 @@ def show(
     manifest = _manifest(folder)
     if row is None:
         sample = next(_rows(folder, manifest), None)
-        _overview(console, manifest, sample)
+        _overview(console, folder, manifest, sample)
         return
     number, found = _find(folder, manifest, row)
     if mask:
@@ -129,7 +130,9 @@ def _origins(session: Session | None) -> list[dict[str, Any]]:
     ]
 
 
-def _overview(console: Console, manifest: Manifest, sample: dict[str, Any] | None) -> None:
+def _overview(
+    console: Console, folder: Path, manifest: Manifest, sample: dict[str, Any] | None
+) -> None:
     import msgspec
 
     from .summary import draw_manifest
@@ -139,6 +142,9 @@ def _overview(console: Console, manifest: Manifest, sample: dict[str, Any] | Non
         if sample is not None:
             rich.print("\n[bold]Sample: row 1[/bold]")
             _messages(rich, sample["messages"][:8], full=False)
+        name = quote(str(folder))
+        rich.print(f"\nNext: sessiontune show {name} 1   (a row, and where it came from)")
+        rich.print(f"      sessiontune train {name} --base MODEL")
 
     console.emit({"manifest": msgspec.to_builtins(manifest), "sample": sample}, draw)
 

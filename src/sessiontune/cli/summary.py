@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..portions import few_held_out
+from ..reasons import drop_words, fault_words, kind_words, loss_words, plain, repair_words
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -22,7 +24,7 @@ def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> N
 
     records, stats = manifest.records, manifest.statistics
     rich.print(f"[bold]{manifest.name}[/bold]  {manifest.date}")
-    table = Table(show_header=False, box=None, padding=(0, 2))
+    table = Table(show_header=False, box=None, padding=(0, 1))
     agents = ", ".join(f"{n} {name}" for name, n in manifest.sources.items())
     table.add_row("session files", f"{records.files:,} ({agents})")
     table.add_row(
@@ -45,11 +47,17 @@ def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> N
     rich.print(table)
     if few := few_held_out(manifest):
         rich.print(f"[yellow]{few}[/yellow]")
-    _counts(rich, "Redacted", manifest.redactions)
-    _counts(rich, "Left out (records, by stage/reason)", manifest.drops)
-    _counts(rich, "Unreadable", manifest.faults)
-    _counts(rich, "Lines mended", manifest.repairs)
-    _counts(rich, "What a format cannot carry", manifest.losses)
+    if cut := manifest.truncation:
+        kept, all_of = cut.get("kept_turns", 0), cut.get("turns", 0)
+        rich.print(
+            f"Cut to {manifest.options.max_tokens:,} tokens: {kept:,} of {all_of:,} trained answers"
+            " fit into a row."
+        )
+    draw_counts(rich, "Replaced", manifest.redactions, kind_words)
+    draw_counts(rich, "Left out (records)", manifest.drops, drop_words)
+    draw_counts(rich, "Unreadable", manifest.faults, fault_words)
+    draw_counts(rich, "Lines mended", manifest.repairs, repair_words)
+    draw_counts(rich, "What a format cannot carry", manifest.losses, loss_of_format)
 
 
 def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str]) -> None:
@@ -60,7 +68,7 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
         rich.print("\n[bold]Where[/bold]")
     for fault in faults[:_SHOWN]:
         place = f"{fault.file}:{fault.line}" if fault.line else fault.file
-        rich.print(f"  {escape(printable(place))}  {fault.reason}", soft_wrap=True)
+        rich.print(f"  {escape(printable(place))}  {plain(fault.reason)}", soft_wrap=True)
     if len(faults) > _SHOWN:
         rich.print(f"  and {len(faults) - _SHOWN:,} more (sessiontune scan --json lists them)")
     strange = [path for path in others if path.endswith(".jsonl")]  # any other is no surprise
@@ -77,13 +85,25 @@ def printable(path: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
 
 
-def _counts(rich: RichConsole, title: str, counts: Mapping[str, int]) -> None:
+def draw_counts(
+    rich: RichConsole, title: str, counts: Mapping[str, int], words: Callable[[str], str]
+) -> None:
+    """The largest of the counts, by name; several reasons with the same name are one line."""
     if not counts:
         return
+    named: Counter[str] = Counter()
+    for name, n in counts.items():
+        named[words(name)] += n
     rich.print(f"\n[bold]{title}[/bold]")
-    rows = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
+    rows = sorted(named.items(), key=lambda kv: (-kv[1], kv[0]))
     for name, n in rows[:_SHOWN]:
-        rich.print(f"  {n:>9,}  {name}")
+        rich.print(f"  {n:>9,}  {name}", markup=False)
     if len(rows) > _SHOWN:
         rest = sum(n for _, n in rows[_SHOWN:])
-        rich.print(f"  {rest:>9,}  in {len(rows) - _SHOWN} more kinds (manifest.json)")
+        rich.print(f"  {rest:>9,}  in {len(rows) - _SHOWN} more kinds (--json lists all)")
+
+
+def loss_of_format(name: str) -> str:
+    """`format/reason` in plain words."""
+    form, _, reason = name.partition("/")
+    return f"{form}: {loss_words(reason)}".replace("`", "")

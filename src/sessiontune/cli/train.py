@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -101,10 +102,13 @@ def train(
     from ..training.spec import make_spec
 
     settings = {**given, "log_to": log_to or None}
-    spec = make_spec(settings, recipe_table(recipe), preset)
     folder = out or default_run(data, resume)
+    table = recipe_table(recipe)
+    if resume and not (recipe or preset):
+        table = settings_of(folder)
+    spec = make_spec(settings, table, preset)
     outcome = run_train(console, data, folder, spec, dry_run, resume, force, download)
-    console.emit(as_json(outcome), lambda rich: draw(rich, outcome, dry_run))
+    console.emit(as_json(outcome), lambda rich: draw(rich, outcome, data, dry_run))
 
 
 def recipe_table(path: Path | None) -> dict[str, Any]:
@@ -120,6 +124,13 @@ def recipe_table(path: Path | None) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise UsageError(f"{path}: [train] is not a table.")
     return table
+
+
+def settings_of(run: Path) -> dict[str, Any]:
+    """The settings that a run was begun with, so that --resume needs no more than the folder."""
+    from ..runtime.trainrecord import read
+
+    return dict(read(run).get("spec", {}))
 
 
 def default_run(data: Path, resume: bool) -> Path:
@@ -179,12 +190,15 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def draw(rich: RichConsole, outcome: Outcome, dry_run: bool) -> None:
+def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None:
     """The result for a person."""
     if dry_run:
         rich.print(f"Planned. The trainer's files are in {outcome.folder}:", markup=False)
         for name in sorted(outcome.job.files):
             rich.print(f"  {name}", markup=False)
+        rich.print(f"Plan:    {outcome.folder / 'plan.json'}", markup=False, soft_wrap=True)
+        go_on = f"sessiontune train {quote(str(data))} -o {quote(str(outcome.folder))} --resume"
+        rich.print(f"Next:    {go_on}   (runs it as planned)", markup=False, soft_wrap=True)
         return
     metrics = outcome.run.get("metrics", {})
     if "eval_loss" in metrics:
@@ -197,4 +211,6 @@ def draw(rich: RichConsole, outcome: Outcome, dry_run: bool) -> None:
     what = "Model:  " if outcome.run.get("model") else "Adapter:"
     rich.print(f"{what} {saved}", markup=False, soft_wrap=True)
     rich.print(f"Curves:  {outcome.folder / 'report.html'}", markup=False, soft_wrap=True)
-    rich.print(f"Next:    sessiontune evaluate {outcome.folder}", markup=False, soft_wrap=True)
+    rich.print(
+        f"Next:    sessiontune evaluate {quote(str(outcome.folder))}", markup=False, soft_wrap=True
+    )

@@ -31,6 +31,7 @@ from .options import privacy_option, recipe_of, recipe_options, run_options
 @click.option("--length", type=int, help="Tokens per example.")
 @click.option("--method", type=click.Choice(["auto", "lora", "qlora"]), help="How to tune.")
 @click.option("--max-cases", type=int, default=40, show_default=True, help="Turns to evaluate.")
+@click.option("--download", is_flag=True, help="Fetch the base from the hub if it is not here.")
 @click.option("--yes", is_flag=True, help="Answer yes at every gate.")
 @recipe_options
 @privacy_option
@@ -50,6 +51,7 @@ def tune(
     length: int | None,
     method: str | None,
     max_cases: int,
+    download: bool,
     yes: bool,
     state: Path | None,
     jobs: int,
@@ -57,9 +59,10 @@ def tune(
 ) -> None:
     """Export, train, evaluate and ship in one evening, then chat.
 
-    It stops with a question where you should decide: what was found in the logs, a leaking split,
-    too little memory, a model that is worse than its base. Without a terminal the safe answer is
-    taken. Run the same command again and it goes on where it stopped.
+    It stops with a question where you should decide: too few sessions for a verdict, what was
+    found in the logs, a leaking split, too little memory, a model that is worse than its base.
+    Without a terminal the safe answer is taken. Run the same command again and it goes on where it
+    stopped.
     """
     import sys
 
@@ -85,7 +88,8 @@ def tune(
         types=tuple(kind.lower() for kind in types) or ("q8_0",),
         jobs=jobs,
         max_cases=max_cases,
-        ask=lambda question: yes or console.ask(question),
+        download=download,
+        ask=lambda question: _agreed(console, question) if yes else console.ask(question),
     )
     done = go(console, evening)
     seconds = time.monotonic() - started
@@ -94,3 +98,9 @@ def tune(
         from .chat import converse
 
         converse(console, evening.run)
+
+
+def _agreed(console: Console, question: str) -> bool:
+    """What --yes agrees to is said all the same."""
+    console.say(f"{question} Yes (--yes).")
+    return True

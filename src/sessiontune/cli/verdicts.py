@@ -73,8 +73,8 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
                 else "Give a project folder, a log file, or a session's id or thread.",
             )
         question = f"Purge {len(found.sessions)} sessions of {len(found.files)} files?"
-        if not yes and not console.ask(question, default=console.no_input):
-            raise click.Abort
+        if not yes and not console.ask(question):
+            raise UsageError("Nothing was purged.", "Answer yes at a terminal, or give --yes.")
         purge(store, found)
     console.emit(
         msgspec.to_builtins(found),

@@ -16,7 +16,7 @@ _CSS = """
 .verdict p{margin:0;max-width:none;font-size:1.25rem;font-weight:600}
 .verdict p+p{margin-top:.5rem;font-size:1rem;font-weight:400}
 .better{border-color:#1f7a4a}.worse{border-color:#b3261e}.unclear{border-color:#8a6d00}
-.scroll:focus-visible,pre:focus-visible{outline:2px solid var(--c1)}
+pre:focus-visible{outline:2px solid var(--c1)}
 summary{cursor:pointer;padding:4px 0}
 """
 
@@ -59,16 +59,9 @@ def report_html(result: Result) -> str:
     body.append(section("How to read this", _reading()))
     return page(
         f"Evaluation of {result.run}",
-        _focusable("\n".join(body)),
+        "\n".join(body),
         lead=f"Base model: {result.base}",
         css=_CSS + CASES_CSS,
-    )
-
-
-def _focusable(html: str) -> str:
-    """A table that scrolls can be reached with the keyboard."""
-    return html.replace(
-        '<div class="scroll">', '<div class="scroll" tabindex="0" role="group" aria-label="table">'
     )
 
 

@@ -124,8 +124,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
 #: What stands for a cluster in a sentence, and how to get more of them.
 UNITS = {
-    "lineages": "Export at least {} more held-out lineages (more sessions, or a larger "
-    "--eval-share).",
+    "lineages": "Hold out at least {} more: export more sessions, or take a larger --eval-share "
+    "and a new --state, and train again.",
     "questions": "Ask at least {} more (questions of one session count once).",
 }
 

@@ -23,7 +23,7 @@ from ..figures import (
 )
 from ..manifest import Manifest
 from ..portions import cutting, few_held_out
-from ..reasons import drop_words, fault_words, loss_words, repair_words
+from ..reasons import drop_words, fault_words, kind_words, loss_words, repair_words
 from ..rows import examples, features
 from ..summary import SideSummary
 
@@ -263,7 +263,8 @@ def _privacy(manifest: Manifest) -> str:
         + ("The finished files were scanned a second time." if manifest.gate else "")
     )
     out.append("")
-    out += ranking("", "Replacements", in_words(manifest.redactions), limit=40, name="Kind")
+    kinds = {kind_words(kind): n for kind, n in manifest.redactions.items()}
+    out += ranking("", "Replacements", kinds, limit=40, name="Kind")
     out.append(
         "No detector finds everything. Look through the data before you share it: "
         "`sessiontune show .`\n"

@@ -8,7 +8,7 @@ from .. import html, svg
 from ..figures import agent_name, listed, long_date, number, percent, size
 from ..manifest import Manifest
 from ..portions import few_held_out
-from ..reasons import drop_words, fault_words, loss_words, plain, repair_words
+from ..reasons import drop_words, fault_words, kind_words, loss_words, plain, repair_words
 from ..summary import Summary
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -151,7 +151,7 @@ def _left_out(manifest: Manifest) -> str:
 def _privacy(manifest: Manifest) -> str:
     if not manifest.privacy:
         return ""
-    named = {plain(kind): n for kind, n in manifest.redactions.items()}
+    named = {kind_words(kind): n for kind, n in manifest.redactions.items()}
     body = html.paragraph(
         f"{number(sum(named.values()))} places were replaced. No detector finds everything: look "
         "before you share."

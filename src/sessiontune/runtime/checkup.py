@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 import msgspec
 import orjson
 
+from ..errors import ToolError
+from ..shipping.converter import find_converter
+from ..shipping.engine import engines
 from ..training.bases import resolve
 from ..training.hardware import Gpu, Machine, machine
 from ..training.memory import estimate, largest
@@ -49,6 +53,9 @@ def checkup(folder: Path, base: str | None, length: int = 0) -> dict[str, Any]:
         found["base"] = _base(base, here, lengths)
     return found
 
+
+#: Modules by which the extras `train`, `ship` and `serve` are known to be here.
+NEEDED = ("torch", "transformers", "trl", "peft", "datasets", "gguf", "sentencepiece", "xllamacpp")
 
 METHODS = ("full", "lora", "lora8", "qlora")
 
@@ -128,6 +135,26 @@ def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
         verdict = _impossible(here, method) or verdict
         methods.append({"method": method, "needs": needs, "verdict": verdict})
     return {"id": base.id, "billions": base.billions, "methods": methods}
+
+
+def ready_for_all(env: Mapping[str, str], home: Path, converter: bool = True) -> None:
+    """ToolError where something is missing that would end the way from logs to a chat hours later.
+
+    `converter`: that to GGUF must be here too.
+    """
+    needed = [name for name in NEEDED if name != "xllamacpp" or not engines()]
+    missing = {
+        name: "pip install 'sessiontune[train,evaluate,ship,serve]'"
+        for name in needed
+        if find_spec(name) is None
+    }
+    if converter and find_converter(None, env, home) is None:
+        missing["the converter to GGUF"] = "sessiontune ship --fetch-converter"
+    if missing:
+        raise ToolError(
+            f"This way needs more than is installed: {', '.join(missing)}.",
+            f"Nothing was started. First: {'; '.join(dict.fromkeys(missing.values()))}",
+        )
 
 
 def _parts() -> list[dict[str, str]]:

@@ -1,6 +1,6 @@
 """Environments for the trainers that cannot share ours: one virtual environment each.
 
-Their versions of transformers and TRL exclude one another (see TRAINING.md's table), and their
+Their versions of transformers and TRL exclude one another, and their
 audio and vision dependencies often have no build that fits the installed torch. LLaMA-Factory
 imports torchaudio even for text; where it does not load, an empty module takes its place.
 """

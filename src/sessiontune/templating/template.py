@@ -2,7 +2,7 @@
 
 A trained turn's tokens are what the model would have to write after the prompt that it would see:
 `completion(i) = render(messages[:i+1])` minus `render(messages[:i], add_generation_prompt=True)`,
-up to and with the stop token. The trainer's own masks are not used (METHODS 1.5: they are off by
+up to and with the stop token. The trainer's own masks are not used (they are off by
 4 to 8 tokens, or empty). A template that is not prefix-stable gives several examples of one row.
 """
 

@@ -65,7 +65,8 @@ def _from_hub(name: str, revision: str, download: bool) -> Path:
     except LocalEntryNotFoundError as error:
         raise UsageError(
             f"{name} is not on this machine, and nothing is fetched unless asked.",
-            f"Fetch it with `--download`, or `hf download {name}`, or name a local folder.",
+            f"Fetch it with `hf download {name}`, or give --download to `train` or `tune`, or name "
+            "a local folder.",
         ) from error
     except (HfHubHTTPError, OSError, ValueError) as error:
         raise UsageError(

@@ -172,7 +172,7 @@ def _length(
                 f"The base takes {base.context} tokens, not {spec.length}.", "Lower --length."
             )
         return spec.length, "given" if not spec.preset else f"preset {spec.preset}"
-    length, why = 8192, "agent sessions need 8192 and more (METHODS 1.6)"
+    length, why = 8192, "agent sessions are long: less loses answers"
     least = need(small if spec.method == "auto" else spec.method, 8192)
     if room and least > room:
         length, why = 4096, f"8192 would need about {least:g} GB"

@@ -83,7 +83,7 @@ def _without_bos(text: str, template: Template) -> str:
     return text.removeprefix(bos) if adds else text
 
 
-#: Fewer strong rows are not worth a training stage (METHODS section 3).
+#: Fewer strong rows are not worth a training stage.
 ENOUGH = 200
 
 

@@ -1,4 +1,4 @@
-"""The checks before the first step: each silent failure of METHODS 1.5 and TRAINING.md by name.
+"""The checks before the first step: each failure that trainers pass over in silence, by name.
 
 They look at tokens that a trainer will really use, whichever trainer that is, and compare them
 with the rows by other means than the mask that made them.
@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from ..errors import PreflightError
+from ..portions import few
 from ..templating import IGNORED, Encoded, Template
 from .data import DataSet, Row
 from .prepare import Prepared
@@ -60,6 +61,7 @@ def check_data(
         _vocabulary(train, held, rows),
         _generation_markers(template),
         _evaluation(held),
+        _judged(data),
         _leak(data, train, held),
         _epochs(epochs),
     ]
@@ -225,6 +227,18 @@ def _evaluation(held: Prepared) -> Check:
             "Export more sessions (at least five groups are held out).",
         )  # fmt: skip
     return Check(name, "good", f"{len(held.examples)} examples, {held.trained} trained tokens")
+
+
+def _judged(data: DataSet) -> Check:
+    """Whether `evaluate` will be able to say anything of the run: better known before it."""
+    name = "enough held out for a verdict"
+
+    def groups(rows: Sequence[Row]) -> int:
+        return len({row.body.get("group") or row.where for row in rows})
+
+    held = groups(data.eval)
+    words = few(held, held + groups(data.train)) if held else ""
+    return Check(name, "note" if words else "good", words or f"{held} independent groups")
 
 
 def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:

@@ -1,7 +1,7 @@
 """What a training run is told to do: one frozen value, its presets, and how settings combine.
 
-Defaults follow METHODS section 3 (sets of about 700 pairs): LoRA without regret's finding that all
-linear layers and small batches suit small sets, a rate of 2e-4, dropout against memorisation.
+Defaults are for sets of about 700 pairs: all linear layers and small batches (as "LoRA Without
+Regret" found for small sets), a rate of 2e-4, dropout against memorisation.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from ..codec import meant
 from ..errors import UsageError
 
 Method = Literal["auto", "lora", "lora8", "qlora", "full"]
@@ -141,7 +142,9 @@ def make_spec(
         spec = msgspec.convert(layers, TrainSpec, strict=False)
     except msgspec.ValidationError as error:
         raise UsageError(
-            f"Training settings: {error}", "See docs/reference/training.md."
+            f"Training settings: {error}.",
+            f"{meant(error, TrainSpec.__struct_fields__)}Each is an option of `sessiontune train"
+            " --help`, written with _ for -.",
         ) from error
     return checked(spec)
 

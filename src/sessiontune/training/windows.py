@@ -1,4 +1,4 @@
-"""Cutting a row that is longer than the context, so that no answer is lost (METHODS section 4).
+"""Cutting a row that is longer than the context, so that no answer is lost.
 
 A window is a pinned head (system messages and the task), context without loss, and a segment of
 targets. Every trained answer is a target in exactly one window; a call and its results stay
