@@ -27,5 +27,5 @@ if __name__ == "__main__":
     if not asked["roots"] and projects.is_dir():
         given = [str(projects), *given]
     if not asked["out"]:
-        given += ["-o", "conversations"]
+        given += ["-o", "conversations", *([] if asked["name"] else ["--name", "sessions"])]
     sys.exit(main(["export", *given]))

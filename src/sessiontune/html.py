@@ -38,7 +38,7 @@ margin:1em 0}
 .scroll:focus-visible{outline:2px solid var(--c1)}
 table{border-collapse:collapse;width:100%;font-size:.93rem;margin:0 0 1.4em}
 th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--grid);vertical-align:top}
-td:not(.n){overflow-wrap:anywhere;min-width:6em}
+td:not(.n){overflow-wrap:anywhere;min-width:7em}
 @media (max-width:600px){th,td{padding:6px}}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 caption{text-align:left;color:var(--muted);padding-bottom:6px}

@@ -235,6 +235,15 @@ def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) ->
         assert key not in (world / "data" / "data_conversations_raw.jsonl").read_text()
 
 
+def test_filters_that_leave_nothing_do_not_replace_a_good_export(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
+    assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
+    before = (world / "data" / "manifest.json").read_bytes()
+    code, _, err = cli(*args, "--jobs", 1, "--project", "nothing-*", "--no-subagents")
+    assert (code, "--project leaves out" in err) == (2, True)
+    assert (world / "data" / "manifest.json").read_bytes() == before
+
+
 def test_forget_without_a_yes_purges_nothing(world: Path, cli: Cli) -> None:
     state = world / "state"
     args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
@@ -317,9 +326,9 @@ def test_the_original_script_does_what_it_promised(tmp_path: Path, made: Path) -
     assert done.returncode == 0, done.stderr
     made_files = {p.name for p in (tmp_path / "conversations").iterdir()}
     assert {
-        "conversations_conversations_sharegpt.jsonl",
-        "conversations_conversations_raw.jsonl",
-        "conversations_conversations_combined.json",
+        "sessions_conversations_sharegpt.jsonl",
+        "sessions_conversations_raw.jsonl",
+        "sessions_conversations_combined.json",
         "README.md",
     } <= made_files
 

@@ -88,8 +88,8 @@ def _rules_folder() -> Path:
 
 
 def _with_global_flags_anywhere(argv: list[str]) -> list[str]:
-    """Move --json, --quiet, --verbose and --no-input to the front: they work after the verb too."""
-    known = {"--json", "--quiet", "--verbose", "--no-input"}
+    """Move the global flags to the front: they work after the verb too."""
+    known = {"--json", "--quiet", "-q", "--verbose", "-v", "--no-input"}
     end = argv.index("--") if "--" in argv else len(argv)
     head, rest = argv[:end], argv[end:]
     front = [a for a in head if a in known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -58,7 +59,7 @@ def scan(
     found = _survey(console, roots, recipe, jobs)
     import msgspec
 
-    console.emit(msgspec.to_builtins(found), lambda rich: _draw(rich, found, places))
+    console.emit(msgspec.to_builtins(found), lambda rich: _draw(rich, found, roots, places))
     from ..privacy.kinds import is_secret
 
     secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
@@ -119,7 +120,7 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
         )
 
 
-def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
+def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -150,4 +151,5 @@ def _draw(rich: RichConsole, found: Survey, places: bool) -> None:
     if places:
         for f in found.places:
             rich.print(f"  {escape(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}")
-    rich.print("\nNothing was changed. Next: sessiontune export -o my-data")
+    again = " ".join(["sessiontune export", *map(quote, roots), "-o my-data"])
+    rich.print(f"\nNothing was changed. Next: {again}", markup=False, soft_wrap=True)

@@ -42,7 +42,8 @@ def drop(
     console.emit(
         {"decision": decision, "keys": list(keys)},
         lambda rich: rich.print(
-            f"{len(keys)} thread(s): {decision}. It takes effect with the next export."
+            f"{'Taken back in' if undo else 'Dropped'}: {len(keys)} thread{'s' * (len(keys) > 1)}."
+            " It takes effect with the next export."
         ),
     )
 

@@ -105,7 +105,7 @@ def _contents(s: Summary) -> Iterator[str]:
 def _splits(manifest: Manifest) -> str:
     sides = manifest.statistics.splits
     few = few_held_out(manifest)
-    note = html.note(few.replace("`", "")) if few else ""
+    note = html.note(_bare(few)) if few else ""
     if "eval" not in sides:
         return html.section("Split", note) if note else ""
     rows = [
@@ -135,14 +135,15 @@ def _left_out(manifest: Manifest) -> str:
         drops[drop_words(name)] = drops.get(drop_words(name), 0) + n
     body += _table(("Left out", "Entries"), drops)
     body += _table(
-        ("Could not be read", "Count"), {fault_words(k): n for k, n in manifest.faults.items()}
+        ("Could not be read", "Count"),
+        {_bare(fault_words(k)): n for k, n in manifest.faults.items()},
     )
     body += _table(("Mended", "Lines"), {repair_words(k): n for k, n in manifest.repairs.items()})
     if manifest.losses:
         rows = []
         for name, n in sorted(manifest.losses.items()):
             where, _, reason = name.partition("/")
-            rows.append((where, loss_words(reason), number(n)))
+            rows.append((where, _bare(loss_words(reason)), number(n)))
         head = ("Format", "What it cannot carry", "Count")
         body += html.table(head, rows, numbers=(2,))
     return body
@@ -187,6 +188,11 @@ def _table(head: tuple[str, str], counts: Mapping[str, int]) -> str:
     ranked = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
     rows = [(name, number(n)) for name, n in ranked if n]
     return html.table(head, rows, numbers=(1,)) if rows else ""
+
+
+def _bare(text: str) -> str:
+    """Words of the card without its marks of code."""
+    return text.replace("`", "")
 
 
 def _short(top: str) -> str:

@@ -76,9 +76,10 @@ _FILTERS = {
 def refuse_nothing(prepared: Prepared, chosen: Chosen) -> None:
     """Raise UsageError where the filters leave no session: most likely one is misspelt."""
     reasons = Counter(c.reason for unit in chosen.choices.values() for c in unit.values())
-    if not reasons or not set(reasons) <= set(_FILTERS):
+    filters = Counter({reason: n for reason, n in reasons.items() if reason in _FILTERS})
+    if not filters or not all(r.startswith(("select/", "verdict/")) for r in reasons):
         return
-    reason, most = reasons.most_common(1)[0]
+    reason, most = filters.most_common(1)[0]
     option, field = _FILTERS[reason]
     there: set[str] = set()
     for summary in prepared.summaries.values():

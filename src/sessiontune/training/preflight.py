@@ -95,7 +95,7 @@ def _all_masked(train: Prepared) -> Check:
         first = ", ".join(train.masked[:3])
         seen = f"{len(train.masked)} rows have no trained answer and are left out ({first})"
         return Check(name, "note", seen)
-    return Check(name, "good", f"{train.trained} of {train.tokens} tokens bear loss")
+    return Check(name, "good", f"{train.trained:,} of {train.tokens:,} tokens bear loss")
 
 
 def _truncated(train: Prepared) -> Check:
@@ -226,7 +226,7 @@ def _evaluation(held: Prepared) -> Check:
             name, "soft", "it is empty, so nobody would see overfitting.",
             "Export more sessions (at least five groups are held out).",
         )  # fmt: skip
-    return Check(name, "good", f"{len(held.examples)} examples, {held.trained} trained tokens")
+    return Check(name, "good", f"{len(held.examples)} examples, {held.trained:,} trained tokens")
 
 
 def _judged(data: DataSet) -> Check:
