@@ -42,7 +42,12 @@ def _done(**data: Any) -> Done:
 @pytest.mark.parametrize(
     ("gate", "data", "words", "error"),
     [
-        ("_findings", {"redactions": {"email": 7, "home": 2}}, "email 7, home 2", UsageError),
+        (
+            "_findings",
+            {"redactions": {"email": 7, "home": 2}},
+            "e-mail addresses 7, home",
+            UsageError,
+        ),
         ("_findings", {"few": "5 of 36 are held out."}, "Train all the same?", UsageError),
         ("_findings", {"leakage": {"this split": 0.25}}, "25.0%", UsageError),
         ("_worse", {"outcome": "worse"}, "Worse by 0.3. Ship it", WorseError),

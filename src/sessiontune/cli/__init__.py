@@ -1,0 +1,1 @@
+"""The commands: one module a verb, which parses, calls and prints."""

@@ -50,7 +50,11 @@ class Console(msgspec.Struct, frozen=True):
         """A yes or no question; `default` without a terminal or with `--no-input`."""
         if self.no_input or self.as_json or not sys.stdin.isatty():
             return default
-        return click.confirm(question, default=default, err=True)
+        import shutil
+        import textwrap
+
+        width = min(100, shutil.get_terminal_size().columns) - 10  # room for [y/N] and the answer
+        return click.confirm(textwrap.fill(question, width), default=default, err=True)
 
     @contextmanager
     def progress(self, label: str, unit: str = "") -> Iterator[Progress]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import PreflightError, UsageError, WorseError
 from ..portions import few_held_out, share_for
+from ..reasons import kind_words
 from .console import Console
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class Evening:
             )
         redactions: dict[str, int] = done.data.get("redactions", {})
         first = sorted(redactions.items(), key=lambda item: -item[1])[:4]
-        kinds = ", ".join(f"{kind} {count}" for kind, count in first)
+        kinds = ", ".join(f"{kind_words(kind)} {count}" for kind, count in first)
         if redactions and not self.ask(
             f"{sum(redactions.values()):,} secrets and personal details were replaced ({kinds})."
             f" The published rows were scanned again and are clean. Train on them?"

@@ -1,0 +1,1 @@
+"""Is the tuned model better? Arms, measures, intervals, verdict, report."""

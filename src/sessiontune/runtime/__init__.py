@@ -1,0 +1,1 @@
+"""Where things are done: programs started, servers run, runs and shipments made."""

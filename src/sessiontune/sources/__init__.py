@@ -1,0 +1,1 @@
+"""One module for each agent: its own logs, and no other."""

@@ -110,18 +110,3 @@ def _search(raw: bytes, seen: Seen) -> None:
             seen.first, seen.last = min(seen.first, text), max(seen.last, text)
         else:
             seen.ids.add(text)
-
-
-def merge_index(a: FileIndex, b: FileIndex) -> FileIndex:
-    """The index of a whole file from that of its beginning and that of what was added."""
-    ids = {a.ids[i : i + 8] for i in range(0, len(a.ids), 8)}
-    ids.update(b.ids[i : i + 8] for i in range(0, len(b.ids), 8))
-    return FileIndex(
-        ids=b"".join(sorted(ids)),
-        links=tuple(sorted({*a.links, *b.links})),
-        names=tuple(sorted({*a.names, *b.names})),
-        lines=a.lines + b.lines,
-        first=min(filter(None, (a.first, b.first)), default=""),
-        last=max(a.last, b.last),
-        size=max(a.size, b.size),
-    )

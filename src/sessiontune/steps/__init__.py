@@ -1,0 +1,1 @@
+"""The stages between a log and a row: pure functions of sessions and options."""

@@ -1,0 +1,1 @@
+"""Plans and checks of a training run, and the worker that trains."""
