@@ -52,8 +52,10 @@ def recipe() -> str:
     """Every field with its default and meaning."""
     text = [
         "# The recipe\n",
-        "A TOML file; every field has a flag of the same meaning. The recipe that was used stands "
-        "beside the data as `recipe.toml`.\n",
+        "A TOML file; every field of the first table has an option of the same meaning. The recipe "
+        "that was used stands beside the data as `recipe.toml`. What is private in it (names, "
+        "words, projects, paths) is a keyed digest there, which `--recipe` refuses: write the "
+        "values into a copy.\n",
         "Order of settings: flags, `SESSIONTUNE_*` in the environment (`SESSIONTUNE_MAX_TOKENS`), "
         "`--recipe FILE` or `sessiontune.toml` in the working folder, the user's own file, the "
         "defaults.\n",

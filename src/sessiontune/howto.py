@@ -27,11 +27,12 @@ class Place(NamedTuple):
 def sessiontune() -> str:
     """Our own command."""
     return """```bash
-pip install "sessiontune[train,ship]"
+pip install "sessiontune[train,evaluate,ship,serve]"
 sessiontune doctor                                # which models fit this machine
-sessiontune train . --base MODEL                  # LoRA; plans, checks, runs, resumes
-sessiontune evaluate RUN                          # base against tuned on the held-out side
-sessiontune ship RUN                              # GGUF, quantised, ready for Ollama
+sessiontune train . --base MODEL -o ../RUN        # LoRA; plans, checks, runs, resumes
+sessiontune evaluate ../RUN                       # base against tuned on the held-out side
+sessiontune ship ../RUN                           # GGUF, quantised, ready for Ollama
+sessiontune chat ../RUN
 ```
 
 `train` shows what it would do with `--dry-run`, checks before the first step that exactly the
@@ -238,11 +239,12 @@ def exporting_again() -> str:
     return """## Re-exporting Data
 
 ```bash
-sessiontune export -o .              # or: python3 export_conversations.py
+cd .. && sessiontune export -o NAME  # this folder's name; or: python3 export_conversations.py
 ```
 
 A second run reads only what is new or has changed. Filters (`--since`, `--project`, `--vendor`,
 `--no-tools`, ...), formats and your own preprocessing hook are options; `recipe.toml` holds those
-of this export and `--recipe recipe.toml` takes them up again. `manifest.json` holds every count of
-this page and the digest of every file.
+of this export and `--recipe NAME/recipe.toml` takes them up again. What is private stands there as
+a digest only (names, projects, paths): write that into a copy. `manifest.json` holds every count
+of this page and the digest of every file.
 """

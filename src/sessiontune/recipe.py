@@ -18,6 +18,8 @@ from .codec import meant
 from .errors import UsageError
 from .privacy.options import PrivacyOptions
 
+#: Begins a value that the published recipe holds as a keyed digest only.
+DIGEST = "keyed:"
 DEFAULT_FORMATS = ("sharegpt", "raw", "combined", "openai")
 
 
@@ -168,10 +170,28 @@ def _check(recipe: Recipe) -> None:
             raise UsageError(
                 f"{name}: '{text}' is not a date.", "Write it as YYYY-MM-DD."
             ) from error
+    _check_digests(recipe)
     if not 0 <= recipe.eval_share < 1:
         raise UsageError(f"eval_share: {recipe.eval_share} is not in [0, 1).", "Try 0.15.")
     if recipe.max_tokens < 0 or recipe.max_line < 1024:
         raise UsageError("max_tokens and max_line cannot be that small.", "See --help.")
+
+
+def _check_digests(recipe: Recipe) -> None:
+    """The recipe beside an export holds digests of what is private: they must not be taken for it.
+
+    Above all not for names to be replaced: the names themselves would stay.
+    """
+    data = msgspec.to_builtins(recipe)
+    for name, value in {**data, **data["privacy"]}.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        if any(isinstance(text, str) and text.startswith(DIGEST) for text in values):
+            raise UsageError(
+                f"{name}: the recipe of an export holds only a digest of this, because it is"
+                " private.",
+                "Give the value as an option, or write it into a copy of the file and name that"
+                " with --recipe.",
+            )
 
 
 def _toml(value: Any) -> str:

@@ -244,6 +244,27 @@ def test_filters_that_leave_nothing_do_not_replace_a_good_export(world: Path, cl
     assert (world / "data" / "manifest.json").read_bytes() == before
 
 
+def test_digests_of_a_published_recipe_are_not_taken_for_names(world: Path, cli: Cli) -> None:
+    (world / "r.toml").write_text('[privacy]\nnames = ["Ada Example"]\n')
+    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1)
+    assert cli(*args, "-o", world / "a", "--recipe", world / "r.toml", "--quiet")[0] == 0
+    code, _, err = cli(*args, "-o", world / "b", "--recipe", world / "a" / "recipe.toml")
+    assert (code, "names: the recipe of an export holds only a digest" in err) == (2, True)
+    assert not (world / "b").exists()
+
+
+def test_the_folder_one_stands_in_is_not_replaced(
+    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = world / "my data"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    for out in (".", "..", str(here)):
+        code, _, err = cli("export", world / "logs", "-o", out, "--state", world / "state")
+        assert (code, "cd " in err) == (2, True), out
+    assert Path.cwd() == here
+
+
 def test_forget_without_a_yes_purges_nothing(world: Path, cli: Cli) -> None:
     state = world / "state"
     args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import UsageError
 from ..recipe import Recipe
 from .console import Console
 from .options import privacy_option, recipe_of, recipe_options, run_options
@@ -47,8 +48,8 @@ def export(
     """Turn session logs into training data.
 
     Without ROOT every known agent's default place is read (~/.claude, ~/.config/claude,
-    CLAUDE_CONFIG_DIR, ~/.codex). ROOT may be a home folder, a projects folder, one project or one
-    file: each log is recognised by its content.
+    CLAUDE_CONFIG_DIR, ~/.codex, ~/.gemini, ~/.copilot, ~/.pi). ROOT may be a home folder, a
+    projects folder, one project or one file: each log is recognised by its content.
     """
     recipe = recipe_of(options)
     folder = out or Path(f"{recipe.name or 'sessions'}-export")
@@ -80,6 +81,7 @@ def run_export(
     from ..steps.topics import needs_clusters
     from ..store import Store, default_state
 
+    _must_not_stand_in(folder)
     for name in recipe.formats:
         registry.format(name)
     if recipe.preprocess:
@@ -116,6 +118,17 @@ def run_export(
     if unnamed:
         console.say(f"{len(unnamed)} groups keep their terms as names: {unnamed[0]}")
     return result
+
+
+def _must_not_stand_in(folder: Path) -> None:
+    """An export replaces its folder as a whole: the shell of who stands in it would be lost."""
+    place, here = folder.resolve(), Path.cwd()
+    if place == here or place in here.parents:
+        raise UsageError(
+            f"{folder} is the folder you are in, or one above it; an export replaces it as a"
+            " whole.",
+            f"cd {quote(str(place.parent))} && sessiontune export -o {quote(place.name or '.')}",
+        )
 
 
 def as_json(result: Export) -> dict[str, Any]:

@@ -128,14 +128,15 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     from .summary import draw_counts, draw_places
 
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
-    rich.print(f"[bold]{found.files} logs[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
+    logs = f"{found.files:,} log{'s' * (found.files != 1)}"
+    rich.print(f"[bold]{logs}[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
     table = Table(box=None, padding=(0, 1))
     table.add_column("project", overflow="fold", min_width=16)
     for name in ("sessions", "agents", "messages", "~tokens", "newest", "found"):
         table.add_column(name, justify="right", no_wrap=True)
     for name, p in sorted(found.projects.items(), key=lambda kv: -kv[1].tokens):
         table.add_row(
-            escape(name),
+            escape(name) or "(none)",
             str(p.sessions),
             str(p.agents),
             str(p.messages),

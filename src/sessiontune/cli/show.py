@@ -204,7 +204,11 @@ def _mask(
     from ..templating import Template, mask_view
 
     if not base:
-        raise UsageError("--mask needs a chat template.", "Give the model's folder: --base FOLDER.")
+        raise UsageError(
+            "--mask needs a chat template.",
+            "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
+            " --dry-run -o try` makes a tiny one in try/base.",
+        )
     views = mask_view(Template.load(base), row, where)
     trained = sum(s.tokens for view in views for s in view if s.trained)
     total = sum(s.tokens for view in views for s in view)
@@ -220,14 +224,17 @@ def _mask(
     def draw(rich: RichConsole) -> None:
         from rich.text import Text
 
+        plain = rich.color_system is None or rich.no_color  # piped, TERM=dumb, NO_COLOR
         for number, view in enumerate(views, 1):
             if len(views) > 1:
                 rich.print(f"[bold]Example {number} of {len(views)}[/bold]")
             text = Text()
             for span in view:
-                text.append(span.text, style="bold green" if span.trained else "dim")
+                marked = f"[[{span.text}]]" if plain and span.trained else span.text
+                text.append(marked, style="bold green" if span.trained else "dim")
             rich.print(text)
-        rich.print(f"\n{trained:,} of {total:,} tokens bear loss.")
+        how = " They stand in [[double brackets]]." if plain else ""
+        rich.print(f"\n{trained:,} of {total:,} tokens bear loss.{how}", markup=False)
 
     console.emit(data, draw)
 
