@@ -23,7 +23,8 @@ def commands() -> str:
     """The help of every verb."""
     parts = [
         "# Commands\n\nGlobal options, before or after the verb: `--json` (one object on stdout; "
-        "diagnostics go to stderr), `--quiet`, `--verbose`, `--no-input`. `NO_COLOR` is honoured.\n"
+        "diagnostics go to stderr), `-q`/`--quiet`, `-v`/`--verbose`, `--no-input`. `-h` is "
+        "`--help`, `NO_COLOR` is honoured.\n"
     ]
     root = click.Context(cli, info_name="sessiontune", max_content_width=92, terminal_width=92)
     for verb in VERBS:

@@ -8,14 +8,8 @@ from typing import Any
 import pytest
 
 from sessiontune.cli.console import Console
-from sessiontune.cli.evening import Evening, go
-from sessiontune.errors import (
-    PreflightError,
-    SessiontuneError,
-    ToolError,
-    UsageError,
-    WorseError,
-)
+from sessiontune.cli.evening import Evening
+from sessiontune.errors import PreflightError, SessiontuneError, UsageError, WorseError
 from sessiontune.recipe import Recipe
 from sessiontune.runtime.evening import Done
 from sessiontune.training.spec import make_spec
@@ -89,16 +83,17 @@ def test_too_few_for_a_verdict_names_the_command_that_helps(
 def test_what_is_missing_is_said_before_anything_starts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    from sessiontune.cli.evening import go
+    from sessiontune.errors import ToolError
+
     monkeypatch.setattr(
         "sessiontune.runtime.checkup.find_spec", lambda n: None if n == "gguf" else n
     )
-    monkeypatch.setenv("SESSIONTUNE_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("HOME", str(tmp_path))
     evening, _ = _evening(tmp_path, True)
     with pytest.raises(ToolError) as stopped:
         go(evening.console, evening)
-    assert "gguf, the converter to GGUF" in stopped.value.message
-    assert "sessiontune ship --fetch-converter" in stopped.value.hint
+    assert "is installed: gguf." in stopped.value.message
+    assert "pip install" in stopped.value.hint
 
 
 def test_memory_is_asked_and_forced_only_with_yes(

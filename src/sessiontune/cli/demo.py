@@ -28,14 +28,14 @@ def demo(console: Console, out: Path) -> None:
     is there. The tiny model learns the shape of a conversation and knows nothing.
     """
     from ..recipe import load_recipe
-    from ..runtime.checkup import ready_for_all
+    from ..runtime.checkup import need_extras
     from ..runtime.shop import fetch_converter
     from ..sample import write_sample
     from ..training.spec import make_spec
     from .evening import Evening, as_json, draw, go
 
     started = time.monotonic()
-    ready_for_all(os.environ, Path.home(), converter=False)  # that one is fetched here
+    need_extras()  # before the converter is fetched
     out.mkdir(parents=True, exist_ok=True)
     with console.progress("prepare") as progress:
         progress(0, 0, "converter")

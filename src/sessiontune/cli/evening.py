@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import PreflightError, UsageError, WorseError
-from ..portions import few_held_out, share_for
-from ..reasons import kind_words
 from .console import Console
 
 if TYPE_CHECKING:
@@ -41,7 +38,6 @@ class Evening:
         types: tuple[str, ...] = ("q8_0",),
         jobs: int = 0,
         max_cases: int = 40,
-        download: bool = False,
         ask: Callable[[str], bool] | None = None,
         more: tuple[tuple[str, str], ...] = (),
     ) -> None:
@@ -54,7 +50,6 @@ class Evening:
         self.types = types
         self.jobs = jobs
         self.max_cases = max_cases
-        self.download = download
         self.ask = ask or (lambda question: False)
         self.more = more
         self.data = folder / "data"
@@ -117,6 +112,7 @@ class Evening:
     # ------------------------------------------------------------ stages
 
     def _export(self) -> tuple[str, dict[str, str], dict[str, Any]]:
+        from ..portions import few_held_out, share_for
         from .export import run_export
 
         result = run_export(self.console, self.recipe, self.roots, self.data, self.state, self.jobs)
@@ -141,6 +137,8 @@ class Evening:
 
     def _findings(self, done: Done) -> None:
         """The gates after the export: enough for a verdict, what was found, a split that leaks."""
+        from ..reasons import kind_words
+
         few = str(done.data.get("few", ""))
         if few and not self.ask(f"{few} Train all the same?"):
             raise UsageError(
@@ -188,15 +186,15 @@ class Evening:
         run = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
         if run.get("status") != "done":
             resume = bool(run)
-            call = partial(run_train, self.console, self.data, self.run, self.spec)
-            call = partial(call, resume=resume, download=self.download)
             try:
-                made = call()
+                made = run_train(self.console, self.data, self.run, self.spec, resume=resume)
             except PreflightError as error:
                 question = f"The checks before training say: {error.message} Train all the same?"
                 if not self.ask(question):
                     raise
-                made = call(force=True)
+                made = run_train(
+                    self.console, self.data, self.run, self.spec, resume=resume, force=True
+                )
             run = made.run
         metrics = run.get("metrics", {})
         said = f"adapter for {run.get('base', {}).get('id', self.spec.base)}"
@@ -273,10 +271,10 @@ def go(console: Console, evening: Evening) -> list[Done]:
     """Walk the stages, saying where we are."""
     import warnings
 
-    from ..runtime.checkup import ready_for_all
+    from ..runtime.checkup import need_extras
     from ..runtime.evening import walk
 
-    ready_for_all(os.environ, Path.home())
+    need_extras()
     # Libraries warn of names that other libraries still use: nothing that a user could change.
     warnings.simplefilter("ignore", FutureWarning)
     stages = evening.stages()

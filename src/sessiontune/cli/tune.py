@@ -78,6 +78,10 @@ def tune(
         "length": length,
         "method": method,
     }
+    if base != "tiny":
+        from ..training.bases import resolve
+
+        resolve(base, download=download)  # a base that is not here is known before the export
     evening = Evening(
         console,
         out,
@@ -88,7 +92,6 @@ def tune(
         types=tuple(kind.lower() for kind in types) or ("q8_0",),
         jobs=jobs,
         max_cases=max_cases,
-        download=download,
         ask=lambda question: _agreed(console, question) if yes else console.ask(question),
     )
     done = go(console, evening)

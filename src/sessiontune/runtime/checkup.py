@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ import msgspec
 import orjson
 
 from ..errors import ToolError
-from ..shipping.converter import find_converter
 from ..shipping.engine import engines
 from ..training.bases import resolve
 from ..training.hardware import Gpu, Machine, machine
@@ -137,23 +135,13 @@ def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
     return {"id": base.id, "billions": base.billions, "methods": methods}
 
 
-def ready_for_all(env: Mapping[str, str], home: Path, converter: bool = True) -> None:
-    """ToolError where something is missing that would end the way from logs to a chat hours later.
-
-    `converter`: that to GGUF must be here too.
-    """
+def need_extras() -> None:
+    """ToolError where a package is missing that would end the way to a chat hours later."""
     needed = [name for name in NEEDED if name != "xllamacpp" or not engines()]
-    missing = {
-        name: "pip install 'sessiontune[train,evaluate,ship,serve]'"
-        for name in needed
-        if find_spec(name) is None
-    }
-    if converter and find_converter(None, env, home) is None:
-        missing["the converter to GGUF"] = "sessiontune ship --fetch-converter"
-    if missing:
+    if missing := [name for name in needed if find_spec(name) is None]:
         raise ToolError(
             f"This way needs more than is installed: {', '.join(missing)}.",
-            f"Nothing was started. First: {'; '.join(dict.fromkeys(missing.values()))}",
+            "Nothing was started. First: pip install 'sessiontune[train,evaluate,ship,serve]'",
         )
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import msgspec
 
 from ..errors import PreflightError
-from ..portions import few
 from ..templating import IGNORED, Encoded, Template
 from .data import DataSet, Row
 from .prepare import Prepared
@@ -231,6 +230,8 @@ def _evaluation(held: Prepared) -> Check:
 
 def _judged(data: DataSet) -> Check:
     """Whether `evaluate` will be able to say anything of the run: better known before it."""
+    from ..portions import few
+
     name = "enough held out for a verdict"
 
     def groups(rows: Sequence[Row]) -> int:
