@@ -32,7 +32,8 @@ def demo(console: Console, out: Path) -> None:
     from ..runtime.shop import fetch_converter
     from ..sample import write_sample
     from ..training.spec import make_spec
-    from .evening import Evening, as_json, draw, go
+    from .evening import Evening, go
+    from .eveningview import as_json, draw
 
     started = time.monotonic()
     need_extras()  # before the converter is fetched

@@ -67,7 +67,8 @@ def tune(
     import sys
 
     from ..training.spec import make_spec
-    from .evening import Evening, as_json, draw, go
+    from .evening import Evening, go
+    from .eveningview import as_json, draw
 
     started = time.monotonic()
     training = {
