@@ -60,9 +60,13 @@ def open_run(folder: Path) -> Run:
     try:
         record = orjson.loads((folder / "run.json").read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
+        export = (folder / "manifest.json").is_file()
         raise UsageError(
-            f"{folder} is not a run: run.json is missing or damaged.",
-            "Give the folder that `sessiontune train` made.",
+            f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
+            " missing or damaged.",
+            f"Train on it first: sessiontune train {folder} --base MODEL"
+            if export
+            else "Give the folder that `sessiontune train` made.",
         ) from error
     run = Run(folder, record)
     if record.get("status") != "done" or not run.adapter.is_dir():

@@ -59,9 +59,13 @@ def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None
     """
     note = folder / "run.json"
     if not note.is_file():
+        export = (folder / "manifest.json").is_file()
         raise UsageError(
-            f"{folder} is not a training run: run.json is missing.",
-            "Name a folder that `sessiontune train` made.",
+            f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
+            " missing.",
+            f"Train on it first: sessiontune train {folder} --base MODEL"
+            if export
+            else "Name a folder that `sessiontune train` made.",
         )
     try:
         raw = json.loads(note.read_text(encoding="utf-8"))
