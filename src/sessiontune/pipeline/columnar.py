@@ -22,8 +22,8 @@ from .assemble import File, Former, Laid, Part, Run, TooShort, Written
 
 #: Raise when the same rows would give other bytes.
 _VERSION = 1
-#: Bytes of JSON in a stretch, about: at least half of it, and as a rule not much more than twice.
-_STRETCH = GROUP // 2
+#: Bytes of JSON in a stretch, about: at least half of it, and seldom more than four times.
+_STRETCH = GROUP // 4
 
 
 class Stretch(msgspec.Struct, frozen=True):
