@@ -140,7 +140,8 @@ def _publish(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
         )
     folder = str(request.out.absolute())
-    staging = publish.Staging(request.out, publish.read_layout(store.memory(f"layout:{folder}")))
+    noted = None if request.force else store.memory(publish.layout_name(folder))
+    staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
     try:
         manifest = write_folder(staging, manifest, request.recipe, built, store)
@@ -157,7 +158,7 @@ def _publish(
         request.out.absolute(), build, files, [s for b in built for s in b.sessions]
     )
     layout = msgspec.msgpack.encode(staging.layout.noted(files))
-    store.remember(f"layout:{folder}", layout)
+    store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
     _drop_stale(store, units, {b.key for b in built}, inputs.rows)

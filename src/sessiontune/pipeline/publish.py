@@ -259,6 +259,11 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
+def layout_name(folder: str) -> str:
+    """The name under which the layout of a published folder is remembered."""
+    return f"layout:{folder}"
+
+
 def read_layout(noted: bytes | None) -> Layout:
     """What was remembered of the former export; nothing where another version wrote it."""
     try:
