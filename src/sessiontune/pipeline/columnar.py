@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from importlib.metadata import version
 from itertools import pairwise
 from pathlib import Path
 
@@ -45,7 +44,9 @@ class Kept(msgspec.Struct, frozen=True):
 
 def stretches(parts: Sequence[tuple[Part, str]], thinking: bool) -> list[Stretch]:
     """Cut the rows of units, each with the key of its first session, into stretches."""
-    made_by = (_VERSION, version("pyarrow"), thinking)
+    from pyarrow import __version__
+
+    made_by = (_VERSION, __version__, thinking)
     out: list[Stretch] = []
     start = length = 0
     keys: list[tuple[str, int]] = []
