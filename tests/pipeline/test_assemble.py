@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sessiontune.pipeline import assemble as module
 from sessiontune.pipeline import digesting
-from sessiontune.pipeline.assemble import Former, Part, Written, assemble
+from sessiontune.pipeline.assemble import Former, Part, TooShort, Written, assemble
 
 
 @pytest.fixture(autouse=True)
@@ -122,9 +122,9 @@ def test_a_former_file_that_was_edited_is_not_trusted(tmp_path: Path) -> None:
     publish(tmp_path / "b", store, b"", [*keys, "new"], 0, former)
 
 
-@pytest.mark.parametrize("truncated", [True, False])
+@pytest.mark.parametrize("how", ["truncated", "replaced", "removed"])
 def test_a_former_file_that_is_edited_meanwhile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truncated: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     store = Segments(tmp_path)
     keys = [f"k{n}" for n in range(30)]
@@ -134,12 +134,22 @@ def test_a_former_file_that_is_edited_meanwhile(
     copy = module.File.copy
 
     def edited(self: module.File, runs: list[module.Run]) -> None:
-        path.write_bytes(b"mine" if truncated else b"x" * done.bytes)
+        if how == "removed":
+            path.unlink(missing_ok=True)
+        else:
+            path.write_bytes(b"mine" if how == "truncated" else b"x" * done.bytes)
         copy(self, runs)
 
     monkeypatch.setattr(module.File, "copy", edited)
     publish(tmp_path / "b", store, b"", [*keys, "new"], 0, former)
-    assert path.read_bytes()[:1] in b"mx"
+
+
+def test_a_segment_that_is_too_short_is_named(tmp_path: Path) -> None:
+    store = Segments(tmp_path)
+    part = store.part("k1")
+    (tmp_path / "k1").write_bytes(b"short")
+    with pytest.raises(TooShort, match="k1 is shorter"):
+        assemble(tmp_path / "a", b"", [part], b"", None)
 
 
 def test_a_digest_without_the_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,9 +100,9 @@ def assemble(
             file.add(head)
             file.copy(runs)
             file.add(tail)
-    except TooShort as error:
+    except (TooShort, OSError):
         if former is None or former.is_whole():
-            raise StoreError(f"{error} is shorter than noted.", "Run with --force.") from error
+            raise
     if former is not None and not former.is_whole():  # somebody changed it meanwhile
         return assemble(path, head, parts, tail, None, cut)
     laid = Laid(len(head), [p.key for p in parts], [p.length for p in parts], file.states, cut > 0)
@@ -209,7 +209,7 @@ class File:
                 room = self.view[self.used : self.used + min(end - at, _BUFFER - self.used)]
                 n = os.preadv(source, [room], at)
                 if not n:
-                    raise TooShort(run.path)
+                    raise _too_short(run.path)
                 at += n
                 self._take(n)
 
@@ -235,8 +235,13 @@ class File:
             self.states.append(State(self.size, block))
 
 
-class TooShort(Exception):
+class TooShort(StoreError):
     """A file ends before the bytes that were noted."""
+
+
+def _too_short(path: str) -> TooShort:
+    hint = "Remove that file and run the same command again: it is made anew."
+    return TooShort(f"{path} is shorter than noted.", hint)
 
 
 def _opened(runs: Sequence[Run]) -> Iterator[tuple[int, Run]]:
@@ -275,5 +280,5 @@ def _copy_range(source: int, out: int, at: int, length: int, path: str) -> int:
                 raise
     data = os.pread(source, min(length, 1 << 22), at)
     if not data:
-        raise TooShort(path)
+        raise _too_short(path)
     return os.write(out, data)

@@ -89,7 +89,7 @@ def write(
     scratch = target.with_name(f"{target.name}.part")
     try:
         done = _write(source, target, scratch, thinking, wanted, former, kept)
-    except TooShort:
+    except (TooShort, OSError):
         if former is None or former.is_whole():
             raise
         done = None
