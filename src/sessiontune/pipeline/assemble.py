@@ -19,7 +19,7 @@ from ..errors import StoreError
 from .digesting import Digest, can_resume
 
 #: Bytes that are copied and hashed at a time: they stay in the processor's cache.
-_BUFFER = 256 << 10
+_BUFFER = 128 << 10
 #: Bytes between two states of a digest that are noted.
 _STEP = 16 << 20
 
