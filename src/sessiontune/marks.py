@@ -40,8 +40,7 @@ NEIGHBOURS = 16
 _ANCHOR = struct.Struct("<QI")
 _SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
 _ANSWER_BIT = 1
-#: Bytes of one band of a sketch.
-_WIDTH = ROWS * 4
+_BANDED = struct.Struct(f"{ROWS * 4}s" * BANDS)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,9 +205,10 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
     return sum(v for k, v in one.items() if k in two) / smaller if smaller else 0.0
 
 
-def bands(digest: bytes) -> list[tuple[int, bytes]]:
-    """The banded keys of one sketch: sessions that share one are candidates."""
-    return [(at, digest[at : at + _WIDTH]) for at in range(0, len(digest), _WIDTH)]
+def bands(digest: bytes) -> tuple[bytes, ...]:
+    """The banded keys of one sketch: sessions that share one are candidates. That one band is
+    equal to another one of a different place does not happen: each has permutations of its own."""
+    return _BANDED.unpack(digest)
 
 
 def neighbours(

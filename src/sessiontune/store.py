@@ -197,6 +197,14 @@ class Store:
         """Where the encoded rows of a unit lie."""
         return self.segments / f"{key}.seg"
 
+    def shard_keys(self) -> set[str]:
+        """Keys of the units whose shard is there."""
+        return _stems(self.shards, ".shard")
+
+    def segment_keys(self) -> set[str]:
+        """Keys of the builds whose segment is there."""
+        return _stems(self.segments, ".seg")
+
     def builds(self) -> dict[str, bytes]:
         """Summaries of all builds by key."""
         return dict(self.db.execute("select key, summary from builds").fetchall())
@@ -325,6 +333,10 @@ def _take_lock(path: Path) -> int:
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
+
+
+def _stems(folder: Path, suffix: str) -> set[str]:
+    return {name[: -len(suffix)] for name in os.listdir(folder) if name.endswith(suffix)}
 
 
 def _remove(path: Path) -> None:

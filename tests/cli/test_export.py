@@ -229,6 +229,7 @@ def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) ->
     assert str(world / "data") in found["published"]
     kept = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
     assert log.name.encode() not in kept
+    assert b"layout:" not in kept  # the footers noted there name values
     log.unlink()
     assert cli(*args, "--quiet")[0] == 0
     for key in found["sessions"]:

@@ -139,8 +139,9 @@ def _publish(
         manifest = msgspec.structs.replace(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
         )
-    staging = publish.Staging(request.out)
     folder = str(request.out.absolute())
+    noted = None if request.force else store.memory(publish.layout_name(folder))
+    staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
     try:
         manifest = write_folder(staging, manifest, request.recipe, built, store)
@@ -156,6 +157,8 @@ def _publish(
     store.note_published(
         request.out.absolute(), build, files, [s for b in built for s in b.sessions]
     )
+    layout = msgspec.msgpack.encode(staging.layout.noted(files))
+    store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
     _drop_stale(store, units, {b.key for b in built}, inputs.rows)

@@ -19,7 +19,7 @@ from ..store import Store
 from ..summary import Topic
 from .finish import WHOLE, BuildSummary, separator, stream_name
 from .inputs import Inputs
-from .publish import MARKER, Staging, Target
+from .publish import MARKER, Staging, Target, UnitRows
 
 
 def describe(
@@ -146,18 +146,14 @@ def write_folder(
     from ..formats.dataset_info import dataset_info
     from ..formats.report import report_html
 
-    parquet = recipe.parquet and "openai" in recipe.formats
     targets = [t for name in recipe.formats for t in _targets(name, manifest)]
     if recipe.preferences:
         targets += [
             Target(f"preferences/{name}.jsonl", f"preferences.{name}") for name in preference.NAMES
         ]
-    openai = [f"{side}/openai.jsonl" for side in ("train", "eval")]
-    staging.rows(
-        targets,
-        [(str(store.segment(b.key)), b.streams) for b in built],
-        *((openai, lambda: _parquet(staging)) if parquet else ()),
-    )
+    columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
+    with_columns = recipe.parquet and "openai" in recipe.formats
+    staging.rows(targets, [_rows_of(b, store) for b in built], columns if with_columns else {})
     for name in recipe.formats:
         if name not in WHOLE:
             top = registry.format(name).filename.format(name=manifest.name)
@@ -190,13 +186,11 @@ def _targets(name: str, manifest: Manifest) -> list[Target]:
     ]
 
 
-def _parquet(staging: Staging) -> None:
-    from ..formats.parquet import write_parquet
-
-    for side in ("train", "eval"):
-        source = staging.folder / side / "openai.jsonl"
-        rows = write_parquet(source, staging.folder / side / "data.parquet")
-        staging.note(f"{side}/data.parquet", rows)
+def _rows_of(summary: BuildSummary, store: Store) -> UnitRows:
+    """Mixed rows have a key that does not tell all that they depend on."""
+    key = "" if summary.unit == "mix" else summary.key
+    first = summary.sessions[0] if summary.sessions else ""
+    return UnitRows(key, first, str(store.segment(summary.key)), summary.streams)
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:

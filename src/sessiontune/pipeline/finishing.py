@@ -37,13 +37,18 @@ def finish_all(
         tool_steps.merge(shapes, summary.shapes)
     tools = tool_steps.definitions(shapes)
     known = store.builds()
+    there = store.segment_keys()
+    common = _common(recipe)
     tasks: list[FinishTask] = []
     keys: dict[str, str] = {}
     for unit in prepared.units:
-        task = _finish_task(unit, prepared, choices[unit.key], tools, recipe, store)
-        keys[unit.key] = task.key
-        if task.key not in known or not store.segment(task.key).exists():
-            tasks.append(task)
+        mine = {name: tools[name] for name in sorted(prepared.summaries[unit.key].shapes)}
+        key = codec.digest(
+            FINISH_VERSION, unit.key, sorted(choices[unit.key].items()), mine, *common
+        )
+        keys[unit.key] = key
+        if key not in known or key not in there:
+            tasks.append(_finish_task(unit, key, prepared, choices[unit.key], mine, recipe, store))
     decode = msgspec.msgpack.Decoder(BuildSummary).decode
     done = {k: decode(known[k]) for k in keys.values() if k in known}
     batch: list[tuple[str, str, bytes]] = []
@@ -60,18 +65,18 @@ def finish_all(
     return [done[keys[unit.key]] for unit in prepared.units]
 
 
-def _finish_task(
-    unit: Unit,
-    prepared: Prepared,
-    chosen: dict[str, Choice],
-    tools: dict[str, ToolDef],
-    recipe: Recipe,
-    store: Store,
-) -> FinishTask:
-    summary = prepared.summaries[unit.key]
-    mine = {name: tools[name] for name in sorted(summary.shapes)}
-    encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
-    examples = ExampleOptions(
+def _common(recipe: Recipe) -> list[object]:
+    """What the rows of every unit depend on."""
+    files = side_files(recipe.tokenizer, recipe.topics)
+    return [recipe.formats, _encode_options(recipe), _example_options(recipe), *files]
+
+
+def _encode_options(recipe: Recipe) -> EncodeOptions:
+    return EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
+
+
+def _example_options(recipe: Recipe) -> ExampleOptions:
+    return ExampleOptions(
         max_tokens=recipe.max_tokens,
         tokenizer=recipe.tokenizer,
         thinking=recipe.thinking,
@@ -79,16 +84,18 @@ def _finish_task(
         preferences=recipe.preferences,
         clusters=recipe.clusters,
     )
-    key = codec.digest(
-        FINISH_VERSION,
-        unit.key,
-        msgspec.to_builtins(sorted(chosen.items())),
-        msgspec.to_builtins(mine),
-        recipe.formats,
-        msgspec.to_builtins(encode),
-        msgspec.to_builtins(examples),
-        *side_files(recipe.tokenizer, recipe.topics),
-    )
+
+
+def _finish_task(
+    unit: Unit,
+    key: str,
+    prepared: Prepared,
+    chosen: dict[str, Choice],
+    tools: dict[str, ToolDef],
+    recipe: Recipe,
+    store: Store,
+) -> FinishTask:
+    summary = prepared.summaries[unit.key]
     return FinishTask(
         unit=unit.key,
         key=key,
@@ -96,14 +103,14 @@ def _finish_task(
         segment=str(store.segment(key)),
         size=sum(h.bytes for h in summary.heads) * 4,
         choices=chosen,
-        tools=mine,
+        tools=tools,
         formats=recipe.formats,
-        encode=encode,
+        encode=_encode_options(recipe),
         vocabulary=prepared.preparation.vocabulary,
         privacy=recipe.privacy,
         forks=forks_of(summary.heads),
         continued=continued_of(summary.heads),
-        examples=examples,
+        examples=_example_options(recipe),
     )
 
 

@@ -141,10 +141,10 @@ def components(rows: Sequence[FileRow]) -> list[list[FileRow]]:
                 parent[find(i)] = find(j)
         numbers = array("Q")
         numbers.frombytes(row.index.ids)
-        for number in numbers:
-            j = ids.setdefault(number, i)
-            if j != i:
-                parent[find(i)] = find(j)
+        mine = dict.fromkeys(numbers, i)
+        for number in ids.keys() & mine.keys():
+            parent[find(i)] = find(ids[number])
+        ids.update(mine)
     groups: dict[int, list[FileRow]] = {}
     for i, row in enumerate(rows):
         groups.setdefault(find(i), []).append(row)

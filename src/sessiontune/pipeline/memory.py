@@ -12,6 +12,7 @@ from ..decisions import SplitMemory
 from ..model import Session
 from ..store import Store, UnitRow
 from .prepare import Head, UnitSummary
+from .publish import layout_name
 
 
 class Found(msgspec.Struct):
@@ -109,4 +110,6 @@ def purge(store: Store, found: Found) -> None:
         memory = msgspec.msgpack.decode(old, type=SplitMemory)
         kept = memory.without(set(found.lineages), found.sessions)
         store.remember("split", msgspec.msgpack.encode(kept))
+    for folder in store.published():
+        store.remove_memory(layout_name(folder))  # footers name the smallest and largest values
     store.vacuum()

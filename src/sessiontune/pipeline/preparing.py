@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 
@@ -31,7 +31,7 @@ class Prepared(msgspec.Struct):
 def preparation_of(recipe: Recipe, inputs: Inputs, salt: bytes) -> Preparation:
     """What all shards depend on: salt, names seen in the logs' own paths, privacy options, hook."""
     seen = {name for row in inputs.rows for name in row.index.names}
-    seen |= {str(Path(row.file.path).parent) for row in inputs.rows}
+    seen |= {os.path.dirname(row.file.path) for row in inputs.rows}
     vocabulary = Vocabulary.from_names(
         sorted(seen), words=recipe.privacy.names, hosts=recipe.privacy.hosts
     )
@@ -61,11 +61,12 @@ def prepare_all(
 ) -> tuple[Prepared, int]:
     """Prepare the units that are new or changed. Returns all summaries, and how many were read."""
     known = store.units()
+    there = store.shard_keys()
     key = preparation_key(preparation)
     tasks = [
         _task(u, preparation, known, store)
         for u in units
-        if u.key not in known or not store.shard(u.key).exists()
+        if u.key not in known or u.key not in there
     ]
     if tasks and preparation.privacy.enabled:
         # The rules take most of a second to compile: once here, not once in every worker.

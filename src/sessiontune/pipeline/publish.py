@@ -8,19 +8,21 @@ and a published file that a person edited is kept as `NAME.yours`.
 from __future__ import annotations
 
 import ctypes
-import errno
 import hashlib
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from io import FileIO
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 
 from ..errors import StoreError
 from ..manifest import Manifest
+from . import columnar
+from .assemble import Former, Laid, Part, Written, assemble
+from .columnar import Kept
 from .finish import Stream
 
 MARKER = "manifest.json"
@@ -50,11 +52,45 @@ class OutFile(msgspec.Struct, frozen=True):
     rows: int
 
 
-class Staging:
-    """A folder being written beside `target`."""
+class UnitRows(msgspec.Struct, frozen=True):
+    """The rows of one unit: the key and the path of its segment, and where its first session's
+    key stands for the whole. `key` is "" where equal keys do not mean equal rows."""
 
-    def __init__(self, target: Path) -> None:
+    key: str
+    session: str
+    path: str
+    streams: dict[str, Stream]
+
+    def part(self, name: str) -> tuple[Part, str] | None:
+        """What there is of a stream, with the key of the session."""
+        stream = self.streams.get(name)
+        return (Part(self.key, self.path, stream.chunks), self.session) if stream else None
+
+
+class Layout(msgspec.Struct):
+    """How the files of an export are laid out, so that the next one can copy from them."""
+
+    files: dict[str, Laid] = {}
+    columns: dict[str, Kept] = {}
+
+    def noted(self, stats: Mapping[str, tuple[int, int]]) -> Layout:
+        """The same with the files' stats."""
+        replace = msgspec.structs.replace
+        files = {name: replace(laid, stat=stats[name]) for name, laid in self.files.items()}
+        columns = {
+            name: replace(kept, laid=replace(kept.laid, stat=stats[name]))
+            for name, kept in self.columns.items()
+        }
+        return Layout(files, columns)
+
+
+class Staging:
+    """A folder being written beside `target`. `former`: the layout of what is published there."""
+
+    def __init__(self, target: Path, former: Layout | None = None) -> None:
         self.target = target
+        self.former = former or Layout()
+        self.layout = Layout()
         self.folder = new_name(target)
         check_target(target)
         try:
@@ -75,39 +111,55 @@ class Staging:
     def rows(
         self,
         targets: Sequence[Target],
-        segments: Sequence[tuple[str, dict[str, Stream]]],
-        needs: Sequence[str] = (),
-        then: Callable[[], None] = lambda: None,
+        units: Sequence[UnitRows],
+        columns: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write all targets and take their digests, two at a time.
 
-        `then` runs beside that, as soon as the targets named in `needs` are there. Copying and
-        hashing let go of the interpreter lock, and a file that was just written is still in memory.
+        `columns`: Parquet files, and the target whose rows each holds; they are written beside the
+        others. Copying and hashing let go of the interpreter lock.
         """
-        ordered = sorted(targets, key=lambda t: t.name not in needs)
+        ordered = sorted(targets, key=lambda t: t.name not in columns.values())
+        parts = {t.name: [p for u in units if (p := u.part(t.stream))] for t in ordered}
         with ThreadPoolExecutor(2) as pool:
-            made = {t.name: pool.submit(self._write, t, segments) for t in ordered}
-            for name in needs:
-                made[name].result()
-            then()
-            self.files |= {name: future.result() for name, future in made.items()}
+            made = {
+                t.name: pool.submit(self._write, t, [p for p, _ in parts[t.name]]) for t in ordered
+            }
+            for name, source in columns.items():
+                made[source].result()
+                self._columns(name, source, parts[source])
+            for target in ordered:
+                written, name = made[target.name].result(), target.name
+                rows = sum(
+                    u.streams[target.stream].rows for u in units if target.stream in u.streams
+                )
+                self._note(name, written, rows)
+                self.layout.files[name] = written.laid
 
-    def _write(self, target: Target, segments: Sequence[tuple[str, dict[str, Stream]]]) -> OutFile:
-        path, rows = self._path(target.name), 0
-        with open(path, "wb", buffering=0) as out:
-            out.write(target.head)
-            for segment, streams in segments:
-                stream = streams.get(target.stream)
-                if stream is None:
-                    continue
-                rows += stream.rows
-                fd = os.open(segment, os.O_RDONLY)
-                try:
-                    _copy(fd, out.fileno(), stream.chunks)
-                finally:
-                    os.close(fd)
-            _finish(out, target, rows)
-        return OutFile(target.name, *_sha256(path), rows)
+    def _write(self, target: Target, parts: Sequence[Part]) -> Written:
+        laid = self.former.files.get(target.name)
+        former = self._former(target.name, laid)
+        head, tail = target.head, target.tail
+        return assemble(self._path(target.name), head, parts, tail, former, target.cut)
+
+    def _columns(self, name: str, source: str, parts: Sequence[tuple[Part, str]]) -> None:
+        kept = self.former.columns.get(name)
+        former = self._former(name, kept.laid if kept else None)
+        path = self._path(name)
+        done, self.layout.columns[name], rows = columnar.write(
+            self._path(source), path, parts, former, kept if former else None
+        )
+        self._note(name, done, rows)
+
+    def _former(self, name: str, laid: Laid | None) -> Former | None:
+        """The file of that name in the former export, when nobody has touched it."""
+        if laid is None:
+            return None
+        former = Former(self.target / name, laid)
+        return former if former.is_whole() else None
+
+    def _note(self, name: str, done: Written, rows: int) -> None:
+        self.files[name] = OutFile(name, done.sha256, done.bytes, rows)
 
     def link(self, name: str, existing: str) -> None:
         """The same file under a second name (a hard link, or a copy where links cannot be)."""
@@ -116,11 +168,6 @@ class Staging:
         except OSError:
             shutil.copyfile(self._path(existing), self._path(name))
         self.files[name] = msgspec.structs.replace(self.files[existing], path=name)
-
-    def note(self, name: str, rows: int) -> None:
-        """Take account of a file that somebody else wrote into the staging folder."""
-        digest, size = _sha256(self._path(name))
-        self.files[name] = OutFile(name, digest, size, rows)
 
     def _path(self, name: str) -> Path:
         path = self.folder / name
@@ -212,6 +259,19 @@ def read_manifest(folder: Path) -> Manifest | None:
         return None
 
 
+def layout_name(folder: str) -> str:
+    """The name under which the layout of a published folder is remembered."""
+    return f"layout:{folder}"
+
+
+def read_layout(noted: bytes | None) -> Layout:
+    """What was remembered of the former export; nothing where another version wrote it."""
+    try:
+        return msgspec.msgpack.decode(noted, type=Layout) if noted else Layout()
+    except msgspec.DecodeError:
+        return Layout()
+
+
 def disk_error(error: OSError, target: Path) -> StoreError:
     """A full disk or a read-only target, in words."""
     return StoreError(
@@ -219,45 +279,6 @@ def disk_error(error: OSError, target: Path) -> StoreError:
         "Free some space or give another folder with -o; the former export is whole, "
         "and the same command goes on from here.",
     )
-
-
-def _finish(out: FileIO, target: Target, rows: int) -> None:
-    end = os.lseek(out.fileno(), 0, os.SEEK_END)
-    if rows and target.cut:
-        end -= target.cut
-        os.ftruncate(out.fileno(), end)
-        os.lseek(out.fileno(), end, os.SEEK_SET)
-    out.write(target.tail)
-
-
-def _copy(source: int, out: int, chunks: Sequence[tuple[int, int]]) -> None:
-    """Copy chunks of a segment inside the kernel."""
-    for offset, length in chunks:
-        while length:
-            n = _copy_range(source, out, offset, length)
-            offset += n
-            length -= n
-
-
-def _copy_range(source: int, out: int, offset: int, length: int) -> int:
-    if hasattr(os, "copy_file_range"):
-        try:
-            n = os.copy_file_range(source, out, min(length, 1 << 30), offset)
-            if n:
-                return n
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-    data = os.pread(source, min(length, 1 << 22), offset)
-    if not data:
-        raise StoreError("A segment of the state is shorter than noted.", "Run with --force.")
-    return os.write(out, data)
-
-
-def _sha256(path: Path) -> tuple[str, int]:
-    with open(path, "rb", buffering=0) as source:
-        digest = hashlib.file_digest(source, "sha256").hexdigest()
-        return digest, os.fstat(source.fileno()).st_size
 
 
 def _sync(path: str) -> None:

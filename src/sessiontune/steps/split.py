@@ -57,15 +57,13 @@ def compare(marks: Iterable[Mark], decisions: Decisions) -> Comparison:
     included, by a hash of its key.
     """
     every = sorted(marks, key=lambda m: m.key)
-    sides: dict[str, Split] = {}
-    for m in every:
-        place = decisions.for_session(m.key, m.lineage)
-        if not place.reason:
-            sides[m.key] = place.split
-    ours = leakage(every, sides)
-    share = ours.held / len(sides) if sides else 0.0
-    held = max(1, round(share * len(every))) if every else 0
+    places = [decisions.for_session(m.key, m.lineage) for m in every]
     related = _related(every)
+    kept = [p for p in related if not (places[p[0]].reason or places[p[1]].reason)]
+    ours = _measure(every, kept, [not p.reason and p.split == "eval" for p in places])
+    published = sum(not p.reason for p in places)
+    share = ours.held / published if published else 0.0
+    held = max(1, round(share * len(every))) if every else 0
     draws: list[Leakage] = []
     for draw in range(DRAWS):
         order = sorted(range(len(every)), key=lambda i: _chance(every[i].key, draw))

@@ -1,0 +1,284 @@
+"""An output file is put together from runs of bytes that lie in other files, and hashed on the way.
+
+What the former export holds already is copied from there, in runs as long as they are, and not from
+thousands of segments. Where the new file begins like the former one, its digest is taken up at a
+state that was noted then. A file that somebody changes meanwhile is not trusted.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+
+import msgspec
+
+from ..errors import StoreError
+from .digesting import Digest, can_resume
+
+#: Bytes that are copied and hashed at a time: they stay in the processor's cache.
+_BUFFER = 128 << 10
+#: Bytes between two states of a digest that are noted.
+_STEP = 16 << 20
+
+
+class Run(msgspec.Struct, frozen=True):
+    """Bytes of a file."""
+
+    path: str
+    offset: int
+    length: int
+
+
+class State(msgspec.Struct, frozen=True, array_like=True):
+    """The state of a digest after the first `at` bytes of a file."""
+
+    at: int
+    block: bytes
+
+
+class Part(msgspec.Struct, frozen=True):
+    """Rows of one unit, in chunks of its segment. Equal key, equal bytes; "" is like no other."""
+
+    key: str
+    path: str
+    chunks: Sequence[tuple[int, int]]
+
+    @property
+    def length(self) -> int:
+        return sum(length for _, length in self.chunks)
+
+
+class Laid(msgspec.Struct, frozen=True):
+    """How a published file was laid out. `stat`: its size and mtime; `head`: bytes before its
+    parts; `open`: whether something of the last part was cut off."""
+
+    head: int
+    keys: list[str]
+    lengths: list[int]
+    states: list[State]
+    open: bool = False
+    stat: tuple[int, int] = (0, 0)
+
+
+class Former:
+    """A file of the former export: where each of its parts lies, by key: (offset, length)."""
+
+    def __init__(self, path: Path, laid: Laid) -> None:
+        self.path, self.laid = str(path), laid
+        ends = list(accumulate(laid.lengths, initial=laid.head))
+        places = zip(laid.keys, zip(ends, laid.lengths, strict=False), strict=False)
+        self.places = dict(list(places)[: -1 if laid.open else None])
+        self.places.pop("", None)
+
+    def is_whole(self) -> bool:
+        """Is the file as it was published?"""
+        try:
+            info = os.stat(self.path)
+        except OSError:
+            return False
+        return (info.st_size, info.st_mtime_ns) == self.laid.stat
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What was written."""
+
+    sha256: str
+    bytes: int
+    laid: Laid
+
+
+def assemble(
+    path: Path, head: bytes, parts: Sequence[Part], tail: bytes, former: Former | None, cut: int = 0
+) -> Written:
+    """Write a file: `head`, the parts but for the last `cut` bytes, `tail`."""
+    runs = _shorter(_runs(parts, former), cut)
+    try:
+        with File(path, *_begin(head, runs, former)) as file:
+            file.add(head)
+            file.copy(runs)
+            file.add(tail)
+    except (TooShort, OSError):
+        if former is None or former.is_whole():
+            raise
+    if former is not None and not former.is_whole():  # somebody changed it meanwhile
+        return assemble(path, head, parts, tail, None, cut)
+    laid = Laid(len(head), [p.key for p in parts], [p.length for p in parts], file.states, cut > 0)
+    return Written(file.sha256, file.size, laid)
+
+
+def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
+    """Where the bytes of all parts lie, neighbours joined."""
+    out: list[Run] = []
+    path, start, end = "", 0, 0
+    for part in parts:
+        place = former.places.get(part.key) if former is not None else None
+        for file, (at, length) in (
+            ((former.path, place),)
+            if former is not None and place is not None
+            else ((part.path, chunk) for chunk in part.chunks)
+        ):
+            if file == path and at == end:
+                end += length
+                continue
+            out.append(Run(path, start, end - start))
+            path, start, end = file, at, at + length
+    out.append(Run(path, start, end - start))
+    return [run for run in out if run.length]
+
+
+def _shorter(runs: list[Run], cut: int) -> list[Run]:
+    if runs and cut:
+        last = runs[-1]
+        runs[-1] = Run(last.path, last.offset, last.length - cut)
+    return runs
+
+
+def _begin(
+    head: bytes, runs: Sequence[Run], former: Former | None
+) -> tuple[Former | None, list[State]]:
+    """The states of a digest that the new file goes through as the former one did."""
+    first = runs[0] if runs else None
+    if former is None or first is None or first.path != former.path or not can_resume():
+        return None, []
+    if not first.offset == len(head) == former.laid.head:
+        return None, []
+    with open(former.path, "rb") as file:
+        if file.read(len(head)) != head:
+            return None, []
+    alike = len(head) + first.length
+    return former, [s for s in former.laid.states if s.at <= alike]
+
+
+class File:
+    """A file being written. Bytes gather in a buffer that is hashed and written when it is full.
+
+    Where `states` are given, the file begins as the former one does, up to the last of them: so
+    much is copied at once, and skipped in what is added.
+    """
+
+    def __init__(
+        self, path: Path, former: Former | None = None, states: Sequence[State] = ()
+    ) -> None:
+        self.out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self.states = list(states)
+        self.digest = Digest(states[-1].block if states else None)
+        self.size = self.skip = states[-1].at if states else 0
+        self.buffer = bytearray(_BUFFER)
+        self.view = memoryview(self.buffer)
+        self.used = 0
+        self.sha256 = ""
+        if former is not None and self.skip:
+            try:
+                _copy(former.path, self.out, self.skip)
+            except BaseException:
+                os.close(self.out)
+                raise
+
+    def __enter__(self) -> File:
+        return self
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        try:
+            if kind is None:
+                self._flush()
+                self.sha256 = self.digest.hexdigest()
+        finally:
+            os.close(self.out)
+
+    @property
+    def at(self) -> int:
+        """Where the next byte goes."""
+        return self.size + self.used
+
+    def add(self, data: bytes) -> None:
+        left = memoryview(data)[self._skipped(len(data)) :]
+        while left:
+            n = min(len(left), _BUFFER - self.used)
+            self.view[self.used : self.used + n] = left[:n]
+            left = left[n:]
+            self._take(n)
+
+    def copy(self, runs: Sequence[Run]) -> None:
+        for source, run in _opened(runs):
+            end = run.offset + run.length
+            at = run.offset + self._skipped(run.length)
+            while at < end:
+                room = self.view[self.used : self.used + min(end - at, _BUFFER - self.used)]
+                n = os.preadv(source, [room], at)
+                if not n:
+                    raise _too_short(run.path)
+                at += n
+                self._take(n)
+
+    def _skipped(self, length: int) -> int:
+        n = min(self.skip, length)
+        self.skip -= n
+        return n
+
+    def _take(self, n: int) -> None:
+        self.used += n
+        if self.used == _BUFFER:
+            self._flush()
+
+    def _flush(self) -> None:
+        self.digest.update(self.buffer, self.used)
+        left = self.view[: self.used]
+        while left:  # on a disk that is nearly full, less may be written than was given
+            left = left[os.write(self.out, left) :]
+        self.size += self.used
+        self.used = 0
+        last = self.states[-1].at if self.states else 0
+        if self.size - last >= _STEP and (block := self.digest.state()):
+            self.states.append(State(self.size, block))
+
+
+class TooShort(StoreError):
+    """A file ends before the bytes that were noted."""
+
+
+def _too_short(path: str) -> TooShort:
+    hint = "Remove that file and run the same command again: it is made anew."
+    return TooShort(f"{path} is shorter than noted.", hint)
+
+
+def _opened(runs: Sequence[Run]) -> Iterator[tuple[int, Run]]:
+    """Each run with its file open; one file is open at a time."""
+    path, fd = "", -1
+    try:
+        for run in runs:
+            if run.path != path:
+                if fd >= 0:
+                    os.close(fd)
+                path, fd = run.path, os.open(run.path, os.O_RDONLY)
+            yield fd, run
+    finally:
+        if fd >= 0:
+            os.close(fd)
+
+
+def _copy(path: str, out: int, length: int) -> None:
+    """Copy the beginning of a file inside the kernel; a file system that can share blocks does."""
+    source = os.open(path, os.O_RDONLY)
+    try:
+        at = 0
+        while at < length:
+            at += _copy_range(source, out, at, length - at, path)
+    finally:
+        os.close(source)
+
+
+def _copy_range(source: int, out: int, at: int, length: int, path: str) -> int:
+    if hasattr(os, "copy_file_range"):
+        try:
+            if n := os.copy_file_range(source, out, min(length, 1 << 30), at):
+                return n
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
+                raise
+    data = os.pread(source, min(length, 1 << 22), at)
+    if not data:
+        raise _too_short(path)
+    return os.write(out, data)

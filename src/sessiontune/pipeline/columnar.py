@@ -1,0 +1,135 @@
+"""`data.parquet` beside `openai.jsonl`, so that only the rows near a change are encoded again.
+
+The rows are cut into *stretches*: neighbouring units, cut where the sessions' own keys say so. What
+was appended to one unit moves no cut but its own, so all other stretches are found, encoded, in the
+former file. Every stretch is encoded alone, hence a file that is made at once has the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from .. import codec
+from ..formats import footer as footers
+from ..formats.parquet import GROUP, has_thinking, write_parquet
+from .assemble import File, Former, Laid, Part, Run, TooShort, Written
+
+#: Raise when the same rows would give other bytes.
+_VERSION = 1
+#: Bytes of JSON in a stretch, about: at least half of it, and seldom more than four times.
+_STRETCH = GROUP // 4
+
+
+class Stretch(msgspec.Struct, frozen=True):
+    """Rows that are encoded together: where they lie in the JSONL file, and their number of bytes.
+    `key` is "" where they must not be taken from a former file."""
+
+    key: str
+    start: int
+    length: int
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """What is noted of a Parquet file: its layout, its stretches' entries, the footer's ends."""
+
+    laid: Laid
+    entries: list[list[footers.Entry]]
+    ends: tuple[bytes, bytes]
+
+
+def stretches(parts: Sequence[tuple[Part, str]], thinking: bool) -> list[Stretch]:
+    """Cut the rows of units, each with the key of its first session, into stretches."""
+    from pyarrow import __version__
+
+    made_by = (_VERSION, __version__, thinking)
+    out: list[Stretch] = []
+    start = length = 0
+    keys: list[tuple[str, int]] = []
+
+    def cut() -> None:
+        nonlocal start, length, keys
+        if length:
+            whole = all(key for key, _ in keys)
+            out.append(Stretch(codec.digest(made_by, keys) if whole else "", start, length))
+        start, length, keys = start + length, 0, []
+
+    for part, session in parts:
+        size = part.length
+        length += size
+        keys.append((part.key, size))
+        if length >= _STRETCH // 2 and _chance(session) * _STRETCH < size:
+            cut()
+    cut()
+    return out
+
+
+def _chance(key: str) -> float:
+    """A number from 0 to 1 that belongs to a session."""
+    number = hashlib.blake2b(key.encode(), digest_size=6).digest()
+    return int.from_bytes(number, "big") / (1 << 48)
+
+
+def write(
+    source: Path,
+    target: Path,
+    parts: Sequence[tuple[Part, str]],
+    former: Former | None,
+    kept: Kept | None,
+) -> tuple[Written, Kept, int]:
+    """Write the rows of `source`, which consists of the parts, as Parquet. The last is their
+    number."""
+    with open(source, "rb") as lines:
+        thinking = has_thinking(lines.readline())
+    wanted = stretches(parts, thinking) or [Stretch("", 0, 0)]
+    scratch = target.with_name(f"{target.name}.part")
+    try:
+        done = _write(source, target, scratch, thinking, wanted, former, kept)
+    except (TooShort, OSError):
+        if former is None or former.is_whole():
+            raise
+        done = None
+    finally:
+        scratch.unlink(missing_ok=True)
+    if done is None or (former is not None and not former.is_whole()):
+        return write(source, target, parts, None, None)  # somebody changed it meanwhile
+    return done
+
+
+def _write(
+    source: Path,
+    target: Path,
+    scratch: Path,
+    thinking: bool,
+    wanted: Sequence[Stretch],
+    former: Former | None,
+    kept: Kept | None,
+) -> tuple[Written, Kept, int]:
+    places = former.places if former is not None else {}
+    known = dict(zip(kept.laid.keys, kept.entries, strict=True)) if kept is not None else {}
+    ends = kept.ends if kept is not None else (b"", b"")
+    groups: list[tuple[int, list[footers.Entry]]] = []
+    with File(target) as file:
+        file.add(footers.MAGIC)
+        for stretch in wanted:
+            if former is not None and stretch.key in places:
+                run, entries = Run(former.path, *places[stretch.key]), known[stretch.key]
+            else:
+                write_parquet(source, scratch, stretch.start, stretch.length, thinking)
+                footer, size = footers.read_file(scratch)
+                run, entries = Run(str(scratch), len(footers.MAGIC), size), footer.entries
+                ends = footer.head, footer.tail
+            groups.append((file.at, entries))
+            file.copy([run])
+        stop = file.at
+        file.add(footers.write(*ends, groups))
+    edges = [at for at, _ in groups] + [stop]
+    lengths = [b - a for a, b in pairwise(edges)]
+    laid = Laid(len(footers.MAGIC), [s.key for s in wanted], lengths, [])
+    rows = sum(entry.rows for _, entries in groups for entry in entries)
+    note = Kept(laid, [entries for _, entries in groups], ends)
+    return Written(file.sha256, file.size, laid), note, rows

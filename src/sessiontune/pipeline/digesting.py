@@ -1,0 +1,85 @@
+"""A SHA-256 that can be put down and taken up again.
+
+A file of gigabytes in which a line was added often begins as it did before. hashlib cannot give its
+inner state away, but OpenSSL, on which it stands, has functions whose whole state is a plain block
+of memory. Where those are missing, or do not behave, a digest begins at the beginning.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+from functools import lru_cache
+from typing import Any
+
+_BLOCK = 112  # sizeof(SHA256_CTX)
+_ROOM = 256
+
+
+class Digest:
+    """SHA-256 of what `update` was given. `state` is None where it cannot be put down."""
+
+    def __init__(self, state: bytes | None = None) -> None:
+        self.library = _openssl()
+        self.block = ctypes.create_string_buffer(_ROOM)
+        if self.library is None:
+            if state is not None:
+                raise ValueError("a digest cannot be taken up again here")
+            self.plain = hashlib.sha256()
+        elif state is not None:
+            ctypes.memmove(self.block, state, len(state))
+        else:
+            self.library.SHA256_Init(self.block)
+
+    def update(self, data: bytearray, length: int) -> None:
+        """Add the first `length` bytes of a buffer."""
+        if self.library is None:
+            self.plain.update(memoryview(data)[:length])
+        else:
+            view = (ctypes.c_char * length).from_buffer(data)
+            self.library.SHA256_Update(self.block, view, length)
+
+    def state(self) -> bytes | None:
+        """What a later `Digest` can be made of."""
+        return None if self.library is None else self.block.raw[:_BLOCK]
+
+    def hexdigest(self) -> str:
+        """The digest; nothing can be added after it."""
+        if self.library is None:
+            return self.plain.hexdigest()
+        found = ctypes.create_string_buffer(32)
+        self.library.SHA256_Final(found, self.block)
+        return found.raw.hex()
+
+
+def can_resume() -> bool:
+    """Whether a state can be taken up again on this machine."""
+    return _openssl() is not None
+
+
+@lru_cache(maxsize=1)
+def _openssl() -> Any:
+    """The library that hashlib uses, or None where it is of no use here."""
+    try:
+        import _hashlib
+
+        library = ctypes.CDLL(_hashlib.__file__)
+        library.SHA256_Init.argtypes = [ctypes.c_void_p]
+        library.SHA256_Update.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
+        library.SHA256_Final.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+    except (ImportError, AttributeError, OSError):
+        return None
+    return library if _behaves(library) else None
+
+
+def _behaves(library: Any) -> bool:
+    """Does a digest that was put down in the middle of a block come out right?"""
+    text = b"sessiontune" * 50
+    one, two = ctypes.create_string_buffer(_ROOM), ctypes.create_string_buffer(_ROOM)
+    found = ctypes.create_string_buffer(32)
+    library.SHA256_Init(one)
+    library.SHA256_Update(one, text, len(text))
+    ctypes.memmove(two, one.raw[:_BLOCK], _BLOCK)
+    library.SHA256_Update(two, text, len(text))
+    library.SHA256_Final(found, two)
+    return found.raw == hashlib.sha256(text + text).digest()

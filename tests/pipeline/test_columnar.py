@@ -1,0 +1,138 @@
+"""Parquet from stretches: the same bytes at once or bit by bit, and little of it made anew."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+from tests.formats.make import conversation, said
+
+from sessiontune.formats.parquet import read_rows
+from sessiontune.pipeline import columnar
+from sessiontune.pipeline.assemble import Former, Part
+from sessiontune.pipeline.columnar import Kept
+from sessiontune.ports import EncodeOptions
+from sessiontune.registry import format as format_of
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columnar, "_STRETCH", 20_000)
+
+
+@pytest.fixture
+def encoded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """(start, length) of the rows that were encoded."""
+    seen: list[tuple[int, int]] = []
+    real = columnar.write_parquet
+
+    def spy(source: Path, target: Path, start: int, length: int, thinking: bool) -> int:
+        seen.append((start, length))
+        return real(source, target, start, length, thinking)
+
+    monkeypatch.setattr(columnar, "write_parquet", spy)
+    return seen
+
+
+def rows_of(unit: int, extra: str = "") -> bytes:
+    """The rows of a unit: one to four conversations."""
+    random = Random(unit)
+    out = []
+    for n in range(random.randrange(1, 5)):
+        words = " ".join(f"w{random.randrange(1000)}" for _ in range(random.randrange(5, 600)))
+        made = conversation(said("user", f"{unit} {n} {extra}"), said("assistant", words))
+        out += format_of("openai").encode(made, EncodeOptions(), {})
+    return b"".join(row + b"\n" for row in out)
+
+
+class Export:
+    """`openai.jsonl` and `data.parquet` of some units, each with an extra word or none."""
+
+    def __init__(self, folder: Path, units: dict[int, str], before: Export | None = None) -> None:
+        folder.mkdir()
+        self.source, self.target = folder / "openai.jsonl", folder / "data.parquet"
+        texts = {unit: rows_of(unit, extra) for unit, extra in units.items()}
+        self.source.write_bytes(b"".join(texts.values()))
+        parts = [
+            (Part(hashlib.sha256(text).hexdigest(), "", [(0, len(text))]), f"session {unit}")
+            for unit, text in texts.items()
+        ]
+        former = Former(before.target, before.kept.laid) if before else None
+        done, kept, self.rows = columnar.write(
+            self.source, self.target, parts, former, before.kept if before else None
+        )
+        self.data = self.target.read_bytes()
+        assert done.sha256 == hashlib.sha256(self.data).hexdigest()
+        info = self.target.stat()
+        laid = msgspec.structs.replace(kept.laid, stat=(info.st_size, info.st_mtime_ns))
+        encoded = msgspec.msgpack.encode(Kept(laid, kept.entries, kept.ends))
+        self.kept = msgspec.msgpack.decode(encoded, type=Kept)
+        assert [p.name for p in folder.iterdir() if p.name.endswith(".part")] == []
+        assert list(read_rows(self.target)) == [
+            json.loads(line) for line in self.source.read_bytes().split(b"\n") if line
+        ]
+        assert self.rows == self.source.read_bytes().count(b"\n")
+
+
+def test_day_by_day_equals_at_once(tmp_path: Path, encoded: list[tuple[int, int]]) -> None:
+    random = Random(4)
+    units = dict.fromkeys(range(40), "")
+    before = Export(tmp_path / "0", units)
+    assert len(before.kept.entries) > 5
+    for day in range(1, 8):
+        units = dict(units)
+        if day == 3:
+            del units[min(units)]
+        elif day == 5:
+            units[100] = ""
+        else:
+            units[random.choice(sorted(units))] += f" day {day}"
+        encoded.clear()
+        after = Export(tmp_path / str(day), units, before)
+        anew = sum(length for _, length in encoded)
+        assert anew < after.source.stat().st_size / 2
+        assert after.data == Export(tmp_path / f"{day}-fresh", units).data
+        before = after
+
+
+def test_nothing_changed_encodes_nothing(tmp_path: Path, encoded: list[tuple[int, int]]) -> None:
+    before = Export(tmp_path / "a", dict.fromkeys(range(20), ""))
+    encoded.clear()
+    assert Export(tmp_path / "b", dict.fromkeys(range(20), ""), before).data == before.data
+    assert encoded == []
+
+
+def test_no_rows(tmp_path: Path) -> None:
+    empty = Export(tmp_path / "a", {})
+    assert empty.rows == 0
+    some = Export(tmp_path / "b", {1: ""}, empty)
+    assert some.rows == Export(tmp_path / "c", {1: ""}).rows
+    assert Export(tmp_path / "d", {}, some).data == empty.data
+
+
+def test_an_edited_file_is_not_copied_from(tmp_path: Path, encoded: list[tuple[int, int]]) -> None:
+    before = Export(tmp_path / "a", dict.fromkeys(range(20), ""))
+    real = columnar.File.copy
+
+    def edit(self: columnar.File, runs: list[columnar.Run]) -> None:
+        before.target.write_bytes(b"PAR1 mine")
+        columnar.File.copy = real  # type: ignore[method-assign]
+        real(self, runs)
+
+    columnar.File.copy = edit  # type: ignore[method-assign]
+    try:
+        after = Export(tmp_path / "b", dict.fromkeys(range(20), ""), before)
+    finally:
+        columnar.File.copy = real  # type: ignore[method-assign]
+    assert after.data == before.data
+
+
+def test_rows_whose_key_says_too_little_are_always_encoded(
+    tmp_path: Path, encoded: list[tuple[int, int]]
+) -> None:
+    part = Part("", "", [(0, 7)])
+    assert [s.key for s in columnar.stretches([(part, "mix")], False)] == [""]
