@@ -26,6 +26,7 @@ from ..ports import ReadOptions
 
 CHUNK = 1 << 20
 BOM = b"\xef\xbb\xbf"
+PACKED = ".zst"
 
 #: Deeper values break encoders further down; no tool takes arguments like that.
 MAX_DEPTH = 100
@@ -51,6 +52,14 @@ def open_log(path: str) -> FileIO:
     except BaseException:
         os.close(fd)
         raise
+
+
+def open_packed(path: str) -> Any:
+    """Open a compressed log; what is read from it is its text. Raises OSError."""
+    open_log(path).close()  # a regular file, and ours to read
+    import pyarrow
+
+    return pyarrow.input_stream(path, compression="zstd")
 
 
 def file_fault(path: str, error: OSError) -> Fault:
@@ -79,8 +88,11 @@ def read_lines(
     that the file has now.
     """
     try:
-        with open_log(path) as stream:
-            if end is None:
+        packed = path.endswith(PACKED)
+        with open_packed(path) if packed else open_log(path) as stream:
+            if packed:  # how long it is shows at its end
+                offset, end = 0, 1 << 62
+            elif end is None:
                 end = os.fstat(stream.fileno()).st_size
             if offset:
                 stream.seek(offset)

@@ -11,6 +11,32 @@ from ...model import ToolDef
 from ..lines import LineFault, values
 
 
+class Provenance(msgspec.Struct, gc=False):
+    """Who wrote a piece of a message: "user" or "harness", the program."""
+
+    type: str | None = None
+
+
+class Written(msgspec.Struct, gc=False):
+    """What newer versions note on a piece of a message."""
+
+    provenance: Provenance | None = None
+
+
+class Notes(msgspec.Struct, gc=False):
+    """What newer versions note on an item."""
+
+    content_item_metadata: list[Written | None] | None = None
+
+    def program(self) -> list[bool]:
+        """For each piece of the message: whether the program wrote it."""
+        told = self.content_item_metadata or []
+        return [
+            w is not None and w.provenance is not None and w.provenance.type == "harness"
+            for w in told
+        ]
+
+
 class Payload(msgspec.Struct, gc=False):
     """`payload` of any kind of line; fields of one kind only stay None."""
 
@@ -39,6 +65,11 @@ class Payload(msgspec.Struct, gc=False):
     forked_from_id: str | None = None
     thread_name: str | None = None
     num_turns: Any = None
+    revised_prompt: str | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    notes: Notes | None = msgspec.field(
+        name="internal_chat_message_metadata_passthrough", default=None
+    )
 
 
 class Line(msgspec.Struct, gc=False):
@@ -91,6 +122,8 @@ def _coerced(record: dict[str, Any]) -> Line:
         line.payload = Payload()
         for name in Payload.__struct_fields__:
             value = payload.get(name)
+            if name in ("result", "notes"):
+                continue
             if name not in _STRING_FIELDS or isinstance(value, str):
                 setattr(line.payload, name, value)
     return line
@@ -110,7 +143,7 @@ class Facts(msgspec.Struct):
     agent_type: str = ""
     entrypoint: str = ""
     subagent: bool = False
-    guardian: bool = False
+    junk: str = ""
     tools: tuple[ToolDef, ...] = ()
 
     def is_agent(self) -> bool:
