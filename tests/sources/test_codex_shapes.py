@@ -264,3 +264,40 @@ def test_agents_that_are_named_by_a_word(tmp_path: Path, origin: Any, reason: st
         (session,) = reading.sessions
         assert (session.agent_id, session.agent_type) == ("p", "review")
         assert session.messages[0].kind == "task"
+
+
+def test_a_fork_that_points_at_its_parent(tmp_path: Path) -> None:
+    """Newer versions copy nothing: the header says up to which line the other history holds."""
+    talk = [row("session_meta", 0, id="p"), *TALK, said("user", "two", 4)]
+    write(tmp_path, "b", [{**line, "ordinal": at} for at, line in enumerate(talk)])
+    base = {"thread_id": "p", "end_ordinal_exclusive": 5, "end_byte_offset": 9}
+    head = row("session_meta", 5, id="f", forked_from_id="p", history_base=base)
+    own = [head, said("user", "other", 6), said("assistant", "fine", 7)]
+    write(tmp_path, "a", [{**line, "ordinal": at} for at, line in enumerate(own, 5)])
+    base = {"thread_id": "f", "end_ordinal_exclusive": 8}
+    head = row("session_meta", 8, id="g", forked_from_id="f", history_base=base)
+    write(tmp_path, "c", [{**head, "ordinal": 8}, said("user", "third", 9)])
+    reading = whole(tmp_path, *sorted(tmp_path.iterdir()))
+    assert told(reading) == [
+        [*SPOKEN, ("prompt", "two")],
+        [("prompt", "other"), ("answer", "fine")],
+        [("prompt", "third")],
+    ]
+    main, first, second = reading.sessions
+    assert first.forked_from is not None
+    assert second.forked_from is not None
+    assert first.forked_from.message == main.messages[3].id
+    assert second.forked_from.message == first.messages[1].id
+    assert len({s.lineage for s in reading.sessions}) == 1
+
+
+def test_a_tool_of_a_namespace_keeps_it(tmp_path: Path) -> None:
+    asked = {"type": "function_call", "name": "find", "namespace": "mcp__docs__"}
+    output = {"type": "function_call_output", "call_id": "c", "output": "unsupported call: find"}
+    rows = [row("session_meta", 0, id="p"), said("user", "go")]
+    rows += [row("response_item", 1, **asked, arguments="{}", call_id="c")]
+    write(tmp_path, "a", [*rows, row("response_item", 2, **output)])
+    assert told(whole(tmp_path, tmp_path / "rollout-a.jsonl"))[0][1:] == [
+        ("answer", ("mcp__docs__find", {})),
+        ("results", ("mcp__docs__find", "unsupported call: find", "error")),
+    ]

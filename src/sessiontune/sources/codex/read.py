@@ -145,6 +145,8 @@ class Rollout(Items):
             self._event(payload, payload.type or "none")
         elif kind == "session_meta":
             note_meta(self.facts, payload)
+            if self.place == (1, 0):
+                self.facts.ordinal = count(line.ordinal)
             self.facts.begun = self.facts.begun or line.timestamp or ""
             self.drop("session_meta")
         elif kind == "turn_context":

@@ -131,6 +131,7 @@ class CodexSource:
         calls: dict[str, str] = {}
         told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
         done: dict[str, int] = {}
+        spoken: dict[str, Rollout] = {}
         todo = _longest_first(ids)
         while todo:
             ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
@@ -139,7 +140,9 @@ class CodexSource:
             again = done.get(ids[path][0], 0) if ids[path][0] else 0
             done[ids[path][0]] = again + 1
             rollout = Rollout(0, path, options, ledger, told, again)
-            yield from _sessions(rollout, ledger, keyed, started, calls)
+            yield from _sessions(rollout, ledger, keyed, started, calls, spoken)
+            if len(ids) > 1:
+                spoken.setdefault(ids[path][0], rollout)
 
 
 SOURCE = CodexSource()
@@ -173,12 +176,16 @@ def _sessions(
     keyed: Keyed,
     started: dict[str, Node],
     calls: dict[str, str],
+    spoken: dict[str, Rollout],
 ) -> Iterator[Session]:
     """The sessions of one rollout: one for each epoch."""
     path = rollout.path
     with gc_paused():
         rollout.read()
         facts, nodes = rollout.facts, rollout.nodes
+    base = spoken.get(facts.base[0])
+    if base is not None and nodes and nodes[0].up is None:
+        nodes[0].up = _end_of(base, facts.base[1])
     if facts.junk:
         _discard(nodes, path, ledger, facts.junk)
         return
@@ -225,6 +232,12 @@ def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
             facts = rollout.facts
             return facts.session_id, facts.parent_thread or facts.forked_from
     return "", ""
+
+
+def _end_of(base: Rollout, ordinal: int) -> Node | None:
+    """The last node of a rollout before an ordinal: where a thread goes on from it."""
+    line = ordinal - base.facts.ordinal + 1
+    return next((node for node in reversed(base.nodes) if node.line < line), None)
 
 
 def _discard(nodes: list[Node], path: str, ledger: Ledger, reason: str) -> None:

@@ -147,6 +147,7 @@ def status_of(text: str, success: Any) -> ResultStatus:
             "failed to parse",
             "Error",
             "err:",
+            "unsupported call",
             "exec_command failed",
             "apply_patch verification failed",
         )
@@ -163,6 +164,10 @@ def note_meta(facts: Facts, payload: Payload) -> None:
     facts.cwd = payload.cwd or ""
     facts.originator = payload.originator or ""
     facts.forked_from = payload.forked_from_id or ""
+    base = payload.history_base
+    if isinstance(base, dict):
+        facts.base = (string(base.get("thread_id")), count(base.get("end_ordinal_exclusive")))
+        facts.forked_from = facts.forked_from or facts.base[0]
     if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
         facts.branch = payload.git["branch"]
     facts.tools = tuple(tool_defs(payload.dynamic_tools))

@@ -45,6 +45,7 @@ class Payload(msgspec.Struct, gc=False):
     content: Any = None
     summary: Any = None
     name: str | None = None
+    namespace: str | None = None
     arguments: Any = None
     input: Any = None
     call_id: str | None = None
@@ -63,6 +64,7 @@ class Payload(msgspec.Struct, gc=False):
     info: Any = None
     new_thread_id: str | None = None
     forked_from_id: str | None = None
+    history_base: Any = None
     thread_name: str | None = None
     num_turns: Any = None
     revised_prompt: str | None = None
@@ -77,6 +79,7 @@ class Line(msgspec.Struct, gc=False):
 
     type: str = ""
     timestamp: str | None = None
+    ordinal: Any = None
     payload: Payload | None = None
 
 
@@ -118,6 +121,7 @@ def _coerced(record: dict[str, Any]) -> Line:
     kind, at, payload = record.get("type"), record.get("timestamp"), record.get("payload")
     line.type = kind if isinstance(kind, str) else ""
     line.timestamp = at if isinstance(at, str) else None
+    line.ordinal = record.get("ordinal")
     if isinstance(payload, dict):
         line.payload = Payload()
         for name in Payload.__struct_fields__:
@@ -140,6 +144,8 @@ class Facts(msgspec.Struct):
     originator: str = ""
     parent_thread: str = ""
     forked_from: str = ""
+    base: tuple[str, int] = ("", 0)  # whose history this thread goes on from, up to which ordinal
+    ordinal: int = 0  # of the first line
     agent_type: str = ""
     entrypoint: str = ""
     subagent: bool = False
