@@ -297,7 +297,8 @@ def test_a_tool_of_a_namespace_keeps_it(tmp_path: Path) -> None:
     rows = [row("session_meta", 0, id="p"), said("user", "go")]
     rows += [row("response_item", 1, **asked, arguments="{}", call_id="c")]
     write(tmp_path, "a", [*rows, row("response_item", 2, **output)])
-    assert told(whole(tmp_path, tmp_path / "rollout-a.jsonl"))[0][1:] == [
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading)[0][1:] == [
         ("answer", ("mcp__docs__find", {})),
         ("results", ("mcp__docs__find", "unsupported call: find", "error")),
     ]

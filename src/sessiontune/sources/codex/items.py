@@ -180,7 +180,8 @@ class Items:
         call = payload.call_id or payload.id or f"call_{number}_{nth}"
         name = payload.name or kind[: -len("_call")]
         if payload.namespace:
-            name = f"{payload.namespace.removesuffix('__')}__{name}"
+            joined = payload.namespace.endswith("_") or name.startswith("_")
+            name = f"{payload.namespace}{'' if joined else '__'}{name}"
         given = payload.arguments
         if given is None:
             given = payload.input if payload.input is not None else payload.action
