@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import Reading, keyed, read
+from tests.neighbours import GOOD, SESSION, claude_lines
+from tests.support import Reading, keyed, read, texts_of
 
 from sessiontune import registry
 from sessiontune.ledger import Ledger
@@ -414,3 +415,28 @@ def test_an_sdk_stream(tmp_path: Path) -> None:
     assert (main.session_id, main.project) == ("z", "shop")
     assert [m.kind for m in agent.messages] == ["task", "answer"]
     assert (agent.parent_call, agent.parent_session) == ("t1", main.key)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_transcript_that_a_hook_kept_as_an_array(tmp_path: Path, indent: int | None) -> None:
+    rows = [json.loads(line) for line in claude_lines()]
+    path = tmp_path / "logs" / "chat.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(rows, indent=indent))
+    source = registry.source("claude")
+    assert source.recognise(str(path), path.read_bytes())
+    assert source.index(str(path)).links == (f"session:{SESSION}",)
+    reading = read("claude", tmp_path, [str(path)])
+    assert reading.unbalanced() == {}
+    assert texts_of(reading.sessions) == GOOD
+    log = tmp_path / f"{SESSION}.jsonl"
+    log.write_bytes(b"\n".join(claude_lines()))
+    both = read("claude", tmp_path, [str(path), str(log)])
+    assert texts_of(both.sessions) == GOOD
+    assert both.ledger.drops["link/resumed_copy"] == len(rows)
+    path.write_text(json.dumps(rows)[:-40])
+    cut = read("claude", tmp_path, [str(path)])
+    assert cut.unbalanced() == {}
+    assert [fault.reason for fault in cut.ledger.faults] == ["truncated_line"]
+    for other in ('[{"display": "x", "sessionId": "y"}]', '{"type": "user"}', "[]"):
+        assert not source.recognise(str(path), other.encode())

@@ -20,6 +20,8 @@ from datetime import UTC, datetime
 from io import FileIO
 from typing import Any
 
+import orjson
+
 from ..ledger import Ledger
 from ..model import Fault
 from ..ports import ReadOptions
@@ -135,6 +137,29 @@ def read_lines(
                 yield number + 1, view[:filled]
     except OSError as error:
         ledger.fault(file_fault(path, error))
+
+
+def array_lines(
+    path: str, options: ReadOptions, ledger: Ledger
+) -> Iterator[tuple[int, bytes | memoryview]]:
+    """The elements of a file that is one JSON array, as the lines of a log.
+
+    Such a file is read whole, so it may be as long as a line.
+    """
+    if size_of(path) > options.max_line:
+        _too_long(path, 1, ledger)
+        return
+    scratch = Ledger()
+    text = b"\n".join(bytes(raw) for _, raw in read_lines(path, options, scratch))
+    ledger.faults.extend(scratch.faults)
+    try:
+        found = orjson.loads(text.removeprefix(BOM)) if text else []
+    except orjson.JSONDecodeError:
+        ledger.records[path] = ledger.records.get(path, 0) + 1
+        ledger.fault(line_fault(LineFault("bad_json"), path, 1, text))
+        return
+    for number, value in enumerate(found if isinstance(found, list) else [found], 1):
+        yield number, orjson.dumps(value)
 
 
 _BRACE = ord("{")

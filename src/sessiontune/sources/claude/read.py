@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ...linking import Node
 from ...model import Drop, Text
-from ..lines import LineFault, line_fault, read_lines, safe_name
+from ..lines import LineFault, array_lines, line_fault, read_lines, safe_name
 from .answers import take_answer
 from .copies import is_copy
 from .served import split_served
@@ -37,7 +37,8 @@ class Reader(State):
         """Nodes of one file in its order. With `junk`, all its records are dropped for it."""
         self.start(file, side)
         path, ledger, records = self.path, self.ledger, 0
-        for number, raw in read_lines(path, self.options, ledger):
+        lines = array_lines if path.endswith(".json") else read_lines
+        for number, raw in lines(path, self.options, ledger):
             line = decode(raw, ledger)
             if type(line) is Line:
                 records += 1

@@ -78,6 +78,7 @@ class ClaudeSource:
     """Claude Code (and the SDK streams of Claude Desktop)."""
 
     name = "claude"
+    suffixes = (".jsonl", ".json")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude."""
@@ -87,8 +88,11 @@ class ClaudeSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a Claude Code log: one line says so."""
-        if not path.endswith(".jsonl") or "tool-results" in re.split(r"[\\/]", path):
+        if not path.endswith(self.suffixes) or "tool-results" in re.split(r"[\\/]", path):
             return False
+        if path.endswith(".json"):  # a transcript that a hook kept as one array
+            start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
+            return start and all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
         for raw in head.split(b"\n")[:200]:
             if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
                 continue
@@ -108,7 +112,7 @@ class ClaudeSource:
         if stem.startswith("agent-"):
             if parent == "subagents":
                 links.append("session:" + os.path.basename(os.path.dirname(os.path.dirname(path))))
-        elif stem:
+        elif stem and path.endswith(".jsonl"):
             links.append("session:" + stem)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
