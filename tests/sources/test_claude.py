@@ -440,3 +440,42 @@ def test_a_transcript_that_a_hook_kept_as_an_array(tmp_path: Path, indent: int |
     assert [fault.reason for fault in cut.ledger.faults] == ["truncated_line"]
     for other in ('[{"display": "x", "sessionId": "y"}]', '{"type": "user"}', "[]"):
         assert not source.recognise(str(path), other.encode())
+
+
+def test_what_a_mention_showed(tmp_path: Path) -> None:
+    def mention(uuid: str, parent: str, kind: str, content: Any) -> dict[str, Any]:
+        given = {"type": kind, "filename": "/w/a", "content": content}
+        return {"type": "attachment", "uuid": uuid, "parentUuid": parent, "attachment": given}
+
+    png = {"base64": "iVBORw0KGgo=", "type": "image/png"}
+    rows = [
+        user("u1", None, "see @a, @b, @c, @d and @e"),
+        mention("f1", "u1", "file", {"type": "text", "file": {"content": "in a"}}),
+        mention("f2", "f1", "file", {"type": "image", "file": png}),
+        mention("f3", "f2", "directory", "d.py\ne.py"),
+        mention("f4", "f3", "file", {"type": "notebook", "file": {"cells": [{"source": "1+1"}]}}),
+        mention("f5", "f4", "file", {"type": "file_unchanged"}),
+        answer("a1", "f5", "m1", {"type": "text", "text": "Seen."}),
+        {"type": "permission-mode", "permissionMode": "plan", "sessionId": "s"},
+        {"type": "content-replacement", "replacements": [], "sessionId": "s"},
+        user("u2", "a1", "<command-name>/install-github-app</command-name>"),
+    ]
+    reading = read_rows(tmp_path, rows)
+    (session,) = reading.sessions
+    told = [p.text if isinstance(p, Text) else type(p).__name__ for m in session.messages
+            for p in m.parts]  # fmt: skip
+    assert told == [
+        "see @a, @b, @c, @d and @e",
+        "in a",
+        "Image",
+        "d.py\ne.py",
+        '[{"source":"1+1"}]',
+        "Seen.",
+    ]
+    assert [m.kind for m in session.messages][1:5] == ["context"] * 4
+    assert reading.ledger.drops == {
+        "read/attachment:file": 1,
+        "read/permission-mode": 1,
+        "read/content-replacement": 1,
+        "read/local_command": 1,
+    }

@@ -18,12 +18,13 @@ from .users import take_attachment, take_result, take_user
 from .wire import Line, decode
 
 _SIDE_NAMES = """
-progress queue-operation file-history-snapshot file-history-delta last-prompt mode permission-
-mode ai-title custom-title bridge-session summary agent-name tag tool_use_summary pr-link atis-
-latch result fork-context-ref frame-link agent-color agent-setting worktree-state content-
-replacement marble-origami-commit marble-origami-snapshot speculation-accept attribution-
-snapshot task-summary stream_event rate_limit_event tool_progress auth_status control_request
-control_response keep_alive
+progress queue-operation file-history-snapshot file-history-delta last-prompt mode
+permission-mode ai-title custom-title bridge-session summary agent-name tag tool_use_summary
+pr-link atis-latch isolation-latch result fork-context-ref frame-link agent-color agent-setting
+worktree-state content-replacement marble-origami-commit marble-origami-snapshot
+marble-origami-reset speculation-accept attribution-snapshot task-summary post_turn_summary
+stream_event rate_limit_event tool_progress auth_status control_request control_response
+keep_alive
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.

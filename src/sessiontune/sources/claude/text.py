@@ -12,10 +12,10 @@ import msgspec
 
 _LOCAL_NAMES = """
 add-dir agents bashes branch bug chrome clear color compact config context copy cost desktop
-doctor effort exit export extra-usage fast feedback fork help hooks ide install install-github-
-app keybindings login logout mcp memory mobile model output-style passes permissions plugin
-plugins privacy-settings quit release-notes reload-plugins rename remote-control remote-env
-reset resume rewind sandbox settings skills stats status statusline stickers tasks teleport
+doctor effort exit export extra-usage fast feedback fork help hooks ide install install-github-app
+keybindings login logout mcp memory mobile model output-style passes permissions plugin plugins
+privacy-settings quit release-notes reload-plugins rename remote-control remote-env reset
+resume rewind sandbox settings skills stats status statusline stickers tasks teleport
 terminal-setup theme think-back todos upgrade usage vim voice
 """
 

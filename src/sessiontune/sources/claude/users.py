@@ -7,7 +7,8 @@ import msgspec
 from ...linking import Node
 from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
-from .content import document_of, persisted, result_content, status_of
+from ..pictures import picture
+from .content import as_json, document_of, persisted, result_content, status_of
 from .state import State
 from .text import CLEARING, PLAN_START, classify
 from .wire import Block, Line, Outcome
@@ -178,18 +179,18 @@ def _carried(state: State, line: Line, answer: Node) -> Node:
 def take_attachment(state: State, line: Line) -> None:
     given = line.attachment
     kind = given.type if given is not None else ""
-    if given is None or kind not in ("queued_command", "nested_memory", "file"):
+    if given is None or kind not in ("queued_command", "nested_memory", "file", "directory"):
         if given is not None and given.hookName == "SessionStart:clear":
             state.cleared(line)
         state.link(line, f"attachment:{safe_name(kind)}")
         return
     if kind != "queued_command":
-        text = _file_text(given.content)
-        if not text:
+        part = _file_part(given.content)
+        if part is None:
             state.link(line, f"attachment:{kind}")
             return
         node = state.node(line, "context")
-        node.parts = [Text(text)]
+        node.parts = [part]
         node.places.append((state.line, state.nth))
         node.injected = True
         return
@@ -222,13 +223,17 @@ def _decoded(raw: msgspec.Raw) -> object:
         return None
 
 
-def _file_text(raw: msgspec.Raw) -> str:
-    """The text of a `file` or `nested_memory` attachment."""
+def _file_part(raw: msgspec.Raw) -> Part | None:
+    """What a `file`, `directory` or `nested_memory` attachment showed: text, or a picture."""
     value = _decoded(raw)
     for _ in range(3):
         if isinstance(value, str):
-            return value
+            return Text(value) if value else None
         if not isinstance(value, dict):
-            return ""
+            return None
+        if isinstance(value.get("base64"), str):
+            return picture(value["base64"], value.get("type") or "application/pdf")
+        if isinstance(value.get("cells"), list):  # a notebook
+            return Text(as_json(value["cells"]))
         value = value["content"] if "content" in value else value.get("file")
-    return ""
+    return None
