@@ -479,3 +479,29 @@ def test_what_a_mention_showed(tmp_path: Path) -> None:
         "read/content-replacement": 1,
         "read/local_command": 1,
     }
+
+
+def test_a_result_in_another_file_than_its_call(tmp_path: Path) -> None:
+    """Whichever of the two is read first: the longer one is."""
+    rows = [
+        user("u1", None, "look"),
+        answer("a1", "u1", "m1", call("c1"), call("c2")),
+        user("r1", "a1", [result("c1", "one")]),
+        user("r2", "r1", [result("c2", "two")]),
+        answer("a2", "r2", "m2", text("Both. " * 200)),
+        user("u2", "a2", [result("gone", "three")]),
+    ]
+    write(tmp_path, "s.jsonl", rows[:3])
+    write(tmp_path, "t.jsonl", rows[3:])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    results = {
+        p.content: p.status
+        for s in reading.sessions
+        for m in s.messages
+        for p in m.parts
+        if isinstance(p, ToolResult) and p.status != "missing"
+    }
+    assert results == {"one": "ok", "two": "ok"}
+    assert [m.kind for s in reading.sessions for m in s.messages][-2:] == ["results", "answer"]
+    assert reading.ledger.drops == {"read/result_without_call": 1}

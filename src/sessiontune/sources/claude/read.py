@@ -13,7 +13,7 @@ from ..lines import LineFault, array_lines, line_fault, read_lines, safe_name
 from .answers import take_answer
 from .copies import is_copy
 from .served import split_served
-from .state import Facts, State
+from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user
 from .wire import Line, decode
 
@@ -134,7 +134,9 @@ class Reader(State):
         for line, number, nth, blocks, state in self.late:
             self.line, self.nth = number, nth
             done = [take_result(self, line, block) for block in blocks] + [state]
-            if "used" not in done:
+            if set(done) <= {"late", ""} and len(self.files) > 1:
+                self.strays.append(Stray(self.file, line, (number, nth), blocks))
+            elif "used" not in done:
                 self.drop(next((d for d in done if d not in ("late", "")), "result_without_call"))
         self.late = []
         if self.served:
@@ -142,6 +144,22 @@ class Reader(State):
         self.resolve(self.nodes)
         if any(node.flags for node in self.nodes if node.kind in ("prompt", "task")):
             self._settle_prompts()
+
+    def settle_strays(self, sides: dict[str, list[Node]], side: str) -> None:
+        """Hang results below calls that stand in a file which was read after theirs."""
+        for stray in self.strays:
+            self.start(stray.file, side)
+            self.line, self.nth = stray.place
+            done = [take_result(self, stray.line, block) for block in stray.blocks]
+            if "used" not in done:
+                self.ledger.drop(Drop("read", "result_without_call", file=self.path))
+            for node in self.nodes:  # at its place among the nodes of its file
+                node.side = side or node.side
+                nodes = sides.setdefault(node.side, [])
+                at = [n for n, other in enumerate(nodes) if other.file == node.file]
+                later = [n for n in at if nodes[n].line > node.line]
+                nodes.insert(later[0] if later else at[-1] + 1 if at else len(nodes), node)
+        self.strays = []
 
     def resolve(self, nodes: list[Node]) -> None:
         """Find the parents that were not known yet when their children came."""

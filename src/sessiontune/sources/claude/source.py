@@ -175,6 +175,8 @@ def _read_all(
         nodes, facts[at] = reader.read(at, side, junk)
         for node in nodes:
             sides.setdefault(node.side, []).append(node)
+    if reader.strays:
+        reader.settle_strays(sides, side)
     if len(indexes) > 1:
         for nodes in sides.values():
             reader.resolve(nodes)
@@ -194,12 +196,12 @@ def _emit(
         nodes = sides.pop(side)
         with gc_paused():
             groups = _families(threads(segments(nodes, reader.seams)))
+        if side and _is_warmup(nodes):
+            _discard(nodes, files, ledger, "warmup_agent")
+            continue
         for group in groups:
             about = facts[group[0].nodes[0].file]
             agent, call = (side, _call_of(reader, side, nodes)) if side else (None, None)
-            if side and _is_warmup(nodes):
-                _discard(nodes, files, ledger, "warmup_agent")
-                continue
             frame = _frame(reader, about, files[group[0].nodes[0].file], agent, call)
             yield from sessions_of(group, frame, files, keyed, _salt(group, about))
 
@@ -301,6 +303,7 @@ def _discard(nodes: list[Node], files: tuple[str, ...], ledger: Ledger, reason: 
     """Count all records of nodes as dropped; one record may stand in two nodes."""
     by_file: dict[int, set[tuple[int, int]]] = {}
     for node in nodes:
+        node.thread = None  # what hangs below it elsewhere goes on without it
         by_file.setdefault(node.file, set()).update(node.places, node.result_places)
     for file, places in by_file.items():
         ledger.drop(Drop("read", reason, file=files[file], count=len(places)))

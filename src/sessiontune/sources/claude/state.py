@@ -29,6 +29,15 @@ class Facts(msgspec.Struct):
     inherits: str = ""  # last record of the parent's context that a forked agent began with
 
 
+class Stray(msgspec.Struct):
+    """A record with results of calls that its file does not hold."""
+
+    file: int
+    line: Line
+    place: tuple[int, int]
+    blocks: list[Block]
+
+
 class State:
     """Nodes of one unit. `owner` maps every record id to the node it stands in or hangs below."""
 
@@ -43,6 +52,7 @@ class State:
         self.agent_calls: dict[str, str] = {}  # agent id -> id of the call that started it
         self.task_prompts: dict[str, str] = {}  # prompt -> id of the call that carries it
         self.seams: set[tuple[int, int]] = set()
+        self.strays: list[Stray] = []
         self.start(0, "")
 
     def start(self, file: int, side: str) -> None:
