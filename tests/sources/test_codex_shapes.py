@@ -224,7 +224,7 @@ def test_words_of_another_agent_are_no_answer(tmp_path: Path) -> None:
             ("answer", '{"author": "Tolstoy"}'),
         ]
     ]
-    assert reading.ledger.drops["read/repeated_record"] == 1
+    assert reading.ledger.drops["link/repeated_record"] == 1
 
 
 def test_what_the_program_says_that_it_wrote_was_not_typed(tmp_path: Path) -> None:
@@ -302,3 +302,11 @@ def test_a_tool_of_a_namespace_keeps_it(tmp_path: Path) -> None:
         ("answer", ("mcp__docs__find", {})),
         ("results", ("mcp__docs__find", "unsupported call: find", "error")),
     ]
+
+
+def test_an_item_that_was_written_twice_stands_once(tmp_path: Path) -> None:
+    again = [said("user", "one", 9), *call("c1", 9)]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, *TALK, *again])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [[*SPOKEN, ("prompt", "one"), *SPOKEN[1:3]]]
+    assert reading.ledger.drops["link/repeated_record"] == len(TALK)

@@ -5,6 +5,8 @@ One answer is the run of reasoning, text and calls up to the next output or user
 
 from __future__ import annotations
 
+import os
+
 import msgspec
 
 from ...ledger import Ledger
@@ -78,13 +80,18 @@ class Items:
         else:
             self.drop(f"item:{safe_name(kind)}")
 
-    def node(self, line: Line, kind: str) -> Node:
+    def name(self) -> str:
+        """A name for what begins on the present line."""
+        thread = self.facts.session_id or os.path.basename(self.path)
         number, nth = self.place
-        name = self.facts.session_id + (f"~{self.again}" if self.again else "")
+        again = f"~{self.again}" if self.again else ""
+        return f"{thread}{again}#{number}" + (f".{nth}" if nth else "")
+
+    def node(self, line: Line, kind: str) -> Node:
         node = Node(
-            id=f"{name}#{number}" + (f".{nth}" if nth else ""),
+            id=self.name(),
             file=self.file,
-            line=number,
+            line=self.place[0],
             kind=kind,
             at=utc(line.timestamp or self.facts.begun),
         )
@@ -228,7 +235,7 @@ class Items:
         if status in ("rejected", "interrupted") and status not in node.result_flags:
             node.result_flags.append(status)
         if not node.result_id:
-            node.result_id = f"{self.facts.session_id}#{self.place[0]}"
+            node.result_id = self.name()
             node.result_at = utc(line.timestamp or "")
         if node is self.answer:
             self.answer = None

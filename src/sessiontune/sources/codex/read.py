@@ -44,6 +44,7 @@ class Rollout(Items):
     def read(self) -> None:
         """Read the file; records, repairs, faults and drops go into the ledger."""
         records = 0
+        written: set[int] = set()  # items, to know those that were written twice
         for number, raw in self._lines():
             for nth, line in enumerate(decode(raw, self.ledger)):
                 records += 1
@@ -51,6 +52,12 @@ class Rollout(Items):
                 if isinstance(line, LineFault):
                     self.ledger.fault(line_fault(line, self.path, number, raw))
                     continue
+                if line.type == "response_item" and line.timestamp and not nth:
+                    mark = hash(bytes(raw))
+                    if mark in written:
+                        self.drop("repeated_record")
+                        continue
+                    written.add(mark)
                 try:
                     if self.told is None or line.type != "response_item":
                         self._take(line)
@@ -129,7 +136,7 @@ class Rollout(Items):
         for reason, number in self.counts.items():
             if not number:
                 continue
-            stage = "link" if reason == "resumed_copy" else "read"
+            stage = "link" if reason in ("resumed_copy", "repeated_record") else "read"
             self.ledger.drop(Drop(stage, reason, file=self.path, count=number))
         self.counts = {}
 
