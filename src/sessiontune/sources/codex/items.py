@@ -62,6 +62,7 @@ class Items:
         self.answer: Node | None = None  # the answer that still takes parts
         self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
+        self.written: set[tuple[str, str, str]] = set()  # time, kind and words of items
 
     def drop(self, reason: str, count: int = 1) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + count
@@ -79,6 +80,17 @@ class Items:
             self._output(line, payload)
         else:
             self.drop(f"item:{safe_name(kind)}")
+
+    def _again(self, line: Line, kind: str, words: str) -> bool:
+        """Whether the item was written before, at the very same time; then it is dropped."""
+        if not line.timestamp or not words:
+            return False
+        mark = (line.timestamp, kind, words)
+        if mark in self.written:
+            self.drop("repeated_record")
+            return True
+        self.written.add(mark)
+        return False
 
     def name(self) -> str:
         """A name for what begins on the present line."""
@@ -113,6 +125,8 @@ class Items:
     def _message(self, line: Line, payload: Payload) -> None:
         role = payload.role or ""
         texts, images = contents(payload.content)
+        if self._again(line, role, texts[0] if len(texts) == 1 else "".join(texts)):
+            return
         if role == "assistant":
             texts = [text for text in texts if text.strip()]
             if not texts:
@@ -180,6 +194,8 @@ class Items:
         if not texts:
             self.drop("thinking_signature_only")
             return
+        if self._again(line, "reasoning", texts[0]):
+            return
         self._open(line).parts.append(Thinking("\n\n".join(texts)))
 
     def _call(self, line: Line, payload: Payload, kind: str) -> None:
@@ -194,6 +210,8 @@ class Items:
             given = payload.input if payload.input is not None else payload.action
         if given is None and payload.revised_prompt is not None:
             given = {"prompt": payload.revised_prompt}
+        if self._again(line, kind, payload.call_id or payload.id or ""):
+            return
         arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
         node = self._open(line)
         node.parts.append(ToolCall(call, name, arguments))

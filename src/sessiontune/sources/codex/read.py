@@ -44,7 +44,6 @@ class Rollout(Items):
     def read(self) -> None:
         """Read the file; records, repairs, faults and drops go into the ledger."""
         records = 0
-        written: set[int] = set()  # items, to know those that were written twice
         for number, raw in self._lines():
             for nth, line in enumerate(decode(raw, self.ledger)):
                 records += 1
@@ -52,12 +51,6 @@ class Rollout(Items):
                 if isinstance(line, LineFault):
                     self.ledger.fault(line_fault(line, self.path, number, raw))
                     continue
-                if line.type == "response_item" and line.timestamp and not nth:
-                    mark = hash(bytes(raw))
-                    if mark in written:
-                        self.drop("repeated_record")
-                        continue
-                    written.add(mark)
                 try:
                     if self.told is None or line.type != "response_item":
                         self._take(line)
