@@ -505,3 +505,30 @@ def test_a_result_in_another_file_than_its_call(tmp_path: Path) -> None:
     assert results == {"one": "ok", "two": "ok"}
     assert [m.kind for s in reading.sessions for m in s.messages][-2:] == ["results", "answer"]
     assert reading.ledger.drops == {"read/result_without_call": 1}
+
+
+def test_who_typed_what_was_queued(tmp_path: Path) -> None:
+    def queued(uuid: str, parent: str, words: str, **more: Any) -> dict[str, Any]:
+        given = {"type": "queued_command", "prompt": words, "commandMode": "prompt", **more}
+        return {"type": "attachment", "uuid": uuid, "parentUuid": parent, "attachment": given}
+
+    rows = [
+        user("u1", None, "go"),
+        queued("q1", "u1", "typed", origin={"kind": "human"}),
+        queued("q2", "q1", "of another session", origin={"kind": "peer"}),
+        queued("q3", "q2", "from a channel", isMeta=True, origin={"kind": "channel"}),
+        queued("q4", "q3", "odd", isMeta="?", origin=7),
+        user("u2", "q4", "went on", origin={"kind": "auto-continuation"}),
+        answer("a1", "u2", "m1", text("ok")),
+    ]
+    kinds = {p.text: m.kind for m in only(read_rows(tmp_path, rows)) for p in m.parts
+             if isinstance(p, Text)}  # fmt: skip
+    assert kinds == {
+        "go": "prompt",
+        "typed": "prompt",
+        "of another session": "task",
+        "from a channel": "context",
+        "odd": "prompt",
+        "went on": "context",
+        "ok": "answer",
+    }

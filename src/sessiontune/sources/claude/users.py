@@ -94,6 +94,8 @@ def _words(state: State, line: Line, items: list[str | Part], beside: bool = Fal
     origin = line.origin.kind if line.origin is not None else None
     if kind == "peer" or (node.kind == "prompt" and (node.side or origin == "peer")):
         node.kind = "task"
+    elif node.kind == "prompt" and origin == "auto-continuation":
+        node.kind = "context"  # the program went on by itself
     node.injected = node.kind in ("context", "summary")
     return "used"
 
@@ -207,10 +209,12 @@ def take_attachment(state: State, line: Line) -> None:
 
 def _queued(state: State, line: Line, items: list[str | Part]) -> None:
     """A prompt that was typed while the model worked."""
+    given = line.attachment
+    if given is not None:  # who typed it, or that nobody did
+        line.isMeta, line.origin = line.isMeta or given.isMeta, line.origin or given.origin
     before = len(state.nodes)
     _words(state, line, items)
     if len(state.nodes) > before and state.nodes[-1].kind in ("prompt", "task"):
-        given = line.attachment
         state.nodes[-1].flags.append("queued")
         if given is not None and given.source_uuid:
             state.nodes[-1].flags.append(f"?{given.source_uuid}")
