@@ -532,3 +532,28 @@ def test_who_typed_what_was_queued(tmp_path: Path) -> None:
         "went on": "context",
         "ok": "answer",
     }
+
+
+def test_agents_of_a_workflow_lie_deeper(tmp_path: Path) -> None:
+    stub = (
+        "<persisted-output>\nOutput too large (9KB). Full output saved to: /x/tool-results/b1.txt\n"
+    )
+    stub += "\nPreview (first 2KB):\nbegin\n...\n</persisted-output>"
+    (tmp_path / "p" / "s" / "tool-results").mkdir(parents=True)
+    (tmp_path / "p" / "s" / "tool-results" / "b1.txt").write_text("begin and end")
+    inside = {"isSidechain": True, "agentId": "k1"}
+    rows = [
+        user("u1", None, "look", **inside),
+        answer("a1", "u1", "m1", call("c1"), **inside),
+        user("r1", "a1", [result("c1", stub)], **inside),
+    ]
+    for row in rows:
+        row.pop("sessionId", None)
+        row.pop("cwd", None)
+    path = write(tmp_path, "p/s/subagents/workflows/run1/agent-k1.jsonl", rows)
+    assert registry.source("claude").index(str(path)).links == ("session:s",)
+    (session,) = read("claude", tmp_path, [str(path)]).sessions
+    assert (session.agent_id, session.project) == ("k1", "p")
+    found = session.messages[2].parts[0]
+    assert isinstance(found, ToolResult)
+    assert found.content == "begin and end"

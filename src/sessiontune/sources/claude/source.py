@@ -14,6 +14,7 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused
+from .content import session_folder
 from .read import Reader
 from .state import Facts
 
@@ -107,11 +108,11 @@ class ClaudeSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Record ids, session and agent names, folders and times of a file from `offset` on."""
-        stem, parent = _stem(path), os.path.basename(os.path.dirname(path))
+        stem, home = _stem(path), session_folder(path)
         links = []
         if stem.startswith("agent-"):
-            if parent == "subagents":
-                links.append("session:" + os.path.basename(os.path.dirname(os.path.dirname(path))))
+            if home:
+                links.append("session:" + os.path.basename(home))
         elif stem and path.endswith(".jsonl"):
             links.append("session:" + stem)
         return scan(path, offset, tuple(links), "session:", _known, _note)
@@ -220,9 +221,7 @@ def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
 
 def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
     cwd = about.cwd
-    folder = os.path.dirname(path)
-    if os.path.basename(folder) == "subagents":
-        folder = os.path.dirname(os.path.dirname(folder))
+    folder = os.path.dirname(session_folder(path) or path)
     project = re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] if cwd else os.path.basename(folder)
     title = about.custom_title or about.ai_title
     if not title:
