@@ -292,3 +292,21 @@ def test_other_databases_are_left_alone(tmp_path: Path) -> None:
     other.parent.mkdir(parents=True)
     other.write_text('[{"id": "x"}]')
     assert not source.recognise(str(other), other.read_bytes())
+
+
+def test_odd_values_in_a_database(tmp_path: Path) -> None:
+    (path,) = small().database(tmp_path)
+    base = sqlite3.connect(path)
+    base.execute("UPDATE message SET data = 'no json' WHERE data LIKE '%user%'")
+    base.execute("UPDATE message SET time_created = 'x', data = '[]' WHERE rowid = 1")
+    base.execute("UPDATE part SET data = NULL WHERE data LIKE '%It is%'")
+    base.execute("UPDATE session SET directory = 7, title = X'ff' WHERE id = 'ses_1'")
+    base.execute("INSERT INTO session VALUES (NULL, 4, NULL, NULL, NULL, NULL)")
+    base.commit()
+    base.close()
+    registry.source("opencode").index(path)
+    reading = read("opencode", tmp_path, [path])
+    assert reading.unbalanced() == {}
+    assert reading.ledger.records == {path: 5}
+    assert {fault.line for fault in reading.ledger.faults} == {1, 2, 5}
+    assert [m.kind for s in reading.sessions for m in s.messages] == ["answer", "results", "answer"]

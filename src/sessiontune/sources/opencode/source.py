@@ -243,8 +243,8 @@ def _index_database(path: str) -> FileIndex:
             for name, parent, folder in base.execute(
                 "SELECT id, parent_id, directory FROM session"
             ):
-                sessions.update((name, parent))
-                names.add(folder)
+                sessions.update((words(name), words(parent)))
+                names.add(words(folder))
             asked = "SELECT count(*), min(time_created), max(time_created) FROM message"
             number, first, last = base.execute(asked).fetchone()
     except (sqlite3.Error, OSError):
