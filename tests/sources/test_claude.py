@@ -557,3 +557,44 @@ def test_agents_of_a_workflow_lie_deeper(tmp_path: Path) -> None:
     found = session.messages[2].parts[0]
     assert isinstance(found, ToolResult)
     assert found.content == "begin and end"
+
+
+def test_a_resumed_copy_under_new_record_ids(tmp_path: Path) -> None:
+    """Versions of 2025 drew new ids for what a resumed session repeats; texts became blocks."""
+    first, second = "msg_01AAAAAAAAAAAAAAAAAAAAAA", "msg_01BBBBBBBBBBBBBBBBBBBBBB"
+    rows = [
+        user("u1", None, "look"),
+        answer("a1", "u1", first, text("I look.")),
+        answer("a2", "a1", first, call("c1")),
+        user("r1", "a2", [result("c1", "a.txt")]),
+        answer("a3", "r1", second, text("There.")),
+    ]
+    copies = [
+        user("v1", None, [text("look")]),
+        user("v2", "v1", "<user-prompt-submit-hook>x</user-prompt-submit-hook>"),
+        answer("b1", "v2", first, text("I look.")),
+        answer("b2", "b1", first, call("c1")),
+        user("s1", "b2", [result("c1", "a.txt")]),
+        answer("b3", "s1", second, text("There.")),
+        user("v3", "b3", "go on"),
+        answer("b4", "v3", "msg_01CCCCCCCCCCCCCCCCCCCCCC", text("There.")),
+        answer("b5", "b4", "m", text("There.")),
+    ]
+    for row in copies:
+        row["sessionId"] = "t"
+    write(tmp_path, "s.jsonl", [*rows, user("u2", "a3", "more. " * 400)])
+    write(tmp_path, "t.jsonl", copies)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    main, branch = reading.sessions
+    assert [p.text for m in branch.messages for p in m.parts if isinstance(p, Text)] == [
+        "go on",
+        "There.",
+        "There.",
+    ]
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == next(
+        m.id for m in main.messages for p in m.parts if p == Text("There.")
+    )
+    assert branch.lineage == main.lineage
+    assert reading.ledger.drops["link/resumed_copy"] == 5

@@ -11,7 +11,7 @@ from ...linking import Node
 from ...model import Drop, Text
 from ..lines import LineFault, array_lines, line_fault, read_lines, safe_name
 from .answers import take_answer
-from .copies import is_copy
+from .copies import is_copy, take_renamed
 from .served import split_served
 from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user
@@ -91,7 +91,10 @@ class Reader(State):
             facts.branch = line.gitBranch or ""
             facts.entrypoint = line.entrypoint or ""
         if kind == "assistant":
-            take_answer(self, line)
+            message = line.message
+            known = message is not None and message.id in self.served_by
+            if not (known and message is not None and take_renamed(self, line, message)):
+                take_answer(self, line)
         elif kind == "user":
             take_user(self, line)
         elif kind == "attachment":

@@ -13,7 +13,7 @@ from ...linking import Frame, Node, fork_from, segments, sessions_of, threads
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
-from ..lines import gc_paused
+from ..lines import gc_paused, open_log
 from .content import session_folder
 from .read import Reader
 from .state import Facts
@@ -32,6 +32,8 @@ _SIDE = re.compile(
     rb'|permission-mode|mode|bridge-session|agent-name|pr-link|summary|fork-context-ref)"'
 )
 _MESSAGE = re.compile(rb'"message"\s*:\s*\{')
+_SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
+_HEAD = 1 << 18
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 
 
@@ -115,6 +117,7 @@ class ClaudeSource:
                 links.append("session:" + os.path.basename(home))
         elif stem and path.endswith(".jsonl"):
             links.append("session:" + stem)
+            links += _first_answer(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
     def sessions(
@@ -136,6 +139,16 @@ class ClaudeSource:
 
 
 SOURCE = ClaudeSource()
+
+
+def _first_answer(path: str) -> list[str]:
+    """A link that a session shares with copies of it, whatever ids their records have."""
+    try:
+        with open_log(path) as log:
+            found = _SERVED.search(log.read(_HEAD) or b"")
+    except OSError:
+        return []
+    return [f"message:{found[1].decode()}"] if found else []
 
 
 def _stem(path: str) -> str:

@@ -125,3 +125,8 @@ def _notification(text: str) -> Said:
     if not texts:
         return Said("drop", reason="task_notification")
     return Said("context", texts)
+
+
+def is_served(name: str) -> bool:
+    """Whether a message id was drawn by the vendor, so that no two messages share it."""
+    return name.startswith("msg_") and len(name) > 16

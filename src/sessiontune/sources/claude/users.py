@@ -112,7 +112,12 @@ def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None
     if waiting:
         state.late.append((line, state.line, state.nth, waiting, so_far))
     elif so_far != "used":
-        state.drop(so_far)
+        state.drop(so_far, "link" if so_far == "resumed_copy" else "read")
+
+
+def _is_told(state: State, line: Line, block: Block, told: ToolResult | None) -> bool:
+    """Whether another file holds the very same result, in a record of another id."""
+    return told is not None and bool(line.uuid) and told.content == result_content(block.content)[0]
 
 
 def take_result(state: State, line: Line, block: Block) -> str:
@@ -125,6 +130,10 @@ def take_result(state: State, line: Line, block: Block) -> str:
             state.owner[line.uuid] = state.owner.get(parent) if parent else None
         return "late"
     if node.file != state.file:
+        if _is_told(state, line, block, node.results.get(call)):
+            state.owner[line.uuid or ""] = node
+            state.after_copy = line.uuid or ""
+            return "resumed_copy"
         node = _carried(state, line, node)
     place = (state.line, state.nth)
     if line.uuid and state.owner.get(line.uuid) is None:
