@@ -67,7 +67,7 @@ def _words_again(line: Line, blocks: list[Block], node: Node) -> bool:
 def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     """Drop an answer that another file holds under another record id, and its prompts."""
     node = state.served_by.get(message.id or "")
-    if node is None or node.file == state.file or node.empty() or not line.uuid:
+    if node is None or node.file == state.file or node.empty():
         return False
     content = message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
@@ -89,5 +89,6 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
         else:
             state.drop("resumed_copy", "link", count=len(own.places))
             state.move(own, twin)
+    state.drop("resumed_copy", "link")
     state.copied(line.uuid, node)
     return True

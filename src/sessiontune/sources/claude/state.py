@@ -85,11 +85,11 @@ class State:
         repairs = self.ledger.repairs
         repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
 
-    def copied(self, uuid: str, node: Node) -> None:
+    def copied(self, uuid: str | None, node: Node) -> None:
         """The present record repeats what `node` holds; what hangs below it hangs below that."""
-        self.drop("resumed_copy", "link")
-        self.owner[uuid] = node
-        self.after_copy = uuid
+        if uuid:
+            self.owner[uuid] = node
+            self.after_copy = uuid
 
     def move(self, node: Node, twin: Node) -> None:
         """Let all records of this file that lead to `node` lead to `twin`."""

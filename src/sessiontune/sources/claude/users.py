@@ -115,11 +115,6 @@ def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None
         state.drop(so_far, "link" if so_far == "resumed_copy" else "read")
 
 
-def _is_told(state: State, line: Line, block: Block, told: ToolResult | None) -> bool:
-    """Whether another file holds the very same result, in a record of another id."""
-    return told is not None and bool(line.uuid) and told.content == result_content(block.content)[0]
-
-
 def take_result(state: State, line: Line, block: Block) -> str:
     """One result: "used", "late" where its call is not known yet, or why it is dropped."""
     call = block.tool_use_id or ""
@@ -130,9 +125,9 @@ def take_result(state: State, line: Line, block: Block) -> str:
             state.owner[line.uuid] = state.owner.get(parent) if parent else None
         return "late"
     if node.file != state.file:
-        if _is_told(state, line, block, node.results.get(call)):
-            state.owner[line.uuid or ""] = node
-            state.after_copy = line.uuid or ""
+        known = node.results.get(call)
+        if known is not None and known.content == result_content(block.content)[0]:
+            state.copied(line.uuid, node)  # the very same in a record of another id
             return "resumed_copy"
         node = _carried(state, line, node)
     place = (state.line, state.nth)
