@@ -89,7 +89,9 @@ def _item(p: dict[str, Any]) -> list[Atom]:
         if isinstance(given, str) and kind == "function_call":
             with contextlib.suppress(ValueError):
                 given = json.loads(given)
-        return [Atom("call", (), {}, True, call, p["name"], given)]
+        home = p.get("namespace") or ""
+        between = "__" if home and not home.endswith("_") and not p["name"].startswith("_") else ""
+        return [Atom("call", (), {}, True, call, f"{home}{between}{p['name']}", given)]
     if kind in ("function_call_output", "custom_tool_call_output"):
         text = text_of(p.get("output"))
         forms = [canon_result(text), canon(text)]

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support import Reading, keyed, read
+from tests.neighbours import GOOD, SESSION, claude_lines
+from tests.support import Reading, keyed, read, texts_of
 
 from sessiontune import registry
 from sessiontune.ledger import Ledger
@@ -414,3 +415,186 @@ def test_an_sdk_stream(tmp_path: Path) -> None:
     assert (main.session_id, main.project) == ("z", "shop")
     assert [m.kind for m in agent.messages] == ["task", "answer"]
     assert (agent.parent_call, agent.parent_session) == ("t1", main.key)
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_transcript_that_a_hook_kept_as_an_array(tmp_path: Path, indent: int | None) -> None:
+    rows = [json.loads(line) for line in claude_lines()]
+    path = tmp_path / "logs" / "chat.json"
+    path.parent.mkdir()
+    path.write_text(json.dumps(rows, indent=indent))
+    source = registry.source("claude")
+    assert source.recognise(str(path), path.read_bytes())
+    assert source.index(str(path)).links == (f"session:{SESSION}",)
+    reading = read("claude", tmp_path, [str(path)])
+    assert reading.unbalanced() == {}
+    assert texts_of(reading.sessions) == GOOD
+    log = tmp_path / f"{SESSION}.jsonl"
+    log.write_bytes(b"\n".join(claude_lines()))
+    both = read("claude", tmp_path, [str(path), str(log)])
+    assert texts_of(both.sessions) == GOOD
+    assert both.ledger.drops["link/resumed_copy"] == len(rows)
+    path.write_text(json.dumps(rows)[:-40])
+    cut = read("claude", tmp_path, [str(path)])
+    assert cut.unbalanced() == {}
+    assert [fault.reason for fault in cut.ledger.faults] == ["truncated_line"]
+    for other in ('[{"display": "x", "sessionId": "y"}]', '{"type": "user"}', "[]"):
+        assert not source.recognise(str(path), other.encode())
+
+
+def test_what_a_mention_showed(tmp_path: Path) -> None:
+    def mention(uuid: str, parent: str, kind: str, content: Any) -> dict[str, Any]:
+        given = {"type": kind, "filename": "/w/a", "content": content}
+        return {"type": "attachment", "uuid": uuid, "parentUuid": parent, "attachment": given}
+
+    png = {"base64": "iVBORw0KGgo=", "type": "image/png"}
+    rows = [
+        user("u1", None, "see @a, @b, @c, @d and @e"),
+        mention("f1", "u1", "file", {"type": "text", "file": {"content": "in a"}}),
+        mention("f2", "f1", "file", {"type": "image", "file": png}),
+        mention("f3", "f2", "directory", "d.py\ne.py"),
+        mention("f4", "f3", "file", {"type": "notebook", "file": {"cells": [{"source": "1+1"}]}}),
+        mention("f5", "f4", "file", {"type": "file_unchanged"}),
+        answer("a1", "f5", "m1", {"type": "text", "text": "Seen."}),
+        {"type": "permission-mode", "permissionMode": "plan", "sessionId": "s"},
+        {"type": "content-replacement", "replacements": [], "sessionId": "s"},
+        user("u2", "a1", "<command-name>/install-github-app</command-name>"),
+    ]
+    reading = read_rows(tmp_path, rows)
+    (session,) = reading.sessions
+    told = [p.text if isinstance(p, Text) else type(p).__name__ for m in session.messages
+            for p in m.parts]  # fmt: skip
+    assert told == [
+        "see @a, @b, @c, @d and @e",
+        "in a",
+        "Image",
+        "d.py\ne.py",
+        '[{"source":"1+1"}]',
+        "Seen.",
+    ]
+    assert [m.kind for m in session.messages][1:5] == ["context"] * 4
+    assert reading.ledger.drops == {
+        "read/attachment:file": 1,
+        "read/permission-mode": 1,
+        "read/content-replacement": 1,
+        "read/local_command": 1,
+    }
+
+
+def test_a_result_in_another_file_than_its_call(tmp_path: Path) -> None:
+    """Whichever of the two is read first: the longer one is."""
+    rows = [
+        user("u1", None, "look"),
+        answer("a1", "u1", "m1", call("c1"), call("c2")),
+        user("r1", "a1", [result("c1", "one")]),
+        user("r2", "r1", [result("c2", "two")]),
+        answer("a2", "r2", "m2", text("Both. " * 200)),
+        user("u2", "a2", [result("gone", "three")]),
+    ]
+    write(tmp_path, "s.jsonl", rows[:3])
+    write(tmp_path, "t.jsonl", rows[3:])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    results = {
+        p.content: p.status
+        for s in reading.sessions
+        for m in s.messages
+        for p in m.parts
+        if isinstance(p, ToolResult) and p.status != "missing"
+    }
+    assert results == {"one": "ok", "two": "ok"}
+    assert [m.kind for s in reading.sessions for m in s.messages][-2:] == ["results", "answer"]
+    assert reading.ledger.drops == {"read/result_without_call": 1}
+
+
+def test_who_typed_what_was_queued(tmp_path: Path) -> None:
+    def queued(uuid: str, parent: str, words: str, **more: Any) -> dict[str, Any]:
+        given = {"type": "queued_command", "prompt": words, "commandMode": "prompt", **more}
+        return {"type": "attachment", "uuid": uuid, "parentUuid": parent, "attachment": given}
+
+    rows = [
+        user("u1", None, "go"),
+        queued("q1", "u1", "typed", origin={"kind": "human"}),
+        queued("q2", "q1", "of another session", origin={"kind": "peer"}),
+        queued("q3", "q2", "from a channel", isMeta=True, origin={"kind": "channel"}),
+        queued("q4", "q3", "odd", isMeta="?", origin=7),
+        user("u2", "q4", "went on", origin={"kind": "auto-continuation"}),
+        answer("a1", "u2", "m1", text("ok")),
+    ]
+    kinds = {p.text: m.kind for m in only(read_rows(tmp_path, rows)) for p in m.parts
+             if isinstance(p, Text)}  # fmt: skip
+    assert kinds == {
+        "go": "prompt",
+        "typed": "prompt",
+        "of another session": "task",
+        "from a channel": "context",
+        "odd": "prompt",
+        "went on": "context",
+        "ok": "answer",
+    }
+
+
+def test_agents_of_a_workflow_lie_deeper(tmp_path: Path) -> None:
+    stub = (
+        "<persisted-output>\nOutput too large (9KB). Full output saved to: /x/tool-results/b1.txt\n"
+    )
+    stub += "\nPreview (first 2KB):\nbegin\n...\n</persisted-output>"
+    (tmp_path / "p" / "s" / "tool-results").mkdir(parents=True)
+    (tmp_path / "p" / "s" / "tool-results" / "b1.txt").write_text("begin and end")
+    inside = {"isSidechain": True, "agentId": "k1"}
+    rows = [
+        user("u1", None, "look", **inside),
+        answer("a1", "u1", "m1", call("c1"), **inside),
+        user("r1", "a1", [result("c1", stub)], **inside),
+    ]
+    for row in rows:
+        row.pop("sessionId", None)
+        row.pop("cwd", None)
+    path = write(tmp_path, "p/s/subagents/workflows/run1/agent-k1.jsonl", rows)
+    assert registry.source("claude").index(str(path)).links == ("session:s",)
+    (session,) = read("claude", tmp_path, [str(path)]).sessions
+    assert (session.agent_id, session.project) == ("k1", "p")
+    found = session.messages[2].parts[0]
+    assert isinstance(found, ToolResult)
+    assert found.content == "begin and end"
+
+
+def test_a_resumed_copy_under_new_record_ids(tmp_path: Path) -> None:
+    """Versions of 2025 drew new ids for what a resumed session repeats; texts became blocks."""
+    first, second = "msg_01AAAAAAAAAAAAAAAAAAAAAA", "msg_01BBBBBBBBBBBBBBBBBBBBBB"
+    rows = [
+        user("u1", None, "look"),
+        answer("a1", "u1", first, text("I look.")),
+        answer("a2", "a1", first, call("c1")),
+        user("r1", "a2", [result("c1", "a.txt")]),
+        answer("a3", "r1", second, text("There.")),
+    ]
+    copies = [
+        user("v1", None, [text("look")]),
+        user("v2", "v1", "<user-prompt-submit-hook>x</user-prompt-submit-hook>"),
+        answer("b1", "v2", first, text("I look.")),
+        answer("b2", "b1", first, call("c1")),
+        user("s1", "b2", [result("c1", "a.txt")]),
+        answer("b3", "s1", second, text("There.")),
+        user("v3", "b3", "go on"),
+        answer("b4", "v3", "msg_01CCCCCCCCCCCCCCCCCCCCCC", text("There.")),
+        answer("b5", "b4", "m", text("There.")),
+    ]
+    for row in copies:
+        row["sessionId"] = "t"
+    write(tmp_path, "s.jsonl", [*rows, user("u2", "a3", "more. " * 400)])
+    write(tmp_path, "t.jsonl", copies)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    main, branch = reading.sessions
+    assert [p.text for m in branch.messages for p in m.parts if isinstance(p, Text)] == [
+        "go on",
+        "There.",
+        "There.",
+    ]
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == next(
+        m.id for m in main.messages for p in m.parts if p == Text("There.")
+    )
+    assert branch.lineage == main.lineage
+    assert reading.ledger.drops["link/resumed_copy"] == 5

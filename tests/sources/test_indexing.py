@@ -85,3 +85,14 @@ def test_nested_agents_are_tied_to_the_folder_of_their_session(tmp_path: Path) -
         path.write_bytes(b"{}\n")
     source = registry.source("claude")
     assert set(source.index(str(main)).links) & set(source.index(str(agent)).links)
+
+
+def test_a_damaged_line_ties_what_it_tied(tmp_path: Path) -> None:
+    """Two records on one line, behind a byte order mark: the index sees both."""
+    path = tmp_path / "rollout-x.jsonl"
+    rows = [json.dumps(row).encode() for row in CODEX]
+    path.write_bytes(b"\n".join(rows))
+    whole = registry.source("codex").index(str(path))
+    path.write_bytes(b"\xef\xbb\xbf" + rows[0] + rows[1] + b"\n" + rows[2])
+    glued = registry.source("codex").index(str(path))
+    assert (glued.ids, glued.links) == (whole.ids, whole.links)

@@ -397,3 +397,40 @@ def test_swe_agent_old_and_new_runs(tmp_path: Path) -> None:
         ]
     ]
     assert reading.sessions[0].messages[1].vendor == "anthropic"
+
+
+def test_pi_branched_sessions_and_what_extensions_say(tmp_path: Path) -> None:
+    one, two = (f"{n}0000000-0000-4000-8000-000000000000" for n in (1, 2))
+
+    def entry(kind: str, ident: str, parent: str | None, **more: Any) -> dict[str, Any]:
+        at = f"2026-03-01T10:00:0{ident}.000Z"
+        return {"type": kind, "id": ident, "parentId": parent, "timestamp": at, **more}
+
+    def said(role: str, name: str, parent: str | None, words: str) -> dict[str, Any]:
+        return entry("message", name, parent, message={"role": role, "content": text(words)})
+
+    shared = [said("user", "1", None, "one"), said("assistant", "2", "1", "first")]
+    head = {"type": "session", "version": 3, "id": one, "cwd": "/w/shop"}
+    first = [head, *shared, said("user", "3", "2", "two")]
+    child = {**head, "id": two, "parentSession": f"/x/2026-03-01_{one}.jsonl"}
+    second = [
+        child,
+        *shared,
+        entry("branch_summary", "4", "2", summary="It was tried.", fromId="3"),
+        entry("custom_message", "5", "4", customType="x", content="Be kind.", display=False),
+        entry("session_info", "6", "5", name="Named"),
+        said("user", "7", "6", "or so"),
+    ]
+    files = [write(tmp_path, "b.jsonl", first), write(tmp_path, "a.jsonl", second)]
+    assert registry.source("pi").index(str(files[1])).links == (f"session:{one}", f"session:{two}")
+    reading = read("pi", tmp_path, [str(f) for f in files])
+    assert reading.unbalanced() == {}
+    assert shape(reading) == [
+        [("prompt", "one"), ("answer", "first"), ("prompt", "two")],
+        [("context", "It was tried."), ("context", "Be kind."), ("prompt", "or so")],
+    ]
+    main, branch = reading.sessions
+    assert branch.title == "Named"
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[1].id
+    assert reading.ledger.drops["link/resumed_copy"] == 2

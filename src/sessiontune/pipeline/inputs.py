@@ -174,6 +174,7 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
     """Candidates by suffix, each file once, sorted by path; links to folders are not followed."""
     suffixes = {s for name in sources for s in getattr(registry.source(name), "suffixes", ())}
     suffixes.add(".jsonl")
+    journals = [j for name in sources if (j := getattr(registry.source(name), "journal", None))]
     faults: list[Fault] = []
     found: dict[tuple[int, int], LogFile] = {}
     for path in _paths(roots, suffixes, faults):
@@ -185,7 +186,10 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
         if not stat.S_ISREG(info.st_mode):
             faults.append(Fault("not_a_file", path))
             continue
-        file = LogFile(path, "", info.st_size, info.st_mtime_ns, info.st_ino)
+        beside = [journal(path) for journal in journals]
+        size = info.st_size + sum(size for size, _ in beside)
+        changed = max(info.st_mtime_ns, *(at for _, at in beside)) if beside else info.st_mtime_ns
+        file = LogFile(path, "", size, changed, info.st_ino)
         other = found.get((info.st_dev, info.st_ino))
         if other is None or path < other.path:
             found[(info.st_dev, info.st_ino)] = file

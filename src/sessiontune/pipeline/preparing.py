@@ -16,7 +16,7 @@ from .inputs import Inputs, Runner, Unit
 from .prepare import Preparation, PrepareTask, UnitSummary, hook_digest, prepare, redactor_of
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 _BATCH = 64
 
 

@@ -1,8 +1,8 @@
 """Copilot CLI: `session-state/<id>/events.jsonl`, a plain list of events.
 
 `user.message.content` is what the person typed (`transformedContent` adds reminders), calls
-stand in `assistant.message.toolRequests`, results in `tool.execution_complete`. Everything else
-tells the screen or the hooks.
+stand in `assistant.message.toolRequests`, results in `tool.execution_complete`. Sub-agents stand
+between the events of the session that started them. Everything else tells the screen or the hooks.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame
-from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
+from ..linking import Frame, Node
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import LineFault, line_fault, safe_name, size_of
+from .pictures import picture
 
 _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'
     rb'|tool\.execution_start|system\.message)"'
 )
+#: Where a user message comes from that nobody typed.
+_PROGRAM = ("skill-", "jit-", "system", "schedule-")
 _DATA = re.compile(rb'"data"\s*:\s*\{')
 
 
@@ -98,86 +101,184 @@ class CopilotSource:
     ) -> Iterator[Session]:
         """The sessions of one unit; an event that stands in two files counts once."""
         seen: set[str] = set()
-        for path in sorted(files, key=lambda p: (-_size(p), p)):
-            yield from _read(path, options, ledger, keyed, seen)
+        for path in sorted(files, key=lambda p: (-size_of(p), p)):
+            events = _Events(path, options, ledger)
+            events.read(seen)
+            yield from events.sessions(keyed)
 
 
-SOURCE = CopilotSource()
+class _Side:
+    """The main thread of a log, or one sub-agent's; `agent` is its id."""
 
+    def __init__(self, log: Linear, agent: str = "") -> None:
+        self.log, self.agent = log, agent
+        self.call, self.kind, self.model = agent, "", ""
+        self.at: dict[str, int] = {}  # event -> how many nodes there were before it
+        self.back: Node | None = None  # what the next node follows, where it leaves a thread
 
-def _size(path: str) -> int:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return 0
-
-
-def _read(
-    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, seen: set[str]
-) -> Iterator[Session]:
-    log = Linear(path, options, ledger)
-    about: dict[str, str] = {}
-    for event in log.records():
-        name = words(event.get("id"))
-        if name and name in seen:
-            log.drop("resumed_copy", "link")
-            continue
-        seen.add(name)
-        data = event.get("data")
-        try:
-            _take(
-                log, about, words(event.get("type")), data if isinstance(data, dict) else {}, event
-            )
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
-    stem = os.path.splitext(os.path.basename(path))[0]
-    cwd = about.get("cwd", "")
-    frame = Frame(
-        source="copilot",
-        session_id=log.session_id or stem,
-        project=folder_name(cwd),
-        cwd=cwd,
-        branch=about.get("branch", ""),
-        entrypoint=about.get("producer", ""),
-    )
-    yield from log.sessions(frame, keyed)
-
-
-def _take(
-    log: Linear, about: dict[str, str], kind: str, data: dict[str, Any], event: dict[str, Any]
-) -> None:
-    at, name = event.get("timestamp"), words(event.get("id"))
-    if kind == "user.message":
-        content = words(data.get("content"))
-        if content.strip():
-            log.node("prompt", [Text(content)], at, name)
+    def rewind(self, event: str) -> None:
+        """The event and all after it were taken back: what comes next is a branch."""
+        nodes, at = self.log.nodes, self.at.get(event)
+        if at is None or at >= len(nodes):
+            return
+        self.log.open = None
+        if at:
+            nodes[at].up = self.back = nodes[at - 1]
         else:
-            log.drop("empty")
-    elif kind == "assistant.message":
-        _answer(log, data, at, name, about.get("model", ""))
-    elif kind == "tool.execution_complete":
-        _result(log, data, at)
-    elif kind == "system.notification" and words(data.get("content")).strip():
-        log.node("context", [Text(words(data.get("content")))], at, name)
-    else:
+            self.log.boundary()
+
+
+class _Events:
+    """Reads one log into its sides."""
+
+    def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
+        self.options, self.ledger = options, ledger
+        self.main = _Side(Linear(path, options, ledger))
+        self.sides = {"": self.main}
+        self.assets: dict[str, Image] = {}
+        self.about: dict[str, str] = {}
+
+    def read(self, seen: set[str]) -> None:
+        """Read the events; `seen` are ids of events in the unit's other files."""
+        log = self.main.log
+        for event in log.records():
+            name = words(event.get("id"))
+            if name and name in seen:
+                log.drop("resumed_copy", "link")
+                continue
+            seen.add(name)
+            data = event.get("data")
+            side = self._side(event, data if isinstance(data, dict) else {})
+            nodes = side.log.nodes
+            before = side.at[name] = len(nodes)
+            side.log.place, side.log.session_id = log.place, log.session_id
+            try:
+                self._take(side, event, data if isinstance(data, dict) else {})
+            except LineFault as fault:
+                self.ledger.fault(line_fault(fault, log.path, log.place[0], b"}"))
+            if side.back is not None and len(nodes) > before:
+                nodes[before].up, side.back = side.back, None
+
+    def _side(self, event: dict[str, Any], data: dict[str, Any]) -> _Side:
+        """Newer versions name the agent, older ones the call that it works for."""
+        agent = words(event.get("agentId")) or words(data.get("parentToolCallId"))
+        if agent not in self.sides:
+            self.sides[agent] = _Side(Linear(self.main.log.path, self.options, self.ledger), agent)
+        return self.sides[agent]
+
+    def _take(self, side: _Side, event: dict[str, Any], data: dict[str, Any]) -> None:
+        log, kind = side.log, words(event.get("type"))
+        at, name = event.get("timestamp"), words(event.get("id"))
+        summary = words(data.get("summaryContent"))
+        if kind == "user.message":
+            self._prompt(side, data, at, name)
+        elif kind == "assistant.message":
+            _answer(log, data, at, name, side.model or self.main.model)
+        elif kind == "tool.execution_complete":
+            self._result(log, data, at)
+        elif kind == "system.notification" and words(data.get("content")).strip():
+            log.node("context", [Text(words(data.get("content")))], at, name)
+        elif kind == "session.compaction_complete" and summary.strip():
+            log.node("summary", [Text(summary)], at, name)
+        else:
+            self._note(side, kind, data)
+            known = "." in kind or kind == "abort"
+            log.drop(safe_name(kind) if known else f"unknown_type:{safe_name(kind)}")
+
+    def _note(self, side: _Side, kind: str, data: dict[str, Any]) -> None:
+        """Take down what an event without words says."""
         if kind in ("session.start", "session.resume"):
-            _start(log, about, data)
+            self._start(data)
         elif kind == "session.model_change":
-            about["model"] = words(data.get("newModel"))
+            side.model = words(data.get("newModel"))
+        elif kind == "subagent.started":
+            started = side if side.agent else self.sides.get(words(data.get("toolCallId")))
+            if started is not None:
+                started.call = words(data.get("toolCallId")) or started.call
+                started.kind = words(data.get("agentName"))[:80]
+        elif kind == "session.binary_asset":
+            image = picture(data.get("data"), data.get("mimeType"))
+            if image is not None:
+                self.assets[words(data.get("assetId"))] = image
+        elif kind == "session.snapshot_rewind":
+            side.rewind(words(data.get("upToEventId")))
+        elif kind == "session.context_cleared":
+            side.log.boundary()
         elif kind == "abort":
-            log.interrupted()
-        log.drop(
-            safe_name(kind) if "." in kind or kind == "abort" else f"unknown_type:{safe_name(kind)}"
-        )
+            side.log.interrupted()
 
+    def _start(self, data: dict[str, Any]) -> None:
+        log, about = self.main.log, self.about
+        if not log.session_id:
+            log.session_id = words(data.get("sessionId"))
+            about["producer"] = words(data.get("producer"))
+            context = data.get("context")
+            if isinstance(context, dict):
+                about["cwd"] = words(context.get("cwd"))
+                about["branch"] = words(context.get("branch"))
 
-def _start(log: Linear, about: dict[str, str], data: dict[str, Any]) -> None:
-    if not log.session_id:
-        log.session_id = words(data.get("sessionId"))
-        about["producer"] = words(data.get("producer"))
-        context = data.get("context")
-        if isinstance(context, dict):
-            about["cwd"], about["branch"] = words(context.get("cwd")), words(context.get("branch"))
+    def _prompt(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
+        content = words(data.get("content"))
+        parts: list[Part] = [Text(content)] if content.strip() else []
+        parts += self._images(data.get("attachments"))
+        source = words(data.get("source"))
+        if not parts:
+            side.log.drop("empty")
+        elif source.startswith(_PROGRAM) or data.get("isAutopilotContinuation") is True:
+            side.log.node("context", parts, at, name)
+        else:
+            side.log.node("task" if side.agent else "prompt", parts, at, name)
+
+    def _result(self, log: Linear, data: dict[str, Any], at: object) -> None:
+        status: ResultStatus = "ok"
+        found = data.get("result")
+        result = found if isinstance(found, dict) else {}
+        text = words(result.get("content")) or words(found)
+        shell = data.get("shellExecution")
+        if data.get("success") is False:
+            error = data.get("error")
+            status = "error"
+            if isinstance(error, dict):
+                text = text or words(error.get("message"))
+                if words(error.get("code")) in ("denied", "rejected"):
+                    status = "rejected"
+        elif isinstance(shell, dict) and shell.get("exitCode") not in (0, None):
+            status = "error"
+        images = self._images(result.get("binaryResultsForLlm"))
+        log.result(words(data.get("toolCallId")), text, status, at, tuple(images))
+
+    def _images(self, listed: Any) -> list[Image]:
+        """Pictures that stand in an event, or that it names."""
+        found = []
+        for item in listed if isinstance(listed, list) else ():
+            if isinstance(item, dict):
+                named = self.assets.get(words(item.get("assetId")))
+                found.append(named or picture(item.get("data"), item.get("mimeType")))
+        return [image for image in found if image is not None]
+
+    def sessions(self, keyed: Keyed) -> Iterator[Session]:
+        """The sessions of the main thread, then those of its sub-agents."""
+        path, about = self.main.log.path, self.about
+        cwd = about.get("cwd", "")
+        session_id = self.main.log.session_id or os.path.splitext(os.path.basename(path))[0]
+        if not self.main.log.session_id and os.path.basename(path) == "events.jsonl":
+            session_id = os.path.basename(os.path.dirname(path))
+        for side in self.sides.values():
+            callers = (other.log.calls.get(side.call) for other in self.sides.values())
+            caller = next((node for node in callers if node is not None), None)
+            frame = Frame(
+                source="copilot",
+                session_id=session_id,
+                agent_id=side.agent or None,
+                agent_type=side.kind,
+                parent_session=(caller.key or None) if side.agent and caller else None,
+                parent_call=side.call if side.agent and caller else None,
+                project=folder_name(cwd),
+                cwd=cwd,
+                branch=about.get("branch", ""),
+                entrypoint=about.get("producer", ""),
+            )
+            yield from side.log.sessions(frame, keyed)
 
 
 def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str) -> None:
@@ -200,15 +301,4 @@ def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str
     log.usage(Usage(output=number(data.get("outputTokens"))))
 
 
-def _result(log: Linear, data: dict[str, Any], at: object) -> None:
-    status: ResultStatus = "ok"
-    found = data.get("result")
-    text = words(found.get("content")) if isinstance(found, dict) else words(found)
-    if data.get("success") is False:
-        error = data.get("error")
-        status = "error"
-        if isinstance(error, dict):
-            text = text or words(error.get("message"))
-            if words(error.get("code")) in ("denied", "rejected"):
-                status = "rejected"
-    log.result(words(data.get("toolCallId")), text, status, at)
+SOURCE = CopilotSource()

@@ -13,10 +13,11 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import orjson
 
 from ..ledger import Ledger
 from ..ports import FileIndex, ReadOptions
-from .lines import gc_paused, read_lines, size_of, utc
+from .lines import gc_paused, read_lines, size_of, utc, values
 
 
 class Seen(msgspec.Struct):
@@ -76,7 +77,7 @@ def scan(
             try:
                 line = decode(raw)
             except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-                _search(bytes(raw), seen)
+                _damaged(bytes(raw), decode, note, seen)
                 continue
             note(line, seen)
     if any(not fault.line for fault in ledger.faults):
@@ -90,6 +91,20 @@ def scan(
         last=utc(seen.last),
         size=size,
     )
+
+
+def _damaged(
+    raw: bytes, decode: Callable[[memoryview], Any], note: Callable[[Any, Seen], None], seen: Seen
+) -> None:
+    """Take down what a line holds once it is mended; where it cannot be, search its fields."""
+    found = [value for value in values(raw, Ledger()) if isinstance(value, dict)]
+    for value in found:
+        try:
+            note(decode(memoryview(orjson.dumps(value))), seen)
+        except (msgspec.DecodeError, RecursionError, TypeError, ValueError):
+            _search(raw, seen)
+    if not found:
+        _search(raw, seen)
 
 
 _FIELD = re.compile(

@@ -7,12 +7,13 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, segments, sessions_of, threads
+from ..linking import Frame, Node, sessions_of, threads
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
 from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
@@ -35,6 +36,8 @@ class Linear:
 
     def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
         self.path, self.options, self.ledger = path, options, ledger
+        self.file = 0
+        self.files: tuple[str, ...] = (path,)
         self.session_id = ""
         self.nodes: list[Node] = []
         self.calls: dict[str, Node] = {}
@@ -75,6 +78,12 @@ class Linear:
             self.ledger.fault(line_fault(fault, self.path, 1, pieces[-1]))
         return None
 
+    def at(self, file: int, files: tuple[str, ...], line: int) -> None:
+        """Go on with a record of `files[file]`, for a log that lies in several files."""
+        if files[file] != self.path:
+            self.finish()
+        self.file, self.files, self.path, self.place = file, files, files[file], (line, 0)
+
     def part(self, number: int) -> None:
         """Begin record `number` (from 1) of a document."""
         self._count()
@@ -87,6 +96,11 @@ class Linear:
         """Leave the present record out."""
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
+
+    def unknown_part(self) -> None:
+        """Count a record that is used but for a part of a kind that is not known."""
+        repairs = self.ledger.repairs
+        repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
 
     # ------------------------------------------------------------ nodes
 
@@ -159,7 +173,9 @@ class Linear:
     def _node(self, kind: str, at: object, name: str = "") -> Node:
         number, nth = self.place
         own = name or f"{number}" + (f".{nth}" if nth else "")
-        node = Node(id=f"{self.session_id}#{own}", file=0, line=number, kind=kind, at=_time(at))
+        node = Node(
+            id=f"{self.session_id}#{own}", file=self.file, line=number, kind=kind, at=_time(at)
+        )
         node.places.append(self.place)
         self.nodes.append(node)
         return node
@@ -176,23 +192,22 @@ class Linear:
         """The linked sessions of the log: one for each epoch."""
         self.finish()
         with gc_paused():
-            found = threads(segments(self.nodes, set()))
-        yield from sessions_of(found, frame, (self.path,), keyed)
+            found = threads([self.nodes] if self.nodes else [])
+        yield from sessions_of(found, frame, self.files, keyed)
 
 
 def _time(at: object) -> str:
     if isinstance(at, str):
         return utc(at)
-    if type(at) is int and 0 < at < 1 << 43:  # milliseconds since 1970
-        return _moment(at)
-    return ""
+    return moment(at)
 
 
-def _moment(milliseconds: int) -> str:
-    from datetime import UTC, datetime
-
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
-    return moment.isoformat(timespec="milliseconds") + "Z"
+def moment(milliseconds: object) -> str:
+    """Milliseconds since 1970 as ISO-8601 UTC; "" for what is no such number."""
+    if type(milliseconds) is not int or not 0 < milliseconds < 1 << 43:
+        return ""
+    at = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
+    return at.isoformat(timespec="milliseconds") + "Z"
 
 
 def words(value: object) -> str:

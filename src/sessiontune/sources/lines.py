@@ -20,12 +20,15 @@ from datetime import UTC, datetime
 from io import FileIO
 from typing import Any
 
+import orjson
+
 from ..ledger import Ledger
 from ..model import Fault
 from ..ports import ReadOptions
 
 CHUNK = 1 << 20
 BOM = b"\xef\xbb\xbf"
+PACKED = ".zst"
 
 #: Deeper values break encoders further down; no tool takes arguments like that.
 MAX_DEPTH = 100
@@ -51,6 +54,14 @@ def open_log(path: str) -> FileIO:
     except BaseException:
         os.close(fd)
         raise
+
+
+def open_packed(path: str) -> Any:
+    """Open a compressed log; what is read from it is its text. Raises OSError."""
+    open_log(path).close()  # a regular file, and ours to read
+    import pyarrow
+
+    return pyarrow.input_stream(path, compression="zstd")
 
 
 def file_fault(path: str, error: OSError) -> Fault:
@@ -79,8 +90,11 @@ def read_lines(
     that the file has now.
     """
     try:
-        with open_log(path) as stream:
-            if end is None:
+        packed = path.endswith(PACKED)
+        with open_packed(path) if packed else open_log(path) as stream:
+            if packed:  # how long it is shows at its end
+                offset, end = 0, 1 << 62
+            elif end is None:
                 end = os.fstat(stream.fileno()).st_size
             if offset:
                 stream.seek(offset)
@@ -123,6 +137,29 @@ def read_lines(
                 yield number + 1, view[:filled]
     except OSError as error:
         ledger.fault(file_fault(path, error))
+
+
+def array_lines(
+    path: str, options: ReadOptions, ledger: Ledger
+) -> Iterator[tuple[int, bytes | memoryview]]:
+    """The elements of a file that is one JSON array, as the lines of a log.
+
+    Such a file is read whole, so it may be as long as a line.
+    """
+    if size_of(path) > options.max_line:
+        _too_long(path, 1, ledger)
+        return
+    scratch = Ledger()
+    text = b"\n".join(bytes(raw) for _, raw in read_lines(path, options, scratch))
+    ledger.faults.extend(scratch.faults)
+    try:
+        found = orjson.loads(text.removeprefix(BOM)) if text else []
+    except orjson.JSONDecodeError:
+        ledger.records[path] = ledger.records.get(path, 0) + 1
+        ledger.fault(line_fault(LineFault("bad_json"), path, 1, text))
+        return
+    for number, value in enumerate(found if isinstance(found, list) else [found], 1):
+        yield number, orjson.dumps(value)
 
 
 _BRACE = ord("{")

@@ -6,6 +6,7 @@ branches. A compaction carries its summary; what it kept stands above it already
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -25,7 +26,20 @@ from .pictures import picture
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
 _ROLE = re.compile(rb'"role"\s*:\s*"(?:user|assistant|toolResult|bashExecution)"')
+_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.jsonl)?$")
 _MARKS = re.compile(rb'"(?:cwd|modelId|thinkingLevel|branchedFrom)"\s*:')
+
+
+#: Entries that the model never sees.
+_BOOKS = (
+    "model_change",
+    "thinking_level_change",
+    "compaction",
+    "branch_summary",
+    "label",
+    "custom",
+    "session_info",
+)
 
 
 class Known(msgspec.Struct, gc=False):
@@ -35,6 +49,8 @@ class Known(msgspec.Struct, gc=False):
     id: str | None = None
     timestamp: str | None = None
     cwd: str | None = None
+    parentSession: str | None = None
+    branchedFrom: str | None = None
 
 
 _known = msgspec.json.Decoder(Known).decode
@@ -46,7 +62,14 @@ def _note(entry: Known, seen: Seen) -> None:
         seen.first, seen.last = min(seen.first, at), max(seen.last, at)
     if entry.type == "session":
         seen.sessions.add(entry.id)
+        seen.sessions.add(_parent(entry.parentSession or entry.branchedFrom))
         seen.names.add(entry.cwd)
+
+
+def _parent(path: object) -> str:
+    """The session's id in the name of its file; "" for none."""
+    found = _ID.search(path) if isinstance(path, str) else None
+    return found[1] if found else ""
 
 
 class PiSource:
@@ -76,34 +99,79 @@ class PiSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of one unit."""
-        for path in sorted(files):
-            yield from _read(path, options, ledger, keyed)
+        """The sessions of one unit: those that others were branched from come first."""
+        told: dict[tuple[str, str], Node | None] = {}
+        for path in _parents_first(files, options):
+            yield from _read(path, options, ledger, keyed, told)
 
 
 SOURCE = PiSource()
 
 
-def _read(path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> Iterator[Session]:
+def _parents_first(files: tuple[str, ...], options: ReadOptions) -> list[str]:
+    heads = {path: _head(path, options) for path in sorted(files)} if len(files) > 1 else {}
+    own = {name for name, _ in heads.values()}
+    todo, done = sorted(files), list[str]()
+    while todo:
+        known = {heads[path][0] for path in done}
+        ready = [p for p in todo if not heads or heads[p][1] not in own - known]
+        done += ready or todo[:1]
+        todo = [p for p in todo if p not in done]
+    return done
+
+
+def _head(path: str, options: ReadOptions) -> tuple[str, str]:
+    """Ids of a session and of the one that it was branched from."""
+    for entry in itertools.islice(Linear(path, options, Ledger()).records(), 20):
+        if entry.get("type") == "session":
+            parent = _parent(entry.get("parentSession") or entry.get("branchedFrom"))
+            return words(entry.get("id")), parent
+    return "", ""
+
+
+def _read(
+    path: str,
+    options: ReadOptions,
+    ledger: Ledger,
+    keyed: Keyed,
+    told: dict[tuple[str, str], Node | None],
+) -> Iterator[Session]:
     log = Linear(path, options, ledger)
     stem = os.path.splitext(os.path.basename(path))[0]
-    cwd = ""
+    cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
     for entry in log.records():
         kind = words(entry.get("type"))
+        mark = (words(entry.get("id")), words(entry.get("timestamp")))
         if kind == "session":
             log.session_id = log.session_id or words(entry.get("id"))
             cwd = cwd or words(entry.get("cwd"))
+            branched = bool(_parent(entry.get("parentSession") or entry.get("branchedFrom")))
             log.drop("session")
             continue
+        if branched and not log.nodes and all(mark[1:]) and mark in told:
+            log.drop("resumed_copy", "link")
+            last = told[mark] or last
+            if last is not None and mark[0]:
+                owner[mark[0]] = last
+            continue
         log.session_id = log.session_id or stem
+        if kind == "session_info":
+            title = words(entry.get("name")) or title
         before = len(log.nodes)
         try:
             _take(log, kind, entry)
         except LineFault as fault:
             ledger.fault(line_fault(fault, path, log.place[0], b"}"))
-        _hang(entry, log.nodes[-1] if len(log.nodes) > before else None, owner, log)
-    frame = Frame(source="pi", session_id=log.session_id or stem, project=folder_name(cwd), cwd=cwd)
+        new = log.nodes[-1] if len(log.nodes) > before else None
+        _hang(entry, new, owner, log)
+        if new is not None and new.up is None and not before:
+            new.up = last
+        told.setdefault(mark, owner.get(mark[0]) or new or (log.nodes[-1] if log.nodes else None))
+    name = log.session_id or stem
+    frame = Frame(
+        source="pi", session_id=name, project=folder_name(cwd), cwd=cwd, title=title[:200]
+    )
     yield from log.sessions(frame, keyed)
 
 
@@ -130,7 +198,15 @@ def _take(log: Linear, kind: str, entry: dict[str, Any]) -> None:
             log.drop("no_message")
     elif kind == "compaction" and words(entry.get("summary")).strip():
         log.node("summary", [Text(words(entry.get("summary")))], at, name)
-    elif kind in ("model_change", "thinking_level_change", "compaction", "label", "custom"):
+    elif kind == "branch_summary" and words(entry.get("summary")).strip():
+        log.node("context", [Text(words(entry.get("summary")))], at, name)
+    elif kind == "custom_message":
+        given: list[Part] = [*_parts(entry.get("content"))]
+        if given:
+            log.node("context", given, at, name)
+        else:
+            log.drop("empty")
+    elif kind in _BOOKS:
         log.drop(kind)
     else:
         log.drop(f"unknown_type:{safe_name(kind)}")
@@ -154,6 +230,11 @@ def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> Non
         log.result(words(message.get("toolCallId")), text, status, at, images)
     elif role == "bashExecution":
         log.drop("shell_mode")
+    elif role == "custom" and _parts(message.get("content")):
+        log.node("context", [*_parts(message.get("content"))], at, name)
+    elif role in ("branchSummary", "compactionSummary") and words(message.get("summary")).strip():
+        said = "summary" if role == "compactionSummary" else "context"
+        log.node(said, [Text(words(message.get("summary")))], at, name)
     else:
         log.drop(f"unknown_role:{safe_name(role)}")
 

@@ -8,6 +8,7 @@ from ..lines import safe_name
 from .content import image_of
 from .served import served_result
 from .state import State
+from .text import is_served
 from .wire import Block, Line, WireMessage, WireUsage
 
 
@@ -72,6 +73,8 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
     node.model = message.model or ""
     if name:
         state.answers[name] = node
+        if is_served(name):
+            state.served_by.setdefault(name, node)
     state.last_answer = node
     return node
 

@@ -127,7 +127,7 @@ def persisted(text: str, log: str, session_id: str) -> str | None:
         return None
     name = found["path"].strip().replace("\\", "/").rsplit("/", 1)[-1]
     folder = os.path.dirname(log)
-    homes = [os.path.join(os.path.dirname(folder), "tool-results")]
+    homes = [os.path.join(session_folder(log) or os.path.dirname(folder), "tool-results")]
     stems = [os.path.splitext(os.path.basename(log))[0], session_id]
     homes[:0] = [os.path.join(folder, stem, "tool-results") for stem in stems if _safe(stem)]
     for home in homes if _safe(name) else ():
@@ -135,6 +135,19 @@ def persisted(text: str, log: str, session_id: str) -> str | None:
         if whole is not None:
             return whole
     return found["preview"]
+
+
+def session_folder(path: str) -> str:
+    """The folder of the session that an agent's log lies below; "" for any other log.
+
+    Agents lie in `subagents/`, those of a workflow in `subagents/workflows/RUN/`.
+    """
+    folder = os.path.dirname(path)
+    for _ in range(3):
+        if os.path.basename(folder) == "subagents":
+            return os.path.dirname(folder)
+        folder = os.path.dirname(folder)
+    return ""
 
 
 def _safe(name: str) -> bool:

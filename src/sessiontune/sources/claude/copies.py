@@ -1,7 +1,8 @@
 """Whether a record whose id is known already is a copy of that record, or another one.
 
 A resumed session repeats its history under the same ids, and that is what nearly always is
-found. But ids that were not drawn at random (from a script, a proxy, a fixture) meet by chance,
+found. (Versions of 2025 drew new ids for the copies: there the vendor's ids of the answers tell.)
+But ids that were not drawn at random (from a script, a proxy, a fixture) meet by chance,
 and then the words tell: only a record that clearly says something else counts as another one.
 """
 
@@ -13,7 +14,9 @@ from ..lines import utc
 from .answers import answer_part
 from .state import State
 from .text import classify
-from .wire import Block, Line
+from .wire import Block, Line, WireMessage
+
+_LOOK_BACK = 20
 
 
 def is_copy(state: State, line: Line) -> bool:
@@ -59,3 +62,33 @@ def _words_again(line: Line, blocks: list[Block], node: Node) -> bool:
         return False  # the record of that id became no message, and these words would
     own = {part.text for part in node.parts if type(part) is Text}
     return not own or bool(own & texts)
+
+
+def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
+    """Drop an answer that another file holds under another record id, and its prompts."""
+    node = state.served_by.get(message.id or "")
+    if node is None or node.file == state.file or node.empty():
+        return False
+    content = message.content
+    blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
+    parts = [part for part in map(answer_part, blocks) if type(part) is not str]
+    if not parts or any(part not in node.parts for part in parts):
+        return False
+    before: list[Node] = []
+    up = node.up
+    while up is not None and up.kind != "answer" and len(before) < _LOOK_BACK:
+        before.append(up)
+        up = up.up
+    tail: list[Node] = []
+    while state.nodes and state.nodes[-1].kind != "answer":
+        tail.append(state.nodes.pop())
+    for own in reversed(tail):
+        twin = next((one for one in before if one.parts == own.parts), None)
+        if twin is None:
+            state.nodes.append(own)
+        else:
+            state.drop("resumed_copy", "link", count=len(own.places))
+            state.move(own, twin)
+    state.drop("resumed_copy", "link")
+    state.copied(line.uuid, node)
+    return True

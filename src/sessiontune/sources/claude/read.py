@@ -9,21 +9,22 @@ from __future__ import annotations
 
 from ...linking import Node
 from ...model import Drop, Text
-from ..lines import LineFault, line_fault, read_lines, safe_name
+from ..lines import LineFault, array_lines, line_fault, read_lines, safe_name
 from .answers import take_answer
-from .copies import is_copy
+from .copies import is_copy, take_renamed
 from .served import split_served
-from .state import Facts, State
+from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user
 from .wire import Line, decode
 
 _SIDE_NAMES = """
-progress queue-operation file-history-snapshot file-history-delta last-prompt mode permission-
-mode ai-title custom-title bridge-session summary agent-name tag tool_use_summary pr-link atis-
-latch result fork-context-ref frame-link agent-color agent-setting worktree-state content-
-replacement marble-origami-commit marble-origami-snapshot speculation-accept attribution-
-snapshot task-summary stream_event rate_limit_event tool_progress auth_status control_request
-control_response keep_alive
+progress queue-operation file-history-snapshot file-history-delta last-prompt mode
+permission-mode ai-title custom-title bridge-session summary agent-name tag tool_use_summary
+pr-link atis-latch isolation-latch result fork-context-ref frame-link agent-color agent-setting
+worktree-state content-replacement marble-origami-commit marble-origami-snapshot
+marble-origami-reset speculation-accept attribution-snapshot task-summary post_turn_summary
+stream_event rate_limit_event tool_progress auth_status control_request control_response
+keep_alive
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.
@@ -37,7 +38,8 @@ class Reader(State):
         """Nodes of one file in its order. With `junk`, all its records are dropped for it."""
         self.start(file, side)
         path, ledger, records = self.path, self.ledger, 0
-        for number, raw in read_lines(path, self.options, ledger):
+        lines = array_lines if path.endswith(".json") else read_lines
+        for number, raw in lines(path, self.options, ledger):
             line = decode(raw, ledger)
             if type(line) is Line:
                 records += 1
@@ -89,7 +91,10 @@ class Reader(State):
             facts.branch = line.gitBranch or ""
             facts.entrypoint = line.entrypoint or ""
         if kind == "assistant":
-            take_answer(self, line)
+            message = line.message
+            known = message is not None and message.id in self.served_by
+            if not (known and message is not None and take_renamed(self, line, message)):
+                take_answer(self, line)
         elif kind == "user":
             take_user(self, line)
         elif kind == "attachment":
@@ -132,7 +137,9 @@ class Reader(State):
         for line, number, nth, blocks, state in self.late:
             self.line, self.nth = number, nth
             done = [take_result(self, line, block) for block in blocks] + [state]
-            if "used" not in done:
+            if set(done) <= {"late", ""} and len(self.files) > 1:
+                self.strays.append(Stray(self.file, line, (number, nth), blocks))
+            elif "used" not in done:
                 self.drop(next((d for d in done if d not in ("late", "")), "result_without_call"))
         self.late = []
         if self.served:
@@ -140,6 +147,22 @@ class Reader(State):
         self.resolve(self.nodes)
         if any(node.flags for node in self.nodes if node.kind in ("prompt", "task")):
             self._settle_prompts()
+
+    def settle_strays(self, sides: dict[str, list[Node]], side: str) -> None:
+        """Hang results below calls that stand in a file which was read after theirs."""
+        for stray in self.strays:
+            self.start(stray.file, side)
+            self.line, self.nth = stray.place
+            done = [take_result(self, stray.line, block) for block in stray.blocks]
+            if "used" not in done:
+                self.ledger.drop(Drop("read", "result_without_call", file=self.path))
+            for node in self.nodes:  # at its place among the nodes of its file
+                node.side = side or node.side
+                nodes = sides.setdefault(node.side, [])
+                at = [n for n, other in enumerate(nodes) if other.file == node.file]
+                later = [n for n in at if nodes[n].line > node.line]
+                nodes.insert(later[0] if later else at[-1] + 1 if at else len(nodes), node)
+        self.strays = []
 
     def resolve(self, nodes: list[Node]) -> None:
         """Find the parents that were not known yet when their children came."""

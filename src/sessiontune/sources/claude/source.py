@@ -13,7 +13,8 @@ from ...linking import Frame, Node, fork_from, segments, sessions_of, threads
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
-from ..lines import gc_paused
+from ..lines import gc_paused, open_log
+from .content import session_folder
 from .read import Reader
 from .state import Facts
 
@@ -31,6 +32,8 @@ _SIDE = re.compile(
     rb'|permission-mode|mode|bridge-session|agent-name|pr-link|summary|fork-context-ref)"'
 )
 _MESSAGE = re.compile(rb'"message"\s*:\s*\{')
+_SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
+_HEAD = 1 << 18
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 
 
@@ -78,6 +81,7 @@ class ClaudeSource:
     """Claude Code (and the SDK streams of Claude Desktop)."""
 
     name = "claude"
+    suffixes = (".jsonl", ".json")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude."""
@@ -87,8 +91,11 @@ class ClaudeSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a Claude Code log: one line says so."""
-        if not path.endswith(".jsonl") or "tool-results" in re.split(r"[\\/]", path):
+        if not path.endswith(self.suffixes) or "tool-results" in re.split(r"[\\/]", path):
             return False
+        if path.endswith(".json"):  # a transcript that a hook kept as one array
+            start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
+            return start and all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
         for raw in head.split(b"\n")[:200]:
             if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
                 continue
@@ -103,13 +110,14 @@ class ClaudeSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Record ids, session and agent names, folders and times of a file from `offset` on."""
-        stem, parent = _stem(path), os.path.basename(os.path.dirname(path))
+        stem, home = _stem(path), session_folder(path)
         links = []
         if stem.startswith("agent-"):
-            if parent == "subagents":
-                links.append("session:" + os.path.basename(os.path.dirname(os.path.dirname(path))))
-        elif stem:
+            if home:
+                links.append("session:" + os.path.basename(home))
+        elif stem and path.endswith(".jsonl"):
             links.append("session:" + stem)
+            links += _first_answer(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
     def sessions(
@@ -131,6 +139,16 @@ class ClaudeSource:
 
 
 SOURCE = ClaudeSource()
+
+
+def _first_answer(path: str) -> list[str]:
+    """A link that a session shares with copies of it, whatever ids their records have."""
+    try:
+        with open_log(path) as log:
+            found = _SERVED.search(log.read(_HEAD) or b"")
+    except OSError:
+        return []
+    return [f"message:{found[1].decode()}"] if found else []
 
 
 def _stem(path: str) -> str:
@@ -171,6 +189,8 @@ def _read_all(
         nodes, facts[at] = reader.read(at, side, junk)
         for node in nodes:
             sides.setdefault(node.side, []).append(node)
+    if reader.strays:
+        reader.settle_strays(sides, side)
     if len(indexes) > 1:
         for nodes in sides.values():
             reader.resolve(nodes)
@@ -190,12 +210,12 @@ def _emit(
         nodes = sides.pop(side)
         with gc_paused():
             groups = _families(threads(segments(nodes, reader.seams)))
+        if side and _is_warmup(nodes):
+            _discard(nodes, files, ledger, "warmup_agent")
+            continue
         for group in groups:
             about = facts[group[0].nodes[0].file]
             agent, call = (side, _call_of(reader, side, nodes)) if side else (None, None)
-            if side and _is_warmup(nodes):
-                _discard(nodes, files, ledger, "warmup_agent")
-                continue
             frame = _frame(reader, about, files[group[0].nodes[0].file], agent, call)
             yield from sessions_of(group, frame, files, keyed, _salt(group, about))
 
@@ -214,9 +234,7 @@ def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
 
 def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
     cwd = about.cwd
-    folder = os.path.dirname(path)
-    if os.path.basename(folder) == "subagents":
-        folder = os.path.dirname(os.path.dirname(folder))
+    folder = os.path.dirname(session_folder(path) or path)
     project = re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] if cwd else os.path.basename(folder)
     title = about.custom_title or about.ai_title
     if not title:
@@ -297,6 +315,7 @@ def _discard(nodes: list[Node], files: tuple[str, ...], ledger: Ledger, reason: 
     """Count all records of nodes as dropped; one record may stand in two nodes."""
     by_file: dict[int, set[tuple[int, int]]] = {}
     for node in nodes:
+        node.thread = None  # what hangs below it elsewhere goes on without it
         by_file.setdefault(node.file, set()).update(node.places, node.result_places)
     for file, places in by_file.items():
         ledger.drop(Drop("read", reason, file=files[file], count=len(places)))

@@ -29,6 +29,15 @@ class Facts(msgspec.Struct):
     inherits: str = ""  # last record of the parent's context that a forked agent began with
 
 
+class Stray(msgspec.Struct):
+    """A record with results of calls that its file does not hold."""
+
+    file: int
+    line: Line
+    place: tuple[int, int]
+    blocks: list[Block]
+
+
 class State:
     """Nodes of one unit. `owner` maps every record id to the node it stands in or hangs below."""
 
@@ -43,6 +52,8 @@ class State:
         self.agent_calls: dict[str, str] = {}  # agent id -> id of the call that started it
         self.task_prompts: dict[str, str] = {}  # prompt -> id of the call that carries it
         self.seams: set[tuple[int, int]] = set()
+        self.strays: list[Stray] = []
+        self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
         self.start(0, "")
 
     def start(self, file: int, side: str) -> None:
@@ -73,6 +84,18 @@ class State:
         """Count a record that is used but for a part of a kind that is not known."""
         repairs = self.ledger.repairs
         repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
+
+    def copied(self, uuid: str | None, node: Node) -> None:
+        """The present record repeats what `node` holds; what hangs below it hangs below that."""
+        if uuid:
+            self.owner[uuid] = node
+            self.after_copy = uuid
+
+    def move(self, node: Node, twin: Node) -> None:
+        """Let all records of this file that lead to `node` lead to `twin`."""
+        for uuid in self.mine:
+            if self.owner.get(uuid) is node:
+                self.owner[uuid] = twin
 
     def link(self, line: Line, reason: str) -> None:
         """Drop a record, but let its children hang below its parent."""

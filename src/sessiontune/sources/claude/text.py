@@ -12,10 +12,10 @@ import msgspec
 
 _LOCAL_NAMES = """
 add-dir agents bashes branch bug chrome clear color compact config context copy cost desktop
-doctor effort exit export extra-usage fast feedback fork help hooks ide install install-github-
-app keybindings login logout mcp memory mobile model output-style passes permissions plugin
-plugins privacy-settings quit release-notes reload-plugins rename remote-control remote-env
-reset resume rewind sandbox settings skills stats status statusline stickers tasks teleport
+doctor effort exit export extra-usage fast feedback fork help hooks ide install install-github-app
+keybindings login logout mcp memory mobile model output-style passes permissions plugin plugins
+privacy-settings quit release-notes reload-plugins rename remote-control remote-env reset
+resume rewind sandbox settings skills stats status statusline stickers tasks teleport
 terminal-setup theme think-back todos upgrade usage vim voice
 """
 
@@ -125,3 +125,8 @@ def _notification(text: str) -> Said:
     if not texts:
         return Said("drop", reason="task_notification")
     return Said("context", texts)
+
+
+def is_served(name: str) -> bool:
+    """Whether a message id was drawn by the vendor, so that no two messages share it."""
+    return name.startswith("msg_") and len(name) > 16

@@ -7,7 +7,8 @@ import msgspec
 from ...linking import Node
 from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
-from .content import document_of, persisted, result_content, status_of
+from ..pictures import picture
+from .content import as_json, document_of, persisted, result_content, status_of
 from .state import State
 from .text import CLEARING, PLAN_START, classify
 from .wire import Block, Line, Outcome
@@ -93,6 +94,8 @@ def _words(state: State, line: Line, items: list[str | Part], beside: bool = Fal
     origin = line.origin.kind if line.origin is not None else None
     if kind == "peer" or (node.kind == "prompt" and (node.side or origin == "peer")):
         node.kind = "task"
+    elif node.kind == "prompt" and origin == "auto-continuation":
+        node.kind = "context"  # the program went on by itself
     node.injected = node.kind in ("context", "summary")
     return "used"
 
@@ -109,7 +112,7 @@ def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None
     if waiting:
         state.late.append((line, state.line, state.nth, waiting, so_far))
     elif so_far != "used":
-        state.drop(so_far)
+        state.drop(so_far, "link" if so_far == "resumed_copy" else "read")
 
 
 def take_result(state: State, line: Line, block: Block) -> str:
@@ -122,6 +125,10 @@ def take_result(state: State, line: Line, block: Block) -> str:
             state.owner[line.uuid] = state.owner.get(parent) if parent else None
         return "late"
     if node.file != state.file:
+        known = node.results.get(call)
+        if known is not None and known.content == result_content(block.content)[0]:
+            state.copied(line.uuid, node)  # the very same in a record of another id
+            return "resumed_copy"
         node = _carried(state, line, node)
     place = (state.line, state.nth)
     if line.uuid and state.owner.get(line.uuid) is None:
@@ -178,18 +185,18 @@ def _carried(state: State, line: Line, answer: Node) -> Node:
 def take_attachment(state: State, line: Line) -> None:
     given = line.attachment
     kind = given.type if given is not None else ""
-    if given is None or kind not in ("queued_command", "nested_memory", "file"):
+    if given is None or kind not in ("queued_command", "nested_memory", "file", "directory"):
         if given is not None and given.hookName == "SessionStart:clear":
             state.cleared(line)
         state.link(line, f"attachment:{safe_name(kind)}")
         return
     if kind != "queued_command":
-        text = _file_text(given.content)
-        if not text:
+        part = _file_part(given.content)
+        if part is None:
             state.link(line, f"attachment:{kind}")
             return
         node = state.node(line, "context")
-        node.parts = [Text(text)]
+        node.parts = [part]
         node.places.append((state.line, state.nth))
         node.injected = True
         return
@@ -206,10 +213,12 @@ def take_attachment(state: State, line: Line) -> None:
 
 def _queued(state: State, line: Line, items: list[str | Part]) -> None:
     """A prompt that was typed while the model worked."""
+    given = line.attachment
+    if given is not None:  # who typed it, or that nobody did
+        line.isMeta, line.origin = line.isMeta or given.isMeta, line.origin or given.origin
     before = len(state.nodes)
     _words(state, line, items)
     if len(state.nodes) > before and state.nodes[-1].kind in ("prompt", "task"):
-        given = line.attachment
         state.nodes[-1].flags.append("queued")
         if given is not None and given.source_uuid:
             state.nodes[-1].flags.append(f"?{given.source_uuid}")
@@ -222,13 +231,17 @@ def _decoded(raw: msgspec.Raw) -> object:
         return None
 
 
-def _file_text(raw: msgspec.Raw) -> str:
-    """The text of a `file` or `nested_memory` attachment."""
+def _file_part(raw: msgspec.Raw) -> Part | None:
+    """What a `file`, `directory` or `nested_memory` attachment showed: text, or a picture."""
     value = _decoded(raw)
     for _ in range(3):
         if isinstance(value, str):
-            return value
+            return Text(value) if value else None
         if not isinstance(value, dict):
-            return ""
+            return None
+        if isinstance(value.get("base64"), str):
+            return picture(value["base64"], value.get("type") or "application/pdf")
+        if isinstance(value.get("cells"), list):  # a notebook
+            return Text(as_json(value["cells"]))
         value = value["content"] if "content" in value else value.get("file")
-    return ""
+    return None

@@ -58,6 +58,8 @@ class Attachment(msgspec.Struct, gc=False):
     content: msgspec.Raw = msgspec.Raw()
     source_uuid: str | None = None
     hookName: str | None = None
+    isMeta: bool | None = None
+    origin: Kind | None = None
 
 
 class ProgressData(msgspec.Struct, gc=False):
@@ -185,10 +187,12 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
             agentId=_text(data.get("agentId")),
             hookName=_text(data.get("hookName")),
         )
-    origin = record.get("origin")
-    if isinstance(origin, dict):
-        line.origin = Kind(kind=_text(origin.get("kind")))
+    line.origin = _origin(record.get("origin"))
     return line
+
+
+def _origin(value: Any) -> Kind | None:
+    return Kind(kind=_text(value.get("kind"))) if isinstance(value, dict) else None
 
 
 def _outcome(value: dict[str, Any]) -> Outcome:
@@ -219,6 +223,8 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         content=_raw(value["content"]) if "content" in value else msgspec.Raw(),
         source_uuid=_text(value.get("source_uuid")),
         hookName=_text(value.get("hookName")),
+        isMeta=True if value.get("isMeta") is True else None,
+        origin=_origin(value.get("origin")),
     )
 
 

@@ -8,66 +8,43 @@ user message.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
+import orjson
 
 from ...ledger import Ledger
-from ...linking import Node
-from ...model import Drop, Image, Part, Text, Thinking, ToolCall, ToolResult, Usage
-from ...ports import ReadOptions
+from ...linking import Node, Place
+from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
-from ..lines import LineFault, line_fault, read_lines, safe_name, utc
-from .text import classify
+from ..lines import LineFault, line_fault, read_lines, safe_name, values
+from .items import Items
+from .older import SHOWN, Screen, document_lines
 from .values import (
-    arguments_of,
-    as_json,
     contents,
     count,
     note_meta,
     retained,
-    status_of,
-    string,
 )
-from .wire import Facts, Line, Payload, decode
+from .wire import Line, Payload, decode
+
+#: Lines that carry no part of a conversation.
+_BOOKS = (
+    "world_state",
+    "token_usage_record",
+    "inter_agent_communication_metadata",
+    "security_risk_score",
+)
 
 
-class Rollout:
-    """Nodes of one file.
-
-    `calls` maps call ids to nodes, `agents` the threads that this one started to their calls.
-    `told` maps digests of items of the unit's earlier files to nodes: forks begin with copies.
-    """
-
-    def __init__(
-        self,
-        file: int,
-        path: str,
-        options: ReadOptions,
-        ledger: Ledger,
-        told: dict[bytes, Node | None] | None = None,
-    ) -> None:
-        self.told = told
-        self.fork: Node | None = None
-        self.copying = True
-        self.file, self.path, self.options, self.ledger = file, path, options, ledger
-        self.facts = Facts()
-        self.nodes: list[Node] = []
-        self.calls: dict[str, Node] = {}
-        self.agents: dict[str, str] = {}
-        self.asked: list[Node] = []  # prompts that the model still sees
-        self.back: Node | None = None  # where the next prompt begins a branch
-        self.early: dict[str, tuple[Line, Payload, tuple[int, int]]] = {}  # before their calls
-        self.counts: dict[str, int] = {}
-        self.model = ""
-        self.answer: Node | None = None  # the answer that still takes parts
-        self.last: Node | None = None  # the last answer, for its usage
-        self.place = (0, 0)
+class Rollout(Items):
+    """Reads one file."""
 
     def read(self) -> None:
         """Read the file; records, repairs, faults and drops go into the ledger."""
         records = 0
-        for number, raw in read_lines(self.path, self.options, self.ledger):
+        for number, raw in self._lines():
             for nth, line in enumerate(decode(raw, self.ledger)):
                 records += 1
                 self.place = (number, nth)
@@ -79,10 +56,14 @@ class Rollout:
                         self._take(line)
                     else:
                         self._take_once(line, bytes(raw), self.told)
+                    if self.shown is not None:
+                        self._keep_shown(line, raw)
                 except LineFault as fault:
                     self.ledger.fault(line_fault(fault, self.path, number, raw))
         if records:
             self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + records
+        if self.shown:
+            self._tell_shown(self.shown)
         if self.fork is not None and self.nodes:
             self.nodes[0].up = self.fork
         for node in self.nodes:
@@ -90,15 +71,45 @@ class Rollout:
             for call, result in node.results.items():
                 node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
         for _ in self.early:
-            self._drop("result_without_call")
+            self.drop("result_without_call")
         self.flush()
+
+    def _lines(self) -> Iterable[tuple[int, bytes | memoryview]]:
+        if self.path.endswith(".json"):
+            return document_lines(self.path, self.options, self.ledger)
+        return read_lines(self.path, self.options, self.ledger)
+
+    def _keep_shown(self, line: Line, raw: bytes | memoryview) -> None:
+        """Keep the events of a rollout until an item of the conversation comes."""
+        if line.type == "response_item":
+            if (self.nodes and self.nodes[-1].kind != "context") or self.fork is not None:
+                self.shown = None
+        elif self.shown is not None and line.payload is not None and line.payload.type in SHOWN:
+            self.shown.append((self.place, bytes(raw)))
+
+    def _tell_shown(self, shown: list[tuple[Place, bytes]]) -> None:
+        """A rollout without items: what the screen showed is all that there is."""
+        told = [(place, values(raw, Ledger())[place[1]]) for place, raw in shown]
+        events = [(place, line["payload"], line) for place, line in told if isinstance(line, dict)]
+        screen = Screen([event for _, event, _ in events])
+        for self.place, event, line in events:
+            items = screen.items(event)
+            if not items:
+                continue
+            self.drop(f"event:{safe_name(event['type'])}", -1)
+            for item in items:
+                row = {"type": "response_item", "timestamp": line.get("timestamp"), "payload": item}
+                for taken in decode(orjson.dumps(row), Ledger()):
+                    if isinstance(taken, Line):
+                        self._take(taken)
 
     def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
         """Take an item, unless it belongs to the copy that a fork begins with."""
         body = raw[max(0, raw.find(b'"payload"')) :].rstrip()
         digest = hashlib.blake2b(body, digest_size=8).digest()
-        if self.copying and self.facts.forked_from and digest in told:
-            self._drop("resumed_copy")
+        copied = self.facts.forked_from or self.again
+        if self.copying and copied and digest in told:
+            self.drop("resumed_copy")
             self.fork = told[digest] or self.fork
             return
         self._take(line)
@@ -116,38 +127,43 @@ class Rollout:
     def flush(self) -> None:
         """Write the drops counted so far."""
         for reason, number in self.counts.items():
-            stage = "link" if reason == "resumed_copy" else "read"
+            if not number:
+                continue
+            stage = "link" if reason in ("resumed_copy", "repeated_record") else "read"
             self.ledger.drop(Drop(stage, reason, file=self.path, count=number))
         self.counts = {}
-
-    def _drop(self, reason: str) -> None:
-        self.counts[reason] = self.counts.get(reason, 0) + 1
 
     # ------------------------------------------------------------ records
 
     def _take(self, line: Line) -> None:
         payload, kind = line.payload, line.type
         if payload is None:
-            self._drop("no_payload" if kind else "unknown_type:none")
+            self.drop("no_payload" if kind else "unknown_type:none")
         elif kind == "response_item":
-            self._item(line, payload, payload.type or ("message" if payload.role else "none"))
+            self.item(line, payload, payload.type or ("message" if payload.role else "none"))
         elif kind == "event_msg":
             self._event(payload, payload.type or "none")
         elif kind == "session_meta":
             note_meta(self.facts, payload)
+            if self.place == (1, 0):
+                self.facts.ordinal = count(line.ordinal)
             self.facts.begun = self.facts.begun or line.timestamp or ""
-            self._drop("session_meta")
+            self.drop("session_meta")
         elif kind == "turn_context":
             self.model = payload.model or self.model
             self.facts.cwd = self.facts.cwd or payload.cwd or ""
-            self._drop("turn_context")
+            self.drop("turn_context")
         elif kind == "compacted":
             self._compacted(line, payload)
+        elif kind == "inter_agent_communication":
+            self.agent_message(line, contents(payload.content)[0])
+        elif kind in _BOOKS:
+            self.drop(kind)
         else:
-            self._drop(f"unknown_type:{safe_name(kind)}")
+            self.drop(f"unknown_type:{safe_name(kind)}")
 
     def _event(self, payload: Payload, kind: str) -> None:
-        self._drop(f"event:{safe_name(kind)}")
+        self.drop(f"event:{safe_name(kind)}")
         if kind == "token_count":
             self._usage(payload.info)
         elif kind == "turn_aborted":
@@ -184,170 +200,18 @@ class Rollout:
         first.up = self.back = first.up or (self.nodes[at - 1] if at else None)
         self.answer = None
 
-    # ------------------------------------------------------------ items
-
-    def _item(self, line: Line, payload: Payload, kind: str) -> None:
-        if kind == "message":
-            self._message(line, payload)
-        elif kind == "reasoning":
-            self._reasoning(line, payload)
-        elif kind.endswith("_call"):
-            self._call(line, payload, kind)
-        elif kind.endswith("_output"):
-            self._output(line, payload)
-        else:
-            self._drop(f"item:{safe_name(kind)}")
-
-    def _node(self, line: Line, kind: str) -> Node:
-        number, nth = self.place
-        node = Node(
-            id=f"{self.facts.session_id}#{number}" + (f".{nth}" if nth else ""),
-            file=self.file,
-            line=number,
-            kind=kind,
-            at=utc(line.timestamp or self.facts.begun),
-        )
-        node.places.append(self.place)
-        self.nodes.append(node)
-        return node
-
-    def _open(self, line: Line) -> Node:
-        """The answer that takes the next part: the open one, unless its tools have answered."""
-        node = self.answer
-        if node is None or node.results:
-            node = self._node(line, "answer")
-            node.model = self.model
-            self.answer = self.last = node
-        elif self.place not in node.places:
-            node.places.append(self.place)
-        return node
-
-    def _message(self, line: Line, payload: Payload) -> None:
-        role = payload.role or ""
-        texts, images = contents(payload.content)
-        if role == "assistant":
-            texts = [text for text in texts if text.strip()]
-            if not texts:
-                self._drop("empty")
-                return
-            self._open(line).parts.extend(Text(text) for text in texts)
-        elif role == "user":
-            self._user(line, texts, images)
-        elif role in ("developer", "system"):
-            self._drop(role)
-        else:
-            self._drop(f"unknown_role:{safe_name(role)}")
-
-    def _user(self, line: Line, texts: list[str], images: list[Image]) -> None:
-        kind, reason = "", "empty"
-        parts: list[Part] = []
-        for text in texts:
-            found, words = classify(text)
-            if found == "turn_aborted":
-                stopped(self.nodes)
-            if found not in ("prompt", "context", "summary"):
-                reason = found
-                continue
-            if not kind or found == "prompt":
-                kind = found
-            parts.append(Text(words))
-        if images and not kind:
-            kind = "prompt"
-        self.answer = None
-        if not parts and not images:
-            self._drop(reason)
-            return
-        if kind == "prompt" and self.facts.is_agent():
-            kind = "task"
-        node = self._node(line, kind)
-        if kind in ("prompt", "task"):
-            node.up, self.back = self.back, None
-            self.asked.append(node)
-        node.parts = [*parts, *images]
-        node.injected = kind in ("context", "summary")
-
-    def _reasoning(self, line: Line, payload: Payload) -> None:
-        texts = [text for text in contents(payload.content)[0] if text.strip()]
-        if not texts:
-            texts = [text for text in contents(payload.summary)[0] if text.strip()]
-        if not texts:
-            self._drop("thinking_signature_only")
-            return
-        self._open(line).parts.append(Thinking("\n\n".join(texts)))
-
-    def _call(self, line: Line, payload: Payload, kind: str) -> None:
-        number, nth = self.place
-        call = payload.call_id or payload.id or f"call_{number}_{nth}"
-        name = payload.name or kind[: -len("_call")]
-        given = payload.arguments
-        if given is None:
-            given = payload.input if payload.input is not None else payload.action
-        arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
-        node = self._open(line)
-        node.parts.append(ToolCall(call, name, arguments))
-        self.calls[call] = node
-        if call in self.early:
-            here = self.place
-            told, output, self.place = self.early.pop(call)
-            self._output(told, output)
-            self.place = here
-
-    def _output(self, line: Line, payload: Payload) -> None:
-        call = payload.call_id or ""
-        node = self.calls.get(call)
-        if node is None:
-            if call and call not in self.early:
-                self.early[call] = (line, payload, self.place)
-            else:
-                self._drop("result_without_call")
-            return
-        if call in node.results:
-            self._drop("second_result")
-            return
-        output = payload.output if payload.output is not None else payload.tools
-        success = output.get("success") if isinstance(output, dict) else None
-        if isinstance(output, dict) and "content" in output:
-            output = output["content"]
-        texts, images = contents(output)
-        if isinstance(output, str):
-            text = output
-        else:
-            text = "\n".join(texts) if texts or images else as_json(output)
-        status = status_of(text, success)
-        node.results[call] = ToolResult(call, "", text, status, tuple(images))
-        node.result_places.append(self.place)
-        if status in ("rejected", "interrupted") and status not in node.result_flags:
-            node.result_flags.append(status)
-        if not node.result_id:
-            node.result_id = f"{self.facts.session_id}#{self.place[0]}"
-            node.result_at = utc(line.timestamp or "")
-        if node is self.answer:
-            self.answer = None
-        self._spawned(call, text)
-
-    def _spawned(self, call: str, text: str) -> None:
-        """Remember which thread a call started, where its output says so."""
-        if '"agent_id"' in text[:400] or '"thread_id"' in text[:400]:
-            try:
-                found = msgspec.json.decode(text)
-            except (msgspec.DecodeError, RecursionError):
-                return
-            if isinstance(found, dict):
-                agent = string(found.get("agent_id")) or string(found.get("thread_id"))
-                self.agents.setdefault(agent, call)
-
     def _compacted(self, line: Line, payload: Payload) -> None:
         """The history is replaced: a new epoch. What it repeats stands above already."""
         self.answer = None
-        boundary = self._node(line, "boundary")
+        boundary = self.node(line, "boundary")
         boundary.places = []
         texts = [payload.message] if isinstance(payload.message, str) else []
         if not "".join(texts).strip():
             texts = retained(payload.replacement_history)
         if not texts:
-            self._drop("compacted")
+            self.drop("compacted")
             return
-        node = self._node(line, "summary")
+        node = self.node(line, "summary")
         node.id += "+"
         node.parts = [Text(text) for text in texts]
         node.injected = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,8 @@ from ...linking import Frame, Node, segments, sessions_of, threads
 from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
-from ..lines import gc_paused, read_lines
+from ..lines import PACKED, gc_paused, open_packed, read_lines, size_of
+from .older import document_lines, is_document
 from .read import Rollout
 
 _LINE = re.compile(
@@ -52,6 +54,13 @@ class Known(msgspec.Struct, gc=False):
 
 
 _known = msgspec.json.Decoder(Known).decode
+_TIME = re.compile(rb'"timestamp"\s*:\s*"([^"\\]{1,40})"')
+
+
+def _headed(raw: memoryview) -> Known:
+    """The time on a line of a document."""
+    found = _TIME.search(bytes(raw[:4000]))
+    return Known(timestamp=found[1].decode("ascii", "replace") if found else None)
 
 
 def _note(line: Known, seen: Seen) -> None:
@@ -79,6 +88,7 @@ class CodexSource:
     """Codex CLI rollouts."""
 
     name = "codex"
+    suffixes = (".jsonl", ".json", PACKED)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its logs lie: `sessions` and `archived_sessions` of CODEX_HOME and ~/.codex."""
@@ -91,7 +101,11 @@ class CodexSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a rollout: one line says so."""
-        if not path.endswith(".jsonl"):
+        if path.endswith(".json"):
+            return is_document(head)
+        if path.endswith(".jsonl" + PACKED):
+            head = _unpacked(path)
+        elif not path.endswith(".jsonl"):
             return False
         lines = head.split(b"\n")[:200]
         if any(_LINE.search(raw) and _PAYLOAD.search(raw) for raw in lines):
@@ -101,8 +115,10 @@ class CodexSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Thread ids, call ids, folders and times of a file from `offset` on."""
-        found = _NAME_ID.search(os.path.splitext(os.path.basename(path))[0])
+        found = _NAME_ID.search(_stem(path))
         links = (f"thread:{found.group(1)}",) if found else ()
+        if path.endswith(".json"):
+            return scan(path, 0, links, "thread:", _headed, _note)
         return scan(path, offset, links, "thread:", _known, _note)
 
     def sessions(
@@ -114,40 +130,69 @@ class CodexSource:
         started: dict[str, Node] = {}  # agent's thread id -> the node that holds its call
         calls: dict[str, str] = {}
         told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
-        done: set[str] = set()
-        todo = sorted(ids)
+        done: dict[str, int] = {}
+        spoken: dict[str, Rollout] = {}
+        todo = _longest_first(ids)
         while todo:
-            ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - done]
+            ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
             path = (ready or todo)[0]
             todo.remove(path)
-            done.add(ids[path][0])
-            yield from _sessions(path, options, ledger, keyed, started, calls, told)
+            again = done.get(ids[path][0], 0) if ids[path][0] else 0
+            done[ids[path][0]] = again + 1
+            rollout = Rollout(0, path, options, ledger, told, again)
+            yield from _sessions(rollout, ledger, keyed, started, calls, spoken)
+            if len(ids) > 1:
+                spoken.setdefault(ids[path][0], rollout)
 
 
 SOURCE = CodexSource()
 
 
+def _stem(path: str) -> str:
+    name = os.path.basename(path).removesuffix(PACKED)
+    return os.path.splitext(name)[0]
+
+
+def _unpacked(path: str) -> bytes:
+    """The beginning of a compressed rollout."""
+    try:
+        with open_packed(path) as log:
+            return bytes(log.read(1 << 16))
+    except OSError:
+        return b""
+
+
+def _longest_first(ids: dict[str, tuple[str, str]]) -> list[str]:
+    """Files by path; of several files of one thread the longest comes first and owns it."""
+    first: dict[str, str] = {}
+    for path in sorted(ids):
+        first.setdefault(ids[path][0] or path, path)
+    return sorted(ids, key=lambda p: (first[ids[p][0] or p], -size_of(p), p))
+
+
 def _sessions(
-    path: str,
-    options: ReadOptions,
+    rollout: Rollout,
     ledger: Ledger,
     keyed: Keyed,
     started: dict[str, Node],
     calls: dict[str, str],
-    told: dict[bytes, Node | None] | None,
+    spoken: dict[str, Rollout],
 ) -> Iterator[Session]:
     """The sessions of one rollout: one for each epoch."""
-    rollout = Rollout(0, path, options, ledger, told)
+    path = rollout.path
     with gc_paused():
         rollout.read()
         facts, nodes = rollout.facts, rollout.nodes
-    if facts.guardian:
-        _discard(nodes, path, ledger)
+    base = spoken.get(facts.base[0])
+    if base is not None and nodes and nodes[0].up is None:
+        nodes[0].up = _end_of(base, facts.base[1])
+    if facts.junk:
+        _discard(nodes, path, ledger, facts.junk)
         return
     for agent, call in rollout.agents.items():
         if call in rollout.calls:
             calls[agent], started[agent] = call, rollout.calls[call]
-    stem = os.path.splitext(os.path.basename(path))[0]
+    stem = _stem(path)
     session_id = facts.session_id or stem
     agent_id = session_id if facts.is_agent() else None
     caller = started.get(session_id) if agent_id else None
@@ -173,6 +218,11 @@ def _sessions(
 def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
     """Thread ids of a rollout: its own, and its parent's or the forked one; "" for none."""
     scratch = Ledger()
+    if path.endswith(".json"):
+        rollout = Rollout(0, path, options, scratch)
+        for _, head in itertools.islice(document_lines(path, options, scratch), 1):
+            rollout.take_raw(head)
+        return rollout.facts.session_id, ""
     for number, raw in read_lines(path, options, scratch):
         if number > 20:
             break
@@ -184,7 +234,13 @@ def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
     return "", ""
 
 
-def _discard(nodes: list[Node], path: str, ledger: Ledger) -> None:
+def _end_of(base: Rollout, ordinal: int) -> Node | None:
+    """The last node of a rollout before an ordinal: where a thread goes on from it."""
+    line = ordinal - base.facts.ordinal + 1
+    return next((node for node in reversed(base.nodes) if node.line < line), None)
+
+
+def _discard(nodes: list[Node], path: str, ledger: Ledger, reason: str) -> None:
     """Count all records of the nodes as dropped."""
     places = {place for node in nodes for place in (*node.places, *node.result_places)}
-    ledger.drop(Drop("read", "guardian_agent", file=path, count=len(places)))
+    ledger.drop(Drop("read", reason, file=path, count=len(places)))

@@ -9,20 +9,22 @@ import msgspec
 
 from ...model import Image, ResultStatus, ToolDef
 from ..lines import LineFault, mend
-from ..pictures import picture_of_url
+from ..pictures import picture, picture_of_url
 from .text import classify
 from .wire import Facts, Payload
 
 _EXIT = re.compile(r"(?:exited with code|[Ee]xit code:?|\"exit_code\":) ?(-?\d+)")
 
 
-_FAILED = (
-    "failed to parse",
-    "Error",
-    "err:",
-    "exec_command failed",
-    "apply_patch verification failed",
-)
+#: Agents that only work over what others did.
+_JUNK = {
+    "guardian": "guardian_agent",
+    "compact": "compaction_agent",
+    "memory_consolidation": "memory_agent",
+}
+
+#: The fields that hold a file's bytes in an item of a message.
+_DATA = ("image_url", "audio_url", "file_data", "file_url")
 
 
 def retained(history: Any) -> list[str]:
@@ -38,6 +40,30 @@ def retained(history: Any) -> list[str]:
             if kind == "prompt":
                 prompts.append(words)
     return prompts
+
+
+def message_of_agent(text: str) -> str | None:
+    """The words of another agent, which some versions keep as an answer that is JSON."""
+    if not text.startswith('{"'):
+        return None
+    try:
+        told = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return None
+    if isinstance(told, dict) and {"author", "recipient", "content", "trigger_turn"} <= set(told):
+        return string(told["content"])
+    return None
+
+
+def drawn(result: msgspec.Raw) -> Image | None:
+    """The picture that a model drew: base64 without a word on its kind."""
+    try:
+        data = msgspec.json.decode(result, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    kinds = {"iVBOR": "image/png", "/9j/": "image/jpeg", "UklGR": "image/webp"}
+    found = [kind for start, kind in kinds.items() if data.startswith(start)]
+    return picture(data, found[0] if found else "application/octet-stream")
 
 
 def string(value: Any) -> str:
@@ -62,13 +88,16 @@ def contents(content: Any) -> tuple[list[str], list[Image]]:
                 text = item["text"]
                 if not (item.get("type") == "input_text" and _IMAGE_MARK.fullmatch(text)):
                     texts.append(text)
-            elif item.get("type") in ("input_image", "image"):
-                url = item.get("image_url")
+            elif item.get("type") == "image" and isinstance(item.get("data"), str):
+                image = picture(item["data"], item.get("mimeType"))
+                images.extend([image] if image is not None else [])
+            elif any(name in item for name in _DATA) or item.get("type") == "input_image":
+                url = next((item[name] for name in _DATA if name in item), None)
                 image = picture_of_url(url)
                 images.extend([image] if image is not None else [])
                 if image is None and isinstance(url, str) and url.startswith("http"):
                     texts.append(f"[image: {url}]")
-            else:
+            elif item.get("type") != "encrypted_content":
                 texts.append(as_json(item))
     return texts, images
 
@@ -118,6 +147,7 @@ def status_of(text: str, success: Any) -> ResultStatus:
             "failed to parse",
             "Error",
             "err:",
+            "unsupported call",
             "exec_command failed",
             "apply_patch verification failed",
         )
@@ -134,16 +164,24 @@ def note_meta(facts: Facts, payload: Payload) -> None:
     facts.cwd = payload.cwd or ""
     facts.originator = payload.originator or ""
     facts.forked_from = payload.forked_from_id or ""
+    base = payload.history_base
+    if isinstance(base, dict):
+        facts.base = (string(base.get("thread_id")), count(base.get("end_ordinal_exclusive")))
+        facts.forked_from = facts.forked_from or facts.base[0]
     if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
         facts.branch = payload.git["branch"]
     facts.tools = tuple(tool_defs(payload.dynamic_tools))
-    source = payload.source.get("subagent") if isinstance(payload.source, dict) else None
-    if isinstance(source, dict):
+    origin = payload.source if isinstance(payload.source, dict) else {}
+    source = origin.get("subagent", origin.get("internal"))
+    if isinstance(source, str):
+        facts.junk = _JUNK.get(source, "")
+        facts.agent_type, facts.subagent = source[:80], True
+    elif isinstance(source, dict):
         spawn = source.get("thread_spawn")
         if isinstance(spawn, dict):
             facts.parent_thread = string(spawn.get("parent_thread_id"))
             facts.agent_type = string(spawn.get("agent_role"))[:80]
-        facts.guardian = source.get("other") == "guardian"
+        facts.junk = _JUNK.get(string(source.get("other")), "")
         facts.agent_type = facts.agent_type or string(source.get("other"))[:80]
         facts.subagent = True
     elif isinstance(payload.source, str):

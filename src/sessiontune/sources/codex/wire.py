@@ -11,6 +11,32 @@ from ...model import ToolDef
 from ..lines import LineFault, values
 
 
+class Provenance(msgspec.Struct, gc=False):
+    """Who wrote a piece of a message: "user" or "harness", the program."""
+
+    type: str | None = None
+
+
+class Written(msgspec.Struct, gc=False):
+    """What newer versions note on a piece of a message."""
+
+    provenance: Provenance | None = None
+
+
+class Notes(msgspec.Struct, gc=False):
+    """What newer versions note on an item."""
+
+    content_item_metadata: list[Written | None] | None = None
+
+    def program(self) -> list[bool]:
+        """For each piece of the message: whether the program wrote it."""
+        told = self.content_item_metadata or []
+        return [
+            w is not None and w.provenance is not None and w.provenance.type == "harness"
+            for w in told
+        ]
+
+
 class Payload(msgspec.Struct, gc=False):
     """`payload` of any kind of line; fields of one kind only stay None."""
 
@@ -19,6 +45,7 @@ class Payload(msgspec.Struct, gc=False):
     content: Any = None
     summary: Any = None
     name: str | None = None
+    namespace: str | None = None
     arguments: Any = None
     input: Any = None
     call_id: str | None = None
@@ -37,8 +64,14 @@ class Payload(msgspec.Struct, gc=False):
     info: Any = None
     new_thread_id: str | None = None
     forked_from_id: str | None = None
+    history_base: Any = None
     thread_name: str | None = None
     num_turns: Any = None
+    revised_prompt: str | None = None
+    result: msgspec.Raw = msgspec.Raw()
+    notes: Notes | None = msgspec.field(
+        name="internal_chat_message_metadata_passthrough", default=None
+    )
 
 
 class Line(msgspec.Struct, gc=False):
@@ -46,6 +79,7 @@ class Line(msgspec.Struct, gc=False):
 
     type: str = ""
     timestamp: str | None = None
+    ordinal: Any = None
     payload: Payload | None = None
 
 
@@ -87,10 +121,13 @@ def _coerced(record: dict[str, Any]) -> Line:
     kind, at, payload = record.get("type"), record.get("timestamp"), record.get("payload")
     line.type = kind if isinstance(kind, str) else ""
     line.timestamp = at if isinstance(at, str) else None
+    line.ordinal = record.get("ordinal")
     if isinstance(payload, dict):
         line.payload = Payload()
         for name in Payload.__struct_fields__:
             value = payload.get(name)
+            if name in ("result", "notes"):
+                continue
             if name not in _STRING_FIELDS or isinstance(value, str):
                 setattr(line.payload, name, value)
     return line
@@ -107,10 +144,12 @@ class Facts(msgspec.Struct):
     originator: str = ""
     parent_thread: str = ""
     forked_from: str = ""
+    base: tuple[str, int] = ("", 0)  # whose history this thread goes on from, up to which ordinal
+    ordinal: int = 0  # of the first line
     agent_type: str = ""
     entrypoint: str = ""
     subagent: bool = False
-    guardian: bool = False
+    junk: str = ""
     tools: tuple[ToolDef, ...] = ()
 
     def is_agent(self) -> bool:

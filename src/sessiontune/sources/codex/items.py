@@ -1,0 +1,271 @@
+"""The items of a rollout as nodes: messages, reasoning, calls and what they gave back.
+
+One answer is the run of reasoning, text and calls up to the next output or user message.
+"""
+
+from __future__ import annotations
+
+import os
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Node, Place
+from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
+from ...ports import ReadOptions
+from ..linear import stopped
+from ..lines import safe_name, utc
+from .text import classify
+from .values import (
+    arguments_of,
+    as_json,
+    contents,
+    drawn,
+    message_of_agent,
+    status_of,
+    string,
+)
+from .wire import Facts, Line, Payload
+
+
+class Items:
+    """Nodes of one file.
+
+    `calls` maps call ids to nodes, `agents` the threads that this one started to their calls.
+    `told` maps digests of items of the unit's earlier files to nodes: forks begin with copies.
+    """
+
+    def __init__(
+        self,
+        file: int,
+        path: str,
+        options: ReadOptions,
+        ledger: Ledger,
+        told: dict[bytes, Node | None] | None = None,
+        again: int = 0,
+    ) -> None:
+        self.told = told
+        self.again = again  # so many files of this thread were read before
+        self.shown: list[tuple[Place, bytes]] | None = []  # events, while there are no items
+        self.fork: Node | None = None
+        self.copying = True
+        self.file, self.path, self.options, self.ledger = file, path, options, ledger
+        self.facts = Facts()
+        self.nodes: list[Node] = []
+        self.calls: dict[str, Node] = {}
+        self.agents: dict[str, str] = {}
+        self.asked: list[Node] = []  # prompts that the model still sees
+        self.back: Node | None = None  # where the next prompt begins a branch
+        self.early: dict[str, tuple[Line, Payload, tuple[int, int]]] = {}  # before their calls
+        self.counts: dict[str, int] = {}
+        self.model = ""
+        self.answer: Node | None = None  # the answer that still takes parts
+        self.last: Node | None = None  # the last answer, for its usage
+        self.place = (0, 0)
+        self.written: set[tuple[str, str, str]] = set()  # time, kind and words of items
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        self.counts[reason] = self.counts.get(reason, 0) + count
+
+    def item(self, line: Line, payload: Payload, kind: str) -> None:
+        if kind == "message":
+            self._message(line, payload)
+        elif kind == "reasoning":
+            self._reasoning(line, payload)
+        elif kind == "agent_message":
+            self.agent_message(line, contents(payload.content)[0])
+        elif kind.endswith("_call"):
+            self._call(line, payload, kind)
+        elif kind.endswith("_output"):
+            self._output(line, payload)
+        else:
+            self.drop(f"item:{safe_name(kind)}")
+
+    def _again(self, line: Line, kind: str, words: str) -> bool:
+        """Whether the item was written before, at the very same time; then it is dropped."""
+        if not line.timestamp or not words:
+            return False
+        mark = (line.timestamp, kind, words)
+        if mark in self.written:
+            self.drop("repeated_record")
+            return True
+        self.written.add(mark)
+        return False
+
+    def name(self) -> str:
+        """A name for what begins on the present line."""
+        thread = self.facts.session_id or os.path.basename(self.path)
+        number, nth = self.place
+        again = f"~{self.again}" if self.again else ""
+        return f"{thread}{again}#{number}" + (f".{nth}" if nth else "")
+
+    def node(self, line: Line, kind: str) -> Node:
+        node = Node(
+            id=self.name(),
+            file=self.file,
+            line=self.place[0],
+            kind=kind,
+            at=utc(line.timestamp or self.facts.begun),
+        )
+        node.places.append(self.place)
+        self.nodes.append(node)
+        return node
+
+    def _open(self, line: Line) -> Node:
+        """The answer that takes the next part: the open one, unless its tools have answered."""
+        node = self.answer
+        if node is None or node.results:
+            node = self.node(line, "answer")
+            node.model = self.model
+            self.answer = self.last = node
+        elif self.place not in node.places:
+            node.places.append(self.place)
+        return node
+
+    def _message(self, line: Line, payload: Payload) -> None:
+        role = payload.role or ""
+        texts, images = contents(payload.content)
+        if self._again(line, role, texts[0] if len(texts) == 1 else "".join(texts)):
+            return
+        if role == "assistant":
+            texts = [text for text in texts if text.strip()]
+            if not texts:
+                self.drop("empty")
+                return
+            told = message_of_agent(texts[0])
+            if told is not None:
+                self.agent_message(line, [told])
+                return
+            self._open(line).parts.extend(Text(text) for text in texts)
+        elif role == "user":
+            notes = payload.notes.program() if payload.notes is not None else []
+            self._user(line, texts, images, notes)
+        elif role in ("developer", "system"):
+            self.drop(role)
+        else:
+            self.drop(f"unknown_role:{safe_name(role)}")
+
+    def agent_message(self, line: Line, texts: list[str]) -> None:
+        """What another agent of the team sent to this one; some versions keep it twice."""
+        parts: list[Part] = [Text(text) for text in texts if text.strip()]
+        last = self.nodes[-1] if self.nodes else None
+        if not parts:
+            self.drop("empty")
+        elif last is not None and last.kind == "task" and last.parts == parts:
+            self.drop("repeated_record")
+        else:
+            self.answer = None
+            self.node(line, "task").parts = parts
+
+    def _user(self, line: Line, texts: list[str], images: list[Image], program: list[bool]) -> None:
+        kind, reason = "", "empty"
+        parts: list[Part] = []
+        for at, text in enumerate(texts):
+            found, words = classify(text)
+            if found == "prompt" and len(program) == len(texts) and program[at]:
+                found = "context"
+            if found == "turn_aborted":
+                stopped(self.nodes)
+            if found not in ("prompt", "context", "summary"):
+                reason = found
+                continue
+            if not kind or found == "prompt":
+                kind = found
+            parts.append(Text(words))
+        if images and not kind:
+            kind = "prompt"
+        self.answer = None
+        if not parts and not images:
+            self.drop(reason)
+            return
+        if kind == "prompt" and self.facts.is_agent():
+            kind = "task"
+        node = self.node(line, kind)
+        if kind in ("prompt", "task"):
+            node.up, self.back = self.back, None
+            self.asked.append(node)
+        node.parts = [*parts, *images]
+        node.injected = kind in ("context", "summary")
+
+    def _reasoning(self, line: Line, payload: Payload) -> None:
+        texts = [text for text in contents(payload.content)[0] if text.strip()]
+        if not texts:
+            texts = [text for text in contents(payload.summary)[0] if text.strip()]
+        if not texts:
+            self.drop("thinking_signature_only")
+            return
+        if self._again(line, "reasoning", texts[0]):
+            return
+        self._open(line).parts.append(Thinking("\n\n".join(texts)))
+
+    def _call(self, line: Line, payload: Payload, kind: str) -> None:
+        number, nth = self.place
+        call = payload.call_id or payload.id or f"call_{number}_{nth}"
+        name = payload.name or kind[: -len("_call")]
+        if payload.namespace:
+            joined = payload.namespace.endswith("_") or name.startswith("_")
+            name = f"{payload.namespace}{'' if joined else '__'}{name}"
+        given = payload.arguments
+        if given is None:
+            given = payload.input if payload.input is not None else payload.action
+        if given is None and payload.revised_prompt is not None:
+            given = {"prompt": payload.revised_prompt}
+        if self._again(line, kind, payload.call_id or payload.id or ""):
+            return
+        arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
+        node = self._open(line)
+        node.parts.append(ToolCall(call, name, arguments))
+        self.calls[call] = node
+        image = drawn(payload.result) if kind == "image_generation_call" else None
+        if image is not None:
+            node.results[call] = ToolResult(call, name, "", "ok", (image,))
+            node.result_id, node.result_at = f"{node.id}:drawn", node.at
+        if call in self.early:
+            here = self.place
+            told, output, self.place = self.early.pop(call)
+            self._output(told, output)
+            self.place = here
+
+    def _output(self, line: Line, payload: Payload) -> None:
+        call = payload.call_id or ""
+        node = self.calls.get(call)
+        if node is None:
+            if call and call not in self.early:
+                self.early[call] = (line, payload, self.place)
+            else:
+                self.drop("result_without_call")
+            return
+        if call in node.results:
+            self.drop("second_result")
+            return
+        output = payload.output if payload.output is not None else payload.tools
+        success = output.get("success") if isinstance(output, dict) else None
+        if isinstance(output, dict) and "content" in output:
+            output = output["content"]
+        texts, images = contents(output)
+        if isinstance(output, str):
+            text = output
+        else:
+            text = "\n".join(texts) if texts or images else as_json(output)
+        status = status_of(text, success)
+        node.results[call] = ToolResult(call, "", text, status, tuple(images))
+        node.result_places.append(self.place)
+        if status in ("rejected", "interrupted") and status not in node.result_flags:
+            node.result_flags.append(status)
+        if not node.result_id:
+            node.result_id = self.name()
+            node.result_at = utc(line.timestamp or "")
+        if node is self.answer:
+            self.answer = None
+        self._spawned(call, text)
+
+    def _spawned(self, call: str, text: str) -> None:
+        """Remember which thread a call started, where its output says so."""
+        if '"agent_id"' in text[:400] or '"thread_id"' in text[:400]:
+            try:
+                found = msgspec.json.decode(text)
+            except (msgspec.DecodeError, RecursionError):
+                return
+            if isinstance(found, dict):
+                agent = string(found.get("agent_id")) or string(found.get("thread_id"))
+                self.agents.setdefault(agent, call)

@@ -1,0 +1,142 @@
+"""Puts the writings of a chat in order: what grew, what was taken back, what was compacted.
+
+In a file of lines a message is written again and again as it grows; its last writing counts, at
+the place of the first. `$rewindTo` takes messages back: what follows is a branch. `$set` with
+messages rewrites the history: where it leaves messages out, it was compacted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ...linking import Node
+from ..linear import Linear, words
+from ..lines import LineFault, line_fault, safe_name
+from .messages import take_message
+
+
+class Writing(msgspec.Struct):
+    """A message as it was written last. `after`: the message that it follows, where it leaves."""
+
+    place: tuple[int, int]
+    message: dict[str, Any]
+    made: str = ""
+    branches: bool = False
+    after: str = ""
+    compacts: bool = False
+
+
+class Chat:
+    """One file. `kind` is "main" or "subagent"; `seen` are ids of the unit's other files."""
+
+    def __init__(self, log: Linear, seen: set[str]) -> None:
+        self.log, self.seen = log, seen
+        self.kind = ""
+        self.written: dict[str, Writing] = {}
+        self.active: list[str] = []  # ids that the model still sees
+        self.back = False
+
+    def lines(self) -> None:
+        """Read a file of lines."""
+        for record in self.log.records():
+            name = words(record.get("id"))
+            if isinstance(record.get("$rewindTo"), str):
+                self._rewind(record["$rewindTo"])
+            elif isinstance(record.get("$set"), dict):
+                self._set(record["$set"])
+            elif "projectHash" in record:
+                self.head(record)
+                self.log.drop("header")
+            elif not name or not words(record.get("type")):
+                self.log.drop(f"unknown_type:{safe_name(words(record.get('type')))}")
+            elif name in self.written:
+                self.log.drop("grown")
+                self.written[name].message = record
+            else:
+                self._add(name, Writing(self.log.place, record))
+        self._emit()
+
+    def document(self, whole: dict[str, Any]) -> None:
+        """Read a document."""
+        self.head(whole)
+        messages = whole.get("messages")
+        for at, message in enumerate(messages if isinstance(messages, list) else (), 1):
+            self.log.part(at)
+            if isinstance(message, dict):
+                self._take(Writing(self.log.place, message), words(message.get("id")))
+            else:
+                self.log.drop("no_message")
+
+    def head(self, record: dict[str, Any]) -> None:
+        """Take down what a header says."""
+        self.log.session_id = self.log.session_id or words(record.get("sessionId"))
+        self.kind = self.kind or words(record.get("kind"))
+
+    def _add(self, name: str, writing: Writing) -> None:
+        if self.back:
+            writing.branches, self.back = True, False
+            writing.after = self.active[-1] if self.active else ""
+        self.written[name] = writing
+        self.active.append(name)
+
+    def _rewind(self, name: str) -> None:
+        self.log.drop("rewind")
+        at = self.active.index(name) if name in self.active else 0
+        if at < len(self.active):
+            first = self.written[self.active[at]]
+            first.branches, first.after = True, self.active[at - 1] if at else ""
+            del self.active[at:]
+            self.back = True
+
+    def _set(self, patch: dict[str, Any]) -> None:
+        """A patch of the header; with messages, the whole history as the model sees it now."""
+        listed = patch.get("messages")
+        messages = [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
+        names = [words(m.get("id")) for m in messages]
+        gone = bool(messages) and bool(set(self.active) - set(names))
+        new = [m for m in messages if words(m.get("id")) not in {"", *self.written}]
+        for at, message in enumerate(new):
+            made = "summary" if gone and not at and message.get("type") == "user" else "history"
+            writing = Writing(self.log.place, message, made, compacts=gone and not at)
+            self._add(words(message.get("id")), writing)
+        if messages:
+            self.active = [name for name in names if name in self.written]
+        if not new:
+            self.log.drop("patch")
+
+    # ------------------------------------------------------------ nodes
+
+    def _emit(self) -> None:
+        log = self.log
+        ends: dict[str, Node | None] = {}
+        rewrites: set[tuple[int, int]] = set()
+        for name, writing in self.written.items():
+            log.place = writing.place
+            if writing.compacts or (writing.branches and not writing.after and ends):
+                log.boundary()
+            before, counts = len(log.nodes), dict(log.counts)
+            sound = self._take(writing, name)
+            if writing.made:  # of several messages of one line: the line counts once, below
+                log.counts = counts
+                rewrites |= {writing.place} if sound else set()
+            if len(log.nodes) > before and writing.branches and writing.after:
+                log.nodes[before].up = ends.get(writing.after)
+            ends[name] = log.nodes[-1] if log.nodes else None
+        for _ in rewrites - {place for node in log.nodes for place in node.places}:
+            log.drop("patch")
+
+    def _take(self, writing: Writing, name: str) -> bool:
+        """Make nodes of a message; False where it is a fault."""
+        log = self.log
+        if name and name in self.seen:
+            log.drop("resumed_copy", "link")
+            return True
+        self.seen.add(name)
+        try:
+            take_message(log, writing.message, name, self.kind == "subagent", writing.made)
+        except LineFault as fault:
+            log.ledger.fault(line_fault(fault, log.path, log.place[0], b"}"))
+            return False
+        return True

@@ -1,0 +1,180 @@
+"""One message of Gemini CLI as nodes. Calls hold their results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
+from ..linear import Linear, number, words
+from ..lines import safe_name
+from ..pictures import picture
+
+_STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
+
+#: What the program says before the first prompt, and in the model's name.
+_SETTING = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
+_FILES = "--- Content from referenced files ---"
+_FILES_END = "--- End of content ---"
+
+
+def take_message(log: Linear, message: dict[str, Any], name: str, agent: bool, made: str) -> None:
+    """Make nodes of a message, or drop it for a reason.
+
+    `made` says what the program wrote itself: "history" for what stands only in a rewritten
+    history, "summary" for the first of these after a compaction, else "".
+    """
+    kind, at = words(message.get("type")), message.get("timestamp")
+    if kind == "user":
+        _user(log, message.get("content"), at, name, agent, made)
+    elif kind == "gemini" and made and not message.get("model"):
+        log.drop("synthetic")
+    elif kind == "gemini":
+        _answer(log, message, at, name)
+    elif kind in ("info", "error", "warning"):
+        log.drop(kind)
+    else:
+        log.drop(f"unknown_type:{safe_name(kind)}")
+
+
+def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: str) -> None:
+    blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+    answers = [b["functionResponse"] for b in blocks if isinstance(b.get("functionResponse"), dict)]
+    if answers:  # what the calls of the last answer hold already
+        _late_results(log, answers, at)
+        return
+    typed, injected = _apart(parts_of(content))
+    first = next((p.text for p in typed if isinstance(p, Text)), "")
+    if first.startswith(_SETTING):
+        log.drop("environment_context")
+    elif first.startswith("System: Please continue"):
+        log.drop("continue_marker")
+    elif not typed and not injected:
+        log.drop("empty")
+    elif made:
+        log.node("summary" if made == "summary" else "context", [*typed, *injected], at, name)
+    else:
+        if typed:
+            log.node("task" if agent else "prompt", typed, at, name)
+        if injected:
+            log.node("context", injected, at, f"{name}+" if typed else name)
+
+
+def _apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
+    """What was typed, and the files that the program put behind it."""
+    typed: list[Part] = []
+    injected: list[Part] = []
+    inside = False
+    for part in parts:
+        text = part.text.strip() if isinstance(part, Text) else ""
+        inside = inside or text == _FILES
+        (injected if inside else typed).append(part)
+        inside = inside and text != _FILES_END
+    return typed, injected
+
+
+def _late_results(log: Linear, answers: list[dict[str, Any]], at: object) -> None:
+    """Results of calls that were written down without them."""
+    used = False
+    for answer in answers:
+        call = words(answer.get("id"))
+        node = log.calls.get(call)
+        if node is not None and call not in node.results:
+            text, images = _output({"result": [{"functionResponse": answer}]})
+            log.result(call, text, "ok", at, images)
+            used = True
+    if not used:
+        log.drop("second_result")
+
+
+def parts_of(content: Any) -> list[Part]:
+    """Texts and pictures of a content in any of its forms."""
+    if isinstance(content, str):
+        return [Text(content)] if content.strip() else []
+    found: list[Part] = []
+    for block in content if isinstance(content, list) else [content]:
+        if isinstance(block, str):
+            found.extend([Text(block)] if block.strip() else [])
+        if not isinstance(block, dict):
+            continue
+        if words(block.get("text")).strip():
+            said = words(block.get("text"))
+            found.append(Thinking(said) if block.get("thought") is True else Text(said))
+        inline = block.get("inlineData")
+        if isinstance(inline, dict):
+            image = picture(inline.get("data"), inline.get("mimeType"))
+            found.extend([image] if image is not None else [])
+    return found
+
+
+def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
+    thoughts = message.get("thoughts")
+    parts: list[Part] = [
+        Thinking(f"**{words(t.get('subject'))}**\n{words(t.get('description'))}")
+        for t in (thoughts if isinstance(thoughts, list) else ())
+        if isinstance(t, dict) and words(t.get("description"))
+    ]
+    said = parts_of(message.get("content"))
+    parts += [p for p in said if not (parts and isinstance(p, Thinking))]
+    calls = _calls(message)
+    if not parts and not calls:
+        log.drop("empty")
+        return
+    log.open = None
+    node = log.answer(at, words(message.get("model")), name)
+    node.parts = parts
+    told: list[tuple[str, dict[str, Any]]] = []
+    for call in calls:
+        call_id = words(call.get("id")) or f"{name}:{len(told)}"
+        log.call(node, call_id, words(call.get("name")), call.get("args"))
+        if words(call.get("agentId")):
+            node.flags.append(f"?{words(call.get('agentId'))}?{call_id}")
+        told.append((call_id, call))
+    for call_id, call in told:
+        if "result" in call or call.get("status") in ("success", "error", "cancelled"):
+            text, images = _output(call)
+            status = _STATUS.get(words(call.get("status")), "ok")
+            log.result(call_id, text, status, call.get("timestamp"), images)
+    tokens = message.get("tokens")
+    if isinstance(tokens, dict):
+        cached = number(tokens.get("cached"))
+        read = max(0, number(tokens.get("input")) - cached)
+        log.usage(Usage(read, number(tokens.get("output")), cached, 0))
+
+
+def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """The calls of an answer; those that stand only in its content have no result."""
+    listed = message.get("toolCalls")
+    calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    content = message.get("content")
+    for block in content if isinstance(content, list) and not calls else ():
+        asked = block.get("functionCall") if isinstance(block, dict) else None
+        if isinstance(asked, dict):
+            calls.append(asked)
+    return calls
+
+
+def _output(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
+    """What the model saw of a call's result: a list of function responses."""
+    texts: list[str] = []
+    images: list[Image] = []
+    result = call.get("result")
+    for item in result if isinstance(result, list) else [result]:
+        if isinstance(item, str):
+            texts.append(item)
+            continue
+        if not isinstance(item, dict):
+            continue
+        answer = item.get("functionResponse")
+        response = answer.get("response") if isinstance(answer, dict) else None
+        if isinstance(response, dict):
+            text = response.get("output", response.get("error"))
+            texts.append(text if isinstance(text, str) else orjson.dumps(response).decode())
+        more = answer.get("parts") if isinstance(answer, dict) else None
+        for part in parts_of([item, *(more if isinstance(more, list) else ())]):
+            if isinstance(part, Text):
+                texts.append(part.text)
+            elif isinstance(part, Image):
+                images.append(part)
+    return "\n".join(texts), tuple(images)

@@ -1,0 +1,155 @@
+"""The `Source` for Gemini CLI: `~/.gemini/tmp/<project>/chats/session-*.json`, newer `.jsonl`.
+
+The chats of sub-agents lie in a folder named after their parent's session.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Frame, Node
+from ...model import Session
+from ...ports import FileIndex, Keyed, ReadOptions
+from ..indexing import Seen, scan
+from ..linear import Linear
+from ..lines import size_of
+from .chats import Chat
+
+_HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line."""
+
+    sessionId: str | None = None
+    timestamp: str | None = None
+    startTime: str | None = None
+    lastUpdated: str | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(line: Known, seen: Seen) -> None:
+    seen.sessions.add(line.sessionId)
+    for at in (line.timestamp, line.startTime, line.lastUpdated):
+        if at:
+            seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class GeminiSource:
+    """Gemini CLI chats."""
+
+    name = "gemini"
+    suffixes = (".json", ".jsonl")
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its logs lie: ~/.gemini/tmp (GEMINI_CLI_HOME stands for the home folder)."""
+        bases = [base for base in (env.get("GEMINI_CLI_HOME"), home) if base]
+        return [os.path.join(base, ".gemini", "tmp") for base in dict.fromkeys(bases)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins with the header of a chat."""
+        return path.endswith(self.suffixes) and _HEADER.search(head[:2000]) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Session ids and times of a file; a document is always indexed whole."""
+        parent, _ = _place(path)
+        links = (f"session:{parent}",) if parent else ()
+        if _is_document(path):
+            return scan(path, 0, links, "session:", _whole(path), _note)
+        return scan(path, offset, links, "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit: parents before their sub-agents; of two writings of one chat
+        the longer file owns it."""
+        seen: set[str] = set()
+        started: dict[str, tuple[str, Node]] = {}  # session or agent -> its call, and a node
+        for path in sorted(files, key=lambda p: (bool(_place(p)[0]), -size_of(p), p)):
+            yield from _read(path, options, ledger, keyed, seen, started)
+
+
+SOURCE = GeminiSource()
+
+
+def _is_document(path: str) -> bool:
+    """Whether the file is one JSON object: then its first line is no whole value."""
+    try:
+        with open(path, "rb") as log:
+            head = log.read(4096)
+    except OSError:
+        return False
+    return b"\n" not in head.strip() or head.lstrip()[:2] in (b"{\n", b"{\r")
+
+
+def _whole(path: str) -> Any:
+    """A decoder that finds the header's fields in the lines of a document."""
+    field = re.compile(rb'\A\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
+
+    def decode(raw: memoryview) -> Known:
+        found = field.match(bytes(raw[:400]))
+        if found is None:
+            return Known()
+        return Known(**{found[1].decode(): found[2].decode("utf-8", "replace")})
+
+    return decode
+
+
+def _read(
+    path: str,
+    options: ReadOptions,
+    ledger: Ledger,
+    keyed: Keyed,
+    seen: set[str],
+    started: dict[str, tuple[str, Node]],
+) -> Iterator[Session]:
+    log = Linear(path, options, ledger)
+    chat = Chat(log, seen)
+    if _is_document(path):
+        document = log.document()
+        if document is None:
+            return
+        chat.document(document)
+    else:
+        chat.lines()
+    parent, project = _place(path)
+    session_id = log.session_id or os.path.splitext(os.path.basename(path))[0]
+    agent = chat.kind == "subagent"
+    for node in log.nodes:
+        for flag in [f for f in node.flags if f.startswith("?")]:
+            node.flags.remove(flag)
+            child, _, call = flag[1:].partition("?")
+            started[child] = (call, node)
+    call, caller = started.get(session_id, ("", None)) if agent else ("", None)
+    if caller is None and agent:
+        caller = started.get(parent, ("", None))[1]
+    frame = Frame(
+        source="gemini",
+        session_id=session_id,
+        agent_id=session_id if agent else None,
+        parent_session=(caller.key or None) if caller is not None else None,
+        parent_call=call or None,
+        project=project,
+    )
+    yield from log.sessions(frame, keyed)
+    if log.nodes and not agent:
+        started.setdefault(session_id, ("", log.nodes[0]))
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The session whose folder the file lies in ("" for none), and the project."""
+    folder = os.path.dirname(path)
+    above = os.path.dirname(folder)
+    if os.path.basename(folder) == "chats":
+        return "", os.path.basename(above)
+    if os.path.basename(above) == "chats":
+        return os.path.basename(folder), os.path.basename(os.path.dirname(above))
+    return "", ""

@@ -1,0 +1,260 @@
+"""The `Source` for OpenCode: finds its stores, indexes them, yields the sessions of a unit.
+
+Children of a session (`parentID`) are sub-agents. A session that was forked begins with copies
+of the other's messages under ids of its own; they stand once, in the session that was first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Frame, Node
+from ...model import Fault, Session
+from ...ports import FileIndex, Keyed, ReadOptions
+from ..indexing import Seen, digests, scan
+from ..linear import Linear, folder_name, moment, words
+from ..lines import LineFault, line_fault, open_log
+from .messages import asked_of_program, take_message
+from .store import (
+    Database,
+    Document,
+    Files,
+    Kept,
+    is_database,
+    is_document,
+    is_file,
+    opened,
+    state,
+)
+
+_FIELDS = re.compile(rb'"(id|parentID|sessionID|directory)"\s*:\s*"((?:ses_|/|[A-Z]:)[^"]{0,500})"')
+
+Store = Document | Files | Database
+
+
+class Found(msgspec.Struct, gc=False):
+    """Sessions and folders named on one line of a document."""
+
+    sessions: set[str] = set()
+    folders: set[str] = set()
+
+
+def _find(raw: memoryview) -> Found:
+    found = Found()
+    for name, value in _FIELDS.findall(bytes(raw)):
+        text = value.decode("utf-8", "replace")
+        if name == b"directory":
+            found.folders.add(text)
+        elif text.startswith("ses_"):
+            found.sessions.add(text)
+    return found
+
+
+def _note(found: Found, seen: Seen) -> None:
+    seen.sessions.update(found.sessions)
+    seen.names.update(found.folders)
+
+
+class OpenCodeSource:
+    """OpenCode sessions."""
+
+    name = "opencode"
+    suffixes = (".json", ".jsonl", ".db")
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its sessions lie: `opencode` in XDG_DATA_HOME or ~/.local/share."""
+        bases = [env.get("XDG_DATA_HOME"), os.path.join(home, ".local", "share")]
+        return [os.path.join(base, "opencode") for base in dict.fromkeys(b for b in bases if b)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file is a database, one object of the older store, or an export."""
+        if path.endswith(".db"):
+            return is_database(path, head)
+        if not path.endswith((".json", ".jsonl")):
+            return False
+        return is_file(path, head) or is_document(head)
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The sessions, their parents and folders; a file is always indexed whole."""
+        if path.endswith(".db"):
+            return _index_database(path)
+        return scan(path, 0, (), "session:", _find, _note)
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """Size and time of what was written beside a database and not yet into it."""
+        return state(path + "-wal") if path.endswith(".db") else (0, 0)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit: parents before their children."""
+        with ExitStack() as stack:
+            stores = _stores(files, options, ledger, stack)
+            about: dict[str, dict[str, Any]] = {}
+            for store in stores:
+                for name, info in store.sessions.items():
+                    about[name] = about.get(name) or info
+            reader = Reader(files, options, ledger, keyed)
+            for name in _parents_first(about):
+                kept = [s.messages(name) for s in stores if name in s.sessions]
+                messages = [message for told in kept for message in told]
+                if len(kept) > 1:
+                    messages.sort(key=Kept.created)
+                yield from reader.session(name, about[name], messages)
+
+
+SOURCE = OpenCodeSource()
+
+
+def _stores(
+    files: tuple[str, ...], options: ReadOptions, ledger: Ledger, stack: ExitStack
+) -> list[Store]:
+    """The stores among the files of a unit, the newest kind first: it owns what two hold."""
+    stores: list[Store] = []
+    for path in sorted(path for path in files if path.endswith(".db")):
+        try:
+            stores.append(Database(path, stack.enter_context(opened(path)), ledger))
+        except (sqlite3.Error, OSError) as error:
+            ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
+    rest = sorted(path for path in files if not path.endswith(".db"))
+    single = [path for path in rest if is_file(path, _head(path))]
+    if single:
+        stores.append(Files(single, options, ledger))
+    alone = set(single)
+    stores += [Document(path, options, ledger) for path in rest if path not in alone]
+    return stores
+
+
+def _head(path: str) -> bytes:
+    try:
+        with open_log(path) as log:
+            return log.read(1 << 16) or b""
+    except OSError:
+        return b""
+
+
+def _parents_first(about: dict[str, dict[str, Any]]) -> list[str]:
+    todo, done = list(about), dict[str, None]()
+    while todo:
+        waiting = set(todo)
+        ready = [n for n in todo if words(about[n].get("parentID")) not in waiting - {n}]
+        done |= dict.fromkeys(ready or todo[:1])
+        todo = [n for n in todo if n not in done]
+    return list(done)
+
+
+class Reader:
+    """Makes sessions of messages; remembers what was told, for sub-agents and copies."""
+
+    def __init__(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> None:
+        self.files, self.options, self.ledger, self.keyed = files, options, ledger, keyed
+        self.at = {path: at for at, path in enumerate(files)}
+        self.started: dict[str, tuple[str, Node]] = {}  # child -> the call that began it
+        self.told: dict[bytes, Node | None] = {}
+
+    def session(self, name: str, about: dict[str, Any], messages: list[Kept]) -> Iterator[Session]:
+        """The linked sessions of one session of the program: one for each epoch."""
+        if not messages:
+            return
+        log = Linear(messages[0].path, self.options, self.ledger)
+        log.session_id = name
+        agent = bool(words(about.get("parentID")))
+        fork = self._read(log, messages, agent)
+        if fork is not None and log.nodes:
+            log.nodes[0].up = fork
+        for node in log.nodes:
+            for flag in [f for f in node.flags if f.startswith("?")]:
+                node.flags.remove(flag)
+                child, _, call = flag[1:].partition("?")
+                self.started[child] = (call, node)
+        call, caller = self.started.get(name, ("", None)) if agent else ("", None)
+        cwd = words(about.get("directory"))
+        frame = Frame(
+            source="opencode",
+            session_id=name,
+            agent_id=name if agent else None,
+            parent_session=(caller.key or None) if caller is not None else None,
+            parent_call=call or None,
+            project=folder_name(cwd),
+            cwd=cwd,
+            title=words(about.get("title")),
+        )
+        yield from log.sessions(frame, self.keyed)
+
+    def _read(self, log: Linear, messages: list[Kept], agent: bool) -> Node | None:
+        """Read the messages; gives back where a fork left the other session."""
+        seen: set[str] = set()
+        asked: dict[str, str] = {}  # message of the user -> what the program was to do
+        fork: Node | None = None
+        copying = True
+        for kept in messages:
+            log.at(self.at[kept.path], self.files, kept.line)
+            name = words(kept.info.get("id")) if kept.info else ""
+            digest = _digest(kept)
+            asked[name] = asked_of_program(kept.parts)
+            if name and name in seen:
+                log.drop("resumed_copy", "link")
+            elif kept.info is None:
+                log.drop("no_message")
+            elif copying and digest in self.told:
+                log.drop("resumed_copy", "link")
+                fork = self.told[digest] or fork
+            else:
+                copying, before = False, len(log.nodes)
+                try:
+                    by = asked[name] or asked.get(words(kept.info.get("parentID")), "")
+                    take_message(log, kept.info, kept.parts, agent, by)
+                except LineFault as fault:
+                    self.ledger.fault(line_fault(fault, kept.path, kept.line, b"}"))
+                if digest:
+                    new = log.nodes[-1] if len(log.nodes) > before else None
+                    self.told.setdefault(digest, new)
+            seen.add(name)
+        return fork
+
+
+def _digest(kept: Kept) -> bytes:
+    """What a message and its copy in a forked session have in common; empty for too little."""
+    created, _ = kept.created()
+    if not created or kept.info is None:
+        return b""
+    told = [words(p.get("text")) or words(p.get("callID")) for p in kept.parts]
+    body = msgspec.json.encode([created, words(kept.info.get("role")), told])
+    return hashlib.blake2b(body, digest_size=16).digest()
+
+
+def _index_database(path: str) -> FileIndex:
+    """The index of a database; an empty one where it cannot be read."""
+    sessions: set[str | None] = set()
+    names: set[str | None] = set()
+    try:
+        with opened(path) as base:
+            for name, parent, folder in base.execute(
+                "SELECT id, parent_id, directory FROM session"
+            ):
+                sessions.update((words(name), words(parent)))
+                names.add(words(folder))
+            asked = "SELECT count(*), min(time_created), max(time_created) FROM message"
+            number, first, last = base.execute(asked).fetchone()
+    except (sqlite3.Error, OSError):
+        return FileIndex()
+    return FileIndex(
+        ids=digests(set()),
+        links=tuple(sorted(f"session:{name}" for name in sessions if name)),
+        names=tuple(sorted(filter(None, names))),
+        lines=number,
+        first=moment(first),
+        last=moment(last),
+        size=os.stat(path).st_size,
+    )

@@ -1,0 +1,242 @@
+"""Where OpenCode keeps its sessions: a database, a folder of JSON files, or an exported document.
+
+All three hold the same objects: a session's info, messages, and the parts of a message. A record
+is a message; its parts belong to it wherever they lie. The program's database is never opened
+where it lies when it has a journal (its reader would write beside it), but as a copy.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+
+from ...ledger import Ledger
+from ...model import Drop
+from ...ports import ReadOptions
+from ..linear import Linear, words
+from ..lines import LineFault, line_fault, values
+
+_MAGIC = b"SQLite format 3\0"
+_FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
+_EXPORTED = re.compile(rb'"info"\s*:\s*\{[^{}]*?"id"\s*:\s*"ses_')
+_COPY_TRIES = 5
+
+
+class Kept(msgspec.Struct):
+    """One message as it is kept: where it lies, its info and its parts."""
+
+    path: str
+    line: int
+    info: dict[str, Any] | None
+    parts: list[dict[str, Any]]
+
+    def created(self) -> tuple[int, str]:
+        """What messages of one session are ordered by."""
+        times = self.info.get("time") if self.info else None
+        at = times.get("created") if isinstance(times, dict) else 0
+        return (at if type(at) is int else 0), words((self.info or {}).get("id"))
+
+
+class Document:
+    """A session exported as `{info, messages: [{info, parts}]}`."""
+
+    def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
+        self.path = path
+        log = Linear(path, options, ledger)
+        whole = log.document() or {}
+        info = whole.get("info")
+        self.info = info if isinstance(info, dict) else {}
+        name = words(self.info.get("id")) or os.path.basename(path)
+        self.sessions = {name: self.info}
+        listed = whole.get("messages")
+        self.listed = listed if isinstance(listed, list) else []
+        for _ in self.listed:
+            log.part(0)
+
+    def messages(self, session: str) -> Iterator[Kept]:
+        """The messages of the session, in the order of the document."""
+        for at, message in enumerate(self.listed, 1):
+            info = message.get("info") if isinstance(message, dict) else None
+            parts = message.get("parts") if isinstance(message, dict) else None
+            yield Kept(self.path, at, info if isinstance(info, dict) else None, _objects(parts))
+
+
+class Files:
+    """`storage/`: one JSON file for each session, message and part."""
+
+    def __init__(self, paths: list[str], options: ReadOptions, ledger: Ledger) -> None:
+        self.options, self.ledger = options, ledger
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self._messages: dict[str, list[str]] = {}
+        self._parts: dict[str, list[str]] = {}
+        for path in sorted(paths):
+            self._file(path)
+        known = {_stem(path) for listed in self._messages.values() for path in listed}
+        for message, listed in self._parts.items():
+            for path in listed if message not in known else ():
+                self._count(path)
+                ledger.drop(Drop("read", "part_without_message", file=path))
+
+    def _file(self, path: str) -> None:
+        kind, folder = os.path.basename(path)[:3], os.path.basename(os.path.dirname(path))
+        if kind == "prt":
+            self._parts.setdefault(folder, []).append(path)
+        elif kind == "msg":
+            self._messages.setdefault(folder, []).append(path)
+            self.sessions.setdefault(folder, {})
+        else:
+            found = self._read(path)
+            if found is not None:
+                self._count(path)
+                self.ledger.drop(Drop("read", "session", file=path))
+                self.sessions[words(found.get("id")) or _stem(path)] = found
+
+    def messages(self, session: str) -> Iterator[Kept]:
+        """The messages of a session, in the order in which they were begun."""
+        for path in self._messages.get(session, ()):
+            info = self._read(path)
+            if info is None:
+                continue
+            self._count(path)
+            parts = [self._read(p) for p in self._parts.get(_stem(path), ())]
+            own = _objects(info.get("parts"))  # the first versions kept them in the message
+            yield Kept(path, 1, info, [*own, *(p for p in parts if p is not None)])
+
+    def _count(self, path: str) -> None:
+        self.ledger.records[path] = self.ledger.records.get(path, 0) + 1
+
+    def _read(self, path: str) -> dict[str, Any] | None:
+        """The object in a file; None, with a fault, where there is none."""
+        return Linear(path, self.options, self.ledger).document()
+
+
+class Database:
+    """`opencode.db`. The line of a message is its number in the table."""
+
+    def __init__(self, path: str, base: sqlite3.Connection, ledger: Ledger) -> None:
+        self.path, self.base, self.ledger = path, base, ledger
+        self.sessions: dict[str, dict[str, Any]] = {}
+        asked = "SELECT id, parent_id, directory, title FROM session ORDER BY time_created, id"
+        for name, parent, folder, title in base.execute(asked):
+            about = {"id": name, "parentID": parent, "directory": folder, "title": title}
+            self.sessions[str(name)] = about
+        others = "SELECT DISTINCT session_id FROM message ORDER BY session_id"
+        for (name,) in base.execute(others):
+            self.sessions.setdefault(str(name), {})
+        (number,) = base.execute("SELECT count(*) FROM message").fetchone()
+        orphans = "SELECT count(*) FROM part WHERE message_id NOT IN (SELECT id FROM message)"
+        (lost,) = base.execute(orphans).fetchone()
+        self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + number + lost
+        if lost:
+            self.ledger.drop(Drop("read", "part_without_message", file=self.path, count=lost))
+
+    def messages(self, session: str) -> Iterator[Kept]:
+        """The messages of a session, in the order in which they were begun."""
+        asked = "SELECT rowid, id, data FROM message WHERE session_id = ? ORDER BY time_created, id"
+        for line, name, data in self.base.execute(asked, (session,)).fetchall():
+            info = self._object(data, line)
+            if info is None:
+                continue
+            told = "SELECT data FROM part WHERE message_id = ? ORDER BY id"
+            parts = [self._object(row, 0) for (row,) in self.base.execute(told, (name,))]
+            kept = [part for part in parts if part is not None]
+            if len(kept) < len(parts):
+                repairs = self.ledger.repairs
+                repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
+            yield Kept(self.path, line, {**info, "id": name}, kept)
+
+    def _object(self, data: object, line: int) -> dict[str, Any] | None:
+        raw = data if isinstance(data, bytes) else str(data).encode("utf-8", "surrogatepass")
+        found = values(raw, self.ledger)
+        if len(found) == 1 and isinstance(found[0], dict):
+            return found[0]
+        if line:
+            fault = next((v for v in found if isinstance(v, LineFault)), LineFault("bad_json"))
+            self.ledger.fault(line_fault(fault, self.path, line, raw))
+        return None
+
+
+def is_database(path: str, head: bytes) -> bool:
+    """Whether the file is a database with OpenCode's tables."""
+    if not head.startswith(_MAGIC):
+        return False
+    try:
+        with opened(path) as base:
+            tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            names = {name for (name,) in base.execute(tables)}
+            if not {"session", "message", "part"} <= names:
+                return False
+            columns = {row[1] for row in base.execute("PRAGMA table_info(part)")}
+            return {"message_id", "session_id", "data"} <= columns
+    except (sqlite3.Error, OSError):
+        return False
+
+
+def is_document(head: bytes) -> bool:
+    """Whether a file that begins so is an exported session."""
+    return _EXPORTED.search(head[:4000]) is not None
+
+
+def is_file(path: str, head: bytes) -> bool:
+    """Whether the file holds one session, message or part."""
+    if _FILE.fullmatch(os.path.basename(path)) is None or is_document(head):
+        return False
+    return head.lstrip()[:1] == b"{" and b'"id"' in head
+
+
+@contextmanager
+def opened(path: str) -> Iterator[sqlite3.Connection]:
+    """The database, for reading. Nothing is written beside it, whoever else has it open."""
+    journals = [path + end for end in ("-wal", "-journal")]
+    if not any(os.path.exists(j) and os.path.getsize(j) for j in journals):
+        base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
+        try:
+            yield base
+        finally:
+            base.close()
+        return
+    with tempfile.TemporaryDirectory(prefix="sessiontune-") as folder:  # only the user's
+        copy = os.path.join(folder, "copy.db")
+        for _ in range(_COPY_TRIES):
+            before = [state(p) for p in (path, *journals)]
+            for end in ("", "-wal", "-journal"):
+                if os.path.exists(path + end):
+                    shutil.copyfile(path + end, copy + end)
+                elif os.path.exists(copy + end):
+                    os.remove(copy + end)
+            if before == [state(p) for p in (path, *journals)]:
+                break
+        base = sqlite3.connect(copy)
+        try:
+            yield base
+        finally:
+            base.close()
+
+
+def state(path: str) -> tuple[int, int]:
+    """Size and time of change of a file; zeros where there is none."""
+    try:
+        info = os.stat(path)
+    except OSError:
+        return 0, 0
+    return info.st_size, info.st_mtime_ns
+
+
+def _quoted(path: str) -> str:
+    return os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]

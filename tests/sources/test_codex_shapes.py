@@ -1,0 +1,313 @@
+"""Codex rollouts of other shapes: documents, compressed files, screens, teams, drawn pictures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pytest
+from tests.sources.test_codex import TALK, call, row, said, write
+from tests.support import Reading, read
+
+from sessiontune import registry
+from sessiontune.model import Image, Text, Thinking, ToolCall, ToolResult
+
+PNG = "iVBORw0KGgo="
+
+
+def whole(root: Path, *files: Path) -> Reading:
+    source = registry.source("codex")
+    for path in files:
+        assert source.recognise(str(path), path.read_bytes()[:65536])
+    reading = read("codex", root, [str(path) for path in files])
+    assert reading.unbalanced() == {}
+    assert all(n > 0 for n in reading.ledger.drops.values())
+    return reading
+
+
+def told(reading: Reading) -> list[list[tuple[Any, ...]]]:
+    def plain(part: Any) -> Any:
+        if isinstance(part, Text | Thinking):
+            return part.text
+        if isinstance(part, ToolCall):
+            return (part.name, part.arguments)
+        if isinstance(part, ToolResult):
+            return (part.name, part.content, part.status, *(i.media_type for i in part.images))
+        return part.media_type if isinstance(part, Image) else None
+
+    return [[(m.kind, *map(plain, m.parts)) for m in s.messages] for s in reading.sessions]
+
+
+def event(kind: str, at: int = 0, **payload: Any) -> dict[str, Any]:
+    return row("event_msg", at, type=kind, **payload)
+
+
+SPOKEN = [
+    ("prompt", "one"),
+    ("answer", ("shell", {})),
+    ("results", ("shell", "out of c1", "ok")),
+    ("answer", "did"),
+]
+
+
+def test_a_document_of_the_first_versions(tmp_path: Path) -> None:
+    warning = said("system", "Warning: the model is not in the list.")["payload"]
+    items = [warning, *(line["payload"] for line in TALK)]
+    session = {"timestamp": "2025-05-17T21:00:00.000Z", "id": "old", "instructions": ""}
+    path = tmp_path / "rollout-2025-05-17-d07f052f-c44a-43ce-bf73-bfdcca0631c5.json"
+    path.write_text(json.dumps({"session": session, "items": items}, indent=2))
+    reading = whole(tmp_path, path)
+    assert told(reading) == [SPOKEN]
+    assert reading.sessions[0].session_id == "old"
+    assert reading.sessions[0].messages[0].at == "2025-05-17T21:00:00.000Z"
+    assert reading.ledger.records[str(path)] == 6
+    index = registry.source("codex").index(str(path))
+    assert index.links == ("thread:d07f052f-c44a-43ce-bf73-bfdcca0631c5",)
+    assert index.first == "2025-05-17T21:00:00.000Z"
+    path.write_text('{\n  "session": {"id": "old"},\n  "items": [{"type": "mess')
+    reading = whole(tmp_path, path)
+    assert [(f.reason, f.line) for f in reading.ledger.faults] == [("truncated_line", 1)]
+
+
+def test_a_compressed_rollout_and_the_one_it_was_made_of(tmp_path: Path) -> None:
+    """Newer versions compress old rollouts; for a moment both are there."""
+    write(tmp_path, "a", [row("session_meta", 0, id="p", cwd="/w/shop"), *TALK])
+    plain = tmp_path / "rollout-a.jsonl"
+    packed = tmp_path / "rollout-a.jsonl.zst"
+    with pyarrow.output_stream(str(packed), compression="zstd") as out:
+        out.write(plain.read_bytes())
+    source = registry.source("codex")
+    assert source.index(str(packed)).links == source.index(str(plain)).links
+    assert told(whole(tmp_path, packed)) == [SPOKEN]
+    both = whole(tmp_path, packed, plain)
+    assert told(both) == [SPOKEN]
+    assert both.ledger.drops["link/resumed_copy"] == len(TALK)
+    packed.write_bytes(packed.read_bytes()[:40])
+    assert not source.recognise(str(packed), b"")
+
+
+def test_two_files_of_one_thread(tmp_path: Path) -> None:
+    head = row("session_meta", 0, id="p")
+    write(tmp_path, "a", [head, *TALK])
+    write(tmp_path, "b", [head, *TALK, said("user", "two", 4), said("assistant", "done", 5)])
+    shutil.copy(tmp_path / "rollout-b.jsonl", tmp_path / "rollout-c.jsonl")
+    write(tmp_path, "d", [head, *TALK, said("user", "three", 4)])
+    reading = whole(tmp_path, *sorted(tmp_path.iterdir()))
+    assert told(reading) == [
+        [*SPOKEN, ("prompt", "two"), ("answer", "done")],
+        [("prompt", "three")],
+    ]
+    main, branch = reading.sessions
+    assert branch.lineage == main.lineage
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[3].id
+    ids = [m.id for s in reading.sessions for m in s.messages]
+    assert len(ids) == len(set(ids))
+
+
+def test_only_what_the_screen_showed(tmp_path: Path) -> None:
+    ran = {"call_id": "c1", "command": ["ls"], "cwd": "/w"}
+    asked = {"server": "docs", "tool": "find", "arguments": {"q": "x"}}
+    found = {"Ok": {"content": [{"type": "text", "text": "a page"}]}}
+    failed = {"call_id": "c3", "changes": {"a.py": {}}, "success": False, "stderr": "no such file"}
+    shown = [
+        row("session_meta", 0, id="p"),
+        event("task_started"),
+        event("user_message", message="look", images=[f"data:image/png;base64,{PNG}"]),
+        event("agent_reasoning", text="hm"),
+        event("agent_message", message="I look."),
+        event("exec_command_begin", **ran),
+        event("exec_command_end", **ran, aggregated_output="a.txt", exit_code=2),
+        event("mcp_tool_call_end", call_id="c2", invocation=asked, result=found),
+        event("patch_apply_end", **failed),
+        event("agent_message", message="There."),
+        event("token_count", info=None),
+    ]
+    write(tmp_path, "a", shown)
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [
+            ("prompt", "look", "image/png"),
+            ("answer", "hm", "I look.", ("shell", {"command": ["ls"], "workdir": "/w"})),
+            ("results", ("shell", "a.txt", "error")),
+            ("answer", ("docs__find", {"q": "x"})),
+            ("results", ("docs__find", "a page", "ok")),
+            ("answer", ("apply_patch", {"changes": {"a.py": {}}})),
+            ("results", ("apply_patch", "no such file", "error")),
+            ("answer", "There."),
+        ]
+    ]
+    assert reading.ledger.drops == {
+        "read/session_meta": 1,
+        "read/event:task_started": 1,
+        "read/event:token_count": 1,
+    }
+    write(tmp_path, "a", [*shown, *TALK])  # with items the screen is a second copy
+    assert told(whole(tmp_path, tmp_path / "rollout-a.jsonl")) == [SPOKEN]
+
+
+def test_only_what_newer_screens_showed(tmp_path: Path) -> None:
+    def item(kind: str, **more: Any) -> dict[str, Any]:
+        return event("item_completed", item={"type": kind, "id": "c1", **more})
+
+    shown = [
+        item("UserMessage", content=[{"type": "text", "text": "look"}]),
+        item("Reasoning", summary_text=["hm"]),
+        item("CommandExecution", command=["ls"], aggregated_output="a.txt", exit_code=0),
+        item("Plan", text="?"),
+        item("AgentMessage", content=[{"type": "Text", "text": "There."}]),
+    ]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *shown])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [
+            ("prompt", "look"),
+            ("answer", "hm", ("shell", {"command": ["ls"]})),
+            ("results", ("shell", "a.txt", "ok")),
+            ("answer", "There."),
+        ]
+    ]
+    assert reading.ledger.drops["read/event:item_completed"] == 1
+
+
+def test_a_drawn_picture_is_a_digest(tmp_path: Path) -> None:
+    drawn = {"type": "image_generation_call", "id": "ig_1", "status": "completed"}
+    drawn |= {"revised_prompt": "a cat", "result": PNG}
+    sound = {"type": "input_audio", "audio_url": "data:audio/wav;base64,UklGRgAA"}
+    hidden = {"type": "encrypted_content", "encrypted_content": "gAAA"}
+    heard = [sound, hidden, {"type": "input_text", "text": "hear"}]
+    given = row("response_item", 4, type="message", role="user", content=heard)
+    rows = [row("session_meta", 0, id="p"), said("user", "draw"), row("response_item", 2, **drawn)]
+    write(tmp_path, "a", [*rows, said("assistant", "Here.", 3), given])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [
+            ("prompt", "draw"),
+            ("answer", ("image_generation", {"prompt": "a cat"})),
+            ("results", ("image_generation", "", "ok", "image/png")),
+            ("answer", "Here."),
+            ("prompt", "hear", "audio/wav"),
+        ]
+    ]
+    assert "UklGR" not in repr(reading.sessions)
+
+
+def test_words_of_another_agent_are_no_answer(tmp_path: Path) -> None:
+    sent = {
+        "author": "/root",
+        "recipient": "/root/b",
+        "content": "Look at b.",
+        "trigger_turn": True,
+    }
+    other = {"type": "agent_message", "author": "/root", "recipient": "/root/b"}
+    body = [{"type": "input_text", "text": "And at c."}]
+    rows = [
+        row("session_meta", 0, id="p"),
+        row("inter_agent_communication", 1, **sent),
+        said("assistant", json.dumps({**sent, "other_recipients": []}), 1),
+        said("assistant", "b is fine.", 2),
+        row("response_item", 3, **other, content=body),
+        row("inter_agent_communication_metadata", 3, trigger_turn=True),
+        said("assistant", '{"author": "Tolstoy"}', 4),
+        row("response_item", 5, **other, content=[{"type": "encrypted_content"}]),
+    ]
+    write(tmp_path, "a", rows)
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [
+            ("task", "Look at b."),
+            ("answer", "b is fine."),
+            ("task", "And at c."),
+            ("answer", '{"author": "Tolstoy"}'),
+        ]
+    ]
+    assert reading.ledger.drops["link/repeated_record"] == 1
+
+
+def test_what_the_program_says_that_it_wrote_was_not_typed(tmp_path: Path) -> None:
+    def noted(words: str, *by: str) -> dict[str, Any]:
+        line = said("user", words)
+        who = [{"provenance": {"type": name}} for name in by]
+        note = {"content_item_metadata": who, "create_time": 1.5}
+        line["payload"]["internal_chat_message_metadata_passthrough"] = note
+        return line
+
+    odd = noted("odd", "user")
+    odd["payload"]["internal_chat_message_metadata_passthrough"] = {"content_item_metadata": 7}
+    rows = [row("session_meta", 0, id="p"), noted("Remember: be kind.", "harness")]
+    write(tmp_path, "a", [*rows, noted("go", "user"), odd])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [("context", "Remember: be kind."), ("prompt", "go"), ("prompt", "odd")]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("origin", "reason"),
+    [
+        ({"subagent": "compact"}, "compaction_agent"),
+        ({"subagent": "memory_consolidation"}, "memory_agent"),
+        ({"internal": "memory_consolidation"}, "memory_agent"),
+        ({"subagent": "review"}, ""),
+    ],
+)
+def test_agents_that_are_named_by_a_word(tmp_path: Path, origin: Any, reason: str) -> None:
+    write(tmp_path, "a", [row("session_meta", 0, id="p", source=origin), *TALK, *call("c2")])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    if reason:
+        assert reading.sessions == []
+        assert reading.ledger.drops[f"read/{reason}"] == 6
+    else:
+        (session,) = reading.sessions
+        assert (session.agent_id, session.agent_type) == ("p", "review")
+        assert session.messages[0].kind == "task"
+
+
+def test_a_fork_that_points_at_its_parent(tmp_path: Path) -> None:
+    """Newer versions copy nothing: the header says up to which line the other history holds."""
+    talk = [row("session_meta", 0, id="p"), *TALK, said("user", "two", 4)]
+    write(tmp_path, "b", [{**line, "ordinal": at} for at, line in enumerate(talk)])
+    base = {"thread_id": "p", "end_ordinal_exclusive": 5, "end_byte_offset": 9}
+    head = row("session_meta", 5, id="f", forked_from_id="p", history_base=base)
+    own = [head, said("user", "other", 6), said("assistant", "fine", 7)]
+    write(tmp_path, "a", [{**line, "ordinal": at} for at, line in enumerate(own, 5)])
+    base = {"thread_id": "f", "end_ordinal_exclusive": 8}
+    head = row("session_meta", 8, id="g", forked_from_id="f", history_base=base)
+    write(tmp_path, "c", [{**head, "ordinal": 8}, said("user", "third", 9)])
+    reading = whole(tmp_path, *sorted(tmp_path.iterdir()))
+    assert told(reading) == [
+        [*SPOKEN, ("prompt", "two")],
+        [("prompt", "other"), ("answer", "fine")],
+        [("prompt", "third")],
+    ]
+    main, first, second = reading.sessions
+    assert first.forked_from is not None
+    assert second.forked_from is not None
+    assert first.forked_from.message == main.messages[3].id
+    assert second.forked_from.message == first.messages[1].id
+    assert len({s.lineage for s in reading.sessions}) == 1
+
+
+def test_a_tool_of_a_namespace_keeps_it(tmp_path: Path) -> None:
+    asked = {"type": "function_call", "name": "find", "namespace": "mcp__docs__"}
+    output = {"type": "function_call_output", "call_id": "c", "output": "unsupported call: find"}
+    rows = [row("session_meta", 0, id="p"), said("user", "go")]
+    rows += [row("response_item", 1, **asked, arguments="{}", call_id="c")]
+    write(tmp_path, "a", [*rows, row("response_item", 2, **output)])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading)[0][1:] == [
+        ("answer", ("mcp__docs__find", {})),
+        ("results", ("mcp__docs__find", "unsupported call: find", "error")),
+    ]
+
+
+def test_an_item_that_was_written_twice_stands_once(tmp_path: Path) -> None:
+    again = [said("user", "one", 9), *call("c1", 9)]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, *TALK, *again])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [[*SPOKEN, ("prompt", "one"), *SPOKEN[1:3]]]  # later is not again
+    assert reading.ledger.drops["link/repeated_record"] == len(TALK) - 1
+    assert reading.ledger.drops["read/second_result"] == 1

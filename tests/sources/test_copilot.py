@@ -1,0 +1,119 @@
+"""Copilot CLI: sub-agents between the events of their parent, compactions, what was taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sources.test_other_agents import shape, write
+from tests.support import Reading, read
+
+from sessiontune.model import Image, ToolResult
+
+
+def event(kind: str, name: str, agent: str = "", **data: Any) -> dict[str, Any]:
+    row = {"type": kind, "id": name, "timestamp": "2026-03-01T10:00:00.000Z", "data": data}
+    return {**row, "agentId": agent} if agent else row
+
+
+def call(name: str, tool: str) -> dict[str, Any]:
+    return {"toolCallId": name, "name": tool, "arguments": {}}
+
+
+def events(tmp_path: Path, *rows: Any) -> Reading:
+    head = event("session.start", "e0", sessionId="k", context={"cwd": "/w/shop"})
+    path = write(tmp_path, "events.jsonl", [head, *rows])
+    reading = read("copilot", tmp_path, [str(path)])
+    assert reading.unbalanced() == {}
+    return reading
+
+
+@pytest.mark.parametrize("newer", [True, False])
+def test_a_sub_agent_is_a_thread_of_its_own(tmp_path: Path, newer: bool) -> None:
+    agent = "a1" if newer else ""
+    mine: dict[str, Any] = {} if newer else {"parentToolCallId": "c1"}
+    started = {"toolCallId": "c1", "agentName": "explore"}
+    rows = [
+        event("user.message", "e1", content="go"),
+        event("assistant.message", "e2", content="", toolRequests=[call("c1", "task")]),
+        event("user.message", "e4", agent, content="look", **mine),
+        event("subagent.started", "e3", agent, **started),
+        event("assistant.message", "e5", agent, content="", toolRequests=[call("c2", "bash")],
+              **mine),
+        event("tool.execution_complete", "e6", agent, toolCallId="c2", result={"content": "a.txt"},
+              shellExecution={"exitCode": 2}, **mine),
+        event("assistant.message", "e7", agent, content="There.", **mine),
+        event("tool.execution_complete", "e8", toolCallId="c1", result={"content": "There."}),
+        event("assistant.message", "e9", content="Done."),
+    ]  # fmt: skip
+    reading = events(tmp_path, *rows)
+    assert shape(reading) == [
+        [
+            ("prompt", "go"),
+            ("answer", ("task", {})),
+            ("results", ("There.", "ok")),
+            ("answer", "Done."),
+        ],
+        [
+            ("task", "look"),
+            ("answer", ("bash", {})),
+            ("results", ("a.txt", "error")),
+            ("answer", "There."),
+        ],
+    ]
+    main, child = reading.sessions
+    assert (child.agent_id, child.agent_type) == ("a1" if newer else "c1", "explore")
+    assert (child.parent_session, child.parent_call) == (main.key, "c1")
+    assert child.session_id == "k"
+
+
+def test_a_compaction_and_what_was_taken_back(tmp_path: Path) -> None:
+    reading = events(
+        tmp_path,
+        event("user.message", "e1", content="one"),
+        event("assistant.message", "e2", content="first"),
+        event("user.message", "e3", content="two"),
+        event("assistant.message", "e4", content="second"),
+        event("session.snapshot_rewind", "e5", upToEventId="e3", eventsRemoved=2),
+        event("user.message", "e6", content="or so"),
+        event("session.compaction_complete", "e7", success=True, summaryContent="We talked."),
+        event("user.message", "e8", content="go on"),
+        event("session.compaction_complete", "e9", success=False),
+        event("user.message", "e10", content="keep at it", isAutopilotContinuation=True),
+        event("user.message", "e11", content="# PDF", source="skill-pdf"),
+        event("session.context_cleared", "e12"),
+        event("user.message", "e13", content="anew"),
+    )
+    assert shape(reading) == [
+        [("prompt", "one"), ("answer", "first"), ("prompt", "two"), ("answer", "second")],
+        [("prompt", "or so")],
+        [
+            ("summary", "We talked."),
+            ("prompt", "go on"),
+            ("context", "keep at it"),
+            ("context", "# PDF"),
+        ],
+        [("prompt", "anew")],
+    ]
+    main, branch, *_ = reading.sessions
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[1].id
+
+
+def test_pictures_are_digests(tmp_path: Path) -> None:
+    png = {"mimeType": "image/png", "data": "iVBORw0KGgo="}
+    named = {"type": "image", "assetId": "sha256:1", "mimeType": "image/png"}
+    reading = events(
+        tmp_path,
+        event("user.message", "e1", content="see", attachments=[{"type": "blob", **png}]),
+        event("assistant.message", "e2", content="", toolRequests=[call("c1", "view")]),
+        event("session.binary_asset", "e3", assetId="sha256:1", **png),
+        event("tool.execution_complete", "e4", toolCallId="c1",
+              result={"content": "Viewed.", "binaryResultsForLlm": [named, {"assetId": "?"}]}),
+    )  # fmt: skip
+    prompt, _, results = reading.sessions[0].messages
+    result = results.parts[0]
+    assert isinstance(result, ToolResult)
+    assert isinstance(prompt.parts[1], Image)
+    assert result.images == (prompt.parts[1],)

@@ -1,0 +1,126 @@
+"""Gemini CLI: what is taken back, compacted, told twice, or done by a sub-agent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tests.sources.test_other_agents import gemini, shape, write
+from tests.support import Reading, read
+
+from sessiontune import registry
+from sessiontune.model import Image
+
+HEADER = {"sessionId": "g", "projectHash": "h", "startTime": "t", "kind": "main"}
+PNG = {"inlineData": {"data": "iVBORw0KGgo=", "mimeType": "image/png"}}
+
+
+def user(name: str, *texts: str) -> dict[str, Any]:
+    return {"id": name, "type": "user", "content": [{"text": text} for text in texts]}
+
+
+def chat(tmp_path: Path, *rows: Any) -> Reading:
+    path = write(tmp_path, "session-1.jsonl", [HEADER, *rows])
+    reading = read("gemini", tmp_path, [str(path)])
+    assert reading.unbalanced() == {}
+    assert all(n > 0 for n in reading.ledger.drops.values())
+    return reading
+
+
+def test_what_was_taken_back_is_a_branch(tmp_path: Path) -> None:
+    model = {"model": "gemini-2.5-pro"}
+    reading = chat(
+        tmp_path,
+        user("1", "one"),
+        gemini("2", "gemini", "first", **model),
+        user("3", "two"),
+        gemini("4", "gemini", "second", **model),
+        {"$rewindTo": "3"},
+        user("5", "or so"),
+        gemini("6", "gemini", "third", **model),
+        {"$rewindTo": "gone"},
+        user("7", "anew"),
+    )
+    assert shape(reading) == [
+        [("prompt", "one"), ("answer", "first"), ("prompt", "two"), ("answer", "second")],
+        [("prompt", "or so"), ("answer", "third")],
+        [("prompt", "anew")],
+    ]
+    main, branch, _ = reading.sessions
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[1].id
+    assert reading.ledger.drops["read/rewind"] == 2
+
+
+def test_a_history_that_was_rewritten(tmp_path: Path) -> None:
+    setting = user("0", "<session_context>\nThis is the Gemini CLI.")
+    model = {"model": "gemini-2.5-pro"}
+    last = gemini("2", "gemini", "first", **model)
+    reading = chat(
+        tmp_path,
+        {"$set": {"messages": [setting]}},
+        user("1", "one"),
+        last,
+        {"$set": {"messages": [setting, user("1", "one"), last], "lastUpdated": "t"}},
+        {"$set": {"messages": [user("8", "<state_snapshot>done</state_snapshot>"), last]}},
+        user("3", "two"),
+        {"$set": {"lastUpdated": "t"}},
+    )
+    assert shape(reading) == [
+        [("prompt", "one"), ("answer", "first")],
+        [("summary", "<state_snapshot>done</state_snapshot>"), ("prompt", "two")],
+    ]
+    assert [s.epoch for s in reading.sessions] == [0, 1]
+    assert reading.ledger.drops == {"read/header": 1, "read/patch": 3}
+
+
+def test_results_are_no_prompts_and_stand_once(tmp_path: Path) -> None:
+    def answer(call: str, output: str) -> dict[str, Any]:
+        return {"functionResponse": {"id": call, "name": "look", "response": {"output": output}}}
+
+    done = {"id": "c1", "name": "look", "args": {}, "status": "success"}
+    done["result"] = [answer("c1", "seen"), PNG]
+    cut = {"id": "c2", "name": "look", "args": {"b": 1}}
+    told = {"id": "4", "type": "user", "content": [answer("c1", "seen"), PNG]}
+    late = {"id": "6", "type": "user", "content": [answer("c2", "late")]}
+    files = ["--- Content from referenced files ---", "in a", "--- End of content ---"]
+    reading = chat(
+        tmp_path,
+        user("1", "look at @a", *files),
+        gemini("3", "gemini", "", model="m", toolCalls=[done]),
+        told,
+        gemini("5", "gemini", "", model="m", toolCalls=[cut]),
+        late,
+    )
+    (session,) = reading.sessions
+    images = [i for m in session.messages for p in m.parts for i in getattr(p, "images", ())]
+    assert [type(i) for i in images] == [Image]
+    assert shape(reading) == [
+        [
+            ("prompt", "look at @a"),
+            ("context", *files),
+            ("answer", ("look", {})),
+            ("results", ("seen", "ok")),
+            ("answer", ("look", {"b": 1})),
+            ("results", ("late", "ok")),
+        ]
+    ]
+    assert reading.ledger.drops["read/second_result"] == 1
+
+
+def test_a_sub_agent_lies_in_its_parents_folder(tmp_path: Path) -> None:
+    chats = tmp_path / "shop" / "chats"
+    (chats / "g").mkdir(parents=True)
+    call = {"id": "c1", "name": "invoke_agent", "args": {}, "status": "success", "agentId": "k"}
+    main = write(chats, "session-1.jsonl", [HEADER, user("1", "go"), gemini("2", "gemini", "",
+        model="m", toolCalls=[call])])  # fmt: skip
+    head = {**HEADER, "sessionId": "k", "kind": "subagent"}
+    child = write(chats / "g", "k.jsonl", [head, user("3", "look"), gemini("4", "gemini", "x")])
+    source = registry.source("gemini")
+    assert "session:g" in source.index(str(child)).links
+    reading = read("gemini", tmp_path, [str(child), str(main)])
+    assert reading.unbalanced() == {}
+    parent, agent = reading.sessions
+    assert shape(reading)[1] == [("task", "look"), ("answer", "x")]
+    assert (agent.agent_id, agent.parent_session, agent.parent_call) == ("k", parent.key, "c1")
+    assert (parent.project, agent.project) == ("shop", "shop")

@@ -1,0 +1,312 @@
+"""OpenCode: one project in a database, in the older folder of files, and exported."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support import Reading, read
+
+from sessiontune import registry
+from sessiontune.model import Image, Text, Thinking, ToolCall
+
+PNG = "data:image/png;base64,iVBORw0KGgo="
+SHELL = "The following tool was executed by the user"
+
+
+def said(words: str, **more: Any) -> dict[str, Any]:
+    return {"type": "text", "text": words, **more}
+
+
+def tool(call: str, name: str, status: str = "completed", **state: Any) -> dict[str, Any]:
+    whole = {"status": status, "input": {"x": call}, "time": {"start": 5, "end": 6}, **state}
+    return {"type": "tool", "callID": call, "tool": name, "state": whole}
+
+
+STEP = {"type": "step-start"}
+
+
+class World:
+    """Sessions and messages, to be written in any of the three forms."""
+
+    def __init__(self) -> None:
+        self.sessions: list[dict[str, Any]] = []
+        self.messages: list[tuple[dict[str, Any], list[dict[str, Any]]]] = []
+        self.clock = 1765233665000
+
+    def session(self, name: str, parent: str | None = None) -> None:
+        about = {"id": name, "directory": "/w/shop", "title": f"T {name}", "parentID": parent}
+        self.sessions.append({k: v for k, v in about.items() if v is not None})
+
+    def message(self, session: str, role: str, *parts: Any, at: int = 0, **more: Any) -> str:
+        self.clock += 1
+        name = f"msg_{self.clock}"
+        info = {"id": name, "sessionID": session, "role": role}
+        info |= {"time": {"created": at or self.clock}, **more}
+        told = [
+            {"id": f"prt_{self.clock}{n}", "sessionID": session, "messageID": name, **part}
+            for n, part in enumerate(parts)
+        ]
+        self.messages.append((info, told))
+        return name
+
+    def of(self, session: str) -> Iterator[tuple[dict[str, Any], list[dict[str, Any]]]]:
+        return (m for m in self.messages if m[0]["sessionID"] == session)
+
+    def database(self, folder: Path, journal: bool = False) -> list[str]:
+        path = folder / "opencode.db"
+        base = sqlite3.connect(path, isolation_level=None)
+        base.execute(f"PRAGMA journal_mode = {'WAL' if journal else 'DELETE'}")
+        times = "time_created integer, time_updated integer"
+        base.execute(f"CREATE TABLE session (id, parent_id, directory, title, {times})")
+        base.execute(f"CREATE TABLE message (id text PRIMARY KEY, session_id, {times}, data text)")
+        base.execute(f"CREATE TABLE part (id, message_id, session_id, {times}, data text)")
+        for at, about in enumerate(self.sessions):
+            row = [about.get(k) for k in ("id", "parentID", "directory", "title")]
+            base.execute("INSERT INTO session VALUES (?, ?, ?, ?, ?, ?)", [*row, at, at])
+        for info, parts in reversed(self.messages):
+            at = info["time"]["created"]
+            data = json.dumps({k: v for k, v in info.items() if k not in ("id", "sessionID")})
+            row = [info["id"], info["sessionID"], at, at, data]
+            base.execute("INSERT INTO message VALUES (?, ?, ?, ?, ?)", row)
+            for part in parts:
+                data = json.dumps({k: v for k, v in part.items() if k not in ("id", "messageID")})
+                row = [part["id"], info["id"], info["sessionID"], at, at, data]
+                base.execute("INSERT INTO part VALUES (?, ?, ?, ?, ?, ?)", row)
+        if journal:
+            self.open = base  # closing it would empty the journal
+        else:
+            base.close()
+        return [str(path)]
+
+    def files(self, folder: Path) -> list[str]:
+        files = [(f"session/p/{s['id']}.json", s) for s in self.sessions]
+        for info, parts in self.messages:
+            files.append((f"message/{info['sessionID']}/{info['id']}.json", info))
+            files += [(f"part/{info['id']}/{part['id']}.json", part) for part in parts]
+        return [self._put(folder / "storage" / name, value) for name, value in files]
+
+    def documents(self, folder: Path) -> list[str]:
+        done = []
+        for about in self.sessions:
+            messages = [{"info": i, "parts": p} for i, p in self.of(about["id"])]
+            whole = {"info": about, "messages": messages}
+            done.append(self._put(folder / f"{about['id']}.json", whole))
+        return done
+
+    @staticmethod
+    def _put(path: Path, value: Any) -> str:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value, indent=2))
+        return str(path)
+
+
+def whole(root: Path, files: list[str]) -> Reading:
+    source = registry.source("opencode")
+    for path in files:
+        with open(path, "rb") as log:
+            assert source.recognise(path, log.read(65536)), path
+        assert source.index(path).links
+    reading = read("opencode", root, files)
+    assert reading.unbalanced() == {}
+    assert not reading.ledger.faults
+    return reading
+
+
+def small() -> World:
+    world = World()
+    world.session("ses_1")
+    world.session("ses_2", "ses_1")
+    world.message(
+        "ses_1",
+        "user",
+        said("go"),
+        said("<file>a</file>", synthetic=True),
+        {"type": "file", "mime": "text/plain", "url": "data:text/plain;base64,YQ=="},
+        {"type": "file", "mime": "image/png", "url": PNG},
+        said("seen by nobody", ignored=True),
+    )
+    child = {"metadata": {"sessionId": "ses_2"}, "output": "seen"}
+    failed = {"output": "bad", "metadata": {"exit": 2}}
+    parts = [STEP, {"type": "reasoning", "text": "hm"}, said("I ask.")]
+    parts += [tool("c1", "task", **child), tool("c2", "bash", **failed)]
+    world.message("ses_1", "assistant", *parts, modelID="glm-4.7")
+    world.message("ses_1", "assistant", STEP, said("Done."), modelID="glm-4.7")
+    world.message("ses_2", "user", said("look"))
+    world.message("ses_2", "assistant", STEP, said("It is there."), modelID="glm-4.7")
+    return world
+
+
+EXPECTED = [
+    [
+        ("context", "<file>a</file>"),
+        ("prompt", "go", "image/png"),
+        ("answer", "hm", "I ask.", ("task", {"x": "c1"}), ("bash", {"x": "c2"})),
+        ("results", ("seen", "ok"), ("bad", "error")),
+        ("answer", "Done."),
+    ],
+    [("task", "look"), ("answer", "It is there.")],
+]
+
+
+def plain(reading: Reading) -> list[list[tuple[Any, ...]]]:
+    """What was read; pictures by their kind."""
+
+    def said_by(part: Any) -> Any:
+        if isinstance(part, Text | Thinking):
+            return part.text
+        if isinstance(part, ToolCall):
+            return (part.name, part.arguments)
+        if isinstance(part, Image):
+            return part.media_type
+        return (part.content, part.status)
+
+    return [[(m.kind, *map(said_by, m.parts)) for m in s.messages] for s in reading.sessions]
+
+
+@pytest.mark.parametrize("form", ["database", "files", "documents"])
+def test_three_forms_of_one_project(tmp_path: Path, form: str) -> None:
+    reading = whole(tmp_path, getattr(small(), form)(tmp_path))
+    assert plain(reading) == EXPECTED
+    main, agent = reading.sessions
+    assert (agent.agent_id, agent.parent_session, agent.parent_call) == ("ses_2", main.key, "c1")
+    assert (main.project, main.title) == ("shop", "T ses_1")
+
+
+def test_what_two_stores_hold_stands_once(tmp_path: Path) -> None:
+    """After the move to the database the old files stay where they were."""
+    world = small()
+    old = world.files(tmp_path)
+    world.message("ses_1", "user", said("and then?"))
+    reading = whole(tmp_path, [*old, *world.database(tmp_path)])
+    assert plain(reading) == [[*EXPECTED[0], ("prompt", "and then?")], EXPECTED[1]]
+    assert reading.ledger.drops["link/resumed_copy"] == 5
+
+
+def test_what_is_only_in_the_journal_is_read_and_nothing_is_written(tmp_path: Path) -> None:
+    world = small()
+    files = world.database(tmp_path, journal=True)
+    assert os.path.getsize(files[0] + "-wal") > 0
+    source: Any = registry.source("opencode")
+    before = source.journal(files[0])
+    there = {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()}
+    assert plain(whole(tmp_path, files)) == EXPECTED
+    assert {p.name: p.stat().st_mtime_ns for p in tmp_path.iterdir()} == there
+    world.open.execute("DELETE FROM part WHERE data LIKE '%Done.%'")
+    assert source.journal(files[0]) != before
+    assert ("answer", "Done.") not in plain(whole(tmp_path, files))[0]
+    world.open.close()
+
+
+@pytest.mark.parametrize("form", ["database", "files"])
+def test_parts_of_a_message_that_is_gone(tmp_path: Path, form: str) -> None:
+    world = small()
+    if form == "files":
+        files = world.files(tmp_path)
+        gone = next(p for p in files if "/message/ses_2/" in p)
+        os.remove(gone)
+        files.remove(gone)
+    else:
+        files = world.database(tmp_path)
+        base = sqlite3.connect(files[0])
+        base.execute("DELETE FROM message WHERE session_id = 'ses_2' AND data LIKE '%user%'")
+        base.commit()
+        base.close()
+    reading = whole(tmp_path, files)
+    assert plain(reading)[1] == [("answer", "It is there.")]
+    assert reading.ledger.drops["read/part_without_message"] == 1
+
+
+def test_a_fork_repeats_nothing(tmp_path: Path) -> None:
+    world = small()
+    world.session("ses_3")
+    for info, parts in list(world.of("ses_1")):  # copies under new ids, with the old times
+        bare = [{k: v for k, v in p.items() if k not in ("id", "messageID")} for p in parts]
+        more = {"modelID": info["modelID"]} if "modelID" in info else {}
+        world.message("ses_3", info["role"], *bare, at=info["time"]["created"], **more)
+    world.message("ses_3", "user", said("or so?"))
+    reading = whole(tmp_path, world.database(tmp_path))
+    fork = reading.sessions[1]
+    assert plain(reading)[1] == [("prompt", "or so?")]
+    assert fork.lineage == reading.sessions[0].lineage
+    assert fork.forked_from is not None
+    assert fork.forked_from.message == reading.sessions[0].messages[-1].id
+    assert reading.ledger.drops["link/resumed_copy"] == 3
+
+
+def test_what_no_model_said_is_no_answer(tmp_path: Path) -> None:
+    world = World()
+    world.session("ses_1")
+    asked = world.message("ses_1", "user", said(SHELL, synthetic=True))
+    ran = tool("c1", "bash", output="a.txt")
+    world.message("ses_1", "assistant", ran, parentID=asked, modelID="glm-4.7")
+    task = {"type": "subtask", "prompt": "Review it.", "agent": "general", "command": "review"}
+    asked = world.message("ses_1", "user", task)
+    ran = tool("c2", "task", output="fine")
+    world.message("ses_1", "assistant", ran, parentID=asked, modelID="glm-4.7")
+    error = {"name": "UnknownError", "data": {}}
+    world.message("ses_1", "user", {"type": "compaction", "auto": True})
+    world.message("ses_1", "assistant", STEP, said("half"), summary=True, error=error)
+    world.message("ses_1", "user", {"type": "compaction", "auto": True})
+    world.message("ses_1", "assistant", STEP, said("We reviewed."), summary=True)
+    world.message("ses_1", "user", {"type": "hologram", "text": "?"})
+    aborted = {"name": "MessageAbortedError", "data": {}}
+    world.message("ses_1", "user", said("go on"))
+    world.message("ses_1", "assistant", STEP, said("I wi"), error=aborted, modelID="glm-4.7")
+    reading = whole(tmp_path, world.database(tmp_path))
+    assert plain(reading) == [
+        [
+            ("prompt", "Review it."),
+            ("answer", ("task", {"x": "c2"})),
+            ("results", ("fine", "ok")),
+        ],
+        [("summary", "We reviewed."), ("prompt", "go on"), ("answer", "I wi")],
+    ]
+    first, second = reading.sessions
+    assert first.messages[0].flags == ("command:review",)
+    assert first.messages[1].injected
+    assert second.messages[2].flags == ("interrupted",)
+    assert reading.ledger.drops == {
+        "read/shell_mode": 2,
+        "read/compaction": 2,
+        "read/failed_compaction": 1,
+        "read/unknown_block:hologram": 1,
+    }
+
+
+def test_other_databases_are_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "opencode.db"
+    base = sqlite3.connect(path)
+    base.execute("CREATE TABLE session (id)")
+    base.close()
+    source = registry.source("opencode")
+    assert not source.recognise(str(path), path.read_bytes())
+    path.write_bytes(b"SQLite format 3\0" + b"x" * 500)
+    assert not source.recognise(str(path), path.read_bytes())
+    other = tmp_path / "storage" / "session_diff" / "ses_1.json"
+    other.parent.mkdir(parents=True)
+    other.write_text('[{"id": "x"}]')
+    assert not source.recognise(str(other), other.read_bytes())
+
+
+def test_odd_values_in_a_database(tmp_path: Path) -> None:
+    (path,) = small().database(tmp_path)
+    base = sqlite3.connect(path)
+    base.execute("UPDATE message SET data = 'no json' WHERE data LIKE '%user%'")
+    base.execute("UPDATE message SET time_created = 'x', data = '[]' WHERE rowid = 1")
+    base.execute("UPDATE part SET data = NULL WHERE data LIKE '%It is%'")
+    base.execute("UPDATE session SET directory = 7, title = X'ff' WHERE id = 'ses_1'")
+    base.execute("INSERT INTO session VALUES (NULL, 4, NULL, NULL, NULL, NULL)")
+    base.commit()
+    base.close()
+    registry.source("opencode").index(path)
+    reading = read("opencode", tmp_path, [path])
+    assert reading.unbalanced() == {}
+    assert reading.ledger.records == {path: 5}
+    assert {fault.line for fault in reading.ledger.faults} == {1, 2, 5}
+    assert [m.kind for s in reading.sessions for m in s.messages] == ["answer", "results", "answer"]
