@@ -282,8 +282,8 @@ def _encode_pairs(
     for name in preference.NAMES:
         pairs = [p for p in made.pairs if name.startswith("kto") or (p.chosen and p.rejected)]
         losses: dict[str, int] = {}
-        rows = preference.encode(name, pairs, options, losses, made.whole.tools)
-        segment.add(f"preferences.{name}", [[row] for row in rows])
+        rows = preference.parts(name, pairs, options, losses, made.whole)
+        segment.add(f"preferences.{name}", rows)
         _count(losses, name, summary.ledger)
 
 
