@@ -10,7 +10,6 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from ..errors import StoreError
@@ -28,18 +27,25 @@ _RENEW = 128_000_000
 
 
 class LocalRunner:
-    """`map` over up to `jobs` processes; the pool is made when first needed."""
+    """`map` over up to `jobs` processes; the pool is made when first needed. As long as it is
+    entered, the garbage collector of this process rests."""
 
     def __init__(self, jobs: int = 0, notify: Callable[[int, int], None] | None = None) -> None:
         self.jobs = jobs or usable_cores()
         self._pool: ProcessPoolExecutor | None = None
         self._fed = 0  # bytes that the pool's workers were given
         self._notify = notify or (lambda done, total: None)
+        self._usual = gc.get_threshold()
 
     def __enter__(self) -> LocalRunner:
+        self._usual = gc.get_threshold()
+        gc.set_threshold(*_RARELY)
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
+        gc.freeze()  # what has piled up counts as old, and is not gone through at once
+        gc.unfreeze()
+        gc.set_threshold(*self._usual)
         if self._pool is not None:
             if kind is not None:
                 _stop(self._pool)
@@ -67,8 +73,7 @@ class LocalRunner:
         done = 0
         if self.jobs == 1 or total < _WORTH_A_POOL:
             for i, task in enumerate(tasks):
-                with _collector_at_rest():
-                    result = function(task)
+                result = function(task)
                 if weights[i] >= _GROUP:
                     _give_back()
                 yield i, result
@@ -187,18 +192,8 @@ def _start_worker() -> None:
     gc.set_threshold(*_RARELY)
 
 
-#: The collector's thresholds while tasks run: records are acyclic, so it finds next to nothing.
+#: The collector's thresholds meanwhile: records are acyclic, so it finds next to nothing.
 _RARELY = (200_000, 50, 100)
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    usual = gc.get_threshold()
-    gc.set_threshold(*_RARELY)
-    try:
-        yield
-    finally:
-        gc.set_threshold(*usual)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:
