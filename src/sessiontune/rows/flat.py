@@ -6,28 +6,13 @@ messages: each message is turned into JSON once for all of them.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from ..model import Message, ToolResult
 from ..ports import Conversation, EncodeOptions
 from .pieces import NO_RESULT, Call, Piece, add, count, piece_of, result_of
 
-
-class Made(NamedTuple):
-    """The pieces of one message and what they lost. The message stands here so that no other gets
-    its id."""
-
-    message: Message
-    pieces: tuple[Piece, ...]
-    losses: dict[str, int]
-
-    def flagged(self, train: bool) -> Made:
-        """The same texts, with another flag."""
-        return self._replace(pieces=tuple([p._replace(train=train) for p in self.pieces]))
-
-
-#: What became of the messages of one session, by id and train flag.
-Memory = dict[tuple[int, bool], Made]
+#: Id of a message -> what became of it: the message itself, so that no other gets its id, its
+#: pieces, and what they lost.
+Memory = dict[int, tuple[Message, tuple[Piece, ...], dict[str, int]]]
 
 
 class Flat:
@@ -110,38 +95,37 @@ def _pieces(
 ) -> list[Piece]:
     out: list[Piece] = []
     for message, flag in zip(messages, train, strict=True):
-        key = (id(message), flag)
-        made = memory.get(key)
-        if made is None:
-            trained = flag and message.role == "assistant"
-            twin = memory.get((id(message), not flag))
-            made = memory[key] = (
-                _made(message, trained, options) if twin is None else twin.flagged(trained)
-            )
-        out += made.pieces
-        if made.losses:
-            add(losses, made.losses)
+        trained = flag and message.role == "assistant"
+        known = memory.get(id(message))
+        if known is None:
+            lost: dict[str, int] = {}
+            pieces = _made(message, trained, options, lost)
+            memory[id(message)] = message, pieces, lost
+        else:
+            _, pieces, lost = known
+            if pieces and pieces[0].train != trained:
+                pieces = (pieces[0]._replace(train=trained),)
+        out += pieces
+        if lost:
+            add(losses, lost)
     return out
 
 
-def _made(message: Message, train: bool, options: EncodeOptions) -> Made:
-    role, losses = message.role, dict[str, int]()
-    pieces: tuple[Piece, ...] = ()
+def _made(
+    message: Message, train: bool, options: EncodeOptions, losses: dict[str, int]
+) -> tuple[Piece, ...]:
     if message.kind == "notice":
-        pass
-    elif role == "tool":
-        if options.tools:
-            results = [p for p in message.parts if isinstance(p, ToolResult)]
-            pieces = tuple([result_of(r, message, options, losses) for r in results])
-        else:
-            count(losses, "tool_result", len(message.parts))
-    else:
+        return ()
+    if message.role != "tool":
         piece = piece_of(message, train, options, losses)
         if piece is None:
             count(losses, "empty_message")
-        else:
-            pieces = (piece,)
-    return Made(message, pieces, losses)
+        return () if piece is None else (piece,)
+    if not options.tools:
+        count(losses, "tool_result", len(message.parts))
+        return ()
+    results = [p for p in message.parts if isinstance(p, ToolResult)]
+    return tuple([result_of(r, message, options, losses) for r in results])
 
 
 # -------------------------------------------------------------------------------- pairing
