@@ -27,15 +27,15 @@ _RENEW = 128_000_000
 
 
 class LocalRunner:
-    """`map` over up to `jobs` processes; the pool is made when first needed. As long as it is
-    entered, the garbage collector of this process rests."""
+    """`map` over up to `jobs` processes; the pool is made when first needed.
+
+    The garbage collector rests while one is open."""
 
     def __init__(self, jobs: int = 0, notify: Callable[[int, int], None] | None = None) -> None:
         self.jobs = jobs or usable_cores()
         self._pool: ProcessPoolExecutor | None = None
         self._fed = 0  # bytes that the pool's workers were given
         self._notify = notify or (lambda done, total: None)
-        self._usual = gc.get_threshold()
 
     def __enter__(self) -> LocalRunner:
         self._usual = gc.get_threshold()
@@ -43,8 +43,6 @@ class LocalRunner:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        gc.freeze()  # what has piled up counts as old, and is not gone through at once
-        gc.unfreeze()
         gc.set_threshold(*self._usual)
         if self._pool is not None:
             if kind is not None:
@@ -192,7 +190,7 @@ def _start_worker() -> None:
     gc.set_threshold(*_RARELY)
 
 
-#: The collector's thresholds meanwhile: records are acyclic, so it finds next to nothing.
+#: The collector's thresholds during a run: records are acyclic, so it finds next to nothing.
 _RARELY = (200_000, 50, 100)
 
 
