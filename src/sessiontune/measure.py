@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from .evidence import calls_of
 from .model import Image, Message, Part, Text, Thinking, ToolCall, ToolDef, ToolResult
 
 #: Text -> tokens.
@@ -78,7 +77,7 @@ class Meter:
         """Tokens of one message with its markup; 0 for what is never rendered."""
         if message.kind == "notice":
             return 0
-        return self.per_message + sum(self.part(p) for p in message.parts)
+        return self.per_message + sum([self.part(p) for p in message.parts])
 
     def messages(self, messages: Iterable[Message]) -> int:
         """Tokens of a conversation without tool definitions."""
@@ -234,7 +233,8 @@ class Room:
 
     def take(self, cost: int, messages: Sequence[Message], spare: int = 0) -> bool:
         """Take what the messages cost if `spare` tokens remain after it."""
-        names = {c.name for m in messages for c in calls_of(m) if c.name in self.tools}
+        calls = (p.name for m in messages for p in m.parts if type(p) is ToolCall)
+        names = {name for name in calls if name in self.tools}
         if not names <= self.names:
             cost += self._paid(self.names | names) - self._paid(self.names)
         if cost > self.left - spare:

@@ -129,7 +129,7 @@ class Segment:
         """Put what is new in a row before the gate."""
         seen = self.seen
         fresh = [part for part in row if id(part) not in seen]
-        seen.update((id(part), part) for part in fresh if len(part) >= _SHARED)
+        seen.update({id(part): part for part in fresh if len(part) >= _SHARED})
         scan = self.scans.setdefault(stream, Scan(self.streams[stream].rows))
         scan.parts += fresh
         scan.parts.append(separator)

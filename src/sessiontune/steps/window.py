@@ -19,9 +19,9 @@ from functools import lru_cache
 
 import msgspec
 
-from ..evidence import blocks_of, calls_of, results_of
+from ..evidence import blocks_of, results_of
 from ..measure import Meter, Room, Truncation, shorten, thin
-from ..model import Example, Message, Session, ToolDef
+from ..model import Example, Message, Session, ToolCall, ToolDef
 
 __all__ = ["Truncation", "WindowOptions", "windower"]
 
@@ -299,17 +299,18 @@ class _Cutter:
         quarter of the budget; answers stay as they are. With its cost, remembered."""
         found = self.made.get((at, cap))
         if found is None:
-            message = self.messages[at]
+            message, cost = self.messages[at], self.cost[at]
             if message.role == "tool":
-                message = thin(message, cap, self.count)
-            elif message.role != "assistant" and self.cost[at] > self.budget // PROMPT:
+                if cap <= 0 or cost > cap:
+                    message = thin(message, cap, self.count)
+            elif message.role != "assistant" and cost > self.budget // PROMPT:
                 message = shorten(message, self.budget // PROMPT, self.count)
-            found = message, self._price(message)
-            self.made[(at, cap)] = found
+            same = message is self.messages[at]
+            found = self.made[(at, cap)] = message, cost if same else self._price(message)
         return found
 
     def _row(self, messages: list[Message], train: list[bool], bare: bool = False) -> _Row:
-        names = {c.name for m in messages for c in calls_of(m)}
+        names = {p.name for m in messages for p in m.parts if type(p) is ToolCall}
         tools = [t for name, t in self.defs.items() if name in names]
         tags = set()
         if any(id(m) not in self.originals for m in messages):
