@@ -41,7 +41,7 @@ STAGES = (
     ("sessiontune.pipeline.examples", "_topic_finder()", "topics"),
     ("sessiontune.pipeline.examples", "_conversation", "tools called"),
     ("sessiontune.stats", "Stats.add", "statistics"),
-    ("sessiontune.rows.pieces", "Flat.__init__", "rows: encode each message once"),
+    ("sessiontune.rows.flat", "Flat.__init__", "rows: encode each message once"),
     ("sessiontune.formats.sharegpt", "ShareGPT.parts", "rows: sharegpt"),
     ("sessiontune.formats.openai", "OpenAI.parts", "rows: openai"),
     ("sessiontune.formats.raw", "Raw.parts", "rows: raw"),

@@ -77,9 +77,10 @@ def blocks_of(messages: Sequence[Message]) -> list[list[int]]:
         answered = [owner[r.call_id] for r in results_of(message) if r.call_id in owner]
         if message.role == "tool" and blocks:
             first = min(answered, default=len(blocks) - 1)
-            blocks[first:] = [[p for block in blocks[first:] for p in block] + [at]]
-            for name, block in owner.items():
-                owner[name] = min(block, first)
+            if first < len(blocks) - 1:
+                blocks[first:] = [[p for block in blocks[first:] for p in block]]
+                owner = {name: min(block, first) for name, block in owner.items()}
+            blocks[first].append(at)
         else:
             blocks.append([at])
         for call in calls_of(message):

@@ -150,9 +150,8 @@ def sketch(text: str) -> bytes | None:
         return None
     if len(words) * 20 < len(text):
         words = list(text)
-    shingles = list(map(" ".join, pairwise(words))) or words
     minhash = RMinHash(PERMUTATIONS, SEED)
-    minhash.update(shingles)
+    minhash.update(map(" ".join, pairwise(words)) if len(words) > 1 else words)
     return _SKETCH.pack(*minhash.digest())
 
 
@@ -162,8 +161,8 @@ def anchors_of(messages: Iterable[Message]) -> bytes:
     for message in messages:
         if message.role not in ("user", "assistant") or message.kind == "notice":
             continue
-        text = " ".join(" ".join([p.text for p in message.parts if type(p) is Text]).split())
-        if len(text) < ANCHOR_CHARS:
+        text = " ".join([p.text for p in message.parts if type(p) is Text])
+        if len(text) < ANCHOR_CHARS or len(text := " ".join(text.split())) < ANCHOR_CHARS:
             continue
         raw = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
         number = int.from_bytes(raw, "little") & ~_ANSWER_BIT

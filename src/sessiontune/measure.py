@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from .evidence import calls_of
 from .model import Image, Message, Part, Text, Thinking, ToolCall, ToolDef, ToolResult
 
 #: Text -> tokens.
@@ -30,8 +29,9 @@ _WORD = 256
 
 
 def estimate(text: str) -> int:
-    """Tokens of a text at four UTF-8 bytes each, rounded up."""
-    return -(-len(text.encode("utf-8", "replace")) // BYTES_PER_TOKEN)
+    """Tokens of a text at four UTF-8 bytes each, rounded up. ASCII is known without encoding."""
+    size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    return -(-size // BYTES_PER_TOKEN)
 
 
 def _json(value: object) -> str:
@@ -77,7 +77,7 @@ class Meter:
         """Tokens of one message with its markup; 0 for what is never rendered."""
         if message.kind == "notice":
             return 0
-        return self.per_message + sum(self.part(p) for p in message.parts)
+        return self.per_message + sum([self.part(p) for p in message.parts])
 
     def messages(self, messages: Iterable[Message]) -> int:
         """Tokens of a conversation without tool definitions."""
@@ -118,8 +118,8 @@ def cut_text(text: str, tokens: int, count: Count) -> str:
 
 def _before(text: str, at: int) -> int:
     """The end of the last whole word before `at`; `at` itself inside of something without words."""
-    edges = [m.start() for m in _EDGE.finditer(text, max(0, at - _WORD), at + 1)]
-    return edges[-1] if edges else at
+    places = range(at, max(0, at - _WORD) - 1, -1)
+    return next((i for i in places if _EDGE.match(text, i)), at)
 
 
 def _after(text: str, at: int) -> int:
@@ -185,6 +185,19 @@ class Truncation(msgspec.Struct):
     naive_tokens: int = 0
     reasons: dict[str, int] = {}
 
+    @classmethod
+    def naive(cls, costs: Iterable[int], train: Iterable[bool], room: int) -> Truncation:
+        """One session that is cut off after `room` tokens."""
+        counts = cls(sessions=1)
+        for cost, flag in zip(costs, train, strict=True):
+            if flag:
+                counts.turns += 1
+                counts.tokens += cost
+                counts.naive_tokens += max(0, min(cost, room))
+                counts.naive_turns += cost <= room
+            room -= cost
+        return counts
+
     def add(self, other: Truncation) -> None:
         """Add another session's counts to this one."""
         for name in self.__struct_fields__[:-1]:
@@ -220,11 +233,13 @@ class Room:
 
     def take(self, cost: int, messages: Sequence[Message], spare: int = 0) -> bool:
         """Take what the messages cost if `spare` tokens remain after it."""
-        names = {c.name for m in messages for c in calls_of(m) if c.name in self.tools}
-        now, then = self._paid(self.names), self._paid(self.names | names)
-        if cost + then - now > self.left - spare:
+        calls = (p.name for m in messages for p in m.parts if type(p) is ToolCall)
+        names = {name for name in calls if name in self.tools}
+        if not names <= self.names:
+            cost += self._paid(self.names | names) - self._paid(self.names)
+        if cost > self.left - spare:
             return False
-        self.left -= cost + then - now
+        self.left -= cost
         self.names |= names
         return True
 

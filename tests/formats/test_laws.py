@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sessiontune import registry
 from sessiontune.formats.parquet import read_rows, write_parquet
 from sessiontune.ports import Conversation, EncodeOptions
-from sessiontune.rows import columns, pieces
+from sessiontune.rows import columns
+from sessiontune.rows.flat import flat
 
 from . import strip
 from .strategies import conversations, options
@@ -139,6 +140,6 @@ def test_what_is_kept_for_the_next_format_changes_nothing(
     together = [registry.format(n).encode(conversation, chosen, {}) for n in NAMES]
     alone = []
     for name in NAMES:
-        pieces.flat(Conversation(session=conversation.session), EncodeOptions())
+        flat(Conversation(session=conversation.session), EncodeOptions())
         alone.append(registry.format(name).encode(conversation, chosen, {}))
     assert together == alone

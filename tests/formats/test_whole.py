@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from sessiontune import registry
 from sessiontune.formats.combined import FORMAT as COMBINED
 from sessiontune.formats.raw import FORMAT as RAW
 from sessiontune.model import ForkPoint, Image, Label, Message, Text, ToolResult, Usage
@@ -90,9 +91,24 @@ def test_options_leave_out_and_count() -> None:
 
 
 def test_rows_are_the_same_whether_or_not_another_format_came_first() -> None:
-    import sessiontune.rows.pieces as pieces
+    from sessiontune.rows.flat import forget
 
     before = [f.encode(branch(), EncodeOptions(), {}) for f in (RAW, COMBINED)]
-    pieces.forget()
+    forget()
     after = [f.encode(branch(), EncodeOptions(), {}) for f in (COMBINED, RAW)]
     assert after[::-1] == before
+
+
+def test_a_message_is_encoded_once_for_all_rows_of_its_session() -> None:
+    asked, answer = said("user", "q" * 99), said("assistant", "a" * 99)
+
+    def texts(made: Conversation, name: str) -> dict[bytes, int]:
+        rows = registry.format(name).parts(made, EncodeOptions(), {})  # type: ignore[attr-defined]
+        return {p: id(p) for row in rows for p in row if p in (b"q" * 99, b"a" * 99)}
+
+    whole = texts(conversation(asked, answer, train=(False, False)), "raw")
+    window = texts(conversation(asked, answer, train=(False, True)), "openai")
+    assert len(whole) == 2
+    assert window == whole
+    again = conversation(asked, answer, thread="t2")  # another session: nothing is kept for it
+    assert texts(again, "openai") != whole

@@ -25,6 +25,7 @@ from sessiontune.steps.topics import (
     topic_finder,
     words,
 )
+from sessiontune.words import Asked
 
 #: One sentence or two for each subject of the default taxonomy that the first README named.
 ABOUT = {
@@ -225,3 +226,16 @@ def named(root: Path, folders: dict[str, str] | None = None) -> Iterator[tuple[s
         one, _ = clean(raw)
         if one is not None and one.messages:
             yield turn_name(one, next(m for m in one.messages if m.origin)), one
+
+
+def test_what_a_taxonomy_asks_for_stands_in_the_order_of_the_text() -> None:
+    asked = Asked(frozenset(["rate", "limit", "next.js", ".js", ".py", "routers/", "c++"]))
+    text = "Rate limits (ÄRGER rate-limit): routers/main.py, next.js limit; C++."
+    assert asked.of(text).split(" ") == [
+        *("", "rate", "limit", "", ""),
+        *("routers/", "", ".py", "next.js", "limit", "c++", ""),
+    ]
+    assert asked.endings == [("next.js", ".js")]
+    asked.of(" ".join(f"a{n}" for n in range(70_000)) + " " + "x" * 100)
+    assert len(asked) <= 1 << 16
+    assert asked.of("limits").split() == ["limit"]

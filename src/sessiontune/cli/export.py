@@ -73,7 +73,6 @@ def run_export(
     import os
 
     from .. import registry
-    from ..evaluation.naming import local_namer
     from ..pipeline import Request, export
     from ..pipeline.inputs import find_roots
     from ..pipeline.prepare import load_hook
@@ -92,7 +91,11 @@ def run_export(
     places = find_roots(roots, sources, os.environ, os.path.expanduser("~"))
     stage = [""]
     unnamed: list[str] = []
-    namer = local_namer(recipe.cluster_namer, unnamed.append) if recipe.cluster_namer else None
+    namer = None
+    if recipe.cluster_namer:
+        from ..evaluation.naming import local_namer
+
+        namer = local_namer(recipe.cluster_namer, unnamed.append)
     with console.progress("export") as progress:
 
         def note(name: str) -> None:

@@ -16,7 +16,8 @@ import orjson
 from ..model import Message, Text
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode
-from ..rows.pieces import add, count, dumps, flat
+from ..rows.flat import flat
+from ..rows.pieces import add, count, dumps
 
 _GAP = b"\\n\\n"
 

@@ -15,6 +15,7 @@ import orjson
 
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode, lines, pieces
+from ..rows.flat import flat
 
 
 class Combined:
@@ -34,7 +35,7 @@ class Combined:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One conversation; none when no message of its own is left."""
-        pieces.add(losses, pieces.flat(conversation, options).own_losses)
+        pieces.add(losses, flat(conversation, options).own_losses)
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
         shared = columns.columns(conversation, nulls=True)
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}

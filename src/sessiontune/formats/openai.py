@@ -16,6 +16,7 @@ import orjson
 
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode, pieces
+from ..rows.flat import flat
 
 _ENDS = (b',"train":false},', b',"train":true},')
 
@@ -42,7 +43,7 @@ class OpenAI:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One row, or none when there is no answer to train on."""
-        found, lost = pieces.flat(conversation, options).rendered()
+        found, lost = flat(conversation, options).rendered()
         pieces.add(losses, lost)
         if not any(p.train for p in found):
             answered = any(p.role == "assistant" for p in found)

@@ -13,13 +13,16 @@ takes a side alone, so a pair gives a row for each side that it has.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..model import Message, Pair, Session, ToolDef
+import msgspec
+
+from ..model import Message, Pair, Session
 from ..ports import Conversation, EncodeOptions
 from ..rows.columns import tools_text
-from ..rows.pieces import Flat, Piece, add, count, dumps
-from ..rows.turns import alternate, answer_turn
+from ..rows.flat import Flat, flat
+from ..rows.pieces import HEADS, Piece, add, count, dumps
+from ..rows.turns import Turn, alternate, answer_turn
 
 NAMES = ("kto", "dpo", "kto_sharegpt", "dpo_sharegpt")
 LOSSES = (
@@ -41,21 +44,39 @@ LOSSES = (
 )
 
 
+#: A row, or a piece of one, in parts: texts stand in it as `rows.pieces` encoded them.
+Parts = list[bytes]
+_NOTHING = Conversation(
+    session=Session(key="", thread="", lineage="", source="", session_id="", messages=())
+)
+
+
+def parts(
+    name: str,
+    pairs: Iterable[Pair],
+    options: EncodeOptions,
+    losses: dict[str, int],
+    whole: Conversation = _NOTHING,
+) -> list[Parts]:
+    """Rows of one preference file, for pairs of the session `whole`. `name` is one of `NAMES`."""
+    rows: list[Parts] = []
+    texts = tools_text(whole.tools, options)
+    make = _sharegpt if name.endswith("_sharegpt") else _trl
+    for pair in pairs:
+        tail = [b',"tools":', texts, b"," + dumps(_reasons(pair))[1:]]
+        rows += [body + tail for body in make(name[:3], pair, _Flats(whole, options), losses)]
+    return rows
+
+
 def encode(
     name: str,
     pairs: Iterable[Pair],
     options: EncodeOptions,
     losses: dict[str, int],
-    tools: tuple[ToolDef, ...] = (),
+    whole: Conversation = _NOTHING,
 ) -> list[bytes]:
-    """Rows of one preference file. `name` is one of `NAMES`."""
-    rows: list[bytes] = []
-    for pair in pairs:
-        texts = tools_text(tools, options)
-        tail = b',"tools":' + texts + b"," + dumps(_reasons(pair))[1:]
-        make = _sharegpt if name.endswith("_sharegpt") else _trl
-        rows += [body + tail for body in make(name[:3], pair, options, losses)]
-    return rows
+    """The rows, each as one."""
+    return [b"".join(row) for row in parts(name, pairs, options, losses, whole)]
 
 
 def _reasons(pair: Pair) -> dict[str, Any]:
@@ -74,50 +95,87 @@ def _sides(pair: Pair) -> list[tuple[tuple[Message, ...], bytes]]:
     return [(side, label) for side, label in both if side]
 
 
-def _trl(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[bytes]:
-    prompt = b",".join([b"{" + p.core + b"}" for p in _prompt(pair, options, losses)])
+class _Flats(NamedTuple):
+    """Messages of a session as pieces."""
+
+    whole: Conversation
+    options: EncodeOptions
+
+    def __call__(self, messages: tuple[Message, ...]) -> Flat:
+        session = msgspec.structs.replace(self.whole.session, messages=messages)
+        return flat(Conversation(session=session), self.options)
+
+    def prompt(self, pair: Pair, losses: dict[str, int]) -> list[Piece]:
+        """What was said before, every call followed by its results."""
+        found, lost = self(pair.prompt).rendered()
+        add(losses, lost)
+        return found
+
+    def side(self, messages: tuple[Message, ...], losses: dict[str, int]) -> list[Piece]:
+        """One side as it stands: calls at its very end have no results yet."""
+        made = self(messages)
+        add(losses, made.own_losses)
+        return made.own
+
+
+def _trl(kind: str, pair: Pair, flats: _Flats, losses: dict[str, int]) -> list[Parts]:
+    prompt = _listed(flats.prompt(pair, losses))
     if kind == "kto":
         found = []
         for side, label in _sides(pair):
-            answer = _messages(side, options, losses)
+            answer = _listed(flats.side(side, losses))
             if not answer:
                 count(losses, "side_without_answer")
                 continue
-            found.append(b'{"prompt":[%b],"completion":[%b],"label":%b' % (prompt, answer, label))
+            found.append(
+                [b'{"prompt":[', *prompt, b'],"completion":[', *answer, b'],"label":' + label]
+            )
         return found if prompt else []
-    chosen, rejected = (_messages(side, options, losses) for side in (pair.chosen, pair.rejected))
+    chosen, rejected = (_listed(flats.side(side, losses)) for side in (pair.chosen, pair.rejected))
     if not (chosen and rejected):
         count(losses, "side_without_answer")
         return []
-    return [b'{"prompt":[%b],"chosen":[%b],"rejected":[%b]' % (prompt, chosen, rejected)]
+    between = b'],"chosen":[', b'],"rejected":['
+    return [[b'{"prompt":[', *prompt, between[0], *chosen, between[1], *rejected, b"]"]]
 
 
-def _sharegpt(kind: str, pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[bytes]:
-    system, turns = alternate(_prompt(pair, options, losses), losses, ends="request")
+def _listed(pieces: Iterable[Piece]) -> Parts:
+    """Messages with commas between them."""
+    out: Parts = []
+    for piece in pieces:
+        out += (HEADS[piece.role], piece.text, b'"', piece.rest, b"},")
+    if out:
+        out[-1] = b"}"
+    return out
+
+
+def _sharegpt(kind: str, pair: Pair, flats: _Flats, losses: dict[str, int]) -> list[Parts]:
+    system, turns = alternate(flats.prompt(pair, losses), losses, ends="request")
     if not turns:
         count(losses, "prompt_without_request")
         return []
+    prompt: Parts = [b'{"conversations":[']
     if system:
-        turns.insert(0, (b'{"from":"system","value":"', system, b'"}'))
-    prompt = b",".join(map(b"".join, turns))
+        prompt += (b'{"from":"system","value":"', system, b'"},')
+    for turn in turns:
+        prompt += (*turn, b",")
     if kind == "kto":
         found = []
         for side, label in _sides(pair):
-            turn = _first_turn(side, options, losses)
-            if turn:
-                found.append(b'{"conversations":[%b,%b],"label":%b' % (prompt, turn, label))
+            answer = _first_turn(side, flats, losses)
+            if answer:
+                found.append([*prompt, *answer, b'],"label":' + label])
         return found
-    chosen = _first_turn(pair.chosen, options, losses)
-    rejected = _first_turn(pair.rejected, options, losses)
+    chosen = _first_turn(pair.chosen, flats, losses)
+    rejected = _first_turn(pair.rejected, flats, losses)
     if not (chosen and rejected):
         return []
-    return [b'{"conversations":[%b],"chosen":%b,"rejected":%b' % (prompt, chosen, rejected)]
+    prompt[-1] = b'],"chosen":'
+    return [[*prompt, *chosen, b',"rejected":', *rejected]]
 
 
-def _first_turn(
-    messages: tuple[Message, ...], options: EncodeOptions, losses: dict[str, int]
-) -> bytes:
-    pieces = _pieces(messages, options, losses)
+def _first_turn(messages: tuple[Message, ...], flats: _Flats, losses: dict[str, int]) -> Turn:
+    pieces = flats.side(messages, losses)
     run: list[Piece] = []
     for piece in pieces:
         if piece.role != "assistant":
@@ -127,34 +185,7 @@ def _first_turn(
             break
     if not run:
         count(losses, "side_without_answer")
-        return b""
+        return ()
     if len(run) < len(pieces):
         count(losses, "later_turns")
-    return b"".join(answer_turn(run, losses))
-
-
-def _prompt(pair: Pair, options: EncodeOptions, losses: dict[str, int]) -> list[Piece]:
-    """What was said before, every call followed by its results."""
-    found, lost = _flat(pair.prompt, options).rendered()
-    add(losses, lost)
-    return found
-
-
-def _messages(
-    messages: tuple[Message, ...], options: EncodeOptions, losses: dict[str, int]
-) -> bytes:
-    return b",".join([b"{" + p.core + b"}" for p in _pieces(messages, options, losses)])
-
-
-def _pieces(
-    messages: tuple[Message, ...], options: EncodeOptions, losses: dict[str, int]
-) -> list[Piece]:
-    """One side as it stands: calls at its very end have no results yet."""
-    flat = _flat(messages, options)
-    add(losses, flat.own_losses)
-    return flat.own
-
-
-def _flat(messages: tuple[Message, ...], options: EncodeOptions) -> Flat:
-    session = Session(key="", thread="", lineage="", source="", session_id="", messages=messages)
-    return Flat(Conversation(session=session), options)
+    return answer_turn(run, losses)

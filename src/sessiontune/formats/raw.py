@@ -16,6 +16,7 @@ import orjson
 
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode, lines, pieces
+from ..rows.flat import flat
 
 
 class Raw:
@@ -30,7 +31,7 @@ class Raw:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One row for each of the session's own messages and results."""
-        pieces.add(losses, pieces.flat(conversation, options).own_losses)
+        pieces.add(losses, flat(conversation, options).own_losses)
         shared = columns.columns(conversation, nulls=True)
         rest = {k: v for k, v in shared.items() if k not in columns.OF_A_LINE}
         tail = b"," + pieces.dumps(rest)[1:-1]

@@ -22,7 +22,8 @@ import orjson
 from ..model import Message, Part, Text, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode
-from ..rows.pieces import GAP, NO_RESULT, add, count, dumps, flat
+from ..rows.flat import flat
+from ..rows.pieces import GAP, NO_RESULT, add, count, dumps
 from ..rows.turns import alternate
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"

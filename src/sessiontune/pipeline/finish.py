@@ -129,7 +129,7 @@ class Segment:
         """Put what is new in a row before the gate."""
         seen = self.seen
         fresh = [part for part in row if id(part) not in seen]
-        seen.update((id(part), part) for part in fresh if len(part) >= _SHARED)
+        seen.update({id(part): part for part in fresh if len(part) >= _SHARED})
         scan = self.scans.setdefault(stream, Scan(self.streams[stream].rows))
         scan.parts += fresh
         scan.parts.append(separator)
@@ -282,8 +282,8 @@ def _encode_pairs(
     for name in preference.NAMES:
         pairs = [p for p in made.pairs if name.startswith("kto") or (p.chosen and p.rejected)]
         losses: dict[str, int] = {}
-        rows = preference.encode(name, pairs, options, losses, made.whole.tools)
-        segment.add(f"preferences.{name}", [[row] for row in rows])
+        rows = preference.parts(name, pairs, options, losses, made.whole)
+        segment.add(f"preferences.{name}", rows)
         _count(losses, name, summary.ledger)
 
 

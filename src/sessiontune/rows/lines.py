@@ -8,7 +8,8 @@ from typing import Any
 
 from ..model import Image, Label, Text
 from ..ports import Conversation, EncodeOptions
-from .pieces import HEADS, Piece, dumps, flat, instant
+from .flat import flat
+from .pieces import HEADS, Piece, dumps, instant
 
 _KNOWN = b',"message_id":%b,"at":%b,%b,"labels":%b,"images":%b,"input_tokens":%d,"output_tokens":%d'
 

@@ -1,8 +1,4 @@
-"""Messages as encoded pieces, calls paired with their results.
-
-The same content goes into several files, so each message is turned into JSON once (`flat`), as
-bytes that the formats splice together.
-"""
+"""Messages as encoded pieces: bytes of JSON that the formats splice together."""
 
 from __future__ import annotations
 
@@ -12,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
-from ..ports import Conversation, EncodeOptions
+from ..ports import EncodeOptions
 
 #: Stands where a call has no result in the log, so that calls and results stay in pairs.
 NO_RESULT = "[no result in the log]"
@@ -50,69 +46,6 @@ class Piece(NamedTuple):
     calls: tuple[Call, ...]
     result: ToolResult | None
     train: bool
-
-    @property
-    def core(self) -> bytes:
-        """The keys from role to name as one, without braces."""
-        return b"".join((HEADS[self.role][1:], self.text, b'"', self.rest))
-
-
-class Flat:
-    """A conversation as pieces: `prefix` (context of a branch) and `own`, with their losses."""
-
-    __slots__ = (
-        "_paired",
-        "known",
-        "options",
-        "own",
-        "own_losses",
-        "prefix",
-        "prefix_losses",
-    )
-
-    def __init__(self, conversation: Conversation, options: EncodeOptions) -> None:
-        before, messages = conversation.prefix, conversation.session.messages
-        train = conversation.train
-        self.options = options
-        self.prefix_losses: dict[str, int] = {}
-        self.own_losses: dict[str, int] = {}
-        self.prefix: list[Piece] = []
-        if before:
-            flags = (False,) * len(before) if train is None else train[: len(before)]
-            self.prefix = _pieces(before, flags, options, self.prefix_losses)
-        flags = (True,) * len(messages) if train is None else train[len(before) :]
-        self.own = _pieces(messages, flags, options, self.own_losses)
-        self.known: list[bytes] | None = None  # what else is known of `own`: see lines.py
-        self._paired: tuple[list[Piece], dict[str, int]] | None = None
-
-    def rendered(self) -> tuple[list[Piece], dict[str, int]]:
-        """Prefix and own pieces with every call followed by its results, and what that lost."""
-        if self._paired is None:
-            losses = dict(self.own_losses)
-            add(losses, self.prefix_losses)
-            self._paired = (_paired([*self.prefix, *self.own], losses, self.options), losses)
-        return self._paired
-
-
-_last: tuple[Conversation, EncodeOptions, Flat] | None = None
-
-
-def flat(conversation: Conversation, options: EncodeOptions) -> Flat:
-    """The pieces of a conversation. The last one is kept for the next format's call."""
-    global _last
-    last = _last
-    if last is not None and last[0] is conversation and last[1] == options:
-        return last[2]
-    _last = None  # the former one goes before the next is made: a session may hold 100 MB
-    made = Flat(conversation, options)
-    _last = (conversation, options, made)
-    return made
-
-
-def forget() -> None:
-    """Let go of the last conversation."""
-    global _last
-    _last = None
 
 
 def add(total: dict[str, int], more: dict[str, int]) -> None:
@@ -163,33 +96,7 @@ def image_text(image: Image) -> str:
     return f"[{name}: {kind or 'unknown'}, {max(1, round(image.bytes / 1000))} kB]"
 
 
-def _pieces(
-    messages: tuple[Message, ...],
-    train: tuple[bool, ...],
-    options: EncodeOptions,
-    losses: dict[str, int],
-) -> list[Piece]:
-    out: list[Piece] = []
-    for message, bears_loss in zip(messages, train, strict=True):
-        role = message.role
-        if message.kind == "notice":
-            continue
-        if role == "tool":
-            if options.tools:
-                results = [p for p in message.parts if isinstance(p, ToolResult)]
-                out += [_result(r, message, options, losses) for r in results]
-            else:
-                count(losses, "tool_result", len(message.parts))
-            continue
-        piece = _piece(message, bears_loss and role == "assistant", options, losses)
-        if piece is None:
-            count(losses, "empty_message")
-        else:
-            out.append(piece)
-    return out
-
-
-def _piece(
+def piece_of(
     message: Message, train: bool, options: EncodeOptions, losses: dict[str, int]
 ) -> Piece | None:
     """A system, user or assistant message; None when nothing of it is left."""
@@ -246,7 +153,7 @@ def _call(call: Call) -> bytes:
     )
 
 
-def _result(
+def result_of(
     part: ToolResult, message: Message, options: EncodeOptions, losses: dict[str, int]
 ) -> Piece:
     text = part.content
@@ -259,58 +166,6 @@ def _result(
         dumps(part.name),
     )
     return Piece("tool", message, escaped(text), rest, b"", (), part, False)
-
-
-# -------------------------------------------------------------------------------- pairing
-
-
-def _paired(pieces: list[Piece], losses: dict[str, int], options: EncodeOptions) -> list[Piece]:
-    """Every call directly followed by its results, in call order.
-
-    A call without a result gets `NO_RESULT`; a result without a call is left out. Both are
-    counted. Nothing is copied where the log is in order, which is nearly always.
-    """
-    if _in_order(pieces):
-        return pieces
-    out: list[Piece | None] = []
-    waiting: dict[str, int] = {}
-    synthetic: dict[int, tuple[Message, Call]] = {}
-    for piece in pieces:
-        if piece.result is None:
-            out.append(piece)
-            for call in piece.calls:
-                waiting[call.id] = len(out)
-                synthetic[len(out)] = (piece.message, call)
-                out.append(None)
-            continue
-        place = waiting.pop(piece.result.call_id, None)
-        if place is None:
-            count(losses, "result_without_call")
-        elif piece.result.status != "missing" or piece.text:
-            out[place] = piece
-    for place, (message, call) in synthetic.items():
-        if out[place] is None:
-            count(losses, "missing_result")
-            part = ToolResult(call.id, call.name, NO_RESULT, "missing")
-            out[place] = _result(part, message, options, losses)
-    return [piece for piece in out if piece is not None]
-
-
-def _in_order(pieces: list[Piece]) -> bool:
-    at, end = 0, len(pieces)
-    while at < end:
-        piece = pieces[at]
-        at += 1
-        if piece.result is not None:
-            return False
-        for call in piece.calls:
-            if at == end:
-                return False
-            result = pieces[at].result
-            if result is None or result.call_id != call.id or result.status == "missing":
-                return False
-            at += 1
-    return True
 
 
 def instant(at: str) -> str:

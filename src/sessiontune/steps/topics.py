@@ -15,10 +15,8 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import lru_cache
 from importlib import resources
 from importlib.util import find_spec
-from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -26,6 +24,7 @@ import msgspec
 from ..errors import UsageError
 from ..evidence import calls_of, command_of
 from ..model import Session, Text
+from ..words import Asked, words
 
 #: Fewest lineages of a topic or cluster that is shown (METHODS 2).
 LEAST_LINEAGES = 3
@@ -38,7 +37,6 @@ ENOUGH = 3.4
 #: A topic scoring less than this share of the session's best one is not given either.
 BESIDE = 0.3
 
-_WORD = re.compile(r"[a-z0-9]+(?:[.+#/-][a-z0-9]+)*[+#]*")
 _PATH_NAMES = ("file_path", "path", "filePath", "notebook_path", "filename")
 _STOP_WORDS = (
     "a an and are as at be by for from has have how in into is it its of on or that the their them "
@@ -115,31 +113,6 @@ def pieces_of(session: Session) -> list[tuple[float, str]]:
     return out
 
 
-def words(text: str) -> list[str]:
-    """Lower-case words. A path gives its file's name and ending and its folders (`routers/`), a
-    plural its singular."""
-    return list(chain.from_iterable(map(_forms, _WORD.findall(text.lower()))))
-
-
-@lru_cache(maxsize=1 << 16)
-def _forms(word: str) -> tuple[str, ...]:
-    """What one word of a text counts as."""
-    *folders, tail = word.split("/")
-    parts = tuple(folder + "/" for folder in folders)
-    stem, dot, ending = tail.rpartition(".")
-    if dot and stem and ending.isalnum() and len(ending) <= 5:
-        return *parts, tail, "." + ending
-    if len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
-        return *parts, tail[:-1]
-    return *parts, tail
-
-
-@lru_cache(maxsize=1 << 16)
-def _spoken(word: str) -> str:
-    """What one word of a text is in a phrase; endings of files stand in none."""
-    return " ".join(form for form in _forms(word) if form[0] != ".")
-
-
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
     """A function Session -> names of its topics, best first, at most `MOST`."""
     matcher = _Matcher(taxonomy)
@@ -175,9 +148,7 @@ class _Matcher:
             _unit({w: n * self.idf[w] for w, n in Counter(d).items()}) for d in described
         ]
 
-        known = frozenset((*self.single, *self.idf, *" ".join(self.phrases).split()))
-        #: What a word counts as, as far as the taxonomy asks for it: mostly nothing.
-        self.forms = lru_cache(1 << 16)(lambda w: tuple(f for f in _forms(w) if f in known))
+        self.asked = Asked(frozenset((*self.single, *self.idf, *" ".join(self.phrases).split())))
 
     def _candidates(self, found: Mapping[str, int]) -> list[str]:
         """Phrases all of whose words occur, in the order of the taxonomy."""
@@ -197,17 +168,15 @@ class _Matcher:
         for weight, text in pieces:
             by_weight.setdefault(weight, []).append(text)
         for weight, texts in by_weight.items():
-            found = _WORD.findall("\n".join(texts).lower())
-            times: dict[str, int] = {}
-            for word, n in Counter(found).items():
-                for form in self.forms(word):
-                    times[form] = times.get(form, 0) + n
+            found = self.asked.of("\n".join(texts))
+            times = Counter(found.split())
+            for name, ending in self.asked.endings:
+                if name in times:
+                    times[ending] += times[name]
             for word, n in times.items():
                 counts[word] = counts.get(word, 0.0) + weight * n
-            candidates = self._candidates(times)
-            joined = f" {' '.join(filter(None, map(_spoken, found)))} " if candidates else ""
-            for phrase in candidates:
-                if seen := joined.count(f" {phrase} "):
+            for phrase in self._candidates(times):
+                if seen := found.count(f" {phrase} "):
                     for topic in self.phrases[phrase]:
                         own = hits.setdefault(topic, {})
                         own[phrase] = own.get(phrase, 0.0) + weight * seen

@@ -19,9 +19,9 @@ from functools import lru_cache
 
 import msgspec
 
-from ..evidence import blocks_of, calls_of, results_of
+from ..evidence import blocks_of, results_of
 from ..measure import Meter, Room, Truncation, shorten, thin
-from ..model import Example, Message, Session, ToolDef
+from ..model import Example, Message, Session, ToolCall, ToolDef
 
 __all__ = ["Truncation", "WindowOptions", "windower"]
 
@@ -120,22 +120,8 @@ class _Cutter:
         self.cost = [self._price(m) for m in messages]
         self.made: dict[tuple[int, int], tuple[Message, int]] = {}
         self.originals = {id(m) for m in messages}
-        self.counts = self._naive()
-
-    # -------------------------------------------------------------- what is lost without us
-
-    def _naive(self) -> Truncation:
-        counts = Truncation(sessions=1)
-        room = self.budget or (1 << 62)
-        room -= self.meter.base + self._definitions(self.defs)
-        for cost, flag in zip(self.cost, self.train, strict=True):
-            if flag:
-                counts.turns += 1
-                counts.tokens += cost
-                counts.naive_tokens += max(0, min(cost, room))
-                counts.naive_turns += cost <= room
-            room -= cost
-        return counts
+        room = (self.budget or 1 << 62) - self.meter.base - self._definitions(self.defs)
+        self.counts = Truncation.naive(self.cost, self.train, room)
 
     # -------------------------------------------------------------- rows
 
@@ -161,11 +147,23 @@ class _Cutter:
         fixed = sum(c for c, m in zip(self.cost, self.messages, strict=True) if m.role != "tool")
         caps = [0, *(self.budget // n for n in (4, RESULT, 16, 32) if self.budget // n >= LEAST)]
         for cap in caps if fixed <= self.budget or not self.budget else ():
+            if self.budget and self._least(cap) > self.budget:
+                continue
             messages = [self._thin(i, cap)[0] if cap else self.messages[i] for i in whole]
             row = self._row(messages, list(self.train))
             if not self.budget or self._over(row) <= 0:
                 return [row]
         return []
+
+    def _least(self, cap: int) -> int:
+        """What the whole session costs at the least with results cut to `cap` tokens (0: uncut):
+        all that `_thin` leaves as it is. Counting is cheaper than cutting."""
+        if self.whole is not None:  # which has the last word
+            return 0
+        most = {"tool": cap, "assistant": 1 << 62}
+        kept = zip(self.cost, self.messages, strict=True)
+        prompt = self.budget // PROMPT
+        return self.meter.base + sum(c for c, m in kept if not cap or c <= most.get(m.role, prompt))
 
     def _windows(self) -> list[_Row]:
         blocks = blocks_of(self.messages)
@@ -301,17 +299,18 @@ class _Cutter:
         quarter of the budget; answers stay as they are. With its cost, remembered."""
         found = self.made.get((at, cap))
         if found is None:
-            message = self.messages[at]
+            message, cost = self.messages[at], self.cost[at]
             if message.role == "tool":
-                message = thin(message, cap, self.count)
-            elif message.role != "assistant" and self.cost[at] > self.budget // PROMPT:
+                if cap <= 0 or cost > cap:
+                    message = thin(message, cap, self.count)
+            elif message.role != "assistant" and cost > self.budget // PROMPT:
                 message = shorten(message, self.budget // PROMPT, self.count)
-            found = message, self._price(message)
-            self.made[(at, cap)] = found
+            same = message is self.messages[at]
+            found = self.made[(at, cap)] = message, cost if same else self._price(message)
         return found
 
     def _row(self, messages: list[Message], train: list[bool], bare: bool = False) -> _Row:
-        names = {c.name for m in messages for c in calls_of(m)}
+        names = {p.name for m in messages for p in m.parts if type(p) is ToolCall}
         tools = [t for name, t in self.defs.items() if name in names]
         tags = set()
         if any(id(m) not in self.originals for m in messages):
