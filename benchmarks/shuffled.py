@@ -1,26 +1,31 @@
 """Does tuning learn answers, or only what answers look like? The control with shuffled answers.
 
-    python benchmarks/shuffled.py FOLDER [--epochs 4] [--seed 7] [--draw 0]
+    python benchmarks/shuffled.py FOLDER [--runs 6] [--first 1]
 
-Writes the bundled sample below FOLDER, exports it (conversation only), tunes a tiny base on the
-training side and a second time on the same rows with the answers shuffled between the prompts, and
-evaluates base, tuned and shuffled on the same held-out lineages. Both arms see the same questions,
-the same answers, the same number of tokens and steps; only which answer belongs to which question
-differs. So what tuned has before shuffled is what it learnt about answers *given* prompts. Within a
-run the held-out side picks nothing: each adapter is the one that its last step left. The settings
-below were found on this sample (with too few steps shuffled is ahead: mixed answers teach the
-frequencies sooner), and the interval is over lineages, not over trainings: with another salt,
-`--seed` or `--draw` the difference may have the other sign. The tiny base is too small for more.
+For each run the bundled sample is written and exported (conversation only) and cut into turns, a
+request with what was answered; the arms take the short ones. `sessiontune train` tunes a tiny base
+on the training side, and a second time on the same turns with whole answers exchanged between the
+requests; `sessiontune evaluate` compares base, tuned and shuffled on the same held-out lineages.
+Both arms see the same requests, the same answers and the same number of steps; only which answer
+belongs to which request differs. So what tuned has before shuffled is what it learnt about answers
+*given* requests. Held-out turns whose answer stands word for word in training are left out: they
+would ask for memory. Nothing is picked on the held-out side: no early stop, one evaluation after
+the last step.
 
-The tiny base has random weights. Through linear layers alone an adapter cannot reach its embeddings
-and its output, and in the few hundred steps of a test it would learn how frequent words are and no
-more. So the adapters hold these too, which TRL's trainer refuses: the loop is here. A step takes
-one short piece of a conversation.
+A model of random weights spends a short training on how frequent words are, and the arms do not
+differ there. So the base has been trained before, once for all runs: on another sample (another
+seed and salt), with its answers shuffled too. It knows how these people write, and nothing of which
+answer belongs to which request. All of its weights are tuned.
+
+Run N has N as the seed of the sample, as the salt of the export's pseudonyms and as the draw of the
+shuffle and of both trainings. The settings were found on runs 1, 2 and 101; runs from 3 on were
+first seen with the settings as they stand.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -28,150 +33,133 @@ from random import Random
 from typing import Any
 
 from sessiontune.cli.main import main as sessiontune
-from sessiontune.errors import PreflightError
 from sessiontune.evaluation.result import Measure, Result
 from sessiontune.sample import write_sample
-from sessiontune.templating import Encoded, Template
 
-#: Characters after which a conversation is cut, before the next request.
-PIECE = 700
-LENGTH = 512
-RATE = 3e-3
-
-
-def shuffle_answers(rows: Sequence[dict[str, Any]], seed: int = 0) -> int:
-    """Exchange the trained answers of the rows in place; none stays in its lineage.
-
-    Returns how many were exchanged. Raises ValueError where one lineage holds most of them.
-    """
-    places = [
-        (row["group"], message)
-        for row in rows
-        for message in row["messages"]
-        if message["role"] == "assistant" and message.get("train", True)
-    ]
-    answers = [(group, m["content"], m.get("tool_calls")) for group, m in places]
-    rng = Random(seed)
-    rng.shuffle(answers)
-    for at, (group, _) in enumerate(places):
-        if answers[at][0] != group:
-            continue
-        free = [
-            n
-            for n, (other, _) in enumerate(places)
-            if answers[n][0] != group and answers[at][0] != other
-        ]
-        if not free:
-            raise ValueError(f"lineage {group} holds most of the answers")
-        n = rng.choice(free)
-        answers[at], answers[n] = answers[n], answers[at]
-    for (_, message), (_, content, calls) in zip(places, answers, strict=True):
-        message["content"], message["tool_calls"] = content, calls
-    return len(places)
+#: All weights, no early stop, nothing evaluated before the last step.
+ALWAYS = (
+    "--method", "full", "--accumulation", 1, "--length", 512, "--patience", 0,
+    "--eval-every", 10**6, "--device", "cpu", "--threads", 1,
+)  # fmt: skip
+LANGUAGE = ("--rate", 1e-3, "--epochs", 3, "--batch", 4, "--eval-limit", 8, *ALWAYS)
+TUNING = ("--rate", 1e-3, "--epochs", 4, "--batch", 4, *ALWAYS)
+#: Characters of a turn of the arms. Longer answers of the sample end with details of the moment
+#: (a commit, a number of rows) that no request decides.
+SHORT = 250
+#: Seed and salt of the sample that the base learns its language from; no run has them.
+OTHER = 1000
+Row = dict[str, Any]
 
 
-def rows_of(path: Path) -> list[dict[str, Any]]:
+def command(*words: object) -> None:
+    """Run the command line; it must succeed."""
+    if code := sessiontune(["--quiet", "--no-input", *map(str, words)]):
+        raise SystemExit(code)
+
+
+def rows_of(path: Path) -> list[Row]:
     """Rows of a JSON Lines file. Only a line feed ends a line: text may hold U+2028."""
     return [json.loads(line) for line in path.read_bytes().split(b"\n") if line]
 
 
-def pieces(row: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """A row cut before requests into conversations of some `PIECE` characters."""
-    held: list[dict[str, Any]] = []
-    for message in [*row["messages"], {"role": "user", "content": ""}]:
-        full = sum(len(m["content"] or "") for m in held) > PIECE or not message["content"]
-        if message["role"] == "user" and full and held:
-            yield {**row, "messages": held}
-            held = []
-        held.append(message)
+def write_rows(path: Path, rows: Sequence[Row]) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
 
 
-def prepared(folder: Path, seed: int, share: float) -> None:
-    """In `folder`: sample logs, export, its rows in pieces, a tiny base and the run's record."""
-    from sessiontune.training.tiny import make_tiny
-
-    write_sample(folder / "logs", seed=seed)
-    words = ["export", folder / "logs", "-o", folder / "export", "--state", folder / "state"]
-    words += ["--eval-share", share, "--no-tools"]
-    if code := sessiontune(["--quiet", "--no-input", *map(str, words)]):
-        raise SystemExit(code)
-    for side in ("train", "eval"):
-        cut = [p for row in rows_of(folder / "export" / side / "openai.jsonl") for p in pieces(row)]
-        (folder / "data" / side).mkdir(parents=True)
-        text = "".join(json.dumps(row) + "\n" for row in cut)
-        (folder / "data" / side / "openai.jsonl").write_text(text, "utf-8")
-    rows = rows_of(folder / "data/train/openai.jsonl")
-    texts = [m["content"] or "" for row in rows for m in row["messages"]]
-    template = Template.load(make_tiny(folder / "base", texts, vocab=1024))
-    (folder / "template.jinja").write_text(template.source, "utf-8")
-    record = {
-        "status": "done", "name": "sample", "adapter": "adapter", "template": "template.jinja",
-        "base": {"id": "tiny", "path": "base"}, "data": {"dir": str(folder / "data")},
-        "stop": ["<|im_end|>"], "max_length": LENGTH,
-    }  # fmt: skip
-    (folder / "run.json").write_text(json.dumps(record))
+def turns_of(row: Row) -> Iterator[Row]:
+    """The turns of a conversation: a request and all up to its last answer that is trained."""
+    messages = row["messages"]
+    starts = [n for n, m in enumerate(messages) if m["role"] == "user"]
+    for start, end in zip(starts, [*starts[1:], len(messages)], strict=True):
+        turn = messages[start:end]
+        while turn and not (turn[-1]["role"] == "assistant" and turn[-1].get("train", True)):
+            turn.pop()
+        if turn:
+            yield {**row, "messages": turn}
 
 
-def encoded(rows: Sequence[dict[str, Any]], template: Template) -> list[Encoded]:
-    """Rows in tokens, cut to the length; without those whose answers bear no loss."""
-    found = []
-    for row in rows:
-        try:
-            found += template.encode(row)
-        except PreflightError:
-            continue  # a piece of requests alone
-    return [e for e in found if any(label != -100 for label in e.labels[1:LENGTH])]
+def parted(turn: Row) -> tuple[list[Row], list[Row]]:
+    """What was asked, and what was answered: all from the first answer on."""
+    messages = turn["messages"]
+    first = [m["role"] for m in messages].index("assistant")
+    return messages[:first], messages[first:]
 
 
-def tuned(
-    rows: Sequence[dict[str, Any]], base: Path, adapter: Path, epochs: int, draw: int
-) -> None:
-    """Tune the base on the rows, one piece a step; the adapter is what the last step left."""
-    import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForCausalLM
-
-    torch.manual_seed(draw)
-    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    config = LoraConfig(
-        r=16, lora_alpha=32, lora_dropout=0.05, task_type="CAUSAL_LM",
-        target_modules=[*targets, "lm_head", "embed_tokens"],
-    )  # fmt: skip
-    model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config).train()
-    learnt = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(learnt, lr=RATE)
-    examples = encoded(rows, Template.load(base))
-    steps, done = epochs * len(examples), 0
-    for epoch in range(epochs):
-        for example in Random(epoch + 1_000 * draw).sample(examples, len(examples)):
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * min(1.0, done / 100) * (1 - 0.9 * done / steps)
-            ids, labels = example.ids[:LENGTH], example.labels[:LENGTH]
-            loss = model(input_ids=torch.tensor([ids]), labels=torch.tensor([labels])).loss
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(learnt, 1.0)
-            optimizer.step()
-            optimizer.zero_grad()
-            done += 1
-    model.save_pretrained(adapter)
+def text_of(turn: Row) -> tuple[str, ...]:
+    """The answer as text."""
+    return tuple(m["content"] or "" for m in parted(turn)[1])
 
 
-def go(folder: Path, epochs: int = 4, seed: int = 7, draw: int = 0) -> Result:
-    """All of it: base, tuned and shuffled on the held-out side.
+def shuffled(turns: Sequence[Row], seed: int) -> list[Row]:
+    """The turns with their answers exchanged; none stays in its lineage.
 
-    `seed` is that of the sample, `draw` that of the shuffle and of both trainings.
+    Raises ValueError where one lineage holds most of them.
     """
+    groups = [turn["group"] for turn in turns]
+    halves = [parted(turn) for turn in turns]
+    rng = Random(seed)
+    source = rng.sample(range(len(turns)), len(turns))
+    for at, group in enumerate(groups):
+        if groups[source[at]] != group:
+            continue
+        free = [n for n, s in enumerate(source) if group not in (groups[s], groups[n])]
+        if not free:
+            raise ValueError(f"lineage {group} holds most of the answers")
+        n = rng.choice(free)
+        source[at], source[n] = source[n], source[at]
+    return [
+        {**turn, "messages": [*request, *halves[s][1]]}
+        for turn, (request, _), s in zip(turns, halves, source, strict=True)
+    ]
+
+
+def sides_of(folder: Path, seed: int, salt: int, share: float) -> list[list[Row]]:
+    """The turns of a sample's export below `folder`: for training, and held out."""
+    write_sample(folder / "logs", seed=seed)
+    (folder / "state").mkdir()
+    (folder / "state" / "salt").write_text(hashlib.sha256(str(salt).encode()).hexdigest())
+    command(
+        "export", folder / "logs", "-o", folder / "export", "--state", folder / "state",
+        "--eval-share", share, "--no-tools",
+    )  # fmt: skip
+    train, held = (
+        [t for row in rows_of(folder / "export" / side / "openai.jsonl") for t in turns_of(row)]
+        for side in ("train", "eval")
+    )
+    known = {text_of(turn) for turn in train}
+    return [train, [turn for turn in held if text_of(turn) not in known]]
+
+
+def trained(folder: Path, train: Sequence[Row], held: Sequence[Row], *words: object) -> None:
+    """`sessiontune train` on these turns; the run is `folder`."""
+    data = folder.with_name(f"{folder.name}-data")
+    write_rows(data / "train" / "openai.jsonl", train)
+    write_rows(data / "eval" / "openai.jsonl", held)
+    command("train", data, "-o", folder, *words)
+
+
+def base_of(folder: Path) -> Path:
+    """A tiny base, made below `folder`, that has read the shuffled turns of another sample."""
+    train, held = sides_of(folder, OTHER, OTHER, 0.1)
+    trained(folder / "run", shuffled(train, 0), held, "--base", "tiny", *LANGUAGE)
+    return folder / "run" / "model"
+
+
+def go(folder: Path, base: Path, seed: int, salt: int, draw: int) -> Result:
+    """One run, below `folder`: base, tuned and shuffled on the held-out side."""
     from sessiontune.evaluation.evaluate import EvaluationOptions, evaluate
     from sessiontune.evaluation.heldout import open_run
 
-    prepared(folder, seed, 0.35)
-    rows = rows_of(folder / "data/train/openai.jsonl")
-    tuned(rows, folder / "base", folder / "adapter", epochs, draw)
-    shuffle_answers(rows, draw)
-    tuned(rows, folder / "base", folder / "shuffled", epochs, draw)
-    arms = (f"shuffled={folder / 'shuffled'}",)
-    options = EvaluationOptions(max_cases=0, rules=False, arms=arms)
-    return evaluate(open_run(folder), options, lambda *_: None)
+    train, held = (
+        [t for t in side if sum(len(m["content"] or "") for m in t["messages"]) <= SHORT]
+        for side in sides_of(folder, seed, salt, 0.35)
+    )
+    words = ("--base", base, "--seed", draw, *TUNING)
+    trained(folder / "tuned", train, held, *words)
+    trained(folder / "shuffled", shuffled(train, draw), held, "--eval-limit", 8, *words)
+    options = EvaluationOptions(max_cases=0, rules=False, arms=(f"shuffled={folder / 'shuffled'}",))
+    return evaluate(open_run(folder / "tuned"), options, lambda *_: None)
 
 
 def loss_of(result: Result, arm: str, against: str) -> Measure:
@@ -192,13 +180,14 @@ def said(m: Measure) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--draw", type=int, default=0)
+    parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--first", type=int, default=1)
     chosen = parser.parse_args()
-    result = go(chosen.folder, chosen.epochs, chosen.seed, chosen.draw)
-    for arm, against in (("tuned", "base"), ("shuffled", "base"), ("tuned", "shuffled")):
-        print(f"{arm} minus {against}: {said(loss_of(result, arm, against))}")
+    base = base_of(chosen.folder / "base")
+    for n in range(chosen.first, chosen.first + chosen.runs):
+        result = go(chosen.folder / str(n), base, n, n, n)
+        for arm, against in (("tuned", "base"), ("shuffled", "base"), ("tuned", "shuffled")):
+            print(f"{n}: {arm} minus {against}: {said(loss_of(result, arm, against))}", flush=True)
 
 
 if __name__ == "__main__":

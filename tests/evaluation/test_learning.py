@@ -1,6 +1,6 @@
-"""Tuning on the sample learns answers given prompts; with names exchanged nobody wins.
+"""Tuning on the sample learns answers given requests; with names exchanged nobody wins.
 
-The control is an arm tuned on the same rows with the answers shuffled between the prompts.
+The control is an arm tuned on the same rows with the answers shuffled between the requests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("peft")
 
-from benchmarks.shuffled import go, loss_of, shuffle_answers
+from benchmarks.shuffled import base_of, go, loss_of, shuffled, turns_of
 
 
 def talk(group: int, turns: int) -> dict[str, Any]:
@@ -30,36 +30,46 @@ def talk(group: int, turns: int) -> dict[str, Any]:
 
 def test_shuffling_keeps_the_answers_and_moves_each_to_another_lineage() -> None:
     rows = [talk(group, turns) for group, turns in enumerate((1, 2, 9, 3, 9))]
-    before = json.loads(json.dumps(rows))
-    assert shuffle_answers(rows) == 24
-    pairs = [(r["group"], m["role"], m["content"]) for r in rows for m in r["messages"]]
-    was = [(r["group"], m["role"], m["content"]) for r in before for m in r["messages"]]
-    assert Counter(c for _, _, c in pairs) == Counter(c for _, _, c in was)
-    assert [p for p in pairs if p[1] == "user"] == [p for p in was if p[1] == "user"]
-    for group, role, content in pairs:
-        if role == "assistant":
-            assert not content.startswith(f"answer {group[1:]}.")
+    turns = [turn for row in rows for turn in turns_of(row)]
+    before = json.loads(json.dumps(turns))
+    found = shuffled(turns, 0)
+    assert turns == before
+    assert [len(t["messages"]) for t in found] == [2] * 24
+    assert [(t["group"], t["messages"][0]) for t in found] == [
+        (t["group"], t["messages"][0]) for t in turns
+    ]
+    answers = [t["messages"][1]["content"] for t in found]
+    assert Counter(answers) == Counter(t["messages"][1]["content"] for t in turns)
+    assert not [
+        a for a, t in zip(answers, turns, strict=True) if a.startswith(f"answer {t['group'][1:]}.")
+    ]
+    assert found != shuffled(turns, 1)
+
+
+def test_a_turn_ends_with_its_last_trained_answer() -> None:
+    row = talk(0, 3)
+    row["messages"].insert(2, {"role": "system", "content": "remember"})
+    row["messages"][-1]["train"] = False
+    assert [[m["content"] for m in t["messages"]] for t in turns_of(row)] == [
+        ["question 0.0", "answer 0.0"],
+        ["question 0.1", "answer 0.1"],
+    ]
 
 
 def test_one_lineage_with_most_answers_cannot_be_shuffled() -> None:
     with pytest.raises(ValueError, match="lineage g0 holds most"):
-        shuffle_answers([talk(0, 9), talk(1, 2)])
+        shuffled([t for row in (talk(0, 9), talk(1, 2)) for t in turns_of(row)], 0)
 
 
 @pytest.mark.slow
 @pytest.mark.models
-def test_tuned_beats_base_and_exchanged_names_win_nothing(tmp_path: Path) -> None:
-    """On the bundled sample and a tiny base; takes two or three minutes of one core.
-
-    Whether tuned also beats the arm with shuffled answers is not asserted: on a model of this size
-    the difference changes its sign from one salt of the export to another.
-    """
-    result = go(tmp_path)
-    tuned, control = loss_of(result, "tuned", "base"), loss_of(result, "tuned", "shuffled")
-    for m in (tuned, loss_of(result, "shuffled", "base")):
+def test_tuned_beats_base_and_shuffled_and_exchanged_names_win_nothing(tmp_path: Path) -> None:
+    """On the bundled sample and a tiny base; takes about two minutes of one core."""
+    result = go(tmp_path / "run", base_of(tmp_path / "base"), seed=1, salt=1, draw=1)
+    for against in ("base", "shuffled"):
+        m = loss_of(result, "tuned", against)
         assert m.found.clusters >= 10
         assert m.found.high < 0
         assert m.verdict.outcome == "better"
         assert m.control.low <= 0 <= m.control.high  # names permuted
-    assert abs(control.found.difference) < 0.1 * abs(tuned.found.difference)
     assert result.outcome == "better"

@@ -9,9 +9,9 @@ from random import Random
 import pytest
 from click.testing import CliRunner
 
-from sessiontune.cli.blind import compare_blind
+from sessiontune.cli.blind import _show, compare_blind
 from sessiontune.cli.console import Console
-from sessiontune.evaluation.blind import pairs_of
+from sessiontune.evaluation.blind import Blind, pairs_of
 from sessiontune.evaluation.evaluate import result_json
 from sessiontune.evaluation.markdown import report_markdown
 from sessiontune.evaluation.report import report_html
@@ -128,3 +128,16 @@ def test_blind_hides_the_names_and_resumes(tmp_path: Path, monkeypatch: pytest.M
     assert "5 of 12" in second
     assert "Decided: 12 of 12. Tuned won 11, base won 0, ties 1." in second
     assert "better" in second
+
+
+def test_blind_shows_long_words_whole_and_the_question_in_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    path = "/".join(f"folder{n}" for n in range(12))
+    _show(Blind("key", "one", f"{'why ' * 40}{path}", path, "short", False), 1, 1)
+    shown = capsys.readouterr().out
+    assert "\u2026" not in shown.split("Asked: ")[0]
+    assert len(shown.split("Asked: ")[1].splitlines()) == 1
+    left = [line.split("\u2502")[1].strip() for line in shown.splitlines() if "folder" in line]
+    assert path in "".join(left)

@@ -61,14 +61,15 @@ def _show(pair: Blind, number: int, total: int) -> None:
 
     rich = Rich(highlight=False)
     rich.rule(f"{number} of {total}")
-    rich.print(Panel(Text(pair.prompt), title="what was asked"))
+    rich.print(Panel(Text(pair.prompt, overflow="fold"), title="what was asked"))
     half = max(30, rich.width // 2 - 2)
     rich.print(
         Columns(
             [
-                Panel(Text(text), title=str(place), width=half)
+                Panel(Text(text, overflow="fold"), title=str(place), width=half)
                 for place, text in enumerate((pair.first, pair.second), 1)
             ]
         )
     )
-    rich.print(Text(f"Asked: {' '.join(pair.prompt.split())}", no_wrap=True, overflow="ellipsis"))
+    asked = Text(f"Asked: {' '.join(pair.prompt.split())}")
+    rich.print(asked, no_wrap=True, overflow="ellipsis")
