@@ -141,7 +141,7 @@ def _begin(
 ) -> tuple[Former | None, list[State]]:
     """The states of a digest that the new file goes through as the former one did."""
     first = runs[0] if runs else None
-    if former is None or first is None or first.path != former.path or not can_resume():
+    if former is None or first is None or first.path != former.path:
         return None, []
     if not first.offset == len(head) == former.laid.head:
         return None, []
@@ -149,7 +149,7 @@ def _begin(
         if file.read(len(head)) != head:
             return None, []
     alike = len(head) + first.length
-    return former, [s for s in former.laid.states if s.at <= alike]
+    return former, [s for s in former.laid.states if s.at <= alike and can_resume(s.block)]
 
 
 class File:

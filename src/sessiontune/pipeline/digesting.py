@@ -27,7 +27,9 @@ class Digest:
                 raise ValueError("a digest cannot be taken up again here")
             self.plain = hashlib.sha256()
         elif state is not None:
-            ctypes.memmove(self.block, state, len(state))
+            if not can_resume(state):
+                raise ValueError("the state of a digest was noted by another version of OpenSSL")
+            ctypes.memmove(self.block, state[-_BLOCK:], _BLOCK)
         else:
             self.library.SHA256_Init(self.block)
 
@@ -40,8 +42,8 @@ class Digest:
             self.library.SHA256_Update(self.block, view, length)
 
     def state(self) -> bytes | None:
-        """What a later `Digest` can be made of."""
-        return None if self.library is None else self.block.raw[:_BLOCK]
+        """What a later `Digest` of the same version of OpenSSL can be made of."""
+        return None if self.library is None else _version() + self.block.raw[:_BLOCK]
 
     def hexdigest(self) -> str:
         """The digest; nothing can be added after it."""
@@ -52,9 +54,17 @@ class Digest:
         return found.raw.hex()
 
 
-def can_resume() -> bool:
-    """Whether a state can be taken up again on this machine."""
-    return _openssl() is not None
+def can_resume(state: bytes) -> bool:
+    """Whether this state can be taken up again here: the layout of the block is OpenSSL's own."""
+    known = len(state) == len(_version()) + _BLOCK and state.startswith(_version())
+    return known and _openssl() is not None
+
+
+@lru_cache(maxsize=1)
+def _version() -> bytes:
+    import _ssl  # beside _hashlib wherever that is
+
+    return _ssl.OPENSSL_VERSION.encode()
 
 
 @lru_cache(maxsize=1)

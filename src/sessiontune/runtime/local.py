@@ -43,6 +43,8 @@ class LocalRunner:
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
+        gc.freeze()  # both together age all objects, so that no full collection follows at once
+        gc.unfreeze()
         gc.set_threshold(*self._usual)
         if self._pool is not None:
             if kind is not None:
