@@ -105,17 +105,30 @@ def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
         or after in (b":", b"-")
     ):
         return None
-    octets = value.replace(b"-", b":").lower().split(b":")
+    plain = bytes(c for c in value.lower() if c not in b":.- ")
+    octets = [plain[i : i + 2] for i in range(0, 12, 2)]
     if (
         int(octets[0], 16) & 3
         or len(set(octets)) < 3
         or octets[:5] == [b"00", b"00", b"5e", b"00", b"53"]
     ):
         return None
+    if b"." in value and (plain.isdigit() or plain.isalpha() or b"." in (before, after)):
+        return None  # numbers, words
     steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in pairwise(octets)]
     return None if len(set(steps)) == 1 else (start, end)
 
 
+def _reversed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """An address in the tree of names: its digits from the last to the first."""
+    first = match.group(1)[::-1][:4]
+    return (
+        match.span(1) if first in (b"2.0.", b"2.a.", b"2.4.", b"2.6.", b"2.8.", b"2.c.") else None
+    )
+
+
+#: What stands before a hardware address without marks.
+_MAC_WORDS = r"(?:\bmac(?:[ _-]?addr(?:ess)?)?(?: is)?|bssid|hwaddr|hardware (?:address|ethernet)|\bether|physical address)[\\\"' :=.]{1,40}"
 _V6 = r"([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
 
 RULES: tuple[Rule, ...] = (
@@ -143,12 +156,32 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "mac",
         "personal",
-        r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
-        r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5})",
+        r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+        r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})",
         _mac,
         "mac",
         before=24,
         after=4,
         rank=2,
+    ),
+    Rule(
+        "mac",
+        "personal",
+        rf"(?i){_MAC_WORDS}[0-9a-f]{{2}} ?[0-9a-f]{{2}} ?[0-9a-f]{{2}}[ -]?[0-9a-f]{{2}}",
+        rf"(?i){_MAC_WORDS}([0-9a-f]{{6}}-?[0-9a-f]{{6}}|[0-9a-f]{{2}}(?: [0-9a-f]{{2}}){{5}})",
+        _mac,
+        before=64,
+        after=16,
+        rank=2,
+    ),
+    Rule(
+        "ipv6",
+        "personal",
+        r"[0-9a-f]\.[0-9a-f]\.ip6\.arpa",
+        r"((?:[0-9a-f]\.){12,31}[0-9a-f])\.ip6\.arpa",
+        _reversed,
+        before=80,
+        after=4,
+        rank=3,
     ),
 )
