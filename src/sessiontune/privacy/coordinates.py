@@ -12,7 +12,7 @@ from typing import Any
 
 import re2
 
-from .rules import Rule, left_edge, pattern
+from .rules import Rule, left_edge, pattern, quick
 
 _DECIMAL = r"-?\d{1,3}\.\d{4,15}"
 _NAMED = (
@@ -44,13 +44,16 @@ def _named(data: bytes, match: Any) -> tuple[int, int] | None:
 _PLACE_WORDS = re2.compile(
     rb"(?i)\blat(?:itude|[^a-z]|lng|lon)|\blon(?:gitude|[^a-z])|latlng|gps|coord|geo|location"
 )
+_MORE = quick(r" ?, ?-?\d+\.\d")
 _PAIR = rf"({_DECIMAL})(?:, ?|%2C|%20| |/)({_DECIMAL})"
 
 
 def _pair(data: bytes, hit: int) -> list[tuple[int, int]]:
     """Two numbers with a comma where the words before them speak of a place."""
     found = _both(data, max(0, hit - 48), hit)
-    if not found or not _PLACE_WORDS.search(data, max(0, found[0][0] - 40), found[0][0]):
+    if not found or _MORE.match(data, found[1][1], found[1][1] + 8):  # a row of numbers
+        return []
+    if not _PLACE_WORDS.search(data, max(0, found[0][0] - 40), found[0][0]):
         return []
     return found
 
@@ -116,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         28,
     ),
     _rule(
-        rf"\d\.\d{{3,8}} ?{_DEGREE} ?[NSEW]",
+        rf"\d ?{_DEGREE} ?[NSEW]\b",
         rf"(-?\d{{1,3}}\.\d{{3,8}}) ?{_DEGREE} ?[NSEW]\b",
         _whole,
         "degree",

@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_right
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -46,7 +47,13 @@ _MARKS = (
     r"(?:\x1b|\\u001[bB]|\\x1b|\\033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|"
     r"\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
-_GAP = r"(?:[ \t]*\\?\r?\n[ \t>|#*]{0,8}|\\+(?:r\\+)?n[ \t]{0,8}|[\"'][ \t]*[+.\\]?[ \t]*\r?\n[ \t]*[+.]?[ \t]*[\"'])"
+#: What may stand in a broken key: an end of line with the marks of shells, mail, quotes, tables and
+#: numbered lines around it; the end and the beginning of a string in code; a break in HTML.
+_GAP = (
+    r"(?:[ \t]*(?:[\\^=%]|\||\xe2\x94\x82)?[ \t]*\r?\n(?:[ \t>|#*]|// |[+-] ?|\xe2\x94\x82){0,8}(?:\d{1,6}(?:\xe2\x86\x92|\t)[ \t]*)?|"
+    r"=?\\+(?:r\\+)?n[ \t>|#*]{0,8}(?:\d{1,6}(?:\xe2\x86\x92|\\+u2192|\\+t)[ \t]*)?|"
+    r"\\*[\"'][ \t]*[+.\\]?[ \t]*`?(?:\r?\n|\\+n)?[ \t]*[+.]?[ \t]*\\*[\"']|<w?br ?/?>)"
+)
 _BREAKS = rf"([A-Za-z0-9_+/=.-]){_GAP}([A-Za-z0-9_+/=.-])"
 #: A key that runs into the end of a line and on.
 _RUNS_ON = quick(rf"[A-Za-z0-9_+/=.-]{{0,600}}+{_GAP}[A-Za-z0-9_+/=.-]")
@@ -79,6 +86,8 @@ class View(msgspec.Struct, frozen=True):
         return low, high
 
 
+#: Line breaks that are also tried alone, in a stretch around few keys.
+_MOST_BREAKS, _SMALL = 12, 2000
 #: The longest stretch that is looked through at once: its map takes memory.
 STRETCH = 1 << 16
 
@@ -207,12 +216,29 @@ def unmarked_view(data: bytes, start: int, end: int) -> View:
     return _view(data, start, end, pattern(_MARKS), lambda match: b"")
 
 
-def joined_view(data: bytes, start: int, end: int) -> View:
-    """A stretch with the line breaks between key characters taken out."""
-    return _view(data, start, end, pattern(_BREAKS), lambda match: b"", inner=True)
+def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
+    """A stretch with the line breaks between key characters taken out: every one, then, where there
+    are more than one, each alone and each with its next, for a key that ends at a line's end."""
+    breaks = pattern(_BREAKS)
+    yield _view(data, start, end, breaks, lambda match: b"", inner=True)
+    if end - start > _SMALL:
+        return
+    places = [match.end(1) for match in breaks.finditer(data, start, end)][:_MOST_BREAKS]
+    for size in (1, 2) if len(places) > 1 else ():
+        for first in range(len(places) - size + 1):
+            only = frozenset(places[first : first + size])
+            yield _view(data, start, end, breaks, lambda match: b"", inner=True, only=only)
 
 
-def _view(data: bytes, start: int, end: int, marks: Any, resolve: Any, inner: bool = False) -> View:
+def _view(
+    data: bytes,
+    start: int,
+    end: int,
+    marks: Any,
+    resolve: Any,
+    inner: bool = False,
+    only: frozenset[int] | None = None,
+) -> View:
     """Copies `data[start:end]`, each match of `marks` replaced by what `resolve` gives."""
     pieces: list[bytes] = []
     starts: list[int] = []
@@ -235,6 +261,9 @@ def _view(data: bytes, start: int, end: int, marks: Any, resolve: Any, inner: bo
         if match is None:
             break
         low, high = (match.end(1), match.start(2)) if inner else match.span()
+        if only is not None and low not in only:
+            at = high
+            continue
         add(data[done:low], done, low - done)
         add(resolve(match), low, high - low)
         done = high

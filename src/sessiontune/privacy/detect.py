@@ -283,7 +283,9 @@ class Detector:
             return
         if kind == "wrap":
             for start, end in decoders.windows(decoders.run_on(data, ends), len(data), 700):
-                self._wrapped(decoders.joined_view(data, start, end), data, spans)
+                for number, view in enumerate(decoders.joined_views(data, start, end)):
+                    if not self._wrapped(view, data, spans, number == 0):
+                        break
             return
         done = 0
         for end in ends:
@@ -303,13 +305,17 @@ class Detector:
                 text = region.encode(self.apply(region.content, inner))
                 spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
 
-    def _wrapped(self, view: decoders.View, data: bytes, spans: list[Span]) -> None:
-        """Keys that are broken over lines. What follows a key that is whole by itself is only
-        taken when it looks like more of it."""
+    def _wrapped(
+        self, view: decoders.View, data: bytes, spans: list[Span], all_joined: bool
+    ) -> bool:
+        """Keys that are broken over lines; False when none begins here. What follows a key that is
+        whole by itself is only taken when it looks like more of it."""
         found: list[Span] = []
+        begun = False
         for index, end in self._filter.scan(view.data):
             rule = self._rules[index]
             if rule.wraps:
+                begun = True
                 ends = (
                     [end]
                     if end >= 0
@@ -322,10 +328,11 @@ class Detector:
                 continue
             whole = [s for s in spans if s.start >= start and s.end <= end and s.rank == span.rank]
             rest = data[max((s.end for s in whole), default=start) : end].strip()
-            if whole and (len(rest) < 16 or wordy(rest) > 0.5 or rest.isalpha()):
+            if whole and (not all_joined or len(rest) < 16 or wordy(rest) > 0.5 or rest.isalpha()):
                 continue
             text = self._make(span.kind, span.shape, view.data[span.start : span.end])
             spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
+        return begun
 
     def _through(self, view: decoders.View, depth: int, spans: list[Span]) -> None:
         """Finds in a view, and reports the places in the original."""

@@ -233,7 +233,8 @@ def collect_strings(obj: Any, leaves: list[str]) -> None:
 
 HOT_KEY = re2.compile(
     r"(?i)pass|pwd|secret|token|key|cred|auth|cookie|jwt|bearer|signature|email|phone|uuid|_id|Id$|"
-    r"account|org|lat|lon|lng|coord|address"
+    r"account|org|lat|lon|lng|coord|address|mobil|^tel$|telefon|fax|handy|street|strasse|line_?1|"
+    r"direcci|indirizzo|endere|adres|iban|ssn|^mac"
 )
 
 

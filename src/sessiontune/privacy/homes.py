@@ -1,4 +1,4 @@
-"""Home folders, in paths of all systems, in web addresses and in agents' names for folders."""
+"""Home folders, in paths of all systems and in agents' names for folders."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -55,7 +55,7 @@ def _home(data: bytes, end: int) -> list[tuple[int, int]]:
     if not name or not _personal(name):
         return []
     stop = start + len(name)
-    if data[stop : stop + 1] in (b" ", b"\\", b"%"):
+    if 65 <= data[start] <= 90 and data[stop : stop + 1] in (b" ", b"\\", b"%"):
         both = _TWO_NAMES.match(data, start, start + 90)
         stop = both.end() if both else stop
     found = [(start, stop)]
@@ -76,7 +76,7 @@ _ROOTED = quick(
     r"(?:(?:(?<![\w.~)}\]-])|(?<=\\[nt]))/(?:usr|mnt|net|nfs|data|cluster|gpfs|lustre|afs|media|vol\d?|storage|private|rootfs|host|Volumes/[\w ]{1,24})|"
     r"(?:smb|sftp|nfs|afp|ssh|rsync|scp|vscode-remote|cifs|file)://[^\s/]{1,40})(?:/[\w.+-]{1,32})*\Z"
 )
-_UNC = quick(r"(?:(?<![\w\\])|(?<=\\n))(\\{2,8})[\w.$-]{1,40}((?:\\{1,4}[\w.$-]{1,40})*)\Z")
+_UNC = quick(r"(?:(?<![\w\\])|(?<=\\n))(\\{2,32})[\w.$-]{1,40}((?:\\{1,16}[\w.$-]{1,40})*)\Z")
 
 
 def _inside_path(window: bytes, low: int) -> bool:
@@ -86,12 +86,14 @@ def _inside_path(window: bytes, low: int) -> bool:
         return False
     start = match.start()
     before = window[max(0, start - 8) : start]
-    if before.endswith(_MOUNTS) or _ROOTED.search(window, 0, start):
+    if before.endswith(_MOUNTS):
+        return False
+    if left_edge(window, start) and before[-1:] not in (b"_", b".", b")", b"}", b"]"):
         return False
     served = _UNC.search(window, 0, start)
-    if served and len(served.group(1)) > match.end() - match.start():
+    if served and len(served.group(1)) > match.end() - start:
         return False
-    return not left_edge(window, start) or before[-1:] in (b"_", b".", b")", b"}", b"]")
+    return _ROOTED.search(window, 0, start) is None
 
 
 @lru_cache(maxsize=4096)
@@ -156,23 +158,12 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "home",
         "places",
-        rf"[\s\"'`(\[=:,\x00n]~[a-z][a-z0-9_.-]{{2,31}}/{_IN_HOMES}",
+        rf"(?:^|[\s\"'`(\[=:,\x00n])~[a-z][a-z0-9_.-]{{2,31}}/{_IN_HOMES}",
         rf"(?:[\s\"'`(\[=:,]|\\n|^)~([a-z][a-z0-9_.-]{{2,31}})/{_IN_HOMES}",
         _tilde,
         "user",
         before=48,
         after=4,
-        rank=2,
-    ),
-    Rule(
-        "home",
-        "places",
-        r"\.[a-z]{2,6}(?::\d+)?(?:\\*/)~[a-z]",
-        r"\.[a-z]{2,6}(?::\d+)?(?:\\*/)~([a-z][a-z0-9_.-]{2,31})",
-        _tilde,
-        "user",
-        before=24,
-        after=36,
         rank=2,
     ),
 )

@@ -11,7 +11,7 @@ from typing import Any
 
 import re2
 
-from .rules import Rule, left_edge, quick
+from .rules import Rule, left_edge, pattern, quick
 
 _IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 
@@ -38,11 +38,21 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     if not _public(text):
         return []
     near = data[max(0, start - 24) : start].lower()
-    return [] if _VERSION_WORDS.search(near) else [(start, end)]
+    if _VERSION_WORDS.search(near) or (_small(text) and not _ADDRESS_WORDS.search(near)):
+        return []
+    return [(start, end)]
 
 
+@lru_cache(maxsize=4096)
+def _small(text: bytes) -> bool:
+    """Numbers such as sections and versions have: three in a row that hardly an address has."""
+    parts = [int(octet) for octet in text.split(b".")]
+    return max(parts[:3]) <= 20 or max(parts[1:]) <= 12
+
+
+_ADDRESS_WORDS = pattern(r"ip|host|addr|inet|from|remote|server|peer|dns|ping|ssh|://|@")
 _VERSION_WORDS = re2.compile(
-    rb"(?:version|ver|release|rev|v|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
+    rb"(?:version|ver|release|rev|v|v8|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
     rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$"
 )
 
@@ -121,10 +131,9 @@ def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
 
 def _reversed(data: bytes, match: Any) -> tuple[int, int] | None:
     """An address in the tree of names: its digits from the last to the first."""
-    first = match.group(1)[::-1][:4]
-    return (
-        match.span(1) if first in (b"2.0.", b"2.a.", b"2.4.", b"2.6.", b"2.8.", b"2.c.") else None
-    )
+    digits = match.group(1).replace(b".", b"")[::-1].ljust(32, b"0")
+    address = ipaddress.IPv6Address(bytes.fromhex(digits.decode("ascii")))
+    return match.span(1) if address.is_global and (int(address) >> 125) == 1 else None
 
 
 #: What stands before a hardware address without marks.
@@ -177,7 +186,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "ipv6",
         "personal",
-        r"[0-9a-f]\.[0-9a-f]\.ip6\.arpa",
+        r"\.ip6\.arpa",
         r"((?:[0-9a-f]\.){12,31}[0-9a-f])\.ip6\.arpa",
         _reversed,
         before=80,

@@ -9,13 +9,15 @@ from typing import Any
 import re2
 
 from .checks import iban, luhn
-from .rules import Rule, left_edge, pattern
+from .rules import Rule, left_edge, pattern, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
+#: A letter or digit of a name of a machine; of others than ASCII, those of Europe.
+_ALNUM = r"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])"
 _EMAIL = (
     r"([A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
     + _AT
-    + r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24})"
+    + rf"(?:{_ALNUM}(?:[A-Za-z0-9\xc3\xc4\xc5\x80-\xbf-]{{0,61}}{_ALNUM})?\.){{1,6}}[A-Za-z]{{2,24}})"
 )
 
 #: Domains that belong to nobody (RFC 2606, RFC 6761) or to a service and not to a person.
@@ -73,7 +75,7 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         return end, end
     if b"users.noreply" in domain and local.endswith(b"[bot]"):
         return end, end
-    if domain[:1].isdigit() and all(c in b"0123456789.-" for c in domain[:-3]):
+    if domain[:1].isdigit() and len(labels) > 2 and all(c in b"0123456789.-" for c in domain[:-3]):
         return end, end
     if (
         data[start - 1 : start] == b":"
@@ -109,12 +111,28 @@ def _card(data: bytes, match: Any) -> tuple[int, int] | None:
     if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
         return None
     groups = value.replace(b"-", b" ").split()
+    if len(groups) == 1 and _is_number(data, start, end):
+        return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
         or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 4, 3])
     ):
         return None
     return start, end
+
+
+_CARD_WORDS = pattern(r"(?i)card|\bpan\b|\bcc|visa|amex|payment|credit|debit|kart")
+_BEFORE_NUMBER = quick(r"[\[(,=+*/-] ?\Z")
+_AFTER_NUMBER = quick(r" ?[\]),*/+;-]|\\n|\s*\Z")
+
+
+def _is_number(data: bytes, start: int, end: int) -> bool:
+    """A number of a program (`default_rng(4202...)`), where no word speaks of a card."""
+    return (
+        _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None
+        and _AFTER_NUMBER.match(data, end, end + 4) is not None
+        and _CARD_WORDS.search(data, max(0, start - 48), start) is None
+    )
 
 
 def _issuer(digits: bytes) -> bool:
@@ -213,6 +231,8 @@ def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
 def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     area, group, serial = match.group(1)[:3], match.group(1)[4:6], match.group(1)[7:]
+    if all(len(set(part)) == 1 for part in (area, group, serial)):
+        return None  # 111-22-3333
     if area in (b"000", b"666") or area[:1] == b"9" or group == b"00" or serial == b"0000":
         return None
     told = re2.search(rb"(?i)ssn|social", data[max(0, start - 40) : start])
@@ -233,7 +253,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "email",
         "personal",
-        rf"[A-Za-z0-9._+-]{_AT}[A-Za-z0-9][A-Za-z0-9.-]{{0,80}}\.[A-Za-z]{{2}}",
+        rf"[A-Za-z0-9._+-]{_AT}[A-Za-z0-9\xc3-\xc5][A-Za-z0-9.\xc3-\xc5\x80-\xbf-]{{0,80}}\.[A-Za-z]{{2}}",
         _EMAIL,
         _email,
         "email",
@@ -254,7 +274,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "iban",
         "personal",
-        r"[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
+        r"[A-Z]\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?\d\d",
         _IBAN,
         _iban,
         before=32,

@@ -25,6 +25,9 @@ _PHONE_WORDS = pattern(
 )
 
 
+_DIGITS = quick(r"\d+")
+
+
 def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     value = match.group(1)
@@ -38,6 +41,9 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if _made_up(digits):
         return None
+    groups = _DIGITS.findall(value, 0, len(value))
+    if value[:1] == b"+" and (_dated(value, groups) or (len(groups) == 2 and b"." in value)):
+        return None  # a time, a decimal
     if value[:1] == b"+":
         mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
         if mark or _PHONE_WORDS.search(around):
@@ -48,10 +54,20 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if _PHONE_WORDS.search(around) else None
 
 
+def _dated(value: bytes, groups: list[bytes]) -> bool:
+    """A date, or an address of four bytes."""
+    sizes = [len(group) for group in groups]
+    if sizes[:3] in ([4, 2, 2], [2, 2, 4]) and value[:1] != b"(":
+        return b"19" in (groups[0][:2], groups[2][:2]) or b"20" in (groups[0][:2], groups[2][:2])
+    return len(groups) == 4 and value.count(b".") == 3 and max(sizes) <= 3
+
+
 def _made_up(digits: bytes) -> bool:
-    """Numbers for examples: those that count, and 555-0100 to 555-0199 of North America."""
+    """Numbers for examples: those that count, and the exchange (or area) 555 of North America."""
     if digits[-10:] in (b"1234567890", b"9876543210", b"0123456789") or counts_up(digits) > 0.6:
         return True
+    if len(digits) == 10 or (len(digits) == 11 and digits[:1] == b"1"):
+        return b"555" in (digits[-10:-7], digits[-7:-4])
     return digits[-7:-2] == b"55501"
 
 
@@ -81,6 +97,7 @@ _BETWEEN = frozenset(
     primary secondary support customer service line phone mobile cell tel fax telephone text voice
     value uri type ist lautet unter privat dienstlich est le au es el al il op para pra pod kom p\xc3\xa5
     ou call sms whatsapp string str u202d b p span strong td th class href a r ular are er o ne nn
+    \xe7\x94\xb5\xe8\xaf\x9d \xe6\x89\x8b\xe6\x9c\xba \xe9\x9b\xbb\xe8\xa9\xb1 \xe5\x8f\xb7\xe7\xa0\x81 \xe7\x95\xaa\xe5\x8f\xb7
     """.split()
 )
 _WORD = quick(r"[A-Za-z\x80-\xff]+")
@@ -88,7 +105,6 @@ _PIECES = quick(r"[A-Z]?[a-z\x80-\xff]+|[A-Z]+")
 _UNIT = quick(
     r"[ \xc2\xa0]?(?:px|ms|s|KB|MB|GB|kB|bytes?|rows?|users?|EUR|USD|GBP|%|\xe2\x82\xac|x|\xc3\x97)(?:[^A-Za-z]|\Z)"
 )
-_DIGITS = quick(r"\d+")
 
 
 def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -98,18 +114,18 @@ def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
     head = match.group()[:1]
     if before.isalpha() and not (before.islower() and head.isupper()):
         return None  # `microphone`
-    between = data[match.start() : start]
+    between = data[match.start() : start].replace(b"\xef\xbc\x9a", b":")
     words = _WORD.findall(between, 0, len(between))[1:]
     tail = _PIECES.findall(_WORD.search(between, 0, len(between)).group(), 0, 64)[1:]  # type: ignore[union-attr]
     if any(word.lower() not in _BETWEEN for word in (*words, *tail)):
         return None
-    return _national(data, start, match.end(1), sure=True)
+    return _national(data, start, match.end(1), True)
 
 
 def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
     """A number after a request to call; `call 12 34 56 78` alone may be a function's."""
     sure = b" " in data[match.start() : match.start(1)].strip()
-    return _national(data, *match.span(1), sure=sure)
+    return _national(data, match.start(1), match.end(1), sure)
 
 
 def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] | None:
@@ -135,7 +151,9 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
         return (start, end) if called or (sure and _subscriber(digits)) else None
     if len(groups) == 2 and b"." in value and not called:
         return None  # a decimal
-    if max(map(len, groups)) > 9 or (len(groups) > 2 and max(map(len, groups)) > 7):
+    if max(map(len, groups)) > (11 if value[:2] == b"00" else 9) or (
+        len(groups) > 2 and max(map(len, groups)) > 7
+    ):
         return None
     usual = called or (len(digits) in (10, 11) and len(groups[-1]) == 4)
     return (start, end) if usual or sure else None
@@ -146,14 +164,6 @@ def _subscriber(digits: bytes) -> bool:
     if len(digits) == 11:
         return digits[0] in b"178" and digits[1] > 50
     return 9 <= len(digits) <= 10 and digits[0] in b"23456789"
-
-
-def _dated(value: bytes, groups: list[bytes]) -> bool:
-    """A date, or an address of four bytes."""
-    sizes = [len(group) for group in groups]
-    if sizes[:3] in ([4, 2, 2], [2, 2, 4]) and value[:1] != b"(":
-        return groups[0][:2] in (b"19", b"20") or groups[2][:2] in (b"19", b"20")
-    return len(groups) == 4 and value.count(b".") == 3 and max(sizes) <= 3
 
 
 RULES: tuple[Rule, ...] = (

@@ -1,5 +1,7 @@
 """Places: shell prompts, machine names, git remotes, account ids."""
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 from typing import Any
@@ -149,6 +151,61 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
+        "user",
+        "places",
+        r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
+        r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9-]{3,60}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
+        _prompt_user,
+        "user",
+        before=160,
+        after=4,
+        rank=3,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)[A-Za-z0-9]|\bLinux [A-Za-z0-9.-]{1,60} \d\.\d{1,2}\.\d{1,3}[A-Za-z0-9._+-]{0,40} #",
+        r"(?:\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)|\bLinux )([A-Za-z0-9][A-Za-z0-9.-]{1,62})",
+        _host,
+        "host",
+        before=160,
+        after=64,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
+        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
+        _owner,
+        "org",
+        before=48,
+        after=70,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"//[A-Za-z0-9_.-]{1,60}@dev\.azure",
+        r"//([A-Za-z0-9_.-]{1,60})@dev\.azure",
+        _owner,
+        "org",
+        before=96,
+        after=4,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"//(?:[A-Za-z0-9_.-]{1,60}@)?dev\.azure\.com/[A-Za-z0-9]",
+        r"//(?:[A-Za-z0-9_.-]{1,60}@)?dev\.azure\.com/([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
+        _owner,
+        "org",
+        before=96,
+        after=70,
+        rank=2,
+    ),
+    Rule(
         "git-owner",
         "places",
         rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
@@ -201,6 +258,26 @@ RULES: tuple[Rule, ...] = (
         _aws,
         before=100,
         after=8,
+        rank=2,
+    ),
+    Rule(
+        "cloud-account",
+        "places",
+        r"\"Account\\*\": ?\\*\"\d{12}\b",
+        r"\"Account\\*\": ?\\*\"(\d{12})\b",
+        _aws,
+        before=40,
+        after=4,
+        rank=2,
+    ),
+    Rule(
+        "account",
+        "places",
+        r"(?i)\"user_?id\\*\": ?\\*\"[0-9a-f]{64}\b",
+        r"(?i)\"user_?id\\*\": ?\\*\"([0-9a-f]{64})\b",
+        _account,
+        before=100,
+        after=4,
         rank=2,
     ),
     Rule(

@@ -14,9 +14,9 @@ from typing import Any
 
 from .rules import Direct, Rule, left_edge, pattern, quick
 
-#: A capital, and a letter of a name: ASCII, or the bytes of UTF-8.
-_CAP = r"(?:[A-Z]|\xc3[\x80-\x9e]|\xc5[\x81-\xbd])"
-_LETTER = r"[A-Za-z\x80-\xff'.-]"
+#: A capital, and a letter of a name: ASCII, the bytes of UTF-8, or an escape of JSON.
+_CAP = r"(?:[A-Z]|\xc3[\x80-\x9e]|\xc5[\x81-\xbd]|\\+u00[cd][0-9a-f])"
+_LETTER = r"(?:[A-Za-z\x80-\xff'.-]|\\+u0[01][0-9a-f]{2})"
 _NAME = rf"{_CAP}{_LETTER}{{1,24}}"
 _NO = r"\d{1,4}(?: ?[A-Za-z]\b|[/-]\d{1,4}\b|-[IVX]{1,4}\b|/[A-Z]\b)?"
 
@@ -25,10 +25,10 @@ _ENGLISH = (
     "Way|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Close|Crescent|Grove|Mews|Gardens"
 )
 _GERMANIC = (
-    r"stra(?:\xc3\x9f|ss)e|str\.|weg|platz|allee|gasse|damm|ufer|ring|berg|markt|chaussee|steig|promenade|"
-    r"gracht|straat|laan|plein|kade|singel|dijk|dreef|gatan|v\xc3\xa4gen|gr\xc3\xa4nd|torget|gata|gaten|veien|vej|gade|all\xc3\xa9|katu"
+    r"stra(?:\xc3\x9f|ss|\\+u00df)e|str\.|weg|platz|allee|gasse|damm|ufer|ring|berg|markt|chaussee|steig|promenade|"
+    r"gracht|straat|laan|plein|kade|singel|dijk|dreef|gatan|v(?:\xc3\xa4|\\+u00e4)gen|gr(?:\xc3\xa4|\\+u00e4)nd|torget|gata|gaten|veien|vej|gade|all\xc3\xa9|katu"
 )
-_FRENCH = r"rue|avenue|av\.|boulevard|bd|chemin|place|all\xc3\xa9e|impasse|quai|cours|route|square|passage|sentier"
+_FRENCH = r"rue|avenue|av\.|boulevard|bd|chemin|place|all(?:\xc3\xa9|\\+u00e9)e|impasse|quai|cours|route|square|passage|sentier"
 _PREFIX = (
     r"Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Carrer|Ronda|Via|Viale|Corso|Piazza|Vicolo|Rua|Av\.|Travessa|"
     r"Alameda|Pra\xc3\xa7a|Estrada|ul\.|ulica|ulicy|al\.|aleja|os\.|pl\."
@@ -43,17 +43,21 @@ _ENGLISH_FORM = (
     r"(?:,? (?:[Aa]pt|[Ss]uite|[Uu]nit|[Ff]loor|#)\.? ?[A-Za-z0-9]{1,5}\b| ?#\d{1,5})?)"
 )
 _GERMANIC_FORM = (
-    rf"((?:{_CAP}{_LETTER}{{2,30}}(?:{_GERMANIC})|(?:{_NAME} ){{1,2}}(?:Stra(?:\xc3\x9f|ss)e|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer)) {_NO}"
+    rf"((?:{_CAP}{_LETTER}{{2,30}}(?:{_GERMANIC})|(?:{_NAME} ){{1,2}}(?:Stra(?:\xc3\x9f|ss|\\+u00df)e|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer)) {_NO}"
     r"(?: lgh \d{4}|, \d\. (?:tv|th|mf))?)"
 )
 _AT_FORM = rf"({_AT} {_NAME} {_NO})"
 _FRENCH_FORM = rf"(\d{{1,4}}(?: ?(?:bis|ter|quater|[A-D]))?,? (?:{_FRENCH}) {_SMALL}{_NAME}(?:[ -]{_SMALL}{_NAME}){{0,3}})"
 _PREFIX_FORM = (
     rf"((?:{_PREFIX}) ?{_SMALL}{_NAME}(?: {_SMALL}{_NAME}){{0,3}},? (?:n\.?(?:\xc2[\xba\xb0])? ?)?{_NO}"
-    r"(?:, ?\d{1,2}\xc2\xba ?(?:[A-Z]\b|Dto|Esq)?\.?)?)"
+    r"(?:, ?\d{1,2}(?:\xc2\xba|\\+u00ba) ?(?:[A-Z]\b|Dto|Esq)?\.?)?)"
 )
 _BOX_FORM = r"((?i:P\.? ?O\.? ?Box) \d{2,6}\b|Postfach \d[\d ]{2,7}\d\b)"
-_CHINESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,5}\xe5\x8f\xb7)"
+_CHINESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,5}\xe5\x8f\xb7|(?:\\+u[4-9][0-9a-f]{3}){2,24}\d{1,5}\\+u53f7)"
+_JAPANESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?|(?:\\+u[3-9][0-9a-f]{3}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?)"
+#: Prefecture, city, ward, town: what a Japanese address is made of.
+_WARD = r"(?:\xe5\x8c\xba|\xe5\xb8\x82|\xe7\x94\xba|\xe7\x9c\x8c|\xe4\xb8\x81\xe7\x9b\xae)(?:[\xe3-\xe9][\x80-\xbf]{2}){0,6}"
+_WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
 
 #: A postal code and a town after the street: what says that it is one, and goes with it.
 _TOWN = rf"{_CAP}{_LETTER}{{1,24}}(?: {_CAP}{_LETTER}{{1,24}}){{0,2}}"
@@ -138,7 +142,7 @@ def _rule(anchor: str, form: str, back: int, ahead: int) -> Rule:
 RULES: tuple[Rule, ...] = (
     _rule(rf"[a-z0-9.] (?:{_ENGLISH})\b", _ENGLISH_FORM, 100, 16),
     _rule(
-        rf"(?:{_GERMANIC}|Stra(?:\xc3\x9f|ss)e|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer) \d",
+        rf"(?:{_GERMANIC}|Stra(?:\xc3\x9f|ss|\\+u00df)e|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer) \d",
         _GERMANIC_FORM,
         70,
         20,
@@ -148,11 +152,12 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?:^|[^A-Za-z0-9_.$/]|\\[nrt])(?:{_PREFIX}) [A-Za-z\xc3\xc5]", _PREFIX_FORM, 16, 80),
     _rule(r"(?i:p\.? ?o\.? ?box) \d\d|Postfach \d\d", _BOX_FORM, 20, 8),
     _rule(
-        r"(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe5\xb7\xb7|\xe5\xbc\x84)\d{1,5}\xe5\x8f\xb7",
+        r"(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe5\xb7\xb7|\xe5\xbc\x84)\d{1,5}\xe5\x8f\xb7|\\u(?:8def|8857|5df7|5f04)\d{1,5}\\+u53f7",
         _CHINESE_FORM,
-        90,
+        170,
         0,
     ),
+    _rule(rf"(?:{_WARD}|{_WARD_ESCAPED})\d{{1,4}}-\d", _JAPANESE_FORM, 170, 12),
     Rule(
         "street-address",
         "personal",
