@@ -274,7 +274,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "iban",
         "personal",
-        r"[A-Z]\d\d ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?\d\d",
+        r"[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
         _IBAN,
         _iban,
         before=32,
