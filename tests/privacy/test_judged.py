@@ -51,7 +51,7 @@ CODE = [
 
 
 def test_findings_in_other_peoples_code_are_judged_with_a_reason() -> None:
-    """All findings but e-mail addresses in 346 MB of packages, by file and line, no value."""
+    """All findings but e-mail addresses in packages of others, by file and line, no value."""
     fields = ("file", "kind", "line", "package", "reason", "verdict")
     assert {tuple(sorted(row)) for row in CODE} == {fields}
     assert len(CODE) >= 200

@@ -22,7 +22,7 @@ _NAMED = (
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`latitude: 48.1374`, `startLng=...`; `flat` and `relation` are other words."""
+    """`latitude: ...`, `startLng=...`; `flat` and `relation` are other words."""
     start, end = match.span(2)
     word = match.group(1)
     before = data[match.start() - 1 : match.start()]

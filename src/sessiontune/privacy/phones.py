@@ -68,7 +68,7 @@ def _made_up(digits: bytes) -> bool:
         return True
     if len(digits) == 10 or (len(digits) == 11 and digits[:1] == b"1"):
         return b"555" in (digits[-10:-7], digits[-7:-4])
-    return digits[-7:-2] == b"55501"
+    return b"55501" in digits[-8:]
 
 
 #: Labels and keys, in the languages of the docstring of `streets`, and Chinese, Japanese, Korean,
