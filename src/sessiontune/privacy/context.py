@@ -38,10 +38,10 @@ def _assign(words: str) -> str:
     )
 
 
-def _anchor(words: str) -> str:
+def _anchor(words: str, size: int = 4) -> str:
     return (
         rf"(?i)(?:{words})[\w.-]*{_QA}?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{3}}"
+        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
 
@@ -51,13 +51,13 @@ _OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u0
 
 
 _WHOLE_VALUE = quick(_RUN + "{10,}")
-#: What the prefilter saw of the value.
-_SEEN = 4
+#: What the prefilter saw of a key's value. None is shorter.
+_KEY = 10
 
 
-def key_follows(data: bytes, end: int) -> bool:
+def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     """The value whose first bytes end at `end` would be a key under the right name."""
-    start = end - _SEEN
+    start = end - seen
     match = _WHOLE_VALUE.match(data, start, start + 1000)
     if match is None:
         return False
@@ -134,11 +134,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=_anchor(KEY_WORDS),
+        anchor=_anchor(KEY_WORDS, _KEY),
         exact=_assign(KEY_WORDS),
         check=_check,
-        near=key_follows,
-        before=120,
+        near=lambda data, end: key_follows(data, end, _KEY),
+        before=126,
         after=1000,
         rank=2,
     ),

@@ -307,6 +307,10 @@ RULES: tuple[Rule, ...] = (
         before=260,
         after=80,
         rank=4,
+        faster=tuple(
+            rf"[A-Za-z0-9._+-]{at}[A-Za-z0-9][A-Za-z0-9.-]{{0,80}}\.[A-Za-z]{{2}}"
+            for at in ("@", _AT.replace("@|", ""))
+        ),
     ),
     Rule(
         "phone",

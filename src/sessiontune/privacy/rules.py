@@ -40,6 +40,8 @@ class Rule(msgspec.Struct, frozen=True):
     wraps   the value may be broken over lines (prefixed keys)
     direct  finds the span from the anchor's end itself, instead of `exact`
     rank    who wins where two rules find overlapping values (higher)
+    faster  what Hyperscan looks for in place of the anchor: patterns that match wherever the
+            anchor ends and cost it less. Where they also match elsewhere, `near` decides
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Rule(msgspec.Struct, frozen=True):
     rank: int = 5
     near: Near | None = None
     direct: Direct | None = None
+    faster: tuple[str, ...] = ()
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -78,6 +81,12 @@ def followed_by(source: str, reach: int = 72) -> Near:
     """A `near` that matches a pattern of `quick` right after the anchor's end."""
     match = quick(source).match
     return lambda data, end: match(data, end, end + reach) is not None
+
+
+def ends_with(source: str, size: int) -> Near:
+    """A `near` for an anchor of `size` bytes, where a faster pattern stands in its place."""
+    match = quick(source).match
+    return lambda data, end: match(data, max(0, end - size), end) is not None
 
 
 @lru_cache(maxsize=1024)
