@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key
+from .checks import is_placeholder
+from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key, like_password
 from .rules import Rule, followed_by, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
@@ -51,6 +52,10 @@ _OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u0
 
 
 _WHOLE_VALUE = quick(_RUN + "{10,}")
+_PASS_VALUE = quick(_RUN + "{3,}")
+_QUOTES = (b'"', b"'", b"`")
+#: The last character of a quote that stands encoded: `%22`, `&quot;`.
+_PERHAPS = (b"7", b"2", b";")
 #: What the prefilter saw of a key's value. None is shorter.
 _KEY = 10
 
@@ -71,6 +76,21 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
 #: The next field of a URL's query or a form.
 _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 _SAYS_PASSWORD = quick(r"(?i)pass|pwd")
+
+
+def password_follows(data: bytes, end: int) -> bool:
+    """The value whose first four bytes end at `end` may be a password."""
+    start = end - 4
+    match = _PASS_VALUE.match(data, start, start + 1000)
+    if match is None:
+        return True
+    before = data[start - 1 : start]
+    shell = before == b"="
+    for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
+        value = trimmed(match.group(), quoted)
+        if like_password(value, quoted, shell) and not is_placeholder(value):
+            return True
+    return False
 
 
 def key_or_password_follows(data: bytes, end: int) -> bool:
@@ -127,6 +147,7 @@ RULES: tuple[Rule, ...] = (
         anchor=_anchor(PASS_WORDS),
         exact=_assign(PASS_WORDS),
         check=_check,
+        near=password_follows,
         before=120,
         after=1000,
         rank=3,

@@ -8,7 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 from typing import Any
 
 import msgspec
@@ -121,13 +122,14 @@ class Redactor:
                 if hits or names:
                     yield index, raw, hits, names
             return
-        whole = "\x00".join(texts)
-        joined = whole.encode("utf-8", "surrogatepass")
+        joined = "\x00".join(texts).encode("utf-8", "surrogatepass")
         hits, names = self._detector.scan(joined), self._names.find(joined)
         if not hits and not names:
             return
-        starts = _starts(texts, len(joined) == len(whole))
-        starts.append(len(joined) + 1)
+        raws = joined.split(b"\x00")
+        if len(raws) != len(texts):  # a text holds the byte itself
+            raws = [text.encode("utf-8", "surrogatepass") for text in texts]
+        starts = list(map(add, accumulate(map(len, raws), initial=0), count()))
         by_text: dict[int, tuple[list[Hit], list[Place]]] = {}
         low, high = 0, -1
         for rule, end in hits:
@@ -141,7 +143,7 @@ class Redactor:
             low = starts[index]
             by_text.setdefault(index, ([], []))[1].append((start - low, end - low))
         for index, (mine, places) in by_text.items():
-            yield index, joined[starts[index] : starts[index + 1] - 1], mine, places
+            yield index, raws[index], mine, places
 
     def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
@@ -200,18 +202,6 @@ def pieces(text: str) -> list[str]:
         at = end
     found.append(text[at:])
     return found
-
-
-def _starts(texts: Sequence[str], ascii_only: bool) -> list[int]:
-    """Where each text begins in their join by one byte, in bytes."""
-    if ascii_only:
-        sizes = list(map(len, texts))
-    else:
-        sizes = [
-            len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            for text in texts
-        ]
-    return [place + index for index, place in enumerate(accumulate(sizes[:-1], initial=0))]
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:

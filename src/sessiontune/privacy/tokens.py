@@ -22,7 +22,7 @@ _ANCHOR = (
 _SIZE = 23
 #: A mark and a run, for Hyperscan: whether letters or digits stand before the mark, `near` sees.
 #: The control characters keep it from looking for the marks one by one: that takes twice as long.
-MARKED_RUN = (r"[_\x01-\x08-][A-Za-z1-9][A-Za-z0-9]{19}", r"[_-]0[A-Za-z0-9]{19}")
+MARKED_RUN = (r"[_\x01-\x08-][A-Za-z1-9][A-Za-z0-9]{19}", r"[_-]0[A-Za-z02-9][A-Za-z0-9]{18}")
 _WORDS = quick(r"(?:[a-z][a-z0-9]{0,14}[_-]|[A-Z][A-Z0-9]{0,9}[_-]){1,4}")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _REST = quick(r"[A-Za-z0-9]*(?:[_-][A-Za-z0-9_-]{1,200})?={0,2}")
