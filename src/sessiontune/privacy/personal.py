@@ -9,7 +9,7 @@ from typing import Any
 import re2
 
 from .checks import iban, luhn
-from .rules import Rule, followed_by, left_edge
+from .rules import Rule, followed_by, left_edge, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 _EMAIL = (
@@ -129,6 +129,14 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _CARD = r"((?:\d[ -]?){12,18}\d)"
+
+
+#: The first digits and their groups, before what ends a hit: thirteen in one run, or in groups.
+_BEGUN = quick(r"[2-6]\d{12}\Z|[\x00-\xff]{1,3}[2-6]\d{12}\Z|[2-6]\d{3}[ -]|3\d{3}[ -]")
+
+
+def _may_be_card(data: bytes, end: int) -> bool:
+    return _BEGUN.match(data, max(0, end - 16), end) is not None
 
 
 def _card(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -329,9 +337,15 @@ RULES: tuple[Rule, ...] = (
         r"[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d|3\d{3}[ -]\d{6}[ -]\d{4}",
         _CARD,
         _card,
+        near=_may_be_card,
         before=32,
         after=32,
         rank=3,
+        faster=(
+            r"\d{13}",
+            r"[2-6]\d{3}[ -]\d{4}[ -]\d{4}[ -]\d",
+            r"3\d{3}[ -]\d{6}[ -]\d{4}",
+        ),
     ),
     Rule(
         "iban",
