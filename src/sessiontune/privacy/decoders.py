@@ -15,8 +15,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+import re2
 
-from .rules import Near, pattern, quick
+from .prefixes import prefixes
+from .rules import Near, Rule, ends_with, pattern, quick
+from .vendors import formats
 
 #: Four characters of base64 whose three bytes are printable ASCII: the bits leave few choices.
 _FIRST = "[CDI-Za-f]"
@@ -255,3 +258,36 @@ def _view(data: bytes, start: int, end: int, marks: Any, resolve: Any, inner: bo
         at = high
     add(data[done:end], done, end - done)
     return View(b"".join(pieces), starts, places, sizes)
+
+
+#: How keys begin.
+_BEGINNINGS = [text.encode() for text in prefixes(head for _, head, _ in formats())]
+
+
+RULES = (
+    Rule(
+        "base64",
+        "secrets",
+        BASE64_ANCHOR,
+        "()",
+        near=ends_with(BASE64_ANCHOR, 20),
+        faster=(RUN_ANCHOR,),
+    ),
+    Rule(
+        "hex",
+        "secrets",
+        HEX_ANCHOR,
+        "()",
+        near=ends_with(HEX_ANCHOR, 28),
+        faster=(RUN_ANCHOR,),
+    ),
+    Rule("escape", "secrets", ESCAPE_ANCHOR, "()"),
+    Rule("mark", "secrets", MARK_ANCHOR, "()"),
+    Rule(
+        "wrap",
+        "secrets",
+        "|".join(re2.escape(text).decode() for text in _BEGINNINGS),
+        "()",
+        near=run_on(_BEGINNINGS),
+    ),
+)

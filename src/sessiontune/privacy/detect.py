@@ -27,9 +27,8 @@ from . import (
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
-from .prefixes import prefixes
 from .pseudonym import is_pseudonym
-from .rules import Rule, Span, ends_with, left_edge, pattern, quick
+from .rules import Rule, Span, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -147,36 +146,7 @@ def all_rules() -> tuple[Rule, ...]:
     )
 
 
-_BEGINNINGS = [text.encode() for text in prefixes(head for _, head, _ in formats())]
-
-
-_DECODERS = (
-    Rule(
-        "base64",
-        "secrets",
-        decoders.BASE64_ANCHOR,
-        "()",
-        near=ends_with(decoders.BASE64_ANCHOR, 20),
-        faster=(decoders.RUN_ANCHOR,),
-    ),
-    Rule(
-        "hex",
-        "secrets",
-        decoders.HEX_ANCHOR,
-        "()",
-        near=ends_with(decoders.HEX_ANCHOR, 28),
-        faster=(decoders.RUN_ANCHOR,),
-    ),
-    Rule("escape", "secrets", decoders.ESCAPE_ANCHOR, "()"),
-    Rule("mark", "secrets", decoders.MARK_ANCHOR, "()"),
-    Rule(
-        "wrap",
-        "secrets",
-        "|".join(re2.escape(text).decode() for text in _BEGINNINGS),
-        "()",
-        near=decoders.run_on(_BEGINNINGS),
-    ),
-)
+_DECODERS = decoders.RULES
 
 
 class Detector:

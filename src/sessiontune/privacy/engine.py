@@ -122,14 +122,13 @@ class Redactor:
                 if hits or names:
                     yield index, raw, hits, names
             return
-        joined = "\x00".join(texts).encode("utf-8", "surrogatepass")
+        whole = "\x00".join(texts)
+        joined = whole.encode("utf-8", "surrogatepass")
         hits, names = self._detector.scan(joined), self._names.find(joined)
         if not hits and not names:
             return
-        raws = joined.split(b"\x00")
-        if len(raws) != len(texts):  # a text holds the byte itself
-            raws = [text.encode("utf-8", "surrogatepass") for text in texts]
-        starts = list(map(add, accumulate(map(len, raws), initial=0), count()))
+        sizes = map(len, texts if len(joined) == len(whole) else encoded(texts, joined))
+        starts = list(map(add, accumulate(sizes, initial=0), count()))
         by_text: dict[int, tuple[list[Hit], list[Place]]] = {}
         low, high = 0, -1
         for rule, end in hits:
@@ -143,7 +142,7 @@ class Redactor:
             low = starts[index]
             by_text.setdefault(index, ([], []))[1].append((start - low, end - low))
         for index, (mine, places) in by_text.items():
-            yield index, raws[index], mine, places
+            yield index, joined[starts[index] : starts[index + 1] - 1], mine, places
 
     def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
@@ -202,6 +201,14 @@ def pieces(text: str) -> list[str]:
         at = end
     found.append(text[at:])
     return found
+
+
+def encoded(texts: Sequence[str], joined: bytes) -> list[bytes]:
+    """The bytes of each text, given those of their join by a NUL."""
+    raws = joined.split(b"\x00")
+    if len(raws) == len(texts):
+        return raws
+    return [text.encode("utf-8", "surrogatepass") for text in texts]  # a text holds a NUL
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:
