@@ -11,12 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+import re2
 
-from .rules import pattern, quick
+from .prefixes import prefixes
+from .rules import Near, Rule, ends_with, pattern, quick
+from .vendors import formats
 
 #: Four characters of base64 whose three bytes are printable ASCII: the bits leave few choices.
 _FIRST = "[CDI-Za-f]"
@@ -25,6 +28,8 @@ _THIRD = "[ABEFIJMNQRUVYZcdghklopstwx014589]"
 _QUAD = f"(?:{_FIRST}{_SECOND}{_THIRD}[A-Za-z0-9+/_-])"
 BASE64_ANCHOR = _QUAD + "{5}"
 HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
+#: Both in one: half the work for Hyperscan.
+RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
     r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{2,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
@@ -57,11 +62,22 @@ _GAP = (
 _BREAKS = rf"([A-Za-z0-9_+/=.-]){_GAP}([A-Za-z0-9_+/=.-])"
 #: A key that runs into the end of a line and on.
 _RUNS_ON = quick(rf"[A-Za-z0-9_+/=.-]{{0,600}}+{_GAP}[A-Za-z0-9_+/=.-]")
+#: Letters that never stand before a key: no escape and no colour ends with them (`left_edge`).
+_INSIDE = frozenset(b"ghijklopqsuwxyzGHIJKLMNOPQRSTUVWXYZ")
 
 
-def run_on(data: bytes, ends: list[int]) -> list[int]:
-    """The hits of a prefix whose key goes on in the next line."""
-    return [end for end in ends if _RUNS_ON.match(data, end, end + 700)]
+def run_on(beginnings: Sequence[bytes]) -> Near:
+    """A `near` for the beginning of a key that goes on in the next line."""
+    known = frozenset(beginnings)
+    sizes = sorted({len(text) for text in known})
+
+    def look(data: bytes, end: int) -> bool:
+        if _RUNS_ON.match(data, end, end + 700) is None:
+            return False
+        starts = (end - size for size in sizes if size <= end and data[end - size : end] in known)
+        return any(start == 0 or data[start - 1] not in _INSIDE for start in starts)
+
+    return look
 
 
 class View(msgspec.Struct, frozen=True):
@@ -270,3 +286,36 @@ def _view(
         at = high
     add(data[done:end], done, end - done)
     return View(b"".join(pieces), starts, places, sizes)
+
+
+#: How keys begin.
+_BEGINNINGS = [text.encode() for text in prefixes(head for _, head, _ in formats())]
+
+
+RULES = (
+    Rule(
+        "base64",
+        "secrets",
+        BASE64_ANCHOR,
+        "()",
+        near=ends_with(BASE64_ANCHOR, 20),
+        faster=(RUN_ANCHOR,),
+    ),
+    Rule(
+        "hex",
+        "secrets",
+        HEX_ANCHOR,
+        "()",
+        near=ends_with(HEX_ANCHOR, 28),
+        faster=(RUN_ANCHOR,),
+    ),
+    Rule("escape", "secrets", ESCAPE_ANCHOR, "()"),
+    Rule("mark", "secrets", MARK_ANCHOR, "()"),
+    Rule(
+        "wrap",
+        "secrets",
+        "|".join(re2.escape(text).decode() for text in _BEGINNINGS),
+        "()",
+        near=run_on(_BEGINNINGS),
+    ),
+)

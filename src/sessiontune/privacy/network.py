@@ -172,6 +172,11 @@ RULES: tuple[Rule, ...] = (
         before=24,
         after=4,
         rank=2,
+        faster=(
+            r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}",
+            r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}",
+            r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+        ),
     ),
     Rule(
         "mac",
