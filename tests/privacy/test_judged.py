@@ -39,3 +39,22 @@ def test_the_judged_places_of_the_standard_library_hold_what_was_judged() -> Non
         marks = {found.fingerprint for found in make.find(path.read_text(encoding="utf-8"))}
         checked += row["fingerprint"] in marks
     assert checked >= 20, "of the judged findings at least these stand in this Python's library"
+
+
+CODE = [
+    json.loads(line)
+    for line in Path(__file__)
+    .with_name("judged_code.jsonl")
+    .read_text(encoding="utf-8")
+    .splitlines()
+]
+
+
+def test_findings_in_other_peoples_code_are_judged_with_a_reason() -> None:
+    """All findings but e-mail addresses in packages of others, by file and line, no value."""
+    fields = ("file", "kind", "line", "package", "reason", "verdict")
+    assert {tuple(sorted(row)) for row in CODE} == {fields}
+    assert len(CODE) >= 200
+    assert {row["verdict"] for row in CODE} <= {"true", "stand-in", "false"}
+    assert all(row["reason"] and row["line"] > 0 for row in CODE)
+    assert sum(row["verdict"] == "false" for row in CODE) <= 0.4 * len(CODE)

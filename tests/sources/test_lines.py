@@ -133,3 +133,20 @@ def test_times_become_utc() -> None:
     assert utc("2026-03-01T12:00:00+02:00") == "2026-03-01T10:00:00.000Z"
     assert utc("yesterday") == ""
     assert utc("") == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("file-history-snapshot", "file-history-snapshot"),
+        ("session.model_change", "session.model_change"),
+        ("brand new", "brand_new"),
+        ("", "none"),
+        ("gh" + "p_" + "a1B2c3D4e5F6g7H8i9J0k1L2m3N4o5P6q7R8", "other"),
+        ("h" + "f_" + "abcdefghijKLMNOPQRSTUVWXyzabcdefgh", "other"),
+        ("someone" + "@" + "corp.io", "other"),
+        ("0151 23456789", "other"),
+    ],
+)
+def test_a_reason_holds_no_word_of_a_log_that_may_be_a_secret(name: str, shown: str) -> None:
+    assert lines.safe_name(name) == shown

@@ -104,6 +104,19 @@ def test_nothing_is_left_in_any_field(kind: str) -> None:
     assert after.messages[2].parts[0].images == before.messages[2].parts[0].images
 
 
+def test_names_of_tools_and_models_are_texts_too() -> None:
+    key = SECRETS["github"]
+    given = session("nothing")
+    message = msgspec.structs.replace(
+        given.messages[0], model=key, parts=(ToolCall("c", key, {}), ToolResult("c", key, "ok"))
+    )
+    given = msgspec.structs.replace(
+        given, messages=(message,), tools=(ToolDef(key, "", {}),), entrypoint=key
+    )
+    clean, _ = redactor_stage(Redactor(b"salt", NAMES, PrivacyOptions()))(given)
+    assert key not in repr(clean)
+
+
 def test_twice_equals_once() -> None:
     once, _ = stage()(session(SECRETS["github"]))
     twice, _ = stage()(once)

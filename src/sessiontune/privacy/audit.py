@@ -14,11 +14,12 @@ import re2
 
 from ..model import Finding
 from .detect import Detector
-from .engine import HOT_KEY, word_filter, word_matches, word_pattern
+from .engine import HOT_KEY
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .vocabulary import Vocabulary
+from .words import Names
 
 #: Bytes scanned at once. A finding never hides across the seam: blocks end at line ends.
 BLOCK = 8 << 20
@@ -36,8 +37,7 @@ class Auditor:
             secrets=options.secrets, personal=options.personal, places=options.places
         )
         self._detector = Detector(forced.layers(), self._stand_in, allow)
-        self._words = word_pattern(vocabulary, options)
-        self._word_filter = word_filter(vocabulary, options)
+        self._names = Names(vocabulary, options)
 
     def scan(self, data: bytes, where: str) -> list[Finding]:
         """Findings in `data`; `where` names the file, to which the line is added."""
@@ -75,11 +75,10 @@ class Auditor:
 
     def _raw_spans(self, block: bytes) -> list[Span]:
         spans = self._detector.find(block)
-        if self._word_filter is not None and self._word_filter.scan(block):
-            for match in word_matches(self._words, block):
-                if not is_pseudonym(match.group(1)):
-                    spans.append(Span(match.start(1), match.end(1), "name", "name", 1))
-            spans.sort(key=lambda span: span.start)
+        for start, end in self._names.find(block):
+            if not is_pseudonym(block[start:end]):
+                spans.append(Span(start, end, "name", "name", 1))
+        spans.sort(key=lambda span: span.start)
         return spans
 
     def _walk(self, value: Any, where: str, findings: list[Finding]) -> None:

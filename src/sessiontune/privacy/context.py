@@ -10,10 +10,12 @@ file stands inside a JSON string inside a log.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key
-from .rules import Rule, followed_by, quick
+from .checks import is_placeholder
+from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key, like_password
+from .rules import Rule, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
@@ -38,10 +40,10 @@ def _assign(words: str) -> str:
     )
 
 
-def _anchor(words: str) -> str:
+def _anchor(words: str, size: int = 4) -> str:
     return (
         rf"(?i)(?:{words})[\w.-]*{_QA}?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{3}}"
+        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
 
@@ -50,16 +52,20 @@ _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
 _OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
-_WHOLE_VALUE = quick(_RUN + "{10,}")
-#: What the prefilter saw of the value.
-_SEEN = 4
+#: The same as a whole: what it takes it never gives back.
+_VALUE = quick(r"(?:[^\s\"'`\\<>;]++|\\[^\"'`nrt\s]|<[\w -]{1,30}>)++")
+_QUOTES = (b'"', b"'", b"`")
+#: The last character of a quote that stands encoded: `%22`, `&quot;`.
+_PERHAPS = (b"7", b"2", b";")
+#: What the prefilter saw of a key's value. None is shorter.
+_KEY = 10
 
 
-def key_follows(data: bytes, end: int) -> bool:
+def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     """The value whose first bytes end at `end` would be a key under the right name."""
-    start = end - _SEEN
-    match = _WHOLE_VALUE.match(data, start, start + 1000)
-    if match is None:
+    start = end - seen
+    match = _VALUE.match(data, start, start + 1000)
+    if match is None or match.end() - start < _KEY:
         return False
     before = data[max(0, start - 2) : start]
     quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
@@ -71,6 +77,21 @@ def key_follows(data: bytes, end: int) -> bool:
 #: The next field of a URL's query or a form.
 _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 _SAYS_PASSWORD = quick(r"(?i)pass|pwd")
+
+
+def password_follows(data: bytes, end: int) -> bool:
+    """The value whose first four bytes end at `end` may be a password."""
+    start = end - 4
+    match = _VALUE.match(data, start, start + 1000)
+    if match is None:
+        return True
+    before = data[start - 1 : start]
+    shell = before == b"="
+    for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
+        value = trimmed(match.group(), quoted)
+        if like_password(value, quoted, shell) and not is_placeholder(value):
+            return True
+    return False
 
 
 def key_or_password_follows(data: bytes, end: int) -> bool:
@@ -89,11 +110,19 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
     return value[: next_field.start()] if next_field else value
 
 
-#: A cheap look before the exact pattern: the name goes on to an operator and a value with a digit.
-_NEAR_NAME = (
-    r"[\w.-]{0,40}+[\"'`\]\\&;a-z0-9%]{0,8}+(?:[ \t:*&]{0,4}+[A-Za-z_][\w.<>?*]{0,20}[ \t])?[ \t]{0,4}+"
-    r"(?:[:=>|?.+,-]{1,4}+|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[ \t\"'`\[(\\bfr%27]{0,8}+(?=[^\s\"'`]{8})[^\s\"'`]{0,24}?\d"
+#: A vendor's name, loosely the way from there to a value, and the value's beginning.
+_VENDOR_VALUE = (
+    r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
+    r"(?:[:=>|?.+,-]|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
 )
+_DIGIT = quick(r"[^\s\"'`]{0,24}?\d")
+#: Hyperscan takes no more of the names in one pattern.
+_PARTS = 4
+
+
+def _vendor_anchors() -> tuple[str, ...]:
+    names = re.split(r"\|(?![^(]*\))", VENDORS)
+    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){_VENDOR_VALUE}" for i in range(_PARTS))
 
 
 def _check(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -127,6 +156,7 @@ RULES: tuple[Rule, ...] = (
         anchor=_anchor(PASS_WORDS),
         exact=_assign(PASS_WORDS),
         check=_check,
+        near=password_follows,
         before=120,
         after=1000,
         rank=3,
@@ -134,11 +164,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=_anchor(KEY_WORDS),
+        anchor=_anchor(KEY_WORDS, _KEY),
         exact=_assign(KEY_WORDS),
         check=_check,
-        near=key_follows,
-        before=120,
+        near=lambda data, end: key_follows(data, end, _KEY),
+        before=126,
         after=1000,
         rank=2,
     ),
@@ -148,9 +178,10 @@ RULES: tuple[Rule, ...] = (
         anchor=f"(?i)(?:{VENDORS})",
         exact=_assign(VENDORS),
         check=_check,
-        near=followed_by(_NEAR_NAME),
-        before=60,
+        near=lambda data, end: _DIGIT.match(data, max(0, end - 8), end + 17) is not None,
+        before=170,
         after=1000,
         rank=2,
+        faster=_vendor_anchors(),
     ),
 )

@@ -11,11 +11,15 @@ from __future__ import annotations
 import base64
 import binascii
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+import re2
 
-from .rules import pattern, quick
+from .prefixes import prefixes
+from .rules import Near, Rule, ends_with, pattern, quick
+from .vendors import formats
 
 #: Four characters of base64 whose three bytes are printable ASCII: the bits leave few choices.
 _FIRST = "[CDI-Za-f]"
@@ -24,6 +28,8 @@ _THIRD = "[ABEFIJMNQRUVYZcdghklopstwx014589]"
 _QUAD = f"(?:{_FIRST}{_SECOND}{_THIRD}[A-Za-z0-9+/_-])"
 BASE64_ANCHOR = _QUAD + "{5}"
 HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
+#: Both in one: half the work for Hyperscan.
+RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
     r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{2,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
@@ -46,15 +52,32 @@ _MARKS = (
     r"(?:\x1b|\\u001[bB]|\\x1b|\\033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|"
     r"\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
-_GAP = r"(?:[ \t]*\\?\r?\n[ \t>|#*]{0,8}|\\+(?:r\\+)?n[ \t]{0,8}|[\"'][ \t]*[+.\\]?[ \t]*\r?\n[ \t]*[+.]?[ \t]*[\"'])"
+#: What may stand in a broken key: an end of line with the marks of shells, mail, quotes, tables and
+#: numbered lines around it; the end and the beginning of a string in code; a break in HTML.
+_GAP = (
+    r"(?:[ \t]*(?:[\\^=%]|\||\xe2\x94\x82)?[ \t]*\r?\n(?:[ \t>|#*]|// |[+-] ?|\xe2\x94\x82){0,8}(?:\d{1,6}(?:\xe2\x86\x92|\t)[ \t]*)?|"
+    r"=?\\+(?:r\\+)?n[ \t>|#*]{0,8}(?:\d{1,6}(?:\xe2\x86\x92|\\+u2192|\\+t)[ \t]*)?|"
+    r"\\*[\"'][ \t]*[+.\\]?[ \t]*`?(?:\r?\n|\\+n)?[ \t]*[+.]?[ \t]*\\*[\"']|<w?br ?/?>)"
+)
 _BREAKS = rf"([A-Za-z0-9_+/=.-]){_GAP}([A-Za-z0-9_+/=.-])"
 #: A key that runs into the end of a line and on.
 _RUNS_ON = quick(rf"[A-Za-z0-9_+/=.-]{{0,600}}+{_GAP}[A-Za-z0-9_+/=.-]")
+#: Letters that never stand before a key: no escape and no colour ends with them (`left_edge`).
+_INSIDE = frozenset(b"ghijklopqsuwxyzGHIJKLMNOPQRSTUVWXYZ")
 
 
-def run_on(data: bytes, ends: list[int]) -> list[int]:
-    """The hits of a prefix whose key goes on in the next line."""
-    return [end for end in ends if _RUNS_ON.match(data, end, end + 700)]
+def run_on(beginnings: Sequence[bytes]) -> Near:
+    """A `near` for the beginning of a key that goes on in the next line."""
+    known = frozenset(beginnings)
+    sizes = sorted({len(text) for text in known})
+
+    def look(data: bytes, end: int) -> bool:
+        if _RUNS_ON.match(data, end, end + 700) is None:
+            return False
+        starts = (end - size for size in sizes if size <= end and data[end - size : end] in known)
+        return any(start == 0 or data[start - 1] not in _INSIDE for start in starts)
+
+    return look
 
 
 class View(msgspec.Struct, frozen=True):
@@ -79,6 +102,8 @@ class View(msgspec.Struct, frozen=True):
         return low, high
 
 
+#: Line breaks that are also tried alone, in a stretch around few keys.
+_MOST_BREAKS, _SMALL = 12, 2000
 #: The longest stretch that is looked through at once: its map takes memory.
 STRETCH = 1 << 16
 
@@ -207,12 +232,29 @@ def unmarked_view(data: bytes, start: int, end: int) -> View:
     return _view(data, start, end, pattern(_MARKS), lambda match: b"")
 
 
-def joined_view(data: bytes, start: int, end: int) -> View:
-    """A stretch with the line breaks between key characters taken out."""
-    return _view(data, start, end, pattern(_BREAKS), lambda match: b"", inner=True)
+def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
+    """A stretch with the line breaks between key characters taken out: every one, then, where there
+    are more than one, each alone and each with its next, for a key that ends at a line's end."""
+    breaks = pattern(_BREAKS)
+    yield _view(data, start, end, breaks, lambda match: b"", inner=True)
+    if end - start > _SMALL:
+        return
+    places = [match.end(1) for match in breaks.finditer(data, start, end)][:_MOST_BREAKS]
+    for size in (1, 2) if len(places) > 1 else ():
+        for first in range(len(places) - size + 1):
+            only = frozenset(places[first : first + size])
+            yield _view(data, start, end, breaks, lambda match: b"", inner=True, only=only)
 
 
-def _view(data: bytes, start: int, end: int, marks: Any, resolve: Any, inner: bool = False) -> View:
+def _view(
+    data: bytes,
+    start: int,
+    end: int,
+    marks: Any,
+    resolve: Any,
+    inner: bool = False,
+    only: frozenset[int] | None = None,
+) -> View:
     """Copies `data[start:end]`, each match of `marks` replaced by what `resolve` gives."""
     pieces: list[bytes] = []
     starts: list[int] = []
@@ -235,9 +277,45 @@ def _view(data: bytes, start: int, end: int, marks: Any, resolve: Any, inner: bo
         if match is None:
             break
         low, high = (match.end(1), match.start(2)) if inner else match.span()
+        if only is not None and low not in only:
+            at = high
+            continue
         add(data[done:low], done, low - done)
         add(resolve(match), low, high - low)
         done = high
         at = high
     add(data[done:end], done, end - done)
     return View(b"".join(pieces), starts, places, sizes)
+
+
+#: How keys begin.
+_BEGINNINGS = [text.encode() for text in prefixes(head for _, head, _ in formats())]
+
+
+RULES = (
+    Rule(
+        "base64",
+        "secrets",
+        BASE64_ANCHOR,
+        "()",
+        near=ends_with(BASE64_ANCHOR, 20),
+        faster=(RUN_ANCHOR,),
+    ),
+    Rule(
+        "hex",
+        "secrets",
+        HEX_ANCHOR,
+        "()",
+        near=ends_with(HEX_ANCHOR, 28),
+        faster=(RUN_ANCHOR,),
+    ),
+    Rule("escape", "secrets", ESCAPE_ANCHOR, "()"),
+    Rule("mark", "secrets", MARK_ANCHOR, "()"),
+    Rule(
+        "wrap",
+        "secrets",
+        "|".join(re2.escape(text).decode() for text in _BEGINNINGS),
+        "()",
+        near=run_on(_BEGINNINGS),
+    ),
+)

@@ -11,15 +11,20 @@ import re2
 from . import (
     commands,
     context,
+    coordinates,
     decoders,
+    homes,
+    hooks,
     keyblocks,
     network,
     personal,
+    phones,
     places,
     programs,
     seeds,
     sentences,
     stored,
+    streets,
     structured,
     tokens,
     web,
@@ -27,10 +32,9 @@ from . import (
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .prefilter import Hit, Prefilter, make_prefilter
-from .prefixes import prefixes
 from .pseudonym import is_pseudonym
 from .rules import Rule, Span, left_edge, pattern, quick
-from .vendors import ANCHORS, formats
+from .vendors import ANCHORS, FASTER, NEAR, formats
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -113,6 +117,8 @@ def _vendor_rules() -> list[Rule]:
                 kind=kind,
                 layer="secrets",
                 anchor=ANCHORS.get(kind, head),
+                near=NEAR.get(kind),
+                faster=FASTER.get(kind, ()),
                 exact=f"({head}{tail})",
                 check=_vendor_check(kind, not tail, bool(_DASHES.search(head))),
                 before=260,
@@ -133,6 +139,7 @@ def all_rules() -> tuple[Rule, ...]:
         *structured.RULES,
         *programs.RULES,
         *web.RULES,
+        *hooks.RULES,
         *seeds.RULES,
         *stored.RULES,
         *keyblocks.RULES,
@@ -140,28 +147,16 @@ def all_rules() -> tuple[Rule, ...]:
         *context.RULES,
         *sentences.RULES,
         *personal.RULES,
+        *coordinates.RULES,
+        *phones.RULES,
+        *streets.RULES,
         *network.RULES,
+        *homes.RULES,
         *places.RULES,
     )
 
 
-def _wrap_anchor() -> str:
-    heads = (head for _, head, _ in formats())
-    return "|".join(pattern_of(text) for text in prefixes(heads))
-
-
-def pattern_of(text: str) -> str:
-    """A literal as a pattern."""
-    return str(re2.escape(text.encode()).decode("latin-1"))
-
-
-_DECODERS = (
-    Rule("base64", "secrets", decoders.BASE64_ANCHOR, "()"),
-    Rule("hex", "secrets", decoders.HEX_ANCHOR, "()"),
-    Rule("escape", "secrets", decoders.ESCAPE_ANCHOR, "()"),
-    Rule("mark", "secrets", decoders.MARK_ANCHOR, "()"),
-    Rule("wrap", "secrets", _wrap_anchor(), "()"),
-)
+_DECODERS = decoders.RULES
 
 
 class Detector:
@@ -171,19 +166,25 @@ class Detector:
         chosen = frozenset(layers)
         rules = [rule for rule in all_rules() if rule.layer in chosen]
         self._rules: list[Rule] = [*_DECODERS, *rules]
-        self._filter = _prefilter(chosen)
-        self._near = {i: rule.near for i, rule in enumerate(self._rules) if rule.near is not None}
+        self._filter, shared = _prefilter(chosen)
+        #: For each pattern of the prefilter: its rules, with the look that each takes first.
+        self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
         self._make = make
         self._allow = allow
 
     def scan(self, data: bytes) -> list[Hit]:
-        """Hits of the prefilter (for one text, or several joined into one), less those that a
-        cheap look at what follows rules out."""
+        """Rules with the ends of their anchors (in one text, or several joined into one), less
+        those that a cheap look at the text around rules out."""
         hits = self._filter.scan(data)
         if not self._filter.places:
             return hits
-        near = self._near
-        return [hit for hit in hits if hit[0] not in near or near[hit[0]](data, hit[1])]
+        takers = self._takers
+        return [
+            (index, end)
+            for which, end in hits
+            for index, near in takers[which]
+            if near is None or near(data, end)
+        ]
 
     @property
     def placed(self) -> bool:
@@ -205,6 +206,8 @@ class Detector:
             rule = self._rules[index]
             if not self._filter.places:
                 ends = [m.end() for m in pattern(rule.anchor).finditer(data)]
+                if index < len(_DECODERS) and rule.near is not None:
+                    ends = [end for end in ends if rule.near(data, end)]
             if index < len(_DECODERS):
                 if depth < MAX_DEPTH:
                     self._decode(rule.kind, data, ends, depth, spans)
@@ -272,8 +275,10 @@ class Detector:
                 self._through(decoders.unmarked_view(data, start, end), depth, spans)
             return
         if kind == "wrap":
-            for start, end in decoders.windows(decoders.run_on(data, ends), len(data), 700):
-                self._wrapped(decoders.joined_view(data, start, end), data, spans)
+            for start, end in decoders.windows(ends, len(data), 700):
+                for number, view in enumerate(decoders.joined_views(data, start, end)):
+                    if not self._wrapped(view, data, spans, number == 0):
+                        break
             return
         done = 0
         for end in ends:
@@ -293,13 +298,17 @@ class Detector:
                 text = region.encode(self.apply(region.content, inner))
                 spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
 
-    def _wrapped(self, view: decoders.View, data: bytes, spans: list[Span]) -> None:
-        """Keys that are broken over lines. What follows a key that is whole by itself is only
-        taken when it looks like more of it."""
+    def _wrapped(
+        self, view: decoders.View, data: bytes, spans: list[Span], all_joined: bool
+    ) -> bool:
+        """Keys that are broken over lines; False when none begins here. What follows a key that is
+        whole by itself is only taken when it looks like more of it."""
         found: list[Span] = []
-        for index, end in self._filter.scan(view.data):
+        begun = False
+        for index, end in self.scan(view.data):
             rule = self._rules[index]
             if rule.wraps:
+                begun = True
                 ends = (
                     [end]
                     if end >= 0
@@ -312,10 +321,11 @@ class Detector:
                 continue
             whole = [s for s in spans if s.start >= start and s.end <= end and s.rank == span.rank]
             rest = data[max((s.end for s in whole), default=start) : end].strip()
-            if whole and (len(rest) < 16 or wordy(rest) > 0.5 or rest.isalpha()):
+            if whole and (not all_joined or len(rest) < 16 or wordy(rest) > 0.5 or rest.isalpha()):
                 continue
             text = self._make(span.kind, span.shape, view.data[span.start : span.end])
             spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
+        return begun
 
     def _through(self, view: decoders.View, depth: int, spans: list[Span]) -> None:
         """Finds in a view, and reports the places in the original."""
@@ -352,6 +362,6 @@ def resolve(spans: list[Span]) -> list[Span]:
 
 
 @lru_cache(maxsize=8)
-def _prefilter(layers: frozenset[str]) -> Prefilter:
+def _prefilter(layers: frozenset[str]) -> tuple[Prefilter, list[tuple[int, ...]]]:
     rules = [rule for rule in all_rules() if rule.layer in layers]
     return make_prefilter([*_DECODERS, *rules])

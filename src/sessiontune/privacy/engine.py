@@ -8,7 +8,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, count
+from operator import add
 from typing import Any
 
 import msgspec
@@ -16,13 +17,17 @@ import re2
 
 from .detect import Detector, resolve
 from .options import PrivacyOptions
-from .prefilter import Hit, Prefilter, make_filter
+from .prefilter import Hit
 from .pseudonym import Pseudonyms
 from .rules import Span
-from .vocabulary import Vocabulary, is_generic
+from .vocabulary import Vocabulary
+from .words import Names
 
 #: Characters of a text that is redacted in one go; longer ones are cut, so memory is bounded.
 LONG = 4 << 20
+
+#: Start and end.
+Place = tuple[int, int]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -44,9 +49,7 @@ class Redactor:
         self._counts: Counter[str] = Counter()
         allow = frozenset(text.encode() for text in options.allow)
         self._detector = Detector(options.layers(), self._make, allow)
-        self._words = word_pattern(vocabulary, options)
-        self._word_filter = word_filter(vocabulary, options)
-        self._cache: dict[str, str] = {}
+        self._names = Names(vocabulary, options)
 
     # ------------------------------------------------------------ public
 
@@ -65,9 +68,8 @@ class Redactor:
             for index, text in enumerate(texts):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, hits in self._hits(short).items():
-            raw = texts[index].encode("utf-8", "surrogatepass")
-            new = self._redact(raw, hits)
+        for index, raw, hits, names in self._hits(short):
+            new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
         return result
@@ -101,7 +103,7 @@ class Redactor:
         """What would be replaced, by place (in characters), without the value."""
         raw = text.encode("utf-8", "surrogatepass")
         found = []
-        for span in self._spans(raw, None):
+        for span in self._spans(raw, None, self._names.find(raw)):
             start = len(raw[: span.start].decode("utf-8", "surrogatepass"))
             value = raw[span.start : span.end]
             size = len(value.decode("utf-8", "surrogatepass"))
@@ -111,45 +113,45 @@ class Redactor:
 
     # ------------------------------------------------------------ inner
 
-    def _hits(self, texts: Sequence[str]) -> dict[int, list[Hit]]:
-        """Hits of each text; texts without any are left out."""
-        by_text: dict[int, list[Hit]] = {}
+    def _hits(self, texts: Sequence[str]) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
+        """Index, bytes, hits and names of each text that has any."""
         if not self._detector.placed:
             for index, text in enumerate(texts):
                 raw = text.encode("utf-8", "surrogatepass")
-                hits = self._detector.scan(raw)
-                if hits or (self._words is not None and self._words.search(raw)):
-                    by_text[index] = hits
-            return by_text
+                hits, names = self._detector.scan(raw), self._names.find(raw)
+                if hits or names:
+                    yield index, raw, hits, names
+            return
         whole = "\x00".join(texts)
         joined = whole.encode("utf-8", "surrogatepass")
-        hits = self._detector.scan(joined)
-        names = self._near_words(joined)
+        hits, names = self._detector.scan(joined), self._names.find(joined)
         if not hits and not names:
-            return by_text
-        starts = _starts(texts, len(joined) == len(whole))
+            return
+        sizes = map(len, texts if len(joined) == len(whole) else encoded(texts, joined))
+        starts = list(map(add, accumulate(sizes, initial=0), count()))
+        by_text: dict[int, tuple[list[Hit], list[Place]]] = {}
+        low, high = 0, -1
         for rule, end in hits:
-            index = bisect_right(starts, end - 1) - 1
-            by_text.setdefault(index, []).append((rule, end - starts[index]))
-        for end in names:
-            by_text.setdefault(bisect_right(starts, end - 1) - 1, [])
-        return by_text
+            if not low < end <= high:
+                index = bisect_right(starts, end - 1) - 1
+                low, high = starts[index], starts[index + 1] - 1
+                mine = by_text.setdefault(index, ([], []))[0]
+            mine.append((rule, end - low))
+        for start, end in names:
+            index = bisect_right(starts, start) - 1
+            low = starts[index]
+            by_text.setdefault(index, ([], []))[1].append((start - low, end - low))
+        for index, (mine, places) in by_text.items():
+            yield index, joined[starts[index] : starts[index + 1] - 1], mine, places
 
-    def _near_words(self, joined: bytes) -> list[int]:
-        """Ends of what may be one of the names (they are looked at closely text by text)."""
-        if self._words is None or self._word_filter is None:
-            return []
-        return [end for _, end in self._word_filter.scan(joined)]
-
-    def _spans(self, raw: bytes, hits: list[Hit] | None) -> list[Span]:
+    def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
-        if self._words is not None:
-            extra = [self._word_span(raw, m) for m in word_matches(self._words, raw)]
-            spans = resolve([*spans, *(span for span in extra if span)])
+        if names:
+            spans = resolve([*spans, *(self._name(raw, start, end) for start, end in names)])
         return spans
 
-    def _redact(self, raw: bytes, hits: list[Hit]) -> bytes:
-        spans = self._spans(raw, hits)
+    def _redact(self, raw: bytes, hits: list[Hit], names: list[Place]) -> bytes:
+        spans = self._spans(raw, hits, names)
         if not spans:
             return raw
         for span in spans:
@@ -159,10 +161,8 @@ class Redactor:
     def _make(self, kind: str, shape: str, value: bytes) -> bytes:
         return self._pseudonyms.make(kind, shape, value)
 
-    def _word_span(self, raw: bytes, match: Any) -> Span | None:
-        start, end = match.span(1)
-        value = match.group(1).lower()
-        text = value.decode("utf-8", "replace")
+    def _name(self, raw: bytes, start: int, end: int) -> Span:
+        text = raw[start:end].lower().decode("utf-8", "replace")
         if text in self.vocabulary.users:
             return Span(start, end, "user", "user", 1)
         if text in self.vocabulary.hosts:
@@ -203,16 +203,12 @@ def pieces(text: str) -> list[str]:
     return found
 
 
-def _starts(texts: Sequence[str], ascii_only: bool) -> list[int]:
-    """Where each text begins in their join by one byte, in bytes."""
-    if ascii_only:
-        sizes = list(map(len, texts))
-    else:
-        sizes = [
-            len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-            for text in texts
-        ]
-    return [place + index for index, place in enumerate(accumulate(sizes[:-1], initial=0))]
+def encoded(texts: Sequence[str], joined: bytes) -> list[bytes]:
+    """The bytes of each text, given those of their join by a NUL."""
+    raws = joined.split(b"\x00")
+    if len(raws) == len(texts):
+        return raws
+    return [text.encode("utf-8", "surrogatepass") for text in texts]  # a text holds a NUL
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:
@@ -233,7 +229,8 @@ def collect_strings(obj: Any, leaves: list[str]) -> None:
 
 HOT_KEY = re2.compile(
     r"(?i)pass|pwd|secret|token|key|cred|auth|cookie|jwt|bearer|signature|email|phone|uuid|_id|Id$|"
-    r"account|org|lat|lon|lng|coord|address"
+    r"account|org|lat|lon|lng|coord|address|mobil|^tel$|telefon|fax|handy|street|strasse|line_?1|"
+    r"direcci|indirizzo|endere|adres|iban|ssn|^mac"
 )
 
 
@@ -263,44 +260,3 @@ def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
             return obj
         return type(obj)(items)
     return obj
-
-
-def word_matches(words: Any, text: bytes) -> Iterator[Any]:
-    """All matches of a word pattern. The character between two names belongs to both of them
-    (`owner owner` in a directory listing), so the search goes on right after the name."""
-    at = 0
-    while (match := words.search(text, at)) is not None:
-        yield match
-        at = match.end(1)
-
-
-def _listed(vocabulary: Vocabulary, options: PrivacyOptions) -> list[str]:
-    """The names that stand alone: users, hosts, listed words, the deny list; longest first."""
-    words: set[str] = set()
-    if options.places:
-        words |= {user for user in vocabulary.bare() if not is_generic(user)}
-        words |= set(vocabulary.hosts) | {host.lower() for host in options.hosts}
-    words |= set(vocabulary.words) | set(options.names) | set(options.deny)
-    words = {word for word in words if len(word) >= 2}
-    if not words or not options.enabled:
-        return []
-    return sorted(words, key=lambda word: (-len(word), word))
-
-
-def word_filter(vocabulary: Vocabulary, options: PrivacyOptions) -> Prefilter | None:
-    """A fast look for the names anywhere, also inside of words."""
-    words = _listed(vocabulary, options)
-    if not words:
-        return None
-    return make_filter(["(?i)" + re2.escape(word.encode()).decode("latin-1") for word in words])
-
-
-def word_pattern(vocabulary: Vocabulary, options: PrivacyOptions) -> Any:
-    """One pattern for the names, as whole words; None where there are none."""
-    words = _listed(vocabulary, options)
-    if not words:
-        return None
-    settings = re2.Options()
-    settings.encoding = re2.Options.Encoding.LATIN1
-    parts = b"|".join(re2.escape(word.encode()) for word in words)
-    return re2.compile(rb"(?i)(?:^|[^A-Za-z0-9])(" + parts + rb")(?:[^A-Za-z0-9]|$)", settings)

@@ -150,6 +150,12 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         and wordy(value) < 0.7
     ):
         return False
+    return like_password(value, quoted, _shell_like(name, operator))
+
+
+@lru_cache(maxsize=8192)
+def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
+    """True where `value` may be a password under a name that says so (`shell`: as in a shell)."""
     if len(value) < 4 or _PATHLIKE.fullmatch(value):
         return False
     low = value.lower()
@@ -164,7 +170,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         return not (low.isalpha() and words in _IDENTIFIERS) and not (
             value == low and _field_name(low)
         )
-    shell = _shell_like(name, operator) and b"(" not in value
+    shell = shell and b"(" not in value
     if _CODE.fullmatch(value) and not shell:
         return False
     if any(c in b"()[]{}|" for c in value) and not shell:

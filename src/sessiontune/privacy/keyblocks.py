@@ -75,6 +75,10 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9_-]{22,990}",
         _number_of_key(b"kty"),
         rank=4,
+        faster=(
+            r"\"(?:d|p|q|dp|dq|qi|k)\": ?\\*\"",
+            r"\"(?:d|p|q|dp|dq|qi|k)\\+\": ?\\*\"",
+        ),
     ),
     secret_rule(
         "private-key",

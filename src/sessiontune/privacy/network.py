@@ -11,7 +11,7 @@ from typing import Any
 
 import re2
 
-from .rules import Rule, left_edge, quick
+from .rules import Rule, left_edge, pattern, quick
 
 _IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 
@@ -38,11 +38,21 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     if not _public(text):
         return []
     near = data[max(0, start - 24) : start].lower()
-    return [] if _VERSION_WORDS.search(near) else [(start, end)]
+    if _VERSION_WORDS.search(near) or (_small(text) and not _ADDRESS_WORDS.search(near)):
+        return []
+    return [(start, end)]
 
 
+@lru_cache(maxsize=4096)
+def _small(text: bytes) -> bool:
+    """Numbers such as sections and versions have: three in a row that hardly an address has."""
+    parts = [int(octet) for octet in text.split(b".")]
+    return max(parts[:3]) <= 20 or max(parts[1:]) <= 12
+
+
+_ADDRESS_WORDS = pattern(r"ip|host|addr|inet|from|remote|server|peer|dns|ping|ssh|://|@")
 _VERSION_WORDS = re2.compile(
-    rb"(?:version|ver|release|rev|v|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
+    rb"(?:version|ver|release|rev|v|v8|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
     rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$"
 )
 
@@ -105,17 +115,29 @@ def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
         or after in (b":", b"-")
     ):
         return None
-    octets = value.replace(b"-", b":").lower().split(b":")
+    plain = bytes(c for c in value.lower() if c not in b":.- ")
+    octets = [plain[i : i + 2] for i in range(0, 12, 2)]
     if (
         int(octets[0], 16) & 3
         or len(set(octets)) < 3
         or octets[:5] == [b"00", b"00", b"5e", b"00", b"53"]
     ):
         return None
+    if b"." in value and (plain.isdigit() or plain.isalpha() or b"." in (before, after)):
+        return None  # numbers, words
     steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in pairwise(octets)]
     return None if len(set(steps)) == 1 else (start, end)
 
 
+def _reversed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """An address in the tree of names: its digits from the last to the first."""
+    digits = match.group(1).replace(b".", b"")[::-1].ljust(32, b"0")
+    address = ipaddress.IPv6Address(bytes.fromhex(digits.decode("ascii")))
+    return match.span(1) if address.is_global and (int(address) >> 125) == 1 else None
+
+
+#: What stands before a hardware address without marks.
+_MAC_WORDS = r"(?:\bmac(?:[ _-]?addr(?:ess)?)?(?: is)?|bssid|hwaddr|hardware (?:address|ethernet)|\bether|physical address)[\\\"' :=.]{1,40}"
 _V6 = r"([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
 
 RULES: tuple[Rule, ...] = (
@@ -143,12 +165,37 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "mac",
         "personal",
-        r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}",
-        r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5})",
+        r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+        r"([0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}|[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4})",
         _mac,
         "mac",
         before=24,
         after=4,
         rank=2,
+        faster=(
+            r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){5}",
+            r"[0-9A-Fa-f]{2}(?:-[0-9A-Fa-f]{2}){5}",
+            r"[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}\.[0-9A-Fa-f]{4}",
+        ),
+    ),
+    Rule(
+        "mac",
+        "personal",
+        rf"(?i){_MAC_WORDS}[0-9a-f]{{2}} ?[0-9a-f]{{2}} ?[0-9a-f]{{2}}[ -]?[0-9a-f]{{2}}",
+        rf"(?i){_MAC_WORDS}([0-9a-f]{{6}}-?[0-9a-f]{{6}}|[0-9a-f]{{2}}(?: [0-9a-f]{{2}}){{5}})",
+        _mac,
+        before=64,
+        after=16,
+        rank=2,
+    ),
+    Rule(
+        "ipv6",
+        "personal",
+        r"\.ip6\.arpa",
+        r"((?:[0-9a-f]\.){12,31}[0-9a-f])\.ip6\.arpa",
+        _reversed,
+        before=80,
+        after=4,
+        rank=3,
     ),
 )

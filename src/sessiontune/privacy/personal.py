@@ -1,4 +1,4 @@
-"""Personal data: e-mail, phone, card, IBAN, SSN, coordinates, street lines."""
+"""Personal data: e-mail, card, IBAN, SSN."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -9,13 +9,15 @@ from typing import Any
 import re2
 
 from .checks import iban, luhn
-from .rules import Rule, followed_by, left_edge
+from .rules import Rule, left_edge, pattern, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
+#: A letter or digit of a name of a machine; of others than ASCII, those of Europe.
+_ALNUM = r"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])"
 _EMAIL = (
     r"([A-Za-z0-9][A-Za-z0-9._+-]{0,63}"
     + _AT
-    + r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,6}[A-Za-z]{2,24})"
+    + rf"(?:{_ALNUM}(?:[A-Za-z0-9\xc3\xc4\xc5\x80-\xbf-]{{0,61}}{_ALNUM})?\.){{1,6}}[A-Za-z]{{2,24}})"
 )
 
 #: Domains that belong to nobody (RFC 2606, RFC 6761) or to a service and not to a person.
@@ -73,7 +75,7 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         return end, end
     if b"users.noreply" in domain and local.endswith(b"[bot]"):
         return end, end
-    if domain[:1].isdigit() and all(c in b"0123456789.-" for c in domain[:-3]):
+    if domain[:1].isdigit() and len(labels) > 2 and all(c in b"0123456789.-" for c in domain[:-3]):
         return end, end
     if (
         data[start - 1 : start] == b":"
@@ -90,45 +92,15 @@ def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return (end, end) if data[start - 2 : start] == b"//" else (start, end)
 
 
-_PHONE = (
-    r"(\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?(?:[ .-]?\d{2,5}){2,5}"
-    r"|\(\d{3}\)[ -]?\d{3}[ -.]\d{4}|\b\d{3}[-.]\d{3}[-.]\d{4}\b)"
-)
-_PHONE_WORDS = re2.compile(
-    rb"(?i)phone|tel\b|tel[:.]|mobile|cell|fax|call|whatsapp|sms|contact|dial|handy|rufnummer|\xe7\x94\xb5\xe8\xaf\x9d"
-    rb"|\xe6\x89\x8b\xe6\x9c\xba|telefon"
-)
-
-
-def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    value = match.group(1)
-    digits = bytes(c for c in value if 48 <= c <= 57)
-    if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
-        return None
-    around = data[max(0, start - 60) : start]
-    before = data[start - 1 : start]
-    odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_", b"=")
-    if before.isalnum() or (odd and not _PHONE_WORDS.search(around)):
-        return None
-    if (
-        digits in (b"1234567890", b"9876543210")
-        or b"555-01" in value
-        or b"55501" in digits[-8:]
-        or digits.endswith(b"5550100")
-    ):
-        return None
-    if value[:1] == b"+":
-        mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
-        if mark or _PHONE_WORDS.search(around):
-            return start, end
-        return (
-            (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
-        )
-    return (start, end) if _PHONE_WORDS.search(around) else None
-
-
 _CARD = r"((?:\d[ -]?){12,18}\d)"
+
+
+#: The first digits and their groups, before what ends a hit: thirteen in one run, or in groups.
+_BEGUN = quick(r"[2-6]\d{12}\Z|[\x00-\xff]{1,3}[2-6]\d{12}\Z|[2-6]\d{3}[ -]|3\d{3}[ -]")
+
+
+def _may_be_card(data: bytes, end: int) -> bool:
+    return _BEGUN.match(data, max(0, end - 16), end) is not None
 
 
 def _card(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -147,12 +119,28 @@ def _card(data: bytes, match: Any) -> tuple[int, int] | None:
     if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
         return None
     groups = value.replace(b"-", b" ").split()
+    if len(groups) == 1 and _is_number(data, start, end):
+        return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
         or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 4, 3])
     ):
         return None
     return start, end
+
+
+_CARD_WORDS = pattern(r"(?i)card|\bpan\b|\bcc|visa|amex|payment|credit|debit|kart")
+_BEFORE_NUMBER = quick(r"[\[(,=+*/-] ?\Z")
+_AFTER_NUMBER = quick(r" ?[\]),*/+;-]|\\n|\s*\Z")
+
+
+def _is_number(data: bytes, start: int, end: int) -> bool:
+    """A number of a program (`default_rng(4202...)`), where no word speaks of a card."""
+    return (
+        _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None
+        and _AFTER_NUMBER.match(data, end, end + 4) is not None
+        and _CARD_WORDS.search(data, max(0, start - 48), start) is None
+    )
 
 
 def _issuer(digits: bytes) -> bool:
@@ -228,9 +216,31 @@ def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+#: Written by people after the word: with other marks between the groups, in small letters.
+_LABELLED_IBAN = r"(?i)iban[^\n\d]{0,16}?([a-z]{2}\d{2}(?:(?:[ .-]{0,2}|\xc2\xa0|\xe2\x80\xaf|&nbsp;)[a-z0-9]){11,30})"
+_BETWEEN = pattern(r"[ .-]|\xc2\xa0|\xe2\x80\xaf|&nbsp;")
+
+
+def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    size = _IBAN_SIZES.get(match.group(1)[:2].upper())
+    if size is None or not left_edge(data, start):
+        return None
+    at = seen = 0
+    while seen < size and start + at < end:
+        gap = _BETWEEN.match(data, start + at, end)
+        at, seen = (gap.end() - start, seen) if gap else (at + 1, seen + 1)
+    value = _BETWEEN.sub(b"", data[start : start + at])
+    if seen != size or data[start + at : start + at + 1].isalnum() or not iban(value):
+        return None
+    return start, start + at
+
+
 def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     area, group, serial = match.group(1)[:3], match.group(1)[4:6], match.group(1)[7:]
+    if all(len(set(part)) == 1 for part in (area, group, serial)):
+        return None  # 111-22-3333
     if area in (b"000", b"666") or area[:1] == b"9" or group == b"00" or serial == b"0000":
         return None
     told = re2.search(rb"(?i)ssn|social", data[max(0, start - 40) : start])
@@ -247,77 +257,21 @@ def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-_GPS = (
-    r"(?i)(?:lat(?:itude)?|gps|geo|coord(?:inate)?s?|location|position|lng|lon(?:g(?:itude)?)?)"
-    r"[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)?[ ]?[\[({\\\"']{0,4}(-?\d{1,3}\.\d{4,15})"
-)
-_PAIR = r"(-?\d{1,2}\.\d{4,15}, ?-?\d{1,3}\.\d{4,15})"
-
-
-def _gps(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    number = float(match.group(1))
-    if abs(number) > 180 or abs(number) < 0.1 or data[end : end + 1].isdigit():
-        return None
-    return start, end
-
-
-_GPS_WORDS = re2.compile(rb"(?i)\blat|\blon|gps|coord|geo|location|position")
-
-
-_BOTH = re2.compile(rb"(-?\d{1,3}\.\d{4,15}), ?(-?\d{1,3}\.\d{4,15})")
-
-
-def _gps_pair(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """Two numbers with a comma where the words before them speak of a place."""
-    low = max(0, hit - 48)
-    match = _BOTH.search(data, low, min(len(data), hit + 16))
-    if match is None or not _GPS_WORDS.search(data, max(0, match.start() - 40), match.start()):
-        return []
-    if not left_edge(data, match.start()) or data[match.end() : match.end() + 1].isdigit():
-        return []
-    if any(not 0.1 <= abs(float(match.group(n))) <= 180 for n in (1, 2)):
-        return []
-    return [match.span(1), match.span(2)]
-
-
-_STREET = (
-    r"(?i)(?:address|street|addr|adresse|ship(?:ping)?[ _-]?to|bill(?:ing)?[ _-]?to|lives at|"
-    r"resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)[^\n\d]{0,30}?"
-    r"(\d{1,5}[A-Za-z]?(?: [NSEW]\.?)?(?: [A-Z0-9][A-Za-z0-9.'-]{1,20}){1,4} (?:street|st|avenue|ave|road|"
-    r"rd|boulevard|blvd|lane|ln|drive|dr|court|ct|place|pl|square|sq|terrace|way|parkway|pkwy|"
-    r"circle|highway|hwy)\b\.?(?:,? (?:apt|suite|unit|#)\.? ?[A-Za-z0-9]{1,5})?"
-    r"(?:, [A-Za-z .]{2,25}(?:, [A-Z]{2})?(?: \d{5}(?:-\d{4})?)?)?)"
-)
-
-
-def _plain(data: bytes, match: Any) -> tuple[int, int] | None:
-    start, end = match.span(1)
-    return start, end
-
-
 RULES: tuple[Rule, ...] = (
     Rule(
         "email",
         "personal",
-        rf"[A-Za-z0-9._+-]{_AT}[A-Za-z0-9][A-Za-z0-9.-]{{0,80}}\.[A-Za-z]{{2}}",
+        rf"[A-Za-z0-9._+-]{_AT}[A-Za-z0-9\xc3-\xc5][A-Za-z0-9.\xc3-\xc5\x80-\xbf-]{{0,80}}\.[A-Za-z]{{2}}",
         _EMAIL,
         _email,
         "email",
         before=260,
         after=80,
         rank=4,
-    ),
-    Rule(
-        "phone",
-        "personal",
-        r"\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?[ .-]?\d{2}|\(\d{3}\) ?\d{3}[ .-]\d{4}"
-        r"|\b\d{3}[.-]\d{3}[.-]\d{4}\b",
-        _PHONE,
-        _phone,
-        before=40,
-        after=40,
-        rank=1,
+        faster=tuple(
+            rf"[A-Za-z0-9._+-]{at}[A-Za-z0-9\xc3-\xc5][A-Za-z0-9.\xc3-\xc5\x80-\xbf-]{{0,80}}\.[A-Za-z]{{2}}"
+            for at in ("@", _AT.replace("@|", ""))
+        ),
     ),
     Rule(
         "card",
@@ -325,9 +279,15 @@ RULES: tuple[Rule, ...] = (
         r"[2-6]\d{3}[ -]?\d{4}[ -]?\d{4}[ -]?\d|3\d{3}[ -]\d{6}[ -]\d{4}",
         _CARD,
         _card,
+        near=_may_be_card,
         before=32,
         after=32,
         rank=3,
+        faster=(
+            r"\d{13}",
+            r"[2-6]\d{3}[ -]\d{4}[ -]\d{4}[ -]\d",
+            r"3\d{3}[ -]\d{6}[ -]\d{4}",
+        ),
     ),
     Rule(
         "iban",
@@ -340,6 +300,26 @@ RULES: tuple[Rule, ...] = (
         rank=3,
     ),
     Rule(
+        "iban",
+        "personal",
+        r"(?i)iban[^\n\d]{0,16}[a-z]{2}\d{2}",
+        _LABELLED_IBAN,
+        _labelled_iban,
+        before=32,
+        after=120,
+        rank=2,
+    ),
+    Rule(
+        "ssn",
+        "personal",
+        r"(?i)(?:\bssn|social security)[^\n\d]{1,24}\d{3}[ .]\d{2}[ .]\d{4}",
+        r"(?i)(?:\bssn|social security)[^\n\d]{1,24}(\d{3}[ .]\d{2}[ .]\d{4})",
+        _ssn,
+        before=64,
+        after=4,
+        rank=3,
+    ),
+    Rule(
         "ssn",
         "personal",
         r"\d{3}-\d{2}-\d{4}",
@@ -348,38 +328,5 @@ RULES: tuple[Rule, ...] = (
         before=16,
         after=4,
         rank=3,
-    ),
-    Rule(
-        "gps",
-        "personal",
-        r"(?i)(?:lat|lon|lng)[a-z]{0,6}[\\\"'\]]{0,6} ?(?:[:=]|%3A|=>) ?[\[({\\\"']{0,4}-?\d{1,3}\.\d{4}",
-        _GPS,
-        _gps,
-        "degree",
-        before=64,
-        after=24,
-        rank=1,
-    ),
-    Rule(
-        "gps",
-        "personal",
-        r"\d\.\d{4,15}, ?-?\d{1,3}\.\d{4}",
-        "()",
-        None,
-        "degree",
-        direct=_gps_pair,
-        rank=1,
-    ),
-    Rule(
-        "street-address",
-        "personal",
-        r"(?i)(?:address|street|addr|adresse|ship(?:ping)?[ _-]?to|bill(?:ing)?[ _-]?to|lives at|"
-        r"resid(?:es|ing) at|deliver(?:ed)? to|mailing|home is|located at)",
-        _STREET,
-        _plain,
-        near=followed_by(r"[^\n\d]{0,30}\d{1,5}[A-Za-z]? [A-Z0-9]"),
-        before=40,
-        after=120,
-        rank=1,
     ),
 )

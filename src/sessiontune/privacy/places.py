@@ -1,101 +1,22 @@
-"""Places: home folders, shell prompts, machine names, git remotes, account ids."""
+"""Places: shell prompts, machine names, git remotes, account ids."""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import re2
 
 from .checks import counts_up
-from .pseudonym import LETTERS, is_pseudonym
-from .rules import Rule, left_edge, quick
+from .rules import Rule
 from .vocabulary import is_generic
 
-_SEP = r"(?:/|\\+|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])"
-_ROOT = (
-    rf"(?:{_SEP}(?:home|Users|export{_SEP}home|var{_SEP}home)|[A-Za-z]:{_SEP}(?:[Uu]sers|USERS|"
-    rf"Documents and Settings))"
-)
-_SLUG_ROOT = r"(?:(?:^|[/\\\"'`=\n\x00])-(?:home|Users)|[ \t]-Users|[A-Z]--Users)-"
-_SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
-_SLUG = _SLUG_ROOT + r"([A-Za-z0-9][A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?)"
-
-
-#: What the prefilter leaves out: `userbcdf...` and `5e55....-....-8`, our own pseudonyms.
-_NOT_MADE_USER = (
-    r"(?:[A-Za-tv-z0-9_\x80-\xff]|u(?:[^s]|s(?:[^e]|e(?:[^r]|r"
-    rf"(?:[^{LETTERS}]|[{LETTERS}]{{1,13}}[^{LETTERS}]|[{LETTERS}]{{14}}[A-Za-z0-9_])))))"
-)
+#: What the prefilter leaves out: `5e55....-....-8`, our own pseudonyms.
 _NOT_MADE_UUID = (
     r"(?:(?:[0-46-9A-Fa-f]HHH|5(?:[0-9A-Fa-df]HH|e(?:[0-46-9A-Fa-f]H|5[0-46-9A-Fa-f])))H{4}-H{4}-|"
     r"5e55H{4}-H{4}-[^8])"
 ).replace("H", "[0-9A-Fa-f]")
-_SEPARATOR = quick(r"(?s:.*)(?:[/\\]|2[Ff]|5[Cc])")
-
-_NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
-
-
-_PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
-
-
-def _home(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The user name after `/home/`, `C:\\Users\\` ..., of which the anchor saw a part."""
-    start = end - 1
-    if data[start - 1] not in b"/\\":
-        low = max(0, end - 24)
-        last = _SEPARATOR.match(data, low, start)
-        start = last.end() if last else start
-    match = _NAME.match(data, start, start + 64)
-    if match is None:
-        return []
-    name = match.group().rstrip(b".-@")
-    if not name or not _personal(name):
-        return []
-    found = [(start, start + len(name))]
-    before = data[max(0, start - 8) : start]
-    for root in _PLAIN_ROOTS:  # by far the most: nothing but a space or a quote before it
-        if before.endswith(root) and before[: -len(root)][-1:] in b" \"'\n=(:\t`,[":
-            return found
-    low = max(0, start - 64)
-    window = data[low:start]
-    word = max(window.rfind(mark) for mark in (b"home", b"Users", b"users", b"USERS", b"Documents"))
-    return [] if _inside_path(window, word) else found
-
-
-_SEPARATORS = quick(r"(?:[/\\]|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])+\Z")
-_MOUNTS = (b"export", b"var", b"/c", b"/d", b"/e", b"/C", b"/D")
-
-
-def _inside_path(window: bytes, low: int) -> bool:
-    """`src/home/index`, `api/users/1`: what stands before `/home` at `low` is a relative path."""
-    match = _SEPARATORS.search(window, max(0, low - 24), low)
-    if match is None:
-        return False
-    start = match.start()
-    before = window[max(0, start - 8) : start]
-    if before.endswith(_MOUNTS):
-        return False
-    return not left_edge(window, start) or before[-1:] in (b"_", b".", b")", b"}", b"]")
-
-
-@lru_cache(maxsize=4096)
-def _personal(name: bytes) -> bool:
-    """True for a folder of homes that names a person."""
-    text = name.decode("utf-8", "replace")
-    if is_pseudonym(name) or is_generic(text) or text in ("Shared", "Public", "index", "page"):
-        return False
-    return b"." not in name or name.rsplit(b".", 1)[1] not in _ENDINGS
-
-
-_ENDINGS = frozenset(b"tsx ts js jsx py html css md json vue php rb go java txt svelte".split())
-
-
-def _slug(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The rest of `-home-USER-code-app`: who, and which project."""
-    start, end = match.span(1)
-    user = match.group(1).split(b"-", 1)[0]
-    return None if is_generic(user.decode("latin-1")) or is_pseudonym(user) else (start, end)
 
 
 def _prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -162,17 +83,6 @@ _QUOTED = r"(?:\\*[\"'])?[ ]{0,2}[:=][ ]{0,2}(?:\\*[\"'])?"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "home",
-        "places",
-        rf"{_ROOT}{_SEP}{_NOT_MADE_USER}",
-        "()",
-        None,
-        "user",
-        direct=_home,
-        rank=2,
-    ),
-    Rule("slug", "places", _SLUG_HEAD, _SLUG, _slug, "slug", before=48, after=240, rank=2),
     Rule(
         "user",
         "places",
@@ -241,6 +151,61 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
+        "user",
+        "places",
+        r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
+        r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9-]{3,60}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
+        _prompt_user,
+        "user",
+        before=160,
+        after=4,
+        rank=3,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)[A-Za-z0-9]|\bLinux [A-Za-z0-9.-]{1,60} \d\.\d{1,2}\.\d{1,3}[A-Za-z0-9._+-]{0,40} #",
+        r"(?:\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)|\bLinux )([A-Za-z0-9][A-Za-z0-9.-]{1,62})",
+        _host,
+        "host",
+        before=160,
+        after=64,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
+        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
+        _owner,
+        "org",
+        before=48,
+        after=70,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"//[A-Za-z0-9_.-]{1,60}@dev\.azure",
+        r"//([A-Za-z0-9_.-]{1,60})@dev\.azure",
+        _owner,
+        "org",
+        before=96,
+        after=4,
+        rank=2,
+    ),
+    Rule(
+        "git-owner",
+        "places",
+        r"//(?:[A-Za-z0-9_.-]{1,60}@)?dev\.azure\.com/[A-Za-z0-9]",
+        r"//(?:[A-Za-z0-9_.-]{1,60}@)?dev\.azure\.com/([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
+        _owner,
+        "org",
+        before=96,
+        after=70,
+        rank=2,
+    ),
+    Rule(
         "git-owner",
         "places",
         rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
@@ -293,6 +258,26 @@ RULES: tuple[Rule, ...] = (
         _aws,
         before=100,
         after=8,
+        rank=2,
+    ),
+    Rule(
+        "cloud-account",
+        "places",
+        r"\"Account\\*\": ?\\*\"\d{12}\b",
+        r"\"Account\\*\": ?\\*\"(\d{12})\b",
+        _aws,
+        before=40,
+        after=4,
+        rank=2,
+    ),
+    Rule(
+        "account",
+        "places",
+        r"(?i)\"user_?id\\*\": ?\\*\"[0-9a-f]{64}\b",
+        r"(?i)\"user_?id\\*\": ?\\*\"([0-9a-f]{64})\b",
+        _account,
+        before=100,
+        after=4,
         rank=2,
     ),
     Rule(

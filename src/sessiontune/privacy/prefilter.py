@@ -15,7 +15,7 @@ import re2
 from . import compiled
 from .rules import Rule
 
-#: (index of the rule, end of the hit); an end of -1 means "anywhere in the text".
+#: (index of the pattern, end of the hit); an end of -1 means "anywhere in the text".
 Hit = tuple[int, int]
 
 
@@ -93,9 +93,18 @@ class SetFilter:
         return [(index, -1) for index in self._set.Match(data) or ()]
 
 
-def make_prefilter(rules: Sequence[Rule]) -> Prefilter:
-    """The fastest prefilter this machine has, for rules; compiled once for all runs."""
-    return make_filter([rule.anchor for rule in rules], kept=True)
+def make_prefilter(rules: Sequence[Rule]) -> tuple[Prefilter, list[tuple[int, ...]]]:
+    """The fastest prefilter this machine has, for rules, compiled once for all runs; and the
+    rules (by index) that each of its patterns stands for. Rules may share a pattern."""
+    by_pattern: dict[str, list[int]] = {}
+    for index, rule in enumerate(rules):
+        for anchor in rule.faster or (rule.anchor,):
+            by_pattern.setdefault(anchor, []).append(index)
+    try:
+        fast = HyperscanFilter([*by_pattern], True)
+    except ImportError:
+        return SetFilter([rule.anchor for rule in rules]), [(i,) for i in range(len(rules))]
+    return fast, [tuple(indices) for indices in by_pattern.values()]
 
 
 def make_filter(anchors: Sequence[str], kept: bool = False) -> Prefilter:

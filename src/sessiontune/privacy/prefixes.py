@@ -22,7 +22,10 @@ _COMMON = frozenset((
     "1//0",
 ))  # fmt: skip
 #: Short ones that stand nowhere else, and those that the patterns hide in a choice of letters.
-_SHORT = ("AKIA", "ASIA", "hf_", "SG.", "r8_", "sq0", "sk-", "re_", "fc-", "A3-", "NF-")
+_SHORT = (
+    "AKIA", "ASIA", "hf_", "SG.", "r8_", "sq0", "sk-", "re_", "fc-", "A3-", "NF-",
+    "eyJhbGci", "eyJ0eXAi", "eyJraWQi", "eyJlbmMi",
+)  # fmt: skip
 
 
 def prefixes(heads: Iterable[str]) -> list[str]:

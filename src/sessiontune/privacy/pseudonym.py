@@ -24,7 +24,7 @@ _WHOLE = re2.compile(
     rf"(?:\{{?REDACTED_[A-Z0-9_]+_{_TAIL}\}}?|user{_TAIL}-project{_TAIL}|[a-z]{{2,12}}-?{_TAIL}|person-{_TAIL}@example\.com"
     rf"|ip-{_TAIL}\.example\.net"
     rf"|5e55[0-9a-f]{{4}}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-[0-9a-f]{{12}}"
-    rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|-?0\.0\d{{15}})"
+    rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|[0-9a-f][26ae][0-9a-f]{{2}}(?:\.[0-9a-f]{{4}}){{2}}|-?0\.0\d{{15}})"
 )
 #: What is looked for in a text that stands encoded: it was redacted inside.
 _INSIDE = re2.compile(rf"REDACTED_[A-Z0-9_]+_{_TAIL}|person-{_TAIL}@example\.com".encode())
@@ -134,6 +134,8 @@ class Pseudonyms:
             left, right = right, left ^ (int.from_bytes(mixed[:3], "big") & 0x7FFFFF)
         free = left << 23 | right
         full = ((free >> 40) << 2 | 2).to_bytes(1, "big") + (free & 0xFFFFFFFFFF).to_bytes(5, "big")
+        if b"." in value:
+            return b".".join(full[i : i + 2].hex().encode() for i in (0, 2, 4))
         mark = b"-" if b"-" in value else b":"
         return mark.join(f"{b:02x}".encode() for b in full)
 

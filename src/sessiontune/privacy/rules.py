@@ -40,6 +40,8 @@ class Rule(msgspec.Struct, frozen=True):
     wraps   the value may be broken over lines (prefixed keys)
     direct  finds the span from the anchor's end itself, instead of `exact`
     rank    who wins where two rules find overlapping values (higher)
+    faster  what Hyperscan looks for in place of the anchor: patterns that match wherever the
+            anchor ends and cost it less. Where they also match elsewhere, `near` decides
     """
 
     kind: str
@@ -54,6 +56,7 @@ class Rule(msgspec.Struct, frozen=True):
     rank: int = 5
     near: Near | None = None
     direct: Direct | None = None
+    faster: tuple[str, ...] = ()
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -80,6 +83,12 @@ def followed_by(source: str, reach: int = 72) -> Near:
     return lambda data, end: match(data, end, end + reach) is not None
 
 
+def ends_with(source: str, size: int) -> Near:
+    """A `near` for an anchor of `size` bytes, where a faster pattern stands in its place."""
+    match = quick(source).match
+    return lambda data, end: match(data, max(0, end - size), end) is not None
+
+
 @lru_cache(maxsize=1024)
 def pattern(source: str) -> Any:
     """A compiled RE2 byte pattern (Latin-1: one byte, one character)."""
@@ -104,9 +113,17 @@ def least(source: str) -> str:
 
 
 def secret_rule(
-    kind: str, head: str, value: str, check: Check, tail: str = "", before: int = 80, rank: int = 3
+    kind: str,
+    head: str,
+    value: str,
+    check: Check,
+    tail: str = "",
+    before: int = 80,
+    rank: int = 3,
+    faster: tuple[str, ...] = (),
 ) -> Rule:
-    """A rule for a value that follows `head`; the prefilter looks for both."""
+    """A rule for a value that follows `head`; the prefilter looks for both (or for one of the heads
+    in `faster`)."""
     return Rule(
         kind=kind,
         layer="secrets",
@@ -116,6 +133,7 @@ def secret_rule(
         before=before + 240,
         after=1200,
         rank=rank,
+        faster=tuple(f"{head}(?:{least(value)})" for head in faster),
     )
 
 

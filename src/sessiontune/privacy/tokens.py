@@ -11,7 +11,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from .checks import counts_up, entropy, is_placeholder, wordy
-from .rules import Rule, left_edge, quick
+from .rules import Rule, ends_with, left_edge, quick
 
 #: What must stand after the mark. `toolu_01...` and `call_...` are in every log: left out here.
 _RUN = 20
@@ -19,6 +19,10 @@ _ANCHOR = (
     r"(?:[A-Za-z0-9][A-Za-km-z0-9]|[A-Za-km-z0-9]l)[_-]"
     r"(?:[A-Za-z1-9][A-Za-z0-9]|0[A-Za-z02-9])[A-Za-z0-9]{18}"
 )
+_SIZE = 23
+#: A mark and a run, for Hyperscan: whether letters or digits stand before the mark, `near` sees.
+#: The control characters keep it from looking for the marks one by one: that takes twice as long.
+MARKED_RUN = (r"[_\x01-\x08-][A-Za-z1-9][A-Za-z0-9]{19}", r"[_-]0[A-Za-z02-9][A-Za-z0-9]{18}")
 _WORDS = quick(r"(?:[a-z][a-z0-9]{0,14}[_-]|[A-Z][A-Z0-9]{0,9}[_-]){1,4}")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _REST = quick(r"[A-Za-z0-9]*(?:[_-][A-Za-z0-9_-]{1,200})?={0,2}")
@@ -116,4 +120,15 @@ def _changes(run: bytes) -> int:
     return sum(a != b for a, b in pairwise(kinds))
 
 
-RULES = (Rule("prefixed-token", "secrets", _ANCHOR, "()", direct=_values, rank=4),)
+RULES = (
+    Rule(
+        "prefixed-token",
+        "secrets",
+        _ANCHOR,
+        "()",
+        direct=_values,
+        rank=4,
+        near=ends_with(_ANCHOR, _SIZE),
+        faster=MARKED_RUN,
+    ),
+)

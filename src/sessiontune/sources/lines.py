@@ -325,9 +325,13 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-_NAME = re.compile(r"[^A-Za-z0-9_.:-]+")
+#: Words with marks between, hardly a digit: no key, no address, no name of a file looks so.
+_NAME = re.compile(r"[A-Za-z]{1,20}\d{0,2}(?:[ _.:/-][A-Za-z]{1,20}\d{0,2}){0,5}")
 
 
 def safe_name(name: str) -> str:
-    """A log's own word, fit to stand in a reason: at most 40 plain characters."""
-    return _NAME.sub("_", name)[:40] or "none"
+    """A log's own word, fit to stand in a reason (which is published): a word as types and roles
+    have, of at most 40 characters; `other` for all else, which may be anything."""
+    if not name:
+        return "none"
+    return name.replace(" ", "_") if len(name) <= 40 and _NAME.fullmatch(name) else "other"

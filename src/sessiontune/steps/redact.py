@@ -44,11 +44,15 @@ def redactor_stage(redactor: Redactor) -> Stage:
 
 
 def _redact(session: Session, redactor: Redactor) -> Session:
-    strings: list[str] = [session.title, session.agent_type]
+    strings: list[str] = [session.title, session.agent_type, session.entrypoint]
+    names: set[str] = set()  # of models and tools: few, and the same in all messages
     for message in session.messages:
+        names.add(message.model)
         for part in message.parts:
-            _take(part, strings)
+            _take(part, strings, names)
+    strings.extend(names)
     for tool in session.tools:
+        strings.append(tool.name)
         strings.append(tool.description)
         collect_strings(tool.parameters, strings)
     fresh = redactor.texts(strings)
@@ -60,6 +64,7 @@ def _redact(session: Session, redactor: Redactor) -> Session:
         session_id=redactor.ident("session", session.session_id),
         agent_id=_maybe("agent", session.agent_id, redactor),
         agent_type=changed.get(session.agent_type, session.agent_type),
+        entrypoint=changed.get(session.entrypoint, session.entrypoint),
         forked_from=fork and ForkPoint(fork.session, redactor.ident("message", fork.message)),
         parent_call=_maybe("call", call, redactor),
         project=redactor.ident("project", session.project),
@@ -71,12 +76,14 @@ def _redact(session: Session, redactor: Redactor) -> Session:
     )
 
 
-def _take(part: Part, strings: list[str]) -> None:
+def _take(part: Part, strings: list[str], names: set[str]) -> None:
     if isinstance(part, Text | Thinking):
         strings.append(part.text)
     elif isinstance(part, ToolResult):
         strings.append(part.content)
+        names.add(part.name)
     elif isinstance(part, ToolCall):
+        names.add(part.name)
         collect_strings(part.arguments, strings)
 
 
@@ -103,6 +110,7 @@ def _message(message: Message, changed: dict[str, str], redactor: Redactor) -> M
         message,
         id=redactor.ident("message", message.id),
         parent=_maybe("message", message.parent, redactor),
+        model=changed.get(message.model, message.model),
         parts=tuple(_part(part, changed, redactor) for part in message.parts),
     )
 
@@ -117,17 +125,21 @@ def _part(part: Part, changed: dict[str, str], redactor: Redactor) -> Part:
     if isinstance(part, ToolResult):
         content = changed.get(part.content, part.content)
         return msgspec.structs.replace(
-            part, call_id=redactor.ident("call", part.call_id), content=content
+            part,
+            call_id=redactor.ident("call", part.call_id),
+            content=content,
+            name=changed.get(part.name, part.name),
         )
     if isinstance(part, Image):
         return part
     arguments: dict[str, Any] = rebuild(part.arguments, changed, redactor.keyed)
-    return ToolCall(redactor.ident("call", part.id), part.name, arguments)
+    name = changed.get(part.name, part.name)
+    return ToolCall(redactor.ident("call", part.id), name, arguments)
 
 
 def _tool(tool: ToolDef, changed: dict[str, str], redactor: Redactor) -> ToolDef:
     return ToolDef(
-        tool.name,
+        changed.get(tool.name, tool.name),
         changed.get(tool.description, tool.description),
         rebuild(tool.parameters, changed, redactor.keyed),
     )

@@ -1,0 +1,137 @@
+"""Coordinates of a place: decimal under a telling name, in addresses of maps, in degrees and minutes.
+
+Two numbers alone are a point of anything. What makes them a place is a word (latitude, GPS,
+GeoJSON's `coordinates`), a map's address, or the letter of a quarter of the sky behind degrees.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .rules import Rule, left_edge, pattern, quick
+
+_DECIMAL = r"-?\d{1,3}\.\d{4,15}"
+_NAMED = (
+    r"(?i)(m?lat(?:itude)?|lng|m?lon(?:g(?:itude)?)?)(?:_?(?:deg(?:rees)?|dd|[0-9]))?"
+    r"[\\\"'\]]{0,6}[ ]?(?:[:=]|%3A|=>)[ ]?[\[({\\\"']{0,4}"
+)
+
+
+def _named(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`latitude: ...`, `startLng=...`; `flat` and `relation` are other words."""
+    start, end = match.span(2)
+    word = match.group(1)
+    before = data[match.start() - 1 : match.start()]
+    if before.isalpha() and not (
+        (before.islower() and word[:1].isupper())
+        or data[match.start() - 2 : match.start() - 1] == b"\\"
+    ):
+        return None
+    number = float(match.group(2))
+    if abs(number) > 180 or abs(number) < 0.1 or data[end : end + 1].isdigit():
+        return None
+    if word.lower() == b"long":  # a type, a size
+        near = data[max(0, start - 90) : end + 60].lower()
+        if b"lat" not in near:
+            return None
+    return start, end
+
+
+_PLACE_WORDS = re2.compile(
+    rb"(?i)\blat(?:itude|[^a-z]|lng|lon)|\blon(?:gitude|[^a-z])|latlng|gps|coord|geo|location"
+)
+_MORE = quick(r" ?, ?-?\d+\.\d")
+_PAIR = rf"({_DECIMAL})(?:, ?|%2C|%20| |/)({_DECIMAL})"
+
+
+def _pair(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """Two numbers with a comma where the words before them speak of a place."""
+    found = _both(data, max(0, hit - 48), hit)
+    if not found or _MORE.match(data, found[1][1], found[1][1] + 8):  # a row of numbers
+        return []
+    if not _PLACE_WORDS.search(data, max(0, found[0][0] - 40), found[0][0]):
+        return []
+    return found
+
+
+def _mapped(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The two numbers of a map's address."""
+    return _both(data, max(0, hit - 8), hit)
+
+
+def _both(data: bytes, low: int, hit: int) -> list[tuple[int, int]]:
+    match = pattern(_PAIR).search(data, low, min(len(data), hit + 40))
+    if match is None or match.start() > hit:
+        return []
+    if not left_edge(data, match.start()) or data[match.end() : match.end() + 1].isdigit():
+        return []
+    size = [abs(float(match.group(n))) for n in (1, 2)]
+    if min(size) < 0.1 or max(size) > 180 or min(size) > 90:
+        return []
+    return [match.span(1), match.span(2)]
+
+
+_DEGREE = r"(?:\xc2\xb0|\xc2\xba|\\+u00b0|&deg;| ?deg)"
+_MINUTE = r"(?:\\?'|\xe2\x80\xb2|\xe2\x80\x99|\\+u2032|\\+u2019|&#39;|&prime;)"
+_SECOND = r"(?:\\*\"|''|\xe2\x80\xb3|\xe2\x80\x9d|\\+u2033|\\+u201[cd]|&quot;|&Prime;)"
+_ANGLE = rf"\d{{1,3}}{_DEGREE} ?\d{{1,2}}(?:[.,]\d{{1,7}})? ?{_MINUTE}(?: ?\d{{1,2}}(?:[.,]\d{{1,7}})? ?{_SECOND})?"
+#: Degrees and minutes of north, south, east or west.
+_DEGREES = rf"(\b[NSEW] ?{_ANGLE}|{_ANGLE} ?[NSEWO]\b)"
+
+
+def _whole(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return (start, end) if left_edge(data, start) else None
+
+
+def _rule(anchor: str, exact: str, check: Any, shape: str, before: int, after: int) -> Rule:
+    return Rule("gps", "personal", anchor, exact, check, shape, before=before, after=after, rank=1)
+
+
+def _direct(anchor: str, find: Any) -> Rule:
+    return Rule("gps", "personal", anchor, "()", None, "degree", direct=find, rank=1)
+
+
+RULES: tuple[Rule, ...] = (
+    _rule(
+        _NAMED.replace("(m?lat", "(?:m?lat", 1) + r"-?\d{1,3}\.\d{4}",
+        rf"{_NAMED}({_DECIMAL})",
+        _named,
+        "degree",
+        64,
+        24,
+    ),
+    _direct(r"\d\.\d{4,15}, ?-?\d{1,3}\.\d{4}", _pair),
+    _direct(
+        r"(?:(?i:\bpoint) ?Z? ?\(|#map=\d{1,2}/|[?&](?:q|ll|sll|center|daddr|saddr|query|destination|origin|loc)=(?:loc:)?|/@|(?i:gps)(?: (?:position|location|coordinates))? ?[:=]? ?|!3d)-?\d{1,3}\.\d{3}",
+        _mapped,
+    ),
+    _rule(
+        rf"{_DEGREE} ?\d{{1,2}}(?:[.,]\d{{1,7}})? ?{_MINUTE}",
+        _DEGREES,
+        None,
+        "placeholder",
+        28,
+        28,
+    ),
+    _rule(
+        rf"\d ?{_DEGREE} ?[NSEW]\b",
+        rf"(-?\d{{1,3}}\.\d{{3,8}}) ?{_DEGREE} ?[NSEW]\b",
+        _whole,
+        "degree",
+        36,
+        4,
+    ),
+    _rule(
+        r"\$G[PNLA](?:GGA|RMC|GLL|GNS),[0-9.,AV]{0,16}\d",
+        r"\$G[PNLA](?:GGA|RMC|GLL|GNS),(?:[0-9.]{0,12},)?(?:[AV],)?(\d{4}\.\d{2,8},[NS],\d{5}\.\d{2,8},[EW])",
+        _whole,
+        "placeholder",
+        32,
+        48,
+    ),
+)

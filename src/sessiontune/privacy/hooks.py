@@ -1,0 +1,138 @@
+"""Addresses that are keys: who knows a webhook's address may post there; its last part is the key."""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import is_placeholder, judged_random
+from .rules import Rule, secret_rule
+
+_W = "[A-Za-z0-9_-]"
+_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+#: A letter or digit after the value would make it another.
+_ENDS = r"(?:[^A-Za-z0-9_-]|$)"
+
+
+def _value(data: bytes, match: Any) -> tuple[int, int] | None:
+    value = match.group(1)
+    return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
+
+
+def _random(data: bytes, match: Any) -> tuple[int, int] | None:
+    return _value(data, match) if judged_random(match.group(1), 10) else None
+
+
+#: Address up to the key, and the key. From each service's documentation of its addresses.
+_HOOKS: tuple[tuple[str, str], ...] = (
+    (r"maker\.ifttt\.com/(?:use/|trigger/[^\s/]{1,60}/(?:json/)?with/key/)", rf"{_W}{{20,60}}"),
+    (r"hook\.(?:[a-z]{2}\d\.)?(?:make|integromat)\.com/", r"[a-z0-9]{28,40}"),
+    (r"/hooks/", r"[a-z0-9]{26}"),
+    (r"/webhook(?:-test)?/", _UUID),
+    (r"api\.day\.app/", r"[A-Za-z0-9]{20,24}"),
+    (r"hc-ping\.com/", _UUID),
+    (r"/calendar/ical/[^\s/]{1,120}/private-", r"[0-9a-f]{32}"),
+    (r"\.infura\.io/(?:ws/)?v3/", r"[0-9a-f]{32}"),
+    (r"\.quiknode\.pro/", r"[0-9a-f]{40}"),
+    (r"\.g?\.?alchemy(?:api)?\.(?:com|io)/(?:nft/)?v[23]/", rf"{_W}{{32}}"),
+    (r"rpc\.ankr\.com/[a-z0-9_/-]{2,40}/", r"[0-9a-f]{64}"),
+    (r"(?:getblock|blastapi)\.io/(?:[a-z]{2,10}/)?", _UUID),
+    (r"webhook\.site/", _UUID),
+    (r"(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/", _UUID),
+    (r"qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=", _UUID),
+    (r"sctapi\.ftqq\.com/", r"SCT[A-Za-z0-9]{20,40}"),
+    (r"hooks\.nabu\.casa/", rf"{_W}{{60,200}}"),
+    (r"api\.vercel\.com/v1/integrations/deploy/prj_[A-Za-z0-9]{20,40}/", r"[A-Za-z0-9]{8,20}"),
+    (r"api\.netlify\.com/build_hooks/", r"[0-9a-f]{24}"),
+    (r"api\.render\.com/deploy/srv-[a-z0-9]{15,30}\?key=", rf"{_W}{{8,20}}"),
+    (r"events\.pagerduty\.com/integration/", r"[0-9a-f]{32}"),
+    (r"betterstack\.com/api/v1/heartbeat/", r"[A-Za-z0-9]{20,40}"),
+    (r"cronitor\.link/(?:p/)?", r"[0-9a-f]{32}"),
+    (
+        r"chat\.googleapis\.com/v1/spaces/[A-Za-z0-9_-]{8,20}/messages\?key=",
+        rf"{_W}{{30,60}}&token={_W}{{30,80}}",
+    ),
+    (r"/bot", r"\d{5,16}:A[A-Za-z0-9_-]{34}"),
+    (
+        r"chat\.googleapis\.com/v1/spaces/[A-Za-z0-9_-]{8,20}/messages\?[^\s\"'<>]{0,120}token=",
+        rf"{_W}{{30,80}}",
+    ),
+    (r"hooks\.slack-gov\.com/services/T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/", r"[A-Za-z0-9]{20,30}"),
+    (r"discord(?:app)?\.com/api/v\d{1,2}/webhooks/\d{15,20}/", rf"{_W}{{60,80}}"),
+    (r"/IncomingWebhook/", r"[0-9a-f]{32}"),
+    (rf"/IncomingWebhook/[0-9A-Za-z_]{{32,80}}/{_UUID}/", rf"V2{_W}{{20,60}}"),
+    (r"hook\.[a-z0-9]{2,6}\.make\.celonis\.com/", r"[a-z0-9]{28,40}"),
+    (r"app\.n8n\.cloud/(?:form|chat)/", _UUID),
+    (
+        r"hooks\.airtable\.com/workflows/v1/genericWebhook/app[A-Za-z0-9]{14}/wfl[A-Za-z0-9]{14}/",
+        r"wtr[A-Za-z0-9]{14}",
+    ),
+    (r"/hooks/[A-Za-z0-9]{17,24}/", r"[A-Za-z0-9]{40,64}"),
+    (r"automation\.atlassian\.com/pro/hooks/", r"[0-9a-f]{40}"),
+    (rf"/automation/webhooks/jira/a/{_UUID}/", _UUID),
+    (r"[?&](?:zapikey|zgid)=", r"1\d{3}\.[0-9a-f]{32}\.[0-9a-f]{32}"),
+    (r"webhooks\.(?:eu\.)?workato\.com/webhooks/rest/", _UUID),
+    (r"webhooks\.integrately\.com/a/webhooks/", r"[0-9a-f]{32}"),
+    (r"/sendwebhookdata/", rf"{_W}{{24,160}}"),
+    (r"/webhooks?/incoming/", rf"{_W}{{24,160}}"),
+    (r"/api/webhook/", r"[0-9a-f]{64}"),
+    (r"alert\.victorops\.com/integrations/generic/\d{8}/alert/", _UUID),
+    (r"nosnch\.in/", r"[0-9a-f]{10}"),
+    (r"api\.flock\.com/hooks/sendMessage/", _UUID),
+    (r"webhook\.buildkite\.com/deliver/(?:bktr_)?", r"[A-Za-z0-9]{40,90}"),
+    (rf"hub\.docker\.com/api/build/v1/source/{_UUID}/trigger/", _UUID),
+    (r"/pages/webhooks/deploy_hooks/", _UUID),
+    (r"[?&]workflowApiKey=", rf"{_W}{{16,60}}"),
+    (r"/trigger/pipeline\?token=", rf"{_W}{{20,60}}"),
+    (r"robot/send\?access_token=", r"[0-9a-f]{64}"),
+    (r"script\.google\.com/macros/s/", rf"AKfyc{_W}{{30,120}}"),
+    (r"activepieces\.com/api/v1/webhooks/", rf"{_W}{{16,30}}"),
+    (r"hook\.relay\.app/api/v1/playbook/[a-z0-9]{20,30}/trigger/", rf"{_W}{{16,30}}"),
+    (r"push\.statuscake\.com/\?PK=", r"[0-9a-f]{12,20}"),
+    (r"api\.(?:eu\.)?opsgenie\.com/v\d/json/[a-z0-9]{2,40}\?apiKey=", _UUID),
+    (r"hooks\.spike\.sh/", r"[a-z0-9]{24,40}"),
+    (r"hooks\.glip\.com/webhook/(?:v2/)?", rf"{_W}{{20,200}}"),
+    (r"outgoing\.(?:zoom|ringcentral)\.[a-z]{2,3}/[a-z/]{0,30}/", rf"{_W}{{20,80}}"),
+    (r"integrations\.zoom\.us/chat/webhooks/incomingwebhook/", rf"{_W}{{16,60}}"),
+    (r"hooks\.(?:us\d\.)?monday\.com/[a-z/]{0,30}/", rf"{_W}{{16,60}}"),
+)
+#: The same where a short key is only told from a word by its letters.
+_SHORT_HOOKS: tuple[tuple[str, str], ...] = (
+    (r"/api/push/", r"[A-Za-z0-9]{10,32}"),
+    (r"(?://|\.)hooks?\.[a-z0-9.-]{4,60}/(?:[a-z0-9_-]{1,24}/){0,4}", rf"{_W}{{20,160}}"),
+    (r"//webhooks?\.[a-z0-9.-]{4,60}/(?:[a-z0-9_-]{1,24}/){0,4}", rf"{_W}{{20,160}}"),
+)
+
+
+def _slashes(head: str) -> str:
+    """The address as it also stands in JSON, with its slashes escaped."""
+    return head.replace("/", r"\\*/")
+
+
+def _in_host(form: str, host: str) -> Rule:
+    """A key that is the first part of the host's name."""
+    return Rule(
+        "webhook-key",
+        "secrets",
+        rf"/{form}\.{host}",
+        rf"/({form})\.{host}",
+        _value,
+        before=64,
+        after=8,
+        rank=8,
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    *(
+        secret_rule("webhook-key", _slashes(head), key, _value, _ENDS, rank=8)
+        for head, key in _HOOKS
+    ),
+    *(
+        secret_rule("webhook-key", _slashes(head), key, _random, _ENDS, rank=8)
+        for head, key in _SHORT_HOOKS
+    ),
+    _in_host(_UUID, r"trayapp\.io"),
+    _in_host(r"eo[a-z0-9]{12,16}", r"m\.pipedream\.net"),
+)

@@ -1,0 +1,201 @@
+"""Phone numbers: with a plus sign anywhere, in national writings where the words before say phone.
+
+A national number is nothing but digits in groups, as are dates, sizes and counts. So the words
+decide: a label or a key in front (`Tel.:`, `"mobilePhone": `), with nothing between that speaks
+of something else (`mobile users:`), or a request to call; then the digits must be grouped as
+numbers are.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import counts_up
+from .rules import Rule, pattern, quick
+
+_PLUS = (
+    r"(\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?(?:[ .-]?\d{2,5}){2,5}"
+    r"|\(\d{3}\)[ -]?\d{3}[ -.]\d{4}|\b\d{3}[-.]\d{3}[-.]\d{4}\b)"
+)
+_PHONE_WORDS = pattern(
+    r"(?i)phone|tel\b|tel[:.]|mobile|cell|fax|call|whatsapp|sms|contact|dial|handy|rufnummer|\xe7\x94\xb5\xe8\xaf\x9d"
+    r"|\xe6\x89\x8b\xe6\x9c\xba|telefon"
+)
+
+
+_DIGITS = quick(r"\d+")
+
+
+def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    value = match.group(1)
+    digits = bytes(c for c in value if 48 <= c <= 57)
+    if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
+        return None
+    around = data[max(0, start - 60) : start]
+    before = data[start - 1 : start]
+    odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_", b"=")
+    if before.isalnum() or (odd and not _PHONE_WORDS.search(around)):
+        return None
+    if _made_up(digits):
+        return None
+    groups = _DIGITS.findall(value, 0, len(value))
+    if value[:1] == b"+" and (_dated(value, groups) or (len(groups) == 2 and b"." in value)):
+        return None  # a time, a decimal
+    if value[:1] == b"+":
+        mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
+        if mark or _PHONE_WORDS.search(around):
+            return start, end
+        return (
+            (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
+        )
+    return (start, end) if _PHONE_WORDS.search(around) else None
+
+
+def _dated(value: bytes, groups: list[bytes]) -> bool:
+    """A date, or an address of four bytes."""
+    sizes = [len(group) for group in groups]
+    if sizes[:3] in ([4, 2, 2], [2, 2, 4]) and value[:1] != b"(":
+        return b"19" in (groups[0][:2], groups[2][:2]) or b"20" in (groups[0][:2], groups[2][:2])
+    return len(groups) == 4 and value.count(b".") == 3 and max(sizes) <= 3
+
+
+def _made_up(digits: bytes) -> bool:
+    """Numbers for examples: those that count, and the exchange (or area) 555 of North America."""
+    if digits[-10:] in (b"1234567890", b"9876543210", b"0123456789") or counts_up(digits) > 0.6:
+        return True
+    if len(digits) == 10 or (len(digits) == 11 and digits[:1] == b"1"):
+        return b"555" in (digits[-10:-7], digits[-7:-4])
+    return b"55501" in digits[-8:]
+
+
+#: Labels and keys, in the languages of the docstring of `streets`, and Chinese, Japanese, Korean,
+#: Russian.
+_LABELS = (
+    r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
+    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bportable :|"
+    r"\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x90\xba\xe5\xb8\xaf|\xec\xa0\x84\xed\x99\x94|"
+    r"\xd1\x82\xd0\xb5\xd0\xbb\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd"
+)
+#: Requests to call, up to the number.
+_REQUESTS = (
+    r"\b(?:(?:(?:please )?call|ring|text|dial|phone)(?:/text)?(?: (?:me|us|him|her|them|back|now))?(?: (?:at|on|to))?|sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
+    r"ruf(?:en sie|e?)? mich (?:an )?(?:unter|auf)|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|mon num\xc3\xa9ro est le|"
+    r"ll\xc3\xa1ma(?:me|nos) al|chiam\w{2,4} (?:al|allo)|bel (?:me|mij|ons) op|lig(?:ue|a) (?:para|pra)|zadzwo\xc5\x84 (?:pod|na)(?: numer| nr)?|"
+    r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o):? "
+)
+_START = r"(?:\+|00)?[(]{0,2}\d"
+_NUMBER = r"(?:\+|\(\+|00)?\(?\d(?:[ .()/-]{0,3}\d|\xc2\xa0\d){6,16}"
+
+#: Words that may stand between a label and its number, or follow the label inside its word.
+_BETWEEN = frozenset(
+    b"""
+    number numbers num no nr nbr nummer numer numero num\xc3\xa9ro n\xc3\xbamero n\xc3\xbam s n e a is at on to or and
+    home work office private personal direct business day evening me us him her contact main
+    primary secondary support customer service line phone mobile cell tel fax telephone text voice
+    value uri type ist lautet unter privat dienstlich est le au es el al il op para pra pod kom p\xc3\xa5
+    ou call sms whatsapp string str u202d b p span strong td th class href a r ular are er o ne nn
+    \xe7\x94\xb5\xe8\xaf\x9d \xe6\x89\x8b\xe6\x9c\xba \xe9\x9b\xbb\xe8\xa9\xb1 \xe5\x8f\xb7\xe7\xa0\x81 \xe7\x95\xaa\xe5\x8f\xb7
+    """.split()
+)
+_WORD = quick(r"[A-Za-z\x80-\xff]+")
+_PIECES = quick(r"[A-Z]?[a-z\x80-\xff]+|[A-Z]+")
+_UNIT = quick(
+    r"[ \xc2\xa0]?(?:px|ms|s|KB|MB|GB|kB|bytes?|rows?|users?|EUR|USD|GBP|%|\xe2\x82\xac|x|\xc3\x97)(?:[^A-Za-z]|\Z)"
+)
+
+
+def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A number after a label, unless the words between say something else."""
+    start = match.start(1)
+    before = data[match.start() - 1 : match.start()]
+    head = match.group()[:1]
+    if before.isalpha() and not (before.islower() and head.isupper()):
+        return None  # `microphone`
+    between = data[match.start() : start].replace(b"\xef\xbc\x9a", b":")
+    words = _WORD.findall(between, 0, len(between))[1:]
+    tail = _PIECES.findall(_WORD.search(between, 0, len(between)).group(), 0, 64)[1:]  # type: ignore[union-attr]
+    if any(word.lower() not in _BETWEEN for word in (*words, *tail)):
+        return None
+    return _national(data, start, match.end(1), True)
+
+
+def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A number after a request to call; `call 12 34 56 78` alone may be a function's."""
+    sure = b" " in data[match.start() : match.start(1)].strip()
+    return _national(data, match.start(1), match.end(1), sure)
+
+
+def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] | None:
+    """The number that begins at `start`, if its digits stand as those of phones do."""
+    value = data[start:end]
+    digits = bytes(c for c in value if 48 <= c <= 57)
+    after = data[end : end + 1]
+    if not 8 <= len(digits) <= 15 or len(set(digits)) < 4 or _made_up(digits):
+        return None
+    if (
+        after.isalnum()
+        or after in (b"_", b"%")
+        or (after in (b".", b",", b"-", b":") and data[end + 1 : end + 2].isdigit())
+    ):
+        return None
+    if _UNIT.match(data, end, end + 10):
+        return None
+    groups = _DIGITS.findall(value, 0, len(value))
+    called = value[:1] in (b"+", b"0") or value[:2] == b"(0"
+    if value[:1] != b"+" and (_dated(value, groups) or groups[0].strip(b"0") == b""):
+        return None
+    if len(groups) == 1:
+        return (start, end) if called or (sure and _subscriber(digits)) else None
+    if len(groups) == 2 and b"." in value and not called:
+        return None  # a decimal
+    if max(map(len, groups)) > (11 if value[:2] == b"00" else 9) or (
+        len(groups) > 2 and max(map(len, groups)) > 7
+    ):
+        return None
+    usual = called or (len(digits) in (10, 11) and len(groups[-1]) == 4)
+    return (start, end) if usual or sure else None
+
+
+def _subscriber(digits: bytes) -> bool:
+    """Digits without any mark: as long as a national number, and no count of seconds."""
+    if len(digits) == 11:
+        return digits[0] in b"178" and digits[1] > 50
+    return 9 <= len(digits) <= 10 and digits[0] in b"23456789"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "phone",
+        "personal",
+        r"\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?[ .-]?\d{2}|\(\d{3}\) ?\d{3}[ .-]\d{4}"
+        r"|\b\d{3}[.-]\d{3}[.-]\d{4}\b",
+        _PLUS,
+        _phone,
+        before=40,
+        after=40,
+        rank=1,
+    ),
+    Rule(
+        "phone",
+        "personal",
+        rf"(?i)(?:{_LABELS})[^\n\d\x00]{{0,40}}{_START}[\d ()./-]{{7}}",
+        rf"(?i)(?:{_LABELS})[^\n\d\x00]{{0,40}}?({_NUMBER})",
+        _labelled,
+        before=96,
+        after=32,
+        rank=1,
+    ),
+    Rule(
+        "phone",
+        "personal",
+        rf"(?i){_REQUESTS}{_START}[\d ()./-]{{7}}",
+        rf"(?i){_REQUESTS}({_NUMBER})",
+        _requested,
+        before=80,
+        after=32,
+        rank=1,
+    ),
+)

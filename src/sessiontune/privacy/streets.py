@@ -1,0 +1,171 @@
+"""Street addresses in English, German, French, Spanish, Italian, Dutch, Portuguese, Polish, the
+Nordic languages, Chinese and Japanese.
+
+A street's form (a number and a word for street, in the order of its language) is rare enough to be
+looked for; it counts where words before it speak of an address or of living somewhere, where a
+key says street, or where a postal code and a town follow.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .rules import Direct, Rule, left_edge, pattern, quick
+
+#: A capital, and a letter of a name: ASCII, the bytes of UTF-8, or an escape of JSON.
+_CAP = r"(?:[A-Z]|\xc3[\x80-\x9e]|\xc5[\x81-\xbd]|\\+u00[cd][0-9a-f])"
+_LETTER = r"(?:[A-Za-z\x80-\xff'.-]|\\+u0[01][0-9a-f]{2})"
+_NAME = rf"{_CAP}{_LETTER}{{1,24}}"
+_NO = r"\d{1,4}(?: ?[A-Za-z]\b|[/-]\d{1,4}\b|-[IVX]{1,4}\b|/[A-Z]\b)?"
+
+_ENGLISH = (
+    "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|"
+    "Way|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Close|Crescent|Grove|Mews|Gardens"
+)
+_GERMANIC = (
+    r"stra(?:\xc3\x9f|ss|\\+u00df)e|str\.|weg|platz|allee|gasse|damm|ufer|ring|berg|markt|chaussee|steig|promenade|"
+    r"gracht|straat|laan|plein|kade|singel|dijk|dreef|gatan|v(?:\xc3\xa4|\\+u00e4)gen|gr(?:\xc3\xa4|\\+u00e4)nd|torget|gata|gaten|veien|vej|gade|all\xc3\xa9|katu"
+)
+_FRENCH = r"rue|avenue|av\.|boulevard|bd|chemin|place|all(?:\xc3\xa9|\\+u00e9)e|impasse|quai|cours|route|square|passage|sentier"
+_PREFIX = (
+    r"Calle|C/|Avda\.?|Avenida|Plaza|Paseo|Carrer|Ronda|Via|Viale|Corso|Piazza|Vicolo|Rua|Av\.|Travessa|"
+    r"Alameda|Pra\xc3\xa7a|Estrada|ul\.|ulica|ulicy|al\.|aleja|os\.|pl\."
+)
+_SMALL = (
+    r"(?:(?:de|del|della|dei|di|do|da|dos|das|la|las|los|el|lo|le|les|du|des|[A-Z]\.) |[dl]'){0,3}"
+)
+_AT = r"(?:Am|An der|Auf der|Auf dem|Im|In der|In den|Zum|Zur|Unter den)"
+
+_ENGLISH_FORM = (
+    rf"((?:(?:Flat|Unit|Apt\.?|Apartment) \d{{1,4}}[A-Za-z]?, )?\d{{1,5}}[A-Za-z]?(?:[/-]\d{{1,5}})?(?: [NSEW]{{1,2}}\.?)?(?: (?:{_NAME}|\d{{1,3}}(?:st|nd|rd|th))){{1,4}} (?:{_ENGLISH})\b\.?"
+    r"(?:,? (?:[Aa]pt|[Ss]uite|[Uu]nit|[Ff]loor|#)\.? ?[A-Za-z0-9]{1,5}\b| ?#\d{1,5})?)"
+)
+_GERMANIC_FORM = (
+    rf"((?:{_CAP}{_LETTER}{{2,30}}(?:{_GERMANIC})|(?:{_NAME} ){{1,2}}(?:Stra(?:\xc3\x9f|ss|\\+u00df)e|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer)) {_NO}"
+    r"(?: lgh \d{4}|, \d\. (?:tv|th|mf))?)"
+)
+_AT_FORM = rf"({_AT} {_NAME} {_NO})"
+_FRENCH_FORM = rf"(\d{{1,4}}(?: ?(?:bis|ter|quater|[A-D]))?,? (?:{_FRENCH}) {_SMALL}{_NAME}(?:[ -]{_SMALL}{_NAME}){{0,3}})"
+_PREFIX_FORM = (
+    rf"((?:{_PREFIX}) ?{_SMALL}{_NAME}(?: {_SMALL}{_NAME}){{0,3}},? (?:n\.?(?:\xc2[\xba\xb0])? ?)?{_NO}"
+    r"(?:, ?\d{1,2}(?:\xc2\xba|\\+u00ba) ?(?:[A-Z]\b|Dto|Esq)?\.?)?)"
+)
+_BOX_FORM = r"((?i:P\.? ?O\.? ?Box) \d{2,6}\b|Postfach \d[\d ]{2,7}\d\b)"
+_CHINESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,5}\xe5\x8f\xb7|(?:\\+u[4-9][0-9a-f]{3}){2,24}\d{1,5}\\+u53f7)"
+_JAPANESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?|(?:\\+u[3-9][0-9a-f]{3}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?)"
+#: Prefecture, city, ward, town: what a Japanese address is made of.
+_WARD = r"(?:\xe5\x8c\xba|\xe5\xb8\x82|\xe7\x94\xba|\xe7\x9c\x8c|\xe4\xb8\x81\xe7\x9b\xae)(?:[\xe3-\xe9][\x80-\xbf]{2}){0,6}"
+_WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
+
+#: A postal code and a town after the street: what says that it is one, and goes with it.
+_TOWN = rf"{_CAP}{_LETTER}{{1,24}}(?: {_CAP}{_LETTER}{{1,24}}){{0,2}}"
+_POSTAL = (
+    rf"(?:,?(?:\\n|\r?\n|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
+    rf"{_TOWN},? [A-Z]{{2,3}},? \d{{4,5}}(?:-\d{{4}})?\b|{_TOWN},? [A-Z]{{1,2}}\d{{1,2}}[A-Z]? ?\d[A-Z]{{2}}\b|{_TOWN}(?: - [A-Z]{{2}},)? \d{{4,5}}-\d{{3}}\b)"
+)
+
+_WORDS = pattern(
+    r"(?i)address|street|\badd?r\b|anschrift|adress|stra(?:\xc3\x9f|ss)e|direcci|domicilio|indirizzo|residen|\badres|endere|morada|"
+    r"ship(?:ping|ped)? ?to|bill(?:ing)? ?to|deliver(?:ed|y)? (?:it )?to|\blives?\b|living (?:at|in)|moved to|mailing|home is|located at|"
+    r"office (?:is )?(?:at|in)|house (?:is )?(?:at|in)|wohn|haus in|habit[eo]|viv[oe] en|abit[oa] |woon|mor[oa] n|mieszka|\bbor p|lieferung|"
+    r"line_?1|headquarter|impressum|\xe4\xbd\x8f|\xe5\x9c\xb0\xe5\x9d\x80"
+)
+#: How far before a street those words count.
+_REACH = 110
+#: Streets that stand in every manual.
+_MADE_UP = pattern(
+    r"(?:1|12|123|1234|12345|100|111|42|456|999) (?:Main|Example|Test|Sample|Fake|Any|Elm|Oak|Some|Foo|Broadway|Random|First|Second)\b"
+    r"|742 Evergreen|221B Baker|1600 (?:Penn|Amphi)|(?:Muster|Beispiel|Test)\w*stra"
+)
+
+
+def _around(form: str, back: int, ahead: int) -> Direct:
+    """Finds a form that ends at, or lies around, the end of an anchor's hit."""
+
+    def find(data: bytes, end: int) -> list[tuple[int, int]]:
+        low, high = max(0, end - back), min(len(data), end + ahead)
+        while (match := pattern(form).search(data, low, high)) is not None:
+            start, stop = match.span(1)
+            if start >= end:
+                break
+            if stop >= end - 1 and left_edge(data, start) and data[start - 1 : start] not in _BAD:
+                return _told(data, start, stop)
+            low = start + 1
+        return []
+
+    return find
+
+
+_BAD = (b".", b"_", b"$", b"#", b"@")
+
+
+def _told(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
+    """The street, with code and town, if what stands around says that it is an address."""
+    if _MADE_UP.match(data, start, min(len(data), start + 40)):
+        return []
+    if data[stop : stop + 1] in (b"_", b"%", b"(") or data[stop : stop + 2] == b"px":
+        return []
+    town = pattern(_POSTAL).match(data, stop, min(len(data), stop + 90))
+    if town is None and _WORDS.search(data, max(0, start - _REACH), start) is None:
+        return []
+    return [(start, town.end() if town else stop)]
+
+
+_KEYS = (
+    r"(?:street(?:[_-]?(?:address|name|line[_-]?[12]?|[12]))?|stra(?:\xc3\x9f|ss)e|address[_-]?(?:line[_-]?)?[12]|line_?1|"
+    r"direcci(?:o|\xc3\xb3)n|indirizzo|endere(?:c|\xc3\xa7)o|calle|adres|adress)"
+)
+_GAP = r"(?:\\*[\"'])?[ \t]{0,2}(?::|=>?)[ \t]{0,2}(?:\\*[\"'])|>|: "
+_VALUE = rf"((?:\d{{1,5}}[A-Za-z]?,? )?(?:[a-z]{{1,4}}\.? ){{0,3}}{_CAP}[^\"\\\n<>{{}}()\[\]$=;|]{{2,80}})"
+_NUMBER = quick(r"(?:\A|[ ,./-])\d{1,5}[A-Za-z]?(?:[ ,/-]|\Z)")
+
+
+def _keyed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """What stands under a key that says street: capital words with a number."""
+    value = match.group(1).rstrip(b" ,.'")
+    start = match.start(1)
+    if not _NUMBER.search(value, 0, 90) or _MADE_UP.match(value) or value.count(b" ") > 9:
+        return None
+    if len(set(value)) < 5 or not any(c >= 97 for c in value):
+        return None
+    return start, start + len(value)
+
+
+def _rule(anchor: str, form: str, back: int, ahead: int) -> Rule:
+    return Rule(
+        "street-address", "personal", anchor, "()", direct=_around(form, back, ahead), rank=1
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    _rule(rf"[a-z0-9.] (?:{_ENGLISH})\b", _ENGLISH_FORM, 100, 16),
+    _rule(
+        rf"(?:{_GERMANIC}|Stra(?:\xc3\x9f|ss|\\+u00df)e|Str\.|Weg|Platz|Allee|Ring|Damm|Ufer) \d",
+        _GERMANIC_FORM,
+        70,
+        20,
+    ),
+    _rule(rf"\b{_AT} {_CAP}[a-z\x80-\xff]+ \d", _AT_FORM, 50, 10),
+    _rule(rf"(?:\d|bis|ter|\d ?[A-D]),? (?:{_FRENCH}) [A-Za-z\xc3]", _FRENCH_FORM, 36, 70),
+    _rule(rf"(?:^|[^A-Za-z0-9_.$/]|\\[nrt])(?:{_PREFIX}) [A-Za-z\xc3\xc5]", _PREFIX_FORM, 16, 80),
+    _rule(r"(?i:p\.? ?o\.? ?box) \d\d|Postfach \d\d", _BOX_FORM, 20, 8),
+    _rule(
+        r"(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe5\xb7\xb7|\xe5\xbc\x84)\d{1,5}\xe5\x8f\xb7|\\u(?:8def|8857|5df7|5f04)\d{1,5}\\+u53f7",
+        _CHINESE_FORM,
+        170,
+        0,
+    ),
+    _rule(rf"(?:{_WARD}|{_WARD_ESCAPED})\d{{1,4}}-\d", _JAPANESE_FORM, 170, 12),
+    Rule(
+        "street-address",
+        "personal",
+        rf"(?i){_KEYS}(?:{_GAP})[^\"'\\\s<>{{}}()]{{2}}",
+        rf"(?i:{_KEYS})(?:{_GAP}){_VALUE}",
+        _keyed,
+        before=48,
+        after=100,
+        rank=1,
+    ),
+)

@@ -1,0 +1,58 @@
+"""Personal data as people write it, and what only looks like it. `§` is taken out: no number or
+address stands whole in this file."""
+
+# ruff: noqa: E501
+
+from __future__ import annotations
+
+import pytest
+from planted import real
+
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+REDACTOR = Redactor(b"salt of the tests", Vocabulary(), PrivacyOptions())
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("Tel.: 01§51/23§984571", "23§984571"),
+        ('{"mobilePhone": "06 §12 84 §59 71"}', "12 84 59 71"),
+        ("Appelez-moi au 01.§42.68.§53.19", "42.6§8.53.19"),
+        ("Adresse: Lindenhofstra§ße §12a, 10§117 Berlin", "Lindenhofstra§ße §12a"),
+        ("I live at 14§23 Kestrelhill §Av§enue, Springfield, IL 62§704.", "Kestrelhill"),
+        ('{"str§eet": "u§l. Marszaleska 10/4", "zip": "1"}', "Marszaleska §10/4"),
+        ("C:\\Us§ers\\Tobias Gall§agher\\Documents\\a.txt", "Gallagher"),
+        ("see \\\\fs01\\Us§ers\\pfern§andes\\x", "pfernandes"),
+        ("GPS Position: 48 deg 8§' 15.30\" N", "8' 15.30"),
+        ("hwaddr b8§27.eb71.05§97", "eb71.0597"),
+        ("https://chat.acme.io/hooks/TdWzHJlPq§A7gAZyF2/5bkZVGVmLYYkUkBIN0W§NYB0LWkzexP39vz1t3yfJoJauXwyC", "LYYkUkBIN0WNYB0L"),
+    ],
+)  # fmt: skip
+def test_what_people_write_is_found(text: str, value: str) -> None:
+    clean = REDACTOR.text(real(text))
+    assert real(value) not in clean
+    assert REDACTOR.text(clean) == clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mobile breakpoints 320 480 768 1024",
+        "call stack 12 34 56 78 90",
+        "phone_count: 1234567",
+        "translation: [12.34567, 45.67891]",
+        "latency = 45.67891",
+        "rotate 45° 30' 15\"",
+        "see section 8.2.4.45",
+        "via Header 12, al. 1, Platz 1",
+        "Address already in use: 10 st",
+        "import x from '@/hooks/useIntersectionObserver'",
+        "rng = default_rng(4202165767276)",
+        "src/home/index.ts and api/users/list",
+    ],
+)
+def test_what_only_looks_like_it_stays(text: str) -> None:
+    assert REDACTOR.text(text) == text

@@ -1,0 +1,66 @@
+"""What Hyperscan is asked in place of an anchor finds what the anchor finds."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sessiontune.privacy.detect import _DECODERS, Detector, all_rules
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.rules import Rule
+from sessiontune.privacy.vocabulary import Vocabulary
+from sessiontune.privacy.words import Names
+
+pytest.importorskip("hyperscan", reason="no wheel of hyperscan for this machine")
+RULES = [*_DECODERS, *all_rules()]
+DETECTOR = Detector(PrivacyOptions().layers(), lambda kind, shape, value: b"", frozenset())
+#: A card's number has separators everywhere or nowhere, an address of hardware one kind of them;
+#: with a vendor's name, its value is asked for. Their anchors find more, which the exact patterns
+#: and the checks refuse.
+NARROWER = {"card", "mac", "secret"}
+SAME = [i for i, rule in enumerate(RULES) if rule.faster and rule.kind not in NARROWER]
+
+
+def text_for(rule: Rule) -> st.SearchStrategy[bytes]:
+    return st.from_regex(re.compile(rule.anchor.encode("latin-1")), fullmatch=True)
+
+
+@pytest.mark.parametrize("index", SAME, ids=lambda index: RULES[index].kind)
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), before=st.sampled_from([b"", b"x = ", b"\n", b'{"a": "', b"\x1b[0m"]))
+def test_a_faster_pattern_misses_nothing(index: int, data: st.DataObject, before: bytes) -> None:
+    text = before + data.draw(text_for(RULES[index]))
+    assert index in {found for found, _ in DETECTOR.scan(text + b" and more")}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [mark.join(("4539", "5787", "6362", "1486")) for mark in ("", " ", "-")],
+)
+def test_cards_are_seen_with_and_without_separators(text: str) -> None:
+    assert [span.kind for span in DETECTOR.find(text.encode())] == ["card"]
+
+
+NAMES = Names(
+    Vocabulary(), PrivacyOptions(names=("zelda", "zelda77", "zelda-fitz", "fitz"), deny=("o'hara",))
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("zelda zelda77 ZELDA", ["zelda", "zelda77", "ZELDA"]),
+        ("zelda-fitz, fitz-zelda", ["zelda-fitz", "fitz", "zelda"]),
+        ("zeldas azelda zelda7 fitz7 zelda_7", ["zelda"]),
+        ("O'Hara's o'haras", ["O'Hara"]),
+        ("fitz", ["fitz"]),
+        ("日zelda語", ["zelda"]),
+        ("", []),
+    ],
+)
+def test_names_count_as_whole_words_the_longest_first(text: str, found: list[str]) -> None:
+    raw = text.encode()
+    assert [raw[start:end].decode() for start, end in NAMES.find(raw)] == found
