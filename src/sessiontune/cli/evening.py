@@ -197,7 +197,7 @@ class Evening:
         from ..runtime.shop import ShipOptions
         from .ship import run_ship
 
-        shipped, out = run_ship(self.console, self.run, None, ShipOptions(types=self.types))
+        shipped, out, _ = run_ship(self.console, self.run, None, ShipOptions(types=self.types))
         parts = []
         for file in shipped.files:
             passed = sum(1 for check in file.checks if check.ok)

@@ -25,17 +25,19 @@ from .shop import SAFETENSORS, ShippedFile, Shop
 
 def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile:
     """Make one type, or find that it is there already."""
-    if known := _there(shop, kind, files):
+    if known := there(shop, kind, files):
         return known
     fingerprint, name = shop.fingerprint(kind), _name(shop, kind)
     final = shop.out / name
     if kind == SAFETENSORS:
         return _safetensors(shop, final, fingerprint)
     made = shop.work / name
-    if not (shop.options.adapter_only or made.is_file()):
-        _gguf(shop, kind, made, files)
+    if made.is_file() and not shop.options.force:
+        shop.say(f"Going on: {name} was made before and is still to be proven.")
     elif shop.options.adapter_only:
         _adapter(shop, kind, made)
+    else:
+        _gguf(shop, kind, made, files)
     base = _base_gguf(shop) if shop.options.adapter_only else None
     checks = _prove(shop, made, kind, base)
     digest = file_digest(made)
@@ -54,7 +56,7 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
 
 def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None:
     """ToolError before anything is merged, when a converter or quantiser will be missing."""
-    if kind == SAFETENSORS or _there(shop, kind, files):
+    if kind == SAFETENSORS or there(shop, kind, files):
         return
     shop.need_converter()
     if kind not in convert.DIRECT:
@@ -70,7 +72,7 @@ def _name(shop: Shop, kind: str) -> str:
     return f"{shop.run.slug}-{SAFETENSORS}" if kind == SAFETENSORS else shop.name(kind)
 
 
-def _there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
+def there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
     """The finished file of that type, if it was made from the same."""
     name = _name(shop, kind)
     known = files.get(name)
@@ -175,7 +177,7 @@ def _base_gguf(shop: Shop) -> Path:
         )
         return shop.options.base_gguf.resolve()
     final = shop.out / f"{shop.run.slug}-base-f16.gguf"
-    if final.is_file():
+    if final.is_file() and not shop.options.force:
         convert.check_model(final, shop.run, shop.vocabulary)
         return final
     part = shop.work / f".{final.name}.part"

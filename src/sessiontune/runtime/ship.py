@@ -24,10 +24,10 @@ from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.merge import check_fit
 from ..shipping.modelfile import Modelfile, write
-from ..shipping.run import Run
+from ..shipping.run import Run, digest_of
 from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
-from .craft import check_tools, make
+from .craft import check_tools, make, there
 from .shop import TYPES, ShipOptions, Shipped, ShippedFile, Shop, Watch, context_of, read_shipped
 
 
@@ -38,6 +38,7 @@ def ship(
     home: Path,
     watch: Watch,
     on_line: Callable[[str], None],
+    say: Callable[[str], None] = lambda text: None,
 ) -> Shipped:
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
     _check_options(run, options)
@@ -49,11 +50,13 @@ def ship(
         run=run,
         options=options,
         out=out,
+        trained=digest_of(run.adapter, run.tokenizer, run.base / "config.json"),
         vocabulary=read_vocabulary(run),
         converter=find_converter(options.llama_cpp, env, home),
         env=env,
         watch=watch,
         on_line=on_line,
+        say=say,
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -64,6 +67,9 @@ def ship(
     files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
     for kind in options.types:
         check_tools(shop, kind, files)
+    missing = [kind for kind in options.types if not there(shop, kind, files)]
+    if missing and (shop.work / "merged").is_dir():
+        say("Going on: the merged model of the last time is here.")
     reused = []
     for kind in options.types:
         made = make(shop, kind, files)
@@ -88,7 +94,8 @@ def check_base(run: Run) -> None:
 def _check_options(run: Run, options: ShipOptions) -> None:
     words = (options.card.license, options.card.license_link)
     licenses = tuple(filter(str.strip, words))
-    write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not at the end
+    if not options.ollama:
+        write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not later
     if options.adapter_only and run.full:
         raise UsageError(
             f"{run.folder} trained the whole model: there is no adapter.",

@@ -13,12 +13,18 @@ from ..errors import PreflightError, SessiontuneError, StoreError, ToolError
 from ..ports import Job
 from .converter import LORA_SCRIPT, MODEL_SCRIPT, Converter
 from .gguf import GgufHead, check_whole
+from .leash import WATCHED
 from .run import Run
 from .tokenizer import Vocabulary, pre_tokenizer_name
 
 #: Types that the converter writes itself.
 DIRECT = ("f16", "bf16", "q8_0")
-_ENV = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+_ENV = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    **WATCHED,
+}
 
 
 class Card(msgspec.Struct, frozen=True):
