@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -63,10 +64,13 @@ def tune(
     """
     import sys
 
+    from ..runtime.ship import check_tools_here
     from ..training.spec import make_spec
     from .evening import Evening, as_json, draw, go
 
     started = time.monotonic()
+    shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
+    check_tools_here(shipped, os.environ, Path.home())
     training = {
         "base": base,
         "rate": rate,
@@ -82,7 +86,7 @@ def tune(
         recipe_of(options),
         make_spec(training, None, preset),
         state=state,
-        types=tuple(kind.lower() for kind in types) or ("q8_0",),
+        types=shipped,
         jobs=jobs,
         max_cases=max_cases,
         ask=lambda question: yes or console.ask(question),
