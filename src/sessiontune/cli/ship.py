@@ -36,7 +36,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--base", type=_PATH, help="Where the base model lies, if it was moved.")
 @click.option("-o", "--out", type=_PATH, metavar="DIR", help="Folder to write (RUN/ship).")
 @click.option("--ollama", metavar="NAME", help="Also create the model NAME in Ollama.")
-@click.option("--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M.")
+@click.option(
+    "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M."
+)
 @click.option("--context", type=int, default=0, help="Tokens of context (the training's length).")
 @click.option("--system", default="", help="System prompt for the Modelfile.")
 @click.option("--license", "license_name", default="", help="Licence of the result: yours to say.")

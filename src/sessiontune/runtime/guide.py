@@ -34,7 +34,8 @@ class Guide(msgspec.Struct, frozen=True):
 
 def pick(shipped: Shipped, kind: str | None = None) -> ShippedFile:
     """The GGUF to serve. UsageError when there is none (of that type)."""
-    found = {f.type: f for f in shipped.files if f.type != SAFETENSORS and (not kind or not f.base)}
+    files = sorted(shipped.files, key=lambda file: not file.base)  # of one type the merged one
+    found = {f.type: f for f in files if f.type != SAFETENSORS and (not kind or not f.base)}
     for wanted in (kind,) if kind else (*PREFERRED, *found):
         if wanted in found:
             return found[wanted]
