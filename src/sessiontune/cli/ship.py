@@ -175,7 +175,8 @@ def draw(
         size = f"{file.size / 1e6:,.1f} MB"
         rich.print(f"[bold]{escape(file.name)}[/bold]  {size}  {passed} checks passed{again}")
         for check in open_:
-            rich.print(f"  not decided: {check.name}: {check.detail}", markup=False)
+            open_text = f"  not decided: {check.name}: {check.detail}"
+            rich.print(open_text, markup=False, soft_wrap=True)
     rich.print(f"Folder:  {out}", markup=False, soft_wrap=True)
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"

@@ -139,7 +139,9 @@ def fetch_converter(
         if status != 0:
             why = next((x for x in reversed(said) if "error" in x.lower()), [*said, "?"][-1])
             missing_pip = any("No module named pip" in line for line in said)
-            hint = "python -m ensurepip, then again." if missing_pip else HINT
+            hint = "python -m ensurepip, then again."
+            if not missing_pip:
+                hint = "Can pip reach its index? Or name your llama.cpp checkout: --llama-cpp PATH."
             raise ToolError(f"pip cannot fetch the converter: {why[:300]}", hint)
         return unpack(folder / job.outputs[0], env)
 

@@ -74,8 +74,8 @@ def version(client: Client) -> str:
     except (EndpointError, KeyError, TypeError) as error:
         raise ToolError(
             f"No Ollama answers at {client.url}.",
-            "Start it (`ollama serve`), or set OLLAMA_HOST. The Modelfile is written in any case:"
-            " `ollama create NAME -f Modelfile` does the same.",
+            "Start it (`ollama serve`) or set OLLAMA_HOST, and run the command again: what was made"
+            " is kept. `ollama create NAME -f Modelfile` in its folder does the same.",
         ) from error
 
 
@@ -110,7 +110,12 @@ def send_blob(client: Client, file: Path, step: Step) -> str:
     reply = client.request("POST", f"/api/blobs/{digest}", body=file)
     if reply.status not in (200, 201):
         said = reply.read(2000).decode("utf-8", "replace").strip()
-        raise EndpointError(f"Ollama refuses {file.name} ({reply.status}): {said[:300]}")
+        raise EndpointError(
+            f"Ollama refuses {file.name} ({reply.status}): {said[:300]}",
+            "Free space where Ollama keeps its models, and run the command again."
+            if "no space left" in said
+            else "",
+        )
     reply.close()
     return digest
 
