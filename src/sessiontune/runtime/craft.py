@@ -22,6 +22,9 @@ from .process import run_job, write_files
 from .serving import served
 from .shop import SAFETENSORS, ShippedFile, Shop
 
+#: Bytes free on a disk that is full: less than a file system gives out at once.
+_NOTHING = 1 << 20
+
 
 def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile:
     """Make one type, or find that it is there already."""
@@ -111,9 +114,10 @@ def _run(shop: Shop, job: Job) -> None:
 
     status = run_job(msgspec.structs.replace(job, outputs=()), shop.work, keep)
     if status != 0:
+        full = shutil.disk_usage(shop.work).free < _NOTHING  # before its half file is gone
         for promised in job.outputs:
             Path(promised).unlink(missing_ok=True)
-        raise convert.explain(said, status, shop.run)
+        raise convert.explain(said, status, shop.run, job.name, full)
 
 
 def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -> None:
