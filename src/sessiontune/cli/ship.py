@@ -76,7 +76,8 @@ def ship(
     if fetch_converter:
         fetched = _fetch(console)
         if run is None:
-            console.emit({"converter": fetched}, lambda rich: rich.print(fetched, markup=False))
+            data = {"converter": fetched}
+            console.emit(data, lambda rich: rich.print(fetched, markup=False, soft_wrap=True))
             return
     if run is None:
         raise UsageError("Which run?", "sessiontune ship RUN, with the folder `train` made.")
