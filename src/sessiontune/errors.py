@@ -10,6 +10,7 @@
     |-- FindingsError           8   `scan --fail-on-secrets` found something
     |-- WorseError              9   the tuned model is worse than its base
     |-- PreflightError         10   preflight or parity failed
+    |   `-- AdviceError       10   a check that a person may set aside
     `-- Interrupted           130   Ctrl-C or SIGTERM
 
 The number is the exit code. Only `cli/main.py` catches them. Trouble with a single record is
@@ -73,6 +74,12 @@ class WorseError(SessiontuneError):
 
 class PreflightError(SessiontuneError):
     code = 10
+
+
+class AdviceError(PreflightError):
+    """`advice`: the hint without the option that sets the check aside."""
+
+    advice = ""
 
 
 class Interrupted(SessiontuneError):

@@ -9,7 +9,15 @@ import pytest
 
 from sessiontune.cli.console import Console
 from sessiontune.cli.evening import Evening
-from sessiontune.errors import PreflightError, SessiontuneError, UsageError, WorseError
+from sessiontune.cli.main import main
+from sessiontune.errors import (
+    AdviceError,
+    Interrupted,
+    PreflightError,
+    SessiontuneError,
+    UsageError,
+    WorseError,
+)
 from sessiontune.recipe import Recipe
 from sessiontune.runtime.evening import Done
 from sessiontune.training.spec import make_spec
@@ -109,16 +117,66 @@ def test_memory_is_asked_and_forced_only_with_yes(
     def run_train(*_: Any, force: bool = False, **__: Any) -> Any:
         forced.append(force)
         if not force:
-            raise PreflightError("It needs 40 GB, there are 16.")
+            raise AdviceError("It needs 40 GB, there are 16.", "Take less. Or --force.")
         return Made()
 
     monkeypatch.setattr(train, "run_train", run_train)
     monkeypatch.setattr(Evening, "run", tmp_path / "run")
     evening, asked = _evening(tmp_path, False)
-    with pytest.raises(PreflightError):
+    with pytest.raises(PreflightError) as caught:
         evening._train()
     assert "It needs 40 GB" in asked[0]
+    assert "--yes" in caught.value.hint
+    assert "--force" not in caught.value.hint
     evening, _ = _evening(tmp_path, True)
     said, _, _ = evening._train()
     assert "2.00 -> 1.50" in said
     assert forced == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("error", "hint"),
+    [
+        (Interrupted("Stopped.", "Go on with --resume."), "Go on with the same command."),
+        (PreflightError("no stop: bad", "Choose another template."), "Choose another template."),
+    ],
+)
+def test_what_training_raises_is_said_in_terms_of_tune_and_not_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: SessiontuneError, hint: str
+) -> None:
+    from sessiontune.cli import train
+
+    def run_train(*_: Any, **__: Any) -> Any:
+        raise error
+
+    monkeypatch.setattr(train, "run_train", run_train)
+    monkeypatch.setattr(Evening, "run", tmp_path / "run")
+    evening, asked = _evening(tmp_path, True)
+    with pytest.raises(type(error)) as caught:
+        evening._train()
+    assert caught.value.hint.startswith(hint)
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("types", "words"),
+    [
+        (["-t", "q9_9"], "No type"),
+        (["-t", "safetensors"], "needs a GGUF"),
+        ([], "no converter"),
+    ],
+)
+def test_what_shipping_will_lack_is_said_before_anything_is_done(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    types: list[str],
+    words: str,
+) -> None:
+    monkeypatch.setenv("SESSIONTUNE_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    out = tmp_path / "out"
+    code = main(["tune", str(tmp_path), "--base", "tiny", "-o", str(out), *types])
+    assert code == (6 if words == "no converter" else 2)
+    assert words in capsys.readouterr().err
+    assert not out.exists()

@@ -8,8 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from rich.console import Console as Rich
 
-from sessiontune.cli.chat import _questions
+from sessiontune.cli.chat import _converse, _questions, _shown, _table
+from sessiontune.cli.console import Console
+from sessiontune.errors import EndpointError
 from sessiontune.runtime.talk import Talk
 
 
@@ -70,3 +73,73 @@ def test_ctrl_c_ends_the_answer_and_forgets_the_question(sides: tuple[str, ...])
     server.asked.clear()
     assert talk.ask("a short one", lambda side, piece: None) == dict.fromkeys(sides, "word ")
     assert server.asked == [[{"role": "user", "content": "a short one"}]] * len(sides)
+
+
+class _Says:
+    """Streams what it was given, one event a piece."""
+
+    def __init__(self, *deltas: dict[str, Any], finish: str = "stop", error: str = "") -> None:
+        self.deltas, self.finish, self.error = deltas, finish, error
+        self.asked: list[list[dict[str, str]]] = []
+
+    def events(self, path: str, data: Mapping[str, Any]) -> Iterator[Any]:
+        self.asked.append(data["messages"])
+        if self.error:
+            raise EndpointError(self.error)
+        for delta in self.deltas:
+            yield {"choices": [{"delta": delta, "finish_reason": None}]}
+        yield {"choices": [{"delta": {}, "finish_reason": self.finish}]}
+
+
+def test_reasoning_is_shown_and_not_kept_and_a_tool_call_is_both() -> None:
+    call = {"function": {"name": "read", "arguments": '{"path"'}}
+    more = {"function": {"arguments": ': "a.py"}'}}
+    server = _Says(
+        {"content": None},
+        {"reasoning_content": "It wants "},
+        {"reasoning_content": "a file."},
+        {"content": "I look."},
+        {"tool_calls": [call]},
+        {"tool_calls": [more]},
+    )
+    talk = Talk(server, ("tuned",))
+    shown: list[str] = []
+    said = 'I look.\n[calls read] {"path": "a.py"}'
+    assert talk.ask("what?", lambda side, piece: shown.append(piece)) == {"tuned": said}
+    assert "".join(shown) == f"(thinking) It wants a file.\n\n{said}"
+    talk.ask("and?", lambda side, piece: None)
+    assert server.asked[1][1] == {"role": "assistant", "content": said}
+
+
+def test_an_answer_that_was_cut_off_is_known_as_such() -> None:
+    talk = Talk(_Says({"content": "so"}, finish="length"), ("tuned",))
+    talk.ask("more", lambda side, piece: None)
+    assert talk.cut == ["tuned"]
+
+
+def test_a_refused_question_does_not_end_the_chat(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = _Says(error="x answers 400: request (9 tokens) exceeds the available context size")
+    monkeypatch.setattr("sys.stdin", io.StringIO("too long\nagain\n"))
+    _converse(Console(), Talk(server, ("tuned",)))
+    assert len(server.asked) == 2
+    assert capsys.readouterr().err.count("/new starts again") == 2
+
+
+def test_nothing_of_a_long_word_is_lost_in_a_column() -> None:
+    rich = Rich(width=40, file=io.StringIO(), color_system=None)
+    word = "x" * 90
+    rich.print(_table(rich, {"base": word, "tuned": "short"}))
+    assert rich.file.getvalue().count("x") == 90  # type: ignore[attr-defined]
+    tail = _table(rich, {"base": "\n".join(map(str, range(50))), "tuned": ""}, last=3)
+    rich = Rich(width=40, file=io.StringIO(), color_system=None)
+    rich.print(tail)
+    text = rich.file.getvalue()  # type: ignore[attr-defined]
+    assert "49" in text
+    assert "46" not in text
+
+
+def test_an_answer_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert _shown("a\x1b[2J\tb\r\n\x9b0m") == "a\u241b[2J\tb\n\ufffd0m"

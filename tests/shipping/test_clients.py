@@ -37,6 +37,8 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     assert new["env"]["EDITOR"] == "vi"
     assert new["env"]["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:8040"
     assert new["env"]["CLAUDE_CODE_AUTO_COMPACT_WINDOW"] == "16384"  # not its own 200,000
+    assert new["env"]["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "4096"
+    assert int(new["env"]["API_TIMEOUT_MS"]) > 600_000  # not its own ten minutes
     assert backup is not None
     assert json.loads(backup.read_text(encoding="utf-8")) == old
     [(_, second)] = put("claude", tmp_path)

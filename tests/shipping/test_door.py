@@ -10,8 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from sessiontune.errors import UsageError
 from sessiontune.evaluation.endpoint import Endpoint
-from sessiontune.runtime.door import Door, open_door
+from sessiontune.runtime.door import Door, check_port, open_door
 
 
 class _Inner(BaseHTTPRequestHandler):
@@ -176,3 +177,22 @@ def test_slow_clients_do_not_keep_others_out(
         for client in slow:
             client.close()
     assert [path for _, path, _ in seen] == ["/v1/models"]
+
+
+@pytest.mark.parametrize("line", ["DELETE /v1/models HTTP/1.1", "no request at all", "GET"])
+def test_what_is_no_request_of_ours_is_answered_in_our_form(
+    door: tuple[Door, list[tuple[str, str, bytes]]], line: str
+) -> None:
+    opened, seen = door
+    answer = send(opened, f"{line}\r\n{{host}}\r\n")
+    assert b"<html" not in answer.lower()
+    assert b'"type": "sessiontune"' in answer
+    assert seen == []
+
+
+def test_a_taken_port_is_known_before_a_model_is_loaded(
+    door: tuple[Door, list[tuple[str, str, bytes]]],
+) -> None:
+    check_port(0)
+    with pytest.raises(UsageError, match="is taken"):
+        check_port(door[0].port)

@@ -15,14 +15,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from sessiontune.errors import EndpointError, PreflightError, ToolError
+from sessiontune.errors import EndpointError, PreflightError, ToolError, UsageError
 from sessiontune.evaluation.endpoint import Endpoint
 from sessiontune.runtime.deploy import create_in_ollama
 from sessiontune.runtime.guide import write_guide
 from sessiontune.runtime.ship import ship
-from sessiontune.runtime.shop import ShipOptions, Shipped
+from sessiontune.runtime.shop import ShipOptions, Shipped, ShippedFile
 from sessiontune.shipping import ollama
 from sessiontune.shipping.modelfile import Modelfile, write
 from sessiontune.shipping.run import Run
@@ -41,6 +42,7 @@ class FakeOllama(ThreadingHTTPServer):
         self.models: dict[str, dict[str, Any]] = {}
         self.uploads = 0
         self.fault = ""
+        self.version = "0.34.4"
         self.reply = REPLY
 
 
@@ -65,7 +67,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def do_GET(self) -> None:
-        self._send(200, {"version": "0.33.0"})
+        self._send(200, {"version": self.server.version})
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -83,6 +85,14 @@ class _Handler(BaseHTTPRequestHandler):
     def _create(self, data: dict[str, Any]) -> None:
         lines: list[dict[str, Any]] = [{"status": "parsing GGUF", "completed": 1, "total": 2}]
         given = {**data.get("files", {}), **data.get("adapters", {})}
+        if self.server.version >= "0.34.1":
+            if data.get("adapters"):
+                self._send(400, {"error": "LoRA adapters are no longer supported"})
+                return
+            if data.get("quantize"):
+                why = "create-time quantization is only supported for safetensors imports; ..."
+                self._send(400, {"error": why})
+                return
         missing = [name for name, digest in given.items() if digest not in self.server.blobs]
         if missing:
             lines = [{"error": f"blob not found: {missing[0]}"}]
@@ -106,11 +116,26 @@ class _Handler(BaseHTTPRequestHandler):
         model = self.server.models[data["model"]]
         parameters = {} if self.server.fault == "forgets" else model["parameters"]
         rows = [(k, x) for k, v in parameters.items() for x in (v if isinstance(v, list) else [v])]
-        text = "\n".join(f"{k:<30} {json.dumps(v)}" for k, v in rows)
-        self._send(200, {"parameters": text, "template": model.get("template", "")})
+        text = "\n".join(f"{k:<30} {_go(v)}" for k, v in rows)
+        system = model.get("system", "")
+        answer = {
+            "parameters": text,
+            "template": model.get("template", ""),
+            "system": system.replace("\u00a0", "") if self.server.fault == "drops" else system,
+            "license": "\n".join(model.get("license", ())),
+        }
+        self._send(200, answer)
 
     def _chat(self, data: dict[str, Any]) -> None:
         self._send(200, {"message": {"content": self.server.reply}, "done_reason": "stop"})
+
+
+def _go(value: object) -> str:
+    """As Go's %#v: printing characters as they are, others escaped."""
+    if not isinstance(value, str):
+        return str(value)
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in quoted)
 
 
 @pytest.fixture
@@ -153,6 +178,7 @@ def test_blobs_create_show_and_one_reply(
     server: FakeOllama, shipped: Shipped, tmp_path: Path
 ) -> None:
     seen: list[str] = []
+    server.version = "0.34.0"
     made = create_in_ollama(
         tmp_path, shipped, "mine", "q4_K_M", _env(server), lambda text, *_: seen.append(text)
     )
@@ -183,7 +209,7 @@ def test_what_was_sent_is_not_sent_again(
         ("digest", EndpointError, "digest mismatch"),
         ("architecture", EndpointError, "unsupported architecture"),
         ("breaks off", EndpointError, "broke off"),
-        ("forgets", PreflightError, "lost the stop"),
+        ("forgets", PreflightError, "lost the num_ctx 8192"),
     ],
 )
 def test_its_refusals_are_passed_on(
@@ -196,6 +222,100 @@ def test_its_refusals_are_passed_on(
 ) -> None:
     server.fault = fault
     with pytest.raises(error, match=words):
+        create_in_ollama(tmp_path, shipped, "mine", "", _env(server), lambda *_: None)
+
+
+ODD = 'no\u00a0break, \U0001f469\u200d\U0001f4bb, \u2028,\tends in """\nand  goes on \u00a0 '
+
+
+def test_what_no_modelfile_can_carry_goes_through_http_unchanged(
+    server: FakeOllama, shipped: Shipped, tmp_path: Path
+) -> None:
+    """Ollama's reader of Modelfiles drops what does not print; its HTTP interface keeps it."""
+    made = Modelfile(
+        source="./m.gguf",
+        system=ODD,
+        template=f"{{{{ .Prompt }}}}{ODD}",
+        parameters=(("num_ctx", "8192"), ("stop", "<\u00a0>\n"), ("stop", '"""')),
+        licenses=(ODD, "MIT"),
+        messages=(("user", ODD),),
+    )
+    with pytest.raises(UsageError, match="cannot carry"):
+        write(made)
+    create_in_ollama(tmp_path, shipped, "odd", "", _env(server), lambda *_: None, made)
+    data = server.models["odd"]
+    assert (data["system"], data["template"]) == (ODD, f"{{{{ .Prompt }}}}{ODD}")
+    assert data["license"] == [ODD, "MIT"]
+    assert data["parameters"] == {"num_ctx": 8192, "stop": ["<\u00a0>\n", '"""']}
+    assert data["messages"] == [{"role": "user", "content": ODD}]
+    server.fault = "drops"
+    with pytest.raises(PreflightError, match="changed the system text"):
+        create_in_ollama(tmp_path, shipped, "odd", "", _env(server), lambda *_: None, made)
+
+
+@pytest.mark.parametrize(
+    ("adapter", "quantize", "hint"),
+    [("./m.gguf", "", "leave --adapter-only out"), ("", "q4_K_M", "quantise before")],
+)
+def test_what_newer_versions_do_not_take_is_known_before_a_byte_is_sent(
+    server: FakeOllama, shipped: Shipped, tmp_path: Path, adapter: str, quantize: str, hint: str
+) -> None:
+    made = Modelfile(source="./m.gguf", adapter=adapter, parameters=(("num_ctx", "8192"),))
+    with pytest.raises(UsageError, match=r"Ollama 0\.34\.4") as caught:
+        create_in_ollama(tmp_path, shipped, "x", quantize, _env(server), lambda *_: None, made)
+    assert hint in caught.value.hint
+    assert server.uploads == 0
+    client = Endpoint(f"http://127.0.0.1:{server.server_address[1]}")  # one that hides its version
+    with pytest.raises(EndpointError) as late:
+        ollama.create(client, "x", made, tmp_path, lambda *_: None, quantize)
+    assert hint in late.value.hint
+
+
+def test_a_persons_own_modelfile_is_kept_and_sent(
+    server: FakeOllama, runs: Callable[[str], Run], shipped: Shipped, tmp_path: Path
+) -> None:
+    file = ShippedFile(name="m.gguf", type="f16", size=1, sha256="", fingerprint="", engine="")
+    made = msgspec.structs.replace(shipped, files=(file,))
+    run, options = runs("llama"), ShipOptions(types=("f16",), out=tmp_path)
+    path = tmp_path / "Modelfile"
+    path.unlink()
+    assert not write_guide(run, options, made, tmp_path).note
+    again = msgspec.structs.replace(options, system="Be brief.")
+    assert not write_guide(run, again, made, tmp_path).note  # ours: written anew
+    assert "Be brief." in path.read_text(encoding="utf-8")
+    mine = path.read_text(encoding="utf-8") + "PARAMETER temperature 0.2\nPARSER qwen3\n"
+    path.write_text(mine, encoding="utf-8")
+    guide = write_guide(run, options, made, tmp_path)
+    assert guide.yours
+    assert "delete it" in guide.note
+    assert path.read_text(encoding="utf-8") == mine
+    create_in_ollama(tmp_path, shipped, "mine", "", _env(server), lambda *_: None)
+    assert server.models["mine"]["parameters"]["temperature"] == 0.2
+    assert server.models["mine"]["parser"] == "qwen3"
+
+
+def test_a_text_for_http_only_leaves_no_modelfile_that_says_something_else(
+    runs: Callable[[str], Run], shipped: Shipped, tmp_path: Path
+) -> None:
+    file = ShippedFile(name="m.gguf", type="f16", size=1, sha256="", fingerprint="", engine="")
+    made = msgspec.structs.replace(shipped, files=(file,))
+    run, options = runs("llama"), ShipOptions(types=("f16",), out=tmp_path)
+    (tmp_path / "Modelfile").unlink()
+    write_guide(run, options, made, tmp_path)
+    odd = msgspec.structs.replace(options, system=ODD, ollama=True)
+    guide = write_guide(run, odd, made, tmp_path)
+    assert "No Modelfile" in guide.note
+    assert guide.modelfile
+    assert guide.modelfile.system == ODD
+    assert not (tmp_path / "Modelfile").exists()
+    assert "--ollama" in (tmp_path / "commands.md").read_text(encoding="utf-8")
+
+
+def test_a_file_that_is_gone_is_not_taken_for_a_model(
+    server: FakeOllama, shipped: Shipped, tmp_path: Path
+) -> None:
+    (tmp_path / "m.gguf").unlink()
+    with pytest.raises(UsageError, match="is not there"):
         create_in_ollama(tmp_path, shipped, "mine", "", _env(server), lambda *_: None)
 
 

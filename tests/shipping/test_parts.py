@@ -17,7 +17,9 @@ from sessiontune.shipping import converter as converting
 from sessiontune.shipping import quantise
 from sessiontune.shipping.convert import Card, explain, metadata
 from sessiontune.shipping.gguf import GgufHead
+from sessiontune.shipping.parity import _likelihood, refuse
 from sessiontune.shipping.pieces import shown_steps
+from sessiontune.shipping.reference import Expected, Probe
 from sessiontune.shipping.run import Run
 from sessiontune.shipping.tokenizer import pre_tokenizer_name
 
@@ -26,6 +28,18 @@ def test_a_server_holds_back_parts_of_a_character() -> None:
     rocket = "🚀".encode()
     assert shown_steps([b"a", rocket[:1], rocket[1:3], rocket[3:], b"b"]) == [0, 3, 4]
     assert shown_steps([b"\xff", b"\x80", b"", "é".encode()[:1]]) == [0, 1, 2]
+
+
+def test_a_model_that_computes_no_numbers_is_refused_in_words() -> None:
+    """Seen with a diverged training: f16 overflows, the server writes null for not-a-number."""
+    said = [{"id": 5, "token": "a", "logprob": None}]
+    answer = {"choices": [{"logprobs": {"content": [{"top_logprobs": said}]}}]}
+    probe = Probe("one question", [], None, True)
+    wanted = Expected("one question", "", [1], first={5: -1.0}, shown=[0], gaps=[1.0])
+    check = _likelihood(answer, probe, wanted, "f16", False)
+    with pytest.raises(PreflightError, match="too large for f16") as caught:
+        refuse([check], "m.gguf")
+    assert "bf16" in caught.value.hint
 
 
 def _tokenizer(folder: Path, pre: dict[str, Any]) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -36,6 +38,7 @@ class FakeHub(ThreadingHTTPServer):
         self.calls: list[str] = []
         self.makes_public = False
         self.loses = ""
+        self.fault = ""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -69,7 +72,15 @@ class _Handler(BaseHTTPRequestHandler):
         files = [{"rfilename": name} for name in sorted(repo["files"])]
         self._send({"id": "me/x", "private": repo["private"], "siblings": files, "tags": []})
 
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        self.connection.shutdown(socket.SHUT_RDWR)
+
     def do_PUT(self) -> None:
+        if self.server.fault == "half of a file":
+            self.rfile.read(int(self.headers["Content-Length"]) // 2)
+            self._hang_up()
+            return
         body = self._body()
         self.server.large[sha256(body).hexdigest()] = body
         self._send({})
@@ -119,6 +130,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(answer, 409 if known else 200)
 
     def _commit(self, body: bytes) -> None:
+        if self.server.fault == "commit":
+            self._hang_up()
+            return
+        if self.server.fault.isdecimal():
+            self._send({"error": "no"}, int(self.server.fault))
+            return
         repo = self._repo()
         for line in body.decode().splitlines():
             item = json.loads(line)
@@ -202,6 +219,45 @@ def test_what_is_missing_afterwards_is_said(hub: FakeHub, export: Path) -> None:
     hub.loses = "README.md"
     with pytest.raises(EndpointError, match=r"README\.md is missing"):
         publish(export, "me/x", OK, public=False, endpoint=hub.url)
+
+
+@pytest.mark.models
+@pytest.mark.parametrize(
+    ("fault", "hint"),
+    [
+        ("half of a file", "not sent twice"),
+        ("commit", "not sent twice"),
+        ("403", "may write"),
+        ("500", "not sent twice"),
+    ],
+)
+def test_an_upload_that_breaks_off_leaves_nothing_and_the_next_one_goes_through(
+    hub: FakeHub,
+    runs: Callable[[str], Run],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+    hint: str,
+) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # the client's own waits
+    folder = tmp_path / "run"
+    shutil.copytree(runs("llama").folder, folder, ignore=shutil.ignore_patterns("ship"))
+    (folder / "evaluation").mkdir()
+    (folder / "evaluation/result.json").write_text("{}", encoding="utf-8")
+    hub.fault = fault
+    with pytest.raises(EndpointError, match="did not take it") as caught:
+        publish(folder, "me/a", OK, public=False, endpoint=hub.url)
+    assert hint in caught.value.hint
+    assert hub.repos["models/me/a"]["files"] == {}
+    hub.fault = ""
+    assert publish(folder, "me/a", OK, public=False, endpoint=hub.url).private
+    assert "adapter_model.safetensors" in hub.repos["models/me/a"]["files"]
+
+
+def test_no_hub_at_all(hub: FakeHub, export: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.sleep", lambda seconds: None)
+    with pytest.raises(EndpointError, match="did not take it"):
+        publish(export, "me/x", OK, public=False, endpoint="http://127.0.0.1:9")
 
 
 @pytest.mark.parametrize("terms", [Terms(), Terms(license="mit"), Terms(accepted=True)])
@@ -306,8 +362,6 @@ def test_cards_are_what_the_hub_reads(export: Path, runs: Callable[[str], Run]) 
 def test_a_local_base_is_named_without_its_path(
     runs: Callable[[str], Run], tmp_path: Path, name: str, path: str, shown: str
 ) -> None:
-    import shutil
-
     run = runs("llama")
     copy = tmp_path / "run"
     shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns("ship"))

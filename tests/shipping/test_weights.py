@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
+import resource
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sessiontune.errors import StoreError
 from sessiontune.shipping import weights
+from sessiontune.shipping.leash import WATCHED
+from sessiontune.shipping.merge import merge
+from sessiontune.shipping.run import Run
 from sessiontune.shipping.weights import merge_pieces, merge_whole, plan_merge
 
 pytestmark = pytest.mark.models
@@ -96,3 +104,40 @@ def test_what_diverged_is_not_shipped(bases: Callable[[str], Path], tmp_path: Pa
     plan = plan_merge(bases("llama"), adapter)
     with pytest.raises(ToolError, match="not finite"):
         merge_pieces(bases("llama"), adapter, plan, tmp_path, lambda *_: None)
+
+
+def test_what_the_disk_does_not_take_is_no_riddle(
+    runs: Callable[[str], Run], tmp_path: Path
+) -> None:
+    """A real limit on files, as a full disk: the library's own error says nothing of the kind."""
+    run = runs("llama")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
+    try:
+        with pytest.raises(StoreError, match="Cannot write the merged model") as caught:
+            merge(run, tmp_path / "merged", lambda *_: None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "run the command again" in caught.value.hint
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_converter_ends_with_the_program_that_started_it() -> None:
+    line = "import time; from sessiontune.shipping.leash import end_with_parent as e; e();"
+    program = subprocess.Popen(
+        [sys.executable, "-c", f"{line} print(1, flush=True); time.sleep(600)"],
+        env={**os.environ, **WATCHED},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert program.stdin
+    assert program.stdout
+    try:
+        program.stdout.readline()
+        assert program.poll() is None
+        program.stdin.close()  # as when the other side is killed
+        assert program.wait(30) == 1
+    finally:
+        program.kill()
+        program.stdout.close()
+        program.wait()

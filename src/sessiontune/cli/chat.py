@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
 from collections.abc import Iterator
@@ -10,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..errors import EndpointError
 from .console import Console
 
 if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+    from rich.table import Table
+
     from ..runtime.talk import Talk
 
 _HELP = (
@@ -91,10 +97,15 @@ def _converse(console: Console, talk: Talk) -> None:
         except KeyboardInterrupt:
             click.echo()
             console.say("Stopped; this question is forgotten.")
+        except EndpointError as error:
+            click.echo()
+            console.say(f"{error.message} {error.hint}".rstrip())
 
 
 def _questions() -> Iterator[str]:
     """What the user asks, until an empty line, the end, or Ctrl-C where nothing is asked."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="replace")
     while True:
         try:
             line = _line("> ").strip()
@@ -109,9 +120,16 @@ def _questions() -> Iterator[str]:
 
 
 def _line(prompt: str) -> str:
-    if sys.stdin.isatty():
-        click.echo(prompt, nl=False, err=True)
-    return sys.stdin.readline()
+    """One line with its end, or "" at the end of the input; editable where a person types."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return sys.stdin.readline()
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  input() uses it once it is there
+    try:
+        return input(prompt).encode("utf-8", "replace").decode() + "\n"
+    except EOFError:
+        click.echo()
+        return ""
 
 
 def _block(first: str) -> str:
@@ -130,27 +148,35 @@ def _answer(console: Console, talk: Talk, text: str) -> dict[str, str]:
     if console.as_json or console.quiet:
         return talk.ask(text, lambda side, piece: None)
     if len(talk.sides) == 1:
-        answers = talk.ask(text, lambda side, piece: click.echo(piece, nl=False))
+        answers = talk.ask(text, lambda side, piece: click.echo(_shown(piece), nl=False))
         click.echo()
-        return answers
-    return _columns(talk, text)
+    else:
+        answers = _columns(talk, text)
+    for side in talk.cut:
+        who = f"{side}: " if len(talk.sides) > 1 else ""
+        console.say(f"({who}cut off; more with --max-tokens)")
+    return answers
+
+
+#: Control characters, which could steer the terminal, as pictures; line ends and tabs stay.
+_PICTURES: dict[int, int | None] = {
+    **{code: 0x2400 + code for code in range(32) if code not in (9, 10)},
+    **dict.fromkeys((13,)),
+    **dict.fromkeys(range(127, 160), 0xFFFD),
+}
+
+
+def _shown(piece: str) -> str:
+    return piece.translate(_PICTURES) if sys.stdout.isatty() else piece
 
 
 def _columns(talk: Talk, text: str) -> dict[str, str]:
-    """Both answers in two columns, growing; without a terminal one after the other."""
+    """Both answers in two columns, growing; without a terminal one after the other.
+
+    While they grow the last lines are shown, as many as there is room for; then all.
+    """
     from rich.console import Console as Rich
     from rich.live import Live
-    from rich.table import Table
-    from rich.text import Text
-
-    so_far = dict.fromkeys(talk.sides, "")
-
-    def table() -> Table:
-        drawn = Table(expand=True, show_lines=False)
-        for side in talk.sides:
-            drawn.add_column(side, ratio=1)
-        drawn.add_row(*(Text(so_far[side]) for side in talk.sides))
-        return drawn
 
     rich = Rich(highlight=False)
     if not rich.is_terminal:
@@ -158,10 +184,32 @@ def _columns(talk: Talk, text: str) -> dict[str, str]:
         for side, answer in answers.items():
             click.echo(f"[{side}] {answer}")
         return answers
-    with Live(table(), console=rich, refresh_per_second=12) as live:
+    so_far = dict.fromkeys(talk.sides, "")
+    room = max(rich.height - 5, 3)
+    try:
+        with Live(console=rich, refresh_per_second=12, transient=True) as live:
 
-        def grow(side: str, piece: str) -> None:
-            so_far[side] += piece
-            live.update(table())
+            def grow(side: str, piece: str) -> None:
+                so_far[side] += _shown(piece)
+                live.update(_table(rich, so_far, room))
 
-        return talk.ask(text, grow)
+            return talk.ask(text, grow)
+    finally:
+        if any(so_far.values()):
+            rich.print(_table(rich, so_far))
+
+
+def _table(rich: RichConsole, texts: dict[str, str], last: int = 0) -> Table:
+    """The texts side by side, whole, or their `last` lines."""
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(expand=True)
+    cells = []
+    width = (rich.width - 1) // len(texts) - 3
+    for side, text in texts.items():
+        drawn.add_column(side, ratio=1, overflow="fold")
+        lines = Text(text).wrap(rich, width, overflow="fold")
+        cells.append(Text("\n").join(lines[-last:]))
+    drawn.add_row(*cells)
+    return drawn

@@ -39,12 +39,12 @@ class Console(msgspec.Struct, frozen=True):
     def say(self, text: str) -> None:
         """A line of diagnostics on stderr."""
         if not self.quiet:
-            click.echo(text, err=True)
+            print(text, file=sys.stderr)  # not by click: a bar that is up makes room for it
 
     def detail(self, text: str) -> None:
         """A line on stderr with `--verbose` only."""
         if self.verbose:
-            click.echo(text, err=True)
+            print(text, file=sys.stderr)
 
     def ask(self, question: str, default: bool = False) -> bool:
         """A yes or no question; `default` without a terminal or with `--no-input`."""

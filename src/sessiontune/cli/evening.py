@@ -9,12 +9,13 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from ..errors import PreflightError, UsageError, WorseError
+from ..errors import AdviceError, SessiontuneError, UsageError, WorseError
 from .console import Console
 
 if TYPE_CHECKING:
     from ..recipe import Recipe
     from ..runtime.evening import Done, Stage
+    from ..runtime.train import Outcome
     from ..training.spec import TrainSpec
 
 #: What the served model is asked at the end.
@@ -186,19 +187,29 @@ class Evening:
             resume = bool(run)
             try:
                 made = run_train(self.console, self.data, self.run, self.spec, resume=resume)
-            except PreflightError as error:
+            except AdviceError as error:
                 question = f"The checks before training say: {error.message} Train all the same?"
                 if not self.ask(question):
-                    raise
-                made = run_train(
-                    self.console, self.data, self.run, self.spec, resume=resume, force=True
-                )
+                    raise _on_with_tune(error) from error
+                made = self._forced(resume)
+            except SessiontuneError as error:
+                raise _on_with_tune(error) from error
             run = made.run
         metrics = run.get("metrics", {})
         said = f"adapter for {run.get('base', {}).get('id', self.spec.base)}"
         if "eval_loss" in metrics and "base_eval_loss" in metrics:
             said += f"; held-out loss {metrics['base_eval_loss']:.2f} -> {metrics['eval_loss']:.2f}"
         return said, self._links(self.run, {"curves": "report.html"}), {"metrics": metrics}
+
+    def _forced(self, resume: bool) -> Outcome:
+        from .train import run_train
+
+        try:
+            return run_train(
+                self.console, self.data, self.run, self.spec, resume=resume, force=True
+            )
+        except SessiontuneError as error:
+            raise _on_with_tune(error) from error
 
     def _evaluate(self) -> tuple[str, dict[str, str], dict[str, Any]]:
         from .evaluate import run_evaluation
@@ -217,7 +228,7 @@ class Evening:
         from ..runtime.shop import ShipOptions
         from .ship import run_ship
 
-        shipped, out = run_ship(self.console, self.run, None, ShipOptions(types=self.types))
+        shipped, out, _ = run_ship(self.console, self.run, None, ShipOptions(types=self.types))
         parts = []
         for file in shipped.files:
             passed = sum(1 for check in file.checks if check.ok)
@@ -263,6 +274,16 @@ class Evening:
     def _links(self, folder: Path, names: dict[str, str]) -> dict[str, str]:
         shown = folder if self.folder.is_absolute() else Path(os.path.relpath(folder))
         return {k: str(shown / name) for k, name in names.items() if (folder / name).exists()}
+
+
+def _on_with_tune(error: SessiontuneError) -> SessiontuneError:
+    """The same error for someone who ran `tune`, which has no --resume and no --force."""
+    import re
+
+    hint = re.sub(r"with (the same command and )?--resume", "with the same command", error.hint)
+    if isinstance(error, AdviceError):
+        hint = f"{error.advice} Or run it again and answer yes, or add --yes.".strip()
+    return type(error)(error.message, hint)
 
 
 def go(console: Console, evening: Evening) -> list[Done]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -10,7 +11,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..errors import Interrupted, SessiontuneError
+from ..errors import Interrupted, SessiontuneError, StoreError
 from ..privacy import compiled
 from .console import Console
 
@@ -124,6 +125,15 @@ def main(argv: list[str] | None = None) -> int:
         # The reader of our output (head, less) has gone: nothing is wrong.
         sys.stderr.close()
         return 0
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        where = f" ({error.filename})" if error.filename else ""
+        full = StoreError(
+            f"The disk is full{where}.", "Free some space, and run the same command again to go on."
+        )
+        console.error(full)
+        return full.code
 
 
 def run() -> None:

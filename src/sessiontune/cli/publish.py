@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,8 +63,9 @@ def publish(
         return
     if not repo:
         raise UsageError("Which repository?", "--repo OWNER/NAME")
-    with console.progress("publish"):
-        done = put(folder, repo, terms, public=public, endpoint=endpoint)
+    bars = sys.stderr.isatty() and not (console.quiet or console.as_json)
+    console.say("The files are scanned, then sent.")
+    done = put(folder, repo, terms, public=public, endpoint=endpoint, bars=bars)
     data = {"url": done.url, "private": done.private, "files": list(done.files)}
     console.emit(data, lambda rich: _draw(rich, done))
 

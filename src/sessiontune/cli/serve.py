@@ -26,7 +26,13 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 
 @click.command(no_args_is_help=True)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
-@click.option("--port", type=int, default=PORT, show_default=True, help="0: any that is free.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=PORT,
+    show_default=True,
+    help="0: any that is free.",
+)
 @click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
 @click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
 @click.option("--engine", type=click.Choice(_ENGINES), help="The first that is here.")
@@ -56,7 +62,7 @@ def serve(
     Only programs on this machine are answered; web pages are refused. With --client nothing is
     started: the client's settings are printed, or written.
     """
-    from ..runtime.door import open_door
+    from ..runtime.door import check_port, open_door
     from ..runtime.host import Hosting, context_to_serve, hosted
     from ..shipping.clients import Target
     from ..shipping.run import read_run
@@ -68,13 +74,15 @@ def serve(
         return
     if write:
         raise UsageError("--write needs --client NAME.", f"Known: {', '.join(_CLIENTS)}.")
+    check_port(port)
     with (
         console.progress("load the model"),
         hosted(known, Hosting(**given), os.environ) as model,
         open_door(port, model.client, model.model, allow_origin) as door,
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
-        console.emit(data, lambda rich: rich.print(_told(door.url, model.model, run), markup=False))
+        told = _told(door.url, model.model, run)
+        console.emit(data, lambda rich: rich.print(told, markup=False, soft_wrap=True))
         console.say(f"Serving {model.what}, {model.context} tokens of context. Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
             threading.Event().wait()

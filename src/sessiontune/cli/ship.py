@@ -15,6 +15,7 @@ from .console import Console
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
+    from ..runtime.guide import Guide
     from ..runtime.shop import ShipOptions, Shipped
     from ..shipping.ollama import Created
 
@@ -36,7 +37,9 @@ _PATH = click.Path(path_type=Path)
 @click.option("--base", type=_PATH, help="Where the base model lies, if it was moved.")
 @click.option("-o", "--out", type=_PATH, metavar="DIR", help="Folder to write (RUN/ship).")
 @click.option("--ollama", metavar="NAME", help="Also create the model NAME in Ollama.")
-@click.option("--ollama-quantize", metavar="TYPE", help="Let Ollama quantise: q4_K_M, q4_K_S.")
+@click.option(
+    "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M."
+)
 @click.option("--context", type=int, default=0, help="Tokens of context (the training's length).")
 @click.option("--system", default="", help="System prompt for the Modelfile.")
 @click.option("--license", "license_name", default="", help="Licence of the result: yours to say.")
@@ -74,21 +77,23 @@ def ship(
     if fetch_converter:
         fetched = _fetch(console)
         if run is None:
-            console.emit({"converter": fetched}, lambda rich: rich.print(fetched, markup=False))
+            data = {"converter": fetched}
+            console.emit(data, lambda rich: rich.print(fetched, markup=False, soft_wrap=True))
             return
     if run is None:
         raise UsageError("Which run?", "sessiontune ship RUN, with the folder `train` made.")
     options = ShipOptions(
         types=tuple(kind.lower() for kind in types) or _default(given["adapter_only"]),
         card=Card(license=license_name, license_link=license_link, author=author),
+        ollama=bool(ollama),
         **given,
     )
-    shipped, out = run_ship(console, run, base, options)
+    shipped, out, guide = run_ship(console, run, base, options)
     created = None
     if ollama:
-        created = to_ollama(console, out, shipped, ollama, ollama_quantize or "")
+        created = to_ollama(console, out, shipped, guide, ollama, ollama_quantize or "")
     data = as_json(shipped, out, created)
-    console.emit(data, lambda rich: draw(rich, shipped, run, out, created))
+    console.emit(data, lambda rich: draw(rich, shipped, run, out, guide, created))
 
 
 def _default(adapter_only: bool) -> tuple[str, ...]:
@@ -105,7 +110,7 @@ def _fetch(console: Console) -> str:
 
 def run_ship(
     console: Console, run: Path, base: Path | None, options: ShipOptions
-) -> tuple[Shipped, Path]:
+) -> tuple[Shipped, Path, Guide]:
     """Ship with progress on stderr; the same for `ship`, `tune` and `demo`."""
     from ..runtime.guide import write_guide
     from ..runtime.ship import ship as make
@@ -119,21 +124,29 @@ def run_ship(
             if not total:
                 console.detail(stage)
 
-        shipped = make(known, options, os.environ, Path.home(), watch, console.detail)
+        home = Path.home()
+        shipped = make(known, options, os.environ, home, watch, console.detail, console.say)
         progress(0, 0, "write the Modelfile")
         out = (options.out or known.out).resolve()
-        write_guide(known, options, shipped, out)
-    return shipped, out
+        guide = write_guide(known, options, shipped, out)
+    if guide.note:
+        console.say(guide.note)
+    return shipped, out, guide
 
 
-def to_ollama(console: Console, out: Path, shipped: Shipped, name: str, quantize: str) -> Created:
+def to_ollama(
+    console: Console, out: Path, shipped: Shipped, guide: Guide, name: str, quantize: str
+) -> Created:
     """Create the shipped model in the local Ollama and check it."""
     from ..runtime.deploy import create_in_ollama
 
+    wanted = None if guide.yours else guide.modelfile
     with console.progress("ollama") as progress:
-        return create_in_ollama(
-            out, shipped, name, quantize, os.environ, lambda text, a, b: progress(a, b, text)
-        )
+
+        def step(text: str, done: int, total: int) -> None:
+            progress(done, total, text)
+
+        return create_in_ollama(out, shipped, name, quantize, os.environ, step, wanted)
 
 
 def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, Any]:
@@ -147,7 +160,12 @@ def as_json(shipped: Shipped, out: Path, created: Created | None) -> dict[str, A
 
 
 def draw(
-    rich: RichConsole, shipped: Shipped, run: Path, out: Path, created: Created | None
+    rich: RichConsole,
+    shipped: Shipped,
+    run: Path,
+    out: Path,
+    guide: Guide,
+    created: Created | None,
 ) -> None:
     """The result for a person."""
     from rich.markup import escape
@@ -159,12 +177,13 @@ def draw(
         size = f"{file.size / 1e6:,.1f} MB"
         rich.print(f"[bold]{escape(file.name)}[/bold]  {size}  {passed} checks passed{again}")
         for check in open_:
-            rich.print(f"  not decided: {check.name}: {check.detail}", markup=False)
+            open_text = f"  not decided: {check.name}: {check.detail}"
+            rich.print(open_text, markup=False, soft_wrap=True)
     rich.print(f"Folder:  {out}", markup=False, soft_wrap=True)
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"
         rich.print(f"Ollama:  {created.model} answers; its reply {how}.", markup=False)
-    else:
+    elif guide.modelfile and (guide.yours or not guide.note):
         rich.print(
             f"Ollama:  cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile",
             markup=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -66,11 +67,14 @@ def tune(
     """
     import sys
 
+    from ..runtime.ship import check_tools_here
     from ..training.spec import make_spec
     from .evening import Evening, go
     from .eveningview import as_json, draw
 
     started = time.monotonic()
+    shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
+    check_tools_here(shipped, os.environ, Path.home())
     training = {
         "base": base,
         "rate": rate,
@@ -90,7 +94,7 @@ def tune(
         recipe_of(options),
         make_spec(training, None, preset),
         state=state,
-        types=tuple(kind.lower() for kind in types) or ("q8_0",),
+        types=shipped,
         jobs=jobs,
         max_cases=max_cases,
         ask=lambda question: _agreed(console, question) if yes else console.ask(question),

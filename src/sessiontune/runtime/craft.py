@@ -22,20 +22,25 @@ from .process import run_job, write_files
 from .serving import served
 from .shop import SAFETENSORS, ShippedFile, Shop
 
+#: Bytes free on a disk that is full: less than a file system gives out at once.
+_NOTHING = 1 << 20
+
 
 def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile:
     """Make one type, or find that it is there already."""
-    if known := _there(shop, kind, files):
+    if known := there(shop, kind, files):
         return known
     fingerprint, name = shop.fingerprint(kind), _name(shop, kind)
     final = shop.out / name
     if kind == SAFETENSORS:
         return _safetensors(shop, final, fingerprint)
     made = shop.work / name
-    if not (shop.options.adapter_only or made.is_file()):
-        _gguf(shop, kind, made, files)
+    if made.is_file() and not shop.options.force:
+        shop.say(f"Going on: {name} was made before and is still to be proven.")
     elif shop.options.adapter_only:
         _adapter(shop, kind, made)
+    else:
+        _gguf(shop, kind, made, files)
     base = _base_gguf(shop) if shop.options.adapter_only else None
     checks = _prove(shop, made, kind, base)
     digest = file_digest(made)
@@ -54,7 +59,7 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
 
 def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None:
     """ToolError before anything is merged, when a converter or quantiser will be missing."""
-    if kind == SAFETENSORS or _there(shop, kind, files):
+    if kind == SAFETENSORS or there(shop, kind, files):
         return
     shop.need_converter()
     if kind not in convert.DIRECT:
@@ -70,7 +75,7 @@ def _name(shop: Shop, kind: str) -> str:
     return f"{shop.run.slug}-{SAFETENSORS}" if kind == SAFETENSORS else shop.name(kind)
 
 
-def _there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
+def there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
     """The finished file of that type, if it was made from the same."""
     name = _name(shop, kind)
     known = files.get(name)
@@ -109,9 +114,10 @@ def _run(shop: Shop, job: Job) -> None:
 
     status = run_job(msgspec.structs.replace(job, outputs=()), shop.work, keep)
     if status != 0:
+        full = shutil.disk_usage(shop.work).free < _NOTHING  # before its half file is gone
         for promised in job.outputs:
             Path(promised).unlink(missing_ok=True)
-        raise convert.explain(said, status, shop.run)
+        raise convert.explain(said, status, shop.run, job.name, full)
 
 
 def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -> None:
@@ -175,7 +181,7 @@ def _base_gguf(shop: Shop) -> Path:
         )
         return shop.options.base_gguf.resolve()
     final = shop.out / f"{shop.run.slug}-base-f16.gguf"
-    if final.is_file():
+    if final.is_file() and not shop.options.force:
         convert.check_model(final, shop.run, shop.vocabulary)
         return final
     part = shop.work / f".{final.name}.part"

@@ -21,17 +21,18 @@ def create_in_ollama(
     quantize: str,
     env: Mapping[str, str],
     step: ollama.Step,
+    wanted: Modelfile | None = None,
 ) -> ollama.Created:
-    """Send the files that OUT/Modelfile names, create `name`, ask it once.
+    """Send the files that `wanted` (or else OUT/Modelfile) names, create `name`, ask it once.
 
     ToolError when no Ollama answers; EndpointError with its own words when it refuses;
     PreflightError when it lost what the model needs.
     """
     client = Endpoint(ollama.address(env), remote="OLLAMA_HOST" in env, retries=1)
-    ollama.version(client)
-    made = read_modelfile(out)
+    made = wanted or read_modelfile(out)
+    ollama.check_version(ollama.version(client), bool(made.adapter), quantize)
     digests = ollama.create(client, name, made, out, step, quantize)
-    created = ollama.check(client, name, shipped.stop, shipped.context)
+    created = ollama.check(client, name, made, shipped.stop)
     return msgspec.structs.replace(created, digests=digests)
 
 
@@ -41,6 +42,11 @@ def read_modelfile(out: Path) -> Modelfile:
     if not path.is_file():
         raise UsageError(f"{out} has no Modelfile.", "Ship a GGUF first: sessiontune ship RUN.")
     lines = modelfile.read(path.read_text(encoding="utf-8"))
+    if any(line.instruction == "DRAFT" for line in lines):
+        raise UsageError(
+            f"{path} has a DRAFT, which this program does not send.",
+            f"cd {out} && ollama create NAME -f Modelfile",
+        )
 
     def one(instruction: str) -> str:
         return next((x.value for x in reversed(lines) if x.instruction == instruction), "")
@@ -56,4 +62,5 @@ def read_modelfile(out: Path) -> Modelfile:
         parameters=many("PARAMETER"),
         licenses=tuple(text for _, text in many("LICENSE")),
         messages=many("MESSAGE"),
+        more=tuple((x.instruction, x.value) for x in lines if x.instruction in ollama.MORE),
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import json
 import re
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,7 +60,14 @@ class Door(ThreadingHTTPServer):
         self.origins = frozenset({*(f"http://{host}" for host in self.hosts), *origins})
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news."""
+        """A client that hangs up is no news; anything else is a fault of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)
+
+
+def check_port(port: int) -> None:
+    """UsageError when nothing can listen there: said before a model is loaded."""
+    Door(port, Endpoint("http://127.0.0.1"), "", ()).server_close()
 
 
 @contextmanager
@@ -102,6 +110,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """Requests hold the user's work: nothing is logged."""
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What the library refuses (a method, a line that is no request) is said in our form."""
+        self.close_connection = True
+        self._say(code, message or "This is no request that can be answered.")
 
     def _serve(self) -> None:
         refusal = self._refusal()

@@ -42,6 +42,7 @@ def follow(
                     on_event({"event": "line", "text": line})
             except KeyboardInterrupt:
                 if asked:
+                    service.stop(now=True)
                     raise Interrupted(
                         "Stopped at once.", "Go on from the last checkpoint with --resume."
                     ) from None

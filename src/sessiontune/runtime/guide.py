@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
+
+import msgspec
 
 from ..errors import UsageError
 from ..shipping.guide import commands, make_modelfile
@@ -12,11 +15,27 @@ from .shop import SAFETENSORS, ShipOptions, Shipped, ShippedFile
 
 #: The file that a Modelfile and `serve` take, the first that is there.
 PREFERRED = ("q4_k_m", "q5_k_m", "q6_k", "q8_0", "bf16", "f16")
+#: First line of a Modelfile of ours, with a digest of the rest: a changed one is a person's.
+_MARK = "# Written by sessiontune, {}; once you change it, it is yours and is kept.\n"
+
+
+class Guide(msgspec.Struct, frozen=True):
+    """What Ollama is to be given, and what became of the file.
+
+    modelfile   None where nothing but safetensors was shipped
+    note        why OUT/Modelfile does not say this; empty when it does
+    yours       a person changed OUT/Modelfile: that counts, not `modelfile`
+    """
+
+    modelfile: Modelfile | None
+    note: str = ""
+    yours: bool = False
 
 
 def pick(shipped: Shipped, kind: str | None = None) -> ShippedFile:
     """The GGUF to serve. UsageError when there is none (of that type)."""
-    found = {f.type: f for f in shipped.files if f.type != SAFETENSORS and (not kind or not f.base)}
+    files = sorted(shipped.files, key=lambda file: not file.base)  # of one type the merged one
+    found = {f.type: f for f in files if f.type != SAFETENSORS and (not kind or not f.base)}
     for wanted in (kind,) if kind else (*PREFERRED, *found):
         if wanted in found:
             return found[wanted]
@@ -53,22 +72,44 @@ def _place(name: str) -> str:
     return name if name.startswith("/") else f"./{name}"
 
 
-def write_guide(run: Run, options: ShipOptions, shipped: Shipped, out: Path) -> None:
-    """Modelfile (for a GGUF) and commands.md, each written beside and renamed."""
+def write_guide(run: Run, options: ShipOptions, shipped: Shipped, out: Path) -> Guide:
+    """Modelfile (for a GGUF) and commands.md, each written beside and renamed.
+
+    A Modelfile that a person changed stays as it is. One that cannot say what is meant is not
+    written: a model then comes into Ollama through its HTTP interface only.
+    """
     kinds = [kind for kind in options.types if kind != SAFETENSORS]
     if not kinds:
-        return
-    made = modelfile_of(run, _with_first(options, kinds), shipped)
-    _put(out / "Modelfile", write(made))
+        return Guide(None)
+    made = modelfile_of(run, msgspec.structs.replace(options, types=tuple(kinds)), shipped)
+    guide = _put_modelfile(out / "Modelfile", made)
     adapter = made.adapter.removeprefix("./")
     model = made.source.removeprefix("./")
-    _put(out / "commands.md", commands(run, out, model, adapter, shipped.context))
+    text = commands(run, out, model, adapter, shipped.context, bool(guide.note) and not guide.yours)
+    _put(out / "commands.md", text)
+    return guide
 
 
-def _with_first(options: ShipOptions, kinds: list[str]) -> ShipOptions:
-    import msgspec
+def _put_modelfile(path: Path, made: Modelfile) -> Guide:
+    if path.is_file() and not _ours(path):
+        note = f"{path} is kept as you changed it; delete it to have it written anew."
+        return Guide(made, note, yours=True)
+    try:
+        text = write(made)
+    except UsageError as cannot:
+        path.unlink(missing_ok=True)  # the old one says something else
+        return Guide(made, f"No Modelfile is written. {cannot.message}")
+    _put(path, _MARK.format(_digest(text)) + text)
+    return Guide(made)
 
-    return msgspec.structs.replace(options, types=tuple(kinds))
+
+def _ours(path: Path) -> bool:
+    head, _, rest = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+    return f"{head}\n" == _MARK.format(_digest(rest))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _put(path: Path, text: str) -> None:

@@ -18,7 +18,7 @@ from ..shipping.engine import engines
 from ..shipping.run import Run
 from .guide import pick
 from .process import start
-from .serving import ready, served
+from .serving import SILENCE, ready, served
 from .shop import Shipped, ShippedFile, context_of, read_shipped
 
 OLLAMA, VLLM = "ollama", "vllm"
@@ -151,7 +151,7 @@ def _vllm(run: Run, hosting: Hosting) -> Iterator[Endpoint]:
     try:
         with start(Job(name="vLLM", argv=tuple(argv)), folder) as service:
             service.drain()
-            client = Endpoint(f"unix://{socket}", retries=0)
+            client = Endpoint(f"unix://{socket}", retries=0, timeout=SILENCE)
             ready(service, client, run.slug)
             yield client
     finally:

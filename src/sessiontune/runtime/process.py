@@ -146,12 +146,12 @@ class Service:
         """Wait for its end; the exit status (negative: the number of the signal)."""
         return self._process.wait(seconds)
 
-    def stop(self) -> None:
-        """End it and all its children; harmless when it has ended."""
+    def stop(self, now: bool = False) -> None:
+        """End it and all its children; harmless when it has ended. `now`: without asking first."""
         if self._process.stdin:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-        for number in (signal.SIGTERM, signal.SIGKILL):
+        for number in (signal.SIGKILL,) if now else (signal.SIGTERM, signal.SIGKILL):
             if not _group_lives(self._process.pid) and not self.alive():
                 break
             with contextlib.suppress(ProcessLookupError, PermissionError):

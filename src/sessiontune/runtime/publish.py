@@ -53,19 +53,30 @@ def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
 
 
 def publish(
-    folder: Path, repo: str, terms: Terms, *, public: bool, endpoint: str | None = None
+    folder: Path,
+    repo: str,
+    terms: Terms,
+    *,
+    public: bool,
+    endpoint: str | None = None,
+    bars: bool = False,
 ) -> Published:
-    """Prepare and upload. ToolError when the `hub` extra is missing."""
+    """Prepare and upload. ToolError when the `hub` extra is missing. `bars`: the hub's client
+    draws its progress on stderr.
+    """
     check_terms(terms)
     parcel, _ = prepare(folder, terms)
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     try:
         from huggingface_hub import CommitOperationAdd, HfApi
+        from huggingface_hub.utils import disable_progress_bars
     except ImportError as missing:
         raise ToolError(
             "Publishing needs the package huggingface_hub.", "pip install 'sessiontune[hub]'"
         ) from missing
+    if not bars:
+        disable_progress_bars()
     return put(
         HfApi(endpoint=endpoint),
         repo,

@@ -17,6 +17,9 @@ from .process import Service, start
 
 #: Seconds that a server may take to load its model.
 START = 600.0
+#: Seconds that it may say nothing, for it reads the prompt first: an agent's, on a CPU, takes long.
+#: A server that has died is noticed at once, by its socket.
+SILENCE = 3600.0
 
 
 @contextlib.contextmanager
@@ -47,7 +50,7 @@ def served(
         )
         with start(plan_engine(engine, kind), folder) as service:
             service.drain()
-            endpoint = Endpoint(f"unix://{engine.socket}", retries=0)
+            endpoint = Endpoint(f"unix://{engine.socket}", retries=0, timeout=SILENCE)
             ready(service, endpoint, engine.model.name)
             yield endpoint
     finally:

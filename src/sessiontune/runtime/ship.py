@@ -19,16 +19,28 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import PreflightError, StoreError, UsageError
+from ..errors import PreflightError, StoreError, ToolError, UsageError
 from ..shipping import convert
-from ..shipping.converter import find_converter
+from ..shipping.converter import HINT, find_converter
+from ..shipping.engine import need_engine
 from ..shipping.merge import check_fit
 from ..shipping.modelfile import Modelfile, write
-from ..shipping.run import Run
+from ..shipping.quantise import check_quantiser, find_quantiser
+from ..shipping.run import Run, digest_of
 from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
-from .craft import check_tools, make
-from .shop import TYPES, ShipOptions, Shipped, ShippedFile, Shop, Watch, context_of, read_shipped
+from .craft import check_tools, make, there
+from .shop import (
+    SAFETENSORS,
+    TYPES,
+    ShipOptions,
+    Shipped,
+    ShippedFile,
+    Shop,
+    Watch,
+    context_of,
+    read_shipped,
+)
 
 
 def ship(
@@ -38,6 +50,7 @@ def ship(
     home: Path,
     watch: Watch,
     on_line: Callable[[str], None],
+    say: Callable[[str], None] = lambda text: None,
 ) -> Shipped:
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
     _check_options(run, options)
@@ -49,11 +62,13 @@ def ship(
         run=run,
         options=options,
         out=out,
+        trained=digest_of(run.adapter, run.tokenizer, run.base / "config.json"),
         vocabulary=read_vocabulary(run),
         converter=find_converter(options.llama_cpp, env, home),
         env=env,
         watch=watch,
         on_line=on_line,
+        say=say,
     )
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -64,6 +79,9 @@ def ship(
     files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
     for kind in options.types:
         check_tools(shop, kind, files)
+    missing = [kind for kind in options.types if not there(shop, kind, files)]
+    if missing and (shop.work / "merged").is_dir():
+        say("Going on: the merged model of the last time is here.")
     reused = []
     for kind in options.types:
         made = make(shop, kind, files)
@@ -85,18 +103,41 @@ def check_base(run: Run) -> None:
         )
 
 
+def check_tools_here(types: tuple[str, ...], env: Mapping[str, str], home: Path) -> None:
+    """UsageError or ToolError, before hours of training, for what shipping and a chat will lack."""
+    _check_types(types)
+    kinds = [kind for kind in types if kind != SAFETENSORS]
+    if not kinds:
+        raise UsageError(
+            "A chat needs a GGUF; only safetensors were asked for.", "Add a type: -t q8_0."
+        )
+    converter = find_converter(None, env, home)
+    if converter is None:
+        raise ToolError("There is no converter to GGUF here.", HINT)
+    for kind in kinds:
+        if kind not in convert.DIRECT:
+            check_quantiser(find_quantiser(None, converter.root), kind)
+    need_engine()
+
+
+def _check_types(types: tuple[str, ...]) -> None:
+    for kind in types:
+        if kind not in TYPES:
+            raise UsageError(f"No type '{kind}'.", f"Known: {', '.join(TYPES)}.")
+
+
 def _check_options(run: Run, options: ShipOptions) -> None:
     words = (options.card.license, options.card.license_link)
     licenses = tuple(filter(str.strip, words))
-    write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not at the end
+    if not options.ollama:
+        write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not later
     if options.adapter_only and run.full:
         raise UsageError(
             f"{run.folder} trained the whole model: there is no adapter.",
             f"sessiontune ship {run.folder}",
         )
+    _check_types(options.types)
     for kind in options.types:
-        if kind not in TYPES:
-            raise UsageError(f"No type '{kind}'.", f"Known: {', '.join(TYPES)}.")
         if options.adapter_only and kind not in convert.DIRECT:
             raise UsageError(
                 f"A LoRA GGUF cannot have the type {kind}.", f"Known: {', '.join(convert.DIRECT)}."

@@ -25,7 +25,11 @@ Watch = Callable[[str, int, int], None]
 
 
 class ShipOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What to make and with what. `context` 0: the training's length, at least 4096."""
+    """What to make and with what. `context` 0: the training's length, at least 4096.
+
+    `ollama`: the model is created through Ollama's HTTP interface, which carries any text; a
+    Modelfile does not.
+    """
 
     types: tuple[str, ...] = ("q8_0",)
     adapter_only: bool = False
@@ -37,6 +41,7 @@ class ShipOptions(msgspec.Struct, frozen=True, kw_only=True):
     card: convert.Card = convert.Card()
     context: int = 0
     system: str = ""
+    ollama: bool = False
     keep_merged: bool = False
     force: bool = False
 
@@ -71,16 +76,22 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
-    """One call of `ship`: what all steps need."""
+    """One call of `ship`: what all steps need.
+
+    trained   digest of what the training left; for a whole model that is gigabytes to read
+    say       tells the user something that matters; `on_line` gets the output of programs
+    """
 
     run: Run
     options: ShipOptions
     out: Path
+    trained: str
     vocabulary: Vocabulary
     converter: Converter | None
     env: Mapping[str, str]
     watch: Watch
     on_line: Callable[[str], None]
+    say: Callable[[str], None]
 
     @property
     def work(self) -> Path:
@@ -96,7 +107,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
         said += [run.name, run.base_id, run.data_digest, repr(options.card)]
         said += [options.pre_tokenizer or "", str(options.base_gguf or "")]
         said += [str(options.adapter_only), self.converter.origin if self.converter else ""]
-        return digest_of(*said, run.adapter, run.tokenizer, run.base / "config.json")
+        return digest_of(*said, self.trained)
 
     def name(self, kind: str) -> str:
         middle = "lora-" if self.options.adapter_only else ""
@@ -128,7 +139,9 @@ def fetch_converter(
         if status != 0:
             why = next((x for x in reversed(said) if "error" in x.lower()), [*said, "?"][-1])
             missing_pip = any("No module named pip" in line for line in said)
-            hint = "python -m ensurepip, then again." if missing_pip else HINT
+            hint = "python -m ensurepip, then again."
+            if not missing_pip:
+                hint = "Can pip reach its index? Or name your llama.cpp checkout: --llama-cpp PATH."
             raise ToolError(f"pip cannot fetch the converter: {why[:300]}", hint)
         return unpack(folder / job.outputs[0], env)
 

@@ -33,6 +33,8 @@ class Talk:
         self._client = client
         self._system = system
         self._sampling = {k: v for k, v in (sampling or {}).items() if v is not None}
+        #: Sides whose last answer came to its largest length.
+        self.cut: list[str] = []
         self._stop = threading.Event()
         self._history: dict[str, list[dict[str, str]]] = {}
         self.clear()
@@ -45,9 +47,11 @@ class Talk:
     def ask(self, text: str, grow: Grow) -> dict[str, str]:
         """Ask all sides at once; their whole answers. EndpointError when one fails.
 
-        Ctrl-C ends all of them; then nothing of it is kept.
+        Reasoning is shown (`grow`) and no part of the answer; a tool call is, as text. Ctrl-C
+        ends all of them; then nothing of it is kept.
         """
         self._stop.clear()
+        self.cut = []
         answers: dict[str, str] = {}
         failed: list[EndpointError] = []
 
@@ -85,13 +89,43 @@ class Talk:
         if len(self.sides) > 1:
             data["lora"] = [{"id": 0, "scale": 0.0 if side == "base" else 1.0}]
         pieces: list[str] = []
-        for event in self._client.events("/v1/chat/completions", data):
+        thinking = False
+        for event in self._events(data):
             if self._stop.is_set():
                 break
             if "error" in event:
                 raise EndpointError(f"The model server says: {event['error']}")
             for choice in event.get("choices") or ():
-                if piece := (choice.get("delta") or {}).get("content"):
+                delta = choice.get("delta") or {}
+                if thought := delta.get("reasoning_content"):
+                    grow(side, thought if thinking else f"(thinking) {thought}")
+                    thinking = True
+                piece = (delta.get("content") or "") + _calls(delta)
+                if piece:
+                    grow(side, f"\n\n{piece}" if thinking else piece)
+                    thinking = False
                     pieces.append(piece)
-                    grow(side, piece)
+                if choice.get("finish_reason") == "length":
+                    self.cut.append(side)
         return "".join(pieces)
+
+    def _events(self, data: Mapping[str, Any]) -> Iterator[Any]:
+        try:
+            yield from self._client.events("/v1/chat/completions", data)
+        except EndpointError as error:
+            if "exceeds the available context" not in error.message:
+                raise
+            raise EndpointError(
+                "The conversation is longer than the context of the model.",
+                "/new starts again; for more: sessiontune ship RUN --context N.",
+            ) from error
+
+
+def _calls(delta: Mapping[str, Any]) -> str:
+    """The pieces of tool calls in a delta as text: the name once, then its arguments."""
+    text = ""
+    for call in delta.get("tool_calls") or ():
+        function = call.get("function") or {}
+        text += f"\n[calls {function['name']}] " if function.get("name") else ""
+        text += function.get("arguments") or ""
+    return text

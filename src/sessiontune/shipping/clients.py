@@ -99,6 +99,7 @@ def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
         "ANTHROPIC_SMALL_FAST_MODEL": target.model,  # the same, before 2.0
         "CLAUDE_CODE_AUTO_COMPACT_WINDOW": str(target.context),
         "CLAUDE_CODE_MAX_OUTPUT_TOKENS": str(target.context // 4),
+        "API_TIMEOUT_MS": "3600000",  # else it gives up after ten minutes, and asks again
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
     }
     lines = [f"export {key}={value}" for key, value in names.items()]

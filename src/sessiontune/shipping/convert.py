@@ -13,12 +13,18 @@ from ..errors import PreflightError, SessiontuneError, StoreError, ToolError
 from ..ports import Job
 from .converter import LORA_SCRIPT, MODEL_SCRIPT, Converter
 from .gguf import GgufHead, check_whole
+from .leash import WATCHED
 from .run import Run
 from .tokenizer import Vocabulary, pre_tokenizer_name
 
 #: Types that the converter writes itself.
 DIRECT = ("f16", "bf16", "q8_0")
-_ENV = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
+_ENV = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    **WATCHED,
+}
 
 
 class Card(msgspec.Struct, frozen=True):
@@ -118,13 +124,18 @@ def metadata(run: Run, card: Card) -> str:
     return json.dumps(said)
 
 
-def explain(lines: Iterable[str], status: int, run: Run) -> SessiontuneError:
-    """The converter failed: say why in words, with the next step."""
+def explain(
+    lines: Iterable[str], status: int, run: Run, what: str = "the conversion", full: bool = False
+) -> SessiontuneError:
+    """The program for `what` failed: say why in words, with the next step.
+
+    `full`: nothing was left on the disk when it ended; llama.cpp's own programs do not say so.
+    """
     said = list(lines)
     text = "\n".join(said)
-    if "No space left on device" in text or "Errno 28" in text:
+    if full or "No space left on device" in text or "Errno 28" in text:
         return StoreError(
-            "The disk is full: the conversion was broken off.",
+            f"The disk is full: '{what}' was broken off.",
             "Free some space or name another place with --out DIR, and run the command again.",
         )
     if "pre-tokenizer was not recognized" in text:
@@ -147,7 +158,7 @@ def explain(lines: Iterable[str], status: int, run: Run) -> SessiontuneError:
         )
     last = said[-1] if said else "no output"
     return ToolError(
-        f"The converter failed (status {status}) on {run.base_id}: {last[:300]}",
+        f"'{what}' failed (status {status}) on {run.base_id}: {last[:300]}",
         "Run the command again with --verbose to see all of its output.",
     )
 

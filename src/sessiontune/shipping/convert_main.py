@@ -16,9 +16,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from .leash import end_with_parent
+
 
 def main(argv: list[str]) -> None:
     """Prepare the converter's modules, then run the script as it stands."""
+    end_with_parent()
     facts = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
     script = Path(argv[1]).resolve()
     sys.path[:0] = [str(script.parent), str(script.parent / "gguf-py")]

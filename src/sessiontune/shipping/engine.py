@@ -40,8 +40,8 @@ def engines() -> list[str]:
     return [*found, *([LLAMA_SERVER] if shutil.which(LLAMA_SERVER) else [])]
 
 
-def plan_engine(engine: Engine, kind: str | None = None) -> Job:
-    """The program to start. ToolError when there is none."""
+def need_engine(kind: str | None = None) -> str:
+    """The engine to take. ToolError when it, or any, is missing."""
     here = engines()
     chosen = kind or next(iter(here), None)
     if chosen is None or chosen not in here:
@@ -50,7 +50,12 @@ def plan_engine(engine: Engine, kind: str | None = None) -> Job:
             f"{wanted}.",
             "pip install 'sessiontune[serve]', or put llama.cpp's llama-server on PATH.",
         )
-    if chosen == XLLAMACPP:
+    return chosen
+
+
+def plan_engine(engine: Engine, kind: str | None = None) -> Job:
+    """The program to start. ToolError when there is none."""
+    if need_engine(kind) == XLLAMACPP:
         return Job(name="model server", argv=_own(engine))
     return Job(name="model server", argv=_llama_server(engine))
 

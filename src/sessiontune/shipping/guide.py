@@ -49,8 +49,10 @@ def go_template(run: Run) -> str:
     return family.go if family else ""
 
 
-def commands(run: Run, out: Path, model: str, adapter: str, context: int) -> str:
-    """commands.md: how to use the files with each program."""
+def commands(
+    run: Run, out: Path, model: str, adapter: str, context: int, by_http: bool = False
+) -> str:
+    """commands.md: how to use the files with each program. `by_http`: there is no Modelfile."""
     name = run.slug
     file = shlex.quote(str(out / model))
     lora = shlex.quote(str(out / adapter)) if adapter else None
@@ -59,7 +61,7 @@ def commands(run: Run, out: Path, model: str, adapter: str, context: int) -> str
         f"# {run.name}\n",
         f"Made from {run.base_id}, data set {run.data_digest or 'unknown'}.\n",
         "## Ollama\n",
-        f"    cd {folder} && ollama create {name} -f Modelfile && ollama run {name}\n",
+        f"{_ollama(run, folder, adapter, by_http)}\n",
         "## llama.cpp\n",
         f"    {command_line(file, lora, name, context)}\n",
     ]
@@ -68,6 +70,18 @@ def commands(run: Run, out: Path, model: str, adapter: str, context: int) -> str
     parts += ["## vLLM\n", f"    {vllm(run, out)}\n"]
     parts += ["## This program\n", f"    sessiontune serve {shlex.quote(str(run.folder))}\n"]
     return "\n".join(parts)
+
+
+def _ollama(run: Run, folder: str, adapter: str, by_http: bool) -> str:
+    if by_http:
+        return (
+            "A Modelfile cannot carry your texts, Ollama's HTTP interface can: ship again with\n"
+            f"the same options and `--ollama {run.slug}`, then\n\n    ollama run {run.slug}"
+        )
+    line = f"    cd {folder} && ollama create {run.slug} -f Modelfile && ollama run {run.slug}"
+    if adapter:
+        return f"{line}\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
+    return line
 
 
 def lm_studio(run: Run, file: Path) -> str:

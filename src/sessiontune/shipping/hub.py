@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from ..errors import EndpointError, PreflightError
+from ..errors import EndpointError, PreflightError, SessiontuneError
 from .publish import Parcel
 
 
@@ -58,12 +58,10 @@ def put(
             repo, repo_type=parcel.kind, operations=operations, commit_message=message
         )
         seen = _visible(api, repo, parcel, public)
-    except (OSError, ValueError, RuntimeError) as error:
-        # All errors of the hub's client are OSErrors (HTTP) or ValueErrors (wrong names).
-        raise EndpointError(
-            f"The hub refuses: {str(error).splitlines()[0][:300]}",
-            "Are you logged in (HF_TOKEN or `hf auth login`) with a token that may write?",
-        ) from error
+    except SessiontuneError:
+        raise
+    except Exception as error:  # the client passes on whatever its HTTP library raises
+        raise _explained(error) from error
     names = {str(sibling.rfilename) for sibling in (seen.siblings or ())}
     missing = sorted(({*parcel.files, *parcel.texts}) - names)
     if missing:
@@ -76,6 +74,28 @@ def put(
         private=bool(seen.private),
         files=tuple(sorted(names)),
         commit=str(getattr(done, "oid", "")),
+    )
+
+
+def _explained(error: BaseException) -> EndpointError:
+    """What went wrong, from the first error of the chain that knows a status, and what to do."""
+    chain = [error]
+    while (cause := chain[-1].__cause__ or chain[-1].__context__) and cause not in chain:
+        chain.append(cause)
+    statuses = [getattr(getattr(e, "response", None), "status_code", None) for e in chain]
+    at = next((n for n, status in enumerate(statuses) if status), len(chain) - 1)
+    said = next((line for line in str(chain[at]).splitlines() if line.strip()), "")
+    text = f"The hub did not take it: {said or type(chain[at]).__name__}"[:400]
+    if statuses[at] in (401, 403):
+        return EndpointError(
+            text, "Are you logged in (HF_TOKEN or `hf auth login`) with a token that may write?"
+        )
+    if isinstance(chain[at], ValueError):
+        return EndpointError(text, "Is the name right? --repo OWNER/NAME.")
+    return EndpointError(
+        text,
+        "The files appear all at once, at the end: nothing is there by halves. Run the same"
+        " command again; what arrived whole is not sent twice.",
     )
 
 

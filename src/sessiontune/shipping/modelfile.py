@@ -35,7 +35,8 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Modelfile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a model is made of. `source` is a path (`./x.gguf`) or a model's name."""
+    """What a model is made of. `source` is a path (`./x.gguf`) or a model's name; `more` holds
+    instructions that we never write and a person may."""
 
     source: str
     adapter: str = ""
@@ -44,6 +45,7 @@ class Modelfile(msgspec.Struct, frozen=True, kw_only=True):
     parameters: tuple[tuple[str, str], ...] = ()
     licenses: tuple[str, ...] = ()
     messages: tuple[tuple[str, str], ...] = ()
+    more: tuple[tuple[str, str], ...] = ()
 
     def lines(self) -> list[Line]:
         """The instructions in the order that they are written."""
@@ -53,6 +55,7 @@ class Modelfile(msgspec.Struct, frozen=True, kw_only=True):
         found += [Line("PARAMETER", value, key) for key, value in self.parameters]
         found += [Line("SYSTEM", self.system)] if self.system else []
         found += [Line("MESSAGE", text, role) for role, text in self.messages]
+        found += [Line(instruction, value) for instruction, value in self.more]
         return found + [Line("LICENSE", text) for text in self.licenses]
 
 
@@ -80,11 +83,13 @@ def _quoted(line: Line) -> str:
         raise UsageError(
             f"A Modelfile cannot carry this {line.instruction}: Ollama drops U+{ord(lost):04X}"
             f" ({unicodedata.name(lost, 'a control character').lower()}) from it without a word.",
-            "Leave such characters out.",
+            "Leave such characters out, or create the model through Ollama's HTTP interface, which"
+            " keeps them: --ollama NAME.",
         )
     raise UsageError(
         f"A Modelfile cannot carry this {line.instruction}: a line of it ends in {_THREE}.",
-        "There is no escape for it: put a character behind the marks.",
+        "There is no escape for it: put a character behind the marks, or create the model through"
+        " Ollama's HTTP interface: --ollama NAME.",
     )
 
 

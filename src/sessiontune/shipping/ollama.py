@@ -6,13 +6,16 @@ server does not have it; the server checks its digest, and so do we before.
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
 
-from ..errors import EndpointError, PreflightError, ToolError
+from ..errors import EndpointError, PreflightError, ToolError, UsageError
 from .modelfile import Modelfile
 from .run import file_digest
 
@@ -71,9 +74,26 @@ def version(client: Client) -> str:
     except (EndpointError, KeyError, TypeError) as error:
         raise ToolError(
             f"No Ollama answers at {client.url}.",
-            "Start it (`ollama serve`), or set OLLAMA_HOST. The Modelfile is written in any case:"
-            " `ollama create NAME -f Modelfile` does the same.",
+            "Start it (`ollama serve`) or set OLLAMA_HOST, and run the command again: what was made"
+            " is kept. `ollama create NAME -f Modelfile` in its folder does the same.",
         ) from error
+
+
+#: Instructions of a Modelfile that are fields of the same name, in small letters.
+MORE = ("RENDERER", "PARSER", "REQUIRES")
+#: The first version that takes no LoRA adapter, and quantises no GGUF.
+WITHOUT = (0, 34, 1)
+
+
+def check_version(version: str, adapter: bool, quantize: str) -> None:
+    """UsageError, before a byte is sent, for what this version does not do any more."""
+    numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
+    if numbers is None or tuple(map(int, numbers.groups())) < WITHOUT:
+        return
+    if adapter:
+        raise UsageError(f"Ollama {version} takes no LoRA adapters.", _MERGED)
+    if quantize:
+        raise UsageError(f"Ollama {version} does not quantise GGUF files.", _QUANTISED)
 
 
 def send_blob(client: Client, file: Path, step: Step) -> str:
@@ -90,7 +110,12 @@ def send_blob(client: Client, file: Path, step: Step) -> str:
     reply = client.request("POST", f"/api/blobs/{digest}", body=file)
     if reply.status not in (200, 201):
         said = reply.read(2000).decode("utf-8", "replace").strip()
-        raise EndpointError(f"Ollama refuses {file.name} ({reply.status}): {said[:300]}")
+        raise EndpointError(
+            f"Ollama refuses {file.name} ({reply.status}): {said[:300]}",
+            "Free space where Ollama keeps its models, and run the command again."
+            if "no space left" in said
+            else "",
+        )
     reply.close()
     return digest
 
@@ -110,24 +135,27 @@ def create(
     digests: dict[str, str] = {}
     body: dict[str, Any] = {"model": name, "stream": True}
     source = folder / modelfile.source
-    if source.is_file():
+    if modelfile.source.endswith(".gguf"):
+        _there(source, "FROM")
         digests[source.name] = send_blob(client, source, step)
         body["files"] = {source.name: digests[source.name]}
     else:
         body["from"] = modelfile.source
     if modelfile.adapter:
         adapter = folder / modelfile.adapter
+        _there(adapter, "ADAPTER")
         digests[adapter.name] = send_blob(client, adapter, step)
         body["adapters"] = {adapter.name: digests[adapter.name]}
     body |= {k: v for k, v in _settings(modelfile).items() if v}
     if quantize:
         body["quantize"] = quantize
     last = ""
-    for line in client.ndjson("/api/create", body):
+    for line in _create(client, body):
         if not isinstance(line, dict):
             raise EndpointError("Ollama sends a status that is not an object.")
         if "error" in line:
-            raise EndpointError(f"Ollama cannot create {name}: {line['error']}", _next(line))
+            text = str(line["error"])
+            raise EndpointError(f"Ollama cannot create {name}: {text}", _next(text))
         last = str(line.get("status", ""))
         step(last, int(line.get("completed") or 0), int(line.get("total") or 0))
     if last != "success":
@@ -138,45 +166,84 @@ def create(
     return digests
 
 
+def _there(file: Path, instruction: str) -> None:
+    """Ollama takes a path that is not there for the name of a model, and looks for it online."""
+    if not file.is_file():
+        raise UsageError(f"{file}, the {instruction} of the Modelfile, is not there.")
+
+
+def _create(client: Client, body: Mapping[str, Any]) -> Iterator[Any]:
+    try:
+        yield from client.ndjson("/api/create", body)
+    except EndpointError as error:  # newer versions refuse at once, older ones in the stream
+        raise EndpointError(error.message, _next(error.message) or error.hint) from error
+
+
 def _settings(modelfile: Modelfile) -> dict[str, Any]:
     parameters: dict[str, Any] = {}
     for key, value in modelfile.parameters:
         if key == "stop":
             parameters.setdefault("stop", []).append(value)
         else:
-            parameters[key] = int(value) if value.lstrip("-").isdigit() else value
+            parameters[key] = _typed(value)
     return {
         "template": modelfile.template,
         "system": modelfile.system,
         "parameters": parameters,
         "license": list(modelfile.licenses),
         "messages": [{"role": r, "content": t} for r, t in modelfile.messages],
+        **{instruction.lower(): value for instruction, value in modelfile.more},
     }
 
 
-def _next(line: Mapping[str, Any]) -> str:
-    text = str(line.get("error", "")).lower()
-    if "unsupported" in text or "unknown model architecture" in text:
-        return "This Ollama is too old for the model: update it, or serve with `sessiontune serve`."
+def _typed(value: str) -> object:
+    """Numbers and truth values as such: Ollama refuses a temperature that is a text."""
+    if value in ("true", "false"):
+        return value == "true"
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(value)
+    return value
+
+
+_MERGED = "Ship the merged model: leave --adapter-only out."
+_QUANTISED = "Leave --ollama-quantize out, or quantise before, with llama-quantize: --type q4_k_m."
+
+
+def _next(said: str) -> str:
+    text = said.lower()
+    if "adapters are no longer" in text:
+        return _MERGED
+    if "quantization is only supported for safetensors" in text:
+        return _QUANTISED
     if "quantiz" in text:
         return "Ollama quantises from f16, bf16 or f32 only: ship with --type f16."
+    if "unsupported" in text or "unknown model architecture" in text:
+        return "This Ollama is too old for the model: update it, or serve with `sessiontune serve`."
     return ""
 
 
-def check(client: Client, name: str, stops: tuple[str, ...], context: int) -> Created:
+def check(client: Client, name: str, wanted: Modelfile, stops: tuple[str, ...]) -> Created:
     """Ask for what was created, and for one reply, which must stop by itself.
 
-    PreflightError when stops or context were lost, or the reply shows a stop token.
+    PreflightError when a parameter or a text was lost or changed, or the reply shows one of
+    `stops`, the stop tokens of the training.
     """
     shown = client.call("/api/show", {"model": name})
-    text = str(shown.get("parameters", ""))
-    for stop in stops:
-        if stop not in text:
+    kept = _shown_parameters(str(shown.get("parameters", "")))
+    for key, value in wanted.parameters:
+        if not any(_equal(value, found) for found in kept.get(key, ())):
+            what = f"stop '{value}'" if key == "stop" else f"{key} {value}"
             raise PreflightError(
-                f"Ollama has lost the stop '{stop}' of {name}.", "Create the model again."
+                f"Ollama has lost the {what} of {name}.", "Create the model again."
             )
-    if str(context) not in text:
-        raise PreflightError(f"Ollama has lost num_ctx of {name}.", "Create the model again.")
+    texts = {"system": wanted.system, "license": "\n".join(wanted.licenses)}
+    for field, text in texts.items():
+        if text and shown.get(field, text) != text:
+            raise PreflightError(
+                f"Ollama has changed the {field} text of {name}.",
+                "Is this its newest version? Report it with the text.",
+            )
     data = {
         "model": name,
         "messages": [{"role": "user", "content": "Say hello in one short sentence."}],
@@ -192,3 +259,23 @@ def check(client: Client, name: str, stops: tuple[str, ...], context: int) -> Cr
             "Its template or stops are not those of the training: update Ollama and create again.",
         )
     return Created(name, {}, reply, str(answer.get("done_reason", "")) == "stop")
+
+
+def _shown_parameters(text: str) -> dict[str, list[str]]:
+    """`/api/show` lists a name and a value a line; texts are quoted as Go does."""
+    found: dict[str, list[str]] = {}
+    for line in text.split("\n"):
+        key, _, value = line.strip().partition(" ")
+        value = value.strip()
+        if value.startswith('"'):
+            with contextlib.suppress(ValueError, SyntaxError):
+                value = str(ast.literal_eval(value))  # Go's escapes are some of Python's
+        found.setdefault(key, []).append(value)
+    return found
+
+
+def _equal(one: str, other: str) -> bool:
+    try:
+        return one == other or float(one) == float(other)
+    except ValueError:
+        return False

@@ -84,6 +84,8 @@ _NEXT = {
     "stop token": "Set the stop token of the training in run.json and ship again.",
     "log-probabilities": "Other weights are served than were trained: is this the right base? For"
     " a quantised file take a larger type.",
+    "finite numbers": "Take another type (--type bf16 or q8_0), or train again with a smaller"
+    " learning rate.",
     "tool call": "This llama.cpp does not know the tool calls of this template: try a newer one,"
     " or train with --template chatml.",
 }
@@ -197,6 +199,9 @@ def _likelihood(
         return Check(name, None, f"{probe.name}: the first tokens are parts of a character")
     apart = 0.0
     for entry in steps[0]["top_logprobs"][:COMPARED]:
+        if entry["logprob"] is None:  # JSON has no other word for "not a number"
+            detail = f"{probe.name}: the model computes none, its values are too large for {kind}"
+            return Check("finite numbers", False, detail)
         known = wanted.first.get(int(entry["id"]))
         if known is None:
             detail = f"{probe.name}: {entry['token']!r} is likely here and was not in training"

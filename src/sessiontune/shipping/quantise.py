@@ -1,7 +1,7 @@
 """Find what can make K-quants, and plan it. f16, bf16 and q8_0 need none of this.
 
 Order: what the user names, `llama-quantize` on PATH or in the llama.cpp checkout, the package
-`llama_cpp`. Where none is here, Ollama can quantise while it creates the model.
+`llama_cpp`. Where none is here, an Ollama up to 0.34.0 can quantise while it creates the model.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import msgspec
 from ..errors import PreflightError, ToolError, UsageError
 from ..ports import Job
 from .gguf import GgufHead
+from .leash import WATCHED
 
 #: Our name -> number of the file type in llama.h (enum llama_ftype).
 K_QUANTS: dict[str, int] = {
@@ -33,8 +34,9 @@ K_QUANTS: dict[str, int] = {
 OLLAMA_QUANTS = {"q4_k_m": "q4_K_M", "q4_k_s": "q4_K_S", "q8_0": "q8_0"}
 
 NONE_HERE = (
-    "Put llama.cpp's llama-quantize on PATH, `pip install llama-cpp-python`, or let Ollama do it:"
-    " --type f16 --ollama NAME --ollama-quantize q4_K_M. Without any of them: --type q8_0."
+    "Put llama.cpp's llama-quantize on PATH, `pip install llama-cpp-python`, or let an Ollama up to"
+    " 0.34.0 do it: --type f16 --ollama NAME --ollama-quantize q4_K_M. Without any of them: --type"
+    " q8_0."
 )
 
 
@@ -69,7 +71,7 @@ def plan_quantise(quantiser: Quantiser, source: Path, out: Path, kind: str) -> J
         argv = [sys.executable, "-m", "sessiontune.shipping.quantise_main"]
         argv += ["--library", str(quantiser.path)] if quantiser.path else []
         argv += [str(source), str(out), str(K_QUANTS[kind])]
-    return Job(name=name, argv=tuple(argv), outputs=(str(out),))
+    return Job(name=name, argv=tuple(argv), env=WATCHED, outputs=(str(out),))
 
 
 def check_rows(head: GgufHead, kind: str) -> None:

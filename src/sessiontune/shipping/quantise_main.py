@@ -11,6 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from .leash import end_with_parent
+
 
 class _Params(ctypes.Structure):
     """The head of llama_model_quantize_params, the same in all versions since 2023; the rest is
@@ -31,6 +33,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("out")
     parser.add_argument("number", type=int)
     options = parser.parse_args(argv)
+    end_with_parent()
     quantise = _library(options.library) if options.library else _package()
     return int(quantise(options.source.encode(), options.out.encode(), options.number))
 

@@ -9,6 +9,7 @@ loads the whole model; `plan_merge` says which of the two it will be.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -254,7 +255,8 @@ class _Shards:
         from safetensors.torch import save_file
 
         number = len(self._files) + 1
-        save_file(self._held, self._out / f"part-{number}.safetensors", metadata={"format": "pt"})
+        with disk_trouble():
+            save_file(self._held, self._out / f"part-{number}.safetensors", {"format": "pt"})
         self._files.append(list(self._held))
         self._held, self._size = {}, 0
 
@@ -296,7 +298,22 @@ def merge_whole(base: Path, adapter: Path, out: Path) -> None:
             f"The adapter does not fit {base.name}: {str(wrong).splitlines()[0]}",
             "It was trained on another base. Name the right one with --base PATH.",
         ) from wrong
-    tuned.merge_and_unload(safe_merge=True).save_pretrained(out, max_shard_size=SHARD)
+    with disk_trouble():
+        tuned.merge_and_unload(safe_merge=True).save_pretrained(out, max_shard_size=SHARD)
+
+
+@contextlib.contextmanager
+def disk_trouble() -> Iterator[None]:
+    """The errors of the safetensors library are no OSErrors; those of the disk become one."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        _, mark, said = str(error).partition("I/O error: ")
+        if not mark:
+            raise
+        raise OSError(said) from error
 
 
 def _untie(model: Any) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PreflightError
+from ..errors import AdviceError, PreflightError
 from ..templating import IGNORED, Encoded, Template
 from .data import DataSet, Row
 from .prepare import Prepared
@@ -39,10 +39,12 @@ def stop_on(checks: Sequence[Check], force: bool) -> None:
     """Raise PreflightError for the first check that stops the run."""
     for check in checks:
         if check.level == "bad" or (check.level == "soft" and not force):
-            hint = check.hint
-            if check.level == "soft":
-                hint = f"{hint} Or go on all the same with --force.".strip()
-            raise PreflightError(f"{check.name}: {check.seen}", hint)
+            said = f"{check.name}: {check.seen}"
+            if check.level == "bad":
+                raise PreflightError(said, check.hint)
+            soft = AdviceError(said, f"{check.hint} Or go on all the same with --force.".strip())
+            soft.advice = check.hint
+            raise soft
 
 
 def check_data(
