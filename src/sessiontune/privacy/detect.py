@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
-from typing import Any
-
-import re2
 
 from . import (
     commands,
@@ -27,114 +24,25 @@ from . import (
     streets,
     structured,
     tokens,
+    vendorkeys,
     web,
 )
-from .checks import counts_up, is_example, wordy
-from .examples import is_published_example
+from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import Rule, Span, left_edge, pattern, quick
-from .vendors import ANCHORS, FASTER, NEAR, formats
+from .rules import MORE, Rule, Span, pattern
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
 
 Make = Callable[[str, str, bytes], bytes]
 
-_WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
-_MORE = r"[A-Za-z0-9_+/=.%~-]*"
-
-
-_ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
-#: The words in front of a weak format.
-_WORDS = re2.compile(rb"[a-z]{1,12}_(?:[a-z]{3,10}_)?|[a-z]{1,3}-")
-_HEX = re2.compile(rb"[0-9a-f]+|[0-9A-F]+")
-_DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
-#: Formats so particular that even a value of one repeated letter is a key.
-_SURE = frozenset({"age-key", "anthropic-key"})
-#: Formats with a short prefix: the rest must not read like words.
-_WEAK = frozenset(
-    """
-    brave-key composio-key devcycle-key exoscale-key fauna-key gocardless-token
-    hashicorp-vault-token huggingface-token lichess-token lob-key mailchimp-transactional-key
-    mollie-key pagerduty-key persona-key pinterest-token polar-token prismic-token tailscale-key
-    thunderstore-token upstash-key val-town-token voyage-key
-    """.split()  # noqa: SIM905
-)
-
-
-def _vendor_check(
-    kind: str, fixed: bool, dashes: bool
-) -> Callable[[bytes, Any], tuple[int, int] | None]:
-    sure, weak = kind in _SURE, kind in _WEAK
-
-    def check(data: bytes, match: Any) -> tuple[int, int] | None:
-        start, end = match.span(1)
-        if not left_edge(data, start):
-            return None
-        after = data[end : end + 1]
-        if after == b"#" or _ASSET.match(data, end, min(len(data), end + 6)):
-            return None
-        if after and (_WORD[after[0]] or (after in b"_-" and (dashes or weak))):
-            if fixed:
-                return None
-            end = pattern(_MORE).match(data, end, min(len(data), end + 8192)).end()
-        value = data[start:end]
-        if sure:
-            return None if counts_up(value) > 0.5 else (start, end)
-        if weak and (data[start - 1 : start] == b"_" or not _mixed(value) or _HEX.fullmatch(value)):
-            return None
-        return None if is_example(value) or is_published_example(value) else (start, end)
-
-    return check
-
-
-def _mixed(value: bytes) -> bool:
-    """A token with a short prefix: no chain of words, and letters of both cases or digits."""
-    words = _WORDS.match(value)
-    body = value[words.end() if words else 2 :]
-    if body.isupper() or (body.islower() and body.isalpha()):
-        return False
-    if wordy(body) > 0.4 and not _even_case(body):
-        return False
-    return value[:2] != b"s." or (any(48 <= c <= 57 for c in body) and body != body.lower())
-
-
-def _even_case(body: bytes) -> bool:
-    """Capitals and small letters in about equal numbers: random letters that happen to hold
-    words. Chains of words in camel case have one capital in five or so."""
-    letters = [c for c in body if c >= 65]
-    capitals = sum(c < 91 for c in letters)
-    return len(letters) >= 16 and 0.32 <= capitals / len(letters) <= 0.68
-
-
-def _vendor_rules() -> list[Rule]:
-    rules = []
-    for kind, pattern_head, tail in formats():
-        head = pattern_head.removeprefix(r"\b")  # the left edge is checked with its escapes
-        rules.append(
-            Rule(
-                kind=kind,
-                layer="secrets",
-                anchor=ANCHORS.get(kind, head),
-                near=NEAR.get(kind),
-                faster=FASTER.get(kind, ()),
-                exact=f"({head}{tail})",
-                check=_vendor_check(kind, not tail, bool(_DASHES.search(head))),
-                before=260,
-                after=1200,
-                wraps=True,
-                rank=7,
-            )
-        )
-    return rules
-
 
 @lru_cache(maxsize=1)
 def all_rules() -> tuple[Rule, ...]:
     """Every rule of the three layers."""
     return (
-        *_vendor_rules(),
+        *vendorkeys.RULES,
         *tokens.RULES,
         *structured.RULES,
         *programs.RULES,
@@ -252,7 +160,7 @@ class Detector:
                     position = max(high, match.start() + 1)
                     continue
                 if high == limit < size:
-                    high = pattern(_MORE).match(data, high, min(size, high + 65536)).end()
+                    high = pattern(MORE).match(data, high, min(size, high + 65536)).end()
                 value = data[low:high]
                 position = max(high, match.start() + 1)
                 if value not in self._allow and not is_pseudonym(value):

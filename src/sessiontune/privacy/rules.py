@@ -24,6 +24,9 @@ Check = Callable[[bytes, Any], "tuple[int, int] | None"]
 #: Says whether a look closer is worth it: (text, end of an anchor's hit).
 Near = Callable[[bytes, int], bool]
 
+#: What may follow a value that a limit cut off.
+MORE = r"[A-Za-z0-9_+/=.%~-]*"
+
 #: Finds the values from the end of an anchor's hit, for rules that hit very often.
 Direct = Callable[[bytes, int], "list[tuple[int, int]]"]
 
