@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sessiontune import registry
-from sessiontune.sources.indexing import digests, merge_index
+from sessiontune.ports import merge_index
+from sessiontune.sources.indexing import digests
 
 CLAUDE = [
     {
