@@ -23,7 +23,7 @@ _WORTH_A_POOL = 12_000_000
 _GROUP = 4_000_000
 #: After this many bytes the workers are replaced: what piles up in them (caches, holes in freed
 #: memory) would grow with the corpus.
-_RENEW = 128_000_000
+_RENEW = 192_000_000
 
 
 class LocalRunner:
@@ -121,7 +121,10 @@ class LocalRunner:
         while waiting or running:
             if not running and self._fed >= _RENEW:
                 self.renew()
-            while waiting and len(running) < 2 * self.jobs and self._fed < _RENEW and not failed:
+            # While one works on something large, the others need not wait for it to be replaced.
+            largest = max((sum(weights[i] for i in group) for group in running.values()), default=0)
+            enough = _RENEW + largest
+            while waiting and len(running) < 2 * self.jobs and self._fed < enough and not failed:
                 group = waiting.pop()
                 self._fed += sum(weights[i] for i in group)
                 future = self._executor().submit(_each, function, [tasks[i] for i in group])
