@@ -2,8 +2,8 @@
 
 `mark` and `dedupe` run in the workers; `decide` is the only step that sees everything, and it
 sees marks only. A group is a lineage merged with its near-copies: two branches, resumed copies
-or near-copies never sit on both sides of the split (METHODS 1.2: a split by session id leaks 20
-to 37% of the test examples, by lineage 0%).
+or near-copies never sit on both sides of the split (a split by session id leaks 20 to 37%
+of the test examples of real logs, one by lineage none).
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def deduper(decisions: Decisions) -> Callable[[Session], tuple[Session | None, l
 
 def _families(marks: list[Mark]) -> Iterator[tuple[str, str]]:
     """Lineages of one conversation: sub-agents with the session that started them, several
-    beginnings of one session (METHODS 4: sub-agents share their parent's side of the split)."""
+    beginnings of one session. They share a side of the split."""
     first: dict[str, str] = {}
     for m in marks:
         for name in (m.key, *m.family):

@@ -4,9 +4,9 @@ Two tiers, never mixed. Structural labels rest on facts of the record (a status,
 test runner's summary, an edit put back). Lexical labels rest on a person's words and carry a
 confidence. Every label names its rule and the message that is its evidence, never its text.
 
-Failed and rejected turns stay in the context and bear no loss. Measured (METHODS 1.1): plain
+Failed and rejected turns stay in the context and bear no loss. Measured on a tiny model: plain
 training repeats the teacher's error rate, dropping such sessions unlearns recovery (.10 to .12),
-masking keeps both. Similar: SRFT +3.7, SWE-Lego `turn_mask` +3.8 points.
+masking keeps both. Published: SRFT +3.7, SWE-Lego with `turn_mask` +3.8 points.
 """
 
 from __future__ import annotations
@@ -265,7 +265,7 @@ def _lexical(messages: Sequence[Message], agent: bool) -> Iterator[Label]:
 
 
 def end_reason(messages: Sequence[Message], labels: Sequence[Label], continued: bool) -> str:
-    """How the session ended; read from its last messages, never invented (METHODS 2).
+    """How the session ended; read from its last messages, never invented.
 
     compacted    the thread goes on in the next epoch
     interrupted  the person stopped the last turn

@@ -1,7 +1,7 @@
 """Mix general data into the training side, to a share of its tokens.
 
-Default share [guess in METHODS 3]: 50% of tokens, 25 to 80 are reasonable; a forgetting probe
-decides. General rows are tagged, keep their own groups, and never enter the evaluation set.
+The default share, 50% of tokens, is a guess (25 to 80 are reasonable); a forgetting probe decides.
+General rows are tagged, keep their own groups, and never enter the evaluation set.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 A `Pair` with both sides is a DPO row and exists only where the context of both answers is the
 same, message for message. With one side empty it is a KTO row: an answer that was wanted, or one
-that was not. KTO is the default of the two (it matches DPO from 1B to 30B and needs no pairs;
-METHODS 2). Every pair names its evidence and a tier:
+that was not. KTO is the default of the two (it matches DPO from 1B to 30B, Ethayarajh et
+al. 2024, and needs no pairs). Every pair names its evidence and a tier:
 
 strong   the person did something to this very answer: refused the call, or asked again from the
          same context and went on with the second answer

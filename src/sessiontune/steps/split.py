@@ -1,6 +1,6 @@
 """The measured leakage of a split, and of a random one for comparison.
 
-METHODS 1.2: a leak test must also show that the random split leaks, or it proves nothing.
+A leak test must also show that the random split leaks, or it proves nothing.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 A topic is found by its keywords, weighted by how rare they are in the taxonomy, together with
 the TF-IDF likeness of the conversation to the topic's description. Both are pure Python over
 the taxonomy's own words, so no corpus statistics are needed and shards need not meet. Clusters
-(TF-IDF and NMF as in METHODS 2; scikit-learn, extra `topics`) name what no topic covers.
+(TF-IDF and NMF; scikit-learn, extra `topics`) name what no topic covers.
 
 Nothing is shown below three lineages: a topic of one project would tell whose project it is.
 """
@@ -26,7 +26,7 @@ from ..evidence import calls_of, command_of
 from ..model import Session, Text
 from ..words import Asked, words
 
-#: Fewest lineages of a topic or cluster that is shown (METHODS 2).
+#: Fewest lineages of a topic or cluster that is shown.
 LEAST_LINEAGES = 3
 #: Topics of one conversation, at most.
 MOST = 5

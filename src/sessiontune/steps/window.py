@@ -1,9 +1,9 @@
 """Cut a session to the context length so that every trainable turn is a target exactly once.
 
-Method (METHODS 4): compaction boundaries are cut already (epochs are sessions); tool output is
+Method: compaction boundaries are cut already (epochs are sessions); tool output is
 thinned before turns are dropped; then windows of pinned head (system and task), overlap context
-without loss, and a target segment with loss. A call and its results never part. Measured there:
-plain truncation at 1,024 tokens keeps 0% of the assistant tokens of real sessions, at 2,048 0 to
+without loss, and a target segment with loss. A call and its results never part. Measured: plain
+truncation at 1,024 tokens keeps 0% of the assistant tokens of real sessions, at 2,048 0 to
 35%, at 8,192 22 to 100%.
 
 An answer is never cut inside, nor parted between its calls: the calls of one answer are rendered
