@@ -25,7 +25,7 @@ OTHER = said("assistant", "Which name?")
 
 def rows(name: str, *pairs: Pair) -> tuple[list[dict[str, Any]], dict[str, int]]:
     losses: dict[str, int] = {}
-    made = preference.encode(name, pairs, EncodeOptions(), losses)
+    made = [b"".join(row) for row in preference.parts(name, pairs, EncodeOptions(), losses)]
     assert set(losses) <= set(preference.LOSSES)
     found = [json.loads(row) for row in made]
     for row in found:

@@ -48,8 +48,9 @@ def export(
     """Turn session logs into training data.
 
     Without ROOT every known agent's default place is read (~/.claude, ~/.config/claude,
-    CLAUDE_CONFIG_DIR, ~/.codex, ~/.gemini, ~/.copilot, ~/.pi). ROOT may be a home folder, a
-    projects folder, one project or one file: each log is recognised by its content.
+    CLAUDE_CONFIG_DIR, ~/.codex, ~/.gemini, ~/.local/share/opencode, ~/.copilot, ~/.pi). ROOT may
+    be a home folder, a projects folder, one project or one file: each log is recognised by its
+    content.
     """
     recipe = recipe_of(options)
     folder = out or Path(f"{recipe.name or 'sessions'}-export")

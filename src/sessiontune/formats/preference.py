@@ -68,17 +68,6 @@ def parts(
     return rows
 
 
-def encode(
-    name: str,
-    pairs: Iterable[Pair],
-    options: EncodeOptions,
-    losses: dict[str, int],
-    whole: Conversation = _NOTHING,
-) -> list[bytes]:
-    """The rows, each as one."""
-    return [b"".join(row) for row in parts(name, pairs, options, losses, whole)]
-
-
 def _reasons(pair: Pair) -> dict[str, Any]:
     return {
         "because": pair.because,
