@@ -63,6 +63,7 @@ class Atom:
     side: str = ""  # canonical text of a side file that holds the whole result
     loose: bool = False  # a part of the text is enough (rejections)
     taken: bool = False
+    until: int = 0  # typed ahead: the model got it not before its line and not after this one
 
     def where(self) -> str:
         file, (line, _, _) = next(iter(self.at.items()))

@@ -253,6 +253,11 @@ class Check:
             # Neighbouring assistant turns may be pieces of one answer.
             kept = open_calls if before is not None and before.role == turn.role else set()
             open_calls = kept | {c for c, _, _ in turn.calls}
+            ahead = [atom.until for atom in turn.atoms if atom.until]
+            if ahead and before is not None:
+                if all(at[0] >= min(ahead) for at in before.start().values()):
+                    self.problems.append(f"{turn.name()}: stands after the queue let it go")
+                continue
             if before is not None and not _after(before.start(), turn.start()):
                 places = sorted(turn.start().items())[:1]
                 self.problems.append(f"{turn.name()}: out of file order at {places}")

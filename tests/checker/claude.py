@@ -104,6 +104,11 @@ def _atoms(
         return _user(row, rows, i, path)
     if kind == "attachment" and isinstance(row.get("attachment"), dict):
         return _attachment(row["attachment"])
+    if kind == "queue-operation" and isinstance(row.get("content"), str):
+        left = [line for line, _, r in rows[i:] if r.get("operation") == "remove"]
+        return [
+            Atom("prompt", (canon_user(row["content"]),), {}, False, until=max(left, default=0))
+        ]
     return []
 
 

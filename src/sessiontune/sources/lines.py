@@ -20,8 +20,6 @@ from datetime import UTC, datetime
 from io import FileIO
 from typing import Any
 
-import orjson
-
 from ..ledger import Ledger
 from ..model import Fault
 from ..ports import ReadOptions
@@ -112,7 +110,7 @@ def read_lines(
                     number += 1
                     # A record begins with a brace; only other lines are asked whether blank.
                     if at - start > options.max_line:
-                        _too_long(path, number, ledger)
+                        too_long(path, number, ledger)
                     elif at > start and (
                         buffer[start] == _BRACE or not bytes(view[start:at]).isspace()
                     ):
@@ -121,7 +119,7 @@ def read_lines(
                 filled = stop - start
                 if filled > options.max_line and left > 0:
                     number += 1
-                    _too_long(path, number, ledger)
+                    too_long(path, number, ledger)
                     left, filled = _skip_line(stream, view, left)
                     skipped = filled > 0
                 elif start == 0 and stop == len(buffer):  # one line fills it: make room
@@ -132,42 +130,19 @@ def read_lines(
                 elif start:
                     view[:filled] = view[start:stop]
             if filled > options.max_line:
-                _too_long(path, number + 1, ledger)
+                too_long(path, number + 1, ledger)
             elif filled and not bytes(view[:filled]).isspace():
                 yield number + 1, view[:filled]
     except OSError as error:
         ledger.fault(file_fault(path, error))
 
 
-def array_lines(
-    path: str, options: ReadOptions, ledger: Ledger
-) -> Iterator[tuple[int, bytes | memoryview]]:
-    """The elements of a file that is one JSON array, as the lines of a log.
-
-    Such a file is read whole, so it may be as long as a line.
-    """
-    if size_of(path) > options.max_line:
-        _too_long(path, 1, ledger)
-        return
-    scratch = Ledger()
-    text = b"\n".join(bytes(raw) for _, raw in read_lines(path, options, scratch))
-    ledger.faults.extend(scratch.faults)
-    try:
-        found = orjson.loads(text.removeprefix(BOM)) if text else []
-    except orjson.JSONDecodeError:
-        ledger.records[path] = ledger.records.get(path, 0) + 1
-        ledger.fault(line_fault(LineFault("bad_json"), path, 1, text))
-        return
-    for number, value in enumerate(found if isinstance(found, list) else [found], 1):
-        yield number, orjson.dumps(value)
-
-
 _BRACE = ord("{")
 
 
-def _too_long(path: str, number: int, ledger: Ledger) -> None:
+def too_long(path: str, number: int, ledger: Ledger) -> None:
     ledger.records[path] = ledger.records.get(path, 0) + 1
-    ledger.fault(Fault(reason="line_too_long", file=path, line=number))
+    ledger.fault(Fault(reason="linetoo_long", file=path, line=number))
 
 
 def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:

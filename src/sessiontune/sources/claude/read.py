@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from ...linking import Node
 from ...model import Drop, Text
-from ..lines import LineFault, array_lines, line_fault, read_lines, safe_name
+from ..lines import LineFault, line_fault, read_lines, safe_name
+from ..printed import array_lines, is_array, is_remark
 from .answers import take_answer
 from .copies import is_copy, take_renamed
+from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user
@@ -23,7 +25,7 @@ permission-mode ai-title custom-title bridge-session summary agent-name tag tool
 pr-link atis-latch isolation-latch result fork-context-ref frame-link agent-color agent-setting
 worktree-state content-replacement marble-origami-commit marble-origami-snapshot
 marble-origami-reset speculation-accept attribution-snapshot task-summary post_turn_summary
-stream_event rate_limit_event tool_progress auth_status control_request control_response
+cost-state stream_event rate_limit_event tool_progress auth_status control_request control_response
 keep_alive
 """
 
@@ -38,7 +40,7 @@ class Reader(State):
         """Nodes of one file in its order. With `junk`, all its records are dropped for it."""
         self.start(file, side)
         path, ledger, records = self.path, self.ledger, 0
-        lines = array_lines if path.endswith(".json") else read_lines
+        lines = array_lines if path.endswith(".json") and is_array(path) else read_lines
         for number, raw in lines(path, self.options, ledger):
             line = decode(raw, ledger)
             if type(line) is Line:
@@ -52,7 +54,9 @@ class Reader(State):
             for nth, value in enumerate(line):  # type: ignore[arg-type]
                 records += 1
                 self.line, self.nth = number, nth
-                if isinstance(value, LineFault):
+                if isinstance(value, LineFault) and is_remark(path, raw):
+                    self.drop("remark")
+                elif isinstance(value, LineFault):
                     ledger.fault(line_fault(value, path, number, raw))
                 elif junk:
                     self.drop(junk)
@@ -63,6 +67,8 @@ class Reader(State):
         if records:
             ledger.records[path] = ledger.records.get(path, 0) + records
         for (stage, reason), count in self.counts.items():
+            if not count:
+                continue
             ledger.drop(Drop(stage=stage, reason=reason, file=path, count=count))
         return self.nodes, self.facts
 
@@ -112,6 +118,8 @@ class Reader(State):
                 self.agent_calls.setdefault(data.agentId, line.parentToolUseID)
             if data is not None and data.hookName == "SessionStart:clear":
                 self.cleared(line)
+        elif kind == "queue-operation":
+            take_queue(self, line)
         elif kind == "custom-title":
             facts.custom_title = line.customTitle or facts.custom_title
         elif kind == "ai-title":
@@ -145,6 +153,8 @@ class Reader(State):
         if self.served:
             split_served(self)
         self.resolve(self.nodes)
+        if any(step.operation == "remove" for step in self.queue):
+            tell_queued(self)
         if any(node.flags for node in self.nodes if node.kind in ("prompt", "task")):
             self._settle_prompts()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import msgspec
 
@@ -14,6 +15,7 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused, open_log
+from ..printed import STREAMS
 from .content import session_folder
 from .read import Reader
 from .state import Facts
@@ -77,11 +79,28 @@ def _note(line: Known, seen: Seen) -> None:
             seen.first = at
 
 
+class Printed(msgspec.Struct, gc=False):
+    """A record of `claude -p --output-format stream-json`."""
+
+    type: Literal["system", "assistant", "user"]
+    session_id: str
+    subtype: str | None = None
+    message: dict[str, Any] | None = None
+
+
+def _is_printed(raw: bytes) -> bool:
+    try:
+        record = msgspec.json.decode(raw, type=Printed) if raw.startswith(b"{") else None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return record is not None and (record.message is not None or record.subtype is not None)
+
+
 class ClaudeSource:
     """Claude Code (and the SDK streams of Claude Desktop)."""
 
     name = "claude"
-    suffixes = (".jsonl", ".json")
+    suffixes = (".jsonl", ".json", ".ndjson")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude."""
@@ -91,11 +110,12 @@ class ClaudeSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a Claude Code log: one line says so."""
-        if not path.endswith(self.suffixes) or "tool-results" in re.split(r"[\\/]", path):
+        if not path.endswith(STREAMS) or "tool-results" in re.split(r"[\\/]", path):
             return False
-        if path.endswith(".json"):  # a transcript that a hook kept as one array
-            start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"["
-            return start and all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
+        if not path.endswith((".jsonl", ".ndjson")):
+            if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
+                return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
+            return any(map(_is_printed, head.split(b"\n")[:200]))
         for raw in head.split(b"\n")[:200]:
             if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
                 continue

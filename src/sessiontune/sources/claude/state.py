@@ -10,7 +10,7 @@ import os
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Node
+from ...linking import Node, Place
 from ...ports import ReadOptions
 from ..lines import utc
 from .wire import Block, Line
@@ -36,6 +36,16 @@ class Stray(msgspec.Struct):
     line: Line
     place: tuple[int, int]
     blocks: list[Block]
+
+
+class Queued(msgspec.Struct):
+    """A record of the queue of typed input; `copies`: how many records before it were copies."""
+
+    operation: str
+    text: str
+    place: Place
+    at: str = ""
+    copies: int = 0
 
 
 class State:
@@ -71,6 +81,7 @@ class State:
         self.last_answer: Node | None = None
         self.served: list[Node] = []  # answers that hold results of the vendor's own tools
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
+        self.queue: list[Queued] = []
         self.after_copy = ""
         self.line = 0
         self.nth = 0

@@ -18,7 +18,7 @@ def take_user(state: State, line: Line) -> None:
     message = line.message
     content = message.content if message is not None else None
     if type(content) is str:
-        _words(state, line, [content])
+        take_words(state, line, [content])
     elif type(content) is list:
         results = [b for b in content if b.type == "tool_result"]
         if results:
@@ -47,14 +47,14 @@ def _blocks(state: State, line: Line, content: list[Block], beside: bool) -> str
     if items:
         if unknown != "empty":
             state.unknown_part()
-        return _words(state, line, items, beside)
+        return take_words(state, line, items, beside)
     if not beside:
         state.link(line, unknown)
     return ""
 
 
-def _words(state: State, line: Line, items: list[str | Part], beside: bool = False) -> str:
-    """User texts and pictures; "used" when a node came of them.
+def take_words(state: State, line: Line, items: list[str | Part], beside: bool = False) -> str:
+    """User texts and pictures as one node; "used" when a node came of them.
 
     `beside`: the record holds tool results too, so it is linked already.
     """
@@ -217,7 +217,7 @@ def _queued(state: State, line: Line, items: list[str | Part]) -> None:
     if given is not None:  # who typed it, or that nobody did
         line.isMeta, line.origin = line.isMeta or given.isMeta, line.origin or given.origin
     before = len(state.nodes)
-    _words(state, line, items)
+    take_words(state, line, items)
     if len(state.nodes) > before and state.nodes[-1].kind in ("prompt", "task"):
         state.nodes[-1].flags.append("queued")
         if given is not None and given.source_uuid:

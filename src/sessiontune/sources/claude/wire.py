@@ -102,6 +102,8 @@ class Line(msgspec.Struct, gc=False):
     toolUseResult: Outcome | str | list[msgspec.Raw] | None = None
     tool_use_result: Outcome | str | list[msgspec.Raw] | None = None
     subtype: str | None = None
+    operation: str | None = None
+    content: msgspec.Raw = msgspec.Raw()
     attachment: Attachment | None = None
     data: ProgressData | None = None
     parentToolUseID: str | None = None
@@ -180,6 +182,8 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
         line.message = WireMessage(content=message)
     if isinstance(record.get("attachment"), dict):
         line.attachment = _attachment(record["attachment"])
+    if "content" in record:
+        line.content = _raw(record["content"])
     data = record.get("data")
     if isinstance(data, dict):
         line.data = ProgressData(

@@ -19,8 +19,10 @@ from ...linking import Node, Place
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
 from ..lines import LineFault, line_fault, read_lines, safe_name, values
+from ..printed import is_remark
 from .items import Items
 from .older import SHOWN, Screen, document_lines
+from .streams import holds_stream, stream_lines
 from .values import (
     contents,
     count,
@@ -48,6 +50,9 @@ class Rollout(Items):
             for nth, line in enumerate(decode(raw, self.ledger)):
                 records += 1
                 self.place = (number, nth)
+                if isinstance(line, LineFault) and is_remark(self.path, raw):
+                    self.drop("remark")
+                    continue
                 if isinstance(line, LineFault):
                     self.ledger.fault(line_fault(line, self.path, number, raw))
                     continue
@@ -75,6 +80,8 @@ class Rollout(Items):
         self.flush()
 
     def _lines(self) -> Iterable[tuple[int, bytes | memoryview]]:
+        if holds_stream(self.path):
+            return stream_lines(self.path, self.options, self.ledger)
         if self.path.endswith(".json"):
             return document_lines(self.path, self.options, self.ledger)
         return read_lines(self.path, self.options, self.ledger)

@@ -16,8 +16,10 @@ from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import PACKED, gc_paused, open_packed, read_lines, size_of
+from ..printed import STREAMS
 from .older import document_lines, is_document
 from .read import Rollout
+from .streams import holds_stream, is_stream, stream_lines
 
 _LINE = re.compile(
     rb'"type"\s*:\s*"(?:session_meta|response_item|event_msg|turn_context|compacted)"'
@@ -38,6 +40,7 @@ class KnownPayload(msgspec.Struct, gc=False):
 
     type: str | None = None
     id: str | None = None
+    session_id: str | None = None
     call_id: str | None = None
     cwd: str | None = None
     new_thread_id: str | None = None
@@ -50,7 +53,9 @@ class Known(msgspec.Struct, gc=False):
 
     type: str | None = None
     timestamp: str | None = None
+    thread_id: str | None = None
     payload: KnownPayload | None = None
+    msg: KnownPayload | None = None
 
 
 _known = msgspec.json.Decoder(Known).decode
@@ -65,6 +70,10 @@ def _headed(raw: memoryview) -> Known:
 
 def _note(line: Known, seen: Seen) -> None:
     payload = line.payload
+    if line.thread_id:  # printed output
+        seen.sessions.add(line.thread_id)
+    if line.msg is not None and line.msg.session_id:
+        seen.sessions.add(line.msg.session_id)
     at = line.timestamp
     if at:
         seen.first, seen.last = min(seen.first, at), max(seen.last, at)
@@ -88,7 +97,7 @@ class CodexSource:
     """Codex CLI rollouts."""
 
     name = "codex"
-    suffixes = (".jsonl", ".json", PACKED)
+    suffixes = (".jsonl", ".json", ".ndjson", PACKED)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its logs lie: `sessions` and `archived_sessions` of CODEX_HOME and ~/.codex."""
@@ -101,6 +110,8 @@ class CodexSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a rollout: one line says so."""
+        if path.endswith(STREAMS) and is_stream(head):
+            return True
         if path.endswith(".json"):
             return is_document(head)
         if path.endswith(".jsonl" + PACKED):
@@ -117,7 +128,7 @@ class CodexSource:
         """Thread ids, call ids, folders and times of a file from `offset` on."""
         found = _NAME_ID.search(_stem(path))
         links = (f"thread:{found.group(1)}",) if found else ()
-        if path.endswith(".json"):
+        if path.endswith(".json") and not holds_stream(path):
             return scan(path, 0, links, "thread:", _headed, _note)
         return scan(path, offset, links, "thread:", _known, _note)
 
@@ -140,6 +151,8 @@ class CodexSource:
             again = done.get(ids[path][0], 0) if ids[path][0] else 0
             done[ids[path][0]] = again + 1
             rollout = Rollout(0, path, options, ledger, told, again)
+            if again and holds_stream(path):  # a rollout tells it, and better
+                rollout.facts.junk = "told_in_rollout"
             yield from _sessions(rollout, ledger, keyed, started, calls, spoken)
             if len(ids) > 1:
                 spoken.setdefault(ids[path][0], rollout)
@@ -163,11 +176,11 @@ def _unpacked(path: str) -> bytes:
 
 
 def _longest_first(ids: dict[str, tuple[str, str]]) -> list[str]:
-    """Files by path; of several files of one thread the longest comes first and owns it."""
+    """Files by path; of several files of one thread the longest rollout comes first and owns it."""
     first: dict[str, str] = {}
     for path in sorted(ids):
         first.setdefault(ids[path][0] or path, path)
-    return sorted(ids, key=lambda p: (first[ids[p][0] or p], -size_of(p), p))
+    return sorted(ids, key=lambda p: (first[ids[p][0] or p], holds_stream(p), -size_of(p), p))
 
 
 def _sessions(
@@ -218,6 +231,11 @@ def _sessions(
 def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
     """Thread ids of a rollout: its own, and its parent's or the forked one; "" for none."""
     scratch = Ledger()
+    if holds_stream(path):
+        rollout = Rollout(0, path, options, scratch)
+        for _, told in itertools.islice(stream_lines(path, options, scratch), 20):
+            rollout.take_raw(told)
+        return rollout.facts.session_id, ""
     if path.endswith(".json"):
         rollout = Rollout(0, path, options, scratch)
         for _, head in itertools.islice(document_lines(path, options, scratch), 1):

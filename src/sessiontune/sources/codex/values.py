@@ -161,7 +161,7 @@ def note_meta(facts: Facts, payload: Payload) -> None:
     if facts.session_id or not payload.id:
         return
     facts.session_id = payload.id
-    facts.cwd = payload.cwd or ""
+    facts.cwd = payload.cwd or facts.cwd
     facts.originator = payload.originator or ""
     facts.forked_from = payload.forked_from_id or ""
     base = payload.history_base

@@ -1,0 +1,100 @@
+"""Prompts that stand nowhere but in the records of the program's queue.
+
+What a person types while the model works is queued. Some versions hand it to the model between
+two calls and write down only that it left the queue: `enqueue` with the words, later `remove`.
+Others write a prompt of its own as well; then the queue tells nothing new.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+import msgspec
+
+from ...linking import Node
+from ...model import Text
+from .state import Queued, State
+from .text import classify
+from .users import take_words
+from .wire import Line
+
+
+def take_queue(state: State, line: Line) -> None:
+    """Keep one record of the queue."""
+    step = Queued(line.operation or "", _text(line), (state.line, state.nth))
+    step.at, step.copies = line.timestamp or "", _copies(state)
+    state.queue.append(step)
+
+
+def tell_queued(state: State) -> None:
+    """Make prompts of what the model got out of the queue and no other record tells."""
+    told = _told(state)
+    last = max((node.line for node in state.nodes if node.kind == "answer"), default=0)
+    waiting: list[Queued] = []
+    for step in state.queue:
+        if step.operation == "enqueue":
+            waiting.append(step)
+        elif step.operation == "popAll":  # back into the line that the person types in
+            waiting.clear()
+        elif step.operation in ("dequeue", "remove"):
+            item = _next(waiting, step, told)
+            if (
+                step.operation == "remove"
+                and _is_prompt(item.text)
+                and step.place[0] < last
+                and step.copies == _copies(state)
+            ):
+                _prompt(state, item, step)
+
+
+def _next(waiting: list[Queued], step: Queued, told: dict[str, list[Node]]) -> Queued:
+    """What leaves the queue; without words where another record tells it."""
+    while waiting:
+        at = next((n for n, item in enumerate(waiting) if item.text == step.text), 0)
+        item = waiting.pop(at)
+        nodes = told.get("\n".join(classify(item.text).texts).strip(), [])
+        node = next((node for node in nodes if node.line >= item.place[0]), None)
+        if node is None:
+            return item
+        nodes.remove(node)
+        if step.text or node.line > step.place[0] or "queued" in node.flags:
+            return Queued("", "", step.place)
+        # a person's record told it before, without a word of the queue: something else leaves now
+    return step
+
+
+def _told(state: State) -> dict[str, list[Node]]:
+    """Prompts and notices by their words."""
+    told: dict[str, list[Node]] = {}
+    for node in state.nodes:
+        if node.kind in ("prompt", "task", "context"):
+            words = "\n".join(part.text for part in node.parts if type(part) is Text).strip()
+            told.setdefault(words, []).append(node)
+    return told
+
+
+def _prompt(state: State, item: Queued, step: Queued) -> None:
+    state.line, state.nth = step.place
+    take_words(state, Line(type="user", timestamp=step.at), [item.text])
+    node = state.nodes.pop()
+    node.places = [item.place]  # the record with the words, though the model got them later
+    node.flags.append("queued")
+    at = bisect_right([other.line for other in state.nodes], node.line)
+    state.nodes.insert(at, node)
+    state.drop("queue-operation", count=-1)
+
+
+def _is_prompt(text: str) -> bool:
+    """Whether the words are a person's to the model: no notice, no command of the program."""
+    return not text.startswith(('{"task_id"', "/")) and classify(text).kind == "prompt"
+
+
+def _copies(state: State) -> int:
+    return state.counts.get(("link", "resumed_copy"), 0)
+
+
+def _text(line: Line) -> str:
+    try:
+        return msgspec.json.decode(line.content, type=str) if len(memoryview(line.content)) else ""
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,51 @@
+"""Logs that are not kept as a program's own file of lines: one JSON array, or printed output."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import orjson
+
+from ..ledger import Ledger
+from ..ports import ReadOptions
+from .lines import BOM, LineFault, line_fault, open_log, read_lines, size_of, too_long
+
+#: What the printed output of a program may be kept in; it is looked for in the first three.
+STREAMS = (".jsonl", ".json", ".ndjson", ".log", ".txt")
+
+
+def is_array(path: str) -> bool:
+    """Whether a file begins as a JSON array."""
+    try:
+        with open_log(path) as log:
+            return (log.read(4096) or b"").lstrip(BOM + b" \t\r\n")[:1] == b"["
+    except OSError:
+        return False
+
+
+def array_lines(
+    path: str, options: ReadOptions, ledger: Ledger
+) -> Iterator[tuple[int, bytes | memoryview]]:
+    """The elements of a file that is one JSON array, as the lines of a log.
+
+    Such a file is read whole, so it may be as long as a line.
+    """
+    if size_of(path) > options.max_line:
+        too_long(path, 1, ledger)
+        return
+    scratch = Ledger()
+    text = b"\n".join(bytes(raw) for _, raw in read_lines(path, options, scratch))
+    ledger.faults.extend(scratch.faults)
+    try:
+        found = orjson.loads(text.removeprefix(BOM)) if text else []
+    except orjson.JSONDecodeError:
+        ledger.records[path] = ledger.records.get(path, 0) + 1
+        ledger.fault(line_fault(LineFault("bad_json"), path, 1, text))
+        return
+    for number, value in enumerate(found if isinstance(found, list) else [found], 1):
+        yield number, orjson.dumps(value)
+
+
+def is_remark(path: str, raw: bytes | memoryview) -> bool:
+    """Whether a line of a printed output is plain text between the records."""
+    return path.endswith((".log", ".txt")) and not bytes(raw[:200]).lstrip().startswith(b"{")
