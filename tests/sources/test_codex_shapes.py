@@ -245,6 +245,74 @@ def test_what_the_program_says_that_it_wrote_was_not_typed(tmp_path: Path) -> No
     ]
 
 
+def test_pieces_are_told_apart_by_their_kinds(tmp_path: Path) -> None:
+    def kinds(line: dict[str, Any], *names: str | None) -> dict[str, Any]:
+        note = {"turn_id": "t", "content_item_kinds": list(names)}
+        line["payload"]["internal_chat_message_metadata_passthrough"] = note
+        return line
+
+    picture = {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}
+    mixed = said("user", "Told by a hook.")
+    mixed["payload"]["content"] += [picture, {"type": "input_text", "text": "What is this?"}]
+    rows = [
+        row("session_meta", 0, id="p"),
+        kinds(said("user", "Be brief."), "agents_md.instructions"),
+        kinds(mixed, "hooks.additional_context", "user.image", "user.text"),
+        kinds(said("user", "Look again."), "user.heartbeat"),
+        kinds(said("user", "go"), None),
+    ]
+    write(tmp_path, "a", rows)
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [
+            ("context", "Be brief."),
+            ("context", "Told by a hook."),
+            ("prompt", "What is this?", "image/png"),
+            ("context", "Look again."),
+            ("prompt", "go"),
+        ]
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("<goal_context>\nFinish it.\n</goal_context>", ""),
+        ('<codex_internal_context source="goal">\nGo on.\n</codex_internal_context>', ""),
+        ("<external_mail>hello</external_mail>", ""),
+        ('<hook_prompt hook_run_id="h">Run the tests.</hook_prompt>', ""),
+        ("<recommended_plugins>\n- a (a)\n</recommended_plugins>", "plugins_instructions"),
+        ("Warning: apply_patch was requested via exec_command.", "warning"),
+        (
+            "Warning: The maximum number of unified exec processes you can keep open is 60",
+            "warning",
+        ),
+    ],
+)
+def test_what_the_program_wrote_in_the_name_of_the_user(
+    tmp_path: Path, text: str, reason: str
+) -> None:
+    own = ["Warning: the tests fail", "Here is a list of files", "<mine>x</mine>"]
+    rows = [row("session_meta", 0, id="p"), said("user", text), *(said("user", t) for t in own)]
+    write(tmp_path, "a", rows)
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    context = [] if reason else [("context", text)]
+    assert told(reading) == [[*context, *(("prompt", t) for t in own)]]
+    assert not reason or reading.ledger.drops[f"read/{reason}"] == 1
+
+
+def test_tools_of_a_namespace_are_defined_under_the_names_of_their_calls(tmp_path: Path) -> None:
+    tools = [
+        {"type": "namespace", "name": "mcp__docs", "tools": [{"name": "find", "inputSchema": {}}]},
+        {"namespace": "app", "name": "open", "description": "Opens."},
+        {"name": "plain"},
+    ]
+    write(tmp_path, "a", [row("session_meta", 0, id="p", dynamic_tools=tools), said("user", "go")])
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    names = [tool.name for tool in reading.sessions[0].tools]
+    assert names == ["mcp__docs__find", "app__open", "plain"]
+
+
 @pytest.mark.parametrize(
     ("origin", "reason"),
     [

@@ -58,7 +58,7 @@ COPILOT = [
         "id": "e3",
         "data": {
             "content": "",
-            "reasoningText": "hm",
+            "reasoningBlocks": {"blocks": [{"type": "thinking", "thinking": "hm"}]},
             "toolRequests": [{"toolCallId": "c1", "name": "bash", "arguments": {"command": "ls"}}],
         },
     },

@@ -283,8 +283,9 @@ class _Events:
 
 def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str) -> None:
     parts: list[Part] = []
-    if words(data.get("reasoningText")).strip():
-        parts.append(Thinking(words(data.get("reasoningText"))))
+    thought = words(data.get("reasoningText")) or _thought(data.get("reasoningBlocks"))
+    if thought.strip():
+        parts.append(Thinking(thought))
     if words(data.get("content")).strip():
         parts.append(Text(words(data.get("content"))))
     requests = data.get("toolRequests")
@@ -299,6 +300,13 @@ def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str
         call = words(request.get("toolCallId")) or f"{name}:{len(node.parts)}"
         log.call(node, call, words(request.get("name")), request.get("arguments"))
     log.usage(Usage(output=number(data.get("outputTokens"))))
+
+
+def _thought(told: Any) -> str:
+    """The reasoning that newer versions keep in blocks, as the model's vendor gave it."""
+    blocks = told.get("blocks") if isinstance(told, dict) else None
+    found = [words(b.get("thinking")) for b in blocks or () if isinstance(b, dict)]
+    return "\n\n".join(filter(None, found))
 
 
 SOURCE = CopilotSource()

@@ -19,6 +19,8 @@ from .text import classify
 from .values import (
     arguments_of,
     as_json,
+    by_program,
+    called,
     contents,
     drawn,
     message_of_agent,
@@ -138,8 +140,7 @@ class Items:
                 return
             self._open(line).parts.extend(Text(text) for text in texts)
         elif role == "user":
-            notes = payload.notes.program() if payload.notes is not None else []
-            self._user(line, texts, images, notes)
+            self._user(line, texts, images, by_program(payload))
         elif role in ("developer", "system"):
             self.drop(role)
         else:
@@ -160,6 +161,7 @@ class Items:
     def _user(self, line: Line, texts: list[str], images: list[Image], program: list[bool]) -> None:
         kind, reason = "", "empty"
         parts: list[Part] = []
+        beside: list[Part] = []  # what the program put before the words of the person
         for at, text in enumerate(texts):
             found, words = classify(text)
             if found == "prompt" and len(program) == len(texts) and program[at]:
@@ -171,13 +173,19 @@ class Items:
                 continue
             if not kind or found == "prompt":
                 kind = found
-            parts.append(Text(words))
+            (beside if found == "context" else parts).append(Text(words))
         if images and not kind:
             kind = "prompt"
+        if kind == "context":
+            parts, beside = beside, []
         self.answer = None
         if not parts and not images:
             self.drop(reason)
             return
+        if beside:
+            before = self.node(line, "context")
+            before.id += "^"
+            before.parts, before.injected = beside, True
         if kind == "prompt" and self.facts.is_agent():
             kind = "task"
         node = self.node(line, kind)
@@ -201,10 +209,7 @@ class Items:
     def _call(self, line: Line, payload: Payload, kind: str) -> None:
         number, nth = self.place
         call = payload.call_id or payload.id or f"call_{number}_{nth}"
-        name = payload.name or kind[: -len("_call")]
-        if payload.namespace:
-            joined = payload.namespace.endswith("_") or name.startswith("_")
-            name = f"{payload.namespace}{'' if joined else '__'}{name}"
+        name = called(payload.namespace or "", payload.name or kind[: -len("_call")])
         given = payload.arguments
         if given is None:
             given = payload.input if payload.input is not None else payload.action

@@ -23,7 +23,9 @@ _SHOWN_NAMES = """
 user_message agent_message agent_reasoning exec_command_begin exec_command_end item_completed
 mcp_tool_call_begin mcp_tool_call_end patch_apply_begin patch_apply_end web_search_end
 """
-SHOWN = frozenset(_SHOWN_NAMES.split())
+#: Events that say something of the answer before them, or end it.
+MARKS = ("task_started", "token_count")
+SHOWN = frozenset((*_SHOWN_NAMES.split(), *MARKS))
 
 
 def is_document(head: bytes) -> bool:
@@ -52,6 +54,8 @@ class Screen:
     def items(self, event: dict[str, Any]) -> list[dict[str, Any]]:
         """The items that an event stands for."""
         kind = words(event.get("type"))
+        if kind in MARKS:
+            return []
         if kind == "user_message":
             pictures = event.get("images")
             return [_message("user", words(event.get("message")), pictures)]

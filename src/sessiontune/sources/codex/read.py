@@ -21,7 +21,7 @@ from ..linear import stopped
 from ..lines import LineFault, line_fault, read_lines, safe_name, values
 from ..printed import is_remark
 from .items import Items
-from .older import SHOWN, Screen, document_lines
+from .older import MARKS, SHOWN, Screen, document_lines
 from .streams import holds_stream, stream_lines
 from .values import (
     contents,
@@ -101,11 +101,10 @@ class Rollout(Items):
         screen = Screen([event for _, event, _ in events])
         for self.place, event, line in events:
             items = screen.items(event)
-            if not items:
-                continue
-            self.drop(f"event:{safe_name(event['type'])}", -1)
-            for item in items:
-                row = {"type": "response_item", "timestamp": line.get("timestamp"), "payload": item}
+            rows = [{**line, "type": "response_item", "payload": item} for item in items]
+            if rows or event["type"] in MARKS:
+                self.drop(f"event:{safe_name(event['type'])}", -1)
+            for row in rows or ([line] if event["type"] in MARKS else []):
                 for taken in decode(orjson.dumps(row), Ledger()):
                     if isinstance(taken, Line):
                         self._take(taken)

@@ -69,7 +69,8 @@ def _told(record: dict[str, Any], run: str) -> dict[str, Any]:
         info = {"last_token_usage": record.get("usage")}
         return {"type": "event_msg", "payload": {"type": "token_count", "info": info}}
     if kind:
-        return {"type": "event_msg", "payload": {"type": kind}}
+        begun = kind == "turn.started"
+        return {"type": "event_msg", "payload": {"type": "task_started" if begun else kind}}
     if isinstance(record.get("prompt"), str):
         return {
             "type": "event_msg",

@@ -26,6 +26,18 @@ _STARTS = (
     ("<skills_instructions>", "skills_instructions"),
     ("<plugins_instructions>", "plugins_instructions"),
     ("<realtime_conversation>", "realtime_conversation"),
+    ("<codex_internal_context", "context"),
+    ("<goal_context>", "context"),
+    ("<extension_context>", "context"),
+    ("<external_", "context"),
+    ("<hook_prompt", "context"),
+    ("<agent_message_board_notification>", "context"),
+    ("<next_prompt_suggestion>", "prompt_suggestion"),
+    ("<recommended_plugins>", "plugins_instructions"),
+    ("Here is a list of plugins that are available but not installed.", "plugins_instructions"),
+    ("Warning: The maximum number of unified exec processes you can keep open is", "warning"),
+    ("Warning: apply_patch was requested via ", "warning"),
+    ("Warning: Your account was flagged for potentially high-risk cyber activity", "warning"),
 )
 _WRAPPERS = ("# Files mentioned by the user", "# Context from my IDE setup")
 _SUMMARY = "Another language model started to solve this problem"
@@ -37,7 +49,7 @@ def classify(text: str) -> tuple[str, str]:
     start = text.lstrip()
     if not start:
         return "empty", ""
-    if start[0] not in "<#AT":
+    if start[0] not in "<#ATHW":
         return "prompt", text
     for begin, kind in _STARTS:
         if start.startswith(begin):

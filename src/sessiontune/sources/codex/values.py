@@ -188,13 +188,33 @@ def note_meta(facts: Facts, payload: Payload) -> None:
         facts.entrypoint = payload.source[:80]
 
 
-def tool_defs(value: Any) -> list[ToolDef]:
-    """The log's own tool definitions."""
-    found = []
-    for item in value if isinstance(value, list) else ():
+def called(space: str, name: str) -> str:
+    """The name by which a model calls a tool of a namespace."""
+    if not space:
+        return name
+    return f"{space}{'' if space.endswith('_') or name.startswith('_') else '__'}{name}"
+
+
+def by_program(payload: Payload) -> list[bool]:
+    """For each text of a message: whether the program says that it wrote it."""
+    if payload.notes is None or not isinstance(payload.content, list):
+        return []
+    told = zip(payload.notes.program(), payload.content, strict=False)
+    return [by for by, item in told for _ in contents([item])[0]]
+
+
+def tool_defs(value: Any, prefix: str = "") -> list[ToolDef]:
+    """The log's own tool definitions, under the names that calls bear."""
+    found: list[ToolDef] = []
+    for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, dict) or not isinstance(item.get("name"), str):
+            continue
+        space = string(item.get("namespace"))
+        name = called(space or prefix, item["name"])
+        if isinstance(item.get("tools"), list):  # a group of tools
+            found += tool_defs(item["tools"], name if item.get("type") == "namespace" else prefix)
             continue
         schema = item.get("inputSchema") or item.get("input_schema") or item.get("parameters")
         schema = mend(schema) if isinstance(schema, dict) else {}
-        found.append(ToolDef(item["name"], string(item.get("description")), schema))
+        found.append(ToolDef(name, string(item.get("description")), schema))
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -23,13 +24,20 @@ class Written(msgspec.Struct, gc=False):
     provenance: Provenance | None = None
 
 
+#: The kinds of pieces that are a person's; a heartbeat is sent by the program's clock.
+_TYPED = re.compile(r"user\.(?!heartbeat)")
+
+
 class Notes(msgspec.Struct, gc=False):
     """What newer versions note on an item."""
 
     content_item_metadata: list[Written | None] | None = None
+    content_item_kinds: list[str | None] | None = None
 
     def program(self) -> list[bool]:
         """For each piece of the message: whether the program wrote it."""
+        if self.content_item_kinds:
+            return [kind is not None and not _TYPED.match(kind) for kind in self.content_item_kinds]
         told = self.content_item_metadata or []
         return [
             w is not None and w.provenance is not None and w.provenance.type == "harness"
