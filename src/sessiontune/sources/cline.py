@@ -1,0 +1,317 @@
+"""Cline, and Roo Code and Kilo Code, which came of it: `tasks/<id>/api_conversation_history.json`.
+
+One JSON array of the messages that went to the model. Newer versions hold calls as blocks; in
+older ones the model wrote them as tags into its text, and what came of them went back as text of
+the user under a head such as `[read_file for 'a.py'] Result:`. Both become calls and results.
+`ui_messages.json` beside it tells the same to the screen.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame
+from ..model import Image, Part, Session, Text, Thinking, Usage
+from ..ports import FileIndex, Keyed, ReadOptions
+from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, moment, number, words
+from .lines import LineFault, line_fault, mend, safe_name, size_of
+from .pictures import picture
+from .printed import array_lines
+
+_FILE = "api_conversation_history.json"
+_FIRST = re.compile(
+    rb'\A\s*\[\s*\{\s*(?:"\w+"\s*:\s*[\d.]+\s*,\s*)?"role"\s*:\s*"(?:user|assistant)"'
+)
+_WRAPS = (b"<task>", b"<user_message>", b"<environment_details>")
+_FOLDER = re.compile(r"# Current (?:Working|Workspace) Directory \(([^)\n]{1,400})\)")
+_MODEL = re.compile(r"<model>([^<\n]{1,120})</model>")
+_PLACES = ("saoudrizwan.claude-dev", "rooveterinaryinc.roo-cline", "kilocode.kilo-code")
+_EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
+_SERVERS = (".vscode-server", ".vscode-remote", ".cursor-server", ".windsurf-server")
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a message."""
+
+    ts: int | float | None = None
+    cwd: str = ""
+
+
+def _note(line: Known, seen: Seen) -> None:
+    seen.names.add(line.cwd)
+    at = moment(int(line.ts or 0))
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+def _known(raw: memoryview) -> Known:
+    """The folder that a document names, and its last time; each of its lines is looked through."""
+    text = bytes(raw).decode("utf-8", "replace")
+    folder, times = _FOLDER.search(text), re.findall(r'"ts"\s*:\s*(\d{13})\b', text)
+    return Known(int(times[-1]) if times else None, folder[1] if folder else "")
+
+
+class ClineSource:
+    """Tasks of Cline and its kin."""
+
+    name = "cline"
+    suffixes = (".json",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where tasks lie: the storage of every editor that is there, and Cline's own folder."""
+        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
+        bases.append(os.path.join(home, "Library", "Application Support"))
+        users = [os.path.join(base, name, "User") for base in bases if base for name in _EDITORS]
+        users += [os.path.join(home, name, "data", "User") for name in _SERVERS]
+        found = [os.path.join(u, "globalStorage", p, "tasks") for u in users for p in _PLACES]
+        found.append(
+            os.path.join(env.get("CLINE_DIR") or os.path.join(home, ".cline"), "data", "tasks")
+        )
+        return [path for path in found if os.path.isdir(path)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether a file begins as the messages of a task."""
+        if not path.endswith(self.suffixes) or _FIRST.match(head) is None:
+            return False
+        return os.path.basename(path) == _FILE or any(tag in head for tag in _WRAPS)
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Folders and times of a task; the document is always indexed whole."""
+        return scan(path, 0, (f"session:{_task(path)}",), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The session of each file; a message that a longer copy of the task holds counts once."""
+        seen: set[tuple[int, bytes]] = set()
+        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+            task = _Task(path, options, ledger, f"~{nth}" if nth else "")
+            task.read(seen)
+            yield from task.sessions(keyed)
+
+
+SOURCE = ClineSource()
+
+
+def _task(path: str) -> str:
+    """The task's id: the name of its folder, or of a file that was taken out of it."""
+    name = os.path.basename(path)
+    return os.path.basename(os.path.dirname(path)) if name == _FILE else os.path.splitext(name)[0]
+
+
+class _Back:
+    """What one message of the user holds."""
+
+    def __init__(self) -> None:
+        self.results: dict[str, tuple[list[str], list[Image]]] = {}
+        self.context: list[Part] = []
+        self.own: list[Part] = []  # a person's words and pictures
+        self.reason = "environment_details"  # why it goes, if nothing is left
+
+
+class _Task:
+    """Reads one task."""
+
+    def __init__(self, path: str, options: ReadOptions, ledger: Ledger, again: str) -> None:
+        self.log, self.ledger = Linear(path, options, ledger), ledger
+        self.id = _task(path)
+        self.log.session_id = self.id + again
+        self.cwd, self.model = "", ""
+        self.waiting: list[tuple[str, str]] = []  # calls without a result: id, tool
+
+    def read(self, seen: set[tuple[int, bytes]]) -> None:
+        """Read the messages; `seen` are those of the unit's other files."""
+        log, scratch = self.log, Ledger()
+        for at, raw in array_lines(log.path, log.options, scratch):
+            log.part(at)
+            mark = (at, hashlib.blake2b(bytes(raw), digest_size=8).digest())
+            if mark in seen:
+                log.drop("resumed_copy", "link")
+                continue
+            seen.add(mark)
+            message = orjson.loads(raw)
+            try:
+                self._take(message if isinstance(message, dict) else {})
+            except LineFault as fault:
+                self.ledger.fault(line_fault(fault, log.path, at, b"}"))
+        for found in scratch.faults:
+            self.ledger.fault(found)
+        for path, records in scratch.records.items():
+            self.ledger.records[path] = self.ledger.records.get(path, 0) + records
+
+    def sessions(self, keyed: Keyed) -> Iterator[Session]:
+        """The sessions that were read: one for each epoch."""
+        frame = Frame(
+            source="cline", session_id=self.id, project=folder_name(self.cwd), cwd=self.cwd
+        )
+        yield from self.log.sessions(frame, keyed)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        role, content, at = words(message.get("role")), message.get("content"), message.get("ts")
+        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        found = [b for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []
+        if not found:
+            self.log.drop("no_message" if not role else "empty")
+        elif message.get("isSummary") is True:
+            self.log.node(
+                "summary", [Text(t) for t in map(_text, found) if t.strip()], _at(at, self.id)
+            )
+        elif role == "assistant":
+            self._answer(message, found, _at(at, self.id))
+        elif role == "user":
+            self._user(found, _at(at, self.id))
+        else:
+            self.log.drop(f"unknown_role:{safe_name(role)}")
+
+    # ------------------------------------------------------------ answers
+
+    def _answer(self, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:
+        about = message.get("modelInfo")
+        model = words(about.get("modelId")) if isinstance(about, dict) else ""
+        steps: list[Part | Call] = []
+        plain = any(block.get("type") == "tool_use" for block in blocks)
+        for block in blocks:
+            kind = words(block.get("type"))
+            if kind == "text":
+                text = _text(block)
+                steps += written(text) if not plain else [Text(text)] if text.strip() else []
+            elif kind in ("thinking", "reasoning"):
+                thought = words(block.get("thinking")) or _text(block)
+                steps += [Thinking(thought)] if thought.strip() else []
+            elif kind == "tool_use":
+                given = mend(block.get("input"))
+                steps.append(Call(words(block.get("name")), given, words(block.get("id"))))
+        if not steps:
+            self.log.drop("empty")
+            return
+        self.log.open = None
+        node = self.log.answer(at, model or self.model or _model_of(self.log.path))
+        self.waiting = []
+        for step in steps:
+            if isinstance(step, Call):
+                name = step.id or f"{node.id}:{len(self.waiting)}"
+                self.log.call(node, name, step.name, step.arguments)
+                self.waiting.append((name, step.name))
+            else:
+                node.parts.append(step)
+        metrics = message.get("metrics")
+        tokens = metrics.get("tokens") if isinstance(metrics, dict) else None
+        if isinstance(tokens, dict):
+            counts = [number(tokens.get(n)) for n in ("prompt", "completion", "cached")]
+            self.log.usage(Usage(*counts))
+
+    # ------------------------------------------------------------ what went back
+
+    def _user(self, blocks: list[dict[str, Any]], at: int) -> None:
+        back, call = _Back(), ""
+        for block in blocks:
+            if block.get("type") == "tool_result":
+                told, named = block.get("content"), words(block.get("tool_use_id"))
+                inner = [{"type": "text", "text": told}] if isinstance(told, str) else told
+                back.results.setdefault(named, ([], []))
+                for item in inner if isinstance(inner, list) else ():
+                    if isinstance(item, dict):
+                        self._piece(item, named, back)
+                continue
+            text = self._without_notes(_text(block))
+            head = RESULT.match(text)
+            if head is not None and self.waiting:
+                call = self._called(head[1], back.results)
+                back.results.setdefault(call, ([], []))
+                text = text[head.end() :]
+            why = added(text) if head is None else None
+            if why is None:
+                self._piece({**block, "text": text}, call, back)
+                continue
+            rest, own = said(text, "")
+            back.own += [Text(own)] if own else []
+            back.context += [Text(rest)] if not why else []
+            back.reason = why or back.reason
+        self._emit(back, at)
+
+    def _piece(self, block: dict[str, Any], call: str, back: _Back) -> None:
+        """One block: to the result of a call, if there is one, and what a person said in it."""
+        kind = words(block.get("type"))
+        if kind == "image":
+            source = block.get("source")
+            given = source if isinstance(source, dict) else {}
+            image = picture(given.get("data"), given.get("media_type"))
+            found = [image] if image is not None else []
+            if call:
+                back.results[call][1].extend(found)
+            else:
+                back.own += found
+        elif kind != "text":
+            back.reason = f"unknown_block:{safe_name(kind)}"
+        else:
+            text = self._without_notes(_text(block))
+            rest, own = said(text, self.log.names.get(call, "?") if call else None)
+            back.own += [Text(own)] if own else []
+            if call:
+                back.results[call][0].append(rest)
+            elif rest and not own:
+                back.own.append(Text(rest))
+
+    def _emit(self, back: _Back, at: int) -> None:
+        """Results first, then what the program added, then the person's own words."""
+        log, used = self.log, bool(back.context or back.own)
+        for call, (texts, images) in back.results.items():
+            node = log.calls.get(call)
+            if node is not None and call not in node.results:
+                text = "\n".join(filter(None, texts))
+                log.result(call, text, status_of(text), at, tuple(images))
+                used = True
+        if back.context:
+            log.node("context", back.context, at, f"{log.place[0]}^")
+        if back.own:
+            first = back.own[0]
+            summed = isinstance(first, Text) and first.text.startswith(SUMMARY)
+            log.node("summary" if summed else "prompt", back.own, at)
+        if not used:
+            log.drop("result_without_call" if back.results else back.reason)
+
+    def _called(self, tool: str, results: Mapping[str, Any]) -> str:
+        """The waiting call that a head names; the first one left where none bears the name."""
+        left = [(call, name) for call, name in self.waiting if call not in results]
+        named = [call for call, name in left if name == tool]
+        return (named or [call for call, _ in left or self.waiting])[0]
+
+    def _without_notes(self, text: str) -> str:
+        """The text without what the editor told; the folder and the model are taken down."""
+        if "<environment_details>" not in text:
+            return text
+        folder, model = _FOLDER.search(text), _MODEL.search(text)
+        self.cwd = self.cwd or (folder[1] if folder else "")
+        self.model = model[1] if model else self.model
+        return NOTES.sub("", text)
+
+
+def _text(block: dict[str, Any]) -> str:
+    return words(block.get("text"))
+
+
+def _at(told: Any, task: str) -> int:
+    """Milliseconds: those of the message, else those by which the task is named."""
+    if isinstance(told, int | float) and 0 < told < 1 << 43:
+        return int(told)
+    return int(task) if task.isdecimal() and len(task) == 13 else 0
+
+
+def _model_of(path: str) -> str:
+    """The model that `task_metadata.json` beside the task names last."""
+    try:
+        with open(os.path.join(os.path.dirname(path), "task_metadata.json"), "rb") as stream:
+            used = orjson.loads(stream.read(1 << 24)).get("model_usage")
+        return words(used[-1].get("model_id")) if isinstance(used, list) and used else ""
+    except (OSError, orjson.JSONDecodeError, AttributeError):
+        return ""

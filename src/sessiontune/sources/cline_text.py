@@ -1,0 +1,118 @@
+"""What Cline writes as tags and heads into plain text: calls, results, notes, a person's words."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from ..model import Part, ResultStatus, Text, Thinking
+
+#: Tools that a model calls by tags in its text.
+_TOOL_NAMES = """
+access_mcp_resource apply_diff ask_followup_question attempt_completion browser_action
+codebase_search condense edit_file execute_command fetch_instructions generate_image
+insert_content list_code_definition_names list_files load_mcp_documentation new_rule new_task
+plan_mode_respond plan_mode_response read_file replace_in_file report_bug run_slash_command
+search_and_replace search_files summarize_task switch_mode update_todo_list use_mcp_tool
+web_fetch web_search write_to_file
+"""
+_TOOL = re.compile(  # at the beginning of a line; the last one need not be closed
+    rf"^[ \t]*<({'|'.join(_TOOL_NAMES.split())})>(?:(.*?)</\1>|(\s*<\w+>.*)\Z)",
+    re.DOTALL | re.MULTILINE,
+)
+_FIELD = re.compile(r"<(\w+)>")
+_LONG = ("content", "diff", "args", "arguments", "result")  # may hold tags of their own
+_THOUGHT = re.compile(r"\A\s*<thinking>(.*?)</thinking>\s*", re.DOTALL)
+RESULT = re.compile(
+    r"\A\s*\[([\w-]+)(?: for (?:'.*?'|[^\n]*?))?(?:\.\.\.)?\] Result:[ \t]*\n?", re.DOTALL
+)
+NOTES = re.compile(r"(?:\A|\n)[ \t]*<environment_details>.*?</environment_details>\s*\Z", re.DOTALL)
+_WHOLE = re.compile(r"\A\s*<(task|feedback|user_message)>\s*(.*)\s*</\1>\s*\Z", re.DOTALL)
+_SAID = re.compile(
+    r"(?:\A\s*|:[ \t]*\n\s*)<(feedback|user_message)>\s*(.*?)\s*</\1>\s*\Z", re.DOTALL
+)
+_SAID_BESIDE = re.compile(r"feedback[^\n]*:[ \t]*\n\s*<(feedback)>\s*(.*?)\s*</\1>\s*\Z", re.DOTALL)
+#: Tools whose result is what a person said.
+_ASKING = ("ask_followup_question", "attempt_completion", "plan_mode_respond", "plan_mode_response")
+_ANSWER = re.compile(r"\A\s*<answer>\s*(.*?)\s*</answer>\s*\Z", re.DOTALL)
+
+#: What the program writes as the user -> the reason why it goes; "" where it stays as context.
+_PROGRAM = (
+    ("# task_progress", "todo_reminder"),
+    ("# TODO LIST", "todo_reminder"),
+    ("# Todo List", "todo_reminder"),
+    ("[ERROR]", ""),
+    ("[TASK RESUMPTION]", ""),
+    ("Files attached by the user:", ""),
+    ("<file_content", ""),
+    ("<folder_content", ""),
+    ("<url_content", ""),
+    ("<explicit_instructions", ""),
+    ("<slash_command", ""),
+)
+SUMMARY = "This session is being continued from a previous conversation"
+_DENIED = "The user denied this operation"
+
+
+class Call(msgspec.Struct):
+    """A call; without an id where it was written as tags."""
+
+    name: str
+    arguments: Any
+    id: str = ""
+
+
+def said(text: str, tool: str | None) -> tuple[str, str]:
+    """The text without what a person said in it, and these words.
+
+    `tool`: it is a result of this tool; "" a text of the program, None any other.
+    """
+    form = _WHOLE if tool is None else _SAID if tool in ("", *_ASKING) else _SAID_BESIDE
+    found = form.search(text)
+    if found is None:
+        answer = _ANSWER.match(text) if tool is not None else None
+        return (answer[1] if answer else text.strip()), ""
+    return text[: found.start(1) - 1].strip(), found[2].strip()
+
+
+def added(text: str) -> str | None:
+    """Why a text that the program wrote goes, "" where it is context; None for any other."""
+    return next((why for start, why in _PROGRAM if text.lstrip().startswith(start)), None)
+
+
+def written(text: str) -> list[Part | Call]:
+    """The text of an answer in steps: thinking, words, and calls written as tags."""
+    steps: list[Part | Call] = []
+    thought = _THOUGHT.match(text)
+    if thought is not None:
+        steps += [Thinking(thought[1].strip())] if thought[1].strip() else []
+        text = text[thought.end() :]
+    at = 0
+    for found in _TOOL.finditer(text):
+        before = text[at : found.start()].strip()
+        steps += [Text(before)] if before else []
+        steps.append(Call(found[1], _fields(found[2] if found[3] is None else found[3])))
+        at = found.end()
+    rest = text[at:].strip() if at else text
+    return [*steps, Text(rest)] if rest.strip() else steps
+
+
+def _fields(body: str) -> dict[str, str]:
+    """The arguments of a call that was written as tags."""
+    given: dict[str, str] = {}
+    at = 0
+    while (found := _FIELD.search(body, at)) is not None:
+        name, close = found[1], f"</{found[1]}>"
+        end = body.rfind(close) if name in _LONG else body.find(close, found.end())
+        end = end if end >= found.end() else len(body)
+        given.setdefault(name, body[found.end() : end].strip("\n"))
+        at = end + len(close)
+    return given
+
+
+def status_of(text: str) -> ResultStatus:
+    if text.startswith(_DENIED):
+        return "rejected"
+    return "error" if text.startswith(("The tool execution failed", "<error>", "Error")) else "ok"
