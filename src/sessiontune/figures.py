@@ -72,6 +72,7 @@ def agent_name(name: str) -> str:
         "opencode": "OpenCode",
         "aider": "Aider",
         "swe-agent": "SWE-agent",
+        "qwen": "Qwen Code",
         "cline": "Cline",
     }
     return known.get(name, name)

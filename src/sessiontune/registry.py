@@ -22,6 +22,7 @@ _SOURCES = {
     "opencode": "sessiontune.sources.opencode:SOURCE",
     "aider": "sessiontune.sources.aider:SOURCE",
     "swe-agent": "sessiontune.sources.sweagent:SOURCE",
+    "qwen": "sessiontune.sources.qwen:SOURCE",
     "cline": "sessiontune.sources.cline:SOURCE",
 }
 _FORMATS = {

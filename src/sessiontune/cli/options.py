@@ -35,7 +35,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _many(
         "--source",
         "sources",
-        "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, cline.",
+        "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, qwen, cline.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),

@@ -27,6 +27,8 @@ _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
 _ROLE = re.compile(rb'"role"\s*:\s*"(?:user|assistant|toolResult|bashExecution)"')
 _ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.jsonl)?$")
+#: The head of a log of Factory, and a record of Gemini CLI's printed output.
+_OTHERS = re.compile(rb'"type"\s*:\s*"(?:session_start"|init"\s*,\s*"timestamp)')
 _MARKS = re.compile(rb'"(?:cwd|modelId|thinkingLevel|branchedFrom)"\s*:')
 
 
@@ -84,7 +86,7 @@ class PiSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins with a session header, or holds messages of this agent."""
-        if not path.endswith(".jsonl"):
+        if not path.endswith(".jsonl") or _OTHERS.search(head[:4000]):
             return False
         return any(
             (_HEADER.search(raw) and _MARKS.search(raw))

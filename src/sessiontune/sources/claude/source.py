@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
 
 import msgspec
 
@@ -19,6 +18,7 @@ from ..printed import STREAMS
 from .content import session_folder
 from .read import Reader
 from .state import Facts
+from .wire import is_printed
 
 _JUNK = (
     ("acompact-", "compaction_agent"),
@@ -35,6 +35,12 @@ _SIDE = re.compile(
 )
 _MESSAGE = re.compile(rb'"message"\s*:\s*\{')
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
+#: Agents whose records look alike: Cursor's and Factory's printed output, Qwen Code.
+_OTHERS = re.compile(
+    rb'^\{"type":"tool_call",(?:"subtype":"(?:started|completed)"|"sessionId":)'
+    rb'|^\{[^{}]{0,800}"message":\{"role":"(?:user|model)","parts":',
+    re.MULTILINE,
+)
 _HEAD = 1 << 18
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 
@@ -79,23 +85,6 @@ def _note(line: Known, seen: Seen) -> None:
             seen.first = at
 
 
-class Printed(msgspec.Struct, gc=False):
-    """A record of `claude -p --output-format stream-json`."""
-
-    type: Literal["system", "assistant", "user"]
-    session_id: str
-    subtype: str | None = None
-    message: dict[str, Any] | None = None
-
-
-def _is_printed(raw: bytes) -> bool:
-    try:
-        record = msgspec.json.decode(raw, type=Printed) if raw.startswith(b"{") else None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return False
-    return record is not None and (record.message is not None or record.subtype is not None)
-
-
 class ClaudeSource:
     """Claude Code (and the SDK streams of Claude Desktop)."""
 
@@ -115,14 +104,16 @@ class ClaudeSource:
         if not path.endswith((".jsonl", ".ndjson")):
             if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
                 return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
-            return any(map(_is_printed, head.split(b"\n")[:200]))
+            return any(map(is_printed, head.split(b"\n")[:200]))
+        if _OTHERS.search(head):
+            return False
         for raw in head.split(b"\n")[:200]:
             if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
                 continue
             if _CONVERSATION.search(raw):
                 if _ENVELOPE.search(raw) or (_SESSION.search(raw) and _MESSAGE.search(raw)):
                     return True
-                if _SESSION.search(raw) and b'"subtype"' in raw:
+                if b'"session_id"' in raw and b'"subtype"' in raw:
                     return True
             elif _SIDE.search(raw) and _OWN.search(raw):
                 return True

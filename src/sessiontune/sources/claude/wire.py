@@ -7,7 +7,7 @@ A line that does not fit, because a field has an odd type or the bytes are damag
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -277,3 +277,21 @@ def _block(value: dict[str, Any]) -> Block:
         ):
             setattr(block, name, given)
     return block
+
+
+class Printed(msgspec.Struct, gc=False):
+    """A record of `claude -p --output-format stream-json`."""
+
+    type: Literal["system", "assistant", "user"]
+    session_id: str
+    subtype: str | None = None
+    message: dict[str, Any] | None = None
+
+
+def is_printed(raw: bytes) -> bool:
+    """Whether a line is such a record."""
+    try:
+        record = msgspec.json.decode(raw, type=Printed) if raw.startswith(b"{") else None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return record is not None and (record.message is not None or record.subtype is not None)

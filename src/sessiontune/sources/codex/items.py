@@ -258,7 +258,7 @@ class Items:
         if status in ("rejected", "interrupted") and status not in node.result_flags:
             node.result_flags.append(status)
         if not node.result_id:
-            node.result_id = self.name()
+            node.result_id = self.name() if self.place not in node.places else f"{node.id}:results"
             node.result_at = utc(line.timestamp or "")
         if node is self.answer:
             self.answer = None

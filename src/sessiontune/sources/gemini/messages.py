@@ -81,7 +81,7 @@ def _late_results(log: Linear, answers: list[dict[str, Any]], at: object) -> Non
         call = words(answer.get("id"))
         node = log.calls.get(call)
         if node is not None and call not in node.results:
-            text, images = _output({"result": [{"functionResponse": answer}]})
+            text, images = output_of({"result": [{"functionResponse": answer}]})
             log.result(call, text, "ok", at, images)
             used = True
     if not used:
@@ -133,7 +133,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
         told.append((call_id, call))
     for call_id, call in told:
         if "result" in call or call.get("status") in ("success", "error", "cancelled"):
-            text, images = _output(call)
+            text, images = output_of(call)
             status = _STATUS.get(words(call.get("status")), "ok")
             log.result(call_id, text, status, call.get("timestamp"), images)
     tokens = message.get("tokens")
@@ -155,7 +155,7 @@ def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
     return calls
 
 
-def _output(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
+def output_of(call: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
     """What the model saw of a call's result: a list of function responses."""
     texts: list[str] = []
     images: list[Image] = []

@@ -1,0 +1,236 @@
+"""Qwen Code: `~/.qwen/projects/<project>/chats/<id>.jsonl`, a tree of records.
+
+Each record holds one content as it went to the model or came from it (`role` and `parts`, as in
+Gemini CLI). A fork begins with copies of its parent's records, which keep their ids. Sub-agents
+bear an `agentId`. What the model did not see (titles, telemetry, snapshots) stands in records of
+the type `system`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..ledger import Ledger
+from ..linking import Frame, Node
+from ..model import Part, ResultStatus, Session, Usage
+from ..ports import FileIndex, Keyed, ReadOptions
+from .gemini.messages import output_of, parts_of
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, number, words
+from .lines import LineFault, line_fault, safe_name, size_of
+
+_RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
+_TREE = re.compile(rb'"parentUuid"\s*:')
+_STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
+
+#: User records of these kinds were typed; those of other kinds were written by the program.
+_TYPED = ("", "mid_turn_user_message", "realtime_message", "at_command", "user_text_elements")
+
+
+class Origin(msgspec.Struct, gc=False):
+    """`forkedFrom`: the session that a record was copied from."""
+
+    sessionId: str | None = None
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a record."""
+
+    uuid: str | None = None
+    parentUuid: str | None = None
+    sessionId: str | None = None
+    timestamp: str | None = None
+    cwd: str | None = None
+    forkedFrom: Origin | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(line: Known, seen: Seen) -> None:
+    seen.ids.update((line.uuid, line.parentUuid))
+    seen.sessions.add(line.sessionId)
+    seen.sessions.add(line.forkedFrom.sessionId if line.forkedFrom else None)
+    seen.names.add(line.cwd)
+    at = line.timestamp
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class QwenSource:
+    """Qwen Code chats."""
+
+    name = "qwen"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its logs lie: `projects` of QWEN_HOME and ~/.qwen."""
+        bases = [base for base in (env.get("QWEN_HOME"), os.path.join(home, ".qwen")) if base]
+        return [os.path.join(base, "projects") for base in dict.fromkeys(bases)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether one of the first lines is a record of this agent."""
+        return path.endswith(".jsonl") and any(
+            _RECORD.search(raw) and _TREE.search(raw) for raw in head.split(b"\n")[:200]
+        )
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Record and session ids, folders and times of a file from `offset` on."""
+        return scan(path, offset, (), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit; a record that stands in two files counts once."""
+        owner: dict[str, Node | None] = {}
+        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+            chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
+            chat.read()
+            yield from chat.sessions(keyed)
+
+
+SOURCE = QwenSource()
+
+
+class _Chat:
+    """Reads one file. `owner` maps the records of the unit to the nodes that they led to."""
+
+    def __init__(
+        self,
+        path: str,
+        options: ReadOptions,
+        ledger: Ledger,
+        owner: dict[str, Node | None],
+        again: str,
+    ) -> None:
+        self.main = Linear(path, options, ledger)
+        self.sides = {"": self.main}
+        self.owner, self.options, self.ledger = owner, options, ledger
+        self.about: dict[str, str] = {}
+        self.again = again  # tells records without ids apart
+
+    def read(self) -> None:
+        """Read the records."""
+        main = self.main
+        for record in main.records():
+            name, above = words(record.get("uuid")), words(record.get("parentUuid"))
+            for field in ("sessionId", "cwd", "gitBranch"):
+                self.about[field] = self.about.get(field) or words(record.get(field))
+            if name and name in self.owner:
+                main.drop("resumed_copy", "link")
+                continue
+            log = self._side(words(record.get("agentId")))
+            log.place, log.session_id = main.place, self._id() + self.again
+            before = len(log.nodes)
+            try:
+                self._take(log, record, name)
+            except LineFault as fault:
+                self.ledger.fault(line_fault(fault, main.path, main.place[0], b"}"))
+            made = log.nodes[before:]
+            up = self.owner.get(above)
+            if made and up is not None and up is not (log.nodes[before - 1] if before else None):
+                made[0].up = up  # a branch, or what a fork goes on with
+            if name:
+                self.owner[name] = made[-1] if made else up
+
+    def _id(self) -> str:
+        name = os.path.basename(self.main.path)
+        return self.about.get("sessionId") or os.path.splitext(name)[0]
+
+    def _side(self, agent: str) -> Linear:
+        if agent not in self.sides:
+            self.sides[agent] = Linear(self.main.path, self.options, self.ledger)
+        return self.sides[agent]
+
+    def _take(self, log: Linear, record: dict[str, Any], name: str) -> None:
+        kind, at = words(record.get("type")), record.get("timestamp")
+        message, subtype = record.get("message"), words(record.get("subtype"))
+        parts = message.get("parts") if isinstance(message, dict) else None
+        told = record.get("systemPayload")
+        payload = told if isinstance(told, dict) else {}
+        if kind == "user":
+            self._user(log, record, parts_of(parts), subtype, name)
+        elif kind == "assistant":
+            _answer(log, record, parts, at, name)
+        elif kind == "tool_result":
+            _results(log, record, parts, at)
+        elif kind == "system" and subtype == "chat_compression":
+            log.boundary()
+            history = payload.get("compressedHistory")
+            first = history[0] if isinstance(history, list) and history else None
+            summary = parts_of(first.get("parts")) if isinstance(first, dict) else []
+            if summary:
+                log.node("summary", summary, at, name)
+            else:
+                log.drop("system:chat_compression")
+        elif kind == "system":
+            self.about["title"] = words(payload.get("customTitle")) or self.about.get("title", "")
+            log.drop(f"system:{safe_name(subtype)}")
+        else:
+            log.drop(f"unknown_type:{safe_name(kind)}")
+
+    def _user(
+        self, log: Linear, record: dict[str, Any], parts: list[Part], subtype: str, name: str
+    ) -> None:
+        typed = subtype in _TYPED and words(record.get("provenance")) in ("", "real_user")
+        if not parts:
+            log.drop("empty")
+        elif subtype == "agent_launch_prompt" or (typed and log is not self.main):
+            log.node("task", parts, record.get("timestamp"), name)
+        else:
+            log.node("prompt" if typed else "context", parts, record.get("timestamp"), name)
+
+    def sessions(self, keyed: Keyed) -> Iterator[Session]:
+        """The sessions of the main thread, then those of its sub-agents."""
+        cwd = self.about.get("cwd", "")
+        for agent, log in self.sides.items():
+            frame = Frame(
+                source="qwen",
+                session_id=self._id(),
+                agent_id=agent or None,
+                project=folder_name(cwd),
+                cwd=cwd,
+                branch=self.about.get("gitBranch", ""),
+                title=self.about.get("title", ""),
+            )
+            yield from log.sessions(frame, keyed)
+
+
+def _answer(log: Linear, record: dict[str, Any], parts: Any, at: object, name: str) -> None:
+    said = parts_of(parts)
+    blocks = [b for b in parts if isinstance(b, dict)] if isinstance(parts, list) else []
+    calls = [b["functionCall"] for b in blocks if isinstance(b.get("functionCall"), dict)]
+    if not said and not calls:
+        log.drop("empty")
+        return
+    log.open = None
+    node = log.answer(at, words(record.get("model")), name)
+    node.parts = said
+    for call in calls:
+        call_id = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
+        log.call(node, call_id, words(call.get("name")), call.get("args"))
+    usage = record.get("usageMetadata")
+    if isinstance(usage, dict):
+        counts = ("promptTokenCount", "candidatesTokenCount", "cachedContentTokenCount")
+        read, made, cached = (number(usage.get(count)) for count in counts)
+        log.usage(Usage(max(0, read - cached), made, cached, 0))
+
+
+def _results(log: Linear, record: dict[str, Any], parts: Any, at: object) -> None:
+    told = record.get("toolCallResult")
+    status = _STATUS.get(words(told.get("status")) if isinstance(told, dict) else "", "ok")
+    used = False
+    for block in parts if isinstance(parts, list) else ():
+        answer = block.get("functionResponse") if isinstance(block, dict) else None
+        call = words(answer.get("id")) if isinstance(answer, dict) else ""
+        node = log.calls.get(call)
+        if node is not None and call not in node.results:
+            text, images = output_of({"result": [block]})
+            log.result(call, text, status, at, images)
+            used = True
+    if not used:
+        log.drop("result_without_call")

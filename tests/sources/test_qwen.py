@@ -1,0 +1,183 @@
+"""Qwen Code: prompts, answers and results as contents; forks, rewinds, compressions, agents."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.sources.test_codex_shapes import told
+from tests.support import Reading, read
+
+from sessiontune import registry
+
+
+def row(name: str, above: str | None, kind: str, *parts: Any, **more: Any) -> dict[str, Any]:
+    role = "model" if kind == "assistant" else "user"
+    listed = [{"text": p} if isinstance(p, str) else p for p in parts]
+    head = {"uuid": name, "parentUuid": above, "sessionId": "s", "type": kind, "cwd": "/work/shop"}
+    content = {"message": {"role": role, "parts": listed}} if parts else {}
+    return {**head, "timestamp": "2026-08-17T12:00:00.000Z", **content, **more}
+
+
+def call(name: str, tool: str, **given: Any) -> dict[str, Any]:
+    return {"functionCall": {"id": name, "name": tool, "args": given}}
+
+
+def back(name: str, text: str) -> dict[str, Any]:
+    return {"functionResponse": {"id": name, "name": "x", "response": {"output": text}}}
+
+
+def write(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(r, separators=(",", ":")) + "\n" for r in rows))
+    return path
+
+
+def whole(*paths: Path) -> Reading:
+    for path in paths:
+        head = path.read_bytes()[:65536]
+        names = [
+            n for n in registry.source_names() if registry.source(n).recognise(str(path), head)
+        ]
+        assert names == ["qwen"]
+    reading = read("qwen", paths[0].parent, map(str, paths))
+    assert reading.unbalanced() == {}
+    assert not reading.ledger.faults
+    return reading
+
+
+TALK = [
+    row("u1", None, "user", "List it.", provenance="real_user"),
+    row("t0", "u1", "system", subtype="ui_telemetry", systemPayload={"uiEvent": {}}),
+    row(
+        "a1",
+        "t0",
+        "assistant",
+        {"text": "I look.", "thought": True},
+        "Looking.",
+        call("c1", "ls", path="."),
+        call("c2", "cat", path="a"),
+        model="qwen3-coder-plus",
+        usageMetadata={
+            "promptTokenCount": 9,
+            "candidatesTokenCount": 4,
+            "cachedContentTokenCount": 5,
+        },
+    ),
+    row("r1", "a1", "tool_result", back("c1", "a.py"), toolCallResult={"status": "success"}),
+    row("r2", "r1", "tool_result", back("c2", "no"), toolCallResult={"status": "error"}),
+    row("r3", "r2", "tool_result", back("c9", "lost")),
+    row("a2", "r3", "assistant", "One file.", model="qwen3-coder-plus"),
+    row("n1", "a2", "user", "A task is done.", subtype="notification", provenance="system"),
+    row("m1", "n1", "system", subtype="custom_title", systemPayload={"customTitle": "Files"}),
+]
+TOLD = [
+    ("prompt", "List it."),
+    ("answer", "I look.", "Looking.", ("ls", {"path": "."}), ("cat", {"path": "a"})),
+    ("results", ("ls", "a.py", "ok"), ("cat", "no", "error")),
+    ("answer", "One file."),
+    ("context", "A task is done."),
+]
+
+
+def test_a_chat(tmp_path: Path) -> None:
+    reading = whole(write(tmp_path / "s.jsonl", TALK))
+    assert told(reading) == [TOLD]
+    session = reading.sessions[0]
+    assert (session.session_id, session.project, session.title) == ("s", "shop", "Files")
+    usage = session.messages[1].usage
+    assert usage is not None
+    assert (usage.input, usage.output, usage.cache_read) == (4, 4, 5)
+    assert session.messages[1].model == "qwen3-coder-plus"
+    assert reading.ledger.drops["read/result_without_call"] == 1
+
+
+def test_a_fork_begins_with_copies(tmp_path: Path) -> None:
+    origin = {"sessionId": "s", "messageUuid": "u1"}
+    copies = [{**r, "sessionId": "f", "forkedFrom": origin} for r in TALK[:7]]
+    own = [
+        row("u9", "a2", "user", "And now?", sessionId="f"),
+        row("a9", "u9", "assistant", "Nothing.", sessionId="f"),
+    ]
+    first, fork = write(tmp_path / "a.jsonl", TALK), write(tmp_path / "b.jsonl", copies[3:] + own)
+    links = registry.source("qwen").index(str(fork)).links
+    assert links == ("session:f", "session:s")
+    reading = whole(first, fork)
+    assert told(reading) == [TOLD, [("prompt", "And now?"), ("answer", "Nothing.")]]
+    point = reading.sessions[1].forked_from
+    assert point is not None
+    assert point.message == reading.sessions[0].messages[3].id
+
+
+def test_back_to_an_earlier_record_is_a_branch(tmp_path: Path) -> None:
+    again = [
+        *TALK,
+        row("u2", "a2", "user", "First."),
+        row("a3", "u2", "assistant", "One."),
+        row("w", "a3", "system", subtype="rewind", systemPayload={"truncatedCount": 2}),
+        row("u3", "a2", "user", "Second."),
+        row("a4", "u3", "assistant", "Two."),
+    ]
+    reading = whole(write(tmp_path / "s.jsonl", again))
+    first, second = told(reading)
+    assert first[-2:] == [("prompt", "First."), ("answer", "One.")]
+    assert second == [("prompt", "Second."), ("answer", "Two.")]
+
+
+def test_a_compression_begins_an_epoch(tmp_path: Path) -> None:
+    history = [{"role": "user", "parts": [{"text": "Summary: one file."}]}]
+    kept = {"compressedHistory": history}
+    rows = [
+        *TALK,
+        row("k", "m1", "system", subtype="chat_compression", systemPayload=kept),
+        row("u5", "k", "user", "Go on."),
+        row("a5", "u5", "assistant", "Yes."),
+        row("k2", "a5", "system", subtype="chat_compression"),
+        row("u6", "k2", "user", "More."),
+    ]  # fmt: skip
+    reading = whole(write(tmp_path / "s.jsonl", rows))
+    assert told(reading) == [
+        TOLD,
+        [("summary", "Summary: one file."), ("prompt", "Go on."), ("answer", "Yes.")],
+        [("prompt", "More.")],
+    ]
+    assert [s.epoch for s in reading.sessions] == [0, 1, 2]
+
+
+def test_agents_are_threads_of_their_own(tmp_path: Path) -> None:
+    agent = {"agentId": "explore-1", "isSidechain": True}
+    rows = [
+        *TALK[:3],
+        row("g1", None, "user", "Find it.", subtype="agent_launch_prompt", **agent),
+        row("g2", "g1", "assistant", call("d1", "ls"), **agent),
+        row("g3", "g2", "tool_result", back("d1", "b.py"), **agent),
+        *TALK[3:],
+    ]
+    reading = whole(write(tmp_path / "s.jsonl", rows))
+    assert told(reading) == [
+        TOLD,
+        [("task", "Find it."), ("answer", ("ls", {})), ("results", ("ls", "b.py", "ok"))],
+    ]
+    assert [s.agent_id for s in reading.sessions] == [None, "explore-1"]
+
+
+def test_logs_of_other_agents_that_look_alike_are_not_taken() -> None:
+    cursor = (
+        b'{"type":"system","subtype":"init","cwd":"/p","session_id":"u","model":"Auto"}\n'
+        b'{"type":"user","message":{"role":"user","content":[]},"session_id":"u"}\n'
+        b'{"type":"tool_call","subtype":"started","call_id":"t","session_id":"u"}\n'
+    )
+    droid = (
+        b'{"type":"session_start","id":"d","title":"T","version":2,"cwd":"/p"}\n'
+        b'{"type":"message","id":"m","message":{"role":"user","content":[]}}\n'
+    )
+    printed = (
+        b'{"type":"init","timestamp":"2026-01-01T00:00:00Z","session_id":"s","model":"g"}\n'
+        b'{"type":"message","timestamp":"2026-01-01T00:00:00Z","role":"user","content":"hi"}\n'
+    )
+    stream = b'{"type":"system","subtype":"init","sessionId":"s","cwd":"/p","tools":[],"id":"x"}\n'
+    for head in (cursor, droid, printed, stream):
+        taken = [
+            n for n in registry.source_names() if registry.source(n).recognise("/x/a.jsonl", head)
+        ]
+        assert taken == []
