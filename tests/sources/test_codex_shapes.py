@@ -379,3 +379,43 @@ def test_an_item_that_was_written_twice_stands_once(tmp_path: Path) -> None:
     assert told(reading) == [[*SPOKEN, ("prompt", "one"), *SPOKEN[1:3]]]  # later is not again
     assert reading.ledger.drops["link/repeated_record"] == len(TALK) - 1
     assert reading.ledger.drops["read/second_result"] == 1
+
+
+def test_several_items_on_a_line(tmp_path: Path) -> None:
+    def put(*items: dict[str, Any], operation: str = "append") -> dict[str, Any]:
+        return row("history_mutation", 1, operation=operation, items=list(items))
+
+    one = {"type": "function_call", "name": "shell", "call_id": "c1", "arguments": "{}"}
+    two = {"type": "function_call_output", "call_id": "c1", "output": "a.py"}
+    sealed = {"type": "reasoning", "summary": [], "encrypted_content": "x"}
+    rows = [
+        row("session_meta", 0, id="p"),
+        put(said("user", "go")["payload"], sealed, said("assistant", "I look.")["payload"], one),
+        put({"type": "trae_extra_info"}, two),
+        put(sealed),
+        put({**two, "call_id": "c8"}),
+        put(
+            said("assistant", "One.")["payload"],
+            said("user", "more")["payload"],
+            {**two, "call_id": "c9"},
+        ),
+        put(operation="replace"),
+        put(),
+    ]
+    write(tmp_path, "a", rows)
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading) == [
+        [
+            ("prompt", "go"),
+            ("answer", "I look.", ("shell", {})),
+            ("results", ("shell", "a.py", "ok")),
+            ("answer", "One."),
+            ("prompt", "more"),
+        ]
+    ]
+    ids = [m.id for m in reading.sessions[0].messages]
+    assert len(set(ids)) == len(ids)
+    drops = reading.ledger.drops
+    assert (drops["read/thinking_signature_only"], drops["read/empty"]) == (1, 1)
+    assert drops["read/result_without_call"] == 1
+    assert drops["read/unknown_type:history_mutation"] == 1

@@ -58,12 +58,13 @@ class Items:
         self.agents: dict[str, str] = {}
         self.asked: list[Node] = []  # prompts that the model still sees
         self.back: Node | None = None  # where the next prompt begins a branch
-        self.early: dict[str, tuple[Line, Payload, tuple[int, int]]] = {}  # before their calls
+        self.early: dict[str, tuple[Line, Payload, Place, str]] = {}  # before their calls
         self.counts: dict[str, int] = {}
         self.model = ""
         self.answer: Node | None = None  # the answer that still takes parts
         self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
+        self.piece = ""  # tells the items of one line apart
         self.written: set[tuple[str, str, str]] = set()  # time, kind and words of items
 
     def drop(self, reason: str, count: int = 1) -> None:
@@ -99,7 +100,7 @@ class Items:
         thread = self.facts.session_id or os.path.basename(self.path)
         number, nth = self.place
         again = f"~{self.again}" if self.again else ""
-        return f"{thread}{again}#{number}" + (f".{nth}" if nth else "")
+        return f"{thread}{again}#{number}" + (f".{nth}" if nth else "") + self.piece
 
     def node(self, line: Line, kind: str) -> Node:
         node = Node(
@@ -226,17 +227,17 @@ class Items:
             node.results[call] = ToolResult(call, name, "", "ok", (image,))
             node.result_id, node.result_at = f"{node.id}:drawn", node.at
         if call in self.early:
-            here = self.place
-            told, output, self.place = self.early.pop(call)
+            here, piece = self.place, self.piece
+            told, output, self.place, self.piece = self.early.pop(call)
             self._output(told, output)
-            self.place = here
+            self.place, self.piece = here, piece
 
     def _output(self, line: Line, payload: Payload) -> None:
         call = payload.call_id or ""
         node = self.calls.get(call)
         if node is None:
             if call and call not in self.early:
-                self.early[call] = (line, payload, self.place)
+                self.early[call] = (line, payload, self.place, self.piece)
             else:
                 self.drop("result_without_call")
             return

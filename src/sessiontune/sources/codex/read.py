@@ -18,7 +18,7 @@ from ...ledger import Ledger
 from ...linking import Node, Place
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
-from ..lines import LineFault, line_fault, read_lines, safe_name, values
+from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
 from ..printed import is_remark
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
@@ -75,8 +75,9 @@ class Rollout(Items):
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
             for call, result in node.results.items():
                 node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
-        for _ in self.early:
-            self.drop("result_without_call")
+        for place in {place for _, _, place, _ in self.early.values()}:
+            if not self._used(place):
+                self.drop("result_without_call")
         self.flush()
 
     def _lines(self) -> Iterable[tuple[int, bytes | memoryview]]:
@@ -88,7 +89,7 @@ class Rollout(Items):
 
     def _keep_shown(self, line: Line, raw: bytes | memoryview) -> None:
         """Keep the events of a rollout until an item of the conversation comes."""
-        if line.type == "response_item":
+        if line.type in ("response_item", "history_mutation"):
             if (self.nodes and self.nodes[-1].kind != "context") or self.fork is not None:
                 self.shown = None
         elif self.shown is not None and line.payload is not None and line.payload.type in SHOWN:
@@ -161,12 +162,35 @@ class Rollout(Items):
             self.drop("turn_context")
         elif kind == "compacted":
             self._compacted(line, payload)
+        elif kind == "history_mutation" and payload.operation == "append":
+            self._appended(line, payload)
         elif kind == "inter_agent_communication":
             self.agent_message(line, contents(payload.content)[0])
         elif kind in _BOOKS:
             self.drop(kind)
         else:
             self.drop(f"unknown_type:{safe_name(kind)}")
+
+    def _appended(self, line: Line, payload: Payload) -> None:
+        """Several items on one line, as a program that came of Codex writes them."""
+        items = mend(payload.items) if isinstance(payload.items, list) else []
+        counts, self.counts = self.counts, {}
+        for number, item in enumerate(items):
+            self.piece = f"+{number}" if number else ""
+            row = {"type": "response_item", "timestamp": line.timestamp, "payload": item}
+            for taken in decode(orjson.dumps(row), Ledger()):
+                if isinstance(taken, Line):
+                    self._take(taken)
+        self.piece = ""
+        reason = next(iter(self.counts), "empty")
+        self.counts = counts
+        waits = any(place == self.place for _, _, place, _ in self.early.values())
+        if not waits and not self._used(self.place):
+            self.drop(reason)
+
+    def _used(self, place: Place) -> bool:
+        """Whether a record stands in a node."""
+        return any(place in (*node.places, *node.result_places) for node in self.nodes)
 
     def _event(self, payload: Payload, kind: str) -> None:
         self.drop(f"event:{safe_name(kind)}")
@@ -178,7 +202,7 @@ class Rollout(Items):
             self._rolled_back(count(payload.num_turns))
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
-        elif kind == "collab_agent_spawn_end" and payload.new_thread_id and payload.call_id:
+        elif payload.new_thread_id and payload.call_id:
             self.agents[payload.new_thread_id] = payload.call_id
         if kind in ("task_complete", "task_started", "turn_aborted"):
             self.answer = None
