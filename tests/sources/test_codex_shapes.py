@@ -415,6 +415,9 @@ def test_several_items_on_a_line(tmp_path: Path) -> None:
     ]
     ids = [m.id for m in reading.sessions[0].messages]
     assert len(set(ids)) == len(ids)
+    write(tmp_path, "b", rows[:4])
+    copied = whole(tmp_path, tmp_path / "rollout-a.jsonl", tmp_path / "rollout-b.jsonl")
+    assert told(copied) == told(reading)
     drops = reading.ledger.drops
     assert (drops["read/thinking_signature_only"], drops["read/empty"]) == (1, 1)
     assert drops["read/result_without_call"] == 1

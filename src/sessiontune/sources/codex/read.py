@@ -31,6 +31,8 @@ from .values import (
 )
 from .wire import Line, Payload, decode
 
+#: Lines that carry what the model saw.
+_ITEMS = ("response_item", "history_mutation")
 #: Lines that carry no part of a conversation.
 _BOOKS = (
     "world_state",
@@ -57,7 +59,7 @@ class Rollout(Items):
                     self.ledger.fault(line_fault(line, self.path, number, raw))
                     continue
                 try:
-                    if self.told is None or line.type != "response_item":
+                    if self.told is None or line.type not in _ITEMS:
                         self._take(line)
                     else:
                         self._take_once(line, bytes(raw), self.told)
@@ -89,7 +91,7 @@ class Rollout(Items):
 
     def _keep_shown(self, line: Line, raw: bytes | memoryview) -> None:
         """Keep the events of a rollout until an item of the conversation comes."""
-        if line.type in ("response_item", "history_mutation"):
+        if line.type in _ITEMS:
             if (self.nodes and self.nodes[-1].kind != "context") or self.fork is not None:
                 self.shown = None
         elif self.shown is not None and line.payload is not None and line.payload.type in SHOWN:
