@@ -18,6 +18,9 @@ from .text import classify
 from .users import take_words
 from .wire import Line
 
+#: What the program queues for the model beside what a person typed.
+_NOTICES = ('{"task_id"', "<task-notification>", "<bash-notification>", "<system-reminder>")
+
 
 def take_queue(state: State, line: Line) -> None:
     """Keep one record of the queue."""
@@ -50,8 +53,9 @@ def tell_queued(state: State) -> None:
 def _next(waiting: list[Queued], step: Queued, told: dict[str, list[Node]]) -> Queued:
     """What leaves the queue; without words where another record tells it."""
     while waiting:
-        at = next((n for n, item in enumerate(waiting) if item.text == step.text), 0)
-        item = waiting.pop(at)
+        named = [n for n, item in enumerate(waiting) if step.text and item.text == step.text]
+        typed = [n for n, item in enumerate(waiting) if not item.text.startswith(_NOTICES)]
+        item = waiting.pop((named or typed or [0])[0])  # notices may wait for ever
         nodes = told.get("\n".join(classify(item.text).texts).strip(), [])
         node = next((node for node in nodes if node.line >= item.place[0]), None)
         if node is None:
@@ -86,7 +90,7 @@ def _prompt(state: State, item: Queued, step: Queued) -> None:
 
 def _is_prompt(text: str) -> bool:
     """Whether the words are a person's to the model: no notice, no command of the program."""
-    return not text.startswith(('{"task_id"', "/")) and classify(text).kind == "prompt"
+    return not text.startswith((*_NOTICES, "/")) and classify(text).kind == "prompt"
 
 
 def _copies(state: State) -> int:
