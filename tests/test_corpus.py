@@ -19,6 +19,7 @@ from tests.random_logs import Writer
 from tests.random_rollouts import random_rollouts
 from tests.support import Reading, kind_of, logs_under, read
 
+from sessiontune.model import Text
 from sessiontune.sample import write_sample
 
 FOLDERS = {"claude": "claude-code", "codex": "codex"}
@@ -82,6 +83,47 @@ def test_every_record_is_used_or_dropped_for_a_reason(source: str, repo: Path, f
     gone = got.ledger.by_file.get(file, {})
     assert all(name.split("/")[-1] for name in gone)
     assert used + sum(gone.values()) == n, (used, gone)
+
+
+def _typed(source: str, file: str) -> set[str]:
+    """What a person typed, as the program noted it beside the conversation; without white space.
+
+    Not what went from the queue back to the line, what the program queued, or its commands.
+    """
+    found: set[str] = set()
+    for raw in Path(file).read_bytes().split(b"\n"):
+        try:
+            row = orjson.loads(raw)
+        except orjson.JSONDecodeError:
+            continue
+        row = row if isinstance(row, dict) else {}
+        kind, payload = row.get("type"), row.get("payload")
+        if source == "codex":
+            told = isinstance(payload, dict) and payload.get("type") == "user_message"
+            text = payload.get("message") if told else None
+        else:
+            text = row.get("content" if kind == "queue-operation" else "lastPrompt")
+        if isinstance(text, str) and not text.startswith(('{"task_id"', "<", "/")):
+            cut = "".join(text.split()).rstrip("\u2026")[:150]
+            back = row.get("operation") == "popAll"
+            found = found - {cut} if back else found | {cut}
+    return found - {""}
+
+
+@pytest.mark.parametrize(("source", "repo"), REPOSITORIES, ids=_id)
+def test_what_a_person_typed_stands_in_a_prompt(source: str, repo: Path) -> None:
+    got = reading(source, repo)
+    said = "\n".join(
+        "".join(part.text.split())
+        for session in got.sessions
+        for message in session.messages
+        if message.role == "user"
+        for part in message.parts
+        if isinstance(part, Text)
+    )
+    for file in logs_under(repo, source):
+        lost = [text for text in _typed(source, file) if text not in said and "[Image" not in text]
+        assert not lost, (os.path.basename(file), len(lost), [len(text) for text in lost])
 
 
 @pytest.mark.parametrize(("source", "repo"), REPOSITORIES, ids=_id)
