@@ -105,10 +105,7 @@ def _atoms(
     if kind == "attachment" and isinstance(row.get("attachment"), dict):
         return _attachment(row["attachment"])
     if kind == "queue-operation" and isinstance(row.get("content"), str):
-        left = [line for line, _, r in rows[i:] if r.get("operation") == "remove"]
-        return [
-            Atom("prompt", (canon_user(row["content"]),), {}, False, until=max(left, default=0))
-        ]
+        return _queued(row, rows[:i], rows[i + 1 :])
     return []
 
 
@@ -267,6 +264,31 @@ def _attachment(a: dict[str, Any]) -> list[Atom]:
         texts = _strings(a.get("content"))
         return [Atom("context", tuple(canon(t) for t in texts if canon(t)), {}, False, loose=True)]
     return []
+
+
+def _queued(row: dict[str, Any], before: list[Any], later: list[Any]) -> list[Atom]:
+    """Words typed ahead: a prompt where the model got them and no other record tells them."""
+    text = row["content"]
+    first = row["operation"] == "enqueue" or all(r.get("content") != text for _, _, r in before)
+    if not first or any(_told(r) == canon(text) for _, _, r in later):
+        return []
+    steps = [(n, r) for n, (_, _, r) in enumerate(later) if r.get("type") == "queue-operation"]
+    n, step = next(((n, r) for n, r in steps if r["operation"] != "enqueue"), (0, {}))
+    answered = any(r.get("type") == "assistant" for _, _, r in later[n:])
+    own = not text.startswith(("/", "<", '{"task_id"'))
+    given = row["operation"] == "enqueue" and step.get("operation") == "remove"
+    required = given and own and answered
+    until = later[n][0] if required else max((line for line, _, _ in later), default=0)
+    return [Atom("prompt", (canon_user(text),), {}, required, until=until)]
+
+
+def _told(row: dict[str, Any]) -> str:
+    if row.get("type") == "attachment":
+        attachment = row.get("attachment")
+        return canon(text_of(attachment.get("prompt"))) if isinstance(attachment, dict) else ""
+    if row.get("type") != "user":
+        return ""
+    return canon("".join(b["text"] for b in _blocks(row) if isinstance(b.get("text"), str)))
 
 
 def _strings(value: Any) -> list[str]:
