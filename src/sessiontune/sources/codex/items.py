@@ -49,6 +49,7 @@ class Items:
         self.told = told
         self.again = again  # so many files of this thread were read before
         self.shown: list[tuple[Place, bytes]] | None = []  # events, while there are no items
+        self.printed = False  # the file holds printed output
         self.fork: Node | None = None
         self.copying = True
         self.file, self.path, self.options, self.ledger = file, path, options, ledger

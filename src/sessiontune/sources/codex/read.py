@@ -22,7 +22,7 @@ from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
 from ..printed import is_remark
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
-from .streams import holds_stream, stream_lines
+from .streams import stream_lines
 from .values import (
     contents,
     count,
@@ -83,7 +83,7 @@ class Rollout(Items):
         self.flush()
 
     def _lines(self) -> Iterable[tuple[int, bytes | memoryview]]:
-        if holds_stream(self.path):
+        if self.printed:
             return stream_lines(self.path, self.options, self.ledger)
         if self.path.endswith(".json"):
             return document_lines(self.path, self.options, self.ledger)

@@ -136,14 +136,15 @@ class CodexSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The linked sessions of one unit: parents before the agents that they started."""
-        ids = {path: thread_ids(path, options) for path in sorted(files)}
+        printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
+        ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
         own = {thread for thread, _ in ids.values() if thread}
         started: dict[str, Node] = {}  # agent's thread id -> the node that holds its call
         calls: dict[str, str] = {}
         told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
         done: dict[str, int] = {}
         spoken: dict[str, Rollout] = {}
-        todo = _longest_first(ids)
+        todo = _longest_first(ids, printed)
         while todo:
             ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
             path = (ready or todo)[0]
@@ -151,7 +152,8 @@ class CodexSource:
             again = done.get(ids[path][0], 0) if ids[path][0] else 0
             done[ids[path][0]] = again + 1
             rollout = Rollout(0, path, options, ledger, told, again)
-            if again and holds_stream(path):  # a rollout tells it, and better
+            rollout.printed = path in printed
+            if again and rollout.printed:  # a rollout tells it, and better
                 rollout.facts.junk = "told_in_rollout"
             yield from _sessions(rollout, ledger, keyed, started, calls, spoken)
             if len(ids) > 1:
@@ -175,12 +177,12 @@ def _unpacked(path: str) -> bytes:
         return b""
 
 
-def _longest_first(ids: dict[str, tuple[str, str]]) -> list[str]:
+def _longest_first(ids: dict[str, tuple[str, str]], printed: set[str]) -> list[str]:
     """Files by path; of several files of one thread the longest rollout comes first and owns it."""
     first: dict[str, str] = {}
     for path in sorted(ids):
         first.setdefault(ids[path][0] or path, path)
-    return sorted(ids, key=lambda p: (first[ids[p][0] or p], holds_stream(p), -size_of(p), p))
+    return sorted(ids, key=lambda p: (first[ids[p][0] or p], p in printed, -size_of(p), p))
 
 
 def _sessions(
@@ -228,10 +230,10 @@ def _sessions(
         yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
 
 
-def thread_ids(path: str, options: ReadOptions) -> tuple[str, str]:
+def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[str, str]:
     """Thread ids of a rollout: its own, and its parent's or the forked one; "" for none."""
     scratch = Ledger()
-    if holds_stream(path):
+    if printed:
         rollout = Rollout(0, path, options, scratch)
         for _, told in itertools.islice(stream_lines(path, options, scratch), 20):
             rollout.take_raw(told)
