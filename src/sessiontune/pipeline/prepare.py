@@ -185,6 +185,8 @@ def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | No
 def lines_of(session: Session) -> dict[str, int]:
     """Distinct log records that a session is made of, by file."""
     seen = {(o.file, o.line, o.nth) for m in session.messages for o in m.origin}
+    if len(session.files) == 1:
+        return {session.files[0]: len(seen)} if seen else {}
     counts = Counter(file for file, _, _ in seen)
     return {session.files[i]: n for i, n in sorted(counts.items())}
 
