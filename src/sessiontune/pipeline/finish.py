@@ -115,17 +115,18 @@ class Segment:
     def add(self, stream: str, rows: Iterable[Sequence[bytes]]) -> None:
         """Append rows, each in parts, to a stream. A separator follows every row."""
         separator = self.separators.get(stream, b"\n")
+        pending, size = self.pending.setdefault(stream, []), self.sizes.get(stream, 0)
         for row in rows:
-            pending = self.pending.setdefault(stream, [])
             pending += row
             pending.append(separator)
             self.streams.setdefault(stream, Stream()).rows += 1
             if self.auditor is not None:
                 self._look(stream, row, separator)
-            size = self.sizes.get(stream, 0) + sum(map(len, row)) + len(separator)
-            self.sizes[stream] = size
+            size += sum(map(len, row)) + len(separator)
             if size >= _CHUNK:
                 self.flush(stream)
+                pending, size = self.pending.setdefault(stream, []), 0
+        self.sizes[stream] = size
 
     def _look(self, stream: str, row: Sequence[bytes], separator: bytes) -> None:
         """Put what is new in a row before the gate."""
@@ -147,6 +148,8 @@ class Segment:
     def flush(self, stream: str) -> None:
         """Write what is pending."""
         parts = self.pending.pop(stream, [])
+        if not parts:
+            return
         start = self.pack.size - self.start
         for at in range(0, len(parts), _PARTS):
             self.pack.write(b"".join(parts[at : at + _PARTS]))
