@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 import msgspec
 
@@ -15,19 +15,28 @@ _encoder = msgspec.msgpack.Encoder()
 _LENGTH = 8
 
 
-def write_session(out: BinaryIO, session: Session) -> None:
+class Out(Protocol):
+    """What a shard is written to."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+def write_session(out: Out, session: Session) -> None:
     """Append one session to a shard: 8 bytes of length, then msgpack."""
     body = _encoder.encode(session)
     out.write(len(body).to_bytes(_LENGTH, "big"))
     out.write(body)
 
 
-def read_sessions(source: BinaryIO) -> Iterator[Session]:
-    """The sessions of a shard, one at a time. Raises ValueError on a damaged shard."""
-    while head := source.read(_LENGTH):
+def read_sessions(source: BinaryIO, length: int = -1) -> Iterator[Session]:
+    """The sessions of a shard, one at a time: the next `length` bytes of a file, or all of it.
+    Raises ValueError on a damaged shard."""
+    left = length
+    while left and ((head := source.read(_LENGTH)) or left > 0):
         size = int.from_bytes(head, "big")
+        left -= _LENGTH + size
         body = source.read(size)
-        if len(head) < _LENGTH or len(body) < size:
+        if len(head) < _LENGTH or len(body) < size or left < 0 <= length:
             raise ValueError("shard ends in the middle of a session")
         session = _sessions.decode(body)
         del body  # a session may hold 100 MB: once is enough

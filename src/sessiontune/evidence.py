@@ -176,7 +176,7 @@ def exit_code(content: str) -> int | None:
 def is_test(command: str) -> bool:
     """Whether a command runs tests."""
     head = command[:4_000]
-    return any(word in head for word in _TEST_WORDS) and bool(_TESTS.search(head))
+    return any(map(head.__contains__, _TEST_WORDS)) and bool(_TESTS.search(head))
 
 
 def is_probe(command: str) -> bool:

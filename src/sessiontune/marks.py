@@ -17,10 +17,11 @@ import hashlib
 import struct
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from typing import get_args
 
 import msgspec
 
-from .model import Message, Text, Thinking, ToolCall, ToolResult
+from .model import Message, Role, Text, Thinking, ToolCall, ToolResult
 
 PERMUTATIONS = 128
 BANDS = 32
@@ -30,8 +31,8 @@ SEED = 42
 TEXT_CAP = 200_000
 ARGUMENT_CAP = 2_000
 RESULT_CAP = 256
-#: A message with less text than this is no anchor ("continue", "Done.").
-ANCHOR_CHARS = 160
+#: A message with less text than this, white space apart, is no anchor ("continue", "Done.").
+ANCHOR_CHARS = 132
 #: Anchors kept per session: the smallest hashes, so that samples of two sessions are comparable.
 ANCHORS = 256
 #: Sessions compared with one another for sharing an anchor or a band, at most.
@@ -40,6 +41,7 @@ NEIGHBOURS = 16
 _ANCHOR = struct.Struct("<QI")
 _SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
 _ANSWER_BIT = 1
+_SPACE = b" \t\n\r\f\v"
 _BANDED = struct.Struct(f"{ROWS * 4}s" * BANDS)
 
 
@@ -79,22 +81,26 @@ def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
     for message in messages:
         if message.kind == "notice":
             continue
-        pieces: list[str] = [message.role]
+        pieces: list[str] = [_BEGIN[message.role]]
         for part in message.parts:
-            if isinstance(part, (Text, Thinking)):
-                pieces.append(part.text)
-            elif isinstance(part, ToolResult):
-                pieces.append(part.content)
+            kind = type(part)
+            if kind is Text or kind is Thinking:
+                pieces.append(part.text)  # type: ignore[union-attr]
+            elif kind is ToolResult:
+                pieces.append(part.content)  # type: ignore[union-attr]
             elif isinstance(part, ToolCall):
                 pieces.append(part.name)
                 _leaves(part.arguments, pieces)
             else:
-                pieces.append(part.digest)
+                pieces.append(part.digest)  # type: ignore[union-attr]
         joined = "\x1f".join(pieces)
-        size += len(joined) - len(message.role) - len(pieces) + 1
-        h.update(b"\x1e")
+        size += len(joined) - len(pieces[0]) - len(pieces) + 1
         h.update(joined.encode("utf-8", "replace"))
     return h.hexdigest()[:32], size
+
+
+#: How a message begins in the digest.
+_BEGIN = {role: f"\x1e{role}" for role in get_args(Role)}
 
 
 def _leaves(value: object, out: list[str]) -> None:
@@ -161,14 +167,20 @@ def anchors_of(messages: Iterable[Message]) -> bytes:
     for message in messages:
         if message.role not in ("user", "assistant") or message.kind == "notice":
             continue
-        text = " ".join([p.text for p in message.parts if type(p) is Text])
-        if len(text) < ANCHOR_CHARS or len(text := " ".join(text.split())) < ANCHOR_CHARS:
+        text = "".join([p.text for p in message.parts if type(p) is Text])
+        if len(text) < ANCHOR_CHARS:
             continue
-        raw = hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).digest()
-        number = int.from_bytes(raw, "little") & ~_ANSWER_BIT
+        # Copies differ in white space; what is left of it beyond ASCII is the same in both.
+        spaced = text.encode("utf-8", "replace")
+        raw = spaced.translate(None, _SPACE)
+        length = len(text) - (len(spaced) - len(raw))
+        if length < ANCHOR_CHARS:
+            continue
+        number = int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
+        number &= ~_ANSWER_BIT
         if message.role == "assistant":
             number |= _ANSWER_BIT
-        found[number] = len(text)
+        found[number] = length
     smallest = sorted(found.items())[:ANCHORS]
     return b"".join(_ANCHOR.pack(number, length) for number, length in smallest)
 

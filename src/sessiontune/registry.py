@@ -6,6 +6,7 @@ object. A name of ours cannot be taken over.
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -58,10 +59,15 @@ def _names(group: str, ours: dict[str, str]) -> list[str]:
     return [*ours, *sorted(e.name for e in entry_points(group=group) if e.name not in ours)]
 
 
+@cache
+def _own(place: str) -> Any:
+    module, attribute = place.split(":")
+    return getattr(import_module(module), attribute)
+
+
 def _load(group: str, ours: dict[str, str], name: str, what: str) -> Any:
     if name in ours:
-        module, attribute = ours[name].split(":")
-        return getattr(import_module(module), attribute)
+        return _own(ours[name])
     for entry in entry_points(group=group):
         if entry.name == name:
             return entry.load()

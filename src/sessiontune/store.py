@@ -4,8 +4,8 @@
       salt          32 random bytes, hex
       lock          held while a run writes
       state.sqlite  files, units, split memory, verdicts, published folders
-      shards/       one file of redacted sessions per unit and preparation
-      segments/     encoded rows per unit and build
+      shards/       redacted sessions per unit and preparation, several units to a file
+      segments/     encoded rows per unit and build, several units to a file
 
 Everything is mode 0600 (folders 0700) and nothing of it is ever published. A run that dies leaves
 only whole shards and segments behind; the next run takes them up.
@@ -25,9 +25,10 @@ import msgspec
 
 from .errors import StoreError
 from .model import Verdict
+from .packs import SCHEMA, Packs, Place
 from .ports import FileIndex, LogFile
 
-_SCHEMA = """
+_SCHEMA = f"""{SCHEMA}
 create table if not exists files (
   path text primary key, source text, size integer, mtime_ns integer, inode integer,
   tail blob, index_ blob, gone integer default 0
@@ -76,11 +77,11 @@ class Store:
 
     def __init__(self, folder: Path, *, write: bool) -> None:
         self.folder = folder
-        self.shards = folder / "shards"
-        self.segments = folder / "segments"
+        self.shards = Packs(folder / "shards", ".shard")
+        self.segments = Packs(folder / "segments", ".seg")
         self._lock: int | None = None
         try:
-            for part in (folder, self.shards, self.segments):
+            for part in (folder, self.shards.folder, self.segments.folder):
                 part.mkdir(parents=True, exist_ok=True, mode=0o700)
             if write:
                 self._lock = _take_lock(folder / "lock")
@@ -169,50 +170,42 @@ class Store:
         rows = self.db.execute("select key, paths, summary, prepared from units")
         return {r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows}
 
-    def put_units(self, rows: Iterable[UnitRow]) -> None:
-        """Insert or replace prepared units."""
+    def put_units(self, rows: Iterable[tuple[UnitRow, Place]]) -> None:
+        """Insert or replace prepared units, with the places of their shards."""
+        rows = list(rows)
+        encode = msgspec.msgpack.encode
         with self.transaction() as db:
             db.executemany(
                 "insert or replace into units values (?,?,?,?)",
-                [(r.key, msgspec.msgpack.encode(r.paths), r.summary, r.prepared) for r in rows],
+                [(r.key, encode(r.paths), r.summary, r.prepared) for r, _ in rows],
             )
+            self.shards.note(db, ((r.key, place) for r, place in rows))
 
-    def delete_units(self, keys: Iterable[str]) -> None:
-        """Forget units, their shards and their segments."""
+    def delete_units(self, keys: Iterable[str], *, wholly: bool = False) -> None:
+        """Forget units, their shards and their segments; `wholly`: no byte of them stays."""
         keys = list(keys)
         with self.transaction() as db:
             db.executemany("delete from units where key = ?", [(k,) for k in keys])
-            for key in keys:
-                rows = db.execute("select key from builds where unit = ?", (key,)).fetchall()
-                for (build,) in rows:
-                    _remove(self.segment(build))
-                _remove(self.shard(key))
+            builds = [
+                build
+                for key in keys
+                for (build,) in db.execute("select key from builds where unit = ?", (key,))
+            ]
             db.executemany("delete from builds where unit = ?", [(k,) for k in keys])
-
-    def shard(self, key: str) -> Path:
-        """Where the sessions of a unit lie."""
-        return self.shards / f"{key}.shard"
-
-    def segment(self, key: str) -> Path:
-        """Where the encoded rows of a unit lie."""
-        return self.segments / f"{key}.seg"
-
-    def shard_keys(self) -> set[str]:
-        """Keys of the units whose shard is there."""
-        return _stems(self.shards, ".shard")
-
-    def segment_keys(self) -> set[str]:
-        """Keys of the builds whose segment is there."""
-        return _stems(self.segments, ".seg")
+            shards, segments = self.shards.drop(db, keys), self.segments.drop(db, builds)
+        self.shards.tidy(self.transaction, shards, wholly=wholly)
+        self.segments.tidy(self.transaction, segments, wholly=wholly)
 
     def builds(self) -> dict[str, bytes]:
         """Summaries of all builds by key."""
         return dict(self.db.execute("select key, summary from builds").fetchall())
 
-    def put_builds(self, rows: Iterable[tuple[str, str, bytes]]) -> None:
-        """Insert (unit, build key, summary)."""
+    def put_builds(self, rows: Iterable[tuple[str, str, bytes, Place]]) -> None:
+        """Insert (unit, build key, summary, place of its segment)."""
+        rows = list(rows)
         with self.transaction() as db:
-            db.executemany("insert or replace into builds values (?,?,?)", list(rows))
+            db.executemany("insert or replace into builds values (?,?,?)", [r[:3] for r in rows])
+            self.segments.note(db, ((key, place) for _, key, _, place in rows))
 
     def keep_builds(self, keep: set[str], units: set[str]) -> None:
         """Remove the segments of `units` that no longer serve."""
@@ -220,8 +213,16 @@ class Store:
         stale = [(u, k) for u, k in rows if u in units and k not in keep]
         with self.transaction() as db:
             db.executemany("delete from builds where unit = ? and key = ?", stale)
-        for _, key in stale:
-            _remove(self.segment(key))
+            packs = self.segments.drop(db, (k for _, k in stale))
+        self.segments.tidy(self.transaction, packs, wholly=False)
+
+    def sweep(self) -> None:
+        """Remove what runs that died have left in the folders of shards and segments."""
+        with self.transaction() as db:
+            units = db.execute("select key from units").fetchall()
+            builds = db.execute("select key from builds").fetchall()
+            self.shards.sweep(db, (key for (key,) in units))
+            self.segments.sweep(db, (key for (key,) in builds))
 
     # ------------------------------------------------------------ memory, verdicts, published
 
@@ -333,15 +334,6 @@ def _take_lock(path: Path) -> int:
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
-
-
-def _stems(folder: Path, suffix: str) -> set[str]:
-    return {name[: -len(suffix)] for name in os.listdir(folder) if name.endswith(suffix)}
-
-
-def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
 
 
 def _disk_error(error: OSError, folder: Path) -> StoreError:

@@ -20,6 +20,7 @@ from sessiontune.pipeline.assemble import Former, Part, TooShort, Written, assem
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Buffers and steps so small that files of a few hundred bytes have many of each."""
     monkeypatch.setattr(module, "_BUFFER", 13)
+    monkeypatch.setattr(module, "_LONG", 30)
     monkeypatch.setattr(module, "_STEP", 40)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.formats.make import calls, conversation, results, said
 
+from sessiontune.packs import Pack
 from sessiontune.pipeline.finish import Segment, rows_of
 from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.privacy.audit import Auditor
@@ -30,12 +31,13 @@ class Seen(Auditor):
 
 
 def write(folder: Path, *sessions: Conversation, names: tuple[str, ...] = FORMATS) -> Segment:
-    segment = Segment(str(folder / "x.seg"), {"combined": b",\n"}, Seen())
+    segment = Segment(Pack(str(folder / "x.seg")), {"combined": b",\n"}, Seen())
     for session in sessions:
         segment.next_session()
         for name in names:
             segment.add(name, rows_of(format_of(name), session, EncodeOptions(), {}))
     segment.close()
+    segment.pack.close()
     return segment
 
 
@@ -95,22 +97,24 @@ def test_what_is_shown_of_later_rows_is_still_json(tmp_path: Path) -> None:
 
 
 def test_an_object_that_was_scanned_is_held_so_that_no_other_gets_its_place(tmp_path: Path) -> None:
-    segment = Segment(str(tmp_path / "x.seg"), {}, Seen())
+    segment = Segment(Pack(str(tmp_path / "x.seg")), {}, Seen())
     size = 1_200_000  # more than waits for a scan: each part is let go before the next is made
     for number in range(8):
         segment.add("raw", [[b'{"content":"', b"%d " % number * (size // 2), b'"}']])
     segment.close()
+    segment.pack.close()
     assert isinstance(segment.auditor, Seen)
     assert sum(map(len, segment.auditor.shown)) > 8 * size
 
 
 def test_a_secret_that_stands_in_one_format_only_is_found(tmp_path: Path) -> None:
     token = "gh" + "p_" + "x7Kq2mZr9TbW4nYc8VdL1sHf6JgP3aQe5RuN"
-    segment = Segment(str(tmp_path / "x.seg"), {}, Seen())
+    segment = Segment(Pack(str(tmp_path / "x.seg")), {}, Seen())
     one = long("marigold")
     segment.add("raw", rows_of(format_of("raw"), one, EncodeOptions(), {}))
     row = [*rows_of(format_of("openai"), one, EncodeOptions(), {})[0]]
     row[-1] = row[-1][:-1] + b',"note":"%b"}' % token.encode()
     segment.add("openai", [row])
     segment.close()
+    segment.pack.close()
     assert [f.where.split(":")[0] for f in segment.findings] == ["openai"]

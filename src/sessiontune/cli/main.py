@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 from importlib import import_module
@@ -138,4 +139,6 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # the interpreter would look through all that a run has made, some times over
+    sys.exit(code)

@@ -7,7 +7,6 @@ state that was noted then. A file that somebody changes meanwhile is not trusted
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
@@ -17,19 +16,24 @@ import msgspec
 
 from ..errors import StoreError
 from .digesting import Digest, can_resume
+from .direct import In, Out, block_buffer
 
-#: Bytes that are copied and hashed at a time: they stay in the processor's cache.
-_BUFFER = 128 << 10
+#: Bytes that are written at a time, and copied and hashed at a time: those stay in the
+#: processor's cache.
+_BUFFER, _HASHED = 1 << 20, 128 << 10
+#: Runs of the former export that are at least so long are read past the system's cache of files.
+_LONG = 4 << 20
 #: Bytes between two states of a digest that are noted.
 _STEP = 16 << 20
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Bytes of a file."""
+    """Bytes of a file; `former`: one of the former export."""
 
     path: str
     offset: int
     length: int
+    former: bool = False
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -113,6 +117,7 @@ def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
     """Where the bytes of all parts lie, neighbours joined."""
     out: list[Run] = []
     path, start, end = "", 0, 0
+    old = former.path if former is not None else None
     for part in parts:
         place = former.places.get(part.key) if former is not None else None
         for file, (at, length) in (
@@ -123,16 +128,16 @@ def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
             if file == path and at == end:
                 end += length
                 continue
-            out.append(Run(path, start, end - start))
+            out.append(Run(path, start, end - start, path == old))
             path, start, end = file, at, at + length
-    out.append(Run(path, start, end - start))
+    out.append(Run(path, start, end - start, path == old))
     return [run for run in out if run.length]
 
 
 def _shorter(runs: list[Run], cut: int) -> list[Run]:
     if runs and cut:
         last = runs[-1]
-        runs[-1] = Run(last.path, last.offset, last.length - cut)
+        runs[-1] = msgspec.structs.replace(last, length=last.length - cut)
     return runs
 
 
@@ -162,19 +167,19 @@ class File:
     def __init__(
         self, path: Path, former: Former | None = None, states: Sequence[State] = ()
     ) -> None:
-        self.out = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self.out = Out(path)
         self.states = list(states)
         self.digest = Digest(states[-1].block if states else None)
         self.size = self.skip = states[-1].at if states else 0
-        self.buffer = bytearray(_BUFFER)
+        self.buffer = block_buffer(_BUFFER)
         self.view = memoryview(self.buffer)
-        self.used = 0
+        self.used = self.hashed = 0
         self.sha256 = ""
         if former is not None and self.skip:
             try:
-                _copy(former.path, self.out, self.skip)
+                _copy(former.path, self.out, self.skip, self.view)
             except BaseException:
-                os.close(self.out)
+                self.out.close()
                 raise
 
     def __enter__(self) -> File:
@@ -186,7 +191,7 @@ class File:
                 self._flush()
                 self.sha256 = self.digest.hexdigest()
         finally:
-            os.close(self.out)
+            self.out.close()
 
     @property
     def at(self) -> int:
@@ -196,7 +201,7 @@ class File:
     def add(self, data: bytes) -> None:
         left = memoryview(data)[self._skipped(len(data)) :]
         while left:
-            n = min(len(left), _BUFFER - self.used)
+            n = min(len(left), self._room())
             self.view[self.used : self.used + n] = left[:n]
             left = left[n:]
             self._take(n)
@@ -206,12 +211,16 @@ class File:
             end = run.offset + run.length
             at = run.offset + self._skipped(run.length)
             while at < end:
-                room = self.view[self.used : self.used + min(end - at, _BUFFER - self.used)]
-                n = os.preadv(source, [room], at)
+                room = self.view[self.used : self.used + min(end - at, self._room())]
+                n = source.read(room, at)
                 if not n:
                     raise _too_short(run.path)
                 at += n
                 self._take(n)
+
+    def _room(self) -> int:
+        """Bytes that still fit before some are hashed."""
+        return min(self.hashed + _HASHED, _BUFFER) - self.used
 
     def _skipped(self, length: int) -> int:
         n = min(self.skip, length)
@@ -222,14 +231,18 @@ class File:
         self.used += n
         if self.used == _BUFFER:
             self._flush()
+        elif self.used - self.hashed == _HASHED:
+            self._hash()
+
+    def _hash(self) -> None:
+        self.digest.update(self.buffer, self.used - self.hashed, self.hashed)
+        self.hashed = self.used
 
     def _flush(self) -> None:
-        self.digest.update(self.buffer, self.used)
-        left = self.view[: self.used]
-        while left:  # on a disk that is nearly full, less may be written than was given
-            left = left[os.write(self.out, left) :]
+        self._hash()
+        self.out.write(self.view[: self.used])
         self.size += self.used
-        self.used = 0
+        self.used = self.hashed = 0
         last = self.states[-1].at if self.states else 0
         if self.size - last >= _STEP and (block := self.digest.state()):
             self.states.append(State(self.size, block))
@@ -244,41 +257,36 @@ def _too_short(path: str) -> TooShort:
     return TooShort(f"{path} is shorter than noted.", hint)
 
 
-def _opened(runs: Sequence[Run]) -> Iterator[tuple[int, Run]]:
+def _opened(runs: Sequence[Run]) -> Iterator[tuple[In, Run]]:
     """Each run with its file open; one file is open at a time."""
-    path, fd = "", -1
+    path, file = "", None
     try:
         for run in runs:
-            if run.path != path:
-                if fd >= 0:
-                    os.close(fd)
-                path, fd = run.path, os.open(run.path, os.O_RDONLY)
-            yield fd, run
+            if file is None or run.path != path:
+                if file is not None:
+                    file.close()
+                path, file = run.path, In(run.path)
+            if run.former and run.length >= _LONG:
+                file.past_cache()
+            yield file, run
     finally:
-        if fd >= 0:
-            os.close(fd)
+        if file is not None:
+            file.close()
 
 
-def _copy(path: str, out: int, length: int) -> None:
-    """Copy the beginning of a file inside the kernel; a file system that can share blocks does."""
-    source = os.open(path, os.O_RDONLY)
+def _copy(path: str, out: Out, length: int, buffer: memoryview) -> None:
+    """Begin as another file does."""
+    source = In(path)
     try:
+        if out.share(source.fd, length):
+            return
+        source.past_cache()
         at = 0
         while at < length:
-            at += _copy_range(source, out, at, length - at, path)
+            n = source.read(buffer[: min(length - at, len(buffer))], at)
+            if not n:
+                raise _too_short(path)
+            out.write(buffer[:n])
+            at += n
     finally:
-        os.close(source)
-
-
-def _copy_range(source: int, out: int, at: int, length: int, path: str) -> int:
-    if hasattr(os, "copy_file_range"):
-        try:
-            if n := os.copy_file_range(source, out, min(length, 1 << 30), at):
-                return n
-        except OSError as error:
-            if error.errno not in (errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP):
-                raise
-    data = os.pread(source, min(length, 1 << 22), at)
-    if not data:
-        raise _too_short(path)
-    return os.write(out, data)
+        source.close()

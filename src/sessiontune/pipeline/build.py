@@ -209,6 +209,7 @@ def _drop_stale(store: Store, units: set[str], builds: set[str], rows: Sequence[
     stale = [u.key for u in store.units().values() if u.key not in units and paths & set(u.paths)]
     store.delete_units(stale)
     store.keep_builds(builds, units)
+    store.sweep()
 
 
 def _prune(inputs: Inputs, store: Store) -> Inputs:

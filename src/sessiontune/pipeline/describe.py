@@ -12,6 +12,7 @@ import msgspec
 from .. import __version__, codec, registry
 from ..ledger import Ledger
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
+from ..packs import Place
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.topics import Namer, clusters, shared_words
@@ -153,7 +154,9 @@ def write_folder(
         ]
     columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
     with_columns = recipe.parquet and "openai" in recipe.formats
-    staging.rows(targets, [_rows_of(b, store) for b in built], columns if with_columns else {})
+    places = store.segments.places(store.db)
+    rows = [_rows_of(b, places[b.key]) for b in built]
+    staging.rows(targets, rows, columns if with_columns else {})
     for name in recipe.formats:
         if name not in WHOLE:
             top = registry.format(name).filename.format(name=manifest.name)
@@ -186,11 +189,11 @@ def _targets(name: str, manifest: Manifest) -> list[Target]:
     ]
 
 
-def _rows_of(summary: BuildSummary, store: Store) -> UnitRows:
+def _rows_of(summary: BuildSummary, place: Place) -> UnitRows:
     """Mixed rows have a key that does not tell all that they depend on."""
     key = "" if summary.unit == "mix" else summary.key
     first = summary.sessions[0] if summary.sessions else ""
-    return UnitRows(key, first, str(store.segment(summary.key)), summary.streams)
+    return UnitRows(key, first, place, summary.streams)
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 from functools import lru_cache
+from mmap import mmap
 from typing import Any
 
 _BLOCK = 112  # sizeof(SHA256_CTX)
@@ -33,12 +34,12 @@ class Digest:
         else:
             self.library.SHA256_Init(self.block)
 
-    def update(self, data: bytearray, length: int) -> None:
-        """Add the first `length` bytes of a buffer."""
+    def update(self, data: bytearray | mmap, length: int, start: int = 0) -> None:
+        """Add `length` bytes of a buffer."""
         if self.library is None:
-            self.plain.update(memoryview(data)[:length])
+            self.plain.update(memoryview(data)[start : start + length])
         else:
-            view = (ctypes.c_char * length).from_buffer(data)
+            view = (ctypes.c_char * length).from_buffer(data, start)
             self.library.SHA256_Update(self.block, view, length)
 
     def state(self) -> bytes | None:

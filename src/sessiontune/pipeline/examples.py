@@ -12,18 +12,18 @@ from pathlib import Path
 
 import msgspec
 
-from .. import codec
 from ..errors import ToolError, UsageError
 from ..ledger import Ledger
 from ..measure import Meter, estimate
 from ..model import Drop, Example, Label, Message, Pair, Session, Split, ToolDef
+from ..packs import Place
 from ..ports import Conversation
 from ..steps.label import LabelOptions, labeller, train_flags
 from ..steps.pair import pairer
 from ..steps.tools import called
 from ..steps.topics import bag_of, load_taxonomy, topic_finder
 from ..steps.window import Truncation, WindowOptions, windower
-from .prepare import lines_of
+from .prepare import lines_of, sessions_at
 
 
 class Choice(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Made(msgspec.Struct, frozen=True):
 
 
 def conversations(
-    shard: str,
+    shard: Place,
     choices: dict[str, Choice],
     tools: dict[str, ToolDef],
     forks: frozenset[str],
@@ -193,21 +193,20 @@ def counter(tokenizer: str) -> Callable[[str], int]:
 
 
 def with_prefix(
-    path: str, known: set[str], forks: frozenset[str]
+    shard: Place, known: set[str], forks: frozenset[str]
 ) -> Iterator[tuple[Session, tuple[Message, ...]]]:
     """Sessions with the messages before their fork point. Only fork parents are held in memory."""
     parents: dict[str, tuple[Message, ...]] = {}
     waiting: list[Session] = []
-    with open(path, "rb") as shard:
-        for session in codec.read_sessions(shard):
-            fork = session.forked_from
-            if fork is not None and fork.session in known and fork.session not in parents:
-                waiting.append(session)
-                continue
-            prefix = _prefix(session, parents)
-            if session.key in forks:
-                parents[session.key] = prefix + session.messages
-            yield session, prefix
+    for session in sessions_at(shard):
+        fork = session.forked_from
+        if fork is not None and fork.session in known and fork.session not in parents:
+            waiting.append(session)
+            continue
+        prefix = _prefix(session, parents)
+        if session.key in forks:
+            parents[session.key] = prefix + session.messages
+        yield session, prefix
     while waiting:
         ready = [s for s in waiting if s.forked_from and s.forked_from.session in parents]
         for session in ready or waiting:
@@ -229,11 +228,10 @@ def _prefix(session: Session, parents: dict[str, tuple[Message, ...]]) -> tuple[
     return ()
 
 
-def _branches(path: str, choices: dict[str, Choice]) -> dict[str, list[Session]]:
+def _branches(shard: Place, choices: dict[str, Choice]) -> dict[str, list[Session]]:
     """Taken branches by the session they leave."""
     found: dict[str, list[Session]] = {}
-    with open(path, "rb") as shard:
-        for session in codec.read_sessions(shard):
-            if session.forked_from is not None and not choices[session.key].reason:
-                found.setdefault(session.forked_from.session, []).append(session)
+    for session in sessions_at(shard):
+        if session.forked_from is not None and not choices[session.key].reason:
+            found.setdefault(session.forked_from.session, []).append(session)
     return found

@@ -1,4 +1,4 @@
-"""Map pass 2: a prepared unit becomes encoded rows, gated, in a segment file.
+"""Map pass 2: a prepared unit becomes encoded rows, gated, in a segment.
 
 Which sessions are taken, their side of the split and their group come from `Decisions`; the
 scan of the very bytes that would be published happens here, chunk by chunk.
@@ -6,10 +6,8 @@ scan of the very bytes that would be published happens here, chunk by chunk.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from pathlib import Path
 
 import msgspec
 
@@ -17,6 +15,7 @@ from .. import registry
 from ..errors import StoreError
 from ..ledger import Ledger
 from ..model import Finding, Split, ToolDef
+from ..packs import Pack, Place
 from ..ports import Conversation, EncodeOptions, Format, InParts
 from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
@@ -40,8 +39,7 @@ class FinishTask(msgspec.Struct, frozen=True):
 
     unit: str
     key: str
-    shard: str
-    segment: str
+    shard: Place
     size: int
     choices: dict[str, Choice]
     tools: dict[str, ToolDef]
@@ -52,6 +50,13 @@ class FinishTask(msgspec.Struct, frozen=True):
     forks: frozenset[str]
     continued: frozenset[str]
     examples: ExampleOptions
+
+
+class FinishPack(msgspec.Struct, frozen=True):
+    """Units whose segments go into one file."""
+
+    path: str
+    tasks: tuple[FinishTask, ...]
 
 
 class Stream(msgspec.Struct):
@@ -84,19 +89,16 @@ class BuildSummary(msgspec.Struct):
 
 
 class Segment:
-    """Writes rows of several streams into one file; every part is scanned before it counts.
+    """Writes rows of several streams into a pack; every part is scanned before it counts.
 
     A row comes in parts. Several formats hold the same texts, as the same objects: a part that was
     scanned in one row of a session is left out of the scan of the next (`next_session`). What is
     scanned stays JSON, because such a part is a text inside a string or a group of whole keys.
     """
 
-    def __init__(self, path: str, separators: dict[str, bytes], auditor: Auditor | None) -> None:
-        self.path = path
-        self.part = f"{path}.{os.getpid()}.part"
-        fd = os.open(self.part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        self.out = os.fdopen(fd, "wb", buffering=0)
-        self.offset = 0
+    def __init__(self, pack: Pack, separators: dict[str, bytes], auditor: Auditor | None) -> None:
+        self.pack = pack
+        self.start = pack.size
         self.separators = separators
         self.auditor = auditor
         self.streams: dict[str, Stream] = {}
@@ -113,17 +115,18 @@ class Segment:
     def add(self, stream: str, rows: Iterable[Sequence[bytes]]) -> None:
         """Append rows, each in parts, to a stream. A separator follows every row."""
         separator = self.separators.get(stream, b"\n")
+        pending, size = self.pending.setdefault(stream, []), self.sizes.get(stream, 0)
         for row in rows:
-            pending = self.pending.setdefault(stream, [])
             pending += row
             pending.append(separator)
             self.streams.setdefault(stream, Stream()).rows += 1
             if self.auditor is not None:
                 self._look(stream, row, separator)
-            size = self.sizes.get(stream, 0) + sum(map(len, row)) + len(separator)
-            self.sizes[stream] = size
+            size += sum(map(len, row)) + len(separator)
             if size >= _CHUNK:
                 self.flush(stream)
+                pending, size = self.pending.setdefault(stream, []), 0
+        self.sizes[stream] = size
 
     def _look(self, stream: str, row: Sequence[bytes], separator: bytes) -> None:
         """Put what is new in a row before the gate."""
@@ -145,35 +148,26 @@ class Segment:
     def flush(self, stream: str) -> None:
         """Write what is pending."""
         parts = self.pending.pop(stream, [])
-        start = self.offset
+        if not parts:
+            return
+        start = self.pack.size - self.start
         for at in range(0, len(parts), _PARTS):
-            self._write(b"".join(parts[at : at + _PARTS]))
+            self.pack.write(b"".join(parts[at : at + _PARTS]))
+        size = self.pack.size - self.start - start
         chunks = self.streams[stream].chunks
         if chunks and sum(chunks[-1]) == start:
-            chunks[-1] = (chunks[-1][0], self.offset - chunks[-1][0])
+            chunks[-1] = (chunks[-1][0], start + size - chunks[-1][0])
         else:
-            chunks.append((start, self.offset - start))
+            chunks.append((start, size))
         self.sizes[stream] = 0
 
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:  # on a disk that is nearly full, less may be written than was given
-            left = left[self.out.write(left) :]
-        self.offset += len(data)
-
-    def close(self) -> None:
-        """Flush everything and rename into place."""
+    def close(self) -> Place:
+        """Flush everything; where it lies in the pack."""
         for stream in list(self.scans):
             self._scan(stream)
         for stream in list(self.pending):
             self.flush(stream)
-        self.out.close()
-        os.replace(self.part, self.path)
-
-    def abandon(self) -> None:
-        """Remove the partial file."""
-        self.out.close()
-        Path(self.part).unlink(missing_ok=True)
+        return self.pack.place(self.start)
 
 
 def stream_name(format_name: str, split: Split | None) -> str:
@@ -188,8 +182,25 @@ def separator(format_name: str) -> bytes:
     return getattr(registry.format(format_name), "separator", b"\n")
 
 
-def finish(task: FinishTask) -> BuildSummary:
-    """Encode one unit into its segment. Runs in a worker."""
+def finish(task: FinishPack) -> list[tuple[BuildSummary, Place]]:
+    """Encode units, each into its segment. Runs in a worker."""
+    try:
+        pack = Pack(task.path)
+        try:
+            done = [_finish(unit, pack) for unit in task.tasks]
+            pack.close()
+        except BaseException:
+            pack.abandon()
+            raise
+    except OSError as error:
+        raise StoreError(
+            f"The state cannot be written ({task.path}): {error.strerror}.",
+            "Free some space and run the same command again: it goes on from there.",
+        ) from error
+    return done
+
+
+def _finish(task: FinishTask, pack: Pack) -> tuple[BuildSummary, Place]:
     # `raw` first: its rows are single messages, so the gate meets long texts in short lines.
     names = sorted(task.formats, key=lambda name: name != "raw")
     formats = {name: registry.format(name) for name in names}
@@ -198,45 +209,28 @@ def finish(task: FinishTask) -> BuildSummary:
     }
     auditor = auditor_of(task.privacy, task.vocabulary)
     summary = BuildSummary(task.unit, task.key, {}, Ledger(), Stats(), Truncation(), [], [])
-    try:
-        segment = Segment(task.segment, separators, auditor)
-    except OSError as error:
-        raise _disk(error, task.segment) from error
-    try:
-        made = conversations(
-            task.shard,
-            task.choices,
-            task.tools,
-            task.forks,
-            task.continued,
-            task.examples,
-            summary.ledger,
-        )
-        for one in made:
-            _encode(one, formats, task.encode, segment, summary)
-        segment.close()
-    except OSError as error:
-        segment.abandon()
-        raise _disk(error, task.segment) from error
-    except BaseException:
-        segment.abandon()
-        raise
+    segment = Segment(pack, separators, auditor)
+    made = conversations(
+        task.shard,
+        task.choices,
+        task.tools,
+        task.forks,
+        task.continued,
+        task.examples,
+        summary.ledger,
+    )
+    for one in made:
+        _encode(one, formats, task.encode, segment, summary)
+    place = segment.close()
     summary.streams = segment.streams
     summary.findings = segment.findings
-    return summary
+    return summary, place
 
 
 @lru_cache(maxsize=4)
 def auditor_of(privacy: PrivacyOptions, vocabulary: Vocabulary) -> Auditor | None:
     """The gate, or None where privacy or the gate is switched off."""
     return Auditor(privacy, vocabulary) if privacy.enabled and privacy.gate else None
-
-
-def _disk(error: OSError, path: str) -> StoreError:
-    return StoreError(
-        f"The state cannot be written ({path}): {error.strerror}.",
-        "Free some space and run the same command again: it goes on from there.",
-    )
 
 
 def _encode(

@@ -10,18 +10,18 @@ import msgspec
 from .. import codec
 from ..errors import PrivacyError
 from ..model import Finding, ToolDef
+from ..packs import Place, packed
 from ..ports import EncodeOptions
 from ..recipe import Recipe
 from ..steps import tools as tool_steps
 from ..store import Store
 from .examples import Choice, ExampleOptions
-from .finish import BuildSummary, FinishTask, continued_of, finish, forks_of
+from .finish import BuildSummary, FinishPack, FinishTask, continued_of, finish, forks_of
 from .inputs import Runner, Unit
 from .preparing import Prepared
 
 #: Raise when the same shards would give other rows.
 FINISH_VERSION = 2
-_BATCH = 64
 
 
 def finish_all(
@@ -37,7 +37,8 @@ def finish_all(
         tool_steps.merge(shapes, summary.shapes)
     tools = tool_steps.definitions(shapes)
     known = store.builds()
-    there = store.segment_keys()
+    there = store.segments.places(store.db)
+    shards = store.shards.places(store.db)
     common = _common(recipe)
     tasks: list[FinishTask] = []
     keys: dict[str, str] = {}
@@ -48,20 +49,18 @@ def finish_all(
         )
         keys[unit.key] = key
         if key not in known or key not in there:
-            tasks.append(_finish_task(unit, key, prepared, choices[unit.key], mine, recipe, store))
+            shard, chosen = shards[unit.key], choices[unit.key]
+            tasks.append(_finish_task(unit, key, shard, prepared, chosen, mine, recipe))
     decode = msgspec.msgpack.Decoder(BuildSummary).decode
     done = {k: decode(known[k]) for k in keys.values() if k in known}
-    batch: list[tuple[str, str, bytes]] = []
-    try:
-        for _, result in run.map(finish, tasks, lambda t: t.size):
-            done[result.key] = result
-            batch.append((result.unit, result.key, msgspec.msgpack.encode(result)))
-            if len(batch) >= _BATCH:
-                store.put_builds(batch)
-                batch.clear()
-    finally:
-        if batch:
-            store.put_builds(batch)
+    packs = [
+        FinishPack(store.segments.path(*(t.key for t in mine)), mine)
+        for mine in packed(tasks, lambda t: t.size)
+    ]
+    encode = msgspec.msgpack.encode
+    for _, results in run.map(finish, packs, lambda p: sum(t.size for t in p.tasks)):
+        done.update({summary.key: summary for summary, _ in results})
+        store.put_builds((s.unit, s.key, encode(s), place) for s, place in results)
     return [done[keys[unit.key]] for unit in prepared.units]
 
 
@@ -89,18 +88,17 @@ def _example_options(recipe: Recipe) -> ExampleOptions:
 def _finish_task(
     unit: Unit,
     key: str,
+    shard: Place,
     prepared: Prepared,
     chosen: dict[str, Choice],
     tools: dict[str, ToolDef],
     recipe: Recipe,
-    store: Store,
 ) -> FinishTask:
     summary = prepared.summaries[unit.key]
     return FinishTask(
         unit=unit.key,
         key=key,
-        shard=str(store.shard(unit.key)),
-        segment=str(store.segment(key)),
+        shard=shard,
         size=sum(h.bytes for h in summary.heads) * 4,
         choices=chosen,
         tools=tools,

@@ -267,10 +267,13 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
     task, sources = job
     file, before = task.file, task.known
     try:
-        with open(file.path, "rb") as log:
-            head = log.read(_HEAD)
-            tail = _tail(log.fileno(), file.size)
-            grown = before is not None and _only_grew(before, file, log.fileno())
+        log = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            head = os.pread(log, _HEAD, 0)
+            tail = _tail(log, file.size)
+            grown = before is not None and _only_grew(before, file, log)
+        finally:
+            os.close(log)
     except OSError as error:
         return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
     name = _recognise(file.path, head, sources)

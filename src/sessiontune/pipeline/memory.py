@@ -7,11 +7,10 @@ from collections.abc import Iterator
 
 import msgspec
 
-from .. import codec
 from ..decisions import SplitMemory
 from ..model import Session
 from ..store import Store, UnitRow
-from .prepare import Head, UnitSummary
+from .prepare import Head, UnitSummary, sessions_at
 from .publish import layout_name
 
 
@@ -44,16 +43,15 @@ def threads(store: Store) -> dict[str, Head]:
 
 def session(store: Store, key: str) -> Session | None:
     """The redacted session with this key or thread, with its private origins."""
+    there = store.shards.places(store.db)
     for row, summary in summaries(store):
         if not any(key in (h.key, h.thread) for h in summary.heads):
             continue
-        path = store.shard(row.key)
-        if not path.exists():
+        if row.key not in there:
             continue
-        with open(path, "rb") as shard:
-            for candidate in codec.read_sessions(shard):
-                if key in (candidate.key, candidate.thread):
-                    return candidate
+        for candidate in sessions_at(there[row.key]):
+            if key in (candidate.key, candidate.thread):
+                return candidate
     return None
 
 
@@ -103,7 +101,8 @@ def near(store: Store, what: str) -> list[str]:
 def purge(store: Store, found: Found) -> None:
     """Remove it: shards, segments, files, split seats. Other files of the same units are read
     again by the next export."""
-    store.delete_units(found.units)
+    store.delete_units(found.units, wholly=True)
+    store.sweep()
     store.delete_files(found.files)
     old = store.memory("split")
     if old:

@@ -8,6 +8,7 @@ from .. import codec, registry
 from ..errors import UsageError
 from ..general import read_rows, to_sessions
 from ..ledger import Ledger
+from ..packs import Pack
 from ..ports import EncodeOptions
 from ..privacy.engine import Redactor
 from ..recipe import Recipe
@@ -45,7 +46,8 @@ def mix_in(
     formats = [name for name in recipe.formats if name not in WHOLE]
     separators = {stream_name(name, "train"): separator(name) for name in formats}
     auditor = auditor_of(recipe.privacy, preparation.vocabulary)
-    segment = Segment(str(store.segment(key)), separators, auditor)
+    pack = Pack(store.segments.path(key))
+    segment = Segment(pack, separators, auditor)
     try:
         encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
         for conversation in taken:
@@ -58,8 +60,9 @@ def mix_in(
                     place = f"{name}/{reason}"
                     summary.ledger.losses[place] = summary.ledger.losses.get(place, 0) + n
         segment.close()
+        pack.close()
     except BaseException:
-        segment.abandon()
+        pack.abandon()
         raise
     summary.streams = segment.streams
     summary.findings = segment.findings

@@ -1,4 +1,4 @@
-"""Map pass 1: the files of one unit become a shard of linked, cleaned, redacted sessions.
+"""Map pass 1: the files of a unit become a shard of linked, cleaned, redacted sessions.
 
 Nothing leaves this function unredacted: the shard, the marks, the tool shapes and the heads are
 made from the redacted sessions.
@@ -21,6 +21,7 @@ from ..errors import StoreError, UsageError
 from ..ledger import Ledger
 from ..marks import Mark
 from ..model import Drop, Session
+from ..packs import Pack, Place
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
@@ -48,11 +49,17 @@ class PrepareTask(msgspec.Struct, frozen=True):
     source: str
     files: tuple[str, ...]
     gone: tuple[str, ...]
-    carry: tuple[str, ...]
+    carry: tuple[Place, ...]
     carry_ledger: Ledger
-    shard: str
     size: int
     preparation: Preparation
+
+
+class PreparePack(msgspec.Struct, frozen=True):
+    """Units whose shards go into one file."""
+
+    path: str
+    tasks: tuple[PrepareTask, ...]
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,31 +93,35 @@ class UnitSummary(msgspec.Struct):
     shapes: Shapes
 
 
-def prepare(task: PrepareTask) -> UnitSummary:
-    """Read, link, clean and redact one unit into its shard. Runs in a worker.
+def prepare(task: PreparePack) -> list[tuple[UnitSummary, Place]]:
+    """Read, link, clean and redact units, each into its shard. Runs in a worker.
 
-    The shard is written beside and renamed, so a run that dies leaves no half shard.
+    The shards are written beside and renamed, so a run that dies leaves no half shard.
     """
-    ledger = Ledger()
-    summary = UnitSummary(task.key, ledger, [], [], {})
-    part = f"{task.shard}.{os.getpid()}.part"
     try:
-        fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(fd, "wb", buffering=1 << 20) as out:
-            for session in _sessions(task, ledger):
-                codec.write_session(out, session)
-                _note(session, summary)
-        os.replace(part, task.shard)
+        pack = Pack(task.path)
+        try:
+            done = [_prepare(unit, pack) for unit in task.tasks]
+            pack.close()
+        except BaseException:
+            pack.abandon()
+            raise
     except OSError as error:
-        Path(part).unlink(missing_ok=True)
         raise StoreError(
-            f"The state cannot be written ({task.shard}): {error.strerror}.",
+            f"The state cannot be written ({task.path}): {error.strerror}.",
             "Free some space and run the same command again: it goes on from there.",
         ) from error
-    except BaseException:
-        Path(part).unlink(missing_ok=True)
-        raise
-    return summary
+    return done
+
+
+def _prepare(task: PrepareTask, pack: Pack) -> tuple[UnitSummary, Place]:
+    ledger = Ledger()
+    summary = UnitSummary(task.key, ledger, [], [], {})
+    start = pack.size
+    for session in _sessions(task, ledger):
+        codec.write_session(pack, session)
+        _note(session, summary)
+    return summary, pack.place(start)
 
 
 def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
@@ -142,11 +153,17 @@ def _carried(task: PrepareTask, keys: set[str]) -> Iterator[Session]:
     """Sessions of older shards that stand on vanished files and are not superseded."""
     gone = set(task.gone)
     for shard in task.carry:
-        with open(shard, "rb") as old:
-            for session in codec.read_sessions(old):
-                if session.key not in keys and gone.intersection(session.files):
-                    keys.add(session.key)
-                    yield session
+        for session in sessions_at(shard):
+            if session.key not in keys and gone.intersection(session.files):
+                keys.add(session.key)
+                yield session
+
+
+def sessions_at(place: Place) -> Iterator[Session]:
+    """The sessions of a shard, one at a time."""
+    with open(place.path, "rb") as pack:
+        pack.seek(place.at)
+        yield from codec.read_sessions(pack, place.size)
 
 
 def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | None:
@@ -168,6 +185,8 @@ def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | No
 def lines_of(session: Session) -> dict[str, int]:
     """Distinct log records that a session is made of, by file."""
     seen = {(o.file, o.line, o.nth) for m in session.messages for o in m.origin}
+    if len(session.files) == 1:
+        return {session.files[0]: len(seen)} if seen else {}
     counts = Counter(file for file, _, _ in seen)
     return {session.files[i]: n for i, n in sorted(counts.items())}
 

@@ -9,15 +9,23 @@ import msgspec
 
 from .. import __version__, codec
 from ..ledger import Ledger
+from ..packs import Place, packed
 from ..privacy.vocabulary import Vocabulary
 from ..recipe import Recipe
 from ..store import Store, UnitRow
 from .inputs import Inputs, Runner, Unit
-from .prepare import Preparation, PrepareTask, UnitSummary, hook_digest, prepare, redactor_of
+from .prepare import (
+    Preparation,
+    PreparePack,
+    PrepareTask,
+    UnitSummary,
+    hook_digest,
+    prepare,
+    redactor_of,
+)
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 3
-_BATCH = 64
+PREPARE_VERSION = 4
 
 
 class Prepared(msgspec.Struct):
@@ -61,10 +69,10 @@ def prepare_all(
 ) -> tuple[Prepared, int]:
     """Prepare the units that are new or changed. Returns all summaries, and how many were read."""
     known = store.units()
-    there = store.shard_keys()
+    there = store.shards.places(store.db)
     key = preparation_key(preparation)
     tasks = [
-        _task(u, preparation, known, store)
+        _task(u, preparation, known, there)
         for u in units
         if u.key not in known or u.key not in there
     ]
@@ -75,19 +83,19 @@ def prepare_all(
     by_key = {u.key: u for u in units}
     decode = msgspec.msgpack.Decoder(UnitSummary).decode
     summaries = {u.key: decode(known[u.key].summary) for u in units if u.key in known}
-    batch: list[UnitRow] = []
-    try:
-        for i, summary in run.map(prepare, tasks, lambda t: t.size):
-            unit = by_key[tasks[i].key]
+    packs = [
+        PreparePack(store.shards.path(*(t.key for t in mine)), mine)
+        for mine in packed(tasks, lambda t: t.size)
+    ]
+    for _, done in run.map(prepare, packs, lambda p: sum(t.size for t in p.tasks)):
+        rows = []
+        for summary, place in done:
+            unit = by_key[summary.key]
             summaries[unit.key] = summary
             paths = tuple(row.file.path for row in unit.rows)
-            batch.append(UnitRow(unit.key, paths, msgspec.msgpack.encode(summary), key))
-            if len(batch) >= _BATCH:
-                store.put_units(batch)
-                batch.clear()
-    finally:
-        if batch:
-            store.put_units(batch)
+            encoded = msgspec.msgpack.encode(summary)
+            rows.append((UnitRow(unit.key, paths, encoded, key), place))
+        store.put_units(rows)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
     return Prepared(ordered, summaries, preparation), len(tasks)
 
@@ -99,10 +107,10 @@ def _order(summary: UnitSummary) -> tuple[str, str]:
 
 
 def _task(
-    unit: Unit, preparation: Preparation, known: dict[str, UnitRow], store: Store
+    unit: Unit, preparation: Preparation, known: dict[str, UnitRow], there: dict[str, Place]
 ) -> PrepareTask:
     gone = tuple(r.file.path for r in unit.rows if r.gone)
-    carry, ledger = _carry(gone, known, store) if gone else ((), Ledger())
+    carry, ledger = _carry(gone, known, there) if gone else ((), Ledger())
     return PrepareTask(
         key=unit.key,
         source=unit.source,
@@ -110,22 +118,21 @@ def _task(
         gone=gone,
         carry=carry,
         carry_ledger=ledger,
-        shard=str(store.shard(unit.key)),
         size=unit.size,
         preparation=preparation,
     )
 
 
 def _carry(
-    gone: tuple[str, ...], known: dict[str, UnitRow], store: Store
-) -> tuple[tuple[str, ...], Ledger]:
+    gone: tuple[str, ...], known: dict[str, UnitRow], there: dict[str, Place]
+) -> tuple[tuple[Place, ...], Ledger]:
     """Older shards that hold the vanished files' sessions, with those files' own counts."""
     ledger, shards = Ledger(), []
     for row in known.values():
         mine = set(gone) & set(row.paths)
-        if not mine or not store.shard(row.key).exists():
+        if not mine or row.key not in there:
             continue
-        shards.append(str(store.shard(row.key)))
+        shards.append((row.key, there[row.key]))
         old = msgspec.msgpack.decode(row.summary, type=UnitSummary).ledger
         for path in mine:
             if path in ledger.records:
@@ -136,4 +143,4 @@ def _carry(
                 if not name.startswith("fault/"):
                     ledger.drops[name] = ledger.drops.get(name, 0) + n
             ledger.faults.extend(f for f in old.faults if f.file == path)
-    return tuple(sorted(shards)), ledger
+    return tuple(place for _, place in sorted(shards)), ledger

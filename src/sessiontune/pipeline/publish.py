@@ -20,6 +20,7 @@ import msgspec
 
 from ..errors import StoreError
 from ..manifest import Manifest
+from ..packs import Place
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
 from .columnar import Kept
@@ -53,18 +54,21 @@ class OutFile(msgspec.Struct, frozen=True):
 
 
 class UnitRows(msgspec.Struct, frozen=True):
-    """The rows of one unit: the key and the path of its segment, and where its first session's
-    key stands for the whole. `key` is "" where equal keys do not mean equal rows."""
+    """The rows of one unit: the key and the place of its segment, and the key of its first
+    session, which stands for the whole. `key` is "" where equal keys do not mean equal rows."""
 
     key: str
     session: str
-    path: str
+    place: Place
     streams: dict[str, Stream]
 
     def part(self, name: str) -> tuple[Part, str] | None:
         """What there is of a stream, with the key of the session."""
         stream = self.streams.get(name)
-        return (Part(self.key, self.path, stream.chunks), self.session) if stream else None
+        if stream is None:
+            return None
+        chunks = [(self.place.at + start, size) for start, size in stream.chunks]
+        return Part(self.key, self.place.path, chunks), self.session
 
 
 class Layout(msgspec.Struct):

@@ -1,0 +1,195 @@
+"""Files that each hold what was made of several units: a small unit needs no file of its own.
+
+A pack is written beside its name and renamed when it is whole, so a run that dies leaves no half
+one. Nothing in it changes afterwards. What lies where is a row of the state's table `places`; a
+file that has no row there, and a key for its name, holds what belongs to that key alone.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+SCHEMA = """
+create table if not exists places (
+  kind text, key text, pack text, at integer, size integer, primary key (kind, key)
+) without rowid;
+"""
+#: Bytes of work that go into one pack, about.
+_PACK = 4_000_000
+_BUFFER = 256 << 10
+_COPY = 1 << 20
+
+
+class Place(msgspec.Struct, frozen=True, array_like=True):
+    """Bytes of a pack that belong to one key."""
+
+    path: str
+    at: int
+    size: int
+
+
+class Pack:
+    """A pack being written. `size`: bytes so far."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.size = 0
+        self._part = f"{path}.{os.getpid()}.part"
+        fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._out = os.fdopen(fd, "wb", buffering=_BUFFER)
+
+    def write(self, data: bytes) -> None:
+        """Append."""
+        self._out.write(data)
+        self.size += len(data)
+
+    def place(self, start: int) -> Place:
+        """What was appended since the pack had `start` bytes."""
+        return Place(self.path, start, self.size - start)
+
+    def close(self) -> None:
+        """Rename into place."""
+        self._out.close()
+        os.replace(self._part, self.path)
+
+    def abandon(self) -> None:
+        """Remove the partial file."""
+        with contextlib.suppress(OSError):  # what is in the buffer may not fit the disk
+            self._out.close()
+        Path(self._part).unlink(missing_ok=True)
+
+
+def packed(tasks: Sequence[T], weight: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
+    """Neighbours that go into one pack; a heavy task stands alone."""
+    pack: list[T] = []
+    size = 0
+    for task in tasks:
+        more = weight(task)
+        if pack and size + more > _PACK:
+            yield tuple(pack)
+            pack, size = [], 0
+        pack.append(task)
+        size += more
+    if pack:
+        yield tuple(pack)
+
+
+class Packs:
+    """The packs of one folder, and the rows that say what lies in them.
+
+    Who removes rows calls `tidy` after the change is made: a run that dies in between leaves bytes
+    that no row names, which `sweep` finds.
+    """
+
+    def __init__(self, folder: Path, suffix: str) -> None:
+        self.folder, self.suffix = folder, suffix
+
+    def path(self, *keys: str) -> str:
+        """Where the pack of these keys is written."""
+        name = keys[0] if len(keys) == 1 else _name(keys)
+        return str(self.folder / f"{name}{self.suffix}")
+
+    def places(self, db: sqlite3.Connection) -> dict[str, Place]:
+        """Where everything lies whose pack is there."""
+        with os.scandir(self.folder) as entries:
+            files = {e.name: e for e in entries if e.name.endswith(self.suffix)}
+        noted = db.execute(
+            "select key, pack, at, size from places where kind = ?", (self.suffix,)
+        ).fetchall()
+        alone = files.keys() - {row[1] for row in noted}
+        found = {
+            name[: -len(self.suffix)]: Place(files[name].path, 0, files[name].stat().st_size)
+            for name in alone
+        }
+        for key, pack, at, size in noted:
+            if pack in files:
+                found[key] = Place(files[pack].path, at, size)
+        return found
+
+    def note(self, db: sqlite3.Connection, places: Iterable[tuple[str, Place]]) -> None:
+        """Insert or replace rows."""
+        db.executemany(
+            "insert or replace into places values (?,?,?,?,?)",
+            [(self.suffix, k, os.path.basename(p.path), p.at, p.size) for k, p in places],
+        )
+
+    def drop(self, db: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
+        """Remove rows; the packs that hold bytes of theirs."""
+        mine = [(self.suffix, key) for key in keys]
+        packs = {f"{key}{self.suffix}" for _, key in mine}
+        for row in mine:
+            found = "select pack from places where kind = ? and key = ?"
+            packs.update(name for (name,) in db.execute(found, row))
+        db.executemany("delete from places where kind = ? and key = ?", mine)
+        return packs
+
+    def tidy(
+        self,
+        change: Callable[[], AbstractContextManager[sqlite3.Connection]],
+        packs: Iterable[str],
+        *,
+        wholly: bool,
+    ) -> None:
+        """Remove packs that no row names. Those in which more is dead than alive, `wholly` all in
+        which something is, are written anew without it."""
+        for name in sorted(packs):
+            with change() as db:
+                rows = db.execute(
+                    "select key, at, size from places where kind = ? and pack = ? order by at",
+                    (self.suffix, name),
+                ).fetchall()
+            path = self.folder / name
+            if rows and path.exists():
+                alive = sum(size for _, _, size in rows)
+                whole = path.stat().st_size
+                if alive * 2 >= whole and not (wholly and alive < whole):
+                    continue
+                places = self._copy(path, rows)
+                with change() as db:
+                    self.note(db, places)
+            path.unlink(missing_ok=True)
+
+    def _copy(self, path: Path, rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, Place]]:
+        """Write these rows' bytes to another pack."""
+        pack = Pack(str(self.folder / f"{_name([path.name, *(r[0] for r in rows)])}{self.suffix}"))
+        places = []
+        try:
+            with open(path, "rb") as old:
+                for key, at, size in rows:
+                    start = pack.size
+                    old.seek(at)
+                    while left := size - (pack.size - start):
+                        data = old.read(min(left, _COPY))
+                        if not data:
+                            break
+                        pack.write(data)
+                    places.append((key, pack.place(start)))
+            pack.close()
+        except BaseException:
+            pack.abandon()
+            raise
+        return places
+
+    def sweep(self, db: sqlite3.Connection, alone: Iterable[str]) -> None:
+        """Remove files that no row names, such as a dead run left; `alone` are keys that may have
+        one of their own."""
+        rows = db.execute("select distinct pack from places where kind = ?", (self.suffix,))
+        known = {name for (name,) in rows} | {f"{key}{self.suffix}" for key in alone}
+        for name in os.listdir(self.folder):
+            if name not in known:
+                (self.folder / name).unlink(missing_ok=True)
+
+
+def _name(keys: Sequence[str]) -> str:
+    return hashlib.blake2b("\n".join(keys).encode(), digest_size=16).hexdigest()

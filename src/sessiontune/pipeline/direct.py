@@ -1,0 +1,115 @@
+"""Large files are written, and copied, past the system's cache of files.
+
+What is published is synced before it is swapped in, so every byte goes to the disk in any case, and
+who reads it does so later. Filling gigabytes of the cache with it costs more than all else that
+publishing does with a byte, and drives out what others have there.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import mmap
+import os
+import struct
+from pathlib import Path
+
+#: Writes past the cache begin and end at multiples of this, in memory and in the file.
+BLOCK = 4096
+_WINDOW = 1 << 20
+_DIRECT = getattr(os, "O_DIRECT", 0)
+_CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
+
+
+def block_buffer(size: int) -> mmap.mmap:
+    """Memory that can be written past the cache."""
+    return mmap.mmap(-1, size)
+
+
+class Out:
+    """A file being written from its beginning on."""
+
+    def __init__(self, path: Path) -> None:
+        self.fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+        self._can = bool(_DIRECT)
+        self._direct = False
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def write(self, data: memoryview) -> None:
+        """Append; past the cache where the length allows it and the file system does."""
+        left = data
+        while left:  # on a disk that is nearly full, less may be written than was given
+            self._set(self._can and len(left) % BLOCK == 0)
+            try:
+                left = left[os.write(self.fd, left) :]
+            except OSError as error:
+                if not self._direct or error.errno != errno.EINVAL:
+                    raise
+                self._can = False
+
+    def _set(self, direct: bool) -> None:
+        if direct != self._direct:
+            self._direct = _past(self.fd, direct) and direct
+            self._can = self._can and self._direct == direct
+
+    def share(self, source: int, length: int) -> bool:
+        """Begin with the same bytes as another file, where blocks of two files can be one."""
+        try:
+            fcntl.ioctl(self.fd, _CLONE_RANGE, struct.pack("qQQQ", source, 0, length, 0))
+        except OSError:
+            return False
+        os.lseek(self.fd, length, os.SEEK_SET)
+        return True
+
+
+class In:
+    """A file being read. After `past_cache` it is read so, a window at a time, for long runs."""
+
+    def __init__(self, path: str) -> None:
+        self.fd = os.open(path, os.O_RDONLY)
+        self.window: memoryview | None = None
+        self.start = self.stop = 0
+        self._direct = False
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+    def past_cache(self) -> None:
+        """What follows is long, and nobody needs it in the cache."""
+        if _DIRECT and self.window is None:
+            self.window = memoryview(block_buffer(_WINDOW))
+            self._direct = _past(self.fd, True)
+
+    def read(self, room: memoryview, at: int) -> int:
+        """Fill `room`, or a part of it, with what lies there; 0 at the end of the file."""
+        if self.window is None:
+            return os.preadv(self.fd, [room], at)
+        if not self.start <= at < self.stop:
+            self.start = at - at % BLOCK
+            self.stop = self.start + self._fill()
+        n = max(0, min(len(room), self.stop - at))
+        here = at - self.start
+        room[:n] = self.window[here : here + n]
+        return n
+
+    def _fill(self) -> int:
+        assert self.window is not None
+        try:
+            return os.preadv(self.fd, [self.window], self.start)
+        except OSError as error:
+            if not self._direct or error.errno != errno.EINVAL:
+                raise
+            self._direct = not _past(self.fd, False)
+            return os.preadv(self.fd, [self.window], self.start)
+
+
+def _past(fd: int, direct: bool) -> bool:
+    """Let a file be read or written past the cache, or not; whether the system does so."""
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETFL, flags | _DIRECT if direct else flags & ~_DIRECT)
+    except OSError:  # this file system has no other way than its cache
+        return False
+    return True
