@@ -187,3 +187,23 @@ def test_a_key_in_base64_is_replaced_once_and_for_all() -> None:
     assert redactor().text(once) == once
     gate = Auditor(OPTIONS, Vocabulary())
     assert gate.scan(json.dumps({"content": once}).encode() + b"\n", "rows") == []
+
+
+def test_texts_redacted_together_are_each_redacted_as_alone() -> None:
+    """Whatever stands at their borders: nothing, NULs of their own, letters of several bytes."""
+    one = redactor(names=(real("/ho§me/alice/x"),))
+    key = "gh" + "p_" + "x7Kq2mZr9TbW4nYc8VdL1sHf6JgP3aQe5RuN"
+    mail, path = real("bob@§corp.io"), real("/ho§me/alice/code")
+    pieces_of = st.sampled_from(
+        [key, mail, path, "", " ", "\n", "é", "漢字", "alice", "plain words"]
+    )
+    texts = st.lists(st.lists(pieces_of, max_size=4).map(" ".join), max_size=8)
+
+    @settings(max_examples=150, deadline=None)
+    @given(texts, st.booleans())
+    def check(together: list[str], null: bool) -> None:
+        if null and together:
+            together[0] = f"{key} \x00 {mail}\x00"
+        assert one.texts(together) == [one.text(text) for text in together]
+
+    check()

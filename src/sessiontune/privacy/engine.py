@@ -5,11 +5,8 @@ Clean text costs one pass of the prefilter. Exact rules run only around its hits
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import accumulate, count
-from operator import add
 from typing import Any
 
 import msgspec
@@ -62,13 +59,14 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        short = texts
-        if max(map(len, texts), default=0) > LONG:
+        short, whole = texts, "\x00".join(texts)
+        if len(whole) > LONG and max(map(len, texts)) > LONG:
             short = [text if len(text) <= LONG else "" for text in texts]
+            whole = "\x00".join(short)
             for index, text in enumerate(texts):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in self._hits(short):
+        for index, raw, hits, names in self._hits(short, whole):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -113,36 +111,33 @@ class Redactor:
 
     # ------------------------------------------------------------ inner
 
-    def _hits(self, texts: Sequence[str]) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-        """Index, bytes, hits and names of each text that has any."""
-        if not self._detector.placed:
-            for index, text in enumerate(texts):
+    def _hits(
+        self, texts: Sequence[str], whole: str
+    ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
+        """Index, bytes, hits and names of each text that has any; `whole` joins them by NULs."""
+        joined = whole.encode("utf-8", "surrogatepass")
+        if not self._detector.placed or joined.count(b"\x00") != len(texts) - 1:
+            for index, text in enumerate(texts):  # one holds a NUL of its own, or no place is known
                 raw = text.encode("utf-8", "surrogatepass")
                 hits, names = self._detector.scan(raw), self._names.find(raw)
                 if hits or names:
                     yield index, raw, hits, names
             return
-        whole = "\x00".join(texts)
-        joined = whole.encode("utf-8", "surrogatepass")
         hits, names = self._detector.scan(joined), self._names.find(joined)
-        if not hits and not names:
-            return
-        sizes = map(len, texts if len(joined) == len(whole) else encoded(texts, joined))
-        starts = list(map(add, accumulate(sizes, initial=0), count()))
-        by_text: dict[int, tuple[list[Hit], list[Place]]] = {}
+        by_start: dict[int, tuple[list[Hit], list[Place]]] = {}
         low, high = 0, -1
         for rule, end in hits:
             if not low < end <= high:
-                index = bisect_right(starts, end - 1) - 1
-                low, high = starts[index], starts[index + 1] - 1
-                mine = by_text.setdefault(index, ([], []))[0]
+                low, high = around(joined, end - 1)
+                mine = by_start.setdefault(low, ([], []))[0]
             mine.append((rule, end - low))
         for start, end in names:
-            index = bisect_right(starts, start) - 1
-            low = starts[index]
-            by_text.setdefault(index, ([], []))[1].append((start - low, end - low))
-        for index, (mine, places) in by_text.items():
-            yield index, joined[starts[index] : starts[index + 1] - 1], mine, places
+            low, _ = around(joined, start)
+            by_start.setdefault(low, ([], []))[1].append((start - low, end - low))
+        index = done = 0
+        for low in sorted(by_start):
+            index, done = index + joined.count(b"\x00", done, low), low
+            yield index, joined[low : around(joined, low)[1]], *by_start[low]
 
     def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
@@ -203,12 +198,11 @@ def pieces(text: str) -> list[str]:
     return found
 
 
-def encoded(texts: Sequence[str], joined: bytes) -> list[bytes]:
-    """The bytes of each text, given those of their join by a NUL."""
-    raws = joined.split(b"\x00")
-    if len(raws) == len(texts):
-        return raws
-    return [text.encode("utf-8", "surrogatepass") for text in texts]  # a text holds a NUL
+def around(joined: bytes, at: int) -> Place:
+    """Start and end of the text, of those joined by NULs, that the byte `at` belongs to; a NUL
+    belongs to the text before it."""
+    end = joined.find(b"\x00", at)
+    return joined.rfind(b"\x00", 0, at) + 1, len(joined) if end < 0 else end
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:
