@@ -46,7 +46,7 @@ _SETS = (
     r"\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{1,3}|\bsetenv|\bsetx|\bput(?:env)?|\b(?:secrets?|variable|env)[ \t]+(?:set|add)|"
     r"\bconfig(?:ure)?(?:[ \t]+(?:set|add|--global|--local|-g)){0,3}"
 )
-_SET_TO = rf"{QUOTE}?(?:[ \t]+|[ \t]+-(?:b|-body|-value|v)[ =])"
+_SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
 
 
 def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -96,8 +96,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|ssh2_auth_password)\((?:[^,()\n]*,[ ]{{0,2}}){{1,2}}[\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
-        rf"\((?:[^,()\n]{{1,200}},[ ]{{0,2}}){{1,2}}{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|ssh2_auth_password)\([^,()\n]*,[ ]{{0,2}}[\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
+        rf"\([^,()\n]{{1,200}},[ ]{{0,2}}{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
         _argument,
         before=320,
         after=220,

@@ -13,6 +13,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import re2
+
 from .checks import is_placeholder, judged_random
 from .judge import (
     KEY_WORDS,
@@ -28,7 +30,7 @@ from .rules import Rule, quick
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
-    r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?|or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
+    r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
     r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
 )
 _TYPE = (
@@ -59,7 +61,7 @@ def _anchor(words: str, size: int = 4) -> str:
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
+_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
 #: The same as a whole: what it takes it never gives back.
@@ -135,6 +137,7 @@ def _vendor_anchors() -> tuple[str, ...]:
     return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){_VENDOR_VALUE}" for i in range(_PARTS))
 
 
+_CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")
 #: What is no secret: `cache key: ...`.
 _SORT_OF_KEY = quick(
     r"(?i)(?:cache|primary|foreign|sort|partition|public|index|lookup|dedup|group) \Z"
@@ -156,7 +159,7 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     plain = operator.strip(b" \t)")
     if plain in (b"or", b"||", b"??") and not lead:
         return None
-    if plain == b"|" and lead and (value == value.upper() or not judged_random(value, 16)):
+    if plain == b"|" and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
         return None  # names that are listed
     if plain[-2:] in (b"==", b"!=") and not lead:
         return None
@@ -170,7 +173,7 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
         return None
-    if judge(name, value, bool(lead), operator) is None:
+    if value == name or judge(name, value, bool(lead), operator) is None:
         return None
     return (start, end) if end > start else None
 

@@ -12,7 +12,7 @@ import re2
 
 from .checks import entropy, is_placeholder, judged_random, wordy
 from .examples import is_published_example
-from .rules import pattern
+from .rules import pattern, quick
 
 PASS_WORDS = (
     r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
@@ -54,7 +54,7 @@ VENDORS = (
 
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
-    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?[xy]?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
@@ -95,7 +95,7 @@ _PATHLIKE = re2.compile(
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
 _VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
+    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}"
 )
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
@@ -182,9 +182,7 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
         words = low.replace(b"_", b"").replace(b"-", b"")
         if value == value.upper() and b"_" in value and words.isalpha():
             return False  # the name of a constant
-        return not (low.isalpha() and words in _IDENTIFIERS) and not (
-            value == low and _field_name(low)
-        )
+        return words.rstrip(b"?") not in _IDENTIFIERS and not (value == low and _field_name(low))
     shell = shell and b"(" not in value
     if _CODE.fullmatch(value) and not shell:
         return is_gibberish(value)
@@ -262,6 +260,8 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
     if len(value) < 10 or value.startswith(_STRICT):
         return False
+    if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
+        return value.isalpha() and judged_random(value, 20)
     if any(c in b"()[]{}|*,?;\\ " for c in value):
         return quoted and strong and _typed_by_machine(value)
     if _UUID.fullmatch(value):
@@ -273,6 +273,9 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     if not quoted and _CODE.fullmatch(value) and not value.isalnum():
         return False
     return judged_random(value, 10 if strong else 16)
+
+
+_DIGIT = quick(r"\d")
 
 
 def _random_path(value: bytes) -> bool:

@@ -94,6 +94,11 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
 
+#: In a list the name must say at its end that a key follows.
+_KEY_LAST = re2.compile(
+    rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
+    rb"|^[A-Z0-9_]+$"
+)
 _NAME_LIKE = re2.compile(rb"[A-Za-z]+(?:[_-][A-Za-z]+)*")
 
 
@@ -101,7 +106,8 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
     """`("NAME", "VALUE")`, `key="NAME" value="VALUE"`; two words of a list are no such pair."""
     start, end = match.span(2)
     value = match.group(2)
-    if data[match.end(1) : start].find(b",") >= 0 and _NAME_LIKE.fullmatch(value):
+    listed = data[match.end(1) : start].find(b",") >= 0
+    if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
         return None
     return (start, end) if judge(match.group(1), value, True, b",") else None
 
