@@ -8,7 +8,8 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random
 from .context import key_or_password_follows
-from .rules import Rule
+from .judge import is_gibberish, judge, like_password
+from .rules import Rule, left_edge
 from .structured import LOOSE_WORDS, QUOTE, WORDS, option, whole
 
 
@@ -27,14 +28,101 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
     only_user = not password and judged_random(user, 8)
     if not only_user and is_placeholder(password) and (is_placeholder(user) or not password):
         return None
-    if any(c in b"<>[]*" for c in raw) or b"{{" in raw or password[:1] == b"$" or b"%(" in raw:
+    if (
+        any(c in b"<>[]" for c in raw)
+        or b"**" in raw
+        or b"{{" in raw
+        or password[:1] == b"$"
+        or b"%(" in raw
+    ):
         return None
     if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
         return None
     return start, end
 
 
+#: Commands that set a variable, an option or a secret, and what may stand between name and value.
+_SETS = (
+    r"\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{1,3}|\bsetenv|\bsetx|\bput(?:env)?|\b(?:secrets?|variable|env)[ \t]+(?:set|add)|"
+    r"\bconfig(?:ure)?(?:[ \t]+(?:set|add|--global|--local|-g)){0,3}"
+)
+_SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
+
+
+def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`NAME<spaces>VALUE` or `NAME,VALUE`, as tables and CSV have it: only what a machine made."""
+    start, end = match.span(2)
+    value = match.group(2)
+    if not left_edge(data, match.start(1)) or not judged_random(value, 16):
+        return None
+    return (start, end) if judge(match.group(1), value, True, b",") else None
+
+
+def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A password among the arguments of a call: no word, and not the user's name again."""
+    value = match.group(1)
+    plain = value.isalpha() and not is_gibberish(value)
+    if plain or is_placeholder(value) or not like_password(value, True, False):
+        return None
+    start, end = match.span(1)
+    return start, end
+
+
+_TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
+_ARGUMENT = r"[^\s\"'$<>{}()]"
+
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "secret",
+        "secrets",
+        r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?[A-Za-z0-9_+/=.~-]{16}",
+        r"([A-Z][A-Z0-9_]{0,60}(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?([A-Za-z0-9_+/=.~-]{16,900})",
+        _listed,
+        before=170,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:\.login|\.authenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)\([\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
+        rf"\({_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
+        _argument,
+        before=140,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|ssh2_auth_password)\([^,()\n]*,[ ]{{0,2}}[\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
+        rf"\([^,()\n]{{1,200}},[ ]{{0,2}}{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
+        _argument,
+        before=320,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?i:passw|pwd)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\([\"'`]{_ARGUMENT}{{4}}",
+        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\([\"'`]({_ARGUMENT}{{4,200}})[\"'`]",
+        _argument,
+        before=80,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'[^'\n]{40}",
+        r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'([^'\n]{40,90})'",
+        whole,
+        before=100,
+        after=60,
+        rank=3,
+    ),
     Rule(
         "curl-password",
         "secrets",
@@ -58,8 +146,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{{1,3}}|\bsetenv|\bput(?:env)?)[ \t]+{LOOSE_WORDS}[ \t]+{QUOTE}?[^\s\"'`<>$(=]{{4}}",
-        rf"(?:ENV|ARG|#define|set[ \t]+-[a-zU]{{1,3}}|setenv|put(?:env)?)[ \t]+({WORDS})[ \t]+{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
+        rf"(?:{_SETS})[ \t]+{LOOSE_WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
+        rf"(?:{_SETS})[ \t]+{QUOTE}?({WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
         option,
         near=key_or_password_follows,
         before=160,
@@ -83,7 +171,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i:identified[ \t]+by|with[ \t]+password|set[ \t]+password[ \t]*=)[ \t]+(?i:password[ \t]+)?'[^'\s]{3}",
+        r"(?i:identified[ \t]+by|(?:with|login|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password[ \t]*=)[ \t]+(?i:password[ \t]+)?'[^'\s]{3}",
         r"(?i:identified[ \t]+by|password|=)[ \t]+(?i:password[ \t]+)?'([^'\s]{3,200})'",
         whole,
         before=64,

@@ -13,14 +13,24 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .checks import is_placeholder
-from .judge import KEY_WORDS, PASS_WORDS, VENDORS, judge, like_key, like_password
+import re2
+
+from .checks import is_placeholder, judged_random
+from .judge import (
+    KEY_WORDS,
+    PASS_WORDS,
+    VENDORS,
+    in_other_letters,
+    judge,
+    like_key,
+    like_password,
+)
 from .rules import Rule, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
-    r"(?:=>|:{0,3}=|[?.+|]{1,2}=|===?|\|\||\?\?|or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
+    r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
     r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
 )
 _TYPE = (
@@ -29,27 +39,29 @@ _TYPE = (
 )
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r")?"
 _RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
+#: A block of YAML: the value stands on the next line.
+_FOLD = r" ?[|>][+-]?\d?[ ]*(?:\r?\n|\\+n)[ ]+"
 _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 
 
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}({_Q}?[\])]?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)[ \t\[(]{{0,8}})({_LEAD})"
+        rf"(?i){name}((?:{_Q}|\*\*)?[\])]?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,8}}))({_LEAD})"
         rf"({_RUN}+)"
     )
 
 
 def _anchor(words: str, size: int = 4) -> str:
     return (
-        rf"(?i)(?:{words})[\w.-]*{_QA}?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}[ \t\[(]*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
+        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
+        rf"{_OPA}(?: ?[|>][+-]?\s|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:?.+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?|or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
+_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
 #: The same as a whole: what it takes it never gives back.
@@ -105,7 +117,7 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
     """The value without what closes it in code."""
     if quoted:
         return value.rstrip(b"\\")
-    value = value.rstrip(b",;)]}.:")
+    value = value.rstrip(b",;)]}.:|")
     next_field = _NEXT_FIELD.search(value, 0, 1000)
     return value[: next_field.start()] if next_field else value
 
@@ -125,6 +137,17 @@ def _vendor_anchors() -> tuple[str, ...]:
     return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){_VENDOR_VALUE}" for i in range(_PARTS))
 
 
+_CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")
+#: What is no secret: `cache key: ...`.
+_SORT_OF_KEY = quick(
+    r"(?i)(?:cache|primary|foreign|sort|partition|public|index|lookup|dedup|group) \Z"
+)
+
+
+def _is_word(value: bytes) -> bool:
+    return value.replace(b"-", b"").isalpha() or in_other_letters(value)
+
+
 def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     start, end = match.span(4)
@@ -136,15 +159,21 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     plain = operator.strip(b" \t)")
     if plain in (b"or", b"||", b"??") and not lead:
         return None
-    if plain == b"|" and lead:
+    if plain == b"|" and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
         return None  # names that are listed
-    if lead and data[end : end + 1] == b" " and value.replace(b"-", b"").isalpha():
+    if plain[-2:] in (b"==", b"!=") and not lead:
+        return None
+    if lead and data[end : end + 1] == b" " and _is_word(value):
         return None  # the first word of a sentence
+    if name[:3].lower() == b"key" and _SORT_OF_KEY.search(
+        data, max(0, match.start() - 12), match.start()
+    ):
+        return None
     if operator.strip() == b"," and (value.isalpha() or not lead):
         return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
         return None
-    if judge(name, value, bool(lead), operator) is None:
+    if value == name or judge(name, value, bool(lead), operator) is None:
         return None
     return (start, end) if end > start else None
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from . import (
+    accounts,
     commands,
     context,
     coordinates,
@@ -61,6 +62,7 @@ def all_rules() -> tuple[Rule, ...]:
         *network.RULES,
         *homes.RULES,
         *places.RULES,
+        *accounts.RULES,
     )
 
 

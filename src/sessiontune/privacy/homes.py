@@ -19,7 +19,7 @@ _ROOT = (
 #: Claude Code's name of a folder: the path with dashes. After a space only where no option of a
 #: command looks so.
 _SLUG_ROOT = (
-    r"(?:(?:^|[/\\\"'`=\n\x00(\[:]|\\n)-(?:(?:mnt-[a-z]|var|export|usr|private)-)?(?:home|Users)|"
+    r"(?:(?:^|[/\\\"'`=\n\x00\x92(\[:]|\\n)-(?:(?:mnt-[a-z]|var|export|usr|private)-)?(?:home|Users)|"
     r"[ \t]-(?:mnt-[a-z]-)?Users|[A-Z]--Users)-"
 )
 _SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
@@ -73,7 +73,7 @@ _SEPARATORS = quick(r"(?:[/\\]|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])+\Z")
 _MOUNTS = (b"export", b"var", b"/c", b"/d", b"/e", b"/C", b"/D")
 #: Folders of the root under which homes lie, machines that serve files, addresses of files.
 _ROOTED = quick(
-    r"(?:(?:(?<![\w.~)}\]-])|(?<=\\[nt]))/(?:usr|mnt|net|nfs|data|cluster|gpfs|lustre|afs|media|vol\d?|storage|private|rootfs|host|Volumes/[\w ]{1,24})|"
+    r"(?:(?:(?<![\w.~)}\]-])|(?<=\\[nt]))/(?:usr|mnt|net|nfs|data|cluster|gpfs|lustre|afs|media|vol\d?|storage|private|rootfs|host|System/Volumes/Data|Volumes/[\w ]{1,24})|"
     r"(?:smb|sftp|nfs|afp|ssh|rsync|scp|vscode-remote|cifs|file)://[^\s/]{1,40})(?:/[\w.+-]{1,32})*\Z"
 )
 _UNC = quick(r"(?:(?<![\w\\])|(?<=\\n))(\\{2,32})[\w.$-]{1,40}((?:\\{1,16}[\w.$-]{1,40})*)\Z")

@@ -12,13 +12,16 @@ import re2
 
 from .checks import entropy, is_placeholder, judged_random, wordy
 from .examples import is_published_example
+from .rules import pattern, quick
 
 PASS_WORDS = (
-    r"pass(?:word|wd|phrase|code)|passwort|contrase(?:na|\xc3\xb1a)|mot_?de_?passe|senha|"
-    r"\bhas(?:lo|\xc5\x82o)\b|wachtwoord|\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
+    r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
+    r"\bhas(?:lo|\xc5\x82o)\b|\bheslo\b|wachtwoord|l\xc3\xb6senord|adgangskode|passord|salasana|\xc5[\x9e\x9f]ifre|"
+    r"\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
     r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
-    r"\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
-    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|pwd|(?:_|\b|db|my|root|user|admin)pass\b|_pw\b|\bpw\b"
+    r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
+    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
+    r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth)pass\b|_pw\b|\bpw\b"
 )
 KEY_WORDS = (
     r"secret|token|api[_.-]?key|access[_.-]?key|auth[_.-]?key|priv(?:ate)?[_.-]?key|"
@@ -51,7 +54,7 @@ VENDORS = (
 
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
-    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?[xy]?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
@@ -77,7 +80,7 @@ _STRONG = re2.compile(
     rb"private[_.-]?key|client[_.-]?key|bearer|token|credential|session[_.-]?key|license[_.-]?key|"
     rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook)[_.-]?key"
 )
-_IS_PASS = re2.compile((r"(?i)(?:" + PASS_WORDS + ")").encode("latin-1"))
+_IS_PASS = pattern(r"(?i)(?:" + PASS_WORDS + ")")
 _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
@@ -92,7 +95,7 @@ _PATHLIKE = re2.compile(
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
 _VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
+    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}"
 )
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
@@ -136,18 +139,30 @@ def is_dull_value(value: bytes) -> bool:
     )
 
 
+#: A table's next cell, comparisons.
+_WEAK_OPERATORS = (b"|", b"==", b"===", b"!=", b"!==")
 #: Names that are often something else (a verdict, a folder): they ask for more of the value.
-_VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)$")
+_VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)(?:$|-)")
+#: The same after the name of what asks for a password: nothing else.
+_ASKED = re2.compile(
+    rb"(?i)(?:store|trust|key|db|database|mysql|mariadb|postgres|pg|mongo|redis|rabbitmq|ldap|bind|smtp|imap|"
+    rb"mail|e?mail|ftp|sftp|ssh|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
+    rb"[_.-]?(?:pass|pwd|pw)$"
+)
 
 
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
-    if operator.strip() == b"|" and not any(48 <= c <= 57 for c in value):
-        return False  # the next cell of a table
-    if _VAGUE.search(name) and not (
-        len(value) >= 6
-        and (quoted or operator == b"=" or (b"_" in name and judged_random(value, 8)))
-        and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-        and wordy(value) < 0.7
+    if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
+        return False  # the next cell of a table, one of the words that a program knows
+    if (
+        _VAGUE.search(name)
+        and not _ASKED.search(name)
+        and not (
+            len(value) >= 6
+            and (quoted or operator == b"=" or (b"_" in name and judged_random(value, 8)))
+            and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
+            and wordy(value) < 0.7
+        )
     ):
         return False
     return like_password(value, quoted, _shell_like(name, operator))
@@ -159,7 +174,7 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     if len(value) < 4 or _PATHLIKE.fullmatch(value):
         return False
     low = value.lower()
-    if _LABEL.fullmatch(value):
+    if _LABEL.fullmatch(value) or _CONSTRAINTS.fullmatch(value) or in_other_letters(value):
         return False
     if quoted:
         if _MIME.match(value) or value[:1] == b"%" or b"%s" in value:
@@ -167,12 +182,10 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
         words = low.replace(b"_", b"").replace(b"-", b"")
         if value == value.upper() and b"_" in value and words.isalpha():
             return False  # the name of a constant
-        return not (low.isalpha() and words in _IDENTIFIERS) and not (
-            value == low and _field_name(low)
-        )
+        return words.rstrip(b"?") not in _IDENTIFIERS and not (value == low and _field_name(low))
     shell = shell and b"(" not in value
     if _CODE.fullmatch(value) and not shell:
-        return False
+        return is_gibberish(value)
     if any(c in b"()[]{}|" for c in value) and not shell:
         return False
     if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
@@ -182,9 +195,31 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
 
+_OTHER = pattern(r"[\x80-\xff]+|\\+u[0-9A-Fa-f]{4}")
+
+
+def in_other_letters(value: bytes) -> bool:
+    """Words of a language with other letters than ASCII's: no digits and signs among letters."""
+    if value.isascii() and b"\\u" not in value:
+        return False
+    plain = bytes(c for c in _OTHER.sub(b"", value) if c not in b".,:;!?-")
+    return len(plain) < 4 or plain.isalpha()
+
+
+@lru_cache(maxsize=4096)
+def is_gibberish(value: bytes) -> bool:
+    """Letters only, as a generator of passwords strings them: no word, and no name in code."""
+    return value.isalpha() and 12 <= len(value) <= 40 and wordy(value) < 0.2 and entropy(value) > 3
+
+
 #: One capitalised word, in any alphabet: a label or a translation.
-_LABEL = re2.compile(
-    rb"(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
+_LABEL = pattern(
+    r"(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
+)
+#: What a form asks of a password: `required|string|min:8`.
+_CONSTRAINTS = re2.compile(
+    rb"(?:(?:required|nullable|sometimes|present|filled|string|confirmed|bail|min|max|between|size|regex|"
+    rb"same|different|alpha|alpha_num|alpha_dash|hash|current_password)(?:[_:][\w,/-]*)?(?:\||$))+"
 )
 _MIME = re2.compile(
     rb"(?:application|text|image|audio|video|multipart|font)/|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
@@ -225,6 +260,8 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
     if len(value) < 10 or value.startswith(_STRICT):
         return False
+    if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
+        return value.isalpha() and judged_random(value, 20)
     if any(c in b"()[]{}|*,?;\\ " for c in value):
         return quoted and strong and _typed_by_machine(value)
     if _UUID.fullmatch(value):
@@ -236,6 +273,9 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     if not quoted and _CODE.fullmatch(value) and not value.isalnum():
         return False
     return judged_random(value, 10 if strong else 16)
+
+
+_DIGIT = quick(r"\d")
 
 
 def _random_path(value: bytes) -> bool:

@@ -52,7 +52,7 @@ def _small(text: bytes) -> bool:
 
 _ADDRESS_WORDS = pattern(r"ip|host|addr|inet|from|remote|server|peer|dns|ping|ssh|://|@")
 _VERSION_WORDS = re2.compile(
-    rb"(?:version|ver|release|rev|v|v8|build|chrome/|firefox/|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
+    rb"(?:version|\bver|release|\brev|\bv|\bv8|build|chrome|chromium|firefox|webkit|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
     rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$"
 )
 

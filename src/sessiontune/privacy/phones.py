@@ -96,7 +96,7 @@ _BETWEEN = frozenset(
     home work office private personal direct business day evening me us him her contact main
     primary secondary support customer service line phone mobile cell tel fax telephone text voice
     value uri type ist lautet unter privat dienstlich est le au es el al il op para pra pod kom p\xc3\xa5
-    ou call sms whatsapp string str u202d b p span strong td th class href a r ular are er o ne nn
+    ou call sms whatsapp app string str u202d b p span strong td th class href a r ular are er o ne nn
     \xe7\x94\xb5\xe8\xaf\x9d \xe6\x89\x8b\xe6\x9c\xba \xe9\x9b\xbb\xe8\xa9\xb1 \xe5\x8f\xb7\xe7\xa0\x81 \xe7\x95\xaa\xe5\x8f\xb7
     """.split()
 )

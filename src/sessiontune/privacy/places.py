@@ -26,11 +26,11 @@ def _prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
 
 _COMMON_HOSTS = frozenset(
     b"localhost host hostname server ubuntu debian github gitlab bitbucket ssh example remote "
-    b"machine computer local docker container node vm box my-host myhost yourhost origin".split()
+    b"machine computer local docker container node vm box my-host myhost yourhost origin codeberg".split()
 )
 
 
-def _host(data: bytes, match: Any) -> tuple[int, int] | None:
+def host_name(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     name = match.group(1).lower()
     if name in _COMMON_HOSTS or b"example" in name or name.split(b".")[0] in _COMMON_HOSTS:
@@ -99,7 +99,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
         r"\b[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}):[~/][^\s]{0,100}[$#%] ",
-        _host,
+        host_name,
         "host",
         before=240,
         after=8,
@@ -121,7 +121,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
         r"\[[a-z_][a-z0-9_.-]{1,31}@([A-Za-z0-9][A-Za-z0-9.-]{1,60}) [^\]\n]{1,80}\][$#] ",
-        _host,
+        host_name,
         "host",
         before=240,
         after=8,
@@ -133,7 +133,7 @@ RULES: tuple[Rule, ...] = (
         r"(?:MacBook|iMac|Mac-mini|MacBook-Pro|MacBook-Air|Mac-Studio|PC|Laptop|laptop|"
         r"desktop|Desktop|ThinkPad|XPS|workstation)[A-Za-z0-9-]{0,24}\.(?:local|lan|home|fritz\.box)\b",
         r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.(?:local|lan|home|fritz\.box)\b",
-        _host,
+        host_name,
         "host",
         before=80,
         after=16,
@@ -166,7 +166,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)[A-Za-z0-9]|\bLinux [A-Za-z0-9.-]{1,60} \d\.\d{1,2}\.\d{1,3}[A-Za-z0-9._+-]{0,40} #",
         r"(?:\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)|\bLinux )([A-Za-z0-9][A-Za-z0-9.-]{1,62})",
-        _host,
+        host_name,
         "host",
         before=160,
         after=64,
@@ -181,6 +181,17 @@ RULES: tuple[Rule, ...] = (
         "org",
         before=48,
         after=70,
+        rank=2,
+    ),
+    Rule(
+        "git-repo",
+        "places",
+        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
+        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/([A-Za-z0-9_-]{1,100})",
+        _repo,
+        "repo",
+        before=48,
+        after=170,
         rank=2,
     ),
     Rule(

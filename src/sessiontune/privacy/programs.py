@@ -116,6 +116,11 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=_mixed),
     _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=_mixed),
+    _rule(rf"\bpsk[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_mixed),
+    _rule(rf"{_B}nmcli\b[^\n|;]{{0,120}}{_S}password{_S}{_QUOTE}"),
+    _rule(
+        rf"{_B}(?:bundle|composer)(?:r)?{_S}config{_S}[^\n|;]{{3,120}}{_S}[A-Za-z0-9_.@%-]{{1,60}}:"
+    ),
     _rule(rf"{_B}lftp{_S}[^\n|;]{{0,60}}-u{_S}?{_QUOTE}[A-Za-z0-9_.@-]{{1,60}},"),
     _rule(
         rf"{_B}cmdkey{_S}[^\n|;]{{0,120}}/pass(?:word)?:{_QUOTE}|\b[xw]freerdp{_S}[^\n|;]{{0,120}}/p:{_QUOTE}"

@@ -8,24 +8,39 @@ from typing import Any
 
 from .checks import is_placeholder, wordy
 from .examples import is_published_example
-from .judge import PASS_WORDS, is_dull_value, like_key, says_password
+from .judge import PASS_WORDS, is_dull_value, is_gibberish, like_key, says_password
 from .rules import Rule, quick
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
-    rf"(?i)(?:{PASS_WORDS}|api[ _-]?keys?|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
+    rf"(?i)(?:(?:{PASS_WORDS})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
     rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW))"
 )
-_IS = (
-    r"(?:[`'\"*]{0,3}(?: (?:for|of|to|on|in)(?: [A-Za-z0-9_.@'-]{1,24}){1,5})?[`'\"*]{0,3}[ ]{0,2}"
-    r"(?::|is(?: now)?:?|to|was:?|ist|lautet:?|est|es|\xc3\xa9|\xe6\x98\xaf|\xef\xbc\x9a|\xd1\x8d\xd1\x82\xd0\xbe)[ ]{0,2})"
+#: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
+_WHOSE = (
+    r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|til|od|"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [^\s\"'`<>()=;|]{1,32}){1,5}?)?"
 )
+_VERB = (
+    r"(?::|->|=>|\xe2\x86\x92|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
+    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xd1\x8d\xd1\x82\xd0\xbe)"
+)
+_IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
+_BEGIN = r"[`'\"*]{0,3}"
+_FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
+_REST = r"[^\s`'\"<>\x80-\xff]"
 
 
-def _said(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A value in a sentence: only what no word or number of a sentence looks like."""
+def _typed(value: bytes) -> bool:
+    """What no word or number of a sentence looks like: a digit among capitals, signs, gibberish."""
+    digits = any(48 <= c <= 57 for c in value)
+    signs = any(c in b"!@#$%^&*_-+=." for c in value)
+    both = value != value.lower() and value != value.upper()
+    return (digits and (both or signs) and wordy(value) < 0.85) or is_gibberish(value)
+
+
+def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1).rstrip(b".,;:!?)`'\"*")
-    start = match.start(1)
     if (
         len(value) < 6
         or any(c in b"/\\()[]{}=;," for c in value)
@@ -34,37 +49,96 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         or is_published_example(value)
     ):
         return None
-    digits = any(48 <= c <= 57 for c in value)
-    signs = any(c in b"!@#$%^&*_-+=." for c in value)
-    both = value != value.lower() and value != value.upper()
-    typed = digits and (both or signs) and wordy(value) < 0.85
-    if says_password(match.group(0)[: start - match.start()]):
-        good = typed or (digits and value.isalnum() and wordy(value) < 0.85 and not value.isdigit())
+    return match.start(1), value
+
+
+def _said(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A value in a sentence: only what no word or number of a sentence looks like."""
+    found = _trimmed(data, match)
+    if found is None:
+        return None
+    start, value = found
+    before = match.group(0)[: start - match.start()]
+    if says_password(before) or b"mot de passe" in before.lower():
+        good = _typed(value) or (
+            any(48 <= c <= 57 for c in value)
+            and value.isalnum()
+            and wordy(value) < 0.85
+            and not value.isdigit()
+        )
     else:
-        plain = match.group(0)[: start - match.start()].rstrip(b" `'\"*")
+        plain = before.rstrip(b" `'\"*")
         good = not plain.endswith(b":") and like_key(value, True)  # `name: value` is no sentence
     return (start, start + len(value)) if good else None
 
 
-_SAID_VALUE = quick(r"[^\s`'\"<>]{6,200}")
+def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`password V`, `admin / V`: with no verb between, the value must look the part."""
+    found = _trimmed(data, match)
+    if found is None:
+        return None
+    start, value = found
+    good = len(value) >= 8 and _typed(value) and wordy(value) < 0.7
+    return (start, start + len(value)) if good else None
+
+
+_SAID_VALUE = quick(r"[^\s`'\"<>\x80-\xff]{6,200}")
 
 
 def said_follows(data: bytes, end: int) -> bool:
-    """What follows is longer than five characters and holds a digit."""
+    """What follows is longer than five characters and holds a digit, or reads like no word."""
     match = _SAID_VALUE.match(data, end - 4, end + 200)
-    return match is not None and any(48 <= c <= 57 for c in match.group())
+    if match is None:
+        return False
+    value = match.group()
+    return any(48 <= c <= 57 for c in value) or is_gibberish(value.rstrip(b".,;:!?)"))
 
+
+_USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
+_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with)(?: are| is| sind| sont| son)?:? "
 
 RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=_SAID + _IS + r"[`'\"*]{0,3}[A-Za-z0-9!@#$%^&+_-]{4}",
-        exact=_SAID + _IS + r"[`'\"*]{0,3}([A-Za-z0-9!@#$%^&+_-][^\s`'\"<>]{3,200})",
+        anchor=_SAID + _IS + _BEGIN + r"[A-Za-z0-9!@#$%^&+_.~-]" + _REST + "{3}",
+        exact=_SAID + _IS + _BEGIN + rf"({_FIRST}{_REST}{{5,200}})",
         check=_said,
         near=said_follows,
-        before=200,
+        before=240,
         after=240,
+        rank=1,
+    ),
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=rf"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]{_BEGIN}{_FIRST}{_REST}{{3}}",
+        exact=rf"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]{_BEGIN}({_FIRST}{_REST}{{7,200}})",
+        check=_beside,
+        near=said_follows,
+        before=64,
+        after=240,
+        rank=1,
+    ),
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=rf"{_SIGN_IN}{_BEGIN}{_USER}{_BEGIN}{_FIRST}{_REST}{{3}}",
+        exact=rf"{_SIGN_IN}{_BEGIN}{_USER}{_BEGIN}({_FIRST}{_REST}{{7,200}})",
+        check=_beside,
+        near=said_follows,
+        before=120,
+        after=240,
+        rank=1,
+    ),
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=r" / [^\s`'\"<>]+ to (?:log|sign) ?in",
+        exact=rf"[A-Za-z][\w.@-]{{1,40}} / ({_FIRST}{_REST}{{7,200}}) to (?:log|sign) ?in",
+        check=_beside,
+        before=260,
+        after=4,
         rank=1,
     ),
 )

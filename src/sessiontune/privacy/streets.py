@@ -22,7 +22,7 @@ _NO = r"\d{1,4}(?: ?[A-Za-z]\b|[/-]\d{1,4}\b|-[IVX]{1,4}\b|/[A-Z]\b)?"
 
 _ENGLISH = (
     "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|"
-    "Way|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Close|Crescent|Grove|Mews|Gardens"
+    "Way|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Close|Crescent|Grove|Mews|Gardens|Gate|Hill|Park|Row|Walk"
 )
 _GERMANIC = (
     r"stra(?:\xc3\x9f|ss|\\+u00df)e|str\.|weg|platz|allee|gasse|damm|ufer|ring|berg|markt|chaussee|steig|promenade|"

@@ -10,7 +10,7 @@ import re2
 
 from .checks import entropy, is_placeholder, judged_random
 from .context import key_or_password_follows
-from .judge import judge
+from .judge import is_gibberish, judge
 from .pseudonym import LETTERS
 from .rules import Rule, quick
 
@@ -94,11 +94,20 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
 
+#: In a list the name must say at its end that a key follows.
+_KEY_LAST = re2.compile(
+    rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
+    rb"|^[A-Z0-9_]+$"
+)
+_NAME_LIKE = re2.compile(rb"[A-Za-z]+(?:[_-][A-Za-z]+)*")
+
+
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
     """`("NAME", "VALUE")`, `key="NAME" value="VALUE"`; two words of a list are no such pair."""
     start, end = match.span(2)
     value = match.group(2)
-    if data[match.end(1) : start].find(b",") >= 0 and value.isalpha():
+    listed = data[match.end(1) : start].find(b",") >= 0
+    if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
         return None
     return (start, end) if judge(match.group(1), value, True, b",") else None
 
@@ -111,7 +120,8 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none."""
     value = match.group(1)
-    if any(c in b"()[]" for c in value) or value.replace(b"_", b"").replace(b".", b"").isalpha():
+    words = value.replace(b"_", b"").replace(b".", b"").isalpha()
+    if any(c in b"()[]" for c in value) or (words and not is_gibberish(value)):
         return None
     return whole(data, match)
 
@@ -312,16 +322,6 @@ RULES: tuple[Rule, ...] = (
         before=520,
         after=960,
         rank=2,
-    ),
-    Rule(
-        "password",
-        "secrets",
-        r"[A-Za-z0-9.*_-]:(?:543[0-9]|6432|6543|26257|\*):[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_*.-]{1,40}:[^\s:\"']{4}",
-        r"(?:^|[\s\"'])[A-Za-z0-9.*_-]{1,80}:(?:543[0-9]|6432|6543|26257|\*):[A-Za-z0-9_*-]{1,40}:[A-Za-z0-9_*.-]{1,40}:([^\s:\"']{4,200})",
-        whole,
-        before=240,
-        after=220,
-        rank=3,
     ),
     Rule(
         "npm-auth",

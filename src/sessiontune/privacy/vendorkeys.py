@@ -20,6 +20,9 @@ _HEX = re2.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
 #: Formats so particular that even a value of one repeated letter is a key.
 _SURE = frozenset({"age-key", "anthropic-key"})
+#: Formats of which a body of nothing but hexadecimal digits is another's: OpenAI's `ctc_...` is the
+#: id of an item.
+_NEVER_HEX = frozenset({"chief-tools-token"})
 #: Formats with a short prefix: the rest must not read like words.
 _WEAK = frozenset(
     """
@@ -46,6 +49,8 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
                 return None
             end = pattern(MORE).match(data, end, min(len(data), end + 8192)).end()
         value = data[start:end]
+        if kind in _NEVER_HEX and _HEX.fullmatch(value.partition(b"_")[2]):
+            return None
         if sure:
             return None if counts_up(value) > 0.5 else (start, end)
         if weak and (data[start - 1 : start] == b"_" or not _mixed(value) or _HEX.fullmatch(value)):

@@ -29,7 +29,7 @@ GENERIC_USERS = frozenset(
     oracle hadoop spark airflow jupyter student teacher python java go rust npm pip conda
     allusers defaultuser0 wdagutilityaccount appveyor vsts vssadministrator semaphore site
     website web webapp production staging swe-agent swebench nemo devcontainer kali parrot abc
-    xyz
+    xyz bot
     """.split()  # noqa: SIM905
 )
 

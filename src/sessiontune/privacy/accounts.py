@@ -1,0 +1,152 @@
+"""User and host names as programs print and take them: `ls -l`, `ssh`, `who`, the environment.
+
+Accounts that many machines share (`root`, `www-data`) say nothing about a person and stay.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .places import host_name
+from .rules import Rule, quick
+from .vocabulary import is_generic
+
+_USER = r"[a-z_][a-z0-9_.-]{1,31}"
+_START = r"(?:^|[\n\x00\"']|\\n|\xe2\x86\x92)"
+
+#: Accounts and groups that systems and packages make for themselves.
+_SYSTEM = frozenset(
+    b"""
+    staff wheel adm sudo systemd messagebus nogroup utmp shadow crontab games man lp news uucp proxy
+    list irc gnats sys kmem tty disk fax voice cdrom floppy tape audio dip operator src video
+    plugdev netdev bluetooth input kvm render polkitd avahi colord dnsmasq chrony ntp rpc rpcuser
+    dbus _apt syslog uuidd tcpdump landscape pollinate fwupd-refresh mail squid named bind tomcat
+    jetty grafana prometheus gitea vault consul nomad etcd minio rabbitmq memcached solr zookeeper
+    cassandra influxdb telegraf traefik caddy haproxy varnish odoo wordpress drupal nextcloud
+    """.split()
+)
+
+
+def _person(name: bytes) -> bool:
+    text = name.decode("latin-1")
+    return name not in _SYSTEM and not is_generic(text) and not name.startswith((b"systemd", b"_"))
+
+
+def _account(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
+    return (start, end) if _person(match.group(1)) else None
+
+
+_OWNERS = quick(r"([A-Za-z_][\w.-]{1,31}) {1,16}([A-Za-z_][\w.-]{0,31}|\d{1,10}) ")
+
+
+def _owners(data: bytes, end: int) -> list[tuple[int, int]]:
+    """Owner and group after the mode of `ls -l`."""
+    match = _OWNERS.match(data, end - 1, end + 90)
+    if match is None:
+        return []
+    return [match.span(n) for n in (1, 2) if _person(match.group(n))]
+
+
+_HOST_END = quick(r"[A-Za-z0-9_(=\[-]|\.[A-Za-z0-9]|:[A-Za-z]")
+_LABELS = quick(r"[A-Za-z0-9.-]")
+#: Names that every cluster and every machine gives to the same thing.
+_EVERYWHERE = (b".cluster.local", b".docker.internal", b".google.internal", b".svc.local")
+
+
+def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
+    """A host of an inner network: three labels or more, the first of them with a number."""
+    start, floor = end, max(0, end - 100)
+    while start > floor and _LABELS.match(data, start - 1, start):
+        start -= 1
+    name = data[start:end]
+    labels = name.split(b".")
+    if len(labels) < 3 or not all(labels) or _HOST_END.match(data, end, end + 2):
+        return []
+    if not any(48 <= c <= 57 for c in labels[0]) or not labels[0][:1].isalpha():
+        return []
+    before = data[start - 1 : start]
+    if name.endswith(_EVERYWHERE) or before in (b"_", b"$", b"\\") or before >= b"\x80":
+        return []
+    return [(start, end)]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "user",
+        "places",
+        r"[d-]r[w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]? {1,6}\d{1,7} {1,6}[A-Za-z_]",
+        "()",
+        None,
+        "user",
+        direct=_owners,
+        rank=1,
+    ),
+    Rule(
+        "user",
+        "places",
+        rf"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b{_USER}@[A-Za-z0-9]",
+        rf"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?({_USER})@[A-Za-z0-9]",
+        _account,
+        "user",
+        before=150,
+        after=4,
+        rank=2,
+    ),
+    Rule(
+        "user",
+        "places",
+        rf"{_START}(?:USER|LOGNAME|USERNAME|SUDO_USER)={_USER}|[ \t\"';](?:LOGNAME|SUDO_USER)={_USER}",
+        rf"(?:USER|LOGNAME|USERNAME|SUDO_USER)=({_USER})(?:[\s\"'\\\x00]|$)",
+        _account,
+        "user",
+        before=60,
+        after=40,
+        rank=2,
+    ),
+    Rule(
+        "user",
+        "places",
+        rf"{_START}{_USER} +(?:pts/|tty)\d",
+        rf"({_USER}) +(?:pts/|tty)\d",
+        _account,
+        "user",
+        before=60,
+        after=8,
+        rank=2,
+    ),
+    Rule(
+        "user",
+        "places",
+        rf"\b[ug]id=\d{{1,7}}\({_USER}",
+        rf"[ug]id=\d{{1,7}}\(({_USER})\)",
+        _account,
+        "user",
+        before=60,
+        after=40,
+        rank=2,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
+        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,62}){1,5})(?:[\s\"'\\]|$)",
+        host_name,
+        "host",
+        before=32,
+        after=160,
+        rank=2,
+    ),
+    Rule(
+        "host",
+        "places",
+        r"\d[A-Za-z0-9.-]*\.(?:internal|corp|lan|intranet|local)",
+        "()",
+        None,
+        "host",
+        direct=_inner_host,
+        rank=1,
+    ),
+)

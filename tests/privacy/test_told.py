@@ -1,0 +1,150 @@
+"""Secrets in sentences, tables, comparisons and calls; names as programs print them; and the like
+that is none. Values are put together when the tests run."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+PASSWORD = "Tundra" + "%" + "49" + "21x"
+LETTERS = "zHGtuq" + "VVCawvHJIJ"  # no digit, no word
+HEX = "e725f76a63693176d841" + "f5875494ccb650051f14"
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor(b"told", Vocabulary(), PrivacyOptions())
+
+
+@pytest.mark.parametrize("value", [PASSWORD, LETTERS], ids=["signs", "letters"])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "das Passwort ist {v}",
+        "Mein Kennwort für den Server lautet {v}.",
+        "le mot de passe pour le serveur est {v}",
+        "la contraseña es {v}",
+        "Contraseña: {v}",
+        "la password è {v}",
+        "a senha é {v}",
+        "hasło to {v}",
+        "пароль: {v}",
+        "lösenordet är {v}",
+        "密码是{v}，请登录",
+        "root 的密码为{v}",
+        "パスワードは{v}です",
+        "비밀번호는 {v} 입니다",
+        "log in with user admin and password {v} please",
+        "credentials: admin:{v}",
+        "use admin / {v} to log in",
+    ],
+)
+def test_a_password_in_a_sentence(redactor: Redactor, sentence: str, value: str) -> None:
+    text = sentence.replace("{v}", value)
+    out = redactor.text(text)
+    assert value not in out
+    before, after = sentence.split("{v}")
+    assert out.startswith(before)
+    assert out.endswith(after)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'if token == "{v}":',
+        "deploy_token !== '{v}'",
+        "wandb_api_key: >-\n  {v}\nregion: eu\n",
+        "| `WANDB_API_KEY` | `{v}` |",
+        "- **WANDB_API_KEY**: `{v}`",
+        "WANDB_API_KEY,{v},prod\n",
+        "WANDB_API_KEY            {v}\n",
+        'setx WANDB_API_KEY "{v}" /M',
+        'gh secret set WANDB_API_KEY --body "{v}"',
+        "aws configure set aws_secret_access_key {v}",
+        "sed -i 's|^API_KEY=.*|API_KEY={v}|' .env",
+    ],
+)
+def test_a_key_in_a_table_a_comparison_a_block_of_yaml(redactor: Redactor, text: str) -> None:
+    assert HEX not in redactor.text(text.replace("{v}", HEX))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "server.login('bot', '{v}')",
+        "requests.get(url, auth=('deploy', '{v}'))",
+        "mysqli_connect('localhost', 'root', '{v}', 'shop');",
+        "cy.get('input[name=password]').type('{v}')",
+        "CREATE ROLE app WITH LOGIN PASSWORD '{v}';",
+        'network={\n  ssid="home"\n  psk="{v}"\n}',
+        "nmcli dev wifi connect home password {v}",
+        "bundle config gems.example.org deploy:{v}",
+        'keystorePass: "{v}",',
+    ],
+)
+def test_a_password_among_arguments(redactor: Redactor, text: str) -> None:
+    value = "Un9RGx" + "HX389q"
+    assert value not in redactor.text(text.replace("{v}", value))
+
+
+USER = "bnovak" + "93"
+HOST = "cedar-48.prod" + ".tundra.internal"
+ADDRESS = "52.214" + ".249.154"
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("-rw-r--r-- 1 {v} {v} 1024 Jan 1 10:00 a.txt", USER),
+        ("drwxr-xr-x@  8 {v}  staff   256 29 Jan 11:40 src", USER),
+        ("ssh {v}@10.0.0.3", USER),
+        ("scp a.txt {v}@10.0.0.3:/srv", USER),
+        ("SHLVL=1\nUSER={v}\n", USER),
+        ("{v}  pts/0  2026-03-03 10:00 (10.0.0.2)", USER),
+        ("uid=1000({v}) gid=1000({v})", USER),
+        ("Host prod\n  HostName {v}\n  User deploy\n", HOST),
+        ("ping {v}", HOST),
+        ("To git" + "hub.com:{v}/glacier.git\n", "tundra" + "hq"),
+        ("server {v}:443 up", ADDRESS),
+    ],
+)
+def test_accounts_and_machines_as_programs_print_them(
+    redactor: Redactor, text: str, gone: str
+) -> None:
+    out = redactor.text(text.replace("{v}", gone))
+    assert gone not in out
+    assert redactor.text(out) == out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Das Passwort muss mindestens 8 Zeichen lang sein.",
+        "La contraseña es obligatoria.",
+        "密码：至少8个字符",
+        "パスワード: 8文字以上",
+        json.dumps({"password": "Contraseña: mínimo 8 caracteres"}),
+        "'password' => 'required|string|min:8',",
+        "protected $hidden = ['password', 'remember_token'];",
+        f"cache key: node_modules-{HEX} restored",
+        'if tok == "identifier2":',
+        'if key == "Content-Type" {',
+        "| `secret` | `access_token` |",
+        'client.login("admin", "admin")',
+        "-rw-r--r-- 1 www-data www-data 10 Mar  3 2025 index.php",
+        "drwxr-xr-x 12 root staff 4096 Jan 10 09:00 node_modules",
+        "sudo -u postgres psql",
+        "api.default.svc.cluster.local",
+        "threading.local",
+        "uid=0(root) gid=0(root)",
+        "x-pw-serviceworker: `skip`",
+        "ctc_" + HEX + "0123456789",
+    ],
+)
+def test_the_like_that_is_none_stays(redactor: Redactor, text: str) -> None:
+    assert redactor.text(text) == text
