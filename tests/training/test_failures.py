@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 pytest.importorskip("trl")
@@ -19,6 +20,7 @@ from sessiontune.errors import PreflightError, StoreError, ToolError
 from sessiontune.runtime import train as runs
 from sessiontune.runtime.trainprep import Ready
 from sessiontune.training import worker
+from sessiontune.training.hardware import Gpu
 
 pytestmark = pytest.mark.models
 
@@ -40,6 +42,28 @@ def test_out_of_memory_gives_advice_with_numbers(ready: Ready) -> None:
         assert words in error.hint
     other = runs._failure(1, ["torch.OutOfMemoryError: CUDA out of memory."], {}, ready)
     assert other.message == "Out of memory."
+
+
+def test_no_advice_needs_more_than_there_is(ready: Ready) -> None:
+    """An 8B base on a card of 12 GB, of which a game holds 2: only what fits is named."""
+    base = msgspec.structs.replace(BASES["llama"], billions=8.03, layers=32, hidden=4096)
+    card = Gpu("G", 12.9, "cuda", free=10.9)
+    ready.base, ready.machine = base, msgspec.structs.replace(GPU, gpus=(card,))
+    settings = msgspec.structs.replace(
+        ready.plan.settings, method="qlora", batch=1, length=8192, room=card.room, memory=12.4
+    )
+    ready.plan = msgspec.structs.replace(ready.plan, settings=settings)
+    ready.spec = msgspec.structs.replace(ready.spec, batch=1)
+    said = ready.memory_advice()
+    assert "--length 4096 (about" in said
+    assert "qlora" not in said
+    assert "Other programs hold 2.0 GB" in said
+    settings = msgspec.structs.replace(settings, method="lora", memory=24.0)
+    ready.plan = msgspec.structs.replace(ready.plan, settings=settings)
+    assert "Try --method qlora --length 4096 (about" in ready.memory_advice()
+    few = msgspec.structs.replace(settings, room=6.0)
+    ready.plan = msgspec.structs.replace(ready.plan, settings=few)
+    assert "Try a smaller base model." in ready.memory_advice()
 
 
 def test_the_worker_reports_lack_of_memory(

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from plans import BASES, CPU, GPU, prepared
 
 from sessiontune.errors import UsageError
-from sessiontune.training import memory, planner
+from sessiontune.training import planner
 from sessiontune.training.bases import Base, resolve
 from sessiontune.training.hardware import Gpu, Machine
 from sessiontune.training.metrics import (
@@ -73,46 +73,45 @@ def test_every_number_has_limits() -> None:
     assert numbers - set(LIMITS) == {"seed"}
 
 
-@pytest.mark.parametrize(("billions", "qlora", "lora"), memory.UNSLOTH[1:])
-def test_the_published_rows_come_back(billions: float, qlora: float, lora: float) -> None:
-    assert memory.from_table(billions, "qlora") == pytest.approx(qlora)
-    assert memory.from_table(billions, "lora") == pytest.approx(lora)
-
-
-@given(
-    st.floats(0.1, 120), st.floats(0.1, 120), st.sampled_from(["full", "lora", "lora8", "qlora"])
-)
-def test_more_parameters_never_need_less(one: float, two: float, method: str) -> None:
-    small, large = sorted((one, two))
-    assert memory.estimate(small, method, 8192, 1) <= memory.estimate(large, method, 8192, 1)
-
-
-@given(st.floats(0.5, 70), st.integers(128, 65536))
-def test_less_precise_bases_never_need_more(billions: float, length: int) -> None:
-    needs = [memory.estimate(billions, m, length, 1) for m in ("full", "lora", "lora8", "qlora")]
-    assert needs == sorted(needs, reverse=True)
-
-
-@given(st.floats(1, 200), st.sampled_from(["lora", "qlora"]))
-def test_the_largest_that_fits_fits(room: float, method: str) -> None:
-    size = memory.largest(room, method)
-    assert size == 0 or memory.estimate(size, method, 4096, 1) <= room
-    assert memory.estimate(size + 0.2, method, 4096, 1) > room
-
-
 def settle(spec_given: dict[str, object], base: Base, here: Machine) -> planner.Settings:
     return planner.settle(make_spec({"base": "x", **spec_given}), base, here)[0]
 
 
 def test_method_and_length_follow_the_memory() -> None:
+    """An 8B base on cards of 80, 16, 12 and 8 GB: as long as it fits, and no longer."""
     assert settle({}, EIGHT, machine(80)).method == "lora"
     assert settle({}, EIGHT, machine(80)).length == 8192
-    small = settle({}, EIGHT, machine(12))
-    assert (small.method, small.length) == ("qlora", 8192)
-    assert settle({}, EIGHT, machine(8)).length == 4096
+    for size, length in ((16, 8192), (12, 4096), (8, 2048)):
+        small = settle({}, EIGHT, machine(size * 2**30 / 1e9))
+        assert (small.method, small.length) == ("qlora", length)
     # LLaMA-Factory holds all logits at once, so that the same card takes less.
-    assert settle({"trainer": "llamafactory"}, EIGHT, machine(12)).length == 4096
+    assert settle({"trainer": "llamafactory"}, EIGHT, machine(17)).length == 4096
     assert settle({}, EIGHT, machine(12, bits=False)).method == "lora"
+
+
+def test_what_other_programs_hold_is_not_there() -> None:
+    card = Gpu("G", 17.2, "cuda", free=12.4)
+    here = msgspec.structs.replace(machine(1), gpus=(card,))
+    assert settle({}, EIGHT, machine(17.2)).length == 8192
+    shared = settle({}, EIGHT, here)
+    assert shared.length == 4096
+    said = planner.crowded(shared, here)
+    assert len(said) == 1
+    assert "4.8 GB" in said[0]
+
+
+def test_a_card_without_bf16_gets_fp16() -> None:
+    old = msgspec.structs.replace(machine(1), gpus=(Gpu("2080 Ti", 11.5, "cuda", bf16=False),))
+    plain, wide = settle({}, EIGHT, machine(11.5)), settle({}, EIGHT, old)
+    assert (plain.precision, wide.precision) == ("bf16", "fp16")
+    assert wide.memory > plain.memory  # its adapter stays in full precision
+
+
+def test_kto_gets_two_at_once() -> None:
+    """TRL refuses KTO with one example at a time."""
+    settings = settle({"task": "kto"}, EIGHT, machine(80))
+    assert (settings.batch, settings.accumulation) == (2, 4)
+    assert settle({"task": "kto", "batch": 3}, EIGHT, machine(80)).batch == 3
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ def doctor(console: Console, base: str | None, length: int) -> None:
     """What this machine has, and what it can train.
 
     Compares it with the requirements of the original recipe, and lists which sizes of model fit
-    with which method, from published tables.
+    with which method, by an estimate that was fitted to measured runs.
     """
     from ..runtime.checkup import checkup
 
@@ -48,7 +48,10 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
 
     machine = found["machine"]
     # Cards are named by GiB: an 8 GB one has 8.6e9 bytes.
-    gpus = [f"{g['name']} ({g['memory'] * 1e9 / 2**30:.0f} GB)" for g in machine["gpus"]]
+    gpus = [
+        f"{g['name']} ({_gib(g['memory'])} GB{_free(g['free'])}{'' if g['bf16'] else ', no bf16'})"
+        for g in machine["gpus"]
+    ]
     facts = [
         ("system", machine["system"]),
         ("cpu", f"{machine['cpu']}, {machine['cores']} cores"),
@@ -78,6 +81,14 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     show("Parts", ("", "", "how to get it"), missing)
     for warning in found["warnings"]:
         rich.print(f"! {warning}", markup=False, soft_wrap=True)
+
+
+def _gib(size: float) -> str:
+    return f"{size * 1e9 / 2**30:.0f}"
+
+
+def _free(size: float | None) -> str:
+    return "" if size is None else f", {_gib(size)} GB free"
 
 
 def _verdicts(row: dict[str, Any]) -> list[str]:

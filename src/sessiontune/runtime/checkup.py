@@ -65,7 +65,7 @@ def _gpu(here: Machine) -> Gpu | None:
 def _room(here: Machine) -> float:
     """GB that a run may take, as the plan counts them."""
     gpu = _gpu(here)
-    return gpu.memory * 0.92 if gpu else here.free
+    return gpu.room if gpu else here.free
 
 
 def _width(here: Machine) -> int:
@@ -124,10 +124,7 @@ def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
     base = resolve(name)
     room, methods = _room(here), []
     for method in METHODS:
-        needs = [
-            estimate(base.billions, method, length, 1, base.layers, base.hidden, width=_width(here))
-            for length in lengths
-        ]
+        needs = [estimate(base.shape, method, length, width=_width(here)) for length in lengths]
         fitting = [n for n, need in zip(lengths, needs, strict=True) if need <= room]
         verdict = f"fits at {fitting[-1]} tokens" if fitting else f"more than {room:.0f} GB"
         verdict = _impossible(here, method) or verdict

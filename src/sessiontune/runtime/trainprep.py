@@ -81,20 +81,32 @@ class Ready(msgspec.Struct, kw_only=True):
             others.collect(self, folder)
 
     def memory_advice(self) -> str:
-        """What to change when memory ran out, with figures."""
+        """What to change when memory ran out, with figures: less than what failed, and less than
+        there is; then what other programs hold."""
         settings, base = self.plan.settings, self.base
-        advice = []
-        if settings.batch > 1:
-            wide = settings.batch * settings.accumulation
-            advice.append(f"--batch 1 --accumulation {wide} (the same effective batch)")
-        alone = msgspec.structs.replace(self.spec, batch=1)
+        least = 2 if self.spec.task == "kto" else 1
+        alone = msgspec.structs.replace(self.spec, batch=least)
         need = functools.partial(planner.needed, alone, base, settings.precision)
-        half = max(512, settings.length // 2)
-        if half < settings.length:
-            advice.append(f"--length {half} (about {need(settings.method, half):g} GB)")
-        if settings.method in ("lora", "lora8", "full") and settings.device == "cuda":
-            advice.append(f"--method qlora (about {need('qlora', settings.length):g} GB)")
-        return "Try " + ", or ".join(advice or ["a smaller base model"]) + "."
+        room = min(settings.room, settings.memory * 0.95)
+        length, words = settings.length, []
+        if settings.batch > least:
+            sums = settings.batch * settings.accumulation // least
+            words = [f"--batch {least} --accumulation {sums}"]
+        shorter = [length // 2**n for n in range(1, 8) if length // 2**n >= 512]
+        options = [(settings.method, shorter)]
+        if words:
+            options.insert(0, (settings.method, [length]))
+        if settings.device == "cuda" and settings.method != "qlora" and not base.quantised:
+            options.append(("qlora", [length, *shorter]))
+        said = []
+        for method, lengths in options:
+            fitting = next((n for n in lengths if need(method, n) <= room), 0)
+            if fitting:
+                flags = [*words, *([] if method == settings.method else [f"--method {method}"])]
+                flags += [] if fitting == length else [f"--length {fitting}"]
+                said.append(f"{' '.join(flags)} (about {need(method, fitting):g} GB)")
+        advice = "Try " + ", or ".join(said or ["a smaller base model"]) + "."
+        return " ".join([advice, *planner.crowded(settings, self.machine)])
 
 
 def make_ready(

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from ..errors import ToolError, UsageError
+from .memory import Shape, typical
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -20,6 +21,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     billions    parameters / 1e9, from the weight files' own headers (their size for *.bin)
     sha256      of config, tokenizer and the weight files' names, sizes and first and last MiB
     rows        rows of the input embedding (0: unknown); context in tokens (0: unknown)
+    ends        of the billions, those in embeddings and head; inner: columns inside a block
     """
 
     id: str
@@ -30,9 +32,25 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     billions: float = 0.0
     layers: int = 0
     hidden: int = 0
+    inner: int = 0
+    ends: float = 0.0
     rows: int = 0
     context: int = 0
     quantised: str = ""
+
+    @property
+    def shape(self) -> Shape:
+        """What memory depends on; what the config does not tell is taken from like models."""
+        like = typical(self.billions)
+        hidden = self.hidden or like.hidden
+        return Shape(
+            billions=self.billions,
+            ends=self.ends or like.ends,
+            layers=self.layers or like.layers,
+            hidden=hidden,
+            inner=self.inner or 4 * hidden,
+            rows=self.rows or like.rows,
+        )
 
 
 def resolve(name: str, *, revision: str = "", download: bool = False) -> Base:
@@ -96,6 +114,7 @@ def describe(path: Path, name: str) -> Base:
     inner = config.get("text_config") or config
     tensors = [tensor for file in weights for tensor in _tensors(file)]
     embedding = next((t.shape for t in tensors if t.name.endswith("embed_tokens.weight")), None)
+    ends = [t for t in tensors if t.name.endswith(("embed_tokens.weight", "lm_head.weight"))]
     quantised: dict[str, Any] = config.get("quantization_config") or {}
     bits = 4 if quantised.get("load_in_4bit") else int(quantised.get("bits") or 0)
     count = _count(tensors, bits) or sum(file.stat().st_size for file in older) // 2
@@ -109,10 +128,20 @@ def describe(path: Path, name: str) -> Base:
         billions=count / 1e9,
         layers=int(inner.get("num_hidden_layers") or 0),
         hidden=int(inner.get("hidden_size") or 0),
+        inner=_inner(inner),
+        ends=sum(math.prod(t.shape) for t in ends) / 1e9,
         rows=embedding[0] if embedding else int(inner.get("vocab_size") or 0),
         context=int(inner.get("max_position_embeddings") or 0),
         quantised=str(quantised.get("quant_method", "")),
     )
+
+
+def _inner(config: dict[str, Any]) -> int:
+    """Columns inside a feed-forward block; of experts, as many as one token goes through."""
+    if experts := config.get("num_experts_per_tok"):
+        return int(experts) * int(config.get("moe_intermediate_size") or 0)
+    size = config.get("intermediate_size") or 0
+    return max(size) if isinstance(size, list) else int(size)
 
 
 class _Tensor(msgspec.Struct, frozen=True):

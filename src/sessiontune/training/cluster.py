@@ -141,9 +141,7 @@ def rent(spec: TrainSpec, base: Base, here: Machine) -> Machine:
     method = spec.method if spec.method != "auto" else "lora"
     for kind in (method, "qlora") if spec.method == "auto" else (method,):
         for size, name in RENTED:
-            need = estimate(
-                base.billions, kind, spec.length or 8192, spec.batch, base.layers, base.hidden
-            )
+            need = estimate(base.shape, kind, spec.length or 8192, spec.batch, rank=spec.rank)
             if need <= size * 2**30 / 1e9 * 0.92:
                 return _with(here, name, size)
     return _with(here, RENTED[-1][1], RENTED[-1][0])

@@ -2,22 +2,40 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
 import shutil
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 
 class Gpu(msgspec.Struct, frozen=True):
-    """One accelerator; memory in GB (1e9 bytes). `backend`: cuda or mps."""
+    """One accelerator. `backend`: cuda or mps.
+
+    memory, free   GB (1e9 bytes); `free` is what other programs leave now (None: unknown)
+    teraflops      16-bit matrix work by the data sheet, 0: unknown
+    """
 
     name: str
     memory: float
     backend: str
     bf16: bool = True
+    free: float | None = None
+    teraflops: float = 0.0
+
+    @property
+    def room(self) -> float:
+        """GB that a run may take. Where what is free is unknown, a desktop is left its share."""
+        return self.memory * 0.92 if self.free is None else self.free * 0.98
+
+    @property
+    def taken(self) -> float:
+        """GB that other programs hold, as far as it is known."""
+        return 0.0 if self.free is None else self.memory - self.free
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +94,38 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
+#: Compute capability -> 16-bit matrix operations of one multiprocessor in one clock tick, summed
+#: in 32 bits: data-centre cards by number, every other one since 7.5 as GeForce cards have them.
+PER_TICK = {(7, 0): 1024, (8, 0): 2048, (9, 0): 4096, (10, 0): 8192, (10, 3): 8192}
+GEFORCE = 512
+
+
+def teraflops(facts: Any) -> float:
+    """By the data sheet's arithmetic; 0 where torch does not tell the clock."""
+    ticks = float(getattr(facts, "clock_rate", 0) or 0) * 1e3
+    if (facts.major, facts.minor) < (7, 0):
+        return 0.0
+    each = PER_TICK.get((facts.major, facts.minor), GEFORCE)
+    return round(float(facts.multi_processor_count * ticks * each) / 1e12, 1)
+
+
+def free_by_driver(uuid: str) -> float | None:
+    """GB free on a card, as NVML says. torch would take some of the card itself to tell."""
+    name = "nvml.dll" if platform.system() == "Windows" else "libnvidia-ml.so.1"
+    handle, memory = ctypes.c_void_p(), (ctypes.c_ulonglong * 3)()
+    try:
+        driver = ctypes.CDLL(name)
+        if not uuid or driver.nvmlInit_v2():
+            return None
+        card = uuid if uuid.startswith("GPU-") else f"GPU-{uuid}"
+        failed = driver.nvmlDeviceGetHandleByUUID(card.encode(), ctypes.byref(handle))
+        failed = failed or driver.nvmlDeviceGetMemoryInfo(handle, memory)
+        driver.nvmlShutdown()
+    except (OSError, AttributeError):  # no such library, or an older one
+        return None
+    return None if failed else float(memory[1]) / 1e9
+
+
 def _gpus() -> tuple[tuple[Gpu, ...], str]:
     if find_spec("torch") is None:
         return (), ""
@@ -85,7 +135,16 @@ def _gpus() -> tuple[tuple[Gpu, ...], str]:
         found = []
         for index in range(torch.cuda.device_count()):
             facts = torch.cuda.get_device_properties(index)
-            found.append(Gpu(facts.name, facts.total_memory / 1e9, "cuda", facts.major >= 8))
+            found.append(
+                Gpu(
+                    facts.name,
+                    facts.total_memory / 1e9,
+                    "cuda",
+                    facts.major >= 8,
+                    free_by_driver(str(getattr(facts, "uuid", ""))),
+                    teraflops(facts),
+                )
+            )
         return tuple(found), str(torch.__version__)
     if torch.backends.mps.is_available():
         # Apple's GPU shares the machine's memory; macOS lets it use about three quarters.

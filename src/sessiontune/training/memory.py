@@ -1,86 +1,104 @@
-"""How much memory a method needs: published figures, interpolated, said to be estimates.
+"""How much memory a training step needs, from the model's sizes.
 
-Sources: Unsloth's documentation (minimum VRAM of QLoRA and LoRA by model size) and
-LLaMA-Factory's README (bytes per parameter by method). The larger of the two is taken, and the
-activations of long examples are added.
+The parts: weights; the adapter with its gradients and optimizer states; for each token a hidden
+state of every layer, and what the one layer holds whose activations are being computed again
+(gradient checkpointing); and CUDA's own. The numbers below were fitted to the peaks that
+`benchmarks/gpu.py grid` measured (tests/training/measured.jsonl), and lie a little above them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+import msgspec
 
-#: billions of parameters -> GB for (qlora, lora).
-UNSLOTH: tuple[tuple[float, float, float], ...] = (
-    (0.0, 0.5, 0.5),
-    (3, 3.5, 8),
-    (7, 5, 19),
-    (8, 6, 22),
-    (9, 6.5, 24),
-    (14, 8.5, 33),
-    (27, 22, 64),
-    (32, 26, 76),
-    (70, 41, 164),
-)
-#: GB per billion parameters.
-LLAMA_FACTORY = {"full": 18.0, "bf16": 8.0, "lora": 2.0, "lora8": 1.0, "qlora": 0.5}
-#: The tables were measured with examples of about this length, one at a time.
-TABLE_LENGTH = 2048
+#: GB that a process takes on the card before the first tensor, and that the loss's pieces take.
+OWN = 0.6
+#: Bytes per parameter that stays as the method has it. 4 bits carry their scales.
+WEIGHT = {"lora": 2.0, "lora8": 1.05, "qlora": 0.525}
+#: Bytes per parameter of a full run: weights, gradients and two states in 32 bits, and copies.
+FULL = 18.6
+#: Bytes per trained parameter of an adapter. On a base in fewer bits TRL keeps it in 16.
+ADAPTER = {"lora": 18.0, "lora8": 9.0, "qlora": 9.0}
+#: Bytes per token in the layer at work: for each column of its hidden state, of its inner one.
+LAYER = {"full": (54, 17.0), "lora": (54, 17.0), "lora8": (54, 12.0), "qlora": (53, 9.5)}
+#: What the allocator cannot use of what it holds.
+SLACK = 1.04
 
 
-def from_table(billions: float, method: str) -> float:
-    """GB by the Unsloth table, on straight lines between its rows; beyond it, in proportion."""
-    column = 1 if method == "qlora" else 2
-    sizes = [row[0] for row in UNSLOTH]
-    if billions >= sizes[-1]:
-        return UNSLOTH[-1][column] * billions / sizes[-1]
-    right = max(1, bisect_left(sizes, billions))
-    low, high = UNSLOTH[right - 1], UNSLOTH[right]
-    share = (billions - low[0]) / (high[0] - low[0])
-    return low[column] + share * (high[column] - low[column])
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """The sizes of a model that memory depends on.
+
+    billions   parameters / 1e9; `ends` of them in embeddings and head, which no method quantises
+    layers, hidden, inner   inner: columns between the two halves of a feed-forward block
+    rows       of the embedding
+    """
+
+    billions: float
+    ends: float
+    layers: int
+    hidden: int
+    inner: int
+    rows: int
+
+    @property
+    def edges(self) -> float:
+        """Parameters of an adapter of rank 1 on all linear layers: rows and columns, summed."""
+        return self.layers * (9.5 * self.hidden + 3 * self.inner)
+
+
+def typical(billions: float) -> Shape:
+    """The shape of a model of which only the size is known."""
+    hidden = max(64, round(1350 * billions**0.45))
+    rows = 151_936
+    ends = rows * hidden * (2 if billions >= 6 else 1) / 1e9
+    return Shape(
+        billions=billions,
+        ends=min(ends, billions / 2),
+        layers=round(22 + 5 * billions**0.6),
+        hidden=hidden,
+        inner=4 * hidden,
+        rows=rows,
+    )
 
 
 def estimate(
-    billions: float,
+    shape: Shape,
     method: str,
     length: int,
-    batch: int,
-    layers: int = 0,
-    hidden: int = 0,
+    batch: int = 1,
     *,
+    rank: int = 16,
     width: int = 2,
+    wide: bool = False,
     logits: bool = False,
 ) -> float:
     """GB of device memory for one training step: an estimate, not a promise.
 
-    `width` is bytes per frozen weight: 2 as in the tables, 4 on the CPU, which trains in full
-    precision. Activations beyond the tables' length: with gradient checkpointing one hidden state
-    per layer and token, plus about 20 for the layer being recomputed. `logits`: the trainer holds
-    all of them at once, 8 bytes per token and vocabulary entry (taken as 128k entries); TRL
-    and Unsloth work through them in pieces.
+    `width` is bytes per frozen weight: 2, or 4 on the CPU, which trains in full precision. `wide`:
+    the adapter stays in full precision whatever the base (fp16 needs that). `logits`: the trainer
+    holds all of them at once, 8 bytes per token and vocabulary entry; TRL and Unsloth work through
+    them in pieces.
     """
-    per_parameter = LLAMA_FACTORY[method] * billions
-    if method in ("lora", "qlora"):
-        base = max(per_parameter, from_table(billions, method))
-    elif method == "lora8":
-        base = max(
-            per_parameter, (from_table(billions, "lora") + from_table(billions, "qlora")) / 2
-        )
+    inside = shape.billions - shape.ends
+    if method == "full":
+        kept = FULL * shape.billions
     else:
-        base = per_parameter
-    if method == "lora":
-        base += (width - 2) * billions
-    layers = layers or round(16 + 0.9 * billions)
-    hidden = hidden or round(1400 * billions**0.5) or 256
-    extra = max(0, length * batch - TABLE_LENGTH)
-    token = (layers + 20) * hidden * width
+        each = WEIGHT[method] if method != "lora" else float(width)
+        adapter = ADAPTER["lora" if wide else method] * rank * shape.edges / 1e9
+        kept = each * inside + width * shape.ends + adapter
+    hidden, inner = LAYER[method]
+    token = 2.0 * shape.layers * shape.hidden + hidden * shape.hidden + inner * shape.inner
+    token *= width / 2
     if logits:
-        token += int(8 * 128_000 * min(1, billions))
-    return round(base + extra * token / 1e9, 2)
+        token += 8.0 * shape.rows
+    return round(OWN + (kept + length * batch * token / 1e9) * SLACK, 2)
 
 
 def largest(gigabytes: float, method: str, length: int = 4096, width: int = 2) -> float:
     """Billions of parameters that fit, to the nearest tenth below."""
     size = 0.0
-    while estimate(size + 0.1, method, length, 1, width=width) <= gigabytes and size < 500:
-        size = round(size + 0.1, 1)
+    while size < 500:
+        more = round(size + 0.1, 1)
+        if estimate(typical(more), method, length, width=width) > gigabytes:
+            break
+        size = more
     return size

@@ -14,9 +14,12 @@ from ..errors import UsageError
 from .bases import Base
 from .hardware import Gpu, Machine
 from .memory import estimate
+from .pace import pace_of, span
 from .prepare import Prepared
 from .spec import TrainSpec
 
+#: Tokens per example, tried in this order until it fits.
+LENGTHS = (8192, 4096, 2048)
 #: Billions of parameters below which a model only serves to try the way.
 TINY = 0.05
 
@@ -62,7 +65,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     """Device, method, length and the like. Raises UsageError where they cannot be had."""
     gpu = _gpu(spec, machine)
     device = gpu.backend if gpu else "cpu"
-    room = gpu.memory * 0.92 if gpu else machine.free
+    room = gpu.room if gpu else machine.free
     _possible(spec, machine, device, base)
     lines = [
         Line("device", gpu.name if gpu else f"CPU, {machine.cores} cores", _device_why(spec, gpu))
@@ -74,7 +77,8 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     method, why_method = _method(spec, base, room, need("lora", length), device, machine)
     rate = spec.rate or (5e-6 if spec.task != "sft" else 1e-5 if method == "full" else 2e-4)
     devices = spec.gpus * spec.nodes
-    accumulation = spec.accumulation or max(1, round(8 / (spec.batch * devices)))
+    batch = _batch(spec)
+    accumulation = spec.accumulation or max(1, round(8 / (batch * devices)))
     memory = need(method, length)
     lines += [
         Line("base", f"{base.id} ({base.billions:.3g}B, {base.family})", "named"),
@@ -83,10 +87,11 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         Line("precision", precision, why_precision),
         Line("learning rate", f"{rate:g}", _rate_why(spec, method)),
         Line(
-            "batch", _product(spec.batch, accumulation, devices),
-            "LoRA dislikes large batches; 8 in effect" if not spec.accumulation else "given",
+            "batch", _product(batch, accumulation, devices),
+            "KTO compares within a batch: 2 at least" if batch > spec.batch
+            else "LoRA dislikes large batches; 8 in effect" if not spec.accumulation else "given",
         ),
-        Line("memory", f"about {memory:g} GB of {room:.0f}", "published tables, an estimate"),
+        Line("memory", f"about {memory:g} GB of {room:.3g}", "from the model's sizes, an estimate"),
     ]  # fmt: skip
     if method != "full":
         what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {spec.dropout:g}, {spec.targets}"
@@ -97,7 +102,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         method=method,
         length=length,
         rate=rate,
-        batch=spec.batch,
+        batch=batch,
         accumulation=accumulation,
         room=round(room, 1),
         memory=memory,
@@ -108,12 +113,19 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
 
 
 def needed(spec: TrainSpec, base: Base, precision: str, method: str, length: int) -> float:
-    """GB that the run needs, by the tables; a base that is quantised already counts as 4-bit."""
+    """GB that the run needs; a base that is quantised already counts as 4-bit. DPO looks at two
+    answers at once."""
     kind = "qlora" if base.quantised and method == "lora" else method
     return estimate(
-        base.billions, kind, length, spec.batch, base.layers, base.hidden,
-        width=4 if precision == "fp32" else 2, logits=spec.trainer in ("llamafactory", "axolotl"),
+        base.shape, kind, length, _batch(spec) * (2 if spec.task == "dpo" else 1), rank=spec.rank,
+        width=4 if precision == "fp32" else 2, wide=precision == "fp16",
+        logits=spec.trainer in ("llamafactory", "axolotl"),
     )  # fmt: skip
+
+
+def _batch(spec: TrainSpec) -> int:
+    """TRL refuses KTO with one example at a time."""
+    return max(2, spec.batch) if spec.task == "kto" else spec.batch
 
 
 def _product(batch: int, accumulation: int, devices: int) -> str:
@@ -172,10 +184,13 @@ def _length(
                 f"The base takes {base.context} tokens, not {spec.length}.", "Lower --length."
             )
         return spec.length, "given" if not spec.preset else f"preset {spec.preset}"
-    length, why = 8192, "agent sessions are long: less loses answers"
-    least = need(small if spec.method == "auto" else spec.method, 8192)
-    if room and least > room:
-        length, why = 4096, f"8192 would need about {least:g} GB"
+    length, why = LENGTHS[0], "agent sessions are long: less loses answers"
+    kind = small if spec.method == "auto" else spec.method
+    for less in LENGTHS[1:]:
+        least = need(kind, length)
+        if not room or least <= room:
+            break
+        length, why = less, f"{length} would need about {least:g} GB"
     if base.billions < TINY and spec.task == "sft":  # a preference's prompt is a whole session
         length, why = 2048, "enough for a tiny model"
     if base.context and length > base.context:
@@ -226,7 +241,6 @@ def plan(
 ) -> Plan:
     """Steps, checkpoints, time and disk, for `examples` training examples."""
     at_once = settings.batch * spec.gpus * spec.nodes
-    effective = at_once * settings.accumulation
     per_epoch = max(1, math.ceil(math.ceil(examples / at_once) / settings.accumulation))
     steps = max(1, math.ceil(per_epoch * spec.epochs))
     if spec.max_steps:
@@ -237,7 +251,8 @@ def plan(
     every = min(every, steps)
     mean = train.tokens / max(1, len(train.examples)) if train else settings.length / 2
     looked = held.tokens * (1 + steps // every) / 3 if held else 0.0  # no way back: a third
-    seconds = (steps * effective * mean + looked) / _speed(base, settings, machine)
+    pace = pace_of(base, machine, settings.device, settings.method, settings.checkpointing)
+    seconds = steps * settings.accumulation * pace.seconds(at_once * mean) + looked / pace.speed
     if settings.method == "full":
         disk = base.billions * 14 * (spec.keep + 1)
     else:
@@ -257,7 +272,7 @@ def plan(
             f"patience {spec.patience}" if spec.patience else "off",
             "small sets overfit" if spec.patience else "given",
         ),
-        Line("time", _span(seconds), "an estimate"),
+        Line("time", span(seconds), "an estimate"),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
     ]
     return Plan(
@@ -288,23 +303,6 @@ def _steps_why(spec: TrainSpec) -> str:
     return "at most 3 epochs: small sets overfit" if spec.epochs <= 3 else "given"
 
 
-def _speed(base: Base, settings: Settings, machine: Machine) -> float:
-    """Tokens a second, roughly: 6 (full) or 4 operations per parameter and token, and a third
-    more with checkpointing. CPU: 20 GFLOP/s a core. GPU: 60 TFLOP/s in bf16, a typical figure."""
-    work = (6.0 if settings.method == "full" else 4.0) * base.billions * 1e9
-    work *= 4 / 3 if settings.checkpointing else 1
-    rates = {"cuda": 6e13, "mps": 4e12, "cpu": 2e10 * machine.cores}
-    return max(1.0, rates[settings.device] / max(work, 1e6))
-
-
-def _span(seconds: float) -> str:
-    if seconds < 90:
-        return f"about {max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"about {round(seconds / 60)} min"
-    return f"about {seconds / 3600:.1f} h"
-
-
 def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
     out = []
     if settings.memory > settings.room:
@@ -312,9 +310,18 @@ def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
             f"Memory: about {settings.memory:g} GB needed, {settings.room:g} GB there. "
             "Lower --length, use --method qlora on an NVIDIA GPU, or take a smaller base."
         )
+    out += crowded(settings, machine)
     if disk > machine.disk:
         out.append(f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. Lower --keep.")
     return out
+
+
+def crowded(settings: Settings, machine: Machine) -> list[str]:
+    """What other programs hold of the GPU, where it is much."""
+    card = machine.gpus[0] if machine.gpus and settings.device != "cpu" else None
+    if card is None or card.taken <= 0.1 * card.memory:
+        return []
+    return [f"Other programs hold {card.taken:.1f} GB of the GPU: close them to have it too."]
 
 
 def table(plan: Plan) -> list[dict[str, Any]]:

@@ -83,6 +83,9 @@ def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
     }
     # TRL checkpoints activations unless told otherwise.
     arguments["gradient_checkpointing"] = settings.checkpointing
+    if settings.checkpointing and settings.method == "lora8":
+        # bitsandbytes keeps the inputs of 8-bit products where the other kind cannot drop them.
+        arguments["gradient_checkpointing_kwargs"] = {"use_reentrant": True}
     if spec.task == "sft":
         arguments["packing"] = spec.packing
     if held:
@@ -110,6 +113,8 @@ def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop:
         env={
             "SESSIONTUNE_WATCH_STDIN": "1",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
+            # Examples of all lengths tear the card's memory into pieces that fit none of the next.
+            "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
             # Threads that wait sleep: spinning burns ten times the work on a busy machine.
             "OMP_WAIT_POLICY": "PASSIVE",
         },

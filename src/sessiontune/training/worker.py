@@ -16,9 +16,11 @@ import shutil
 import signal
 import sys
 import threading
+from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
+from ..bits import fewer_bits
 from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint
 
 #: Exit statuses that the caller tells apart.
@@ -56,6 +58,8 @@ def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFla
     report.event("phase", text="loading the base model")
     _seeded(orders)
     trainer = _trainer(orders)
+    if orders["precision"] == "fp16":
+        _scalable(trainer.model)
     trainer.remove_callback(PrinterCallback)
     for callback in callbacks(report, flag, orders["patience"]):
         trainer.add_callback(callback)
@@ -89,6 +93,8 @@ def _seeded(orders: dict[str, Any]) -> None:
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
+    # It says at every layer and step that an 8-bit product takes 16-bit numbers of one kind.
+    getLogger("bitsandbytes.autograd._functions").setLevel(ERROR)
     if orders["threads"]:
         torch.set_num_threads(orders["threads"])
     set_seed(orders["seed"])
@@ -100,7 +106,7 @@ def _seeded(orders: dict[str, Any]) -> None:
 
 def _model(orders: dict[str, Any]) -> Any:
     import torch
-    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+    from transformers import AutoModelForCausalLM
 
     types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     wanted = types[orders["precision"]]
@@ -108,20 +114,12 @@ def _model(orders: dict[str, Any]) -> Any:
     kept = torch.float32 if orders["method"] == "full" else wanted
     options: dict[str, Any] = {"local_files_only": True, "dtype": kept}
     split = orders["parallel"] in ("fsdp", "zero3")
-    if orders["method"] == "qlora":
-        options["quantization_config"] = BitsAndBytesConfig(
-            load_in_4bit=True,
-            bnb_4bit_quant_type="nf4",
-            bnb_4bit_use_double_quant=True,
-            bnb_4bit_compute_dtype=wanted,
-            # What is split over GPUs must have one type.
-            **({"bnb_4bit_quant_storage": wanted} if split else {}),
-        )
-    elif orders["method"] == "lora8":
-        options["quantization_config"] = BitsAndBytesConfig(load_in_8bit=True)
-    if "quantization_config" in options and not split:
-        cuda = orders["device"] == "cuda"
-        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0")) if cuda else "cpu"}
+    options |= fewer_bits(orders["method"], wanted, storage=wanted if split else None)
+    if orders["device"] == "cuda" and not split:
+        # Straight onto the card: on the way it would stand in the machine's memory as a whole.
+        options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
+    elif "quantization_config" in options and not split:
+        options["device_map"] = {"": "cpu"}
     model = AutoModelForCausalLM.from_pretrained(orders["base"], **options)
     if orders["method"] == "qlora" and orders["device"] == "cpu":
         _keep_unpacked(model)
@@ -135,6 +133,14 @@ def _keep_unpacked(model: Any) -> None:
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
+
+
+def _scalable(model: Any) -> None:
+    """Trained weights in full precision: TRL keeps adapters on a quantised base in bf16, which a
+    card that needs fp16 does not have, and gradients in 16 bits cannot be scaled."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
 
 
 def _trainer(orders: dict[str, Any]) -> Any:

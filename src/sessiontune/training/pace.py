@@ -1,0 +1,46 @@
+"""How long training takes, roughly: operations by the card's data sheet, and a least time."""
+
+from __future__ import annotations
+
+import msgspec
+
+from .bases import Base
+from .hardware import Machine
+
+#: Share of a GPU's data sheet that training reaches: an H200 0.24 with 8B (`benchmarks/gpu.py`).
+REACHED = 0.25
+#: 16-bit operations a second of a GPU whose data sheet is unknown.
+UNKNOWN = 3e13
+#: Seconds for each layer that one pass takes at least: a GPU waits for its kernels to be started.
+LEAST = 0.016
+
+
+class Pace(msgspec.Struct, frozen=True):
+    """Tokens a second, and the seconds that one pass takes at least."""
+
+    speed: float
+    least: float
+
+    def seconds(self, tokens: float) -> float:
+        """One pass, forth and back, of so many tokens at once."""
+        return max(tokens / self.speed, self.least)
+
+
+def pace_of(base: Base, machine: Machine, device: str, method: str, checkpointing: bool) -> Pace:
+    """6 (full) or 4 operations per parameter and token, and a third more with checkpointing. CPU:
+    20 GFLOP/s a core."""
+    work = (6.0 if method == "full" else 4.0) * base.billions * 1e9
+    work *= 4 / 3 if checkpointing else 1
+    sheet = machine.gpus[0].teraflops * 1e12 if machine.gpus else 0.0
+    rates = {"cuda": sheet * REACHED or UNKNOWN, "mps": 4e12, "cpu": 2e10 * machine.cores}
+    least = LEAST * base.shape.layers if device == "cuda" else 0.0
+    return Pace(max(1.0, rates[device] / max(work, 1e6)), least)
+
+
+def span(seconds: float) -> str:
+    """In words."""
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"about {round(seconds / 60)} min"
+    return f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,77 @@
+"""Local arms: loss in pieces, a base as it was trained, and a card that is too small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune.errors import ToolError
+from sessiontune.evaluation import local
+from sessiontune.evaluation.arms import Arm
+from sessiontune.evaluation.heldout import Run
+
+pytest.importorskip("torch")
+pytestmark = pytest.mark.models
+
+BASE = Arm(name="base", kind="base", digest="b")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    from sessiontune.training.tiny import make_tiny
+
+    folder = tmp_path_factory.mktemp("run")
+    make_tiny(folder / "base", ["some words to learn from"], vocab=400)
+    return Run(folder, {"base": {"path": "base"}, "method": "qlora"})
+
+
+def test_loss_in_pieces_is_the_whole_loss(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = local.Lab(run, "cpu")
+    ids = list(range(20, 60))
+    labels = [-100, *ids[1:30], *[-100] * 10]
+    whole = lab.loss(BASE, ids, labels)
+    monkeypatch.setattr(local, "PIECE", 4)
+    pieces = lab.loss(BASE, ids, labels)
+    assert pieces.tokens == whole.tokens == 29
+    assert pieces.nats == pytest.approx(whole.nats, rel=1e-6)
+
+
+def test_a_full_card_ends_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    def full(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    lab = local.Lab(run, "cpu")
+    monkeypatch.setattr(lab, "_load", full)
+    with pytest.raises(ToolError, match="Out of memory on the GPU, with arm 'base'") as error:
+        lab.loss(BASE, [1, 2], [-100, 2])
+    assert "CUDA_VISIBLE_DEVICES" in error.value.hint
+
+
+def test_on_a_gpu_the_base_is_loaded_as_it_was_trained(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A card that took the base in 4 bits does not take it in 16."""
+    import torch
+
+    asked: list[tuple[Path, dict[str, Any]]] = []
+
+    def load(folder: Path, **options: Any) -> Any:
+        asked.append((folder, options))
+        return torch.nn.Linear(1, 1)
+
+    monkeypatch.setattr(local, "fewer_bits", lambda method, compute: {"bits": (method, compute)})
+    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", load)
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: None)
+    for major, dtype in ((8, torch.bfloat16), (7, torch.float16)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda major=major: (major, 0))
+        local.Lab(run, "cuda")._shared()
+        options = asked.pop()[1]
+        assert options["bits"] == ("qlora", dtype)
+        assert options["dtype"] == dtype
+        assert options["device_map"] == {"": 0}
+    local.Lab(run, "cpu")._shared()
+    assert asked.pop()[1] == {"dtype": torch.float32, "local_files_only": True}
