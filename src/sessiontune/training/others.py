@@ -81,8 +81,23 @@ def turns_alone(prepared: Prepared, tokenizer: Any) -> tuple[list[dict[str, Any]
             ids = [*head, *body]
             labels = [-100] * len(head) + body
             targets = source.turns[span.turn].sources
-            tokens.append(Encoded(example.where, ids, labels, targets, (len(ids),)))
+            alone = Encoded(example.where, ids, labels, targets, (len(ids),), example.part)
+            tokens.append(alone)
     return rows, tokens
+
+
+def apart(prepared: Prepared) -> tuple[Prepared, Prepared]:
+    """The whole answers and, apart, the parts of those that are longer than the context: no
+    message can say that an answer goes on."""
+    both = list(zip(prepared.examples, prepared.sources, strict=True))
+    split = [[pair for pair in both if bool(pair[0].part) == parts] for parts in (False, True)]
+    whole, parts = (
+        msgspec.structs.replace(
+            prepared, examples=tuple(e for e, _ in some), sources=tuple(s for _, s in some)
+        )
+        for some in split
+    )
+    return whole, parts
 
 
 def message_rows(prepared: Prepared) -> list[dict[str, Any]]:
