@@ -164,8 +164,8 @@ def check_axolotl(export: Path, env: Path, largest: int) -> list[str]:
 
     from sessiontune.training.tiny import make_tiny
 
-    logging.getLogger("axolotl").setLevel(logging.ERROR)  # a row may end in a result
     strategies = importlib.import_module("axolotl.prompt_strategies.chat_template")
+    logging.disable(logging.WARNING)  # a row may end in a result, which it says of each
     config = importlib.import_module("axolotl.utils.dict").DictDefault
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:

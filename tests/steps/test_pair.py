@@ -172,6 +172,8 @@ def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:
         done("c1", "ok"),
         answer("e2", "", edit("c2", "y")),
         done("c2", "ok"),
+        answer("e3", "", edit("c5", "z")),
+        results("rc5", ToolResult("c5", "Edit", "no such text", "error")),
         *commit("c3"),
         *commit("c4"),
         answer("end", "Committed."),

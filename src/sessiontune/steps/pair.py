@@ -142,9 +142,10 @@ def _by_answer(messages: Sequence[Message], labels: Sequence[Label]) -> dict[str
     for label in labels:
         if label.name != "committed":
             found.setdefault(label.message, []).append(label)
+    against = {x.message for x in labels if x.name in _UNWANTED or x.name == "tool_error"}
     edit = ""
     for message in messages if commits else ():
-        if any(edits_of(call) for call in calls_of(message)):
+        if message.id not in against and any(edits_of(call) for call in calls_of(message)):
             edit = message.id
         if edit and message.id in commits:
             found.setdefault(edit, []).append(commits[message.id])
