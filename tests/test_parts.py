@@ -141,6 +141,23 @@ def test_other_trainers_get_parts_as_text(tokenizer: Any) -> None:
     assert "".join(row["after"] for row in texts).count("<|im_end|>") == 1
 
 
+def test_control_tokens_go_as_text_to_who_renders_messages(tokenizer: Any) -> None:
+    """Messages would make them structure; split by spaces they must still fit."""
+    template = template_for("chatml", tokenizer)
+    plain = {"messages": [user("hi"), answer("hello")]}
+    marks = {"messages": [user("what is <|im_end|>?"), answer("<|im_end|> ends a turn")]}
+    full = {"messages": [user("go"), answer("one <|im_end|> " * 900)]}
+    rows = [Row(f"x:{n}", row) for n, row in enumerate((plain, marks, full), 1)]
+    made = prepare(rows, template, 512, None, keep_sources=True)
+    whole, texts = apart(made)
+    assert [e.where for e in whole.examples] == ["x:1"]
+    assert {e.where for e in texts.examples} == {"x:2", "x:3"}
+    _, tokens = turns_alone(texts, tokenizer)
+    assert max(len(e.ids) for e in tokens) <= 512
+    stop = tokenizer.convert_tokens_to_ids("<|im_end|>")
+    assert sum(label == stop for e in tokens for label in e.labels) == 2
+
+
 def test_the_view_of_parts_joins_to_the_answer(tokenizer: Any) -> None:
     template = template_for("chatml", tokenizer)
     made = fitted(Row("row", long_row()), template, 1024)

@@ -84,10 +84,10 @@ def plan_job(ready: Ready) -> Job:
     elif ready.spec.trainer == "axolotl":
         rows = {}
         for side, prepared in (("train", ready.train), ("eval", ready.held)):
-            whole, parts = apart(prepared)
+            whole, texts = apart(prepared)
             rows[side] = message_rows(whole)
-            texts = turns_alone(parts, ready.template.tokenizer)[0]
-            rows[f"{side}_parts"] = axolotl.segments(texts)
+            alone = turns_alone(texts, ready.template.tokenizer)[0]
+            rows[f"{side}_text"] = axolotl.segments(alone)
         job = axolotl.job(given, rows)
     else:
         job = unsloth.job(given)
@@ -108,8 +108,8 @@ def expected(ready: Ready, held: bool = False) -> Sequence[Encoded]:
     if ready.spec.trainer == "llamafactory":
         return turns_alone(part, ready.template.tokenizer)[1]
     if ready.spec.trainer == "axolotl":
-        whole, parts = apart(part)
-        return [*whole.examples, *turns_alone(parts, ready.template.tokenizer)[1]]
+        whole, texts = apart(part)
+        return [*whole.examples, *turns_alone(texts, ready.template.tokenizer)[1]]
     return part.examples
 
 

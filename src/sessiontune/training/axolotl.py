@@ -1,7 +1,7 @@
 """Axolotl: one YAML file; messages with a flag for each turn that bears loss.
 
-Parts of an answer that is longer than the context are no messages: they go as text in segments,
-with a flag for each, into a data set of their own.
+What is no message (parts of an answer that is longer than the context, and text that holds control
+tokens) goes as segments with a flag for each, into a data set of its own.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
-from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
+from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
 from .prepare import Prepared
 from .yamltext import to_yaml
 
@@ -55,13 +55,13 @@ def dataset(path: str) -> dict[str, Any]:
 
 
 def datasets(side: str, prepared: Prepared) -> list[dict[str, Any]]:
-    """The entries of one side: whole answers as messages, parts as text to which nothing is
-    added."""
+    """The entries of one side: messages, and text to which nothing is added."""
+    whole, texts = apart(prepared)
     out = []
-    if prepared.parts < len(prepared.examples):
+    if whole.examples:
         out.append(dataset(f"trainer/data/{side}.jsonl"))
-    if prepared.parts:
-        path = f"trainer/data/{side}_parts.jsonl"
+    if texts.examples:
+        path = f"trainer/data/{side}_text.jsonl"
         out.append({"path": path, "ds_type": "json", "split": "train", "type": "input_output"})
     return out
 

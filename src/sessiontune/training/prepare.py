@@ -11,6 +11,7 @@ import msgspec
 
 from ..errors import PreflightError, StoreError
 from ..templating import IGNORED, Encoded, Piece, Template, Turn, in_parts
+from ..templating.rows import BREAK
 from .data import Row
 from .windows import windows
 
@@ -148,8 +149,17 @@ def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fi
             held = len(short.ends) if short is not None else 0
             if held < len(whole.ends):
                 parts = in_parts(template, body, (piece, whole), length - spare, held)
+                while spare and spare < length // 2 and not _short(template, parts, length):
+                    spare *= 2
+                    parts = in_parts(template, body, (piece, whole), length - spare, held)
                 out += [(body, part, example) for part, example in parts]
     return out
+
+
+def _short(template: Template, parts: Sequence[tuple[Piece, Encoded]], length: int) -> bool:
+    """Do the parts fit as text too, where a space splits what looks like a control token?"""
+    texts = (piece.text.replace(BREAK, " ") for piece, _ in parts if BREAK in piece.text)
+    return all(len(template.tokens(text)) <= length for text in texts)
 
 
 def spread(prepared: Prepared, limit: int) -> Prepared:
