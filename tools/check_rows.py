@@ -164,8 +164,8 @@ def check_axolotl(export: Path, env: Path, largest: int) -> list[str]:
 
     from sessiontune.training.tiny import make_tiny
 
-    logging.getLogger("axolotl").setLevel(logging.ERROR)  # a row may end in a result
     strategies = importlib.import_module("axolotl.prompt_strategies.chat_template")
+    logging.disable(logging.WARNING)  # a row may end in a result, which it says of each
     config = importlib.import_module("axolotl.utils.dict").DictDefault
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -206,7 +206,9 @@ def _tokenise(strategy: Any, tokenizer: Any, path: Path, largest: int) -> list[s
 
 def _labels(messages: list[dict[str, Any]], trained: str) -> Iterator[str]:
     """What is wrong with the text that bears loss."""
-    answers = "\n".join(m["content"] for m in messages if m["train"])
+    said = [m for m in messages if m["train"]]
+    calls = [c["function"]["arguments"] for m in said for c in m["tool_calls"] or ()]
+    answers = "\n".join([*(m["content"] for m in said), *calls])
     for message in messages:
         text = message["content"].strip()
         if message["train"]:
@@ -252,7 +254,7 @@ def main() -> int:
     run = commands.add_parser("run")
     run.add_argument("export", type=Path)
     run.add_argument("env", type=Path)
-    run.add_argument("--largest", type=int, default=60_000, help="bytes of a row given to Axolotl")
+    run.add_argument("--largest", type=int, default=1 << 20, help="bytes of a row given to Axolotl")
     given = parser.parse_args()
     if given.command == "setup":
         setup(given.env)

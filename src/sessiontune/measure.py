@@ -209,7 +209,7 @@ class Truncation(msgspec.Struct):
         """Count one thing under a reason."""
         self.reasons[reason] = self.reasons.get(reason, 0) + n
 
-    def give_up(self, message: Message, meter: Meter, budget: int) -> None:
+    def too_long(self, message: Message, meter: Meter, budget: int) -> None:
         """Count an answer that no row of this length can hold, and what makes it long: one call,
         one text, or only its parts together."""
         longest = max(message.parts, key=meter.part, default=None)

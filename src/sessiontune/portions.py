@@ -63,8 +63,8 @@ def cutting(manifest: Manifest) -> list[str]:
     if cut:
         out += [
             "",
-            f"Rows were cut to {number(manifest.options.max_tokens)} tokens, every answer that "
-            "fits a target exactly once:\n",
+            f"Rows were cut to {number(manifest.options.max_tokens)} tokens, every answer "
+            "a target exactly once:\n",
             "| Of what bears loss | All | Kept | Naive truncation would keep |",
             "| --- | ---: | ---: | ---: |",
             *(
@@ -72,7 +72,7 @@ def cutting(manifest: Manifest) -> list[str]:
                 f"| {number(cut[f'naive_{what}'])} |"
                 for what in ("turns", "tokens")
             ),
-            *_too_long(cut),
+            *_too_long(manifest),
         ]
     if manifest.mixed:
         out += [
@@ -83,18 +83,25 @@ def cutting(manifest: Manifest) -> list[str]:
     return out
 
 
-def _too_long(cut: dict[str, int]) -> list[str]:
-    """The answers that no row of this length can hold, and why."""
-    lost = cut.get("reason/turn_over_budget", 0)
-    if not lost:
+def _too_long(manifest: Manifest) -> list[str]:
+    """The answers that no row of this length can hold, why, and what became of them."""
+    cut = manifest.truncation
+    long = cut.get("reason/turn_over_budget", 0)
+    if not long:
         return []
     why = [
         f"{number(cut[name])} {words}"
         for kind, words in _LONG.items()
         if (name := f"reason/over_budget_{kind}") in cut
     ]
-    return [
-        "",
-        f"Answers longer than a whole row: {number(lost)} ({listed(why)}). An answer is never cut "
-        "inside, so they stand in the whole conversations only; a larger `max_tokens` keeps them.",
-    ]
+    files = [f"`{f.path}`" for f in manifest.files if f.path.endswith("/long.jsonl")]
+    where = (
+        f"They stand whole in {listed(files)}, apart from the rows. `sessiontune train` reads them "
+        "too and cuts each into consecutive examples of the trained length: every token bears loss "
+        "once, and only the last part ends with the stop token. No format of messages can say "
+        "that, so the other files leave them out."
+        if files
+        else "No format of messages can carry a part of an answer, so these files leave them out; "
+        "with `--format openai` they stand in a file that `sessiontune train` cuts."
+    )
+    return ["", f"Answers longer than a whole row: {number(long)} ({listed(why)}). {where}"]

@@ -168,6 +168,7 @@ LOSSES: dict[str, str] = {
     "leading_answer": "answers before the first prompt",
     "trailing_turn": "last turns without an answer",
     "untrained_turn": "answers that should bear no loss, but the format cannot say so",
+    "long_answer": "answers longer than a row: left out here",
     "several_turns": "conversations of several turns: no row",
 }
 

@@ -144,3 +144,57 @@ def test_the_mask_is_shown_in_the_terminal_and_in_a_page(
     assert '<mark title="message ' in html
     shown = re.sub(r"<mark[^>]*>(.*?)</mark>", "", html, flags=re.S)
     assert "&lt;|im_start|&gt;assistant" in shown, "the head of an answer bears no loss"
+
+
+@pytest.mark.models
+def test_answers_longer_than_a_row_stand_apart_and_are_shown_in_parts(
+    tmp_path: Path, cli: Cli
+) -> None:
+    pytest.importorskip("torch")
+    from sessiontune.training.tiny import make_tiny
+
+    rng = random.Random(8)
+    stories = [
+        " ".join(f"Line {rng.randrange(10**6)} of it." for _ in range(900)) for _ in "12345678"
+    ]
+    for n, story in enumerate(stories):
+        asked = [(f"Say hello to {story[:90]}", f"Hello, number {n}."), ("Tell it all.", story)]
+        talk(tmp_path / "logs", n, "shop", *asked)
+    out = tmp_path / "data"
+    code, _, err = cli(
+        "export", tmp_path / "logs", "-o", out, "--state", tmp_path / "state", "--max-tokens",
+        "1024", "--jobs", "1", "--no-privacy", "--format", "sharegpt,openai,raw",
+    )  # fmt: skip
+    assert code == 0, err
+    files = {f["path"]: f["rows"] for f in manifest(out)["files"]}
+    assert files["train/long.jsonl"] + files["eval/long.jsonl"] == 8
+    assert manifest(out)["losses"]["sharegpt/long_answer"] == 8
+    assert "Answers longer than a whole row: 8 (8 by one text)" in (out / "README.md").read_text()
+    for name in ("openai", "sharegpt"):
+        text = (out / "train" / f"{name}.jsonl").read_text()
+        assert not [story for story in stories if story in text]
+    row = json.loads((out / "train" / "long.jsonl").read_text().splitlines()[0])
+    assert [m["role"] for m in row["messages"]] == ["user", "assistant", "user", "assistant"]
+    assert [m["train"] for m in row["messages"]] == [False, False, False, True]
+    assert row["messages"][2]["content"] == "Tell it all."
+
+    base = make_tiny(tmp_path / "tiny", [stories[0]], kind="qwen2", vocab=1024)
+    code, shown, err = cli("show", out, row["id"], "--mask", "--base", base)
+    assert code == 0, err
+    parts = re.findall(r"\[\[(.*?)\]\]", shown, flags=re.S)
+    assert parts.pop() == "double brackets"
+    assert len(parts) > 3
+    assert " ".join(shown.split()).count("Tell it all.") == len(parts), (
+        "the question stands before every part"
+    )
+    assert " ".join("".join(parts).split()) == " ".join(
+        f"{row['messages'][-1]['content']}<|im_end|>".split()
+    )
+
+    code, _, err = cli(
+        "export", tmp_path / "logs", "-o", out, "--state", tmp_path / "state", "--max-tokens",
+        "1024", "--jobs", "1", "--no-privacy", "--format", "sharegpt",
+    )  # fmt: skip
+    assert code == 0, err
+    assert not (out / "train" / "long.jsonl").exists()
+    assert "these files leave them out" in (out / "README.md").read_text()

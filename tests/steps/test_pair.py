@@ -152,3 +152,43 @@ def test_context_fits_and_keeps_calls_whole() -> None:
     asked = [p.id for m in pair.prompt for p in m.parts if hasattr(p, "arguments")]
     told = [p.call_id for m in pair.prompt for p in m.parts if isinstance(p, ToolResult)]
     assert asked == told
+
+
+def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:
+    def edit(name: str, old: str) -> object:
+        return call(name, "Edit", file_path="a.py", old_string=old, new_string=f"{old}!")
+
+    def done(name: str, told: str) -> object:
+        return results(f"r{name}", ToolResult(name, "Bash", told))
+
+    def commit(name: str) -> tuple[object, object]:
+        asked = answer(f"a{name}", "", call(name, "Bash", command="git commit -am x"))
+        return asked, done(name, "[main 1a2b3c4] x")
+
+    one = session(
+        "s",
+        user("u", "add it and commit"),
+        answer("e1", "", edit("c1", "x")),
+        done("c1", "ok"),
+        answer("e2", "", edit("c2", "y")),
+        done("c2", "ok"),
+        answer("e3", "", edit("c5", "z")),
+        results("rc5", ToolResult("c5", "Edit", "no such text", "error")),
+        *commit("c3"),
+        *commit("c4"),
+        answer("end", "Committed."),
+    )
+    (pair,) = pairs(one)
+    assert [m.id for m in pair.chosen] == ["e2"]
+    assert (pair.tier, pair.because.split(":")[0]) == ("medium", "committed")
+    assert [m.id for m in pair.prompt] == ["u", "e1", "rc1"]
+
+
+def test_words_after_a_call_are_weak_evidence_against_it() -> None:
+    def tier(*reply: object) -> str:
+        (pair,) = pairs(session("s", user("u", "go"), *reply, user("w", "No, that is wrong.")))
+        return pair.tier
+
+    assert tier(answer("a", "It is done.")) == "medium"
+    shown = results("r", ToolResult("c", "Bash", "fine"))
+    assert tier(answer("a", "I look.", call("c", "Bash", command="ls")), shown) == "weak"

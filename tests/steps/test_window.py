@@ -15,7 +15,7 @@ from steps_synth import answer, call, dialogue, prose, results, session, user
 from sessiontune.evidence import blocks_of, calls_of, results_of
 from sessiontune.measure import Meter, cut_text, estimate, one_line
 from sessiontune.model import Message, Session, Text, ToolDef, ToolResult
-from sessiontune.steps.window import Truncation, WindowOptions, windower
+from sessiontune.steps.window import LONG, Truncation, WindowOptions, windower
 
 BUDGETS = (1024, 2048, 8192, 32768)
 
@@ -40,11 +40,18 @@ def check_laws(
     wanted = [m.id for m, t in zip(every, flags, strict=True) if t]
     by_id = {m.id: m for m in every}
     targets: Counter[str] = Counter()
+    long = 0
     for example in examples:
         assert len(example.messages) == len(example.train)
         assert any(example.train), "a row without loss"
         cost = meter.messages(example.messages) + meter.definitions(example.tools)
-        assert cost <= budget, f"{cost} tokens in a row of {budget}"
+        if LONG in example.tags:
+            least = example.messages[example.train.index(True) :]  # results are marks
+            assert meter.messages(least) > budget, "a row could have held it"
+            assert cost <= meter.messages(least) + budget, "too much around a long answer"
+            long += sum(example.train)
+        else:
+            assert cost <= budget, f"{cost} tokens in a row of {budget}"
         for message, target in zip(example.messages, example.train, strict=True):
             if message.role == "assistant":
                 assert message == by_id[message.id], "an answer was changed"
@@ -54,12 +61,10 @@ def check_laws(
         told = [r.call_id for m in example.messages for r in results_of(m)]
         answered = {r.call_id for m in every for r in results_of(m)}
         assert Counter(told) == Counter(c for c in asked if c in answered), "a call was parted"
-    over = counts.reasons.get("turn_over_budget", 0)
-    assert max(targets.values(), default=0) <= 1, "a turn is a target twice"
-    assert set(targets) <= set(wanted)
-    assert len(wanted) - len(targets) == over, "a turn was lost without being counted"
-    assert counts.turns == len(wanted)
-    assert counts.kept_turns == len(targets)
+    assert targets == Counter(wanted), "a turn is no target, or twice"
+    assert counts.reasons.get("turn_over_budget", 0) == long
+    assert counts.turns == counts.kept_turns == len(wanted)
+    assert counts.kept_tokens == counts.tokens
     return counts
 
 
@@ -153,19 +158,24 @@ def test_no_target_begins_on_a_tool_result() -> None:
             assert {r.call_id for r in results_of(message)} <= seen
 
 
-def test_turn_longer_than_the_budget_is_counted_not_cut() -> None:
+def test_turn_longer_than_the_budget_is_an_example_of_its_own() -> None:
     one = session(
         "s",
+        system("sys", "rule " * 900),
         user("1", "write it"),
         answer("2", "", call("c", "Write", file_path="a", content="x y " * 5000)),
-        results("3", ToolResult("c", "Write", "ok")),
+        results("3", ToolResult("c", "Write", "the file is written " * 900)),
         answer("4", "Written."),
         user("5", "thanks"),
         answer("6", "Sure."),
     )
     counts = check_laws(one, 1024)
-    assert counts.reasons == {"turn_over_budget": 1, "over_budget_call": 1}
-    assert counts.kept_turns == 2
+    assert counts.reasons.items() >= {"turn_over_budget": 1, "over_budget_call": 1}.items()
+    (long,) = [e for e in windower(WindowOptions(1024))(one)[0] if LONG in e.tags]
+    assert [m.id for m in long.messages] == ["sys", "1", "2", "3"]
+    assert long.train == (False, False, True, False)
+    assert long.messages[2] == one.messages[2], "whole"
+    assert results_of(long.messages[3])[0].content == "[left out]"
 
 
 def test_everything_around_an_answer_goes_before_the_answer() -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import msgspec
 import pytest
 from test_label_corpus import corpus, corpus_sessions
 from test_window import BUDGETS, check_laws
 
+from sessiontune import registry
+from sessiontune.evidence import text_of
+from sessiontune.measure import Meter
 from sessiontune.model import Message, Session
+from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.steps.clean import CleanOptions, cleaner
 from sessiontune.steps.label import labeller, train_flags
-from sessiontune.steps.window import Truncation
+from sessiontune.steps.window import LONG, Truncation, WindowOptions, windower
 
 
 def prefix(session: Session, by_key: dict[str, Session]) -> tuple[Message, ...]:
@@ -37,12 +45,57 @@ def test_laws_on_the_corpus_at_every_length() -> None:
             totals[budget].add(check_laws(session, budget, train, (), before))
     for budget, counts in totals.items():
         over = counts.reasons.get("turn_over_budget", 0)
-        kept = counts.kept_tokens / counts.tokens
         naive = counts.naive_tokens / counts.tokens
-        print(f"{budget}: {counts.rows} rows, {over} of {counts.turns} turns too long, "
-              f"{kept:.1%} of trained tokens kept, naive {naive:.1%}", counts.reasons)  # fmt: skip
+        print(
+            f"{budget}: {counts.rows} rows, {over} of {counts.turns} turns longer than a row; "
+            f"naive truncation keeps {naive:.1%} of the trained tokens",
+            counts.reasons,
+        )
         assert over == sum(n for name, n in counts.reasons.items() if "over_budget_" in name)
-        assert counts.kept_turns + over == counts.turns
-        assert counts.kept_tokens > counts.naive_tokens
+        assert counts.kept_turns == counts.turns
+        assert counts.kept_tokens == counts.tokens > counts.naive_tokens
     assert totals[32768].reasons.get("turn_over_budget", 0) == 0
     assert totals[1024].naive_tokens < 0.1 * totals[1024].tokens
+
+
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_every_token_of_every_answer_is_trained_once(budget: int, tmp_path: Path) -> None:
+    """As the trainer reads the rows, rendered by a template and counted by its tokenizer: all
+    answers longer than a row, and a twentieth of the rows. Joined, the parts are the answer."""
+    pytest.importorskip("transformers")
+    from partlaws import check_parts
+    from sessiontune.templating import Template
+    from sessiontune.training.tiny import make_tiny
+
+    clean = cleaner(CleanOptions())
+    cleaned = [one for raw in corpus_sessions(corpus()) if (one := clean(raw)[0]) is not None]
+    by_key = {s.key: s for s in cleaned}
+    texts = [text_of(m) for s in cleaned[::3] for m in s.messages[:40]]
+    template = Template.load(make_tiny(tmp_path / "tiny", texts, vocab=8192))
+    tokenizer = template.tokenizer
+    cut = windower(
+        WindowOptions(budget),
+        Meter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])),
+    )
+    label, encode = labeller(), registry.format("openai").encode
+    long = parts = rows = 0
+    for session in cleaned:
+        before = prefix(session, by_key)
+        flags = [False] * len(before) + list(train_flags(session, label(session)[0]))
+        examples, _ = cut(session, before, flags)
+        for number, example in enumerate(examples):
+            if LONG not in example.tags and number % 20:
+                continue
+            one = Conversation(
+                session=msgspec.structs.replace(session, messages=example.messages),
+                train=example.train,
+            )
+            for raw in encode(one, EncodeOptions(), {}):
+                row = json.loads(raw)
+                rows += LONG not in example.tags
+                long += LONG in example.tags
+                parts += check_parts(template, row, budget)
+    print(f"{budget}: {long} answers longer than a row in {parts} parts; {rows} other rows")
+    assert parts >= 2 * long

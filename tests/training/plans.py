@@ -79,7 +79,7 @@ def job_of(trainer: str, base: str, method: str, **more: object) -> Job:
                 ]
             }
         ]
-        return axolotl.job(given, row, row)
+        return axolotl.job(given, {"train": row, "eval": row})
     return unsloth.job(given)
 
 

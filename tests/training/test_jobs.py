@@ -44,7 +44,8 @@ def test_yaml_reads_back_as_meant(trainer: str) -> None:
         template="t", python="p",
     )  # fmt: skip
     module = {"llamafactory": llamafactory, "axolotl": axolotl}[trainer]
-    text = module.job(given, [], [{"messages": []}] if trainer == "axolotl" else []).files
+    rows = ({"train": [{"messages": []}]},) if trainer == "axolotl" else ([], [])
+    text = module.job(given, *rows).files
     assert yaml.safe_load(text[f"trainer/{trainer}.yaml"]) == module.settings(given)
 
 

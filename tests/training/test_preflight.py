@@ -88,29 +88,43 @@ def test_template_without_generation_markers_still_trains_the_answers(
     assert prepare(rows, bare, 2048).trained == prepare(rows, template, 2048).trained > 0
 
 
-def test_over_long_rows_lose_no_answer_in_silence(tmp_path: Path, template: Template) -> None:
+def test_answers_longer_than_the_context_are_trained_in_parts(
+    tmp_path: Path, template: Template
+) -> None:
     def long(row: dict[str, Any]) -> dict[str, Any]:
         for message in row["messages"]:
             if message["role"] == "assistant":
                 message["content"] = "word and another one " * 400
         return row
 
-    folder = make_export(tmp_path / "x", change=long)
-    found = checks(folder, template, length=512)
-    bad = [c for c in found.values() if c.level in ("soft", "bad")]
-    assert any("rows" in c.name or "cut" in c.name for c in bad)
-    with pytest.raises(PreflightError):
-        stop_on(list(found.values()), force=False)
+    found = checks(make_export(tmp_path / "x", change=long), template, length=512)
+    assert not [c for c in found.values() if c.level in ("soft", "bad")]
+    seen = found["nothing cut in silence"].seen
+    assert seen.startswith("all 48 answers are trained once")
+    assert "48 longer than the length are cut in" in seen
 
 
-def test_an_answer_too_long_for_the_context_is_named(tmp_path: Path, template: Template) -> None:
-    rows = [conversation(i) for i in range(10)]
-    rows[4]["messages"][-1]["content"] = "very long answer " * 900
-    write_jsonl(tmp_path / "train" / "openai.jsonl", rows)
-    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50)])
-    found = checks(tmp_path, template, length=1024)
+def test_an_answer_that_is_lost_is_named(export: Path, template: Template) -> None:
+    data = read_export(export)
+    train = prepare(data.train, template, 2048)
+    some = msgspec.structs.replace(train, lost=1, lost_in=("train/openai.jsonl:5",))
+    found = {c.name: c for c in check_data(data, some, train, template, 0, 3)}
     assert found["nothing cut in silence"].level == "note"
     assert "train/openai.jsonl:5" in found["nothing cut in silence"].seen
+
+
+def test_long_answers_beside_the_rows_are_read_too(tmp_path: Path, template: Template) -> None:
+    folder = make_export(tmp_path / "x")
+    long = conversation(90)
+    long["messages"][-1]["content"] = "very long answer " * 900
+    before = read_export(folder)
+    write_jsonl(folder / "train" / "long.jsonl", [long])
+    data = read_export(folder)
+    assert data.train[-1].where == "train/long.jsonl:1"
+    assert (len(data.train), data.digest) != (len(before.train), before.digest)
+    assert len(data.eval) == len(before.eval)
+    found = checks(folder, template, length=1024)
+    assert "1 longer than the length are cut in" in found["nothing cut in silence"].seen
 
 
 def test_a_set_of_masked_rows_is_stopped(tmp_path: Path, template: Template) -> None:

@@ -24,6 +24,8 @@ _FILES = (
     "{name}_conversations_openai.jsonl",
     "train/openai.jsonl",
     "eval/openai.jsonl",
+    "train/long.jsonl",
+    "eval/long.jsonl",
 )
 
 
@@ -58,7 +60,7 @@ def show(
         return
     number, found = _find(folder, manifest, row)
     if mask:
-        _mask(console, found, base, html, f"row {number}")
+        _mask(console, found, base, html, f"row {number}", manifest.options.max_tokens)
         return
     session = _session(found, state)
     data = {"row": found, "origins": _origins(session)}
@@ -199,9 +201,14 @@ def _ranges(lines: list[int]) -> str:
 
 
 def _mask(
-    console: Console, row: dict[str, Any], base: str | None, html: Path | None, where: str
+    console: Console,
+    row: dict[str, Any],
+    base: str | None,
+    html: Path | None,
+    where: str,
+    length: int,
 ) -> None:
-    from ..templating import Template, mask_view
+    from ..templating import Template, example_view, mask_view
 
     if not base:
         raise UsageError(
@@ -209,7 +216,15 @@ def _mask(
             "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
             " --dry-run -o try` makes a tiny one in try/base.",
         )
-    views = mask_view(Template.load(base), row, where)
+    template = Template.load(base)
+    if "long" in str(row.get("tags")).split(","):  # an answer that training cuts
+        from ..training.data import Row
+        from ..training.prepare import fitted
+
+        made = fitted(Row(where, row), template, length)
+        views = [example_view(template, body, piece, one) for body, piece, one in made]
+    else:
+        views = mask_view(template, row, where)
     trained = sum(s.tokens for view in views for s in view if s.trained)
     total = sum(s.tokens for view in views for s in view)
     if html is not None:

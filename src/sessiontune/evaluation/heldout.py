@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,11 +85,12 @@ def held_rows(run: Run) -> dict[str, dict[str, Any]]:
         raise UsageError(
             f"{run.data} has no held-out side.", "Export with --eval-share above 0 and train again."
         )
+    return _numbered(path)
+
+
+def _numbered(path: Path) -> dict[str, dict[str, Any]]:
     with open(path, "rb") as lines:
-        return {
-            f"eval/openai.jsonl:{number}": orjson.loads(line)
-            for number, line in enumerate(lines, 1)
-        }
+        return {f"eval/{path.name}:{n}": orjson.loads(line) for n, line in enumerate(lines, 1)}
 
 
 def held_examples(
@@ -96,14 +98,17 @@ def held_examples(
 ) -> list[HeldExample]:
     """The very examples that the trainer evaluated on, with the lineage of each.
 
-    Where it left none (other trainers, preferences), the held-out rows are tokenised here; a row
-    longer than the trained length keeps its beginning.
+    An answer longer than the context is several of them, each with other tokens of it. Where it
+    left none (other trainers, preferences), the held-out rows are tokenised here; a row longer
+    than the trained length keeps its beginning.
     """
     import pyarrow.parquet as parquet
 
     path = run.folder / "data" / "eval.parquet"
     if not path.is_file():
         return _tokenised(run, rows, template)
+    long = run.data / "eval" / "long.jsonl"
+    rows = {**rows, **_numbered(long)} if long.is_file() else rows
     table = parquet.read_table(path).to_pylist()
     found = []
     for number, entry in enumerate(table):
@@ -134,13 +139,8 @@ def _tokenised(run: Run, rows: dict[str, dict[str, Any]], template: Template) ->
 
 def _row_of(where: str) -> str:
     """`eval/openai.jsonl:12` out of whatever a trainer appends to it."""
-    head, _, tail = where.partition("openai.jsonl:")
-    digits = ""
-    for letter in tail:
-        if not letter.isdigit():
-            break
-        digits += letter
-    return f"{head}openai.jsonl:{digits}"
+    found = re.match(r".*?\.jsonl:\d+", where)
+    return found.group() if found else where
 
 
 def probe_examples(path: Path, template: Template, length: int) -> list[HeldExample]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import orjson
@@ -35,20 +35,26 @@ def repeated(folder: Path, answers: Sequence[str], contexts: Sequence[str]) -> l
         for gram in grams:
             if gram not in shown:
                 wanted.setdefault(gram, set()).add(number)
-    path = folder / "train" / "openai.jsonl"
     hits: set[int] = set()
-    if not wanted or not path.is_file():
+    if not wanted:
         return []
+    for name in ("openai", "long"):
+        path = folder / "train" / f"{name}.jsonl"
+        for text in _answers(path) if path.is_file() else ():
+            for gram in _grams(text):
+                hits |= wanted.get(gram, set())
+    return sorted(hits)
+
+
+def _answers(path: Path) -> Iterator[str]:
+    """Texts and arguments of calls of all answers in a file."""
     with path.open("rb") as lines:
         for line in lines:
             for message in orjson.loads(line)["messages"]:
-                if message["role"] != "assistant":
-                    continue
-                calls = (c["function"]["arguments"] for c in message.get("tool_calls") or [])
-                for text in (message.get("content") or "", *calls):
-                    for gram in _grams(text):
-                        hits |= wanted.get(gram, set())
-    return sorted(hits)
+                if message["role"] == "assistant":
+                    yield message.get("content") or ""
+                    for call in message.get("tool_calls") or []:
+                        yield call["function"]["arguments"]
 
 
 def _grams(text: str) -> list[str]:

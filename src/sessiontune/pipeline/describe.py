@@ -16,6 +16,7 @@ from ..packs import Place
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.topics import Namer, clusters, shared_words
+from ..steps.window import LONG
 from ..store import Store
 from ..summary import Topic
 from .finish import WHOLE, BuildSummary, separator, stream_name
@@ -152,6 +153,10 @@ def write_folder(
         targets += [
             Target(f"preferences/{name}.jsonl", f"preferences.{name}") for name in preference.NAMES
         ]
+    for side in ("train", "eval"):
+        stream = stream_name(LONG, side)
+        if any(stream in summary.streams for summary in built):
+            targets.append(Target(f"{side}/{LONG}.jsonl", stream))
     columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
     with_columns = recipe.parquet and "openai" in recipe.formats
     places = store.segments.places(store.db)

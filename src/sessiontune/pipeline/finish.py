@@ -21,7 +21,7 @@ from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..stats import Stats
-from ..steps.window import Truncation
+from ..steps.window import LONG, Truncation
 from .examples import Choice, ExampleOptions, Made, conversations
 from .prepare import Head
 
@@ -251,8 +251,14 @@ def _encode(
     for name, encoder in formats.items():
         losses: dict[str, int] = {}
         for conversation in [made.whole] if name in WHOLE else made.examples:
+            stream = name
+            if LONG in conversation.tags:
+                if name != "openai":
+                    losses["long_answer"] = losses.get("long_answer", 0) + 1
+                    continue
+                stream = LONG
             rows = rows_of(encoder, conversation, options, losses)
-            segment.add(stream_name(name, conversation.split), rows)
+            segment.add(stream_name(stream, conversation.split), rows)
         _count(losses, name, summary.ledger)
     if made.pairs:
         _encode_pairs(made, options, segment, summary)

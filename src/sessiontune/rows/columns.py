@@ -120,7 +120,7 @@ def schema(name: str, *, thinking: bool = False) -> Schema:
     if thinking:
         core["reasoning_content"] = "string"
     core |= {"tool_calls": [_CALL], "tool_call_id": "string", "name": "string"}
-    if name == "openai":
+    if name in ("openai", "long"):
         messages = [core | {"train": "bool"}]
         return {"messages": messages, "tools": "string", "tools_inferred": "bool", **COLUMNS}
     if name == "sharegpt":

@@ -4,6 +4,7 @@
 BEST = {
     "sharegpt": ("Multi-turn chat models", "LLaMA-Factory, Axolotl, FastChat"),
     "openai": ("Chat models that call tools", "TRL, Axolotl, Unsloth, `sessiontune train`"),
+    "long": ("Answers longer than a row, whole", "`sessiontune train`, which cuts them"),
     "raw": ("Your own pipelines: one message a line, all metadata", "scripts"),
     "combined": ("Inspection: everything in one document", "people, `jq`"),
     "alpaca": ("Single questions with their answers", "LLaMA-Factory, Axolotl"),

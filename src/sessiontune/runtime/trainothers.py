@@ -22,6 +22,7 @@ from ..training.others import (
     ENV,
     HOOK,
     Given,
+    apart,
     hook_files,
     message_rows,
     turns_alone,
@@ -81,7 +82,13 @@ def plan_job(ready: Ready) -> Job:
         train, held = (turns_alone(part, tokenizer)[0] for part in (ready.train, ready.held))
         job = llamafactory.job(given, train, held)
     elif ready.spec.trainer == "axolotl":
-        job = axolotl.job(given, message_rows(ready.train), message_rows(ready.held))
+        rows = {}
+        for side, prepared in (("train", ready.train), ("eval", ready.held)):
+            whole, texts = apart(prepared)
+            rows[side] = message_rows(whole)
+            alone = turns_alone(texts, ready.template.tokenizer)[0]
+            rows[f"{side}_text"] = axolotl.segments(alone)
+        job = axolotl.job(given, rows)
     else:
         job = unsloth.job(given)
     extra = cluster.files(ready.spec, ready.plan, job, ready.base_path)
@@ -100,6 +107,9 @@ def expected(ready: Ready, held: bool = False) -> Sequence[Encoded]:
     part = ready.held if held else ready.train
     if ready.spec.trainer == "llamafactory":
         return turns_alone(part, ready.template.tokenizer)[1]
+    if ready.spec.trainer == "axolotl":
+        whole, texts = apart(part)
+        return [*whole.examples, *turns_alone(texts, ready.template.tokenizer)[1]]
     return part.examples
 
 

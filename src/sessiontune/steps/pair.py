@@ -8,9 +8,9 @@ al. 2024, and needs no pairs). Every pair names its evidence and a tier:
 strong   the person did something to this very answer: refused the call, or asked again from the
          same context and went on with the second answer
 medium   the person stopped it, sent the same prompt again, put the edit back, or said plainly
-         that it is wrong; or the work was committed
-weak     the words only suggest it, a rule of the agent refused the call, or the person changed the
-         edit or rewrote the prompt
+         that it is wrong; or the edit was the last one before a commit
+weak     the words only suggest it, or followed a call and not a text; a rule of the agent refused
+         the call, or the person changed the edit or rewrote the prompt
 
 A direction change is no evidence at all.
 """
@@ -24,7 +24,7 @@ from typing import Literal
 
 import msgspec
 
-from ..evidence import blocks_of, calls_of, results_of, text_of
+from ..evidence import blocks_of, calls_of, edits_of, results_of, text_of
 from ..measure import Meter, shorten, thin
 from ..model import Label, Message, Pair, Session
 
@@ -115,9 +115,7 @@ def _consistent(pairs: list[Pair]) -> list[Pair]:
 
 
 def _from_labels(messages: Sequence[Message], own: int, labels: Sequence[Label]) -> Iterator[Pair]:
-    by_message: dict[str, list[Label]] = {}
-    for label in labels:
-        by_message.setdefault(label.message, []).append(label)
+    by_message = _by_answer(messages[own:], labels)
     for at in range(own, len(messages)):
         message = messages[at]
         if message.role != "assistant" or message.injected or not _says_something(message):
@@ -126,12 +124,33 @@ def _from_labels(messages: Sequence[Message], own: int, labels: Sequence[Label])
         against = _strongest(about, _UNWANTED)
         if against:
             label, tier = against
+            if label.name == "corrected" and calls_of(message):
+                tier = "weak"  # the words may be about anything that was done before
             yield _single(messages[:at], message, label, tier, wanted=False)
             continue
         for_it = _strongest(about, _WANTED)
         if for_it:
             label, tier = for_it
             yield _single(messages[:at], message, label, tier, wanted=True)
+
+
+def _by_answer(messages: Sequence[Message], labels: Sequence[Label]) -> dict[str, list[Label]]:
+    """Labels by the answer that they speak about: a commit speaks for the last edit in it, and
+    says nothing about the command that made it."""
+    found: dict[str, list[Label]] = {}
+    commits = {label.message: label for label in labels if label.name == "committed"}
+    for label in labels:
+        if label.name != "committed":
+            found.setdefault(label.message, []).append(label)
+    against = {x.message for x in labels if x.name in _UNWANTED or x.name == "tool_error"}
+    edit = ""
+    for message in messages if commits else ():
+        if message.id not in against and any(edits_of(call) for call in calls_of(message)):
+            edit = message.id
+        if edit and message.id in commits:
+            found.setdefault(edit, []).append(commits[message.id])
+            edit = ""
+    return found
 
 
 def _strongest(labels: Sequence[Label], tiers: dict[str, Tier]) -> tuple[Label, Tier] | None:

@@ -6,10 +6,10 @@ without loss, and a target segment with loss. A call and its results never part.
 truncation at 1,024 tokens keeps 0% of the assistant tokens of real sessions, at 2,048 0 to
 35%, at 8,192 22 to 100%.
 
-An answer is never cut inside, nor parted between its calls: the calls of one answer are rendered
-as one message, and the row of the last one would hold all before it. Before an answer is given up
-everything around it goes: older turns, the head, tool output, definitions of tools. What is longer
-than the whole budget then is left out and counted (`turn_over_budget`, and by what makes it long).
+An answer is not cut here, nor parted between its calls: the calls of one answer are rendered as
+one message, by a template that is not known yet. Everything around it goes first: older turns, the
+head, tool output, definitions of tools. What is longer than the whole budget then is an example of
+its own with the tag `long`, counted by what makes it long; training cuts it (templating/parts.py).
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ TOOLS = 4
 RESULT = 8
 #: Results of the overlap nearest to the target that keep head and tail; older ones become a line.
 KEEP_LAST = 5
+#: Tag of an example that is one answer longer than the budget.
+LONG = "long"
 #: A result is cut no shorter than this many tokens before it becomes one line.
 LEAST = 48
 
@@ -53,7 +55,8 @@ def windower(options: WindowOptions, meter: Meter | None = None, whole: Whole | 
 
     `train` has one flag for each message of prefix + session.messages (None: every answer of the
     session itself). `meter` counts messages one by one; `whole`, where given, counts a rendered
-    row and has the last word: no row leaves here above `max_tokens` by it.
+    row and has the last word: no row leaves here above `max_tokens` by it, but for those that are
+    tagged `long`: one answer each that no row can hold.
     """
     chosen = meter or Meter()
 
@@ -132,7 +135,7 @@ class _Cutter:
                 self.counts.count("nothing_to_train")
             return []
         rows = self._one() or self._windows()
-        self.counts.rows = len(rows)
+        self.counts.rows = sum(LONG not in row.tags for row in rows)
         for row in rows:
             kept = [m for m, t in zip(row.messages, row.train, strict=True) if t]
             self.counts.kept_turns += len(kept)
@@ -167,14 +170,10 @@ class _Cutter:
 
     def _windows(self) -> list[_Row]:
         blocks = blocks_of(self.messages)
-        first = next(
-            (
-                n
-                for n, b in enumerate(blocks)
-                if any(self.messages[i].role == "assistant" for i in b)
-            ),
-            len(blocks),
+        answers = (
+            n for n, b in enumerate(blocks) if any(self.messages[i].role == "assistant" for i in b)
         )
+        first = next(answers, len(blocks))
         rows: list[_Row] = []
         at = first
         while at < len(blocks):
@@ -182,14 +181,20 @@ class _Cutter:
                 at += 1
                 continue
             row, after = self._window(blocks, first, at)
-            if row is None:
-                for i in (i for i in blocks[at] if self.train[i]):
-                    self.counts.give_up(self.messages[i], self.meter, self.budget)
-                at += 1
-                continue
-            rows.append(row)
-            at = after
+            rows.append(row or self._long(blocks, first, at))
+            at = after if row else at + 1
         return rows
+
+    def _long(self, blocks: list[list[int]], first: int, at: int) -> _Row:
+        """The answers of block `at`, which no row can hold, behind little of what was before."""
+        for i in (i for i in blocks[at] if self.train[i]):
+            self.counts.too_long(self.messages[i], self.meter, self.budget)
+        before = self._head(blocks[:first], self.budget // OVERLAP)
+        before += self._overlap(blocks, first, at, 0, Room(self.budget // OVERLAP, {}, 0, 0))
+        flags = [False] * len(before) + [self.train[i] for i in blocks[at]]
+        row = self._row([*before, *(self._thin(i, -1)[0] for i in blocks[at])], flags)
+        row.tags.add(LONG)
+        return row
 
     def _window(self, blocks: list[list[int]], first: int, at: int) -> tuple[_Row | None, int]:
         """The row whose target begins with block `at`, and the block after its target."""

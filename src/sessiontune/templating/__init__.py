@@ -6,9 +6,10 @@ from .bundled import bundled
 from .engine import TemplateRefused
 from .examples import IGNORED, Encoded, Piece, Span
 from .loading import load_tokenizer
+from .parts import in_parts
 from .rows import Abilities, Turn
 from .template import Template
-from .view import MaskSpan, mask_view
+from .view import MaskSpan, example_view, mask_view
 
 __all__ = [
     "IGNORED",
@@ -21,6 +22,8 @@ __all__ = [
     "TemplateRefused",
     "Turn",
     "bundled",
+    "example_view",
+    "in_parts",
     "load_tokenizer",
     "mask_view",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 IGNORED = -100
@@ -27,6 +29,8 @@ class Encoded(msgspec.Struct, frozen=True):
 
     targets   message indexes in the row that bear loss here
     ends      for each target, the number of tokens up to and with its stop token
+    part      of an answer that does not fit behind its context: "goes on" (without its stop
+              token), "last", or "alone" where the answer itself is whole
     """
 
     where: str
@@ -34,6 +38,7 @@ class Encoded(msgspec.Struct, frozen=True):
     labels: list[int]
     targets: tuple[int, ...]
     ends: tuple[int, ...]
+    part: Literal["", "goes on", "last", "alone"] = ""
 
 
 def shared_length(one: str, other: str) -> int:

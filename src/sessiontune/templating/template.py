@@ -67,7 +67,8 @@ class Template:
     ) -> str:
         return render_with(self._render, messages, tools, generation, self.special)
 
-    def _text(self, turns: Sequence[Turn], tools: Any, generation: bool = False) -> str:
+    def text(self, turns: Sequence[Turn], tools: Any, generation: bool = False) -> str:
+        """What the template makes of prepared turns, control tokens of the log broken."""
         messages = []
         for turn in turns:
             message = turn.message
@@ -81,7 +82,7 @@ class Template:
     ) -> str:
         """The text of a conversation; `generation` adds the head of the next answer."""
         turns, schemas = self.prepare({"messages": list(messages), "tools": tools}, "messages")[:2]
-        return self._text(turns, schemas, generation).replace(BREAK, "")
+        return self.text(turns, schemas, generation).replace(BREAK, "")
 
     def prepare(
         self, row: Mapping[str, Any], where: str
@@ -110,12 +111,20 @@ class Template:
             out += [(i, s + shift, e + shift) for i, (s, e) in pairs]
         return out
 
+    def tokens_of(self, piece: Piece) -> list[tuple[int, int, int]]:
+        """The tokens of an example, as `tokens` gives them."""
+        tokens = self.tokens(piece.text)
+        starts = {s.start for s in piece.spans}
+        across = [s for s in starts if any(a < s < b for _, a, b in tokens)]
+        # a token over the border of head and answer: at inference there is none
+        return self.tokens(piece.text, across) if across else tokens
+
     def ids(
         self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, generation: bool = False
     ) -> list[int]:
         """Token ids of a conversation, as they are trained (no token is added)."""
         turns, schemas = self.prepare({"messages": list(messages), "tools": tools}, "messages")[:2]
-        return [i for i, _, _ in self.tokens(self._text(turns, schemas, generation))]
+        return [i for i, _, _ in self.tokens(self.text(turns, schemas, generation))]
 
     @property
     def adds_bos(self) -> bool:
@@ -163,11 +172,7 @@ class Template:
         return prompt.replace(BREAK, " "), body.replace(BREAK, " ")
 
     def _encoded(self, piece: Piece, turns: Sequence[Turn], where: str) -> Encoded:
-        tokens = self.tokens(piece.text)
-        starts = {s.start for s in piece.spans}
-        across = [s for s in starts if any(a < s < b for _, a, b in tokens)]
-        if across:  # a token over the border of head and answer: at inference there is none
-            tokens = self.tokens(piece.text, across)
+        tokens = self.tokens_of(piece)
         ids, labels, ends = [], [], [0] * len(piece.spans)
         current = 0
         for token, start, end in tokens:
@@ -201,7 +206,7 @@ class Template:
         parts = {i: self._completion(turns, tools, i, where) for i in pending}
         out: list[Piece] = []
         while pending:
-            text = self._text(turns[: pending[-1] + 1], tools)
+            text = self.text(turns[: pending[-1] + 1], tools)
             if not text.startswith("".join(parts[pending[-1]])):
                 text = "".join(parts[pending[-1]])
             spans, left = [], []
@@ -217,8 +222,8 @@ class Template:
 
     def _completion(self, turns: Sequence[Turn], tools: Any, i: int, where: str) -> tuple[str, str]:
         """The prompt before turn i and what the model has to write after it."""
-        prompt = self._text(turns[:i], tools, True) if i else ""
-        full = self._text(turns[: i + 1], tools)
+        prompt = self.text(turns[:i], tools, True) if i else ""
+        full = self.text(turns[: i + 1], tools)
         raw = full[len(prompt) :]
         if not full.startswith(prompt):
             prompt, raw = self._rewritten(turns, tools, i, prompt, full, where)
@@ -242,15 +247,15 @@ class Template:
         (a thought opened in the generation prompt, absent in history): then it is cut short.
         """
         asked = Turn({"role": "user", "content": "."}, False, ())
-        opening = self._text([asked], tools, True)
-        alone = self._text([asked, turns[i]], tools)
+        opening = self.text([asked], tools, True)
+        alone = self.text([asked, turns[i]], tools)
         if alone.startswith(opening) and full.endswith(alone[len(opening) :]):
             return prompt, alone[len(opening) :]
         # Where the head ends is seen with an answer that has no letter in common with it.
         other = Turn({"role": "assistant", "content": "\ufdd1"}, False, ())
-        head = shared_length(prompt, self._text([*turns[:i], other], tools))
+        head = shared_length(prompt, self.text([*turns[:i], other], tools))
         shared = min(shared_length(prompt, full), head)
-        if shared < len(self._text(turns[:i], tools)):
+        if shared < len(self.text(turns[:i], tools)):
             raise PreflightError(
                 f"{where}: the chat template rewrites the conversation before message "
                 f"{turns[i].sources[0]}, so what is trained cannot be told from what is read.",
@@ -318,7 +323,7 @@ class Template:
             return None
         last = max(i for i, t in enumerate(turns) if t.train)
         shown = turns[: last + 1]
-        text = self._text(shown, tools)
+        text = self.text(shown, tools)
         answers = [i for i, t in enumerate(shown) if t.role == "assistant"]
         heads = [m.end() for m in re.finditer(re.escape(self._header), text)]
         if len(heads) != len(answers):

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from .examples import IGNORED
+from .examples import IGNORED, Encoded, Piece
 from .rows import BREAK
 from .template import Template
 
@@ -29,27 +29,33 @@ def mask_view(
     The runs come from the labels that are really trained on, joined in order: their texts give
     the rendered conversation. Raises PreflightError as `Template.encode` does.
     """
-    turns, tools, _ = template.prepare(row, where)
-    views = []
-    encoded = template.encode(row, where)
-    for piece, example in zip(template.pieces(turns, tools, where), encoded, strict=True):
-        cuts = [s.start for s in piece.spans]
-        tokens = template.tokens(piece.text)
-        if any(a < c < b for c in cuts for _, a, b in tokens):
-            tokens = template.tokens(piece.text, cuts)
-        runs: list[MaskSpan] = []
-        at = 0
-        index = 0
-        while index < len(tokens):
-            trained = example.labels[index] != IGNORED
-            stop = index
-            while stop < len(tokens) and (example.labels[stop] != IGNORED) == trained:
-                stop += 1
-            end = len(piece.text) if stop == len(tokens) else tokens[stop][1]
-            owner = [s for s in piece.spans if trained and s.start <= tokens[index][1] < s.end]
-            message = turns[owner[0].turn].sources[0] if owner else -1
-            text = piece.text[at:end].replace(BREAK, "")
-            runs.append(MaskSpan(text, trained, stop - index, message))
-            at, index = end, stop
-        views.append(runs)
-    return views
+    made = template.examples(row, where)
+    return [example_view(template, row, piece, example) for piece, example in made]
+
+
+def example_view(
+    template: Template, row: Mapping[str, Any], piece: Piece, example: Encoded
+) -> list[MaskSpan]:
+    """The runs of one example that was made from `row`."""
+    turns = template.prepare(row, example.where)[0]
+    if example.part:  # context, then what bears loss; cut where the tokenizer need not
+        start, hidden = piece.spans[0].start, example.labels.count(IGNORED)
+        message, trained = turns[piece.spans[0].turn].sources[0], len(example.ids) - hidden
+        context, text = (t.replace(BREAK, "") for t in (piece.text[:start], piece.text[start:]))
+        return [MaskSpan(context, False, hidden), MaskSpan(text, True, trained, message)]
+    tokens = template.tokens_of(piece)
+    every = len(example.ids)  # fewer where only the first answers fit
+    runs: list[MaskSpan] = []
+    at = index = 0
+    while index < every:
+        trained_here = example.labels[index] != IGNORED
+        stop = index
+        while stop < every and (example.labels[stop] != IGNORED) == trained_here:
+            stop += 1
+        end = len(piece.text) if stop == len(tokens) else tokens[stop][1]
+        owner = [s for s in piece.spans if trained_here and s.start <= tokens[index][1] < s.end]
+        message = turns[owner[0].turn].sources[0] if owner else -1
+        text = piece.text[at:end].replace(BREAK, "")
+        runs.append(MaskSpan(text, trained_here, stop - index, message))
+        at, index = end, stop
+    return runs

@@ -1,11 +1,16 @@
-"""Axolotl: one YAML file; messages with a flag for each turn that bears loss."""
+"""Axolotl: one YAML file; messages with a flag for each turn that bears loss.
+
+What is no message (parts of an answer that is longer than the context, and text that holds control
+tokens) goes as segments with a flag for each, into a data set of its own.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ..ports import Job
-from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
+from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
+from .prepare import Prepared
 from .yamltext import to_yaml
 
 NAME = "axolotl"
@@ -49,6 +54,31 @@ def dataset(path: str) -> dict[str, Any]:
     }
 
 
+def datasets(side: str, prepared: Prepared) -> list[dict[str, Any]]:
+    """The entries of one side: messages, and text to which nothing is added."""
+    whole, texts = apart(prepared)
+    out = []
+    if whole.examples:
+        out.append(dataset(f"trainer/data/{side}.jsonl"))
+    if texts.examples:
+        path = f"trainer/data/{side}_text.jsonl"
+        out.append({"path": path, "ds_type": "json", "split": "train", "type": "input_output"})
+    return out
+
+
+def segments(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of `others.turns_alone` as Axolotl's `input_output` takes them."""
+    return [
+        {
+            "segments": [
+                {"label": False, "text": row["before"]},
+                {"label": True, "text": row["after"]},
+            ]
+        }
+        for row in rows
+    ]
+
+
 def settings(given: Given) -> dict[str, Any]:
     """The YAML's content, as Axolotl's own schema takes it."""
     spec, plan = given.spec, given.plan
@@ -72,7 +102,7 @@ def settings(given: Given) -> dict[str, Any]:
     out |= {
         "chat_template": "jinja",
         "chat_template_jinja": "template.jinja",
-        "datasets": [dataset("trainer/data/train.jsonl")],
+        "datasets": datasets("train", given.train),
         "dataset_prepared_path": "trainer/prepared",
         "dataset_num_proc": 1,
         "val_set_size": 0,
@@ -106,7 +136,7 @@ def settings(given: Given) -> dict[str, Any]:
     }
     if given.held.examples:
         out |= {
-            "test_datasets": [dataset("trainer/data/eval.jsonl")],
+            "test_datasets": datasets("eval", given.held),
             "eval_strategy": "steps",
             "eval_steps": plan.eval_every,
             "load_best_model_at_end": True,
@@ -137,17 +167,11 @@ def parallel(given: Given) -> dict[str, Any]:
     return {}
 
 
-def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Job:
-    """Files and program."""
-    files = {
-        "trainer/axolotl.yaml": to_yaml(
-            settings(given), notes(given, "axolotl train trainer/axolotl.yaml")
-        ),
-        "trainer/check.py": CHECK,
-        "trainer/data/train.jsonl": jsonl(train),
-    }
-    if held:
-        files["trainer/data/eval.jsonl"] = jsonl(held)
+def job(given: Given, files: dict[str, list[dict[str, Any]]]) -> Job:
+    """Files and program. `files`: rows by the names that `datasets` gives, without the folder."""
+    yaml = to_yaml(settings(given), notes(given, "axolotl train trainer/axolotl.yaml"))
+    written = {"trainer/axolotl.yaml": yaml, "trainer/check.py": CHECK}
+    written |= {f"trainer/data/{name}.jsonl": jsonl(rows) for name, rows in files.items() if rows}
     full = given.plan.settings.method == "full"
     program = beside_python(given.python, "axolotl")
     launch = ["--launcher", "python"]
@@ -157,7 +181,7 @@ def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -
             launch.append(f"--nnodes={given.spec.nodes}")
     return Job(
         name=NAME,
-        files=files,
+        files=written,
         argv=(program, "train", "trainer/axolotl.yaml", *launch),
         env=ENV,
         needs=NEEDS,

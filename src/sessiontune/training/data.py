@@ -33,16 +33,22 @@ class DataSet(msgspec.Struct, frozen=True):
 def read_export(folder: Path) -> DataSet:
     """Read train/ and eval/ of an export, or the top-level openai file of an older one.
 
-    Raises UsageError for a folder that is no export, PreflightError for an empty one or a line
-    that cannot be read.
+    Answers that no row could hold stand beside the rows, in long.jsonl; they come last. Raises
+    UsageError for a folder that is no export, PreflightError for an empty one or a line that
+    cannot be read.
     """
     if not folder.is_dir():
         raise UsageError(f"{folder} is not a folder.", "Name what `sessiontune export` wrote.")
     sides = (folder / "train" / "openai.jsonl", folder / "eval" / "openai.jsonl")
     if sides[0].is_file():
-        train = tuple(_rows(sides[0], folder))
-        held = tuple(_rows(sides[1], folder)) if sides[1].is_file() else ()
-        files = [path for path in sides if path.is_file()]
+        rows_of = [
+            [path for path in (side, side.with_name("long.jsonl")) if path.is_file()]
+            for side in sides
+        ]
+        train, held = (
+            tuple(row for path in paths for row in _rows(path, folder)) for paths in rows_of
+        )
+        files = [path for paths in rows_of for path in paths]
     else:
         found = sorted(folder.glob("*_conversations_openai.jsonl"))
         if len(found) != 1:

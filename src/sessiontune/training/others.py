@@ -81,8 +81,27 @@ def turns_alone(prepared: Prepared, tokenizer: Any) -> tuple[list[dict[str, Any]
             ids = [*head, *body]
             labels = [-100] * len(head) + body
             targets = source.turns[span.turn].sources
-            tokens.append(Encoded(example.where, ids, labels, targets, (len(ids),)))
+            alone = Encoded(example.where, ids, labels, targets, (len(ids),), example.part)
+            tokens.append(alone)
     return rows, tokens
+
+
+def apart(prepared: Prepared) -> tuple[Prepared, Prepared]:
+    """What can go as messages and, apart, what must go as text: parts of an answer, because no
+    message can say that it goes on, and examples in which the log's own text holds control tokens.
+    """
+    if not prepared.sources:
+        return prepared, Prepared()
+    both = list(zip(prepared.examples, prepared.sources, strict=True))
+    alike = [bool(example.part) or BREAK in source.piece.text for example, source in both]
+    split = [[pair for pair, text in zip(both, alike, strict=True) if text == t] for t in (0, 1)]
+    whole, texts = (
+        msgspec.structs.replace(
+            prepared, examples=tuple(e for e, _ in some), sources=tuple(s for _, s in some)
+        )
+        for some in split
+    )
+    return whole, texts
 
 
 def message_rows(prepared: Prepared) -> list[dict[str, Any]]:

@@ -294,6 +294,8 @@ def _data_line(train: Prepared, held: Prepared | None) -> Line:
     why = f"{train.tokens:,} tokens, {train.trained:,} bear loss, longest {train.longest:,}"
     if train.windowed:
         why += f"; {train.windowed} rows cut into windows"
+    if train.cut:
+        why += f"; {train.cut} answers cut in {train.parts} examples"
     return Line("data", value, why)
 
 

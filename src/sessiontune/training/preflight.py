@@ -110,7 +110,9 @@ def _truncated(train: Prepared) -> Check:
         level = "soft" if share > LOSS_LIMIT else "note"
         return Check(name, level, seen, "Raise --length, or export with --max-tokens.")
     more = f"; {train.windowed} long rows became several" if train.windowed else ""
-    return Check(name, "good", f"all {train.targets} answers fit{more}")
+    if train.cut:
+        more += f"; {train.cut} longer than the length are cut in {train.parts} examples"
+    return Check(name, "good", f"all {train.targets} answers are trained once{more}")
 
 
 def _trained_text(examples: Sequence[Encoded], template: Template) -> dict[str, str]:
@@ -180,7 +182,7 @@ def _stop_token(train: Prepared, template: Template) -> Check:
     name = "stop token trained"
     stops = {template.tokenizer.convert_tokens_to_ids(s) for s in template.stops}
     for example in train.examples:
-        for end in example.ends:
+        for end in example.ends if example.part != "goes on" else ():
             if example.labels[end - 1] not in stops:
                 return Check(
                     name, "bad", f"{example.where}: an answer ends without a trained stop token.",

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from ..errors import PreflightError, StoreError
-from ..templating import IGNORED, Encoded, Piece, Template, Turn
+from ..templating import IGNORED, Encoded, Piece, Template, Turn, in_parts
+from ..templating.rows import BREAK
 from .data import Row
 from .windows import windows
 
@@ -29,7 +30,8 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     rows        rows read, and `masked`: those without any trained answer (left out, by name)
     windowed    rows that became several because they were too long
-    targets     answers that bear loss, `lost` of them too long for the context
+    targets     answers that bear loss, `lost` of them nowhere
+    cut         answers longer than the context, which are trained in several examples (`parts`)
     changes     what the template made us change -> rows
     sources     for each example, when asked for
     """
@@ -39,6 +41,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     masked: tuple[str, ...] = ()
     windowed: int = 0
     targets: int = 0
+    cut: int = 0
     lost: int = 0
     lost_in: tuple[str, ...] = ()
     changes: dict[str, int] = {}
@@ -52,6 +55,11 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     def trained(self) -> int:
         """Tokens that bear loss."""
         return sum(label != IGNORED for e in self.examples for label in e.labels)
+
+    @property
+    def parts(self) -> int:
+        """Examples that hold a part of an answer."""
+        return sum(bool(e.part) for e in self.examples)
 
     @property
     def longest(self) -> int:
@@ -75,10 +83,7 @@ def prepare(
     masked: list[str] = []
     lost_in: list[str] = []
     changes: Counter[str] = Counter()
-    windowed = targets = lost = 0
-
-    def count(text: str) -> int:
-        return len(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+    windowed = targets = lost = cut = 0
 
     for number, row in enumerate(rows):
         turns, _, changed = template.prepare(row.body, row.where)
@@ -87,28 +92,20 @@ def prepare(
             masked.append(row.where)
             continue
         changes.update(changed)
-        parts: list[dict[str, Any]] = [row.body]
-        made = [template.examples(row.body, row.where)]
-        if any(len(e.ids) > length for _, e in made[0]):
-            parts = windows(row.body, count, length)
-            windowed += len(parts) > 1
-            made = [template.examples(part, row.where) for part in parts]
-        fitted = []
-        for part, pairs in zip(parts, made, strict=True):
-            for piece, whole in pairs:
-                cut = fit(whole, length)
-                if cut is None:
-                    continue
-                fitted.append(cut)
-                if keep_sources:
-                    used, tools, _ = template.prepare(part, row.where)
-                    sources.append(Source(tuple(used), tools, piece))
-        kept = sum(len(e.ends) for e in fitted)
+        made = fitted(row, template, length, SPARE if keep_sources else 0)
+        windowed += len({id(body) for body, _, _ in made}) > 1
+        if keep_sources:
+            for body, piece, _ in made:
+                used, tools, _ = template.prepare(body, row.where)
+                sources.append(Source(tuple(used), tools, piece))
+        # an answer in parts is one answer
+        kept = sum(len(e.ends) for _, _, e in made if e.part != "goes on")
+        cut += sum(e.part == "last" for _, _, e in made)
         if kept < wanted:
             lost += wanted - kept
             lost_in.append(row.where)
         targets += wanted
-        examples += fitted
+        examples += [example for _, _, example in made]
         if step:
             step(number + 1, len(rows))
     return Prepared(
@@ -117,11 +114,52 @@ def prepare(
         masked=tuple(masked),
         windowed=windowed,
         targets=targets,
+        cut=cut,
         lost=lost,
         lost_in=tuple(lost_in),
         changes=dict(changes),
         sources=tuple(sources),
     )
+
+
+#: Tokens that a part leaves free for trainers that get text: cut and tokenised again, it may have
+#: some more.
+SPARE = 8
+Fitted = tuple[dict[str, Any], Piece, Encoded]
+
+
+def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fitted]:
+    """The examples of a row, none longer than `length`, each with the row or window that it was
+    made from. An answer that no window can hold is trained in parts, `spare` tokens shorter."""
+
+    def count(text: str) -> int:
+        return len(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    bodies: list[dict[str, Any]] = [row.body]
+    made = [template.examples(row.body, row.where)]
+    if any(len(e.ids) > length for _, e in made[0]):
+        bodies = windows(row.body, count, length)
+        made = [template.examples(body, row.where) for body in bodies]
+    out: list[Fitted] = []
+    for body, pairs in zip(bodies, made, strict=True):
+        for piece, whole in pairs:
+            short = fit(whole, length)
+            if short is not None:
+                out.append((body, piece, short))
+            held = len(short.ends) if short is not None else 0
+            if held < len(whole.ends):
+                parts = in_parts(template, body, (piece, whole), length - spare, held)
+                while spare and spare < length // 2 and not _short(template, parts, length):
+                    spare *= 2
+                    parts = in_parts(template, body, (piece, whole), length - spare, held)
+                out += [(body, part, example) for part, example in parts]
+    return out
+
+
+def _short(template: Template, parts: Sequence[tuple[Piece, Encoded]], length: int) -> bool:
+    """Do the parts fit as text too, where a space splits what looks like a control token?"""
+    texts = (piece.text.replace(BREAK, " ") for piece, _ in parts if BREAK in piece.text)
+    return all(len(template.tokens(text)) <= length for text in texts)
 
 
 def spread(prepared: Prepared, limit: int) -> Prepared:

@@ -2,7 +2,9 @@
 
 A window is a pinned head (system messages and the task), context without loss, and a segment of
 targets. Every trained answer is a target in exactly one window; a call and its results stay
-together; tool output is thinned before anything is dropped. A row that fits is left alone.
+together; tool output is thinned before anything is dropped. A row that fits is left alone. What is
+around an answer that fills the window gives way to it; one that is longer is cut inside, after it
+was rendered (templating/parts.py).
 """
 
 from __future__ import annotations
@@ -19,8 +21,9 @@ Count = Callable[[str], int]
 
 #: Tokens that a template puts around one message, generously.
 AROUND = 12
-#: Share of the budget that context before the segment may take, and the pinned head.
-CONTEXT, HEAD = 0.25, 0.5
+#: Share of the budget that context before the segment may take, the pinned head, and each of head,
+#: context and definitions of tools before an answer that is longer than the window.
+CONTEXT, HEAD, LEAST = 0.25, 0.5, 1 / 6
 
 
 class Unit(msgspec.Struct):
@@ -34,8 +37,7 @@ class Unit(msgspec.Struct):
 def windows(row: Mapping[str, Any], count: Count, length: int) -> list[dict[str, Any]]:
     """The row as rows that should fit into `length` tokens; [row] when it does already.
 
-    An answer that alone is longer than the budget stays in a window of its own, which the caller
-    must measure (and count as lost).
+    An answer that alone is longer than the budget stays whole, in a window of its own.
     """
     messages = [dict(m) for m in row["messages"]]
     schemas = row.get("tools") or ""
@@ -52,7 +54,17 @@ def windows(row: Mapping[str, Any], count: Count, length: int) -> list[dict[str,
     head = _thinned_all(head, int(budget * HEAD), count)
     used = sum(_size(m, count) for m in head)
     units = _units(rest, max(64, (budget - used) // 3), count)
-    return [{**row, "messages": [*head, *window]} for window in _segments(units, budget - used)]
+    out = []
+    for window, size in _segments(units, budget - used, budget, count):
+        if size <= budget - used:
+            out.append({**row, "messages": [*head, *window]})
+            continue
+        room = budget - size if size <= budget else int(budget * LEAST)
+        short = {**row, "messages": [*_thinned_all(head, room, count), *window]}
+        if count(schemas) > length * LEAST:
+            short["tools"] = None
+        out.append(short)
+    return out
 
 
 def _size(message: Message, count: Count) -> int:
@@ -89,9 +101,12 @@ def _units(messages: Sequence[dict[str, Any]], cap: int, count: Count) -> list[U
     return units
 
 
-def _segments(units: list[Unit], budget: int) -> list[list[dict[str, Any]]]:
-    """Greedy segments of units, each with context before it."""
-    out: list[list[dict[str, Any]]] = []
+def _segments(
+    units: list[Unit], budget: int, whole: int, count: Count
+) -> list[tuple[list[dict[str, Any]], int]]:
+    """Greedy segments of units, each with context before it, and how long they are. `whole` is
+    the budget without a head: an answer beyond it has little context, its question at least."""
+    out: list[tuple[list[dict[str, Any]], int]] = []
     start = 0
     while start < len(units):
         room = budget if start == 0 else int(budget * (1 - CONTEXT))
@@ -101,11 +116,17 @@ def _segments(units: list[Unit], budget: int) -> list[list[dict[str, Any]]]:
             end += 1
         if any(u.target for u in units[start:end]):
             first = start
-            while first > 0 and size + units[first - 1].size <= budget:
+            least = int(budget * LEAST)
+            room = budget if size <= whole else size + least
+            while first > 0 and size + units[first - 1].size <= room:
                 first -= 1
                 size += units[first].size
             context = [_masked(m) for u in units[first:start] for m in u.messages]
-            out.append(context + [m for u in units[start:end] for m in u.messages])
+            if size > whole and not context and start and len(units[start - 1].messages) == 1:
+                question = units[start - 1].messages[0]
+                if question["role"] == "user":
+                    context = [thinned(question, least, count)]
+            out.append((context + [m for u in units[start:end] for m in u.messages], size))
         start = end
     return out
 
