@@ -68,7 +68,7 @@ def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None
 
 def _quantiser(shop: Shop) -> quantise.Quantiser | None:
     checkout = shop.converter.root if shop.converter else None
-    return quantise.find_quantiser(shop.options.quantiser, checkout)
+    return quantise.find_quantiser(shop.options.quantizer, checkout)
 
 
 def _name(shop: Shop, kind: str) -> str:

@@ -3,7 +3,8 @@
     RUN/ship/
       NAME-q8_0.gguf ...      one file per type, or NAME-lora-f16.gguf with `adapter_only`
       NAME-safetensors/       with type `safetensors`
-      Modelfile               for Ollama; commands.md: LM Studio, llama.cpp, vLLM
+      Modelfile               for Ollama, or create.json with a text that it cannot carry
+      commands.md             the lines for Ollama, LM Studio, llama.cpp, vLLM
       ship.json               what was made from what, with hashes and the checks of parity
       .work/                  what is being made; removed at the end
 
@@ -24,7 +25,6 @@ from ..shipping import convert
 from ..shipping.converter import HINT, find_converter
 from ..shipping.engine import need_engine
 from ..shipping.merge import check_fit
-from ..shipping.modelfile import Modelfile, write
 from ..shipping.quantise import check_quantiser, find_quantiser
 from ..shipping.run import Run, digest_of
 from ..shipping.tokenizer import read_vocabulary
@@ -127,10 +127,6 @@ def _check_types(types: tuple[str, ...]) -> None:
 
 
 def _check_options(run: Run, options: ShipOptions) -> None:
-    words = (options.card.license, options.card.license_link)
-    licenses = tuple(filter(str.strip, words))
-    if not options.ollama:
-        write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not later
     if options.adapter_only and run.full:
         raise UsageError(
             f"{run.folder} trained the whole model: there is no adapter.",
