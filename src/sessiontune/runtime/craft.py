@@ -61,7 +61,8 @@ def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None
     """ToolError before anything is merged, when a converter or quantiser will be missing."""
     if kind == SAFETENSORS or there(shop, kind, files):
         return
-    shop.need_converter()
+    if unknown := shop.need_converter().unknown(shop.run.base):
+        raise convert.not_known(unknown)
     if kind not in convert.DIRECT:
         quantise.check_quantiser(_quantiser(shop), kind)
 

@@ -103,8 +103,13 @@ def check_base(run: Run) -> None:
         )
 
 
-def check_tools_here(types: tuple[str, ...], env: Mapping[str, str], home: Path) -> None:
-    """UsageError or ToolError, before hours of training, for what shipping and a chat will lack."""
+def check_tools_here(
+    types: tuple[str, ...], env: Mapping[str, str], home: Path, base: Path | None
+) -> None:
+    """UsageError or ToolError, before hours of training, for what shipping and a chat will lack.
+
+    `base`: the folder of the model, None for one that is made later.
+    """
     _check_types(types)
     kinds = [kind for kind in types if kind != SAFETENSORS]
     if not kinds:
@@ -114,6 +119,8 @@ def check_tools_here(types: tuple[str, ...], env: Mapping[str, str], home: Path)
     converter = find_converter(None, env, home)
     if converter is None:
         raise ToolError("There is no converter to GGUF here.", HINT)
+    if base and (unknown := converter.unknown(base)):
+        raise convert.not_known(unknown)
     for kind in kinds:
         if kind not in convert.DIRECT:
             check_quantiser(find_quantiser(None, converter.root), kind)
