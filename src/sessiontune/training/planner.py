@@ -313,7 +313,10 @@ def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
             "Lower --length, use --method qlora on an NVIDIA GPU, or take a smaller base."
         )
     if disk > machine.disk:
-        out.append(f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. Lower --keep.")
+        out.append(
+            f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. "
+            "Free some space, or train with a lower --keep."
+        )
     return out
 
 
