@@ -76,6 +76,32 @@ def test_nothing_is_asked_where_there_is_nothing_to_decide(tmp_path: Path) -> No
     assert asked == []
 
 
+@pytest.mark.parametrize(("exact", "near"), [(0.3, 0.0), (0.0, 0.3)])
+def test_a_leak_of_either_kind_reaches_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: float, near: float
+) -> None:
+    """Word for word as well as nearly so."""
+    from sessiontune.cli import export
+    from sessiontune.manifest import Leakage
+
+    made = SimpleNamespace(
+        files=[],
+        leakage=(Leakage("this split", exact, near), Leakage("random split", 0.5, 0.5)),
+        records=SimpleNamespace(files=1, read=1),
+        redactions={},
+        statistics=SimpleNamespace(splits={}, conversations=0),
+        options=SimpleNamespace(eval_share=0.15),
+    )
+    result = SimpleNamespace(manifest=made, unchanged=False)
+    monkeypatch.setattr(export, "run_export", lambda *_: result)
+    evening, asked = _evening(tmp_path, False)
+    _, _, data = evening._export()
+    with pytest.raises(UsageError) as stopped:
+        evening._findings(_done(**data))
+    assert asked[0].startswith("30.0% of the held-out conversations stand in training too")
+    assert "answer, or add --yes" in stopped.value.hint
+
+
 def test_too_few_for_a_verdict_names_the_command_that_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -164,7 +190,8 @@ def test_a_plan_that_warns_is_a_question_before_a_step_is_made(
     evening, asked = _evening(tmp_path, False)
     with pytest.raises(AdviceError) as caught:
         evening._train()
-    assert asked[0].startswith("Memory: about 324.2 GB needed, 20.6 GB there. Lower --length")
+    assert asked[0].startswith("The checks before training say: Memory: about 324.2 GB needed,")
+    assert "there. Lower --length, " in asked[0]
     assert asked[0].endswith("Train all the same?")
     assert "answer yes, or add --yes" in caught.value.hint
     assert steps == []

@@ -122,7 +122,7 @@ class Evening:
             f" {sum(made.redactions.values()):,} findings replaced"
         )
         said += "; nothing new" if result.unchanged else ""
-        leaks = {x.split: x.near for x in made.leakage}
+        leaks = {x.split: max(x.exact, x.near) for x in made.leakage}
         data = {
             "unchanged": result.unchanged,
             "rows": rows,
@@ -158,13 +158,14 @@ class Evening:
             )
         leak = float(done.data.get("leakage", {}).get("this split", 0.0))
         if leak > 0 and not self.ask(
-            f"{leak:.1%} of the held-out conversations have a near copy in training: the"
-            " evaluation would flatter. Go on?"
+            f"{leak:.1%} of the held-out conversations stand in training too, as a copy or nearly"
+            " so: the evaluation would flatter. Train all the same?"
         ):
             raise UsageError(
-                f"Stopped before training: {leak:.1%} of the held-out conversations have a near"
-                " copy in training.",
-                "Choose other sessions, or --split-by project; or run it again with --yes.",
+                f"Stopped before training: {leak:.1%} of the held-out conversations stand in"
+                " training too.",
+                "Choose other sessions, or --split-by project with a new --state; or run it again"
+                " and answer, or add --yes.",
             )
 
     def _more_held(self, done: Done) -> str:
@@ -196,7 +197,8 @@ class Evening:
                     self.console, self.data, self.run, self.spec, resume=resume, heed=True
                 )
             except AdviceError as error:
-                question = f"{error.message} {error.advice}".strip() + " Train all the same?"
+                said = f"{error.message} {error.advice}".strip()
+                question = f"The checks before training say: {said} Train all the same?"
                 if not self.ask(question):
                     raise _on_with_tune(error) from error
                 made = self._forced(resume)
