@@ -186,12 +186,11 @@ def draw(
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"
         rich.print(f"Ollama:  {created.model} answers; its reply {how}.", markup=False)
-    elif guide.modelfile and (guide.yours or not guide.note):
-        rich.print(
-            f"Ollama:  cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile",
-            markup=False,
-            soft_wrap=True,
-        )
+    elif guide.modelfile:
+        line = f"cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile"
+        if guide.note and not guide.yours:
+            line = f"the lines in {out / 'commands.md'}"
+        rich.print(f"Ollama:  {line}", markup=False, soft_wrap=True)
     elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
     for verb in ("serve", "chat"):
         line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}"

@@ -81,28 +81,32 @@ def commands(
 
 
 def _ollama(run: Run, folder: str, adapter: str, blobs: Mapping[Path, str]) -> str:
+    text = f"    cd {folder} && ollama create {run.slug} -f Modelfile && ollama run {run.slug}"
     if blobs:
-        lines = [f"cd {folder}"]
-        lines += [
+        text = _by_http(run, folder, blobs)
+    if adapter:
+        text += "\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
+    return text
+
+
+def _by_http(run: Run, folder: str, blobs: Mapping[Path, str]) -> str:
+    lines = [
+        f"cd {folder}",
+        *(
             f"curl -T {shlex.quote(str(path))} -X POST {DEFAULT_URL}/api/blobs/{digest}"
             for path, digest in blobs.items()
+        ),
+        f"curl {DEFAULT_URL}/api/create --data-binary @create.json",
+        f"ollama run {run.slug}",
+    ]
+    return "\n".join(
+        [
+            "A Modelfile cannot carry your texts: Ollama's reader drops what does not print.",
+            "Its HTTP interface keeps everything, and create.json says it:\n",
+            *(f"    {line}" for line in lines),
+            f"\nOr ship again with the same options and `--ollama {run.slug}`.",
         ]
-        lines += [
-            f"curl {DEFAULT_URL}/api/create --data-binary @create.json",
-            f"ollama run {run.slug}",
-        ]
-        return "\n".join(
-            [
-                "A Modelfile cannot carry your texts: Ollama's reader drops what does not print.",
-                "Its HTTP interface keeps everything, and create.json says it:\n",
-                *(f"    {line}" for line in lines),
-                f"\nOr ship again with the same options and `--ollama {run.slug}`.",
-            ]
-        )
-    line = f"    cd {folder} && ollama create {run.slug} -f Modelfile && ollama run {run.slug}"
-    if adapter:
-        return f"{line}\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
-    return line
+    )
 
 
 def lm_studio(run: Run, file: Path) -> str:
