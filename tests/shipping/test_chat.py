@@ -148,6 +148,16 @@ def test_an_answer_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) ->
     assert _shown("a\x1b[2J\tb\r\n\x9b0m") == "a\u241b[2J\tb\n\ufffd0m"
 
 
+def test_questions_after_something_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tune` asks at its gates before it chats; the stream takes no other settings by then."""
+    stdin = io.TextIOWrapper(io.BytesIO(b"y\n" + b"hello\n" * 3 + b"\n"), encoding="utf-8")
+    assert stdin.readline() == "y\n"
+    with pytest.raises(io.UnsupportedOperation):
+        stdin.reconfigure(errors="replace")
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert list(_questions()) == ["hello"] * 3
+
+
 def test_no_key_is_written_into_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     """In a real terminal: `^C` moved the columns by a line, and their head stayed behind."""
     ours, theirs = os.openpty()

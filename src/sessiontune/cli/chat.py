@@ -104,8 +104,7 @@ def _converse(console: Console, talk: Talk) -> None:
 
 def _questions() -> Iterator[str]:
     """What the user asks, until an empty line, the end, or Ctrl-C where nothing is asked."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")
+    take_any_bytes()
     while True:
         try:
             line = _line("> ").strip()
@@ -117,6 +116,14 @@ def _questions() -> Iterator[str]:
         if not line:
             return
         yield line
+
+
+def take_any_bytes() -> None:
+    """What is typed or piped need not be UTF-8. To be said before the first line is read: then the
+    stream refuses it, and `tune` has asked its questions by the time it chats."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        with contextlib.suppress(io.UnsupportedOperation):
+            sys.stdin.reconfigure(errors="replace")
 
 
 def _line(prompt: str) -> str:

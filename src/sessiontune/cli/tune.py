@@ -70,10 +70,12 @@ def tune(
     from ..runtime.ship import check_tools_here
     from ..training.bases import resolve
     from ..training.spec import make_spec
+    from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
 
     started = time.monotonic()
+    take_any_bytes()
     shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
     # What is missing is said before the export: a base that is not here, a converter, an engine.
     place = None if base == "tiny" else Path(resolve(base, download=download).path)
@@ -102,8 +104,6 @@ def tune(
     seconds = time.monotonic() - started
     console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))
     if sys.stdin.isatty() and not (console.no_input or console.as_json):
-        from .chat import converse
-
         converse(console, evening.run)
 
 
