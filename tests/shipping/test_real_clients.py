@@ -11,9 +11,11 @@ They get a HOME of their own and a proxy that is not there, so that they reach n
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,7 +43,11 @@ _CLINE = ("-p", "openai-compatible", "-k", "local")
 #: Client -> (program, path that it must have asked, command lines after the program's name).
 CLIENTS: dict[str, tuple[str, str, list[list[str]]]] = {
     "claude": ("claude", "/v1/messages", [["-p", QUESTION]]),
-    "codex": ("codex", "/v1/responses", [["exec", "--profile", "sessiontune", QUESTION]]),
+    "codex": (
+        "codex",
+        "/v1/responses",
+        [["exec", "--profile", "sessiontune", "--skip-git-repo-check", QUESTION]],
+    ),
     "opencode": ("opencode", "/v1/chat/completions", [["run", QUESTION]]),
     "aider": (
         "aider",
@@ -157,6 +163,14 @@ def served(
             yield door, watched, run
 
 
+def _end_what_stays(project: Path) -> None:
+    """Cline leaves a program of its own running for the folder."""
+    for note in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if str(project).encode() in note.read_bytes().split(b"\0"):
+                os.kill(int(note.parent.name), signal.SIGTERM)
+
+
 def _program(name: str) -> str:
     places = os.pathsep.join((os.environ.get("SESSIONTUNE_CLIENTS", ""), os.environ["PATH"]))
     found = shutil.which(name, path=places)
@@ -219,6 +233,7 @@ def _ask(name: str, tool: str, served: tuple[Door, Watched, Run], tmp_path: Path
             text=True,
             timeout=900,  # tens of thousands of tokens, on whatever machine this is
         )
-        assert done.returncode == 0, done.stdout[-2000:]
+        assert done.returncode == 0, (watched.seen, done.stdout[-2000:])
+    _end_what_stays(project)
     assert (path, 200) in watched.seen, (watched.seen, done.stdout[-2000:])
     assert [seen for seen in watched.seen if seen[1] >= 400] == []

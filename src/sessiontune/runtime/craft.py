@@ -35,12 +35,11 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
     if kind == SAFETENSORS:
         return _safetensors(shop, final, fingerprint)
     made = shop.work / name
-    if made.is_file() and not shop.options.force:
-        shop.say(f"Going on: {name} was made before and is still to be proven.")
-    elif shop.options.adapter_only:
-        _adapter(shop, kind, made)
-    else:
-        _gguf(shop, kind, made, files)
+    if shop.options.force or not made.is_file():
+        if shop.options.adapter_only:
+            _adapter(shop, kind, made)
+        else:
+            _gguf(shop, kind, made, files)
     base = _base_gguf(shop) if shop.options.adapter_only else None
     checks = _prove(shop, made, kind, base)
     digest = file_digest(made)

@@ -82,6 +82,9 @@ def ship(
     missing = [kind for kind in options.types if not there(shop, kind, files)]
     if missing and (shop.work / "merged").is_dir():
         say("Going on: the merged model of the last time is here.")
+    for kind in missing:
+        if kind != SAFETENSORS and (shop.work / shop.name(kind)).is_file() and not options.force:
+            say(f"Going on: {shop.name(kind)} was made the last time and is still to be proven.")
     reused = []
     for kind in options.types:
         made = make(shop, kind, files)
