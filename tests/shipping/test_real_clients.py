@@ -65,10 +65,10 @@ CLIENTS: dict[str, tuple[str, str, list[list[str]]]] = {
         [["auth", *_CLINE, "-m", "{model}", "-b", "{url}/v1"], ["--retries", "1", QUESTION]],
     ),
 }
-#: A tool of each client that only reads or notes. aider has none.
+#: A tool of each client that only reads. aider has none, and Codex is not forced: over
+#: `/v1/responses` the model server takes "required" for a wish.
 TOOLS = {
     "claude": "Read",
-    "codex": "update_plan",
     "opencode": "read",
     "continue": "Read",
     "cline": "read_files",
@@ -102,7 +102,8 @@ class Watched(Endpoint):
         return reply
 
     def _bounded(self, data: dict[str, Any], longest: str, demanded: object) -> dict[str, Any]:
-        data = {k: v for k, v in data.items() if k != "max_completion_tokens"} | {longest: LONGEST}
+        data = {k: v for k, v in data.items() if k != "max_completion_tokens"}
+        data |= {longest: LONGEST, "temperature": 0}
         if not self.tool:
             return data
         found = [_narrowed(tool) for tool in data.pop("tools", ()) if _name(tool) == self.tool]
