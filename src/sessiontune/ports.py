@@ -171,6 +171,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     env       added to the environment
     needs     package -> version range that must be importable by the chosen Python
     outputs   relative paths that exist when it has succeeded
+    leash     another's program that would outlive us, were we killed: it is ended then too
     """
 
     name: str
@@ -179,6 +180,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str] = {}
     needs: dict[str, str] = {}
     outputs: tuple[str, ...] = ()
+    leash: bool = False
 
 
 __all__ = [

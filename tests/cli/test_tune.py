@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -75,6 +76,32 @@ def test_nothing_is_asked_where_there_is_nothing_to_decide(tmp_path: Path) -> No
     assert asked == []
 
 
+@pytest.mark.parametrize(("exact", "near"), [(0.3, 0.0), (0.0, 0.3)])
+def test_a_leak_of_either_kind_reaches_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exact: float, near: float
+) -> None:
+    """Word for word as well as nearly so."""
+    from sessiontune.cli import export
+    from sessiontune.manifest import Leakage
+
+    made = SimpleNamespace(
+        files=[],
+        leakage=(Leakage("this split", exact, near), Leakage("random split", 0.5, 0.5)),
+        records=SimpleNamespace(files=1, read=1),
+        redactions={},
+        statistics=SimpleNamespace(splits={}, conversations=0),
+        options=SimpleNamespace(eval_share=0.15),
+    )
+    result = SimpleNamespace(manifest=made, unchanged=False)
+    monkeypatch.setattr(export, "run_export", lambda *_: result)
+    evening, asked = _evening(tmp_path, False)
+    _, _, data = evening._export()
+    with pytest.raises(UsageError) as stopped:
+        evening._findings(_done(**data))
+    assert asked[0].startswith("30.0% of the held-out conversations stand in training too")
+    assert "answer, or add --yes" in stopped.value.hint
+
+
 def test_too_few_for_a_verdict_names_the_command_that_helps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,6 +110,12 @@ def test_too_few_for_a_verdict_names_the_command_that_helps(
     with pytest.raises(UsageError) as stopped:
         evening._findings(_done(few="5 of 36 are held out.", share=0.28))
     assert "tune 'my logs' --base tiny --eval-share 0.28 --state " in stopped.value.hint
+    (tmp_path / "state").mkdir()  # what is there keeps its sides: the command names a new one
+    given = ["tune", "logs", "--state", str(tmp_path / "state"), "--eval-share=0.2"]
+    monkeypatch.setattr("sys.argv", ["sessiontune", *given])
+    with pytest.raises(UsageError) as stopped:
+        evening._findings(_done(few="5 of 36 are held out.", share=0.28))
+    assert f"tune logs --eval-share 0.28 --state {tmp_path}/state-2\n" in stopped.value.hint
     with pytest.raises(UsageError) as stopped:
         evening._findings(_done(few="2 of 8 are held out.", share=0.0))
     assert "--eval-share" not in stopped.value.hint
@@ -132,6 +165,40 @@ def test_memory_is_asked_and_forced_only_with_yes(
     said, _, _ = evening._train()
     assert "2.00 -> 1.50" in said
     assert forced == [False, False, True]
+
+
+def test_a_plan_that_warns_is_a_question_before_a_step_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A base of 70 billion weights on a machine of 24 GB: `train` says it, `tune` asks."""
+    from sessiontune.cli import train
+    from sessiontune.runtime import train as runtime
+    from sessiontune.training.planner import _warnings
+
+    settings = SimpleNamespace(memory=324.2, room=20.6)
+    warnings = _warnings(settings, SimpleNamespace(disk=1.0), 25.0)  # type: ignore[arg-type]
+    assert len(warnings) == 2
+    steps: list[bool] = []
+
+    def begun(request: Any, on_event: Any, approve: Any) -> Any:
+        approve(SimpleNamespace(warnings=tuple(warnings)), [])
+        steps.append(request.force)
+        return SimpleNamespace(run={})
+
+    monkeypatch.setattr(runtime, "train", begun)
+    monkeypatch.setattr(Evening, "run", tmp_path / "run")
+    evening, asked = _evening(tmp_path, False)
+    with pytest.raises(AdviceError) as caught:
+        evening._train()
+    assert asked[0].startswith("The checks before training say: Memory: about 324.2 GB needed,")
+    assert "there. Lower --length, " in asked[0]
+    assert asked[0].endswith("Train all the same?")
+    assert "answer yes, or add --yes" in caught.value.hint
+    assert steps == []
+    evening, _ = _evening(tmp_path, True)
+    evening._train()
+    train.run_train(evening.console, tmp_path, tmp_path / "other", evening.spec)
+    assert steps == [True, False]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -57,6 +58,43 @@ def test_leaving_the_block_ends_a_server(tmp_path: Path) -> None:
     assert not it.alive()
 
 
+KILLED = """
+import sys
+from pathlib import Path
+from sessiontune.runtime.process import run_job
+from sessiontune.shipping.quantise import Quantiser, plan_quantise
+job = plan_quantise(Quantiser("program", Path(sys.argv[1])), Path("a"), Path("b"), "q4_k_m")
+run_job(job, Path("."), lambda line: print(line, flush=True))
+"""
+
+
+def test_a_program_of_others_ends_with_us_when_we_are_killed(tmp_path: Path) -> None:
+    """llama-quantize knows nothing of us, ignores a closed input, and goes on for an hour."""
+    program = tmp_path / "llama-quantize"
+    program.write_text("#!/bin/sh\ntrap '' HUP PIPE\necho $$ $3\nexec sleep 600\n")
+    program.chmod(0o755)
+    ship = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(program)], cwd=tmp_path, stdout=subprocess.PIPE
+    )
+    assert ship.stdout
+    with ship.stdout:
+        number, kind = ship.stdout.readline().split()
+    assert kind == b"Q4_K_M"
+    assert not _gone(int(number), 0.5)
+    ship.kill()
+    ship.wait()
+    assert _gone(int(number))
+
+
+def test_a_leash_passes_on_output_and_status(tmp_path: Path) -> None:
+    seen: list[str] = []
+    job = _python("import sys; print(sys.argv[1:]); sys.exit(7)", leash=True)
+    assert run_job(job, tmp_path, seen.append) == 7
+    assert seen == ["[]"]
+    with pytest.raises(ToolError, match="'no-such-program-here' for 'x' is not there"):
+        run_job(Job(name="x", argv=("no-such-program-here",), leash=True), tmp_path)
+
+
 def test_files_of_a_job_stay_below_the_folder(tmp_path: Path) -> None:
     write_files(Job(name="x", files={"a/b.yaml": "k: ü\n"}), tmp_path)
     assert (tmp_path / "a/b.yaml").read_text(encoding="utf-8") == "k: ü\n"
@@ -64,8 +102,8 @@ def test_files_of_a_job_stay_below_the_folder(tmp_path: Path) -> None:
         write_files(Job(name="x", files={"../b": ""}), tmp_path)
 
 
-def _gone(pid: int) -> bool:
-    for _ in range(200):
+def _gone(pid: int, seconds: float = 10) -> bool:
+    for _ in range(round(seconds / 0.05)):
         stat = Path(f"/proc/{pid}/stat")
         if not stat.exists() and os.name == "posix" and not _exists(pid):
             return True

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import os
+import termios
 import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console as Rich
 
-from sessiontune.cli.chat import _converse, _questions, _shown, _table
+from sessiontune.cli.chat import _converse, _no_echo, _questions, _shown, _table
 from sessiontune.cli.console import Console
 from sessiontune.errors import EndpointError
 from sessiontune.runtime.talk import Talk
@@ -143,3 +146,33 @@ def test_nothing_of_a_long_word_is_lost_in_a_column() -> None:
 def test_an_answer_cannot_steer_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     assert _shown("a\x1b[2J\tb\r\n\x9b0m") == "a\u241b[2J\tb\n\ufffd0m"
+
+
+def test_questions_after_something_was_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`tune` asks at its gates before it chats; the stream takes no other settings by then."""
+    stdin = io.TextIOWrapper(io.BytesIO(b"y\n" + b"hello\n" * 3 + b"\n"), encoding="utf-8")
+    assert stdin.readline() == "y\n"
+    with pytest.raises(io.UnsupportedOperation):
+        stdin.reconfigure(errors="replace")
+    monkeypatch.setattr("sys.stdin", stdin)
+    assert list(_questions()) == ["hello"] * 3
+
+
+def test_no_key_is_written_into_the_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a real terminal: `^C` moved the columns by a line, and their head stayed behind."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, encoding="utf-8") as terminal:
+        monkeypatch.setattr("sys.stdin", terminal)
+
+        def echoes() -> bool:
+            return bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+
+        assert echoes()
+        with contextlib.suppress(KeyboardInterrupt), _no_echo():
+            assert not echoes()
+            raise KeyboardInterrupt
+        assert echoes()
+    os.close(ours)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
+    with _no_echo():
+        pass

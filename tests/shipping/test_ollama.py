@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from hashlib import sha256
@@ -20,11 +21,12 @@ import pytest
 
 from sessiontune.errors import EndpointError, PreflightError, ToolError, UsageError
 from sessiontune.evaluation.endpoint import Endpoint
-from sessiontune.runtime.deploy import create_in_ollama
+from sessiontune.runtime.deploy import create_in_ollama, read_modelfile
 from sessiontune.runtime.guide import write_guide
 from sessiontune.runtime.ship import ship
 from sessiontune.runtime.shop import ShipOptions, Shipped, ShippedFile
 from sessiontune.shipping import ollama
+from sessiontune.shipping.convert import Card
 from sessiontune.shipping.modelfile import Modelfile, write
 from sessiontune.shipping.run import Run
 
@@ -294,21 +296,54 @@ def test_a_persons_own_modelfile_is_kept_and_sent(
     assert server.models["mine"]["parser"] == "qwen3"
 
 
-def test_a_text_for_http_only_leaves_no_modelfile_that_says_something_else(
-    runs: Callable[[str], Run], shipped: Shipped, tmp_path: Path
+def test_a_text_that_no_modelfile_carries_is_sent_by_the_commands_that_are_left(
+    server: FakeOllama, runs: Callable[[str], Run], shipped: Shipped, tmp_path: Path
 ) -> None:
     file = ShippedFile(name="m.gguf", type="f16", size=1, sha256="", fingerprint="", engine="")
     made = msgspec.structs.replace(shipped, files=(file,))
     run, options = runs("llama"), ShipOptions(types=("f16",), out=tmp_path)
     (tmp_path / "Modelfile").unlink()
     write_guide(run, options, made, tmp_path)
-    odd = msgspec.structs.replace(options, system=ODD, ollama=True)
+    card = Card(license=ODD)
+    odd = msgspec.structs.replace(options, system=ODD, card=card)
     guide = write_guide(run, odd, made, tmp_path)
-    assert "No Modelfile" in guide.note
-    assert guide.modelfile
-    assert guide.modelfile.system == ODD
+    assert "no-break space" in guide.note
     assert not (tmp_path / "Modelfile").exists()
-    assert "--ollama" in (tmp_path / "commands.md").read_text(encoding="utf-8")
+    _follow(tmp_path / "commands.md", server)
+    data = server.models[run.slug]
+    assert data["system"] == ODD
+    assert data["license"] == [ODD.strip()]
+    assert data["parameters"]["stop"] == ["<|im_end|>"]
+    write_guide(run, options, made, tmp_path)
+    assert (tmp_path / "Modelfile").exists()
+    assert not (tmp_path / "create.json").exists()
+
+
+def _follow(commands: Path, server: FakeOllama) -> None:
+    """Run what commands.md says of curl, against this server."""
+    if not shutil.which("curl"):
+        pytest.skip("curl is not here")
+    here = f"http://127.0.0.1:{server.server_address[1]}"
+    text = commands.read_text(encoding="utf-8").replace(ollama.DEFAULT_URL, here)
+    lines = [line.strip() for line in text.splitlines() if line.startswith("    c")]
+    assert [line.split()[0] for line in lines] == ["cd", "curl", "curl"]
+    script = "\n".join(["set -e", *lines])
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert '"status": "success"' in done.stdout
+
+
+@pytest.mark.parametrize("system", ["two\r\nlines", "\tblanks ", "plain"])
+def test_our_own_modelfile_is_known_again_whatever_its_text(
+    runs: Callable[[str], Run], shipped: Shipped, tmp_path: Path, system: str
+) -> None:
+    file = ShippedFile(name="m.gguf", type="f16", size=1, sha256="", fingerprint="", engine="")
+    made = msgspec.structs.replace(shipped, files=(file,))
+    options = ShipOptions(types=("f16",), out=tmp_path, system=system)
+    (tmp_path / "Modelfile").unlink()
+    for _ in range(2):
+        assert not write_guide(runs("llama"), options, made, tmp_path).note
+    assert read_modelfile(tmp_path).system == system
 
 
 def test_a_file_that_is_gone_is_not_taken_for_a_model(

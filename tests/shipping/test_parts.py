@@ -174,7 +174,7 @@ def test_k_quants_pass_parity(
     from sessiontune.runtime.shop import ShipOptions
 
     library = Path(os.environ["SESSIONTUNE_LIBLLAMA"])
-    options = ShipOptions(types=("q4_k_m", "q6_k"), out=tmp_path, quantiser=library)
+    options = ShipOptions(types=("q4_k_m", "q6_k"), out=tmp_path, quantizer=library)
     made = ship(runs("llama"), options, os.environ, Path.home(), lambda *_: None, lambda _: None)
     assert [file.type for file in made.files] == ["q4_k_m", "q6_k"]
     assert not any(check.ok is False for file in made.files for check in file.checks)

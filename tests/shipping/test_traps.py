@@ -12,17 +12,21 @@ from typing import Any
 import msgspec
 import pytest
 
+from sessiontune.cli.main import main
 from sessiontune.errors import PreflightError, StoreError, ToolError, UsageError
 from sessiontune.runtime.serving import served
-from sessiontune.runtime.ship import ship
+from sessiontune.runtime.ship import check_tools_here, ship
 from sessiontune.runtime.shop import ShipOptions
+from sessiontune.runtime.trainprep import _can_ship
 from sessiontune.shipping import merge as merging
 from sessiontune.shipping.convert import check_model
+from sessiontune.shipping.converter import Converter, find_converter
 from sessiontune.shipping.merge import check_fit, merge
 from sessiontune.shipping.parity import Check, compare, refuse
 from sessiontune.shipping.reference import Reference, make_reference
 from sessiontune.shipping.run import Run, read_run
 from sessiontune.shipping.tokenizer import read_vocabulary
+from sessiontune.training.bases import resolve
 
 from .conftest import make_adapter, make_run
 from .gguf_edit import edited
@@ -234,6 +238,50 @@ def test_an_unknown_architecture_is_named(
         ship(good.run, options, os.environ, Path.home(), quiet, lambda _: None)
     assert "--llama-cpp" in caught.value.hint
     assert not list(tmp_path.glob("*.gguf"))
+
+
+def test_an_unknown_architecture_is_known_before_training(
+    bases: Callable[[str], Path],
+    converter: None,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Read from the converter's own source; asked of a base before hours are spent on it."""
+    found = find_converter(None, os.environ, Path.home())
+    assert found
+    assert {"LlamaForCausalLM", "Qwen2ForCausalLM", "Gemma3ForCausalLM"} <= found.architectures()
+    strange = tmp_path / "strange"
+    shutil.copytree(bases("llama"), strange)
+    config = json.loads((strange / "config.json").read_text(encoding="utf-8"))
+
+    def put(**more: Any) -> None:
+        (strange / "config.json").write_text(json.dumps({**config, **more}), encoding="utf-8")
+
+    put(architectures=["NobodyKnowsForCausalLM"])
+    with pytest.raises(ToolError, match="does not know the architecture NobodyKnowsForCausalLM"):
+        check_tools_here(("q8_0",), os.environ, Path.home(), strange)
+    assert main(["tune", "--base", str(strange), str(tmp_path)]) == 6
+    assert "NobodyKnowsForCausalLM" in capsys.readouterr().err
+    [check] = _can_ship(resolve(str(strange)))
+    assert (check.level, "SESSIONTUNE_LLAMA_CPP" in check.seen) == ("note", True)
+    # Models with parts for images name their text's architecture inside.
+    put(architectures=["NobodyKnows"], text_config={"architectures": ["LlamaForCausalLM"]})
+    check_tools_here(("q8_0",), os.environ, Path.home(), strange)
+    assert [c.level for c in _can_ship(resolve(str(strange)))] == ["good"]
+
+
+def test_an_older_converter_marks_its_classes(tmp_path: Path) -> None:
+    (tmp_path / "convert_hf_to_gguf.py").write_text(
+        '@ModelBase.register("AForCausalLM", "BForCausalLM")\nclass A: ...\n'
+        "@Model.register(\n    'CForCausalLM',\n)\nclass C: ...\n",
+        encoding="utf-8",
+    )
+    older = Converter(tmp_path, "llama.cpp checkout")
+    assert older.architectures() == {"AForCausalLM", "BForCausalLM", "CForCausalLM"}
+    (tmp_path / "config.json").write_text('{"architectures": ["DForCausalLM"]}')
+    assert older.unknown(tmp_path) == "DForCausalLM"
+    (tmp_path / "convert_hf_to_gguf.py").write_text("# written in another way\n")
+    assert older.unknown(tmp_path) == ""
 
 
 def test_a_full_disk_leaves_nothing_and_the_rerun_goes_on(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from ..runtime.talk import Talk
 
 _HELP = (
-    "Ctrl-C stops an answer. /new starts again, an empty line or Ctrl-D ends;"
-    ' several lines between """ and """ are one question.'
+    "Ctrl-C stops an answer. /new starts again, an empty line or Ctrl-D ends.\n"
+    'Several lines between """ and """ are one question.'
 )
 _MARK = '"""'
 
@@ -72,7 +72,7 @@ def chat(
             answers = [_answer(console, talk, text) for text in prompt]
             console.emit({"model": model.model, "answers": answers}, lambda rich: None)
             return
-        console.say(f"{model.model}, {model.context} tokens of context. {_HELP}")
+        console.say(f"{model.model}, {model.context} tokens of context.\n{_HELP}")
         _converse(console, talk)
 
 
@@ -83,7 +83,7 @@ def converse(console: Console, run: Path) -> None:
     from ..shipping.run import read_run
 
     with hosted(read_run(run), Hosting(), os.environ) as model:
-        console.say(f"Chat with {model.model}. {_HELP}")
+        console.say(f"Chat with {model.model}.\n{_HELP}")
         _converse(console, Talk(model.client, ("tuned",), "", {"max_tokens": 512}))
 
 
@@ -104,8 +104,7 @@ def _converse(console: Console, talk: Talk) -> None:
 
 def _questions() -> Iterator[str]:
     """What the user asks, until an empty line, the end, or Ctrl-C where nothing is asked."""
-    if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="replace")
+    take_any_bytes()
     while True:
         try:
             line = _line("> ").strip()
@@ -117,6 +116,14 @@ def _questions() -> Iterator[str]:
         if not line:
             return
         yield line
+
+
+def take_any_bytes() -> None:
+    """What is typed or piped need not be UTF-8. To be said before the first line is read: then the
+    stream refuses it, and `tune` has asked its questions by the time it chats."""
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        with contextlib.suppress(io.UnsupportedOperation):
+            sys.stdin.reconfigure(errors="replace")
 
 
 def _line(prompt: str) -> str:
@@ -185,18 +192,36 @@ def _columns(talk: Talk, text: str) -> dict[str, str]:
             click.echo(f"[{side}] {answer}")
         return answers
     so_far = dict.fromkeys(talk.sides, "")
-    room = max(rich.height - 5, 3)
     try:
-        with Live(console=rich, refresh_per_second=12, transient=True) as live:
+        with _no_echo(), Live(console=rich, refresh_per_second=12, transient=True) as live:
 
             def grow(side: str, piece: str) -> None:
                 so_far[side] += _shown(piece)
-                live.update(_table(rich, so_far, room))
+                live.update(_table(rich, so_far, max(rich.height - 5, 3)))
 
             return talk.ask(text, grow)
     finally:
         if any(so_far.values()):
             rich.print(_table(rich, so_far))
+
+
+@contextlib.contextmanager
+def _no_echo() -> Iterator[None]:
+    """While the columns grow no key is written into them: `^C` would push them down by a line,
+    which is then left behind. What is typed meanwhile stands at the next prompt."""
+    try:
+        import termios
+
+        before = termios.tcgetattr(sys.stdin)
+    except (ImportError, OSError, termios.error):  # no terminal of that kind
+        yield
+        return
+    quiet = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(sys.stdin, termios.TCSADRAIN, quiet)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
 def _table(rich: RichConsole, texts: dict[str, str], last: int = 0) -> Table:

@@ -122,7 +122,7 @@ class Evening:
             f" {sum(made.redactions.values()):,} findings replaced"
         )
         said += "; nothing new" if result.unchanged else ""
-        leaks = {x.split: x.near for x in made.leakage}
+        leaks = {x.split: max(x.exact, x.near) for x in made.leakage}
         data = {
             "unchanged": result.unchanged,
             "rows": rows,
@@ -158,13 +158,14 @@ class Evening:
             )
         leak = float(done.data.get("leakage", {}).get("this split", 0.0))
         if leak > 0 and not self.ask(
-            f"{leak:.1%} of the held-out conversations have a near copy in training: the"
-            " evaluation would flatter. Go on?"
+            f"{leak:.1%} of the held-out conversations stand in training too, as a copy or nearly"
+            " so: the evaluation would flatter. Train all the same?"
         ):
             raise UsageError(
-                f"Stopped before training: {leak:.1%} of the held-out conversations have a near"
-                " copy in training.",
-                "Choose other sessions, or --split-by project; or run it again with --yes.",
+                f"Stopped before training: {leak:.1%} of the held-out conversations stand in"
+                " training too.",
+                "Choose other sessions, or --split-by project with a new --state; or run it again"
+                " and answer, or add --yes.",
             )
 
     def _more_held(self, done: Done) -> str:
@@ -172,9 +173,15 @@ class Evening:
         share = done.data.get("share")
         if not share:
             return ""
-        given = " ".join(map(quote, sys.argv[1:]))
-        state = quote(str(self.folder / "state"))
-        return f"{program()} {given} --eval-share {share:g} --state {state}\n  "
+        given, words = [], iter(sys.argv[1:])
+        for word in words:
+            if word in ("--eval-share", "--state"):
+                next(words, "")
+            elif not word.startswith(("--eval-share=", "--state=")):
+                given.append(quote(word))
+        places = (self.folder / name for name in ("state", *(f"state-{n}" for n in range(2, 99))))
+        new = quote(str(next(place for place in places if not place.exists())))
+        return f"{program()} {' '.join(given)} --eval-share {share:g} --state {new}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
         import json
@@ -186,9 +193,12 @@ class Evening:
         if run.get("status") != "done":
             resume = bool(run)
             try:
-                made = run_train(self.console, self.data, self.run, self.spec, resume=resume)
+                made = run_train(
+                    self.console, self.data, self.run, self.spec, resume=resume, heed=True
+                )
             except AdviceError as error:
-                question = f"The checks before training say: {error.message} Train all the same?"
+                said = f"{error.message} {error.advice}".strip()
+                question = f"The checks before training say: {said} Train all the same?"
                 if not self.ask(question):
                     raise _on_with_tune(error) from error
                 made = self._forced(resume)
@@ -282,7 +292,7 @@ def _on_with_tune(error: SessiontuneError) -> SessiontuneError:
 
     hint = re.sub(r"with (the same command and )?--resume", "with the same command", error.hint)
     if isinstance(error, AdviceError):
-        hint = f"{error.advice} Or run it again and answer yes, or add --yes.".strip()
+        hint = f"{error.advice} To train all the same: answer yes, or add --yes.".strip()
     return type(error)(error.message, hint)
 
 

@@ -46,7 +46,8 @@ _PATH = click.Path(path_type=Path)
 @click.option("--license-link", default="", help="Where its text is.")
 @click.option("--author", default="", help="Author for the file's metadata.")
 @click.option("--llama-cpp", type=_PATH, help="A llama.cpp checkout to convert with.")
-@click.option("--quantiser", type=_PATH, help="llama-quantize, or a libllama.")
+@click.option("--quantizer", type=_PATH, help="llama-quantize, or a libllama.")
+@click.option("--quantiser", "former", type=_PATH, hidden=True)  # the former name
 @click.option("--pre-tokenizer", help="llama.cpp's name of the pre-tokenizer, if it is unknown.")
 @click.option("--fetch-converter", is_flag=True, help="Fetch the converter through pip (77 MB).")
 @click.option("--keep-merged", is_flag=True, help="Keep the merged model in .work.")
@@ -64,6 +65,8 @@ def ship(
     license_name: str,
     license_link: str,
     author: str,
+    quantizer: Path | None,
+    former: Path | None,
     **given: Any,
 ) -> None:
     """Merge, convert, quantise, and prove that the result is the trained model.
@@ -84,8 +87,8 @@ def ship(
         raise UsageError("Which run?", "sessiontune ship RUN, with the folder `train` made.")
     options = ShipOptions(
         types=tuple(kind.lower() for kind in types) or _default(given["adapter_only"]),
+        quantizer=quantizer or former,
         card=Card(license=license_name, license_link=license_link, author=author),
-        ollama=bool(ollama),
         **given,
     )
     shipped, out, guide = run_ship(console, run, base, options)
@@ -183,12 +186,11 @@ def draw(
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"
         rich.print(f"Ollama:  {created.model} answers; its reply {how}.", markup=False)
-    elif guide.modelfile and (guide.yours or not guide.note):
-        rich.print(
-            f"Ollama:  cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile",
-            markup=False,
-            soft_wrap=True,
-        )
+    elif guide.modelfile:
+        line = f"cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile"
+        if guide.note and not guide.yours:
+            line = f"the lines in {out / 'commands.md'}"
+        rich.print(f"Ollama:  {line}", markup=False, soft_wrap=True)
     elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
     for verb in ("serve", "chat"):
         line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}"

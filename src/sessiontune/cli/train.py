@@ -151,8 +151,13 @@ def run_train(
     resume: bool = False,
     force: bool = False,
     download: bool = False,
+    heed: bool = False,
 ) -> Outcome:
-    """Train with the plan and the progress on stderr; the same for `train`, `tune` and `demo`."""
+    """Train with the plan and the progress on stderr; the same for `train`, `tune` and `demo`.
+
+    `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced.
+    """
+    from ..errors import AdviceError
     from ..runtime.train import Request, train
     from .trainview import Progress, show_plan
 
@@ -169,6 +174,11 @@ def run_train(
     def approve(plan: Plan, checks: list[Check]) -> None:
         if not (console.quiet or console.as_json):
             show_plan(plan, checks, console.verbose, progress.bar)
+        for warning in plan.warnings if heed and not force else ():
+            said, _, advice = warning.partition(". ")
+            error = AdviceError(f"{said}.", advice)
+            error.advice = advice
+            raise error
 
     with Progress(console) as progress:
         return train(request, progress.on_event, approve)

@@ -68,13 +68,18 @@ def tune(
     import sys
 
     from ..runtime.ship import check_tools_here
+    from ..training.bases import resolve
     from ..training.spec import make_spec
+    from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
 
     started = time.monotonic()
+    take_any_bytes()
     shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
-    check_tools_here(shipped, os.environ, Path.home())
+    # What is missing is said before the export: a base that is not here, a converter, an engine.
+    place = None if base == "tiny" else Path(resolve(base, download=download).path)
+    check_tools_here(shipped, os.environ, Path.home(), place)
     training = {
         "base": base,
         "rate": rate,
@@ -83,10 +88,6 @@ def tune(
         "length": length,
         "method": method,
     }
-    if base != "tiny":
-        from ..training.bases import resolve
-
-        resolve(base, download=download)  # a base that is not here is known before the export
     evening = Evening(
         console,
         out,
@@ -103,8 +104,6 @@ def tune(
     seconds = time.monotonic() - started
     console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))
     if sys.stdin.isatty() and not (console.no_input or console.as_json):
-        from .chat import converse
-
         converse(console, evening.run)
 
 

@@ -35,12 +35,11 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
     if kind == SAFETENSORS:
         return _safetensors(shop, final, fingerprint)
     made = shop.work / name
-    if made.is_file() and not shop.options.force:
-        shop.say(f"Going on: {name} was made before and is still to be proven.")
-    elif shop.options.adapter_only:
-        _adapter(shop, kind, made)
-    else:
-        _gguf(shop, kind, made, files)
+    if shop.options.force or not made.is_file():
+        if shop.options.adapter_only:
+            _adapter(shop, kind, made)
+        else:
+            _gguf(shop, kind, made, files)
     base = _base_gguf(shop) if shop.options.adapter_only else None
     checks = _prove(shop, made, kind, base)
     digest = file_digest(made)
@@ -61,14 +60,15 @@ def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None
     """ToolError before anything is merged, when a converter or quantiser will be missing."""
     if kind == SAFETENSORS or there(shop, kind, files):
         return
-    shop.need_converter()
+    if unknown := shop.need_converter().unknown(shop.run.base):
+        raise convert.not_known(unknown)
     if kind not in convert.DIRECT:
         quantise.check_quantiser(_quantiser(shop), kind)
 
 
 def _quantiser(shop: Shop) -> quantise.Quantiser | None:
     checkout = shop.converter.root if shop.converter else None
-    return quantise.find_quantiser(shop.options.quantiser, checkout)
+    return quantise.find_quantiser(shop.options.quantizer, checkout)
 
 
 def _name(shop: Shop, kind: str) -> str:

@@ -41,7 +41,7 @@ def read_modelfile(out: Path) -> Modelfile:
     path = out / "Modelfile"
     if not path.is_file():
         raise UsageError(f"{out} has no Modelfile.", "Ship a GGUF first: sessiontune ship RUN.")
-    lines = modelfile.read(path.read_text(encoding="utf-8"))
+    lines = modelfile.read(path.read_bytes().decode())
     if any(line.instruction == "DRAFT" for line in lines):
         raise UsageError(
             f"{path} has a DRAFT, which this program does not send.",

@@ -1,20 +1,26 @@
-"""Write Modelfile and commands.md beside the shipped files."""
+"""Write Modelfile and commands.md beside the shipped files, or create.json for what no Modelfile
+can say."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
 from ..errors import UsageError
+from ..shipping import ollama
 from ..shipping.guide import commands, make_modelfile
 from ..shipping.modelfile import Modelfile, write
-from ..shipping.run import Run
+from ..shipping.run import Run, file_digest
 from .shop import SAFETENSORS, ShipOptions, Shipped, ShippedFile
 
 #: The file that a Modelfile and `serve` take, the first that is there.
 PREFERRED = ("q4_k_m", "q5_k_m", "q6_k", "q8_0", "bf16", "f16")
+#: What Ollama's HTTP interface is sent where a Modelfile cannot say it.
+CREATE = "create.json"
 #: First line of a Modelfile of ours, with a digest of the rest: a changed one is a person's.
 _MARK = "# Written by sessiontune, {}; once you change it, it is yours and is kept.\n"
 
@@ -75,19 +81,31 @@ def _place(name: str) -> str:
 def write_guide(run: Run, options: ShipOptions, shipped: Shipped, out: Path) -> Guide:
     """Modelfile (for a GGUF) and commands.md, each written beside and renamed.
 
-    A Modelfile that a person changed stays as it is. One that cannot say what is meant is not
-    written: a model then comes into Ollama through its HTTP interface only.
+    A Modelfile that a person changed stays as it is. Where one cannot say what is meant,
+    create.json says it to Ollama's HTTP interface, with the commands that send it.
     """
     kinds = [kind for kind in options.types if kind != SAFETENSORS]
     if not kinds:
         return Guide(None)
     made = modelfile_of(run, msgspec.structs.replace(options, types=tuple(kinds)), shipped)
     guide = _put_modelfile(out / "Modelfile", made)
+    blobs: Mapping[Path, str] = {}
+    if guide.note and not guide.yours:
+        blobs = _digests(made, shipped, out)
+        request = ollama.request(run.slug, made, {path.name: d for path, d in blobs.items()})
+        _put(out / CREATE, json.dumps(request, indent=2) + "\n")  # ASCII: nothing can be lost
+    else:
+        (out / CREATE).unlink(missing_ok=True)
     adapter = made.adapter.removeprefix("./")
     model = made.source.removeprefix("./")
-    text = commands(run, out, model, adapter, shipped.context, bool(guide.note) and not guide.yours)
-    _put(out / "commands.md", text)
+    _put(out / "commands.md", commands(run, out, model, adapter, shipped.context, blobs))
     return guide
+
+
+def _digests(made: Modelfile, shipped: Shipped, out: Path) -> Mapping[Path, str]:
+    known = {out / file.name: file.sha256 for file in shipped.files}
+    files = ollama.files_of(made, out)
+    return {path: f"sha256:{known.get(path) or file_digest(path)}" for path in files}
 
 
 def _put_modelfile(path: Path, made: Modelfile) -> Guide:
@@ -98,13 +116,14 @@ def _put_modelfile(path: Path, made: Modelfile) -> Guide:
         text = write(made)
     except UsageError as cannot:
         path.unlink(missing_ok=True)  # the old one says something else
-        return Guide(made, f"No Modelfile is written. {cannot.message}")
+        note = f"{cannot.message} So {CREATE} is written, and commands.md says how to send it."
+        return Guide(made, note)
     _put(path, _MARK.format(_digest(text)) + text)
     return Guide(made)
 
 
 def _ours(path: Path) -> bool:
-    head, _, rest = path.read_text(encoding="utf-8", errors="replace").partition("\n")
+    head, _, rest = path.read_bytes().decode("utf-8", "replace").partition("\n")
     return f"{head}\n" == _MARK.format(_digest(rest))
 
 
@@ -114,5 +133,5 @@ def _digest(text: str) -> str:
 
 def _put(path: Path, text: str) -> None:
     beside = path.with_name(f".{path.name}.part")
-    beside.write_text(text, encoding="utf-8")
+    beside.write_bytes(text.encode())  # line ends as they are
     beside.replace(path)

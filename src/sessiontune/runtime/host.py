@@ -149,7 +149,7 @@ def _vllm(run: Run, hosting: Hosting) -> Iterator[Endpoint]:
     argv += ["--chat-template", str(run.folder / "template.jinja")]
     argv += ["--max-model-len", str(hosting.context)] if hosting.context else []
     try:
-        with start(Job(name="vLLM", argv=tuple(argv)), folder) as service:
+        with start(Job(name="vLLM", argv=tuple(argv), leash=True), folder) as service:
             service.drain()
             client = Endpoint(f"unix://{socket}", retries=0, timeout=SILENCE)
             ready(service, client, run.slug)

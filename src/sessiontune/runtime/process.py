@@ -1,13 +1,18 @@
 """The only module that starts programs. A program runs in its own process group, so that all of
 it ends when we are interrupted, and its output is passed on line by line.
+
+Run as `python -m sessiontune.runtime.process PROGRAM ...` it is the leash of a program that is not
+ours: it starts it and ends it when standard input closes, that is, when we were killed.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -101,7 +106,7 @@ class Service:
         self._drain: threading.Thread | None = None
         try:
             self._process = subprocess.Popen(
-                job.argv,
+                _leashed(job.argv) if job.leash else job.argv,
                 cwd=cwd,
                 env={**os.environ, **job.env},
                 stdin=subprocess.PIPE,
@@ -192,6 +197,25 @@ def _terminated_as_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _leashed(argv: tuple[str, ...]) -> tuple[str, ...]:
+    if shutil.which(argv[0]) is None:
+        raise FileNotFoundError(argv[0])
+    return (sys.executable, "-m", "sessiontune.runtime.process", *argv)
+
+
+def _hold(argv: list[str]) -> int:
+    """Run a program in our process group, which ends when nobody holds our standard input."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            continue
+        os.killpg(os.getpid(), signal.SIGKILL)  # `start` made us the head of our group
+
+    threading.Thread(target=watch, daemon=True).start()
+    status = subprocess.call(argv, stdin=subprocess.DEVNULL)
+    return status if status >= 0 else 128 - status
+
+
 def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
     """What every Python program of ours gets: no hub, no telemetry, no tokenizer threads."""
     quiet = {
@@ -202,3 +226,7 @@ def environment(extra: Mapping[str, str] = {}) -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     return {**quiet, **extra}
+
+
+if __name__ == "__main__":
+    raise SystemExit(_hold(sys.argv[1:]))

@@ -3,7 +3,8 @@
     RUN/ship/
       NAME-q8_0.gguf ...      one file per type, or NAME-lora-f16.gguf with `adapter_only`
       NAME-safetensors/       with type `safetensors`
-      Modelfile               for Ollama; commands.md: LM Studio, llama.cpp, vLLM
+      Modelfile               for Ollama, or create.json with a text that it cannot carry
+      commands.md             the lines for Ollama, LM Studio, llama.cpp, vLLM
       ship.json               what was made from what, with hashes and the checks of parity
       .work/                  what is being made; removed at the end
 
@@ -24,7 +25,6 @@ from ..shipping import convert
 from ..shipping.converter import HINT, find_converter
 from ..shipping.engine import need_engine
 from ..shipping.merge import check_fit
-from ..shipping.modelfile import Modelfile, write
 from ..shipping.quantise import check_quantiser, find_quantiser
 from ..shipping.run import Run, digest_of
 from ..shipping.tokenizer import read_vocabulary
@@ -82,6 +82,9 @@ def ship(
     missing = [kind for kind in options.types if not there(shop, kind, files)]
     if missing and (shop.work / "merged").is_dir():
         say("Going on: the merged model of the last time is here.")
+    for kind in missing:
+        if kind != SAFETENSORS and (shop.work / shop.name(kind)).is_file() and not options.force:
+            say(f"Going on: {shop.name(kind)} was made the last time and is still to be proven.")
     reused = []
     for kind in options.types:
         made = make(shop, kind, files)
@@ -103,8 +106,13 @@ def check_base(run: Run) -> None:
         )
 
 
-def check_tools_here(types: tuple[str, ...], env: Mapping[str, str], home: Path) -> None:
-    """UsageError or ToolError, before hours of training, for what shipping and a chat will lack."""
+def check_tools_here(
+    types: tuple[str, ...], env: Mapping[str, str], home: Path, base: Path | None
+) -> None:
+    """UsageError or ToolError, before hours of training, for what shipping and a chat will lack.
+
+    `base`: the folder of the model, None for one that is made later.
+    """
     _check_types(types)
     kinds = [kind for kind in types if kind != SAFETENSORS]
     if not kinds:
@@ -114,6 +122,8 @@ def check_tools_here(types: tuple[str, ...], env: Mapping[str, str], home: Path)
     converter = find_converter(None, env, home)
     if converter is None:
         raise ToolError("There is no converter to GGUF here.", HINT)
+    if base and (unknown := converter.unknown(base)):
+        raise convert.not_known(unknown)
     for kind in kinds:
         if kind not in convert.DIRECT:
             check_quantiser(find_quantiser(None, converter.root), kind)
@@ -127,10 +137,6 @@ def _check_types(types: tuple[str, ...]) -> None:
 
 
 def _check_options(run: Run, options: ShipOptions) -> None:
-    words = (options.card.license, options.card.license_link)
-    licenses = tuple(filter(str.strip, words))
-    if not options.ollama:
-        write(Modelfile(source="x", system=options.system, licenses=licenses))  # now, not later
     if options.adapter_only and run.full:
         raise UsageError(
             f"{run.folder} trained the whole model: there is no adapter.",

@@ -25,23 +25,18 @@ Watch = Callable[[str, int, int], None]
 
 
 class ShipOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What to make and with what. `context` 0: the training's length, at least 4096.
-
-    `ollama`: the model is created through Ollama's HTTP interface, which carries any text; a
-    Modelfile does not.
-    """
+    """What to make and with what. `context` 0: the training's length, at least 4096."""
 
     types: tuple[str, ...] = ("q8_0",)
     adapter_only: bool = False
     base_gguf: Path | None = None
     out: Path | None = None
     llama_cpp: Path | None = None
-    quantiser: Path | None = None
+    quantizer: Path | None = None
     pre_tokenizer: str | None = None
     card: convert.Card = convert.Card()
     context: int = 0
     system: str = ""
-    ollama: bool = False
     keep_merged: bool = False
     force: bool = False
 

@@ -190,7 +190,8 @@ def _resumed(ready: Ready, job: Job, folder: Path) -> Job:
 
 def _failure(code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready) -> SessiontuneError:
     """The error for a worker that ended badly, with what to do."""
-    if code == worker.NO_MEMORY or any("out of memory" in line.lower() for line in tail):
+    words = ("out of memory", "cannot allocate memory")
+    if code == worker.NO_MEMORY or any(w in line.lower() for line in tail for w in words):
         return ToolError("Out of memory.", ready.memory_advice())
     if code == worker.BAD_LOSS:
         check = check_loss(float(seen.get("base", {}).get("loss", float("nan"))))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from ..errors import UsageError
+from ..errors import ToolError, UsageError
 from ..ports import Job
+from ..shipping.convert import not_known
+from ..shipping.converter import find_converter
 from ..templating import Template
 from ..training import cluster, planner, trl
 from ..training.bases import Base, resolve
@@ -144,7 +147,7 @@ def make_ready(
     checks = check_data(data, train, held, template, base.rows, spec.epochs)
     held = spread(held, spec.eval_limit)
     plan = planner.plan(spec, base, here, settings, lines, train, held, _examples(spec, train))
-    checks = [*checks, *_extra_checks(template)]
+    checks = [*checks, *_extra_checks(template), *_can_ship(base)]
     return Ready(
         spec=spec,
         data=data,
@@ -220,6 +223,20 @@ def _extra_checks(template: Template) -> list[Check]:
         seen = "it is not prefix-stable: each answer that it changes becomes an example of its own"
         return [Check("template", "note", seen)]
     return [Check("template", "good", "prefix-stable: one example for each row or window")]
+
+
+def _can_ship(base: Base) -> list[Check]:
+    """Better known before the training than after it: whether the converter here knows the base."""
+    name = "can become a GGUF"
+    try:
+        converter = find_converter(None, os.environ, Path.home())
+        if converter is None:
+            return []
+        if unknown := converter.unknown(Path(base.path)):
+            raise not_known(unknown)
+    except ToolError as error:
+        return [Check(name, "note", f"{error.message} {error.hint}")]
+    return [Check(name, "good", f"known to the converter ({converter.origin})")]
 
 
 def _fingerprint(

@@ -146,11 +146,7 @@ def explain(
         )
     unsupported = [line for line in said if "is not supported" in line and "Model " in line]
     if unsupported:
-        name = unsupported[-1].split("Model ", 1)[1].split(" is not supported")[0]
-        return ToolError(
-            f"The converter does not know the architecture {name}.",
-            "A newer llama.cpp may: --llama-cpp PATH. Or ship safetensors: --type safetensors.",
-        )
+        return not_known(unsupported[-1].split("Model ", 1)[1].split(" is not supported")[0])
     if missing := [line for line in said if "ModuleNotFoundError" in line]:
         name = missing[-1].rsplit("'", 2)[-2] if "'" in missing[-1] else missing[-1]
         return ToolError(
@@ -160,6 +156,15 @@ def explain(
     return ToolError(
         f"'{what}' failed (status {status}) on {run.base_id}: {last[:300]}",
         "Run the command again with --verbose to see all of its output.",
+    )
+
+
+def not_known(architecture: str) -> ToolError:
+    """The error for a base that cannot become a GGUF here."""
+    return ToolError(
+        f"The converter does not know the architecture {architecture}.",
+        "A newer llama.cpp may: --llama-cpp PATH, or SESSIONTUNE_LLAMA_CPP. Or ship safetensors:"
+        " sessiontune ship RUN --type safetensors.",
     )
 
 

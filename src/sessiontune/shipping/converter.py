@@ -9,6 +9,8 @@ pip wants metadata of a source package, and gets them from a few lines of ours.
 
 from __future__ import annotations
 
+import json
+import re
 import shutil
 import sys
 import tarfile
@@ -65,6 +67,28 @@ class Converter(msgspec.Struct, frozen=True):
         if not path.is_file():
             raise ToolError(f"{self.root} has no {name}.", HINT)
         return path
+
+    def architectures(self) -> frozenset[str]:
+        """Those that it converts, read from its source without running it: a table by now, before
+        2026 marks at each class. Empty where neither is found."""
+        table = self.root / "conversion/__init__.py"
+        if table.is_file():
+            text = table.read_text(encoding="utf-8")
+            rows = re.search(r"^TEXT_MODEL_MAP\b[^{]*\{(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+            return frozenset(re.findall(r'"(\w+)"\s*:', rows[1] if rows else ""))
+        text = self.script(MODEL_SCRIPT).read_text(encoding="utf-8")
+        marks = re.findall(r"^@Model(?:Base)?\.register\(([^)]*)\)", text, re.MULTILINE)
+        return frozenset(re.findall(r"[\"'](\w+)[\"']", " ".join(marks)))
+
+    def unknown(self, base: Path) -> str:
+        """The architecture of a base that it does not convert; "" when it does, or cannot be asked.
+
+        Models with parts for images name a second one for their text."""
+        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        inner = config.get("text_config") or {}
+        named = [*(config.get("architectures") or ())[:1], *(inner.get("architectures") or ())[:1]]
+        known = self.architectures()
+        return "" if not known or not named or known.intersection(named) else str(named[-1])
 
 
 def cache_folder(env: Mapping[str, str]) -> Path:

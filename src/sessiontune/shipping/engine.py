@@ -57,7 +57,7 @@ def plan_engine(engine: Engine, kind: str | None = None) -> Job:
     """The program to start. ToolError when there is none."""
     if need_engine(kind) == XLLAMACPP:
         return Job(name="model server", argv=_own(engine))
-    return Job(name="model server", argv=_llama_server(engine))
+    return Job(name="model server", argv=_llama_server(engine), leash=True)
 
 
 def _own(engine: Engine) -> tuple[str, ...]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from ..templating import Template, TemplateRefused, load_tokenizer
 from .engine import command_line
 from .families import Turns, family_of
 from .modelfile import Modelfile
+from .ollama import DEFAULT_URL
 from .run import Run
 
 
@@ -50,9 +52,15 @@ def go_template(run: Run) -> str:
 
 
 def commands(
-    run: Run, out: Path, model: str, adapter: str, context: int, by_http: bool = False
+    run: Run,
+    out: Path,
+    model: str,
+    adapter: str,
+    context: int,
+    blobs: Mapping[Path, str] = {},
 ) -> str:
-    """commands.md: how to use the files with each program. `by_http`: there is no Modelfile."""
+    """commands.md: how to use the files with each program. `blobs` (file -> digest) where Ollama is
+    to be given create.json instead of a Modelfile."""
     name = run.slug
     file = shlex.quote(str(out / model))
     lora = shlex.quote(str(out / adapter)) if adapter else None
@@ -61,7 +69,7 @@ def commands(
         f"# {run.name}\n",
         f"Made from {run.base_id}, data set {run.data_digest or 'unknown'}.\n",
         "## Ollama\n",
-        f"{_ollama(run, folder, adapter, by_http)}\n",
+        f"{_ollama(run, folder, adapter, blobs)}\n",
         "## llama.cpp\n",
         f"    {command_line(file, lora, name, context)}\n",
     ]
@@ -72,16 +80,33 @@ def commands(
     return "\n".join(parts)
 
 
-def _ollama(run: Run, folder: str, adapter: str, by_http: bool) -> str:
-    if by_http:
-        return (
-            "A Modelfile cannot carry your texts, Ollama's HTTP interface can: ship again with\n"
-            f"the same options and `--ollama {run.slug}`, then\n\n    ollama run {run.slug}"
-        )
-    line = f"    cd {folder} && ollama create {run.slug} -f Modelfile && ollama run {run.slug}"
+def _ollama(run: Run, folder: str, adapter: str, blobs: Mapping[Path, str]) -> str:
+    text = f"    cd {folder} && ollama create {run.slug} -f Modelfile && ollama run {run.slug}"
+    if blobs:
+        text = _by_http(run, folder, blobs)
     if adapter:
-        return f"{line}\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
-    return line
+        text += "\n\nOllama takes adapters up to 0.34.0; a newer one needs a merged model."
+    return text
+
+
+def _by_http(run: Run, folder: str, blobs: Mapping[Path, str]) -> str:
+    lines = [
+        f"cd {folder}",
+        *(
+            f"curl -T {shlex.quote(str(path))} -X POST {DEFAULT_URL}/api/blobs/{digest}"
+            for path, digest in blobs.items()
+        ),
+        f"curl {DEFAULT_URL}/api/create --data-binary @create.json",
+        f"ollama run {run.slug}",
+    ]
+    return "\n".join(
+        [
+            "A Modelfile cannot carry your texts: Ollama's reader drops what does not print.",
+            "Its HTTP interface keeps everything, and create.json says it:\n",
+            *(f"    {line}" for line in lines),
+            f"\nOr ship again with the same options and `--ollama {run.slug}`.",
+        ]
+    )
 
 
 def lm_studio(run: Run, file: Path) -> str:

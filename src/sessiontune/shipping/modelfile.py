@@ -4,8 +4,9 @@ Grammar (docs/modelfile.md of Ollama): a line is `INSTRUCTION arguments`, instru
 `#` begins a comment line. A value may stand in `"`, or in three of them over several lines; there
 is no escape inside. The reader takes away blanks around a value, drops every character in it that
 does not print (non-breaking blanks, joiners of emoji, control characters; Ollama's parser.go), and
-looks for the closing quotes at the end of a line only. A value that no form can carry is an error
-here, never silently another value.
+looks for the closing quotes at the end of a line only. A template can write such characters as
+escapes of its own language. Any other value that no form can carry is an error here, never silently
+another value: `ollama.py` has a way for it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import unicodedata
 import msgspec
 
 from ..errors import UsageError
+from .gotemplate import escaped
 
 INSTRUCTIONS = (
     *("FROM", "ADAPTER", "TEMPLATE", "SYSTEM", "PARAMETER", "LICENSE"),
@@ -71,26 +73,24 @@ def write(modelfile: Modelfile) -> str:
 
 
 def _quoted(line: Line) -> str:
-    value = line.value
-    forms = [value] if "\n" not in value and "\r" not in value else []
-    if _must_quote(line):
-        forms = []
-    for form in (*forms, f"{_THREE}{value}{_THREE}", f'"{value}"'):
-        if _reads_back(form, value):
-            return form
-    lost = next((c for c in value if c not in _BLANKS and not c.isprintable()), None)
+    values = [line.value]
+    if line.instruction == "TEMPLATE":
+        values.append(escaped(line.value, _lost))
+    for value in values:
+        plain = "\n" not in value and "\r" not in value and not _must_quote(line)
+        for form in (*([value] if plain else []), f"{_THREE}{value}{_THREE}", f'"{value}"'):
+            if _reads_back(form, value):
+                return form
+    lost = next(filter(_lost, line.value), None)
+    why = f"a line of it ends in {_THREE}"
     if lost:
-        raise UsageError(
-            f"A Modelfile cannot carry this {line.instruction}: Ollama drops U+{ord(lost):04X}"
-            f" ({unicodedata.name(lost, 'a control character').lower()}) from it without a word.",
-            "Leave such characters out, or create the model through Ollama's HTTP interface, which"
-            " keeps them: --ollama NAME.",
-        )
-    raise UsageError(
-        f"A Modelfile cannot carry this {line.instruction}: a line of it ends in {_THREE}.",
-        "There is no escape for it: put a character behind the marks, or create the model through"
-        " Ollama's HTTP interface: --ollama NAME.",
-    )
+        name = unicodedata.name(lost, "a control character").lower()
+        why = f"Ollama drops U+{ord(lost):04X} ({name}) from it without a word"
+    raise UsageError(f"A Modelfile cannot carry this {line.instruction}: {why}.")
+
+
+def _lost(character: str) -> bool:
+    return character not in _BLANKS and not character.isprintable()
 
 
 def _must_quote(line: Line) -> bool:
@@ -170,7 +170,7 @@ def _value_end(text: str, at: int) -> int:
 
 def _kept(raw: str) -> str:
     """What Ollama's reader keeps of a value: printing characters and plain blanks, trimmed."""
-    return "".join(c for c in raw if c in _BLANKS or c.isprintable()).strip()
+    return "".join(c for c in raw if not _lost(c)).strip()
 
 
 def _unquoted(value: str) -> str | None:

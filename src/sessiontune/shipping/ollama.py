@@ -132,21 +132,9 @@ def create(
 
     EndpointError with what the server said when it does not end in `success`.
     """
-    digests: dict[str, str] = {}
-    body: dict[str, Any] = {"model": name, "stream": True}
-    source = folder / modelfile.source
-    if modelfile.source.endswith(".gguf"):
-        _there(source, "FROM")
-        digests[source.name] = send_blob(client, source, step)
-        body["files"] = {source.name: digests[source.name]}
-    else:
-        body["from"] = modelfile.source
-    if modelfile.adapter:
-        adapter = folder / modelfile.adapter
-        _there(adapter, "ADAPTER")
-        digests[adapter.name] = send_blob(client, adapter, step)
-        body["adapters"] = {adapter.name: digests[adapter.name]}
-    body |= {k: v for k, v in _settings(modelfile).items() if v}
+    files = files_of(modelfile, folder)
+    digests = {file.name: send_blob(client, file, step) for file in files}
+    body = request(name, modelfile, digests)
     if quantize:
         body["quantize"] = quantize
     last = ""
@@ -166,10 +154,28 @@ def create(
     return digests
 
 
-def _there(file: Path, instruction: str) -> None:
-    """Ollama takes a path that is not there for the name of a model, and looks for it online."""
-    if not file.is_file():
-        raise UsageError(f"{file}, the {instruction} of the Modelfile, is not there.")
+def files_of(modelfile: Modelfile, folder: Path) -> list[Path]:
+    """The files that must go up. UsageError when one is not there: Ollama takes a path that is not
+    there for the name of a model, and looks for it online."""
+    named = [("FROM", modelfile.source)] if modelfile.source.endswith(".gguf") else []
+    named += [("ADAPTER", modelfile.adapter)] if modelfile.adapter else []
+    for instruction, place in named:
+        if not (folder / place).is_file():
+            raise UsageError(f"{folder / place}, the {instruction} of the Modelfile, is not there.")
+    return [folder / place for _, place in named]
+
+
+def request(name: str, modelfile: Modelfile, digests: Mapping[str, str]) -> dict[str, Any]:
+    """What `/api/create` is asked. `digests`: file name -> digest."""
+    body: dict[str, Any] = {"model": name, "stream": True}
+    source, adapter = Path(modelfile.source).name, Path(modelfile.adapter).name
+    if modelfile.source.endswith(".gguf"):
+        body["files"] = {source: digests[source]}
+    else:
+        body["from"] = modelfile.source
+    if adapter:
+        body["adapters"] = {adapter: digests[adapter]}
+    return body | {k: v for k, v in _settings(modelfile).items() if v}
 
 
 def _create(client: Client, body: Mapping[str, Any]) -> Iterator[Any]:

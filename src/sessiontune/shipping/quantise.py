@@ -58,20 +58,21 @@ def find_quantiser(named: Path | None, checkout: Path | None) -> Quantiser | Non
         return Quantiser("program", Path(found))
     for inner in ("build/bin/llama-quantize", "llama-quantize"):
         if checkout and (checkout / inner).is_file():
-            return Quantiser("program", checkout / inner)
+            return Quantiser("program", (checkout / inner).resolve())
     return Quantiser("package") if find_spec("llama_cpp") else None
 
 
 def plan_quantise(quantiser: Quantiser, source: Path, out: Path, kind: str) -> Job:
     """Quantise the 16-bit file `source` to `out`."""
     name = f"quantise to {kind.upper()}"
-    if quantiser.kind == "program":
+    program = quantiser.kind == "program"
+    if program:
         argv = [str(quantiser.path), str(source), str(out), kind.upper()]
     else:
         argv = [sys.executable, "-m", "sessiontune.shipping.quantise_main"]
         argv += ["--library", str(quantiser.path)] if quantiser.path else []
         argv += [str(source), str(out), str(K_QUANTS[kind])]
-    return Job(name=name, argv=tuple(argv), env=WATCHED, outputs=(str(out),))
+    return Job(name=name, argv=tuple(argv), env=WATCHED, outputs=(str(out),), leash=program)
 
 
 def check_rows(head: GgufHead, kind: str) -> None:

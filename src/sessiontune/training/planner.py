@@ -314,7 +314,10 @@ def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
         )
     out += crowded(settings, machine)
     if disk > machine.disk:
-        out.append(f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. Lower --keep.")
+        out.append(
+            f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. "
+            "Free some space, or train with a lower --keep."
+        )
     return out
 
 
