@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from .reasons import plain
-
 _MONTHS = (
     "January",
     "February",
@@ -48,10 +46,6 @@ def ranking(
     for key, n in ranked:
         yield f"| {cell(key)} | {number(n)} |" + (f" {percent(n / total)} |" if share else "")
     yield ""
-
-
-def in_words(counts: Mapping[str, int]) -> dict[str, int]:
-    return {plain(k): n for k, n in counts.items()}
 
 
 def cell(text: str) -> str:
