@@ -75,6 +75,11 @@ def listed(items: Iterable[str]) -> str:
     return f"{', '.join(head)} and {last}" if head else last
 
 
+def several(count: int, noun: str) -> str:
+    """3 files, 1 file."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
+
+
 def number(value: int) -> str:
     return f"{value:,}"
 

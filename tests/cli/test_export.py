@@ -291,6 +291,16 @@ def test_a_small_company_gets_a_verdict_without_an_option(world: Path, cli: Cli)
     assert "5 of 36 independent groups" in " ".join(out.split()), "what trains stays there"
 
 
+def test_a_terminal_without_unicode_gets_every_row_and_json_is_utf8(made: Path) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    args = [sys.executable, "-m", "sessiontune", "show", str(made / "data"), "12"]
+    seen = subprocess.run(args, env=env, capture_output=True, check=True).stdout
+    assert b"1?" in seen  # the arrow behind the numbers of lines
+    seen = subprocess.run([*args, "--json"], env=env, capture_output=True, check=True).stdout
+    assert "1\u2192" in seen.decode()
+    assert json.loads(seen)["row"]
+
+
 def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:
     code, out, _ = cli("show", made / "data", "3", "--state", made / "state", "--json")
     assert code == 0

@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -155,4 +156,14 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
+    _write_what_the_terminal_can("--json" in sys.argv)
     sys.exit(main())
+
+
+def _write_what_the_terminal_can(as_json: bool) -> None:
+    """No character stops a command: JSON is UTF-8, other text has ? for what cannot be shown."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            if as_json and stream is sys.stdout:
+                stream.reconfigure(encoding="utf-8")
+            stream.reconfigure(errors="replace")

@@ -45,7 +45,7 @@ def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> N
         table.add_row("conversations", f"{stats.conversations:,}")
     for name, side in sorted(stats.splits.items(), reverse=True):
         table.add_row(f"  {name}", f"{side.conversations:,} conversations, ~{side.tokens:,} tokens")
-    for leak in manifest.leakage:
+    for leak in manifest.leakage if "eval" in stats.splits else ():
         table.add_row(f"  leakage, {leak.split}", f"{leak.exact:.1%} exact, {leak.near:.1%} near")
     if manifest.source_gone:
         table.add_row("logs gone since", f"{manifest.source_gone:,} (kept; --prune forgets them)")

@@ -10,7 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .. import howto
-from ..figures import agent_name, listed, long_date, number, percent, ranking, size_category
+from ..figures import (
+    agent_name,
+    listed,
+    long_date,
+    number,
+    percent,
+    ranking,
+    several,
+    size_category,
+)
 from ..manifest import Manifest
 from ..portions import cutting, few_held_out
 from ..reasons import (
@@ -74,8 +83,8 @@ def _overview(manifest: Manifest) -> str:
     exact = "" if s.tokens_exact else "about "
     text = (
         f"# {_title(manifest)} - LLM Training Data\n\n## Overview\n\n"
-        f"Sessions of {agents}{when}: {_several(s.conversations, 'conversation')} with "
-        f"{_several(s.pairs, 'pair')} of question and answer, {exact}{number(s.tokens)} "
+        f"Sessions of {agents}{when}: {several(s.conversations, 'conversation')} with "
+        f"{several(s.pairs, 'pair')} of question and answer, {exact}{number(s.tokens)} "
         "tokens. They show how real work was asked for, done, corrected and finished, with the "
         "tool calls and their results in the places where they happened.\n"
     )
@@ -89,10 +98,6 @@ def _overview(manifest: Manifest) -> str:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def _statistics(manifest: Manifest) -> str:
