@@ -160,11 +160,11 @@ LABELS: dict[str, str] = {
 #: Kinds of content, as the statistics name them.
 CONTENT: dict[str, str] = {
     "answer": "answers",
-    "context": "instructions of the project",
+    "context": "instructions",
     "prompt": "prompts",
     "summary": "summaries",
-    "task": "tasks given to sub-agents",
-    "thinking": "reasoning in the logs",
+    "task": "tasks of sub-agents",
+    "thinking": "reasoning",
     "tool calls": "tool calls",
     "tool output": "tool output",
 }

@@ -301,6 +301,19 @@ def test_a_terminal_without_unicode_gets_every_row_and_json_is_utf8(made: Path) 
     assert json.loads(seen)["row"]
 
 
+def test_a_log_shows_progress_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sessiontune.cli import console
+
+    clock = iter([0.0, 5.0, 31.0, 31.0, 40.0])
+    monkeypatch.setattr(console, "monotonic", lambda: next(clock))
+    with console.Console().progress("evaluate") as step:
+        for done in (1, 20, 30):
+            step(done, 1_000, "base")
+    assert capsys.readouterr().err == "evaluate: 20 of 1,000 base\n"
+
+
 def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:
     code, out, _ = cli("show", made / "data", "3", "--state", made / "state", "--json")
     assert code == 0

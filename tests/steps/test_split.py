@@ -14,7 +14,7 @@ from test_dedupe import marks
 from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
-from sessiontune.steps.split import compare, leakage, splitter
+from sessiontune.steps.split import compare, leakage
 
 
 def day(n: int) -> str:
@@ -358,10 +358,3 @@ def test_no_history_of_logs_and_recipes_moves_a_row(operations: list, seed: int)
         if "eval" in now.values():
             assert compare(marks(*some), found.decisions).ours.either == 0
         before.update(now)
-
-
-def test_splitter_looks_up_the_side() -> None:
-    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(30)]
-    found = decide(marks(*some))
-    side = splitter(found.decisions)
-    assert {s.key: side(s) for s in some} == sides(found, some)
