@@ -166,5 +166,6 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
         rich.print("\nDry run: nothing was written.")
     else:
         rich.print(f"\nWritten: {result.folder}", markup=False, soft_wrap=True)
+        rich.print(f"Report:  {result.folder / 'report.html'}", markup=False, soft_wrap=True)
         show = f"sessiontune show {quote(str(result.folder))}"
         rich.print(f"Next:    {show}", markup=False, soft_wrap=True)
