@@ -36,6 +36,23 @@ def test_the_readme_names_every_command() -> None:
         assert verb in text
 
 
+def test_the_readme_shows_what_an_export_of_the_sample_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sessiontune.cli.main import main
+    from sessiontune.sample import write_sample
+
+    write_sample(tmp_path / "logs")
+    where = ["-o", str(tmp_path / "my-data"), "--state", str(tmp_path / "state"), "--jobs", "1"]
+    assert main(["export", str(tmp_path / "logs"), *where]) == 0
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    text = (ROOT / "README.md").read_text("utf-8")
+    shown = text.partition("```text\n")[2].partition("```")[0].splitlines()
+    assert shown
+    for line in shown:
+        assert " ".join(line.split()) in said
+
+
 def test_ci_calls_the_readmes_test_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
     assert "make test" in (ROOT / "README.md").read_text("utf-8")

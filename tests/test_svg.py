@@ -24,6 +24,13 @@ def test_bars_and_histograms_are_well_formed(items: list[tuple[str, float]]) -> 
         assert all(float(e.get("width", "-1")) >= 0 for e in shapes)
 
 
+def test_half_of_an_axis_of_counts_is_a_count() -> None:
+    for most, ticks in ((17, {"0", "9", "18"}), (1, {"0", "1", "2"}), (22, {"0", "11", "22"})):
+        chart = svg.histogram([("a", most), ("b", 0)], title="t")
+        said = {e.text for e in ElementTree.fromstring(chart).iter() if e.tag.endswith("}text")}
+        assert said == ticks | {"a", "b"}
+
+
 def test_points_that_are_not_finite_are_left_out() -> None:
     chart = svg.lines(
         [svg.Line("loss", [(0, 2.0), (1, float("nan")), (2, 1.0)], [(0, 1.5, 2.5), (2, 0.5, 1.5)])],

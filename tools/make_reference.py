@@ -24,7 +24,7 @@ def commands() -> str:
     parts = [
         "# Commands\n\nGlobal options, before or after the verb: `--json` (one object on stdout; "
         "diagnostics go to stderr), `-q`/`--quiet`, `-v`/`--verbose`, `--no-input`. `-h` is "
-        "`--help`, `NO_COLOR` is honoured.\n"
+        f"`--help`, `NO_COLOR` is honoured. {cli.epilog}\n"
     ]
     root = click.Context(cli, info_name="sessiontune", max_content_width=92, terminal_width=92)
     for verb in VERBS:

@@ -15,9 +15,6 @@ import msgspec
 
 from .model import Message, Text, ToolCall, ToolResult
 
-#: Results that count as a failure of the call. `cancelled` (a sibling failed first) does not.
-FAILED = ("error",)
-
 _SCAN = 20_000  # characters of a result that are searched, half at each end
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from .reasons import plain
-
 _MONTHS = (
     "January",
     "February",
@@ -50,10 +48,6 @@ def ranking(
     yield ""
 
 
-def in_words(counts: Mapping[str, int]) -> dict[str, int]:
-    return {plain(k): n for k, n in counts.items()}
-
-
 def cell(text: str) -> str:
     """Text of a log (a tool's name) that cannot break out of its table cell."""
     clean = "".join(c if c.isprintable() else " " for c in text)[:80]
@@ -81,6 +75,11 @@ def agent_name(name: str) -> str:
 def listed(items: Iterable[str]) -> str:
     *head, last = list(items) or [""]
     return f"{', '.join(head)} and {last}" if head else last
+
+
+def several(count: int, noun: str) -> str:
+    """3 files, 1 file."""
+    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def number(value: int) -> str:

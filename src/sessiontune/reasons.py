@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 #: Why records or sessions were left out: "stage/reason" or "reason" -> words.
 DROPS: dict[str, str] = {
     "resumed_copy": "copies that a resumed or branched session carried along",
@@ -16,8 +18,8 @@ DROPS: dict[str, str] = {
     "image_source": "notes on where a picture came from",
     "context_usage": "displays of how full the context is",
     "local_command": "commands of the agent program itself (/clear and the like)",
-    "local_command_output": "what such commands printed",
-    "local_command_caveat": "notes around such commands",
+    "local_command_output": "what commands of the agent program printed",
+    "local_command_caveat": "notes around commands of the agent program",
     "shell_mode": "shell commands typed by the user beside the conversation",
     "task_notification": "messages about background tasks",
     "empty": "records without content",
@@ -152,6 +154,34 @@ KINDS: dict[str, str] = {
     "word": "words that you listed",
 }
 
+#: Labels that `plain` leaves unclear. docs/reference/labels.md says what each rests on.
+LABELS: dict[str, str] = {
+    "acceptance": "prompt that accepts",
+    "accepted": "answer accepted by the next prompt",
+    "correction": "prompt that corrects",
+    "corrected": "answer corrected by the next prompt",
+    "direction_change": "prompt that changes direction",
+    "no_match": "search without a hit",
+    "cancelled": "cancelled with a parallel call",
+    "retried": "call made again unchanged",
+    "edited_by_user": "edit changed by the person",
+    "denied": "denied by a rule",
+    "rejected": "rejected by the person",
+    "interrupted": "interrupted by the person",
+}
+
+#: Kinds of content, as the statistics name them.
+CONTENT: dict[str, str] = {
+    "answer": "answers",
+    "context": "instructions",
+    "prompt": "prompts",
+    "summary": "summaries",
+    "task": "tasks of sub-agents",
+    "thinking": "reasoning",
+    "tool calls": "tool calls",
+    "tool output": "tool output",
+}
+
 LOSSES: dict[str, str] = {
     "thinking": "reasoning left out (`--thinking` keeps it)",
     "image": "pictures written as a short text",
@@ -201,6 +231,24 @@ def kind_words(kind: str) -> str:
 def loss_words(reason: str) -> str:
     """A format's loss in plain words."""
     return LOSSES.get(reason, plain(reason))
+
+
+def label_words(name: str) -> str:
+    """A label in plain words."""
+    return LABELS.get(name, plain(name))
+
+
+def content_words(kind: str) -> str:
+    """A kind of content in plain words."""
+    return CONTENT.get(kind, plain(kind))
+
+
+def worded(counts: Mapping[str, int], words: Callable[[str], str]) -> dict[str, int]:
+    """Counts under their words, largest first; names with the same words are one."""
+    out: dict[str, int] = {}
+    for name, n in counts.items():
+        out[words(name)] = out.get(words(name), 0) + n
+    return dict(sorted(out.items(), key=lambda kv: (-kv[1], kv[0])))
 
 
 def plain(name: str) -> str:

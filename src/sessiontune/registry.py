@@ -40,11 +40,6 @@ def source_names() -> list[str]:
     return _names("sessiontune.sources", _SOURCES)
 
 
-def format_names() -> list[str]:
-    """All known formats, ours first."""
-    return _names("sessiontune.formats", _FORMATS)
-
-
 def source(name: str) -> Source:
     """A source by name. Raises UsageError for an unknown one."""
     return cast(Source, _load("sessiontune.sources", _SOURCES, name, "source"))

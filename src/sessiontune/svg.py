@@ -41,7 +41,7 @@ def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> s
     """Horizontal bars, one for each (label, value >= 0), in the order given."""
     top = max((value for _, value in items), default=0.0) or 1.0
     longest = max((len(label) for label, _ in items), default=0)
-    step, left, right = 22.0, min(230.0, max(148.0, 12 + 7.2 * longest)), 72.0
+    step, left, right = 22.0, min(230.0, max(100.0, 12 + 7.2 * longest)), 72.0
     room = int((left - 12) / 7.2)
     body = []
     for i, (label, value) in enumerate(items):
@@ -62,9 +62,11 @@ def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> s
 def histogram(
     bins: Sequence[tuple[str, float]], *, title: str, x_label: str = "", y_label: str = ""
 ) -> str:
-    """Columns, one for each (label of the bin, count >= 0)."""
+    """Columns, one for each (label of the bin, count >= 0). The axis ends at an even number, so
+    that half of it is a count too."""
     height, left, bottom = 190.0, 40.0, 40.0
-    top = max((value for _, value in bins), default=0.0) or 1.0
+    most = max((value for _, value in bins), default=0.0)
+    top = max(2.0, 2.0 * -(-most // 2))
     plot_h, plot_w = height - bottom - 14, WIDTH - left - 6
     body = _y_axis(0.0, top, left, 14, plot_h, y_label)
     each = plot_w / max(1, len(bins))

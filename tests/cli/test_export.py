@@ -276,19 +276,42 @@ def test_forget_without_a_yes_purges_nothing(world: Path, cli: Cli) -> None:
     assert cli("forget", log, "--state", state, "--yes")[0] == 0
 
 
-def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cli: Cli) -> None:
+def test_a_small_company_gets_a_verdict_without_an_option(world: Path, cli: Cli) -> None:
+    """The sample's 36 groups: ten are held out. Where somebody asked for fewer, it is said."""
     args = ("export", world / "logs", "--jobs", 1)
     code, out, _ = cli(*args, "-o", world / "a", "--state", world / "s1")
+    assert (code, "independent groups" in out) == (0, False)
+    assert manifest(world / "a")["statistics"]["splits"]["eval"]["groups"] == 10
+    code, out, _ = cli(*args, "-o", world / "b", "--state", world / "s2", "--eval-share", "0.1")
     assert code == 0
     said = " ".join(out.split())
     assert "5 of 36 independent groups of sessions are held out" in said
     assert "`--eval-share 0.28` and `--state NEW_FOLDER`" in said
-    again = (*args, "--eval-share", "0.28")
-    _, out, _ = cli(*again, "-o", world / "a", "--state", world / "s1")
-    assert "5 of 36 independent groups" in " ".join(out.split())
-    code, out, _ = cli(*again, "-o", world / "b", "--state", world / "s2")
-    assert (code, "independent groups" in out) == (0, False)
-    assert manifest(world / "b")["statistics"]["splits"]["eval"]["groups"] == 10
+    _, out, _ = cli(*args, "-o", world / "b", "--state", world / "s2")
+    assert "5 of 36 independent groups" in " ".join(out.split()), "what trains stays there"
+
+
+def test_a_terminal_without_unicode_gets_every_row_and_json_is_utf8(made: Path) -> None:
+    env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    args = [sys.executable, "-m", "sessiontune", "show", str(made / "data"), "12"]
+    seen = subprocess.run(args, env=env, capture_output=True, check=True).stdout
+    assert b"1?" in seen  # the arrow behind the numbers of lines
+    seen = subprocess.run([*args, "--json"], env=env, capture_output=True, check=True).stdout
+    assert "1\u2192" in seen.decode()
+    assert json.loads(seen)["row"]
+
+
+def test_a_log_shows_progress_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from sessiontune.cli import console
+
+    clock = iter([0.0, 5.0, 31.0, 31.0, 40.0])
+    monkeypatch.setattr(console, "monotonic", lambda: next(clock))
+    with console.Console().progress("evaluate") as step:
+        for done in (1, 20, 30):
+            step(done, 1_000, "base")
+    assert capsys.readouterr().err == "evaluate: 20 of 1,000 base\n"
 
 
 def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:

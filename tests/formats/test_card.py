@@ -127,6 +127,24 @@ def test_privacy_off_is_said_in_large_letters_and_on_it_is_counted() -> None:
     assert "| e-mail addresses | 5 |" in text
 
 
+def test_plots_show_what_is_empty_and_names_with_the_same_words_are_one() -> None:
+    summary = msgspec.structs.replace(
+        example().statistics,
+        turns={"0": 1, "4": 2, "16": 5},
+        months={"2025-11": 3, "2026-02": 1},
+        labels={"accepted": 2, "acceptance": 2},
+    )
+    drops = {"read/summary": 2, "read/ai-title": 3}
+    page = report_html(example(statistics=summary, drops=drops))
+    assert "<title>8: 0</title>" in page
+    for month in ("2025-11: 3", "2025-12: 0", "2026-01: 0", "2026-02: 1"):
+        assert month in page
+    assert "answer accepted by the next prompt" in page
+    assert "| titles of sessions | 5 |" in card(example(drops=drops))
+    odd = msgspec.structs.replace(summary, months={"+12025-": 1, "2025-11": 1})
+    assert "+12025-: 1" in report_html(example(statistics=odd))
+
+
 def test_an_empty_export_still_has_a_card_and_a_report() -> None:
     assert card(Manifest()).startswith("---\n")
     assert "<h1>" in report_html(Manifest())

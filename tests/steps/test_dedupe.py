@@ -12,7 +12,7 @@ from steps_synth import answer, branch, dialogue, nearly, prose, renamed, sessio
 from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
 from sessiontune.marks import Mark, jaccard
 from sessiontune.model import Session
-from sessiontune.steps.dedupe import decide, deduper, mark
+from sessiontune.steps.dedupe import decide, mark
 
 
 def marks(*sessions: Session) -> list[Mark]:
@@ -138,18 +138,6 @@ def test_empty_session_has_a_mark() -> None:
     empty = mark(session("e"))
     assert empty.minhash is None
     assert decide([empty]).counts["sessions"] == 1
-
-
-def test_stage_counts_every_record_of_what_it_leaves_out() -> None:
-    one = dialogue("one", 1)
-    two = renamed(one, "two")
-    stage = deduper(decide(marks(one, two)).decisions)
-    kept = [stage(s) for s in (one, two)]
-    assert sum(k is not None for k, _ in kept) == 1
-    drops = next(d for k, d in kept if k is None)
-    assert len(drops) == len(one.messages)
-    assert {d.reason for d in drops} == {"duplicate"}
-    assert {d.line for d in drops} == set(range(1, len(one.messages) + 1))
 
 
 def test_copies_can_be_kept() -> None:

@@ -14,7 +14,7 @@ from test_dedupe import marks
 from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
-from sessiontune.steps.split import compare, leakage, splitter
+from sessiontune.steps.split import compare, leakage
 
 
 def day(n: int) -> str:
@@ -81,7 +81,7 @@ def test_ten_weekly_increments_keep_the_share_and_never_move_a_row(seed: int) ->
     memory = SplitMemory()
     before: dict[str, str] = {}
     for week in range(11):
-        fresh = 60 if week == 0 else rng.randrange(8, 20)
+        fresh = 100 if week == 0 else rng.randrange(8, 20)  # from 67 groups on, 15% is ten
         for i in range(fresh):
             name, n = f"w{week}s{i}", len(some)
             if n and rng.random() < 0.2:
@@ -113,9 +113,30 @@ def test_the_first_build_holds_out_the_newest() -> None:
     assert held == {f"s{i}" for i in range(85, 100)}
 
 
-def test_at_least_five_groups_are_held_out() -> None:
+@pytest.mark.parametrize(
+    ("sessions", "share", "held"),
+    [(20, 0.15, 5), (33, 0.15, 5), (34, 0.15, 10), (60, 0.15, 10), (80, 0.15, 12), (60, 0.1, 6)],
+)
+def test_ten_groups_are_held_out_where_seven_tenths_train_else_five(
+    sessions: int, share: float, held: int
+) -> None:
+    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(sessions)]
+    options = SplitOptions(share=share)
+    assert decide(marks(*some), None, split=options).counts["eval_groups"] == held
+
+
+def test_a_small_set_that_grows_gets_its_ten_from_the_new_ones() -> None:
     some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(20)]
-    assert decide(marks(*some)).counts["eval_groups"] == 5
+    first = decide(marks(*some))
+    before = sides(first, some)
+    some += [dialogue(f"n{i}", 100 + i, 2, day(30 + i)) for i in range(16)]
+    second = decide(marks(*some), first.memory)
+    assert second.counts["eval_groups"] == 10
+    after = sides(second, some)
+    assert {k: after[k] for k in before} == before
+    assert {k for k, v in after.items() if v == "eval"} - before.keys() == {
+        f"n{i}" for i in range(11, 16)
+    }
 
 
 def test_a_small_set_gets_grouped_folds_each_held_out_once() -> None:
@@ -337,10 +358,3 @@ def test_no_history_of_logs_and_recipes_moves_a_row(operations: list, seed: int)
         if "eval" in now.values():
             assert compare(marks(*some), found.decisions).ours.either == 0
         before.update(now)
-
-
-def test_splitter_looks_up_the_side() -> None:
-    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(30)]
-    found = decide(marks(*some))
-    side = splitter(found.decisions)
-    assert {s.key: side(s) for s in some} == sides(found, some)

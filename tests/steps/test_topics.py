@@ -18,7 +18,6 @@ from sessiontune.steps.topics import (
     LEAST_LINEAGES,
     bag_of,
     clusters,
-    count_topics,
     load_taxonomy,
     pieces_of,
     shared_words,
@@ -102,15 +101,6 @@ def test_paths_and_commands_count() -> None:
     )
     assert "lib.rs" in words("\n".join(text for _, text in pieces_of(one)))
     assert topic_finder(load_taxonomy())(one)[0] == "Rust"
-
-
-def test_no_topic_is_shown_below_three_lineages() -> None:
-    taxonomy = load_taxonomy()
-    some = [("one", ["Rust"]), ("one", ["Rust"]), ("two", ["Rust"]), ("two", ["Go"])]
-    assert count_topics(some, taxonomy) == []
-    shown = count_topics([*some, ("three", ["Rust"])], taxonomy)
-    assert [(t.name, t.lineages, t.sessions) for t in shown] == [("Rust", LEAST_LINEAGES, 4)]
-    assert shown[0].section == "Technical topics"
 
 
 def test_a_taxonomy_of_ones_own(tmp_path: Path) -> None:

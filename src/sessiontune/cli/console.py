@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Called with (done, total, note); total 0 means unknown.
 Progress = Callable[[int, int, str], None]
+#: Seconds between the lines of progress in a log.
+_EVERY = 30.0
 
 
 class Console(msgspec.Struct, frozen=True):
@@ -58,9 +61,12 @@ class Console(msgspec.Struct, frozen=True):
 
     @contextmanager
     def progress(self, label: str, unit: str = "") -> Iterator[Progress]:
-        """A progress bar on stderr, only where a person watches."""
-        if self.quiet or self.as_json or not sys.stderr.isatty():
+        """A progress bar on stderr; a line now and then where stderr is a file or a pipe."""
+        if self.quiet or self.as_json:
             yield lambda done, total, note: None
+            return
+        if not sys.stderr.isatty():
+            yield _lines(label)
             return
         from rich import progress as bar
         from rich.console import Console as Rich
@@ -105,3 +111,16 @@ class Console(msgspec.Struct, frozen=True):
         shown = SessiontuneError(message, hint)
         shown.code = code
         self.error(shown)
+
+
+def _lines(label: str) -> Progress:
+    """Progress as lines, for logs: none from a command that is done within `_EVERY` seconds."""
+    last = [monotonic()]
+
+    def step(done: int, total: int, note: str) -> None:
+        if monotonic() - last[0] >= _EVERY:
+            last[0] = monotonic()
+            count = f"{done:,} of {total:,}" if total else ""
+            print(f"{label}: {' '.join(filter(None, (count, note)))}", file=sys.stderr, flush=True)
+
+    return step

@@ -49,7 +49,7 @@ def demo(console: Console, out: Path) -> None:
         console,
         out,
         (str(logs),),
-        load_recipe({"name": "demo", "eval_share": 0.35}, "", {}),  # 0.15 leaves too few
+        load_recipe({"name": "demo", "eval_share": 0.35}, "", {}),  # clearer than ten groups
         make_spec({}, None, "demo"),
         state=out / "state",
         types=("f16",),

@@ -81,6 +81,8 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     show("Parts", ("", "", "how to get it"), missing)
     for warning in found["warnings"]:
         rich.print(f"! {warning}", markup=False, soft_wrap=True)
+    rich.print("\nNext: sessiontune train DIR --base MODEL", markup=False)
+    rich.print("      MODEL: a folder, a hub id (--download fetches it), or tiny to try the way")
 
 
 def _gib(size: float) -> str:

@@ -71,25 +71,12 @@ def run_export(
     prune: bool = False,
 ) -> Export:
     """Run an export with progress on stderr; the same for `export`, `tune` and `demo`."""
-    import os
-
-    from .. import registry
     from ..pipeline import Request, export
-    from ..pipeline.inputs import find_roots
-    from ..pipeline.prepare import load_hook
     from ..runtime.local import LocalRunner
-    from ..steps.topics import needs_clusters
     from ..store import Store, default_state
 
     _must_not_stand_in(folder)
-    for name in recipe.formats:
-        registry.format(name)
-    if recipe.preprocess:
-        load_hook(recipe.preprocess)
-    if recipe.clusters:
-        needs_clusters()
-    sources = recipe.sources or tuple(registry.source_names())
-    places = find_roots(roots, sources, os.environ, os.path.expanduser("~"))
+    places = _checked(recipe, roots)
     stage = [""]
     unnamed: list[str] = []
     namer = None
@@ -109,7 +96,7 @@ def run_export(
         ):
             request = Request(
                 recipe=recipe,
-                roots=tuple(places),
+                roots=places,
                 out=folder,
                 force=force,
                 verify=verify,
@@ -122,6 +109,25 @@ def run_export(
     if unnamed:
         console.say(f"{len(unnamed)} groups keep their terms as names: {unnamed[0]}")
     return result
+
+
+def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:
+    """Where the logs lie. What a recipe names must be there before anything is read."""
+    import os
+
+    from .. import registry
+    from ..pipeline.inputs import find_roots
+    from ..pipeline.prepare import load_hook
+    from ..steps.topics import needs_clusters
+
+    for name in recipe.formats:
+        registry.format(name)
+    if recipe.preprocess:
+        load_hook(recipe.preprocess)
+    if recipe.clusters:
+        needs_clusters()
+    sources = recipe.sources or tuple(registry.source_names())
+    return tuple(find_roots(roots, sources, os.environ, os.path.expanduser("~")))
 
 
 def _must_not_stand_in(folder: Path) -> None:
@@ -160,5 +166,6 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
         rich.print("\nDry run: nothing was written.")
     else:
         rich.print(f"\nWritten: {result.folder}", markup=False, soft_wrap=True)
+        rich.print(f"Report:  {result.folder / 'report.html'}", markup=False, soft_wrap=True)
         show = f"sessiontune show {quote(str(result.folder))}"
         rich.print(f"Next:    {show}", markup=False, soft_wrap=True)

@@ -7,6 +7,7 @@ import gc
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 
 import click
@@ -16,24 +17,33 @@ from ..errors import Interrupted, SessiontuneError, StoreError
 from ..privacy import compiled
 from .console import Console
 
-#: verb -> (module in sessiontune.cli, one line of help). Modules load only when called.
-VERBS: dict[str, tuple[str, str]] = {
-    "tune": ("tune", "From logs to a chat in one command: export, train, evaluate, ship."),
-    "demo": ("demo", "The whole way on the bundled sample and a tiny model, offline."),
-    "scan": ("scan", "Say what is there and what would be lost; change nothing."),
-    "export": ("export", "Turn session logs into training data."),
-    "show": ("show", "Look at an export: statistics, rows, where they came from."),
-    "drop": ("verdicts", "Keep threads out of the next build."),
-    "forget": ("verdicts", "Purge a project, session or file from the state."),
-    "train": ("train", "Tune a model on an export with LoRA or QLoRA."),
-    "trainers": ("trainers", "List trainers, or install one in its own environment."),
-    "evaluate": ("evaluate", "Is the tuned model better than its base?"),
-    "ship": ("ship", "Merge, convert to GGUF, quantise, make it ready for Ollama."),
-    "serve": ("serve", "Serve a shipped model on loopback (OpenAI and Anthropic APIs)."),
-    "chat": ("chat", "Chat with a tuned model in the terminal."),
-    "publish": ("publish", "Upload a data set or adapter to Hugging Face, behind the gates."),
-    "doctor": ("doctor", "What this machine has, and what it can train."),
+#: Heading -> verb -> (module in sessiontune.cli, one line of help). Modules load when called.
+_SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "The whole way": {
+        "tune": ("tune", "From logs to a chat in one command: export, train, evaluate, ship."),
+        "demo": ("demo", "The same on bundled sample logs and a tiny model, offline."),
+    },
+    "Data": {
+        "scan": ("scan", "Say what is there and what would be lost; change nothing."),
+        "export": ("export", "Turn session logs into training data."),
+        "show": ("show", "Look at an export: statistics, rows, where they came from."),
+        "drop": ("verdicts", "Keep threads out of the next build."),
+        "forget": ("verdicts", "Purge a project, session or file from the state."),
+    },
+    "Model": {
+        "doctor": ("doctor", "What this machine has, and what it can train."),
+        "train": ("train", "Tune a model on an export with LoRA or QLoRA."),
+        "trainers": ("trainers", "List trainers, or install one in its own environment."),
+        "evaluate": ("evaluate", "Is the tuned model better than its base?"),
+    },
+    "Use": {
+        "ship": ("ship", "Merge, convert to GGUF, quantise, make it ready for Ollama."),
+        "chat": ("chat", "Chat with a shipped model in the terminal."),
+        "serve": ("serve", "Serve a shipped model on loopback (OpenAI and Anthropic APIs)."),
+        "publish": ("publish", "Upload a data set or adapter to Hugging Face, behind the gates."),
+    },
 }
+VERBS = {verb: known for verbs in _SECTIONS.values() for verb, known in verbs.items()}
 
 
 class LazyGroup(click.Group):
@@ -61,11 +71,18 @@ class LazyGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(verb, text) for verb, (_, text) in VERBS.items()])
+        longest = max(map(len, VERBS))
+        for heading, verbs in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(v.ljust(longest), text) for v, (_, text) in verbs.items()])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 good, 2 usage or recipe, 3 source, 4 privacy gate, 5 store, 6 external"
+    " tool, 7 endpoint, 8 findings, 9 worse than base, 10 preflight or parity, 130 interrupted.",
+)
 @click.version_option(__version__, prog_name="sessiontune")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
@@ -75,8 +92,9 @@ class LazyGroup(click.Group):
 def cli(ctx: click.Context, as_json: bool, quiet: bool, verbose: bool, no_input: bool) -> None:
     """Turn coding-agent sessions into a better local model.
 
-    Exit codes: 0 good, 2 usage or recipe, 3 source, 4 privacy gate, 5 store, 6 external tool,
-    7 endpoint, 8 findings, 9 worse than base, 10 preflight or parity, 130 interrupted.
+    \b
+    Begin with  sessiontune scan                 what is here; nothing is changed
+          then  sessiontune export -o my-data    private training data, and a report
     """
     compiled.use(_rules_folder)
     ctx.obj = Console(as_json=as_json, quiet=quiet, verbose=verbose, no_input=no_input)
@@ -139,6 +157,16 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
+    _write_what_the_terminal_can("--json" in sys.argv)
     code = main()
     gc.freeze()  # the interpreter would look through all that a run has made, some times over
     sys.exit(code)
+
+
+def _write_what_the_terminal_can(as_json: bool) -> None:
+    """No character stops a command: JSON is UTF-8, other text has ? for what cannot be shown."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            if as_json and stream is sys.stdout:
+                stream.reconfigure(encoding="utf-8")
+            stream.reconfigure(errors="replace")

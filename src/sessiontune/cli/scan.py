@@ -120,6 +120,14 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
         )
 
 
+def _end_of(path: str, room: int) -> str:
+    """The end of a path, which says most, where the whole does not fit."""
+    from .summary import printable
+
+    shown = printable(path)
+    return shown if len(shown) <= room else "…" + shown[-room + 1 :]
+
+
 def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
@@ -131,18 +139,19 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     logs = f"{found.files:,} log{'s' * (found.files != 1)}"
     rich.print(f"[bold]{logs}[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
     table = Table(box=None, padding=(0, 1))
-    table.add_column("project", overflow="fold", min_width=16)
+    table.add_column("project", no_wrap=True)
     for name in ("sessions", "agents", "messages", "~tokens", "newest", "found"):
         table.add_column(name, justify="right", no_wrap=True)
+    room = max(16, rich.width - 58)  # what the figures leave
     for name, p in sorted(found.projects.items(), key=lambda kv: -kv[1].tokens):
         table.add_row(
-            escape(name) or "(none)",
-            str(p.sessions),
-            str(p.agents),
-            str(p.messages),
+            escape(_end_of(name, room)) or "(none)",
+            f"{p.sessions:,}",
+            f"{p.agents:,}",
+            f"{p.messages:,}",
             f"{p.tokens:,}",
             p.last[:10],
-            str(sum(p.findings.values())),
+            f"{sum(p.findings.values()):,}",
         )
     rich.print(table)
     draw_counts(rich, "An export would replace", found.kinds, kind_words)

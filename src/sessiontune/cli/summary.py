@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..portions import few_held_out
-from ..reasons import drop_words, fault_words, kind_words, loss_words, plain, repair_words
+from ..reasons import (
+    drop_words,
+    fault_words,
+    kind_words,
+    loss_words,
+    plain,
+    repair_words,
+    worded,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -38,7 +45,7 @@ def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> N
         table.add_row("conversations", f"{stats.conversations:,}")
     for name, side in sorted(stats.splits.items(), reverse=True):
         table.add_row(f"  {name}", f"{side.conversations:,} conversations, ~{side.tokens:,} tokens")
-    for leak in manifest.leakage:
+    for leak in manifest.leakage if "eval" in stats.splits else ():
         table.add_row(f"  leakage, {leak.split}", f"{leak.exact:.1%} exact, {leak.near:.1%} near")
     if manifest.source_gone:
         table.add_row("logs gone since", f"{manifest.source_gone:,} (kept; --prune forgets them)")
@@ -65,7 +72,7 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
     from rich.markup import escape
 
     if faults:
-        rich.print("\n[bold]Where[/bold]")
+        rich.print("\n[bold]Where a line cannot be read[/bold]")
     for fault in faults[:_SHOWN]:
         place = f"{fault.file}:{fault.line}" if fault.line else fault.file
         rich.print(f"  {escape(printable(place))}  {plain(fault.reason)}", soft_wrap=True)
@@ -91,11 +98,8 @@ def draw_counts(
     """The largest of the counts, by name; several reasons with the same name are one line."""
     if not counts:
         return
-    named: Counter[str] = Counter()
-    for name, n in counts.items():
-        named[words(name)] += n
     rich.print(f"\n[bold]{title}[/bold]")
-    rows = sorted(named.items(), key=lambda kv: (-kv[1], kv[0]))
+    rows = list(worded(counts, words).items())
     for name, n in rows[:_SHOWN]:
         rich.print(f"  {n:>9,}  {name}", markup=False)
     if len(rows) > _SHOWN:

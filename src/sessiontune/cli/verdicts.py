@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from ..errors import UsageError
+from ..figures import several
 from .console import Console
 
 
@@ -42,7 +43,7 @@ def drop(
     console.emit(
         {"decision": decision, "keys": list(keys)},
         lambda rich: rich.print(
-            f"{'Taken back in' if undo else 'Dropped'}: {len(keys)} thread{'s' * (len(keys) > 1)}."
+            f"{'Taken back in' if undo else 'Dropped'}: {several(len(keys), 'thread')}."
             " It takes effect with the next export."
         ),
     )
@@ -73,14 +74,14 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
                 if meant
                 else "Give a project folder, a log file, or a session's id or thread.",
             )
-        question = f"Purge {len(found.sessions)} sessions of {len(found.files)} files?"
-        if not yes and not console.ask(question):
+        purged = f"{several(len(found.sessions), 'session')} of {several(len(found.files), 'file')}"
+        if not yes and not console.ask(f"Purge {purged}?"):
             raise UsageError("Nothing was purged.", "Answer yes at a terminal, or give --yes.")
         purge(store, found)
     console.emit(
         msgspec.to_builtins(found),
         lambda rich: rich.print(
-            f"Purged {len(found.sessions)} sessions of {len(found.files)} files from the state."
+            f"Purged {purged} from the state."
             + ("\nPublished folders that hold them: " + ", ".join(found.published))
             * bool(found.published)
             + ("\nExport them again, or delete them." if found.published else "")

@@ -12,20 +12,29 @@ from collections.abc import Mapping
 from .. import howto
 from ..figures import (
     agent_name,
-    in_words,
     listed,
     long_date,
     number,
     percent,
     ranking,
-    size,
+    several,
     size_category,
 )
 from ..manifest import Manifest
 from ..portions import cutting, few_held_out
-from ..reasons import drop_words, fault_words, kind_words, loss_words, repair_words
-from ..rows import examples, features
+from ..reasons import (
+    drop_words,
+    fault_words,
+    kind_words,
+    label_words,
+    loss_words,
+    plain,
+    repair_words,
+    worded,
+)
+from ..rows import features
 from ..summary import SideSummary
+from .cardfiles import files, loading, place
 
 
 def card(manifest: Manifest) -> str:
@@ -34,8 +43,8 @@ def card(manifest: Manifest) -> str:
         _front(manifest),
         _overview(manifest),
         _statistics(manifest),
-        _files(manifest),
-        _loading(manifest),
+        files(manifest),
+        loading(manifest),
         _contents(manifest),
         _splits(manifest),
         _privacy(manifest),
@@ -51,9 +60,9 @@ def card(manifest: Manifest) -> str:
 
 
 def _front(manifest: Manifest) -> str:
-    files = [(f.path, f.rows) for f in manifest.files]
-    rows = max((n for path, n in files if features.format_of(path)), default=0)
-    yaml = features.front_matter(files, thinking=manifest.options.thinking)
+    known = [(f.path, f.rows) for f in manifest.files]
+    rows = max((n for path, n in known if features.format_of(path)), default=0)
+    yaml = features.front_matter(known, thinking=manifest.options.thinking)
     return (
         "---\n"
         f"pretty_name: {features.quoted(_title(manifest))}\n"
@@ -74,8 +83,8 @@ def _overview(manifest: Manifest) -> str:
     exact = "" if s.tokens_exact else "about "
     text = (
         f"# {_title(manifest)} - LLM Training Data\n\n## Overview\n\n"
-        f"Sessions of {agents}{when}: {_several(s.conversations, 'conversation')} with "
-        f"{_several(s.pairs, 'pair')} of question and answer, {exact}{number(s.tokens)} "
+        f"Sessions of {agents}{when}: {several(s.conversations, 'conversation')} with "
+        f"{several(s.pairs, 'pair')} of question and answer, {exact}{number(s.tokens)} "
         "tokens. They show how real work was asked for, done, corrected and finished, with the "
         "tool calls and their results in the places where they happened.\n"
     )
@@ -89,10 +98,6 @@ def _overview(manifest: Manifest) -> str:
 
 def _were(count: int) -> str:
     return "was" if count == 1 else "were"
-
-
-def _several(count: int, noun: str) -> str:
-    return f"{number(count)} {noun}{'' if count == 1 else 's'}"
 
 
 def _statistics(manifest: Manifest) -> str:
@@ -141,60 +146,6 @@ def _lengths(lengths: Mapping[str, int]) -> str:
     return f"Of the conversations, {listed(fits)}.\n"
 
 
-def _files(manifest: Manifest) -> str:
-    if not manifest.files:
-        return ""
-    out = [
-        "## File Formats\n",
-        "| File | Rows | Size | Best for | Read by |",
-        "| --- | ---: | ---: | --- | --- |",
-    ]
-    for file in manifest.files:
-        best, readers = examples.BEST.get(_kind(file.path), ("", ""))
-        rows = number(file.rows) if file.rows else ""
-        out.append(f"| `{file.path}` | {rows} | {size(file.bytes)} | {best} | {readers} |")
-    kinds = {_kind(f.path) for f in manifest.files}
-    out += ["", *(text for kind, text in examples.SECTIONS.items() if kind in kinds)]
-    out.append(
-        "Every row also says where it belongs: `session_id`, `agent_id` (empty for a main "
-        "thread), `thread`, `lineage`, `epoch` (0 before the first compaction or emptied "
-        "context), `forked_from`, `project`, `source`, `model`, `vendor`, `at`, `split` and more."
-    )
-    return "\n".join(out) + "\n"
-
-
-def _loading(manifest: Manifest) -> str:
-    files = [(f.path, f.rows) for f in manifest.files]
-    parts = features.configs(files, thinking=manifest.options.thinking)
-    if not parts:
-        return ""
-    names = ", ".join(f"`{c.name}`" for c in parts)
-    first = parts[0]
-    folder = manifest.name or "folder"
-    text = f"""## Loading
-
-```python
-from datasets import load_dataset, load_dataset_builder
-
-data = load_dataset("path/to/{folder}", "{first.name}")    # {listed(s for s, _ in first.files)}
-```
-
-Configurations: {names}. The types stand at the head of this file, so nothing is guessed. To read
-one file alone, take them along:
-
-```python
-types = load_dataset_builder("path/to/{folder}", "{first.name}").info.features
-data = load_dataset("json", data_files="{first.files[0][1]}", features=types)
-```
-"""
-    parquet = next((f.path for f in manifest.files if f.path.endswith(".parquet") and f.rows), "")
-    if parquet:
-        text += (
-            f'\nOr `load_dataset("parquet", data_files="{parquet}")`: Parquet carries its types.\n'
-        )
-    return text
-
-
 def _contents(manifest: Manifest) -> str:
     s = manifest.statistics
     out = ["## What This Data Contains\n"]
@@ -208,8 +159,12 @@ def _contents(manifest: Manifest) -> str:
         out.append("Only topics that occur in at least three independent sessions are named.\n")
     out += ranking("Languages", "Files touched", s.languages, name="Language")
     out += ranking("Tools", "Calls", s.tools, name="Tool")
-    out += ranking("How sessions ended", "Conversations", in_words(s.end_reasons), name="Ending")
-    out += ranking("What happened to turns", "Messages", in_words(s.labels), name="Event")
+    out += ranking(
+        "How sessions ended", "Conversations", worded(s.end_reasons, plain), name="Ending"
+    )
+    out += ranking(
+        "What happened to turns", "Messages", worded(s.labels, label_words), name="Event"
+    )
     if s.tools_inferred:
         out.append(
             f"The logs of {number(s.tools_inferred)} conversations do not hold the definitions of "
@@ -263,7 +218,7 @@ def _privacy(manifest: Manifest) -> str:
         + ("The finished files were scanned a second time." if manifest.gate else "")
     )
     out.append("")
-    kinds = {kind_words(kind): n for kind, n in manifest.redactions.items()}
+    kinds = worded(manifest.redactions, kind_words)
     out += ranking("", "Replacements", kinds, limit=40, name="Kind")
     out.append(
         "No detector finds everything. Look through the data before you share it: "
@@ -274,14 +229,11 @@ def _privacy(manifest: Manifest) -> str:
 
 def _left_out(manifest: Manifest) -> str:
     out = ["## What Was Left Out, and Why\n"]
-    drops: dict[str, int] = {}
-    for name, n in manifest.drops.items():
-        words = drop_words(name)
-        drops[words] = drops.get(words, 0) + n
+    drops = worded(manifest.drops, drop_words)
     out += ranking("", "Entries", drops, limit=60, name="Reason")
-    faults = {fault_words(k): n for k, n in manifest.faults.items()}
+    faults = worded(manifest.faults, fault_words)
     out += ranking("Could not be read", "Count", faults, limit=20, name="Fault")
-    repairs = {repair_words(k): n for k, n in manifest.repairs.items()}
+    repairs = worded(manifest.repairs, repair_words)
     out += ranking("Mended", "Lines", repairs, limit=20, name="Repair")
     if manifest.source_gone:
         out.append(
@@ -323,40 +275,7 @@ def _models(manifest: Manifest) -> str:
 
 
 def _training(manifest: Manifest) -> str:
-    return howto.training(_place(manifest), number(manifest.statistics.pairs))
-
-
-# ------------------------------------------------------------------------------ helpers
-
-
-def _place(manifest: Manifest) -> howto.Place:
-    by_kind: dict[str, dict[str, str]] = {}
-    for file in manifest.files:
-        side = file.path.partition("/")[0] if "/" in file.path else "all"
-        if file.rows:
-            by_kind.setdefault(_kind(file.path), {})[side] = file.path
-
-    def first(kind: str) -> str:
-        sides = by_kind.get(kind, {})
-        return sides.get("train") or sides.get("all", "")
-
-    return howto.Place(
-        name=manifest.name,
-        openai=first("openai"),
-        openai_eval=by_kind.get("openai", {}).get("eval", ""),
-        sharegpt=first("sharegpt"),
-        sharegpt_eval=by_kind.get("sharegpt", {}).get("eval", ""),
-        parquet=first("parquet"),
-        tools=manifest.options.tools,
-    )
-
-
-def _kind(path: str) -> str:
-    if path.endswith(".parquet"):
-        return "parquet"
-    if path.endswith("_conversations_combined.json"):
-        return "combined"
-    return features.format_of(path) or path.rsplit("/", 1)[-1]
+    return howto.training(place(manifest), number(manifest.statistics.pairs))
 
 
 def _title(manifest: Manifest) -> str:

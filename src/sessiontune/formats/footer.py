@@ -15,7 +15,6 @@ import msgspec
 
 MAGIC = b"PAR1"
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
-_I64 = 6
 # Fields of the structs, by number.
 _ROWS, _GROUPS = 3, 4  # FileMetaData
 _COLUMNS, _GROUP_ROWS, _FILE_OFFSET, _ORDINAL = 1, 3, 5, 7  # RowGroup

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 
 from .. import html, svg
 from ..figures import agent_name, listed, long_date, number, percent, size
 from ..manifest import Manifest
 from ..portions import few_held_out
-from ..reasons import drop_words, fault_words, kind_words, loss_words, plain, repair_words
+from ..reasons import (
+    content_words,
+    drop_words,
+    fault_words,
+    kind_words,
+    label_words,
+    loss_words,
+    plain,
+    repair_words,
+    worded,
+)
 from ..summary import Summary
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -66,20 +77,20 @@ def _facts(manifest: Manifest) -> str:
 
 
 def _shape(s: Summary) -> Iterator[str]:
-    yield _histogram("Length of conversations", s.lengths, "tokens, up to", "conversations")
-    yield _histogram("Messages in a conversation", s.turns, "messages, up to", "conversations")
+    yield _histogram("Length of conversations", s.lengths, "tokens, up to")
+    yield _histogram("Messages in a conversation", s.turns, "messages, up to")
     if s.calendar and any(s.calendar):
         week = [s.calendar[day * 24 : day * 24 + 24] for day in range(7)]
         chart = svg.heatmap(_DAYS, _HOURS, week, title="Prompts by weekday and hour (UTC)")
         yield html.panel("When people asked (weekday and hour, UTC)", chart)
     if s.months:
-        months = list(s.months.items())[-24:]
+        months = _every_month(s.months)[-24:]
         yield html.panel(
             "Conversations by month",
             svg.histogram(months, title="Conversations by month", y_label="conversations"),
         )
     if s.tokens_by_part:
-        yield _bars("Tokens by kind of content", s.tokens_by_part)
+        yield _bars("Tokens by kind of content", worded(s.tokens_by_part, content_words))
 
 
 def _contents(s: Summary) -> Iterator[str]:
@@ -94,10 +105,10 @@ def _contents(s: Summary) -> Iterator[str]:
         ("Languages (files touched)", s.languages),
         ("Models (answers)", s.models),
         ("Vendors (answers)", s.vendors),
-        ("What happened to turns", s.labels),
-        ("How sessions ended", s.end_reasons),
+        ("What happened to turns", worded(s.labels, label_words)),
+        ("How sessions ended", worded(s.end_reasons, plain)),
     ):
-        named = {plain(k) if "(" not in title else k: n for k, n in counts.items() if k}
+        named = {k: n for k, n in counts.items() if k}
         if named:
             yield _bars(title, named)
 
@@ -130,15 +141,9 @@ def _left_out(manifest: Manifest) -> str:
         f"Of {number(r.read)} entries, {number(r.used)} are used, {number(r.dropped)} were left "
         f"out and {number(r.faulty)} could not be read."
     )
-    drops: dict[str, int] = {}
-    for name, n in manifest.drops.items():
-        drops[drop_words(name)] = drops.get(drop_words(name), 0) + n
-    body += _table(("Left out", "Entries"), drops)
-    body += _table(
-        ("Could not be read", "Count"),
-        {_bare(fault_words(k)): n for k, n in manifest.faults.items()},
-    )
-    body += _table(("Mended", "Lines"), {repair_words(k): n for k, n in manifest.repairs.items()})
+    body += _table(("Left out", "Entries"), worded(manifest.drops, drop_words))
+    body += _table(("Could not be read", "Count"), worded(manifest.faults, fault_words))
+    body += _table(("Mended", "Lines"), worded(manifest.repairs, repair_words))
     if manifest.losses:
         rows = []
         for name, n in sorted(manifest.losses.items()):
@@ -152,7 +157,7 @@ def _left_out(manifest: Manifest) -> str:
 def _privacy(manifest: Manifest) -> str:
     if not manifest.privacy:
         return ""
-    named = {kind_words(kind): n for kind, n in manifest.redactions.items()}
+    named = worded(manifest.redactions, kind_words)
     body = html.paragraph(
         f"{number(sum(named.values()))} places were replaced. No detector finds everything: look "
         "before you share."
@@ -169,10 +174,26 @@ def _files(manifest: Manifest) -> str:
     return html.section("Files", html.table(head, rows, numbers=(1, 2))) if rows else ""
 
 
-def _histogram(title: str, bins: Mapping[str, int], x_label: str, y_label: str) -> str:
-    named = [(_short(top), n) for top, n in bins.items()]
-    chart = svg.histogram(named, title=title, x_label=x_label, y_label=y_label)
+def _histogram(title: str, bins: Mapping[str, int], x_label: str) -> str:
+    """Conversations by powers of two; a size that none has is an empty place, not a gap closed."""
+    tops = sorted(map(int, bins))
+    every = [*(t for t in tops[:1] if t == 0)]
+    top = next((t for t in tops if t), 0)
+    while top and top <= tops[-1]:
+        every.append(top)
+        top *= 2
+    named = [(_short(t), bins.get(str(t), 0)) for t in every]
+    chart = svg.histogram(named, title=title, x_label=x_label, y_label="conversations")
     return html.panel(title, chart)
+
+
+def _every_month(months: Mapping[str, int]) -> list[tuple[str, int]]:
+    """The months from the first to the last, those without a conversation too."""
+    if not all(re.fullmatch(r"[0-9]{4}-[0-9]{2}", name) for name in months):
+        return list(months.items())  # a clock that wrote something else
+    first, last = (int(m[:4]) * 12 + int(m[5:7]) - 1 for m in (min(months), max(months)))
+    names = (f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(first, last + 1))
+    return [(name, months.get(name, 0)) for name in names]
 
 
 def _bars(title: str, counts: Mapping[str, int]) -> str:
@@ -185,8 +206,7 @@ def _bars(title: str, counts: Mapping[str, int]) -> str:
 
 
 def _table(head: tuple[str, str], counts: Mapping[str, int]) -> str:
-    ranked = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
-    rows = [(name, number(n)) for name, n in ranked if n]
+    rows = [(_bare(name), number(n)) for name, n in counts.items() if n]
     return html.table(head, rows, numbers=(1,)) if rows else ""
 
 
@@ -195,9 +215,8 @@ def _bare(text: str) -> str:
     return text.replace("`", "")
 
 
-def _short(top: str) -> str:
+def _short(value: int) -> str:
     """The upper bound of a bin: 8192 as 8k."""
-    value = int(top)
     for unit, name in ((1 << 20, "M"), (1 << 10, "k")):
         if value >= unit:
             return f"{value // unit}{name}"

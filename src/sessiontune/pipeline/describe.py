@@ -14,7 +14,7 @@ from ..ledger import Ledger
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
 from ..packs import Place
 from ..recipe import Recipe, dump_recipe
-from ..stats import Stats
+from ..stats import Stats, ranked
 from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
 from ..store import Store
@@ -62,11 +62,11 @@ def describe(
         sources=dict(sorted(Counter(r.file.source for r in inputs.rows).items())),
         source_gone=len(gone),
         statistics=summary,
-        drops=_ranked(ledger.drops),
-        faults=_ranked(Counter(f.reason for f in ledger.faults)),
-        repairs=_ranked(ledger.repairs),
-        losses=_ranked(ledger.losses),
-        redactions=_ranked(ledger.redactions),
+        drops=ranked(ledger.drops),
+        faults=ranked(Counter(f.reason for f in ledger.faults)),
+        repairs=ranked(ledger.repairs),
+        losses=ranked(ledger.losses),
+        redactions=ranked(ledger.redactions),
         duplicates=dict(sorted(duplicates.items())),
         leakage=tuple(leakage),
     )
@@ -92,10 +92,6 @@ def _newest(inputs: Inputs) -> str:
         return date.fromisoformat(newest[:10]).isoformat()
     except ValueError:
         return ""
-
-
-def _ranked(counts: dict[str, int] | Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items(), key=lambda kv: (-kv[1], kv[0])))
 
 
 def _options(recipe: Recipe) -> Options:

@@ -8,7 +8,6 @@ Everything here is a plain function of bytes, linear in their length.
 from __future__ import annotations
 
 import math
-import zlib
 from collections import Counter
 from functools import lru_cache
 
@@ -244,20 +243,6 @@ def iban(value: bytes) -> bool:
     moved = plain[4:] + plain[:4]
     number = "".join(str(int(chr(c), 36)) for c in moved)
     return int(number) % 97 == 1
-
-
-_BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-
-
-def crc32_base62(token: bytes) -> bool:
-    """GitHub's and npm's check: the last six characters are the CRC-32 of the random part."""
-    body, check = token.split(b"_", 1)[1][:-6], token[-6:]
-    number = zlib.crc32(body)
-    digits = bytearray()
-    while number:
-        number, rest = divmod(number, 62)
-        digits.append(_BASE62[rest])
-    return bytes(reversed(digits)).rjust(6, b"0") == check
 
 
 @lru_cache(maxsize=4096)

@@ -99,7 +99,6 @@ _VERSION = re2.compile(
     rb"0x[0-9a-f]{1,16}"
 )
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
-_TRIM = b".,;:)]}>!?\\&|"
 
 
 @lru_cache(maxsize=4096)

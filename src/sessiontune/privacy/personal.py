@@ -29,15 +29,6 @@ _SHARED = frozenset(
     support@github.com security@github.com noreply@google.com
     """.split()
 )
-_GENERIC_LOCAL = frozenset(
-    b"""
-    git noreply no-reply donotreply do-not-reply support info contact help hello admin webmaster
-    postmaster security abuse user users username test tests tester testuser foo bar baz someone
-    somebody anyone you me your-email your.email youremail your_email email mail name root hg svn
-    ssh example sales billing office team jobs press privacy legal feedback bugs bug bug-report
-    dev devs developers mailer-daemon nobody python-dev python-list notifications actions bot
-    """.split()
-)
 #: Not top-level domains but endings of files and names in code (`logo@2x.png`, `a@b.py`).
 _FILE_ENDINGS = frozenset(
     b"""

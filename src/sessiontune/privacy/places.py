@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import re2
-
 from .checks import counts_up
 from .rules import Rule
 from .vocabulary import is_generic
@@ -322,10 +320,4 @@ RULES: tuple[Rule, ...] = (
         after=40,
         rank=2,
     ),
-)
-
-#: Fields of records whose value is an identity, whatever it looks like.
-IDENTITY_KEYS = re2.compile(
-    r"(?i)(?:owner|user|account|organi[sz]ation|org|tenant|customer|device|machine|installation)"
-    r"_?(?:account|organi[sz]ation)?_?(?:uuid|id|name|login|email)|hostname|login|author(?:_?name|_?email)"
 )

@@ -80,12 +80,6 @@ def quick(source: str) -> re.Pattern[bytes]:
     return re.compile(source.encode("latin-1"))
 
 
-def followed_by(source: str, reach: int = 72) -> Near:
-    """A `near` that matches a pattern of `quick` right after the anchor's end."""
-    match = quick(source).match
-    return lambda data, end: match(data, end, end + reach) is not None
-
-
 def ends_with(source: str, size: int) -> Near:
     """A `near` for an anchor of `size` bytes, where a faster pattern stands in its place."""
     match = quick(source).match

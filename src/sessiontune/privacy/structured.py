@@ -32,11 +32,6 @@ def _block(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-_DUMMY_USERS = frozenset(
-    b"user username usr name root admin test me you login postgres mysql guest rabbitmq".split()
-)
-
-
 _HEXUSER = re2.compile(
     rb"[0-9a-f]*[0-9][0-9a-f]*[a-f][0-9a-f]{6,}|[a-f]+[0-9][0-9a-f]{5,}|[a-f]{2,7}[0-9][a-f0-9]*"
 )

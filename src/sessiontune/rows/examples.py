@@ -57,7 +57,8 @@ need one type a column. A branch repeats what came before it as context, untrain
  "session_id": "...", "agent_id": null}
 ```
 
-One message a line, each exactly once; tool results are lines of the role `tool`.
+One message a line, each exactly once; tool results are lines of the role `tool`. Both sides are in
+it: whoever trains on it takes the lines with `split` "train".
 """,
     "combined": """### Combined
 

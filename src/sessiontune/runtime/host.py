@@ -22,7 +22,6 @@ from .serving import SILENCE, ready, served
 from .shop import Shipped, ShippedFile, context_of, read_shipped
 
 OLLAMA, VLLM = "ollama", "vllm"
-ENGINES = ("xllamacpp", "llama-server", OLLAMA, VLLM)
 
 
 class Hosting(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,7 +22,6 @@ class Session:
     agents: list[agents.Agent] = field(default_factory=list)
     outputs: dict[str, str] = field(default_factory=dict)
     planted: list[planted.Planted] = field(default_factory=list)
-    bytes_oddity: str = ""
 
     def plant(self, kind: str, value: str) -> str:
         """Remember a planted value."""

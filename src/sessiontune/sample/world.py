@@ -12,7 +12,6 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from .texts import sections
 
-STUDIO = "Velmarro"
 REPO = "velmarro-ops"
 USER = "dkorrin"
 HOME = f"/home/{USER}"
@@ -161,15 +160,12 @@ GRACE_DAYS = 10
 VALID_DAYS = 45  # of a sent proposal
 VISIT_CENTS = 1_200_00  # a site visit beyond those included
 HANDLING = Decimal(".05")  # on reimbursed expenses
-CATEGORY_CONFIDENCE = Decimal(".70")  # below: the mail waits for a person
 GREEN, AMBER = 75, 50  # smallest health scores of these colours
 
 PROJECTS: tuple[str, ...] = (
     "Lagoon Pavilion", "North Court", "Harbour Steps", "Cedar Atrium", "Slate House",
     "Orchard Rooms", "Ferrow Counter", "Tansy Terrace", "Quay Reading Room", "Dune Lodge",
 )  # fmt: skip
-
-LEADS = ("AV", "MJ", "RT", "SO")
 
 
 def cents(value: Decimal) -> int:

@@ -38,21 +38,6 @@ _BLOCKS: dict[int, tuple[int, int]] = {
     28: (8, 1),
     30: (2, 1),
 }
-TYPE_NAMES: dict[int, str] = {
-    0: "F32",
-    1: "F16",
-    2: "Q4_0",
-    3: "Q4_1",
-    6: "Q5_0",
-    7: "Q5_1",
-    8: "Q8_0",
-    10: "Q2_K",
-    11: "Q3_K",
-    12: "Q4_K",
-    13: "Q5_K",
-    14: "Q6_K",
-    30: "BF16",
-}
 _SCALARS = {
     0: "<B",
     1: "<b",
@@ -187,12 +172,3 @@ class _Reader:
         self.plausible(dimensions * 8)
         shape = tuple(self.number("<Q") for _ in range(dimensions))
         return TensorInfo(name, shape, self.number("<I"), self.number("<Q"))
-
-
-def kept_types(head: GgufHead) -> dict[str, int]:
-    """How many tensors are of which type, by name."""
-    counts: dict[str, int] = {}
-    for tensor in head.tensors:
-        name = TYPE_NAMES.get(tensor.type, str(tensor.type))
-        counts[name] = counts.get(name, 0) + 1
-    return counts

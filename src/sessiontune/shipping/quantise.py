@@ -30,8 +30,6 @@ K_QUANTS: dict[str, int] = {
     "q5_k_m": 17,
     "q6_k": 18,
 }
-#: What Ollama quantises to at create, and how it spells them.
-OLLAMA_QUANTS = {"q4_k_m": "q4_K_M", "q4_k_s": "q4_K_S", "q8_0": "q8_0"}
 
 NONE_HERE = (
     "Put llama.cpp's llama-quantize on PATH, `pip install llama-cpp-python`, or let an Ollama up to"

@@ -32,21 +32,6 @@ _PROGRAM = ("skill-", "jit-", "system", "schedule-")
 _DATA = re.compile(rb'"data"\s*:\s*\{')
 
 
-#: Families of events that tell the screen, the hooks or the account.
-_SCREEN = (
-    "session.",
-    "hook.",
-    "tool.",
-    "assistant.",
-    "user.",
-    "system.",
-    "permission.",
-    "subagent.",
-    "skill.",
-    "model.",
-)
-
-
 class KnownData(msgspec.Struct, gc=False):
     """What the index takes from an event's data."""
 

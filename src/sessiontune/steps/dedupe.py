@@ -8,7 +8,7 @@ of the test examples of real logs, one by lineage none).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -37,7 +37,7 @@ from ..marks import (
     sketch,
     text_of,
 )
-from ..model import Drop, Message, Session
+from ..model import Message, Session
 
 #: A shared prompt this long, or half of the smaller session, makes two sessions relatives.
 CONTAINED = 0.5
@@ -120,22 +120,6 @@ def _without_sides(memory: SplitMemory) -> SplitMemory:
     """For another fold: groups and folds stay, no lineage is remembered as held out."""
     seats = {k: Seat(v.group, "train", v.fold) for k, v in memory.seats.items()}
     return SplitMemory(seats, memory.duplicates, REFOLD)
-
-
-def deduper(decisions: Decisions) -> Callable[[Session], tuple[Session | None, list[Drop]]]:
-    """The stage: a lookup. A session left out is one drop per log record of its own messages."""
-
-    def stage(session: Session) -> tuple[Session | None, list[Drop]]:
-        place = decisions.for_session(session.key, session.lineage)
-        if not place.reason:
-            return session, []
-        records = sorted({(o.file, o.line, o.nth) for m in session.messages for o in m.origin})
-        return None, [
-            Drop("dedupe", place.reason, session.files[file], line, session.key)
-            for file, line, _ in records
-        ]
-
-    return stage
 
 
 # ------------------------------------------------------------------ finding relatives

@@ -6,13 +6,13 @@ A leak test must also show that the random split leaks, or it proves nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from ..decisions import Decisions
 from ..marks import Mark, anchors, bands, is_answer, jaccard, neighbours
-from ..model import Session, Split
+from ..model import Split
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
 NEAR = 0.8
@@ -70,11 +70,6 @@ def compare(marks: Iterable[Mark], decisions: Decisions) -> Comparison:
         out = set(order[:held])
         draws.append(_measure(every, related, [i in out for i in range(len(every))]))
     return Comparison(ours, _mean(draws))
-
-
-def splitter(decisions: Decisions) -> Callable[[Session], Split]:
-    """The lookup: which side a session is on."""
-    return lambda session: decisions.for_session(session.key, session.lineage).split
 
 
 def _chance(key: str, draw: int) -> bytes:

@@ -14,7 +14,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -207,27 +207,6 @@ def _normal(keyword: str) -> str:
 def _unit(vector: Mapping[str, float]) -> dict[str, float]:
     length = math.sqrt(sum(v * v for v in vector.values()))
     return {w: v / length for w, v in vector.items()} if length else {}
-
-
-def count_topics(
-    found: Iterable[tuple[str, Sequence[str]]],
-    taxonomy: Sequence[Topic],
-    least: int = LEAST_LINEAGES,
-) -> list[TopicCount]:
-    """Topics by number of lineages, from (lineage, topics) of every session; none below `least`."""
-    lineages: dict[str, set[str]] = {}
-    sessions: Counter[str] = Counter()
-    for lineage, topics in found:
-        for name in topics:
-            lineages.setdefault(name, set()).add(lineage)
-            sessions[name] += 1
-    section = {t.name: t.section for t in taxonomy}
-    shown = [
-        TopicCount(name, section.get(name, ""), len(ids), sessions[name])
-        for name, ids in lineages.items()
-        if len(ids) >= least
-    ]
-    return sorted(shown, key=lambda t: (-t.lineages, t.name))
 
 
 # ------------------------------------------------------------------ clusters
