@@ -13,14 +13,10 @@ import msgspec
 
 from .model import Split
 
-#: Newest share of groups held out. (Held out at random, copies of what was trained would flatter
-#: the model: benchmarks/leakage.py.)
+#: Newest share of groups held out, and the least number of them. (Held out at random, copies of
+#: what was trained would flatter the model: benchmarks/leakage.py.)
 SHARE = 0.15
-#: Held-out groups at least: as many as a verdict needs (`evaluation.statistics.FEW`) where they are
-#: no more than `MOST` of all, else `LEAST`. Whoever asks for less than `SHARE` gets `LEAST` too.
-ENOUGH = 10
 LEAST = 5
-MOST = 0.3
 #: Where `LEAST` groups would be more than a third, as many grouped folds instead.
 FOLDS = 5
 #: How far the share of groups and of sessions may stray from the target.
@@ -42,13 +38,6 @@ class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     share: float = SHARE
     least: int = LEAST
     fold: int = 0
-
-    def at_least(self, total: int) -> int:
-        """The least number of groups to hold out of `total`."""
-        if self.by == "project":
-            return 1
-        enough = self.share >= SHARE and MOST * total >= ENOUGH
-        return max(self.least, ENOUGH) if enough else self.least
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
@@ -228,7 +217,7 @@ def assign(buckets: list[Bucket], options: SplitOptions) -> bool:
     if small and all(b.side is None or b.fold is not None for b in buckets):
         _fold(buckets, options.fold)
         return True
-    least = options.at_least(total)
+    least = 1 if options.by == "project" else options.least
     target = max(least, round(options.share * total))
     share = target / total  # above `options.share` while `least` rules
     new = sorted((b for b in buckets if b.side is None), key=lambda b: (b.at, b.name), reverse=True)

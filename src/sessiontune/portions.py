@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from .decisions import ENOUGH
 from .figures import listed, number
 from .manifest import Manifest
 
@@ -16,6 +15,9 @@ _LONG = {
     "parts": "by several parts together",
 }
 
+
+#: Held-out groups from which `evaluate` gives a verdict (`evaluation.statistics.FEW`).
+ENOUGH = 10
 #: The largest share that is worth proposing: the rest must be enough to train on.
 MOST = 0.4
 

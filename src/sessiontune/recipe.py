@@ -40,7 +40,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     preprocess   "module:function", Session -> Session | None, run between clean and redact
     max_tokens   cut examples to this length; 0 cuts nothing
     tokenizer    folder or tokenizer.json used for counting; "" estimates 4 bytes a token
-    eval_share   share of groups held out, newest first; ten at least where that is no more than 30%
+    eval_share   share of groups held out, newest first
     split_by     "time" or "project"
     mix          "FILE:RATIO": general rows mixed into the training side
     preferences  write preferences/

@@ -101,12 +101,12 @@ def test_clusters_without_their_library_say_so_before_anything_is_read(
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(("sessions", "held"), [(1, 0), (8, 2), (28, 5)])
+@pytest.mark.parametrize(("sessions", "held"), [(1, 0), (8, 2), (36, 5)])
 def test_who_has_little_data_is_told_what_cannot_be_judged(
     tmp_path: Path, cli: Cli, sessions: int, held: int
 ) -> None:
-    from sessiontune.decisions import ENOUGH
     from sessiontune.evaluation.statistics import FEW
+    from sessiontune.portions import ENOUGH
 
     assert ENOUGH == FEW
     rng = random.Random(5)
@@ -122,7 +122,7 @@ def test_who_has_little_data_is_told_what_cannot_be_judged(
     pages = [(tmp_path / "data" / page).read_text() for page in ("README.md", "report.html")]
     for text in (" ".join(out.split()), *pages):
         assert told in text
-        assert ("--eval-share 0.36" in text) == (sessions == 28)
+        assert ("--eval-share 0.28" in text) == (sessions == 36)
     splits = manifest(tmp_path / "data")["statistics"]["splits"]
     assert splits.get("eval", {"groups": 0})["groups"] == held
 

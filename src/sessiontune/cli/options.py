@@ -46,9 +46,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--preprocess", metavar="MODULE:FUNCTION", help="Your own Session -> Session."),
     click.option("--max-tokens", type=int, metavar="N", help="Cut examples to N tokens."),
     click.option("--tokenizer", metavar="PATH", help="Count with this tokenizer.json or folder."),
-    click.option(
-        "--eval-share", type=float, metavar="X", help="Share held out (0.15; ten groups if few)."
-    ),
+    click.option("--eval-share", type=float, metavar="X", help="Share held out (default 0.15)."),
     click.option("--split-by", type=click.Choice(["time", "project"]), help="Default: time."),
     click.option("--mix", metavar="FILE:RATIO", help="Mix general rows into the training side."),
     click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),
