@@ -211,7 +211,7 @@ def main() -> None:
     args = parser.parse_args()
     options = PrivacyOptions()
     redactor = Redactor(b"benchmark", Vocabulary(), options)
-    auditor = Auditor(options, Vocabulary())
+    auditor = Auditor(options, Vocabulary(), b"salt")
     if args.keys.exists():
         key_formats(args.keys, redactor, args.verbose)
     standard_library(args.stdlib, redactor)

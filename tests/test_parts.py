@@ -25,7 +25,7 @@ pytestmark = pytest.mark.models
 WORDS = st.lists(
     st.sampled_from(
         [
-            *("the", "user-3fa2c1", "/home/user-77ab/src/main.py", "größer", "日本語の", "🙂"),
+            *("the", "user-3fa2c1", "/srv/app/src/main.py", "größer", "日本語の", "🙂"),
             *("{'a': [1, 2]}", "\n\n", "    return x", "<|im_end|>", "<b>", "\\n", "e\u0301"),
         ]
     ),

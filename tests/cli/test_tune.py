@@ -175,8 +175,8 @@ def test_a_plan_that_warns_is_a_question_before_a_step_is_made(
     from sessiontune.runtime import train as runtime
     from sessiontune.training.planner import _warnings
 
-    settings = SimpleNamespace(memory=324.2, room=20.6)
-    warnings = _warnings(settings, SimpleNamespace(disk=1.0), 25.0)  # type: ignore[arg-type]
+    settings = SimpleNamespace(memory=324.2, room=20.6, device="cpu")
+    warnings = _warnings(settings, SimpleNamespace(disk=1.0, gpus=()), 25.0)  # type: ignore[arg-type]
     assert len(warnings) == 2
     steps: list[bool] = []
 

@@ -27,7 +27,7 @@ def test_planted_values_are_caught_in_every_form(kind: str, form: str) -> None:
         "markdown": f"# Title\n\nSome {text} here\n",
         "toml": f"[recipe]\nnote = '''{text}'''\n",
     }[form].encode()
-    found = Auditor(OPTIONS, Vocabulary()).scan(data, "out")
+    found = Auditor(OPTIONS, Vocabulary(), b"salt").scan(data, "out")
     assert found
     assert all(value not in repr(f) and f.where.startswith("out:") for f in found)
     if form == "jsonl":
@@ -35,7 +35,7 @@ def test_planted_values_are_caught_in_every_form(kind: str, form: str) -> None:
 
 
 def test_names_of_the_vocabulary_are_caught() -> None:
-    auditor = Auditor(OPTIONS, Vocabulary.from_names([real("/ho§me/zelda77/x")]))
+    auditor = Auditor(OPTIONS, Vocabulary.from_names([real("/ho§me/zelda77/x")]), b"salt")
     assert auditor.scan(b'{"content": "ask zelda77 about it"}', "f")
     assert auditor.scan(b'{"content": "ask somebody about it"}', "f") == []
 
@@ -46,7 +46,7 @@ def test_arguments_as_a_json_string_agree_with_the_redactor() -> None:
     arguments = {"config": {"api_key": "k9" + "Zx81Qw7LmN4pR2", "password": "hunter" + "2x!"}}
     clean = Redactor(b"s", Vocabulary(), OPTIONS).value(arguments)
     row = {"tool_calls": [{"function": {"arguments": json.dumps(clean)}}]}
-    auditor = Auditor(OPTIONS, Vocabulary())
+    auditor = Auditor(OPTIONS, Vocabulary(), b"salt")
     assert auditor.scan(json.dumps(row).encode(), "f") == []
     row = {"tool_calls": [{"function": {"arguments": json.dumps(arguments)}}]}
     assert auditor.scan(json.dumps(row).encode(), "f")
@@ -59,11 +59,11 @@ def test_files_are_walked_and_binaries_left_out(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text(value)
     (tmp_path / "clean.py").write_text("token = request.headers.get_authorization_value\n")
-    found = list(scan_files([str(tmp_path)], OPTIONS))
+    found = list(scan_files([str(tmp_path)], OPTIONS, b"salt"))
     assert [f.where for f in found] == [f"{tmp_path}/a.txt:2"]
     assert found[0].start == 4
     with pytest.raises(OSError):
-        list(scan_files([str(tmp_path / "missing")], OPTIONS))
+        list(scan_files([str(tmp_path / "missing")], OPTIONS, b"salt"))
 
 
 @pytest.mark.parametrize("newline", ["", "\n"])
@@ -72,7 +72,7 @@ def test_a_value_across_the_seam_is_found_once(tmp_path: Path, newline: str) -> 
     before = (("filler words " * 5 + newline) * (BLOCK // 60))[: BLOCK + 8192 - 20]
     path = tmp_path / "big.txt"
     path.write_text(before + " " + value + " " + "tail words " * 1000)
-    found = list(scan_files([str(path)], OPTIONS))
+    found = list(scan_files([str(path)], OPTIONS, b"salt"))
     assert len(found) == 1
     assert found[0].kind == "github-token"
     assert found[0].where == f"{path}:{before.count(chr(10)) + 1}"
@@ -82,9 +82,9 @@ def test_this_repository_is_clean_and_the_control_is_not(tmp_path: Path) -> None
     root = Path(__file__).resolve().parents[2]
     folders = [str(root / name) for name in ("src/sessiontune/privacy", "tests/privacy")]
     secrets = PrivacyOptions(personal=False, places=False)
-    assert list(scan_files(folders, secrets)) == []
+    assert list(scan_files(folders, secrets, b"salt")) == []
     (tmp_path / "leak.py").write_text("KEY = '" + carrier("aws", 1)[1] + "'\n")
-    assert list(scan_files([str(tmp_path)], secrets))
+    assert list(scan_files([str(tmp_path)], secrets, b"salt"))
 
 
 def test_kingfisher_is_planned_offline_and_read() -> None:

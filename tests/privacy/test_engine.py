@@ -185,7 +185,7 @@ def test_a_key_in_base64_is_replaced_once_and_for_all() -> None:
     once = redactor().text(text)
     assert value not in once
     assert redactor().text(once) == once
-    gate = Auditor(OPTIONS, Vocabulary())
+    gate = Auditor(OPTIONS, Vocabulary(), b"salt")
     assert gate.scan(json.dumps({"content": once}).encode() + b"\n", "rows") == []
 
 

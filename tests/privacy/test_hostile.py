@@ -16,7 +16,7 @@ from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
 
 REDACTOR = Redactor(b"hostile", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary())
+AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 
 #: Text that almost is something, over and over.
 NEAR_MISSES = {

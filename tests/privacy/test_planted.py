@@ -19,7 +19,7 @@ from sessiontune.privacy.vocabulary import Vocabulary
 
 OPTIONS = PrivacyOptions()
 REDACTOR = Redactor(b"salt of the tests", Vocabulary(), OPTIONS)
-AUDITOR = Auditor(OPTIONS, Vocabulary())
+AUDITOR = Auditor(OPTIONS, Vocabulary(), b"salt")
 
 
 def unfold(text: str, depth: int = 3) -> str:

@@ -17,7 +17,7 @@ from sessiontune.privacy.vendors import formats
 from sessiontune.privacy.vocabulary import Vocabulary
 
 REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary())
+AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 PLACES = ("see {} there", '{{"value": "{}"}}', "{}", "first line\n{}\nlast line", "`{}`.")
 
 

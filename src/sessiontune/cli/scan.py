@@ -49,7 +49,8 @@ def scan(
 ) -> None:
     """Say what is there and what would be lost; change nothing.
 
-    Findings are shown by kind and place, with a short fingerprint, never with their value.
+    Findings are shown by kind and place, with a short fingerprint, never with their value. Equal
+    values have equal fingerprints within one run.
     """
     names = [n for text in sources for n in text.split(",") if n]
     recipe = recipe_of({"sources": names or None, "recipe_file": recipe_file})
@@ -94,7 +95,7 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
     from ..privacy.kinds import is_secret
 
     try:
-        found = list(scan_files([str(p) for p in paths], recipe.privacy))
+        found = list(scan_files([str(p) for p in paths], recipe.privacy, os.urandom(16)))
     except OSError as error:
         raise SourceError(
             f"{error.filename} cannot be read: {error.strerror}.", "Check its permissions."

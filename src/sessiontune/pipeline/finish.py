@@ -47,6 +47,7 @@ class FinishTask(msgspec.Struct, frozen=True):
     encode: EncodeOptions
     vocabulary: Vocabulary
     privacy: PrivacyOptions
+    salt: bytes
     forks: frozenset[str]
     continued: frozenset[str]
     examples: ExampleOptions
@@ -207,7 +208,7 @@ def _finish(task: FinishTask, pack: Pack) -> tuple[BuildSummary, Place]:
     separators = {
         stream_name(name, side): separator(name) for name in formats for side in ("train", "eval")
     }
-    auditor = auditor_of(task.privacy, task.vocabulary)
+    auditor = auditor_of(task.privacy, task.vocabulary, task.salt)
     summary = BuildSummary(task.unit, task.key, {}, Ledger(), Stats(), Truncation(), [], [])
     segment = Segment(pack, separators, auditor)
     made = conversations(
@@ -228,9 +229,9 @@ def _finish(task: FinishTask, pack: Pack) -> tuple[BuildSummary, Place]:
 
 
 @lru_cache(maxsize=4)
-def auditor_of(privacy: PrivacyOptions, vocabulary: Vocabulary) -> Auditor | None:
+def auditor_of(privacy: PrivacyOptions, vocabulary: Vocabulary, salt: bytes) -> Auditor | None:
     """The gate, or None where privacy or the gate is switched off."""
-    return Auditor(privacy, vocabulary) if privacy.enabled and privacy.gate else None
+    return Auditor(privacy, vocabulary, salt) if privacy.enabled and privacy.gate else None
 
 
 def _encode(

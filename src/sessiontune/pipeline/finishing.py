@@ -106,6 +106,7 @@ def _finish_task(
         encode=_encode_options(recipe),
         vocabulary=prepared.preparation.vocabulary,
         privacy=recipe.privacy,
+        salt=prepared.preparation.salt,
         forks=forks_of(summary.heads),
         continued=continued_of(summary.heads),
         examples=_example_options(recipe),

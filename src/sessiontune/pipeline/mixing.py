@@ -45,7 +45,7 @@ def mix_in(
     summary = BuildSummary("mix", key, {}, Ledger(), Stats(), Truncation(), [], [])
     formats = [name for name in recipe.formats if name not in WHOLE]
     separators = {stream_name(name, "train"): separator(name) for name in formats}
-    auditor = auditor_of(recipe.privacy, preparation.vocabulary)
+    auditor = auditor_of(recipe.privacy, preparation.vocabulary, preparation.salt)
     pack = Pack(store.segments.path(key))
     segment = Segment(pack, separators, auditor)
     try:

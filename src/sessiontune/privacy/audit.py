@@ -26,11 +26,10 @@ BLOCK = 8 << 20
 
 
 class Auditor:
-    """Scans published bytes. `salt` keys the fingerprints in findings."""
+    """Scans published bytes. `salt` keys the fingerprints in findings: with one that is known,
+    a weak password could be guessed from its fingerprint."""
 
-    def __init__(
-        self, options: PrivacyOptions, vocabulary: Vocabulary, salt: bytes = b"audit"
-    ) -> None:
+    def __init__(self, options: PrivacyOptions, vocabulary: Vocabulary, salt: bytes) -> None:
         self._marks = Pseudonyms(salt)
         allow = frozenset(text.encode() for text in options.allow)
         forced = PrivacyOptions(

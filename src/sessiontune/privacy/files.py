@@ -23,15 +23,13 @@ BLOCK = 8 << 20
 OVERLAP = 64 << 10
 
 
-def scan_files(
-    paths: Iterable[str], options: PrivacyOptions, vocabulary: Vocabulary | None = None
-) -> Iterator[Finding]:
+def scan_files(paths: Iterable[str], options: PrivacyOptions, salt: bytes) -> Iterator[Finding]:
     """Findings in the files and folders `paths`, in the order of their names.
 
     Binary files and version control internals are left out. Raises OSError for a path that does
     not exist or cannot be read.
     """
-    auditor = Auditor(options, vocabulary or Vocabulary())
+    auditor = Auditor(options, Vocabulary(), salt)
     for path in paths:
         if os.path.isdir(path):
             for file in _walk(path):

@@ -45,7 +45,9 @@ def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
         )
     with tempfile.TemporaryDirectory(prefix="sessiontune-") as scratch:
         scanned = check_clean(
-            parcel, lambda paths: scan_files(map(str, paths), PrivacyOptions()), Path(scratch)
+            parcel,
+            lambda paths: scan_files(map(str, paths), PrivacyOptions(), os.urandom(16)),
+            Path(scratch),
         )
     size = sum(p.stat().st_size for p in parcel.files.values())
     size += sum(len(text.encode()) for text in parcel.texts.values())
