@@ -94,7 +94,7 @@ def _too_long(manifest: Manifest) -> list[str]:
         for kind, words in _LONG.items()
         if (name := f"reason/over_budget_{kind}") in cut
     ]
-    files = [f"`{f.path}`" for f in manifest.files if f.path.endswith("/long.jsonl")]
+    files = [f"`{f.path}`" for f in manifest.files if f.path.startswith("long/")]
     where = (
         f"They stand whole in {listed(files)}, apart from the rows. `sessiontune train` reads them "
         "too and cuts each into consecutive examples of the trained length: every token bears loss "

@@ -167,13 +167,13 @@ def test_answers_longer_than_a_row_stand_apart_and_are_shown_in_parts(
     )  # fmt: skip
     assert code == 0, err
     files = {f["path"]: f["rows"] for f in manifest(out)["files"]}
-    assert files["train/long.jsonl"] + files["eval/long.jsonl"] == 8
+    assert files["long/train.jsonl"] + files["long/eval.jsonl"] == 8
     assert manifest(out)["losses"]["sharegpt/long_answer"] == 8
     assert "Answers longer than a whole row: 8 (8 by one text)" in (out / "README.md").read_text()
     for name in ("openai", "sharegpt"):
         text = (out / "train" / f"{name}.jsonl").read_text()
         assert not [story for story in stories if story in text]
-    row = json.loads((out / "train" / "long.jsonl").read_text().splitlines()[0])
+    row = json.loads((out / "long" / "train.jsonl").read_text().splitlines()[0])
     assert [m["role"] for m in row["messages"]] == ["user", "assistant", "user", "assistant"]
     assert [m["train"] for m in row["messages"]] == [False, False, False, True]
     assert row["messages"][2]["content"] == "Tell it all."
@@ -196,5 +196,5 @@ def test_answers_longer_than_a_row_stand_apart_and_are_shown_in_parts(
         "1024", "--jobs", "1", "--no-privacy", "--format", "sharegpt",
     )  # fmt: skip
     assert code == 0, err
-    assert not (out / "train" / "long.jsonl").exists()
+    assert not (out / "long" / "train.jsonl").exists()
     assert "these files leave them out" in (out / "README.md").read_text()

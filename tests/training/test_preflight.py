@@ -118,9 +118,9 @@ def test_long_answers_beside_the_rows_are_read_too(tmp_path: Path, template: Tem
     long = conversation(90)
     long["messages"][-1]["content"] = "very long answer " * 900
     before = read_export(folder)
-    write_jsonl(folder / "train" / "long.jsonl", [long])
+    write_jsonl(folder / "long" / "train.jsonl", [long])
     data = read_export(folder)
-    assert data.train[-1].where == "train/long.jsonl:1"
+    assert data.train[-1].where == "long/train.jsonl:1"
     assert (len(data.train), data.digest) != (len(before.train), before.digest)
     assert len(data.eval) == len(before.eval)
     found = checks(folder, template, length=1024)

@@ -24,8 +24,8 @@ _FILES = (
     "{name}_conversations_openai.jsonl",
     "train/openai.jsonl",
     "eval/openai.jsonl",
-    "train/long.jsonl",
-    "eval/long.jsonl",
+    "long/train.jsonl",
+    "long/eval.jsonl",
 )
 
 

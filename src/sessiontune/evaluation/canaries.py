@@ -99,9 +99,8 @@ def plant(
         (beside / "train").mkdir(parents=True)
         if (source / "eval").is_dir():
             shutil.copytree(source / "eval", beside / "eval")
-        long = rows.with_name("long.jsonl")
-        if long.is_file():
-            shutil.copyfile(long, beside / "train" / long.name)
+        if (source / "long").is_dir():
+            shutil.copytree(source / "long", beside / "long")
         lines = [line for line in rows.read_bytes().split(b"\n") if line]
         lines += [orjson.dumps(row) for row in rows_of(planted)]
         random.Random(seed).shuffle(lines)

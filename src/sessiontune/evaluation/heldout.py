@@ -90,7 +90,8 @@ def held_rows(run: Run) -> dict[str, dict[str, Any]]:
 
 def _numbered(path: Path) -> dict[str, dict[str, Any]]:
     with open(path, "rb") as lines:
-        return {f"eval/{path.name}:{n}": orjson.loads(line) for n, line in enumerate(lines, 1)}
+        where = f"{path.parent.name}/{path.name}"
+        return {f"{where}:{n}": orjson.loads(line) for n, line in enumerate(lines, 1)}
 
 
 def held_examples(
@@ -107,7 +108,7 @@ def held_examples(
     path = run.folder / "data" / "eval.parquet"
     if not path.is_file():
         return _tokenised(run, rows, template)
-    long = run.data / "eval" / "long.jsonl"
+    long = run.data / "long" / "eval.jsonl"
     rows = {**rows, **_numbered(long)} if long.is_file() else rows
     table = parquet.read_table(path).to_pylist()
     found = []

@@ -38,8 +38,7 @@ def repeated(folder: Path, answers: Sequence[str], contexts: Sequence[str]) -> l
     hits: set[int] = set()
     if not wanted:
         return []
-    for name in ("openai", "long"):
-        path = folder / "train" / f"{name}.jsonl"
+    for path in (folder / "train" / "openai.jsonl", folder / "long" / "train.jsonl"):
         for text in _answers(path) if path.is_file() else ():
             for gram in _grams(text):
                 hits |= wanted.get(gram, set())

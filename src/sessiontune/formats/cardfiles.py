@@ -65,9 +65,8 @@ data = load_dataset("json", data_files="{first.files[0][1]}", features=types)
 def place(manifest: Manifest) -> howto.Place:
     by_kind: dict[str, dict[str, str]] = {}
     for file in manifest.files:
-        side = file.path.partition("/")[0] if "/" in file.path else "all"
         if file.rows:
-            by_kind.setdefault(_kind(file.path), {})[side] = file.path
+            by_kind.setdefault(_kind(file.path), {})[features.side_of(file.path)] = file.path
 
     def first(kind: str) -> str:
         sides = by_kind.get(kind, {})

@@ -152,7 +152,7 @@ def write_folder(
     for side in ("train", "eval"):
         stream = stream_name(LONG, side)
         if any(stream in summary.streams for summary in built):
-            targets.append(Target(f"{side}/{LONG}.jsonl", stream))
+            targets.append(Target(f"{LONG}/{side}.jsonl", stream))
     columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
     with_columns = recipe.parquet and "openai" in recipe.formats
     places = store.segments.places(store.db)

@@ -33,7 +33,15 @@ def format_of(path: str) -> str:
     folder, _, file = path.rpartition("/")
     if folder in ("train", "eval", "preferences") and file.endswith(".jsonl"):
         return file.removesuffix(".jsonl")
+    if folder == "long":  # by side: what is longer than a row stands apart from train/ and eval/
+        return folder
     return next((name for end, name in _SUFFIXES.items() if path.endswith(end)), "")
+
+
+def side_of(path: str) -> str:
+    """`train`, `eval` or `preferences`; `all` for a file at the top of the folder."""
+    folder, _, file = path.rpartition("/")
+    return file.partition(".")[0] if folder == "long" else folder or "all"
 
 
 def configs(files: Iterable[tuple[str, int]], *, thinking: bool) -> list[Config]:
@@ -47,7 +55,7 @@ def configs(files: Iterable[tuple[str, int]], *, thinking: bool) -> list[Config]
         name = format_of(path)
         if not name or not rows:
             continue
-        side = path.partition("/")[0] if "/" in path else "all"
+        side = side_of(path)
         found.setdefault(name, {})["train" if side == "preferences" else side] = path
     made = []
     for name, sides in found.items():

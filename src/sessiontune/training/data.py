@@ -33,7 +33,7 @@ class DataSet(msgspec.Struct, frozen=True):
 def read_export(folder: Path) -> DataSet:
     """Read train/ and eval/ of an export, or the top-level openai file of an older one.
 
-    Answers that no row could hold stand beside the rows, in long.jsonl; they come last. Raises
+    Answers that no row could hold stand apart from the rows, in long/; they come last. Raises
     UsageError for a folder that is no export, PreflightError for an empty one or a line that
     cannot be read.
     """
@@ -42,7 +42,7 @@ def read_export(folder: Path) -> DataSet:
     sides = (folder / "train" / "openai.jsonl", folder / "eval" / "openai.jsonl")
     if sides[0].is_file():
         rows_of = [
-            [path for path in (side, side.with_name("long.jsonl")) if path.is_file()]
+            [p for p in (side, folder / "long" / f"{side.parent.name}.jsonl") if p.is_file()]
             for side in sides
         ]
         train, held = (
