@@ -22,7 +22,7 @@ class Seen(Auditor):
     """An auditor that notes what it is shown."""
 
     def __init__(self) -> None:
-        super().__init__(PrivacyOptions(), Vocabulary())
+        super().__init__(PrivacyOptions(), Vocabulary(), b"salt")
         self.shown: list[bytes] = []
 
     def scan(self, data: bytes, where: str) -> list:  # type: ignore[type-arg]

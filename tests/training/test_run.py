@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ pytest.importorskip("trl")
 from exports import make_export
 
 from sessiontune.cli.main import main
+from sessiontune.training import hardware
 from sessiontune.training.metrics import evaluations, read_metrics
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -202,7 +204,11 @@ def refused(
 
 
 def test_errors_name_the_next_step_and_leave_nothing(
-    export: Path, tiny: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    export: Path,
+    tiny: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     out = tmp_path / "runs" / "r"
     refused(command(tmp_path / "none", tiny, out), capsys, 2, "is not a folder", "export")
@@ -215,7 +221,11 @@ def test_errors_name_the_next_step_and_leave_nothing(
     refused(
         command(export, Path("some-owner/no-such-model"), out), capsys, 2, "not on this machine"
     )
-    refused(command(export, tiny, out, "--method", "qlora"), capsys, 2, "needs an NVIDIA GPU")
+    with monkeypatch.context() as without:
+        without.setattr(
+            hardware, "find_spec", lambda name: None if "bits" in name else find_spec(name)
+        )
+        refused(command(export, tiny, out, "--method", "qlora"), capsys, 2, "needs an NVIDIA GPU")
     refused(command(export, tiny, out, "--epochs", "9"), capsys, 10, "--force")
     refused(command(export, tiny, out, "--rank", "0"), capsys, 2, "rank")
     refused(command(export, tiny, out, "--resume"), capsys, 2, "not a training run")
