@@ -18,6 +18,8 @@ from typing import TypeVar
 
 import msgspec
 
+from .errors import StoreError
+
 T = TypeVar("T")
 
 SCHEMA = """
@@ -40,7 +42,8 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Pack:
-    """A pack being written. `size`: bytes so far."""
+    """A pack being written. `size`: bytes so far. The end of a `with` block closes it, or abandons
+    it where the block failed."""
 
     def __init__(self, path: str) -> None:
         self.path = path
@@ -68,6 +71,32 @@ class Pack:
         with contextlib.suppress(OSError):  # what is in the buffer may not fit the disk
             self._out.close()
         Path(self._part).unlink(missing_ok=True)
+
+    def __enter__(self) -> Pack:
+        return self
+
+    def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
+        if failed:
+            self.abandon()
+            return
+        try:
+            self.close()
+        except BaseException:
+            self.abandon()
+            raise
+
+
+@contextlib.contextmanager
+def writing(path: str) -> Iterator[Pack]:
+    """A pack at `path`. Raises StoreError where it cannot be written."""
+    try:
+        with Pack(path) as pack:
+            yield pack
+    except OSError as error:
+        raise StoreError(
+            f"The state cannot be written ({path}): {error.strerror}.",
+            "Free some space and run the same command again: it goes on from there.",
+        ) from error
 
 
 def packed(tasks: Sequence[T], weight: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
@@ -162,23 +191,18 @@ class Packs:
 
     def _copy(self, path: Path, rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, Place]]:
         """Write these rows' bytes to another pack."""
-        pack = Pack(str(self.folder / f"{_name([path.name, *(r[0] for r in rows)])}{self.suffix}"))
+        name = f"{_name([path.name, *(r[0] for r in rows)])}{self.suffix}"
         places = []
-        try:
-            with open(path, "rb") as old:
-                for key, at, size in rows:
-                    start = pack.size
-                    old.seek(at)
-                    while left := size - (pack.size - start):
-                        data = old.read(min(left, _COPY))
-                        if not data:
-                            break
-                        pack.write(data)
-                    places.append((key, pack.place(start)))
-            pack.close()
-        except BaseException:
-            pack.abandon()
-            raise
+        with Pack(str(self.folder / name)) as pack, open(path, "rb") as old:
+            for key, at, size in rows:
+                start = pack.size
+                old.seek(at)
+                while left := size - (pack.size - start):
+                    data = old.read(min(left, _COPY))
+                    if not data:
+                        break
+                    pack.write(data)
+                places.append((key, pack.place(start)))
         return places
 
     def sweep(self, db: sqlite3.Connection, alone: Iterable[str]) -> None:

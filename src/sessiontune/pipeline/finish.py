@@ -12,10 +12,9 @@ from functools import lru_cache
 import msgspec
 
 from .. import registry
-from ..errors import StoreError
 from ..ledger import Ledger
 from ..model import Finding, Split, ToolDef
-from ..packs import Pack, Place
+from ..packs import Pack, Place, writing
 from ..ports import Conversation, EncodeOptions, Format, InParts
 from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
@@ -185,20 +184,8 @@ def separator(format_name: str) -> bytes:
 
 def finish(task: FinishPack) -> list[tuple[BuildSummary, Place]]:
     """Encode units, each into its segment. Runs in a worker."""
-    try:
-        pack = Pack(task.path)
-        try:
-            done = [_finish(unit, pack) for unit in task.tasks]
-            pack.close()
-        except BaseException:
-            pack.abandon()
-            raise
-    except OSError as error:
-        raise StoreError(
-            f"The state cannot be written ({task.path}): {error.strerror}.",
-            "Free some space and run the same command again: it goes on from there.",
-        ) from error
-    return done
+    with writing(task.path) as pack:
+        return [_finish(unit, pack) for unit in task.tasks]
 
 
 def _finish(task: FinishTask, pack: Pack) -> tuple[BuildSummary, Place]:

@@ -8,7 +8,7 @@ from .. import codec, registry
 from ..errors import UsageError
 from ..general import read_rows, to_sessions
 from ..ledger import Ledger
-from ..packs import Pack
+from ..packs import writing
 from ..ports import EncodeOptions
 from ..privacy.engine import Redactor
 from ..recipe import Recipe
@@ -46,9 +46,8 @@ def mix_in(
     formats = [name for name in recipe.formats if name not in WHOLE]
     separators = {stream_name(name, "train"): separator(name) for name in formats}
     auditor = auditor_of(recipe.privacy, preparation.vocabulary, preparation.salt)
-    pack = Pack(store.segments.path(key))
-    segment = Segment(pack, separators, auditor)
-    try:
+    with writing(store.segments.path(key)) as pack:
+        segment = Segment(pack, separators, auditor)
         encode = EncodeOptions(tools=recipe.tools, thinking=recipe.thinking)
         for conversation in taken:
             segment.next_session()
@@ -60,10 +59,6 @@ def mix_in(
                     place = f"{name}/{reason}"
                     summary.ledger.losses[place] = summary.ledger.losses.get(place, 0) + n
         segment.close()
-        pack.close()
-    except BaseException:
-        pack.abandon()
-        raise
     summary.streams = segment.streams
     summary.findings = segment.findings
     for reason, n in refused.items():

@@ -17,11 +17,11 @@ from typing import Any
 import msgspec
 
 from .. import codec, registry
-from ..errors import StoreError, UsageError
+from ..errors import UsageError
 from ..ledger import Ledger
 from ..marks import Mark
 from ..model import Drop, Session
-from ..packs import Pack, Place
+from ..packs import Pack, Place, writing
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
@@ -98,20 +98,8 @@ def prepare(task: PreparePack) -> list[tuple[UnitSummary, Place]]:
 
     The shards are written beside and renamed, so a run that dies leaves no half shard.
     """
-    try:
-        pack = Pack(task.path)
-        try:
-            done = [_prepare(unit, pack) for unit in task.tasks]
-            pack.close()
-        except BaseException:
-            pack.abandon()
-            raise
-    except OSError as error:
-        raise StoreError(
-            f"The state cannot be written ({task.path}): {error.strerror}.",
-            "Free some space and run the same command again: it goes on from there.",
-        ) from error
-    return done
+    with writing(task.path) as pack:
+        return [_prepare(unit, pack) for unit in task.tasks]
 
 
 def _prepare(task: PrepareTask, pack: Pack) -> tuple[UnitSummary, Place]:

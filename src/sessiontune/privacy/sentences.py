@@ -97,6 +97,24 @@ def said_follows(data: bytes, end: int) -> bool:
 _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
 _SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with)(?: are| is| sind| sont| son)?:? "
 
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]"
+
+
+def _following(lead: str, before: int) -> Rule:
+    """A password that follows `lead` with no verb between; `before`: how long the lead may be."""
+    return Rule(
+        kind="password",
+        layer="secrets",
+        anchor=rf"{lead}{_BEGIN}{_FIRST}{_REST}{{3}}",
+        exact=rf"{lead}{_BEGIN}({_FIRST}{_REST}{{7,200}})",
+        check=_beside,
+        near=said_follows,
+        before=before,
+        after=240,
+        rank=1,
+    )
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
@@ -109,28 +127,8 @@ RULES: tuple[Rule, ...] = (
         after=240,
         rank=1,
     ),
-    Rule(
-        kind="password",
-        layer="secrets",
-        anchor=rf"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]{_BEGIN}{_FIRST}{_REST}{{3}}",
-        exact=rf"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]{_BEGIN}({_FIRST}{_REST}{{7,200}})",
-        check=_beside,
-        near=said_follows,
-        before=64,
-        after=240,
-        rank=1,
-    ),
-    Rule(
-        kind="password",
-        layer="secrets",
-        anchor=rf"{_SIGN_IN}{_BEGIN}{_USER}{_BEGIN}{_FIRST}{_REST}{{3}}",
-        exact=rf"{_SIGN_IN}{_BEGIN}{_USER}{_BEGIN}({_FIRST}{_REST}{{7,200}})",
-        check=_beside,
-        near=said_follows,
-        before=120,
-        after=240,
-        rank=1,
-    ),
+    _following(_NAMED, before=64),
+    _following(f"{_SIGN_IN}{_BEGIN}{_USER}", before=120),
     Rule(
         kind="password",
         layer="secrets",
