@@ -99,6 +99,14 @@ def writing(path: str) -> Iterator[Pack]:
         ) from error
 
 
+def damaged(path: str | os.PathLike[str]) -> StoreError:
+    """A file of the state does not hold what was noted."""
+    return StoreError(
+        f"{path} is damaged.",
+        "Remove that file and run the same command again: what it held is made anew.",
+    )
+
+
 def packed(tasks: Sequence[T], weight: Callable[[T], int]) -> Iterator[tuple[T, ...]]:
     """Neighbours that go into one pack; a heavy task stands alone."""
     pack: list[T] = []
@@ -130,7 +138,8 @@ class Packs:
         return str(self.folder / f"{name}{self.suffix}")
 
     def places(self, db: sqlite3.Connection) -> dict[str, Place]:
-        """Where everything lies whose pack is there."""
+        """Where everything lies whose pack is there, as far as the pack goes: one that lost its end
+        (a crash of the machine, a bad copy) lacks what lay there."""
         with os.scandir(self.folder) as entries:
             files = {e.name: e for e in entries if e.name.endswith(self.suffix)}
         noted = db.execute(
@@ -141,8 +150,9 @@ class Packs:
             name[: -len(self.suffix)]: Place(files[name].path, 0, files[name].stat().st_size)
             for name in alone
         }
+        ends = {name: files[name].stat().st_size for name in files.keys() - alone}
         for key, pack, at, size in noted:
-            if pack in files:
+            if at + size <= ends.get(pack, -1):
                 found[key] = Place(files[pack].path, at, size)
         return found
 
@@ -190,17 +200,17 @@ class Packs:
             path.unlink(missing_ok=True)
 
     def _copy(self, path: Path, rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, Place]]:
-        """Write these rows' bytes to another pack."""
+        """Write these rows' bytes to another pack. Raises StoreError where the old one is short."""
         name = f"{_name([path.name, *(r[0] for r in rows)])}{self.suffix}"
         places = []
-        with Pack(str(self.folder / name)) as pack, open(path, "rb") as old:
+        with writing(str(self.folder / name)) as pack, open(path, "rb") as old:
             for key, at, size in rows:
                 start = pack.size
                 old.seek(at)
                 while left := size - (pack.size - start):
                     data = old.read(min(left, _COPY))
                     if not data:
-                        break
+                        raise damaged(path)
                     pack.write(data)
                 places.append((key, pack.place(start)))
         return places

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sqlite3
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.cli.conftest import Cli
 
-from sessiontune.packs import Pack, Packs
+from sessiontune.errors import StoreError
+from sessiontune.packs import SCHEMA, Pack, Packs
 from sessiontune.pipeline.memory import find
 from sessiontune.store import Store
 
@@ -132,3 +137,75 @@ def test_a_pack_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     pack.write(b"rows")
     pack.abandon()
     assert not list(tmp_path.iterdir())
+
+
+def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> None:
+    """It shrinks while it is written anew: its rows stay noted as they were, nothing is half."""
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    packs = Packs(tmp_path, ".seg")
+    with Pack(packs.path("a", "b", "c")) as pack:
+        places = []
+        for key in "abc":
+            pack.write(key.encode() * 1000)
+            places.append((key, pack.place(pack.size - 1000)))
+    packs.note(db, places)
+    path = Path(pack.path)
+    touched = packs.drop(db, ["a", "b"]) & {path.name}
+    os.truncate(path, 2500)
+    with pytest.raises(StoreError, match=f"{path.name} is damaged") as caught:
+        packs.tidy(lambda: contextlib.nullcontext(db), touched, wholly=False)
+    assert "Remove that file and run the same command again" in caught.value.hint
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+    assert db.execute("select key, at, size from places").fetchall() == [("c", 2000, 1000)]
+    assert packs.places(db) == {}  # what was noted is not there
+
+
+@pytest.mark.parametrize("kind", ["shards", "segments"])
+@pytest.mark.parametrize("left", [0.0, 0.4, 0.99])
+def test_what_a_damaged_pack_lacks_is_made_anew(
+    world: Path, cli: Cli, kind: str, left: float
+) -> None:
+    export(cli, world)
+    before = published(world)
+    for pack in files_of(world / "state", kind):
+        os.truncate(pack, int(pack.stat().st_size * left))
+    again = export(cli, world, "--force")
+    assert published(world) == before
+    assert (again["read_units"] > 0) == (kind == "shards")
+    with Store(world / "state", write=False) as store:
+        assert store.shards.places(store.db).keys() == store.units().keys()
+
+
+def test_a_shard_whose_bytes_are_wrong_is_named(world: Path, cli: Cli) -> None:
+    export(cli, world)
+    before = published(world)
+    bad = files_of(world / "state", "shards")[0]
+    size = bad.stat().st_size
+    bad.write_bytes(bytes(size))
+    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
+    code, out, err = cli("export", world / "logs", *where, "--format", "raw")
+    assert (code, published(world)) == (5, before)
+    assert "Traceback" not in out + err
+    assert f"{bad.name} is damaged" in " ".join((out + err).split())
+    bad.unlink()
+    export(cli, world, "--force")
+    assert published(world) == before
+
+
+def test_what_only_the_state_held_is_not_left_out_in_silence(world: Path, cli: Cli) -> None:
+    """A log has vanished and so has its shard: the export stops, until the user lets go of it."""
+    export(cli, world)
+    before = published(world)
+    log = min((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    log.unlink()
+    for pack in files_of(world / "state", "shards"):
+        os.truncate(pack, 0)
+    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
+    code, out, err = cli("export", world / "logs", *where)
+    said = " ".join((out + err).split())
+    assert (code, published(world)) == (5, before)
+    assert log.name in said
+    assert "--prune" in said
+    pruned = export(cli, world, "--prune")
+    assert pruned["manifest"]["source_gone"] == 0

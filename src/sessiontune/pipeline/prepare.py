@@ -21,7 +21,7 @@ from ..errors import UsageError
 from ..ledger import Ledger
 from ..marks import Mark
 from ..model import Drop, Session
-from ..packs import Pack, Place, writing
+from ..packs import Pack, Place, damaged, writing
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
@@ -148,10 +148,13 @@ def _carried(task: PrepareTask, keys: set[str]) -> Iterator[Session]:
 
 
 def sessions_at(place: Place) -> Iterator[Session]:
-    """The sessions of a shard, one at a time."""
+    """The sessions of a shard, one at a time. Raises StoreError where it is damaged."""
     with open(place.path, "rb") as pack:
         pack.seek(place.at)
-        yield from codec.read_sessions(pack, place.size)
+        try:
+            yield from codec.read_sessions(pack, place.size)
+        except (ValueError, msgspec.DecodeError) as error:
+            raise damaged(place.path) from error
 
 
 def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from .. import __version__, codec
+from ..errors import StoreError
 from ..ledger import Ledger
 from ..packs import Place, packed
 from ..privacy.vocabulary import Vocabulary
@@ -126,10 +127,14 @@ def _task(
 def _carry(
     gone: tuple[str, ...], known: dict[str, UnitRow], there: dict[str, Place]
 ) -> tuple[tuple[Place, ...], Ledger]:
-    """Older shards that hold the vanished files' sessions, with those files' own counts."""
+    """Older shards that hold the vanished files' sessions, with those files' own counts. Raises
+    StoreError where such a shard is lost: nothing else holds those sessions."""
     ledger, shards = Ledger(), []
+    lost: set[str] = set()
     for row in known.values():
         mine = set(gone) & set(row.paths)
+        if mine and row.key not in there:
+            lost |= mine
         if not mine or row.key not in there:
             continue
         shards.append((row.key, there[row.key]))
@@ -143,4 +148,11 @@ def _carry(
                 if not name.startswith("fault/"):
                     ledger.drops[name] = ledger.drops.get(name, 0) + n
             ledger.faults.extend(f for f in old.faults if f.file == path)
+    if lost := lost - ledger.records.keys():
+        raise StoreError(
+            f"The state has lost what it held of {min(lost)}"
+            + (f" and {len(lost) - 1} more logs" if len(lost) > 1 else "")
+            + ", which vanished.",
+            "Restore the folder 'shards' of the state from a copy, or go on without with --prune.",
+        )
     return tuple(place for _, place in sorted(shards)), ledger
