@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import msgspec
 
 from .model import Drop, Fault
@@ -52,7 +50,9 @@ class Ledger(msgspec.Struct):
             for name, n in getattr(other, field).items():
                 mine[name] = mine.get(name, 0) + n
         for file, counts in other.by_file.items():
-            self.by_file[file] = dict(Counter(self.by_file.get(file, {})) + Counter(counts))
+            per = self.by_file.setdefault(file, {})
+            for name, n in counts.items():
+                per[name] = per.get(name, 0) + n
         self.faults.extend(other.faults)
 
     def balance(self, file: str) -> int:

@@ -170,7 +170,10 @@ class Stats(msgspec.Struct):
     def merge(self, other: Stats) -> None:
         """Add another shard's counters. Commutative and associative."""
         for field in self.__struct_fields__:
-            mine, more = getattr(self, field), getattr(other, field)
+            more = getattr(other, field)
+            if not more:  # most of what one unit could count is not there
+                continue
+            mine = getattr(self, field)
             if field == "first":
                 self.first = min(filter(None, (mine, more)), default="")
             elif field == "last":

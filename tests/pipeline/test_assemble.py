@@ -112,7 +112,7 @@ def test_the_digest_goes_on_where_the_files_part(tmp_path: Path) -> None:
     kept = sum(len(store.bytes[k]) for k in keys[:25])
     parts = [store.part(key) for key in changed]
     runs = module._runs(parts, former)
-    states = module._begin(b"", runs, former)[1]
+    states = module.begin(b"", runs, former)[1]
     assert kept - 40 - 13 <= states[-1].at <= kept
     publish(tmp_path / "b", store, b"", changed, 0, former)
 
@@ -127,7 +127,7 @@ def test_a_state_of_another_openssl_is_not_taken_up(
     assert former.laid.states
     monkeypatch.setattr(digesting, "_version", lambda: b"OpenSSL 9.9.9")
     parts = [store.part(key) for key in [*keys, "new"]]
-    assert module._begin(b"", module._runs(parts, former), former)[1] == []
+    assert module.begin(b"", module._runs(parts, former), former)[1] == []
     publish(tmp_path / "b", store, b"", [*keys, "new"], 0, former)
     with pytest.raises(ValueError, match="another version"):
         digesting.Digest(former.laid.states[0].block)

@@ -20,7 +20,7 @@ from .direct import In, Out, block_buffer
 
 #: Bytes that are written at a time, and copied and hashed at a time: those stay in the
 #: processor's cache.
-_BUFFER, _HASHED = 1 << 20, 128 << 10
+_BUFFER, _HASHED = 4 << 20, 256 << 10
 #: Runs of the former export that are at least so long are read past the system's cache of files.
 _LONG = 4 << 20
 #: Bytes between two states of a digest that are noted.
@@ -100,7 +100,7 @@ def assemble(
     """Write a file: `head`, the parts but for the last `cut` bytes, `tail`."""
     runs = _shorter(_runs(parts, former), cut)
     try:
-        with File(path, *_begin(head, runs, former)) as file:
+        with File(path, *begin(head, runs, former)) as file:
             file.add(head)
             file.copy(runs)
             file.add(tail)
@@ -141,7 +141,7 @@ def _shorter(runs: list[Run], cut: int) -> list[Run]:
     return runs
 
 
-def _begin(
+def begin(
     head: bytes, runs: Sequence[Run], former: Former | None
 ) -> tuple[Former | None, list[State]]:
     """The states of a digest that the new file goes through as the former one did."""
@@ -192,11 +192,6 @@ class File:
                 self.sha256 = self.digest.hexdigest()
         finally:
             self.out.close()
-
-    @property
-    def at(self) -> int:
-        """Where the next byte goes."""
-        return self.size + self.used
 
     def add(self, data: bytes) -> None:
         left = memoryview(data)[self._skipped(len(data)) :]

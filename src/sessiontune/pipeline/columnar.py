@@ -17,7 +17,7 @@ import msgspec
 from .. import codec
 from ..formats import footer as footers
 from ..formats.parquet import GROUP, has_thinking, write_parquet
-from .assemble import File, Former, Laid, Part, Run, TooShort, Written
+from .assemble import File, Former, Laid, Part, Run, TooShort, Written, begin
 
 #: Raise when the same rows would give other bytes.
 _VERSION = 1
@@ -113,23 +113,47 @@ def _write(
     known = dict(zip(kept.laid.keys, kept.entries, strict=True)) if kept is not None else {}
     ends = kept.ends if kept is not None else (b"", b"")
     groups: list[tuple[int, list[footers.Entry]]] = []
-    with File(target) as file:
+    at = len(footers.MAGIC)
+    with File(target, *begin(footers.MAGIC, _begun(wanted, former), former)) as file:
         file.add(footers.MAGIC)
+        waiting: list[Run] = []  # copied together: a long run costs less than many short ones
         for stretch in wanted:
             if former is not None and stretch.key in places:
-                run, entries = Run(former.path, *places[stretch.key]), known[stretch.key]
+                run, entries = Run(former.path, *places[stretch.key], True), known[stretch.key]
+                _join(waiting, run)
             else:
+                file.copy(waiting)
                 write_parquet(source, scratch, stretch.start, stretch.length, thinking)
                 footer, size = footers.read_file(scratch)
                 run, entries = Run(str(scratch), len(footers.MAGIC), size), footer.entries
                 ends = footer.head, footer.tail
-            groups.append((file.at, entries))
-            file.copy([run])
-        stop = file.at
+                file.copy([run])
+                waiting = []
+            groups.append((at, entries))
+            at += run.length
+        file.copy(waiting)
         file.add(footers.write(*ends, groups))
-    edges = [at for at, _ in groups] + [stop]
+    edges = [start for start, _ in groups] + [at]
     lengths = [b - a for a, b in pairwise(edges)]
-    laid = Laid(len(footers.MAGIC), [s.key for s in wanted], lengths, [])
+    laid = Laid(len(footers.MAGIC), [s.key for s in wanted], lengths, file.states)
     rows = sum(entry.rows for _, entries in groups for entry in entries)
     note = Kept(laid, [entries for _, entries in groups], ends)
     return Written(file.sha256, file.size, laid), note, rows
+
+
+def _begun(wanted: Sequence[Stretch], former: Former | None) -> list[Run]:
+    """The runs of the former file with which the new one begins."""
+    runs: list[Run] = []
+    for stretch in wanted:
+        if former is None or stretch.key not in former.places:
+            break
+        _join(runs, Run(former.path, *former.places[stretch.key], True))
+    return runs
+
+
+def _join(runs: list[Run], run: Run) -> None:
+    """Append a run of the former file, to the last one where it follows it."""
+    if runs and runs[-1].offset + runs[-1].length == run.offset:
+        last = runs.pop()
+        run = Run(run.path, last.offset, last.length + run.length, True)
+    runs.append(run)

@@ -7,6 +7,7 @@ publishing does with a byte, and drives out what others have there.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import mmap
@@ -16,14 +17,21 @@ from pathlib import Path
 
 #: Writes past the cache begin and end at multiples of this, in memory and in the file.
 BLOCK = 4096
-_WINDOW = 1 << 20
+_WINDOW = 4 << 20
 _DIRECT = getattr(os, "O_DIRECT", 0)
+_HUGE = getattr(mmap, "MADV_HUGEPAGE", 0)
 _CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
 
 
 def block_buffer(size: int) -> mmap.mmap:
-    """Memory that can be written past the cache."""
-    return mmap.mmap(-1, size)
+    """Memory that can be written past the cache: in few large pages where the system has them,
+    since each page of it is looked up again in every read and write."""
+    if not _HUGE:
+        return mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):  # a system without large pages
+        memory.madvise(_HUGE)
+    return memory
 
 
 class Out:
@@ -38,12 +46,13 @@ class Out:
         os.close(self.fd)
 
     def write(self, data: memoryview) -> None:
-        """Append; past the cache where the length allows it and the file system does."""
+        """Append; past the cache so far as the length allows it and the file system does."""
         left = data
         while left:  # on a disk that is nearly full, less may be written than was given
-            self._set(self._can and len(left) % BLOCK == 0)
+            whole = len(left) - len(left) % BLOCK if self._can else 0
+            self._set(whole > 0)
             try:
-                left = left[os.write(self.fd, left) :]
+                left = left[os.write(self.fd, left[: whole or len(left)]) :]
             except OSError as error:
                 if not self._direct or error.errno != errno.EINVAL:
                     raise
@@ -86,23 +95,24 @@ class In:
         """Fill `room`, or a part of it, with what lies there; 0 at the end of the file."""
         if self.window is None:
             return os.preadv(self.fd, [room], at)
+        if len(room) >= _WINDOW and at % BLOCK == 0:
+            return self._fill(room, at)
         if not self.start <= at < self.stop:
             self.start = at - at % BLOCK
-            self.stop = self.start + self._fill()
+            self.stop = self.start + self._fill(self.window, self.start)
         n = max(0, min(len(room), self.stop - at))
         here = at - self.start
         room[:n] = self.window[here : here + n]
         return n
 
-    def _fill(self) -> int:
-        assert self.window is not None
+    def _fill(self, room: memoryview, at: int) -> int:
         try:
-            return os.preadv(self.fd, [self.window], self.start)
+            return os.preadv(self.fd, [room], at)
         except OSError as error:
             if not self._direct or error.errno != errno.EINVAL:
                 raise
             self._direct = not _past(self.fd, False)
-            return os.preadv(self.fd, [self.window], self.start)
+            return os.preadv(self.fd, [room], at)
 
 
 def _past(fd: int, direct: bool) -> bool:

@@ -32,25 +32,25 @@ def finish_all(
     run: Runner,
 ) -> list[BuildSummary]:
     """Encode the units whose rows are not in the state yet; all summaries in unit order."""
-    shapes: tool_steps.Shapes = {}
+    every: tool_steps.Shapes = {}
     for summary in prepared.summaries.values():
-        tool_steps.merge(shapes, summary.shapes)
-    tools = tool_steps.definitions(shapes)
+        tool_steps.merge(every, summary.shapes)
+    tools = tool_steps.definitions(every)
     known = store.builds()
     there = store.segments.places(store.db)
     shards = store.shards.places(store.db)
-    common = _common(recipe)
+    common = codec.digest(*_common(recipe))
+    stands = {name: codec.digest(tool) for name, tool in tools.items()}  # each is in many units
     tasks: list[FinishTask] = []
     keys: dict[str, str] = {}
     for unit in prepared.units:
-        mine = {name: tools[name] for name in sorted(prepared.summaries[unit.key].shapes)}
-        key = codec.digest(
-            FINISH_VERSION, unit.key, sorted(choices[unit.key].items()), mine, *common
-        )
+        shapes, chosen = prepared.summaries[unit.key].shapes, choices[unit.key]
+        used = [(name, stands[name]) for name in sorted(shapes)]
+        key = codec.digest(FINISH_VERSION, unit.key, sorted(chosen.items()), used, common)
         keys[unit.key] = key
         if key not in known or key not in there:
-            shard, chosen = shards[unit.key], choices[unit.key]
-            tasks.append(_finish_task(unit, key, shard, prepared, chosen, mine, recipe))
+            mine = {name: tools[name] for name in sorted(shapes)}
+            tasks.append(_finish_task(unit, key, shards[unit.key], prepared, chosen, mine, recipe))
     decode = msgspec.msgpack.Decoder(BuildSummary).decode
     done = {k: decode(known[k]) for k in keys.values() if k in known}
     packs = [

@@ -196,7 +196,7 @@ def _start_worker() -> None:
 
 
 #: The collector's thresholds during a run: records are acyclic, so it finds next to nothing.
-_RARELY = (200_000, 50, 100)
+_RARELY = (1_000_000, 50, 100)
 
 
 def _stop(pool: ProcessPoolExecutor) -> None:

@@ -207,9 +207,8 @@ def _duplicates(
         newest = tuple(-ord(c) for c in m.at)
         return (0 if held else 1 if kept else 2, -m.size, newest, m.key)
 
-    order = sorted(
-        (i for i, m in enumerate(marks) if m.lineage not in bridged), key=lambda i: rank(marks[i])
-    )
+    alike = {i for pair in copies for i in (pair.a, pair.b) if marks[i].lineage not in bridged}
+    order = sorted(alike, key=lambda i: rank(marks[i]))
     place = {i: n for n, i in enumerate(order)}
     better: dict[int, list[tuple[int, bool]]] = {}
     for pair in copies:

@@ -66,14 +66,15 @@ def compare(marks: Iterable[Mark], decisions: Decisions) -> Comparison:
     held = max(1, round(share * len(every))) if every else 0
     draws: list[Leakage] = []
     for draw in range(DRAWS):
-        order = sorted(range(len(every)), key=lambda i: _chance(every[i].key, draw))
-        out = set(order[:held])
+        chances = _chances([m.key for m in every], draw)
+        out = set(sorted(range(len(every)), key=chances.__getitem__)[:held])
         draws.append(_measure(every, related, [i in out for i in range(len(every))]))
     return Comparison(ours, _mean(draws))
 
 
-def _chance(key: str, draw: int) -> bytes:
-    return hashlib.blake2b(key.encode(), digest_size=8, salt=draw.to_bytes(8, "big")).digest()
+def _chances(keys: Iterable[str], draw: int) -> list[bytes]:
+    salt = draw.to_bytes(8, "big")
+    return [hashlib.blake2b(k.encode(), digest_size=8, salt=salt).digest() for k in keys]
 
 
 def _related(marks: list[Mark]) -> list[tuple[int, int, bool, bool]]:
