@@ -119,7 +119,9 @@ class Segment:
         for row in rows:
             pending += row
             pending.append(separator)
-            self.streams.setdefault(stream, Stream()).rows += 1
+            if stream not in self.streams:
+                self.streams[stream] = Stream()
+            self.streams[stream].rows += 1
             if self.auditor is not None:
                 self._look(stream, row, separator)
             size += sum(map(len, row)) + len(separator)
@@ -130,13 +132,19 @@ class Segment:
 
     def _look(self, stream: str, row: Sequence[bytes], separator: bytes) -> None:
         """Put what is new in a row before the gate."""
-        seen = self.seen
-        fresh = [part for part in row if id(part) not in seen]
-        seen.update({id(part): part for part in fresh if len(part) >= _SHARED})
-        scan = self.scans.setdefault(stream, Scan(self.streams[stream].rows))
-        scan.parts += fresh
-        scan.parts.append(separator)
-        scan.size += sum(map(len, fresh))
+        scan = self.scans.get(stream)
+        if scan is None:
+            scan = self.scans[stream] = Scan(self.streams[stream].rows)
+        seen, parts, size = self.seen, scan.parts, scan.size
+        for part in row:
+            if id(part) not in seen:
+                parts.append(part)
+                length = len(part)
+                size += length
+                if length >= _SHARED:
+                    seen[id(part)] = part
+        parts.append(separator)
+        scan.size = size
         if scan.size >= _CHUNK:
             self._scan(stream)
 
