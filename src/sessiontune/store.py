@@ -181,6 +181,11 @@ class Store:
             )
             self.shards.note(db, ((r.key, place) for r, place in rows))
 
+    def unit_paths(self) -> dict[str, tuple[str, ...]]:
+        """The files of all prepared units by key."""
+        decode = msgspec.msgpack.Decoder(tuple[str, ...]).decode
+        return {key: decode(p) for key, p in self.db.execute("select key, paths from units")}
+
     def delete_units(self, keys: Iterable[str], *, wholly: bool = False) -> None:
         """Forget units, their shards and their segments; `wholly`: no byte of them stays."""
         keys = list(keys)

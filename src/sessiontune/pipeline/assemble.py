@@ -24,7 +24,7 @@ _BUFFER, _HASHED = 4 << 20, 256 << 10
 #: Runs of the former export that are at least so long are read past the system's cache of files.
 _LONG = 4 << 20
 #: Bytes between two states of a digest that are noted.
-_STEP = 16 << 20
+_STEP = 4 << 20
 
 
 class Run(msgspec.Struct, frozen=True):

@@ -19,12 +19,13 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..steps.window import Truncation
 from ..store import FileRow, Store
-from . import publish
+from . import grouping, publish
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
-from .inputs import Inputs, Runner, Unit, discover, units_of
+from .grouping import Unit
+from .inputs import Inputs, Runner, discover
 from .mixing import mix_in
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
@@ -78,13 +79,15 @@ def export(request: Request, store: Store, run: Runner) -> Export:
             "Give the folder that holds them, for example ~/.claude/projects.",
         )
     preparation = preparation_of(request.recipe, inputs, store.salt)
-    units = units_of(inputs.rows, preparation_key(preparation))
+    known = [] if request.verify else grouping.side_by_side(store)
+    units = grouping.units_of(inputs.rows, preparation_key(preparation), known)
     quick = _quick_key(request, store, units, inputs)
     former = _former(request, store, quick)
     if former is not None:
         return Export(request.out, former, True, 0, 0, 0)
     request.note("reading")
     prepared, read = prepare_all(units, preparation, store, run)
+    grouping.note(store, units)
     if request.dry_run:
         return _dry(request, inputs, prepared, store, read)
     request.note("deciding")

@@ -17,7 +17,8 @@ from ..steps import tools as tool_steps
 from ..store import Store
 from .examples import Choice, ExampleOptions
 from .finish import BuildSummary, FinishPack, FinishTask, continued_of, finish, forks_of
-from .inputs import Runner, Unit
+from .grouping import Unit
+from .inputs import Runner
 from .preparing import Prepared
 
 #: Raise when the same shards would give other rows.

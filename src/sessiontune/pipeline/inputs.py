@@ -1,15 +1,10 @@
-"""Which logs there are, what changed since the last run, and which belong together.
-
-A *unit* is a connected component of files: files that share record ids (resumed copies), or a
-link such as a session and its sub-agents. Units are read alone, so nothing else must be.
-"""
+"""Which logs there are, and what changed since the last run."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -50,18 +45,6 @@ class Inputs(msgspec.Struct):
     new: int = 0
     changed: int = 0
     gone: int = 0
-
-
-class Unit(msgspec.Struct, frozen=True):
-    """Files that must be read together, all of one source; `key` changes when one of them does."""
-
-    key: str
-    source: str
-    rows: tuple[FileRow, ...]
-
-    @property
-    def size(self) -> int:
-        return sum(row.file.size for row in self.rows if not row.gone)
 
 
 class IndexTask(msgspec.Struct, frozen=True):
@@ -120,51 +103,6 @@ def discover(
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs))
-
-
-def components(rows: Sequence[FileRow]) -> list[list[FileRow]]:
-    """Connected components of files, each sorted by path; components sorted by first path."""
-    parent = list(range(len(rows)))
-
-    def find(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    owner: dict[tuple[str, str] | tuple[str, int], int] = {}
-    ids: dict[int, int] = {}
-    for i, row in enumerate(rows):
-        for link in row.index.links:
-            j = owner.setdefault((row.file.source, link), i)
-            if j != i:
-                parent[find(i)] = find(j)
-        numbers = array("Q")
-        numbers.frombytes(row.index.ids)
-        mine = dict.fromkeys(numbers, i)
-        for number in ids.keys() & mine.keys():
-            parent[find(i)] = find(ids[number])
-        ids.update(mine)
-    groups: dict[int, list[FileRow]] = {}
-    for i, row in enumerate(rows):
-        groups.setdefault(find(i), []).append(row)
-    return sorted(
-        (sorted(g, key=lambda r: r.file.path) for g in groups.values()),
-        key=lambda g: g[0].file.path,
-    )
-
-
-def units_of(rows: Sequence[FileRow], preparation: str) -> list[Unit]:
-    """Units with keys that depend on their files' state and on how they are prepared."""
-    units = []
-    for source in sorted({r.file.source for r in rows}):
-        mine = [r for r in rows if r.file.source == source]
-        for group in components(mine):
-            state = [(r.file.path, r.file.size, r.file.mtime_ns, r.file.inode) for r in group]
-            body = msgspec.msgpack.encode((preparation, source, state))
-            key = hashlib.blake2b(body, digest_size=16).hexdigest()
-            units.append(Unit(key, source, tuple(group)))
-    return units
 
 
 # ------------------------------------------------------------------ finding files

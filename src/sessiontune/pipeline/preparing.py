@@ -14,7 +14,8 @@ from ..packs import Place, packed
 from ..privacy.vocabulary import Vocabulary
 from ..recipe import Recipe
 from ..store import Store, UnitRow
-from .inputs import Inputs, Runner, Unit
+from .grouping import Unit
+from .inputs import Inputs, Runner
 from .prepare import (
     Preparation,
     PreparePack,

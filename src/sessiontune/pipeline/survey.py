@@ -22,7 +22,8 @@ from ..privacy.engine import Redactor
 from ..recipe import Recipe
 from ..steps.clean import CleanOptions, cleaner
 from ..store import Store
-from .inputs import Inputs, Runner, discover, units_of
+from .grouping import units_of
+from .inputs import Inputs, Runner, discover
 from .prepare import Preparation, apply
 from .preparing import preparation_of
 
