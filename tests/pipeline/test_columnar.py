@@ -12,7 +12,7 @@ import pytest
 from tests.formats.make import conversation, said
 
 from sessiontune.formats.parquet import read_rows
-from sessiontune.pipeline import columnar
+from sessiontune.pipeline import assemble, columnar, digesting
 from sessiontune.pipeline.assemble import Former, Part
 from sessiontune.pipeline.columnar import Kept
 from sessiontune.ports import EncodeOptions
@@ -22,6 +22,8 @@ from sessiontune.registry import format as format_of
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columnar, "_STRETCH", 20_000)
+    monkeypatch.setattr(assemble, "_BUFFER", 4096)
+    monkeypatch.setattr(assemble, "_STEP", 4096)
 
 
 @pytest.fixture
@@ -104,6 +106,28 @@ def test_nothing_changed_encodes_nothing(tmp_path: Path, encoded: list[tuple[int
     encoded.clear()
     assert Export(tmp_path / "b", dict.fromkeys(range(20), ""), before).data == before.data
     assert encoded == []
+
+
+@pytest.mark.skipif(digesting.Digest().state() is None, reason="no resumable digest here")
+def test_the_digest_goes_on_where_the_files_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    units = dict.fromkeys(range(40), "")
+    before = Export(tmp_path / "a", units)
+    hashed = []
+    real = digesting.Digest.update
+
+    def spy(self: digesting.Digest, data: bytearray, length: int, start: int = 0) -> None:
+        hashed.append(length)
+        real(self, data, length, start)
+
+    monkeypatch.setattr(digesting.Digest, "update", spy)
+    for changed, most in ((39, 0.5), (0, 1.0)):  # late in the file, and in its beginning
+        hashed.clear()
+        after = Export(tmp_path / str(changed), units | {changed: "more"}, before)
+        assert 0 < sum(hashed) <= most * len(after.data)
+    first = Export(tmp_path / "first", {100: "", **units}, before)  # before all that is kept
+    assert first.data == Export(tmp_path / "fresh", {100: "", **units}).data
 
 
 def test_no_rows(tmp_path: Path) -> None:
