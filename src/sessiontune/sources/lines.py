@@ -96,7 +96,8 @@ def read_lines(
                 end = os.fstat(stream.fileno()).st_size
             if offset:
                 stream.seek(offset)
-            buffer, filled, number, left = bytearray(CHUNK), 0, 0, end - offset
+            filled, number, left = 0, 0, end - offset
+            buffer = bytearray(min(CHUNK, max(left, 0) + 1))  # zeroed: no more than is needed
             view = memoryview(buffer)
             skipped = False  # a long line was skipped: what followed it is not looked at yet
             while left > 0 or skipped:
