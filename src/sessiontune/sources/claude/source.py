@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from io import BytesIO
+from itertools import islice
 
 import msgspec
 
@@ -41,7 +43,15 @@ _OTHERS = re.compile(
     rb'|^\{[^{}]{0,800}"message":\{"role":"(?:user|model)","parts":',
     re.MULTILINE,
 )
+#: One of these stands wherever that pattern is found; it is slow, and they are quickly sought.
+_SIGNS = (
+    b'{"type":"tool_call",',
+    b'"message":{"role":"user","parts":',
+    b'"message":{"role":"model","parts":',
+)
+#: How far an answer is sought, and how far first: it nearly always stands near the beginning.
 _HEAD = 1 << 18
+_START = 1 << 14
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 
 
@@ -105,9 +115,9 @@ class ClaudeSource:
             if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
                 return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
             return any(map(is_printed, head.split(b"\n")[:200]))
-        if _OTHERS.search(head):
+        if any(sign in head for sign in _SIGNS) and _OTHERS.search(head):
             return False
-        for raw in head.split(b"\n")[:200]:
+        for raw in islice(BytesIO(head), 200):
             if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
                 continue
             if _CONVERSATION.search(raw):
@@ -156,7 +166,10 @@ def _first_answer(path: str) -> list[str]:
     """A link that a session shares with copies of it, whatever ids their records have."""
     try:
         with open_log(path) as log:
-            found = _SERVED.search(log.read(_HEAD) or b"")
+            head = log.read(_START) or b""
+            found = _SERVED.search(head)
+            if found is None:
+                found = _SERVED.search(head + (log.read(_HEAD - len(head)) or b""))
     except OSError:
         return []
     return [f"message:{found[1].decode()}"] if found else []
