@@ -181,6 +181,18 @@ def _forks(node: Node, up: Node) -> bool:
 # ---------------------------------------------------------------- to sessions
 
 
+def unlink(nodes: Iterable[Node]) -> None:
+    """Part nodes from one another when all their sessions are made.
+
+    They stand in circles (a node and the one above it, a thread and its nodes), and the garbage
+    collector does not see them: what is not parted stays for good. One by one, for a chain that is
+    freed from its end goes as deep as it is long.
+    """
+    for node in nodes:
+        node.up = node.thread = None
+        node.kids = []
+
+
 def epochs(thread: Thread) -> Iterator[tuple[int, list[Node]]]:
     """(epoch, nodes) of a thread: a boundary, or a summary without one, starts the next."""
     base = thread.fork.epoch if thread.fork is not None else 0

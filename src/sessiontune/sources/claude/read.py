@@ -70,6 +70,7 @@ class Reader(State):
             if not count:
                 continue
             ledger.drop(Drop(stage=stage, reason=reason, file=path, count=count))
+        self.every += self.nodes
         return self.nodes, self.facts
 
     def take(self, line: Line) -> None:
@@ -172,6 +173,7 @@ class Reader(State):
                 at = [n for n, other in enumerate(nodes) if other.file == node.file]
                 later = [n for n in at if nodes[n].line > node.line]
                 nodes.insert(later[0] if later else at[-1] + 1 if at else len(nodes), node)
+            self.every += self.nodes
         self.strays = []
 
     def resolve(self, nodes: list[Node]) -> None:

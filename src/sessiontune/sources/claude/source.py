@@ -11,7 +11,7 @@ from itertools import islice
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, fork_from, segments, sessions_of, threads
+from ...linking import Frame, Node, fork_from, segments, sessions_of, threads, unlink
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
@@ -147,16 +147,10 @@ class ClaudeSource:
         """The linked sessions of one unit, main threads first, then agents, orphans last."""
         ordered = _ordered(files)
         reader = Reader(ordered, options, ledger)
-        mains = [at for at, path in enumerate(ordered) if not _is_agent(path)]
-        with gc_paused():
-            sides, facts = _read_all(reader, mains)
-        yield from _emit(reader, sides, facts, ordered, ledger, keyed)
-        del sides
-        waiting = _agents(ordered)
-        while waiting:
-            known = {name for name in waiting if name in reader.agent_calls}
-            name = min(known or waiting)
-            yield from _agent(reader, name, waiting.pop(name), ordered, ledger, keyed)
+        try:
+            yield from _sessions(reader, ordered, ledger, keyed)
+        finally:
+            unlink(reader.every)
 
 
 SOURCE = ClaudeSource()
@@ -202,6 +196,21 @@ def _agents(files: tuple[str, ...]) -> dict[str, list[int]]:
         if _is_agent(path):
             found.setdefault(_stem(path)[len("agent-") :], []).append(at)
     return found
+
+
+def _sessions(
+    reader: Reader, files: tuple[str, ...], ledger: Ledger, keyed: Keyed
+) -> Iterator[Session]:
+    mains = [at for at, path in enumerate(files) if not _is_agent(path)]
+    with gc_paused():
+        sides, facts = _read_all(reader, mains)
+    yield from _emit(reader, sides, facts, files, ledger, keyed)
+    del sides
+    waiting = _agents(files)
+    while waiting:
+        known = {name for name in waiting if name in reader.agent_calls}
+        name = min(known or waiting)
+        yield from _agent(reader, name, waiting.pop(name), files, ledger, keyed)
 
 
 def _read_all(
