@@ -34,8 +34,8 @@ _SIGNS = (
 
 def is_log(path: str, head: bytes) -> bool:
     """Whether a file that begins with `head` is a log of Claude Code."""
-    if not path.endswith(STREAMS) or "tool-results" in re.split(r"[\\/]", path):
-        return False
+    if not path.endswith(STREAMS) or "tool-results" in path.replace("\\", "/").split("/"):
+        return False  # a tool's whole output may well be a log
     if not path.endswith((".jsonl", ".ndjson")):
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
             return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))

@@ -39,15 +39,15 @@ class Meta(msgspec.Struct, gc=False):
 
 
 class Known(msgspec.Struct, gc=False):
-    """What the index takes from a line."""
+    """What the index takes from a line; the fields in the order in which they mostly stand."""
 
-    uuid: str | None = None
     parentUuid: str | None = None
     logicalParentUuid: str | None = None
-    sessionId: str | None = None
-    session_id: str | None = None
     cwd: str | None = None
+    sessionId: str | None = None
+    uuid: str | None = None
     timestamp: str | None = None
+    session_id: str | None = None
 
 
 _known = msgspec.json.Decoder(Known).decode
