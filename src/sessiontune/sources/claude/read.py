@@ -41,6 +41,7 @@ class Reader(State):
         self.start(file, side)
         path, ledger, records = self.path, self.ledger, 0
         lines = array_lines if path.endswith(".json") and is_array(path) else read_lines
+        take = self.take
         for number, raw in lines(path, self.options, ledger):
             line = decode(raw, ledger)
             if type(line) is Line:
@@ -49,7 +50,7 @@ class Reader(State):
                 if junk:
                     self.drop(junk)
                 else:
-                    self.take(line)
+                    take(line)
                 continue
             for nth, value in enumerate(line):  # type: ignore[arg-type]
                 records += 1
@@ -76,7 +77,7 @@ class Reader(State):
     def take(self, line: Line) -> None:
         """One record."""
         uuid = line.uuid
-        moved = self.renamed.get(line.parentUuid or "")
+        moved = self.renamed.get(line.parentUuid or "") if self.renamed else None
         if moved is not None:  # what hangs below another record is another one too
             line.parentUuid = moved
         if uuid:
@@ -99,8 +100,11 @@ class Reader(State):
             facts.entrypoint = line.entrypoint or ""
         if kind == "assistant":
             message = line.message
-            known = message is not None and message.id in self.served_by
-            if not (known and message is not None and take_renamed(self, line, message)):
+            if (
+                message is None
+                or message.id not in self.served_by
+                or not take_renamed(self, line, message)
+            ):
                 take_answer(self, line)
         elif kind == "user":
             take_user(self, line)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
@@ -178,8 +180,8 @@ def _read_all(
     facts: dict[int, Facts] = {}
     for at in indexes:
         nodes, facts[at] = reader.read(at, side, junk)
-        for node in nodes:
-            sides.setdefault(node.side, []).append(node)
+        for name, run in groupby(nodes, attrgetter("side")):
+            sides.setdefault(name, []).extend(run)
     if reader.strays:
         reader.settle_strays(sides, side)
     if len(indexes) > 1:

@@ -146,19 +146,16 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFa
             value if isinstance(value, LineFault) else _coerced(value)
             for value in values(raw, ledger)
         ]
-    if line.type == "assistant" and line.message is not None:
-        try:
-            _mend_inputs(line.message.content)
-        except LineFault as fault:
-            return [fault]
-    return line
-
-
-def _mend_inputs(content: Any) -> None:
-    if type(content) is list:
-        for block in content:
-            if block.input is not None and not plain(block.input):
+    message = line.message
+    if message is None or line.type != "assistant" or type(message.content) is not list:
+        return line
+    for block in message.content:
+        if block.input is not None and not plain(block.input):
+            try:
                 block.input = mend(block.input)
+            except LineFault as fault:
+                return [fault]
+    return line
 
 
 # ---------------------------------------------------------------- odd lines
