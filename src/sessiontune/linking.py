@@ -68,7 +68,7 @@ class Node(msgspec.Struct, gc=False):
     calls_up: bool = False
     up: Node | None = None
     thread: Thread | None = None
-    kids: list[Node] = []
+    kids: tuple[Node, ...] = ()
     key: str = ""
     epoch: int = 0
     head: str = ""
@@ -101,7 +101,7 @@ def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[No
     out: list[list[Node]] = []
     file = -1
     for node in nodes:
-        if node.file != file or (node.file, node.line) in seams:
+        if node.file != file or (seams and (node.file, node.line) in seams):
             out.append([])
             file = node.file
         out[-1].append(node)
@@ -151,8 +151,8 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
             home = Thread(nodes=[], fork=up if up is not None and up.thread else None)
             home.after_call = node.calls_up
             found.append(home)
-        if up is not None and (not node.empty() or node.kind == "boundary"):
-            up.kids = [*up.kids, node]
+        if up is not None and (node.parts or node.results or node.kind == "boundary"):
+            up.kids = (*up.kids, node)
         node.thread = home
         home.nodes.append(node)
         current = home
@@ -166,6 +166,8 @@ def _forks(node: Node, up: Node) -> bool:
     """
     if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
         return True  # the person went back to before a compaction
+    if not up.kids:
+        return False
     same = [kid for kid in up.kids if kid.kind == node.kind]
     if not same:
         return False
@@ -179,6 +181,18 @@ def _forks(node: Node, up: Node) -> bool:
 
 
 # ---------------------------------------------------------------- to sessions
+
+
+def unlink(nodes: Iterable[Node]) -> None:
+    """Part nodes from one another when all their sessions are made.
+
+    They stand in circles (a node and the one above it, a thread and its nodes), and the garbage
+    collector does not see them: what is not parted stays for good. One by one, for a chain that is
+    freed from its end goes as deep as it is long.
+    """
+    for node in nodes:
+        node.up = node.thread = None
+        node.kids = ()
 
 
 def epochs(thread: Thread) -> Iterator[tuple[int, list[Node]]]:
@@ -229,9 +243,6 @@ def _before(node: Node) -> Node | None:
 def node_messages(node: Node, files: dict[int, int]) -> list[Message]:
     """The node's messages; `files` maps the unit's file index to the session's."""
     out: list[Message] = []
-    if node.empty():
-        return out
-    file = files[node.file]
     if node.parts:
         kind: MessageKind = node.kind  # type: ignore[assignment]
         role: Role = "user"
@@ -245,7 +256,7 @@ def node_messages(node: Node, files: dict[int, int]) -> list[Message]:
                 role=role,
                 kind=kind,
                 parts=tuple(node.parts),
-                origin=tuple([Origin(file, line, nth) for line, nth in node.places]),
+                origin=_origins(files[node.file], node.places),
                 at=node.at,
                 model=node.model,
                 vendor=vendor_of(node.model),
@@ -261,12 +272,19 @@ def node_messages(node: Node, files: dict[int, int]) -> list[Message]:
                 role="tool",
                 kind="results",
                 parts=_in_call_order(node),
-                origin=tuple([Origin(file, line, nth) for line, nth in node.result_places]),
+                origin=_origins(files[node.file], node.result_places),
                 at=node.result_at or node.at,
                 flags=tuple(node.result_flags),
             )
         )
     return out
+
+
+def _origins(file: int, places: list[Place]) -> tuple[Origin, ...]:
+    out = []  # no comprehension, which would be a function made anew for every message
+    for line, nth in places:
+        out.append(Origin(file, line, nth))
+    return tuple(out)
 
 
 def _in_call_order(node: Node) -> tuple[Part, ...]:
@@ -303,18 +321,20 @@ def sessions_of(
 
     `salt` tells conversations apart whose records have no ids of their own.
     """
+    runs: list[tuple[Thread, list[tuple[int, list[Node]]]]] = []
     for thread in found:
         base = f"{frame.source}\0{salt}\0{thread.root}"
-        for epoch, nodes in epochs(thread):
+        runs.append((thread, list(epochs(thread))))
+        for epoch, nodes in runs[-1][1]:
             key = keyed(f"session\0{base}\0{thread.first}\0{epoch}")
             for node in nodes:
                 node.key = key
-    for thread in found:
+    for thread, parts in runs:
         base = f"{frame.source}\0{salt}\0{thread.root}"
         name = keyed(f"thread\0{base}\0{thread.first}")
         point = fork_point(thread)
-        for epoch, nodes in epochs(thread):
-            used = sorted({node.file for node in nodes if not node.empty()})
+        for epoch, nodes in parts:
+            used = sorted({node.file for node in nodes if node.parts or node.results})
             if not used:
                 continue
             local = {file: at for at, file in enumerate(used)}
@@ -324,7 +344,7 @@ def sessions_of(
                 if made:
                     node.head, node.tail = made[0].id, made[-1].id
                     node.parts, node.results, node.places = [], {}, []
-                    messages.extend(made)
+                    messages += made
             yield Session(
                 key=nodes[0].key,
                 thread=name,

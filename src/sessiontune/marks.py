@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable, Iterator
-from itertools import pairwise
+from itertools import starmap
 from typing import get_args
 
 import msgspec
@@ -74,43 +74,78 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     family: tuple[str, ...] = ()
 
 
-def digest_of(messages: Iterable[Message]) -> tuple[str, int]:
-    """Exact digest of roles and content (thinking included), and the characters hashed."""
+class Look(msgspec.Struct):
+    """What one look at the messages of a session gives.
+
+    digest    exact, of roles and content (thinking included)
+    size      characters of that content
+    texts     what MinHash sees: prose and calls, results cut short, about `TEXT_CAP` characters
+    anchors   hash -> characters of the longer prompts and answers
+    """
+
+    digest: str
+    size: int
+    texts: list[str]
+    anchors: dict[int, int]
+
+
+def look(messages: Iterable[Message]) -> Look:
+    """Look at messages once, for all that a mark holds of them."""
     h = hashlib.sha256()  # which processors compute in hardware
-    size = 0
+    size, room = 0, TEXT_CAP
+    texts: list[str] = []
+    found: dict[int, int] = {}
     for message in messages:
         if message.kind == "notice":
             continue
-        pieces: list[str] = [_BEGIN[message.role]]
+        seeing = room > 0
+        pieces: list[str] = []
+        said: list[str] = []
         for part in message.parts:
             kind = type(part)
-            if kind is Text or kind is Thinking:
-                pieces.append(part.text)  # type: ignore[union-attr]
-            elif kind is ToolResult:
+            if kind is ToolResult:
                 pieces.append(part.content)  # type: ignore[union-attr]
-            elif isinstance(part, ToolCall):
-                pieces.append(part.name)
-                _leaves(part.arguments, pieces)
+                seen = [part.content[:RESULT_CAP]]  # type: ignore[union-attr]
+            elif kind is ToolCall:
+                seen = [part.name]  # type: ignore[union-attr]
+                _leaves(part.arguments, seen)  # type: ignore[union-attr]
+                pieces += seen
+                if max(map(len, seen)) > ARGUMENT_CAP:
+                    seen = [leaf[:ARGUMENT_CAP] for leaf in seen]
+            elif kind is Text:
+                pieces.append(part.text)  # type: ignore[union-attr]
+                said.append(part.text)  # type: ignore[union-attr]
+                seen = [part.text[:room]]  # type: ignore[union-attr]
             else:
-                pieces.append(part.digest)  # type: ignore[union-attr]
-        joined = "\x1f".join(pieces)
-        size += len(joined) - len(pieces[0]) - len(pieces) + 1
-        h.update(joined.encode("utf-8", "replace"))
-    return h.hexdigest()[:32], size
+                pieces.append(part.text if kind is Thinking else part.digest)  # type: ignore[union-attr]
+                continue
+            if seeing:
+                texts += seen
+                room -= len(seen[-1])
+        size += sum(map(len, pieces))
+        # Piece by piece: the bytes of texts beyond ASCII are known since they were written.
+        raw = [piece.encode("utf-8", "replace") for piece in pieces]
+        h.update(b"\x1f".join([_BEGIN[message.role], *raw]))
+        if said:
+            _anchor(message, said, found)
+    return Look(h.hexdigest()[:32], size, _capped(texts), found)
 
 
 #: How a message begins in the digest.
-_BEGIN = {role: f"\x1e{role}" for role in get_args(Role)}
+_BEGIN = {role: f"\x1e{role}".encode() for role in get_args(Role)}
 
 
 def _leaves(value: object, out: list[str]) -> None:
     """Append every string of a JSON value in document order, keys included; scalars as text."""
-    if isinstance(value, str):
-        out.append(value)
-    elif isinstance(value, dict):
+    if type(value) is dict:
         for name, inner in value.items():
             out.append(str(name))
-            _leaves(inner, out)
+            if type(inner) is str:
+                out.append(inner)
+            else:
+                _leaves(inner, out)
+    elif isinstance(value, str):
+        out.append(value)
     elif isinstance(value, list | tuple):
         for inner in value:
             _leaves(inner, out)
@@ -118,32 +153,24 @@ def _leaves(value: object, out: list[str]) -> None:
         out.append(str(value))
 
 
-def text_of(messages: Iterable[Message]) -> str:
-    """The text that MinHash sees: prose and calls, results cut short, at most `TEXT_CAP`."""
-    out: list[str] = []
-    room = TEXT_CAP
-    for message in messages:
-        if message.kind == "notice":
-            continue
-        for part in message.parts:
-            if isinstance(part, Text):
-                out.append(part.text[:room])
-            elif isinstance(part, ToolCall):
-                leaves = [part.name]
-                _leaves(part.arguments, leaves)
-                out += [leaf[:ARGUMENT_CAP] for leaf in leaves]
-            elif isinstance(part, ToolResult):
-                out.append(part.content[:RESULT_CAP])
-            else:
-                continue
-            room -= len(out[-1])
-        if room <= 0:
-            break
-    return "\n".join(out)[: TEXT_CAP + ARGUMENT_CAP]
+def _capped(texts: list[str]) -> list[str]:
+    """At least one text, and together no longer than the cap allows."""
+    if _length(texts) <= _MOST:
+        return texts or [""]
+    return ["\n".join(texts)[:_MOST]]
 
 
-def sketch(text: str) -> bytes | None:
-    """MinHash of the word pairs of `text` as 512 bytes, or None where there are no words.
+#: What MinHash sees ends here, wherever that is in a text.
+_MOST = TEXT_CAP + ARGUMENT_CAP
+
+
+def _length(texts: list[str]) -> int:
+    """Characters of the texts with a line end between."""
+    return sum(map(len, texts)) + len(texts) - 1
+
+
+def sketch(texts: list[str]) -> bytes | None:
+    """MinHash of the word pairs of texts as 512 bytes, or None where there are no words.
 
     Pairs and not longer runs: a copy in which every seventh word was changed still passes the
     threshold, and on real logs no group more is joined than with runs of three. Text without
@@ -151,38 +178,43 @@ def sketch(text: str) -> bytes | None:
     """
     from rensa import RMinHash
 
-    words = text.split()
+    words: list[str] = []
+    for text in texts:
+        words += text.split()
     if not words:
         return None
-    if len(words) * 20 < len(text):
-        words = list(text)
+    if len(words) * 20 < _length(texts):
+        words = list("\n".join(texts))
     minhash = RMinHash(PERMUTATIONS, SEED)
-    minhash.update(map(" ".join, pairwise(words)) if len(words) > 1 else words)
+    # zip gives one tuple again and again; pairwise makes a new one for each pair.
+    pairs = map(" ".join, zip(words, words[1:], strict=False))  # noqa: RUF007
+    minhash.update(pairs if len(words) > 1 else words)
     return _SKETCH.pack(*minhash.digest())
 
 
-def anchors_of(messages: Iterable[Message]) -> bytes:
-    """Hashes of the longer prompts and answers, the smallest `ANCHORS` of them, sorted."""
-    found: dict[int, int] = {}
-    for message in messages:
-        if message.role not in ("user", "assistant") or message.kind == "notice":
-            continue
-        text = "".join([p.text for p in message.parts if type(p) is Text])
-        if len(text) < ANCHOR_CHARS:
-            continue
-        # Copies differ in white space; what is left of it beyond ASCII is the same in both.
-        spaced = text.encode("utf-8", "replace")
-        raw = spaced.translate(None, _SPACE)
-        length = len(text) - (len(spaced) - len(raw))
-        if length < ANCHOR_CHARS:
-            continue
-        number = int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
-        number &= ~_ANSWER_BIT
-        if message.role == "assistant":
-            number |= _ANSWER_BIT
-        found[number] = length
-    smallest = sorted(found.items())[:ANCHORS]
-    return b"".join(_ANCHOR.pack(number, length) for number, length in smallest)
+def _anchor(message: Message, said: list[str], found: dict[int, int]) -> None:
+    """Add the hash of a prompt or an answer that is long enough."""
+    if message.role not in ("user", "assistant"):
+        return
+    text = said[0] if len(said) == 1 else "".join(said)
+    if len(text) < ANCHOR_CHARS:
+        return
+    # Copies differ in white space; what is left of it beyond ASCII is the same in both.
+    spaced = text.encode("utf-8", "replace")
+    raw = spaced.translate(None, _SPACE)
+    length = len(text) - (len(spaced) - len(raw))
+    if length < ANCHOR_CHARS:
+        return
+    number = int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
+    number &= ~_ANSWER_BIT
+    if message.role == "assistant":
+        number |= _ANSWER_BIT
+    found[number] = length
+
+
+def packed(found: dict[int, int]) -> bytes:
+    """The smallest `ANCHORS` of the anchors, sorted."""
+    return b"".join(starmap(_ANCHOR.pack, sorted(found.items())[:ANCHORS]))
 
 
 def anchors(mark: Mark) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import tempfile
 from collections import Counter
@@ -16,6 +17,7 @@ from tests.support import Reading, keyed, read, texts_of
 
 from sessiontune import registry
 from sessiontune.ledger import Ledger
+from sessiontune.linking import Thread
 from sessiontune.model import Message, Session, Text, ToolCall, ToolResult
 from sessiontune.ports import ReadOptions
 
@@ -598,3 +600,24 @@ def test_a_resumed_copy_under_new_record_ids(tmp_path: Path) -> None:
     )
     assert branch.lineage == main.lineage
     assert reading.ledger.drops["link/resumed_copy"] == 5
+
+
+def test_nothing_of_a_unit_stays_in_memory_when_it_is_read(tmp_path: Path) -> None:
+    """Nodes and threads hold one another, and no garbage collector sees the nodes."""
+    first = [user("u1", None, "Fix it."), answer("a1", "u1", "m1", call("c1"))]
+    rows = [*first, user("u2", "a1", [result("c1")]), user("u3", "a1", "Another way.")]
+
+    def kept() -> int:
+        gc.collect()
+        return sum(type(thing) is Thread for thing in gc.get_objects())
+
+    before = kept()
+    reading = read_rows(tmp_path, rows)
+    assert kept() == before
+    write(tmp_path, "s.jsonl", rows)
+    unread = registry.source("claude").sessions(
+        (str(tmp_path / "s.jsonl"),), ReadOptions(), Ledger(), keyed
+    )
+    assert next(unread).messages == reading.sessions[0].messages
+    del unread  # given up in the middle
+    assert kept() == before

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sessiontune import registry
 from sessiontune.ports import merge_index
@@ -97,3 +99,23 @@ def test_a_damaged_line_ties_what_it_tied(tmp_path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbf" + rows[0] + rows[1] + b"\n" + rows[2])
     glued = registry.source("codex").index(str(path))
     assert (glued.ids, glued.links) == (whole.ids, whole.links)
+
+
+_DIGIT = st.sampled_from("0123456789abcdefABCDEF- \tg\u00e9")
+_ODD = st.text(_DIGIT, min_size=36, max_size=36)
+
+
+@given(st.sets(st.uuids().map(str) | _ODD | st.just("agent-7") | st.none(), max_size=5))
+def test_an_id_has_the_same_digest_alone_and_among_others(names: set[str | None]) -> None:
+    alone = {digests({name}) for name in names if name}
+    assert digests(names) == b"".join(sorted(alone))
+
+
+def test_a_digest_is_half_of_a_uuid_or_the_hash_of_any_other_name() -> None:
+    name = "0000000a-00b0-4000-8000-00000000000f"
+    assert digests({name}).hex() == "0000000a00b04000"
+    short = "1000000a-00b0-4000-8000-00000000000-"  # one digit too few, and one too many:
+    long = "2000000a00b0-4000-8000-00000000000fa"  # together they are as long as two UUIDs
+    halves = [f"{n}000000a00b04000" for n in range(3)]
+    assert digests({name, short, long}).hex() == "".join(halves)
+    assert digests({name, "agent-7"}) != digests({name})

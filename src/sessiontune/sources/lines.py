@@ -96,9 +96,11 @@ def read_lines(
                 end = os.fstat(stream.fileno()).st_size
             if offset:
                 stream.seek(offset)
-            buffer, filled, number, left = bytearray(CHUNK), 0, 0, end - offset
+            filled, number, left = 0, 0, end - offset
+            buffer = bytearray(min(CHUNK, max(left, 0) + 1))  # zeroed: no more than is needed
             view = memoryview(buffer)
             skipped = False  # a long line was skipped: what followed it is not looked at yet
+            longest, brace = options.max_line, _BRACE
             while left > 0 or skipped:
                 got = stream.readinto(view[filled : filled + left]) if left > 0 else 0
                 if not got and not skipped:
@@ -109,10 +111,10 @@ def read_lines(
                 while (at := find(b"\n", start, stop)) >= 0:
                     number += 1
                     # A record begins with a brace; only other lines are asked whether blank.
-                    if at - start > options.max_line:
+                    if at - start > longest:
                         too_long(path, number, ledger)
-                    elif at > start and (
-                        buffer[start] == _BRACE or not bytes(view[start:at]).isspace()
+                    elif buffer[start] == brace or (
+                        at > start and not bytes(view[start:at]).isspace()
                     ):
                         yield number, view[start:at]
                     start = at + 1

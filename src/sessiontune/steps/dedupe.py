@@ -27,15 +27,14 @@ from ..decisions import (
 from ..marks import (
     Mark,
     anchors,
-    anchors_of,
     bands,
     contained,
-    digest_of,
     is_answer,
     jaccard,
+    look,
     neighbours,
+    packed,
     sketch,
-    text_of,
 )
 from ..model import Message, Session
 
@@ -59,20 +58,19 @@ class Outcome(msgspec.Struct, frozen=True):
 
 def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
     """The mark of one session. `prefix`: the messages that a branch repeats as context."""
-    digest, size = digest_of(session.messages)
-    text = text_of(session.messages)
-    own = sketch(text)
+    own = look(session.messages)
+    before = look(prefix) if prefix else None
     return Mark(
         key=session.key,
         thread=session.thread,
         lineage=session.lineage,
         project=session.project,
         at=max((m.at for m in session.messages), default=""),
-        size=size,
-        digest=digest,
-        minhash=own,
-        row=sketch(text_of(prefix) + "\n" + text) if prefix else None,
-        anchors=anchors_of((*prefix, *session.messages)),
+        size=own.size,
+        digest=own.digest,
+        minhash=sketch(own.texts),
+        row=sketch([*before.texts, *own.texts]) if before else None,
+        anchors=packed({**before.anchors, **own.anchors} if before else own.anchors),
         forked_from=session.forked_from.session if session.forked_from else None,
         family=tuple(x for x in (session.session_id, session.parent_session) if x),
     )

@@ -29,18 +29,22 @@ def take_answer(state: State, line: Line) -> None:
     parts = node.parts
     for block in blocks or ():
         part = answer_part(block)
-        if block.type.endswith("_tool_result") and block.tool_use_id:
+        if type(part) is str and block.tool_use_id and block.type.endswith("_tool_result"):
             part = served_result(state, node, block)
         if type(part) is str:
             unknown = unknown or part.startswith("unknown_block")
             reason = part
-        elif part in parts or (type(part) is ToolCall and _is_known_call(state, part, node)):
+        elif part in parts:
             reason = "repeated_block"
-        else:
+        elif type(part) is not ToolCall:
             parts.append(part)  # type: ignore[arg-type]
             added = True
-            if type(part) is ToolCall:
-                _call(state, part, node)
+        elif part.id in state.calls and _is_known_call(state, part, node):
+            reason = "repeated_block"
+        else:
+            parts.append(part)
+            added = True
+            _call(state, part, node)
     if added:
         node.places.append((state.line, state.nth))
         if unknown:

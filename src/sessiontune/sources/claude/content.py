@@ -31,6 +31,7 @@ _REJECTED = (
     "Error: The user doesn't want to",
     "[Request interrupted by user for tool use]",
 )
+_REFUSED, _BROKEN_OFF = _REJECTED[:2], _REJECTED[4]
 _CANCELLED = ("Sibling tool call errored", "<tool_use_error>Sibling tool call errored")
 _DENIED = re.compile(
     r"\A(?:<tool_use_error>)?(?:Error: )?(?:Permission to use \S+|Permission for this action)"
@@ -104,9 +105,9 @@ def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | No
         if outcome is not None and outcome.interrupted:
             return "interrupted"
         return "error"
-    if text.startswith(_REJECTED[:2]):
+    if text.startswith(_REFUSED):
         return "rejected"
-    if text.startswith(_REJECTED[4]):
+    if text.startswith(_BROKEN_OFF):
         return "interrupted"
     if text.startswith("<tool_use_error>"):
         return "cancelled" if text.startswith(_CANCELLED) else "error"

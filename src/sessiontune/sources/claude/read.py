@@ -41,6 +41,7 @@ class Reader(State):
         self.start(file, side)
         path, ledger, records = self.path, self.ledger, 0
         lines = array_lines if path.endswith(".json") and is_array(path) else read_lines
+        take = self.take
         for number, raw in lines(path, self.options, ledger):
             line = decode(raw, ledger)
             if type(line) is Line:
@@ -49,7 +50,7 @@ class Reader(State):
                 if junk:
                     self.drop(junk)
                 else:
-                    self.take(line)
+                    take(line)
                 continue
             for nth, value in enumerate(line):  # type: ignore[arg-type]
                 records += 1
@@ -70,12 +71,13 @@ class Reader(State):
             if not count:
                 continue
             ledger.drop(Drop(stage=stage, reason=reason, file=path, count=count))
+        self.every += self.nodes
         return self.nodes, self.facts
 
     def take(self, line: Line) -> None:
         """One record."""
         uuid = line.uuid
-        moved = self.renamed.get(line.parentUuid or "")
+        moved = self.renamed.get(line.parentUuid or "") if self.renamed else None
         if moved is not None:  # what hangs below another record is another one too
             line.parentUuid = moved
         if uuid:
@@ -98,8 +100,11 @@ class Reader(State):
             facts.entrypoint = line.entrypoint or ""
         if kind == "assistant":
             message = line.message
-            known = message is not None and message.id in self.served_by
-            if not (known and message is not None and take_renamed(self, line, message)):
+            if (
+                message is None
+                or message.id not in self.served_by
+                or not take_renamed(self, line, message)
+            ):
                 take_answer(self, line)
         elif kind == "user":
             take_user(self, line)
@@ -172,6 +177,7 @@ class Reader(State):
                 at = [n for n, other in enumerate(nodes) if other.file == node.file]
                 later = [n for n in at if nodes[n].line > node.line]
                 nodes.insert(later[0] if later else at[-1] + 1 if at else len(nodes), node)
+            self.every += self.nodes
         self.strays = []
 
     def resolve(self, nodes: list[Node]) -> None:

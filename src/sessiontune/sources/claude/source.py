@@ -5,20 +5,21 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import groupby
+from operator import attrgetter
 
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, fork_from, segments, sessions_of, threads
+from ...linking import Frame, Node, fork_from, segments, sessions_of, threads, unlink
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused, open_log
-from ..printed import STREAMS
 from .content import session_folder
 from .read import Reader
+from .recognise import is_log
 from .state import Facts
-from .wire import is_printed
 
 _JUNK = (
     ("acompact-", "compaction_agent"),
@@ -26,23 +27,10 @@ _JUNK = (
     ("aside_question-", "aside_question_agent"),
 )
 
-_CONVERSATION = re.compile(rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"')
-_SESSION = re.compile(rb'"(?:sessionId|session_id)"\s*:\s*"')
-_ENVELOPE = re.compile(rb'"(?:parentUuid|leafUuid|isSidechain|parent_tool_use_id)"\s*:')
-_SIDE = re.compile(
-    rb'"type"\s*:\s*"(?:file-history-snapshot|queue-operation|last-prompt|custom-title|ai-title'
-    rb'|permission-mode|mode|bridge-session|agent-name|pr-link|summary|fork-context-ref)"'
-)
-_MESSAGE = re.compile(rb'"message"\s*:\s*\{')
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
-#: Agents whose records look alike: Cursor's and Factory's printed output, Qwen Code.
-_OTHERS = re.compile(
-    rb'^\{"type":"tool_call",(?:"subtype":"(?:started|completed)"|"sessionId":)'
-    rb'|^\{[^{}]{0,800}"message":\{"role":"(?:user|model)","parts":',
-    re.MULTILINE,
-)
+#: How far an answer is sought, and how far first: it nearly always stands near the beginning.
 _HEAD = 1 << 18
-_OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
+_START = 1 << 14
 
 
 class Meta(msgspec.Struct, gc=False):
@@ -53,15 +41,15 @@ class Meta(msgspec.Struct, gc=False):
 
 
 class Known(msgspec.Struct, gc=False):
-    """What the index takes from a line."""
+    """What the index takes from a line; the fields in the order in which they mostly stand."""
 
-    uuid: str | None = None
     parentUuid: str | None = None
     logicalParentUuid: str | None = None
-    sessionId: str | None = None
-    session_id: str | None = None
     cwd: str | None = None
+    sessionId: str | None = None
+    uuid: str | None = None
     timestamp: str | None = None
+    session_id: str | None = None
 
 
 _known = msgspec.json.Decoder(Known).decode
@@ -99,25 +87,7 @@ class ClaudeSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a Claude Code log: one line says so."""
-        if not path.endswith(STREAMS) or "tool-results" in re.split(r"[\\/]", path):
-            return False
-        if not path.endswith((".jsonl", ".ndjson")):
-            if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
-                return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
-            return any(map(is_printed, head.split(b"\n")[:200]))
-        if _OTHERS.search(head):
-            return False
-        for raw in head.split(b"\n")[:200]:
-            if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
-                continue
-            if _CONVERSATION.search(raw):
-                if _ENVELOPE.search(raw) or (_SESSION.search(raw) and _MESSAGE.search(raw)):
-                    return True
-                if b'"session_id"' in raw and b'"subtype"' in raw:
-                    return True
-            elif _SIDE.search(raw) and _OWN.search(raw):
-                return True
-        return False
+        return is_log(path, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Record ids, session and agent names, folders and times of a file from `offset` on."""
@@ -137,16 +107,10 @@ class ClaudeSource:
         """The linked sessions of one unit, main threads first, then agents, orphans last."""
         ordered = _ordered(files)
         reader = Reader(ordered, options, ledger)
-        mains = [at for at, path in enumerate(ordered) if not _is_agent(path)]
-        with gc_paused():
-            sides, facts = _read_all(reader, mains)
-        yield from _emit(reader, sides, facts, ordered, ledger, keyed)
-        del sides
-        waiting = _agents(ordered)
-        while waiting:
-            known = {name for name in waiting if name in reader.agent_calls}
-            name = min(known or waiting)
-            yield from _agent(reader, name, waiting.pop(name), ordered, ledger, keyed)
+        try:
+            yield from _sessions(reader, ordered, ledger, keyed)
+        finally:
+            unlink(reader.every)
 
 
 SOURCE = ClaudeSource()
@@ -156,7 +120,10 @@ def _first_answer(path: str) -> list[str]:
     """A link that a session shares with copies of it, whatever ids their records have."""
     try:
         with open_log(path) as log:
-            found = _SERVED.search(log.read(_HEAD) or b"")
+            head = log.read(_START) or b""
+            found = _SERVED.search(head)
+            if found is None:
+                found = _SERVED.search(head + (log.read(_HEAD - len(head)) or b""))
     except OSError:
         return []
     return [f"message:{found[1].decode()}"] if found else []
@@ -191,6 +158,21 @@ def _agents(files: tuple[str, ...]) -> dict[str, list[int]]:
     return found
 
 
+def _sessions(
+    reader: Reader, files: tuple[str, ...], ledger: Ledger, keyed: Keyed
+) -> Iterator[Session]:
+    mains = [at for at, path in enumerate(files) if not _is_agent(path)]
+    with gc_paused():
+        sides, facts = _read_all(reader, mains)
+    yield from _emit(reader, sides, facts, files, ledger, keyed)
+    del sides
+    waiting = _agents(files)
+    while waiting:
+        known = {name for name in waiting if name in reader.agent_calls}
+        name = min(known or waiting)
+        yield from _agent(reader, name, waiting.pop(name), files, ledger, keyed)
+
+
 def _read_all(
     reader: Reader, indexes: list[int], side: str = "", junk: str = ""
 ) -> tuple[dict[str, list[Node]], dict[int, Facts]]:
@@ -198,8 +180,8 @@ def _read_all(
     facts: dict[int, Facts] = {}
     for at in indexes:
         nodes, facts[at] = reader.read(at, side, junk)
-        for node in nodes:
-            sides.setdefault(node.side, []).append(node)
+        for name, run in groupby(nodes, attrgetter("side")):
+            sides.setdefault(name, []).extend(run)
     if reader.strays:
         reader.settle_strays(sides, side)
     if len(indexes) > 1:

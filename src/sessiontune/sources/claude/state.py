@@ -64,6 +64,7 @@ class State:
         self.seams: set[tuple[int, int]] = set()
         self.strays: list[Stray] = []
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
+        self.every: list[Node] = []  # the nodes of all files, to be parted in the end
         self.start(0, "")
 
     def start(self, file: int, side: str) -> None:

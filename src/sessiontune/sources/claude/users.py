@@ -22,8 +22,11 @@ def take_user(state: State, line: Line) -> None:
     elif type(content) is list:
         results = [b for b in content if b.type == "tool_result"]
         if results:
-            content = [b for b in content if b.type != "tool_result"]
-            _results(state, line, results, _blocks(state, line, content, True) if content else "")
+            so_far = ""
+            if len(results) < len(content):
+                others = [b for b in content if b.type != "tool_result"]
+                so_far = _blocks(state, line, others, beside=True)
+            _results(state, line, results, so_far)
         else:
             _blocks(state, line, content, beside=False)
     else:
@@ -130,12 +133,12 @@ def take_result(state: State, line: Line, block: Block) -> str:
             state.copied(line.uuid, node)  # the very same in a record of another id
             return "resumed_copy"
         node = _carried(state, line, node)
-    place = (state.line, state.nth)
-    if line.uuid and state.owner.get(line.uuid) is None:
-        state.owner[line.uuid] = node
-        above = state.owner.get(line.parentUuid or "")
+    place, owner = (state.line, state.nth), state.owner
+    if line.uuid and owner.get(line.uuid) is None:
+        owner[line.uuid] = node
+        above = owner.get(line.parentUuid or "")
         if above is not None and above.line > node.line and above.file == state.file:
-            state.owner[line.uuid] = above  # told late: what follows hangs below its parent
+            owner[line.uuid] = above  # told late: what follows hangs below its parent
     if call in node.results:
         return "second_result"
     told = line.toolUseResult or line.tool_use_result

@@ -27,13 +27,13 @@ class WireUsage(msgspec.Struct, gc=False):
 class Block(msgspec.Struct, gc=False):
     """One content block of any kind."""
 
+    tool_use_id: str | None = None
     type: str = ""
     text: str | None = None
     thinking: str | None = None
     id: str | None = None
     name: str | None = None
     input: dict[str, Any] | None = None
-    tool_use_id: str | None = None
     content: Any = None
     is_error: bool | None = None
     source: Any = None
@@ -42,11 +42,10 @@ class Block(msgspec.Struct, gc=False):
 class WireMessage(msgspec.Struct, gc=False):
     """`message` of a user or assistant record."""
 
-    content: str | list[Block] | None = None
-    id: str | None = None
     model: str | None = None
+    id: str | None = None
+    content: str | list[Block] | None = None
     usage: WireUsage | None = None
-    role: str | None = None
 
 
 class Attachment(msgspec.Struct, gc=False):
@@ -85,33 +84,34 @@ class Outcome(msgspec.Struct, gc=False):
 
 
 class Line(msgspec.Struct, gc=False):
-    """One record."""
+    """One record. The fields stand in the order that the program mostly writes: a field is sought
+    from behind the one before."""
 
-    type: str = ""
-    uuid: str | None = None
     parentUuid: str | None = None
-    message: WireMessage | None = None
-    timestamp: str | None = None
-    sessionId: str | None = None
-    cwd: str | None = None
-    gitBranch: str | None = None
+    logicalParentUuid: str | None = None
     isSidechain: bool | None = None
-    isMeta: bool | None = None
+    cwd: str | None = None
+    sessionId: str | None = None
+    gitBranch: str | None = None
     agentId: str | None = None
-    requestId: str | None = None
-    toolUseResult: Outcome | str | list[msgspec.Raw] | None = None
-    tool_use_result: Outcome | str | list[msgspec.Raw] | None = None
+    type: str = ""
     subtype: str | None = None
-    operation: str | None = None
-    content: msgspec.Raw = msgspec.Raw()
+    isMeta: bool | None = None
+    message: WireMessage | None = None
+    requestId: str | None = None
+    isApiErrorMessage: bool | None = None
     attachment: Attachment | None = None
     data: ProgressData | None = None
     parentToolUseID: str | None = None
+    uuid: str | None = None
+    timestamp: str | None = None
+    toolUseResult: Outcome | str | list[msgspec.Raw] | None = None
+    tool_use_result: Outcome | str | list[msgspec.Raw] | None = None
+    operation: str | None = None
+    content: msgspec.Raw = msgspec.Raw()
     isCompactSummary: bool | None = None
     isVisibleInTranscriptOnly: bool | None = None
-    isApiErrorMessage: bool | None = None
     isAbortedMidStream: bool | None = None
-    logicalParentUuid: str | None = None
     entrypoint: str | None = None
     origin: Kind | None = None
     toolDenialKind: str | None = None
@@ -146,19 +146,16 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFa
             value if isinstance(value, LineFault) else _coerced(value)
             for value in values(raw, ledger)
         ]
-    if line.type == "assistant" and line.message is not None:
-        try:
-            _mend_inputs(line.message.content)
-        except LineFault as fault:
-            return [fault]
-    return line
-
-
-def _mend_inputs(content: Any) -> None:
-    if type(content) is list:
-        for block in content:
-            if block.input is not None and not plain(block.input):
+    message = line.message
+    if message is None or line.type != "assistant" or type(message.content) is not list:
+        return line
+    for block in message.content:
+        if block.input is not None and not plain(block.input):
+            try:
                 block.input = mend(block.input)
+            except LineFault as fault:
+                return [fault]
+    return line
 
 
 # ---------------------------------------------------------------- odd lines
@@ -250,7 +247,6 @@ def _message(value: dict[str, Any]) -> WireMessage:
         content=blocks,
         id=_text(value.get("id")),
         model=_text(value.get("model")),
-        role=_text(value.get("role")),
         usage=_usage(usage) if isinstance(usage, dict) else None,
     )
 

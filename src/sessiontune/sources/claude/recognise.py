@@ -1,0 +1,55 @@
+"""Which files are logs of Claude Code: one line of the beginning says so."""
+
+from __future__ import annotations
+
+import re
+from io import BytesIO
+from itertools import islice
+
+from ..printed import STREAMS
+from .wire import is_printed
+
+_CONVERSATION = re.compile(rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"')
+_SESSION = re.compile(rb'"(?:sessionId|session_id)"\s*:\s*"')
+_ENVELOPE = re.compile(rb'"(?:parentUuid|leafUuid|isSidechain|parent_tool_use_id)"\s*:')
+_SIDE = re.compile(
+    rb'"type"\s*:\s*"(?:file-history-snapshot|queue-operation|last-prompt|custom-title|ai-title'
+    rb'|permission-mode|mode|bridge-session|agent-name|pr-link|summary|fork-context-ref)"'
+)
+_MESSAGE = re.compile(rb'"message"\s*:\s*\{')
+_OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
+#: Agents whose records look alike: Cursor's and Factory's printed output, Qwen Code.
+_OTHERS = re.compile(
+    rb'^\{"type":"tool_call",(?:"subtype":"(?:started|completed)"|"sessionId":)'
+    rb'|^\{[^{}]{0,800}"message":\{"role":"(?:user|model)","parts":',
+    re.MULTILINE,
+)
+#: One of these stands wherever that pattern is found; it is slow, and they are quickly sought.
+_SIGNS = (
+    b'{"type":"tool_call",',
+    b'"message":{"role":"user","parts":',
+    b'"message":{"role":"model","parts":',
+)
+
+
+def is_log(path: str, head: bytes) -> bool:
+    """Whether a file that begins with `head` is a log of Claude Code."""
+    if not path.endswith(STREAMS) or "tool-results" in path.replace("\\", "/").split("/"):
+        return False  # a tool's whole output may well be a log
+    if not path.endswith((".jsonl", ".ndjson")):
+        if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
+            return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
+        return any(map(is_printed, head.split(b"\n")[:200]))
+    if any(sign in head for sign in _SIGNS) and _OTHERS.search(head):
+        return False
+    for raw in islice(BytesIO(head), 200):
+        if not raw.lstrip(b"\xef\xbb\xbf\0 \t").startswith(b"{"):
+            continue
+        if _CONVERSATION.search(raw):
+            if _ENVELOPE.search(raw) or (_SESSION.search(raw) and _MESSAGE.search(raw)):
+                return True
+            if b'"session_id"' in raw and b'"subtype"' in raw:
+                return True
+        elif _SIDE.search(raw) and _OWN.search(raw):
+            return True
+    return False
