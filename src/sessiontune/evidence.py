@@ -7,7 +7,7 @@ Everything here is structural: it looks at how a program answered, never at what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -45,22 +45,26 @@ class Turn(msgspec.Struct, frozen=True):
     command: str = ""
 
 
-def turns(messages: Sequence[Message]) -> Iterator[Turn]:
+def turns(messages: Sequence[Message]) -> list[Turn]:
     """Every call of a session with its result, in order. A result answers the latest call of its
     id before it: some agents use one id twice."""
-    found: list[Turn] = []
+    asked: list[tuple[int, ToolCall]] = []
+    answered: list[tuple[ToolResult | None, int]] = []
     waiting: dict[str, int] = {}
     for at, message in enumerate(messages):
-        if message.role == "assistant":
-            for call in calls_of(message):
-                waiting[call.id] = len(found)
-                found.append(Turn(at, call, None, -1, command_of(call)))
-        for result in results_of(message):
-            index = waiting.get(result.call_id)
-            turn = found[index] if index is not None else None
-            if index is not None and turn is not None and turn.result is None:
-                found[index] = Turn(turn.at, turn.call, result, at, turn.command)
-    yield from found
+        for part in message.parts:
+            if type(part) is ToolResult:
+                index = waiting.get(part.call_id)
+                if index is not None and answered[index][0] is None:
+                    answered[index] = part, at
+            elif type(part) is ToolCall and message.role == "assistant":
+                waiting[part.id] = len(asked)
+                asked.append((at, part))
+                answered.append((None, -1))
+    return [
+        Turn(at, call, result, place, command_of(call))
+        for (at, call), (result, place) in zip(asked, answered, strict=True)
+    ]
 
 
 def blocks_of(messages: Sequence[Message]) -> list[list[int]]:
@@ -106,11 +110,19 @@ _TESTS = re.compile(
     r"|(?:just|task|mise\s+run)\s+(?:\S+\s+)*test\S*|mix\s+test|sbt\s+test|zig\s+build\s+test"
     r"|manage\.py\s+test)(?![\w/])"
 )
-#: One of these stands in whatever `_TESTS` finds; looking for them first is several times faster.
-_TEST_WORDS = (
-    *("test", "tox", "nox", "jest", "mocha", "ava", "karma", "cypress", "verify"),
-    *("spec", "phpunit", "pest", "check"),
+#: Words that `_TESTS` begins with: programs that test, and programs that are told to. Looking for
+#: them first is several times faster.
+_TEST_TOOLS = frozenset(
+    b"pytest unittest tox nox jest vitest mocha ava karma playwright cypress gotestsum rspec "
+    b"phpunit pest ctest".split()
 )
+_RUNNERS = frozenset(
+    b"npm pnpm yarn bun deno cargo go mvn gradle gradlew dotnet swift rake make just task mise "
+    b"mix sbt zig manage".split()
+)
+_TOLD = ("test", "verify", "spec", "check")
+#: Bytes that words are made of as they are, all others as spaces.
+_WORDS = bytes(c if chr(c).isalnum() or chr(c) == "_" else 32 for c in range(256))
 _EXIT = re.compile(
     r"\A(?:Error:\s*)?Exit code:? (-?\d{1,10})\b"  # Claude Code; Codex with shell
     r"|\A(?:Chunk ID: \S+\n)?(?:Wall time: [^\n]*\n)?Process exited with code (-?\d{1,10})\b"
@@ -121,8 +133,9 @@ _HEADER = re.compile(
     r"(?m)^(?:Error:\s*)?(?:Exit code:? -?\d+|Chunk ID: .*|Wall time: .*|Process exited with .*"
     r"|Original token count: .*|Output:)$"
 )
+#: A line of a test runner's summary and the line end before it, which is found fast.
 _FAILING = re.compile(
-    r"^(?:=+ .*\b[1-9]\d* (?:failed|errors?)\b.*=+$"  # pytest
+    r"\n(?:=+ .*\b[1-9]\d* (?:failed|errors?)\b.*=+$"  # pytest
     r"|[1-9]\d* failed(?:, \d+ \w+)* in [\d.]+s|[1-9]\d* errors? in [\d.]+s"
     r"|\s*Tests:\s+[1-9]\d* failed\b"  # jest
     r"|\s*(?:Tests|Test Files)\s+[1-9]\d* failed\b"  # vitest
@@ -137,7 +150,7 @@ _FAILING = re.compile(
     re.MULTILINE,
 )
 _PASSING = re.compile(
-    r"^(?:=+ .*\b[1-9]\d* passed\b.*=+$|[1-9]\d* passed(?:, \d+ \w+)* in [\d.]+s"
+    r"\n(?:=+ .*\b[1-9]\d* passed\b.*=+$|[1-9]\d* passed(?:, \d+ \w+)* in [\d.]+s"
     r"|\s*Tests:\s+(?:\d+ (?:skipped|todo), )*[1-9]\d* passed\b|\s*Tests\s+[1-9]\d* passed\b"
     r"|test result: ok\.|ok  ?\t|\s*--- PASS: |\s+[1-9]\d* passing\b|OK(?: \(.*\))?$"
     r"|\d+ (?:examples|tests|runs), (?:\d+ assertions, )?0 failures|\s*[1-9]\d* pass$"
@@ -173,7 +186,10 @@ def exit_code(content: str) -> int | None:
 def is_test(command: str) -> bool:
     """Whether a command runs tests."""
     head = command[:4_000]
-    return any(map(head.__contains__, _TEST_WORDS)) and bool(_TESTS.search(head))
+    words = head.encode("ascii", "replace").translate(_WORDS).split()
+    told = not _RUNNERS.isdisjoint(words) and any(map(head.__contains__, _TOLD))
+    likely = told or not _TEST_TOOLS.isdisjoint(words) or "py.test" in head
+    return likely and bool(_TESTS.search(head))
 
 
 def is_probe(command: str) -> bool:
@@ -206,6 +222,7 @@ def tests_failed(content: str) -> bool | None:
     seen = (
         content if len(content) <= _SCAN else f"{content[: _SCAN // 2]}\n{content[-_SCAN // 2 :]}"
     )
+    seen = f"\n{seen}"
     if _FAILING.search(seen):
         return True
     return False if _PASSING.search(seen) else None
@@ -228,12 +245,16 @@ _PATH_SET = frozenset(_PATHS)
 _CONTENTS = ("content", "file_text", "contents", "new_source")
 _OLD = ("old_string", "old_str", "oldText", "oldString", "old_text")
 _NEW = ("new_string", "new_str", "newText", "newString", "new_text")
+#: One of these is an argument of whatever edits.
+_EDIT_SET = frozenset(("edits", *_CONTENTS, *_OLD))
 
 
 def edits_of(call: ToolCall) -> list[Edit]:
     """The file changes that a call asks for, whatever the agent calls its arguments."""
     arguments = call.arguments
-    path = _first(arguments, _PATHS) if not _PATH_SET.isdisjoint(arguments) else None
+    if _PATH_SET.isdisjoint(arguments) or _EDIT_SET.isdisjoint(arguments):
+        return []
+    path = _first(arguments, _PATHS)
     if not path:
         return []
     nested = arguments.get("edits")
@@ -267,13 +288,15 @@ _CHECKOUT = re.compile(
     r"\bgit\s+(?:-C\s+\S+\s+)?(?:checkout(?:\s+(?:HEAD|\S+))?\s+--|restore(?:\s+--?\S+)*)\s+"
     r"(?P<paths>[^|;&\n]+)|\bgit\s+(?:-C\s+\S+\s+)?(?P<all>reset\s+--hard|checkout\s+\.(?!\S))"
 )
-_COMMIT = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*commit\b")
+#: `(?<!\wgit)` is the boundary before `git`: written so, the search is for a fixed text.
+_COMMIT = re.compile(r"git(?<!\wgit)\s+(?:-[cC]\s+\S+\s+)*commit\b")
 _PUSH = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*push\b|\bgh\s+pr\s+(?:create|merge)\b")
 
 
 def restored(command: str) -> list[str] | None:
     """Files that a command puts back as they were committed; [] for all; None where it does not."""
-    found = _CHECKOUT.search(command) if "git" in command else None
+    likely = "git" in command and any(map(command.__contains__, ("checkout", "restore", "reset")))
+    found = _CHECKOUT.search(command) if likely else None
     if found is None:
         return None
     if " --staged" in found[0] and "--worktree" not in found[0]:
@@ -290,31 +313,31 @@ def commits(command: str) -> bool:
 
 def pushes(command: str) -> bool:
     """Whether a command pushes, or opens or merges a pull request."""
-    git = "git" in command or "gh" in command
-    return git and bool(_PUSH.search(command)) and "--dry-run" not in command
+    likely = "push" in command or ("gh" in command and "pr" in command)
+    return likely and bool(_PUSH.search(command)) and "--dry-run" not in command
 
 
-def failed(turn: Turn) -> str:
-    """Why a call failed, or "": `tool_error`, `command_failed`, `test_failed`, `no_match`.
+def outcome(turn: Turn) -> tuple[str, bool]:
+    """Why a call failed, or "": `tool_error`, `command_failed`, `test_failed`, `no_match`; and
+    whether a test runner's summary says that its tests passed.
 
     `no_match` is exit code 1 of a question (grep without a hit): an answer, not a failure.
     """
-    result = turn.result
+    result, command = turn.result, turn.command
     if result is None or result.status not in ("ok", "error"):
-        return ""
-    command = turn.command
+        return "", False
+    error = result.status == "error"
     if not command:
-        return "tool_error" if result.status == "error" else ""
-    code = exit_code(result.content)
-    if is_test(command) and tests_failed(result.content):
-        return "test_failed"
+        return "tool_error" if error else "", False
+    summary = tests_failed(result.content) if is_test(command) else None
+    if summary:
+        return "test_failed", False
+    passed, code = summary is False, exit_code(result.content)
     if code == 0:
-        return ""
+        return "", passed
     if code == 1 and (is_probe(command) or (asks(command) and _silent(result.content))):
-        return "no_match"
-    if code is not None:
-        return "command_failed"
-    return "command_failed" if result.status == "error" else ""
+        return "no_match", passed
+    return "command_failed" if code is not None or error else "", passed
 
 
 def _silent(content: str) -> bool:

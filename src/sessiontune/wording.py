@@ -33,7 +33,7 @@ class Reading(msgspec.Struct, frozen=True):
 
 class Rule(msgspec.Struct, frozen=True):
     """One way to say it. One of `needs` stands in whatever `find` finds, in small letters: looking
-    for them first is several times faster. Without them the rule reads the beginning only."""
+    for them first is several times faster. Rules without them read the beginning only."""
 
     name: str
     confidence: float
@@ -47,9 +47,9 @@ def _rule(name: str, confidence: float, pattern: str, needs: str = "") -> Rule:
     return Rule(name, confidence, tuple(needs.split(",")) if needs else (), made.search)
 
 
-def _start(name: str, confidence: float, pattern: str) -> Rule:
+def _start(name: str, confidence: float, pattern: str, needs: str = "") -> Rule:
     made = re.compile(pattern, re.IGNORECASE | re.VERBOSE)
-    return Rule(name, confidence, (), made.match)
+    return Rule(name, confidence, tuple(needs.split(",")) if needs else (), made.match)
 
 
 _CORRECTIONS = (
@@ -67,7 +67,7 @@ _CORRECTIONS = (
         (?:still[ ]|quite[ ]|yet[ ]|really[ ]|entirely[ ]|just[ ]|all[ ]|a[ ]bit[ ]|also[ ])*
         (?:not[ ](?:\w+[ ])?(?:right|correct|working|what[ ]i|fixed|good[ ]enough)
         |wrong|incorrect|broken|bugged)\b""",
-        needs="not,wrong,incorrect,broken,bugged",
+        needs="right,correct,working,what i,fixed,good enough,wrong,broken,bugged",
     ),
     _rule(
         "isnt-right",
@@ -116,6 +116,7 @@ _CORRECTIONS = (
         0.8,
         r"""^.{0,50}\b(?:lint(?:ing|er)?|ci|build|tests?|pipeline|type[ ]?check\w*|compil\w+)[ ]
         (?:(?:is|are|run|job|now|still|just)[ ])*(?:fail(?:s|ed|ing)?|broken?|breaks|is[ ]red)\b""",
+        needs="fail,broke,breaks,is red",
     ),
     _rule(
         "not-there",
@@ -131,7 +132,7 @@ _CORRECTIONS = (
         |\bthat(?:'?s|[ ]is)[ ]not[ ]what\b|\bnot[ ]what[ ]i\b|\bi[ ]meant\b
         |\bi[ ]didn'?t[ ](?:ask|say|mean)\b
         |^why[ ](?:did|have|aren'?t|didn'?t|don'?t|haven'?t)[ ]?you\b""",
-        needs="told,asked,said,not what,meant,ask,say,mean,why",
+        needs="i told,i asked,i said,i already,not what,i meant,i didn,why",
     ),
     _start(
         "undo",
@@ -147,7 +148,7 @@ _CORRECTIONS = (
         |\b(?:did(?:n'?t)?[ ]we|we)[ ]miss(?:ed)?[ ](?:this|that|the|a|an|one|some)\b
         |\bthere(?:'s|[ ]is|[ ]are)[ ](?:still[ ]|now[ ])?(?:a|an|some|another|one[ ]more)[ ]
         (?:\w+[ ])?(?:bug|regression|mistake|typo|glitch)\b""",
-        needs="broke,breaks,crash,fail,throws,miss,there",
+        needs="broke,breaks,crash,fail,throws,miss,bug,regression,mistake,typo,glitch",
     ),
 )
 
@@ -212,10 +213,19 @@ _ACCEPTANCES = (
 )
 _BUT = re.compile(r"\b(?:but|however|except|although|still|not)\b", re.IGNORECASE)
 
-#: Where a person's own words end and pasted matter begins.
-_PASTED = re.compile(
-    r"\n\s*(?:[{\[<>$#|+`@]|\d{1,4}[\s:|]|\[?\d{4}-|at\s|File\s|Traceback|Error|error:)"
-    r"|```|[{\[]\s*\"|\bUncaught\b|\bTraceback\b"
+#: Where a person's own words end and pasted matter begins: a line that looks so, a fence, a piece
+#: of JSON, a program's own word. Each is looked for where its sign stands.
+_PASTED = (
+    (
+        "\n",
+        re.compile(
+            r"\n\s*(?:[{\[<>$#|+`@]|\d{1,4}[\s:|]|\[?\d{4}-|at\s|File\s|Traceback|Error|error:)"
+        ),
+    ),
+    ("```", re.compile("```")),
+    ('"', re.compile(r"[{\[]\s*\"")),
+    ("Uncaught", re.compile(r"\bUncaught\b")),
+    ("Traceback", re.compile(r"\bTraceback\b")),
 )
 #: Prompts that hand over a document: nothing in it is about the turn before.
 _DOCUMENT = re.compile(r"\s*(?:Implement the following plan|#\s|<|\{|\[|https?://\S+\s*$)")
@@ -247,9 +257,9 @@ def _opening(prompt: str) -> str:
     head = prompt[: READ * 2]
     if _DOCUMENT.match(head):
         return ""
-    pasted = _PASTED.search(head)
-    if pasted:
-        head = head[: pasted.start()]
+    for sign, pattern in _PASTED:
+        if sign in head and (pasted := pattern.search(head)):
+            head = head[: pasted.start()]
     return " ".join(head.split())[:READ].replace("\u2019", "'")
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from functools import lru_cache
 from itertools import chain
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.+#/-][a-z0-9]+)*[+#]*")
-#: Bytes that words are made of as they are, all others as spaces.
+#: Bytes that words are made of as they are, capitals small, all others as spaces.
 _RUNS = bytes(
-    c if chr(c) in "abcdefghijklmnopqrstuvwxyz0123456789.+#/-" else 32 for c in range(256)
+    c if chr(c) in "abcdefghijklmnopqrstuvwxyz0123456789.+#/-" else 32
+    for c in bytes(range(256)).lower()
 )
 #: Runs of such bytes that are remembered, and the longest of them: base64 never comes again.
 _REMEMBERED, _LONGEST = 1 << 16, 64
@@ -26,12 +29,17 @@ def _forms(word: str) -> tuple[str, ...]:
     """What one word of a text counts as."""
     *folders, tail = word.split("/")
     parts = tuple(folder + "/" for folder in folders)
+    return parts + _last(tail)
+
+
+def _last(tail: str) -> tuple[str, ...]:
+    """What the last part of a word, behind its folders, counts as."""
     stem, dot, ending = tail.rpartition(".")
     if dot and stem and ending.isalnum() and len(ending) <= 5:
-        return *parts, tail, "." + ending
+        return tail, "." + ending
     if len(tail) > 4 and tail.endswith("s") and not tail.endswith("ss"):
-        return *parts, tail[:-1]
-    return *parts, tail
+        return (tail[:-1],)
+    return (tail,)
 
 
 class Asked(dict[str, str]):
@@ -50,23 +58,42 @@ class Asked(dict[str, str]):
         self.plain = {word: found for word in plain if (found := self._known(word))}
         self.update(self.plain)
 
-    def of(self, text: str) -> str:
-        """The known words of a text in its order; unknown ones leave more than one blank."""
-        runs = text.lower().encode("ascii", "replace").translate(_RUNS).decode().split()
-        return f" {' '.join(map(self.__getitem__, runs))} "
+    def of(self, text: str) -> list[str]:
+        """The known words of each run of a text, in its order; "" where there are none."""
+        runs = text.encode("ascii", "replace").translate(_RUNS).decode().split()
+        return list(map(self.__getitem__, runs))
+
+    def times(self, found: Iterable[str]) -> Counter[str]:
+        """How often each word stands in what `of` found."""
+        times = Counter(filter(None, found))
+        for several in [words for words in times if " " in words]:
+            n = times.pop(several)
+            for word in several.split():
+                times[word] = times.get(word, 0) + n
+        for name, ending in self.endings:
+            if name in times:
+                times[ending] = times.get(ending, 0) + times[name]
+        return times
 
     def __missing__(self, run: str) -> str:
         if len(self) >= _REMEMBERED:
             self.clear()
             self.update(self.plain)
-        found = "" if run.isalnum() else self._known(run)
+        found = "" if run.isalnum() else self._marked(run)
         if len(run) <= _LONGEST:
             self[run] = found
         return found
 
+    def _marked(self, run: str) -> str:
+        """The known words of a run with marks in it. Most are one word at a sentence's end."""
+        word = run.strip("./-")
+        return self.plain.get(word, "") if word.isalnum() else self._known(run)
+
     def _known(self, run: str) -> str:
-        out: list[str] = []
+        known, out = self.known, []
         for word in _WORD.findall(run):
-            forms = [form if form in self.known else "" for form in _forms(word)]
-            out += forms[:-1] if forms[-1][:1] == "." and forms[-2] else forms
+            *folders, tail = word.split("/")
+            out += [name if (name := folder + "/") in known else "" for folder in folders]
+            last = [form if form in known else "" for form in _last(tail)]
+            out += last[:1] if len(last) > 1 and last[0] and last[1] else last
         return " ".join(out)

@@ -416,6 +416,21 @@ def test_end_of_a_rejected_call_and_of_a_compacted_epoch() -> None:
     assert labeller()(one, continued=True)[1] == "compacted"
 
 
+def test_every_program_that_tests_is_known() -> None:
+    commands = """
+        pytest, py.test, unittest, tox, nox, jest, vitest, mocha, ava, karma, gotestsum, rspec,
+        phpunit, pest, ctest, playwright test, cypress run, npm run test:unit, pnpm --silent test,
+        yarn test, bun test, deno test, cargo nextest, cargo +nightly test, go test, mvn -q verify,
+        gradle test, ./gradlew app:x test, dotnet test, swift test, rake spec, make -j4 check,
+        just test, task test, mise run test, mix test, sbt test, zig build test, manage.py test
+    """
+    for command in map(str.strip, commands.split(",")):
+        assert is_test(f"cd app && {command} -x 2>&1"), command
+        assert is_test(f"echo …\n{command}"), command
+        assert not is_test(f"ls x{command}/"), command
+    assert not is_test("go vet ./... && cat tests/check.py")
+
+
 def test_patterns_do_not_run_away_on_long_input() -> None:
     long = "ok " * 200_000 + "=" * 200_000
     assert exit_code(long) is None

@@ -35,9 +35,10 @@ class Combined:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One conversation; none when no message of its own is left."""
-        pieces.add(losses, flat(conversation, options).own_losses)
+        made = flat(conversation, options)
+        pieces.add(losses, made.own_losses)
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
-        shared = columns.columns(conversation, nulls=True)
+        shared = columns.with_nulls(made.columns())
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
         row = [pieces.dumps(shared)[:-1], b',"messages":[\n']
         for line in lines.lines(conversation, options):

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from ..ports import Conversation, EncodeOptions
-from ..rows import columns, decode, pieces
+from ..rows import decode, pieces
 from ..rows.flat import flat
 
 _ENDS = (b',"train":false},', b',"train":true},')
@@ -43,7 +43,8 @@ class OpenAI:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One row, or none when there is no answer to train on."""
-        found, lost = flat(conversation, options).rendered()
+        made = flat(conversation, options)
+        found, lost = made.rendered()
         pieces.add(losses, lost)
         if not any(p.train for p in found):
             answered = any(p.role == "assistant" for p in found)
@@ -54,14 +55,9 @@ class OpenAI:
         for piece in found:
             row += (pieces.HEADS[piece.role], piece.text, b'"', piece.rest, _ENDS[piece.train])
         row[-1] = row[-1][:-1]
-        row += (
-            b'],"tools":',
-            columns.tools_text(conversation.tools, options),
-            b',"tools_inferred":true,'
-            if conversation.tools_inferred
-            else b',"tools_inferred":false,',
-            pieces.dumps(columns.columns(conversation))[1:],
-        )
+        tools, shared = made.tail()
+        inferred = b"true" if conversation.tools_inferred else b"false"
+        row += (b"]", tools, b',"tools_inferred":' + inferred, shared, b"}")
         return [row]
 
     def encode(

@@ -60,10 +60,10 @@ def parts(
 ) -> list[Parts]:
     """Rows of one preference file, for pairs of the session `whole`. `name` is one of `NAMES`."""
     rows: list[Parts] = []
-    texts = tools_text(whole.tools, options)
+    tools = b',"tools":' + tools_text(whole.tools, options)
     make = _sharegpt if name.endswith("_sharegpt") else _trl
     for pair in pairs:
-        tail = [b',"tools":', texts, b"," + dumps(_reasons(pair))[1:]]
+        tail = [tools, b"," + dumps(_reasons(pair))[1:]]
         rows += [body + tail for body in make(name[:3], pair, _Flats(whole, options), losses)]
     return rows
 

@@ -31,8 +31,9 @@ class Raw:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One row for each of the session's own messages and results."""
-        pieces.add(losses, flat(conversation, options).own_losses)
-        shared = columns.columns(conversation, nulls=True)
+        made = flat(conversation, options)
+        pieces.add(losses, made.own_losses)
+        shared = columns.with_nulls(made.columns())
         rest = {k: v for k, v in shared.items() if k not in columns.OF_A_LINE}
         tail = b"," + pieces.dumps(rest)[1:-1]
         return [[*line, tail, b"}"] for line in lines.lines(conversation, options)]

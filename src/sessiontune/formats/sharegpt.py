@@ -21,9 +21,9 @@ import orjson
 
 from ..model import Message, Part, Text, ToolResult
 from ..ports import Conversation, EncodeOptions
-from ..rows import columns, decode
+from ..rows import decode
 from ..rows.flat import flat
-from ..rows.pieces import GAP, NO_RESULT, add, count, dumps
+from ..rows.pieces import GAP, NO_RESULT, add, count
 from ..rows.turns import alternate
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
@@ -57,7 +57,8 @@ class ShareGPT:
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]:
         """One row, or none when there is no answer to train on."""
-        pieces, lost = flat(conversation, options).rendered()
+        made = flat(conversation, options)
+        pieces, lost = made.rendered()
         add(losses, lost)
         system, turns = alternate(pieces, losses, ends="answer")
         if not any(p.train for p in pieces) or not turns:
@@ -72,12 +73,9 @@ class ShareGPT:
         for turn in turns:
             row += turn
             row.append(b",")
-        row[-1] = b'],"tools":'
-        row += (
-            columns.tools_text(conversation.tools, options),
-            b',"system":"%b",' % system,
-            dumps(columns.columns(conversation))[1:],
-        )
+        row[-1] = b"]"
+        tools, shared = made.tail()
+        row += (tools, b',"system":"%b"' % system, shared, b"}")
         return [row]
 
     def encode(

@@ -42,33 +42,41 @@ COLUMNS: Schema = {
 }
 
 
-def columns(conversation: Conversation, *, nulls: bool = False) -> dict[str, Any]:
-    """The columns that every row carries. With `nulls`, what is absent is null, else ""."""
+#: Columns that are null in `raw` and `combined` where there is none, and "" elsewhere.
+_NULLABLE = ("agent_id", "forked_from", "split", "parent_session", "parent_call")
+
+
+def columns(conversation: Conversation) -> dict[str, Any]:
+    """The columns that every row carries; what is absent is ""."""
     session = conversation.session
-    none = None if nulls else ""
     fork = session.forked_from
     model, vendor = main_model(session.messages)
     return {
         "session_id": session.session_id,
-        "agent_id": session.agent_id or none,
+        "agent_id": session.agent_id or "",
         "thread": session.thread,
         "lineage": session.lineage,
         "epoch": session.epoch,
-        "forked_from": f"{fork.session}/{fork.message}" if fork else none,
+        "forked_from": f"{fork.session}/{fork.message}" if fork else "",
         "project": session.project,
         "source": session.source,
         "model": model,
         "vendor": vendor,
         "at": next((instant(m.at) for m in session.messages if m.at), ""),
-        "split": conversation.split or none,
+        "split": conversation.split or "",
         "id": session.key,
         "group": conversation.group,
-        "parent_session": session.parent_session or none,
-        "parent_call": session.parent_call or none,
+        "parent_session": session.parent_session or "",
+        "parent_call": session.parent_call or "",
         "agent_type": session.agent_type,
         "end_reason": session.end_reason,
         "tags": ",".join(conversation.tags),
     }
+
+
+def with_nulls(found: dict[str, Any]) -> dict[str, Any]:
+    """The columns as `raw` and `combined` say them."""
+    return {**found, **{name: found[name] or None for name in _NULLABLE}}
 
 
 def main_model(messages: tuple[Message, ...]) -> tuple[str, str]:

@@ -6,9 +6,12 @@ messages: each message is turned into JSON once for all of them.
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..model import Message, ToolResult
 from ..ports import Conversation, EncodeOptions
-from .pieces import NO_RESULT, Call, Piece, add, count, piece_of, result_of
+from .columns import columns, tools_text
+from .pieces import NO_RESULT, Call, Piece, add, count, dumps, piece_of, result_of
 
 #: Id of a message -> what became of it: the message itself, so that no other gets its id, its
 #: pieces, and what they lost.
@@ -19,7 +22,10 @@ class Flat:
     """A conversation as pieces: `prefix` (context of a branch) and `own`, with their losses."""
 
     __slots__ = (
+        "_columns",
         "_paired",
+        "_tail",
+        "conversation",
         "known",
         "options",
         "own",
@@ -34,6 +40,7 @@ class Flat:
         before, messages = conversation.prefix, conversation.session.messages
         train = conversation.train
         memory = {} if memory is None else memory
+        self.conversation = conversation
         self.options = options
         self.prefix_losses: dict[str, int] = {}
         self.own_losses: dict[str, int] = {}
@@ -45,6 +52,8 @@ class Flat:
         self.own = _pieces(messages, flags, options, self.own_losses, memory)
         self.known: list[bytes] | None = None  # what else is known of `own`: see lines.py
         self._paired: tuple[list[Piece], dict[str, int]] | None = None
+        self._columns: dict[str, Any] | None = None
+        self._tail: tuple[bytes, bytes] | None = None
 
     def rendered(self) -> tuple[list[Piece], dict[str, int]]:
         """Prefix and own pieces with every call followed by its results, and what that lost."""
@@ -53,6 +62,20 @@ class Flat:
             add(losses, self.prefix_losses)
             self._paired = (_paired([*self.prefix, *self.own], losses, self.options), losses)
         return self._paired
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of its row."""
+        if self._columns is None:
+            self._columns = columns(self.conversation)
+        return self._columns
+
+    def tail(self) -> tuple[bytes, bytes]:
+        """The tools and the columns of its row, each with a comma before it: the formats share
+        them as the same objects, as they do the pieces."""
+        if self._tail is None:
+            tools = tools_text(self.conversation.tools, self.options)
+            self._tail = (b',"tools":' + tools, b"," + dumps(self.columns())[1:-1])
+        return self._tail
 
 
 _last: tuple[Conversation, EncodeOptions, Flat] | None = None

@@ -22,17 +22,15 @@ from ..evidence import (
     calls_of,
     commits,
     edits_of,
-    failed,
-    is_test,
+    outcome,
     pushes,
     refused_by_person,
     restored,
     results_of,
-    tests_failed,
     text_of,
     turns,
 )
-from ..model import Label, Message, Session
+from ..model import Label, Message, Session, ToolResult
 from ..wording import read
 
 #: Labels of assistant turns that bear no loss by default.
@@ -48,6 +46,8 @@ MASKED = (
 )
 #: Labels that say a turn failed (`cancelled`, `no_match` and direction changes do not).
 FAILURES = MASKED
+#: Kinds of messages in which neither the person nor the model says anything.
+_UNSAID = ("notice", "context", "summary")
 
 Labelled = tuple[tuple[Label, ...], str]
 
@@ -74,12 +74,17 @@ def labeller(options: LabelOptions | None = None) -> Callable[..., Labelled]:
         end = end_reason(messages, found, continued)
         if end in ("abandoned", "interrupted", "rejected", "failed") and messages:
             found.append(Label(messages[-1].id, "abandoned", "structural", f"end:{end}"))
-        place = {m.id: i for i, m in enumerate(messages)}
-        unique = {(x.message, x.name): x for x in reversed(found)}
-        ordered = sorted(unique.values(), key=lambda x: (place.get(x.message, -1), x.name))
-        return tuple(ordered), end
+        return _in_order(messages, found), end
 
     return label
+
+
+def _in_order(messages: Sequence[Message], found: Sequence[Label]) -> tuple[Label, ...]:
+    """The first label of each name for each message, in the order of the messages."""
+    unique = {(x.message, x.name): x for x in reversed(found)}
+    about = {message for message, _ in unique}
+    place = {m.id: i for i, m in enumerate(messages) if m.id in about} if about else {}
+    return tuple(sorted(unique.values(), key=lambda x: (place.get(x.message, -1), x.name)))
 
 
 def train_flags(
@@ -100,34 +105,34 @@ def train_flags(
 
 
 def _structural(messages: Sequence[Message]) -> Iterator[Label]:
-    made = list(turns(messages))
-    for turn in made:
-        yield from _of_result(messages, turn)
+    made = turns(messages)
+    ends = [outcome(turn) for turn in made]
+    for turn, (why, passed) in zip(made, ends, strict=True):
+        if turn.result is not None and (turn.command or why or turn.result.status != "ok"):
+            yield from _of_result(messages, turn, turn.result, why, passed)
+    whys = [why for why, _ in ends]
     yield from _of_flags(messages)
-    yield from _of_edits(messages, made)
-    yield from _of_retries(messages, made)
+    yield from _of_edits(messages, made, whys)
+    yield from _of_retries(messages, made, whys)
 
 
-def _of_result(messages: Sequence[Message], turn: Turn) -> Iterator[Label]:
-    here, result = messages[turn.at].id, turn.result
+def _of_result(
+    messages: Sequence[Message], turn: Turn, result: ToolResult, why: str, passed: bool
+) -> Iterator[Label]:
+    here = messages[turn.at].id
     evidence = messages[turn.answered].id if turn.answered >= 0 else here
-    if result is None:
-        return
     if result.status in ("rejected", "interrupted", "cancelled"):
         by_rule = result.status == "rejected" and not refused_by_person(result)
         yield Label(
             here, "denied" if by_rule else result.status, "structural", f"status:{evidence}"
         )
         return
-    why = failed(turn)
+    command = turn.command
     if why:
         yield Label(here, why, "structural", f"{_rule_of(turn, why)}:{evidence}")
-        if why == "test_failed":
-            return
-    command = turn.command
     if not command or why:
         return
-    if is_test(command) and tests_failed(result.content) is False:
+    if passed:
         yield Label(here, "test_passed", "structural", f"summary:{evidence}")
     if result.status == "ok" and commits(command):
         yield Label(here, "committed", "structural", f"command:{evidence}")
@@ -176,15 +181,17 @@ def _settled(message: Message) -> bool:
     return any(r.status in ("rejected", "interrupted", "cancelled") for r in results_of(message))
 
 
-def _of_edits(messages: Sequence[Message], made: Sequence[Turn]) -> Iterator[Label]:
+def _of_edits(
+    messages: Sequence[Message], made: Sequence[Turn], whys: Sequence[str]
+) -> Iterator[Label]:
     """Edits put back (by the reverse edit, or from git) and edits made again afterwards."""
     live: dict[Edit, list[Turn]] = {}
     undone: dict[Edit, list[Turn]] = {}
-    for turn in made:
+    for turn, why in zip(made, whys, strict=True):
         if turn.result is None or turn.result.status != "ok":
             continue
         command = turn.command
-        if "git" in command and failed(turn) == "":
+        if why == "" and "git" in command:
             back = restored(command)
             if back is not None:
                 for old in [e for e in live if not back or _named(e.path, back)]:
@@ -222,11 +229,14 @@ def _named(path: str, names: Sequence[str]) -> bool:
     return any(path == n or path.endswith("/" + n.lstrip("./")) for n in names)
 
 
-def _of_retries(messages: Sequence[Message], made: Sequence[Turn]) -> Iterator[Label]:
+def _of_retries(
+    messages: Sequence[Message], made: Sequence[Turn], whys: Sequence[str]
+) -> Iterator[Label]:
     """The same call again right after it failed: the first was retried."""
-    for before, after in itertools.pairwise(made):
-        same = before.call.name == after.call.name and before.call.arguments == after.call.arguments
-        if same and before.at != after.at and failed(before) not in ("", "no_match"):
+    for (before, after), why in zip(itertools.pairwise(made), whys, strict=False):
+        if why in ("", "no_match") or before.at == after.at or before.call.name != after.call.name:
+            continue
+        if before.call.arguments == after.call.arguments:
             yield Label(
                 messages[before.at].id,
                 "retried",
@@ -277,17 +287,17 @@ def end_reason(messages: Sequence[Message], labels: Sequence[Label], continued: 
     completed    the last message is an answer
     empty        nothing was said
     """
-    real = [m for m in messages if m.kind not in ("notice", "context", "summary")]
     if continued:
         return "compacted"
-    if not real:
+    said_last = (m for m in reversed(messages) if m.kind not in _UNSAID)
+    last = next(said_last, None)
+    if last is None:
         return "empty"
-    last = real[-1]
     names: dict[str, set[str]] = {}
     for x in labels:
         names.setdefault(x.message, set()).add(x.name)
-    answers = [m for m in real if m.role == "assistant"]
-    about = names.get(answers[-1].id, set()) if answers else set()
+    answer = next((m for m in itertools.chain((last,), said_last) if m.role == "assistant"), None)
+    about = names.get(answer.id, set()) if answer is not None else set()
     if last.role != "user" and "interrupted" in about:
         return "interrupted"
     if last.role == "user":
@@ -299,12 +309,14 @@ def end_reason(messages: Sequence[Message], labels: Sequence[Label], continued: 
         return "failed" if about & set(FAILURES) else "cut"
     if calls_of(last):
         return "cut"
-    return "accepted" if _approved(real, names) else "completed"
+    return "accepted" if _approved(messages, names) else "completed"
 
 
-def _approved(real: Sequence[Message], names: dict[str, set[str]]) -> bool:
+def _approved(messages: Sequence[Message], names: dict[str, set[str]]) -> bool:
     """Whether the last prompt, or what the model did after it, accepts the work."""
-    for message in reversed(real):
+    for message in reversed(messages) if names else ():
+        if message.kind in _UNSAID:
+            continue
         said = names.get(message.id, set())
         if message.role == "assistant" and said & {"committed", "pushed"}:
             return True

@@ -14,7 +14,7 @@ import math
 import re
 import tomllib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,8 +22,8 @@ from pathlib import Path
 import msgspec
 
 from ..errors import UsageError
-from ..evidence import calls_of, command_of
-from ..model import Session, Text
+from ..evidence import command_of
+from ..model import Session, Text, ToolCall
 from ..words import Asked, words
 
 #: Fewest lineages of a topic or cluster that is shown.
@@ -38,6 +38,7 @@ ENOUGH = 3.4
 BESIDE = 0.3
 
 _PATH_NAMES = ("file_path", "path", "filePath", "notebook_path", "filename")
+_PATH_SET = frozenset(_PATH_NAMES)
 _STOP_WORDS = (
     "a an and are as at be by for from has have how in into is it its of on or that the their them "
     "these this to was what which who with your you we i not no can do does"
@@ -95,22 +96,29 @@ def pieces_of(session: Session) -> list[tuple[float, str]]:
     out: list[tuple[float, str]] = []
     room = READ
     for message in session.messages:
-        if message.role not in ("user", "assistant") or message.kind == "notice":
+        role = message.role
+        if (role != "user" and role != "assistant") or message.kind == "notice":
             continue
-        prompt = message.role == "user"
-        limit = PROMPT if prompt else ANSWER
-        found = [
-            (2.0 if prompt else 1.0, p.text[:limit]) for p in message.parts if isinstance(p, Text)
-        ]
-        for call in calls_of(message):
-            arguments = call.arguments
-            found += [(1.0, str(arguments[n])[-200:]) for n in _PATH_NAMES if n in arguments]
-            found.append((0.25, command_of(call)[:COMMAND]))
+        weight, limit = (2.0, PROMPT) if role == "user" else (1.0, ANSWER)
+        found = [(weight, p.text[:limit]) for p in message.parts if type(p) is Text]
+        for part in message.parts:
+            if type(part) is ToolCall:
+                found += _pieces_of_call(part)
         out += found
-        room -= sum(len(text) for _, text in found)
+        room -= sum([len(text) for _, text in found])
         if room <= 0:
             break
     return out
+
+
+def _pieces_of_call(call: ToolCall) -> Iterator[tuple[float, str]]:
+    arguments = call.arguments
+    if not _PATH_SET.isdisjoint(arguments):
+        for name in _PATH_NAMES:
+            if name in arguments:
+                yield 1.0, str(arguments[name])[-200:]
+    if command := command_of(call)[:COMMAND]:
+        yield 0.25, command
 
 
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
@@ -132,11 +140,11 @@ class _Matcher:
                 table = self.phrases if " " in keyword else self.single
                 table.setdefault(keyword, []).append(number)
                 uses[keyword] += 1
-        #: First word -> (place in `phrases`, phrase, its other words).
-        self.openings: dict[str, list[tuple[int, str, list[str]]]] = {}
+        #: First word -> (second word, the others, place in `phrases`, phrase).
+        self.openings: dict[str, list[tuple[str, list[str], int, str]]] = {}
         for place, phrase in enumerate(self.phrases):
-            first, *rest = phrase.split()
-            self.openings.setdefault(first, []).append((place, phrase, rest))
+            first, second, *others = phrase.split()
+            self.openings.setdefault(first, []).append((second, others, place, phrase))
         #: A keyword that several topics share says less about each.
         self.weight = {k: 1.0 / math.sqrt(n) for k, n in uses.items()}
         described = [
@@ -152,13 +160,20 @@ class _Matcher:
 
     def _candidates(self, found: Mapping[str, int]) -> list[str]:
         """Phrases all of whose words occur, in the order of the taxonomy."""
-        places = [
-            (place, phrase)
-            for word in self.openings.keys() & found.keys()
-            for place, phrase, rest in self.openings[word]
-            if all(map(found.__contains__, rest))
-        ]
+        places = []
+        for word in found:
+            for second, others, place, phrase in self.openings.get(word, ()):
+                if second in found and all(map(found.__contains__, others)):
+                    places.append((place, phrase))
         return [phrase for _, phrase in sorted(places)]
+
+    def _hits(self, found: Sequence[str], times: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+        """The phrases in the runs of a text, and how often."""
+        candidates = self._candidates(times)
+        line = f" {' '.join(found)} " if candidates else ""
+        for phrase in candidates:
+            if seen := line.count(f" {phrase} "):
+                yield phrase, seen
 
     def topics(self, pieces: Sequence[tuple[float, str]]) -> tuple[str, ...]:
         """Names of the topics of weighted texts."""
@@ -169,25 +184,28 @@ class _Matcher:
             by_weight.setdefault(weight, []).append(text)
         for weight, texts in by_weight.items():
             found = self.asked.of("\n".join(texts))
-            times = Counter(found.split())
-            for name, ending in self.asked.endings:
-                if name in times:
-                    times[ending] += times[name]
+            times = self.asked.times(found)
             for word, n in times.items():
                 counts[word] = counts.get(word, 0.0) + weight * n
-            for phrase in self._candidates(times):
-                if seen := found.count(f" {phrase} "):
-                    for topic in self.phrases[phrase]:
-                        own = hits.setdefault(topic, {})
-                        own[phrase] = own.get(phrase, 0.0) + weight * seen
+            for phrase, n in self._hits(found, times):
+                for topic in self.phrases[phrase]:
+                    own = hits.setdefault(topic, {})
+                    own[phrase] = own.get(phrase, 0.0) + weight * n
         for word, weighed in counts.items():
             for topic in self.single.get(word, ()):
                 hits.setdefault(topic, {})[word] = weighed
+        return self._best(counts, hits)
+
+    def _best(
+        self, counts: Mapping[str, float], hits: Mapping[int, Mapping[str, float]]
+    ) -> tuple[str, ...]:
+        """Names of the best topics of those whose keywords were hit."""
+        likely = [(t, own) for t, own in hits.items() if len(own) >= self.taxonomy[t].least]
+        if not likely:
+            return ()
         mine = _unit({w: math.log1p(n) * self.idf[w] for w, n in counts.items() if w in self.idf})
         scored = []
-        for topic, found_words in hits.items():
-            if len(found_words) < self.taxonomy[topic].least:
-                continue
+        for topic, found_words in likely:
             strength = sum(self.weight[w] * math.log1p(n) for w, n in found_words.items())
             likeness = sum(v * mine.get(w, 0.0) for w, v in self.vectors[topic].items())
             score = strength * (0.5 + likeness)
