@@ -29,6 +29,20 @@ def redactor(salt: bytes = b"a", names: tuple[str, ...] = ()) -> Redactor:
     return Redactor(salt, Vocabulary.from_names(names), OPTIONS)
 
 
+@pytest.mark.parametrize(
+    "beside", ["foo(bar)[0]", "/usr/lib/x.py", "{}", "= a", "abc123", "a\x00b"]
+)
+@pytest.mark.parametrize(
+    "name", ["password: ", "API_KEY=", "stripe_x = ", 'token":"', "Signature="]
+)
+def test_what_stands_beside_a_text_changes_nothing_in_it(name: str, beside: str) -> None:
+    letters = "0123456789abcdef" if name == "Signature=" else string.ascii_letters + string.digits
+    text = name + "".join(Random(name).choices(letters, k=64))
+    alone = redactor().text(text)
+    assert alone != text
+    assert redactor().texts([beside, text, beside]) == [beside, alone, beside]
+
+
 SHAPES = {
     "email": real("bob{}@§corp.io"),
     "user": "bob{}",

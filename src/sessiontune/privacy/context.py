@@ -64,8 +64,8 @@ _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
 _OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
-#: The same as a whole: what it takes it never gives back.
-_VALUE = quick(r"(?:[^\s\"'`\\<>;]++|\\[^\"'`nrt\s]|<[\w -]{1,30}>)++")
+#: The same as a whole: what it takes it never gives back. (A NUL stands between two texts.)
+_VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
 _QUOTES = (b'"', b"'", b"`")
 #: The last character of a quote that stands encoded: `%22`, `&quot;`.
 _PERHAPS = (b"7", b"2", b";")
@@ -128,8 +128,25 @@ _VENDOR_VALUE = (
     r"(?:[:=>|?.+,-]|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
 )
 _DIGIT = quick(r"[^\s\"'`]{0,24}?\d")
+#: What the prefilter may have taken for the value's beginning.
+_BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,8}}{_LEAD}")
 #: Hyperscan takes no more of the names in one pattern.
 _PARTS = 4
+
+
+def _vendor_value_follows(data: bytes, end: int) -> bool:
+    """The value whose first eight bytes end at `end` would be a key under a vendor's name."""
+    start = max(0, end - 8)
+    if _DIGIT.match(data, start, end + 17) is None:
+        return False
+    begun = _BEFORE_VALUE.match(data, start, start + 24)
+    for at in {start, begun.end() if begun else start}:
+        value = _VALUE.match(data, at, at + 1000)
+        before = data[at - 1 : at]
+        for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
+            if value and like_key(trimmed(value.group(), quoted), quoted or before == b"="):
+                return True
+    return _SAYS_PASSWORD.search(data, max(0, end - 170), end) is not None
 
 
 def _vendor_anchors() -> tuple[str, ...]:
@@ -207,7 +224,7 @@ RULES: tuple[Rule, ...] = (
         anchor=f"(?i)(?:{VENDORS})",
         exact=_assign(VENDORS),
         check=_check,
-        near=lambda data, end: _DIGIT.match(data, max(0, end - 8), end + 17) is not None,
+        near=_vendor_value_follows,
         before=170,
         after=1000,
         rank=2,

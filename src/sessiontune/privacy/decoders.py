@@ -229,7 +229,7 @@ def _resolve(match: Any) -> bytes:
 
 def unmarked_view(data: bytes, start: int, end: int) -> View:
     """The text without colours and zero-width characters."""
-    return _view(data, start, end, pattern(_MARKS), lambda match: b"")
+    return _view(data, start, end, quick(_MARKS), lambda match: b"")
 
 
 def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
@@ -290,6 +290,13 @@ def _view(
 
 #: How keys begin.
 _BEGINNINGS = [text.encode() for text in prefixes(head for _, head, _ in formats())]
+#: Those that end words, too (`version_`, `task-`, `core_`): asked for where a word begins only.
+_ENDINGS = (b"ion_", b"sk-", b"re_")
+_WORD_BEGINS = r"(?:^|[^A-Za-z0-9]|\\[nrtbfv]|%[0-9A-Za-z]{2}|\\[uU].{4}|\\x..|m)"
+
+
+def _any(texts: Sequence[bytes]) -> str:
+    return "|".join(re2.escape(text).decode() for text in texts)
 
 
 RULES = (
@@ -314,8 +321,12 @@ RULES = (
     Rule(
         "wrap",
         "secrets",
-        "|".join(re2.escape(text).decode() for text in _BEGINNINGS),
+        _any(_BEGINNINGS),
         "()",
         near=run_on(_BEGINNINGS),
+        faster=(
+            _any([text for text in _BEGINNINGS if text not in _ENDINGS]),
+            f"{_WORD_BEGINS}(?:{_any(_ENDINGS)})",
+        ),
     ),
 )

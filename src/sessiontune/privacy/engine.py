@@ -5,8 +5,11 @@ Clean text costs one pass of the prefilter. Exact rules run only around its hits
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from operator import add
 from typing import Any
 
 import msgspec
@@ -59,14 +62,13 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        short, whole = texts, "\x00".join(texts)
-        if len(whole) > LONG and max(map(len, texts)) > LONG:
+        short = texts
+        if max(map(len, texts), default=0) > LONG:
             short = [text if len(text) <= LONG else "" for text in texts]
-            whole = "\x00".join(short)
             for index, text in enumerate(texts):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in self._hits(short, whole):
+        for index, raw, hits, names in self._hits(encoded(short)):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -111,33 +113,34 @@ class Redactor:
 
     # ------------------------------------------------------------ inner
 
-    def _hits(
-        self, texts: Sequence[str], whole: str
-    ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-        """Index, bytes, hits and names of each text that has any; `whole` joins them by NULs."""
-        joined = whole.encode("utf-8", "surrogatepass")
-        if not self._detector.placed or joined.count(b"\x00") != len(texts) - 1:
-            for index, text in enumerate(texts):  # one holds a NUL of its own, or no place is known
-                raw = text.encode("utf-8", "surrogatepass")
+    def _hits(self, texts: list[bytes]) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
+        """Index, bytes, hits and names of each text that has any. All are looked through in one
+        pass, joined by NULs."""
+        if not self._detector.placed:
+            for index, raw in enumerate(texts):
                 hits, names = self._detector.scan(raw), self._names.find(raw)
                 if hits or names:
                     yield index, raw, hits, names
             return
+        joined = b"\x00".join(texts)
         hits, names = self._detector.scan(joined), self._names.find(joined)
-        by_start: dict[int, tuple[list[Hit], list[Place]]] = {}
-        low, high = 0, -1
+        if not hits and not names:
+            return
+        starts = list(map(add, accumulate(map(len, texts), initial=0), range(len(texts) + 1)))
+        found: dict[int, tuple[list[Hit], list[Place]]] = {}
+        index = low = high = 0
         for rule, end in hits:
-            if not low < end <= high:
-                low, high = around(joined, end - 1)
-                mine = by_start.setdefault(low, ([], []))[0]
+            if not low < end <= high:  # a hit on a NUL belongs to the text before it
+                index = bisect_left(starts, end) - 1
+                low, high = starts[index], starts[index + 1]
+                mine = found.setdefault(index, ([], []))[0]
             mine.append((rule, end - low))
         for start, end in names:
-            low, _ = around(joined, start)
-            by_start.setdefault(low, ([], []))[1].append((start - low, end - low))
-        index = done = 0
-        for low in sorted(by_start):
-            index, done = index + joined.count(b"\x00", done, low), low
-            yield index, joined[low : around(joined, low)[1]], *by_start[low]
+            index = bisect_right(starts, start) - 1
+            low = starts[index]
+            found.setdefault(index, ([], []))[1].append((start - low, end - low))
+        for index in sorted(found):
+            yield index, texts[index], *found[index]
 
     def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
@@ -198,11 +201,12 @@ def pieces(text: str) -> list[str]:
     return found
 
 
-def around(joined: bytes, at: int) -> Place:
-    """Start and end of the text, of those joined by NULs, that the byte `at` belongs to; a NUL
-    belongs to the text before it."""
-    end = joined.find(b"\x00", at)
-    return joined.rfind(b"\x00", 0, at) + 1, len(joined) if end < 0 else end
+def encoded(texts: Sequence[str]) -> list[bytes]:
+    """Each text as bytes, also where it holds halves of pairs, which UTF-8 has no place for."""
+    try:
+        return list(map(str.encode, texts))
+    except UnicodeEncodeError:
+        return [text.encode("utf-8", "surrogatepass") for text in texts]
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:

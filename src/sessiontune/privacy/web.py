@@ -59,7 +59,7 @@ RULES: tuple[Rule, ...] = (
         _random,
     ),
     secret_rule("digest-auth", r"(?:response|c?nonce)=\\*\"", r"[0-9a-zA-Z+/=]{16,128}", _digest),
-    secret_rule("request-signature", r"(?:[, ]|^)Signature=", r"[0-9a-f]{64}", _value),
+    secret_rule("request-signature", r"(?:[, \x00]|^)Signature=", r"[0-9a-f]{64}", _value),
     secret_rule(
         "request-signature",
         r"(?i:X-(?:Amz|Goog)-Signature(?:=|%3D))",
