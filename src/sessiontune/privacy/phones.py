@@ -75,7 +75,7 @@ def _made_up(digits: bytes) -> bool:
 #: Russian.
 _LABELS = (
     r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
-    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bportable :|"
+    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bportable :|"
     r"\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x90\xba\xe5\xb8\xaf|\xec\xa0\x84\xed\x99\x94|"
     r"\xd1\x82\xd0\xb5\xd0\xbb\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd"
 )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, wordy
+from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import PASS_WORDS, is_dull_value, is_gibberish, like_key, says_password
 from .rules import Rule, quick
@@ -14,12 +14,12 @@ from .rules import Rule, quick
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_WORDS})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
-    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW))"
+    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT))"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
     r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|til|od|"
-    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [^\s\"'`<>()=;|]{1,32}){1,5}?)?"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?)??"
 )
 _VERB = (
     r"(?::|->|=>|\xe2\x86\x92|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
@@ -43,7 +43,8 @@ def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1).rstrip(b".,;:!?)`'\"*")
     if (
         len(value) < 6
-        or any(c in b"/\\()[]{}=;," for c in value)
+        or any(c in b"\\()[]{};," for c in value)
+        or (any(c in b"/=" for c in value) and not judged_random(value, 20))
         or is_placeholder(value)
         or is_dull_value(value)
         or is_published_example(value)
@@ -82,7 +83,7 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
-_SAID_VALUE = quick(r"[^\s`'\"<>\x80-\xff]{6,200}")
+_SAID_VALUE = quick(r"[^\s`'\"<>\x00\x80-\xff]{6,200}")
 
 
 def said_follows(data: bytes, end: int) -> bool:
