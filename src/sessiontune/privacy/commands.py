@@ -61,10 +61,25 @@ def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
 def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
     """A password among the arguments of a call: no word, and not the user's name again."""
     value = match.group(1)
-    plain = value.isalpha() and not is_gibberish(value)
+    plain = value.replace(b"_", b"").isalpha() and not is_gibberish(value)
     if plain or is_placeholder(value) or not like_password(value, True, False):
         return None
     start, end = match.span(1)
+    return start, end
+
+
+def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The end of `machine HOST login USER ...`; in a sentence other words stand there."""
+    if match.group(1).lower() in (
+        b"and",
+        b"or",
+        b"with",
+        b"without",
+        b"but",
+        b"&",
+    ) or is_placeholder(match.group(2)):
+        return None
+    start, end = match.span(2)
     return start, end
 
 
@@ -202,8 +217,8 @@ RULES: tuple[Rule, ...] = (
         "password",
         "secrets",
         r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+(?i:password)[ \t]+\S{4}",
-        r"(?i)password[ \t]+(\S{4,200})",
-        whole,
+        r"(?i)login[ \t\n]+(\S{1,60})[ \t\n]+password[ \t]+(\S{4,200})",
+        _netrc,
         before=120,
         after=220,
         rank=3,
