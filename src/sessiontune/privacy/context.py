@@ -164,8 +164,10 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if plain == b"|" and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
         return None  # names that are listed
-    if plain[-2:] in (b"==", b"!=") and not lead:
-        return None
+    if (plain[-2:] in (b"==", b"!=") and not lead) or (
+        plain == b"->" and data[end : end + 1] == b":"
+    ):
+        return None  # `def new(key: Key) -> PKCS115_SigScheme:`
     if lead and data[end : end + 1] == b" " and _is_word(value):
         return None  # the first word of a sentence
     if name[:3].lower() == b"key":

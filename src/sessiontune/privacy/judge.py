@@ -92,7 +92,7 @@ _CODE = re2.compile(
 )
 _PATHLIKE = re2.compile(
     rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|vault|op|env|secret|ref|urn|npm|docker)://?.*|arn:aws[\w-]*:.*|"
-    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|"
+    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
     rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
@@ -221,7 +221,7 @@ def is_gibberish(value: bytes) -> bool:
 
 #: One capitalised word, in any alphabet: a label or a translation.
 _LABEL = pattern(
-    r"(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
+    r"[A-Z][a-z]+-(?:de-)?pass(?:e|wort|word)|(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
 )
 #: What a form asks of a password: `required|string|min:8`.
 _CONSTRAINTS = re2.compile(

@@ -55,6 +55,8 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         return end, end
     if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
         return end, end
+    if domain.startswith(b"odata."):
+        return end, end  # an annotation: `user@odata.bind`
     if domain in (b"openssh.com", b"libssh.org", b"ssh.com", b"lysator.liu.se"):
         return end, end  # names of protocols: `aes256-gcm@openssh.com`
     if labels[-2] in (

@@ -122,6 +122,10 @@ def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
     return _national(data, start, match.end(1), True)
 
 
+def _linked(data: bytes, match: Any) -> tuple[int, int] | None:
+    return _national(data, match.start(1), match.end(1), True)
+
+
 def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
     """A number after a request to call; `call 12 34 56 78` alone may be a function's."""
     sure = b" " in data[match.start() : match.start(1)].strip()
@@ -166,7 +170,20 @@ def _subscriber(digits: bytes) -> bool:
     return 9 <= len(digits) <= 10 and digits[0] in b"23456789"
 
 
+#: `<a href="tel:+44...">020 ...</a>`: the text of the link.
+_LINK = r"(?i)href=\\*[\"']tel:[^\"'<>\n]{7,40}\\*[\"'][^<>\n]{0,80}>[ ]{0,2}"
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "phone",
+        "personal",
+        rf"{_LINK}{_START}[\d ()./-]{{7}}",
+        rf"{_LINK}({_NUMBER})",
+        _linked,
+        before=180,
+        after=32,
+        rank=1,
+    ),
     Rule(
         "phone",
         "personal",

@@ -14,7 +14,7 @@ from .rules import Rule, quick
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_WORDS})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
-    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT))"
+    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
@@ -31,7 +31,7 @@ _FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
 _REST = r"[^\s`'\"<>\x80-\xff]"
 
 
-def _typed(value: bytes) -> bool:
+def typed(value: bytes) -> bool:
     """What no word or number of a sentence looks like: a digit among capitals, signs, gibberish."""
     digits = any(48 <= c <= 57 for c in value)
     signs = any(c in b"!@#$%^&*_-+=." for c in value)
@@ -61,7 +61,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     start, value = found
     before = match.group(0)[: start - match.start()]
     if says_password(before) or b"mot de passe" in before.lower():
-        good = _typed(value) or (
+        good = typed(value) or (
             any(48 <= c <= 57 for c in value)
             and value.isalnum()
             and wordy(value) < 0.85
@@ -79,7 +79,7 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     if found is None:
         return None
     start, value = found
-    good = len(value) >= 8 and _typed(value) and wordy(value) < 0.7
+    good = len(value) >= 8 and typed(value) and wordy(value) < 0.7
     return (start, start + len(value)) if good else None
 
 
