@@ -146,6 +146,14 @@ def test_many_texts_at_once_equal_one_by_one(texts: list[str], kind: str, seed: 
     assert make.texts(texts) == [make.text(text) for text in texts]
 
 
+@pytest.mark.parametrize("line", ["export DB_PASSWORD={v}", "the password is {v}", "pwd: {v}"])
+def test_what_stands_in_the_next_text_is_no_part_of_a_value(line: str) -> None:
+    text = line.replace("{v}", "h7uFHe" + "CrvDjPnj")
+    alone = redactor().text(text)
+    assert alone != text
+    assert redactor().texts([text, "(", text, "x=1"]) == [alone, "(", alone, "x=1"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet="abcXYZ019 =:'\"\\/@.-_%{}\n\u200b\x1b[m日", max_size=120))
 def test_redacting_twice_equals_once_on_odd_text(text: str) -> None:

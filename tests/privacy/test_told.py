@@ -148,3 +148,53 @@ def test_accounts_and_machines_as_programs_print_them(
 )
 def test_the_like_that_is_none_stays(redactor: Redactor, text: str) -> None:
     assert redactor.text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'user.setPassword("{p}");',
+        'String password = String.valueOf("{p}");',
+        'password := []byte("{p}")',
+        "password: new String('{p}')",
+        'password="""{p}"""',
+        "$password = Hash::make('{p}');",
+        'entry = DirectoryEntry("LDAP://dc1", "corp\\\\svc", "{p}");',
+        "request.basic_auth 'anna', '{p}'",
+        "net user anna {p} /add",
+        "snmp-server community {p} RO",
+        "Ensure the password for user 'postgres' is '{p}' or change it",
+        'jwtSecret := []byte("{k}")',
+        'client.setApiKey("{k}")',
+        'api_key = SecretStr("{k}")',
+        "config.api_key '{k}'",
+        'final Key AES_KEY = new SecretKeySpec("{k}".getBytes(), "AES");',
+        'buildConfigField "String", "SERVICE_TOKEN", "\\"{k}\\""',
+        '<string name="service_token">{k}</string>',
+        "set SERVICE_PAT to {k} and restart",
+        "username anna password 7 {c}",
+        "buildah+robot:{r}",
+    ],
+)
+def test_a_secret_behind_a_call_or_in_a_file_of_a_kind(redactor: Redactor, text: str) -> None:
+    values = {"p": PASSWORD, "k": HEX, "c": "08224" + "55D0A16", "r": "02PDFMQN" * 8}
+    for mark, value in values.items():
+        if "{" + mark + "}" in text:
+            out = redactor.text(text.replace("{" + mark + "}", value))
+            assert value not in out
+            assert redactor.text(out) == out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'token := r.Header.Get("X-aws-ec2-metadata-token")',
+        "password = getpass('Password2: '), key = os.getenv('API_KEY_V2')",
+        "t('password.min8'), describe('token v2'), KeyError('missing_key_1')",
+        "def sign(rsa_key: RsaKey) -> PKCS115_SigScheme:",
+        'page = Page.objects.get(url_path="/home/events/")',
+        "'user@odata.bind': `${base}/users`",
+    ],
+)
+def test_a_call_that_holds_no_secret(redactor: Redactor, text: str) -> None:
+    assert redactor.text(text) == text

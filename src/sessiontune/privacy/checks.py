@@ -92,7 +92,7 @@ PLACEHOLDERS = frozenset(
     toggle visible current confirm confirmation required. forgot forgotten reset expired strong
     weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
     md5sum password: reader writer owner sudo usr pwd123 letmein123 welcome welcome1 iloveyou
-    trustno1 tiger 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
+    123e4567-e89b-12d3-a456-426614174000 trustno1 tiger 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
     """.split()
 )
 
@@ -102,7 +102,7 @@ _STAND_IN = re2.compile(
     rb"(?:(?:root|admin|user|test(?:ing)?|dev|local|demo|my|some|new|old|the|a|api|db|app|pass(?:word|wd|phrase)?|"
     rb"pwd|secret|token|key|foo|bar|baz|qux|string|value|here|default|example|sample|hello|world|client|"
     rb"access|auth|private|postgres|mysql|redis|mongo|guest|login|super|very|long|random|"
-    rb"secure|strong|not|real|your|temp|tmp)(?:[_.-]?))+(?:[_.-]?\d{1,4})?[!.]?"
+    rb"secure|strong|not|real|your|temp|tmp|fake|mock|dummy|wrong|bad|invalid|incorrect|unsafe|insecure)(?:[_.-]?))+(?:[_.-]?\d{1,4})?[!.]?"
 )
 
 
@@ -183,6 +183,13 @@ def _sequential(value: bytes) -> bool:
     return len(value) >= 12 and counts_up(value, (0, 1)) > 0.6
 
 
+def typed_out(value: bytes) -> bool:
+    """True when nothing else stands there: `0123456789abcdef`, `1234-1234-...`, `a1b2c3d4...`."""
+    if len(value) < 12:
+        return False
+    return counts_up(value) == 1 or (counts_up(value[::2]) == 1 and counts_up(value[1::2]) == 1)
+
+
 def counts_up(value: bytes, steps: tuple[int, ...] = (1,)) -> float:
     """Share of the letters and digits that stand in runs of three or more that count up (`abc`,
     `789`), or repeat with a step of 0: typed by hand. Random text has next to none."""
@@ -213,10 +220,10 @@ def looks_random(value: bytes, least: int = 10) -> bool:
     bits = entropy(value)
     floor = 2.5 if size < 14 else 2.8 if size < 20 else 3.0
     if all(c in b"0123456789abcdefABCDEF-" for c in value):
-        return size >= 12 and bits >= 2.6 and not _sequential(value)
+        return size >= 12 and bits >= 2.6 and not _sequential(value) and not typed_out(value)
     if bits < floor:
         return False
-    return wordy(value) < (0.42 if size < 20 else 0.55)
+    return wordy(value) < (0.42 if size < 20 else 0.55) and not typed_out(value)
 
 
 def _mixed_letters(value: bytes) -> bool:

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, judged_random
+from .checks import is_placeholder, judged_random, wordy
 from .context import key_or_password_follows
-from .judge import is_gibberish, judge, like_password
-from .rules import Rule, left_edge
+from .judge import is_gibberish, judge, like_password, says_password
+from .rules import Rule, left_edge, quick
+from .sentences import typed
 from .structured import LOOSE_WORDS, QUOTE, WORDS, option, whole
 
 
@@ -61,11 +62,66 @@ def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
 def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
     """A password among the arguments of a call: no word, and not the user's name again."""
     value = match.group(1)
-    plain = value.isalpha() and not is_gibberish(value)
+    plain = value.replace(b"_", b"").isalpha() and not is_gibberish(value)
     if plain or is_placeholder(value) or not like_password(value, True, False):
         return None
     start, end = match.span(1)
     return start, end
+
+
+def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The end of `machine HOST login USER ...`; in a sentence other words stand there."""
+    if match.group(1).lower() in (
+        b"and",
+        b"or",
+        b"with",
+        b"without",
+        b"but",
+        b"&",
+    ) or is_placeholder(match.group(2)):
+        return None
+    start, end = match.span(2)
+    return start, end
+
+
+#: `setPassword("V")`, `key := []byte("V")`, `api_key = SecretStr("V")`, `api_key "V"`: a call between
+#: the name and its value, or nothing.
+_CALLED_KEYS = r"secret|token|(?:api|access|auth|priv(?:ate)?|encryption|signing|master|jwt|hmac|aes|crypt)[_.-]?key|bearer"
+_CALL = r"(?:[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?\([ ]?[bfru@]{0,2}"
+
+
+def _called(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A literal behind a call: only what a machine made, or a password that looks the part."""
+    name, value = match.group(1), match.group(2)
+    if judge(name, value, True, b"=") is None:
+        return None
+    if says_password(name):
+        good = len(value) >= 8 and typed(value) and wordy(value) < 0.7
+    else:
+        good = judged_random(value, 16)
+    return match.span(2) if good else None
+
+
+def _literal_follows(data: bytes, end: int) -> bool:
+    match = _LITERAL.match(data, end - 8, end + 200)
+    return match is not None and any(48 <= c <= 57 for c in match.group())
+
+
+_LITERAL = quick(r"[^\s\"'`\\<>\x00]{8,200}")
+
+
+def _call_rule(words: str, middle: str) -> Rule:
+    return Rule(
+        "secret",
+        "secrets",
+        rf"(?i)(?:{words})\w*{middle}\\*[\"'`][^\s\"'`\\<>$()]{{8}}",
+        rf"(?i)([\w.-]{{0,40}}(?:{words})\w{{0,40}}){middle}\\*[\"'`]([^\s\"'`\\<>$()]{{8,900}})\\*[\"'`]",
+        _called,
+        near=_literal_follows,
+        before=200,
+        after=960,
+        rank=2,
+    )
 
 
 _TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
@@ -73,6 +129,8 @@ _ARGUMENT = r"[^\s\"'$<>{}()]"
 
 
 RULES: tuple[Rule, ...] = (
+    _call_rule(f"passw(?:or)?d|passphrase|{_CALLED_KEYS}|key", _CALL),
+    _call_rule(_CALLED_KEYS, "[ ]"),
     Rule(
         "secret",
         "secrets",
@@ -86,8 +144,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\.login|\.authenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)\([\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
-        rf"\({_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
+        rf"(?:\.login|\.authenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)[( ][\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
+        rf"[( ]{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'](?:[ ]?[,)]|\s|$)",
         _argument,
         before=140,
         after=220,
@@ -96,7 +154,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|ssh2_auth_password)\([^,()\n]*,[ ]{{0,2}}[\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password)\([^,()\n]*,[ ]{{0,2}}[\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
         rf"\([^,()\n]{{1,200}},[ ]{{0,2}}{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
         _argument,
         before=320,
@@ -202,8 +260,8 @@ RULES: tuple[Rule, ...] = (
         "password",
         "secrets",
         r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+(?i:password)[ \t]+\S{4}",
-        r"(?i)password[ \t]+(\S{4,200})",
-        whole,
+        r"(?i)login[ \t\n]+(\S{1,60})[ \t\n]+password[ \t]+(\S{4,200})",
+        _netrc,
         before=120,
         after=220,
         rank=3,

@@ -37,7 +37,7 @@ _TYPE = (
     _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t]|"
     r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
-_LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r")?"
+_LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\"\"|'')?)?"
 _RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
 #: A block of YAML: the value stands on the next line.
 _FOLD = r" ?[|>][+-]?\d?[ ]*(?:\r?\n|\\+n)[ ]+"
@@ -47,14 +47,14 @@ _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\*\*)?[\])]?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,8}}))({_LEAD})"
+        rf"(?i){name}((?:{_Q}|\*\*)?(?:[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,8}}))({_LEAD})"
         rf"({_RUN}+)"
     )
 
 
 def _anchor(words: str, size: int = 4) -> str:
     return (
-        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?[\])]?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
+        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
         rf"{_OPA}(?: ?[|>][+-]?\s|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
@@ -160,6 +160,9 @@ _SORT_OF_KEY = quick(
     r"(?i)(?:cache|primary|foreign|sort|partition|public|index|lookup|dedup|group) \Z"
 )
 
+_DOTTED = re2.compile(rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+")
+_STRONG_KEY = quick(r"(?i)(?:api|access|secret|private|license|auth|service) \Z")
+
 
 def _is_word(value: bytes) -> bool:
     return value.replace(b"-", b"").isalpha() or in_other_letters(value)
@@ -174,18 +177,26 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     operator = middle.strip(b"'\"`\\]")
     plain = operator.strip(b" \t)")
-    if plain in (b"or", b"||", b"??") and not lead:
+    if plain in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
         return None
     if plain == b"|" and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
         return None  # names that are listed
-    if plain[-2:] in (b"==", b"!=") and not lead:
-        return None
+    if (plain[-2:] in (b"==", b"!=") and not lead) or (
+        plain == b"->" and data[end : end + 1] == b":"
+    ):
+        return None  # `def new(key: Key) -> PKCS115_SigScheme:`
     if lead and data[end : end + 1] == b" " and _is_word(value):
         return None  # the first word of a sentence
-    if name[:3].lower() == b"key" and _SORT_OF_KEY.search(
-        data, max(0, match.start() - 12), match.start()
-    ):
-        return None
+    if name[:3].lower() == b"key":
+        before = max(0, match.start() - 12)
+        if _SORT_OF_KEY.search(data, before, match.start()):
+            return None
+        if _STRONG_KEY.search(data, before, match.start()):
+            name = b"api_" + name
+    if not lead and value[:1] == b":" and value[1:2].isalpha():
+        return None  # `Secrets::Kind`
+    if lead and (value[:2] == b".$" or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
+        return None  # the quote before it closes a string: `"password = " + value`
     if operator.strip() == b"," and (value.isalpha() or not lead):
         return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):

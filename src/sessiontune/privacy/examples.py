@@ -28,6 +28,11 @@ PUBLISHED = {
     """,
     "packageSourceCredentials in NuGet's documentation": "021b2ceedb571ccf f345012650af327e",
     "AWS documentation": "b122867768cf1807",
+    "GitHub documentation": "797efb586569f544",
+    "RFC 5849, 6749, 6750, 7617": """
+        a05b8aa8899378c2 fc9f94683b968d58 9a119b06a213486f c2945bcd936cf1d3 c92204355aa1c098
+        e6d1b65208cb54f6 d8c462af6f52aa71 cd5b49fcc80a6e3d
+    """,
 }
 _DIGESTS = frozenset(" ".join(PUBLISHED.values()).split())
 

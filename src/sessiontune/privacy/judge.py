@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import re2
 
-from .checks import entropy, is_placeholder, judged_random, wordy
+from .checks import entropy, is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
 from .rules import pattern, quick
 
@@ -28,7 +28,7 @@ KEY_WORDS = (
     r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
     r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
     r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
-    r"client[_.-]?id|access[_.-]?id|key"
+    r"client[_.-]?id|access[_.-]?id|_pat\b|key"
 ).replace("auth(?!or)", "auth")
 
 #: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
@@ -63,16 +63,17 @@ _DULL = re2.compile(
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
     rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
     rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"
-    rb"dedup|dedupe|idempotency|routing|issue|project|storage|query|react|data|event|parent|child|"
+    rb"dedup|dedupe|idempotency|routing|issue|project|site|query|react|data|event|parent|child|"
     rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|entry|field|column|"
     rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
     rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
     rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|mgr|prompt|salt|regex|"
-    rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message)|"
+    rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message|within|column|"
+    rb"login[_-]disabled|exceed|grant|flow|widget)|"
     rb"author|authori[sz]ed|authority|auth[_.-]?(?:type|method|mode|url|uri|provider|scheme|"
     rb"endpoint|file|path|flow|status|state|source|mechanism|domain|name|level|required|user|id\b)|"
     rb"cookie[_.-]?(?:name|path|domain|policy|jar|file)|signature[_.-]?(?:version|method|alg)|"
-    rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|"
+    rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|newkey|header(?:[_-]?name)?$|[_-]class$|"
     rb"hockey|jockey|keyword|secretary|bypass|compass|passthrough|passive|passage|encompass)"
 )
 _STRONG = re2.compile(
@@ -85,12 +86,13 @@ _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
 _CODE = re2.compile(
-    rb"(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*|[A-Za-z_$][\w$.:]*[\[(].*|"
-    rb"[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+"
+    rb"@{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
+    rb"@?[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
+    rb"[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
 )
 _PATHLIKE = re2.compile(
-    rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|arn|vault|op|env|secret|ref|urn|npm|docker)://?.*|"
-    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|[\w.-]+(?:/[\w.-]+){2,}|"
+    rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|vault|op|env|secret|ref|urn|npm|docker)://?.*|arn:aws[\w-]*:.*|"
+    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
     rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
@@ -158,6 +160,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         and not _ASKED.search(name)
         and not (
             len(value) >= 6
+            and not value.isdigit()
             and (quoted or operator == b"=" or (b"_" in name and judged_random(value, 8)))
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
             and wordy(value) < 0.7
@@ -176,15 +179,20 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     if _LABEL.fullmatch(value) or _CONSTRAINTS.fullmatch(value) or in_other_letters(value):
         return False
     if quoted:
-        if _MIME.match(value) or value[:1] == b"%" or b"%s" in value:
+        if _MIME.match(value) or value[:1] == b"%" or b"%s" in value or b"%d" in value:
             return False
         words = low.replace(b"_", b"").replace(b"-", b"")
         if value == value.upper() and b"_" in value and words.isalpha():
             return False  # the name of a constant
-        return words.rstrip(b"?") not in _IDENTIFIERS and not (value == low and _field_name(low))
+        return words.rstrip(b"?") not in _IDENTIFIERS and not (
+            value == low and _field_name(low.lstrip(b"#.:@"))
+        )
     shell = shell and b"(" not in value
     if _CODE.fullmatch(value) and not shell:
         return is_gibberish(value)
+    first, comma, _ = value.partition(b",")
+    if comma and not shell and _CODE.fullmatch(first):
+        return False  # `password:this.password,user:...`, `[type="password"]:focus,.form`
     if any(c in b"()[]{}|" for c in value) and not shell:
         return False
     if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
@@ -213,7 +221,7 @@ def is_gibberish(value: bytes) -> bool:
 
 #: One capitalised word, in any alphabet: a label or a translation.
 _LABEL = pattern(
-    r"(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
+    r"[A-Z][a-z]+-(?:de-)?pass(?:e|wort|word)|(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
 )
 #: What a form asks of a password: `required|string|min:8`.
 _CONSTRAINTS = re2.compile(
@@ -221,7 +229,7 @@ _CONSTRAINTS = re2.compile(
     rb"same|different|alpha|alpha_num|alpha_dash|hash|current_password)(?:[_:][\w,/-]*)?(?:\||$))+"
 )
 _MIME = re2.compile(
-    rb"(?:application|text|image|audio|video|multipart|font)/|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
+    rb"(?:application|text|image|audio|video|multipart|font)/|Password[A-Z][a-z]|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
     rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
 )
 _IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
@@ -229,10 +237,10 @@ _IDENTIFIERS = frozenset(b"string str text number boolean bool username email pa
 
 def _field_name(low: bytes) -> bool:
     """`password_confirm`, `current-password`: the name of a field, not a password."""
-    parts = low.replace(b"-", b"_").replace(b".", b"_").split(b"_")
+    parts = re2.split(rb"[-_./]", low)
     return (
         len(parts) > 1
-        and low.replace(b"_", b"").replace(b"-", b"").replace(b".", b"").isalpha()
+        and b"".join(parts).isalpha()
         and any(p in (b"password", b"pass", b"passwd", b"pwd", b"passphrase") for p in parts)
     )
 
@@ -264,17 +272,33 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     if any(c in b"()[]{}|*,?;\\ " for c in value):
         return quoted and strong and _typed_by_machine(value)
     if _UUID.fullmatch(value):
-        return strong
+        return strong and not typed_out(value.replace(b"-", b""))
     if _VERSION.fullmatch(value) or _LINE.search(value):
         return False
     if _PATHLIKE.fullmatch(value) and not (len(value) == 40 and _random_path(value)):
         return False
-    if not quoted and _CODE.fullmatch(value) and not value.isalnum():
+    if not quoted and ((_CODE.fullmatch(value) and not value.isalnum()) or _camel_case(value)):
         return False
+    if value.endswith((b"@openssh.com", b"@libssh.org")):
+        return False  # the name of an algorithm
+    if b"%" in value:
+        value = _ESCAPED.sub(b"", value)
     return judged_random(value, 10 if strong else 16)
 
 
 _DIGIT = quick(r"\d")
+_ESCAPED = re2.compile(rb"%(?:25)*[0-9A-Fa-f]{2}")
+_HUMPS = re2.compile(rb"[A-Z]*[a-z]+(?:[A-Z0-9]{1,3}[a-z]*)*[A-Z][a-z]{3,}(?:[A-Z][a-z]+)*")
+
+
+def _camel_case(value: bytes) -> bool:
+    """The name of a class (`GitLabOAuth2Adapter`): few digits, and capitals that begin words."""
+    capitals = sum(65 <= c <= 90 for c in value)
+    return (
+        sum(48 <= c <= 57 for c in value) <= 2
+        and capitals <= 0.35 * len(value)
+        and _HUMPS.fullmatch(value) is not None
+    )
 
 
 def _random_path(value: bytes) -> bool:

@@ -51,8 +51,12 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     labels = domain.split(b".")
     if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
         return end, end
+    if data[start - 1 : start] == b"$":  # `$TOKEN@github.com`
+        return end, end
     if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
         return end, end
+    if domain.startswith(b"odata."):
+        return end, end  # an annotation: `user@odata.bind`
     if domain in (b"openssh.com", b"libssh.org", b"ssh.com", b"lysator.liu.se"):
         return end, end  # names of protocols: `aes256-gcm@openssh.com`
     if labels[-2] in (
@@ -114,7 +118,7 @@ def _card(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
-        or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 4, 3])
+        or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 3], [4, 4, 4, 4, 3])
     ):
         return None
     return start, end

@@ -75,7 +75,7 @@ def _made_up(digits: bytes) -> bool:
 #: Russian.
 _LABELS = (
     r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
-    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bportable :|"
+    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bportable :|"
     r"\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x90\xba\xe5\xb8\xaf|\xec\xa0\x84\xed\x99\x94|"
     r"\xd1\x82\xd0\xb5\xd0\xbb\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd"
 )
@@ -122,6 +122,10 @@ def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
     return _national(data, start, match.end(1), True)
 
 
+def _linked(data: bytes, match: Any) -> tuple[int, int] | None:
+    return _national(data, match.start(1), match.end(1), True)
+
+
 def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
     """A number after a request to call; `call 12 34 56 78` alone may be a function's."""
     sure = b" " in data[match.start() : match.start(1)].strip()
@@ -166,7 +170,20 @@ def _subscriber(digits: bytes) -> bool:
     return 9 <= len(digits) <= 10 and digits[0] in b"23456789"
 
 
+#: `<a href="tel:+44...">020 ...</a>`: the text of the link.
+_LINK = r"(?i)href=\\*[\"']tel:[^\"'<>\n]{7,40}\\*[\"'][^<>\n]{0,80}>[ ]{0,2}"
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "phone",
+        "personal",
+        rf"{_LINK}{_START}[\d ()./-]{{7}}",
+        rf"{_LINK}({_NUMBER})",
+        _linked,
+        before=180,
+        after=32,
+        rank=1,
+    ),
     Rule(
         "phone",
         "personal",

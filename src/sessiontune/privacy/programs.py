@@ -53,6 +53,13 @@ def _mixed(data: bytes, match: Any) -> tuple[int, int] | None:
     return given(data, match) if any(c < 65 for c in value) and len(value) > 3 else None
 
 
+def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The same where code may stand: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
+    value = match.group(1)
+    quoted = data[match.start(1) - 1 : match.start(1)] in (b'"', b"'")
+    return _mixed(data, match) if quoted or not any(c in b"([" for c in value) else None
+
+
 def _rule(
     head: str, value: str = f"{_VALUE}{{3,200}}", tail: str = "", check: Check = given
 ) -> Rule:
@@ -116,7 +123,12 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=_mixed),
     _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=_mixed),
-    _rule(rf"\bpsk[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_mixed),
+    _rule(rf"\bpsk[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_pre_shared),
+    _rule(
+        rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=_mixed
+    ),
+    _rule(r"(?:password|secret|key) 7 ", r"[0-9A-F]{8,80}"),
+    _rule(r"\bsnmp-server community ", check=_mixed),
     _rule(rf"{_B}nmcli\b[^\n|;]{{0,120}}{_S}password{_S}{_QUOTE}"),
     _rule(
         rf"{_B}(?:bundle|composer)(?:r)?{_S}config{_S}[^\n|;]{{3,120}}{_S}[A-Za-z0-9_.@%-]{{1,60}}:"

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, wordy
+from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import PASS_WORDS, is_dull_value, is_gibberish, like_key, says_password
 from .rules import Rule, quick
@@ -14,12 +14,12 @@ from .rules import Rule, quick
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_WORDS})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
-    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW))"
+    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
     r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|til|od|"
-    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [^\s\"'`<>()=;|]{1,32}){1,5}?)?"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?)??"
 )
 _VERB = (
     r"(?::|->|=>|\xe2\x86\x92|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
@@ -31,7 +31,7 @@ _FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
 _REST = r"[^\s`'\"<>\x80-\xff]"
 
 
-def _typed(value: bytes) -> bool:
+def typed(value: bytes) -> bool:
     """What no word or number of a sentence looks like: a digit among capitals, signs, gibberish."""
     digits = any(48 <= c <= 57 for c in value)
     signs = any(c in b"!@#$%^&*_-+=." for c in value)
@@ -43,7 +43,8 @@ def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1).rstrip(b".,;:!?)`'\"*")
     if (
         len(value) < 6
-        or any(c in b"/\\()[]{}=;," for c in value)
+        or any(c in b"\\()[]{};," for c in value)
+        or (any(c in b"/=" for c in value) and not judged_random(value, 20))
         or is_placeholder(value)
         or is_dull_value(value)
         or is_published_example(value)
@@ -60,7 +61,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     start, value = found
     before = match.group(0)[: start - match.start()]
     if says_password(before) or b"mot de passe" in before.lower():
-        good = _typed(value) or (
+        good = typed(value) or (
             any(48 <= c <= 57 for c in value)
             and value.isalnum()
             and wordy(value) < 0.85
@@ -78,11 +79,11 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     if found is None:
         return None
     start, value = found
-    good = len(value) >= 8 and _typed(value) and wordy(value) < 0.7
+    good = len(value) >= 8 and typed(value) and wordy(value) < 0.7
     return (start, start + len(value)) if good else None
 
 
-_SAID_VALUE = quick(r"[^\s`'\"<>\x80-\xff]{6,200}")
+_SAID_VALUE = quick(r"[^\s`'\"<>\x00\x80-\xff]{6,200}")
 
 
 def said_follows(data: bytes, end: int) -> bool:

@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from typing import Any
 
 import re2
 
 from .checks import entropy, is_placeholder, judged_random
 from .context import key_or_password_follows
+from .examples import is_published_example
 from .judge import is_gibberish, judge
 from .pseudonym import LETTERS
 from .rules import Rule, quick
@@ -37,6 +40,9 @@ _HEXUSER = re2.compile(
 )
 
 
+_PORT = re2.compile(rb"\d{1,5}/")
+
+
 def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password of `scheme://user:password@host`."""
     start, end = match.span(2)
@@ -45,6 +51,8 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
+    if user and _PORT.match(password):
+        return None  # `http://localhost:9001/users/anna@...`
     low = password.lower()
     if low.startswith((b"your", b"my-", b"my_", b"some")) or low in (
         b"port",
@@ -68,6 +76,8 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
         value, end = value[:-1], end - 1
     if len(value) < 6 or is_placeholder(value) or any(c in b"{}<>$()[]*" for c in value):
         return None
+    if _FIELD.fullmatch(value) or _stand_in_pair(value) or is_published_example(value):
+        return None
     if (
         not any(48 <= c <= 57 for c in value)
         and value.isalpha()
@@ -79,12 +89,30 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+#: The first field of what follows: `Digest username="..."`, `Bearer authorization_uri="..."`.
+_FIELD = re2.compile(rb"[a-z_]+=")
+
+
+def _stand_in_pair(value: bytes) -> bool:
+    """Basic authorization of `user:password`, as documentation shows it."""
+    if b":" in value:
+        user, _, password = value.partition(b":")
+        return is_placeholder(user) and is_placeholder(password)
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
+    except binascii.Error:
+        return False
+    return bool(colon) and is_placeholder(user) and is_placeholder(password)
+
+
 def option(data: bytes, match: Any) -> tuple[int, int] | None:
     """`--password VALUE`, `<password>VALUE</password>`, `("PASSWORD", "VALUE")`."""
     start, end = match.span(2)
     value = match.group(2)
     while value and value[-1:] in (b",", b";", b")", b"\\"):
         value, end = value[:-1], end - 1
+    if value[:2] == b"--":
+        return None  # the next option
     quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
@@ -94,13 +122,19 @@ _KEY_LAST = re2.compile(
     rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
     rb"|^[A-Z0-9_]+$"
 )
-_NAME_LIKE = re2.compile(rb"[A-Za-z]+(?:[_-][A-Za-z]+)*")
+_NAME_LIKE = re2.compile(rb"-{0,2}[A-Za-z]+(?:[._-][A-Za-z]+)*")
 
 
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`("NAME", "VALUE")`, `key="NAME" value="VALUE"`; two words of a list are no such pair."""
+    """`("NAME", "VALUE")`, `key="NAME" value="VALUE"`, `<string name="NAME">VALUE<`; two words of a
+    list are no such pair."""
     start, end = match.span(2)
     value = match.group(2)
+    after = data[end : end + 1]
+    if (data[start - 1 : start] == b">" and after != b"<") or (
+        after == b" " and value.rstrip(b",.:;").isalpha()
+    ):
+        return None  # the first word of a text
     listed = data[match.end(1) : start].find(b",") >= 0
     if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
         return None
@@ -115,7 +149,7 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none."""
     value = match.group(1)
-    words = value.replace(b"_", b"").replace(b".", b"").isalpha()
+    words = value.rstrip(b"|&").replace(b"_", b"").replace(b".", b"").isalpha()
     if any(c in b"()[]" for c in value) or (words and not is_gibberish(value)):
         return None
     return whole(data, match)
@@ -275,8 +309,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?i:key|name|id)={QUOTE}{LOOSE_WORDS}{QUOTE}[ ]{{1,4}}(?i:value|content)={QUOTE}[^\s\"'<>]{{4}}",
-        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}[ ]{{1,4}}(?i:value|content)={QUOTE}([^\s\"'<>]{{4,900}})",
+        rf"(?i:key|name|id)={QUOTE}{LOOSE_WORDS}{QUOTE}(?:[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,40}}>)[^\s\"'<>]{{4}}",
+        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}(?:[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,40}}>)([^\s\"'<>]{{4,900}})",
         _pair,
         near=key_or_password_follows,
         before=180,
@@ -299,8 +333,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{QUOTE}{LOOSE_WORDS}{QUOTE},[ ]{{0,3}}{QUOTE}[^\s\"'`<>,\\]{{4}}",
-        rf"{QUOTE}({WORDS}){QUOTE},[ ]{{0,3}}{QUOTE}([^\s\"'`<>\\]{{4,900}})",
+        rf"{QUOTE}{LOOSE_WORDS}{QUOTE},[ ]{{0,3}}{QUOTE}{{1,2}}[^\s\"'`<>,\\]{{4}}",
+        rf"{QUOTE}({WORDS}){QUOTE},[ ]{{0,3}}{QUOTE}{{1,2}}([^\s\"'`<>\\]{{4,900}})",
         _pair,
         near=key_or_password_follows,
         before=180,
