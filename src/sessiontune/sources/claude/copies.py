@@ -19,6 +19,25 @@ from .wire import Block, Line, WireMessage
 _LOOK_BACK = 20
 
 
+def copied_record(state: State, line: Line, moved: str | None) -> str:
+    """The id of the record that `line`, whose id is known, repeats. Another record gets an id of
+    its own, and "" is given back. `moved` is the new id of its parent, if that got one."""
+    uuid = line.uuid or ""
+    others = state.others.get(uuid, [])
+    if moved is None or moved not in state.mine:  # below a new record all is new
+        for name in [uuid, *others] if moved is None else [*others, uuid]:
+            line.uuid = name
+            if is_copy(state, line):
+                if name != uuid:
+                    state.renamed[uuid] = name
+                return name
+    line.uuid = f"{uuid}~{state.stem}#{state.line}"
+    state.others[uuid] = [*others, line.uuid]
+    state.renamed[uuid] = line.uuid
+    state.mine.add(line.uuid)
+    return ""
+
+
 def is_copy(state: State, line: Line) -> bool:
     """Whether `line` repeats the record of the same id that was read before."""
     node = state.owner.get(line.uuid or "")

@@ -18,6 +18,7 @@ from ..printed import STREAMS
 from .content import session_folder
 from .read import Reader
 from .state import Facts
+from .toolbox import with_tools
 from .wire import is_printed
 
 _JUNK = (
@@ -225,10 +226,12 @@ def _emit(
             _discard(nodes, files, ledger, "warmup_agent")
             continue
         for group in groups:
-            about = facts[group[0].nodes[0].file]
+            first = group[0].nodes[0]
+            about = reader.begun.get((first.file, first.line)) or facts[first.file]
             agent, call = (side, _call_of(reader, side, nodes)) if side else (None, None)
-            frame = _frame(reader, about, files[group[0].nodes[0].file], agent, call)
-            yield from sessions_of(group, frame, files, keyed, _salt(group, about))
+            frame = _frame(reader, about, files[first.file], agent, call)
+            for session in sessions_of(group, frame, files, keyed, _salt(group, about)):
+                yield with_tools(session, about.tools) if about.tools else session
 
 
 def _families(found: list) -> list[list]:  # type: ignore[type-arg]
@@ -295,7 +298,7 @@ def _agent(
             if about.inherits and session.forked_from is None and session.epoch == 0:
                 point = _inherited(reader, about.inherits)
                 session = msgspec.structs.replace(session, forked_from=point)
-            yield session
+            yield with_tools(session, about.tools) if about.tools else session
 
 
 def _inherited(reader: Reader, record: str) -> ForkPoint | None:

@@ -11,7 +11,8 @@ from ..pictures import picture
 from .content import as_json, document_of, persisted, result_content, status_of
 from .state import State
 from .text import CLEARING, PLAN_START, classify
-from .wire import Block, Line, Outcome
+from .toolbox import tool_defs
+from .wire import Block, Kind, Line, Outcome
 
 
 def take_user(state: State, line: Line) -> None:
@@ -178,16 +179,20 @@ def _carried(state: State, line: Line, answer: Node) -> Node:
         if node.calls_up and node.up is answer:
             return node
     node = state.node(line, "results")
-    node.up, node.calls_up, node.side = answer, True, answer.side
+    node.up, node.calls_up, node.side = answer, True, state.side or answer.side
     return node
 
 
 def take_attachment(state: State, line: Line) -> None:
     given = line.attachment
     kind = given.type if given is not None else ""
+    if kind == "teammate_mailbox" and _mail(state, line):
+        return
     if given is None or kind not in ("queued_command", "nested_memory", "file", "directory"):
         if given is not None and given.hookName == "SessionStart:clear":
             state.cleared(line)
+        if given is not None and kind == "prompt_snapshot":
+            state.facts.tools.update(tool_defs(_decoded(given.tools)))
         state.link(line, f"attachment:{safe_name(kind)}")
         return
     if kind != "queued_command":
@@ -209,6 +214,21 @@ def take_attachment(state: State, line: Line) -> None:
             part = document_of(item.get("source"))
             items.extend([part] if part is not None else [])
     _queued(state, line, items)
+
+
+def _mail(state: State, line: Line) -> bool:
+    """What other agents of a team wrote to this one; whether there was anything."""
+    messages = _decoded(line.attachment.messages) if line.attachment is not None else None
+    texts: list[str | Part] = []
+    for told in messages if isinstance(messages, list) else ():
+        text = told.get("text") if isinstance(told, dict) else None
+        texts.extend([text] if isinstance(text, str) and text.strip() else [])
+    if not texts:
+        return False
+    notices = all(str(text).lstrip().startswith('{"type"') for text in texts)  # by the program
+    line.isMeta, line.origin = notices, Kind(kind="peer")
+    take_words(state, line, texts)
+    return True
 
 
 def _queued(state: State, line: Line, items: list[str | Part]) -> None:

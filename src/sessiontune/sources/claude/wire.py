@@ -60,6 +60,8 @@ class Attachment(msgspec.Struct, gc=False):
     hookName: str | None = None
     isMeta: bool | None = None
     origin: Kind | None = None
+    messages: msgspec.Raw = msgspec.Raw()
+    tools: msgspec.Raw = msgspec.Raw()
 
 
 class ProgressData(msgspec.Struct, gc=False):
@@ -229,6 +231,8 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         hookName=_text(value.get("hookName")),
         isMeta=True if value.get("isMeta") is True else None,
         origin=_origin(value.get("origin")),
+        messages=_raw(value["messages"]) if "messages" in value else msgspec.Raw(),
+        tools=_raw(value["tools"]) if "tools" in value else msgspec.Raw(),
     )
 
 
