@@ -260,10 +260,18 @@ def _attachment(a: dict[str, Any]) -> list[Atom]:
         if a.get("commandMode") == "prompt" and not text.lstrip().startswith(_NOISE):
             return [Atom("prompt", (canon_user(text),), {}, True)] if canon_user(text) else []
         return [Atom("context", (canon(text), canon_user(text)), {}, False, loose=True)]
+    if kind == "instructions":
+        return [_loose(f.get("content")) for f in a.get("files") or [] if isinstance(f, dict)]
+    if kind == "teammate_mailbox":
+        return [_loose(m.get("text")) for m in a.get("messages") or [] if isinstance(m, dict)]
     if kind in ("nested_memory", "file"):
         texts = _strings(a.get("content"))
         return [Atom("context", tuple(canon(t) for t in texts if canon(t)), {}, False, loose=True)]
     return []
+
+
+def _loose(text: Any) -> Atom:
+    return Atom("context", (canon(text_of(text)),), {}, False, loose=True)
 
 
 def _queued(row: dict[str, Any], before: list[Any], later: list[Any]) -> list[Atom]:
