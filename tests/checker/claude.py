@@ -261,17 +261,18 @@ def _attachment(a: dict[str, Any]) -> list[Atom]:
             return [Atom("prompt", (canon_user(text),), {}, True)] if canon_user(text) else []
         return [Atom("context", (canon(text), canon_user(text)), {}, False, loose=True)]
     if kind == "instructions":
-        return [_loose(f.get("content")) for f in a.get("files") or [] if isinstance(f, dict)]
+        return _shown(a.get("files"), "content")
     if kind == "teammate_mailbox":
-        return [_loose(m.get("text")) for m in a.get("messages") or [] if isinstance(m, dict)]
+        return _shown(a.get("messages"), "text")
     if kind in ("nested_memory", "file"):
         texts = _strings(a.get("content"))
         return [Atom("context", tuple(canon(t) for t in texts if canon(t)), {}, False, loose=True)]
     return []
 
 
-def _loose(text: Any) -> Atom:
-    return Atom("context", (canon(text_of(text)),), {}, False, loose=True)
+def _shown(items: Any, name: str) -> list[Atom]:
+    texts = [text_of(i.get(name)) for i in items or [] if isinstance(i, dict)]
+    return [Atom("context", (canon(t),), {}, True) for t in texts if canon(t)]
 
 
 def _queued(row: dict[str, Any], before: list[Any], later: list[Any]) -> list[Atom]:
