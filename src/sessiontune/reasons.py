@@ -83,6 +83,12 @@ DROPS |= dict.fromkeys(
             "isolation-latch",
         ),
         *("inter_agent_communication_metadata", "header", "patch", "session"),
+        *("api-request", "api-request-blob", "api-request-resumed", "api-request-shape"),
+        *("artifact-autoreact-ledger", "artifact-comment-monitor", "continued-in"),
+        *("data-flow-incomplete", "data-flow-records", "derived-from", "dev-mods"),
+        *("ended-by-model", "history-suppression", "host-row", "hybrid-organization"),
+        *("memory-mode", "observer-ref", "relocated", "repl-mode", "resume-head-vouch"),
+        *("session-owner", "tools-used"),
     ),
     _BOOKKEEPING,
 )
