@@ -109,6 +109,18 @@ def test_a_main_record_in_the_file_of_an_agent(tmp_path: Path) -> None:
     assert [p.content for m in results for p in m.parts if getattr(p, "content", "")] == ["x"]
 
 
+def test_a_file_that_is_called_an_agent_of_no_name(tmp_path: Path) -> None:
+    base = {"sessionId": "s1", "timestamp": "2026-03-01T10:00:00.000Z"}
+    rows = [
+        {**base, "type": "user", "uuid": "u1", "message": {"content": "go"}},
+        {**base, "type": "user", "uuid": "k1", "isSidechain": True, "message": {"content": "do"}},
+    ]
+    (tmp_path / "agent-.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert [kinds(s) for s in reading.sessions] == [["prompt"], ["task"]]
+
+
 def test_printed_output_of_two_runs_in_one_file(tmp_path: Path) -> None:
     rows = []
     for run in ("s1", "s2"):

@@ -93,14 +93,14 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
     if not parts or any(part not in node.parts for part in parts):
         return False
-    before: list[Node] = []
-    up = node.up
-    while up is not None and up.kind != "answer" and len(before) < _LOOK_BACK:
-        before.append(up)
-        up = up.up
     tail: list[Node] = []
     while state.nodes and state.nodes[-1].kind != "answer":
         tail.append(state.nodes.pop())
+    before: list[Node] = []
+    up = node.up if tail else None
+    while up is not None and len(before) < _LOOK_BACK:  # an answer between may have been torn here
+        before.append(up)
+        up = up.up
     for own in reversed(tail):
         twin = next((one for one in before if one.parts == own.parts), None)
         if twin is None:

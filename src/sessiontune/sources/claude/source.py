@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -43,6 +44,7 @@ _OTHERS = re.compile(
     re.MULTILINE,
 )
 _HEAD = 1 << 18
+_TIED_BY = 12  # pieces of answers
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 
 
@@ -129,7 +131,7 @@ class ClaudeSource:
                 links.append("session:" + os.path.basename(home))
         elif stem and path.endswith(".jsonl"):
             links.append("session:" + stem)
-            links += _first_answer(path)
+            links += _first_answers(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
     def sessions(
@@ -153,14 +155,16 @@ class ClaudeSource:
 SOURCE = ClaudeSource()
 
 
-def _first_answer(path: str) -> list[str]:
-    """A link that a session shares with copies of it, whatever ids their records have."""
+def _first_answers(path: str) -> list[str]:
+    """Links that a session shares with copies of it, whatever ids their records have. Several,
+    since one of the files may have lost its first lines."""
     try:
         with open_log(path) as log:
-            found = _SERVED.search(log.read(_HEAD) or b"")
+            found = _SERVED.finditer(log.read(_HEAD) or b"")
     except OSError:
         return []
-    return [f"message:{found[1].decode()}"] if found else []
+    names = dict.fromkeys(match[1] for match in islice(found, _TIED_BY))
+    return [f"message:{name.decode()}" for name in names]
 
 
 def _stem(path: str) -> str:
@@ -168,7 +172,7 @@ def _stem(path: str) -> str:
 
 
 def _is_agent(path: str) -> bool:
-    return os.path.basename(path).startswith("agent-")
+    return len(_stem(path)) > len("agent-") and os.path.basename(path).startswith("agent-")
 
 
 def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
