@@ -260,10 +260,19 @@ def _attachment(a: dict[str, Any]) -> list[Atom]:
         if a.get("commandMode") == "prompt" and not text.lstrip().startswith(_NOISE):
             return [Atom("prompt", (canon_user(text),), {}, True)] if canon_user(text) else []
         return [Atom("context", (canon(text), canon_user(text)), {}, False, loose=True)]
+    if kind == "instructions":
+        return _shown(a.get("files"), "content")
+    if kind == "teammate_mailbox":
+        return _shown(a.get("messages"), "text")
     if kind in ("nested_memory", "file"):
         texts = _strings(a.get("content"))
         return [Atom("context", tuple(canon(t) for t in texts if canon(t)), {}, False, loose=True)]
     return []
+
+
+def _shown(items: Any, name: str) -> list[Atom]:
+    texts = [text_of(i.get(name)) for i in items or [] if isinstance(i, dict)]
+    return [Atom("context", (canon(t),), {}, True) for t in texts if canon(t)]
 
 
 def _queued(row: dict[str, Any], before: list[Any], later: list[Any]) -> list[Atom]:

@@ -621,3 +621,27 @@ def test_nothing_of_a_unit_stays_in_memory_when_it_is_read(tmp_path: Path) -> No
     assert next(unread).messages == reading.sessions[0].messages
     del unread  # given up in the middle
     assert kept() == before
+
+
+@pytest.mark.parametrize("lost", ["answer of the copy", "answer of the first", "head of the copy"])
+def test_a_copy_under_new_record_ids_that_lost_its_begin(tmp_path: Path, lost: str) -> None:
+    names = [f"msg_01{letter * 22}" for letter in "ABC"]
+    files = []
+    for prefix in ("a", "b"):
+        rows, up = [], None
+        for number, name in enumerate(names):
+            rows.append(user(f"{prefix}p{number}", up, f"ask {number}"))
+            rows.append(
+                answer(f"{prefix}q{number}", f"{prefix}p{number}", name, text(f"t{number}"))
+            )
+            up = f"{prefix}q{number}"
+        files.append([{**row, "sessionId": prefix} for row in rows])
+    del files[lost != "answer of the first"][
+        0 if lost[0] == "h" else 1 : 3 if lost[0] == "h" else 2
+    ]
+    for name, rows in zip(("a", "b"), files, strict=True):
+        write(tmp_path, f"{name}.jsonl", rows)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    (session,) = reading.sessions
+    assert [m.kind for m in session.messages] == ["prompt", "answer"] * 3

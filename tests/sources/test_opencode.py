@@ -222,6 +222,19 @@ def test_parts_of_a_message_that_is_gone(tmp_path: Path, form: str) -> None:
     assert reading.ledger.drops["read/part_without_message"] == 1
 
 
+def test_messages_of_the_coming_version_are_counted(tmp_path: Path) -> None:
+    files = small().database(tmp_path)
+    told = plain(whole(tmp_path, files))
+    base = sqlite3.connect(files[0])
+    base.execute("CREATE TABLE session_message (id, session_id, type, seq, data)")
+    base.execute("INSERT INTO session_message VALUES ('m', 'ses_1', 'user', 1, '{}')")
+    base.commit()
+    base.close()
+    reading = whole(tmp_path, files)
+    assert plain(reading) == told
+    assert reading.ledger.drops["read/session_message"] == 1
+
+
 def test_a_fork_repeats_nothing(tmp_path: Path) -> None:
     world = small()
     world.session("ses_3")

@@ -71,6 +71,8 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
     """Where lines cannot be read, and which files are no session logs."""
     from rich.markup import escape
 
+    from ..sources.foreign import named
+
     if faults:
         rich.print("\n[bold]Where a line cannot be read[/bold]")
     for fault in faults[:_SHOWN]:
@@ -78,7 +80,13 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
         rich.print(f"  {escape(printable(place))}  {plain(fault.reason)}", soft_wrap=True)
     if len(faults) > _SHOWN:
         rich.print(f"  and {len(faults) - _SHOWN:,} more (sessiontune scan --json lists them)")
-    strange = [path for path in others if path.endswith(".jsonl")]  # any other is no surprise
+    known = named(others)
+    for name, paths in known.items():
+        rich.print(f"\n[bold]Not read[/bold]: {escape(printable(paths[0]))}", soft_wrap=True)
+        more = f" and {len(paths) - 1:,} more" if len(paths) > 1 else ""
+        rich.print(f"  {name}{more}", markup=False)
+    seen = {path for paths in known.values() for path in paths}
+    strange = [path for path in others if path.endswith(".jsonl") and path not in seen]
     if strange:
         rich.print(f"\n[bold]No session logs[/bold]: {len(strange):,} .jsonl files, left alone")
     for path in strange[:3]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from .. import codec, registry
-from ..errors import SourceError
 from ..ledger import Ledger
 from ..manifest import Manifest
 from ..model import Fault
@@ -25,7 +24,7 @@ from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
 from .grouping import Unit
-from .inputs import Inputs, Runner, discover
+from .inputs import Inputs, Runner, discover, nothing_found
 from .mixing import mix_in
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
@@ -74,10 +73,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     if request.prune:
         inputs = _prune(inputs, store)
     if not inputs.rows:
-        raise SourceError(
-            "No session logs found there.",
-            "Give the folder that holds them, for example ~/.claude/projects.",
-        )
+        raise nothing_found(inputs)
     preparation = preparation_of(request.recipe, inputs, store.salt)
     known = [] if request.verify else grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)

@@ -104,12 +104,14 @@ def _conversation(
     flags: tuple[bool, ...],
     tags: tuple[str, ...],
 ) -> Conversation:
-    inferred = tuple(tools[n] for n in called(prefix + session.messages) if n in tools)
+    own = {tool.name for tool in session.tools}
+    names = [n for n in called(prefix + session.messages) if n in tools and n not in own]
+    inferred = tuple(tools[n] for n in names)
     return Conversation(
         session=session,
         prefix=prefix,
-        tools=session.tools or inferred,
-        tools_inferred=not session.tools,
+        tools=session.tools + inferred,
+        tools_inferred=bool(inferred) or not session.tools,
         split=choice.split,
         train=flags,
         labels=labels,

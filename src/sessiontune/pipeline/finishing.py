@@ -22,7 +22,7 @@ from .inputs import Runner
 from .preparing import Prepared
 
 #: Raise when the same shards would give other rows.
-FINISH_VERSION = 3
+FINISH_VERSION = 4
 
 
 def finish_all(

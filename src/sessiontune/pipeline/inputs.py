@@ -15,6 +15,7 @@ from .. import registry
 from ..errors import SourceError
 from ..model import Fault
 from ..ports import FileIndex, LogFile, merge_index
+from ..sources.foreign import advice
 from ..store import FileRow, Store
 
 _HEAD = 64 * 1024
@@ -103,6 +104,11 @@ def discover(
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs))
+
+
+def nothing_found(inputs: Inputs) -> SourceError:
+    """What is said where no log was found; it names what was found instead."""
+    return SourceError("No session logs found there.", advice(inputs.others))
 
 
 # ------------------------------------------------------------------ finding files

@@ -117,11 +117,30 @@ def _damaged(
     found = [value for value in values(raw, Ledger()) if isinstance(value, dict)]
     for value in found:
         try:
-            note(decode(memoryview(orjson.dumps(value))), seen)
-        except (msgspec.DecodeError, RecursionError, TypeError, ValueError):
+            note(_decoded(value, decode), seen)
+        except (msgspec.DecodeError, RecursionError, TypeError, ValueError, KeyError):
             _search(raw, seen)
     if not found:
         _search(raw, seen)
+
+
+_AT = re.compile(r"`\$((?:\.\w+)+)`$")
+
+
+def _decoded(value: dict[str, Any], decode: Callable[[memoryview], Any]) -> Any:
+    """The value typed, without the fields whose types do not fit."""
+    while True:
+        try:
+            return decode(memoryview(orjson.dumps(value)))
+        except msgspec.ValidationError as error:
+            found = _AT.search(str(error))
+            if found is None:
+                raise
+            *above, name = found[1][1:].split(".")
+            holder = value
+            for step in above:
+                holder = holder[step]
+            del holder[name]
 
 
 _FIELD = re.compile(

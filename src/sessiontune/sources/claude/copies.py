@@ -19,6 +19,25 @@ from .wire import Block, Line, WireMessage
 _LOOK_BACK = 20
 
 
+def copied_record(state: State, line: Line, moved: str | None) -> str:
+    """The id of the record that `line`, whose id is known, repeats. Another record gets an id of
+    its own, and "" is given back. `moved` is the new id of its parent, if that got one."""
+    uuid = line.uuid or ""
+    others = state.others.get(uuid, [])
+    if moved is None or moved not in state.mine:  # below a new record all is new
+        for name in [uuid, *others] if moved is None else [*others, uuid]:
+            line.uuid = name
+            if is_copy(state, line):
+                if name != uuid:
+                    state.renamed[uuid] = name
+                return name
+    line.uuid = f"{uuid}~{state.stem}#{state.line}"
+    state.others[uuid] = [*others, line.uuid]
+    state.renamed[uuid] = line.uuid
+    state.mine.add(line.uuid)
+    return ""
+
+
 def is_copy(state: State, line: Line) -> bool:
     """Whether `line` repeats the record of the same id that was read before."""
     node = state.owner.get(line.uuid or "")
@@ -74,14 +93,14 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
     if not parts or any(part not in node.parts for part in parts):
         return False
-    before: list[Node] = []
-    up = node.up
-    while up is not None and up.kind != "answer" and len(before) < _LOOK_BACK:
-        before.append(up)
-        up = up.up
     tail: list[Node] = []
     while state.nodes and state.nodes[-1].kind != "answer":
         tail.append(state.nodes.pop())
+    before: list[Node] = []
+    up = node.up if tail else None
+    while up is not None and len(before) < _LOOK_BACK:  # an answer between may have been torn here
+        before.append(up)
+        up = up.up
     for own in reversed(tail):
         twin = next((one for one in before if one.parts == own.parts), None)
         if twin is None:

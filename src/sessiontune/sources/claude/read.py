@@ -12,7 +12,7 @@ from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from ..printed import array_lines, is_array, is_remark
 from .answers import take_answer
-from .copies import is_copy, take_renamed
+from .copies import copied_record, take_renamed
 from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
@@ -26,7 +26,11 @@ pr-link atis-latch isolation-latch result fork-context-ref frame-link agent-colo
 worktree-state content-replacement marble-origami-commit marble-origami-snapshot
 marble-origami-reset speculation-accept attribution-snapshot task-summary post_turn_summary
 cost-state stream_event rate_limit_event tool_progress auth_status control_request control_response
-keep_alive
+keep_alive api-request api-request-blob api-request-resumed api-request-shape
+artifact-autoreact-ledger artifact-comment-monitor continued-in data-flow-incomplete
+data-flow-records derived-from dev-mods ended-by-model history-suppression host-row
+hybrid-organization memory-mode observer-ref relocated repl-mode resume-head-vouch session-owner
+tools-used
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.
@@ -82,13 +86,12 @@ class Reader(State):
             line.parentUuid = moved
         if uuid:
             if uuid in self.owner:
-                if moved is None and is_copy(self, line):
+                repeated = copied_record(self, line, moved)
+                if repeated:
                     self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
                     if uuid not in self.mine:
-                        self.after_copy = uuid
+                        self.after_copy = repeated
                     return
-                line.uuid = f"{uuid}~{self.stem}#{self.line}"
-                self.renamed[uuid] = line.uuid
             self.mine.add(uuid)
         kind = line.type
         facts = self.facts

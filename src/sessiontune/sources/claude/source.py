@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from itertools import groupby
+from itertools import groupby, islice
 from operator import attrgetter
 
 import msgspec
@@ -20,6 +20,7 @@ from .content import session_folder
 from .read import Reader
 from .recognise import is_log
 from .state import Facts
+from .toolbox import with_tools
 
 _JUNK = (
     ("acompact-", "compaction_agent"),
@@ -28,9 +29,9 @@ _JUNK = (
 )
 
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
-#: How far an answer is sought, and how far first: it nearly always stands near the beginning.
+#: How far answers are sought that tie copies together, and how many tie.
 _HEAD = 1 << 18
-_START = 1 << 14
+_TIED_BY = 12  # pieces of answers
 
 
 class Meta(msgspec.Struct, gc=False):
@@ -98,7 +99,7 @@ class ClaudeSource:
                 links.append("session:" + os.path.basename(home))
         elif stem and path.endswith(".jsonl"):
             links.append("session:" + stem)
-            links += _first_answer(path)
+            links += _first_answers(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
     def sessions(
@@ -116,17 +117,16 @@ class ClaudeSource:
 SOURCE = ClaudeSource()
 
 
-def _first_answer(path: str) -> list[str]:
-    """A link that a session shares with copies of it, whatever ids their records have."""
+def _first_answers(path: str) -> list[str]:
+    """Links that a session shares with copies of it, whatever ids their records have. Several,
+    since one of the files may have lost its first lines."""
     try:
         with open_log(path) as log:
-            head = log.read(_START) or b""
-            found = _SERVED.search(head)
-            if found is None:
-                found = _SERVED.search(head + (log.read(_HEAD - len(head)) or b""))
+            found = _SERVED.finditer(log.read(_HEAD) or b"")
     except OSError:
         return []
-    return [f"message:{found[1].decode()}"] if found else []
+    names = dict.fromkeys(match[1] for match in islice(found, _TIED_BY))
+    return [f"message:{name.decode()}" for name in names]
 
 
 def _stem(path: str) -> str:
@@ -134,7 +134,7 @@ def _stem(path: str) -> str:
 
 
 def _is_agent(path: str) -> bool:
-    return os.path.basename(path).startswith("agent-")
+    return len(_stem(path)) > len("agent-") and os.path.basename(path).startswith("agent-")
 
 
 def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
@@ -207,10 +207,12 @@ def _emit(
             _discard(nodes, files, ledger, "warmup_agent")
             continue
         for group in groups:
-            about = facts[group[0].nodes[0].file]
+            first = group[0].nodes[0]
+            about = reader.begun.get((first.file, first.line)) or facts[first.file]
             agent, call = (side, _call_of(reader, side, nodes)) if side else (None, None)
-            frame = _frame(reader, about, files[group[0].nodes[0].file], agent, call)
-            yield from sessions_of(group, frame, files, keyed, _salt(group, about))
+            frame = _frame(reader, about, files[first.file], agent, call)
+            for session in sessions_of(group, frame, files, keyed, _salt(group, about)):
+                yield with_tools(session, about.tools) if about.tools else session
 
 
 def _families(found: list) -> list[list]:  # type: ignore[type-arg]
@@ -277,7 +279,7 @@ def _agent(
             if about.inherits and session.forked_from is None and session.epoch == 0:
                 point = _inherited(reader, about.inherits)
                 session = msgspec.structs.replace(session, forked_from=point)
-            yield session
+            yield with_tools(session, about.tools) if about.tools else session
 
 
 def _inherited(reader: Reader, record: str) -> ForkPoint | None:

@@ -11,6 +11,7 @@ import msgspec
 
 from ...ledger import Ledger
 from ...linking import Node, Place
+from ...model import ToolDef
 from ...ports import ReadOptions
 from ..lines import utc
 from .wire import Block, Line
@@ -26,6 +27,7 @@ class Facts(msgspec.Struct):
     custom_title: str = ""
     ai_title: str = ""
     summaries: dict[str, str] = {}
+    tools: dict[str, ToolDef] = {}
     inherits: str = ""  # last record of the parent's context that a forked agent began with
 
 
@@ -56,12 +58,14 @@ class State:
         self.options = options
         self.ledger = ledger
         self.owner: dict[str, Node | None] = {}
+        self.others: dict[str, list[str]] = {}  # id -> new ids of other records that bore it
         self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
         self.calls: dict[str, Node] = {}
         self.names: dict[str, str] = {}  # call id -> tool
         self.agent_calls: dict[str, str] = {}  # agent id -> id of the call that started it
         self.task_prompts: dict[str, str] = {}  # prompt -> id of the call that carries it
         self.seams: set[tuple[int, int]] = set()
+        self.begun: dict[tuple[int, int], Facts] = {}  # where a file's further sessions begin
         self.strays: list[Stray] = []
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
         self.every: list[Node] = []  # the nodes of all files, to be parted in the end
@@ -84,6 +88,7 @@ class State:
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.queue: list[Queued] = []
         self.after_copy = ""
+        self.spoken = ""  # the session of the last node
         self.line = 0
         self.nth = 0
 
@@ -134,6 +139,11 @@ class State:
             at=utc(line.timestamp or line.audit_timestamp or ""),
             up=up,
         )
+        session = line.session_id or line.sessionId or self.spoken
+        if session != self.spoken:
+            if up is None and self.spoken and not line.audit_timestamp:
+                self._another(line, session)
+            self.spoken = session
         if self.after_copy:
             self.seams.add((self.file, self.line))
             if not parent:
@@ -144,6 +154,18 @@ class State:
         if line.uuid and not suffix:
             self.owner[line.uuid] = node
         return node
+
+    def _another(self, line: Line, session: str) -> None:
+        """Another session begins in this file, and nothing says that it goes on from the one
+        before: its records were put behind or between those."""
+        self.seams.add((self.file, self.line))
+        self.begun[self.file, self.line] = Facts(
+            session_id=session,
+            cwd=line.cwd or "",
+            branch=line.gitBranch or "",
+            entrypoint=line.entrypoint or "",
+            tools=self.facts.tools,
+        )
 
     def _side_of(self, line: Line, up: Node | None, uuid: str) -> str:
         if line.parent_tool_use_id:

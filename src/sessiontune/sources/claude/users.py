@@ -11,7 +11,8 @@ from ..pictures import picture
 from .content import as_json, document_of, persisted, result_content, status_of
 from .state import State
 from .text import CLEARING, PLAN_START, classify
-from .wire import Block, Line, Outcome
+from .toolbox import tool_defs
+from .wire import Attachment, Block, Kind, Line, Outcome
 
 
 def take_user(state: State, line: Line) -> None:
@@ -181,25 +182,33 @@ def _carried(state: State, line: Line, answer: Node) -> Node:
         if node.calls_up and node.up is answer:
             return node
     node = state.node(line, "results")
-    node.up, node.calls_up, node.side = answer, True, answer.side
+    node.up, node.calls_up, node.side = answer, True, state.side or answer.side
     return node
+
+
+#: Attachments that hold what a person wrote, or files that the model saw.
+_SHOWN = ("queued_command", "nested_memory", "file", "directory", "instructions")
 
 
 def take_attachment(state: State, line: Line) -> None:
     given = line.attachment
     kind = given.type if given is not None else ""
-    if given is None or kind not in ("queued_command", "nested_memory", "file", "directory"):
+    if kind == "teammate_mailbox" and _mail(state, line):
+        return
+    if given is None or kind not in _SHOWN:
         if given is not None and given.hookName == "SessionStart:clear":
             state.cleared(line)
+        if given is not None and kind == "prompt_snapshot":
+            state.facts.tools.update(tool_defs(_decoded(given.tools)))
         state.link(line, f"attachment:{safe_name(kind)}")
         return
     if kind != "queued_command":
-        part = _file_part(given.content)
-        if part is None:
+        parts = _file_parts(given)
+        if not parts:
             state.link(line, f"attachment:{kind}")
             return
         node = state.node(line, "context")
-        node.parts = [part]
+        node.parts = parts
         node.places.append((state.line, state.nth))
         node.injected = True
         return
@@ -212,6 +221,17 @@ def take_attachment(state: State, line: Line) -> None:
             part = document_of(item.get("source"))
             items.extend([part] if part is not None else [])
     _queued(state, line, items)
+
+
+def _mail(state: State, line: Line) -> bool:
+    """What other agents of a team wrote to this one; whether there was anything."""
+    texts = _texts(line.attachment.messages, "text") if line.attachment is not None else []
+    if not texts:
+        return False
+    notices = all(text.lstrip().startswith('{"type"') for text in texts)  # by the program
+    line.isMeta, line.origin = notices, Kind(kind="peer")
+    take_words(state, line, list(texts))
+    return True
 
 
 def _queued(state: State, line: Line, items: list[str | Part]) -> None:
@@ -232,6 +252,21 @@ def _decoded(raw: msgspec.Raw) -> object:
         return msgspec.json.decode(raw) if len(memoryview(raw)) else None
     except (msgspec.DecodeError, RecursionError):
         return None
+
+
+def _file_parts(given: Attachment) -> list[Part]:
+    """What an attachment showed: one file, or all those of the instructions."""
+    if given.type != "instructions":
+        part = _file_part(given.content)
+        return [] if part is None else [part]
+    return [Text(text) for text in _texts(given.files, "content")]
+
+
+def _texts(raw: msgspec.Raw, name: str) -> list[str]:
+    """The texts that the items of a list hold under a name."""
+    listed = _decoded(raw)
+    found = [v.get(name) for v in listed if isinstance(v, dict)] if type(listed) is list else []
+    return [text for text in found if isinstance(text, str) and text.strip()]
 
 
 def _file_part(raw: msgspec.Raw) -> Part | None:

@@ -59,6 +59,9 @@ class Attachment(msgspec.Struct, gc=False):
     hookName: str | None = None
     isMeta: bool | None = None
     origin: Kind | None = None
+    files: msgspec.Raw = msgspec.Raw()
+    messages: msgspec.Raw = msgspec.Raw()
+    tools: msgspec.Raw = msgspec.Raw()
 
 
 class ProgressData(msgspec.Struct, gc=False):
@@ -226,6 +229,9 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         hookName=_text(value.get("hookName")),
         isMeta=True if value.get("isMeta") is True else None,
         origin=_origin(value.get("origin")),
+        files=_raw(value["files"]) if "files" in value else msgspec.Raw(),
+        messages=_raw(value["messages"]) if "messages" in value else msgspec.Raw(),
+        tools=_raw(value["tools"]) if "tools" in value else msgspec.Raw(),
     )
 
 

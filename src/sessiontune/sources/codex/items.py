@@ -48,6 +48,8 @@ class Items:
     ) -> None:
         self.told = told
         self.again = again  # so many files of this thread were read before
+        self.thread = ""  # whose items these are, as the whole file says
+        self.waiting: dict[str, tuple[Node, str]] = {}  # calls of other files, their tools
         self.shown: list[tuple[Place, bytes]] | None = []  # events, while there are no items
         self.printed = False  # the file holds printed output
         self.fork: Node | None = None
@@ -98,7 +100,7 @@ class Items:
 
     def name(self) -> str:
         """A name for what begins on the present line."""
-        thread = self.facts.session_id or os.path.basename(self.path)
+        thread = self.thread or self.facts.session_id or os.path.basename(self.path)
         number, nth = self.place
         again = f"~{self.again}" if self.again else ""
         return f"{thread}{again}#{number}" + (f".{nth}" if nth else "") + self.piece
@@ -220,8 +222,12 @@ class Items:
         if self._again(line, kind, payload.call_id or payload.id or ""):
             return
         arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
+        part = ToolCall(call, name, arguments)
+        if call in self.calls and part in self.calls[call].parts and _is_served(call):
+            self.drop("repeated_record")
+            return
         node = self._open(line)
-        node.parts.append(ToolCall(call, name, arguments))
+        node.parts.append(part)
         self.calls[call] = node
         image = drawn(payload.result) if kind == "image_generation_call" else None
         if image is not None:
@@ -235,7 +241,10 @@ class Items:
 
     def _output(self, line: Line, payload: Payload) -> None:
         call = payload.call_id or ""
-        node = self.calls.get(call)
+        node, tool = self.calls.get(call), ""
+        if node is None and call in self.waiting:
+            up, tool = self.waiting.pop(call)
+            node = self._carried(line, up)
         if node is None:
             if call and call not in self.early:
                 self.early[call] = (line, payload, self.place, self.piece)
@@ -255,7 +264,7 @@ class Items:
         else:
             text = "\n".join(texts) if texts or images else as_json(output)
         status = status_of(text, success)
-        node.results[call] = ToolResult(call, "", text, status, tuple(images))
+        node.results[call] = ToolResult(call, tool, text, status, tuple(images))
         node.result_places.append(self.place)
         if status in ("rejected", "interrupted") and status not in node.result_flags:
             node.result_flags.append(status)
@@ -265,6 +274,16 @@ class Items:
         if node is self.answer:
             self.answer = None
         self._spawned(call, text)
+
+    def _carried(self, line: Line, answer: Node) -> Node:
+        """The node for outputs of calls that another file made."""
+        last = self.nodes[-1] if self.nodes else None
+        if last is not None and last.calls_up and last.up is answer:
+            return last
+        self.answer = None
+        node = self.node(line, "results")
+        node.places, node.up, node.calls_up = [], answer, True
+        return node
 
     def _spawned(self, call: str, text: str) -> None:
         """Remember which thread a call started, where its output says so."""
@@ -276,3 +295,8 @@ class Items:
             if isinstance(found, dict):
                 agent = string(found.get("agent_id")) or string(found.get("thread_id"))
                 self.agents.setdefault(agent, call)
+
+
+def _is_served(call: str) -> bool:
+    """Whether the vendor drew the id of a call, so that no two calls share it."""
+    return call.startswith("call_") and len(call) > 16

@@ -76,7 +76,12 @@ class Rollout(Items):
         for node in self.nodes:
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
             for call, result in node.results.items():
-                node.results[call] = msgspec.structs.replace(result, name=names.get(call, ""))
+                node.results[call] = msgspec.structs.replace(
+                    result, name=names.get(call, result.name)
+                )
+            for call, name in names.items():
+                if call not in node.results:
+                    self.waiting.setdefault(call, (node, name))
         for place in {place for _, _, place, _ in self.early.values()}:
             if not self._used(place):
                 self.drop("result_without_call")

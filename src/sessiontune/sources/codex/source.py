@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, segments, sessions_of, threads
+from ...linking import Frame, Node, Thread, segments, sessions_of, threads
 from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
@@ -31,7 +31,12 @@ _BARE_HEADER = re.compile(
 _BARE_LINE = re.compile(
     rb'\{.*?(?:"record_type"\s*:\s*"state"|"type"\s*:\s*"(?:message|reasoning|\w+_call)")'
 )
-_CALLS = ("function_call", "custom_tool_call")
+_CALLS = (
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+)
 _NAME_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
 
@@ -93,6 +98,22 @@ def _note(line: Known, seen: Seen) -> None:
             seen.sessions.add(parent)
 
 
+class Before(msgspec.Struct):
+    """What is known of the rollouts of a unit that were read before.
+
+    started, calls  agent's thread id -> the node that holds its call, the call's id
+    spoken          thread id -> its rollout
+    waiting         id of a call without an output -> its node, its tool
+    salts           root of a lineage -> what tells it from roots of the same id
+    """
+
+    started: dict[str, Node] = {}
+    calls: dict[str, str] = {}
+    spoken: dict[str, Rollout] = {}
+    waiting: dict[str, tuple[Node, str]] = {}
+    salts: dict[str, str] = {}
+
+
 class CodexSource:
     """Codex CLI rollouts."""
 
@@ -139,25 +160,25 @@ class CodexSource:
         printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
         ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
         own = {thread for thread, _ in ids.values() if thread}
-        started: dict[str, Node] = {}  # agent's thread id -> the node that holds its call
-        calls: dict[str, str] = {}
+        unit = Before()
         told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
-        done: dict[str, int] = {}
-        spoken: dict[str, Rollout] = {}
+        done: dict[str, int] = {}  # thread, or a file's name where none is known -> files read
         todo = _longest_first(ids, printed)
         while todo:
             ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
             path = (ready or todo)[0]
             todo.remove(path)
-            again = done.get(ids[path][0], 0) if ids[path][0] else 0
-            done[ids[path][0]] = again + 1
+            thread = ids[path][0] or _stem(path)
+            again = done.get(thread, 0)
+            done[thread] = again + 1
             rollout = Rollout(0, path, options, ledger, told, again)
+            rollout.thread, rollout.waiting = ids[path][0], unit.waiting
             rollout.printed = path in printed
             if again and rollout.printed:  # a rollout tells it, and better
                 rollout.facts.junk = "told_in_rollout"
-            yield from _sessions(rollout, ledger, keyed, started, calls, spoken)
+            yield from _sessions(rollout, ledger, keyed, unit)
             if len(ids) > 1:
-                spoken.setdefault(ids[path][0], rollout)
+                unit.spoken.setdefault(ids[path][0], rollout)
 
 
 SOURCE = CodexSource()
@@ -178,27 +199,28 @@ def _unpacked(path: str) -> bytes:
 
 
 def _longest_first(ids: dict[str, tuple[str, str]], printed: set[str]) -> list[str]:
-    """Files by path; of several files of one thread the longest rollout comes first and owns it."""
+    """Files by path; of several files of one thread the longest rollout comes first and owns it.
+    Files that name no thread come last: they may be pieces of the others."""
     first: dict[str, str] = {}
     for path in sorted(ids):
         first.setdefault(ids[path][0] or path, path)
-    return sorted(ids, key=lambda p: (first[ids[p][0] or p], p in printed, -size_of(p), p))
+    return sorted(
+        ids, key=lambda p: (not ids[p][0], first[ids[p][0] or p], p in printed, -size_of(p), p)
+    )
 
 
 def _sessions(
     rollout: Rollout,
     ledger: Ledger,
     keyed: Keyed,
-    started: dict[str, Node],
-    calls: dict[str, str],
-    spoken: dict[str, Rollout],
+    unit: Before,
 ) -> Iterator[Session]:
     """The sessions of one rollout: one for each epoch."""
     path = rollout.path
     with gc_paused():
         rollout.read()
         facts, nodes = rollout.facts, rollout.nodes
-    base = spoken.get(facts.base[0])
+    base = unit.spoken.get(facts.base[0])
     if base is not None and nodes and nodes[0].up is None:
         nodes[0].up = _end_of(base, facts.base[1])
     if facts.junk:
@@ -206,28 +228,31 @@ def _sessions(
         return
     for agent, call in rollout.agents.items():
         if call in rollout.calls:
-            calls[agent], started[agent] = call, rollout.calls[call]
+            unit.calls[agent], unit.started[agent] = call, rollout.calls[call]
     stem = _stem(path)
     session_id = facts.session_id or stem
     agent_id = session_id if facts.is_agent() else None
-    caller = started.get(session_id) if agent_id else None
+    caller = unit.started.get(session_id) if agent_id else None
     frame = Frame(
         source="codex",
         session_id=session_id,
         agent_id=agent_id,
         agent_type=facts.agent_type if agent_id else "",
         parent_session=caller.key if caller is not None else None,
-        parent_call=calls.get(session_id) if agent_id else None,
+        parent_call=unit.calls.get(session_id) if agent_id else None,
         project=re.split(r"[\\/]", facts.cwd.rstrip("\\/"))[-1] if facts.cwd else "",
         cwd=facts.cwd,
         branch=facts.branch,
         title=facts.title,
         entrypoint=facts.originator or facts.entrypoint,
     )
-    found = threads(segments(nodes, set()))
-    salt = "" if facts.session_id else stem
-    for session in sessions_of(found, frame, (path,), keyed, salt):
-        yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
+    by_root: dict[str, list[Thread]] = {}
+    for thread in threads(segments(nodes, set())):
+        by_root.setdefault(thread.root, []).append(thread)
+    for root, found in by_root.items():  # a piece of another file is of its lineage
+        salt = unit.salts.setdefault(root, "" if facts.session_id else stem)
+        for session in sessions_of(found, frame, (path,), keyed, salt):
+            yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
 
 
 def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[str, str]:
@@ -243,14 +268,13 @@ def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[
         for _, head in itertools.islice(document_lines(path, options, scratch), 1):
             rollout.take_raw(head)
         return rollout.facts.session_id, ""
-    for number, raw in read_lines(path, options, scratch):
-        if number > 20:
-            break
+    for _, raw in read_lines(path, options, scratch):  # the first line, but for torn files
         if b'"session_meta"' in bytes(raw):
             rollout = Rollout(0, path, options, scratch)
             rollout.take_raw(raw)
             facts = rollout.facts
-            return facts.session_id, facts.parent_thread or facts.forked_from
+            if facts.session_id:
+                return facts.session_id, facts.parent_thread or facts.forked_from
     return "", ""
 
 

@@ -137,6 +137,17 @@ class Database:
         self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + number + lost
         if lost:
             self.ledger.drop(Drop("read", "part_without_message", file=self.path, count=lost))
+        newer = self._newer()
+        if newer:
+            self.ledger.records[self.path] += newer
+            self.ledger.drop(Drop("read", "session_message", file=self.path, count=newer))
+
+    def _newer(self) -> int:
+        """How many messages of the coming second version there are, whose form is not settled."""
+        asked = "SELECT count(*) FROM sqlite_master WHERE name = 'session_message'"
+        if not self.base.execute(asked).fetchone()[0]:
+            return 0
+        return int(self.base.execute("SELECT count(*) FROM session_message").fetchone()[0])
 
     def messages(self, session: str) -> Iterator[Kept]:
         """The messages of a session, in the order in which they were begun."""

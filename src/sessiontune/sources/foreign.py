@@ -1,0 +1,99 @@
+"""Names files that look like chats and are no logs which are read here, by their content.
+
+An export of a chat site or the store of another agent is easily given by mistake; it shall be
+named, not passed over in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from .lines import open_log
+
+_HEAD = 1 << 16
+#: So many files are looked into; a project's folder may hold thousands.
+_LOOKED_AT = 500
+
+_SQLITE = rb"\ASQLite format 3\0"
+_SITE = "an export of {} (chats of a website, not the log of a coding agent)"
+_AGENT = "{} (an agent whose logs are not read)"
+
+#: What a file is, of whom, and what its beginning holds, each of it.
+_KINDS: list[tuple[str, str, list[bytes]]] = [
+    (
+        _SITE,
+        "ChatGPT",
+        [
+            rb'\A\s*\[\s*\{.*"mapping"\s*:\s*\{',
+            rb'"(?:current_node|conversation_id|author)"\s*:',
+        ],
+    ),
+    (_SITE, "claude.ai", [rb'\A\s*\[\s*\{\s*"uuid"\s*:.*"chat_messages"\s*:']),
+    (
+        _AGENT,
+        "Cursor",
+        [rb'\A\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"'],
+    ),
+    (_AGENT, "Cursor", [_SQLITE, rb"CREATE TABLE blobs", rb"CREATE TABLE meta"]),
+    (
+        _AGENT,
+        "Amp",
+        [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
+    ),
+    (_AGENT, "Goose", [rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)']),
+    (_AGENT, "Goose", [_SQLITE, rb"CREATE TABLE sessions", rb"working_dir", rb"schema_version"]),
+    (
+        _AGENT,
+        "Crush",
+        [_SQLITE, rb"goose_db_version", rb"CREATE TABLE sessions", rb"prompt_tokens"],
+    ),
+    (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
+    (
+        _AGENT,
+        "Continue",
+        [
+            rb'\A\s*\{(?=.*"sessionId"\s*:)(?=.*"workspaceDirectory"\s*:)',
+            rb'"history"\s*:\s*\[',
+        ],
+    ),
+    (_AGENT, "Factory Droid", [rb'\A\s*\{\s*"type"\s*:\s*"session_start"']),
+    (
+        _AGENT,
+        "OpenHands",
+        [
+            rb'\A\s*\[?\s*\{(?=.{0,2000}"source"\s*:\s*"(?:agent|user|environment)")',
+            rb'"(?:action|observation)"\s*:\s*"',
+        ],
+    ),
+]
+
+
+def foreign(path: str) -> str:
+    """What a file is that is no log; "" where that is not known."""
+    try:
+        with open_log(path) as log:
+            head = log.read(_HEAD) or b""
+    except OSError:
+        return ""
+    for words, whose, patterns in _KINDS:
+        if all(re.search(pattern, head, re.DOTALL) for pattern in patterns):
+            return words.format(whose)
+    return ""
+
+
+def named(paths: Iterable[str]) -> dict[str, list[str]]:
+    """What the files are -> their paths, for those of which it is known."""
+    found: dict[str, list[str]] = {}
+    for _, path in zip(range(_LOOKED_AT), paths, strict=False):
+        name = foreign(path)
+        if name:
+            found.setdefault(name, []).append(path)
+    return found
+
+
+def advice(paths: Iterable[str]) -> str:
+    """What to say where nothing but these files was found."""
+    hint = "Give the folder that holds them, for example ~/.claude/projects."
+    told = [f"{listed[0]} is {name}" for name, listed in named(paths).items()]
+    return ". ".join([*told[:3], hint])

@@ -1,0 +1,123 @@
+"""Files of other programs: named, and never taken for a log."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune import registry
+from sessiontune.sources.foreign import advice, foreign, named
+
+SAID = {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hello"]}}
+TURN = {"id": "b", "message": SAID, "parent": "a", "children": []}
+FILES: dict[str, tuple[str, Any]] = {
+    "chatgpt/conversations.json": (
+        "ChatGPT",
+        [{"title": "T", "create_time": 1.5, "mapping": {"b": TURN}, "current_node": "b"}],
+    ),
+    "claude.ai/conversations.json": (
+        "claude.ai",
+        [
+            {
+                "uuid": "x",
+                "name": "T",
+                "account": {"uuid": "y"},
+                "chat_messages": [{"uuid": "m", "text": "hi", "sender": "human"}],
+            }
+        ],
+    ),
+    "agent-transcripts/a.jsonl": (
+        "Cursor",
+        {"role": "user", "message": {"content": [{"type": "text", "text": "hi"}]}},
+    ),
+    "amp/T-1.json": (
+        "Amp",
+        {
+            "v": 3,
+            "id": "T-5928a90d-d53b-488f-a829-4e36442142ee",
+            "created": 1,
+            "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+        },
+    ),
+    "goose/20250101.jsonl": (
+        "Goose",
+        {"working_dir": "/w", "description": "d", "message_count": 2, "total_tokens": None},
+    ),
+    "continue/s.json": (
+        "Continue",
+        {
+            "sessionId": "s",
+            "title": "T",
+            "workspaceDirectory": "/w",
+            "history": [{"message": {"role": "user", "content": "hi"}, "contextItems": []}],
+        },
+    ),
+    "factory/s.jsonl": ("Factory Droid", {"type": "session_start", "id": "s", "title": "T"}),
+    "openhands/0.json": (
+        "OpenHands",
+        {"id": 0, "source": "user", "message": "hi", "action": "message", "args": {}},
+    ),
+}
+TABLES = {
+    "zed/threads.db": (
+        "Zed",
+        "CREATE TABLE threads (id TEXT, summary TEXT, data_type TEXT, data BLOB)",
+    ),
+    "crush/crush.db": (
+        "Crush",
+        "CREATE TABLE goose_db_version (id INTEGER); "
+        "CREATE TABLE sessions (id TEXT, prompt_tokens INTEGER); "
+        "CREATE TABLE messages (id TEXT, session_id TEXT, parts TEXT)",
+    ),
+    "goose/sessions.db": (
+        "Goose",
+        "CREATE TABLE schema_version (version INTEGER); "
+        "CREATE TABLE sessions (id TEXT, working_dir TEXT); CREATE TABLE messages (id INTEGER)",
+    ),
+    "cursor/store.db": (
+        "Cursor",
+        "CREATE TABLE blobs (id TEXT, data BLOB); CREATE TABLE meta (key TEXT)",
+    ),
+}
+
+
+def make(root: Path, name: str) -> tuple[str, str]:
+    path = root / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if name in FILES:
+        agent, held = FILES[name]
+        path.write_text(json.dumps(held) + "\n")
+    else:
+        agent, script = TABLES[name]
+        base = sqlite3.connect(path)
+        base.executescript(script)
+        base.close()
+    return agent, str(path)
+
+
+@pytest.mark.parametrize("name", [*FILES, *TABLES])
+def test_named_and_taken_for_no_log(tmp_path: Path, name: str) -> None:
+    agent, path = make(tmp_path, name)
+    assert foreign(path).split(" (")[0].endswith(agent)
+    head = Path(path).read_bytes()[: 1 << 16]
+    assert [s for s in registry.source_names() if registry.source(s).recognise(path, head)] == []
+
+
+def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:
+    for name, text in (("package.json", '{"name": "x", "id": 7}'), ("a.jsonl", '{"id":"T-1"}\n')):
+        (tmp_path / name).write_text(text)
+        assert foreign(str(tmp_path / name)) == ""
+    assert foreign(str(tmp_path / "none")) == ""
+    assert advice([str(tmp_path / "a.jsonl")]).startswith("Give the folder")
+
+
+def test_what_is_said_where_no_log_is(tmp_path: Path) -> None:
+    _, path = make(tmp_path, "chatgpt/conversations.json")
+    assert named([path]) == {
+        "an export of ChatGPT (chats of a website, not the log of a coding agent)": [path]
+    }
+    assert advice([path]).startswith(f"{path} is an export of ChatGPT")

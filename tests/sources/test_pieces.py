@@ -1,0 +1,145 @@
+"""Logs that were copied, torn, glued or cut into pieces; tools that a log defines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tests.sources.test_codex import row, said, write
+from tests.support import LOGS, Reading, read
+
+from sessiontune.model import Session
+
+THREAD = "019a0000-0000-7000-8000-000000000001"
+
+
+def call(at: int, name: str = "call_Fvx5TnWq0aKd91Zs") -> dict[str, Any]:
+    return row("response_item", at, type="function_call", name="sh", call_id=name, arguments="{}")
+
+
+def output(at: int, text: str = "a.py", name: str = "call_Fvx5TnWq0aKd91Zs") -> dict[str, Any]:
+    return row("response_item", at, type="function_call_output", call_id=name, output=text)
+
+
+def ids(reading: Reading) -> list[str]:
+    return [m.id for s in reading.sessions for m in s.messages]
+
+
+def kinds(session: Session) -> list[str]:
+    return [m.kind for m in session.messages]
+
+
+def test_two_files_of_one_name_that_say_no_thread(tmp_path: Path) -> None:
+    for folder, last in (("a", "Seen."), ("b", "Seen it.")):
+        (tmp_path / folder).mkdir()
+        rows = [said("user", f"look {folder}", 1), call(2), output(3), said("assistant", last, 4)]
+        write(tmp_path / folder, "x", rows)
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    assert len(set(ids(reading))) == len(ids(reading))
+    assert len({s.key for s in reading.sessions}) == len(reading.sessions) == 2
+
+
+def test_a_header_far_down_and_a_copy(tmp_path: Path) -> None:
+    talk = [said("user", "look", 1), call(2), output(3), said("assistant", "Seen.", 4)]
+    filler = [row("event_msg", 0, type="token_count", info=None) for _ in range(30)]
+    header = row("session_meta", 0, id=THREAD)
+    write(tmp_path, "whole", [header, *talk])
+    write(tmp_path, "torn", [*filler, header, *talk[:2], said("user", "and now?", 5)])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    assert len(set(ids(reading))) == len(ids(reading))
+    assert [kinds(s) for s in reading.sessions] == [
+        ["prompt", "answer", "results", "prompt"],  # the longer file owns what both hold
+        ["results", "answer"],
+    ]
+    assert reading.ledger.drops["link/resumed_copy"] == 2
+
+
+def test_a_copy_whose_header_holds_an_odd_field(tmp_path: Path) -> None:
+    rows = [row("session_meta", 0, id=THREAD), said("user", "look", 1), said("assistant", "No.", 2)]
+    write(tmp_path, "a", rows)
+    rows[0]["timestamp"] = {"at": 1}
+    rows[0]["payload"]["cwd"] = [7]
+    write(tmp_path, "b", rows)
+    reading = read("codex", tmp_path)
+    assert [kinds(s) for s in reading.sessions] == [["prompt", "answer"]]
+
+
+def test_a_call_that_is_told_again_later(tmp_path: Path) -> None:
+    rows = [row("session_meta", 0, id=THREAD), said("user", "look", 1), call(2), output(3)]
+    write(tmp_path, "a", [*rows, call(8), output(9), said("assistant", "Seen.", 10)])
+    reading = read("codex", tmp_path)
+    assert [kinds(s) for s in reading.sessions] == [["prompt", "answer", "results", "answer"]]
+    assert reading.ledger.drops["link/repeated_record"] == 1
+    assert reading.ledger.drops["read/second_result"] == 1
+    counted = [call(2, "call_0"), output(3, "a", "call_0"), call(4, "call_0")]
+    (tmp_path / "n").mkdir()
+    write(tmp_path / "n", "a", [*rows[:2], *counted, output(5, "b", "call_0")])
+    again = read("codex", tmp_path / "n")
+    assert [kinds(s) for s in again.sessions] == [
+        ["prompt", "answer", "results", "answer", "results"]
+    ]
+
+
+def test_a_main_record_in_the_file_of_an_agent(tmp_path: Path) -> None:
+    base = {"sessionId": "s1", "timestamp": "2026-03-01T10:00:00.000Z", "cwd": "/w"}
+    asked = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}
+    gave = {"type": "tool_result", "tool_use_id": "t1", "content": "x"}
+    main = [
+        {**base, "type": "user", "uuid": "u1", "message": {"content": "go"}},
+        {
+            **base,
+            "type": "assistant",
+            "uuid": "a1",
+            "parentUuid": "u1",
+            "message": {"id": "m1", "content": [asked]},
+        },
+    ]
+    agent = [
+        {**base, "type": "user", "uuid": "k1", "isSidechain": True, "message": {"content": "do"}},
+        {**base, "type": "user", "uuid": "r1", "parentUuid": "a1", "message": {"content": [gave]}},
+    ]
+    for name, rows in (("s1", main), ("agent-abc1234", agent)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    results = [m for s in reading.sessions for m in s.messages if m.kind == "results"]
+    assert [p.content for m in results for p in m.parts if getattr(p, "content", "")] == ["x"]
+
+
+def test_a_file_that_is_called_an_agent_of_no_name(tmp_path: Path) -> None:
+    base = {"sessionId": "s1", "timestamp": "2026-03-01T10:00:00.000Z"}
+    rows = [
+        {**base, "type": "user", "uuid": "u1", "message": {"content": "go"}},
+        {**base, "type": "user", "uuid": "k1", "isSidechain": True, "message": {"content": "do"}},
+    ]
+    (tmp_path / "agent-.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert [kinds(s) for s in reading.sessions] == [["prompt"], ["task"]]
+
+
+def test_printed_output_of_two_runs_in_one_file(tmp_path: Path) -> None:
+    rows = []
+    for run in ("s1", "s2"):
+        said = {"id": f"m{run}", "content": [{"type": "text", "text": f"Done {run}."}]}
+        rows += [
+            {"type": "system", "subtype": "init", "session_id": run, "cwd": "/w"},
+            {"type": "assistant", "session_id": run, "uuid": f"a{run}", "message": said},
+            {"type": "result", "subtype": "success", "session_id": run},
+        ]
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    reading = read("claude", tmp_path)
+    assert [(s.session_id, kinds(s)) for s in reading.sessions] == [
+        ("s1", ["answer"]),
+        ("s2", ["answer"]),
+    ]
+
+
+def test_tools_that_the_log_defines(tmp_path: Path) -> None:
+    reading = read("claude", LOGS / "claude" / "T15-records-of-newer-versions" / "input")
+    (session,) = reading.sessions
+    assert [(t.name, t.description) for t in session.tools] == [("Bash", "The tool Bash.")]
+    assert session.tools[0].parameters["properties"] == {"command": {"type": "string"}}
