@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..errors import Interrupted, SessiontuneError, StoreError
+from ..errors import Interrupted, SessiontuneError, StoreError, UsageError
 from ..privacy import compiled
 from .console import Console
 
@@ -133,16 +133,14 @@ def main(argv: list[str] | None = None) -> int:
         console.usage_error(error)
         return 2
     except click.ClickException as error:
-        console.plain_error(error.format_message(), code=2)
+        console.error(UsageError(error.format_message()))
         return 2
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         console.error(Interrupted("Interrupted.", "Run the same command again to go on."))
         return Interrupted.code
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: nothing is wrong.
-        sys.stderr.close()
+    except SystemExit:  # so click ends where the reader of our output (head, less) has gone
         return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -157,6 +155,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
+    for name in ("stdout", "stderr"):  # a stream that was closed (2>&-) is none at all
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (to the end)
     _write_what_the_terminal_can("--json" in sys.argv)
     code = main()
     gc.freeze()  # the interpreter would look through all that a run has made, some times over
