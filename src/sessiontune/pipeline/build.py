@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from .. import codec, registry
-from ..errors import SourceError
 from ..ledger import Ledger
 from ..manifest import Manifest
 from ..model import Fault
@@ -24,7 +23,7 @@ from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
-from .inputs import Inputs, Runner, Unit, discover, units_of
+from .inputs import Inputs, Runner, Unit, discover, no_logs, units_of
 from .mixing import mix_in
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
@@ -73,10 +72,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     if request.prune:
         inputs = _prune(inputs, store)
     if not inputs.rows:
-        raise SourceError(
-            "No session logs found there.",
-            "Give the folder that holds them, for example ~/.claude/projects.",
-        )
+        raise no_logs(inputs.faults)
     preparation = preparation_of(request.recipe, inputs, store.salt)
     units = units_of(inputs.rows, preparation_key(preparation))
     quick = _quick_key(request, store, units, inputs)

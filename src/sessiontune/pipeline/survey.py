@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from .. import codec, registry
-from ..errors import SourceError
 from ..ledger import Ledger
 from ..model import Finding, Session, Text, Thinking, ToolCall, ToolResult
 from ..ports import ReadOptions
@@ -22,7 +21,7 @@ from ..privacy.engine import Redactor
 from ..recipe import Recipe
 from ..steps.clean import CleanOptions, cleaner
 from ..store import Store
-from .inputs import Inputs, Runner, discover, units_of
+from .inputs import Inputs, Runner, discover, no_logs, units_of
 from .prepare import Preparation, apply
 from .preparing import preparation_of
 
@@ -71,10 +70,7 @@ def survey(roots: Sequence[Path], recipe: Recipe, store: Store, run: Runner) -> 
     names = recipe.sources or tuple(registry.source_names())
     inputs = discover(roots, names, store, run, verify=False)
     if not inputs.rows:
-        raise SourceError(
-            "No session logs found there.",
-            "Give the folder that holds them, for example ~/.claude/projects.",
-        )
+        raise no_logs(inputs.faults)
     preparation = preparation_of(recipe, inputs, store.salt)
     tasks = [
         SurveyTask(u.source, tuple(r.file.path for r in u.rows), u.size, preparation)
