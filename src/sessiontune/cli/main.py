@@ -107,13 +107,15 @@ def _rules_folder() -> Path:
     return cache_folder(os.environ) / "rules"
 
 
+GLOBAL_FLAGS = {"--json", "--quiet", "-q", "--verbose", "-v", "--no-input"}
+
+
 def _with_global_flags_anywhere(argv: list[str]) -> list[str]:
     """Move the global flags to the front: they work after the verb too."""
-    known = {"--json", "--quiet", "-q", "--verbose", "-v", "--no-input"}
     end = argv.index("--") if "--" in argv else len(argv)
     head, rest = argv[:end], argv[end:]
-    front = [a for a in head if a in known]
-    return front + [a for a in head if a not in known] + rest
+    front = [a for a in head if a in GLOBAL_FLAGS]
+    return front + [a for a in head if a not in GLOBAL_FLAGS] + rest
 
 
 def main(argv: list[str] | None = None) -> int:
