@@ -11,12 +11,15 @@ import pytest
 
 from sessiontune.cli.main import main
 
+#: Put together here, so that this file holds none.
+KEY = "AK" + "IA" + "Q3EGT7WLNZ5VYXHB"
+
 
 def test_findings_and_the_error_are_one_object(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     planted = tmp_path / "settings.py"
-    planted.write_text('key = "AKIA' + "QYLPMN5HFIQR7XYA" + '"\n', encoding="utf-8")
+    planted.write_text(f'key = "{KEY}"\n', encoding="utf-8")
 
     code = main(["scan", "--files", str(planted), "--fail-on-secrets", "--json"])
 
@@ -49,7 +52,7 @@ def test_a_reader_that_leaves_early_changes_no_exit_code(flags: tuple[str, ...])
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])
 def test_findings_count_though_nobody_reads_them(tmp_path: Path, flags: tuple[str, ...]) -> None:
-    many = "".join(f'key{n} = "AKIA{"QYLPMN5HFIQR7XYA"}"\n' for n in range(2000))  # over a pipe
+    many = "".join(f'key{n} = "{KEY}"\n' for n in range(2000))  # more than a pipe holds
     (tmp_path / "settings.py").write_text(many, encoding="utf-8")
 
     ended = _run("scan", "--files", str(tmp_path), "--fail-on-secrets", *flags, shell="| true")

@@ -50,7 +50,9 @@ class Console(msgspec.Struct, frozen=True):
 
                 render(Rich(highlight=False))
                 sys.stdout.flush()
-        except (BrokenPipeError, SystemExit):  # rich makes the first the second
+        except (BrokenPipeError, SystemExit) as gone:  # rich makes the first the second
+            if not isinstance(gone.__context__ or gone, BrokenPipeError):
+                raise
             _write_no_more()  # the reader (head, less) has gone: nothing is wrong
         if failure:
             failure.told = self.as_json

@@ -142,7 +142,9 @@ def main(argv: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.error(Interrupted("Interrupted.", "Run the same command again to go on."))
         return Interrupted.code
-    except SystemExit:  # so click ends where the reader of our output (head, less) has gone
+    except SystemExit as end:  # so click ends where the reader of our output (head, less) has gone
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
         return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
