@@ -1,9 +1,10 @@
-"""Files that cannot be opened, or whose names are no text, cost no other file and are named."""
+"""What cannot be read costs no other file, and is named in words."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from tests.neighbours import claude_lines
 
 from sessiontune.cli.main import main
+from sessiontune.reasons import FAULTS
 
 linux = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
 
@@ -58,3 +60,23 @@ def test_a_link_in_a_circle_is_named_with_its_reason(
     assert main(["scan", str(tmp_path)]) == 0
 
     assert "loop.jsonl  Too many levels of symbolic links" in capsys.readouterr().out
+
+
+def test_every_reason_of_a_fault_has_words() -> None:
+    """Reasons as they stand in the source: one that is misspelt has no words."""
+    source = Path(__file__).parents[1] / "src" / "sessiontune"
+    code = "".join(path.read_text() for path in source.rglob("*.py"))
+    used = set(re.findall(r'\bFault\(\s*(?:reason=)?"(\w+)"', code))
+
+    assert {"line_too_long", "bad_json", "too_deep"} <= used
+    assert used - FAULTS.keys() == set()
+
+
+def test_a_line_over_the_limit_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = claude_lines()
+    long = b'{"type":"user","message":{"role":"user","content":"%b"}}' % (b"x" * 70_000_000)
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([good[0], long, *good[1:]]))
+
+    assert main(["scan", str(tmp_path)]) == 0
+
+    assert "a.jsonl:2  line too long" in capsys.readouterr().out
