@@ -13,7 +13,7 @@ if (HERE / "src" / "sessiontune").is_dir():
 
 try:
     from sessiontune.cli.export import export
-    from sessiontune.cli.main import main
+    from sessiontune.cli.main import GLOBAL_FLAGS, main
 except ModuleNotFoundError as error:
     sys.exit(
         f"The package {error.name} is missing. Install sessiontune first:\n"
@@ -22,7 +22,8 @@ except ModuleNotFoundError as error:
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    asked = export.make_context("export", list(given), resilient_parsing=True).params
+    own = [word for word in given if word not in GLOBAL_FLAGS]
+    asked = export.make_context("export", own, resilient_parsing=True).params
     projects = Path.home() / ".claude" / "projects"
     if not asked["roots"] and projects.is_dir():
         given = [str(projects), *given]

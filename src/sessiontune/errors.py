@@ -21,9 +21,10 @@ from __future__ import annotations
 
 
 class SessiontuneError(Exception):
-    """Base of the tree. `hint` says what the user can do next."""
+    """Base of the tree. `hint` says what the user can do next; `told` that it was printed."""
 
     code = 1
+    told = False
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

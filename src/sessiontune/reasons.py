@@ -122,6 +122,9 @@ FAULTS: dict[str, str] = {
     "line_too_long": "lines over the limit (`--max-line`)",
     "not_an_object": "lines that hold a bare value",
     "unreadable_file": "files that could not be opened",
+    "unreadable": "files and folders that could not be opened",
+    "not_a_file": "names that stand for no file",
+    "name_not_utf8": "files whose names are not UTF-8 (rename them)",
     "symlink_loop": "links that lead in a circle",
     "too_deep": "lines nested too deep",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
-from ..errors import SessiontuneError
+from ..errors import SessiontuneError, UsageError
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -30,14 +31,32 @@ class Console(msgspec.Struct, frozen=True):
     verbose: bool = False
     no_input: bool = False
 
-    def emit(self, data: dict[str, Any], render: Callable[[RichConsole], None]) -> None:
-        """Print the result: `data` as JSON with `--json`, else what `render` draws."""
-        if self.as_json:
-            sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
-        elif not self.quiet:
-            from rich.console import Console as Rich
+    def emit(
+        self,
+        data: dict[str, Any],
+        render: Callable[[RichConsole], None],
+        failure: SessiontuneError | None = None,
+    ) -> None:
+        """Print the result: `data` as JSON with `--json`, else what `render` draws.
 
-            render(Rich(highlight=False))
+        With a `failure` the result is one to fail for: it is raised after the result is printed,
+        and with `--json` both are one object.
+        """
+        try:
+            if self.as_json:
+                _put(data | _told(failure) if failure else data)
+            elif not self.quiet:
+                from rich.console import Console as Rich
+
+                render(Rich(highlight=False))
+                sys.stdout.flush()
+        except (BrokenPipeError, SystemExit) as gone:  # rich makes the first the second
+            if not isinstance(gone.__context__ or gone, BrokenPipeError):
+                raise
+            _write_no_more()  # the reader (head, less) has gone: nothing is wrong
+        if failure:
+            failure.told = self.as_json
+            raise failure
 
     def say(self, text: str) -> None:
         """A line of diagnostics on stderr."""
@@ -89,14 +108,12 @@ class Console(msgspec.Struct, frozen=True):
     def error(self, error: SessiontuneError) -> None:
         """Report an error of ours: what, where, what next."""
         if self.as_json:
-            body = {
-                "code": error.code,
-                "kind": error.kind,
-                "message": error.message,
-                "hint": error.hint,
-            }
-            sys.stdout.write(msgspec.json.encode({"error": body}).decode() + "\n")
-            return
+            try:
+                if not error.told:
+                    _put(_told(error))
+                return
+            except OSError:  # what stdout goes to is full or gone: then on stderr
+                _write_no_more()
         click.echo(f"Error: {error.message}", err=True)
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
@@ -104,13 +121,25 @@ class Console(msgspec.Struct, frozen=True):
     def usage_error(self, error: click.UsageError) -> None:
         """Report a wrong command line."""
         where = error.ctx.command_path if error.ctx else "sessiontune"
-        self.plain_error(error.format_message(), 2, f"See '{where} --help'.")
+        self.error(UsageError(error.format_message(), f"See '{where} --help'."))
 
-    def plain_error(self, message: str, code: int, hint: str = "") -> None:
-        """Report an error that is not one of ours."""
-        shown = SessiontuneError(message, hint)
-        shown.code = code
-        self.error(shown)
+
+def _put(data: dict[str, Any]) -> None:
+    sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+    sys.stdout.flush()
+
+
+def _write_no_more() -> None:
+    """Let stdout lead nowhere, also what the interpreter would write at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+def _told(error: SessiontuneError) -> dict[str, Any]:
+    """An error as `--json` tells it."""
+    names = ("code", "kind", "message", "hint")
+    return {"error": {name: getattr(error, name) for name in names}}
 
 
 def _lines(label: str) -> Progress:

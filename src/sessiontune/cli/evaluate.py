@@ -68,9 +68,13 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
         return
     import msgspec
 
-    console.emit(msgspec.to_builtins(result), lambda rich: draw(rich, result, run))
-    if chosen["fail_if_worse"] and result.outcome == "worse":
-        raise WorseError(result.sentence, f"Look at {run / 'evaluation' / 'report.html'}.")
+    worse = WorseError(result.sentence, f"Look at {run / 'evaluation' / 'report.html'}.")
+    fails = chosen["fail_if_worse"] and result.outcome == "worse"
+    console.emit(
+        msgspec.to_builtins(result),
+        lambda rich: draw(rich, result, run),
+        worse if fails else None,
+    )
 
 
 def run_evaluation(console: Console, run: Path, max_cases: int = 40, seed: int = 0) -> Result:

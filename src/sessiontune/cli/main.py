@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from .. import __version__
-from ..errors import Interrupted, SessiontuneError, StoreError
+from ..errors import Interrupted, SessiontuneError, StoreError, UsageError
 from ..privacy import compiled
 from .console import Console
 
@@ -107,13 +107,15 @@ def _rules_folder() -> Path:
     return cache_folder(os.environ) / "rules"
 
 
+GLOBAL_FLAGS = {"--json", "--quiet", "-q", "--verbose", "-v", "--no-input"}
+
+
 def _with_global_flags_anywhere(argv: list[str]) -> list[str]:
     """Move the global flags to the front: they work after the verb too."""
-    known = {"--json", "--quiet", "-q", "--verbose", "-v", "--no-input"}
     end = argv.index("--") if "--" in argv else len(argv)
     head, rest = argv[:end], argv[end:]
-    front = [a for a in head if a in known]
-    return front + [a for a in head if a not in known] + rest
+    front = [a for a in head if a in GLOBAL_FLAGS]
+    return front + [a for a in head if a not in GLOBAL_FLAGS] + rest
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -133,16 +135,16 @@ def main(argv: list[str] | None = None) -> int:
         console.usage_error(error)
         return 2
     except click.ClickException as error:
-        console.plain_error(error.format_message(), code=2)
+        console.error(UsageError(error.format_message()))
         return 2
     except click.exceptions.Exit as error:
         return int(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
         console.error(Interrupted("Interrupted.", "Run the same command again to go on."))
         return Interrupted.code
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: nothing is wrong.
-        sys.stderr.close()
+    except SystemExit as end:  # so click ends where the reader of our output (head, less) has gone
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
         return 0
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
@@ -157,6 +159,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def run() -> None:
     """Entry point of the console script."""
+    for name in ("stdout", "stderr"):  # a stream that was closed (2>&-) is none at all
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (to the end)
     _write_what_the_terminal_can("--json" in sys.argv)
     code = main()
     gc.freeze()  # the interpreter would look through all that a run has made, some times over

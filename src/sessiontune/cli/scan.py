@@ -60,14 +60,17 @@ def scan(
     found = _survey(console, roots, recipe, jobs)
     import msgspec
 
-    console.emit(msgspec.to_builtins(found), lambda rich: _draw(rich, found, roots, places))
     from ..privacy.kinds import is_secret
 
     secrets = sum(n for kind, n in found.kinds.items() if is_secret(kind))
-    if fail_on_secrets and secrets:
-        raise FindingsError(
-            f"Secrets found: {secrets}.", "An export replaces them. See where: scan --places."
-        )
+    failure = FindingsError(
+        f"Secrets found: {secrets}.", "An export replaces them. See where: scan --places."
+    )
+    console.emit(
+        msgspec.to_builtins(found),
+        lambda rich: _draw(rich, found, roots, places),
+        failure if fail_on_secrets and secrets else None,
+    )
 
 
 def _survey(console: Console, roots: tuple[str, ...], recipe: Recipe, jobs: int) -> Survey:
@@ -113,12 +116,11 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
             table.add_row(f.where, f.kind, f.detector, f.fingerprint)
         rich.print(table)
 
-    console.emit(data, draw)
     secrets = sum(is_secret(f.kind) for f in found)
-    if fail and secrets:
-        raise FindingsError(
-            f"Secrets found: {secrets}.", "Remove them, or allow harmless ones in the recipe."
-        )
+    failure = FindingsError(
+        f"Secrets found: {secrets}.", "Remove them, or allow harmless ones in the recipe."
+    )
+    console.emit(data, draw, failure if fail and secrets else None)
 
 
 def _end_of(path: str, room: int) -> str:

@@ -77,7 +77,8 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
         rich.print("\n[bold]Where a line cannot be read[/bold]")
     for fault in faults[:_SHOWN]:
         place = f"{fault.file}:{fault.line}" if fault.line else fault.file
-        rich.print(f"  {escape(printable(place))}  {plain(fault.reason)}", soft_wrap=True)
+        why = plain(fault.reason) if fault.line else fault.detail or plain(fault.reason)
+        rich.print(f"  {escape(printable(place))}  {escape(why)}", soft_wrap=True)
     if len(faults) > _SHOWN:
         rich.print(f"  and {len(faults) - _SHOWN:,} more (sessiontune scan --json lists them)")
     known = named(others)

@@ -24,7 +24,7 @@ from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
 from .grouping import Unit
-from .inputs import Inputs, Runner, discover, nothing_found
+from .inputs import Inputs, Runner, discover, no_logs
 from .mixing import mix_in
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
@@ -73,7 +73,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     if request.prune:
         inputs = _prune(inputs, store)
     if not inputs.rows:
-        raise nothing_found(inputs)
+        raise no_logs(inputs)
     preparation = preparation_of(request.recipe, inputs, store.salt)
     known = [] if request.verify else grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)

@@ -15,6 +15,7 @@ from .. import registry
 from ..errors import SourceError
 from ..model import Fault
 from ..ports import FileIndex, LogFile, merge_index
+from ..reasons import plain
 from ..sources.foreign import advice
 from ..store import FileRow, Store
 
@@ -106,9 +107,19 @@ def discover(
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs))
 
 
-def nothing_found(inputs: Inputs) -> SourceError:
-    """What is said where no log was found; it names what was found instead."""
-    return SourceError("No session logs found there.", advice(inputs.others))
+def no_logs(inputs: Inputs) -> SourceError:
+    """What to say where nothing can be read: what was there, and why it was of no use."""
+    hint = advice(inputs.others)
+    if not inputs.faults:
+        return SourceError("No session logs found there.", hint)
+    first, more = inputs.faults[0], ""
+    if len(inputs.faults) > 1:
+        more = f", and {len(inputs.faults) - 1:,} more"
+    why = first.detail or plain(first.reason)
+    return SourceError(
+        f"No session logs could be read there: {first.file}: {why}{more}.",
+        "Check its permissions and its name. " + hint,
+    )
 
 
 # ------------------------------------------------------------------ finding files
@@ -122,6 +133,9 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
     faults: list[Fault] = []
     found: dict[tuple[int, int], LogFile] = {}
     for path in _paths(roots, suffixes, faults):
+        if (shown := utf8(path)) != path:  # neither the state nor a manifest can hold such a name
+            faults.append(Fault("name_not_utf8", shown))
+            continue
         try:
             info = os.stat(path)
         except OSError as error:
@@ -140,9 +154,14 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
     return sorted(found.values(), key=lambda f: f.path), faults
 
 
+def utf8(path: str) -> str:
+    """A path as it can be written; bytes that are not UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:
     def unreadable(error: OSError) -> None:
-        faults.append(Fault("unreadable", str(error.filename), detail=error.strerror or ""))
+        faults.append(Fault("unreadable", utf8(error.filename), detail=error.strerror or ""))
 
     for root in roots:
         if not root.is_dir():

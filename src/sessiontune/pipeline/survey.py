@@ -22,7 +22,7 @@ from ..recipe import Recipe
 from ..steps.clean import CleanOptions, cleaner
 from ..store import Store
 from .grouping import units_of
-from .inputs import Inputs, Runner, discover, nothing_found
+from .inputs import Inputs, Runner, discover, no_logs
 from .prepare import Preparation, apply
 from .preparing import preparation_of
 
@@ -71,7 +71,7 @@ def survey(roots: Sequence[Path], recipe: Recipe, store: Store, run: Runner) -> 
     names = recipe.sources or tuple(registry.source_names())
     inputs = discover(roots, names, store, run, verify=False)
     if not inputs.rows:
-        raise nothing_found(inputs)
+        raise no_logs(inputs)
     preparation = preparation_of(recipe, inputs, store.salt)
     tasks = [
         SurveyTask(u.source, tuple(r.file.path for r in u.rows), u.size, preparation)

@@ -7,6 +7,7 @@ import gc
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -145,7 +146,10 @@ class LocalRunner:
     def _executor(self) -> ProcessPoolExecutor:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self.jobs, mp_context=_context(), initializer=_start_worker
+                self.jobs,
+                mp_context=_context(),
+                initializer=_start_worker,
+                initargs=(os.getpid(),),
             )
         return self._pool
 
@@ -189,10 +193,32 @@ def _context() -> multiprocessing.context.BaseContext:
     return multiprocessing.get_context("fork" if os.uname().sysname == "Linux" else "spawn")
 
 
-def _start_worker() -> None:
-    """Workers leave Ctrl-C to the parent."""
+def _start_worker(parent: int) -> None:
+    """Workers leave Ctrl-C to the parent, and end when it does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _end_with(parent)
     gc.set_threshold(*_RARELY)
+
+
+def _end_with(parent: int) -> None:
+    """A parent that is killed ends nobody: its workers would wait, and hold the state's lock."""
+    if os.uname().sysname == "Linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    else:
+        threading.Thread(target=_leave_after, daemon=True).start()
+    if os.getppid() != parent:  # it was killed before we asked
+        os._exit(1)
+
+
+def _leave_after() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+    os._exit(1)
+
+
+#: From <sys/prctl.h>: the signal to get when the parent ends.
+_PR_SET_PDEATHSIG = 1
 
 
 #: The collector's thresholds during a run: records are acyclic, so it finds next to nothing.

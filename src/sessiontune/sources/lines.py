@@ -144,7 +144,7 @@ _BRACE = ord("{")
 
 def too_long(path: str, number: int, ledger: Ledger) -> None:
     ledger.records[path] = ledger.records.get(path, 0) + 1
-    ledger.fault(Fault(reason="linetoo_long", file=path, line=number))
+    ledger.fault(Fault(reason="line_too_long", file=path, line=number))
 
 
 def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:

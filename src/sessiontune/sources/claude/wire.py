@@ -7,21 +7,24 @@ A line that does not fit, because a field has an odd type or the bytes are damag
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from ...ledger import Ledger
 from ..lines import LineFault, mend, plain, values
 
+#: A count of tokens. What no number of ours can hold does not fit, like any odd type.
+Tokens = Annotated[int, msgspec.Meta(ge=0, lt=1 << 53)]
+
 
 class WireUsage(msgspec.Struct, gc=False):
     """`message.usage`; token counts."""
 
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    cache_read_input_tokens: int | None = None
-    cache_creation_input_tokens: int | None = None
+    input_tokens: Tokens | None = None
+    output_tokens: Tokens | None = None
+    cache_read_input_tokens: Tokens | None = None
+    cache_creation_input_tokens: Tokens | None = None
 
 
 class Block(msgspec.Struct, gc=False):
@@ -261,7 +264,7 @@ def _usage(value: dict[str, Any]) -> WireUsage:
     counts = {
         name: value[name]
         for name in WireUsage.__struct_fields__
-        if type(value.get(name)) is int and abs(value[name]) < 1 << 53
+        if type(value.get(name)) is int and 0 <= value[name] < 1 << 53
     }
     return WireUsage(**counts)
 

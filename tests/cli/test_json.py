@@ -1,0 +1,79 @@
+"""What a command prints: one JSON object whatever it ends with, and readers that go early."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sessiontune.cli.main import main
+
+#: Put together here, so that this file holds none.
+KEY = "AK" + "IA" + "Q3EGT7WLNZ5VYXHB"
+
+
+def test_findings_and_the_error_are_one_object(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planted = tmp_path / "settings.py"
+    planted.write_text(f'key = "{KEY}"\n', encoding="utf-8")
+
+    code = main(["scan", "--files", str(planted), "--fail-on-secrets", "--json"])
+
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert code == told["error"]["code"] == 8
+    assert told["findings"]
+    assert shown.err == ""
+
+
+def test_a_wrong_command_line_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "export", "--frobnicate"]) == 2
+
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "UsageError"
+
+
+def _run(*args: str, shell: str) -> subprocess.CompletedProcess[str]:
+    """The command as a shell runs it; `shell` says where its streams lead."""
+    line = f'set -o pipefail; "$@" {shell}'
+    argv = ["bash", "-c", line, "bash", sys.executable, "-m", "sessiontune", *args]
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_a_reader_that_leaves_early_changes_no_exit_code(flags: tuple[str, ...]) -> None:
+    ended = _run("trainers", "list", *flags, shell="| true")
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_findings_count_though_nobody_reads_them(tmp_path: Path, flags: tuple[str, ...]) -> None:
+    many = "".join(f'key{n} = "{KEY}"\n' for n in range(2000))  # more than a pipe holds
+    (tmp_path / "settings.py").write_text(many, encoding="utf-8")
+
+    ended = _run("scan", "--files", str(tmp_path), "--fail-on-secrets", *flags, shell="| true")
+
+    assert ended.returncode == 8
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+@pytest.mark.parametrize("flags", [(), ("--json",)])
+def test_output_that_leads_to_a_full_disk_is_an_error_of_ours(flags: tuple[str, ...]) -> None:
+    ended = _run("trainers", "list", *flags, shell="> /dev/full")
+
+    assert ended.returncode == 5
+    assert ended.stderr.startswith("Error: The disk is full.")
+
+
+@pytest.mark.parametrize("shell", [">&-", "2>&-"])
+def test_a_closed_stream_stops_nothing(shell: str) -> None:
+    ended = _run("trainers", "list", "--json", shell=shell)
+
+    assert ended.returncode == 0
+    assert "Traceback" not in ended.stderr
+    assert shell == ">&-" or json.loads(ended.stdout)["trainers"]

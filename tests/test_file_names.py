@@ -1,0 +1,82 @@
+"""What cannot be read costs no other file, and is named in words."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from tests.neighbours import claude_lines
+
+from sessiontune.cli.main import main
+from sessiontune.reasons import FAULTS
+
+linux = pytest.mark.skipif(sys.platform == "darwin", reason="macOS has no such names")
+
+
+def _named(folder: Path, name: bytes) -> None:
+    with open(os.path.join(os.fsencode(folder), name), "wb") as log:
+        log.write(b"\n".join(claude_lines()))
+
+
+@linux
+def test_a_name_that_is_not_utf8_is_a_fault(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    _named(tmp_path / "logs", b"good.jsonl")
+    _named(tmp_path / "logs", b"caf\xe9.jsonl")
+
+    out, state = str(tmp_path / "data"), str(tmp_path / "state")
+    assert main(["--json", "export", str(tmp_path / "logs"), "-o", out, "--state", state]) == 0
+    made = json.loads(capsys.readouterr().out)["manifest"]
+    assert made["faults"] == {"name_not_utf8": 1}
+    assert made["records"]["files"] == 1
+
+    assert main(["scan", str(tmp_path / "logs")]) == 0
+    assert "caf\\xe9.jsonl  name not utf8" in capsys.readouterr().out
+
+
+@linux
+def test_a_folder_of_such_names_says_why_nothing_was_read(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _named(tmp_path, b"caf\xe9.jsonl")
+
+    assert main(["scan", str(tmp_path)]) == 3
+
+    assert "caf\\xe9.jsonl: name not utf8" in capsys.readouterr().err
+
+
+def test_a_link_in_a_circle_is_named_with_its_reason(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _named(tmp_path, b"good.jsonl")
+    (tmp_path / "loop.jsonl").symlink_to("loop.jsonl")
+
+    assert main(["scan", str(tmp_path)]) == 0
+
+    assert "loop.jsonl  Too many levels of symbolic links" in capsys.readouterr().out
+
+
+def test_every_reason_of_a_fault_has_words() -> None:
+    """Reasons as they stand in the source: one that is misspelt has no words."""
+    source = Path(__file__).parents[1] / "src" / "sessiontune"
+    code = "".join(path.read_text() for path in source.rglob("*.py"))
+    used = set(re.findall(r'\bFault\(\s*(?:reason=)?"(\w+)"', code))
+
+    assert {"line_too_long", "bad_json", "too_deep"} <= used
+    assert used - FAULTS.keys() == set()
+
+
+def test_a_line_over_the_limit_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = claude_lines()
+    long = b'{"type":"user","message":{"role":"user","content":"%b"}}' % (b"x" * 70_000_000)
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([good[0], long, *good[1:]]))
+
+    assert main(["scan", str(tmp_path)]) == 0
+
+    assert "a.jsonl:2  line too long" in capsys.readouterr().out
