@@ -45,8 +45,8 @@ class Redactor:
         self._pseudonyms = Pseudonyms(salt)
         self._counts: Counter[str] = Counter()
         allow = frozenset(text.encode() for text in options.allow)
-        self._detector = Detector(options.layers(), self._make, allow)
         self._names = Names(vocabulary, options)
+        self._detector = Detector(options.layers(), self._make, allow, self._named)
 
     # ------------------------------------------------------------ public
 
@@ -144,6 +144,9 @@ class Redactor:
         if names:
             spans = resolve([*spans, *(self._name(raw, start, end) for start, end in names)])
         return spans
+
+    def _named(self, raw: bytes) -> list[Span]:
+        return [self._name(raw, start, end) for start, end in self._names.find(raw)]
 
     def _redact(self, raw: bytes, hits: list[Hit], names: list[Place]) -> bytes:
         spans = self._spans(raw, hits, names)
