@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,15 @@ from ..recipe import Recipe
 from ..steps import tools as tool_steps
 from ..store import Store
 from .examples import Choice, ExampleOptions
-from .finish import BuildSummary, FinishPack, FinishTask, continued_of, finish, forks_of
+from .finish import (
+    BuildSummary,
+    FinishPack,
+    FinishTask,
+    auditor_of,
+    continued_of,
+    finish,
+    forks_of,
+)
 from .inputs import Runner, Unit
 from .preparing import Prepared
 
@@ -120,12 +128,21 @@ def gate(built: Iterable[BuildSummary]) -> None:
         raise gate_error(findings)
 
 
+def gate_pages(pages: Mapping[str, bytes], recipe: Recipe, prepared: Prepared) -> None:
+    """The same for what is published beside the rows: the card, the report, the manifest ..."""
+    known = prepared.preparation
+    auditor = auditor_of(recipe.privacy, known.vocabulary, known.salt)
+    findings = [f for name, page in pages.items() if auditor for f in auditor.scan(page, name)]
+    if findings:
+        raise gate_error(findings)
+
+
 def gate_error(findings: Sequence[Finding]) -> PrivacyError:
     """The gate's message: kinds and places of the first few findings."""
     shown = "; ".join(f"{f.kind} ({f.detector}) at {f.where}" for f in findings[:5])
     more = f" and {len(findings) - 5} more" if len(findings) > 5 else ""
     return PrivacyError(
-        f"The second scan found {len(findings)} secrets in the rows: {shown}{more}.",
+        f"The second scan found {len(findings)} secrets in the data set: {shown}{more}.",
         "Nothing was published. Add the text to 'deny' in the [privacy] table of the recipe, "
         "or to 'allow' when it is harmless.",
     )
