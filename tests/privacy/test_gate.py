@@ -96,3 +96,12 @@ def test_the_control_is_published(logs: Path, tmp_path: Path) -> None:
     assert run(tmp_path / "run", *args).code == 0
     for path in (tmp_path / "out").rglob("*.*"):
         assert VALUE.encode() not in path.read_bytes(), path.name
+
+
+def test_scan_shows_no_value_in_the_name_of_a_model(logs: Path, tmp_path: Path) -> None:
+    (file,) = logs.rglob("*.jsonl")
+    file.write_text(file.read_text().replace('"model": "m"', f'"model": "{VALUE}"'))
+    ended = run(tmp_path / "run", "--json", "scan", logs, "--jobs", "1")
+    assert ended.code == 0
+    assert len(ended.json()["models"]) == 1
+    assert VALUE not in ended.out + ended.err

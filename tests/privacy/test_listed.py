@@ -111,3 +111,17 @@ def test_entities_of_one_digit_hide_nothing(redactor: Redactor) -> None:
 def test_code_in_html_is_read_with_its_quotes(redactor: Redactor) -> None:
     value = base64.b16encode(b"some bytes 12").decode().lower()
     assert value not in redactor.text(f"<pre>const apiKey = &#x27;{value}&#x27;;</pre>")
+
+
+def test_a_key_beside_underscores_is_one(redactor: Redactor) -> None:
+    """As in the name of a tool that a server offers."""
+    value = carrier("huggingface", 5)[1]
+    assert value not in redactor.text(f"mcp__{value}__run")
+
+
+def test_a_removed_line_of_a_git_remote_is_no_address(redactor: Redactor) -> None:
+    """Escaped in a tool's arguments, the letter of the line feed stands before the sign."""
+    arguments = json.dumps({"new": redactor.text("x\n-git" + "@github.com:owner/repo.git")})
+    assert redactor.text(arguments) == arguments
+    known = Auditor(OPTIONS, KNOWN, b"key")
+    assert known.scan(json.dumps({"arguments": arguments}).encode(), "f") == []
