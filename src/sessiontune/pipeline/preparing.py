@@ -25,7 +25,7 @@ from .prepare import (
 )
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 4
+PREPARE_VERSION = 5
 
 
 class Prepared(msgspec.Struct):

@@ -91,6 +91,10 @@ class Redactor:
             return text
         return self._pseudonyms.ident(kind, text)
 
+    def digest(self, text: str) -> str:
+        """A digest under the salt, of something that others may have too (a picture): 32 hex."""
+        return self._pseudonyms.digest(text)
+
     def take_counts(self) -> dict[str, int]:
         """Replacements by kind since the last call."""
         counts = dict(self._counts)

@@ -45,6 +45,7 @@ _HEX = "[0-9a-fA-F]"
 _UUID = re.compile(rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}".encode())
 #: What `Pseudonyms` makes of a UUID.
 _MADE_UUID = re.compile(rb"5e55[0-9a-f]{4}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
+_MADE_DIGEST = re.compile(r"5e55[0-9a-f]{28}")
 
 
 class Pseudonyms:
@@ -103,6 +104,12 @@ class Pseudonyms:
     def fingerprint(self, value: bytes) -> str:
         """Short keyed digest for reports: 10 hex digits."""
         return self._digest("fingerprint", value)[:5].hex()
+
+    def digest(self, value: str) -> str:
+        """Keyed digest of what has no other name: 32 hex digits that begin with `5e55`."""
+        if _MADE_DIGEST.fullmatch(value):
+            return value
+        return "5e55" + self._digest("digest", value.encode())[:14].hex()
 
     def _digest(self, kind: str, value: bytes) -> bytes:
         keyed = self._keyed.get(kind)
