@@ -59,11 +59,25 @@ def test_files_are_walked_and_binaries_left_out(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "config").write_text(value)
     (tmp_path / "clean.py").write_text("token = request.headers.get_authorization_value\n")
-    found = list(scan_files([str(tmp_path)], OPTIONS, b"salt"))
+    unread: list[str] = []
+    found = list(scan_files([str(tmp_path)], OPTIONS, b"salt", unread))
     assert [f.where for f in found] == [f"{tmp_path}/a.txt:2"]
     assert found[0].start == 4
+    assert unread == [f"{tmp_path}/b.bin"]
     with pytest.raises(OSError):
         list(scan_files([str(tmp_path / "missing")], OPTIONS, b"salt"))
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("lines", [3, 300_000])
+def test_text_in_wide_letters_is_read(tmp_path: Path, codec: str, lines: int) -> None:
+    _, value = carrier("github", 5)
+    path = tmp_path / "wide.txt"
+    path.write_bytes(("a line of text\n" * lines + f"key {value}\n").encode(codec))
+    unread: list[str] = []
+    found = list(scan_files([str(path)], OPTIONS, b"salt", unread))
+    assert [(f.where, f.kind) for f in found] == [(f"{path}:{lines + 1}", "github-token")]
+    assert unread == []
 
 
 @pytest.mark.parametrize("newline", ["", "\n"])

@@ -16,7 +16,9 @@ from sessiontune.privacy.words import Names
 
 pytest.importorskip("hyperscan", reason="no wheel of hyperscan for this machine")
 RULES = [*_DECODERS, *all_rules()]
-DETECTOR = Detector(PrivacyOptions().layers(), lambda kind, shape, value: b"", frozenset())
+DETECTOR = Detector(
+    PrivacyOptions().layers(), lambda kind, shape, value: b"", frozenset(), lambda data: []
+)
 #: A card's number has separators everywhere or nowhere, an address of hardware one kind of them;
 #: with a vendor's name, its value is asked for. Their anchors find more, which the exact patterns
 #: and the checks refuse.
@@ -56,7 +58,7 @@ NAMES = Names(
         ("zelda zelda77 ZELDA", ["zelda", "zelda77", "ZELDA"]),
         ("zelda-fitz, fitz-zelda", ["zelda-fitz", "fitz", "zelda"]),
         ("zeldas azelda zelda7 fitz7 zelda_7", ["zelda"]),
-        ("O'Hara's o'haras", ["O'Hara"]),
+        ("O'Hara's o'haras", ["O'Hara", "o'hara"]),
         ("fitz", ["fitz"]),
         ("日zelda語", ["zelda"]),
         ("", []),

@@ -25,8 +25,7 @@ def scan(paths: list[Path], capsys: pytest.CaptureFixture[str]) -> tuple[int, li
     capsys.readouterr()
     flags = [word for path in paths for word in ("--files", str(path))]
     code = main(["--json", "scan", "--fail-on-secrets", *flags])
-    first = capsys.readouterr().out.split("\n")[0]
-    return code, json.loads(first)["findings"]
+    return code, json.loads(capsys.readouterr().out)["findings"]
 
 
 def test_the_repository_is_clean(capsys: pytest.CaptureFixture[str]) -> None:

@@ -101,7 +101,10 @@ def test_nothing_is_left_in_any_field(kind: str) -> None:
         assert private not in packed
     assert after.files == before.files
     assert after.messages[0].origin == before.messages[0].origin
-    assert after.messages[2].parts[0].images == before.messages[2].parts[0].images
+    (image,) = after.messages[2].parts[0].images
+    assert image.media_type == "image/png"
+    assert len(image.digest) == 32
+    assert image.digest != before.messages[2].parts[0].images[0].digest
 
 
 def test_names_of_tools_and_models_are_texts_too() -> None:
@@ -132,6 +135,8 @@ def test_identifiers_still_match() -> None:
     assert after.cwd.startswith("/")
     other, _ = stage(b"other")(session("nothing"))
     assert other.session_id != after.session_id
+    pictures = [s.messages[2].parts[0].images[0].digest for s in (after, other)]
+    assert pictures[0] != pictures[1]
 
 
 def test_plain_branches_stay() -> None:

@@ -96,25 +96,34 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
 
     from ..privacy.files import scan_files
     from ..privacy.kinds import is_secret
+    from .summary import printable
 
+    unread: list[str] = []
     try:
-        found = list(scan_files([str(p) for p in paths], recipe.privacy, os.urandom(16)))
+        names = [str(p) for p in paths]
+        found = list(scan_files(names, recipe.privacy, os.urandom(16), unread))
     except OSError as error:
         raise SourceError(
             f"{error.filename} cannot be read: {error.strerror}.", "Check its permissions."
         ) from error
-    data: dict[str, Any] = {"findings": [msgspec.to_builtins(f) for f in found]}
+    data: dict[str, Any] = {"findings": [msgspec.to_builtins(f) for f in found], "unread": unread}
 
     def draw(rich: RichConsole) -> None:
+        from rich.markup import escape
         from rich.table import Table
 
-        if not found:
+        if found:
+            table = Table("where", "kind", "detector", "fingerprint", box=None)
+            for f in found:
+                table.add_row(escape(f.where), f.kind, f.detector, f.fingerprint)
+            rich.print(table)
+        else:
             rich.print("Nothing found.")
-            return
-        table = Table("where", "kind", "detector", "fingerprint", box=None)
-        for f in found:
-            table.add_row(f.where, f.kind, f.detector, f.fingerprint)
-        rich.print(table)
+        if unread:
+            files = "1 file is" if len(unread) == 1 else f"{len(unread):,} files are"
+            more = ", ..." if len(unread) > 3 else ""
+            listed = ", ".join(map(printable, unread[:3])) + more
+            rich.print(f"{files} no text and not read: {listed}", markup=False, soft_wrap=True)
 
     secrets = sum(is_secret(f.kind) for f in found)
     failure = FindingsError(

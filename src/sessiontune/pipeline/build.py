@@ -18,7 +18,7 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..steps.window import Truncation
 from ..store import FileRow, Store
-from . import grouping, publish
+from . import finishing, grouping, publish
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
@@ -144,6 +144,7 @@ def _publish(
     former = store.published().get(folder)
     try:
         manifest = write_folder(staging, manifest, request.recipe, built, store)
+        finishing.gate_pages(staging.pages, request.recipe, prepared)
         pending = (folder, build, msgspec.msgpack.encode(chosen.memory))
         store.remember("split.pending", msgspec.msgpack.encode(pending))
         files = staging.commit(former[1] if former else {})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -12,11 +13,19 @@ from ..errors import PrivacyError
 from ..model import Finding, ToolDef
 from ..packs import Place, packed
 from ..ports import EncodeOptions
-from ..recipe import Recipe
+from ..recipe import DIGEST, Recipe
 from ..steps import tools as tool_steps
 from ..store import Store
 from .examples import Choice, ExampleOptions
-from .finish import BuildSummary, FinishPack, FinishTask, continued_of, finish, forks_of
+from .finish import (
+    BuildSummary,
+    FinishPack,
+    FinishTask,
+    auditor_of,
+    continued_of,
+    finish,
+    forks_of,
+)
 from .grouping import Unit
 from .inputs import Runner
 from .preparing import Prepared
@@ -121,12 +130,30 @@ def gate(built: Iterable[BuildSummary]) -> None:
         raise gate_error(findings)
 
 
+_DIGEST = re.compile(rf'"{DIGEST}[0-9a-f]{{8,64}}"'.encode())
+
+
+def gate_pages(pages: Mapping[str, bytes], recipe: Recipe, prepared: Prepared) -> None:
+    """The same for what is published beside the rows: the card, the report, the manifest ...; less
+    the digests that stand in the recipe for what the user named."""
+    known = prepared.preparation
+    auditor = auditor_of(recipe.privacy, known.vocabulary, known.salt)
+    findings = [
+        found
+        for name, page in pages.items()
+        if auditor
+        for found in auditor.scan(_DIGEST.sub(b'""', page), name)
+    ]
+    if findings:
+        raise gate_error(findings)
+
+
 def gate_error(findings: Sequence[Finding]) -> PrivacyError:
     """The gate's message: kinds and places of the first few findings."""
     shown = "; ".join(f"{f.kind} ({f.detector}) at {f.where}" for f in findings[:5])
     more = f" and {len(findings) - 5} more" if len(findings) > 5 else ""
     return PrivacyError(
-        f"The second scan found {len(findings)} secrets in the rows: {shown}{more}.",
+        f"The second scan found {len(findings)} secrets in the data set: {shown}{more}.",
         "Nothing was published. Add the text to 'deny' in the [privacy] table of the recipe, "
         "or to 'allow' when it is harmless.",
     )

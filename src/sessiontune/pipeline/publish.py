@@ -104,12 +104,15 @@ class Staging:
         except OSError as error:
             raise disk_error(error, target) from error
         self.files: dict[str, OutFile] = {}
+        #: What is published beside the rows, for the gate.
+        self.pages: dict[str, bytes] = {}
 
     def text(self, name: str, content: str) -> None:
         """Write a small text file."""
         data = content.encode()
         path = self._path(name)
         path.write_bytes(data)
+        self.pages[name] = data
         self.files[name] = OutFile(name, hashlib.sha256(data).hexdigest(), len(data), 0)
 
     def rows(
@@ -125,6 +128,7 @@ class Staging:
         """
         ordered = sorted(targets, key=lambda t: t.name not in columns.values())
         parts = {t.name: [p for u in units if (p := u.part(t.stream))] for t in ordered}
+        self.pages.update((t.name, t.head) for t in ordered if t.head)
         with ThreadPoolExecutor(2) as pool:
             made = {
                 t.name: pool.submit(self._write, t, [p for p, _ in parts[t.name]]) for t in ordered

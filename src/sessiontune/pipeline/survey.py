@@ -107,6 +107,7 @@ def look(task: SurveyTask) -> Survey:
         kept = apply(session, stages, found.ledger)
         if kept is not None:
             _count(kept, redactor, found)
+    found.models = {redactor.text(name): count for name, count in found.models.items()}
     return found
 
 

@@ -35,8 +35,8 @@ class Auditor:
         forced = PrivacyOptions(
             secrets=options.secrets, personal=options.personal, places=options.places
         )
-        self._detector = Detector(forced.layers(), self._stand_in, allow)
         self._names = Names(vocabulary, options)
+        self._detector = Detector(forced.layers(), self._stand_in, allow, self._named)
 
     def scan(self, data: bytes, where: str) -> list[Finding]:
         """Findings in `data`; `where` names the file, to which the line is added."""
@@ -73,12 +73,16 @@ class Auditor:
         return findings
 
     def _raw_spans(self, block: bytes) -> list[Span]:
-        spans = self._detector.find(block)
-        for start, end in self._names.find(block):
-            if not is_pseudonym(block[start:end]):
-                spans.append(Span(start, end, "name", "name", 1))
+        spans = self._detector.find(block) + self._named(block)
         spans.sort(key=lambda span: span.start)
         return spans
+
+    def _named(self, data: bytes) -> list[Span]:
+        return [
+            Span(start, end, "name", "name", 1)
+            for start, end in self._names.find(data)
+            if not is_pseudonym(data[start:end])
+        ]
 
     def _walk(self, value: Any, where: str, findings: list[Finding]) -> None:
         """Judges every string of a decoded row, with the key it stands under."""

@@ -27,7 +27,7 @@ from .judge import (
 )
 from .rules import Rule, quick
 
-_Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#39|#34);|\\+u002[27])"
+_Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
     r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
@@ -86,6 +86,8 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     return like_key(trimmed(match.group(), quoted), quoted)
 
 
+#: A closing quote that stands as an entity of HTML; its semicolon is no part of a value.
+_CLOSING = re.compile(rb"&(?:quot|apos|#0?3[49]|#x0?2[27])\Z")
 #: The next field of a URL's query or a form.
 _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 _SAYS_PASSWORD = quick(r"(?i)pass|pwd")
@@ -116,8 +118,8 @@ def key_or_password_follows(data: bytes, end: int) -> bool:
 def trimmed(value: bytes, quoted: bool) -> bytes:
     """The value without what closes it in code."""
     if quoted:
-        return value.rstrip(b"\\")
-    value = value.rstrip(b",;)]}.:|")
+        return _CLOSING.sub(b"", value).rstrip(b"\\")
+    value = value.rstrip(b",;)]}.:|\\")
     next_field = _NEXT_FIELD.search(value, 0, 1000)
     return value[: next_field.start()] if next_field else value
 

@@ -32,7 +32,7 @@ HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
 RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
-    r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{2,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
+    r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
 )
 MARK_ANCHOR = (
     r"\x1b\[|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u001[bB]\[|\\x1b\[|\\033\[|"
@@ -41,11 +41,11 @@ MARK_ANCHOR = (
 
 _LINE_END = r"(?:\\r)?\\n[ \t]*|\r?\n[ \t]*"
 _ESCAPES = (
-    r"%([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{2,5});|"
-    r"&#([0-9]{2,5});|0x([0-9A-Fa-f]{2}),? ?"
+    r"%([0-9A-Fa-f]{2})|\\+u00([0-9A-Fa-f]{2})|\\+x([0-9A-Fa-f]{2})|&#x([0-9A-Fa-f]{1,5});|"
+    r"&#([0-9]{1,5});|0x([0-9A-Fa-f]{2}),? ?"
 )
 _ESCAPED_RUN = (
-    r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{2,5};|"
+    r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{1,5};|"
     r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
 )
 _MARKS = (
@@ -82,12 +82,13 @@ def run_on(beginnings: Sequence[bytes]) -> Near:
 
 class View(msgspec.Struct, frozen=True):
     """A changed copy of a stretch of text. Piece i begins at `starts[i]` in the copy and stands
-    at `places[i]` in the original; `sizes[i]` is its length there."""
+    at `places[i]` in the original; `sizes[i]` is its length there. `changed`: it differs from it."""
 
     data: bytes
     starts: list[int]
     places: list[int]
     sizes: list[int]
+    changed: bool
 
     def back(self, start: int, end: int) -> tuple[int, int]:
         """A span of the view as a span of the original."""
@@ -206,23 +207,30 @@ def hex_region(data: bytes, hit: int, floor: int) -> Region | None:
     return Region(start, end, binascii.unhexlify(text), "HEX" if text != text.lower() else "hex")
 
 
-def escaped_view(data: bytes, hit: int, floor: int) -> tuple[View, int]:
-    """The run of escapes around a hit, resolved; and where it ends."""
+def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
+    """The run of escapes around a hit, resolved, where it may be a form's also with spaces for its
+    plus signs; and where it ends."""
     end = pattern(_ESCAPED_RUN).match(data, hit).end()
     start = max(floor, hit - 600)
     piece = data[start:hit]
     cut = max(piece.rfind(mark) for mark in (b" ", b"\n", b'"', b"'", b"\t", b"<", b"("))
     if cut >= 0 and not piece[cut:].startswith(b" 0x"):
         start += cut + 1
+    done = end
     if end - start > STRETCH:
         end = start + STRETCH
-        return _view(data, start, end, pattern(_ESCAPES), _resolve), end - 2048
-    return _view(data, start, end, pattern(_ESCAPES), _resolve), end
+        done = end - 2048
+    views = [_view(data, start, end, pattern(_ESCAPES), _resolve)]
+    if data.find(b"+", start, end) >= 0 and data.find(b"%", start, end) >= 0:
+        views.append(_view(data, start, end, pattern(_ESCAPES + r"|(\+)"), _resolve))
+    return views, done
 
 
 def _resolve(match: Any) -> bytes:
     groups = match.groups()
     index = next(i for i, g in enumerate(groups) if g is not None)
+    if groups[index] == b"+":
+        return b" "
     number = int(groups[index], 10 if index == 4 else 16)
     return bytes((number,)) if number < 256 else chr(number).encode("utf-8", "replace")
 
@@ -285,7 +293,7 @@ def _view(
         done = high
         at = high
     add(data[done:end], done, end - done)
-    return View(b"".join(pieces), starts, places, sizes)
+    return View(b"".join(pieces), starts, places, sizes, done > start)
 
 
 #: How keys begin.

@@ -37,6 +37,8 @@ from .rules import MORE, Rule, Span, pattern
 MAX_DEPTH = 14
 
 Make = Callable[[str, str, bytes], bytes]
+#: Finds names in a text.
+Named = Callable[[bytes], list[Span]]
 
 
 @lru_cache(maxsize=1)
@@ -70,9 +72,13 @@ _DECODERS = decoders.RULES
 
 
 class Detector:
-    """Finds what must go. `layers` are those switched on; `make` gives a value's replacement."""
+    """Finds what must go. `layers` are those switched on; `make` gives a value's replacement;
+    `named` finds the names that stand alone, in text that was hidden (the caller sees to the rest).
+    """
 
-    def __init__(self, layers: Iterable[str], make: Make, allow: frozenset[bytes]) -> None:
+    def __init__(
+        self, layers: Iterable[str], make: Make, allow: frozenset[bytes], named: Named
+    ) -> None:
         chosen = frozenset(layers)
         rules = [rule for rule in all_rules() if rule.layer in chosen]
         self._rules: list[Rule] = [*_DECODERS, *rules]
@@ -80,6 +86,7 @@ class Detector:
         #: For each pattern of the prefilter: its rules, with the look that each takes first.
         self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
         self._make = make
+        self._named = named
         self._allow = allow
 
     def scan(self, data: bytes) -> list[Hit]:
@@ -105,12 +112,12 @@ class Detector:
         """Spans to replace, in order, not overlapping."""
         if hits is None:
             hits = self.scan(data)
+        spans: list[Span] = self._named(data) if depth else []
         if not hits:
-            return []
+            return spans
         by_rule: dict[int, list[int]] = {}
         for index, end in hits:
             by_rule.setdefault(index, []).append(end)
-        spans: list[Span] = []
         for index in sorted(by_rule, reverse=True):  # what is hidden comes last
             ends = by_rule[index]
             rule = self._rules[index]
@@ -195,8 +202,9 @@ class Detector:
             if end <= done:
                 continue
             if kind == "escape":
-                view, done = decoders.escaped_view(data, end, done)
-                self._through(view, depth, spans)
+                views, done = decoders.escaped_views(data, end, done)
+                for view in views:
+                    self._through(view, depth, spans)
                 continue
             read = decoders.base64_region if kind == "base64" else decoders.hex_region
             region = read(data, end, done)
@@ -239,7 +247,7 @@ class Detector:
 
     def _through(self, view: decoders.View, depth: int, spans: list[Span]) -> None:
         """Finds in a view, and reports the places in the original."""
-        if len(view.starts) < 2 and view.sizes and view.sizes[0] == len(view.data):
+        if not view.changed:
             return  # nothing was hidden
         for span in self.find(view.data, None, depth + 1):
             start, end = view.back(span.start, span.end)

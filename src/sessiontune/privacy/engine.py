@@ -48,8 +48,8 @@ class Redactor:
         self._pseudonyms = Pseudonyms(salt)
         self._counts: Counter[str] = Counter()
         allow = frozenset(text.encode() for text in options.allow)
-        self._detector = Detector(options.layers(), self._make, allow)
         self._names = Names(vocabulary, options)
+        self._detector = Detector(options.layers(), self._make, allow, self._named)
 
     # ------------------------------------------------------------ public
 
@@ -92,6 +92,10 @@ class Redactor:
         if not self.options.enabled or not self.options.places:
             return text
         return self._pseudonyms.ident(kind, text)
+
+    def digest(self, text: str) -> str:
+        """A digest under the salt, of something that others may have too (a picture): 32 hex."""
+        return self._pseudonyms.digest(text)
 
     def take_counts(self) -> dict[str, int]:
         """Replacements by kind since the last call."""
@@ -147,6 +151,9 @@ class Redactor:
         if names:
             spans = resolve([*spans, *(self._name(raw, start, end) for start, end in names)])
         return spans
+
+    def _named(self, raw: bytes) -> list[Span]:
+        return [self._name(raw, start, end) for start, end in self._names.find(raw)]
 
     def _redact(self, raw: bytes, hits: list[Hit], names: list[Place]) -> bytes:
         spans = self._spans(raw, hits, names)

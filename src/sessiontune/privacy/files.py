@@ -5,6 +5,7 @@ Files are read in blocks with an overlap, so memory stays bounded whatever their
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections.abc import Iterable, Iterator
 
@@ -19,36 +20,47 @@ SKIPPED_FOLDERS = frozenset(
      ".hypothesis", ".tox", ".nox", "node_modules", ".venv"}
 )  # fmt: skip
 BLOCK = 8 << 20
+#: How text in wide letters begins. (UTF-32 first: its mark begins with that of UTF-16.)
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 #: The longest value that may stand across the seam of two blocks, with its context.
 OVERLAP = 64 << 10
 
 
-def scan_files(paths: Iterable[str], options: PrivacyOptions, salt: bytes) -> Iterator[Finding]:
+def scan_files(
+    paths: Iterable[str], options: PrivacyOptions, salt: bytes, unread: list[str] | None = None
+) -> Iterator[Finding]:
     """Findings in the files and folders `paths`, in the order of their names.
 
-    Binary files and version control internals are left out. Raises OSError for a path that does
-    not exist or cannot be read.
+    Version control internals are left out, and so are binary files, which are added to `unread`.
+    Raises OSError for a path that does not exist or cannot be read.
     """
     auditor = Auditor(options, Vocabulary(), salt)
+    unread = [] if unread is None else unread
     for path in paths:
-        if os.path.isdir(path):
-            for file in _walk(path):
-                yield from scan_file(file, auditor)
-        else:
-            yield from scan_file(path, auditor)
+        for file in _walk(path) if os.path.isdir(path) else (path,):
+            yield from scan_file(file, auditor, unread)
 
 
-def scan_file(path: str, auditor: Auditor) -> Iterator[Finding]:
+def scan_file(path: str, auditor: Auditor, unread: list[str]) -> Iterator[Finding]:
     """Findings in one file, in blocks that end at line ends where there are any."""
     with open(path, "rb") as stream:
         head = stream.read(8192)
-        if is_binary(head):
+        wide = wide_codec(head)
+        if wide is None and is_binary(head):
+            unread.append(path)
             return
-        carry, line = head, 1
+        # UTF-16 and UTF-32 are read as the same text in UTF-8
+        plain = codecs.getincrementaldecoder(wide)("replace") if wide else None
+        carry, line = (plain.decode(head).encode() if plain else head), 1
         done = 0  # bytes of `carry` that were judged in the block before
         while True:
             more = stream.read(BLOCK)
-            block = carry + more
+            block = carry + (plain.decode(more, not more).encode() if plain else more)
             last = not more
             cut = len(block) if last else _seam(block)
             yield from auditor.scan_block(block[:cut], path, line, done)
@@ -63,6 +75,18 @@ def _seam(block: bytes) -> int:
     """Where to cut: after the last line feed of the block, or at its end where it has none."""
     cut = block.rfind(b"\n") + 1
     return cut if cut > len(block) // 2 else len(block)
+
+
+def wide_codec(head: bytes) -> str | None:
+    """The encoding of a text whose letters take two bytes or four, as Windows writes it."""
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    even, odd = head[0::2], head[1::2]
+    for zeros, letters, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if len(head) >= 8 and zeros.count(0) > 0.9 * len(zeros) and letters.count(0) == 0:
+            return name
+    return None
 
 
 def is_binary(head: bytes) -> bool:

@@ -44,6 +44,8 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     if data[start - 1 : start] == b"\\" and data[start : start + 1] in (b"n", b"r", b"t"):
         start += 1
+        while data[start] in b"-+._":  # `\n-git@github.com:`, a line of a difference
+            start += 1
     value = data[start:end].lower()
     for mark in (b"%40", b"\\u0040", b"&#64;", b"\xef\xbc\xa0"):
         value = value.replace(mark, b"@")

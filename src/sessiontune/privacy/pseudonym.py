@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -25,8 +26,8 @@ TAIL = _TAIL.encode()
 #: and a call costs a tenth of RE2's. No repeat stands in another.)
 _WHOLE = re.compile(
     (
-        rf"(?:\{{?REDACTED_[A-Z0-9_]+_{_TAIL}\}}?|user{_TAIL}-project{_TAIL}|[a-z]{{2,12}}-?{_TAIL}|person-{_TAIL}@example\.com"
-        rf"|ip-{_TAIL}\.example\.net"
+        rf"(?:\{{?REDACTED_[A-Z0-9_]+_{_TAIL}\}}?|user{_TAIL}-project{_TAIL}|person-{_TAIL}@example\.com"
+        rf"|ip-{_TAIL}\.example\.net|[a-z]{{2,12}}-?{_TAIL}"
         rf"|5e55[0-9a-f]{{4}}-[0-9a-f]{{4}}-8[0-9a-f]{{3}}-8[0-9a-f]{{3}}-[0-9a-f]{{12}}"
         rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|[0-9a-f][26ae][0-9a-f]{{2}}(?:\.[0-9a-f]{{4}}){{2}}|-?0\.0\d{{15}})"
     ).encode()
@@ -44,6 +45,7 @@ _HEX = "[0-9a-fA-F]"
 _UUID = re.compile(rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}".encode())
 #: What `Pseudonyms` makes of a UUID.
 _MADE_UUID = re.compile(rb"5e55[0-9a-f]{4}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
+_MADE_DIGEST = re.compile(r"5e55[0-9a-f]{28}")
 
 
 class Pseudonyms:
@@ -60,7 +62,7 @@ class Pseudonyms:
             "host": lambda _, v: b"host" + self._tail("host", v.lower()),
             "org": lambda _, v: b"org" + self._tail("org", v.lower()),
             "repo": lambda _, v: b"repo" + self._tail("repo", v.lower()),
-            "name": lambda _, v: b"name" + self._tail("name", v.lower()),
+            "name": lambda _, v: b"name" + self._tail("name", _spelled(v)),
             "ip": lambda _, v: b"ip-" + self._tail("ip", v) + b".example.net",
             "ipv6": self._ipv6,
             "mac": self._mac,
@@ -102,6 +104,12 @@ class Pseudonyms:
     def fingerprint(self, value: bytes) -> str:
         """Short keyed digest for reports: 10 hex digits."""
         return self._digest("fingerprint", value)[:5].hex()
+
+    def digest(self, value: str) -> str:
+        """Keyed digest of what has no other name: 32 hex digits that begin with `5e55`."""
+        if _MADE_DIGEST.fullmatch(value):
+            return value
+        return "5e55" + self._digest("digest", value.encode())[:14].hex()
 
     def _digest(self, kind: str, value: bytes) -> bytes:
         keyed = self._keyed.get(kind)
@@ -161,11 +169,23 @@ class Pseudonyms:
         return sign + f"0.0{number:015d}".encode()
 
 
+def _spelled(name: bytes) -> bytes:
+    """A name without its case and what stands between its words: one pseudonym for all of them."""
+    text = unicodedata.normalize("NFC", name.decode("utf-8", "replace")).casefold()
+    return re.sub(r"[\s_.+>#*/|-]+", " ", text).encode()
+
+
 def _seven(number: int) -> bytes:
     """The last seven digits of a number in base 19, the last first."""
     number, first = divmod(number, _THREE)
     last, second = divmod(number, _THREE)
     return _TRIPLES[first] + _TRIPLES[second] + _ONE[last]
+
+
+def inside_pseudonym(data: bytes, start: int, end: int) -> bool:
+    """True where a name is a part of what `Pseudonyms` made (`example` of its addresses)."""
+    made = _WHOLE.finditer(data, max(0, start - 80), end + 80)
+    return any(match.start() <= start and end <= match.end() for match in made)
 
 
 @lru_cache(maxsize=65536)

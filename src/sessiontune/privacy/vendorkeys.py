@@ -53,7 +53,8 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
             return None
         if sure:
             return None if counts_up(value) > 0.5 else (start, end)
-        if weak and (data[start - 1 : start] == b"_" or not _mixed(value) or _HEX.fullmatch(value)):
+        part = data[start - 1 : start] == b"_" and not _even_case(value)
+        if weak and (part or not _mixed(value) or _HEX.fullmatch(value)):
             return None
         return None if is_example(value) or is_published_example(value) else (start, end)
 

@@ -1,54 +1,96 @@
-"""Names that stand alone in a text: users, hosts, the user's own list.
+"""Names that stand alone in a text: users, hosts, the user's own lists.
 
-A fast look finds them anywhere, also inside of words; what counts is a whole word.
+A fast look finds them anywhere, also inside of words; what counts is a whole word, but for the deny
+list, whose texts count inside of words too. The words of a listed name may stand apart in any way
+(`ada_example`, `Ada%20Example`, on two lines, not apart at all), and its letters be in any case.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
-import re2
+import json
+import re
+import unicodedata
+from urllib.parse import quote
 
 from .options import PrivacyOptions
-from .prefilter import make_filter
+from .prefilter import Hit, make_filter
+from .pseudonym import inside_pseudonym
+from .rules import left_edge, pattern
 from .vocabulary import Vocabulary, is_generic
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+#: Letters of a text of the deny list that counts inside of words too.
+_TELLING = 4
+#: What may stand between the words of a name.
+_GAP = r"(?:[\s_.+>#*/|-]|%(?:25)?20|\\[nrt]|\xc2\xa0){0,12}"
+#: The most bytes that one character of a name may take, a gap among them.
+_WIDEST = 12 * 5
 
 
 class Names:
     """Finds the names of one vocabulary and one set of options."""
 
     def __init__(self, vocabulary: Vocabulary, options: PrivacyOptions) -> None:
-        words = [word.encode() for word in _listed(vocabulary, options)]
-        self._sizes = [len(word) for word in words]
-        self._filter = self._pattern = None
-        if words:
-            escaped = [re2.escape(word) for word in words]
-            self._filter = make_filter(["(?i)" + word.decode("latin-1") for word in escaped])
-            self._pattern = _whole(escaped)
+        words = _listed(vocabulary, options)
+        denied = {word for word in map(_plain, options.deny) if len(word) >= _TELLING}
+        self._anywhere = [word in denied for word in words]
+        self._sizes = [len(word) if word.isascii() and " " not in word else 0 for word in words]
+        self._reach = [len(word) * _WIDEST for word in words]
+        self._sources = [_GAP.join(map(_any_case, word.split())) for word in words]
+        self._filter = make_filter([f"(?i){text}" for text in self._sources]) if words else None
+        self._ends = [re.compile(f"(?i){text}\\Z".encode("latin-1")) for text in self._sources]
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
         """Start and end of each name in the text, in order: the longest where several begin."""
-        hits = self._filter.scan(data) if self._filter is not None else []
-        if not hits:
-            return []
-        if self._filter is not None and not self._filter.places:
-            return list(_matches(self._pattern, data))
         whole = []
-        for index, end in hits:
-            start = end - self._sizes[index]
-            if (start == 0 or data[start - 1] not in _WORD) and (
-                end == len(data) or data[end] not in _WORD
+        for index, end in self._hits(data):
+            start = end - (self._sizes[index] or self._size(index, data, end))
+            if self._anywhere[index] or (
+                (start == 0 or data[start - 1] not in _WORD or left_edge(data, start))
+                and (end == len(data) or data[end] not in _WORD)
             ):
                 whole.append((start, end))
         whole.sort(key=lambda place: (place[0], -place[1]))
         found: list[tuple[int, int]] = []
         for start, end in whole:
-            if not found or start >= found[-1][1]:
+            if (not found or start >= found[-1][1]) and not inside_pseudonym(data, start, end):
                 found.append((start, end))
         return found
+
+    def _size(self, index: int, data: bytes, end: int) -> int:
+        """Bytes of a name that may be spelled in several ways and ends at `end`."""
+        match = self._ends[index].search(data, max(0, end - self._reach[index]), end)
+        return end - match.start() if match is not None else 0
+
+    def _hits(self, data: bytes) -> list[Hit]:
+        """Names with the ends of their places."""
+        hits = self._filter.scan(data) if self._filter is not None else []
+        if self._filter is None or self._filter.places:
+            return hits
+        return [
+            (index, match.end())
+            for index, _ in hits
+            for match in pattern(f"(?i){self._sources[index]}").finditer(data)
+        ]
+
+
+def _any_case(word: str) -> str:
+    """A pattern for a word. Letters outside ASCII, which the filter cannot fold, are given in each
+    case, in both of Unicode's spellings, and as escapes of JSON and URLs."""
+    return "".join(re.escape(c) if c.isascii() else _any_form(c) for c in word)
+
+
+def _any_form(letter: str) -> str:
+    forms: set[str] = set()
+    for text in {letter, letter.lower(), letter.upper()}:
+        apart = unicodedata.normalize("NFD", text)
+        forms |= {text, apart, json.dumps(text)[1:-1], quote(text, safe="")}
+    known = sorted(re.escape(form.encode("utf-8", "surrogatepass")) for form in forms)
+    return "(?:" + b"|".join(known).decode("latin-1") + ")"
+
+
+def _plain(word: str) -> str:
+    return unicodedata.normalize("NFC", " ".join(word.split()))
 
 
 def _listed(vocabulary: Vocabulary, options: PrivacyOptions) -> list[str]:
@@ -57,25 +99,9 @@ def _listed(vocabulary: Vocabulary, options: PrivacyOptions) -> list[str]:
     if options.places:
         words |= {user for user in vocabulary.bare() if not is_generic(user)}
         words |= set(vocabulary.hosts) | {host.lower() for host in options.hosts}
+        words -= {word.lower() for word in options.allow}
     words |= set(vocabulary.words) | set(options.names) | set(options.deny)
-    words = {word for word in words if len(word) >= 2}
+    words = {word for word in map(_plain, words) if len(word) >= 2}
     if not words or not options.enabled:
         return []
     return sorted(words, key=lambda word: (-len(word), word))
-
-
-def _whole(escaped: list[bytes]) -> Any:
-    """One pattern for the names, as whole words."""
-    settings = re2.Options()
-    settings.encoding = re2.Options.Encoding.LATIN1
-    parts = b"|".join(escaped)
-    return re2.compile(rb"(?i)(?:^|[^A-Za-z0-9])(" + parts + rb")(?:[^A-Za-z0-9]|$)", settings)
-
-
-def _matches(pattern: Any, data: bytes) -> Iterator[tuple[int, int]]:
-    """All matches of a pattern of `_whole`. The character between two names belongs to both of
-    them (`owner owner` in a directory listing), so the search goes on right after the name."""
-    at = 0
-    while (match := pattern.search(data, at)) is not None:
-        yield match.span(1)
-        at = match.end(1)

@@ -303,7 +303,8 @@ def gc_paused() -> Iterator[None]:
 
 
 #: Words with marks between, hardly a digit: no key, no address, no name of a file looks so.
-_NAME = re.compile(r"[A-Za-z]{1,20}\d{0,2}(?:[ _.:/-][A-Za-z]{1,20}\d{0,2}){0,5}")
+_WORD = r"(?:[a-z]{1,20}|[A-Z]{1,12})?(?:[A-Z][a-z]{1,19}){0,5}[A-Z]{0,2}\d{0,2}"
+_NAME = re.compile(rf"(?=[A-Za-z]){_WORD}(?:[ _.:/-](?=[A-Za-z]){_WORD}){{0,5}}")
 
 
 def safe_name(name: str) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import re
 
 from ..model import Image
+
+#: A word of a log may be anything, and this one is published: letters, hardly a digit.
+_MEDIA_TYPE = re.compile(r"[a-z]{1,12}/[a-z.+-]{1,80}\d{0,2}")
 
 
 def picture(data: object, media_type: object) -> Image | None:
@@ -17,7 +21,8 @@ def picture(data: object, media_type: object) -> Image | None:
         raw = base64.b64decode(data)
     except (binascii.Error, ValueError):
         return None
-    return Image(hashlib.blake2b(raw, digest_size=16).hexdigest(), media_type[:60], len(raw))
+    kind = media_type if _MEDIA_TYPE.fullmatch(media_type) else "application/octet-stream"
+    return Image(hashlib.blake2b(raw, digest_size=16).hexdigest(), kind, len(raw))
 
 
 def picture_of_url(url: object) -> Image | None:

@@ -129,12 +129,17 @@ def _part(part: Part, changed: dict[str, str], redactor: Redactor) -> Part:
             call_id=redactor.ident("call", part.call_id),
             content=content,
             name=changed.get(part.name, part.name),
+            images=tuple(_picture(image, redactor) for image in part.images),
         )
     if isinstance(part, Image):
-        return part
+        return _picture(part, redactor)
     arguments: dict[str, Any] = rebuild(part.arguments, changed, redactor.keyed)
     name = changed.get(part.name, part.name)
     return ToolCall(redactor.ident("call", part.id), name, arguments)
+
+
+def _picture(image: Image, redactor: Redactor) -> Image:
+    return msgspec.structs.replace(image, digest=redactor.digest(image.digest))
 
 
 def _tool(tool: ToolDef, changed: dict[str, str], redactor: Redactor) -> ToolDef:
