@@ -7,9 +7,14 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 # The local stand-in for the hub speaks plain HTTP only, not the client's other transport.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+
+# How fast cases are drawn says what else the machine does, and nothing of the code.
+settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
