@@ -99,33 +99,38 @@ def look(messages: Iterable[Message]) -> Look:
         if message.kind == "notice":
             continue
         seeing = room > 0
-        pieces: list[str] = []
+        # Piece by piece: the bytes of texts beyond ASCII are known since they were written.
+        raw = [_BEGIN[message.role]]
         said: list[str] = []
         for part in message.parts:
             kind = type(part)
-            if kind is ToolResult:
-                pieces.append(part.content)  # type: ignore[union-attr]
-                seen = [part.content[:RESULT_CAP]]  # type: ignore[union-attr]
-            elif kind is ToolCall:
-                seen = [part.name]  # type: ignore[union-attr]
-                _leaves(part.arguments, seen)  # type: ignore[union-attr]
-                pieces += seen
-                if max(map(len, seen)) > ARGUMENT_CAP:
-                    seen = [leaf[:ARGUMENT_CAP] for leaf in seen]
-            elif kind is Text:
-                pieces.append(part.text)  # type: ignore[union-attr]
-                said.append(part.text)  # type: ignore[union-attr]
-                seen = [part.text[:room]]  # type: ignore[union-attr]
-            else:
-                pieces.append(part.text if kind is Thinking else part.digest)  # type: ignore[union-attr]
+            if kind is ToolCall:
+                leaves = [part.name]  # type: ignore[union-attr]
+                _leaves(part.arguments, leaves)  # type: ignore[union-attr]
+                raw += [leaf.encode("utf-8", "replace") for leaf in leaves]
+                size += sum(map(len, leaves))
+                if seeing:
+                    if max(map(len, leaves)) > ARGUMENT_CAP:
+                        leaves = [leaf[:ARGUMENT_CAP] for leaf in leaves]
+                    texts += leaves
+                    room -= len(leaves[-1])
                 continue
-            if seeing:
-                texts += seen
-                room -= len(seen[-1])
-        size += sum(map(len, pieces))
-        # Piece by piece: the bytes of texts beyond ASCII are known since they were written.
-        raw = [piece.encode("utf-8", "replace") for piece in pieces]
-        h.update(b"\x1f".join([_BEGIN[message.role], *raw]))
+            shown = None
+            if kind is ToolResult:
+                text = part.content  # type: ignore[union-attr]
+                shown = text[:RESULT_CAP]
+            elif kind is Text:
+                text = part.text  # type: ignore[union-attr]
+                shown = text[:room]
+                said.append(text)
+            else:
+                text = part.text if kind is Thinking else part.digest  # type: ignore[union-attr]
+            raw.append(text.encode("utf-8", "replace"))
+            size += len(text)
+            if seeing and shown is not None:
+                texts.append(shown)
+                room -= len(shown)
+        h.update(b"\x1f".join(raw))
         if said:
             _anchor(message, said, found)
     return Look(h.hexdigest()[:32], size, _capped(texts), found)

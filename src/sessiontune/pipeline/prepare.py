@@ -20,7 +20,7 @@ from .. import codec, registry
 from ..errors import UsageError
 from ..ledger import Ledger
 from ..marks import Mark
-from ..model import Drop, Session
+from ..model import Drop, Origin, Session, Text, Thinking, ToolResult
 from ..packs import Pack, Place, damaged, writing
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
@@ -175,10 +175,10 @@ def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | No
 
 def lines_of(session: Session) -> dict[str, int]:
     """Distinct log records that a session is made of, by file."""
-    seen = {(o.file, o.line, o.nth) for m in session.messages for o in m.origin}
+    seen: set[Origin] = set().union(*[m.origin for m in session.messages])
     if len(session.files) == 1:
         return {session.files[0]: len(seen)} if seen else {}
-    counts = Counter(file for file, _, _ in seen)
+    counts = Counter(origin.file for origin in seen)
     return {session.files[i]: n for i, n in sorted(counts.items())}
 
 
@@ -206,15 +206,23 @@ def head_of(session: Session) -> Head:
         models=tuple(sorted({m.model for m in answers if m.model})),
         vendors=tuple(sorted({m.vendor for m in answers if m.vendor})),
         messages=len(session.messages),
-        bytes=sum(_size(p) for m in session.messages for p in m.parts),
+        bytes=_size(session),
         forked_from=session.forked_from.session if session.forked_from else None,
         lines=lines_of(session),
     )
 
 
-def _size(part: Any) -> int:
-    text = getattr(part, "text", None) or getattr(part, "content", None) or ""
-    return len(text)
+def _size(session: Session) -> int:
+    """Characters of words, reasoning and results."""
+    size = 0
+    for message in session.messages:
+        for part in message.parts:
+            kind = type(part)
+            if kind is ToolResult:
+                size += len(part.content)  # type: ignore[union-attr]
+            elif kind is Text or kind is Thinking:
+                size += len(part.text)  # type: ignore[union-attr]
+    return size
 
 
 # ------------------------------------------------------------------ stages
