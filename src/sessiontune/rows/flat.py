@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+
 from ..model import Message, ToolResult
 from ..ports import Conversation, EncodeOptions
 from .columns import columns, tools_text
@@ -16,6 +18,8 @@ from .pieces import NO_RESULT, Call, Piece, add, count, dumps, piece_of, result_
 #: Id of a message -> what became of it: the message itself, so that no other gets its id, its
 #: pieces, and what they lost.
 Memory = dict[int, tuple[Message, tuple[Piece, ...], dict[str, int]]]
+#: What most messages lost.
+_NOTHING: dict[str, int] = {}
 
 
 class Flat:
@@ -123,11 +127,11 @@ def _pieces(
         if known is None:
             lost: dict[str, int] = {}
             pieces = _made(message, trained, options, lost)
-            memory[id(message)] = message, pieces, lost
+            memory[id(message)] = message, pieces, lost or _NOTHING
         else:
             _, pieces, lost = known
             if pieces and pieces[0].train != trained:
-                pieces = (pieces[0]._replace(train=trained),)
+                pieces = (msgspec.structs.replace(pieces[0], train=trained),)
         out += pieces
         if lost:
             add(losses, lost)
@@ -147,7 +151,7 @@ def _made(
     if not options.tools:
         count(losses, "tool_result", len(message.parts))
         return ()
-    results = [p for p in message.parts if isinstance(p, ToolResult)]
+    results = [p for p in message.parts if type(p) is ToolResult]
     return tuple([result_of(r, message, options, losses) for r in results])
 
 

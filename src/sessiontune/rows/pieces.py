@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
+import msgspec
 import orjson
 
 from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
@@ -21,7 +23,7 @@ HEADS = {
 }
 
 
-class Call(NamedTuple):
+class Call(msgspec.Struct, gc=False):
     """One tool call. `arguments`: its JSON, escaped for the inside of a JSON string."""
 
     id: str
@@ -29,7 +31,7 @@ class Call(NamedTuple):
     arguments: bytes
 
 
-class Piece(NamedTuple):
+class Piece(msgspec.Struct, gc=False):
     """One message of a row, or one result of a message that holds several.
 
     text      the content, escaped for the inside of a JSON string
@@ -74,7 +76,16 @@ def dumps(value: Any) -> bytes:
 
 def escaped(text: str) -> bytes:
     """Text for the inside of a JSON string, without the quotes."""
-    return dumps(text)[1:-1]
+    try:
+        return orjson.dumps(text)[1:-1]
+    except TypeError:
+        return dumps(text)[1:-1]
+
+
+@lru_cache(maxsize=1024)
+def _name(name: str) -> bytes:
+    """The name of a tool, encoded: there are few."""
+    return dumps(name)
 
 
 def _mended(value: Any) -> Any:
@@ -108,37 +119,36 @@ def piece_of(
     else:
         texts: list[str] = []
         for part in parts:
-            if isinstance(part, Text):
+            if type(part) is Text:
                 texts.append(part.text)
-            elif isinstance(part, ToolCall):
+            elif type(part) is ToolCall:
                 if options.tools:
                     arguments = escaped(dumps(part.arguments).decode())
                     calls.append(Call(part.id, part.name, arguments))
                 else:
                     count(losses, "tool_call")
-            elif isinstance(part, Thinking):
+            elif type(part) is Thinking:
                 if options.thinking:
                     thoughts += [part.text] if part.text else []
                 else:
                     count(losses, "thinking")
-            elif isinstance(part, Image):
+            elif type(part) is Image:
                 count(losses, "image")
                 texts.append(image_text(part))
         text = GAP.join(texts) if len(texts) != 1 else texts[0]
     if not text and not calls and not thoughts:
         return None
     thinking = escaped(GAP.join(thoughts)) if thoughts else b""
-    rest = (
-        b',"tool_calls":[%b],"tool_call_id":null,"name":null' % b",".join(map(_call, calls))
-        if calls
-        else _PLAIN
-    )
+    rest = _PLAIN
+    if calls:
+        rest = b',"tool_calls":[' + b",".join(map(_call, calls)) + _AFTER_CALLS
     if options.thinking:
         rest = _reasoning(thinking, bool(thoughts)) + rest
     return Piece(role, message, escaped(text), rest, thinking, tuple(calls), None, train)
 
 
 _PLAIN = b',"tool_calls":null,"tool_call_id":null,"name":null'
+_AFTER_CALLS = b'],"tool_call_id":null,"name":null'
 
 
 def _reasoning(thinking: bytes, known: bool) -> bytes:
@@ -146,11 +156,8 @@ def _reasoning(thinking: bytes, known: bool) -> bytes:
 
 
 def _call(call: Call) -> bytes:
-    return b'{"id":%b,"type":"function","function":{"name":%b,"arguments":"%b"}}' % (
-        dumps(call.id),
-        dumps(call.name),
-        call.arguments,
-    )
+    function = b',"type":"function","function":{"name":' + _name(call.name)
+    return b'{"id":' + dumps(call.id) + function + b',"arguments":"' + call.arguments + b'"}}'
 
 
 def result_of(
@@ -160,11 +167,10 @@ def result_of(
     if part.images:
         count(losses, "image", len(part.images))
         text = "\n".join(filter(None, (text, *map(image_text, part.images))))
-    rest = b'%b,"tool_calls":null,"tool_call_id":%b,"name":%b' % (
-        b',"reasoning_content":null' if options.thinking else b"",
-        dumps(part.call_id),
-        dumps(part.name),
-    )
+    rest = b',"tool_calls":null,"tool_call_id":' + dumps(part.call_id)
+    rest += b',"name":' + _name(part.name)
+    if options.thinking:
+        rest = _reasoning(b"", False) + rest
     return Piece("tool", message, escaped(text), rest, b"", (), part, False)
 
 

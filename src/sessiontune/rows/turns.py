@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import groupby
 from typing import Literal
 
 from .pieces import Call, Piece, count, dumps, escaped
@@ -40,8 +39,8 @@ def alternate(
         # An epoch that goes on after its summary: the summary is what the model answered to.
         first, system = 0, b""
     turns: list[Turn] = []
-    for answers, run in groupby(pieces[first:], key=lambda p: p.role == "assistant"):
-        side = list(run)
+    for side in _sides(pieces[first:]):
+        answers = side[0].role == "assistant"
         if answers and not turns:
             count(losses, "leading_answer", len(side))
         elif answers:
@@ -56,9 +55,23 @@ def alternate(
     return system, turns
 
 
+def _sides(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Neighbouring answers together, and all that stands between them."""
+    sides: list[list[Piece]] = []
+    before: bool | None = None
+    for piece in pieces:
+        answer = piece.role == "assistant"
+        if answer is before:
+            sides[-1].append(piece)
+        else:
+            sides.append([piece])
+            before = answer
+    return sides
+
+
 def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     """Neighbouring answers as one turn; only the last can hold calls."""
-    if not all(p.train for p in run):
+    if [p for p in run if not p.train]:
         count(losses, "untrained_turn")
     texts = []
     for piece in run:
@@ -87,7 +100,7 @@ def _call(call: Call) -> bytes:
     arguments = call.arguments
     if b"<" in arguments:
         arguments = _TAGS.sub(_LESS, arguments)
-    return b'{\\"name\\":%b,\\"arguments\\":%b}' % (_name(call.name), arguments)
+    return b'{\\"name\\":' + _name(call.name) + b',\\"arguments\\":' + arguments + b"}"
 
 
 @lru_cache(maxsize=1024)
@@ -101,11 +114,13 @@ def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn |
     Results come first: every call is directly followed by its own. Before the first answer there
     is no call that they could belong to.
     """
+    if len(run) == 1 and run[0].role == "tool" and answered:  # as nearly always
+        return b'{"from":"observation","value":"', run[0].text, b'"}'
     results = [p for p in run if p.result is not None]
     texts = [p.text for p in run if p.result is None]
-    systems = sum(p.role == "system" for p in run)
+    systems = [p for p in run if p.role == "system"]
     if systems:
-        count(losses, "system_as_human", systems)
+        count(losses, "system_as_human", len(systems))
     if results and not answered:
         count(losses, "result_without_call", len(results))
         results = []
