@@ -39,6 +39,8 @@ _TWO_NAMES = quick(
 )
 
 _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
+#: By far the most: nothing but a space or a quote before it.
+_PLAIN = frozenset(bytes((mark,)) + root for root in _PLAIN_ROOTS for mark in b" \"'\n=(:\t`,[")
 
 
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -59,10 +61,9 @@ def _home(data: bytes, end: int) -> list[tuple[int, int]]:
         both = _TWO_NAMES.match(data, start, start + 90)
         stop = both.end() if both else stop
     found = [(start, stop)]
-    before = data[max(0, start - 8) : start]
-    for root in _PLAIN_ROOTS:  # by far the most: nothing but a space or a quote before it
-        if before.endswith(root) and before[: -len(root)][-1:] in b" \"'\n=(:\t`,[":
-            return found
+    before = data[start - 8 if start > 8 else 0 : start]
+    if before in _PLAIN or before[1:] in _PLAIN or (start < 8 and before in _PLAIN_ROOTS):
+        return found
     low = max(0, start - 64)
     window = data[low:start]
     word = max(window.rfind(mark) for mark in (b"home", b"Users", b"users", b"USERS", b"Documents"))
