@@ -43,6 +43,14 @@ def test_what_stands_beside_a_text_changes_nothing_in_it(name: str, beside: str)
     assert redactor().texts([beside, text, beside]) == [beside, alone, beside]
 
 
+@pytest.mark.parametrize("size", [40, 250, 255, 260, 700, 1500])
+@pytest.mark.parametrize("name", ["password = ", "API_SECRET: ", "dropbox_x="])
+def test_a_value_goes_whole_however_long(name: str, size: int) -> None:
+    value = "".join(Random(size).choices(string.ascii_letters + string.digits, k=size))
+    out = redactor().text(f"{name}{value} and more")
+    assert re.fullmatch(re.escape(name) + r"REDACTED_[A-Z_]+_[a-z]{14} and more", out)
+
+
 SHAPES = {
     "email": real("bob{}@§corp.io"),
     "user": "bob{}",

@@ -41,23 +41,32 @@ class Auditor:
     def scan(self, data: bytes, where: str) -> list[Finding]:
         """Findings in `data`; `where` names the file, to which the line is added."""
         findings: list[Finding] = []
-        at, line = 0, 1
+        at, line, counted = 0, 1, 0
         while at < len(data):
             end = min(len(data), at + BLOCK)
             if end < len(data):
                 cut = data.rfind(b"\n", at, end)
                 end = cut + 1 if cut >= at else _next_line(data, end)
             block = data[at:end] if (at, end) != (0, len(data)) else data
-            findings.extend(self.scan_block(block, where, line))
-            line += block.count(b"\n") if end < len(data) else 0
+            spans = self._raw_spans(block)
+            if spans:
+                line += data.count(b"\n", counted, at)
+                counted = at
+                findings.extend(self._judged(block, spans, where, line, 0))
             at = end
         return findings
 
     def scan_block(self, block: bytes, where: str, line: int = 1, after: int = 0) -> list[Finding]:
         """Findings in one piece that begins at line `line` of `where` and end past `after`."""
+        return self._judged(block, self._raw_spans(block), where, line, after)
+
+    def _judged(
+        self, block: bytes, spans: list[Span], where: str, line: int, after: int
+    ) -> list[Finding]:
+        """What is left of spans when those in JSON are judged in their places."""
         findings: list[Finding] = []
         checked, seen, number = -1, 0, line
-        for span in self._raw_spans(block):
+        for span in spans:
             if span.end <= after or span.start < checked:
                 continue
             low = block.rfind(b"\n", 0, span.start) + 1

@@ -138,6 +138,7 @@ _SHORT_WORDS = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def is_placeholder(value: bytes) -> bool:
     """True for stand-ins: `xxxx`, `<your key>`, `${VAR}`, `changeme`, `REDACTED_...`."""
     plain = value.strip(b" \t'\"`")

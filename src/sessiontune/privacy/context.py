@@ -71,6 +71,8 @@ _QUOTES = (b'"', b"'", b"`")
 _PERHAPS = (b"7", b"2", b";")
 #: What the prefilter saw of a key's value. None is shorter.
 _KEY = 10
+#: Hardly a value is longer.
+_FIRST = 256
 
 
 def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
@@ -138,7 +140,7 @@ _PARTS = 4
 
 def _vendor_value_follows(data: bytes, end: int) -> bool:
     """The value whose first eight bytes end at `end` would be a key under a vendor's name."""
-    start = max(0, end - 8)
+    start = end - 8 if end > 8 else 0
     if _DIGIT.match(data, start, end + 17) is None:
         return False
     begun = _BEFORE_VALUE.match(data, start, start + 24)
@@ -218,6 +220,7 @@ RULES: tuple[Rule, ...] = (
         near=password_follows,
         before=120,
         after=1000,
+        first=_FIRST,
         rank=3,
     ),
     Rule(
@@ -229,6 +232,7 @@ RULES: tuple[Rule, ...] = (
         near=lambda data, end: key_follows(data, end, _KEY),
         before=126,
         after=1000,
+        first=_FIRST,
         rank=2,
     ),
     Rule(
@@ -240,6 +244,7 @@ RULES: tuple[Rule, ...] = (
         near=_vendor_value_follows,
         before=170,
         after=1000,
+        first=_FIRST,
         rank=2,
         faster=_vendor_anchors(),
     ),

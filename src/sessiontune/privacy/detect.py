@@ -154,11 +154,14 @@ class Detector:
         position, size = 0, len(data)
         for end in ends:
             position = max(position, end - rule.before)
-            limit = min(size, end + rule.after)
+            limit = min(size, end + (rule.first or rule.after))
             while position < end:
                 match = search(data, position, limit)
                 if match is None or match.start() >= end:
                     break
+                if rule.first and match.end() == limit < min(size, end + rule.after):
+                    limit = min(size, end + rule.after)
+                    continue
                 found = check(data, match) if check else match.span(1)
                 if found is None:
                     last = match.start(match.re.groups)
@@ -176,11 +179,11 @@ class Detector:
                     spans.append(Span(low, high, rule.kind, rule.shape, rule.rank))
 
     def _direct(self, rule: Rule, data: bytes, ends: list[int], spans: list[Span]) -> None:
-        done = -1
+        done, direct, allow = -1, rule.direct, self._allow
         for end in ends:
-            for low, high in rule.direct(data, end) if rule.direct else ():
+            for low, high in direct(data, end) if direct else ():
                 value = data[low:high]
-                if low >= done and value not in self._allow and not is_pseudonym(value):
+                if low >= done and value not in allow and not is_pseudonym(value):
                     spans.append(Span(low, high, rule.kind, rule.shape, rule.rank))
                     done = high
 

@@ -62,13 +62,15 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        short = texts
-        if max(map(len, texts), default=0) > LONG:
-            short = [text if len(text) <= LONG else "" for text in texts]
+        raws = encoded(texts)
+        joined = b"\x00".join(raws)
+        if len(joined) > LONG and max(map(len, texts)) > LONG:
+            raws = encoded([text if len(text) <= LONG else "" for text in texts])
+            joined = b"\x00".join(raws)
             for index, text in enumerate(texts):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in self._hits(encoded(short)):
+        for index, raw, hits, names in self._hits(raws, joined):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -117,16 +119,16 @@ class Redactor:
 
     # ------------------------------------------------------------ inner
 
-    def _hits(self, texts: list[bytes]) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-        """Index, bytes, hits and names of each text that has any. All are looked through in one
-        pass, joined by NULs."""
+    def _hits(
+        self, texts: list[bytes], joined: bytes
+    ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
+        """Index, bytes, hits and names of each text that has any; `joined`: all, NULs between."""
         if not self._detector.placed:
             for index, raw in enumerate(texts):
                 hits, names = self._detector.scan(raw), self._names.find(raw)
                 if hits or names:
                     yield index, raw, hits, names
             return
-        joined = b"\x00".join(texts)
         hits, names = self._detector.scan(joined), self._names.find(joined)
         if not hits and not names:
             return

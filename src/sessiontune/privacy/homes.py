@@ -42,6 +42,8 @@ _TWO_NAMES = quick(
 _SITE = quick(r"(?i)(?:url_?path|href|slug)\\?[\"']? ?[:=(] ?\\?[\"']\Z")
 
 _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
+#: By far the most: nothing but a space or a quote before it.
+_PLAIN = frozenset(bytes((mark,)) + root for root in _PLAIN_ROOTS for mark in b" \"'\n=(:\t`,[")
 
 
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -62,11 +64,12 @@ def _home(data: bytes, end: int) -> list[tuple[int, int]]:
         both = _TWO_NAMES.match(data, start, start + 90)
         stop = both.end() if both else stop
     found = [(start, stop)]
-    before = data[max(0, start - 8) : start]
-    for root in _PLAIN_ROOTS:  # by far the most: nothing but a space or a quote before it
-        if before.endswith(root) and before[: -len(root)][-1:] in b" \"'\n=(:\t`,[":
-            site = _SITE.search(data, max(0, start - 40), start - len(root))
-            return [] if site and root == b"/home/" else found
+    before = data[start - 8 if start > 8 else 0 : start]
+    if before in _PLAIN or before[1:] in _PLAIN or (start < 8 and before in _PLAIN_ROOTS):
+        if before.endswith((b'"/home/', b"'/home/")):
+            site = _SITE.search(data, max(0, start - 40), start - len(b"/home/"))
+            return [] if site else found
+        return found
     low = max(0, start - 64)
     window = data[low:start]
     word = max(window.rfind(mark) for mark in (b"home", b"Users", b"users", b"USERS", b"Documents"))

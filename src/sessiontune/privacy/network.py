@@ -148,6 +148,7 @@ RULES: tuple[Rule, ...] = (
         "()",
         None,
         "ip",
+        near=lambda data, end: not data[end : end + 1].isdigit(),  # its last digit
         direct=_ipv4,
         rank=2,
     ),

@@ -262,7 +262,7 @@ RULES: tuple[Rule, ...] = (
         _EMAIL,
         _email,
         "email",
-        before=260,
+        before=172,
         after=80,
         rank=4,
         faster=tuple(

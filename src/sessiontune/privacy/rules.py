@@ -40,6 +40,7 @@ class Rule(msgspec.Struct, frozen=True):
     near    a cheap look at the text around an anchor's end, before `exact` runs
     before  bytes of text before the anchor's end that the exact pattern may need
     after   bytes after it
+    first   bytes after it that are looked at first, where few values reach farther
     wraps   the value may be broken over lines (prefixed keys)
     direct  finds the span from the anchor's end itself, instead of `exact`
     rank    who wins where two rules find overlapping values (higher)
@@ -55,6 +56,7 @@ class Rule(msgspec.Struct, frozen=True):
     shape: str = "placeholder"
     before: int = 128
     after: int = 512
+    first: int = 0
     wraps: bool = False
     rank: int = 5
     near: Near | None = None
@@ -83,7 +85,7 @@ def quick(source: str) -> re.Pattern[bytes]:
 def ends_with(source: str, size: int) -> Near:
     """A `near` for an anchor of `size` bytes, where a faster pattern stands in its place."""
     match = quick(source).match
-    return lambda data, end: match(data, max(0, end - size), end) is not None
+    return lambda data, end: match(data, end - size if end > size else 0, end) is not None
 
 
 @lru_cache(maxsize=1024)

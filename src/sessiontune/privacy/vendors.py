@@ -29,7 +29,9 @@ _NGROK = quick(r"2[A-Za-z0-9]{26}_")
 #: A name in code: `s.` and letters of one case, or without a digit.
 _LETTERS = quick(r"(?<!hv)s\.(?:[A-Za-z]{24}|[a-z0-9]{24})\Z")
 NEAR: dict[str, Near] = {
-    "ngrok-token": lambda data, end: _NGROK.match(data, max(0, end - 48), end) is not None,
+    "ngrok-token": lambda data, end: (
+        end >= 48 and data[end - 48] == 50 and _NGROK.match(data, end - 48, end) is not None
+    ),
     "hashicorp-vault-token": lambda data, end: _LETTERS.match(data, max(0, end - 26), end) is None,
 }
 
