@@ -38,9 +38,6 @@ _TWO_NAMES = quick(
     r"[A-Z\xc3-\xc5][A-Za-z\x80-\xff.'-]{1,24}(?:(?: |\\{1,4} |%20)[A-Z\xc3-\xc5][A-Za-z\x80-\xff.'-]{0,24}){1,2}(?=[/\\]|%(?:25)?(?:2[Ff]|5[Cc]))"
 )
 
-#: A page of a site: `url_path="/home/events/"`.
-_SITE = quick(r"(?i)(?:url_?path|href|slug)\\?[\"']? ?[:=(] ?\\?[\"']\Z")
-
 _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
 
 
@@ -65,8 +62,7 @@ def _home(data: bytes, end: int) -> list[tuple[int, int]]:
     before = data[max(0, start - 8) : start]
     for root in _PLAIN_ROOTS:  # by far the most: nothing but a space or a quote before it
         if before.endswith(root) and before[: -len(root)][-1:] in b" \"'\n=(:\t`,[":
-            site = _SITE.search(data, max(0, start - 40), start - len(root))
-            return [] if site and root == b"/home/" else found
+            return found
     low = max(0, start - 64)
     window = data[low:start]
     word = max(window.rfind(mark) for mark in (b"home", b"Users", b"users", b"USERS", b"Documents"))
