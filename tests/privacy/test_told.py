@@ -173,11 +173,10 @@ def test_the_like_that_is_none_stays(redactor: Redactor, text: str) -> None:
         '<string name="service_token">{k}</string>',
         "set SERVICE_PAT to {k} and restart",
         "username anna password 7 {c}",
-        "buildah+robot:{r}",
     ],
 )
 def test_a_secret_behind_a_call_or_in_a_file_of_a_kind(redactor: Redactor, text: str) -> None:
-    values = {"p": PASSWORD, "k": HEX, "c": "08224" + "55D0A16", "r": "02PDFMQN" * 8}
+    values = {"p": PASSWORD, "k": HEX, "c": "08224" + "55D0A16"}
     for mark, value in values.items():
         if "{" + mark + "}" in text:
             out = redactor.text(text.replace("{" + mark + "}", value))
@@ -192,7 +191,6 @@ def test_a_secret_behind_a_call_or_in_a_file_of_a_kind(redactor: Redactor, text:
         "password = getpass('Password2: '), key = os.getenv('API_KEY_V2')",
         "t('password.min8'), describe('token v2'), KeyError('missing_key_1')",
         "def sign(rsa_key: RsaKey) -> PKCS115_SigScheme:",
-        'page = Page.objects.get(url_path="/home/events/")',
         "'user@odata.bind': `${base}/users`",
     ],
 )

@@ -86,8 +86,9 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: `setPassword("V")`, `key := []byte("V")`, `api_key = SecretStr("V")`, `api_key "V"`: a call between
 #: the name and its value, or nothing.
-_CALLED_KEYS = r"secret|token|(?:api|access|auth|priv(?:ate)?|encryption|signing|master|jwt|hmac|aes|crypt)[_.-]?key|bearer"
-_CALL = r"(?:[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?\([ ]?[bfru@]{0,2}"
+_CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
+_CALL = r"(?:(?:[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?\([ ]?[bfru@]{0,2}|[ ])"
+_LITERAL = r"[^\s\"'`\\<>$()]"
 
 
 def _called(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -103,34 +104,28 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _literal_follows(data: bytes, end: int) -> bool:
-    match = _LITERAL.match(data, end - 8, end + 200)
+    match = _REST.match(data, end - 8, end + 200)
     return match is not None and any(48 <= c <= 57 for c in match.group())
 
 
-_LITERAL = quick(r"[^\s\"'`\\<>\x00]{8,200}")
-
-
-def _call_rule(words: str, middle: str) -> Rule:
-    return Rule(
-        "secret",
-        "secrets",
-        rf"(?i)(?:{words})\w*{middle}\\*[\"'`][^\s\"'`\\<>$()]{{8}}",
-        rf"(?i)([\w.-]{{0,40}}(?:{words})\w{{0,40}}){middle}\\*[\"'`]([^\s\"'`\\<>$()]{{8,900}})\\*[\"'`]",
-        _called,
-        near=_literal_follows,
-        before=200,
-        after=960,
-        rank=2,
-    )
-
+_REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 
 _TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
 _ARGUMENT = r"[^\s\"'$<>{}()]"
 
 
 RULES: tuple[Rule, ...] = (
-    _call_rule(f"passw(?:or)?d|passphrase|{_CALLED_KEYS}|key", _CALL),
-    _call_rule(_CALLED_KEYS, "[ ]"),
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?i)(?:{_CALLED})\w*{_CALL}\\*[\"'`]{_LITERAL}{{8}}",
+        rf"(?i)([\w.-]{{0,40}}(?:{_CALLED})\w{{0,40}}){_CALL}\\*[\"'`]({_LITERAL}{{8,900}})\\*[\"'`]",
+        _called,
+        near=_literal_follows,
+        before=200,
+        after=960,
+        rank=2,
+    ),
     Rule(
         "secret",
         "secrets",

@@ -38,9 +38,6 @@ _TWO_NAMES = quick(
     r"[A-Z\xc3-\xc5][A-Za-z\x80-\xff.'-]{1,24}(?:(?: |\\{1,4} |%20)[A-Z\xc3-\xc5][A-Za-z\x80-\xff.'-]{0,24}){1,2}(?=[/\\]|%(?:25)?(?:2[Ff]|5[Cc]))"
 )
 
-#: A page of a site: `url_path="/home/events/"`.
-_SITE = quick(r"(?i)(?:url_?path|href|slug)\\?[\"']? ?[:=(] ?\\?[\"']\Z")
-
 _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
 #: By far the most: nothing but a space or a quote before it.
 _PLAIN = frozenset(bytes((mark,)) + root for root in _PLAIN_ROOTS for mark in b" \"'\n=(:\t`,[")
@@ -66,9 +63,6 @@ def _home(data: bytes, end: int) -> list[tuple[int, int]]:
     found = [(start, stop)]
     before = data[start - 8 if start > 8 else 0 : start]
     if before in _PLAIN or before[1:] in _PLAIN or (start < 8 and before in _PLAIN_ROOTS):
-        if before.endswith((b'"/home/', b"'/home/")):
-            site = _SITE.search(data, max(0, start - 40), start - len(b"/home/"))
-            return [] if site else found
         return found
     low = max(0, start - 64)
     window = data[low:start]

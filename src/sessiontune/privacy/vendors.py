@@ -19,7 +19,6 @@ ANCHORS = {
     "deepl-key": r"-[0-9a-fA-F]{12}:fx",
     "mailchimp-key": r"[0-9a-f]{8}-us\d{1,2}",
     "discord-bot-token": r"\.[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{27}",
-    "quay-robot-token": r"\+[a-z0-9_]{2,40}:[A-Z0-9]{32}",
     "twitter-app-token": r"%(?:25)?3D[A-Za-z0-9]{40}",
     "hubspot-key": r"(?:eu|na|ap)\d-[0-9a-f]{4}-[0-9a-f]{4}-",
 }
