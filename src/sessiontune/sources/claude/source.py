@@ -44,7 +44,7 @@ _OTHERS = re.compile(
     re.MULTILINE,
 )
 _HEAD = 1 << 18
-_TIED_BY = 12  # pieces of answers
+_TIED_BY = 4  # pieces of answers
 _OWN = re.compile(rb'"(?:uuid|sessionId|session_id|messageId|leafUuid)"\s*:\s*"')
 
 
