@@ -143,7 +143,7 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
         elif current is None:  # a segment begins: below a node of another file, or of this one
             ends = up.thread.nodes[-1] is up and not up.key  # with a key it was given out already
             home = up.thread if ends else None
-        elif node.kind in _FORKING and _forks(node, up):
+        elif up.key or (node.kind in _FORKING and _forks(node, up)):  # given out, or a fork
             home = None
         else:
             home = up.thread

@@ -57,6 +57,18 @@ FILES: dict[str, tuple[str, Any]] = {
         },
     ),
     "factory/s.jsonl": ("Factory Droid", {"type": "session_start", "id": "s", "title": "T"}),
+    "tmp/x/checkpoint-a.json": (
+        "Gemini CLI",
+        [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
+    ),
+    "tmp/x/checkpoint-b.json": (
+        "Gemini CLI",
+        {"history": [{"role": "user", "parts": [{"text": "hi"}]}], "authType": "x"},
+    ),
+    "out.jsonl": (
+        "Gemini CLI",
+        {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},
+    ),
     "openhands/0.json": (
         "OpenHands",
         {"id": 0, "source": "user", "message": "hi", "action": "message", "args": {}},

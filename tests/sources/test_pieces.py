@@ -143,3 +143,37 @@ def test_tools_that_the_log_defines(tmp_path: Path) -> None:
     (session,) = reading.sessions
     assert [(t.name, t.description) for t in session.tools] == [("Bash", "The tool Bash.")]
     assert session.tools[0].parameters["properties"] == {"command": {"type": "string"}}
+
+
+def test_a_main_answer_in_the_file_of_an_agent(tmp_path: Path) -> None:
+    base = {"sessionId": "s1", "timestamp": "2026-03-01T10:00:00.000Z"}
+    asked = {"type": "tool_use", "id": "t1", "name": "Bash", "input": {}}
+    main = [
+        {**base, "type": "user", "uuid": "u1", "message": {"content": "go"}},
+        {
+            **base,
+            "type": "assistant",
+            "uuid": "a1",
+            "parentUuid": "u1",
+            "message": {"id": "m1", "content": [{"type": "text", "text": "I look."}]},
+        },
+    ]
+    agent = [
+        {**base, "type": "user", "uuid": "k1", "isSidechain": True, "message": {"content": "do"}},
+        {
+            **base,
+            "type": "assistant",
+            "uuid": "a2",
+            "parentUuid": "a1",
+            "message": {"id": "m2", "content": [asked]},
+        },
+    ]
+    for name, rows in (("s1", main), ("agent-abc1234", agent)):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert sorted(kinds(s)[:2] for s in reading.sessions) == [
+        ["answer", "results"],
+        ["prompt", "answer"],
+        ["task"],
+    ]

@@ -18,6 +18,9 @@ _LOOKED_AT = 500
 _SQLITE = rb"\ASQLite format 3\0"
 _SITE = "an export of {} (chats of a website, not the log of a coding agent)"
 _AGENT = "{} (an agent whose logs are not read)"
+_COPY = "{} (the chats themselves are read from chats/session-*)"
+_TURN = rb'\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:\s*\['
+_RUN = rb'\A[^\n]*"session_id"\s*:[^\n]*"model"\s*:'
 
 #: What a file is, of whom, and what its beginning holds, each of it.
 _KINDS: list[tuple[str, str, list[bytes]]] = [
@@ -58,6 +61,8 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         ],
     ),
     (_AGENT, "Factory Droid", [rb'\A\s*\{\s*"type"\s*:\s*"session_start"']),
+    (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
+    (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
         _AGENT,
         "OpenHands",

@@ -31,7 +31,7 @@ _JUNK = (
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
 #: How far answers are sought that tie copies together, and how many tie.
 _HEAD = 1 << 18
-_TIED_BY = 12  # pieces of answers
+_TIED_BY = 4  # pieces of answers
 
 
 class Meta(msgspec.Struct, gc=False):

@@ -139,11 +139,8 @@ class State:
             at=utc(line.timestamp or line.audit_timestamp or ""),
             up=up,
         )
-        session = line.session_id or line.sessionId or self.spoken
-        if session != self.spoken:
-            if up is None and self.spoken and not line.audit_timestamp:
-                self._another(line, session)
-            self.spoken = session
+        if line.sessionId != self.spoken:
+            self._speak(line, up)
         if self.after_copy:
             self.seams.add((self.file, self.line))
             if not parent:
@@ -155,17 +152,21 @@ class State:
             self.owner[line.uuid] = node
         return node
 
-    def _another(self, line: Line, session: str) -> None:
-        """Another session begins in this file, and nothing says that it goes on from the one
-        before: its records were put behind or between those."""
-        self.seams.add((self.file, self.line))
-        self.begun[self.file, self.line] = Facts(
-            session_id=session,
-            cwd=line.cwd or "",
-            branch=line.gitBranch or "",
-            entrypoint=line.entrypoint or "",
-            tools=self.facts.tools,
-        )
+    def _speak(self, line: Line, up: Node | None) -> None:
+        """Take down whose record this is. Where another session begins, and nothing says that it
+        goes on from the one before, its records were put behind or between those."""
+        session = line.session_id or line.sessionId or self.spoken
+        other = session != self.spoken and self.spoken and not line.audit_timestamp
+        if other and up is None:
+            self.seams.add((self.file, self.line))
+            self.begun[self.file, self.line] = Facts(
+                session_id=session,
+                cwd=line.cwd or "",
+                branch=line.gitBranch or "",
+                entrypoint=line.entrypoint or "",
+                tools=self.facts.tools,
+            )
+        self.spoken = session
 
     def _side_of(self, line: Line, up: Node | None, uuid: str) -> str:
         if line.parent_tool_use_id:
