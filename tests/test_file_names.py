@@ -8,6 +8,7 @@ import re
 import sys
 from pathlib import Path
 
+import orjson
 import pytest
 from tests.neighbours import claude_lines
 
@@ -66,7 +67,7 @@ def test_every_reason_of_a_fault_has_words() -> None:
     """Reasons as they stand in the source: one that is misspelt has no words."""
     source = Path(__file__).parents[1] / "src" / "sessiontune"
     code = "".join(path.read_text() for path in source.rglob("*.py"))
-    used = set(re.findall(r'\bFault\(\s*(?:reason=)?"(\w+)"', code))
+    used = set(re.findall(r'Fault\(\s*(?:reason=)?"(\w+)"', code))
 
     assert {"line_too_long", "bad_json", "too_deep"} <= used
     assert used - FAULTS.keys() == set()
@@ -80,3 +81,21 @@ def test_a_line_over_the_limit_is_named(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["scan", str(tmp_path)]) == 0
 
     assert "a.jsonl:2  line too long" in capsys.readouterr().out
+
+
+def test_thousands_of_projects_leave_the_rest_in_sight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for n in range(45):
+        rows = [orjson.loads(line) for line in claude_lines()]
+        for row in rows:
+            ids = {"uuid": f"{n}{row['uuid']}", "parentUuid": n and f"{n}{row['parentUuid']}"}
+            row |= {**ids, "sessionId": f"s{n}", "cwd": f"/srv/p{n}"}
+            row["message"]["id"] = f"m{row['uuid']}"
+        (tmp_path / f"s{n}.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+
+    assert main(["scan", str(tmp_path)]) == 0
+
+    shown = capsys.readouterr().out
+    assert shown.count("/srv/p") == 40
+    assert "and 5 more (--json lists all)" in shown

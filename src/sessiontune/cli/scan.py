@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from ..pipeline.survey import Survey
     from ..recipe import Recipe
 
+#: So many projects are listed: someone may have thousands.
+_SHOWN = 40
+
 
 @click.command()
 @click.argument("roots", nargs=-1, metavar="[ROOT]...")
@@ -155,7 +158,8 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     for name in ("sessions", "agents", "messages", "~tokens", "newest", "found"):
         table.add_column(name, justify="right", no_wrap=True)
     room = max(16, rich.width - 58)  # what the figures leave
-    for name, p in sorted(found.projects.items(), key=lambda kv: -kv[1].tokens):
+    largest = sorted(found.projects.items(), key=lambda kv: -kv[1].tokens)
+    for name, p in largest[:_SHOWN]:
         table.add_row(
             escape(_end_of(name, room)) or "(none)",
             f"{p.sessions:,}",
@@ -166,6 +170,8 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
             f"{sum(p.findings.values()):,}",
         )
     rich.print(table)
+    if len(largest) > _SHOWN:
+        rich.print(f"  and {len(largest) - _SHOWN:,} more (--json lists all)")
     draw_counts(rich, "An export would replace", found.kinds, kind_words)
     draw_counts(rich, "It would leave out (records)", found.ledger.drops, drop_words)
     draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ _FILES = (
     "long/train.jsonl",
     "long/eval.jsonl",
 )
+#: What a message of `raw` shares with one of `openai`.
+_MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
 
 @click.command()
@@ -58,13 +61,13 @@ def show(
         sample = next(_rows(folder, manifest), None)
         _overview(console, folder, manifest, sample)
         return
-    number, found = _find(folder, manifest, row)
+    title, found = _find(folder, manifest, row)
     if mask:
-        _mask(console, found, base, html, f"row {number}", manifest.options.max_tokens)
+        _mask(console, found, base, html, title.lower(), manifest.options.max_tokens)
         return
     session = _session(found, state)
     data = {"row": found, "origins": _origins(session)}
-    console.emit(data, lambda rich: _draw(rich, number, found, session, full))
+    console.emit(data, lambda rich: _draw(rich, title, found, session, full))
 
 
 def _manifest(folder: Path) -> Manifest:
@@ -97,18 +100,45 @@ def _rows(folder: Path, manifest: Manifest) -> Iterator[dict[str, Any]]:
         with open(path, "rb") as lines:
             for line in lines:
                 yield orjson.loads(line)
-    if not seen:
+
+
+def _find(folder: Path, manifest: Manifest, wanted: str) -> tuple[str, dict[str, Any]]:
+    """What to call it, and the row."""
+    number = 0
+    for number, row in enumerate(_rows(folder, manifest), 1):
+        if wanted == str(number) or wanted in _names(row):
+            return f"Row {number}", row
+    whole = _conversation(folder / f"{manifest.name}_conversations_raw.jsonl", wanted)
+    if whole is not None:
+        return "Conversation", whole
+    if not number:
         raise SourceError(
             f"{folder} holds no openai rows.", "Export with --format openai (and others)."
         )
-
-
-def _find(folder: Path, manifest: Manifest, wanted: str) -> tuple[int, dict[str, Any]]:
-    for number, row in enumerate(_rows(folder, manifest), 1):
-        names = (row.get("id"), row.get("thread"), row.get("session_id"))
-        if wanted == str(number) or wanted in names:
-            return number, row
     raise UsageError(f"There is no row {wanted}.", "Give a number from 1, a key or a thread.")
+
+
+def _conversation(raw: Path, wanted: str) -> dict[str, Any] | None:
+    """A conversation out of `raw`, which holds also those that have no row to train on."""
+    import orjson
+
+    found: dict[str, Any] | None = None
+    with open(raw, "rb") if raw.is_file() else nullcontext(()) as lines:
+        for line in lines:
+            message = orjson.loads(line)
+            if found is None and wanted in _names(message):
+                columns = ("thread", "lineage", "epoch", "project", "source", "split", "id")
+                found = {"session_id": message["session_id"]} | {c: message[c] for c in columns}
+                found["messages"] = []
+            if found is not None:
+                if message["id"] != found["id"]:
+                    break
+                found["messages"].append({key: message[key] for key in _MESSAGE})
+    return found
+
+
+def _names(row: dict[str, Any]) -> tuple[Any, ...]:
+    return row.get("id"), row.get("thread"), row.get("session_id")
 
 
 def _session(row: dict[str, Any], state: Path | None) -> Session | None:
@@ -152,12 +182,12 @@ def _overview(
 
 
 def _draw(
-    rich: RichConsole, number: int, row: dict[str, Any], session: Session | None, full: bool
+    rich: RichConsole, title: str, row: dict[str, Any], session: Session | None, full: bool
 ) -> None:
     from rich.markup import escape
 
     shown = {k: v for k, v in row.items() if k not in ("messages", "tools") and v not in ("", None)}
-    rich.print(f"[bold]Row {number}[/bold]  " + "  ".join(f"{k}={v}" for k, v in shown.items()))
+    rich.print(f"[bold]{title}[/bold]  " + "  ".join(f"{k}={v}" for k, v in shown.items()))
     _messages(rich, row["messages"], full)
     if session is None:
         rich.print("\nWhere it came from: not in this state (give the export's --state).")
@@ -210,6 +240,8 @@ def _mask(
 ) -> None:
     from ..templating import Template, example_view, mask_view
 
+    if "tools" not in row:
+        raise UsageError("Nothing of it is trained: it has no row.", "Leave --mask out.")
     if not base:
         raise UsageError(
             "--mask needs a chat template.",

@@ -291,11 +291,15 @@ def load_hook(name: str) -> Callable[[Session], Any]:
         sys.path.insert(0, os.getcwd())
     try:
         found: Callable[[Session], Any] = getattr(import_module(module), function)
-    except (ImportError, AttributeError) as error:
+    except Exception as error:  # importing runs the user's code
         raise UsageError(
             f"The preprocessing hook {name} cannot be loaded: {error}.",
             "Start the command where the module lies, or install it.",
         ) from error
+    if not callable(found):
+        raise UsageError(
+            f"The preprocessing hook {name} is no function.", "For example my_hooks:shorten."
+        )
     return found
 
 

@@ -1,0 +1,57 @@
+"""`show` on what has no row: any conversation is found, and statistics need no openai file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import orjson
+from tests.neighbours import claude_lines
+
+from .conftest import Cli
+
+
+def _export(cli: Cli, folder: Path, *flags: str) -> None:
+    alone = orjson.loads(claude_lines()[0]) | {"uuid": "q1", "sessionId": "unanswered"}
+    (folder / "logs").mkdir()
+    (folder / "logs" / "a.jsonl").write_bytes(b"\n".join(claude_lines()))
+    (folder / "logs" / "b.jsonl").write_bytes(orjson.dumps(alone))
+    code, _, err = cli(
+        *("export", folder / "logs", "-o", folder / "data", "--name", "d"),
+        *("--state", folder / "state", *flags),
+    )
+    assert code == 0, err
+
+
+def test_a_conversation_without_a_row_is_shown_with_its_lines(cli: Cli, tmp_path: Path) -> None:
+    _export(cli, tmp_path)
+    raw = (tmp_path / "data" / "d_conversations_raw.jsonl").read_text().splitlines()
+    rows = "".join(path.read_text() for path in (tmp_path / "data").rglob("*openai.jsonl"))
+    (key,) = {i for i in (json.loads(line)["id"] for line in raw) if i not in rows}
+
+    code, out, _ = cli("--json", "show", tmp_path / "data", key, "--state", tmp_path / "state")
+
+    shown = json.loads(out)
+    assert code == 0
+    assert [m["role"] for m in shown["row"]["messages"]] == ["user"]
+    assert [(Path(o["file"]).name, o["line"]) for o in shown["origins"]] == [("b.jsonl", 1)]
+
+    assert cli("show", tmp_path / "data", key, "--mask", "--base", tmp_path)[0] == 2
+    assert cli("show", tmp_path / "data", "nowhere")[0] == 2
+
+
+def test_statistics_and_conversations_of_an_export_without_openai(cli: Cli, tmp_path: Path) -> None:
+    _export(cli, tmp_path, "--format", "raw")
+    first = (tmp_path / "data" / "d_conversations_raw.jsonl").read_text().splitlines()[0]
+
+    code, out, _ = cli("show", tmp_path / "data")
+    assert code == 0
+    assert "conversation pairs" in out
+
+    code, out, _ = cli("show", tmp_path / "data", json.loads(first)["thread"])
+    assert code == 0
+    assert out.startswith("Conversation  ")
+
+    code, _, err = cli("show", tmp_path / "data", "1")
+    assert code == 3
+    assert "--format openai" in err
