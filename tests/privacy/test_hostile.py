@@ -11,6 +11,7 @@ import pytest
 from planted import ALNUM, carrier, survives
 
 from sessiontune.privacy.audit import Auditor
+from sessiontune.privacy.decoders import RULES
 from sessiontune.privacy.engine import LONG, Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -52,6 +53,30 @@ def test_one_long_string_is_redacted_in_pieces() -> None:
     assert not survives(value, clean[-2 * len(filler) :])
     assert peak < 6 * len(long)
     assert AUDITOR.scan(json.dumps({"content": long}).encode(), "f")
+
+
+@pytest.mark.parametrize("kind", ["github", "password", "bearer", "email"])
+def test_a_long_line_is_not_cut_inside_a_value(kind: str) -> None:
+    """A line of data with neither a line end nor a space near the place where it is cut."""
+    text, value = carrier(kind, 12)
+    for before in (1, len(text) // 2, len(text) - 1):
+        long = ("ab," * LONG)[: LONG - before] + text + "," + "cd," * 99
+        assert value not in REDACTOR.text(long)[-2000:]
+
+
+@pytest.mark.parametrize(("letter", "most"), [("A", 2), ("7", 10), ("a", 2), ("-", 2)])
+def test_a_run_of_one_letter_asks_for_no_closer_look(letter: str, most: int) -> None:
+    """Zeros in base64, the digits of a long number: not one look for each letter."""
+    if not REDACTOR._detector.placed:
+        pytest.skip("no wheel of hyperscan for this machine")
+    hits = REDACTOR._detector.scan(letter.encode() * 20_000)
+    assert len([rule for rule, _ in hits if rule >= len(RULES)]) <= most
+
+
+@pytest.mark.parametrize("before", ["", "x ", '"', "\\n", "%20", "\x1b[31m", "=", "\\u003d", "é"])
+def test_a_run_that_begins_a_key_is_seen(before: str) -> None:
+    value = "A" * 22 + "".join(Random(2).choices(ALNUM, k=70))
+    assert value[30:] not in REDACTOR.text(before + value)
 
 
 @pytest.mark.parametrize("depth", [1, 5, 10])

@@ -192,12 +192,15 @@ class Redactor:
 
 
 def pieces(text: str) -> list[str]:
-    """A long text cut at line ends (else at spaces, else anywhere), not inside a key block."""
+    """A long text cut at line ends (else between the fields of data or statements of code, else at
+    spaces, else anywhere), not inside a key block."""
     found: list[str] = []
     at = 0
     while len(text) - at > LONG:
         end = at + LONG
         cut = max(text.rfind("\n", end - 65_536, end), at)
+        if cut == at:
+            cut = max(at, *(text.rfind(mark, end - 65_536, end) for mark in ",;}&"))
         if cut == at:
             cut = max(text.rfind(" ", end - 65_536, end), at)
         begin = text.rfind("-----BEGIN", cut - 16_384, cut)

@@ -97,6 +97,8 @@ _BEGUN = quick(r"[2-6]\d{12}\Z|[\x00-\xff]{1,3}[2-6]\d{12}\Z|[2-6]\d{3}[ -]|3\d{
 
 
 def _may_be_card(data: bytes, end: int) -> bool:
+    if end >= 20 and data[end - 20 : end].isdigit():
+        return False  # no card has so many
     return _BEGUN.match(data, max(0, end - 16), end) is not None
 
 

@@ -12,6 +12,9 @@ from .tokens import MARKED_RUN
 ANCHORS = {
     "hashicorp-vault-token": r"(?:\b|[nrtm])s\.[A-Za-z0-9]{24}|hv[sbr]\.[A-Za-z0-9_-]{24}",
     "unleash-token": r"[a-z]\.[0-9a-f]{16}",
+    # where a word begins only: zeros in base64 are a run of this letter, too
+    "twitter-bearer-token": r"(?:^|[^A-Za-z0-9]|\\[nrtbfv]|%[0-9A-Za-z]{2}|\\[uU].{4}|\\x..|m)"
+    r"A{22}[A-Za-z0-9%]{60}",
     "hubspot-token": r"(?:na|eu|ap)[12]-[0-9a-f]{4}-|pat-(?:na|eu|ap)\d-",
     "mapbox-token": r"[ps]k\.[a-zA-Z0-9_-]{48}",
     "facebook-access-token": r"\d{4}(?:\||%7C)[0-9A-Za-z_-]{27}",
