@@ -40,13 +40,13 @@ def cleaner(options: CleanOptions) -> Stage:
         gone: list[tuple[str, Message]] = []
         for message in session.messages:
             if message.kind == "results":
-                kept.extend(_results(message))
+                kept += _results(message)
+                continue
+            done = _words(message)
+            if type(done) is str:
+                gone.append((done, message))
             else:
-                done = _words(message)
-                if isinstance(done, Message):
-                    kept.append(done)
-                else:
-                    gone.append((done, message))
+                kept.append(done)  # type: ignore[arg-type]
         kept = _without_retyped(kept, gone)
         if options.close_calls:
             kept = _closed(kept, session.forked_from is not None)
@@ -63,9 +63,7 @@ def cleaner(options: CleanOptions) -> Stage:
 
 def _words(message: Message) -> Message | str:
     """The message with its texts cut, or the reason why nothing is left."""
-    if message.kind == "answer":
-        return message if message.parts else "empty"
-    if message.kind == "summary":
+    if message.kind in ("answer", "summary"):
         return message if message.parts else "empty"
     parts: list[Part] = []
     changed = False
@@ -143,15 +141,16 @@ def _closed(messages: list[Message], branch: bool) -> list[Message]:
     A branch may begin with results of calls that stand in its parent's thread.
     """
     out: list[Message] = []
-    for at, message in enumerate(messages):
+    for at, message in enumerate(messages, 1):
         out.append(message)
         if message.kind != "answer":
             continue
+        results = messages[at] if at < len(messages) and messages[at].kind == "results" else None
+        if results is not None and len(results.parts) >= len(message.parts):
+            continue  # one for each call at least
         calls = [part for part in message.parts if type(part) is ToolCall]
         if not calls:
             continue
-        following = messages[at + 1] if at + 1 < len(messages) else None
-        results = following if following is not None and following.kind == "results" else None
         if results is None:
             missing = [ToolResult(call.id, call.name, "", "missing") for call in calls]
             out.append(
@@ -164,7 +163,7 @@ def _closed(messages: list[Message], branch: bool) -> list[Message]:
                 )
             )
         elif len(results.parts) < len(calls):
-            messages[at + 1] = _filled(results, calls)
+            messages[at] = _filled(results, calls)
     return out
 
 

@@ -42,7 +42,7 @@ def observe(session: Session, shapes: Shapes) -> None:
         if message.role != "assistant":
             continue
         for part in message.parts:
-            if isinstance(part, ToolCall):
+            if type(part) is ToolCall:
                 _observe_call(part, shapes)
 
 
@@ -51,9 +51,12 @@ def _observe_call(call: ToolCall, shapes: Shapes) -> None:
     if shape is None:
         shape = shapes[call.name] = ToolShape()
     shape.calls += 1
+    properties = shape.properties
     for name, value in call.arguments.items():
         kind = _TYPES.get(type(value), "string")
-        types = shape.properties.setdefault(name, {})
+        types = properties.get(name)
+        if types is None:
+            types = properties[name] = {}
         types[kind] = types.get(kind, 0) + 1
 
 

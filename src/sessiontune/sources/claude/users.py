@@ -155,7 +155,8 @@ def take_result(state: State, line: Line, block: Block) -> str:
     if not node.result_id:
         node.result_id = line.uuid or f"{node.id}:results"
         node.result_at = utc(line.timestamp or line.audit_timestamp or "")
-    if status != "ok" or facts is not None or line.toolDenialKind:
+    notable = facts is not None and (facts.userModified or facts.agentId)
+    if status != "ok" or notable or line.toolDenialKind:
         _result_flags(state, node, call, status, facts, line)
     return "used"
 
