@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _FILE_KEYS = ("file_path", "path", "filePath", "notebook_path", "filename", "absolute_path")
+_NAMING = frozenset((*_FILE_KEYS, "input", "patch"))
 _PATCH_MARKS = ("*** Update File: ", "*** Add File: ")
 LANGUAGES = {
     "py": "Python", "pyi": "Python", "ipynb": "Jupyter", "js": "JavaScript", "mjs": "JavaScript",
@@ -24,6 +25,8 @@ LANGUAGES = {
 
 def languages_of(arguments: dict[str, Any]) -> list[str]:
     """One name for each file that is named; unknown extensions are left out."""
+    if _NAMING.isdisjoint(arguments):
+        return []
     paths = [p for p in map(arguments.get, _FILE_KEYS) if isinstance(p, str)]
     patch = arguments.get("input", arguments.get("patch"))
     if isinstance(patch, str) and "*** " in patch[:2000]:

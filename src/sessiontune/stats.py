@@ -121,50 +121,54 @@ class Stats(msgspec.Struct):
     def _messages(self, messages: Iterable[Message]) -> int:
         """Count messages and parts; returns how many are shown in rows."""
         shown, waiting = 0, False
+        roles = self.roles
         for message in messages:
             if message.kind == "notice":
                 continue
             role = message.role
-            shown += len(message.parts) if role == "tool" else 1
-            up(self.roles, role, len(message.parts) if role == "tool" else 1)
+            rows = len(message.parts) if role == "tool" else 1
+            shown += rows
+            roles[role] = roles.get(role, 0) + rows
+            text = self._parts(message)
             if role == "assistant":
                 up(self.models, message.model)
                 up(self.vendors, message.vendor)
+                if waiting and text:
+                    self.pairs += 1
+                    waiting = False
             elif message.kind in ("prompt", "task"):
                 waiting = True
                 self.prompts += 1
                 hour = _hour_of_week(message.at)
                 if hour >= 0:
                     up(self.calendar, hour)
-            text = self._parts(message)
-            if waiting and text and role == "assistant":
-                self.pairs += 1
-                waiting = False
         return shown
 
     def _parts(self, message: Message) -> bool:
         """Count the parts of a message; true when it holds text."""
         spoken = False
-        sizes = self.bytes_by_part
+        sizes, tools, results = self.bytes_by_part, self.tools, self.results
         for part in message.parts:
-            if isinstance(part, Text):
-                up(sizes, message.kind, length(part.text))
-                spoken = spoken or bool(part.text.strip())
-            elif isinstance(part, ToolResult):
-                up(sizes, "tool output", length(part.content))
-                up(self.results, part.status)
+            if type(part) is ToolResult:
+                name, size = "tool output", length(part.content)
+                results[part.status] = results.get(part.status, 0) + 1
                 self.images += len(part.images)
                 if part.status == "error":
                     up(self.tool_failures, part.name)
-            elif isinstance(part, ToolCall):
-                up(self.tools, part.name)
-                up(sizes, "tool calls", len(part.name) + sum(map(size_of, part.arguments.values())))
+            elif type(part) is ToolCall:
+                name, size = "tool calls", len(part.name) + size_of(part.arguments.values())
+                tools[part.name] = tools.get(part.name, 0) + 1
                 for language in languages_of(part.arguments):
                     up(self.languages, language)
-            elif isinstance(part, Thinking):
-                up(sizes, "thinking", length(part.text))
+            elif type(part) is Text:
+                name, size = message.kind, length(part.text)
+                spoken = spoken or bool(part.text.strip())
+            elif type(part) is Thinking:
+                name, size = "thinking", length(part.text)
             else:
                 self.images += 1
+                continue
+            sizes[name] = sizes.get(name, 0) + size
         return spoken
 
     def merge(self, other: Stats) -> None:
@@ -252,15 +256,19 @@ def length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
-def size_of(value: Any) -> int:
-    """About the bytes of a JSON value's content."""
-    if isinstance(value, str):
-        return length(value)
-    if isinstance(value, dict):
-        return sum(len(k) + size_of(v) for k, v in value.items())
-    if isinstance(value, list):
-        return sum(map(size_of, value))
-    return 4
+def size_of(values: Iterable[Any]) -> int:
+    """About the bytes of the content of JSON values."""
+    total = 0
+    for value in values:
+        if isinstance(value, str):
+            total += len(value) if value.isascii() else length(value)
+        elif isinstance(value, dict):
+            total += sum(map(len, value)) + size_of(value.values())
+        elif isinstance(value, list):
+            total += size_of(value)
+        else:
+            total += 4
+    return total
 
 
 def _bin(value: int) -> int:

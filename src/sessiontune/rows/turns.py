@@ -19,6 +19,8 @@ _BLOCK = (b"<tool_call>\\n", b"\\n</tool_call>")
 #: Tags that trainers look for in a call's JSON. They can only stand inside its strings, where the
 #: escape below means the same character.
 _TAGS = re.compile(rb"<(?=/?think|/?tool_call|/?seed:|\|)")
+#: Looked for as a number: looking for bytes in bytes first fails to read them as one.
+_SIGN = ord("<")
 _LESS = b"\\\\\\\\u003c"  # as re.sub takes it: gives \\u003c inside the row, \u003c in the value
 
 
@@ -91,14 +93,14 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
         return b'{"from":"function_call","value":"', body, b'"}'
     block = _BLOCK[0] + body + _BLOCK[1]
     # The first block in the value counts: ours goes first where the text holds such a tag.
-    if b"<tool_call>" in text:
+    if _SIGN in text and b"<tool_call>" in text:
         return b'{"from":"function_call","value":"', block, text, b'\\n"}'
     return b'{"from":"function_call","value":"', text, b"\\n", block, b'"}'
 
 
 def _call(call: Call) -> bytes:
     arguments = call.arguments
-    if b"<" in arguments:
+    if _SIGN in arguments:
         arguments = _TAGS.sub(_LESS, arguments)
     return b'{\\"name\\":' + _name(call.name) + b',\\"arguments\\":' + arguments + b"}"
 

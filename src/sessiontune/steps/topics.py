@@ -111,14 +111,14 @@ def pieces_of(session: Session) -> list[tuple[float, str]]:
     return out
 
 
-def _pieces_of_call(call: ToolCall) -> Iterator[tuple[float, str]]:
+def _pieces_of_call(call: ToolCall) -> list[tuple[float, str]]:
     arguments = call.arguments
+    found: list[tuple[float, str]] = []
     if not _PATH_SET.isdisjoint(arguments):
-        for name in _PATH_NAMES:
-            if name in arguments:
-                yield 1.0, str(arguments[name])[-200:]
+        found = [(1.0, str(arguments[n])[-200:]) for n in _PATH_NAMES if n in arguments]
     if command := command_of(call)[:COMMAND]:
-        yield 0.25, command
+        found.append((0.25, command))
+    return found
 
 
 def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ...]]:
@@ -161,8 +161,8 @@ class _Matcher:
     def _candidates(self, found: Mapping[str, int]) -> list[str]:
         """Phrases all of whose words occur, in the order of the taxonomy."""
         places = []
-        for word in found:
-            for second, others, place, phrase in self.openings.get(word, ()):
+        for word in filter(self.openings.__contains__, found):
+            for second, others, place, phrase in self.openings[word]:
                 if second in found and all(map(found.__contains__, others)):
                     places.append((place, phrase))
         return [phrase for _, phrase in sorted(places)]
