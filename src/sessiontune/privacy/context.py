@@ -64,7 +64,7 @@ _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
 _OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
 
 
-#: The same as a whole: what it takes it never gives back. (A NUL stands between two texts.)
+#: The same as a whole: what it takes it never gives back. (A NUL ends one of many texts.)
 _VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
 _QUOTES = (b'"', b"'", b"`")
 #: The last character of a quote that stands encoded: `%22`, `&quot;`.
