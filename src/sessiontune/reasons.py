@@ -89,7 +89,7 @@ DROPS |= dict.fromkeys(
         *("data-flow-incomplete", "data-flow-records", "derived-from", "dev-mods"),
         *("ended-by-model", "history-suppression", "host-row", "hybrid-organization"),
         *("memory-mode", "observer-ref", "relocated", "repl-mode", "resume-head-vouch"),
-        *("session-owner", "tools-used"),
+        *("session-owner", "tools-used", "retained_context", "dynamic_tools_updated"),
     ),
     _BOOKKEEPING,
 )
