@@ -67,7 +67,7 @@ def classify(text: str, meta: bool = False, summary: bool = False) -> Said:
     if summary:
         return Said("summary", [text])
     head = text[:1]
-    if head not in "<[ACOT\n \t" and not meta:  # the great majority: words of a person
+    if head not in "<[ACOST\n \t" and not meta:  # the great majority: words of a person
         return Said("prompt", [text]) if head else Said("drop", reason="empty")
     start = text.lstrip()
     if not start:
@@ -80,7 +80,7 @@ def classify(text: str, meta: bool = False, summary: bool = False) -> Said:
         return Said("interrupt", reason="interrupt_marker")
     elif start.startswith(_SUMMARY_START):
         return Said("summary", [text])
-    elif start.startswith("Operation stopped by hook: "):
+    elif start.startswith(("Operation stopped by hook: ", "Stop hook feedback:\n")):
         return Said("context", [text])
     elif start.startswith(_CAVEAT):
         return Said("drop", reason="local_command_caveat")
