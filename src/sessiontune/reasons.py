@@ -86,10 +86,11 @@ DROPS |= dict.fromkeys(
         *("inter_agent_communication_metadata", "header", "patch", "session"),
         *("api-request", "api-request-blob", "api-request-resumed", "api-request-shape"),
         *("artifact-autoreact-ledger", "artifact-comment-monitor", "continued-in"),
+        "conversation_reset",
         *("data-flow-incomplete", "data-flow-records", "derived-from", "dev-mods"),
         *("ended-by-model", "history-suppression", "host-row", "hybrid-organization"),
         *("memory-mode", "observer-ref", "relocated", "repl-mode", "resume-head-vouch"),
-        *("session-owner", "tools-used"),
+        *("session-owner", "tools-used", "retained_context", "dynamic_tools_updated"),
     ),
     _BOOKKEEPING,
 )

@@ -191,7 +191,10 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
         ]
     if not canon_user(text):
         return []
-    return [Atom("prompt", (canon_user(text),), {}, not _failed(rows, i))]
+    mail = re.findall(r"<teammate-message.*</teammate-message>", text, re.DOTALL)
+    if any('{"type"' in text for text in mail):  # a notice of the program
+        return [Atom("context", tuple(map(canon, mail)), {}, False, loose=True)]
+    return [Atom("prompt", (canon_user(text), *map(canon, mail)), {}, not _failed(rows, i))]
 
 
 def _answered(rows: list[Any], i: int) -> bool:

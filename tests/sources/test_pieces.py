@@ -138,6 +138,21 @@ def test_printed_output_of_two_runs_in_one_file(tmp_path: Path) -> None:
     ]
 
 
+def test_what_a_hook_said_in_printed_output(tmp_path: Path) -> None:
+    hook = [{"type": "text", "text": "Stop hook feedback:\nRun the tests."}]
+    done = [{"type": "text", "text": "Done."}]
+    rows = [
+        {"type": "system", "subtype": "init", "session_id": "s", "cwd": "/w"},
+        {"type": "assistant", "session_id": "s", "uuid": "a", "message": {"content": done}},
+        {"type": "user", "session_id": "s", "uuid": "h", "message": {"content": hook}},
+        {"type": "conversation_reset", "session_id": "s", "uuid": "c"},
+    ]
+    (tmp_path / "out.jsonl").write_text("".join(json.dumps(r) + "\n" for r in rows))
+    reading = read("claude", tmp_path)
+    assert [kinds(s) for s in reading.sessions] == [["answer", "context"]]
+    assert reading.ledger.drops["read/conversation_reset"] == 1
+
+
 def test_tools_that_the_log_defines(tmp_path: Path) -> None:
     reading = read("claude", LOGS / "claude" / "T15-records-of-newer-versions" / "input")
     (session,) = reading.sessions

@@ -39,6 +39,8 @@ _BOOKS = (
     "token_usage_record",
     "inter_agent_communication_metadata",
     "security_risk_score",
+    "retained_context",
+    "dynamic_tools_updated",
 )
 
 
