@@ -52,6 +52,19 @@ def test_a_folder_of_such_names_says_why_nothing_was_read(
     assert "caf\\xe9.jsonl: name not utf8" in capsys.readouterr().err
 
 
+@linux
+def test_a_target_of_such_a_name_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "logs").mkdir()
+    _named(tmp_path / "logs", b"good.jsonl")
+    out, state = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"), str(tmp_path / "state")
+
+    assert main(["--json", "export", str(tmp_path / "logs"), "-o", out, "--state", state]) == 5
+
+    assert "is not UTF-8" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
 def test_a_link_in_a_circle_is_named_with_its_reason(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

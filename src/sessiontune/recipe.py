@@ -164,8 +164,8 @@ def _check(recipe: Recipe) -> None:
     for name in ("since", "until", "date"):
         text = getattr(recipe, name)
         try:
-            if text:
-                date.fromisoformat(text[:10])
+            if text and date.fromisoformat(text).isoformat() != text:  # dates compare as text
+                raise ValueError(text)
         except ValueError as error:
             raise UsageError(
                 f"{name}: '{text}' is not a date.", "Write it as YYYY-MM-DD."

@@ -36,6 +36,12 @@ def test_a_wrong_command_line_is_a_usage_error(capsys: pytest.CaptureFixture[str
     assert json.loads(capsys.readouterr().out)["error"]["kind"] == "UsageError"
 
 
+def test_a_path_that_is_no_text_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "scan", "/nowhere/caf\udce9"]) == 3
+
+    assert "/nowhere/caf\udce9" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
 def _run(*args: str, shell: str) -> subprocess.CompletedProcess[str]:
     """The command as a shell runs it; `shell` says where its streams lead."""
     line = f'set -o pipefail; "$@" {shell}'

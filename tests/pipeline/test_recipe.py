@@ -96,3 +96,11 @@ def test_one_answer_of_another_vendor_is_enough_to_leave_out() -> None:
     mixed = msgspec.structs.replace(HEAD, vendors=("anthropic", "deepseek"))
     chosen = Recipe(vendors=("anthropic",))
     assert reason_to_leave_out(mixed, chosen, {}, NAMES) == "select/vendor"
+
+
+@pytest.mark.parametrize("text", ["20251001", "2025-W40-3", "2025-10-01T12:00", "2025-10-1", "x"])
+def test_a_date_is_written_in_one_way(text: str) -> None:
+    """Others that Python reads as dates would compare wrongly, for they are compared as texts."""
+    with pytest.raises(UsageError, match="is not a date"):
+        load_recipe({"since": text}, None, env={})
+    assert load_recipe({"since": "2025-10-01"}, None, env={}).since == "2025-10-01"

@@ -125,7 +125,13 @@ class Console(msgspec.Struct, frozen=True):
 
 
 def _put(data: dict[str, Any]) -> None:
-    sys.stdout.write(msgspec.json.encode(data).decode() + "\n")
+    try:
+        text = msgspec.json.encode(data).decode()
+    except UnicodeEncodeError:  # a path whose bytes are no text: json escapes them
+        import json
+
+        text = json.dumps(msgspec.to_builtins(data))
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

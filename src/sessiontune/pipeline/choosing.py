@@ -67,6 +67,8 @@ _FILTERS = {
     "select/vendor": ("--vendor", "vendors"),
     "select/model": ("--model", "models"),
     "select/project": ("--project", "project"),
+    "select/excluded_project": ("--exclude", "project"),
+    "select/subagent": ("--no-subagents", ""),
     "select/before_since": ("--since", "last"),
     "select/after_until": ("--until", "last"),
     "select/source": ("--source", "source"),
@@ -84,7 +86,7 @@ def refuse_nothing(prepared: Prepared, chosen: Chosen) -> None:
     there: set[str] = set()
     for summary in prepared.summaries.values():
         for head in summary.heads:
-            value = getattr(head, field)
+            value = getattr(head, field) if field else ()
             there.update(
                 value if isinstance(value, tuple) else (value[:10] if field == "last" else value,)
             )

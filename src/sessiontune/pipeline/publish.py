@@ -25,6 +25,7 @@ from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
 from .columnar import Kept
 from .finish import Stream
+from .inputs import utf8
 
 MARKER = "manifest.json"
 _AT_FDCWD = -100
@@ -218,6 +219,8 @@ def check_target(target: Path) -> None:
     """Raise StoreError unless `target` is absent, empty or an export of ours."""
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise StoreError(f"{target} is not a folder.", "Give another folder with -o.")
+    if utf8(str(target)) != str(target):  # the state remembers it by name
+        raise StoreError(f"The name of {target} is not UTF-8.", "Give another folder with -o.")
     if target.is_dir() and any(target.iterdir()) and not (target / MARKER).is_file():
         raise StoreError(
             f"{target} holds files that sessiontune did not write.",
