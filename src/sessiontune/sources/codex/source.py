@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node, Thread, segments, sessions_of, threads
+from ...linking import Frame, Node, Thread, segments, sessions_of, threads, unlink
 from ...model import Drop, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
@@ -105,6 +105,7 @@ class Before(msgspec.Struct):
     spoken          thread id -> its rollout
     waiting         id of a call without an output -> its node, its tool
     salts           root of a lineage -> what tells it from roots of the same id
+    nodes           the nodes of all of them, to be parted in the end
     """
 
     started: dict[str, Node] = {}
@@ -112,6 +113,7 @@ class Before(msgspec.Struct):
     spoken: dict[str, Rollout] = {}
     waiting: dict[str, tuple[Node, str]] = {}
     salts: dict[str, str] = {}
+    nodes: list[Node] = []
 
 
 class CodexSource:
@@ -157,28 +159,11 @@ class CodexSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The linked sessions of one unit: parents before the agents that they started."""
-        printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
-        ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
-        own = {thread for thread, _ in ids.values() if thread}
         unit = Before()
-        told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
-        done: dict[str, int] = {}  # thread, or a file's name where none is known -> files read
-        todo = _longest_first(ids, printed)
-        while todo:
-            ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
-            path = (ready or todo)[0]
-            todo.remove(path)
-            thread = ids[path][0] or _stem(path)
-            again = done.get(thread, 0)
-            done[thread] = again + 1
-            rollout = Rollout(0, path, options, ledger, told, again)
-            rollout.thread, rollout.waiting = ids[path][0], unit.waiting
-            rollout.printed = path in printed
-            if again and rollout.printed:  # a rollout tells it, and better
-                rollout.facts.junk = "told_in_rollout"
-            yield from _sessions(rollout, ledger, keyed, unit)
-            if len(ids) > 1:
-                unit.spoken.setdefault(ids[path][0], rollout)
+        try:
+            yield from _read_all(files, options, ledger, keyed, unit)
+        finally:
+            unlink(unit.nodes)
 
 
 SOURCE = CodexSource()
@@ -209,6 +194,33 @@ def _longest_first(ids: dict[str, tuple[str, str]], printed: set[str]) -> list[s
     )
 
 
+def _read_all(
+    files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Before
+) -> Iterator[Session]:
+    """The sessions of each rollout in turn."""
+    printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
+    ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
+    own = {thread for thread, _ in ids.values() if thread}
+    told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
+    done: dict[str, int] = {}  # thread, or a file's name where none is known -> files read
+    todo = _longest_first(ids, printed)
+    while todo:
+        ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
+        path = (ready or todo)[0]
+        todo.remove(path)
+        thread = ids[path][0] or _stem(path)
+        again = done.get(thread, 0)
+        done[thread] = again + 1
+        rollout = Rollout(0, path, options, ledger, told, again)
+        rollout.thread, rollout.waiting = ids[path][0], unit.waiting
+        rollout.printed = path in printed
+        if again and rollout.printed:  # a rollout tells it, and better
+            rollout.facts.junk = "told_in_rollout"
+        yield from _sessions(rollout, ledger, keyed, unit)
+        if len(ids) > 1:
+            unit.spoken.setdefault(ids[path][0], rollout)
+
+
 def _sessions(
     rollout: Rollout,
     ledger: Ledger,
@@ -220,6 +232,7 @@ def _sessions(
     with gc_paused():
         rollout.read()
         facts, nodes = rollout.facts, rollout.nodes
+    unit.nodes += nodes
     base = unit.spoken.get(facts.base[0])
     if base is not None and nodes and nodes[0].up is None:
         nodes[0].up = _end_of(base, facts.base[1])
