@@ -68,6 +68,18 @@ def test_the_export_of_the_sample(tmp_path: Path) -> None:
     check(exported(tmp_path / "home", tmp_path))
 
 
+def test_this_repository(tmp_path: Path) -> None:
+    root = Path(__file__).resolve().parents[2]
+    named = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True)
+    names = [name for name in named.stdout.decode().split("\0") if (root / name).is_file()]
+    if not names:
+        pytest.skip("no checkout")
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, tmp_path / name)
+    check(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(corpus() is None, reason="no real logs: set SESSIONTUNE_CORPUS")
 def test_the_export_of_real_logs(tmp_path: Path) -> None:

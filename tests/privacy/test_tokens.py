@@ -77,7 +77,7 @@ def test_identifiers_and_digests_stay(form: str) -> None:
         "my-very-long-slug-about-internationalization2024",
         "DecoderModule-EnumerationOfPossibleValues12",
         "s.getDerivedStateFromProps s.isTrailingSpaceSensitive",
-        "dvc_server_connection_established",
+        "dvc_" + "server_connection_established",
         "00" * 21,
     ],
 )
