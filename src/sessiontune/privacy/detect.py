@@ -11,6 +11,7 @@ from . import (
     context,
     coordinates,
     decoders,
+    headers,
     homes,
     hooks,
     keyblocks,
@@ -47,6 +48,7 @@ def all_rules() -> tuple[Rule, ...]:
     return (
         *vendorkeys.RULES,
         *tokens.RULES,
+        *headers.RULES,
         *structured.RULES,
         *programs.RULES,
         *web.RULES,
