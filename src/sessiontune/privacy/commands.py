@@ -8,7 +8,8 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
 from .context import key_or_password_follows
-from .judge import is_gibberish, judge, like_password, says_password
+from .judge import is_gibberish, judge, like_password
+from .keynames import says_password
 from .rules import Rule, left_edge, quick
 from .sentences import typed
 from .structured import LOOSE_WORDS, QUOTE, WORDS, option, whole

@@ -16,15 +16,8 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, judged_random
-from .judge import (
-    KEY_WORDS,
-    PASS_WORDS,
-    VENDORS,
-    in_other_letters,
-    judge,
-    like_key,
-    like_password,
-)
+from .judge import in_other_letters, judge, like_key, like_password
+from .keynames import KEY_WORDS, PASS_WORDS, VENDORS
 from .rules import Rule, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"

@@ -12,76 +12,9 @@ import re2
 
 from .checks import entropy, is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
+from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, says_password, vendor_of
 from .rules import pattern, quick
 
-PASS_WORDS = (
-    r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
-    r"\bhas(?:lo|\xc5\x82o)\b|\bheslo\b|wachtwoord|l\xc3\xb6senord|adgangskode|passord|salasana|\xc5[\x9e\x9f]ifre|"
-    r"\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
-    r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
-    r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
-    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
-    r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth)pass\b|_pw\b|\bpw\b"
-)
-KEY_WORDS = (
-    r"secret|token|api[_.-]?key|access[_.-]?key|auth[_.-]?key|priv(?:ate)?[_.-]?key|"
-    r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
-    r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
-    r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
-    r"client[_.-]?id|access[_.-]?id|_pat\b|key"
-).replace("auth(?!or)", "auth")
-
-#: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
-VENDORS = (
-    r"adafruit|adobe|airtable|algolia|alibaba|aliyun|amplitude|asana|atlassian|jira|confluence|"
-    r"auth0|azure|bitbucket|bittrex|binance|bitly|buildkite|cisco|meraki|clearbit|cloudflare|"
-    r"codecov|codacy|codeship|cohere|coinbase|coinapi|confluent|contentful|coveralls|datadog|"
-    r"deepgram|deezer|dnsimple|discord|disqus|drone|droneci|dropbox|dynadot|elastic|etherscan|"
-    r"etsy|eventbrite|facebook|fastly|finicity|finnhub|flickr|foursquare|freshbooks|freshdesk|"
-    r"geocodio|giphy|gitter|godaddy|gocardless|hcaptcha|helpscout|hellosign|heroku|honeybadger|"
-    r"hubspot|hunter_?io|imgur|infura|alchemy|instagram|intercom|ipinfo|ipstack|jfrog|artifactory|"
-    r"xray|jumpcloud|keen|klaviyo|kraken|kucoin|launchdarkly|line_?(?:channel|notify)|linear|"
-    r"linkedin|linode|logzio|looker|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|messagebird|"
-    r"message_bird|mixpanel|moralis|namecheap|netlify|new[_-]?relic|newsapi|nexmo|vonage|npm|nytimes|"
-    r"newyorktimes|okta|onelogin|opsgenie|openweather|optimizely|pagerduty|papertrail|paypal|"
-    r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|privateai|private_ai|pusher|quickbooks|"
-    r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce|segment|sendbird|sendinblue|sentry|"
-    r"shodan|shopify|skybiometry|sourcegraph|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
-    r"stripe|telegram|thingspeak|todoist|travis|trello|twilio|twitch|twitter|typeform|unsplash|"
-    r"uptimerobot|virustotal|wakatime|weatherapi|webex|wistia|wordpress|yandex|yelp|youtube|"
-    r"zendesk|zoho|zoom|zapier"
-)
-
-#: What may not be a secret though the name says so: the name's last part tells.
-_DULL = re2.compile(
-    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
-    rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
-    rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
-    rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
-    rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
-    rb"key[_.-]?(?:id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
-    rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
-    rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
-    rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"
-    rb"dedup|dedupe|idempotency|routing|issue|project|site|query|react|data|event|parent|child|"
-    rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|entry|field|column|"
-    rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
-    rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
-    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|mgr|prompt|salt|regex|"
-    rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message|within|column|"
-    rb"login[_-]disabled|exceed|grant|flow|widget)|"
-    rb"author|authori[sz]ed|authority|auth[_.-]?(?:type|method|mode|url|uri|provider|scheme|"
-    rb"endpoint|file|path|flow|status|state|source|mechanism|domain|name|level|required|user|id\b)|"
-    rb"cookie[_.-]?(?:name|path|domain|policy|jar|file)|signature[_.-]?(?:version|method|alg)|"
-    rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|newkey|header(?:[_-]?name)?$|[_-]class$|"
-    rb"hockey|jockey|keyword|secretary|bypass|compass|passthrough|passive|passage|encompass)"
-)
-_STRONG = re2.compile(
-    rb"(?i)secret|api[_.-]?key|apikey|access[_.-]?(?:key|token)|auth[_.-]?(?:token|key)|"
-    rb"private[_.-]?key|client[_.-]?key|bearer|token|credential|session[_.-]?key|license[_.-]?key|"
-    rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook)[_.-]?key"
-)
-_IS_PASS = pattern(r"(?i)(?:" + PASS_WORDS + ")")
 _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
@@ -103,20 +36,9 @@ _VERSION = re2.compile(
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
 
 
-@lru_cache(maxsize=4096)
-def says_password(name: bytes) -> bool:
-    return _IS_PASS.search(name) is not None
-
-
-@lru_cache(maxsize=4096)
-def _dull(name: bytes) -> bool:
-    """The name says that its value is no secret: made up, or an id, a path, a count."""
-    return _FIXTURE.search(name) is not None or _DULL.search(name) is not None
-
-
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if _dull(name):
+    if dull(name):
         return None
     password = says_password(name)
     if len(value) < (4 if password else 10):
@@ -142,22 +64,14 @@ def is_dull_value(value: bytes) -> bool:
 
 #: A table's next cell, comparisons.
 _WEAK_OPERATORS = (b"|", b"==", b"===", b"!=", b"!==")
-#: Names that are often something else (a verdict, a folder): they ask for more of the value.
-_VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)(?:$|-)")
-#: The same after the name of what asks for a password: nothing else.
-_ASKED = re2.compile(
-    rb"(?i)(?:store|trust|key|db|database|mysql|mariadb|postgres|pg|mongo|redis|rabbitmq|ldap|bind|smtp|imap|"
-    rb"mail|e?mail|ftp|sftp|ssh|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
-    rb"[_.-]?(?:pass|pwd|pw)$"
-)
 
 
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
         return False  # the next cell of a table, one of the words that a program knows
     if (
-        _VAGUE.search(name)
-        and not _ASKED.search(name)
+        VAGUE.search(name)
+        and not ASKED.search(name)
         and not (
             len(value) >= 6
             and not value.isdigit()
@@ -251,9 +165,9 @@ def _shell_like(name: bytes, operator: bytes) -> bool:
 
 
 def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
-    vendor = _vendor(name)
-    strong = vendor is not None or _STRONG.search(name) is not None
-    if not strong and not _IS_KEY.search(name):
+    vendor = vendor_of(name)
+    strong = vendor is not None or STRONG.search(name) is not None
+    if not strong and not IS_KEY.search(name):
         return False
     if vendor == b"telegram" and _BOT.match(value) and not _BOT.fullmatch(value):
         return False
@@ -328,13 +242,6 @@ def _typed_by_machine(value: bytes) -> bool:
     )
 
 
-#: A name that says its value is made up, as tests do.
-_FIXTURE = re2.compile(
-    rb"(?i)(?:^|[^a-z])(?:fake|dummy|mock|bogus|sample|example|non_?matching|low_?entropy|wrong_?(?:start|length)|"
-    rb"invalid|not_?a)|Fake|Dummy|Mock|Example|Sample"
-)
-_VENDOR = re2.compile(f"(?i)({VENDORS})".encode())
-_IS_KEY = re2.compile((r"(?i)(?:" + KEY_WORDS + ")").encode("latin-1"))
 _BOT = re2.compile(rb"\d{5,16}:A[A-Za-z0-9_-]{34}|\d{1,20}:")
 #: Prefixes whose whole format is known: what starts so and is not of the format is no key.
 _STRICT = (
@@ -350,20 +257,3 @@ _STRICT = (
     b"npm_",
     b"dapi",
 )
-_AFTER = re2.compile(
-    rb"(?i)(?:[^a-z]|api|key|token|secret|auth|access|client|pass|org|app|id|pub|priv|url|webhook|user|"
-    rb"account|service|bot|sdk|logic|$)"
-)
-
-
-@lru_cache(maxsize=4096)
-def _vendor(name: bytes) -> bytes | None:
-    """The vendor that stands in a name as a word of its own (`myEtsyKey`, not `SetSysctl`)."""
-    for match in _VENDOR.finditer(name):
-        start, end = match.span(1)
-        before = name[start - 1 : start]
-        if before.isalpha() and not (before.islower() and name[start : start + 1].isupper()):
-            continue
-        if name[end : end + 1].isupper() or _AFTER.match(name, end):
-            return bytes(match.group(1)).lower()
-    return None

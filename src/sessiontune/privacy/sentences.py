@@ -8,7 +8,8 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
-from .judge import PASS_WORDS, is_dull_value, is_gibberish, like_key, says_password
+from .judge import is_dull_value, is_gibberish, like_key
+from .keynames import PASS_WORDS, says_password
 from .rules import Rule, quick
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
