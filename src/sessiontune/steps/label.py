@@ -16,12 +16,11 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from ..edits import Edit, edits_of
 from ..evidence import (
-    Edit,
     Turn,
     calls_of,
     commits,
-    edits_of,
     outcome,
     pushes,
     refused_by_person,

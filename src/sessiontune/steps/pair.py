@@ -24,7 +24,8 @@ from typing import Literal
 
 import msgspec
 
-from ..evidence import blocks_of, calls_of, edits_of, results_of, text_of
+from ..edits import edits_of
+from ..evidence import blocks_of, calls_of, results_of, text_of
 from ..measure import Meter, shorten, thin
 from ..model import Label, Message, Pair, Session
 
