@@ -36,6 +36,7 @@ class FileIndex(msgspec.Struct, frozen=True):
     names   places seen in the log (working folders), from which user names are taken
     lines   lines, blank ones too; first and last: earliest and latest timestamp, about
     size    bytes covered; the next index may start there when the file only grew
+    rules   version of the rules that it was made by; set by who keeps it
     """
 
     ids: bytes = b""
@@ -45,6 +46,7 @@ class FileIndex(msgspec.Struct, frozen=True):
     first: str = ""
     last: str = ""
     size: int = 0
+    rules: int = 0
 
 
 def merge_index(a: FileIndex, b: FileIndex) -> FileIndex:

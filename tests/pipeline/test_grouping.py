@@ -26,7 +26,7 @@ def row(path: str, state: tuple[int, frozenset[int], frozenset[str], bool]) -> F
 STATE = st.tuples(
     st.just(0),
     st.frozensets(st.integers(1, 30), max_size=3),
-    st.frozensets(st.sampled_from(["a", "b", "c", "d"]), max_size=1),
+    st.frozensets(st.sampled_from("abcdefgh"), max_size=2),
     st.booleans(),
 )
 #: A day: files with new content, and files that are there no more.

@@ -1,4 +1,4 @@
-"""Worker processes end with the command that started them, however it ends."""
+"""Workers end with the command that started them, however it ends; a run goes on without them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+
+from sessiontune.runtime.local import LocalRunner
 
 PROGRAM = """
 import os, sys, time
@@ -30,11 +34,17 @@ if __name__ == "__main__":
 
 def _lives(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        with open(f"/proc/{pid}/stat") as stat:  # Z: one that ended and is not yet waited for
+            return stat.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
         return False
-    with open(f"/proc/{pid}/stat") as stat:  # one that ended and is not yet waited for
-        return stat.read().rpartition(")")[2].split()[0] != "Z"
+
+
+def _wait_for_end(pids: Iterable[int]) -> None:
+    end = time.monotonic() + 20
+    while any(map(_lives, pids)) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not any(map(_lives, pids))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -52,7 +62,30 @@ def test_workers_of_a_killed_command_end(tmp_path: Path, how: str, number: signa
         os.kill(parent, number)
         command.wait()
 
-    end = time.monotonic() + 20
-    while any(map(_lives, workers)) and time.monotonic() < end:
-        time.sleep(0.02)
-    assert not any(map(_lives, workers))
+    _wait_for_end(workers)
+
+
+def _who(_: int) -> int:
+    time.sleep(0.05)
+    return os.getpid()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("how", ["killed", "thread"])
+def test_workers_that_died_while_they_waited_are_replaced(how: str) -> None:
+    found: set[int] = set()
+    with LocalRunner(2) as runner:
+
+        def work() -> None:
+            found.update(pid for _, pid in runner.map(_who, range(6), lambda _: 5_000_000))
+
+        if how == "thread":  # the system ends workers with the thread that started them
+            thread = threading.Thread(target=work)
+            thread.start()
+            thread.join()
+        else:
+            work()
+            os.kill(min(found), signal.SIGKILL)  # the pool ends the other one
+        _wait_for_end(before := set(found))
+        work()
+    assert found - before

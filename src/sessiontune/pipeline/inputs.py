@@ -21,6 +21,9 @@ from ..store import FileRow, Store
 
 _HEAD = 64 * 1024
 _TAIL = 4096
+#: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
+#: is noted of it is made anew.
+_RULES = 1
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 T = TypeVar("T")
@@ -89,7 +92,7 @@ def discover(
     tasks: list[IndexTask] = []
     for file in seen:
         before = known.get(file.path)
-        if before and not before.gone and not verify and _same(before.file, file):
+        if before and not before.gone and not verify and _current(before, file):
             rows[file.path] = before
         else:
             tasks.append(IndexTask(file, before))
@@ -174,8 +177,11 @@ def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> It
                     yield os.path.join(folder, name)
 
 
-def _same(a: LogFile, b: LogFile) -> bool:
-    return (a.size, a.mtime_ns, a.inode) == (b.size, b.mtime_ns, b.inode)
+def _current(known: FileRow, now: LogFile) -> bool:
+    """Whether what is noted of a file still holds."""
+    old = known.file
+    same = (old.size, old.mtime_ns, old.inode) == (now.size, now.mtime_ns, now.inode)
+    return same and known.index.rules == _RULES
 
 
 def _vanished(
@@ -241,7 +247,7 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
         return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
     name = _recognise(file.path, head, sources)
     if not name:
-        return _Indexed(FileRow(file, tail, FileIndex()), None)
+        return _Indexed(FileRow(file, tail, FileIndex(rules=_RULES)), None)
     named = msgspec.structs.replace(file, source=name)
     source = registry.source(name)
     try:
@@ -252,6 +258,7 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
             index = source.index(file.path, 0)
     except OSError as error:
         return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
+    index = msgspec.structs.replace(index, rules=_RULES)
     return _Indexed(FileRow(named, tail, index), None)
 
 
@@ -271,6 +278,7 @@ def _only_grew(before: FileRow, now: LogFile, fd: int) -> bool:
     old = before.file
     return (
         not before.gone
+        and before.index.rules == _RULES
         and old.inode == now.inode
         and old.size < now.size
         and _tail(fd, old.size) == before.tail

@@ -126,10 +126,16 @@ class LocalRunner:
             largest = max((sum(weights[i] for i in group) for group in running.values()), default=0)
             enough = _RENEW + largest
             while waiting and len(running) < 2 * self.jobs and self._fed < enough and not failed:
-                group = waiting.pop()
+                group = waiting[-1]
+                try:
+                    future = self._executor().submit(_each, function, [tasks[i] for i in group])
+                except BrokenProcessPool:  # a worker died while it had nothing to do
+                    if running:
+                        break  # what ran beside it says so itself
+                    self._pool = None
+                    continue
                 self._fed += sum(weights[i] for i in group)
-                future = self._executor().submit(_each, function, [tasks[i] for i in group])
-                running[future] = group
+                running[future] = waiting.pop()
             if not running:
                 failed.extend(waiting)
                 waiting.clear()
