@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -46,7 +47,8 @@ def _run(*args: str, shell: str) -> subprocess.CompletedProcess[str]:
     """The command as a shell runs it; `shell` says where its streams lead."""
     line = f'set -o pipefail; "$@" {shell}'
     argv = ["bash", "-c", line, "bash", sys.executable, "-m", "sessiontune", *args]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=120)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.run(argv, capture_output=True, text=True, timeout=120, env=buffered)
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])

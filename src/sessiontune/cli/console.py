@@ -53,7 +53,7 @@ class Console(msgspec.Struct, frozen=True):
         except (BrokenPipeError, SystemExit) as gone:  # rich makes the first the second
             if not isinstance(gone.__context__ or gone, BrokenPipeError):
                 raise
-            _write_no_more()  # the reader (head, less) has gone: nothing is wrong
+            write_no_more()  # the reader (head, less) has gone: nothing is wrong
         if failure:
             failure.told = self.as_json
             raise failure
@@ -113,7 +113,7 @@ class Console(msgspec.Struct, frozen=True):
                     _put(_told(error))
                 return
             except OSError:  # what stdout goes to is full or gone: then on stderr
-                _write_no_more()
+                write_no_more()
         click.echo(f"Error: {error.message}", err=True)
         if error.hint:
             click.echo(f"  {error.hint}", err=True)
@@ -135,7 +135,7 @@ def _put(data: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def _write_no_more() -> None:
+def write_no_more() -> None:
     """Let stdout lead nowhere, also what the interpreter would write at its end."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

@@ -15,7 +15,7 @@ import click
 from .. import __version__
 from ..errors import Interrupted, SessiontuneError, StoreError, UsageError
 from ..privacy import compiled
-from .console import Console
+from .console import Console, write_no_more
 
 #: Heading -> verb -> (module in sessiontune.cli, one line of help). Modules load when called.
 _SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
@@ -154,6 +154,7 @@ def main(argv: list[str] | None = None) -> int:
             f"The disk is full{where}.", "Free some space, and run the same command again to go on."
         )
         console.error(full)
+        write_no_more()  # it may be stdout that is full: the interpreter would fail there once more
         return full.code
 
 
