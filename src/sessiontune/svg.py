@@ -41,7 +41,7 @@ def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> s
     """Horizontal bars, one for each (label, value >= 0), in the order given."""
     top = max((value for _, value in items), default=0.0) or 1.0
     longest = max((len(label) for label, _ in items), default=0)
-    step, left, right = 22.0, min(230.0, max(100.0, 12 + 7.2 * longest)), 72.0
+    step, left, right = 22.0, min(260.0, max(100.0, 12 + 7.2 * longest)), 72.0
     room = int((left - 12) / 7.2)
     body = []
     for i, (label, value) in enumerate(items):
