@@ -149,10 +149,15 @@ def speed(texts: list[str], redactor: Redactor, auditor: Auditor) -> None:
         text.lower()
     lower = time.process_time() - start
     redactor.take_counts()
-    start = time.process_time()
-    out = [redactor.texts(group) for group in groups]
-    redact = time.process_time() - start
-    print(f"\ncorpus: {size:.1f} MB of message text; findings {redactor.take_counts()}")
+    passes = []
+    for _ in range(2):
+        start = time.process_time()
+        out = [redactor.texts(group) for group in groups]
+        passes.append(time.process_time() - start)
+    first, redact = passes
+    print(
+        f"\ncorpus: {size:.1f} MB of message text; findings of both passes {redactor.take_counts()}"
+    )
     rows = b"\n".join(json.dumps({"content": text}).encode() for group in out for text in group)
     start = time.process_time()
     found = auditor.scan(rows, "rows")
@@ -160,6 +165,8 @@ def speed(texts: list[str], redactor: Redactor, auditor: Auditor) -> None:
     print(f"  str.lower() {size / lower:7.0f} MB per CPU s")
     print(
         f"  redact      {size / redact:7.0f} MB per CPU s = {redact / lower:.1f} x the time of lower()"
+        f" ({size / first:.0f} in the first pass, which makes the rules' automata:"
+        f" {first - redact:.2f} CPU s, once per process)"
     )
     print(f"  gate        {len(rows) / 1e6 / audit:7.0f} MB per CPU s = "
           f"{audit / (len(rows) / 1e6) / (lower / size):.1f} x, {len(found)} findings")  # fmt: skip
