@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import json
 from pathlib import Path
 from typing import Any
 
 from tests.support import read
 
-from sessiontune.linking import Thread
 from sessiontune.model import Text
 
 
@@ -54,17 +52,6 @@ def test_a_fork_that_copies_its_parent_is_a_branch(tmp_path: Path) -> None:
     assert branch.forked_from.message == main.messages[3].id
     assert branch.lineage == main.lineage
     assert reading.ledger.drops["link/resumed_copy"] == len(TALK)
-
-
-def test_nothing_of_a_unit_stays_in_memory_when_it_is_read(tmp_path: Path) -> None:
-    def kept() -> int:
-        gc.collect()
-        return sum(type(thing) is Thread for thing in gc.get_objects())
-
-    before = kept()
-    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, said("user", "two", 4)])
-    assert len(read("codex", tmp_path).sessions) == 1
-    assert kept() == before
 
 
 def test_what_two_rollouts_have_in_common_by_chance_stays(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, sessions_of, threads
+from ..linking import Frame, Node, sessions_of, threads, unlink
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
 from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
@@ -188,12 +188,22 @@ class Linear:
             self.ledger.drop(Drop(stage, reason, file=self.path, count=count))
         self.counts = {}
 
-    def sessions(self, frame: Frame, keyed: Keyed) -> Iterator[Session]:
-        """The linked sessions of the log: one for each epoch."""
+    def sessions(
+        self, frame: Frame, keyed: Keyed, kept: list[Node] | None = None
+    ) -> Iterator[Session]:
+        """The linked sessions of the log: one for each epoch. Its nodes are parted in the end;
+        where other logs of the unit may go on from them, `kept` takes them and its owner parts
+        them."""
         self.finish()
-        with gc_paused():
-            found = threads([self.nodes] if self.nodes else [])
-        yield from sessions_of(found, frame, self.files, keyed)
+        if kept is not None:
+            kept += self.nodes
+        try:
+            with gc_paused():
+                found = threads([self.nodes] if self.nodes else [])
+            yield from sessions_of(found, frame, self.files, keyed)
+        finally:
+            if kept is None:
+                unlink(self.nodes)
 
 
 def _time(at: object) -> str:

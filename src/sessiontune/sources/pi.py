@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node
+from ..linking import Frame, Node, unlink
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
@@ -103,8 +103,12 @@ class PiSource:
     ) -> Iterator[Session]:
         """The sessions of one unit: those that others were branched from come first."""
         told: dict[tuple[str, str], Node | None] = {}
-        for path in _parents_first(files, options):
-            yield from _read(path, options, ledger, keyed, told)
+        nodes: list[Node] = []
+        try:
+            for path in _parents_first(files, options):
+                yield from _read(path, options, ledger, keyed, told, nodes)
+        finally:
+            unlink(nodes)
 
 
 SOURCE = PiSource()
@@ -137,6 +141,7 @@ def _read(
     ledger: Ledger,
     keyed: Keyed,
     told: dict[tuple[str, str], Node | None],
+    nodes: list[Node],
 ) -> Iterator[Session]:
     log = Linear(path, options, ledger)
     stem = os.path.splitext(os.path.basename(path))[0]
@@ -174,7 +179,7 @@ def _read(
     frame = Frame(
         source="pi", session_id=name, project=folder_name(cwd), cwd=cwd, title=title[:200]
     )
-    yield from log.sessions(frame, keyed)
+    yield from log.sessions(frame, keyed, nodes)
 
 
 def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log: Linear) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node
+from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .gemini.messages import output_of, parts_of
@@ -87,10 +87,14 @@ class QwenSource:
     ) -> Iterator[Session]:
         """The sessions of one unit; a record that stands in two files counts once."""
         owner: dict[str, Node | None] = {}
-        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
-            chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
-            chat.read()
-            yield from chat.sessions(keyed)
+        nodes: list[Node] = []
+        try:
+            for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+                chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
+                chat.read()
+                yield from chat.sessions(keyed, nodes)
+        finally:
+            unlink(nodes)
 
 
 SOURCE = QwenSource()
@@ -184,7 +188,7 @@ class _Chat:
         else:
             log.node("prompt" if typed else "context", parts, record.get("timestamp"), name)
 
-    def sessions(self, keyed: Keyed) -> Iterator[Session]:
+    def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
         """The sessions of the main thread, then those of its sub-agents."""
         cwd = self.about.get("cwd", "")
         for agent, log in self.sides.items():
@@ -197,7 +201,7 @@ class _Chat:
                 branch=self.about.get("gitBranch", ""),
                 title=self.about.get("title", ""),
             )
-            yield from log.sessions(frame, keyed)
+            yield from log.sessions(frame, keyed, nodes)
 
 
 def _answer(log: Linear, record: dict[str, Any], parts: Any, at: object, name: str) -> None:

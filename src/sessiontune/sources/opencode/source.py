@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Frame, Node
+from ...linking import Frame, Node, unlink
 from ...model import Fault, Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, digests, scan
@@ -104,6 +104,7 @@ class OpenCodeSource:
                 for name, info in store.sessions.items():
                     about[name] = about.get(name) or info
             reader = Reader(files, options, ledger, keyed)
+            stack.callback(unlink, reader.nodes)
             for name in _parents_first(about):
                 kept = [s.messages(name) for s in stores if name in s.sessions]
                 messages = [message for told in kept for message in told]
@@ -162,6 +163,7 @@ class Reader:
         self.at = {path: at for at, path in enumerate(files)}
         self.started: dict[str, tuple[str, Node]] = {}  # child -> the call that began it
         self.told: dict[bytes, Node | None] = {}
+        self.nodes: list[Node] = []  # of all sessions, to be parted in the end
 
     def session(self, name: str, about: dict[str, Any], messages: list[Kept]) -> Iterator[Session]:
         """The linked sessions of one session of the program: one for each epoch."""
@@ -190,7 +192,7 @@ class Reader:
             cwd=cwd,
             title=words(about.get("title")),
         )
-        yield from log.sessions(frame, self.keyed)
+        yield from log.sessions(frame, self.keyed, self.nodes)
 
     def _read(self, log: Linear, messages: list[Kept], agent: bool) -> Node | None:
         """Read the messages; gives back where a fork left the other session."""
