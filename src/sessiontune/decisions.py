@@ -161,9 +161,13 @@ def groups_of(
     union = Union()
     named: dict[str, str] = {}
     for lineage, seat in sorted(memory.seats.items()):
-        union.join(lineage, named.setdefault(seat.group, lineage))
+        first = named.setdefault(seat.group, lineage)
+        if first == lineage:
+            union.parent[lineage] = lineage
+        else:
+            union.join(lineage, first)
     for lineage in lineages:
-        union.find(lineage)
+        union.parent.setdefault(lineage, lineage)
     for one, two in links:
         union.join(one, two)
     members: dict[str, list[str]] = {}

@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import starmap
+from operator import eq
 from typing import get_args
 
 import msgspec
@@ -236,7 +237,7 @@ def jaccard(a: bytes, b: bytes) -> float:
     """Estimated Jaccard similarity of two sketches; standard error at most .045."""
     if a == b:
         return 1.0
-    same: int = sum(x == y for x, y in zip(_SKETCH.unpack(a), _SKETCH.unpack(b), strict=True))
+    same: int = sum(map(eq, _SKETCH.unpack(a), _SKETCH.unpack(b)))
     return same / PERMUTATIONS
 
 
@@ -260,26 +261,53 @@ def bands(digest: bytes) -> tuple[bytes, ...]:
 
 
 def neighbours(
-    keys: Iterable[Iterable[object]], most: int = NEIGHBOURS
+    keys: Sequence[Collection[object]], most: int = NEIGHBOURS
 ) -> Iterator[tuple[int, int]]:
     """Pairs of positions (i < j) that share a key, each pair once.
 
     Each position meets at most the last `most` others of a bucket, so a bucket of n costs
     n * most and not n squared; chains still join the whole bucket where they are alike.
     """
-    first: dict[object, int] = {}
-    buckets: dict[object, list[int]] = {}  # of keys that two share: most stand alone
+    shared = _shared(keys)
+    buckets: dict[object, list[int]] = {}
     seen: set[tuple[int, int]] = set()
     for position, own in enumerate(keys):
+        if shared.isdisjoint(own):  # so it is with most
+            continue
         for key in own:
-            other = first.setdefault(key, position)
-            if other == position:
+            if key not in shared:
                 continue
-            bucket = buckets.setdefault(key, [other])
+            bucket = buckets.setdefault(key, [])
+            if bucket and bucket[-1] == position:
+                continue
             for other in bucket[-most:]:
                 pair = (other, position)
-                if other != position and pair not in seen:
+                if pair not in seen:
                     seen.add(pair)
                     yield pair
-            if bucket[-1] != position:
-                bucket.append(position)
+            bucket.append(position)
+
+
+def keys_of(mark: Mark) -> tuple[object, ...]:
+    """All that may tie a session to another: digest, anchors, bands of text and of row."""
+    own = bands(mark.minhash) if mark.minhash else ()
+    row = bands(mark.row) if mark.row else ()
+    return (mark.digest, *anchors(mark), *own, *row)
+
+
+def meeting(marks: Iterable[Mark]) -> frozenset[str]:
+    """Sessions that share a key with another: few do, and only they need to be compared."""
+    every = [(m.key, keys_of(m)) for m in marks]
+    shared = _shared(own for _, own in every)
+    return frozenset(key for key, own in every if not shared.isdisjoint(own))
+
+
+def _shared(keys: Iterable[Collection[object]]) -> set[object]:
+    """Keys that two positions have. Sets are compared, which asks for no step of ours per key."""
+    once: set[object] = set()
+    twice: set[object] = set()
+    for own in keys:
+        if not once.isdisjoint(own):
+            twice.update(once.intersection(own))
+        once.update(own)
+    return twice

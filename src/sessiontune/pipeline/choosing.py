@@ -57,7 +57,7 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
         place = outcome.decisions.for_session(head.key, head.lineage)
         reason = f"dedupe/{place.reason}" if place.reason else ""
         out[key][head.key] = Choice(reason, place.split, place.group)
-    report = compare(marks, outcome.decisions)
+    report = compare(marks, outcome.decisions, outcome.meeting)
     leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
     return Chosen(out, outcome.memory, outcome.counts, leaks)
 

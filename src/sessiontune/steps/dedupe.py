@@ -32,6 +32,7 @@ from ..marks import (
     is_answer,
     jaccard,
     look,
+    meeting,
     neighbours,
     packed,
     sketch,
@@ -49,11 +50,13 @@ REFOLD = -1
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What `decide` gives back: the decisions, what to remember, and the counts for the report."""
+    """What `decide` gives back: the decisions, what to remember, and the counts for the report.
+    `meeting`: sessions that share something with another (`marks.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory
     counts: dict[str, int]
+    meeting: frozenset[str] = frozenset()
 
 
 def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
@@ -91,7 +94,8 @@ def decide(
     if memory.fold is not None and memory.fold != split.fold:
         memory = _without_sides(memory)
     ordered = sorted(marks, key=lambda m: (m.lineage, m.key))
-    links, copies = _compare(ordered, dedupe)
+    met = meeting(ordered)
+    links, copies = _compare(ordered, met, dedupe)
     groups = groups_of((m.lineage for m in ordered), [*_families(ordered), *links], memory)
     bridged = bridged_of(groups, memory)
     duplicates: dict[str, str] = {}
@@ -111,7 +115,8 @@ def decide(
         duplicates=dict(sorted({**memory.duplicates, **duplicates}.items())),
         fold=split.fold if folded else None,
     )
-    return Outcome(decisions, remembered, decisions.counts((m.key, m.lineage) for m in ordered))
+    counts = decisions.counts((m.key, m.lineage) for m in ordered)
+    return Outcome(decisions, remembered, counts, met)
 
 
 def _without_sides(memory: SplitMemory) -> SplitMemory:
@@ -141,17 +146,18 @@ class _Pair(msgspec.Struct, frozen=True, array_like=True):
 
 
 def _compare(
-    marks: list[Mark], options: DedupeOptions
+    marks: list[Mark], met: frozenset[str], options: DedupeOptions
 ) -> tuple[list[tuple[str, str]], list[_Pair]]:
-    """Related lineages, and the pairs that are copies of one another."""
-    shared = [anchors(m) for m in marks]
-    keys = (
-        (m.digest, *own, *(bands(looks) if (looks := _sketch(m)) else ()))
-        for m, own in zip(marks, shared, strict=True)
-    )
+    """Related lineages, and the pairs that are copies of one another. `met`: who is compared."""
+    here = [i for i, m in enumerate(marks) if m.key in met]
+    shared = {i: anchors(marks[i]) for i in here}
+    keys = [
+        (marks[i].digest, *shared[i], *(bands(looks) if (looks := _sketch(marks[i])) else ()))
+        for i in here
+    ]
     links: list[tuple[str, str]] = []
     copies: list[_Pair] = []
-    for i, j in neighbours(keys):
+    for i, j in ((here[a], here[b]) for a, b in neighbours(keys)):
         a, b = marks[i], marks[j]
         same = a.digest == b.digest and not _tails(a, b)
         if a.lineage == b.lineage:
@@ -298,21 +304,23 @@ def _buckets(
     options: SplitOptions,
 ) -> tuple[dict[str, Bucket], dict[str, str]]:
     """What is assigned as one: a group, or by project all groups that share a project."""
-    union = Union()
-    for m in marks:
-        union.find(name_of[m.lineage])
-        if options.by == "project":
+    there = {name_of[m.lineage] for m in marks}
+    bucket_of = {name: name for name in groups if name in there}
+    if options.by == "project":
+        union = Union()
+        for m in marks:
             union.join(name_of[m.lineage], f"\x00{m.project}")
-    bucket_of = {name: union.find(name) for name in groups if name in union.parent}
-    buckets: dict[str, Bucket] = {}
+        bucket_of = {name: union.find(name) for name in bucket_of}
+    buckets = {name: Bucket(name, 0, 0, "") for name in bucket_of.values()}
     counted: set[str] = set()
     for m in marks:
-        group = name_of[m.lineage]
-        bucket = buckets.setdefault(bucket_of[group], Bucket(bucket_of[group], 0, 0, ""))
         if m.lineage in bridged or m.key in duplicates:
             continue
+        group = name_of[m.lineage]
+        bucket = buckets[bucket_of[group]]
         bucket.sessions += 1
-        bucket.at = max(bucket.at, m.at)
+        if m.at > bucket.at:
+            bucket.at = m.at
         if group not in counted:
             counted.add(group)
             bucket.groups += 1

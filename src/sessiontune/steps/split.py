@@ -6,12 +6,12 @@ A leak test must also show that the random split leaks, or it proves nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, anchors, bands, is_answer, jaccard, neighbours
+from ..marks import Mark, anchors, bands, is_answer, jaccard, meeting, neighbours
 from ..model import Split
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
@@ -47,44 +47,50 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
     """Share of held-out sessions that also stand in train. `sides`: session key -> side;
     sessions without a side are not published and do not count."""
     kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
-    return _measure(kept, _related(kept), [sides[m.key] == "eval" for m in kept])
+    return _measure(kept, _related(kept, meeting(kept)), [sides[m.key] == "eval" for m in kept])
 
 
-def compare(marks: Iterable[Mark], decisions: Decisions) -> Comparison:
-    """The leakage of `decisions` beside random splits over all marked sessions.
+def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
+    """The leakage of `decisions` beside random splits over all marked sessions. `met`: those that
+    share something with another (`marks.meeting`).
 
     The random split is what a tool without lineage would do: it deals every session, copies
     included, by a hash of its key.
     """
     every = sorted(marks, key=lambda m: m.key)
     places = [decisions.for_session(m.key, m.lineage) for m in every]
-    related = _related(every)
+    related = _related(every, met)
     kept = [p for p in related if not (places[p[0]].reason or places[p[1]].reason)]
     ours = _measure(every, kept, [not p.reason and p.split == "eval" for p in places])
     published = sum(not p.reason for p in places)
     share = ours.held / published if published else 0.0
     held = max(1, round(share * len(every))) if every else 0
     draws: list[Leakage] = []
-    for draw in range(DRAWS):
-        chances = _chances([m.key for m in every], draw)
-        out = set(sorted(range(len(every)), key=chances.__getitem__)[:held])
-        draws.append(_measure(every, related, [i in out for i in range(len(every))]))
+    for chances in _chances([m.key for m in every]):
+        out = [False] * len(every)
+        for i in sorted(range(len(every)), key=chances.__getitem__)[:held]:
+            out[i] = True
+        draws.append(_measure(every, related, out))
     return Comparison(ours, _mean(draws))
 
 
-def _chances(keys: Iterable[str], draw: int) -> list[bytes]:
-    salt = draw.to_bytes(8, "big")
-    return [hashlib.blake2b(k.encode(), digest_size=8, salt=salt).digest() for k in keys]
+def _chances(keys: Sequence[str]) -> list[list[bytes]]:
+    """For each draw a number for each session: a piece of one hash of its key."""
+    hashes = [hashlib.blake2b(k.encode(), digest_size=8 * DRAWS).digest() for k in keys]
+    return [[h[at : at + 8] for h in hashes] for at in range(0, 8 * DRAWS, 8)]
 
 
-def _related(marks: list[Mark]) -> list[tuple[int, int, bool, bool]]:
+def _related(marks: list[Mark], met: frozenset[str]) -> list[tuple[int, int, bool, bool]]:
     """Pairs that would leak if split: (i, j, exactly, nearly)."""
     rows = [m.row or m.minhash for m in marks]
-    answers = [{a for a in anchors(m) if is_answer(a)} for m in marks]
-    keys: list[list[object]] = [
-        [m.digest, m.key, m.forked_from or m.key, *own, *(bands(row) if row else ())]
-        for m, own, row in zip(marks, answers, rows, strict=True)
+    answers = [
+        {a for a in anchors(m) if is_answer(a)} if m.key in met else frozenset() for m in marks
     ]
+    keys: list[list[object]] = []
+    for m, own, row in zip(marks, answers, rows, strict=True):
+        keys.append([m.key, m.forked_from or m.key])
+        if m.key in met:
+            keys[-1] += [m.digest, *own, *(bands(row) if row else ())]
     out: list[tuple[int, int, bool, bool]] = []
     for i, j in neighbours(keys, MOST):
         plain = marks[i].forked_from is None and marks[j].forked_from is None
