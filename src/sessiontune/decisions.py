@@ -79,7 +79,6 @@ class Placement(msgspec.Struct, frozen=True, array_like=True):
     group: str
     split: Split
     reason: Literal["", "duplicate", "near_duplicate", "bridges_split"] = ""
-    duplicate_of: str | None = None
     fold: int | None = None
 
 
@@ -96,14 +95,13 @@ class Decisions(msgspec.Struct, frozen=True):
         """Where a session goes. A session that was not marked trains alone in its own group."""
         seat = self.seats.get(lineage, Seat(lineage, "train"))
         if lineage in self.bridged:
-            return Placement(seat.group, seat.side, "bridges_split", None, seat.fold)
-        of = self.duplicates.get(key)
-        if of is None:
-            return Placement(seat.group, seat.side, "", None, seat.fold)
+            return Placement(seat.group, seat.side, "bridges_split", seat.fold)
+        if key not in self.duplicates:
+            return Placement(seat.group, seat.side, "", seat.fold)
         reason: Literal["near_duplicate", "duplicate"] = (
             "near_duplicate" if key in self.near else "duplicate"
         )
-        return Placement(seat.group, seat.side, reason, of, seat.fold)
+        return Placement(seat.group, seat.side, reason, seat.fold)
 
     def counts(self, sessions: Iterable[tuple[str, str]]) -> dict[str, int]:
         """What the report says of (key, lineage) pairs: groups, sides, what was left out, why."""

@@ -90,7 +90,6 @@ def table(
     head: Sequence[str],
     rows: Iterable[Sequence[str]],
     *,
-    caption: str = "",
     numbers: Sequence[int] = (),
 ) -> str:
     """A table that scrolls on a narrow screen. `numbers`: columns to align on the right."""
@@ -104,10 +103,9 @@ def table(
         )
 
     body = "".join(f"<tr>{cells('td', row)}</tr>\n" for row in rows)
-    top = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
         '<div class="scroll" tabindex="0" role="group" aria-label="table">'
-        f"<table>{top}<thead><tr>{cells('th', head)}</tr></thead>"
+        f"<table><thead><tr>{cells('th', head)}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>\n"
     )
 

@@ -37,7 +37,7 @@ class Line(NamedTuple):
     band: Sequence[tuple[float, float, float]] = ()
 
 
-def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> str:
+def bars(items: Sequence[tuple[str, float]], *, title: str) -> str:
     """Horizontal bars, one for each (label, value >= 0), in the order given."""
     top = max((value for _, value in items), default=0.0) or 1.0
     longest = max((len(label) for label, _ in items), default=0)
@@ -49,11 +49,11 @@ def bars(items: Sequence[tuple[str, float]], *, title: str, unit: str = "") -> s
         width = max(0.0, (WIDTH - left - right) * value / top)
         shown = _shorten(label, room)
         body.append(
-            f"<g><title>{escape(label)}: {number(value)}{escape(unit)}</title>"
+            f"<g><title>{escape(label)}: {number(value)}</title>"
             + _text(left - 6, y + 13, shown, anchor="end")
             + f'<rect x="{left:g}" y="{y + 2:g}" width="{width:.1f}" height="15" rx="2" '
             f'fill="{colour("c1")}"/>'
-            + _text(left + width + 5, y + 13, number(value) + unit, tone="muted")
+            + _text(left + width + 5, y + 13, number(value), tone="muted")
             + "</g>"
         )
     return _frame(body, 8 + step * max(1, len(items)), title)
@@ -128,7 +128,6 @@ def intervals(
     *,
     title: str,
     mark: float | None = None,
-    unit: str = "",
 ) -> str:
     """Dots with intervals: (label, value, low, high) each on a line; `mark` draws a reference."""
     every = [v for _, *numbers in rows for v in numbers] + ([mark] if mark is not None else [])
@@ -146,17 +145,17 @@ def intervals(
             f'<line x1="{at(mark):.1f}" x2="{at(mark):.1f}" y1="2" y2="{height - 20:g}" '
             f'stroke="{colour("muted")}" stroke-dasharray="3 3"/>'
         )
-        body.append(_text(at(mark), height - 6, number(mark) + unit, anchor="middle", tone="muted"))
+        body.append(_text(at(mark), height - 6, number(mark), anchor="middle", tone="muted"))
     for i, (label, value, lo, hi) in enumerate(rows):
         y = 14 + i * step
         body.append(
-            f"<g><title>{escape(label)}: {number(value)}{escape(unit)} "
+            f"<g><title>{escape(label)}: {number(value)} "
             f"({number(lo)} to {number(hi)})</title>"
             + _text(left - 8, y + 4, _shorten(label, 18), anchor="end")
             + f'<line x1="{at(lo):.1f}" x2="{at(hi):.1f}" y1="{y:g}" y2="{y:g}" '
             f'stroke="{colour("c1")}" stroke-width="3" stroke-linecap="round"/>'
             f'<circle cx="{at(value):.1f}" cy="{y:g}" r="5" fill="{colour("c1")}"/>'
-            + _text(WIDTH - right + 8, y + 4, number(value) + unit)
+            + _text(WIDTH - right + 8, y + 4, number(value))
             + "</g>"
         )
     return _frame(body, height, title)

@@ -45,9 +45,9 @@ def test_exact_copy_is_left_out_and_names_its_original() -> None:
     found = decide(marks(one, two))
     gone = [s for s in (one, two) if found.decisions.for_session(s.key, s.lineage).reason]
     assert len(gone) == 1
-    place = found.decisions.for_session(gone[0].key, gone[0].lineage)
-    assert place.reason == "duplicate"
-    assert {gone[0].key, place.duplicate_of} == {"one", "two"}
+    key = gone[0].key
+    assert found.decisions.for_session(key, gone[0].lineage).reason == "duplicate"
+    assert {key, found.decisions.duplicates[key]} == {"one", "two"}
 
 
 def test_near_copy_shares_the_group() -> None:

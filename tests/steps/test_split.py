@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from steps_synth import branch, dialogue, nearly, renamed
 from test_dedupe import marks
 
-from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
+from sessiontune.decisions import Decisions, DedupeOptions, Seat, SplitMemory, SplitOptions
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
-from sessiontune.steps.split import compare, leakage
+from sessiontune.steps.split import compare
 
 
 def day(n: int) -> str:
@@ -69,9 +69,14 @@ def test_leakage_counts_what_is_really_shared() -> None:
     two = renamed(one, "two")
     three = dialogue("three", 3)
     known = marks(one, two, three)
-    leaking = leakage(known, {"one": "train", "two": "eval", "three": "eval"})
-    assert (leaking.held, leaking.exact, leaking.near) == (2, 0.5, 0.5)
-    assert leakage(known, {"one": "eval", "two": "eval", "three": "train"}).either == 0
+
+    def leaking(*sides: str):
+        seats = {m.lineage: Seat(m.lineage, side) for m, side in zip(known, sides, strict=True)}
+        return compare(known, Decisions(seats=seats)).ours
+
+    found = leaking("train", "eval", "eval")
+    assert (found.held, found.exact, found.near) == (2, 0.5, 0.5)
+    assert leaking("eval", "eval", "train").either == 0
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -331,8 +336,7 @@ def test_no_history_of_logs_and_recipes_moves_a_row(operations: list, seed: int)
             assert before.get(key, side) == side, "a row moved"
         left = {s.key for s in some} - now.keys()
         gone = {k for k, side in before.items() if side == "eval" and k in left}
-        kept = {found.decisions.for_session(s.key, s.lineage).duplicate_of
-                for s in some if s.key in gone}  # fmt: skip
+        kept = {found.decisions.duplicates.get(key) for key in gone}
         assert all(now.get(k) == "eval" for k in kept), "a row left eval without its twin there"
         if "eval" in now.values():
             assert compare(marks(*some), found.decisions).ours.either == 0

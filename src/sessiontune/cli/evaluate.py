@@ -77,11 +77,11 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
     )
 
 
-def run_evaluation(console: Console, run: Path, max_cases: int = 40, seed: int = 0) -> Result:
+def run_evaluation(console: Console, run: Path, max_cases: int) -> Result:
     """Evaluate and write RUN/evaluation/; the same for `evaluate`, `tune` and `demo`."""
     from ..evaluation.evaluate import EvaluationOptions
 
-    return _evaluated(console, run, EvaluationOptions(max_cases=max_cases, seed=seed))
+    return _evaluated(console, run, EvaluationOptions(max_cases=max_cases))
 
 
 def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Result:

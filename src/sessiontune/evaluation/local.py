@@ -193,10 +193,10 @@ class Lab:
         return Loss(nats, len(keep))
 
     def continuations(
-        self, arm: Arm, head: Sequence[int], bodies: Sequence[Sequence[int]], batch: int = 32
+        self, arm: Arm, head: Sequence[int], bodies: Sequence[Sequence[int]]
     ) -> list[float]:
-        """Summed loss in nats of each continuation of one head, `batch` at a time."""
-        torch = self.torch
+        """Summed loss in nats of each continuation of one head, 32 at a time."""
+        torch, batch = self.torch, 32
         found: list[float] = []
         with torch.inference_mode(), self.model(arm) as model:
             for start in range(0, len(bodies), batch):

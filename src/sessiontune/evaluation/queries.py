@@ -80,7 +80,7 @@ def _query(where: str, number: int, entry: Any) -> Query:
     return msgspec.structs.replace(query, id=name, cluster=query.cluster or name)
 
 
-def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50, seed: int = 0) -> list[Query]:
+def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50) -> list[Query]:
     """Templates from held-out prompts: the first request of a row, with the last answer to it.
 
     Later requests of a row lean on what was said before and make no question of their own.
@@ -92,7 +92,7 @@ def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50, seed: int =
             cluster = cluster_of(row, where)
             query = Query(asked, str(row.get("id") or where), answer, "", tags_of(row), cluster)
             groups.setdefault(cluster, []).append(query)
-    return dealt(groups, most, seed)
+    return dealt(groups, most, seed=0)
 
 
 def _first_exchange(messages: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

@@ -30,13 +30,13 @@ _RULE = re.compile(r"\b(?:always|never|must|don'?t|do not|use|prefer|run)\b", re
 _PLACEHOLDER = re.compile(r"[\[<{](?:redacted|secret|email|path)", re.IGNORECASE)
 
 
-def mined_rules(folder: Path, most: int = MOST) -> str:
+def mined_rules(folder: Path) -> str:
     """Rules out of `train/openai.jsonl` of an export; empty without anything to say."""
     path = folder / "train" / "openai.jsonl"
     if not path.is_file():
         return ""
     with path.open("rb") as lines:
-        return rules_of((orjson.loads(line) for line in lines if line.strip()), most)
+        return rules_of(orjson.loads(line) for line in lines if line.strip())
 
 
 def rules_of(rows: Iterable[Mapping[str, Any]], most: int = MOST) -> str:

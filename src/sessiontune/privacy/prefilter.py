@@ -107,9 +107,9 @@ def make_prefilter(rules: Sequence[Rule]) -> tuple[Prefilter, list[tuple[int, ..
     return fast, [tuple(indices) for indices in by_pattern.values()]
 
 
-def make_filter(anchors: Sequence[str], kept: bool = False) -> Prefilter:
+def make_filter(anchors: Sequence[str]) -> Prefilter:
     """The fastest prefilter this machine has, for patterns."""
     try:
-        return HyperscanFilter(anchors, kept)
+        return HyperscanFilter(anchors)
     except ImportError:
         return SetFilter(anchors)

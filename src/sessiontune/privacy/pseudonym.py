@@ -20,7 +20,6 @@ import re2
 
 LETTERS = "bcdfghjkmnpqrstvwxz"
 _TAIL = f"[{LETTERS}]{{14}}"
-TAIL = _TAIL.encode()
 
 #: Matches a whole pseudonym of any shape. (The standard library's patterns: the values are short,
 #: and a call costs a tenth of RE2's. No repeat stands in another.)

@@ -117,7 +117,6 @@ def secret_rule(
     value: str,
     check: Check,
     tail: str = "",
-    before: int = 80,
     rank: int = 3,
     faster: tuple[str, ...] = (),
 ) -> Rule:
@@ -129,7 +128,7 @@ def secret_rule(
         anchor=f"{head}(?:{least(value)})",
         exact=f"{head}({value}){tail}",
         check=check,
-        before=before + 240,
+        before=320,
         after=1200,
         rank=rank,
         faster=tuple(f"{head}(?:{least(value)})" for head in faster),

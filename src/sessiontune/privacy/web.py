@@ -14,7 +14,6 @@ _W = "[A-Za-z0-9_-]"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _IS_UUID = re2.compile(_UUID.encode())
 #: A letter or digit after the value would make it another.
-_ENDS = r"(?:[^A-Za-z0-9_-]|$)"
 
 
 def _value(data: bytes, match: Any) -> tuple[int, int] | None:

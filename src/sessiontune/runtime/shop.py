@@ -115,10 +115,10 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def fetch_converter(
-    env: Mapping[str, str], home: Path, on_line: Callable[[str], None], force: bool = False
+    env: Mapping[str, str], home: Path, on_line: Callable[[str], None]
 ) -> Converter:
     """The converter that is here, else the pinned package through pip. ToolError when offline."""
-    if not force and (found := find_converter(None, env, home)):
+    if found := find_converter(None, env, home):
         return found
     with tempfile.TemporaryDirectory(prefix="sessiontune-") as name:
         folder = Path(name)

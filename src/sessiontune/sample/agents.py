@@ -85,9 +85,9 @@ def begun(
     return log, Call("Agent" if nested else "Task", dict(given), answer, rich)
 
 
-def foreground(parent: ClaudeLog, turn: Turn, *, nested: bool, kind: str = "Explore") -> Agent:
+def foreground(parent: ClaudeLog, turn: Turn, *, nested: bool) -> Agent:
     """A sub-agent that the call waits for: its last text is the result of the call."""
-    log, call = begun(parent, turn, nested=nested, kind=kind)
+    log, call = begun(parent, turn, nested=nested, kind="Explore")
     calls = parent.reply(Reply("", (call,)))
     given = {name: str(call.input[name]) for name in ("subagent_type", "description")}
     return Agent(log, nested, _meta(nested, given, calls[0]))

@@ -76,9 +76,7 @@ class SampleInfo:
     files: int
     records: int
     pairs: int
-    main_sessions: int
     agents: dict[str, int]
-    oddities: dict[str, int]
     planted: tuple[planted.Planted, ...]
 
 
@@ -277,8 +275,6 @@ def _info(folder: Path, sample: Sample, written: list[Path]) -> SampleInfo:
         files=len(written),
         records=sum(len(log.records) for log in logs),
         pairs=sum(pairs(t) for t in talks),
-        main_sessions=len(sample.sessions) + len(sample.copies) + len(sample.codex),
         agents=dict(Counter(a.kind for a in everyone)),
-        oddities=dict(Counter([f for plan in PLAN for f in plan] + list(DAMAGE.values()))),
         planted=tuple(p for s in sample.sessions for p in s.planted),
     )

@@ -15,10 +15,9 @@ _TOOLS = {"Bash": "exec_command", "Read": "exec_command", "Grep": "exec_command"
 class CodexLog:
     """One rollout file."""
 
-    def __init__(self, source: Source, model: str = "gpt-5-codex") -> None:
+    def __init__(self, source: Source) -> None:
         self.src = source
         self.session_id = source.uuid()
-        self.model = model
         self.records: list[Record] = []
         self.threads = [Thread("main")]
         self.started = source.now
@@ -76,7 +75,8 @@ class CodexLog:
             "sandbox_policy": {"mode": "workspace-write"},
         }
         self.add(
-            "turn_context", {**context, "model": self.model, "effort": "medium", "summary": "auto"}
+            "turn_context",
+            {**context, "model": "gpt-5-codex", "effort": "medium", "summary": "auto"},
         )
         line = self._message("user", turn.prompt)
         self._expect("user", "prompt", [{"type": "text", "text": turn.prompt}], line)

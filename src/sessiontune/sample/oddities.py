@@ -245,11 +245,11 @@ def interruption(log: ClaudeLog, *, for_tool: bool = False) -> None:
 # ---------------------------------------------------------------- the model's side
 
 
-def api_error(log: ClaudeLog, text: str = "API Error: 529 overloaded_error") -> None:
+def api_error(log: ClaudeLog) -> None:
     """Retries, then a local message instead of an answer."""
     system(log, "api_error", level="error", retryInMs=512.0, retryAttempt=1, maxRetries=10,
            error={"message": "Connection error."})  # fmt: skip
-    synthetic(log, text, error=True)
+    synthetic(log, "API Error: 529 overloaded_error", error=True)
 
 
 def synthetic(log: ClaudeLog, text: str = "No response requested.", *, error: bool = False) -> None:

@@ -73,8 +73,8 @@ def read(path: str, text: str | None = None) -> Call:
     )
 
 
-def grep(pattern: str, folder: str = "", limit: int = 12) -> Call:
-    """Search the repository; the pattern is a plain regular expression."""
+def grep(pattern: str, folder: str) -> Call:
+    """Search the repository, twelve hits at most; the pattern is a plain regular expression."""
     regex = re.compile(pattern)
     hits = [
         f"{CWD}/{path}:{number}:{line}"
@@ -82,11 +82,9 @@ def grep(pattern: str, folder: str = "", limit: int = 12) -> Call:
         if path.startswith(folder)
         for number, line in enumerate(text.split("\n"), 1)
         if regex.search(line)
-    ][:limit]
+    ][:12]
     names = list(dict.fromkeys(hit.partition(":")[0] for hit in hits))
-    given = {"pattern": pattern, "output_mode": "content", "-n": True}
-    if folder:
-        given["path"] = f"{CWD}/{folder}"
+    given = {"pattern": pattern, "output_mode": "content", "-n": True, "path": f"{CWD}/{folder}"}
     text = "\n".join(hits) or "No matches found"
     return Call(
         "Grep",
@@ -139,17 +137,6 @@ def edit(path: str, old: str, new: str, *, by_user: bool = False) -> Call:
             "userModified": by_user,
             "replaceAll": False,
         },
-    )
-
-
-def write(path: str, text: str) -> Call:
-    """Write a new file."""
-    full = f"{CWD}/{path}"
-    return Call(
-        "Write",
-        {"file_path": full, "content": text},
-        f"File created successfully at: {full}",
-        {"type": "create", "filePath": full, "content": text, "structuredPatch": []},
     )
 
 

@@ -23,12 +23,6 @@ Step = Callable[[str, int, int], None]
 DEFAULT_URL = "http://127.0.0.1:11434"
 
 
-class Reply(Protocol):
-    status: int
-
-    def close(self) -> None: ...
-
-
 class Client(Protocol):
     """What is needed of the HTTP client."""
 

@@ -30,7 +30,6 @@ class Mixed(msgspec.Struct):
 
     rows: int = 0
     tokens: int = 0
-    own_tokens: int = 0
     ratio: float = 0.0
     left: int = 0
 
@@ -62,7 +61,7 @@ def mixer(
     def mix(general: Iterable[Session], own_tokens: int) -> tuple[list[Conversation], Mixed]:
         wanted = options.ratio / (1 - options.ratio) * own_tokens
         unique = {s.key: s for s in general}
-        counts = Mixed(own_tokens=own_tokens)
+        counts = Mixed()
         taken: list[Conversation] = []
         for session in sorted(unique.values(), key=lambda s: _chance(s.key)):
             tokens = measure.messages(session.messages)

@@ -275,22 +275,18 @@ def needs_clusters() -> None:
 
 
 def clusters(
-    texts: Sequence[tuple[str, str]],
-    most: int = 8,
-    seed: int = 0,
-    namer: Namer | None = None,
-    least: int = LEAST_LINEAGES,
+    texts: Sequence[tuple[str, str]], most: int = 8, namer: Namer | None = None
 ) -> list[TopicCount]:
     """Clusters of (lineage, text) that no topic covers: TF-IDF and NMF, named by top terms.
 
     Needs the extra `topics`; raises UsageError where scikit-learn is missing. Terms that occur in
-    fewer than `least` lineages are not used, so a name cannot show one lineage's own words. Where
-    `namer` gives "", the terms are the name.
+    fewer than LEAST_LINEAGES lineages are not used, so a name cannot show one lineage's own words.
+    Where `namer` gives "", the terms are the name.
     """
     by_lineage: dict[str, list[str]] = {}
     for lineage, text in texts:
         by_lineage.setdefault(lineage, []).append(" ".join(words(text)))
-    if len(by_lineage) < 2 * least:
+    if len(by_lineage) < 2 * LEAST_LINEAGES:
         return []
     needs_clusters()
     from sklearn.decomposition import NMF
@@ -298,14 +294,18 @@ def clusters(
 
     lineages = sorted(by_lineage)
     vectorizer = TfidfVectorizer(
-        min_df=least, max_df=0.5, stop_words="english", max_features=4_000, sublinear_tf=True
+        min_df=LEAST_LINEAGES,
+        max_df=0.5,
+        stop_words="english",
+        max_features=4_000,
+        sublinear_tf=True,
     )
     try:
         matrix = vectorizer.fit_transform(" ".join(by_lineage[x]) for x in lineages)
     except ValueError:  # no term is common to enough lineages: nothing may be shown
         return []
-    k = max(1, min(most, len(lineages) // least, matrix.shape[1]))
-    model = NMF(n_components=k, random_state=seed, init="nndsvda", max_iter=400)
+    k = max(1, min(most, len(lineages) // LEAST_LINEAGES, matrix.shape[1]))
+    model = NMF(n_components=k, random_state=0, init="nndsvda", max_iter=400)
     weights = model.fit_transform(matrix)
     terms = vectorizer.get_feature_names_out()
     out: list[TopicCount] = []
@@ -315,7 +315,7 @@ def clusters(
             for x, row in zip(lineages, weights, strict=True)
             if row.argmax() == number and row.max() > 0
         ]
-        if len(mine) < least:
+        if len(mine) < LEAST_LINEAGES:
             continue
         top = [str(terms[i]) for i in model.components_[number].argsort()[::-1][:6]]
         name = (namer(top) if namer else "") or ", ".join(top[:4])

@@ -53,7 +53,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-def resolve(name: str, *, revision: str = "", download: bool = False) -> Base:
+def resolve(name: str, *, download: bool = False) -> Base:
     """Find a base by folder or hub id. Raises UsageError with what to do when it is not here."""
     path = Path(name).expanduser()
     if path.is_dir():
@@ -62,10 +62,10 @@ def resolve(name: str, *, revision: str = "", download: bool = False) -> Base:
         raise UsageError(
             f"No base model '{name}'.", "Give a local folder, a hub id (owner/name), or tiny."
         )
-    return describe(_from_hub(name, revision, download), name)
+    return describe(_from_hub(name, download), name)
 
 
-def _from_hub(name: str, revision: str, download: bool) -> Path:
+def _from_hub(name: str, download: bool) -> Path:
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -76,7 +76,6 @@ def _from_hub(name: str, revision: str, download: bool) -> Path:
     try:
         folder = snapshot_download(
             name,
-            revision=revision or None,
             local_files_only=not download,
             ignore_patterns=["*.bin", "*.pth", "original/*", "*.gguf", "*.onnx"],
         )

@@ -113,8 +113,8 @@ def _digest(files: list[Path]) -> str:
     return total.hexdigest()
 
 
-def texts_of(data: DataSet, limit: int = 4_000_000) -> list[str]:
-    """Text of the training rows, for a tiny tokenizer; at most `limit` characters."""
+def texts_of(data: DataSet) -> list[str]:
+    """Text of the training rows for a tiny tokenizer; no row after four million characters."""
     out: list[str] = []
     size = 0
     for row in data.train:
@@ -125,6 +125,6 @@ def texts_of(data: DataSet, limit: int = 4_000_000) -> list[str]:
                 text += orjson.dumps(calls).decode()
             out.append(text)
             size += len(text)
-        if size > limit:
+        if size > 4_000_000:
             break
     return out

@@ -47,16 +47,16 @@ def _finite(value: Any) -> bool:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def overfitting(metrics: Iterable[Mapping[str, Any]], margin: float = 0.01) -> str:
-    """A sentence when the evaluation loss has turned up by more than `margin` (a share of the
-    best) while the training loss still falls; "" otherwise."""
+def overfitting(metrics: Iterable[Mapping[str, Any]]) -> str:
+    """A sentence when the evaluation loss has turned up by more than 1% of the best while the
+    training loss still falls; "" otherwise."""
     known = list(metrics)
     held, train = evaluations(known), training(known)
     if len(held) < 3 or len(train) < 4:
         return ""
     best_step, best = min(held, key=lambda pair: pair[1])
     last_step, last = held[-1]
-    if last_step <= best_step or last <= best * (1 + margin):
+    if last_step <= best_step or last <= best * 1.01:
         return ""
     before = [loss for step, loss in train if step <= best_step]
     after = [loss for step, loss in train if step > best_step]

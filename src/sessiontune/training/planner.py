@@ -6,7 +6,6 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
-from typing import Any
 
 import msgspec
 
@@ -327,8 +326,3 @@ def crowded(settings: Settings, machine: Machine) -> list[str]:
     if card is None or card.taken <= 0.1 * card.memory:
         return []
     return [f"Other programs hold {card.taken:.1f} GB of the GPU: close them to have it too."]
-
-
-def table(plan: Plan) -> list[dict[str, Any]]:
-    """The plan's lines as plain data."""
-    return [msgspec.to_builtins(line) for line in plan.lines]

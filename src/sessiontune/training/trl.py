@@ -107,7 +107,7 @@ def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop:
         launch = ("-m", "accelerate.commands.launch", "--config_file", "trainer/accelerate.yaml")
         program = (sys.executable, *launch, *program[1:])
     return Job(
-        name="trl",
+        name=NAME,
         files={ORDERS: text},
         argv=program,
         env={
