@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
+from .arguments import named_targets
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
 from .prepare import Prepared
+from .spec import TrainSpec
 from .yamltext import to_yaml
 
 NAME = "axolotl"
@@ -79,27 +81,30 @@ def segments(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+def _adapter(spec: TrainSpec, method: str) -> dict[str, Any]:
+    """Without `adapter` Axolotl tunes all weights."""
+    if method == "full":
+        return {}
+    names = named_targets(spec)
+    return {
+        "adapter": "qlora" if method == "qlora" else "lora",
+        "load_in_4bit": method == "qlora",
+        "load_in_8bit": method == "lora8",
+        "lora_r": spec.rank,
+        "lora_alpha": spec.alpha,
+        "lora_dropout": spec.dropout,
+        **({"lora_target_modules": names} if names else {"lora_target_linear": True}),
+        # Fused kernels need a GPU, and refuse dropout.
+        **{f"lora_{part}_kernel": False for part in ("mlp", "qkv", "o")},
+    }
+
+
 def settings(given: Given) -> dict[str, Any]:
     """The YAML's content, as Axolotl's own schema takes it."""
     spec, plan = given.spec, given.plan
     chosen = plan.settings
     out: dict[str, Any] = {"base_model": given.base, "trust_remote_code": False}
-    if chosen.method != "full":  # without `adapter` Axolotl tunes all weights
-        out |= {
-            "adapter": "qlora" if chosen.method == "qlora" else "lora",
-            "load_in_4bit": chosen.method == "qlora",
-            "load_in_8bit": chosen.method == "lora8",
-            "lora_r": spec.rank,
-            "lora_alpha": spec.alpha,
-            "lora_dropout": spec.dropout,
-        }
-        if spec.targets == "all-linear":
-            out["lora_target_linear"] = True
-        else:
-            out["lora_target_modules"] = [n.strip() for n in spec.targets.split(",")]
-        # Fused kernels need a GPU, and refuse dropout.
-        out |= {f"lora_{part}_kernel": False for part in ("mlp", "qkv", "o")}
-    out |= {
+    out |= _adapter(spec, chosen.method) | {
         "chat_template": "jinja",
         "chat_template_jinja": "template.jinja",
         "datasets": datasets("train", given.train),

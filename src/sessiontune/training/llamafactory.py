@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from ..ports import Job
+from .arguments import arguments, evaluated
 from .others import CHECKED, ENV, Given, beside_python, jsonl, notes
 from .yamltext import to_yaml
 
@@ -82,39 +83,13 @@ def settings(given: Given) -> dict[str, Any]:
         "preprocessing_num_workers": 1,
         "output_dir": "checkpoints",
         "overwrite_output_dir": False,
-        "logging_steps": 1,
-        "save_strategy": "steps",
-        "save_steps": plan.eval_every,
-        "save_total_limit": spec.keep,
-        "report_to": list(spec.log_to) or "none",
-        "per_device_train_batch_size": chosen.batch,
-        "per_device_eval_batch_size": chosen.batch,
-        "gradient_accumulation_steps": chosen.accumulation,
-        "learning_rate": chosen.rate,
-        "max_steps": plan.steps,
-        "lr_scheduler_type": spec.schedule,
-        "warmup_steps": plan.warmup_steps,
-        "weight_decay": spec.weight_decay,
-        "max_grad_norm": spec.clip,
+        **arguments(spec, plan),
         "packing": spec.packing,
-        "seed": spec.seed,
-        "data_seed": spec.seed,
-        "bf16": chosen.precision == "bf16",
-        "fp16": chosen.precision == "fp16",
-        "use_cpu": chosen.device == "cpu",
         "disable_gradient_checkpointing": not chosen.checkpointing,
         "dataloader_pin_memory": chosen.device == "cuda",
     }
     if given.held.examples:
-        out |= {
-            "eval_dataset": "sessions_eval",
-            "eval_strategy": "steps",
-            "eval_steps": plan.eval_every,
-            "eval_on_start": True,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_loss",
-            "greater_is_better": False,
-        }
+        out |= {"eval_dataset": "sessions_eval", "eval_on_start": True} | evaluated(plan)
         if spec.patience:
             out["early_stopping_steps"] = spec.patience
     return out | parallel(given)

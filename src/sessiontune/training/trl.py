@@ -7,6 +7,7 @@ import sys
 from typing import Any
 
 from ..ports import Job
+from .arguments import arguments, evaluated, named_targets
 from .planner import Plan
 from .spec import TrainSpec
 
@@ -46,9 +47,7 @@ def orders(
             "r": spec.rank,
             "lora_alpha": spec.alpha,
             "lora_dropout": spec.dropout,
-            "target_modules": spec.targets
-            if spec.targets == "all-linear"
-            else [name.strip() for name in spec.targets.split(",")],
+            "target_modules": named_targets(spec) or "all-linear",
         },
         "patience": spec.patience if held else 0,
         "arguments": _arguments(spec, plan, held),
@@ -56,47 +55,20 @@ def orders(
 
 
 def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
-    """Fields of transformers' TrainingArguments, as all of TRL's configurations take them."""
+    """As all of TRL's configurations take them."""
     settings = plan.settings
-    arguments: dict[str, Any] = {
-        "per_device_train_batch_size": settings.batch,
-        "per_device_eval_batch_size": settings.batch,
-        "gradient_accumulation_steps": settings.accumulation,
-        "max_steps": plan.steps,
-        "learning_rate": settings.rate,
-        "lr_scheduler_type": spec.schedule,
-        "warmup_steps": plan.warmup_steps,
-        "weight_decay": spec.weight_decay,
-        "max_grad_norm": spec.clip,
-        "logging_steps": 1,
-        "save_strategy": "steps",
-        "save_steps": plan.eval_every,
-        "save_total_limit": spec.keep,
-        "report_to": list(spec.log_to) or "none",
-        "seed": spec.seed,
-        "data_seed": spec.seed,
-        "bf16": settings.precision == "bf16",
-        "fp16": settings.precision == "fp16",
-        "use_cpu": settings.device == "cpu",
+    out = arguments(spec, plan) | {
         "disable_tqdm": True,
         "dataloader_pin_memory": settings.device == "cuda",
+        # TRL checkpoints activations unless told otherwise.
+        "gradient_checkpointing": settings.checkpointing,
     }
-    # TRL checkpoints activations unless told otherwise.
-    arguments["gradient_checkpointing"] = settings.checkpointing
     if settings.checkpointing and settings.method == "lora8":
         # bitsandbytes keeps the inputs of 8-bit products where the other kind cannot drop them.
-        arguments["gradient_checkpointing_kwargs"] = {"use_reentrant": True}
+        out["gradient_checkpointing_kwargs"] = {"use_reentrant": True}
     if spec.task == "sft":
-        arguments["packing"] = spec.packing
-    if held:
-        arguments |= {
-            "eval_strategy": "steps",
-            "eval_steps": plan.eval_every,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_loss",
-            "greater_is_better": False,
-        }
-    return arguments
+        out["packing"] = spec.packing
+    return out | evaluated(plan) if held else out
 
 
 def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = "") -> Job:

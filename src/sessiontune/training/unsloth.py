@@ -10,6 +10,7 @@ import json
 from typing import Any
 
 from ..ports import Job
+from .arguments import arguments, evaluated, named_targets
 from .others import CHECKED, ENV, Given
 
 NAME = "unsloth"
@@ -79,53 +80,25 @@ def settings(given: Given) -> dict[str, Any]:
     held = bool(given.held.examples)
     adapter: dict[str, Any] = {}
     if chosen.method != "full":
-        names = list(LINEAR)
-        if spec.targets != "all-linear":
-            names = [n.strip() for n in spec.targets.split(",")]
         adapter = {
             "r": spec.rank,
             "lora_alpha": spec.alpha,
             "lora_dropout": spec.dropout,
-            "target_modules": names,
+            "target_modules": named_targets(spec) or list(LINEAR),
             "bias": "none",
             "use_gradient_checkpointing": "unsloth" if chosen.checkpointing else False,
             "random_state": spec.seed,
         }
-    arguments: dict[str, Any] = {
+    told: dict[str, Any] = {
         "output_dir": "checkpoints",
         "max_length": None,
         "packing": spec.packing,
         "dataset_kwargs": {"skip_prepare_dataset": True},
-        "per_device_train_batch_size": chosen.batch,
-        "per_device_eval_batch_size": chosen.batch,
-        "gradient_accumulation_steps": chosen.accumulation,
-        "max_steps": plan.steps,
-        "learning_rate": chosen.rate,
-        "lr_scheduler_type": spec.schedule,
-        "warmup_steps": plan.warmup_steps,
-        "weight_decay": spec.weight_decay,
-        "max_grad_norm": spec.clip,
-        "logging_steps": 1,
-        "save_strategy": "steps",
-        "save_steps": plan.eval_every,
-        "save_total_limit": spec.keep,
-        "report_to": list(spec.log_to) or "none",
-        "seed": spec.seed,
-        "data_seed": spec.seed,
-        "bf16": chosen.precision == "bf16",
-        "fp16": chosen.precision == "fp16",
-        "use_cpu": chosen.device == "cpu",
+        **arguments(spec, plan),
         "disable_tqdm": True,
     }
     if held:
-        arguments |= {
-            "eval_strategy": "steps",
-            "eval_steps": plan.eval_every,
-            "eval_on_start": True,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_loss",
-            "greater_is_better": False,
-        }
+        told |= evaluated(plan) | {"eval_on_start": True}
     return {
         "model": {
             "model_name": given.base,
@@ -136,7 +109,7 @@ def settings(given: Given) -> dict[str, Any]:
             "local_files_only": True,
         },
         "adapter": adapter,
-        "arguments": arguments,
+        "arguments": told,
         "evaluate": held,
         "patience": spec.patience if held else 0,
         "checked": list(CHECKED),

@@ -1,0 +1,52 @@
+"""Fields of transformers' TrainingArguments, which TRL, Unsloth and LLaMA-Factory all take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .planner import Plan
+from .spec import TrainSpec
+
+
+def arguments(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
+    """How the plan's steps are taken and kept."""
+    chosen = plan.settings
+    return {
+        "per_device_train_batch_size": chosen.batch,
+        "per_device_eval_batch_size": chosen.batch,
+        "gradient_accumulation_steps": chosen.accumulation,
+        "max_steps": plan.steps,
+        "learning_rate": chosen.rate,
+        "lr_scheduler_type": spec.schedule,
+        "warmup_steps": plan.warmup_steps,
+        "weight_decay": spec.weight_decay,
+        "max_grad_norm": spec.clip,
+        "logging_steps": 1,
+        "save_strategy": "steps",
+        "save_steps": plan.eval_every,
+        "save_total_limit": spec.keep,
+        "report_to": list(spec.log_to) or "none",
+        "seed": spec.seed,
+        "data_seed": spec.seed,
+        "bf16": chosen.precision == "bf16",
+        "fp16": chosen.precision == "fp16",
+        "use_cpu": chosen.device == "cpu",
+    }
+
+
+def evaluated(plan: Plan) -> dict[str, Any]:
+    """What is added where there is a held-out side: the best checkpoint is the one that counts."""
+    return {
+        "eval_strategy": "steps",
+        "eval_steps": plan.eval_every,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+    }
+
+
+def named_targets(spec: TrainSpec) -> list[str] | None:
+    """The layers that an adapter is put on, by name; None for all linear ones."""
+    if spec.targets == "all-linear":
+        return None
+    return [name.strip() for name in spec.targets.split(",")]
