@@ -20,7 +20,7 @@ DROPS: dict[str, str] = {
     "local_command": "commands of the agent program itself (/clear and the like)",
     "local_command_output": "what commands of the agent program printed",
     "local_command_caveat": "notes around commands of the agent program",
-    "shell_mode": "shell commands typed by the user beside the conversation",
+    "shell_mode": "shell commands of the user that the model did not see, or without output",
     "task_notification": "messages about background tasks",
     "empty": "records without content",
     "progress": "live displays of running tools",

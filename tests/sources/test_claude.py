@@ -402,13 +402,14 @@ def test_a_title_is_the_person_s_before_the_model_s(tmp_path: Path) -> None:
 
 def test_an_sdk_stream(tmp_path: Path) -> None:
     head = {"type": "system", "subtype": "init", "session_id": "z", "cwd": "/w/shop", "uuid": "i"}
+    ids = {"sessionId": None, "session_id": "z"}
     rows = [
         head,
-        {**user("u1", None, "go"), "sessionId": None, "session_id": "z", "cwd": None},
-        {**answer("a1", None, "m1", call("t1", "Task", prompt="look")), "session_id": "z"},
-        {**user("k1", None, "look"), "session_id": "z", "parent_tool_use_id": "t1"},
-        {**answer("k2", None, "m2", text("saw")), "session_id": "z", "parent_tool_use_id": "t1"},
-        {**user("r1", None, [result("t1", "saw")]), "session_id": "z"},
+        {**user("u1", None, "go"), **ids, "cwd": None},
+        {**answer("a1", None, "m1", call("t1", "Task", prompt="look")), **ids},
+        {**user("k1", None, "look"), **ids, "parent_tool_use_id": "t1"},
+        {**answer("k2", None, "m2", text("saw")), **ids, "parent_tool_use_id": "t1"},
+        {**user("r1", None, [result("t1", "saw")]), **ids},
         {"type": "result", "subtype": "success", "session_id": "z", "uuid": "q"},
     ]
     path = write(tmp_path, "audit.jsonl", rows)

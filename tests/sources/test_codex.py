@@ -54,6 +54,48 @@ def test_a_fork_that_copies_its_parent_is_a_branch(tmp_path: Path) -> None:
     assert reading.ledger.drops["link/resumed_copy"] == len(TALK)
 
 
+def test_a_sub_agent_that_begins_with_a_copy_of_its_parent_tells_only_its_own(
+    tmp_path: Path,
+) -> None:
+    """Also where the copy leaves something out, or holds something that its parent does not."""
+
+    def numbered(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [{"ordinal": at, **r} for at, r in enumerate(rows)]
+
+    spawn = {"subagent": {"thread_spawn": {"parent_thread_id": "p", "agent_path": "/root/child"}}}
+    shrunk = row("compacted", 3, message="They looked.", replacement_history=[])
+    head = row("session_meta", 0, id="p")
+    write(tmp_path, "a", numbered([head, *TALK, shrunk, said("user", "two", 4)]))
+    copy = [TALK[0], said("assistant", "of nowhere", 2), TALK[3], shrunk]
+    own = [said("user", "look there", 8), said("assistant", "seen", 9)]
+    start = {"subagent_history_start_ordinal": len(copy) + 2}
+    meta = row("session_meta", 7, id="q", source=spawn, parent_thread_id="p", **start)
+    write(tmp_path, "b", numbered([meta, head, *copy, *own]))
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    main, after, child = reading.sessions
+    texts = [p.text for m in child.messages for p in m.parts if isinstance(p, Text)]
+    assert texts == ["of nowhere", "look there", "seen"]
+    assert (child.agent_id, child.lineage) == ("q", main.lineage)
+    assert child.forked_from is not None
+    assert child.forked_from.session == after.key
+    assert reading.ledger.drops["link/resumed_copy"] == 3
+
+
+def test_a_fork_of_a_thread_that_was_compacted_repeats_no_summary(tmp_path: Path) -> None:
+    shrunk = row("compacted", 3, message="They looked.", replacement_history=[])
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *TALK, shrunk, said("user", "two", 4)])
+    head = row("session_meta", 7, id="f", forked_from_id="p")
+    write(tmp_path, "b", [head, *TALK, shrunk, said("user", "other", 8)])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    _, after, branch = reading.sessions
+    texts = [p.text for m in branch.messages for p in m.parts if isinstance(p, Text)]
+    assert texts == ["other"]
+    assert branch.forked_from is not None
+    assert branch.forked_from.session == after.key
+
+
 def test_what_two_rollouts_have_in_common_by_chance_stays(tmp_path: Path) -> None:
     agent = {"subagent": {"thread_spawn": {"parent_thread_id": "p", "agent_role": "explorer"}}}
     write(tmp_path, "a", [row("session_meta", 0, id="p"), said("user", "look"), *call("c1")])

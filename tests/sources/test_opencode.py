@@ -256,7 +256,7 @@ def test_what_no_model_said_is_no_answer(tmp_path: Path) -> None:
     world = World()
     world.session("ses_1")
     asked = world.message("ses_1", "user", said(SHELL, synthetic=True))
-    ran = tool("c1", "bash", output="a.txt")
+    ran = tool("c1", "bash", output="a.txt\n", input={"command": "ls"})
     world.message("ses_1", "assistant", ran, parentID=asked, modelID="glm-4.7")
     task = {"type": "subtask", "prompt": "Review it.", "agent": "general", "command": "review"}
     asked = world.message("ses_1", "user", task)
@@ -274,6 +274,7 @@ def test_what_no_model_said_is_no_answer(tmp_path: Path) -> None:
     reading = whole(tmp_path, world.database(tmp_path))
     assert plain(reading) == [
         [
+            ("context", "! ls\na.txt"),
             ("prompt", "Review it."),
             ("answer", ("task", {"x": "c2"})),
             ("results", ("fine", "ok")),
@@ -281,11 +282,11 @@ def test_what_no_model_said_is_no_answer(tmp_path: Path) -> None:
         [("summary", "We reviewed."), ("prompt", "go on"), ("answer", "I wi")],
     ]
     first, second = reading.sessions
-    assert first.messages[0].flags == ("command:review",)
-    assert first.messages[1].injected
+    assert first.messages[1].flags == ("command:review",)
+    assert first.messages[2].injected
     assert second.messages[2].flags == ("interrupted",)
     assert reading.ledger.drops == {
-        "read/shell_mode": 2,
+        "read/shell_mode": 1,
         "read/compaction": 2,
         "read/failed_compaction": 1,
         "read/unknown_block:hologram": 1,

@@ -191,9 +191,11 @@ def command(log: ClaudeLog, name: str, arguments: str = "", output: str = "") ->
 
 
 def shell_mode(log: ClaudeLog, line: str, output: str) -> None:
-    """A command run by the person with `!`."""
-    log.user(f"<bash-input>{line}</bash-input>")
-    log.user(f"<bash-stdout>{output}</bash-stdout><bash-stderr></bash-stderr>")
+    """A command run by the person with `!`: the model sees it and its output."""
+    typed = log.user(f"<bash-input>{line}</bash-input>")
+    log.expect("system", "context", [{"type": "text", "text": f"! {line}"}], [typed])
+    printed = log.user(f"<bash-stdout>{output}</bash-stdout><bash-stderr></bash-stderr>")
+    log.expect("system", "context", [{"type": "text", "text": output}], [printed])
 
 
 def with_reminder(log: ClaudeLog, text: str) -> None:

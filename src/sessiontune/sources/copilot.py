@@ -98,6 +98,7 @@ class _Side:
     def __init__(self, log: Linear, agent: str = "") -> None:
         self.log, self.agent = log, agent
         self.call, self.kind, self.model = agent, "", ""
+        self.typed: set[str] = set()  # calls of the person: commands typed with !
         self.at: dict[str, int] = {}  # event -> how many nodes there were before it
         self.back: Node | None = None  # what the next node follows, where it leaves a thread
 
@@ -160,7 +161,10 @@ class _Events:
         elif kind == "assistant.message":
             _answer(log, data, at, name, side.model or self.main.model)
         elif kind == "tool.execution_complete":
-            self._result(log, data, at)
+            self._result(side, data, at, name)
+        elif kind == "tool.user_requested" and _command(data):
+            side.typed.add(words(data.get("toolCallId")))
+            log.node("context", [Text(f"! {_command(data)}")], at, name)
         elif kind == "system.notification" and words(data.get("content")).strip():
             log.node("context", [Text(words(data.get("content")))], at, name)
         elif kind == "session.compaction_complete" and summary.strip():
@@ -214,7 +218,7 @@ class _Events:
         else:
             side.log.node("task" if side.agent else "prompt", parts, at, name)
 
-    def _result(self, log: Linear, data: dict[str, Any], at: object) -> None:
+    def _result(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
         status: ResultStatus = "ok"
         found = data.get("result")
         result = found if isinstance(found, dict) else {}
@@ -230,7 +234,13 @@ class _Events:
         elif isinstance(shell, dict) and shell.get("exitCode") not in (0, None):
             status = "error"
         images = self._images(result.get("binaryResultsForLlm"))
-        log.result(words(data.get("toolCallId")), text, status, at, tuple(images))
+        call = words(data.get("toolCallId"))
+        if call not in side.typed:
+            side.log.result(call, text, status, at, tuple(images))
+        elif text.strip():
+            side.log.node("context", [Text(text)], at, name)
+        else:
+            side.log.drop("shell_mode")
 
     def _images(self, listed: Any) -> list[Image]:
         """Pictures that stand in an event, or that it names."""
@@ -285,6 +295,12 @@ def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str
         call = words(request.get("toolCallId")) or f"{name}:{len(node.parts)}"
         log.call(node, call, words(request.get("name")), request.get("arguments"))
     log.usage(Usage(output=number(data.get("outputTokens"))))
+
+
+def _command(data: dict[str, Any]) -> str:
+    """The command of a call that a person made."""
+    given = data.get("arguments")
+    return words(given.get("command")) if isinstance(given, dict) else ""
 
 
 def _thought(told: Any) -> str:

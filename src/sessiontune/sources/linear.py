@@ -18,6 +18,9 @@ from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResu
 from ..ports import Keyed, ReadOptions
 from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
 
+#: How Gemini CLI and its kin tell the model of a command that a person typed with `!`.
+RAN = "I ran the following shell command:\n```sh\n"
+
 
 def stopped(nodes: Sequence[Node]) -> None:
     """Flag the answer that a person broke off. Where a prompt came after it, the answer was done

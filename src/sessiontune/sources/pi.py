@@ -235,7 +235,10 @@ def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> Non
         images = tuple(p for p in found if isinstance(p, Image))
         status: ResultStatus = "error" if message.get("isError") is True else "ok"
         log.result(words(message.get("toolCallId")), text, status, at, images)
-    elif role == "bashExecution":
+    elif role == "bashExecution" and message.get("excludeFromContext") is not True:
+        ran = [f"! {words(message.get('command'))}", words(message.get("output")).strip("\n")]
+        log.node("context", [Text("\n".join(filter(None, ran)))], at, name)
+    elif role == "bashExecution":  # typed with !!
         log.drop("shell_mode")
     elif role == "custom" and _parts(message.get("content")):
         log.node("context", [*_parts(message.get("content"))], at, name)

@@ -17,11 +17,11 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Part, ResultStatus, Session, Usage
+from ..model import Part, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .gemini.messages import output_of, parts_of
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, number, words
+from .linear import RAN, Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name, size_of
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
@@ -181,12 +181,14 @@ class _Chat:
         self, log: Linear, record: dict[str, Any], parts: list[Part], subtype: str, name: str
     ) -> None:
         typed = subtype in _TYPED and words(record.get("provenance")) in ("", "real_user")
+        ran = bool(parts) and isinstance(parts[0], Text) and parts[0].text.startswith(RAN)
         if not parts:
             log.drop("empty")
         elif subtype == "agent_launch_prompt" or (typed and log is not self.main):
             log.node("task", parts, record.get("timestamp"), name)
         else:
-            log.node("prompt" if typed else "context", parts, record.get("timestamp"), name)
+            kind = "prompt" if typed and not ran else "context"
+            log.node(kind, parts, record.get("timestamp"), name)
 
     def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
         """The sessions of the main thread, then those of its sub-agents."""

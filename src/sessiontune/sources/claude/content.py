@@ -32,7 +32,16 @@ _REJECTED = (
     "[Request interrupted by user for tool use]",
 )
 _REFUSED, _BROKEN_OFF = _REJECTED[:2], _REJECTED[4]
-_CANCELLED = ("Sibling tool call errored", "<tool_use_error>Sibling tool call errored")
+_CANCELLED = (
+    "Sibling tool call errored",
+    "<tool_use_error>Sibling tool call errored",
+    "Cancelled: parallel tool call",
+    "<tool_use_error>Cancelled: parallel tool call",
+    "Streaming fallback - tool execution discarded",
+    "<tool_use_error>Streaming fallback - tool execution discarded",
+)
+#: Kinds of denial that no rule made: a person's, or for what happened elsewhere.
+NO_RULE = ("user-rejected", "interrupted", "cancelled")
 _DENIED = re.compile(
     r"\A(?:<tool_use_error>)?(?:Error: )?(?:Permission to use \S+|Permission for this action)"
     r"(?: with command .*)? (?:has been denied|was denied)",
@@ -96,7 +105,11 @@ def as_json(value: Any) -> str:
 
 def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | None) -> ResultStatus:
     """How a call ended, from the result's text and flags."""
+    if denial == "cancelled":
+        return "cancelled"
     if block.is_error:
+        if denial == "interrupted":
+            return "interrupted"
         if denial or text.startswith(_REJECTED) or _DENIED.match(text):
             interrupted = text.startswith("[Request interrupted")
             return "interrupted" if interrupted else "rejected"

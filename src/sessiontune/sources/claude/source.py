@@ -271,7 +271,7 @@ def _agent(
         return
     about, path = facts[nodes[0].file], files[nodes[0].file]
     meta = _meta(path)
-    call = meta.toolUseId or _call_of(reader, name, nodes)
+    call = meta.toolUseId or _call_of(reader, name, nodes) or reader.agent_calls.get(_run_of(path))
     for group in groups:
         frame = _frame(reader, about, path, name, call)
         frame = msgspec.structs.replace(frame, agent_type=(meta.agentType or "")[:80])
@@ -297,6 +297,12 @@ def _call_of(reader: Reader, agent: str, nodes: list[Node]) -> str | None:
         first = next((p.text for p in nodes[0].parts if type(p) is Text), "")
         call = reader.task_prompts.get(first.strip()) if first else None
     return call
+
+
+def _run_of(path: str) -> str:
+    """The run of a workflow that an agent's log lies below: `subagents/workflows/RUN/`."""
+    above, run = os.path.split(os.path.dirname(path))
+    return run if os.path.basename(above) == "workflows" else ""
 
 
 def _is_warmup(nodes: list[Node]) -> bool:

@@ -155,7 +155,7 @@ class State:
     def _speak(self, line: Line, up: Node | None) -> None:
         """Take down whose record this is. Where another session begins, and nothing says that it
         goes on from the one before, its records were put behind or between those."""
-        session = line.session_id or line.sessionId or self.spoken
+        session = line.sessionId or line.session_id or self.spoken
         other = session != self.spoken and self.spoken and not line.audit_timestamp
         if other and up is None:
             self.seams.add((self.file, self.line))

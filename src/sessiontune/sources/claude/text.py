@@ -44,6 +44,12 @@ _PEERS = (
 _MAIL = re.compile(
     r"<(?P<tag>teammate-message|cross-session-message)\b[^>]*>(?P<words>.*)</(?P=tag)>", re.DOTALL
 )
+_PASTED = re.compile(
+    r"\s*<pasted_content id=\"(?P<id>\w+)\">\n?(?P<words>.*?)"
+    r"\n?</pasted_content id=\"(?P=id)\">\s*",
+    re.DOTALL,
+)
+_RAN = re.compile(r"<(bash-input|bash-stdout|bash-stderr)>(.*?)</\1>", re.DOTALL)
 INTERRUPTED = ("[Request interrupted by user]", "[Request interrupted by user for tool use]")
 
 
@@ -64,6 +70,19 @@ class Said(msgspec.Struct, gc=False):
 
 def classify(text: str, meta: bool = False, summary: bool = False) -> Said:
     """Tell what a user text is. `meta` and `summary` are the record's own flags."""
+    if "<pasted_content id=" in text:
+        return _unwrapped(_classified(text, meta, summary))
+    return _classified(text, meta, summary)
+
+
+def _unwrapped(said: Said) -> Said:
+    """Without the tags that newer versions put around what was pasted; typed words stand apart."""
+    if said.kind == "prompt":
+        said.texts = [_PASTED.sub(r"\n\n\g<words>\n\n", t).strip("\n") for t in said.texts]
+    return said
+
+
+def _classified(text: str, meta: bool, summary: bool) -> Said:
     if summary:
         return Said("summary", [text])
     head = text[:1]
@@ -117,7 +136,7 @@ def _tagged(start: str) -> Said | None:
             return Said("drop", reason="local_command_caveat")
         return None
     if start.startswith(("<bash-input>", "<bash-stdout>", "<bash-stderr>")):
-        return Said("drop", reason="shell_mode")
+        return _shell(start)
     if start.startswith(("<task-notification>", "<bash-notification>")):
         return _notification(start)
     if start.startswith("<teammate-message"):  # another agent of a team wrote it
@@ -136,6 +155,21 @@ def _command(text: str) -> Said | None:
     if words:
         return Said("prompt", [words], command=command)
     return Said("command", [f"/{command}"], command=command)
+
+
+def _shell(text: str) -> Said:
+    """A command that a person ran beside the conversation, or its output: the model sees both.
+    The program escapes the output for its tags."""
+    texts = []
+    for tag, words in _RAN.findall(text):
+        if tag == "bash-input":
+            texts.append(f"! {words.strip()}")
+        else:
+            for sign, escape in (("<", "&lt;"), (">", "&gt;"), ("&", "&amp;")):
+                words = words.replace(escape, sign)
+            texts.append(words.strip("\n"))
+    texts = [words for words in texts if words.strip()]
+    return Said("context", texts) if texts else Said("drop", reason="shell_mode")
 
 
 def _notification(text: str) -> Said:

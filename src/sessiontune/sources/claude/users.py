@@ -8,7 +8,7 @@ from ...linking import Node
 from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
 from ..pictures import picture
-from .content import as_json, document_of, persisted, result_content, status_of
+from .content import NO_RULE, as_json, document_of, persisted, result_content, status_of
 from .state import State
 from .text import CLEARING, PLAN_START, classify
 from .toolbox import tool_defs
@@ -96,12 +96,25 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
     if kind == "command":
         node.flags.append("?")  # a request only if the model answers it: see _finish
     origin = line.origin.kind if line.origin is not None else None
-    if kind == "peer" or (node.kind == "prompt" and (node.side or origin == "peer")):
+    if kind == "peer" or (node.kind == "prompt" and (node.side or origin in _AGENTS)):
         node.kind = "task"
-    elif node.kind == "prompt" and origin == "auto-continuation":
-        node.kind = "context"  # the program went on by itself
+    elif node.kind == "prompt" and _by_program(line.origin):
+        node.kind = "context"
     node.injected = node.kind in ("context", "summary")
     return "used"
+
+
+#: Origins of what other agents wrote.
+_AGENTS = ("peer", "coordinator")
+
+
+def _by_program(origin: Kind | None) -> bool:
+    """Whether the program, or a plugin of its own accord, wrote a record in the user's name."""
+    if origin is None:
+        return False
+    if origin.kind == "plugin":
+        return not origin.asUser
+    return origin.kind in ("auto-continuation", "task-notification")
 
 
 def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None:
@@ -155,7 +168,7 @@ def take_result(state: State, line: Line, block: Block) -> str:
     if not node.result_id:
         node.result_id = line.uuid or f"{node.id}:results"
         node.result_at = utc(line.timestamp or line.audit_timestamp or "")
-    notable = facts is not None and (facts.userModified or facts.agentId)
+    notable = facts is not None and (facts.userModified or facts.agentId or facts.runId)
     if status != "ok" or notable or line.toolDenialKind:
         _result_flags(state, node, call, status, facts, line)
     return "used"
@@ -167,14 +180,15 @@ def _result_flags(
     flags = node.result_flags
     if status in ("rejected", "interrupted") and status not in flags:
         flags.append(status)
-    if line.toolDenialKind and "denied" not in flags:
+    if line.toolDenialKind and line.toolDenialKind not in NO_RULE and "denied" not in flags:
         flags.append("denied")
     if facts is None:
         return
     if facts.userModified and "edited" not in flags:
         flags.append("edited")
-    if facts.agentId:
-        state.agent_calls[facts.agentId] = call
+    for started in (facts.agentId, facts.runId):
+        if started:
+            state.agent_calls[started] = call
 
 
 def _carried(state: State, line: Line, answer: Node) -> Node:

@@ -76,15 +76,17 @@ class ProgressData(msgspec.Struct, gc=False):
 
 
 class Kind(msgspec.Struct, gc=False):
-    """`origin`: who caused a user record."""
+    """`origin`: who caused a user record. `asUser`: a plugin passed a person's words on."""
 
     kind: str | None = None
+    asUser: bool | None = None
 
 
 class Outcome(msgspec.Struct, gc=False):
     """The few facts of `toolUseResult` that its text does not hold."""
 
     agentId: str | None = None
+    runId: str | None = None
     userModified: bool | None = None
     interrupted: bool | None = None
 
@@ -199,13 +201,16 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
 
 
 def _origin(value: Any) -> Kind | None:
-    return Kind(kind=_text(value.get("kind"))) if isinstance(value, dict) else None
+    if not isinstance(value, dict):
+        return None
+    return Kind(kind=_text(value.get("kind")), asUser=True if value.get("asUser") is True else None)
 
 
 def _outcome(value: dict[str, Any]) -> Outcome:
     modified, interrupted = value.get("userModified"), value.get("interrupted")
     return Outcome(
         agentId=_text(value.get("agentId")),
+        runId=_text(value.get("runId")),
         userModified=modified if isinstance(modified, bool) else None,
         interrupted=interrupted if isinstance(interrupted, bool) else None,
     )

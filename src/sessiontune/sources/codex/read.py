@@ -33,6 +33,8 @@ from .wire import Line, Payload, decode
 
 #: Lines that carry what the model saw.
 _ITEMS = ("response_item", "history_mutation")
+#: Lines that a copy of another thread's history repeats.
+_COPIED = (*_ITEMS, "compacted")
 #: Lines that carry no part of a conversation.
 _BOOKS = (
     "world_state",
@@ -61,7 +63,7 @@ class Rollout(Items):
                     self.ledger.fault(line_fault(line, self.path, number, raw))
                     continue
                 try:
-                    if self.told is None or line.type not in _ITEMS:
+                    if self.told is None or line.type not in _COPIED:
                         self._take(line)
                     else:
                         self._take_once(line, bytes(raw), self.told)
@@ -120,17 +122,18 @@ class Rollout(Items):
                         self._take(taken)
 
     def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
-        """Take an item, unless it belongs to the copy that a fork begins with."""
+        """Take an item, unless it belongs to the copy that a fork or a sub-agent begins with."""
         body = raw[max(0, raw.find(b'"payload"')) :].rstrip()
         digest = hashlib.blake2b(body, digest_size=8).digest()
-        copied = self.facts.forked_from or self.again
+        inherited = type(line.ordinal) is int and line.ordinal < self.facts.begins
+        copied = self.facts.forked_from or self.again or inherited
         if self.copying and copied and digest in told:
             self.drop("resumed_copy")
             self.fork = told[digest] or self.fork
             return
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
-        if node is not None and node.kind != "context":
+        if node is not None and node.kind != "context" and not inherited:
             self.copying = False
         told.setdefault(digest, node)
 

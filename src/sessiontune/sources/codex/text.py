@@ -19,7 +19,7 @@ _STARTS = (
     ("<turn_aborted>", "turn_aborted"),
     ("<permissions instructions>", "permissions"),
     ("<collaboration_mode>", "collaboration_mode"),
-    ("<user_shell_command>", "shell_mode"),
+    ("<user_shell_command>", "context"),
     ("<model_switch>", "model_switch"),
     ("<personality_spec>", "personality"),
     ("<apps_instructions>", "apps_instructions"),

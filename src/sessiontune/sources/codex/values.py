@@ -170,6 +170,7 @@ def note_meta(facts: Facts, payload: Payload) -> None:
         facts.forked_from = facts.forked_from or facts.base[0]
     if isinstance(payload.git, dict) and isinstance(payload.git.get("branch"), str):
         facts.branch = payload.git["branch"]
+    facts.begins = count(payload.subagent_history_start_ordinal)
     facts.tools = tuple(tool_defs(payload.dynamic_tools))
     origin = payload.source if isinstance(payload.source, dict) else {}
     source = origin.get("subagent", origin.get("internal"))

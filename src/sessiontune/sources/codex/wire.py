@@ -75,6 +75,7 @@ class Payload(msgspec.Struct, gc=False):
     new_thread_id: str | None = None
     forked_from_id: str | None = None
     history_base: Any = None
+    subagent_history_start_ordinal: Any = None
     thread_name: str | None = None
     num_turns: Any = None
     revised_prompt: str | None = None
@@ -156,6 +157,7 @@ class Facts(msgspec.Struct):
     forked_from: str = ""
     base: tuple[str, int] = ("", 0)  # whose history this thread goes on from, up to which ordinal
     ordinal: int = 0  # of the first line
+    begins: int = 0  # ordinal of a sub-agent's first own line, behind a copy of its parent's
     agent_type: str = ""
     entrypoint: str = ""
     subagent: bool = False

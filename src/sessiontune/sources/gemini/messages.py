@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
-from ..linear import Linear, number, words
+from ..linear import RAN, Linear, number, words
 from ..lines import safe_name
 from ..pictures import picture
 
@@ -52,6 +52,8 @@ def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: s
         log.drop("continue_marker")
     elif not typed and not injected:
         log.drop("empty")
+    elif first.startswith(RAN):
+        log.node("context", [*typed, *injected], at, name)
     elif made:
         log.node("summary" if made == "summary" else "context", [*typed, *injected], at, name)
     else:

@@ -39,11 +39,11 @@ def take_message(
 ) -> None:
     """Make nodes of a message, or drop it for a reason; `asked` is what its parent asked for."""
     role, name = words(info.get("role")), words(info.get("id"))
-    if asked == "shell":
-        log.drop("shell_mode")
-        return
     times = info.get("time")
     at = times.get("created") if isinstance(times, dict) else ""
+    if asked == "shell":
+        _shell(log, parts, at, name)
+        return
     if role == "user":
         _user(log, parts, at, name, agent)
     elif role == "assistant":
@@ -54,6 +54,23 @@ def take_message(
                 node.injected = True
     else:
         log.drop(f"unknown_role:{safe_name(role)}")
+
+
+def _shell(log: Linear, parts: list[dict[str, Any]], at: object, name: str) -> None:
+    """A command that a person typed with `!`: the model sees it and its output."""
+    texts: list[Part] = []
+    for part in parts:
+        state = part.get("state")
+        if part.get("type") != "tool" or not isinstance(state, dict):
+            continue
+        given = state.get("input")
+        command = words(given.get("command")) if isinstance(given, dict) else ""
+        ran = [f"! {command}", words(state.get("output")).strip("\n")]
+        texts.append(Text("\n".join(filter(None, ran))))
+    if texts:
+        log.node("context", texts, at, name)
+    else:
+        log.drop("shell_mode")
 
 
 def _user(log: Linear, parts: list[dict[str, Any]], at: object, name: str, agent: bool) -> None:

@@ -1,0 +1,161 @@
+"""What newer versions of Claude Code write: tags, origins, kinds of denial, runs of workflows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sources.test_claude import answer, call, only, read_rows, result, text, user, write
+from tests.support import read
+
+from sessiontune.model import Text
+
+
+def said(messages: Any) -> list[tuple[str, list[str]]]:
+    return [(m.kind, [p.text for p in m.parts if isinstance(p, Text)]) for m in messages]
+
+
+PASTE = '<pasted_content id="9ef7">\n    indented = 1\n</pasted_content id="9ef7">'
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (f"\n\n{PASTE}\n", "    indented = 1"),
+        (f"Why this?\n\n{PASTE}\n", "Why this?\n\n    indented = 1"),
+        (f"Why\n\n{PASTE}\n\nand that?", "Why\n\n    indented = 1\n\nand that?"),
+        (f"{PASTE}\n\n{PASTE.replace('9ef7', 'b2')}", "    indented = 1\n\n\n\n    indented = 1"),
+        ('<pasted_content id="a1">\nno end', '<pasted_content id="a1">\nno end'),
+    ],
+)
+def test_tags_around_pasted_words_are_no_words_of_a_person(
+    tmp_path: Path, given: str, words: str
+) -> None:
+    rows = [user("u1", None, given), answer("a1", "u1", "m1", text("Well."))]
+    assert said(only(read_rows(tmp_path, rows)))[0] == ("prompt", [words])
+
+
+def test_a_pasted_prompt_that_was_queued_stands_once(tmp_path: Path) -> None:
+    queued = {"type": "queued_command", "prompt": "    indented = 1", "commandMode": "prompt"}
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("On it.")),
+        {"type": "attachment", "uuid": "q", "parentUuid": "a1", "attachment": queued},
+        user("u2", "q", f"\n\n{PASTE}\n", sessionId="s"),
+        answer("a2", "u2", "m2", text("Seen.")),
+    ]
+    reading = read_rows(tmp_path, rows)
+    assert [kind for kind, _ in said(only(reading))] == ["prompt", "answer", "prompt", "answer"]
+    assert reading.ledger.drops == {"read/queued_twin": 1}
+
+
+@pytest.mark.parametrize(
+    ("origin", "kind"),
+    [
+        ({"kind": "human"}, "prompt"),
+        ({"kind": "channel", "server": "phone"}, "prompt"),
+        ({"kind": "coordinator"}, "task"),
+        ({"kind": "peer"}, "task"),
+        ({"kind": "task-notification"}, "context"),
+        ({"kind": "auto-continuation"}, "context"),
+        ({"kind": "plugin", "name": "p"}, "context"),
+        ({"kind": "plugin", "name": "p", "asUser": True}, "prompt"),
+        ({"kind": ["odd"], "asUser": "odd"}, "prompt"),
+    ],
+)
+def test_who_wrote_a_record_in_the_user_s_name(
+    tmp_path: Path, origin: dict[str, Any], kind: str
+) -> None:
+    rows = [user("u1", None, "The build is done.", origin=origin)]
+    assert said(only(read_rows(tmp_path, rows))) == [(kind, ["The build is done."])]
+
+
+SIBLING = "<tool_use_error>Cancelled: parallel tool call Bash(ls) errored</tool_use_error>"
+REFUSED = "The user doesn't want to take this action right now. STOP what you are doing."
+
+
+@pytest.mark.parametrize(
+    ("words", "denial", "status", "flags"),
+    [
+        (REFUSED, "user-rejected", "rejected", ("rejected",)),
+        (REFUSED, "cancelled", "cancelled", ()),
+        (REFUSED, "interrupted", "interrupted", ("interrupted",)),
+        ("No.", "permission-rule", "rejected", ("rejected", "denied")),
+        ("No.", "automode-blocked", "rejected", ("rejected", "denied")),
+        (SIBLING, None, "cancelled", ()),
+        ("Streaming fallback - tool execution discarded", None, "cancelled", ()),
+        ("<tool_use_error>String to replace not found</tool_use_error>", None, "error", ()),
+    ],
+)
+def test_why_a_call_was_not_done(
+    tmp_path: Path, words: str, denial: str | None, status: str, flags: tuple[str, ...]
+) -> None:
+    more = {"toolDenialKind": denial} if denial else {}
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", call("c1")),
+        user("r1", "a1", [result("c1", words, is_error=True)], **more),
+    ]
+    done = only(read_rows(tmp_path, rows))[-1]
+    assert ([p.status for p in done.parts if not isinstance(p, Text)], done.flags) == (
+        [status],
+        flags,
+    )
+
+
+def test_a_command_of_the_person_and_its_output_are_context(tmp_path: Path) -> None:
+    output = "<bash-stdout>1 &lt; 2 &amp;&amp; ok\n</bash-stdout><bash-stderr>slow</bash-stderr>"
+    rows = [
+        user("b1", None, "<bash-input> npm test</bash-input>"),
+        user("b2", "b1", f"{output}<bash-exit-code>1</bash-exit-code>"),
+        answer("a1", "b2", "m1", text("It is slow.")),
+        user("b3", "a1", "<bash-input>true</bash-input>"),
+        user("b4", "b3", "<bash-stdout></bash-stdout><bash-stderr></bash-stderr>"),
+    ]
+    reading = read_rows(tmp_path, rows)
+    messages = only(reading)
+    assert said(messages) == [
+        ("context", ["! npm test"]),
+        ("context", ["1 < 2 && ok", "slow"]),
+        ("answer", ["It is slow."]),
+        ("context", ["! true"]),
+    ]
+    assert all(m.injected for m in messages if m.kind == "context")
+    assert reading.ledger.drops == {"read/shell_mode": 1}
+
+
+def test_the_session_that_another_came_from_gives_it_no_name(tmp_path: Path) -> None:
+    boundary = {"type": "system", "subtype": "compact_boundary", "uuid": "z", "parentUuid": None}
+    rows = [
+        user("u1", None, "one", session_id="older"),
+        answer("a1", "u1", "m1", text("did"), session_id="older"),
+        {**boundary, "logicalParentUuid": "gone", "sessionId": "s", "session_id": "oldest"},
+        user("y", "z", "So far.", isCompactSummary=True, session_id="oldest"),
+        answer("a2", "y", "m2", text("on"), session_id="oldest"),
+    ]
+    sessions = read_rows(tmp_path, rows).sessions
+    assert [(s.session_id, s.epoch) for s in sessions] == [("s", 0), ("s", 1)]
+    assert len({s.thread for s in sessions}) == 1
+
+
+def test_an_agent_of_a_workflow_hangs_below_the_call_that_ran_it(tmp_path: Path) -> None:
+    ran = {"status": "async_launched", "runId": "wf_1", "taskId": "t"}
+    rows = [
+        user("u1", None, "sweep"),
+        answer("a1", "u1", "m1", call("w1", "Workflow", scriptPath="sweep.js")),
+        user("r1", "a1", [result("w1", "Workflow launched in background.")], toolUseResult=ran),
+    ]
+    write(tmp_path, "s.jsonl", rows)
+    below = "s/subagents/workflows/wf_1"
+    side = {"isSidechain": True, "agentId": "a9"}
+    told = [user("k1", None, "Batch a.", **side), answer("k2", "k1", "m9", text("Swept."), **side)]
+    path = write(tmp_path, f"{below}/agent-a9.jsonl", told)
+    (path.parent / "agent-a9.meta.json").write_text(json.dumps({"agentType": "workflow-subagent"}))
+    write(tmp_path, f"{below}/journal.jsonl", [{"type": "started", "key": "k", "agentId": "a9"}])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    main, agent = reading.sessions
+    assert (agent.parent_call, agent.parent_session) == ("w1", main.key)
+    assert (agent.agent_id, agent.agent_type) == ("a9", "workflow-subagent")
