@@ -187,7 +187,7 @@ def test_a_copy_that_joins_both_sides_costs_train_its_rows_and_eval_none() -> No
     lost = second.decisions.for_session(seen.key, seen.lineage)
     assert lost.reason == "bridges_split"
     assert second.counts["bridges_split"] == 1
-    assert compare(marks(*some, bridge), second.decisions).ours.either == 0
+    assert compare(marks(*some, bridge), second.decisions, second.meeting).ours.either == 0
     third = decide(marks(*some), second.memory)
     assert sides(third, some)[held.key] == "eval"
     assert third.decisions.for_session(seen.key, seen.lineage).reason == "bridges_split"
@@ -266,7 +266,7 @@ def test_adding_in_any_portions_never_moves_a_row(cuts: list[int], seed: int) ->
             k for k, v in now.items() if v == "eval"
         }
         if found.counts["eval_groups"]:
-            assert compare(marks(*part), found.decisions).ours.either == 0
+            assert compare(marks(*part), found.decisions, found.meeting).ours.either == 0
         before.update(now)
 
 
@@ -339,5 +339,5 @@ def test_no_history_of_logs_and_recipes_moves_a_row(operations: list, seed: int)
         kept = {found.decisions.duplicates.get(key) for key in gone}
         assert all(now.get(k) == "eval" for k in kept), "a row left eval without its twin there"
         if "eval" in now.values():
-            assert compare(marks(*some), found.decisions).ours.either == 0
+            assert compare(marks(*some), found.decisions, found.meeting).ours.either == 0
         before.update(now)

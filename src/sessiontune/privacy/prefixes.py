@@ -33,9 +33,11 @@ def prefixes(heads: Iterable[str]) -> list[str]:
     found: set[str] = set(_SHORT)
     for head in heads:
         found.update(text for text in _beginnings(head) if _tells(text))
-    return sorted(
-        text for text in found if not any(text != o and text.startswith(o) for o in found)
-    )
+    shortest: list[str] = []
+    for text in sorted(found):  # what begins with another one follows it
+        if not (shortest and text.startswith(shortest[-1])):
+            shortest.append(text)
+    return shortest
 
 
 def _tells(text: str) -> bool:
