@@ -163,7 +163,27 @@ KINDS: dict[str, str] = {
     "street-address": "street addresses",
     "name": "names that you listed",
     "word": "words that you listed",
+    "jwe": "JWEs",
+    "jwt": "JWTs",
+    "jwt-base64": "JWTs in base64",
+    "password-hash": "hashes of passwords",
+    "sign-in-link": "sign-in links",
+    "url-password": "passwords in URLs",
+    "url-token": "tokens in URLs",
 }
+#: Endings of kinds of keys that take an s, since each stands for a number of them.
+_COUNTED = ("key", "token", "secret", "password", "code", "cookie", "id", "webhook", "phrase")
+#: How the commonest of the names in kinds of keys are written.
+_SPELT = {
+    name.lower(): name
+    for name in (
+        *("AI", "API", "AWS", "CSRF", "DSN", "IBM", "OAuth", "SAML", "TOTP", "URL"),
+        *("Anthropic", "Azure", "Bedrock", "Cloudflare", "Databricks", "DeepSeek", "DevOps"),
+        *("DigitalOcean", "Discord", "Docker", "Gemini", "GitHub", "GitLab", "Google", "Groq"),
+        *("Heroku", "Kubernetes", "Mistral", "OpenAI", "PyPI", "SendGrid", "Sentry", "Slack"),
+        *("Stripe", "Supabase", "Telegram", "Twilio", "Vercel"),
+    )
+} | {"huggingface": "Hugging Face"}
 
 #: Labels that `plain` leaves unclear. docs/reference/labels.md says what each rests on.
 LABELS: dict[str, str] = {
@@ -235,8 +255,11 @@ def repair_words(kind: str) -> str:
 
 
 def kind_words(kind: str) -> str:
-    """A kind of finding in plain words."""
-    return KINDS.get(kind, plain(kind))
+    """A kind of finding in plain words: `aws-key-id` is "AWS key ids"."""
+    if kind in KINDS:
+        return KINDS[kind]
+    *first, last = (_SPELT.get(word, word) for word in plain(kind).split(" "))
+    return " ".join([*first, last + "s" * last.endswith(_COUNTED)])
 
 
 def loss_words(reason: str) -> str:

@@ -170,6 +170,10 @@ def _check(recipe: Recipe) -> None:
             raise UsageError(
                 f"{name}: '{text}' is not a date.", "Write it as YYYY-MM-DD."
             ) from error
+    if recipe.since and recipe.until and recipe.since > recipe.until:
+        raise UsageError(
+            f"since: {recipe.since} is later than until: {recipe.until}.", "Exchange the two dates."
+        )
     _check_digests(recipe)
     if not 0 <= recipe.eval_share < 1:
         raise UsageError(f"eval_share: {recipe.eval_share} is not in [0, 1).", "Try 0.15.")

@@ -50,7 +50,7 @@ def test_statistics_and_conversations_of_an_export_without_openai(cli: Cli, tmp_
 
     code, out, _ = cli("show", tmp_path / "data", json.loads(first)["thread"])
     assert code == 0
-    assert out.startswith("Conversation  ")
+    assert out.startswith("Conversation\n")
 
     code, _, err = cli("show", tmp_path / "data", "1")
     assert code == 3

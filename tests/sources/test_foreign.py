@@ -124,7 +124,10 @@ def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
         assert foreign(str(tmp_path / name)) == ""
     assert foreign(str(tmp_path / "none")) == ""
-    assert advice([str(tmp_path / "a.jsonl")]).startswith("Give the folder")
+    assert advice([]).startswith("Give the folder")
+    unknown = str(tmp_path / "a.jsonl")
+    assert advice([unknown]).startswith(f"{unknown} is no log of an agent that is read. Give")
+    assert "that is read, nor are 2 more. " in advice([unknown] * 3)
 
 
 def test_what_is_said_where_no_log_is(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import click
 
 from ..errors import EndpointError
 from .console import Console
+from .summary import harmless
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -165,16 +166,8 @@ def _answer(console: Console, talk: Talk, text: str) -> dict[str, str]:
     return answers
 
 
-#: Control characters, which could steer the terminal, as pictures; line ends and tabs stay.
-_PICTURES: dict[int, int | None] = {
-    **{code: 0x2400 + code for code in range(32) if code not in (9, 10)},
-    **dict.fromkeys((13,)),
-    **dict.fromkeys(range(127, 160), 0xFFFD),
-}
-
-
 def _shown(piece: str) -> str:
-    return piece.translate(_PICTURES) if sys.stdout.isatty() else piece
+    return harmless(piece) if sys.stdout.isatty() else piece
 
 
 def _columns(talk: Talk, text: str) -> dict[str, str]:

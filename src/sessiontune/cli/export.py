@@ -116,9 +116,12 @@ def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:
     import os
 
     from .. import registry
+    from ..general import read_rows
+    from ..pipeline.examples import counter
     from ..pipeline.inputs import find_roots
     from ..pipeline.prepare import load_hook
-    from ..steps.topics import needs_clusters
+    from ..steps.mix import parse_mix
+    from ..steps.topics import load_taxonomy, needs_clusters
 
     for name in recipe.formats:
         registry.format(name)
@@ -126,6 +129,12 @@ def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:
         load_hook(recipe.preprocess)
     if recipe.clusters:
         needs_clusters()
+    if recipe.topics:
+        load_taxonomy(recipe.topics)
+    if recipe.tokenizer:
+        counter(recipe.tokenizer)
+    if recipe.mix:
+        next(read_rows(parse_mix(recipe.mix)[0]), None)
     sources = recipe.sources or tuple(registry.source_names())
     return tuple(find_roots(roots, sources, os.environ, os.path.expanduser("~")))
 
@@ -158,7 +167,7 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
     from .summary import draw_manifest, draw_places
 
     if result.unchanged:
-        rich.print(f"Nothing changed: {result.folder} is up to date.")
+        rich.print(f"Nothing changed: {result.folder} is up to date.", markup=False, soft_wrap=True)
         return
     draw_manifest(rich, result.manifest, rows=not dry_run)
     draw_places(rich, result.faults, result.others)

@@ -143,9 +143,41 @@ def _end_of(path: str, room: int) -> str:
     return shown if len(shown) <= room else "…" + shown[-room + 1 :]
 
 
-def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
+def _projects(rich: RichConsole, found: Survey) -> None:
+    """The largest projects: a table, or a block for each where a table would cut its figures."""
     from rich.markup import escape
     from rich.table import Table
+
+    heads = ("sessions", "agents", "messages", "~tokens", "newest", "found")
+    largest = sorted(found.projects.items(), key=lambda kv: -kv[1].tokens)
+    rows = []
+    for name, p in largest[:_SHOWN]:
+        counts = (p.sessions, p.agents, p.messages, p.tokens)
+        cells = [*(f"{n:,}" for n in counts), p.last[:10], f"{sum(p.findings.values()):,}"]
+        rows.append((name, cells))
+    figures = [
+        max(map(len, column)) + 2 for column in zip(heads, *(c for _, c in rows), strict=True)
+    ]
+    room = rich.width - 2 - sum(figures)
+    if room >= 16:
+        table = Table(box=None, padding=(0, 1))
+        table.add_column("project", no_wrap=True)
+        for head in heads:
+            table.add_column(head, justify="right", no_wrap=True)
+        for name, cells in rows:
+            table.add_row(escape(_end_of(name, room)) or "(none)", *cells)
+        rich.print(table)
+    else:
+        for name, cells in rows:
+            rich.print(_end_of(name, rich.width) or "(none)", markup=False)
+            for head, cell in zip(heads, cells, strict=True):
+                rich.print(f"  {head:<8} {cell:>12}")
+    if len(largest) > _SHOWN:
+        rich.print(f"  and {len(largest) - _SHOWN:,} more (--json lists all)")
+
+
+def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
+    from rich.markup import escape
 
     from ..reasons import drop_words, kind_words, repair_words
     from .summary import draw_counts, draw_places
@@ -153,25 +185,7 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     logs = f"{found.files:,} log{'s' * (found.files != 1)}"
     rich.print(f"[bold]{logs}[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
-    table = Table(box=None, padding=(0, 1))
-    table.add_column("project", no_wrap=True)
-    for name in ("sessions", "agents", "messages", "~tokens", "newest", "found"):
-        table.add_column(name, justify="right", no_wrap=True)
-    room = max(16, rich.width - 58)  # what the figures leave
-    largest = sorted(found.projects.items(), key=lambda kv: -kv[1].tokens)
-    for name, p in largest[:_SHOWN]:
-        table.add_row(
-            escape(_end_of(name, room)) or "(none)",
-            f"{p.sessions:,}",
-            f"{p.agents:,}",
-            f"{p.messages:,}",
-            f"{p.tokens:,}",
-            p.last[:10],
-            f"{sum(p.findings.values()):,}",
-        )
-    rich.print(table)
-    if len(largest) > _SHOWN:
-        rich.print(f"  and {len(largest) - _SHOWN:,} more (--json lists all)")
+    _projects(rich, found)
     draw_counts(rich, "An export would replace", found.kinds, kind_words)
     draw_counts(rich, "It would leave out (records)", found.ledger.drops, drop_words)
     draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words)

@@ -12,6 +12,7 @@ import click
 
 from ..errors import SourceError, UsageError
 from .console import Console
+from .summary import harmless, printable
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -28,6 +29,8 @@ _FILES = (
     "long/train.jsonl",
     "long/eval.jsonl",
 )
+#: So many messages of a sample are shown.
+_SAMPLE = 8
 #: What a message of `raw` shares with one of `openai`.
 _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
@@ -172,11 +175,16 @@ def _overview(
     def draw(rich: RichConsole) -> None:
         draw_manifest(rich, manifest)
         if sample is not None:
-            rich.print("\n[bold]Sample: row 1[/bold]")
-            _messages(rich, sample["messages"][:8], full=False)
+            count, first = len(sample["messages"]), sample["messages"][:_SAMPLE]
+            how = f" (the first {_SAMPLE} of {count:,} messages)" if count > _SAMPLE else ""
+            rich.print(f"\n[bold]Sample: row 1[/bold]{how}")
+            _messages(rich, first, full=False)
         name = quote(str(folder))
-        rich.print(f"\nNext: sessiontune show {name} 1   (a row, and where it came from)")
-        rich.print(f"      sessiontune train {name} --base MODEL")
+        for line in (
+            f"\nNext: sessiontune show {name} 1   (a row, and where it came from)",
+            f"      sessiontune train {name} --base MODEL",
+        ):
+            rich.print(line, markup=False, soft_wrap=True)
 
     console.emit({"manifest": msgspec.to_builtins(manifest), "sample": sample}, draw)
 
@@ -186,8 +194,10 @@ def _draw(
 ) -> None:
     from rich.markup import escape
 
-    shown = {k: v for k, v in row.items() if k not in ("messages", "tools") and v not in ("", None)}
-    rich.print(f"[bold]{title}[/bold]  " + "  ".join(f"{k}={v}" for k, v in shown.items()))
+    rich.print(f"[bold]{title}[/bold]")
+    for name, value in row.items():
+        if name not in ("messages", "tools") and value not in ("", None):
+            rich.print(f"  {name:<14}  {_shown(rich, str(value))}", markup=False)
     _messages(rich, row["messages"], full)
     if session is None:
         rich.print("\nWhere it came from: not in this state (give the export's --state).")
@@ -196,7 +206,7 @@ def _draw(
     for i, path in enumerate(session.files):
         lines = sorted({o.line for m in session.messages for o in m.origin if o.file == i})
         if lines:
-            rich.print(f"  {escape(path)}: lines {_ranges(lines)}")
+            rich.print(f"  {escape(printable(path))}: lines {_ranges(lines)}", soft_wrap=True)
 
 
 def _messages(rich: RichConsole, messages: list[dict[str, Any]], full: bool) -> None:
@@ -210,13 +220,18 @@ def _messages(rich: RichConsole, messages: list[dict[str, Any]], full: bool) -> 
         if not full and len(text) > 600:
             text = f"{text[:400]}\n[... {len(text) - 500:,} characters ...]\n{text[-100:]}"
         if text:
-            rich.print(Text(text))
+            rich.print(Text(_shown(rich, text)))
         for call in message.get("tool_calls") or []:
             function = call["function"]
             arguments = function["arguments"]
             if not full and len(arguments) > 300:
                 arguments = arguments[:300] + " ..."
-            rich.print(Text(f"-> {function['name']} {arguments}", style="cyan"))
+            rich.print(Text(_shown(rich, f"-> {function['name']} {arguments}"), style="cyan"))
+
+
+def _shown(rich: RichConsole, text: str) -> str:
+    """On a terminal nothing of a log is obeyed; into a file or a pipe goes what the row holds."""
+    return harmless(text) if rich.is_terminal else text
 
 
 def _ranges(lines: list[int]) -> str:
@@ -277,7 +292,9 @@ def _mask(
                 rich.print(f"[bold]Example {number} of {len(views)}[/bold]")
             text = Text()
             for span in view:
-                marked = f"[[{span.text}]]" if plain and span.trained else span.text
+                marked = _shown(rich, span.text)
+                if plain and span.trained:
+                    marked = f"[[{marked}]]"
                 text.append(marked, style="bold green" if span.trained else "dim")
             rich.print(text)
         how = " They stand in [[double brackets]]." if plain else ""

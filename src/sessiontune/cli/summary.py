@@ -27,10 +27,11 @@ _SHOWN = 8
 
 def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> None:
     """Counts, splits, what was left out, what was redacted. `rows`: some were written."""
+    from rich.markup import escape
     from rich.table import Table
 
     records, stats = manifest.records, manifest.statistics
-    rich.print(f"[bold]{manifest.name}[/bold]  {manifest.date}")
+    rich.print(f"[bold]{escape(manifest.name)}[/bold]  {manifest.date}")
     table = Table(show_header=False, box=None, padding=(0, 1))
     agents = ", ".join(f"{n} {name}" for name, n in manifest.sources.items())
     table.add_row("session files", f"{records.files:,} ({agents})")
@@ -89,11 +90,25 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
     seen = {path for paths in known.values() for path in paths}
     strange = [path for path in others if path.endswith(".jsonl") and path not in seen]
     if strange:
-        rich.print(f"\n[bold]No session logs[/bold]: {len(strange):,} .jsonl files, left alone")
+        files = f"{len(strange):,} .jsonl file{'s' * (len(strange) != 1)}"
+        rich.print(f"\n[bold]No session logs[/bold]: {files}, left alone")
     for path in strange[:3]:
         rich.print(f"  {escape(printable(path))}", soft_wrap=True)
     if len(strange) > 3:
         rich.print(f"  and {len(strange) - 3:,} more (sessiontune scan --json lists them)")
+
+
+#: Control characters, which could steer the terminal, as pictures; line ends and tabs stay.
+_PICTURES: dict[int, int | None] = {
+    **{code: 0x2400 + code for code in range(32) if code not in (9, 10)},
+    **dict.fromkeys((13,)),
+    **dict.fromkeys(range(127, 160), 0xFFFD),
+}
+
+
+def harmless(text: str) -> str:
+    """A text of any origin for the terminal: its colours and commands are shown, not obeyed."""
+    return text.translate(_PICTURES)
 
 
 def printable(path: str) -> str:
@@ -107,13 +122,18 @@ def draw_counts(
     """The largest of the counts, by name; several reasons with the same name are one line."""
     if not counts:
         return
-    rich.print(f"\n[bold]{title}[/bold]")
+    from textwrap import wrap
+
     rows = list(worded(counts, words).items())
-    for name, n in rows[:_SHOWN]:
-        rich.print(f"  {n:>9,}  {name}", markup=False)
-    if len(rows) > _SHOWN:
+    if len(rows) > _SHOWN + 1:  # one more is shown rather than counted
         rest = sum(n for _, n in rows[_SHOWN:])
-        rich.print(f"  {rest:>9,}  in {len(rows) - _SHOWN} more kinds (--json lists all)")
+        rows = [*rows[:_SHOWN], (f"in {len(rows) - _SHOWN} more kinds (--json lists all)", rest)]
+    rich.print(f"\n[bold]{title}[/bold]")
+    for name, n in rows:
+        first, *more = wrap(name, max(20, rich.width - 13))
+        rich.print(
+            f"{n:>11,}  {first}", *(" " * 13 + line for line in more), sep="\n", markup=False
+        )
 
 
 def loss_of_format(name: str) -> str:

@@ -73,7 +73,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     if request.prune:
         inputs = _prune(inputs, store)
     if not inputs.rows:
-        raise no_logs(inputs)
+        raise no_logs(inputs, request.roots)
     preparation = preparation_of(request.recipe, inputs, store.salt)
     known = [] if request.verify else grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)

@@ -110,11 +110,13 @@ def discover(
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs))
 
 
-def no_logs(inputs: Inputs) -> SourceError:
+def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
     """What to say where nothing can be read: what was there, and why it was of no use."""
     hint = advice(inputs.others)
     if not inputs.faults:
-        return SourceError("No session logs found there.", hint)
+        where = ", ".join(utf8(str(root)) for root in roots[:3])
+        where += f" and {len(roots) - 3} more places" if len(roots) > 3 else ""
+        return SourceError(f"No session logs found in {where}.", hint)
     first, more = inputs.faults[0], ""
     if len(inputs.faults) > 1:
         more = f", and {len(inputs.faults) - 1:,} more"

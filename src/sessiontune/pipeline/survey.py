@@ -71,7 +71,7 @@ def survey(roots: Sequence[Path], recipe: Recipe, store: Store, run: Runner) -> 
     names = recipe.sources or tuple(registry.source_names())
     inputs = discover(roots, names, store, run, verify=False)
     if not inputs.rows:
-        raise no_logs(inputs)
+        raise no_logs(inputs, roots)
     preparation = preparation_of(recipe, inputs, store.salt)
     tasks = [
         SurveyTask(u.source, tuple(r.file.path for r in u.rows), u.size, preparation)

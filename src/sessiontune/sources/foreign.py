@@ -100,5 +100,10 @@ def named(paths: Iterable[str]) -> dict[str, list[str]]:
 def advice(paths: Iterable[str]) -> str:
     """What to say where nothing but these files was found."""
     hint = "Give the folder that holds them, for example ~/.claude/projects."
-    told = [f"{listed[0]} is {name}" for name, listed in named(paths).items()]
+    files = list(paths)
+    told = [f"{listed[0]} is {name}" for name, listed in named(files).items()]
+    if files and not told:
+        told = [f"{files[0]} is no log of an agent that is read"]
+        if len(files) > 1:
+            told[0] += f", nor {f'are {len(files) - 1:,}' if len(files) > 2 else 'is one'} more"
     return ". ".join([*told[:3], hint])

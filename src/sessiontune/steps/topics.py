@@ -78,7 +78,11 @@ def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
         else:
             text = (resources.files("sessiontune") / "data" / "topics.toml").read_text("utf-8")
         found = msgspec.convert(tomllib.loads(text), _File).topic
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+    except OSError as error:
+        raise UsageError(
+            f"{where} cannot be read: {error.strerror}.", "Give a TOML file of topics."
+        ) from error
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise UsageError(
             f"{where}: {error}", "A topic has name, section, keywords and description."
         ) from error

@@ -1,0 +1,91 @@
+"""What stands on a terminal: nothing of a log is obeyed there, and no figure is cut."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from rich.console import Console as Rich
+from tests.neighbours import claude_lines
+
+from sessiontune.cli.show import _messages
+from sessiontune.cli.summary import draw_counts
+from sessiontune.reasons import kind_words
+
+from .conftest import Cli
+
+
+def drawn(how: Any, **console: Any) -> str:
+    stream = io.StringIO()
+    how(Rich(file=stream, highlight=False, **console))
+    return stream.getvalue()
+
+
+def test_commands_to_a_terminal_in_a_log_are_shown_not_obeyed() -> None:
+    text = "\x1b]0;title\x07\x1b[31mred\x1b[2J [/bold] end\x9b1m"
+    call = {"function": {"name": "Bash\x1b[2J", "arguments": '{"a": "\x1b[1m"}'}}
+    message = {"role": "tool", "content": text, "tool_calls": [call]}
+
+    def how(rich: Rich) -> None:
+        _messages(rich, [message], full=True)
+
+    shown = drawn(how, force_terminal=True, color_system=None, width=80)
+    assert "\x1b" not in shown
+    assert "\x07" not in shown
+    assert "\x9b" not in shown
+    assert "␛[31mred␛[2J [/bold]" in shown
+    assert text.replace("\x07", "") in drawn(how, width=80)  # a file gets what the row holds
+
+
+def test_the_name_of_a_folder_is_no_markup(cli: Cli, tmp_path: Path) -> None:
+    logs, data = tmp_path / "logs", tmp_path / "data[bold] [/red]"
+    logs.mkdir()
+    (logs / "a.jsonl").write_bytes(b"\n".join(claude_lines()))
+    export = ("export", logs, "-o", data, "--state", tmp_path / "state", "--jobs", 1)
+    assert cli(*export)[0] == 0
+    assert f"Nothing changed: {data} is up to date." in cli(*export)[1]
+    code, out, _ = cli("show", data)
+    assert code == 0
+    assert f"sessiontune train '{data}' --base MODEL" in out
+
+
+def test_figures_of_a_project_are_whole_in_any_width(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = claude_lines()
+    long = orjson.loads(lines[0]) | {"cwd": "/home/ann/" + "deep/" * 20 + "project"}
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join([orjson.dumps(long), *lines[1:]]))
+    for width in (40, 80, 200):
+        monkeypatch.setenv("COLUMNS", str(width))
+        out = cli("scan", tmp_path, "--jobs", 1)[1].split("\n\n")[0]
+        assert re.search(r"\b20\d\d-\d\d-\d\d\b", out)
+        assert re.search(r"\bproject\b.*\bnewest\b", out, re.DOTALL)
+        assert out.count("…") == (width < 200)  # the beginning of the path
+        assert max(map(len, out.splitlines())) <= width
+
+
+def test_long_reasons_hang_and_one_more_is_shown_rather_than_counted() -> None:
+    counts = {f"kind {i}": 10 - i for i in range(9)} | {"kind 0": 12_345}
+    words = {name: name for name in counts} | {"kind 0": "words " * 12}
+    out = drawn(lambda rich: draw_counts(rich, "Left out", counts, words.__getitem__), width=50)
+    assert "     12,345  words words words words words words\n             words words" in out
+    assert out.rstrip().endswith("kind 8")
+    assert not any(line.endswith(" ") for line in out.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("aws-key-id", "AWS key ids"),
+        ("github-token", "GitHub tokens"),
+        ("url-password", "passwords in URLs"),
+        ("authorization", "authorization"),
+        ("home", "home folders"),
+    ],
+)
+def test_kinds_of_findings_in_words(kind: str, words: str) -> None:
+    assert kind_words(kind) == words
