@@ -186,6 +186,30 @@ def test_trained_tool_output_is_seen(export: Path, template: Template) -> None:
     assert altered(template, export, all_trained)["tool-result tokens masked"].level == "bad"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        """ * Set the level. Silently uses "off" if the model doesn't support it.""",
+        "raw path C:\\Users\\somebody\\work\\project\\file.txt, as it stands there",
+        "a tab\tand another\tin a line that is long enough to be looked for",
+    ],
+)
+def test_an_answer_may_quote_tool_output(tmp_path: Path, template: Template, line: str) -> None:
+    """Both kinds of quotes, a backslash: what some ways of writing a text escape. In the answer's
+    text and in the arguments of a call, where JSON escapes it."""
+    row = conversation(1)
+    said, called = conversation(2), conversation(4)
+    for quoting in (said, called):
+        tool = next(m for m in quoting["messages"] if m["role"] == "tool")
+        tool["content"] = f"1\n{line}\n3"
+    said["messages"][-1]["content"] = f"It says:\n{line}\nand so on."
+    call = next(m for m in called["messages"] if m.get("tool_calls"))["tool_calls"][0]
+    call["function"]["arguments"] = json.dumps({"text": f"a\n{line}\nb"})
+    write_jsonl(tmp_path / "train" / "openai.jsonl", [row, said, called])
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50)])
+    assert checks(tmp_path, template)["tool-result tokens masked"].level == "good"
+
+
 def test_an_untrained_stop_token_is_seen(export: Path, template: Template) -> None:
     def cut(example: Encoded) -> Encoded:
         labels = list(example.labels)
