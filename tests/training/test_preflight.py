@@ -275,6 +275,23 @@ def test_an_empty_evaluation_set_stops_until_forced(tmp_path: Path, template: Te
     stop_on(list(found.values()), force=True)
 
 
+def test_a_common_answer_without_its_context_is_no_leak(export: Path, template: Template) -> None:
+    """Of two sessions only the answer is left, as all before it is too long, and it is common."""
+    data = read_export(export)
+    train, held = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
+
+    def seen(part: Any) -> Check:
+        same = msgspec.structs.replace(train.examples[0], part=part)
+        both = msgspec.structs.replace(held, examples=(*held.examples, same))
+        found = check_data(data, train, both, template, 0, 3)
+        return next(c for c in found if c.name == "train and evaluation apart")
+
+    assert seen("").level == "bad"
+    check = seen("alone")
+    assert check.level == "note"
+    assert check.seen.startswith(f"no lineage; 1 of {len(held.examples) + 1} examples")
+
+
 def test_rows_on_both_sides_are_seen(tmp_path: Path, template: Template) -> None:
     rows = [conversation(i) for i in range(8)]
     copy = {**rows[3], "lineage": "another"}
