@@ -1,7 +1,11 @@
-"""A base in 4 or 8 bits, loaded alike where it is trained and where it is evaluated."""
+"""How a model is loaded, alike where it is trained, evaluated and shipped: in 4 or 8 bits, and from
+this machine alone."""
 
 from __future__ import annotations
 
+import contextlib
+import logging
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -26,3 +30,22 @@ def fewer_bits(method: str, compute: Any, storage: Any = None) -> dict[str, Any]
         **packed,
     )
     return {"quantization_config": config}
+
+
+@contextlib.contextmanager
+def nothing_fetched() -> Iterator[None]:
+    """What is loaded within comes from this machine, and so does its code.
+
+    `local_files_only` is not enough: PEFT imports bitsandbytes, which on a processor with
+    AVX512-BF16 asks the hub for code where the package `kernels` is installed, and warns where it
+    is not. The worker processes have HF_HUB_OFFLINE; here the hub's client is loaded already.
+    """
+    from huggingface_hub import constants
+
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

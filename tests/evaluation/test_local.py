@@ -75,3 +75,34 @@ def test_on_a_gpu_the_base_is_loaded_as_it_was_trained(
         assert options["device_map"] == {"": 0}
     local.Lab(run, "cpu")._shared()
     assert asked.pop()[1] == {"dtype": torch.float32, "local_files_only": True}
+
+
+def test_loading_a_model_asks_the_hub_for_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also not for code: what PEFT imports does so on some processors (`bits.nothing_fetched`)."""
+    from huggingface_hub import HfApi, constants
+    from huggingface_hub.errors import OfflineModeIsEnabled
+    from peft import LoraConfig, PeftModel, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    plain = AutoModelForCausalLM.from_pretrained(run.base)
+    get_peft_model(plain, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    asked = []
+
+    def loading(before: Any) -> Any:
+        def load(*given: Any, **more: Any) -> Any:
+            with pytest.raises(OfflineModeIsEnabled):
+                HfApi(endpoint="http://127.0.0.1:9").model_info("any/model")
+            asked.append(before)
+            return before(*given, **more)
+
+        return load
+
+    for kind in (AutoModelForCausalLM, PeftModel):
+        monkeypatch.setattr(kind, "from_pretrained", loading(kind.from_pretrained))
+    arm = Arm(name="tuned", kind="adapter", digest="a", path=str(tmp_path))
+    local.Lab(run, "cpu").loss(arm, [20, 21, 22], [-100, 21, 22])
+    assert len(asked) == 2
+    assert constants.HF_HUB_OFFLINE is False

@@ -186,6 +186,30 @@ def test_trained_tool_output_is_seen(export: Path, template: Template) -> None:
     assert altered(template, export, all_trained)["tool-result tokens masked"].level == "bad"
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        """ * Set the level. Silently uses "off" if the model doesn't support it.""",
+        "raw path C:\\Users\\somebody\\work\\project\\file.txt, as it stands there",
+        "a tab\tand another\tin a line that is long enough to be looked for",
+    ],
+)
+def test_an_answer_may_quote_tool_output(tmp_path: Path, template: Template, line: str) -> None:
+    """Both kinds of quotes, a backslash: what some ways of writing a text escape. In the answer's
+    text and in the arguments of a call, where JSON escapes it."""
+    row = conversation(1)
+    said, called = conversation(2), conversation(4)
+    for quoting in (said, called):
+        tool = next(m for m in quoting["messages"] if m["role"] == "tool")
+        tool["content"] = f"1\n{line}\n3"
+    said["messages"][-1]["content"] = f"It says:\n{line}\nand so on."
+    call = next(m for m in called["messages"] if m.get("tool_calls"))["tool_calls"][0]
+    call["function"]["arguments"] = json.dumps({"text": f"a\n{line}\nb"})
+    write_jsonl(tmp_path / "train" / "openai.jsonl", [row, said, called])
+    write_jsonl(tmp_path / "eval" / "openai.jsonl", [conversation(50)])
+    assert checks(tmp_path, template)["tool-result tokens masked"].level == "good"
+
+
 def test_an_untrained_stop_token_is_seen(export: Path, template: Template) -> None:
     def cut(example: Encoded) -> Encoded:
         labels = list(example.labels)
@@ -249,6 +273,23 @@ def test_an_empty_evaluation_set_stops_until_forced(tmp_path: Path, template: Te
     with pytest.raises(PreflightError, match="evaluation set"):
         stop_on(list(found.values()), force=False)
     stop_on(list(found.values()), force=True)
+
+
+def test_a_common_answer_without_its_context_is_no_leak(export: Path, template: Template) -> None:
+    """Of two sessions only the answer is left, as all before it is too long, and it is common."""
+    data = read_export(export)
+    train, held = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
+
+    def seen(part: Any) -> Check:
+        same = msgspec.structs.replace(train.examples[0], part=part)
+        both = msgspec.structs.replace(held, examples=(*held.examples, same))
+        found = check_data(data, train, both, template, 0, 3)
+        return next(c for c in found if c.name == "train and evaluation apart")
+
+    assert seen("").level == "bad"
+    check = seen("alone")
+    assert check.level == "note"
+    assert check.seen.startswith(f"no lineage; 1 of {len(held.examples) + 1} examples")
 
 
 def test_rows_on_both_sides_are_seen(tmp_path: Path, template: Template) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..bits import fewer_bits
+from ..bits import fewer_bits, nothing_fetched
 from ..errors import ToolError, UsageError
 from .arms import Arm
 from .heldout import Run
@@ -62,7 +62,7 @@ class Lab:
         if self.device == "cuda":  # straight onto the card, not through the machine's memory
             more |= {"device_map": {"": 0}}
         try:
-            with warnings.catch_warnings():
+            with nothing_fetched(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # of libraries about each other
                 model = AutoModelForCausalLM.from_pretrained(
                     folder, dtype=dtype, local_files_only=True, **more
@@ -127,7 +127,7 @@ class Lab:
 
         name = f"arm{len(self._adapters)}"
         try:
-            with warnings.catch_warnings():
+            with nothing_fetched(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)
                 if self._adapters:
                     self._base.load_adapter(arm.path, adapter_name=name)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from ..bits import nothing_fetched
 from ..errors import PreflightError
 from ..templating import Template, load_tokenizer
 from .pieces import bytes_of, shown_steps
@@ -203,17 +204,19 @@ def _load(base: Path, adapter: Path | None) -> tuple[Any, bool]:
 
     logging.disable_progress_bar()
     small = sum(f.stat().st_size for f in set(base_weights(base).values())) < _SMALL
-    model = AutoModelForCausalLM.from_pretrained(
-        base,
-        dtype=torch.float32 if small else "auto",
-        low_cpu_mem_usage=True,
-        local_files_only=True,
-    )
+    with nothing_fetched():
+        model = AutoModelForCausalLM.from_pretrained(
+            base,
+            dtype=torch.float32 if small else "auto",
+            low_cpu_mem_usage=True,
+            local_files_only=True,
+        )
     if adapter is not None:
         from peft import PeftModel
 
         try:
-            model = PeftModel.from_pretrained(model, adapter)
+            with nothing_fetched():
+                model = PeftModel.from_pretrained(model, adapter)
         except (RuntimeError, ValueError, KeyError) as wrong:
             raise PreflightError(
                 f"The adapter does not fit {base.name}: {str(wrong).splitlines()[0]}",

@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from ..bits import nothing_fetched
 from ..errors import PreflightError, ToolError
 
 #: Bytes per output shard; also about the peak of memory of a merge, besides the largest tensor.
@@ -286,13 +287,15 @@ def merge_whole(base: Path, adapter: Path, out: Path) -> None:
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    model = AutoModelForCausalLM.from_pretrained(
-        base, dtype="auto", low_cpu_mem_usage=True, local_files_only=True
-    )
+    with nothing_fetched():
+        model = AutoModelForCausalLM.from_pretrained(
+            base, dtype="auto", low_cpu_mem_usage=True, local_files_only=True
+        )
     if _tied(base):
         _untie(model)
     try:
-        tuned = PeftModel.from_pretrained(model, adapter)
+        with nothing_fetched():
+            tuned = PeftModel.from_pretrained(model, adapter)
     except (RuntimeError, ValueError, KeyError) as wrong:
         raise PreflightError(
             f"The adapter does not fit {base.name}: {str(wrong).splitlines()[0]}",

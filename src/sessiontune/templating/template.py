@@ -106,7 +106,12 @@ class Template:
             at = bound
             if not part:
                 continue
-            encoded = self.tokenizer(part, add_special_tokens=False, return_offsets_mapping=True)
+            encoded = self.tokenizer(
+                part,
+                add_special_tokens=False,
+                return_offsets_mapping=True,
+                verbose=False,  # a session is cut later: its length is nothing to warn of
+            )
             pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
             out += [(i, s + shift, e + shift) for i, (s, e) in pairs]
         return out

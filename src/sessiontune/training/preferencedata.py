@@ -73,7 +73,8 @@ def _answer(row: Row, side: str, template: Template) -> tuple[str, str]:
 
 
 def _size(answer: str, prompt: str, template: Template) -> int:
-    return len(template.tokenizer(prompt + answer, add_special_tokens=False)["input_ids"])
+    ids = template.tokenizer(prompt + answer, add_special_tokens=False, verbose=False)
+    return len(ids["input_ids"])
 
 
 def _without_bos(text: str, template: Template) -> str:

@@ -133,7 +133,7 @@ def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fi
     made from. An answer that no window can hold is trained in parts, `spare` tokens shorter."""
 
     def count(text: str) -> int:
-        return len(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return len(template.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
     bodies: list[dict[str, Any]] = [row.body]
     made = [template.examples(row.body, row.where)]
