@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from planted import KINDS, carrier, real
 
+from sessiontune.privacy import kingfisher
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.files import BLOCK, scan_files
 from sessiontune.privacy.options import PrivacyOptions
@@ -98,3 +99,14 @@ def test_this_repository_is_clean_and_the_control_is_not(tmp_path: Path) -> None
     assert list(scan_files(folders, secrets, b"salt")) == []
     (tmp_path / "leak.py").write_text("KEY = '" + carrier("aws", 1)[1] + "'\n")
     assert list(scan_files([str(tmp_path)], secrets, b"salt"))
+
+
+def test_kingfisher_is_planned_offline_and_read() -> None:
+    job = kingfisher.plan(["out"])
+    assert {"--no-validate", "--no-update-check"} <= set(job.argv)
+    record = {"rule": {"id": "kf.x"}, "finding": {"path": "a", "line": 3, "snippet": "hidden",
+              "column_start": 2, "column_end": 9}}  # fmt: skip
+    for output in (json.dumps({"findings": [record]}), json.dumps(record) + "\nnoise\n"):
+        (found,) = kingfisher.parse(output.encode())
+        assert (found.where, found.kind, found.length) == ("a:3", "kf.x", 7)
+        assert "hidden" not in repr(found)

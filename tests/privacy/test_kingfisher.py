@@ -5,7 +5,6 @@ The control is a planted key in the same folder: a scanner that sees nothing pro
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from keycases import ALNUM, some
 from tests.conftest import corpus
 
 from sessiontune.cli.main import main
+from sessiontune.privacy import kingfisher
 from sessiontune.sample import write_sample
 
 PROGRAM = shutil.which(
@@ -30,19 +30,12 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-#: The scanner asks no service whether a key is valid, and for no newer version.
-OFFLINE = ("--no-validate", "--no-update-check", "--git-history", "none", "--redact")
-#: Exit codes of a run to the end: nothing found, or something.
-RAN = (0, 200, 205)
-
-
 def findings(folder: Path) -> Counter[str]:
+    job = kingfisher.plan([str(folder)])
     assert PROGRAM is not None
-    argv = [PROGRAM, "scan", str(folder), *OFFLINE, "--format", "jsonl"]
-    done = subprocess.run(argv, capture_output=True)
-    assert done.returncode in RAN, done.stderr.decode(errors="replace")[-500:]
-    records = [json.loads(line) for line in done.stdout.splitlines() if line.strip()]
-    return Counter(record["rule"]["id"] for record in records if "finding" in record)
+    done = subprocess.run([PROGRAM, *job.argv[1:]], capture_output=True)
+    assert done.returncode in kingfisher.RAN, done.stderr.decode(errors="replace")[-500:]
+    return Counter(found.kind for found in kingfisher.parse(done.stdout))
 
 
 def exported(logs: Path, work: Path) -> Path:
