@@ -5,6 +5,7 @@ The control is a planted key in the same folder: a scanner that sees nothing pro
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -19,7 +20,8 @@ from keycases import ALNUM, some
 from tests.conftest import corpus
 
 from sessiontune.cli.main import main
-from sessiontune.privacy import kingfisher
+from sessiontune.errors import ToolError
+from sessiontune.runtime.opinion import third_opinion
 from sessiontune.sample import write_sample
 
 PROGRAM = shutil.which(
@@ -31,11 +33,7 @@ pytestmark = pytest.mark.skipif(
 
 
 def findings(folder: Path) -> Counter[str]:
-    job = kingfisher.plan([str(folder)])
-    assert PROGRAM is not None
-    done = subprocess.run([PROGRAM, *job.argv[1:]], capture_output=True)
-    assert done.returncode in kingfisher.RAN, done.stderr.decode(errors="replace")[-500:]
-    return Counter(found.kind for found in kingfisher.parse(done.stdout))
+    return Counter(found.kind for found in third_opinion([str(folder)]))
 
 
 def exported(logs: Path, work: Path) -> Path:
@@ -86,3 +84,29 @@ def test_the_export_of_real_logs(tmp_path: Path) -> None:
     logs = corpus()
     assert logs is not None
     check(exported(logs, tmp_path))
+
+
+def test_scan_shows_it_beside_its_own_findings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    body = some(Random(6), ALNUM, 30)
+    planted = "gh" + "p_" + body + check_letters(body)
+    (tmp_path / "notes.txt").write_text(f"one\ntoken {planted}\n")
+    given = ["--json", "scan", "--files", str(tmp_path), "--kingfisher", "--fail-on-secrets"]
+    assert main(given) == 8
+    shown = capsys.readouterr().out
+    found = json.loads(shown)["findings"]
+    assert {f["detector"] for f in found} == {"audit", "kingfisher"}
+    assert all(f["where"].split("notes.txt", 1)[1].startswith(":2") for f in found)
+    assert planted not in shown
+
+
+def test_without_files_or_the_program_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["--json", "scan", str(tmp_path), "--kingfisher"]) == 2
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    with pytest.raises(ToolError, match="kingfisher") as raised:
+        third_opinion([str(tmp_path)])
+    assert "sessiontune[scan]" in str(raised.value.hint)

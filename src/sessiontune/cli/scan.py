@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import FindingsError, SourceError
+from ..errors import FindingsError, SourceError, UsageError
 from .console import Console
 from .options import recipe_of
 
@@ -34,6 +34,12 @@ _SHOWN = 40
     metavar="PATH",
     help="Scan any files instead of logs: a repository, a data set. Repeatable.",
 )
+@click.option(
+    "--kingfisher",
+    "third",
+    is_flag=True,
+    help="With --files: let kingfisher (extra 'scan') read them too, offline.",
+)
 @click.option("--fail-on-secrets", is_flag=True, help="Exit 8 when a secret is found.")
 @click.option("--places", is_flag=True, help="List where each finding stands.")
 @click.option("--source", "sources", multiple=True, metavar="A,B", help="Only these agents.")
@@ -44,6 +50,7 @@ def scan(
     console: Console,
     roots: tuple[str, ...],
     paths: tuple[Path, ...],
+    third: bool,
     fail_on_secrets: bool,
     places: bool,
     sources: tuple[str, ...],
@@ -58,8 +65,10 @@ def scan(
     names = [n for text in sources for n in text.split(",") if n]
     recipe = recipe_of({"sources": names or None, "recipe_file": recipe_file})
     if paths:
-        _files(console, paths, recipe, fail_on_secrets)
+        _files(console, paths, recipe, third, fail_on_secrets)
         return
+    if third:
+        raise UsageError("--kingfisher reads files.", "Name them with --files PATH.")
     found = _survey(console, roots, recipe, jobs)
     import msgspec
 
@@ -94,7 +103,9 @@ def _survey(console: Console, roots: tuple[str, ...], recipe: Recipe, jobs: int)
         return survey(places, recipe, store, runner)
 
 
-def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool) -> None:
+def _files(
+    console: Console, paths: tuple[Path, ...], recipe: Recipe, third: bool, fail: bool
+) -> None:
     import msgspec
 
     from ..privacy.files import scan_files
@@ -105,6 +116,10 @@ def _files(console: Console, paths: tuple[Path, ...], recipe: Recipe, fail: bool
     try:
         names = [str(p) for p in paths]
         found = list(scan_files(names, recipe.privacy, os.urandom(16), unread))
+        if third:
+            from ..runtime.opinion import third_opinion
+
+            found += third_opinion(names)
     except OSError as error:
         raise SourceError(
             f"{error.filename} cannot be read: {error.strerror}.", "Check its permissions."
