@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from steps_synth import branch, dialogue, nearly, renamed
 from test_dedupe import marks
 
-from sessiontune.decisions import Decisions, DedupeOptions, Seat, SplitMemory, SplitOptions
+from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
-from sessiontune.steps.split import compare
+from sessiontune.steps.split import compare, leakage
 
 
 def day(n: int) -> str:
@@ -69,14 +69,9 @@ def test_leakage_counts_what_is_really_shared() -> None:
     two = renamed(one, "two")
     three = dialogue("three", 3)
     known = marks(one, two, three)
-
-    def leaking(*sides: str):
-        seats = {m.lineage: Seat(m.lineage, side) for m, side in zip(known, sides, strict=True)}
-        return compare(known, Decisions(seats=seats)).ours
-
-    found = leaking("train", "eval", "eval")
-    assert (found.held, found.exact, found.near) == (2, 0.5, 0.5)
-    assert leaking("eval", "eval", "train").either == 0
+    leaking = leakage(known, {"one": "train", "two": "eval", "three": "eval"})
+    assert (leaking.held, leaking.exact, leaking.near) == (2, 0.5, 0.5)
+    assert leakage(known, {"one": "eval", "two": "eval", "three": "train"}).either == 0
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from steps_synth import answer, call, dialogue, prose, results, session, user
 
 from sessiontune.evidence import blocks_of, calls_of, results_of
-from sessiontune.measure import Meter, cut_text, estimate, one_line
+from sessiontune.measure import Meter, Truncation, cut_text, estimate, one_line
 from sessiontune.model import Message, Session, Text, ToolDef, ToolResult
-from sessiontune.steps.window import LONG, Truncation, WindowOptions, windower
+from sessiontune.steps.window import LONG, WindowOptions, windower
 
 BUDGETS = (1024, 2048, 8192, 32768)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import cache
 
 import msgspec
 import pytest
@@ -12,12 +12,13 @@ from test_window import BUDGETS, check_laws
 
 from sessiontune import registry
 from sessiontune.evidence import text_of
-from sessiontune.measure import Meter
+from sessiontune.measure import Meter, Truncation
 from sessiontune.model import Message, Session
 from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.steps.clean import CleanOptions, cleaner
 from sessiontune.steps.label import labeller, train_flags
-from sessiontune.steps.window import LONG, Truncation, WindowOptions, windower
+from sessiontune.steps.window import LONG, WindowOptions, windower
+from sessiontune.templating import Template
 
 
 def prefix(session: Session, by_key: dict[str, Session]) -> tuple[Message, ...]:
@@ -31,12 +32,16 @@ def prefix(session: Session, by_key: dict[str, Session]) -> tuple[Message, ...]:
     return before[: at + 1]
 
 
+@pytest.fixture(scope="module")
+def cleaned() -> list[Session]:
+    clean = cleaner(CleanOptions())
+    return [one for raw in corpus_sessions(corpus()) if (one := clean(raw)[0]) is not None]
+
+
 @pytest.mark.slow
-def test_laws_on_the_corpus_at_every_length() -> None:
+def test_laws_on_the_corpus_at_every_length(cleaned: list[Session]) -> None:
     label = labeller()
     totals = {budget: Truncation() for budget in BUDGETS}
-    clean = cleaner(CleanOptions())
-    cleaned = [one for raw in corpus_sessions(corpus()) if (one := clean(raw)[0]) is not None]
     by_key = {s.key: s for s in cleaned}
     for session in cleaned:
         train = list(train_flags(session, label(session)[0]))
@@ -58,27 +63,38 @@ def test_laws_on_the_corpus_at_every_length() -> None:
     assert totals[1024].naive_tokens < 0.1 * totals[1024].tokens
 
 
+@pytest.fixture(scope="module")
+def template(cleaned: list[Session], tmp_path_factory: pytest.TempPathFactory) -> Template:
+    pytest.importorskip("transformers")
+    from sessiontune.training.tiny import make_tiny
+
+    texts = [text_of(m) for s in cleaned[::3] for m in s.messages[:40]]
+    return Template.load(make_tiny(tmp_path_factory.mktemp("base") / "tiny", texts, vocab=8192))
+
+
+@pytest.fixture(scope="module")
+def meter(template: Template) -> Meter:
+    """Counts each text once for all lengths: counting is most of the work."""
+
+    @cache
+    def count(text: str) -> int:
+        return len(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+
+    return Meter(count)
+
+
 @pytest.mark.slow
 @pytest.mark.models
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_every_token_of_every_answer_is_trained_once(budget: int, tmp_path: Path) -> None:
+def test_every_token_of_every_answer_is_trained_once(
+    budget: int, cleaned: list[Session], template: Template, meter: Meter
+) -> None:
     """As the trainer reads the rows, rendered by a template and counted by its tokenizer: all
     answers longer than a row, and a twentieth of the rows. Joined, the parts are the answer."""
-    pytest.importorskip("transformers")
     from partlaws import check_parts
-    from sessiontune.templating import Template
-    from sessiontune.training.tiny import make_tiny
 
-    clean = cleaner(CleanOptions())
-    cleaned = [one for raw in corpus_sessions(corpus()) if (one := clean(raw)[0]) is not None]
     by_key = {s.key: s for s in cleaned}
-    texts = [text_of(m) for s in cleaned[::3] for m in s.messages[:40]]
-    template = Template.load(make_tiny(tmp_path / "tiny", texts, vocab=8192))
-    tokenizer = template.tokenizer
-    cut = windower(
-        WindowOptions(budget),
-        Meter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"])),
-    )
+    cut = windower(WindowOptions(budget), meter)
     label, encode = labeller(), registry.format("openai").encode
     long = parts = rows = 0
     for session in cleaned:

@@ -11,12 +11,12 @@ import msgspec
 from .. import codec, registry
 from ..ledger import Ledger
 from ..manifest import Manifest
+from ..measure import Truncation
 from ..model import Fault
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.mix import Mixed
 from ..steps.topics import Namer
-from ..steps.window import Truncation
 from ..store import FileRow, Store
 from . import finishing, grouping, publish
 from .choosing import Chosen, choose, refuse_nothing, settle_memory

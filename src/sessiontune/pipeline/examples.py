@@ -14,7 +14,7 @@ import msgspec
 
 from ..errors import ToolError, UsageError
 from ..ledger import Ledger
-from ..measure import Meter, estimate
+from ..measure import Meter, Truncation, estimate
 from ..model import Drop, Example, Label, Message, Pair, Session, Split, ToolDef
 from ..packs import Place
 from ..ports import Conversation
@@ -22,7 +22,7 @@ from ..steps.label import LabelOptions, labeller, train_flags
 from ..steps.pair import pairer
 from ..steps.tools import called
 from ..steps.topics import bag_of, load_taxonomy, topic_finder
-from ..steps.window import Truncation, WindowOptions, windower
+from ..steps.window import WindowOptions, windower
 from .prepare import lines_of, sessions_at
 
 

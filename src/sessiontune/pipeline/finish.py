@@ -13,6 +13,7 @@ import msgspec
 
 from .. import registry
 from ..ledger import Ledger
+from ..measure import Truncation
 from ..model import Finding, Split, ToolDef
 from ..packs import Pack, Place, writing
 from ..ports import Conversation, EncodeOptions, Format, InParts
@@ -20,7 +21,7 @@ from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..stats import Stats
-from ..steps.window import LONG, Truncation
+from ..steps.window import LONG
 from .examples import Choice, ExampleOptions, Made, conversations
 from .prepare import Head
 

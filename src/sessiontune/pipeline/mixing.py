@@ -8,6 +8,7 @@ from .. import codec, registry
 from ..errors import UsageError
 from ..general import read_rows, to_sessions
 from ..ledger import Ledger
+from ..measure import Truncation
 from ..packs import writing
 from ..ports import EncodeOptions
 from ..privacy.engine import Redactor
@@ -15,7 +16,6 @@ from ..recipe import Recipe
 from ..stats import Stats
 from ..steps.mix import Mixed, mixer, parse_mix
 from ..steps.redact import redactor_stage
-from ..steps.window import Truncation
 from ..store import Store
 from .examples import meter_of
 from .finish import WHOLE, BuildSummary, Segment, auditor_of, rows_of, separator, stream_name

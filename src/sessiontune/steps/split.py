@@ -6,12 +6,13 @@ A leak test must also show that the random split leaks, or it proves nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, anchors, bands, is_answer, jaccard, neighbours
+from ..marks import Mark, anchors, bands, is_answer, jaccard, meeting, neighbours
+from ..model import Split
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
 NEAR = 0.8
@@ -40,6 +41,13 @@ class Comparison(msgspec.Struct, frozen=True):
 
     ours: Leakage
     random: Leakage
+
+
+def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
+    """Share of held-out sessions that also stand in train. `sides`: session key -> side;
+    sessions without a side are not published and do not count."""
+    kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
+    return _measure(kept, _related(kept, meeting(kept)), [sides[m.key] == "eval" for m in kept])
 
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:

@@ -23,8 +23,6 @@ from ..evidence import blocks_of, results_of
 from ..measure import Meter, Room, Truncation, shorten, thin
 from ..model import Example, Message, Session, ToolCall, ToolDef
 
-__all__ = ["Truncation", "WindowOptions", "windower"]
-
 #: Shares of the budget: head at most, overlap kept free, one prompt, definitions, one result.
 HEAD = 2
 OVERLAP = 4

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 from ..errors import ToolError, UsageError
 from .bundled import NEEDS, bundled, suited
+
+#: What looks like a control token of some model family.
+_CONTROL = re.compile(r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 
 def load_tokenizer(folder: str | os.PathLike[str]) -> Any:
@@ -56,3 +60,16 @@ def template_source(tokenizer: Any, template: str | None) -> str:
             "Name a template file with --template, or take the model's instruct version.",
         )
     return bundled(name)
+
+
+def check_family(rendered: str, tokenizer: Any) -> None:
+    """Raise UsageError for a template whose marks are no tokens of this tokenizer: it was made for
+    another model."""
+    vocabulary = tokenizer.get_vocab()
+    foreign = sorted({m for m in _CONTROL.findall(rendered) if m not in vocabulary})
+    if foreign:
+        raise UsageError(
+            f"The chat template is for another model family: {', '.join(foreign)} "
+            "is not a token of this tokenizer.",
+            "Leave --template out to use the model's own, or pick the one of its family.",
+        )

@@ -10,18 +10,16 @@ from __future__ import annotations
 
 import os
 import re
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..errors import PreflightError, UsageError
+from ..errors import PreflightError
 from .engine import TemplateRefused, compiled, render_with
 from .examples import IGNORED, Encoded, Piece, Span, shared_length
-from .loading import load_tokenizer, template_source
+from .loading import check_family, load_tokenizer, template_source
 from .probe import TOOLS, TRIALS, probe
 from .rows import BREAK, Abilities, Turn, adapt, broken, turns_of
-
-#: What looks like a control token of some model family.
-CONTROL = re.compile(r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 
 class Template:
@@ -41,7 +39,7 @@ class Template:
         self._control = re.compile("|".join(map(re.escape, longest)) or r"(?!)")
         self._render = compiled(source)
         self.able: Abilities = probe(self._raw)
-        self._check_family()
+        check_family(self._raw(TRIALS[0], None, True), tokenizer)
         self.stops: list[str] = []
         self._header = ""
         self._quick = self._odd = False
@@ -120,7 +118,9 @@ class Template:
         """The tokens of an example, as `tokens` gives them."""
         tokens = self.tokens(piece.text)
         starts = {s.start for s in piece.spans}
-        across = [s for s in starts if any(a < s < b for _, a, b in tokens)]
+        begins = [begin for _, begin, _ in tokens]
+        before = ((s, bisect_left(begins, s)) for s in starts)
+        across = [s for s, at in before if at and tokens[at - 1][2] > s]
         # a token over the border of head and answer: at inference there is none
         return self.tokens(piece.text, across) if across else tokens
 
@@ -347,15 +347,3 @@ class Template:
     def one_example_per_turn(self) -> bool:
         """The template is not prefix-stable: a row becomes several examples."""
         return not self._quick
-
-    def _check_family(self) -> None:
-        """A template whose marks are not tokens of this tokenizer was made for another model."""
-        text = self._raw(TRIALS[0], None, True)
-        vocabulary = self.tokenizer.get_vocab()
-        foreign = sorted({m for m in CONTROL.findall(text) if m not in vocabulary})
-        if foreign:
-            raise UsageError(
-                f"The chat template is for another model family: {', '.join(foreign)} "
-                "is not a token of this tokenizer.",
-                "Leave --template out to use the model's own, or pick the one of its family.",
-            )

@@ -1,14 +1,4 @@
-"""From linked records to straight threads: forks, resumed copies, compaction epochs.
-
-A source turns its records into `Node`s: one per prompt, per model answer with all its tool
-results, per piece of context. Records that say nothing (progress, hooks, titles) are no nodes;
-the source lets their children point past them. So parallel tool calls and chains through
-dropped records have vanished before a fork is looked for, and what is left of a fork is real:
-two prompts, or two answers, below one node.
-
-Order is that of the file, never that of the tree: walking up from the last record loses a fifth
-of real logs. The tree only decides where a branch leaves.
-"""
+"""From threads to sessions: compaction epochs, fork points, results in the order of the calls."""
 
 from __future__ import annotations
 
@@ -16,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from .model import (
+from ..model import (
     ForkPoint,
     Message,
     MessageKind,
@@ -26,161 +16,10 @@ from .model import (
     Session,
     ToolCall,
     ToolResult,
-    Usage,
 )
-from .ports import Keyed
-from .vendors import vendor_of
-
-#: (line, nth) of a record in the node's file.
-Place = tuple[int, int]
-
-
-class Node(msgspec.Struct, gc=False):
-    """One step of a conversation, while it is being put together.
-
-    id          id of the first record: becomes Message.id
-    file        index into the unit's files; line: where it begins
-    kind        a MessageKind, or "boundary" (a compaction; holds nothing)
-    parent      record id of what came before, as the log says; `up` the node found for it
-    side        "" for the main thread, else the sub-agent it belongs to
-    results     call id -> result; `result_places` the records they came from
-    calls_up    the results answer calls of `up` (they stand in another file than the call)
-    """
-
-    id: str
-    file: int
-    line: int
-    kind: str
-    parent: str = ""
-    side: str = ""
-    at: str = ""
-    model: str = ""
-    injected: bool = False
-    usage: Usage | None = None
-    parts: list[Part] = []
-    places: list[Place] = []
-    flags: list[str] = []
-    results: dict[str, ToolResult] = {}
-    result_places: list[Place] = []
-    result_flags: list[str] = []
-    result_id: str = ""
-    result_at: str = ""
-    calls_up: bool = False
-    up: Node | None = None
-    thread: Thread | None = None
-    kids: tuple[Node, ...] = ()
-    key: str = ""
-    epoch: int = 0
-    head: str = ""
-    tail: str = ""
-
-    def empty(self) -> bool:
-        """Whether no message comes of it."""
-        return not self.parts and not self.results
-
-
-class Thread(msgspec.Struct):
-    """A straight run of nodes. `fork` is the node after which it leaves its parent thread."""
-
-    nodes: list[Node]
-    fork: Node | None = None
-    after_call: bool = False
-    root: str = ""
-    first: str = ""
-
-
-#: Two of these below one node are a fork; anything else is the order of things.
-_FORKING = ("prompt", "task", "answer")
-
-
-def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[Node]]:
-    """Cut file-ordered nodes where the file changes or where copies were left out.
-
-    `seams` holds (file, line) of nodes that follow a record owned by another file.
-    """
-    out: list[list[Node]] = []
-    file = -1
-    for node in nodes:
-        if node.file != file or (seams and (node.file, node.line) in seams):
-            out.append([])
-            file = node.file
-        out[-1].append(node)
-    return out
-
-
-def threads(parts: list[list[Node]]) -> list[Thread]:
-    """Threads of one side of one unit, in the order in which they begin."""
-    found: list[Thread] = []
-    waiting = parts
-    while waiting:
-        ready = [s for s in waiting if s[0].up is None or s[0].up.thread is not None]
-        if not ready:  # a circle of files: the first one starts it
-            ready = waiting[:1]
-        chosen = {id(s) for s in ready}
-        for segment in ready:
-            _place(segment, found)
-        waiting = [s for s in waiting if id(s) not in chosen]
-    for thread in found:
-        thread.first = thread.nodes[0].id
-        top, seen = thread, {id(thread)}
-        while top.fork is not None and top.fork.thread is not None:
-            if id(top.fork.thread) in seen:
-                break
-            top = top.fork.thread
-            seen.add(id(top))
-        thread.root = top.nodes[0].id
-    return found
-
-
-def _place(segment: list[Node], found: list[Thread]) -> None:
-    current: Thread | None = None
-    for node in segment:
-        up = node.up
-        if up is None or up.thread is None or up is node:
-            home = current
-        elif node.calls_up:  # results of a call that another file went on from
-            home = None
-        elif current is None:  # a segment begins: below a node of another file, or of this one
-            ends = up.thread.nodes[-1] is up and not up.key  # with a key it was given out already
-            home = up.thread if ends else None
-        elif up.key or (node.kind in _FORKING and _forks(node, up)):  # given out, or a fork
-            home = None
-        else:
-            home = up.thread
-        if home is None:
-            home = Thread(nodes=[], fork=up if up is not None and up.thread else None)
-            home.after_call = node.calls_up
-            found.append(home)
-        if up is not None and (node.parts or node.results or node.kind == "boundary"):
-            up.kids = (*up.kids, node)
-        node.thread = home
-        home.nodes.append(node)
-        current = home
-
-
-def _forks(node: Node, up: Node) -> bool:
-    """Whether a node below `up` begins a branch: a second prompt, or an answer given again.
-
-    Clients that hang every answer of a turn below its prompt do not retry: there the earlier
-    answers ran their tools.
-    """
-    if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
-        return True  # the person went back to before a compaction
-    if not up.kids:
-        return False
-    same = [kid for kid in up.kids if kid.kind == node.kind]
-    if not same:
-        return False
-    if node.kind == "answer":
-        if sum(bool(kid.results) for kid in same) + bool(node.results) > 1:
-            return False
-        for kid in same:
-            if "retried" not in kid.flags:
-                kid.flags.append("retried")
-    return True
-
-
-# ---------------------------------------------------------------- to sessions
+from ..ports import Keyed
+from ..vendors import vendor_of
+from .threads import Node, Place, Thread
 
 
 def unlink(nodes: Iterable[Node]) -> None:
