@@ -1,9 +1,8 @@
-"""Records to bytes and back: msgpack for the private shards, digests, keyed hashes, paths."""
+"""Records to bytes and back: msgpack for the private shards, digests and keyed hashes."""
 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO, Protocol
 
@@ -70,11 +69,6 @@ def meant(error: msgspec.ValidationError, known: Iterable[str]) -> str:
 
 #: A letter for a decimal digit.
 _LETTERS = dict(zip("0123456789", "abcdefabcd", strict=True))
-
-
-def utf8(path: str) -> str:
-    """A path as it can be written; bytes that are not UTF-8 become escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def digest(*parts: Any) -> str:

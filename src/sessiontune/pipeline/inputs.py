@@ -12,7 +12,6 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from .. import registry
-from ..codec import utf8
 from ..errors import SourceError
 from ..model import Fault
 from ..ports import FileIndex, LogFile, merge_index
@@ -156,6 +155,11 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
         if other is None or path < other.path:
             found[(info.st_dev, info.st_ino)] = file
     return sorted(found.values(), key=lambda f: f.path), faults
+
+
+def utf8(path: str) -> str:
+    """A path as it can be written; bytes that are not UTF-8 become escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:

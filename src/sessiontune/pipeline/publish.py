@@ -18,11 +18,11 @@ from types import MappingProxyType
 
 import msgspec
 
-from ..codec import utf8
 from ..errors import StoreError
 from ..manifest import Manifest
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
+from .inputs import utf8
 from .layout import Layout, OutFile, Target, UnitRows
 
 MARKER = "manifest.json"
