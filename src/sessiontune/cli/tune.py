@@ -67,6 +67,8 @@ def tune(
     """
     import sys
 
+    from ..runtime.ship import check_tools_here
+    from ..training.bases import resolve
     from ..training.spec import make_spec
     from .chat import converse, take_any_bytes
     from .evening import Evening, go
@@ -75,11 +77,17 @@ def tune(
     started = time.monotonic()
     take_any_bytes()
     shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
-    _need_all(base, shipped, download)
+    # What is missing is said before the export: a base that is not here, a converter, an engine.
+    place = None if base == "tiny" else Path(resolve(base, download=download).path)
+    check_tools_here(shipped, os.environ, Path.home(), place)
     training = {
-        "base": base, "rate": rate, "epochs": epochs, "max_steps": max_steps, "length": length,
+        "base": base,
+        "rate": rate,
+        "epochs": epochs,
+        "max_steps": max_steps,
+        "length": length,
         "method": method,
-    }  # fmt: skip
+    }
     evening = Evening(
         console,
         out,
@@ -97,15 +105,6 @@ def tune(
     console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))
     if sys.stdin.isatty() and not (console.no_input or console.as_json):
         converse(console, evening.run)
-
-
-def _need_all(base: str, shipped: tuple[str, ...], download: bool) -> None:
-    """What is missing is said before the export: the base, a converter, an engine."""
-    from ..runtime.ship import check_tools_here
-    from ..training.bases import resolve
-
-    place = None if base == "tiny" else Path(resolve(base, download=download).path)
-    check_tools_here(shipped, os.environ, Path.home(), place)
 
 
 def _agreed(console: Console, question: str) -> bool:

@@ -21,7 +21,8 @@ from ..store import Store
 from ..summary import Topic
 from .finish import WHOLE, BuildSummary, separator, stream_name
 from .inputs import Inputs
-from .publish import MARKER, Staging, Target, UnitRows
+from .layout import Target, UnitRows
+from .publish import MARKER, Staging
 
 
 def describe(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import lru_cache
+from typing import Any
 
 import re2
 
@@ -161,6 +162,12 @@ def is_placeholder(value: bytes) -> bool:
 
 
 _HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")
+
+
+def no_stand_in(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A rule's check: the value, where it is no placeholder and no few signs again and again."""
+    value = match.group(1)
+    return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
 
 
 def _is_template(value: bytes) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .checks import is_placeholder, looks_random, wordy
+from .checks import looks_random, wordy
+from .checks import no_stand_in as _value
 from .programs import NL
 from .rules import Check, Rule, secret_rule
 
@@ -12,11 +13,6 @@ _S = r"[ \t]"
 _B64 = "[A-Za-z0-9+/]"
 _SALT = r"[A-Za-z0-9./]"
 _KEY_ID = r"(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}"
-
-
-def _value(data: bytes, match: Any) -> tuple[int, int] | None:
-    value = match.group(1)
-    return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
 
 
 def _hash(data: bytes, match: Any) -> tuple[int, int] | None:

@@ -6,19 +6,14 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random
+from .checks import judged_random
+from .checks import no_stand_in as _value
 from .rules import Rule, secret_rule
 
 _QUOTE = r"(?:\\*[\"'])?"
 _W = "[A-Za-z0-9_-]"
 _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 _IS_UUID = re2.compile(_UUID.encode())
-#: A letter or digit after the value would make it another.
-
-
-def _value(data: bytes, match: Any) -> tuple[int, int] | None:
-    value = match.group(1)
-    return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
 
 
 def _random(data: bytes, match: Any) -> tuple[int, int] | None:
