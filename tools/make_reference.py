@@ -58,8 +58,9 @@ def recipe() -> str:
         "words, projects, paths) is a keyed digest there, which `--recipe` refuses: write the "
         "values into a copy.\n",
         "Order of settings: flags, `SESSIONTUNE_*` in the environment (`SESSIONTUNE_MAX_TOKENS`), "
-        "`--recipe FILE` or `sessiontune.toml` in the working folder, the user's own file, the "
-        "defaults.\n",
+        "`--recipe FILE` or `sessiontune.toml` in the working folder, the user's own file "
+        "(`config.toml` in `~/.config/sessiontune` on Linux, in `~/Library/Application "
+        "Support/sessiontune` on macOS), the defaults.\n",
         _table(Recipe),
         "\n## [privacy]\n",
         _table(PrivacyOptions),

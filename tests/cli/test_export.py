@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.neighbours import claude_lines
 
 from .conftest import Cli, manifest
 
@@ -174,6 +175,29 @@ def test_errors_say_what_and_what_next(
     assert got == code
     assert json.loads(out)["error"]["code"] == code
     assert not (tmp_path / "out").exists()
+
+
+def test_files_of_another_state_or_a_copy_are_not_taken_for_edited(
+    tmp_path: Path, cli: Cli
+) -> None:
+    data, logs = tmp_path / "data", tmp_path / "logs"
+    logs.mkdir()
+    (logs / "a.jsonl").write_bytes(b"\n".join(claude_lines()))
+
+    def export(state: str) -> list[Path]:
+        args = ("-o", data, "--state", tmp_path / state, "--jobs", 1, "--force")
+        assert cli("export", logs, *args)[0] == 0
+        return sorted(data.rglob("*.yours"))
+
+    export("one")
+    export("two")
+    assert export("one") == []
+    for path in data.rglob("*.*"):
+        os.utime(path, (1, 1))  # as a copy of the folder would have it
+    assert export("one") == []
+    (data / "recipe.toml").write_text("mine")
+    (data / "manifest.json").write_text((data / "manifest.json").read_text() + "\n")
+    assert export("one") == [data / "manifest.json.yours", data / "recipe.toml.yours"]
 
 
 def test_what_a_person_put_into_the_export_survives(world: Path, cli: Cli) -> None:

@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 @click.command(no_args_is_help=False)
 @click.argument("roots", nargs=-1, metavar="[ROOT]...")
 @click.option(
-    "-o", "--out", type=click.Path(path_type=Path), metavar="DIR", help="Folder to write."
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Folder to write (sessions-export).",
 )
 @recipe_options
 @privacy_option
@@ -47,10 +51,11 @@ def export(
 ) -> None:
     """Turn session logs into training data.
 
-    Without ROOT every known agent's default place is read (~/.claude, ~/.config/claude,
-    CLAUDE_CONFIG_DIR, ~/.codex, ~/.gemini, ~/.local/share/opencode, ~/.copilot, ~/.pi). ROOT may
-    be a home folder, a projects folder, one project or one file: each log is recognised by its
-    content.
+    Without ROOT every known agent's default place is read: ~/.claude, ~/.config/claude, ~/.codex,
+    ~/.gemini, ~/.copilot, ~/.qwen, ~/.pi, ~/.cline and the storage of editors,
+    ~/.local/share/opencode, ~/.aider.chat.history.md, and what CLAUDE_CONFIG_DIR, CODEX_HOME and
+    the like name. ROOT may be a home folder, a projects folder, one project or one file: each log
+    is recognised by its content.
     """
     recipe = recipe_of(options)
     folder = out or Path(f"{recipe.name or 'sessions'}-export")

@@ -192,10 +192,8 @@ def _projects(rich: RichConsole, found: Survey) -> None:
 
 
 def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
-    from rich.markup import escape
-
     from ..reasons import drop_words, kind_words, repair_words
-    from .summary import draw_counts, draw_places
+    from .summary import draw_counts, draw_places, printable
 
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     logs = f"{found.files:,} log{'s' * (found.files != 1)}"
@@ -207,6 +205,7 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     draw_places(rich, found.ledger.faults, found.other_paths)
     if places:
         for f in found.places:
-            rich.print(f"  {escape(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}")
+            what = f"{printable(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}"
+            rich.print(f"  {what}", markup=False, soft_wrap=True)
     again = " ".join(["sessiontune export", *map(quote, roots), "-o my-data"])
     rich.print(f"\nNothing was changed. Next: {again}", markup=False, soft_wrap=True)

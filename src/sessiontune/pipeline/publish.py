@@ -245,23 +245,37 @@ def _swap(new: Path, target: Path, old: Path) -> None:
 
 def _carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]] | None) -> None:
     """Move what a person put into the former export, or edited there, into the new one."""
-    known = _published_names(old)
+    known = _published(old)
+    others: set[str] = set()
     for path in _files(old):
         name = str(path.relative_to(old))
         info = path.lstat()
         if name not in known:
             _move(path, target / name)
         elif ours is not None and name in ours and ours[name] != (info.st_size, info.st_mtime_ns):
-            _move(path, target / f"{name}.yours")
+            others.add(name)
+    # What is as its own manifest says was written by a run of another state, or copied here.
+    written = {name for name in others if known[name] and _digest(old / name) == known[name]}
+    if written:
+        written.add(MARKER)
+    for name in sorted(others - written):
+        _move(old / name, target / f"{name}.yours")
 
 
-def _published_names(folder: Path) -> set[str]:
-    """Files that a former run of ours wrote there, from its manifest."""
+def _published(folder: Path) -> dict[str, str]:
+    """Files that a former run of ours wrote there, with their digests, from its manifest."""
     try:
         manifest = msgspec.json.decode((folder / MARKER).read_bytes())
-        return {MARKER, *(entry["path"] for entry in manifest["files"])}
+        return {MARKER: ""} | {entry["path"]: entry["sha256"] for entry in manifest["files"]}
     except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return {MARKER}
+        return {MARKER: ""}
+
+
+def _digest(path: Path) -> str:
+    if not path.is_file():  # a link to a folder, or to nothing
+        return ""
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _files(folder: Path) -> Iterator[Path]:
