@@ -139,8 +139,8 @@ def _tagged(start: str) -> Said | None:
         return _shell(start)
     if start.startswith(("<task-notification>", "<bash-notification>")):
         return _notification(start)
-    if start.startswith("<teammate-message"):  # another agent of a team wrote it
-        return Said("peer", [start])
+    if start.startswith(("<teammate-message", "<cross-session-message")):
+        return _peer(start)
     return None
 
 
