@@ -422,3 +422,27 @@ def test_several_items_on_a_line(tmp_path: Path) -> None:
     assert (drops["read/thinking_signature_only"], drops["read/empty"]) == (1, 1)
     assert drops["read/result_without_call"] == 1
     assert drops["read/unknown_type:history_mutation"] == 1
+
+
+FILES = "# Files mentioned by the user:\n\n## a.png: /tmp/a.png\n\n"
+VOICE = "<realtime_delegation>\n  <input>is 1 &lt; 2?</input>\n"
+VOICE += "  <transcript_delta>user: hello</transcript_delta>\n</realtime_delegation>"
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        (f"{FILES}## My request for Codex:\nlook", "prompt", "look"),
+        (f"{FILES}## My request:\nlook\n## My request:\nis this", "prompt", None),
+        (FILES, "context", FILES),
+        (VOICE, "prompt", "is 1 < 2?"),
+        (VOICE.replace("  <input>", "  <source>flush</source>\n  <input>"), "context", None),
+    ],
+)
+def test_words_of_a_person_in_what_the_program_put_around_them(
+    tmp_path: Path, given: str, kind: str, words: str | None
+) -> None:
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), said("user", given)])
+    (message,) = read("codex", tmp_path).sessions[0].messages
+    expected = words or given.partition("## My request:\n")[2] or given
+    assert (message.kind, message.parts) == (kind, (Text(expected),))

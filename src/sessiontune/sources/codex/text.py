@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import re
 
+from ...injected import unescaped
+
 _REQUEST = re.compile(r"\n#+ My request for Codex:[ \t]*\n?")
+#: The same in newer versions: a person may well write that too, further down.
+_NEWER_REQUEST = re.compile(r"\n## My request:[ \t]*\n?")
+_DELEGATED = re.compile(r"<input>(.*?)</input>", re.DOTALL)
 
 #: What a program-written message begins with -> what becomes of it: "context" stays, as the
 #: model saw it; anything else is the reason why it goes.
@@ -40,6 +45,7 @@ _STARTS = (
     ("Warning: Your account was flagged for potentially high-risk cyber activity", "warning"),
 )
 _WRAPPERS = ("# Files mentioned by the user", "# Context from my IDE setup")
+_VOICE = "<realtime_delegation>"
 _SUMMARY = "Another language model started to solve this problem"
 _GUARDIAN = "The following is the Codex agent history"
 
@@ -58,8 +64,14 @@ def classify(text: str) -> tuple[str, str]:
         found = None
         for found in _REQUEST.finditer(text):  # noqa: B007  (the last one counts)
             pass
+        found = found or _NEWER_REQUEST.search(text)
         words = text[found.end() :].strip() if found is not None else ""
         return ("prompt", words) if words else ("context", text)
+    if start.startswith(_VOICE):  # a request that was spoken, not the talk before it
+        asked = _DELEGATED.search(start)
+        if asked is None or "<source>" in start[: asked.start()]:  # by the program, in the end
+            return "context", text
+        return "prompt", unescaped(asked[1]).strip()
     if start.startswith(_SUMMARY):
         return "summary", text
     if start.startswith(_GUARDIAN):
