@@ -57,6 +57,11 @@ def cut_words(text: str) -> str:
     return _BLOCK.sub("", text).strip()
 
 
+def unescaped(text: str) -> str:
+    """The words that a program escaped for its own tags."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
 def cut_result(text: str) -> str:
     """A tool result without the blocks that the program put before or behind it.
 

@@ -72,6 +72,15 @@ def test_who_wrote_a_record_in_the_user_s_name(
     assert said(only(read_rows(tmp_path, rows))) == [(kind, ["The build is done."])]
 
 
+@pytest.mark.parametrize("tag", ["teammate-message", "cross-session-message"])
+def test_mail_of_other_agents_is_a_task_and_a_notice_is_none(tmp_path: Path, tag: str) -> None:
+    mail = f'<{tag} from="lead">Ship it.</{tag}>'
+    notice = f'<{tag} from="worker">{{"type":"idle_notification"}}</{tag}>'
+    rows = [user("u1", None, mail), user("u2", "u1", notice)]
+    told = said(only(read_rows(tmp_path, rows)))
+    assert told == [("task", [mail]), ("context", [notice])]
+
+
 SIBLING = "<tool_use_error>Cancelled: parallel tool call Bash(ls) errored</tool_use_error>"
 REFUSED = "The user doesn't want to take this action right now. STOP what you are doing."
 

@@ -422,3 +422,54 @@ def test_several_items_on_a_line(tmp_path: Path) -> None:
     assert (drops["read/thinking_signature_only"], drops["read/empty"]) == (1, 1)
     assert drops["read/result_without_call"] == 1
     assert drops["read/unknown_type:history_mutation"] == 1
+
+
+FILES = "# Files mentioned by the user:\n\n## a.png: /tmp/a.png\n\n"
+BROWSER = '<in-app-browser-context source="ambient-ui-state">\n# In app browser:\n- url\n'
+BROWSER += "</in-app-browser-context>"
+NOTES = "# Diff comments:\n\n## User Comment 1\nFile: a.py\nComment:\nshorter"
+CAPTION = "The next image shows PDF page 1 at the time of Comment 1. Outlined."
+
+
+def reply(told: Any) -> str:
+    tag = "send_user_message_question_reply"
+    return f"<{tag}>\n{json.dumps(told)}\n</{tag}>"
+
+
+VOICE = "<realtime_delegation>\n  <input>is 1 &lt; 2?</input>\n"
+VOICE += "  <transcript_delta>user: hello</transcript_delta>\n</realtime_delegation>"
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        (f"{BROWSER}\n\n## My request for Codex:\nsee {BROWSER}", "prompt", f"see {BROWSER}"),
+        (f"## My request for Codex:\nlook\n\n{BROWSER}\n", "prompt", "look"),
+        (f"{BROWSER}\n{FILES}## My request:\nlook", "prompt", "look"),
+        (f"{BROWSER}\n", "context", f"{BROWSER}\n"),
+        (f"<a> {BROWSER}", "prompt", f"<a> {BROWSER}"),
+        ("# In app browser:\n- url\n\n## My request for Codex:\nlook", "prompt", "look"),
+        (f"{FILES}{NOTES}\n\n## My request:\n\n", "prompt", NOTES),
+        (f"{NOTES}\n\n## My request:\nalso b", "prompt", f"{NOTES}\n\n## My request:\nalso b"),
+        (NOTES, "prompt", NOTES),
+        (reply([{"question": "One?", "answer": "yes"}, {"answer": "no"}]), "prompt", "yes\n\nno"),
+        (reply([{"answer": 1}]), "prompt", reply([{"answer": 1}])),
+        (reply({"answer": "yes"}), "prompt", reply({"answer": "yes"})),
+        (reply([]) + " is new", "prompt", reply([]) + " is new"),
+        (reply([])[:40] + "}" + reply([])[-40:], "prompt", None),
+        (CAPTION, "context", CAPTION),
+        ("<heartbeat>\n<instructions>\nlook\n</instructions>\n</heartbeat>", "context", None),
+        (f"{FILES}## My request for Codex:\nlook", "prompt", "look"),
+        (f"{FILES}## My request:\nlook\n## My request:\nis this", "prompt", None),
+        (FILES, "context", FILES),
+        (VOICE, "prompt", "is 1 < 2?"),
+        (VOICE.replace("  <input>", "  <source>flush</source>\n  <input>"), "context", None),
+    ],
+)
+def test_words_of_a_person_in_what_the_program_put_around_them(
+    tmp_path: Path, given: str, kind: str, words: str | None
+) -> None:
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), said("user", given)])
+    (message,) = read("codex", tmp_path).sessions[0].messages
+    expected = words or given.partition("## My request:\n")[2] or given
+    assert (message.kind, message.parts) == (kind, (Text(expected),))

@@ -10,6 +10,8 @@ import re
 
 import msgspec
 
+from ...injected import unescaped
+
 _LOCAL_NAMES = """
 add-dir agents bashes branch bug chrome clear color compact config context copy cost desktop
 doctor effort exit export extra-usage fast feedback fork help hooks ide install install-github-app
@@ -139,8 +141,8 @@ def _tagged(start: str) -> Said | None:
         return _shell(start)
     if start.startswith(("<task-notification>", "<bash-notification>")):
         return _notification(start)
-    if start.startswith("<teammate-message"):  # another agent of a team wrote it
-        return Said("peer", [start])
+    if start.startswith(("<teammate-message", "<cross-session-message")):
+        return _peer(start)
     return None
 
 
@@ -165,9 +167,7 @@ def _shell(text: str) -> Said:
         if tag == "bash-input":
             texts.append(f"! {words.strip()}")
         else:
-            for sign, escape in (("<", "&lt;"), (">", "&gt;"), ("&", "&amp;")):
-                words = words.replace(escape, sign)
-            texts.append(words.strip("\n"))
+            texts.append(unescaped(words).strip("\n"))
     texts = [words for words in texts if words.strip()]
     return Said("context", texts) if texts else Said("drop", reason="shell_mode")
 

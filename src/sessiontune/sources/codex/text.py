@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import re
 
+import msgspec
+
+from ...injected import unescaped
+
 _REQUEST = re.compile(r"\n#+ My request for Codex:[ \t]*\n?")
+#: The same in newer versions: a person may well write that too, further down.
+_NEWER_REQUEST = re.compile(r"\n## My request:[ \t]*\n?")
+_DELEGATED = re.compile(r"<input>(.*?)</input>", re.DOTALL)
 
 #: What a program-written message begins with -> what becomes of it: "context" stays, as the
 #: model saw it; anything else is the reason why it goes.
@@ -33,20 +40,43 @@ _STARTS = (
     ("<hook_prompt", "context"),
     ("<agent_message_board_notification>", "context"),
     ("<next_prompt_suggestion>", "prompt_suggestion"),
+    ("<app-context>", "context"),
+    ("<heartbeat>\n", "context"),
+    ("# Overview\n\nGenerate 0 to 3 hyperpersonalized suggestions", "context"),
+    ("## Memory Writing Agent", "context"),
     ("<recommended_plugins>", "plugins_instructions"),
     ("Here is a list of plugins that are available but not installed.", "plugins_instructions"),
     ("Warning: The maximum number of unified exec processes you can keep open is", "warning"),
     ("Warning: apply_patch was requested via ", "warning"),
     ("Warning: Your account was flagged for potentially high-risk cyber activity", "warning"),
 )
-_WRAPPERS = ("# Files mentioned by the user", "# Context from my IDE setup")
+_WRAPPERS = (
+    "# Files mentioned by the user",
+    "# Files pasted by the user",
+    "# Context from my IDE setup",
+    "# In app browser",
+    "# Chrome tabs:",
+    "# Failing PR checks:",
+    "## Referenced ChatGPT conversation:",
+)
+#: What a person said on a place of a file, a page or an answer stands before the request.
+_NOTED = re.compile(
+    r"^# (?:Diff comments|Browser comments|Response annotations|Selected text):", re.MULTILINE
+)
+_HEADINGS = ("## My request for Codex:", "## My request:")
+_AMBIENT = '<in-app-browser-context source="ambient-ui-state">'
+_AMBIENT_END = "</in-app-browser-context>"
+_CAPTION = re.compile(r"The next image shows [^\n]* at the time of Comment \d+\.")
+_REPLY = "<send_user_message_question_reply>"
+_REPLY_END = "</send_user_message_question_reply>"
+_VOICE = "<realtime_delegation>"
 _SUMMARY = "Another language model started to solve this problem"
 _GUARDIAN = "The following is the Codex agent history"
 
 
 def classify(text: str) -> tuple[str, str]:
     """(kind, words): kind "prompt", "context", "summary", or the reason of the drop."""
-    start = text.lstrip()
+    given, start = text, text.lstrip()
     if not start:
         return "empty", ""
     if start[0] not in "<#ATHW":
@@ -54,14 +84,62 @@ def classify(text: str) -> tuple[str, str]:
     for begin, kind in _STARTS:
         if start.startswith(begin):
             return kind, text
-    if start.startswith(_WRAPPERS):
-        found = None
-        for found in _REQUEST.finditer(text):  # noqa: B007  (the last one counts)
-            pass
-        words = text[found.end() :].strip() if found is not None else ""
-        return ("prompt", words) if words else ("context", text)
+    if _AMBIENT in start:
+        start = text = _without_browser(start)
+        if not start:
+            return "context", given
+    if start.startswith(_WRAPPERS) or _NOTED.match(start):
+        return _asked(text)
+    if start.startswith(_REPLY):
+        return "prompt", _answers(start.rstrip()) or text
+    if _CAPTION.match(start):
+        return "context", text
+    if start.startswith(_VOICE):  # a request that was spoken, not the talk before it
+        asked = _DELEGATED.search(start)
+        if asked is None or "<source>" in start[: asked.start()]:  # by the program, in the end
+            return "context", text
+        return "prompt", unescaped(asked[1]).strip()
     if start.startswith(_SUMMARY):
         return "summary", text
     if start.startswith(_GUARDIAN):
         return "guardian_prompt", text
     return "prompt", text
+
+
+def _asked(text: str) -> tuple[str, str]:
+    """The request at the end of what the program put around it, with the notes before it."""
+    found = None
+    for found in _REQUEST.finditer(text):  # noqa: B007  (the last one counts)
+        pass
+    found = found or _NEWER_REQUEST.search(text)
+    words = text[found.end() :].strip() if found is not None else ""
+    noted = _NOTED.search(text, 0, found.start() if found is not None else len(text))
+    if noted is not None:
+        end = len(text) if words or found is None else found.start()
+        words = text[noted.start() : end].strip()
+    return ("prompt", words) if words else ("context", text)
+
+
+def _without_browser(text: str) -> str:
+    """The words without what the desktop program says of its browser, before or after them."""
+    cut = text
+    while cut.startswith(_AMBIENT) and _AMBIENT_END in cut:
+        cut = cut.partition(_AMBIENT_END)[2].lstrip()
+    heading = next((heading for heading in _HEADINGS if cut.startswith(heading)), "")
+    if heading and cut == text and cut.rstrip().endswith(_AMBIENT_END):
+        cut = cut.rpartition(_AMBIENT)[0].rstrip()
+    return cut.removeprefix(heading).strip() if cut != text else text
+
+
+def _answers(text: str) -> str:
+    """What a person answered to the questions that the model had asked without waiting."""
+    if not text.endswith(_REPLY_END):
+        return ""
+    try:
+        told = msgspec.json.decode(text[len(_REPLY) : -len(_REPLY_END)])
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return ""
+    if not isinstance(told, list):
+        return ""
+    answers = [one.get("answer") for one in told if isinstance(one, dict)]
+    return "\n\n".join(one for one in answers if isinstance(one, str) and one.strip())
