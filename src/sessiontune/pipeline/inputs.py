@@ -196,7 +196,9 @@ def _sorted_out(
                 folders.append(entry.path)
             continue
         dot = name.rfind(".")
-        if dot > 0 and name[dot:] in suffixes and not (entry.is_symlink() and entry.is_dir()):
+        if dot > 0 and name[dot:] in suffixes:
+            if entry.is_symlink() and os.path.isdir(entry.path):
+                continue  # it is read where it lies, or not ours to follow
             files.append(entry.path)
     return files, folders
 
