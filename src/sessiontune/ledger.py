@@ -45,9 +45,15 @@ class Ledger(msgspec.Struct):
 
     def add(self, other: Ledger) -> None:
         """Add another shard's counts to this one."""
-        for field in ("records", "used", "drops", "repairs", "losses", "redactions"):
-            mine: dict[str, int] = getattr(self, field)
-            for name, n in getattr(other, field).items():
+        for mine, more in (
+            (self.records, other.records),
+            (self.used, other.used),
+            (self.drops, other.drops),
+            (self.repairs, other.repairs),
+            (self.losses, other.losses),
+            (self.redactions, other.redactions),
+        ):
+            for name, n in more.items():
                 mine[name] = mine.get(name, 0) + n
         for file, counts in other.by_file.items():
             per = self.by_file.setdefault(file, {})

@@ -173,8 +173,7 @@ class Stats(msgspec.Struct):
 
     def merge(self, other: Stats) -> None:
         """Add another shard's counters. Commutative and associative."""
-        for field in self.__struct_fields__:
-            more = getattr(other, field)
+        for field, more in zip(self.__struct_fields__, msgspec.structs.astuple(other), strict=True):
             if not more:  # most of what one unit could count is not there
                 continue
             mine = getattr(self, field)

@@ -149,9 +149,10 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
         if not stat.S_ISREG(info.st_mode):
             faults.append(Fault("not_a_file", path))
             continue
-        beside = [journal(path) for journal in journals]
-        size = info.st_size + sum(size for size, _ in beside)
-        changed = max(info.st_mtime_ns, *(at for _, at in beside)) if beside else info.st_mtime_ns
+        size, changed = info.st_size, info.st_mtime_ns
+        for journal in journals:
+            more, at = journal(path)
+            size, changed = size + more, max(changed, at)
         file = LogFile(path, "", size, changed, info.st_ino)
         other = found.get((info.st_dev, info.st_ino))
         if other is None or path < other.path:
@@ -161,22 +162,47 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
 
 def utf8(path: str) -> str:
     """A path as it can be written; bytes that are not UTF-8 become escapes."""
+    if path.isascii():
+        return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:
-    def unreadable(error: OSError) -> None:
-        faults.append(Fault("unreadable", utf8(error.filename), detail=error.strerror or ""))
-
     for root in roots:
         if not root.is_dir():
             yield str(root.absolute())
             continue
-        for folder, names, files in os.walk(os.path.realpath(root), onerror=unreadable):
-            names[:] = sorted(n for n in names if n not in _SKIP_DIRS)
-            for name in files:
-                if os.path.splitext(name)[1] in suffixes:
-                    yield os.path.join(folder, name)
+        waiting = [os.path.realpath(root)]
+        while waiting:  # a folder, then those in it by name
+            folder = waiting.pop()
+            try:
+                with os.scandir(folder) as entries:
+                    files, folders = _sorted_out(entries, suffixes)
+            except OSError as error:
+                name = error.filename or folder
+                faults.append(Fault("unreadable", utf8(name), detail=error.strerror or ""))
+                continue
+            yield from files
+            waiting += sorted(folders, reverse=True)
+
+
+def _sorted_out(
+    entries: Iterable[os.DirEntry[str]], suffixes: set[str]
+) -> tuple[list[str], list[str]]:
+    """Paths of files with one of the suffixes, and of folders to look into."""
+    files, folders = [], []
+    for entry in entries:
+        name = entry.name
+        if entry.is_dir(follow_symlinks=False):
+            if name not in _SKIP_DIRS:
+                folders.append(entry.path)
+            continue
+        dot = name.rfind(".")
+        if dot > 0 and name[dot:] in suffixes:
+            if entry.is_symlink() and os.path.isdir(entry.path):
+                continue  # it is read where it lies, or not ours to follow
+            files.append(entry.path)
+    return files, folders
 
 
 def _current(known: FileRow, now: LogFile) -> bool:
@@ -193,12 +219,14 @@ def _vanished(
     seen: Sequence[LogFile],
 ) -> list[FileRow]:
     """Logs that the state knows under these roots and that are no longer there."""
+    missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
+    if not missing:
+        return []
     inodes = {(f.inode, f.size, f.mtime_ns) for f in seen}
     bases = [os.path.realpath(r) for r in roots]
     gone = []
-    for path, row in known.items():
-        if path in rows or not row.file.source:
-            continue
+    for path in sorted(missing):
+        row = known[path]
         if not any(path == b or path.startswith(b.rstrip("/") + "/") for b in bases):
             continue
         if (row.file.inode, row.file.size, row.file.mtime_ns) in inodes:
