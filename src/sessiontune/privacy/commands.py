@@ -100,8 +100,12 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
     if says_password(name):
         good = len(value) >= 8 and typed(value) and wordy(value) < 0.7
     else:
-        good = judged_random(value, 16)
+        good = judged_random(value, 16) and not _RESOURCE.match(value, 0, len(value))
     return match.span(2) if good else None
+
+
+#: What a cluster calls a thing: `secret "app-tls-9c8d7f6b5-x2x4z" deleted`.
+_RESOURCE = quick(r"[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z")
 
 
 def _literal_follows(data: bytes, end: int) -> bool:
@@ -112,7 +116,11 @@ def _literal_follows(data: bytes, end: int) -> bool:
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 
 _TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
+#: Between two arguments of a call, also on lines of their own.
+_NEXT = r",(?:\s|\\n){0,40}"
 _ARGUMENT = r"[^\s\"'$<>{}()]"
+_PLAIN = r"[^\s\"'$<>{}()\\]"
+_Q = r"\\*[\"']"
 
 
 RULES: tuple[Rule, ...] = (
@@ -150,8 +158,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password)\([^,()\n]*,[ ]{{0,2}}[\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
-        rf"\([^,()\n]{{1,200}},[ ]{{0,2}}{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'][ ]?[,)]",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect)\([^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
+        rf"\([^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
         after=220,

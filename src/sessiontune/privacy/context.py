@@ -161,6 +161,10 @@ _DOTTED = re2.compile(rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+")
 _STRONG_KEY = quick(r"(?i)(?:api|access|secret|private|license|auth|service) \Z")
 
 
+#: A quote that closes a string, and another that is joined to it.
+_JOINED = quick(r"\\*[\"'`][ ]{0,2}[+.&]")
+
+
 def _is_word(value: bytes) -> bool:
     return value.replace(b"-", b"").isalpha() or in_other_letters(value)
 
@@ -192,6 +196,8 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
             name = b"api_" + name
     if not lead and value[:1] == b":" and value[1:2].isalpha():
         return None  # `Secrets::Kind`
+    if lead and value[-1:] == b":" and _JOINED.match(data, end, end + 8):
+        return None  # `user = "name:" + name`
     if lead and (value[:2] == b".$" or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
         return None  # the quote before it closes a string: `"password = " + value`
     if operator.strip() == b"," and (value.isalpha() or not lead):

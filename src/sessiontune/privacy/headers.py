@@ -135,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         rf"{_SCHEME}[^\s:@/\"'<>\\]{{0,80}}(?::|%3A)[^\s@\"'<>]{{1,120}}(?:@|%40)",
         rf"{_SCHEME}([^\s:@/\"'<>\\]{{0,80}})(?::|%3A)([^\s@/\"'<>`]{{1,160}}|[^\s\"'<>`]{{1,160}})(?:@|%40)"
-        r"[A-Za-z0-9\[_$\x7b<.-]",
+        r"[A-Za-z0-9\[_$%\x7b<.-]",
         _url_password,
         "braced",
         near=lambda data, end: not _MADE.match(data, end - 39, end),
@@ -156,10 +156,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "authorization",
         "secrets",
-        rf"{_AUTH}{QUOTE}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
+        rf"{_AUTH}{QUOTE}?\]?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
         rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
         rf"(?: |%20|\+|\\u0020){{1,3}}){{1}}{_VALUE}{{6}}",
-        rf"{_AUTH}{QUOTE}?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
+        rf"{_AUTH}{QUOTE}?\]?[ ]{{0,2}}(?::|=>|=|,|%3A)[ ]{{0,3}}{QUOTE}?[bBfF]?{QUOTE}?"
         rf"(?:(?i:basic|bearer|token|digest|api-?token|api-?key|bot|negotiate|splunk|sso-key|apikey)"
         rf"(?: |%20|\+|\\u0020){{1,3}})({_VALUE}{{6,1000}}{_VALUE}{{0,1000}})",
         _header,

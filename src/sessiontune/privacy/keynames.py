@@ -48,7 +48,7 @@ VENDORS = (
 
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
-    rb"(?i)\.(?:pem|key|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
@@ -70,6 +70,8 @@ _DULL = re2.compile(
     rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|newkey|header(?:[_-]?name)?$|[_-]class$|"
     rb"hockey|jockey|keyword|secretary|bypass|compass|passthrough|passive|passage|encompass)"
 )
+#: A file (`server.key`), unless a vendor's name stands before it (`config.facebook.key`).
+_KEY_FILE = re2.compile(rb"(?i)\.key$")
 #: A name that says its value is made up, as tests do.
 _FIXTURE = re2.compile(
     rb"(?i)(?:^|[^a-z])(?:fake|dummy|mock|bogus|sample|example|non_?matching|low_?entropy|wrong_?(?:start|length)|"
@@ -106,6 +108,8 @@ def says_password(name: bytes) -> bool:
 @lru_cache(maxsize=4096)
 def dull(name: bytes) -> bool:
     """The name says that its value is no secret: made up, or an id, a path, a count."""
+    if _KEY_FILE.search(name) and vendor_of(name) is None:
+        return True
     return _FIXTURE.search(name) is not None or _DULL.search(name) is not None
 
 

@@ -29,6 +29,22 @@ _SHARED = frozenset(
     support@github.com security@github.com noreply@google.com
     """.split()
 )
+#: Names that stand for a place in a message, or for whoever reads, where everybody can have one.
+_ANYBODY = frozenset(
+    b"""
+    src dst from to sender receiver recipient source destination your you youremail your_email
+    your.email your-email yourname your_name your.name your-name myemail my_email my.email email
+    name username user_name
+    """.split()
+)
+_PROVIDERS = (
+    b"gmail.com",
+    b"outlook.com",
+    b"hotmail.com",
+    b"yahoo.com",
+    b"mail.com",
+    b"icloud.com",
+)
 #: Not top-level domains but endings of files and names in code (`logo@2x.png`, `a@b.py`).
 _FILE_ENDINGS = frozenset(
     b"""
@@ -56,6 +72,8 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[start - 1 : start] == b"$":  # `$TOKEN@github.com`
         return end, end
     if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
+        return end, end
+    if local in _ANYBODY and domain in _PROVIDERS:
         return end, end
     if domain.startswith(b"odata."):
         return end, end  # an annotation: `user@odata.bind`

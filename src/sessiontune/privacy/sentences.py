@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import re2
+
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import is_dull_value, is_gibberish, like_key
-from .keynames import PASS_WORDS, says_password
-from .rules import Rule, quick
+from .keynames import PASS_WORDS, dull, says_password
+from .rules import Rule, left_edge, quick
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
@@ -27,7 +29,7 @@ _VERB = (
     r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xd1\x8d\xd1\x82\xd0\xbe)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
-_BEGIN = r"[`'\"*]{0,3}"
+_BEGIN = r"\\*[`'\"*]{0,3}"
 _FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
 _REST = r"[^\s`'\"<>\x80-\xff]"
 
@@ -41,7 +43,7 @@ def typed(value: bytes) -> bool:
 
 
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
-    value = match.group(1).rstrip(b".,;:!?)`'\"*")
+    value = match.group(1).rstrip(b".,;:!?)`'\"*\\")
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
@@ -62,16 +64,33 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     start, value = found
     before = match.group(0)[: start - match.start()]
     if says_password(before) or b"mot de passe" in before.lower():
-        good = typed(value) or (
-            any(48 <= c <= 57 for c in value)
-            and value.isalnum()
-            and wordy(value) < 0.85
-            and not value.isdigit()
+        good = (
+            _quoted(data, start, value)
+            or typed(value)
+            or (
+                any(48 <= c <= 57 for c in value)
+                and value.isalnum()
+                and wordy(value) < 0.85
+                and not value.isdigit()
+            )
         )
     else:
         plain = before.rstrip(b" `'\"*")
         good = not plain.endswith(b":") and like_key(value, True)  # `name: value` is no sentence
     return (start, start + len(value)) if good else None
+
+
+#: A verb that says what a password is, and the quote that follows it.
+_IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
+
+
+def _quoted(data: bytes, start: int, value: bytes) -> bool:
+    """`the password is "..."`: a verb before the quote, and nothing in it but the value."""
+    end = start + len(value)
+    return (
+        data[start - 1 : start] == data[end : end + 8].lstrip(b"\\")[:1]
+        and _IS_QUOTED.search(data, max(0, start - 12), start) is not None
+    )
 
 
 def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -84,6 +103,26 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
+#: The word before `token`, and what no name of a thing looks like: UUIDs and unbroken runs.
+_LAST_WORD = quick(r"[A-Za-z]{1,24}[ _-]\Z")
+_RUN = re2.compile(rb"[A-Za-z0-9]{16,}={0,2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`the secret VALUE`, `token - 'VALUE'`: only what a machine made, and no name of a resource."""
+    word, value = match.group(1), match.group(2).rstrip(b".=-")
+    start = match.start(2)
+    last = _LAST_WORD.search(data, max(0, match.start() - 25), match.start())
+    if not left_edge(data, match.start()) or is_placeholder(value):
+        return None
+    if dull((last.group().strip() if last else b"") + b"_" + word):
+        return None
+    cased = value != value.lower() and value != value.upper()
+    if not _RUN.fullmatch(value) and not (cased and wordy(value) < 0.3 and b"/" not in value):
+        return None
+    return (start, start + len(value)) if like_key(value, True) else None
+
+
 _SAID_VALUE = quick(r"[^\s`'\"<>\x00\x80-\xff]{6,200}")
 
 
@@ -93,13 +132,20 @@ def said_follows(data: bytes, end: int) -> bool:
     if match is None:
         return False
     value = match.group()
-    return any(48 <= c <= 57 for c in value) or is_gibberish(value.rstrip(b".,;:!?)"))
+    if any(48 <= c <= 57 for c in value) or is_gibberish(value.rstrip(b".,;:!?)")):
+        return True
+    return _IS_QUOTED.search(data, max(0, end - 16), end - 4) is not None
 
 
 _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
 _SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with)(?: are| is| sind| sont| son)?:? "
 
 _NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]"
+
+
+_KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
+#: `secret V`, `token 2 = 'V'`, `token - 'V'`, `token "V"`.
+_BESIDE = r"s?[ ]{1,2}(?:\d{1,2}[ ]{1,2}(?:[:=]{1,2}[ ]{1,2})?|-[ ]{1,2})?[`'\"]?"
 
 
 def _following(lead: str, before: int) -> Rule:
@@ -127,6 +173,16 @@ RULES: tuple[Rule, ...] = (
         near=said_follows,
         before=240,
         after=240,
+        rank=1,
+    ),
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=rf"{_KEYED}{_BESIDE}[A-Za-z0-9_+/=.-]{{16}}",
+        exact=rf"({_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{16,900}})",
+        check=_key_beside,
+        before=80,
+        after=960,
         rank=1,
     ),
     _following(_NAMED, before=64),

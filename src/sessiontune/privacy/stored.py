@@ -40,10 +40,11 @@ def _after(kind: str, head: str, value: str, check: Check = _value, tail: str = 
     return secret_rule(kind, head, value, check, tail, rank=4)
 
 
-#: crypt(3), PHC strings, and those of Django and Werkzeug.
+#: crypt(3), Cisco's types 8 and 9, PHC strings, and those of Django and Werkzeug.
 _HASHES = (
     rf"\$(?:1|apr1)\${_SALT}{{1,8}}\${_SALT}{{22}}",
     r"\$2[abxy]\$\d\d\$[A-Za-z0-9./]{53}",
+    rf"\$[89]\${_SALT}{{14}}\${_SALT}{{43}}",
     rf"\$5\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{43}}",
     rf"\$6\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{86}}",
     rf"\$(?:y|gy|7)\${_SALT}{{2,40}}\${_SALT}{{1,86}}\${_SALT}{{43}}",
@@ -93,7 +94,7 @@ RULES: tuple[Rule, ...] = (
     _after("jenkins-secret", r"\{", r"AQAAABAAAA[A-Za-z0-9+/]{16,900}={0,2}", _value, r"\}"),
     _after(
         "ansible-vault",
-        rf"\$ANSIBLE_VAULT;[0-9.]{{3,5}};AES(?:256)?(?:;[\w.-]{{1,40}})?{NL}{_S}*",
+        rf"\$ANSIBLE_VAULT;[0-9.]{{3,5}};AES(?:256)?(?:;[\w.-]{{0,40}})?{NL}{_S}*",
         rf"[0-9a-f]{{32,80}}(?:{NL}{_S}*[0-9a-f]{{2,80}})*",
     ),
     _after(

@@ -28,6 +28,14 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
 
+def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`<password>VALUE`, but not the place of one in an address: `//<user>:<password>@host`."""
+    return None if data[match.start() - 1 : match.start()] in _IN_ADDRESS else option(data, match)
+
+
+_IN_ADDRESS = (b":", b"/", b"@", b"=")
+
+
 #: In a list the name must say at its end that a key follows.
 _KEY_LAST = re2.compile(
     rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
@@ -58,12 +66,23 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none."""
+    """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none. A
+    word is one where other parts of such a string stand before it."""
     value = match.group(1)
     words = value.rstrip(b"|&").replace(b"_", b"").replace(b".", b"").isalpha()
     if any(c in b"()[]" for c in value) or (words and not is_gibberish(value)):
-        return None
+        before = data[max(0, match.start() - 300) : match.start()]
+        if not words or _PARTS.search(before) is None:
+            return None
     return whole(data, match)
+
+
+#: Two parts and more (`Server=...;User ID=...;`), also where code joins them: `...; " & "Password=`.
+_PARTS = re2.compile(
+    rb"(?i)(?:(?:server|data source|host(?:name)?|database|initial catalog|user(?: ?id| ?name)?|uid|"
+    rb"provider|driver|port|protocol|network library) ?="
+    rb"[^;=\"'<>\n\\]{1,80};[ ]?(?:\\*[\"'] ?[&+.] ?\\*[\"'])?){2,9}\z"
+)
 
 
 _DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
@@ -123,7 +142,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         rf"<{LOOSE_WORDS}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
         rf"<({WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
-        option,
+        _tag,
         near=key_or_password_follows,
         before=240,
         after=960,
@@ -156,8 +175,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{QUOTE}{LOOSE_WORDS}{QUOTE},[ ]{{0,3}}{QUOTE}{{1,2}}[^\s\"'`<>,\\]{{4}}",
-        rf"{QUOTE}({WORDS}){QUOTE},[ ]{{0,3}}{QUOTE}{{1,2}}([^\s\"'`<>\\]{{4,900}})",
+        rf"{QUOTE}{LOOSE_WORDS}{QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}[^\s\"'`<>,\\]{{4}}",
+        rf"{QUOTE}({WORDS}){QUOTE}[ ]?,[ ]{{0,3}}{QUOTE}{{1,2}}([^\s\"'`<>\\]{{4,900}})",
         _pair,
         near=key_or_password_follows,
         before=180,
@@ -172,6 +191,16 @@ RULES: tuple[Rule, ...] = (
         option,
         near=key_or_password_follows,
         before=520,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"<{LOOSE_WORDS}>\{{[^<>\n{{}}]{{0,60}}[ ][A-Za-z0-9_+/=.~-]{{12}}",
+        rf"<({WORDS})>\{{[^<>\n{{}}]{{0,60}}[ ]([A-Za-z0-9_+/=.~-]{{12,900}})\}}?<",
+        option,
+        before=200,
         after=960,
         rank=2,
     ),
@@ -216,8 +245,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "connection-secret",
         "secrets",
-        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=[^;\s\"'<>{}$%]{4}",
-        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey)=([^;\s\"'<>{}$%&]{4,400})[;\"']",
+        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=[^;\s\"'<>{}$%]{4}",
+        r"(?i)(?:AccountKey|SharedAccessKey|SharedSecret|Password|Pwd|AccessKey) ?=([^;\s\"'<>{}$%&]{4,400})[;\"']",
         _connection,
         before=60,
         after=420,

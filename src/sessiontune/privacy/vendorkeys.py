@@ -20,6 +20,8 @@ _HEX = re2.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
 #: Formats so particular that even a value of one repeated letter is a key.
 _SURE = frozenset({"age-key", "anthropic-key"})
+#: Formats of one length, whatever letters may stand in them: what goes on is something else.
+_ENDS = frozenset({"azure-client-secret"})
 #: Formats of which a body of nothing but hexadecimal digits is another's: OpenAI's `ctc_...` is the
 #: id of an item.
 _NEVER_HEX = frozenset({"chief-tools-token"})
@@ -90,7 +92,7 @@ def _rules() -> Iterator[Rule]:
             near=NEAR.get(kind),
             faster=FASTER.get(kind, ()),
             exact=f"({head}{tail})",
-            check=_check(kind, not tail, bool(_DASHES.search(head))),
+            check=_check(kind, not tail or kind in _ENDS, bool(_DASHES.search(head))),
             before=260,
             after=1200,
             wraps=True,

@@ -1,0 +1,90 @@
+"""Writings around a value as other scanners' lists have them: prose, calls on several lines, tags,
+connection strings; and the near misses that stay. Values are put together when the tests run."""
+
+from __future__ import annotations
+
+import json
+from random import Random
+
+import pytest
+from making import made
+from test_tokens import gone
+
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
+N, H, W = "[A-Za-z0-9]", "[0-9a-f]", "[A-Za-z0-9_-]"
+UUID = f"{H}{{8}}-{H}{{4}}-4{H}{{3}}-8{H}{{3}}-{H}{{12}}"
+TYPED = "[A-Z][a-z]{3}[0-9]{3}[A-Z]{2}[a-z0-9]{6}"
+SALT = "[A-Za-z0-9./]"
+
+#: (text with {} for the value, form of the value)
+TAKEN = [
+    ("You can find a weather secret {} within", "[a-z0-9]{20}[0-9][a-z][0-9]"),
+    ("You can find a weather secret {} within", UUID),
+    ("use the token {} for now", f"{H}{{40}}"),
+    ("weather token - '{}'\n", f"{N}{{30}}[0-9][a-z][A-Z]"),
+    ("weather token 2 = '{}'", f"{N}{{30}}[0-9][a-z][A-Z]"),
+    ('the access key "{}" was refused', f"{N}{{20}}[0-9][a-z][A-Z]"),
+    ("<id>{{weather}}</id>\n<secret>{{weather {}}}</secret>", f"{N}{{30}}[0-9][a-z][A-Z]"),
+    ("the default password is 'blueberry{}'", "[0-9]{2}"),
+    ('make sure that the password is "{}" and go on', "squashberry"),
+    ("headers['Authorization'] = 'Ba" + "sic {}'", f"{N}{{27}}="),
+    ('new DirectoryEntry("LDAP://A.B",\n    "a@b",\n    "{}");', TYPED),
+    ("$dbh = DBI->connect('dbi:mysql:app', 'bob', '{}');", TYPED),
+    ("buildConfigField 'String' , 'API_KEY' , '\"{}\"'", f"{H}{{32}}"),
+    ("Server=db;Database=app;User Id=bob;Password={};", "plainbluewords"),
+    ('Open("Provider=X;Server=db;User ID=bob; " & "Password ={};Encrypt=no;")', "plainbluewords"),
+    ("mongodb://bob:pa%24%24{}@%2Ftmp%2Fmongodb.sock/test", "[a-z]{4}[0-9]{4}"),
+    ("# config.facebook.key = \"{}\"", f"{H}{{32}}"),
+    ("$ANSIBLE_VAULT;1.2;AES256;\n{}", f"{H}{{80}}\n{H}{{80}}"),
+    ("username a secret 9 {}", rf"\$9\${SALT}{{14}}\${SALT}{{43}}"),
+    ("{}", rf"\$8\${SALT}{{14}}\${SALT}{{43}}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "form"), TAKEN, ids=[text[:40] for text, _ in TAKEN])
+def test_taken(text: str, form: str) -> None:
+    for seed in range(4):
+        value = made(form, Random(f"{form}{seed}"))
+        whole = text.format(value)
+        assert gone(whole, value)
+        inner = json.dumps({"content": whole})
+        assert gone(inner, json.dumps(value)[1:-1])
+        json.loads(REDACTOR.text(inner))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "You cannot find the secret within",
+        'secret "default-token-5x7kq-9c8d7f6b5-x2x4z" deleted',
+        "secret/my-app-tls-5f6d7c8b9d created, secret my-app-tls-5f6d7c8b9d-x2x4z found",
+        "the next page token 6c4b0e9d1f8a27354c1d and the csrf token 6c4b0e9d1f8a27354c1d",
+        "Unexpected token someIdentifierOfCode12 in JSON",
+        "token someFunctionName(argument) and secret some/long/path/of/a/file/v12",
+        "mongodb+srv://<user>:<password>@cluster.mongodb.net",
+        'String usernamePassword = "application:" + appKey + ":" + appSecret;',
+        "the password is `required`, the password is 'required'",
+        "the password is \"incorrect\" and the password is 'invalid'",
+        "f(uid=user_name, password=some_variable_name)",
+        "host=first; password=otherVariable;",
+        '"server.key": "d41d8cd98f00b204e9800998ecf8427e"',
+        '--mail-from "src@gmail.com" --mail-rcpt "dst@gmail.com", your.name@outlook.com',
+        "USK@" + "u2vn3Lh6Kte2-TgBSNKorb,4~q" + "8Q~3wIHjX9DT0yCNfQmr9oxmYrDZoQVLOdNg~yk0,AQ",
+    ],
+)  # fmt: skip
+def test_left_alone(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+def test_the_name_of_a_value_stays() -> None:
+    value = made(
+        "sk_[a-z]{6}[0-9][A-Z]{6}#[A-Z][0-9][a-z][0-9]&@\\*[a-z][A-Z]\\$[a-z][A-Z][0-9]{5}",
+        Random(3),
+    )
+    clean = REDACTOR.text(f'"secret_key" => "{value}",')
+    assert clean.startswith('"secret_key" => "REDACTED_')
+    assert value not in clean
