@@ -34,7 +34,7 @@ def fewer_bits(method: str, compute: Any, storage: Any = None) -> dict[str, Any]
 
 @contextlib.contextmanager
 def nothing_fetched() -> Iterator[None]:
-    """What is loaded within comes from this machine, and so does its code.
+    """What is loaded and imported within comes from this machine.
 
     `local_files_only` is not enough: PEFT imports bitsandbytes, which on a processor with
     AVX512-BF16 asks the hub for code where the package `kernels` is installed, and warns where it

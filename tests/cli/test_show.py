@@ -40,6 +40,16 @@ def test_a_conversation_without_a_row_is_shown_with_its_lines(cli: Cli, tmp_path
     assert cli("show", tmp_path / "data", "nowhere")[0] == 2
 
 
+def test_the_base_of_a_mask_is_named_as_for_training(cli: Cli, tmp_path: Path) -> None:
+    """A hub id is looked for on this machine; tiny is made in a run's folder."""
+    _export(cli, tmp_path)
+    shown = ("show", tmp_path / "data", "1", "--mask", "--base")
+    code, _, err = cli(*shown, "some-owner/no-such-model")
+    assert (code, "some-owner/no-such-model is not on this machine" in err) == (2, True), err
+    code, _, err = cli(*shown, "tiny")
+    assert (code, "--base tiny --dry-run" in err) == (2, True), err
+
+
 def test_statistics_and_conversations_of_an_export_without_openai(cli: Cli, tmp_path: Path) -> None:
     _export(cli, tmp_path, "--format", "raw")
     first = (tmp_path / "data" / "d_conversations_raw.jsonl").read_text().splitlines()[0]

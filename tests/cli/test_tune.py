@@ -135,6 +135,9 @@ def test_what_is_missing_is_said_before_anything_starts(
         go(evening.console, evening)
     assert "is installed: gguf." in stopped.value.message
     assert "pip install" in stopped.value.hint
+    # `tune` says it before it looks for a converter or an engine: all that is missing, at once
+    monkeypatch.setattr("sessiontune.runtime.ship.check_tools_here", lambda *_: pytest.fail())
+    assert main(["-q", "tune", "--base", "tiny", "-o", str(tmp_path / "e")]) == 6
 
 
 def test_memory_is_asked_and_forced_only_with_yes(

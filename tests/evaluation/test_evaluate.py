@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from sessiontune.errors import UsageError  # noqa: E402
 from sessiontune.evaluation import actions  # noqa: E402
 from sessiontune.evaluation.arms import read_arm  # noqa: E402
 from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
-from sessiontune.evaluation.heldout import open_run  # noqa: E402
+from sessiontune.evaluation.heldout import Run, held_digest, held_rows, open_run  # noqa: E402
 from sessiontune.evaluation.local import Lab  # noqa: E402
 from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
 from sessiontune.evaluation.queries import Query  # noqa: E402
@@ -286,6 +287,28 @@ def test_the_command_writes_the_report(
     assert "7 more" in value["sentence"]
     folder = run_folder / "evaluation"
     assert {"report.html", "report.md", "result.json"} <= {p.name for p in folder.iterdir()}
+
+
+def test_an_export_made_anew_is_not_taken_for_the_one_that_was_held_out(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    """Examples name their rows by line: after another export these lines are other sessions."""
+    opened = open_run(run_folder)
+    data = tmp_path / "export"
+    shutil.copytree(opened.data, data)
+    record = {**opened.record, "data": {"dir": str(data), "held": held_digest(data)}}
+    run = Run(opened.folder, record)
+    assert len(held_rows(run)) == 6
+    (data / "train" / "openai.jsonl").write_bytes(b"")  # more to learn from changes nothing
+    assert len(held_rows(run)) == 6
+    path = data / "eval" / "openai.jsonl"
+    path.write_text(json.dumps(row(99, "eval")) + "\n" + path.read_text())
+    with pytest.raises(UsageError, match="has changed since") as error:
+        held_rows(run)
+    assert "another -o" in error.value.hint
+    shutil.rmtree(data)
+    with pytest.raises(UsageError, match="is not there"):
+        held_rows(run)
 
 
 def test_a_worse_model_fails_the_gate(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -106,3 +107,39 @@ def test_loading_a_model_asks_the_hub_for_nothing(
     local.Lab(run, "cpu").loss(arm, [20, 21, 22], [-100, 21, 22])
     assert len(asked) == 2
     assert constants.HF_HUB_OFFLINE is False
+
+
+@pytest.mark.parametrize(
+    "called", ["weights._scaling({}, 'q_proj', 8)", "reference._load(base, adapter)"]
+)
+def test_importing_peft_says_and_asks_nothing(called: str, run: Run, tmp_path: Path) -> None:
+    """In a process of its own, as an import happens once; what `kernels` is asked would be code."""
+    import subprocess
+    import sys
+
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    plain = AutoModelForCausalLM.from_pretrained(run.base)
+    get_peft_model(plain, LoraConfig(r=2, target_modules="all-linear")).save_pretrained(tmp_path)
+    (tmp_path / "kernels.py").write_text(
+        "from huggingface_hub import constants\n"
+        "def get_kernel(*_, **__):\n"
+        "    assert constants.HF_HUB_OFFLINE, 'the hub would be asked'\n"
+        "    raise OSError('offline')\n"
+    )
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[2])\n"
+        "base, adapter = map(Path, sys.argv[1:])\n"
+        "from sessiontune.shipping import reference, weights\n"
+        f"{called}\n"
+        "assert 'peft' in sys.modules\n"
+    )
+    environment = {k: v for k, v in os.environ.items() if "OFFLINE" not in k}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, str(run.base), str(tmp_path)],
+        capture_output=True, text=True, env=environment, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "gemm_4bit" not in done.stderr
+    assert "would be asked" not in done.stderr

@@ -18,7 +18,7 @@ from sessiontune.errors import PreflightError, UsageError
 from sessiontune.templating import IGNORED, Encoded, Template, bundled
 from sessiontune.training.data import Row, read_export
 from sessiontune.training.preflight import Check, check_data, check_loss, compare_prepared, stop_on
-from sessiontune.training.prepare import Prepared, prepare
+from sessiontune.training.prepare import Prepared, definitions, prepare
 
 pytestmark = pytest.mark.models
 
@@ -111,6 +111,31 @@ def test_an_answer_that_is_lost_is_named(export: Path, template: Template) -> No
     found = {c.name: c for c in check_data(data, some, train, template, 0, 3)}
     assert found["nothing cut in silence"].level == "note"
     assert "train/openai.jsonl:5" in found["nothing cut in silence"].seen
+
+
+def test_answers_of_a_long_row_keep_what_stood_before_them(
+    tmp_path: Path, template: Template
+) -> None:
+    """The template writes definitions of tools longer than they stand in the row: measured by the
+    row, half of the windows are too long, and of these only the answer is left."""
+    row = conversation(4)
+    row["messages"][0]["content"] = "The first request, at some length. " * 60
+    row["messages"] = [*row["messages"], *row["messages"][1:] * 5]
+    row["tools"] = [{"function": {"name": f"t{n}", "parameters": {}}} for n in range(12)]
+    write_jsonl(tmp_path / "train" / "openai.jsonl", [row])
+    (only,) = read_export(tmp_path).train
+    stored = len(
+        template.tokenizer(json.dumps(row["tools"]), add_special_tokens=False)["input_ids"]
+    )
+    assert definitions(only.body, template) > stored + 96  # what is kept free for a window's rest
+    made = prepare((only,), template, 768)
+    assert made.windowed == 1
+    assert made.targets == 12
+    assert {e.part for e in made.examples} == {""}
+    begin = "The first request"
+    for example in made.examples:
+        assert len(example.ids) <= 768
+        assert begin in template.tokenizer.decode(example.ids)
 
 
 def test_long_answers_beside_the_rows_are_read_too(tmp_path: Path, template: Template) -> None:

@@ -53,7 +53,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
 @given(rows(), st.sampled_from([1024, 2048, 8192]))
 def test_each_answer_is_a_target_once(row: dict[str, Any], length: int) -> None:
     wanted = [m["content"] for m in row["messages"] if m["role"] == "assistant" and m["train"]]
-    made = windows(row, count, length)
+    made = windows(row, count, length, 0)
     found = [
         m["content"]
         for window in made
@@ -79,7 +79,7 @@ def test_each_answer_is_a_target_once(row: dict[str, Any], length: int) -> None:
 
 def test_a_row_that_fits_is_left_alone() -> None:
     row = {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}
-    assert windows(row, count, 1024) == [row]
+    assert windows(row, count, 1024, 0) == [row]
 
 
 def test_what_is_thinned_says_how_much_is_gone() -> None:
@@ -91,7 +91,7 @@ def test_what_is_thinned_says_how_much_is_gone() -> None:
             {"role": "assistant", "content": "done"},
         ]
     }
-    (made,) = windows(row, count, 1024)
+    (made,) = windows(row, count, 1024, 0)
     tool = made["messages"][2]["content"]
     assert "characters left out]" in tool
     assert tool.count("x") + int(tool.split("[")[1].split(" ")[0]) == 40_000

@@ -40,7 +40,7 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 @click.argument("row", required=False, metavar="[ROW]")
 @click.option("--full", is_flag=True, help="Whole texts instead of their beginnings.")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
-@click.option("--base", metavar="PATH", help="Model folder whose chat template --mask uses.")
+@click.option("--base", metavar="MODEL", help="Folder or hub id whose chat template --mask uses.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write --mask to an HTML file too.")
 @click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
 @click.pass_obj
@@ -254,16 +254,18 @@ def _mask(
     length: int,
 ) -> None:
     from ..templating import Template, example_view, mask_view
+    from ..training.bases import resolve
 
     if "tools" not in row:
         raise UsageError("Nothing of it is trained: it has no row.", "Leave --mask out.")
-    if not base:
+    if not base or base == "tiny":
         raise UsageError(
-            "--mask needs a chat template.",
+            "--mask needs a chat template"
+            + (", and tiny is made anew for each run." if base else "."),
             "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
             " --dry-run -o try` makes a tiny one in try/base.",
         )
-    template = Template.load(base)
+    template = Template.load(base if Path(base).is_dir() else resolve(base).path)
     if "long" in str(row.get("tags")).split(","):  # an answer that training cuts
         from ..training.data import Row
         from ..training.prepare import fitted

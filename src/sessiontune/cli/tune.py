@@ -67,6 +67,7 @@ def tune(
     """
     import sys
 
+    from ..runtime.checkup import need_extras
     from ..runtime.ship import check_tools_here
     from ..training.bases import resolve
     from ..training.spec import make_spec
@@ -77,7 +78,9 @@ def tune(
     started = time.monotonic()
     take_any_bytes()
     shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
-    # What is missing is said before the export: a base that is not here, a converter, an engine.
+    # What is missing is said before the export, the packages all at once: then a base that is not
+    # here, a converter, an engine.
+    need_extras()
     place = None if base == "tiny" else Path(resolve(base, download=download).path)
     check_tools_here(shipped, os.environ, Path.home(), place)
     training = {

@@ -12,6 +12,7 @@ import orjson
 from ..errors import PreflightError, UsageError
 from ..general import read_rows
 from ..templating import Encoded, Template, TemplateRefused
+from .cache import folder_digest
 
 
 class HeldExample(msgspec.Struct, frozen=True):
@@ -78,8 +79,28 @@ def open_run(folder: Path) -> Run:
     return run
 
 
+def held_digest(data: Path) -> str:
+    """Digest of an export's held-out rows; "" where it has none."""
+    files = [data / "eval" / "openai.jsonl", data / "long" / "eval.jsonl"]
+    there = [path for path in files if path.is_file()]
+    return folder_digest(there) if there else ""
+
+
 def held_rows(run: Run) -> dict[str, dict[str, Any]]:
     """Held-out rows by `file:line`, as examples name them. Raises UsageError when they changed."""
+    if not run.data.is_dir():
+        raise UsageError(
+            f"The export that this run was trained on, {run.data}, is not there.",
+            "Move it back, or put a link to it there.",
+        )
+    before = run.record["data"].get("held")
+    if before and before != held_digest(run.data):
+        raise UsageError(
+            f"The held-out side of {run.data} has changed since this run was trained on it: its"
+            " lines are others now, and some of them may have been trained.",
+            "Train on the new export (another -o), and evaluate that run. To keep an export as it"
+            " is, give the next one a folder of its own.",
+        )
     path = run.data / "eval" / "openai.jsonl"
     if not path.is_file():
         raise UsageError(

@@ -123,7 +123,8 @@ class Lab:
         """The name under which an arm's adapter is loaded."""
         if arm.path in self._adapters:
             return self._adapters[arm.path]
-        from peft import PeftModel
+        with nothing_fetched():
+            from peft import PeftModel
 
         name = f"arm{len(self._adapters)}"
         try:

@@ -13,6 +13,7 @@ import orjson
 
 from .. import __version__
 from ..errors import StoreError, UsageError
+from ..evaluation.heldout import held_digest
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import to_dict
@@ -65,6 +66,7 @@ def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
         "data": {
             "dir": str(Path(ready.data.folder).resolve()),
             "digest": ready.data.digest,
+            "held": held_digest(Path(ready.data.folder)),
             "train_rows": len(ready.data.train),
             "eval_rows": len(ready.data.eval),
             "train_examples": len(ready.train.examples),

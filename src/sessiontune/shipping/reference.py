@@ -212,10 +212,10 @@ def _load(base: Path, adapter: Path | None) -> tuple[Any, bool]:
             local_files_only=True,
         )
     if adapter is not None:
-        from peft import PeftModel
-
         try:
             with nothing_fetched():
+                from peft import PeftModel
+
                 model = PeftModel.from_pretrained(model, adapter)
         except (RuntimeError, ValueError, KeyError) as wrong:
             raise PreflightError(

@@ -159,7 +159,8 @@ def _why_whole(
 
 
 def _scaling(config: dict[str, Any], module: str, rank: int) -> float:
-    from peft.utils.other import get_pattern_key
+    with nothing_fetched():
+        from peft.utils.other import get_pattern_key
 
     patterns: dict[str, float] = config.get("alpha_pattern") or {}
     alpha = patterns.get(get_pattern_key(list(patterns), module), config.get("lora_alpha", 8))
@@ -284,10 +285,10 @@ def merge_whole(base: Path, adapter: Path, out: Path) -> None:
     Where one matrix is both embeddings and output layer, they are parted first: the adapter
     changed one of the two, and merging it would change both.
     """
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
     with nothing_fetched():
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM
+
         model = AutoModelForCausalLM.from_pretrained(
             base, dtype="auto", low_cpu_mem_usage=True, local_files_only=True
         )

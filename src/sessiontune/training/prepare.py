@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +128,16 @@ SPARE = 8
 Fitted = tuple[dict[str, Any], Piece, Encoded]
 
 
+def definitions(body: Mapping[str, Any], template: Template) -> int:
+    """How many tokens a row's definitions of tools take: a template may write them longer than
+    they stand in the row, with instructions around them."""
+    tools = body.get("tools")
+    if not tools:
+        return 0
+    asked = [{"role": "user", "content": "."}]
+    return max(0, len(template.ids(asked, tools)) - len(template.ids(asked)))
+
+
 def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fitted]:
     """The examples of a row, none longer than `length`, each with the row or window that it was
     made from. An answer that no window can hold is trained in parts, `spare` tokens shorter."""
@@ -138,7 +148,7 @@ def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fi
     bodies: list[dict[str, Any]] = [row.body]
     made = [template.examples(row.body, row.where)]
     if any(len(e.ids) > length for _, e in made[0]):
-        bodies = windows(row.body, count, length)
+        bodies = windows(row.body, count, length, definitions(row.body, template))
         made = [template.examples(body, row.where) for body in bodies]
     out: list[Fitted] = []
     for body, pairs in zip(bodies, made, strict=True):

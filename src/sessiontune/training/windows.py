@@ -34,15 +34,16 @@ class Unit(msgspec.Struct):
     target: bool
 
 
-def windows(row: Mapping[str, Any], count: Count, length: int) -> list[dict[str, Any]]:
+def windows(
+    row: Mapping[str, Any], count: Count, length: int, schemas: int
+) -> list[dict[str, Any]]:
     """The row as rows that should fit into `length` tokens; [row] when it does already.
 
-    An answer that alone is longer than the budget stays whole, in a window of its own.
+    `schemas` is what the row's definitions of tools take, as the template writes them. An answer
+    that alone is longer than the budget stays whole, in a window of its own.
     """
     messages = [dict(m) for m in row["messages"]]
-    schemas = row.get("tools") or ""
-    schemas = schemas if isinstance(schemas, str) else json.dumps(schemas)
-    budget = length - count(schemas) - 8 * AROUND
+    budget = length - schemas - 8 * AROUND
     if budget < length // 8:
         # The definitions alone fill the window: they go, the calls show how tools are used.
         row = {**row, "tools": None}
@@ -61,7 +62,7 @@ def windows(row: Mapping[str, Any], count: Count, length: int) -> list[dict[str,
             continue
         room = budget - size if size <= budget else int(budget * LEAST)
         short = {**row, "messages": [*_thinned_all(head, room, count), *window]}
-        if count(schemas) > length * LEAST:
+        if schemas > length * LEAST:
             short["tools"] = None
         out.append(short)
     return out
