@@ -50,7 +50,7 @@ def reading(source: str, repo: Path) -> Reading:
 
 @lru_cache(maxsize=2)
 def counts(source: str, repo: Path) -> dict[str, int]:
-    return checker.record_counts(source, logs_under(repo, source))
+    return checker.record_counts(logs_under(repo, source))
 
 
 def _id(value: object) -> str:
@@ -184,7 +184,7 @@ def _raw_is_right(export: Export, root: Path) -> None:
         assert bool(turns) == bool(files)
         problems = checker.check(source, files, turns)
         assert not problems, f"{len(problems)} problems\n" + "\n".join(problems[:20])
-        read_in_all += sum(checker.record_counts(source, files).values())
+        read_in_all += sum(checker.record_counts(files).values())
     records = export.manifest["records"]
     assert records["read"] == read_in_all
     assert records["read"] == records["used"] + records["dropped"] + records["faulty"]
@@ -293,7 +293,7 @@ def test_twenty_variants_of_what_the_corpus_lacks(tmp_path: Path) -> None:
         files = logs_under(root, "claude")
         got = read("claude", root, files)
         assert got.unbalanced() == {}
-        counted = checker.record_counts("claude", files)
+        counted = checker.record_counts(files)
         assert got.ledger.records == counted
         turns = [t for s in got.sessions for t in checker.turns_of_session(s)]
         problems = checker.check("claude", files, turns)

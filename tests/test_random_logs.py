@@ -18,7 +18,7 @@ def _wrong(files: list[str], got: Reading, source: str = "claude") -> list[str]:
     turns = [t for s in got.sessions for t in checker.turns_of_session(s)]
     wrong = checker.check(source, files, turns)
     wrong += [f"not balanced: {name} {numbers}" for name, numbers in got.unbalanced().items()]
-    if got.ledger.records != checker.record_counts(source, files):
+    if got.ledger.records != checker.record_counts(files):
         wrong.append("records are counted otherwise")
     wrong += [f"injected text stays: {t[:60]}" for t in texts_of(got.sessions) if "never seen" in t]
     ids = [m.id for s in got.sessions for m in s.messages]
@@ -136,7 +136,7 @@ def test_spoilt_bytes_cost_lines_and_nothing_more(tmp_path: Path, source: str) -
             path.write_bytes(_spoilt(path.read_bytes(), random))
         got = read(source, root, files)
         assert got.unbalanced() == {}, seed
-        counted = checker.record_counts(source, files)
+        counted = checker.record_counts(files)
         for file, n in counted.items():
             assert abs(got.ledger.records.get(file, 0) - n) <= 12, (seed, file)
         for text in texts_of(got.sessions):

@@ -140,6 +140,7 @@ class Union:
         self.parent: dict[str, str] = {}
 
     def find(self, name: str) -> str:
+        """The name that stands for the set of `name`; a new name stands for itself."""
         root = name
         while (up := self.parent.setdefault(root, root)) != root:
             root = up
@@ -148,6 +149,7 @@ class Union:
         return root
 
     def join(self, a: str, b: str) -> None:
+        """Make one set of the sets of two names."""
         one, two = sorted((self.find(a), self.find(b)))
         self.parent[two] = one
 

@@ -57,6 +57,7 @@ def cell(text: str) -> str:
 
 
 def agent_name(name: str) -> str:
+    """The name that people know an agent by; an unknown one as it is."""
     known = {
         "claude": "Claude Code",
         "codex": "Codex CLI",
@@ -73,6 +74,7 @@ def agent_name(name: str) -> str:
 
 
 def listed(items: Iterable[str]) -> str:
+    """a, b and c."""
     *head, last = list(items) or [""]
     return f"{', '.join(head)} and {last}" if head else last
 
@@ -83,10 +85,12 @@ def several(count: int, noun: str) -> str:
 
 
 def number(value: int) -> str:
+    """With commas: 12,345."""
     return f"{value:,}"
 
 
 def percent(share: float) -> str:
+    """A share (0 to 1) as percent, with a decimal below 10%."""
     if 0 < share < 0.001:
         return "under 0.1%"
     return f"{100 * share:.1f}%" if 0 < share < 0.1 else f"{100 * share:.0f}%"
@@ -102,6 +106,7 @@ def long_date(text: str) -> str:
 
 
 def size(count: int) -> str:
+    """Bytes in the largest decimal unit: 1.2 MB."""
     if count < 1000:
         return f"{count} B"
     if count < 1_000_000:
@@ -112,6 +117,7 @@ def size(count: int) -> str:
 
 
 def size_category(rows: int) -> str:
+    """The hub's class of a data set of so many rows."""
     for limit, name in ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K")):
         if rows < limit:
             return name

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 
 from .ledger import Ledger
-from .model import Drop, Fault, Label, Message, Session, Split, ToolDef
+from .model import Drop, Label, Message, Session, Split, ToolDef
 
 # ---------------------------------------------------------------- sources
 
@@ -183,21 +183,3 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     needs: dict[str, str] = {}
     outputs: tuple[str, ...] = ()
     leash: bool = False
-
-
-__all__ = [
-    "Conversation",
-    "Drop",
-    "EncodeOptions",
-    "Fault",
-    "FileIndex",
-    "Format",
-    "InParts",
-    "Job",
-    "Keyed",
-    "LogFile",
-    "ReadOptions",
-    "Source",
-    "Stage",
-    "merge_index",
-]

@@ -72,10 +72,9 @@ class Atom:
 
 @dataclass
 class Log:
-    """What one file says: how many records, its atoms and the parents of its records."""
+    """What one file says: its atoms and the parents of its records."""
 
     file: str
-    records: int = 0
     atoms: list[Atom] = field(default_factory=list)
     parents: dict[str, str] = field(default_factory=dict)
     words: list[tuple[str, str]] = field(default_factory=list)  # record id -> what it says

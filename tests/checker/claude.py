@@ -29,7 +29,6 @@ def read(path: str) -> Log:
     log = Log(path)
     rows: list[tuple[int, int, dict[str, Any]]] = []
     for line, nth, value in lines(path):
-        log.records += 1
         if isinstance(value, dict):
             rows.append((line, nth, value))
     stem = os.path.basename(path).removesuffix(".jsonl")

@@ -27,7 +27,6 @@ def read(path: str) -> Log:
     log = Log(path)
     session, agent = "", None
     for line, nth, row in lines(path):
-        log.records += 1
         if isinstance(row, dict) and "payload" not in row:  # the first rollouts: bare items
             header = "id" in row and "type" not in row
             row = {"type": "session_meta" if header else "response_item", "payload": row}

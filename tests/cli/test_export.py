@@ -34,15 +34,18 @@ def test_the_books_balance_and_every_file_is_listed(made: Path) -> None:
 
 def test_nothing_private_is_published(made: Path) -> None:
     """No path of an input, no name of a folder on this machine, no state."""
-    for path in (made / "data").rglob("*"):
-        if path.is_file() and path.suffix != ".parquet":
-            text = path.read_text()
-            assert str(made) not in text
-            assert "state.sqlite" not in text
+    paths = [p for p in (made / "data").rglob("*") if p.is_file() and p.suffix != ".parquet"]
+    assert len(paths) > 10
+    for path in paths:
+        text = path.read_text()
+        assert str(made) not in text
+        assert "state.sqlite" not in text
 
 
 def test_the_state_is_for_its_owner_only(made: Path) -> None:
-    for path in (made / "state").rglob("*"):
+    paths = [made / "state", *(made / "state").rglob("*")]
+    assert made / "state" / "salt" in paths
+    for path in paths:
         assert path.stat().st_mode & 0o077 == 0, path
 
 

@@ -74,6 +74,7 @@ def test_pictures_keep_their_digest() -> None:
         parts=(ToolResult("c1", "Shot", "shown", "ok", (picture,)),),
     )
     rows = RAW.encode(conversation(asked, shot), EncodeOptions(), {})
+    assert len(rows) == 2
     for row in map(json.loads, rows):
         assert json.loads(row["images"]) == [
             {"digest": "d" * 32, "media_type": "image/png", "bytes": 99}

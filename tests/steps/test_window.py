@@ -149,7 +149,9 @@ def test_head_larger_than_the_budget_is_thinned() -> None:
 
 
 def test_no_target_begins_on_a_tool_result() -> None:
-    for example in windower(WindowOptions(1024))(long_session(5, 90, 500))[0]:
+    examples, _ = windower(WindowOptions(1024))(long_session(5, 90, 500))
+    assert len(examples) > 1
+    for example in examples:
         first = example.train.index(True)
         assert example.messages[first].role == "assistant"
         seen: set[str] = set()
@@ -248,17 +250,19 @@ def test_late_results_stay_with_their_call() -> None:
 
 def test_definitions_count_and_only_those_of_the_window_stay() -> None:
     tools = tuple(
-        ToolDef(f"tool{i}", "what it does " * 10, {"type": "object", "properties": {}})
+        ToolDef(f"tool{i}", "what it does " * 4, {"type": "object", "properties": {}})
         for i in range(30)
     )
     rng = random.Random(2)
     out: list[Message] = [user("task", "go")]
     for i in range(60):
-        out.append(answer(f"a{i}", prose(rng, 20), call(f"c{i}", f"tool{i % 30}", x=prose(rng, 5))))
-        out.append(results(f"r{i}", ToolResult(f"c{i}", f"tool{i % 30}", prose(rng, 30))))
+        out.append(answer(f"a{i}", prose(rng, 20), call(f"c{i}", f"tool{i // 2}", x=prose(rng, 5))))
+        out.append(results(f"r{i}", ToolResult(f"c{i}", f"tool{i // 2}", prose(rng, 30))))
     one = session("s", *out)
     check_laws(one, 1024, None, tools)
-    for example in windower(WindowOptions(2048))(one, (), None, tools)[0]:
+    examples, _ = windower(WindowOptions(2048))(one, (), None, tools)
+    assert any(0 < len(example.tools) < 30 for example in examples)
+    for example in examples:
         called = {c.name for m in example.messages for c in calls_of(m)}
         assert {t.name for t in example.tools} <= called
 

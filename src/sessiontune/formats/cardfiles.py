@@ -9,6 +9,7 @@ from ..rows import examples, features
 
 
 def files(manifest: Manifest) -> str:
+    """The chapter on the files; "" where there are none."""
     if not manifest.files:
         return ""
     out = [
@@ -31,6 +32,7 @@ def files(manifest: Manifest) -> str:
 
 
 def loading(manifest: Manifest) -> str:
+    """The chapter on loading them; "" where no file has rows."""
     files = [(f.path, f.rows) for f in manifest.files]
     parts = features.configs(files, thinking=manifest.options.thinking)
     if not parts:
@@ -63,6 +65,7 @@ data = load_dataset("json", data_files="{first.files[0][1]}", features=types)
 
 
 def place(manifest: Manifest) -> howto.Place:
+    """Which file is which, for the how-to's commands."""
     by_kind: dict[str, dict[str, str]] = {}
     for file in manifest.files:
         if file.rows:

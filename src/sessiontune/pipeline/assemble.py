@@ -52,6 +52,7 @@ class Part(msgspec.Struct, frozen=True):
 
     @property
     def length(self) -> int:
+        """Bytes of all chunks."""
         return sum(length for _, length in self.chunks)
 
 
@@ -194,6 +195,7 @@ class File:
             self.out.close()
 
     def add(self, data: bytes) -> None:
+        """Append bytes."""
         left = memoryview(data)[self._skipped(len(data)) :]
         while left:
             n = min(len(left), self._room())
@@ -202,6 +204,7 @@ class File:
             self._take(n)
 
     def copy(self, runs: Sequence[Run]) -> None:
+        """Append runs of other files. Raises StoreError where one has become too short."""
         for source, run in _opened(runs):
             end = run.offset + run.length
             at = run.offset + self._skipped(run.length)

@@ -25,7 +25,6 @@ from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
 from .grouping import Unit
 from .inputs import Inputs, Runner, discover, no_logs
-from .layout import layout_name, read_layout
 from .mixing import mix_in
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
@@ -140,8 +139,8 @@ def _publish(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
         )
     folder = str(request.out.absolute())
-    noted = None if request.force else store.memory(layout_name(folder))
-    staging = publish.Staging(request.out, read_layout(noted))
+    noted = None if request.force else store.memory(publish.layout_name(folder))
+    staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
     try:
         manifest = write_folder(staging, manifest, request.recipe, built, store)
@@ -159,7 +158,7 @@ def _publish(
         request.out.absolute(), build, files, [s for b in built for s in b.sessions]
     )
     layout = msgspec.msgpack.encode(staging.layout.noted(files))
-    store.remember(layout_name(folder), layout)
+    store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
     _drop_stale(store, units, {b.key for b in built}, inputs.rows)

@@ -21,8 +21,7 @@ from ..store import Store
 from ..summary import Topic
 from .finish import WHOLE, BuildSummary, separator, stream_name
 from .inputs import Inputs
-from .layout import Target, UnitRows
-from .publish import MARKER, Staging
+from .publish import MARKER, Staging, Target, UnitRows
 
 
 def describe(

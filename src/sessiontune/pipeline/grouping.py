@@ -30,6 +30,7 @@ class Unit(msgspec.Struct, frozen=True):
 
     @property
     def size(self) -> int:
+        """Bytes of the files that are there."""
         return sum(row.file.size for row in self.rows if not row.gone)
 
 

@@ -10,8 +10,8 @@ import msgspec
 from ..decisions import SplitMemory
 from ..model import Session
 from ..store import Store, UnitRow
-from .layout import layout_name
 from .prepare import Head, UnitSummary, sessions_at
+from .publish import layout_name
 
 
 class Found(msgspec.Struct):

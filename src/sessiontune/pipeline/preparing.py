@@ -55,6 +55,7 @@ def preparation_of(recipe: Recipe, inputs: Inputs, salt: bytes) -> Preparation:
 
 
 def preparation_key(preparation: Preparation) -> str:
+    """Changes with all that pass 1 depends on, but for the files."""
     return codec.digest(
         PREPARE_VERSION,
         __version__,

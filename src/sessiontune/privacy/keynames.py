@@ -102,6 +102,7 @@ _AFTER = re2.compile(
 
 @lru_cache(maxsize=4096)
 def says_password(name: bytes) -> bool:
+    """The name says that its value is a password."""
     return _IS_PASS.search(name) is not None
 
 

@@ -61,6 +61,7 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def whole(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The whole value, unless it is a placeholder."""
     start, end = match.span(1)
     return None if is_placeholder(match.group(1)) else (start, end)
 

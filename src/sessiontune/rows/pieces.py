@@ -163,6 +163,7 @@ def _call(call: Call) -> bytes:
 def result_of(
     part: ToolResult, message: Message, options: EncodeOptions, losses: dict[str, int]
 ) -> Piece:
+    """The piece of one result of a call; its pictures become text and are counted in `losses`."""
     text = part.content
     if part.images:
         count(losses, "image", len(part.images))

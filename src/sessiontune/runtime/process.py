@@ -145,6 +145,7 @@ class Service:
         self._drain.start()
 
     def alive(self) -> bool:
+        """Whether the program still runs."""
         return self._process.poll() is None
 
     def wait(self, seconds: float | None = None) -> int:

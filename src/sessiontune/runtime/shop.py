@@ -105,10 +105,12 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
         return digest_of(*said, self.trained)
 
     def name(self, kind: str) -> str:
+        """The file of one kind."""
         middle = "lora-" if self.options.adapter_only else ""
         return f"{self.run.slug}-{middle}{kind}.gguf"
 
     def need_converter(self) -> Converter:
+        """The converter; ToolError when there is none."""
         if self.converter is None:
             raise ToolError("There is no converter to GGUF here.", HINT)
         return self.converter

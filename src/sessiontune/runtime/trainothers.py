@@ -62,6 +62,7 @@ def need_python(trainer: str, python: str) -> None:
 
 
 def given_of(ready: Ready) -> Given:
+    """What the planners of the other trainers need of a run."""
     base = "./base" if ready.base_path == "base" else ready.base_path
     return Given(
         spec=ready.spec,

@@ -24,6 +24,7 @@ PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "t
 
 
 def now() -> str:
+    """This moment in UTC, to the second, as ISO-8601."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -136,6 +137,7 @@ def finish(ready: Ready, folder: Path, run: dict[str, Any], status: str) -> dict
 
 
 def write(folder: Path, run: dict[str, Any]) -> None:
+    """Write run.json, whole or not at all. Raises StoreError."""
     _put(folder / "run.json", json.dumps(run, indent=2) + "\n")
 
 

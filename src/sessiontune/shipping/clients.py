@@ -29,6 +29,7 @@ class Target(msgspec.Struct, frozen=True):
 
     @property
     def v1(self) -> str:
+        """The address of the OpenAI-like interface."""
         return f"{self.url}/v1"
 
 

@@ -113,6 +113,7 @@ def _fields(body: str) -> dict[str, str]:
 
 
 def status_of(text: str) -> ResultStatus:
+    """How a call ended, by how its result begins."""
     if text.startswith(_DENIED):
         return "rejected"
     return "error" if text.startswith(("The tool execution failed", "<error>", "Error")) else "ok"

@@ -143,6 +143,7 @@ _BRACE = ord("{")
 
 
 def too_long(path: str, number: int, ledger: Ledger) -> None:
+    """Count a line over the limit as a record and a fault."""
     ledger.records[path] = ledger.records.get(path, 0) + 1
     ledger.fault(Fault(reason="line_too_long", file=path, line=number))
 

@@ -191,6 +191,3 @@ def _drops(
                     Drop("clean", reason, file=session.files[origin.file], line=origin.line)
                 )
     return drops
-
-
-__all__ = ["CleanOptions", "cleaner"]

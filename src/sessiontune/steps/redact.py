@@ -148,6 +148,3 @@ def _tool(tool: ToolDef, changed: dict[str, str], redactor: Redactor) -> ToolDef
         changed.get(tool.description, tool.description),
         rebuild(tool.parameters, changed, redactor.keyed),
     )
-
-
-__all__ = ["redactor_stage"]

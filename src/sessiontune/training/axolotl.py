@@ -195,4 +195,5 @@ def job(given: Given, files: dict[str, list[dict[str, Any]]]) -> Job:
 
 
 def check_argv(given: Given) -> tuple[str, ...]:
+    """The program that writes what Axolotl prepares, for preflight."""
     return (given.python, "trainer/check.py", "trainer/axolotl.yaml", *CHECKED)

@@ -172,4 +172,5 @@ def job(given: Given, train: list[dict[str, Any]], held: list[dict[str, Any]]) -
 
 
 def check_argv(given: Given) -> tuple[str, ...]:
+    """The program that writes what LLaMA-Factory prepares, for preflight."""
     return (given.python, "trainer/check.py", "trainer/llamafactory.yaml", *CHECKED)

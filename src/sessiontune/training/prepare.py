@@ -49,6 +49,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def tokens(self) -> int:
+        """Tokens of all examples."""
         return sum(len(e.ids) for e in self.examples)
 
     @property
@@ -63,6 +64,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def longest(self) -> int:
+        """Tokens of the longest example."""
         return max((len(e.ids) for e in self.examples), default=0)
 
 

@@ -136,4 +136,5 @@ def job(given: Given) -> Job:
 
 
 def check_argv(given: Given) -> tuple[str, ...]:
+    """The program that writes what Unsloth gets, for preflight."""
     return (given.python, "trainer/train_unsloth.py", "--check")

@@ -13,6 +13,7 @@ from .wire import Block, Line, WireMessage, WireUsage
 
 
 def take_answer(state: State, line: Line) -> None:
+    """Take an assistant record into its message's node, or drop it with a reason."""
     message = line.message
     if message is None:
         state.link(line, "no_message")

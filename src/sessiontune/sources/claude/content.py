@@ -97,6 +97,7 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
 
 
 def as_json(value: Any) -> str:
+    """The value as JSON; as Python shows it where JSON has no way to say it."""
     try:
         return msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):

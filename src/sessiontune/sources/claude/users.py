@@ -16,6 +16,7 @@ from .wire import Attachment, Block, Kind, Line, Outcome
 
 
 def take_user(state: State, line: Line) -> None:
+    """Take a user record: words, results of calls, or both."""
     message = line.message
     content = message.content if message is not None else None
     if type(content) is str:
@@ -206,6 +207,7 @@ _SHOWN = ("queued_command", "nested_memory", "file", "directory", "instructions"
 
 
 def take_attachment(state: State, line: Line) -> None:
+    """Take what the program put beside the words, or drop it with a reason."""
     given = line.attachment
     kind = given.type if given is not None else ""
     if kind == "teammate_mailbox" and _mail(state, line):
