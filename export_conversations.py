@@ -13,7 +13,7 @@ if (HERE / "src" / "sessiontune").is_dir():
 
 try:
     from sessiontune.cli.export import export
-    from sessiontune.cli.main import GLOBAL_FLAGS, main
+    from sessiontune.cli.main import GLOBAL_FLAGS, run
 except ModuleNotFoundError as error:
     sys.exit(
         f"The package {error.name} is missing. Install sessiontune first:\n"
@@ -29,4 +29,4 @@ if __name__ == "__main__":
         given = [str(projects), *given]
     if not asked["out"]:
         given += ["-o", "conversations", *([] if asked["name"] else ["--name", "sessions"])]
-    sys.exit(main(["export", *given]))
+    run(["export", *given])

@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
 from pathlib import Path
@@ -158,13 +159,18 @@ def main(argv: list[str] | None = None) -> int:
         return full.code
 
 
-def run() -> None:
+def run(argv: list[str] | None = None) -> None:
     """Entry point of the console script."""
     for name in ("stdout", "stderr"):  # a stream that was closed (2>&-) is none at all
         if getattr(sys, name) is None:
             setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 (to the end)
     _write_what_the_terminal_can("--json" in sys.argv)
-    code = main()
+    code = main(argv)
+    if code == Interrupted.code:  # all is tidied up but threads that wait for stopped workers
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):  # it may be closed, or what it leads to full
+                stream.flush()
+        os._exit(code)
     gc.freeze()  # the interpreter would look through all that a run has made, some times over
     sys.exit(code)
 

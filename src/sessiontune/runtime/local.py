@@ -41,6 +41,7 @@ class LocalRunner:
     def __enter__(self) -> LocalRunner:
         self._usual = gc.get_threshold()
         gc.set_threshold(*_RARELY)
+        self._interrupts = _interrupt_once()
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
@@ -48,10 +49,15 @@ class LocalRunner:
         gc.unfreeze()
         gc.set_threshold(*self._usual)
         if self._pool is not None:
-            if kind is not None:
+            # A worker that is ended while it hands over a result leaves the reader of it waiting
+            # for ever: only Ctrl-C does so, and the command line then ends without that reader.
+            now = kind is KeyboardInterrupt
+            if now:
                 _stop(self._pool)
-            self._pool.shutdown(wait=kind is None, cancel_futures=True)
+            self._pool.shutdown(wait=not now, cancel_futures=True)
             self._pool = None
+        if self._interrupts and kind is not KeyboardInterrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def renew(self) -> None:
         """Later workers are forked anew, so they inherit what was compiled here meanwhile."""
@@ -179,6 +185,22 @@ def _groups(weights: Sequence[int]) -> list[list[int]]:
         groups[-1].append(i)
         size += weights[i]
     return groups
+
+
+def _interrupt_once() -> bool:
+    """Let the first Ctrl-C end the work and further ones not break into the tidying up, which is
+    short. False where someone else sees to interrupts."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        return False
+
+    def first(number: int, frame: object) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, first)
+    return True
 
 
 def _each(function: Callable[[Any], R], tasks: Sequence[Any]) -> list[R]:
