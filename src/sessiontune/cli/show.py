@@ -12,6 +12,7 @@ import click
 
 from ..errors import SourceError, UsageError
 from .console import Console
+from .options import state_option
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -39,7 +40,7 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
 @click.option("--base", metavar="PATH", help="Model folder whose chat template --mask uses.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write --mask to an HTML file too.")
-@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@state_option
 @click.pass_obj
 def show(
     console: Console,
@@ -71,7 +72,7 @@ def show(
 
 
 def _manifest(folder: Path) -> Manifest:
-    from ..pipeline.publish import read_manifest
+    from ..pipeline.carrying import read_manifest
 
     try:
         manifest = read_manifest(folder)
