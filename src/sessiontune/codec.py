@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -28,7 +28,13 @@ def write_session(out: Out, session: Session) -> None:
     out.write(body)
 
 
-def read_sessions(source: BinaryIO, length: int = -1) -> Iterator[Session]:
+class In(Protocol):
+    """Where sessions are read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def read_sessions(source: In, length: int = -1) -> Iterator[Session]:
     """The sessions of a shard, one at a time: the next `length` bytes of a file, or all of it.
     Raises ValueError on a damaged shard."""
     left = length

@@ -11,10 +11,11 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 import msgspec
 
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 SCHEMA = """
 create table if not exists places (
-  kind text, key text, pack text, at integer, size integer, primary key (kind, key)
+  kind text, key text, pack text, at integer, size integer, crc integer, primary key (kind, key)
 ) without rowid;
 """
 #: Bytes of work that go into one pack, about.
@@ -34,20 +35,47 @@ _COPY = 1 << 20
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True):
-    """Bytes of a pack that belong to one key."""
+    """Bytes of a pack that belong to one key. `crc`: their CRC-32, where it was taken."""
 
     path: str
     at: int
     size: int
+    crc: int | None = None
+
+
+class Summed:
+    """Reads a file, and takes the CRC-32 of what was read."""
+
+    def __init__(self, source: BinaryIO) -> None:
+        self.source, self.crc = source, 0
+
+    def read(self, size: int) -> bytes:
+        data = self.source.read(size)
+        self.crc = zlib.crc32(data, self.crc)
+        return data
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Add the column that former versions did not have."""
+    if "crc" not in _columns(db):
+        with db:
+            db.execute("begin immediate")  # another process may be at it
+            if "crc" not in _columns(db):
+                db.execute("alter table places add column crc integer")
+
+
+def _columns(db: sqlite3.Connection) -> set[str]:
+    return {row[1] for row in db.execute("pragma table_info(places)")}
 
 
 class Pack:
     """A pack being written. `size`: bytes so far. The end of a `with` block closes it, or abandons
-    it where the block failed."""
+    it where the block failed. `summed`: whether places get a checksum; they follow one another."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, *, summed: bool = False) -> None:
         self.path = path
         self.size = 0
+        self._crc: int | None = 0 if summed else None
         self._part = f"{path}.{os.getpid()}.part"
         fd = os.open(self._part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         self._out = os.fdopen(fd, "wb", buffering=_BUFFER)
@@ -56,10 +84,14 @@ class Pack:
         """Append."""
         self._out.write(data)
         self.size += len(data)
+        if self._crc is not None:
+            self._crc = zlib.crc32(data, self._crc)
 
     def place(self, start: int) -> Place:
-        """What was appended since the pack had `start` bytes."""
-        return Place(self.path, start, self.size - start)
+        """What was appended since the pack had `start` bytes, where the last place ended."""
+        crc = self._crc
+        self._crc = None if crc is None else 0
+        return Place(self.path, start, self.size - start, crc)
 
     def close(self) -> None:
         """Rename into place."""
@@ -87,10 +119,10 @@ class Pack:
 
 
 @contextlib.contextmanager
-def writing(path: str) -> Iterator[Pack]:
+def writing(path: str, *, summed: bool = False) -> Iterator[Pack]:
     """A pack at `path`. Raises StoreError where it cannot be written."""
     try:
-        with Pack(path) as pack:
+        with Pack(path, summed=summed) as pack:
             yield pack
     except OSError as error:
         raise StoreError(
@@ -143,7 +175,7 @@ class Packs:
         with os.scandir(self.folder) as entries:
             files = {e.name: e for e in entries if e.name.endswith(self.suffix)}
         noted = db.execute(
-            "select key, pack, at, size from places where kind = ?", (self.suffix,)
+            "select key, pack, at, size, crc from places where kind = ?", (self.suffix,)
         ).fetchall()
         alone = files.keys() - {row[1] for row in noted}
         found = {
@@ -151,16 +183,16 @@ class Packs:
             for name in alone
         }
         ends = {name: files[name].stat().st_size for name in files.keys() - alone}
-        for key, pack, at, size in noted:
+        for key, pack, at, size, crc in noted:
             if at + size <= ends.get(pack, -1):
-                found[key] = Place(files[pack].path, at, size)
+                found[key] = Place(files[pack].path, at, size, crc)
         return found
 
     def note(self, db: sqlite3.Connection, places: Iterable[tuple[str, Place]]) -> None:
         """Insert or replace rows."""
         db.executemany(
-            "insert or replace into places values (?,?,?,?,?)",
-            [(self.suffix, k, os.path.basename(p.path), p.at, p.size) for k, p in places],
+            "insert or replace into places values (?,?,?,?,?,?)",
+            [(self.suffix, k, os.path.basename(p.path), p.at, p.size, p.crc) for k, p in places],
         )
 
     def drop(self, db: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
@@ -185,12 +217,12 @@ class Packs:
         for name in sorted(packs):
             with change() as db:
                 rows = db.execute(
-                    "select key, at, size from places where kind = ? and pack = ? order by at",
+                    "select key, at, size, crc from places where kind = ? and pack = ? order by at",
                     (self.suffix, name),
                 ).fetchall()
             path = self.folder / name
             if rows and path.exists():
-                alive = sum(size for _, _, size in rows)
+                alive = sum(row[2] for row in rows)
                 whole = path.stat().st_size
                 if alive * 2 >= whole and not (wholly and alive < whole):
                     continue
@@ -199,20 +231,26 @@ class Packs:
                     self.note(db, places)
             path.unlink(missing_ok=True)
 
-    def _copy(self, path: Path, rows: Sequence[tuple[str, int, int]]) -> list[tuple[str, Place]]:
-        """Write these rows' bytes to another pack. Raises StoreError where the old one is short."""
+    def _copy(
+        self, path: Path, rows: Sequence[tuple[str, int, int, int | None]]
+    ) -> list[tuple[str, Place]]:
+        """Write these rows' bytes to another pack. Raises StoreError where the old one is short, or
+        holds others than were noted."""
         name = f"{_name([path.name, *(r[0] for r in rows)])}{self.suffix}"
         places = []
         with writing(str(self.folder / name)) as pack, open(path, "rb") as old:
-            for key, at, size in rows:
+            for key, at, size, crc in rows:
                 start = pack.size
                 old.seek(at)
+                source = Summed(old)
                 while left := size - (pack.size - start):
-                    data = old.read(min(left, _COPY))
+                    data = source.read(min(left, _COPY))
                     if not data:
                         raise damaged(path)
                     pack.write(data)
-                places.append((key, pack.place(start)))
+                if crc is not None and source.crc != crc:
+                    raise damaged(path)
+                places.append((key, msgspec.structs.replace(pack.place(start), crc=crc)))
         return places
 
     def sweep(self, db: sqlite3.Connection, alone: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ import msgspec
 
 from .errors import StoreError
 from .model import Verdict
-from .packs import SCHEMA, Packs, Place
+from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
 
 _SCHEMA = f"""{SCHEMA}
@@ -298,6 +298,7 @@ def _database(path: Path) -> sqlite3.Connection:
     db.execute("pragma journal_mode=wal")
     db.execute("pragma synchronous=normal")
     db.executescript(_SCHEMA)
+    upgrade(db)
     return db
 
 

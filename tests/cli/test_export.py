@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from tests.neighbours import claude_lines
+
+from sessiontune import __version__
 
 from .conftest import Cli, manifest
 
@@ -213,6 +216,49 @@ def test_what_a_person_put_into_the_export_survives(world: Path, cli: Cli) -> No
     assert (world / "data" / "notes" / "mine.txt").read_text() == "mine"
     assert (world / "data" / "README.md.yours").read_text() == "my own words"
     assert (world / "data" / "README.md").read_text() != "my own words"
+
+
+def test_a_restored_state_takes_no_export_for_an_edited_one(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
+    assert cli(*args, "--jobs", 1)[0] == 0
+    shutil.copytree(world / "state", world / "copy")
+    for more in ((), ("--eval-share", "0.3")):  # the same rows once more, and others
+        assert cli(*args, "--jobs", 1, "--force", *more)[0] == 0
+        shutil.rmtree(world / "state")
+        shutil.copytree(world / "copy", world / "state")
+        (world / "data" / "README.md").write_text("my own words")
+        assert cli(*args, "--jobs", 1, "--force")[0] == 0
+        kept = world / "data" / "README.md.yours"
+        assert list((world / "data").rglob("*.yours*")) == [kept]
+        assert kept.read_text() == "my own words"
+        kept.unlink()
+
+
+def test_a_new_state_keeps_what_a_person_edited(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "-o", world / "data", "--jobs", 1, "--state")
+    assert cli(*args, world / "state")[0] == 0
+    (world / "data" / "README.md").write_text("my own words")
+    assert cli(*args, world / "new")[0] == 0
+    assert [p.name for p in (world / "data").rglob("*.yours")] == ["README.md.yours"]
+    assert (world / "data" / "README.md.yours").read_text() == "my own words"
+
+
+@pytest.mark.parametrize("verb", ["export", "forget"])
+def test_an_empty_name_of_a_state_is_refused(
+    verb: str, cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = cli(verb, "logs", "--state", "")
+    assert code == 2
+    assert "'--state': It is empty: name a folder" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_version_is_json_where_that_is_asked_for(cli: Cli) -> None:
+    for args in (("--json", "--version"), ("--version", "--json")):
+        code, out, _ = cli(*args)
+        assert (code, json.loads(out)) == (0, {"version": __version__})
+    assert cli("--version")[1] == f"sessiontune, version {__version__}\n"
 
 
 def test_a_preprocessed_recipe_file_is_the_same_as_flags(world: Path, cli: Cli) -> None:

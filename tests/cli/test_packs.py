@@ -193,6 +193,36 @@ def test_a_shard_whose_bytes_are_wrong_is_named(world: Path, cli: Cli) -> None:
     assert published(world) == before
 
 
+def test_one_wrong_letter_in_a_shard_is_named(world: Path, cli: Cli) -> None:
+    """It would decode, and be published."""
+    export(cli, world)
+    before = published(world)
+    bad = files_of(world / "state", "shards")[0]
+    whole = bad.read_bytes()
+    at = whole.index(b"invoice")
+    bad.write_bytes(whole[:at] + b"i" + whole[at:].replace(b"invoice", b"invoicf", 1)[1:])
+    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
+    code, out, err = cli("export", world / "logs", *where, "--thinking")
+    assert (code, published(world)) == (5, before)
+    assert f"{bad.name} is damaged" in " ".join((out + err).split())
+    bad.write_bytes(whole)
+    assert cli("export", world / "logs", *where, "--thinking")[0] == 0
+
+
+def test_a_state_without_checksums_is_used_as_it_is(world: Path, cli: Cli) -> None:
+    """As former versions left it: nothing is read again, and the table gets its new column."""
+    export(cli, world)
+    before = published(world)
+    db = sqlite3.connect(world / "state" / "state.sqlite")
+    db.execute("alter table places drop column crc")
+    db.commit()
+    db.close()
+    again = export(cli, world, "--force")
+    assert (again["read_units"], published(world)) == (0, before)
+    with Store(world / "state", write=False) as store:
+        assert {p.crc for p in store.shards.places(store.db).values()} == {None}
+
+
 def test_what_only_the_state_held_is_not_left_out_in_silence(world: Path, cli: Cli) -> None:
     """A log has vanished and so has its shard: the export stops, until the user lets go of it."""
     export(cli, world)

@@ -12,6 +12,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 import click
+import msgspec
 
 from .. import __version__
 from ..errors import Interrupted, SessiontuneError, StoreError, UsageError
@@ -78,14 +79,30 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(v.ljust(longest), text) for v, (_, text) in verbs.items()])
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        told = f"sessiontune, version {__version__}"
+        if ctx.params.get("as_json"):  # eager and moved to the front, so it is known already
+            told = msgspec.json.encode({"version": __version__}).decode()
+        click.echo(told)
+        ctx.exit()
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 good, 2 usage or recipe, 3 source, 4 privacy gate, 5 store, 6 external"
     " tool, 7 endpoint, 8 findings, 9 worse than base, 10 preflight or parity, 130 interrupted.",
 )
-@click.version_option(__version__, prog_name="sessiontune")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on stdout.")
+@click.option("--json", "as_json", is_flag=True, is_eager=True, help="One JSON object on stdout.")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version and exit.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Only errors.")
 @click.option("-v", "--verbose", is_flag=True, help="Say more.")
 @click.option("--no-input", is_flag=True, help="Never ask; take the safe answer.")

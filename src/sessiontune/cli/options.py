@@ -59,8 +59,23 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--recipe", "recipe_file", metavar="FILE", help="Recipe (TOML)."),
 )
 
+
+class _Folder(click.Path):
+    """A folder by name. An empty name, as of a variable that is not set, would be the one that the
+    command was started in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("It is empty: name a folder, or leave the option out.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+state_option = click.option(
+    "--state", type=_Folder(path_type=Path), help="Folder of the private state."
+)
+
 _RUN_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state."),
+    state_option,
     click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores."),
 )
 

@@ -12,6 +12,7 @@ import click
 
 from ..errors import SourceError, UsageError
 from .console import Console
+from .options import state_option
 from .summary import harmless, printable
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
 @click.option("--base", metavar="MODEL", help="Folder or hub id whose chat template --mask uses.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write --mask to an HTML file too.")
-@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@state_option
 @click.pass_obj
 def show(
     console: Console,
@@ -74,7 +75,7 @@ def show(
 
 
 def _manifest(folder: Path) -> Manifest:
-    from ..pipeline.publish import read_manifest
+    from ..pipeline.carrying import read_manifest
 
     try:
         manifest = read_manifest(folder)

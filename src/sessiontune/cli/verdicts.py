@@ -11,13 +11,14 @@ import msgspec
 from ..errors import UsageError
 from ..figures import several
 from .console import Console
+from .options import state_option
 
 
 @click.command()
 @click.argument("keys", nargs=-1, required=True, metavar="KEY...")
 @click.option("--note", default="", help="Why.")
 @click.option("--undo", is_flag=True, help="Take the threads back in.")
-@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@state_option
 @click.pass_obj
 def drop(
     console: Console, keys: tuple[str, ...], note: str, undo: bool, state: Path | None
@@ -51,7 +52,7 @@ def drop(
 
 @click.command()
 @click.argument("what", metavar="PROJECT|SESSION|FILE")
-@click.option("--state", type=click.Path(path_type=Path), help="Folder of the private state.")
+@state_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj
 def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:

@@ -19,6 +19,7 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import FileRow, Store
 from . import finishing, grouping, publish
+from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finish import BuildSummary
@@ -147,7 +148,7 @@ def _publish(
         finishing.gate_pages(staging.pages, request.recipe, prepared)
         pending = (folder, build, msgspec.msgpack.encode(chosen.memory))
         store.remember("split.pending", msgspec.msgpack.encode(pending))
-        files = staging.commit(former[1] if former else {})
+        files = staging.commit(as_left(request.out, former[1] if former else {}))
     except OSError as error:
         staging.abandon()
         raise publish.disk_error(error, request.out) from error
@@ -250,7 +251,7 @@ def _former(request: Request, store: Store, quick: str) -> Manifest | None:
         return None
     if not publish.untouched(request.out, noted[1]):
         return None
-    return publish.read_manifest(request.out)
+    return read_manifest(request.out)
 
 
 def _export(

@@ -15,7 +15,7 @@ from ..steps.dedupe import decide
 from ..steps.split import Leakage as SplitLeakage
 from ..steps.split import compare
 from ..store import Store
-from . import publish
+from .carrying import read_manifest
 from .examples import Choice
 from .inputs import Inputs
 from .prepare import Head
@@ -114,7 +114,7 @@ def settle_memory(store: Store) -> None:
         return
     folder, build, value = msgspec.msgpack.decode(pending, type=tuple[str, str, bytes])
     try:
-        manifest = publish.read_manifest(Path(folder))
+        manifest = read_manifest(Path(folder))
     except OSError:
         manifest = None
     if manifest is not None and manifest.build == build:

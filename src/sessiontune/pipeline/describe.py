@@ -19,9 +19,10 @@ from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
 from ..store import Store
 from ..summary import Topic
+from .carrying import MARKER
 from .finish import WHOLE, BuildSummary, separator, stream_name
 from .inputs import Inputs
-from .publish import MARKER, Staging, Target, UnitRows
+from .publish import Staging, Target, UnitRows
 
 
 def describe(

@@ -21,7 +21,7 @@ from ..errors import UsageError
 from ..ledger import Ledger
 from ..marks import Mark
 from ..model import Drop, Origin, Session, Text, Thinking, ToolResult
-from ..packs import Pack, Place, damaged, writing
+from ..packs import Pack, Place, Summed, damaged, writing
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
@@ -98,7 +98,7 @@ def prepare(task: PreparePack) -> list[tuple[UnitSummary, Place]]:
 
     The shards are written beside and renamed, so a run that dies leaves no half shard.
     """
-    with writing(task.path) as pack:
+    with writing(task.path, summed=True) as pack:
         return [_prepare(unit, pack) for unit in task.tasks]
 
 
@@ -151,10 +151,13 @@ def sessions_at(place: Place) -> Iterator[Session]:
     """The sessions of a shard, one at a time. Raises StoreError where it is damaged."""
     with open(place.path, "rb") as pack:
         pack.seek(place.at)
+        source = Summed(pack)
         try:
-            yield from codec.read_sessions(pack, place.size)
+            yield from codec.read_sessions(source, place.size)
         except (ValueError, msgspec.DecodeError) as error:
             raise damaged(place.path) from error
+        if place.crc is not None and source.crc != place.crc:
+            raise damaged(place.path)
 
 
 def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | None:

@@ -11,7 +11,7 @@ import ctypes
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -19,15 +19,14 @@ from types import MappingProxyType
 import msgspec
 
 from ..errors import StoreError
-from ..manifest import Manifest
 from ..packs import Place
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
+from .carrying import MARKER, carry_over
 from .columnar import Kept
 from .finish import Stream
 from .inputs import utf8
 
-MARKER = "manifest.json"
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -196,7 +195,7 @@ class Staging:
             os.rename(self.folder, self.target)
         else:
             _swap(self.folder, self.target, old)
-            _carry_over(old, self.target, ours)
+            carry_over(old, self.target, ours)
             shutil.rmtree(old)
         return stat_files(self.target, self.files)
 
@@ -239,7 +238,7 @@ def recover(target: Path) -> None:
         os.rename(old, target)
     for left in (old, new_name(target)):
         if target.exists() and (left / MARKER).is_file():
-            _carry_over(left, target, None)
+            carry_over(left, target, None)
         shutil.rmtree(left, ignore_errors=True)
 
 
@@ -260,14 +259,6 @@ def untouched(folder: Path, files: dict[str, tuple[int, int]]) -> bool:
         return stat_files(folder, list(files)) == files
     except OSError:
         return False
-
-
-def read_manifest(folder: Path) -> Manifest | None:
-    """The manifest of an export, or None when it cannot be understood. Raises OSError."""
-    try:
-        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Manifest)
-    except msgspec.DecodeError:
-        return None
 
 
 def layout_name(folder: str) -> str:
@@ -313,54 +304,3 @@ def _swap(new: Path, target: Path, old: Path) -> None:
             return
     os.rename(target, old)
     os.rename(new, target)
-
-
-def _carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]] | None) -> None:
-    """Move what a person put into the former export, or edited there, into the new one."""
-    known = _published(old)
-    others: set[str] = set()
-    for path in _files(old):
-        name = str(path.relative_to(old))
-        info = path.lstat()
-        if name not in known:
-            _move(path, target / name)
-        elif ours is not None and name in ours and ours[name] != (info.st_size, info.st_mtime_ns):
-            others.add(name)
-    # What is as its own manifest says was written by a run of another state, or copied here.
-    written = {name for name in others if known[name] and _digest(old / name) == known[name]}
-    if written:
-        written.add(MARKER)
-    for name in sorted(others - written):
-        _move(old / name, target / f"{name}.yours")
-
-
-def _published(folder: Path) -> dict[str, str]:
-    """Files that a former run of ours wrote there, with their digests, from its manifest."""
-    try:
-        manifest = msgspec.json.decode((folder / MARKER).read_bytes())
-        return {MARKER: ""} | {entry["path"]: entry["sha256"] for entry in manifest["files"]}
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
-        return {MARKER: ""}
-
-
-def _digest(path: Path) -> str:
-    if not path.is_file():  # a link to a folder, or to nothing
-        return ""
-    with open(path, "rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _files(folder: Path) -> Iterator[Path]:
-    for base, dirs, names in os.walk(folder):
-        for name in names:
-            yield Path(base) / name
-        for name in dirs:
-            if os.path.islink(os.path.join(base, name)):
-                yield Path(base) / name
-
-
-def _move(path: Path, to: Path) -> None:
-    to.parent.mkdir(parents=True, exist_ok=True)
-    while to.exists():
-        to = to.with_name(to.name + ".kept")
-    os.rename(path, to)
