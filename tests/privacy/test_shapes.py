@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from random import Random
+from urllib.parse import quote
 
 import pytest
 from making import made
@@ -30,6 +31,16 @@ TAKEN = [
     ('the access key "{}" was refused', f"{N}{{20}}[0-9][a-z][A-Z]"),
     ("<id>{{weather}}</id>\n<secret>{{weather {}}}</secret>", f"{N}{{30}}[0-9][a-z][A-Z]"),
     ("the default password is 'blueberry{}'", "[0-9]{2}"),
+    ("weatherACCESS_KEY {}", "[a-z0-9]{20}[0-9][a-z][0-9]"),
+    ("Ldap password               ----   {}", "[A-Z]{3}[0-9]{2}R[a-z]#[0-9]@[a-z]{3}"),
+    ('apiKey:            "{}",', f"{H}{{32}}"),
+    ("MAILER_PASSWORD                = '{}'", "[a-z]{6}[0-9]{4}"),
+    ('\\"fbconnectkey\\";s:32:\\"{}\\";', f"{H}{{32}}"),
+    ('postmark: "{}",', UUID),
+    ("RECORD_KEY={}\nNODE_ENV=production", UUID),
+    ("secret_id: {}", UUID),
+    ("vault operator unseal {}", f"{N}{{44}}"),
+    ("postgres://bob:s3cr3t{}@db.corp.io/app", "[A-Z][a-z]{3}[0-9]{3}"),
     ('make sure that the password is "{}" and go on', "squashberry"),
     ("headers['Authorization'] = 'Ba" + "sic {}'", f"{N}{{27}}="),
     ('new DirectoryEntry("LDAP://A.B",\n    "a@b",\n    "{}");', TYPED),
@@ -63,6 +74,11 @@ def test_taken(text: str, form: str) -> None:
         'secret "default-token-5x7kq-9c8d7f6b5-x2x4z" deleted',
         "secret/my-app-tls-5f6d7c8b9d created, secret my-app-tls-5f6d7c8b9d-x2x4z found",
         "the next page token 6c4b0e9d1f8a27354c1d and the csrf token 6c4b0e9d1f8a27354c1d",
+        "newToken SomeResponseType1234567 and nextPageToken 6c4b0e9d1f8a27354c1d",
+        "CACHE_KEY=3f2b8c1e-9d4a-4c5b-8e7f-1a2b3c4d5e6f",
+        "secret_id = 'prod/app/database' and password = 's3cr3t'",
+        "password - Required and password ---- see below",
+        'a:1:{s:9:"cache_key";s:32:"d41d8cd98f00b204e9800998ecf8427e";}',
         "Unexpected token someIdentifierOfCode12 in JSON",
         "token someFunctionName(argument) and secret some/long/path/of/a/file/v12",
         "mongodb+srv://<user>:<password>@cluster.mongodb.net",
@@ -88,3 +104,14 @@ def test_the_name_of_a_value_stays() -> None:
     clean = REDACTOR.text(f'"secret_key" => "{value}",')
     assert clean.startswith('"secret_key" => "REDACTED_')
     assert value not in clean
+
+
+def test_an_escape_in_the_midst_of_base64_is_none() -> None:
+    name = "RSA PRIVATE" + " KEY"
+    rng = Random(5)
+    lines = [made(f"{N}{{64}}", rng) for _ in range(6)]
+    lines[3] = lines[3][:20] + "I0x254t" + lines[3][27:]
+    text = "\n".join([f"-----BEGIN {name}-----", *lines, f"-----END {name}-----"])
+    clean = REDACTOR.text("https://x.dev/?q=" + quote(text, safe=""))
+    assert not any(line[:12] in clean for line in lines)
+    assert gone(text, lines[3])

@@ -55,7 +55,7 @@ _FILLER = re2.compile(
     rb"|(?:key|token|secret|password)[_-]?here|put[_-]your|insert[_-]|replace[_-](?:me|with|this)"
     rb"|fake[_-]|not[_-]?a?[_-]?(?:real|secret)|sample|abcdefghijkl|lorem|masked|scrubbed|censored"
     rb"|todo|fixme|hidden|mysecret|my[_-](?:key|token|secret|pass|api)|<[^>]*>|undefined"
-    rb"|randomstring|notreal|invalid|deadbeefdeadbeef|supersecret|top[_-]?secret|s3cr3t".replace(
+    rb"|randomstring|notreal|invalid|deadbeefdeadbeef|supersecret|top[_-]?secret".replace(
         rb"\x{2026}", rb"\xe2\x80\xa6"
     )
 )
@@ -101,7 +101,7 @@ PLACEHOLDERS = frozenset(
 #: Nothing but words that stand for themselves, joined, with a number: `rootpasswd`, `test-key-01`.
 _STAND_IN = re2.compile(
     rb"(?:(?:root|admin|user|test(?:ing)?|dev|local|demo|my|some|new|old|the|a|api|db|app|pass(?:word|wd|phrase)?|"
-    rb"pwd|secret|token|key|foo|bar|baz|qux|string|value|here|default|example|sample|hello|world|client|"
+    rb"pwd|secret|s3cr3t|token|key|foo|bar|baz|qux|string|value|here|default|example|sample|hello|world|client|"
     rb"access|auth|private|postgres|mysql|redis|mongo|guest|login|super|very|long|random|"
     rb"secure|strong|not|real|your|temp|tmp|fake|mock|dummy|wrong|bad|invalid|incorrect|unsafe|insecure)(?:[_.-]?))+(?:[_.-]?\d{1,4})?[!.]?"
 )

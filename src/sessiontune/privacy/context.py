@@ -24,7 +24,7 @@ _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
     r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
-    r"\xef\xbc\x9a|\xef\xbc\x9d|\|)"
+    r"\xef\xbc\x9a|\xef\xbc\x9d|\||;s:\d{1,4}:)"
 )
 _TYPE = (
     _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t]|"
@@ -40,7 +40,7 @@ _NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\*\*)?(?:[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,8}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,8}}))({_LEAD})"
+        rf"(?i){name}((?:{_Q}|\*\*)?(?:[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,24}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,24}}))({_LEAD})"
         rf"({_RUN}+)"
     )
 
@@ -54,7 +54,7 @@ def _anchor(words: str, size: int = 4) -> str:
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d])"
+_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|;s:\d+:)"
 
 
 #: The same as a whole: what it takes it never gives back. (A NUL ends one of many texts.)
@@ -126,7 +126,7 @@ _VENDOR_VALUE = (
 )
 _DIGIT = quick(r"[^\s\"'`]{0,24}?\d")
 #: What the prefilter may have taken for the value's beginning.
-_BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,8}}{_LEAD}")
+_BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,24}}{_LEAD}")
 #: Hyperscan takes no more of the names in one pattern.
 _PARTS = 4
 

@@ -38,7 +38,7 @@ _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|
 
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if dull(name):
+    if dull(name) and not (_SECRET_ID.search(name) and _UUID.fullmatch(value)):
         return None
     password = says_password(name)
     if len(value) < (4 if password else 10):
@@ -62,6 +62,8 @@ def is_dull_value(value: bytes) -> bool:
     )
 
 
+#: One half of Vault's AppRole; elsewhere the name of a secret, which is no UUID.
+_SECRET_ID = re2.compile(rb"(?i)secret_?id$")
 #: A table's next cell, comparisons.
 _WEAK_OPERATORS = (b"|", b"==", b"===", b"!=", b"!==")
 
@@ -166,14 +168,16 @@ def _shell_like(name: bytes, operator: bytes) -> bool:
 
 def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     vendor = vendor_of(name)
+    shell = _shell_like(name, operator)
     strong = vendor is not None or STRONG.search(name) is not None
+    strong = strong or (shell and name.endswith(b"_KEY"))
     if not strong and not IS_KEY.search(name):
         return False
     if vendor == b"telegram" and _BOT.match(value) and not _BOT.fullmatch(value):
         return False
     if vendor == b"meraki" and not _HEX40.fullmatch(value):
         return False
-    return like_key(value, quoted or _shell_like(name, operator), strong)
+    return like_key(value, quoted or shell, strong)
 
 
 @lru_cache(maxsize=8192)

@@ -27,9 +27,9 @@ KEY_WORDS = (
 
 #: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
 VENDORS = (
-    r"adafruit|adobe|airtable|algolia|alibaba|aliyun|amplitude|asana|atlassian|jira|confluence|"
+    r"adafruit|adobe|ai21|airtable|algolia|alibaba|aliyun|amplitude|anypoint|asana|atlassian|jira|confluence|"
     r"auth0|azure|bitbucket|bittrex|binance|bitly|buildkite|cisco|meraki|clearbit|cloudflare|"
-    r"codecov|codacy|codeship|cohere|coinbase|coinapi|confluent|contentful|coveralls|datadog|"
+    r"codecov|codacy|codeship|cohere|coinbase|coinapi|confluent|contentful|coveralls|cypress|datadog|"
     r"deepgram|deezer|dnsimple|discord|disqus|drone|droneci|dropbox|dynadot|elastic|etherscan|"
     r"etsy|eventbrite|facebook|fastly|finicity|finnhub|flickr|foursquare|freshbooks|freshdesk|"
     r"geocodio|giphy|gitter|godaddy|gocardless|hcaptcha|helpscout|hellosign|heroku|honeybadger|"
@@ -38,7 +38,7 @@ VENDORS = (
     r"linkedin|linode|logzio|looker|mailgun|mailjet|mandrill|mapbox|mattermost|maxmind|messagebird|"
     r"message_bird|mixpanel|moralis|namecheap|netlify|new[_-]?relic|newsapi|nexmo|vonage|npm|nytimes|"
     r"newyorktimes|okta|onelogin|opsgenie|openweather|optimizely|pagerduty|papertrail|paypal|"
-    r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|privateai|private_ai|pusher|quickbooks|"
+    r"phabricator|pingdom|pipedrive|pivotal|plaid|plivo|postmark|privateai|private_ai|pusher|quickbooks|"
     r"quandl|rapidapi|raygun|recaptcha|rollbar|salesforce|sauce|segment|sendbird|sendinblue|sentry|"
     r"shodan|shopify|skybiometry|sourcegraph|snyk|sonar|soundcloud|spotify|squarespace|sumo(?:logic)?|strava|"
     r"stripe|telegram|thingspeak|todoist|travis|trello|twilio|twitch|twitter|typeform|unsplash|"

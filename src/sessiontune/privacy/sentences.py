@@ -110,12 +110,12 @@ _RUN = re2.compile(rb"[A-Za-z0-9]{16,}={0,2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9
 
 def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
     """`the secret VALUE`, `token - 'VALUE'`: only what a machine made, and no name of a resource."""
-    word, value = match.group(1), match.group(2).rstrip(b".=-")
+    name, value = match.group(1), match.group(2).rstrip(b".=-")
     start = match.start(2)
     last = _LAST_WORD.search(data, max(0, match.start() - 25), match.start())
-    if not left_edge(data, match.start()) or is_placeholder(value):
-        return None
-    if dull((last.group().strip() if last else b"") + b"_" + word):
+    if last is not None:
+        name = last.group().strip() + b"_" + name
+    if not left_edge(data, match.start()) or is_placeholder(value) or dull(name):
         return None
     cased = value != value.lower() and value != value.upper()
     if not _RUN.fullmatch(value) and not (cased and wordy(value) < 0.3 and b"/" not in value):
@@ -140,7 +140,7 @@ def said_follows(data: bytes, end: int) -> bool:
 _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
 _SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with)(?: are| is| sind| sont| son)?:? "
 
-_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]"
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 
 
 _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
@@ -179,7 +179,7 @@ RULES: tuple[Rule, ...] = (
         kind="secret",
         layer="secrets",
         anchor=rf"{_KEYED}{_BESIDE}[A-Za-z0-9_+/=.-]{{16}}",
-        exact=rf"({_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{16,900}})",
+        exact=rf"([\w.-]{{0,40}}{_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{16,900}})",
         check=_key_beside,
         before=80,
         after=960,

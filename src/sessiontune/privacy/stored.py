@@ -90,7 +90,11 @@ RULES: tuple[Rule, ...] = (
         _random,
         rf"{_S}*(?:[\r\n\\\"\x00]|$)",
     ),
-    _after("vault-unseal-key", r"(?:Unseal|Recovery) Key \d{1,2}: ", r"[A-Za-z0-9+/]{43,66}={0,2}"),
+    _after(
+        "vault-unseal-key",
+        r"(?:(?:Unseal|Recovery) Key \d{1,2}: |\bvault operator unseal )",
+        r"[A-Za-z0-9+/]{43,66}={0,2}",
+    ),
     _after("jenkins-secret", r"\{", r"AQAAABAAAA[A-Za-z0-9+/]{16,900}={0,2}", _value, r"\}"),
     _after(
         "ansible-vault",
