@@ -136,7 +136,9 @@ def test_what_is_missing_is_said_before_anything_starts(
     assert "is installed: gguf." in stopped.value.message
     assert "pip install" in stopped.value.hint
     # `tune` says it before it looks for a converter or an engine: all that is missing, at once
-    monkeypatch.setattr("sessiontune.runtime.ship.check_tools_here", lambda *_: pytest.fail())
+    monkeypatch.setattr(
+        "sessiontune.runtime.ship.check_tools_here", lambda *_: pytest.fail("asked")
+    )
     assert main(["-q", "tune", "--base", "tiny", "-o", str(tmp_path / "e")]) == 6
 
 
