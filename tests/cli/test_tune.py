@@ -137,7 +137,7 @@ def test_what_is_missing_is_said_before_anything_starts(
     assert "pip install" in stopped.value.hint
     # `tune` says it before it looks for a converter or an engine: all that is missing, at once
     monkeypatch.setattr(
-        "sessiontune.runtime.ship.check_tools_here", lambda *_: pytest.fail("too late")
+        "sessiontune.runtime.ship.check_tools_here", lambda *_: pytest.fail("asked")
     )
     assert main(["-q", "tune", "--base", "tiny", "-o", str(tmp_path / "e")]) == 6
 

@@ -15,6 +15,7 @@ from rich.console import Console as Rich
 
 from sessiontune.cli.chat import _converse, _no_echo, _questions, _shown, _table
 from sessiontune.cli.console import Console
+from sessiontune.cli.main import main
 from sessiontune.errors import EndpointError
 from sessiontune.runtime.talk import Talk
 
@@ -176,3 +177,20 @@ def test_no_key_is_written_into_the_columns(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"piped")))
     with _no_echo():
         pass
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("chat", "run", "--max-tokens", "-1"),  # to the engine that is: without an end
+        ("chat", "run", "--temperature", "-1"),
+        ("serve", "run", "--parallel", "0"),
+        ("serve", "run", "--context", "-1"),
+        ("ship", "run", "--context", "-1"),
+    ],
+)
+def test_figures_out_of_range_are_refused(
+    given: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["-q", *given]) == 2
+    assert "is not in the range" in capsys.readouterr().err

@@ -95,3 +95,19 @@ def test_what_is_thinned_says_how_much_is_gone() -> None:
     tool = made["messages"][2]["content"]
     assert "characters left out]" in tool
     assert tool.count("x") + int(tool.split("[")[1].split(" ")[0]) == 40_000
+
+
+def test_what_the_definitions_of_tools_took_is_free_for_the_request_once_they_are_gone() -> None:
+    request = "what is to be done, at length; " * 50
+    row = {
+        "messages": [
+            {"role": "user", "content": request},
+            {"role": "assistant", "content": "first " * 200, "train": True},
+            {"role": "user", "content": "and now " * 300},
+            {"role": "assistant", "content": "second " * 200, "train": True},
+        ],
+        "tools": "definitions",
+    }
+    made = windows(row, count, 1024, 600)
+    assert [window["tools"] for window in made] == [None, None]
+    assert [window["messages"][0]["content"] for window in made] == [request, request]

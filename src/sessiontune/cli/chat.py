@@ -35,10 +35,14 @@ _MARK = '"""'
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
 @click.option("--system", default="", help="System prompt.")
 @click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
-@click.option("--max-tokens", type=int, default=512, show_default=True, help="Per answer.")
-@click.option("--temperature", type=float, default=0.7, show_default=True, help="0: greedy.")
+@click.option(
+    "--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Per answer."
+)
+@click.option(
+    "--temperature", type=click.FloatRange(0), default=0.7, show_default=True, help="0: greedy."
+)
 @click.option("--seed", type=int, help="For the same answer again.")
-@click.option("--threads", type=int, default=0, help="CPU threads (all).")
+@click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
 @click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj

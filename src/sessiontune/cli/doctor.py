@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 @click.command()
 @click.option("--base", default=None, help="Also say whether this base model fits.")
 @click.option(
-    "--length", type=int, default=0, help="Tokens per example (default: 2048, 4096 and 8192)."
+    "--length",
+    type=click.IntRange(0),
+    default=0,
+    help="Tokens per example (default: 2048, 4096 and 8192).",
 )
 @click.pass_obj
 def doctor(console: Console, base: str | None, length: int) -> None:

@@ -36,9 +36,13 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
 @click.option("--adapter", is_flag=True, help="Serve the base with the LoRA GGUF.")
 @click.option("--engine", type=click.Choice(_ENGINES), help="The first that is here.")
-@click.option("--context", type=int, default=0, help="Tokens of context (as shipped).")
-@click.option("--parallel", type=int, default=1, show_default=True, help="Requests at once.")
-@click.option("--threads", type=int, default=0, help="CPU threads (all).")
+@click.option(
+    "--context", type=click.IntRange(0), default=0, help="Tokens of context (as shipped)."
+)
+@click.option(
+    "--parallel", type=click.IntRange(1), default=1, show_default=True, help="Requests at once."
+)
+@click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
 @click.option("--client", type=click.Choice(_CLIENTS), help="Print this client's settings.")
 @click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")

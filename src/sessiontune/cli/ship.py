@@ -40,7 +40,12 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--ollama-quantize", metavar="TYPE", help="Let Ollama (up to 0.34.0) quantise: q4_K_M."
 )
-@click.option("--context", type=int, default=0, help="Tokens of context (the training's length).")
+@click.option(
+    "--context",
+    type=click.IntRange(0),
+    default=0,
+    help="Tokens of context (the training's length).",
+)
 @click.option("--system", default="", help="System prompt for the Modelfile.")
 @click.option("--license", "license_name", default="", help="Licence of the result: yours to say.")
 @click.option("--license-link", default="", help="Where its text is.")

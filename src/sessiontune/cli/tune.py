@@ -31,7 +31,9 @@ from .options import privacy_option, recipe_of, recipe_options, run_options
 @click.option("--max-steps", type=int, help="End training after this many steps.")
 @click.option("--length", type=int, help="Tokens per example.")
 @click.option("--method", type=click.Choice(["auto", "lora", "qlora"]), help="How to tune.")
-@click.option("--max-cases", type=int, default=40, show_default=True, help="Turns to evaluate.")
+@click.option(
+    "--max-cases", type=click.IntRange(0), default=40, show_default=True, help="Turns to evaluate."
+)
 @click.option("--download", is_flag=True, help="Fetch the base from the hub if it is not here.")
 @click.option("--yes", is_flag=True, help="Answer yes at every gate.")
 @recipe_options

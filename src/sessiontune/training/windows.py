@@ -43,16 +43,16 @@ def windows(
     that alone is longer than the budget stays whole, in a window of its own.
     """
     messages = [dict(m) for m in row["messages"]]
-    budget = length - schemas - 8 * AROUND
-    if budget < length // 8:
+    free = length - 8 * AROUND
+    budget = free - schemas
+    if budget < length // 4:
         # The definitions alone fill the window: they go, the calls show how tools are used.
-        row = {**row, "tools": None}
-        budget = length - 8 * AROUND
+        row, schemas, budget = {**row, "tools": None}, 0, free
     sizes = [_size(m, count) for m in messages]
     if sum(sizes) <= budget:
         return [dict(row)]
-    head, rest = _split_head(messages)
-    head = _thinned_all(head, int(budget * HEAD), count)
+    whole, rest = _split_head(messages)
+    head = _thinned_all(whole, int(budget * HEAD), count)
     used = sum(_size(m, count) for m in head)
     units = _units(rest, max(64, (budget - used) // 3), count)
     out = []
@@ -60,11 +60,13 @@ def windows(
         if size <= budget - used:
             out.append({**row, "messages": [*head, *window]})
             continue
-        room = budget - size if size <= budget else int(budget * LEAST)
-        short = {**row, "messages": [*_thinned_all(head, room, count), *window]}
-        if schemas > length * LEAST:
-            short["tools"] = None
-        out.append(short)
+        without = schemas > length * LEAST
+        most = free if without else budget  # what the definitions took is free for the head
+        room = most - size if size <= most else int(most * LEAST)
+        thin = _thinned_all(whole, min(room, int(most * HEAD)), count)
+        out.append({**row, "messages": [*thin, *window]})
+        if without:
+            out[-1]["tools"] = None
     return out
 
 
