@@ -17,9 +17,9 @@ class Edit(msgspec.Struct, frozen=True):
     new: str
 
 
-#: What agents call the arguments of their editing tools.
-_PATHS = ("file_path", "path", "filePath", "notebook_path", "filename")
-_PATH_SET = frozenset(_PATHS)
+#: What agents call the arguments of their tools: the file first.
+PATHS = ("file_path", "path", "filePath", "notebook_path", "filename")
+PATH_SET = frozenset(PATHS)
 _CONTENTS = ("content", "file_text", "contents", "new_source")
 _OLD = ("old_string", "old_str", "oldText", "oldString", "old_text")
 _NEW = ("new_string", "new_str", "newText", "newString", "new_text")
@@ -30,9 +30,9 @@ _EDIT_SET = frozenset(("edits", *_CONTENTS, *_OLD))
 def edits_of(call: ToolCall) -> list[Edit]:
     """The file changes that a call asks for, whatever the agent calls its arguments."""
     arguments = call.arguments
-    if _PATH_SET.isdisjoint(arguments) or _EDIT_SET.isdisjoint(arguments):
+    if PATH_SET.isdisjoint(arguments) or _EDIT_SET.isdisjoint(arguments):
         return []
-    path = _first(arguments, _PATHS)
+    path = _first(arguments, PATHS)
     if not path:
         return []
     nested = arguments.get("edits")

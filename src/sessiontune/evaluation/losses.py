@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from ..templating import Template, TemplateRefused
+from .actions import Progress
 from .arms import Arm
 from .cache import Table, digest
 from .heldout import HeldExample
 from .local import IGNORED, Lab, Loss
-
-Progress = Callable[[int, int, str], None]
 
 
 def losses(

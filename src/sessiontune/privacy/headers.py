@@ -12,6 +12,7 @@ import re2
 
 from .checks import entropy, is_placeholder, judged_random
 from .examples import is_published_example
+from .keyblocks import BEGIN
 from .pseudonym import LETTERS
 from .rules import Rule, quick
 from .structured import QUOTE, whole
@@ -100,7 +101,6 @@ def _stand_in_pair(value: bytes) -> bool:
 _MADE = quick(rf"\{{REDACTED_URL_PASSWORD_[{LETTERS}]{{14}}\}}@")
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
 
-_BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*-]|\\[nrt\\\"'/u]|%[0-9A-Fa-f]{2})"
 _AUTH = (
     r"(?i)(?:authorization|x-[a-z-]{0,20}(?:api-?key|token|auth|secret)|api-?key|apikey|x-[a-z]{1,20}-apikey|"
@@ -112,8 +112,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
         "secrets",
-        _BEGIN,
-        rf"({_BEGIN}({_BODY}*?)"
+        BEGIN,
+        rf"({BEGIN}({_BODY}*?)"
         r"(?:-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----|[^A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*\\%-]|$))",
         _block,
         before=80,

@@ -8,10 +8,9 @@ from typing import Any
 
 from .checks import judged_random
 from .checks import no_stand_in as _value
-from .rules import Rule, secret_rule
+from .rules import UUID, Rule, secret_rule
 
 _W = "[A-Za-z0-9_-]"
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 #: A letter or digit after the value would make it another.
 _ENDS = r"(?:[^A-Za-z0-9_-]|$)"
 
@@ -25,18 +24,18 @@ _HOOKS: tuple[tuple[str, str], ...] = (
     (r"maker\.ifttt\.com/(?:use/|trigger/[^\s/]{1,60}/(?:json/)?with/key/)", rf"{_W}{{20,60}}"),
     (r"hook\.(?:[a-z]{2}\d\.)?(?:make|integromat)\.com/", r"[a-z0-9]{28,40}"),
     (r"/hooks/", r"[a-z0-9]{26}"),
-    (r"/webhook(?:-test)?/", _UUID),
+    (r"/webhook(?:-test)?/", UUID),
     (r"api\.day\.app/", r"[A-Za-z0-9]{20,24}"),
-    (r"hc-ping\.com/", _UUID),
+    (r"hc-ping\.com/", UUID),
     (r"/calendar/ical/[^\s/]{1,120}/private-", r"[0-9a-f]{32}"),
     (r"\.infura\.io/(?:ws/)?v3/", r"[0-9a-f]{32}"),
     (r"\.quiknode\.pro/", r"[0-9a-f]{40}"),
     (r"\.g?\.?alchemy(?:api)?\.(?:com|io)/(?:nft/)?v[23]/", rf"{_W}{{32}}"),
     (r"rpc\.ankr\.com/[a-z0-9_/-]{2,40}/", r"[0-9a-f]{64}"),
-    (r"(?:getblock|blastapi)\.io/(?:[a-z]{2,10}/)?", _UUID),
-    (r"webhook\.site/", _UUID),
-    (r"(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/", _UUID),
-    (r"qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=", _UUID),
+    (r"(?:getblock|blastapi)\.io/(?:[a-z]{2,10}/)?", UUID),
+    (r"webhook\.site/", UUID),
+    (r"(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/", UUID),
+    (r"qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=", UUID),
     (r"sctapi\.ftqq\.com/", r"SCT[A-Za-z0-9]{20,40}"),
     (r"hooks\.nabu\.casa/", rf"{_W}{{60,200}}"),
     (r"api\.vercel\.com/v1/integrations/deploy/prj_[A-Za-z0-9]{20,40}/", r"[A-Za-z0-9]{8,20}"),
@@ -57,28 +56,28 @@ _HOOKS: tuple[tuple[str, str], ...] = (
     (r"hooks\.slack-gov\.com/services/T[A-Z0-9]{6,12}/B[A-Z0-9]{6,12}/", r"[A-Za-z0-9]{20,30}"),
     (r"discord(?:app)?\.com/api/v\d{1,2}/webhooks/\d{15,20}/", rf"{_W}{{60,80}}"),
     (r"/IncomingWebhook/", r"[0-9a-f]{32}"),
-    (rf"/IncomingWebhook/[0-9A-Za-z_]{{32,80}}/{_UUID}/", rf"V2{_W}{{20,60}}"),
+    (rf"/IncomingWebhook/[0-9A-Za-z_]{{32,80}}/{UUID}/", rf"V2{_W}{{20,60}}"),
     (r"hook\.[a-z0-9]{2,6}\.make\.celonis\.com/", r"[a-z0-9]{28,40}"),
-    (r"app\.n8n\.cloud/(?:form|chat)/", _UUID),
+    (r"app\.n8n\.cloud/(?:form|chat)/", UUID),
     (
         r"hooks\.airtable\.com/workflows/v1/genericWebhook/app[A-Za-z0-9]{14}/wfl[A-Za-z0-9]{14}/",
         r"wtr[A-Za-z0-9]{14}",
     ),
     (r"/hooks/[A-Za-z0-9]{17,24}/", r"[A-Za-z0-9]{40,64}"),
     (r"automation\.atlassian\.com/pro/hooks/", r"[0-9a-f]{40}"),
-    (rf"/automation/webhooks/jira/a/{_UUID}/", _UUID),
+    (rf"/automation/webhooks/jira/a/{UUID}/", UUID),
     (r"[?&](?:zapikey|zgid)=", r"1\d{3}\.[0-9a-f]{32}\.[0-9a-f]{32}"),
-    (r"webhooks\.(?:eu\.)?workato\.com/webhooks/rest/", _UUID),
+    (r"webhooks\.(?:eu\.)?workato\.com/webhooks/rest/", UUID),
     (r"webhooks\.integrately\.com/a/webhooks/", r"[0-9a-f]{32}"),
     (r"/sendwebhookdata/", rf"{_W}{{24,160}}"),
     (r"/webhooks?/incoming/", rf"{_W}{{24,160}}"),
     (r"/api/webhook/", r"[0-9a-f]{64}"),
-    (r"alert\.victorops\.com/integrations/generic/\d{8}/alert/", _UUID),
+    (r"alert\.victorops\.com/integrations/generic/\d{8}/alert/", UUID),
     (r"nosnch\.in/", r"[0-9a-f]{10}"),
-    (r"api\.flock\.com/hooks/sendMessage/", _UUID),
+    (r"api\.flock\.com/hooks/sendMessage/", UUID),
     (r"webhook\.buildkite\.com/deliver/(?:bktr_)?", r"[A-Za-z0-9]{40,90}"),
-    (rf"hub\.docker\.com/api/build/v1/source/{_UUID}/trigger/", _UUID),
-    (r"/pages/webhooks/deploy_hooks/", _UUID),
+    (rf"hub\.docker\.com/api/build/v1/source/{UUID}/trigger/", UUID),
+    (r"/pages/webhooks/deploy_hooks/", UUID),
     (r"[?&]workflowApiKey=", rf"{_W}{{16,60}}"),
     (r"/trigger/pipeline\?token=", rf"{_W}{{20,60}}"),
     (r"robot/send\?access_token=", r"[0-9a-f]{64}"),
@@ -86,7 +85,7 @@ _HOOKS: tuple[tuple[str, str], ...] = (
     (r"activepieces\.com/api/v1/webhooks/", rf"{_W}{{16,30}}"),
     (r"hook\.relay\.app/api/v1/playbook/[a-z0-9]{20,30}/trigger/", rf"{_W}{{16,30}}"),
     (r"push\.statuscake\.com/\?PK=", r"[0-9a-f]{12,20}"),
-    (r"api\.(?:eu\.)?opsgenie\.com/v\d/json/[a-z0-9]{2,40}\?apiKey=", _UUID),
+    (r"api\.(?:eu\.)?opsgenie\.com/v\d/json/[a-z0-9]{2,40}\?apiKey=", UUID),
     (r"hooks\.spike\.sh/", r"[a-z0-9]{24,40}"),
     (r"hooks\.glip\.com/webhook/(?:v2/)?", rf"{_W}{{20,200}}"),
     (r"outgoing\.(?:zoom|ringcentral)\.[a-z]{2,3}/[a-z/]{0,30}/", rf"{_W}{{20,80}}"),
@@ -129,6 +128,6 @@ RULES: tuple[Rule, ...] = (
         secret_rule("webhook-key", _slashes(head), key, _random, _ENDS, rank=8)
         for head, key in _SHORT_HOOKS
     ),
-    _in_host(_UUID, r"trayapp\.io"),
+    _in_host(UUID, r"trayapp\.io"),
     _in_host(r"eo[a-z0-9]{12,16}", r"m\.pipedream\.net"),
 )

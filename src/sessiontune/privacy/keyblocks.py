@@ -8,7 +8,7 @@ from .checks import entropy, is_placeholder
 from .programs import NL
 from .rules import Rule, secret_rule
 
-_BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
+BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _END = r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 #: A line's number as `cat -n`, editors and agents' tools print it.
 _NUMBER = rf"{NL}[ \t]*\d{{1,6}}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[ ]?[|:][ ]?|[ ]{{1,2}})[ \t]*"
@@ -50,8 +50,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "private-key",
         "secrets",
-        rf"{_BEGIN}(?:\r|\\+r)?(?:\n|\\+n)[ \t]*\d",
-        rf"({_BEGIN}(?:{_NUMBER}{_LINE})+(?:{_NUMBER}{_END})?)",
+        rf"{BEGIN}(?:\r|\\+r)?(?:\n|\\+n)[ \t]*\d",
+        rf"({BEGIN}(?:{_NUMBER}{_LINE})+(?:{_NUMBER}{_END})?)",
         _block,
         before=90,
         after=9000,

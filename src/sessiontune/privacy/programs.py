@@ -12,9 +12,8 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, judged_random
-from .rules import Check, Rule, quick, secret_rule
+from .rules import UUID, Check, Rule, quick, secret_rule
 
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 #: A line's end, as it is or escaped in JSON.
 NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: A word begins, also after an escaped line end.
@@ -153,5 +152,5 @@ RULES: tuple[Rule, ...] = (
         after=160,
         rank=3,
     ),
-    secret_rule("instrumentation-key", "InstrumentationKey=", _UUID, given, rank=4),
+    secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )

@@ -26,6 +26,9 @@ Near = Callable[[bytes, int], bool]
 
 #: What may follow a value that a limit cut off.
 MORE = r"[A-Za-z0-9_+/=.%~-]*"
+UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+#: 1 for letters and digits.
+WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 
 #: Finds the values from the end of an anchor's hit, for rules that hit very often.
 Direct = Callable[[bytes, int], "list[tuple[int, int]]"]
@@ -135,7 +138,6 @@ def secret_rule(
     )
 
 
-_WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 _COLOUR = re.compile(rb"(?:\x1b|u001[bB]|x1b|033)\[[0-9;]{0,12}m\Z")
 
 
@@ -145,9 +147,9 @@ def left_edge(data: bytes, start: int) -> bool:
     if start <= 0:
         return True
     before = data[start - 1]
-    if not _WORD[before]:
+    if not WORD[before]:
         # a plus sign after a letter is the middle of base64
-        return before != 43 or start < 2 or not (_WORD[data[start - 2]] or data[start - 2] == 47)
+        return before != 43 or start < 2 or not (WORD[data[start - 2]] or data[start - 2] == 47)
     if before in b"nrtbfv" and data[start - 2 : start - 1] == b"\\":
         return True
     if data[start - 3 : start - 2] == b"%" and data[start - 2 : start].isalnum():

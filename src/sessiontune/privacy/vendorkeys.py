@@ -9,10 +9,9 @@ import re2
 
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
-from .rules import MORE, Rule, left_edge, pattern, quick
+from .rules import MORE, WORD, Rule, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats
 
-_WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 _ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
 #: The words in front of a weak format.
 _WORDS = re2.compile(rb"[a-z]{1,12}_(?:[a-z]{3,10}_)?|[a-z]{1,3}-")
@@ -46,7 +45,7 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
         after = data[end : end + 1]
         if after == b"#" or _ASSET.match(data, end, min(len(data), end + 6)):
             return None
-        if after and (_WORD[after[0]] or (after in b"_-" and (dashes or weak))):
+        if after and (WORD[after[0]] or (after in b"_-" and (dashes or weak))):
             if fixed:
                 return None
             end = pattern(MORE).match(data, end, min(len(data), end + 8192)).end()

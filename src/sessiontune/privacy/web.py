@@ -8,12 +8,11 @@ import re2
 
 from .checks import judged_random
 from .checks import no_stand_in as _value
-from .rules import Rule, secret_rule
+from .rules import UUID, Rule, secret_rule
 
 _QUOTE = r"(?:\\*[\"'])?"
 _W = "[A-Za-z0-9_-]"
-_UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-_IS_UUID = re2.compile(_UUID.encode())
+_IS_UUID = re2.compile(UUID.encode())
 
 
 def _random(data: bytes, match: Any) -> tuple[int, int] | None:

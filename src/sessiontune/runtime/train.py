@@ -31,9 +31,7 @@ from . import trainothers as others
 from . import trainrecord as record
 from .follow import follow
 from .process import environment, write_files
-from .trainprep import Ready, make_ready
-
-OnEvent = Callable[[dict[str, Any]], None]
+from .trainprep import OnEvent, Ready, make_ready
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import orjson
@@ -33,9 +33,7 @@ from ..training.trl import saved_in
 from .process import environment, run_job, write_files
 
 if TYPE_CHECKING:
-    from .trainprep import Ready
-
-OnEvent = Callable[[dict[str, Any]], None]
+    from .trainprep import OnEvent, Ready
 
 
 def environment_of(trainer: str) -> Path:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from ..edits import PATH_SET, PATHS
 from ..errors import UsageError
 from ..evidence import command_of
 from ..model import Session, Text, ToolCall
@@ -37,8 +38,6 @@ ENOUGH = 3.4
 #: A topic scoring less than this share of the session's best one is not given either.
 BESIDE = 0.3
 
-_PATH_NAMES = ("file_path", "path", "filePath", "notebook_path", "filename")
-_PATH_SET = frozenset(_PATH_NAMES)
 _STOP_WORDS = (
     "a an and are as at be by for from has have how in into is it its of on or that the their them "
     "these this to was what which who with your you we i not no can do does"
@@ -118,8 +117,8 @@ def pieces_of(session: Session) -> list[tuple[float, str]]:
 def _pieces_of_call(call: ToolCall) -> list[tuple[float, str]]:
     arguments = call.arguments
     found: list[tuple[float, str]] = []
-    if not _PATH_SET.isdisjoint(arguments):
-        found = [(1.0, str(arguments[n])[-200:]) for n in _PATH_NAMES if n in arguments]
+    if not PATH_SET.isdisjoint(arguments):
+        found = [(1.0, str(arguments[n])[-200:]) for n in PATHS if n in arguments]
     if command := command_of(call)[:COMMAND]:
         found.append((0.25, command))
     return found

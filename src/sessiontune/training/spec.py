@@ -7,7 +7,7 @@ Regret" found for small sets), a rate of 2e-4, dropout against memorisation.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -19,7 +19,7 @@ Trainer = Literal["trl", "llamafactory", "axolotl", "unsloth"]
 Task = Literal["sft", "kto", "dpo"]
 
 LOGGERS = ("tensorboard", "trackio", "wandb")
-TRAINERS: tuple[Trainer, ...] = ("trl", "llamafactory", "axolotl", "unsloth")
+TRAINERS: tuple[Trainer, ...] = get_args(Trainer)
 
 
 class TrainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
