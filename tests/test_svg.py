@@ -31,6 +31,16 @@ def test_half_of_an_axis_of_counts_is_a_count() -> None:
         assert said == ticks | {"a", "b"}
 
 
+def test_large_figures_of_an_axis_are_not_cut() -> None:
+    for chart in (
+        svg.histogram([("a", 1_234_567)], title="t", y_label="conversations"),
+        svg.lines([svg.Line("norm", [(0, 0), (1, 98_765_432)])], title="t"),
+    ):
+        for e in ElementTree.fromstring(chart).iter():
+            if e.tag.endswith("}text") and e.get("text-anchor") == "end" and e.text:
+                assert float(e.get("x", "0")) - 7.0 * len(e.text) >= 0, e.text
+
+
 def test_points_that_are_not_finite_are_left_out() -> None:
     chart = svg.lines(
         [svg.Line("loss", [(0, 2.0), (1, float("nan")), (2, 1.0)], [(0, 1.5, 2.5), (2, 0.5, 1.5)])],

@@ -41,7 +41,7 @@ def ranking(
     yield f"| {name or title} | {unit} |" + (" Share |" if share else "")
     yield "| --- | ---: |" + (" ---: |" if share else "")
     rest = ranked[limit:]
-    if rest:
+    if len(rest) > 1:  # one more is shown rather than counted
         ranked = [*ranked[:limit], (f"{len(rest)} more", sum(n for _, n in rest))]
     for key, n in ranked:
         yield f"| {cell(key)} | {number(n)} |" + (f" {percent(n / total)} |" if share else "")

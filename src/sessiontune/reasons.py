@@ -272,6 +272,11 @@ def label_words(name: str) -> str:
     return LABELS.get(name, plain(name))
 
 
+def tag_words(tag: str) -> str:
+    """A tag of a row in plain words: a topic is known by its name."""
+    return tag.removeprefix("topic:")
+
+
 def content_words(kind: str) -> str:
     """A kind of content in plain words."""
     return CONTENT.get(kind, plain(kind))

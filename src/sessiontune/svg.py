@@ -64,9 +64,10 @@ def histogram(
 ) -> str:
     """Columns, one for each (label of the bin, count >= 0). The axis ends at an even number, so
     that half of it is a count too."""
-    height, left, bottom = 190.0, 40.0, 40.0
     most = max((value for _, value in bins), default=0.0)
     top = max(2.0, 2.0 * -(-most // 2))
+    height, bottom = (190.0, 40.0) if x_label else (174.0, 24.0)
+    left = _room(0.0, top)
     plot_h, plot_w = height - bottom - 14, WIDTH - left - 6
     body = _y_axis(0.0, top, left, 14, plot_h, y_label)
     each = plot_w / max(1, len(bins))
@@ -96,10 +97,10 @@ def lines(series: Sequence[Line], *, title: str, x_label: str = "", y_label: str
     ys = [y for line in kept for _, y in line.points]
     ys += [y for line in kept for _, low, high in line.band for y in (low, high)]
     legend_h = 16.0 * len(kept)
-    height, left, bottom = 210.0 + legend_h, 46.0, 40.0 + legend_h
-    plot_h, plot_w = height - bottom - 14, WIDTH - left - 12
     x0, x1 = _range(xs)
     y0, y1 = _range(ys)
+    height, left, bottom = 210.0 + legend_h, _room(y0, y1), 40.0 + legend_h
+    plot_h, plot_w = height - bottom - 14, WIDTH - left - 12
 
     def at(x: float, y: float) -> str:
         return (
@@ -241,6 +242,12 @@ def _legend(name: str, index: int, x: float, y: float) -> str:
         f'<line x1="{x:g}" x2="{x + 24:g}" y1="{y - 4:g}" y2="{y - 4:g}" stroke="{tone}" '
         f'stroke-width="2" stroke-dasharray="{dash}"/>' + _text(x + 30, y, _shorten(name, 48))
     )
+
+
+def _room(low: float, high: float) -> float:
+    """The width that the figures of a y axis take."""
+    longest = max(len(number(low + (high - low) * share)) for share in (0.0, 0.5, 1.0))
+    return max(40.0, 11 + 7.2 * longest)
 
 
 def _y_axis(

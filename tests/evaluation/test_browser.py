@@ -77,7 +77,7 @@ def test_filters_hide_cases_without_a_script(opened: Any, tmp_path: Path) -> Non
     page.goto(path.as_uri())
     shown = "() => [...document.querySelectorAll('.case')].filter(c => c.offsetParent).length"
     assert page.evaluate(shown) == 12
-    page.get_by_label("topic:A (6)").check()
+    page.get_by_label("A (6)").check()
     assert page.evaluate(shown) == 6
     page.get_by_label("all (12)").check()
     assert page.evaluate(shown) == 12

@@ -145,6 +145,20 @@ def test_plots_show_what_is_empty_and_names_with_the_same_words_are_one() -> Non
     assert "+12025-: 1" in report_html(example(statistics=odd))
 
 
+def test_one_more_than_is_shown_is_shown_too() -> None:
+    def told(count: int) -> tuple[str, str]:
+        tools = {f"Tool{n:02}": 50 - n for n in range(count)}
+        changed = msgspec.structs.replace(example().statistics, tools=tools)
+        return card(example(statistics=changed)), report_html(example(statistics=changed))
+
+    for page in told(13):
+        assert "Tool12" in page
+        assert "1 more" not in page
+    for page in told(14):
+        assert "Tool12" not in page
+        assert "2 more" in page
+
+
 def test_an_empty_export_still_has_a_card_and_a_report() -> None:
     assert card(Manifest()).startswith("---\n")
     assert "<h1>" in report_html(Manifest())

@@ -32,7 +32,8 @@ def list_trainers(console: Console) -> None:
 
     def draw(rich: RichConsole) -> None:
         for one in found:
-            rich.print(f"{one['name']:14}{one['state']:16}{one['place']}", markup=False)
+            line = f"{one['name']:14}{one['state']:16}{one['place']}".rstrip()
+            rich.print(line, markup=False, soft_wrap=True)
 
     console.emit({"trainers": found}, draw)
 

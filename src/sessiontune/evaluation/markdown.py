@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..reasons import tag_words
 from .result import Comparison, Measure, Result
 from .statistics import Estimate
 
@@ -23,7 +24,7 @@ def report_markdown(result: Result) -> str:
     for m in result.measures:
         for tag in m.tags:
             e = tag.found
-            name = tag.tag.replace("|", "\\|")
+            name = tag_words(tag.tag).replace("|", "\\|")
             lines.append(
                 f"| {name} | {m.label} | {e.difference:+.4f} | {interval_of(e)} | {e.clusters} |"
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from ..html import facts, grid, note, page, panel, paragraph, section, table
+from ..reasons import tag_words
 from ..svg import intervals
 from .markdown import further, interval_of, reach_of
 from .reportcases import CASES_CSS, cases_html
@@ -133,7 +134,7 @@ def _plots(comparison: Comparison, title: str) -> str:
 def _tags(result: Result) -> str:
     rows = [
         [
-            tag.tag,
+            tag_words(tag.tag),
             m.label,
             f"{tag.found.difference:+.4f}",
             interval_of(tag.found),
@@ -152,7 +153,11 @@ def _tags(result: Result) -> str:
 def _cases(result: Result) -> str:
     if not result.cases:
         return paragraph("No answers were generated (--max-cases 0).")
-    return cases_html(result.cases, "c", result.data)
+    how = paragraph(
+        "The figure beside a name says how near the answer comes to what was done, 1 at most: by "
+        "its calls where there were some, else by its words."
+    )
+    return how + cases_html(result.cases, "c", result.data)
 
 
 def _reading() -> str:

@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+from ..reasons import tag_words
 from .result import Shown, ShownAnswer
 
 #: Tags that get a filter; the others are rare and found by the page's own search.
@@ -48,7 +49,9 @@ def cases_html(cases: Sequence[Shown], group: str, data: str) -> str:
         for n in numbers.values()
     )
     choices = [_choice(group, "all", f"all ({len(cases)})", True)]
-    choices += [_choice(group, str(n), f"{tag} ({counted[tag]})") for tag, n in numbers.items()]
+    choices += [
+        _choice(group, str(n), f"{tag_words(tag)} ({counted[tag]})") for tag, n in numbers.items()
+    ]
     return (
         f'<style>{rules}</style><div class="list-{group}"><fieldset class="filters">'
         f"<legend>show</legend>{''.join(choices)}</fieldset>{body}</div>"
@@ -79,13 +82,13 @@ def _case(case: Shown, group: str, numbers: dict[str, int], data: str) -> str:
 def _where(case: Shown, data: str) -> str:
     """The way back: the row's file as a link, and the command that shows its log lines."""
     if not case.row:
-        return f"<code>{escape(case.id)}</code> {escape(', '.join(case.tags))}"
+        return f"<code>{escape(case.id)}</code> {escape(', '.join(map(tag_words, case.tags)))}"
     file = case.id.partition(":")[0]
     link = quote(f"file://{Path(data).absolute()}/{file}", safe=":/") if data else file
     return (
         f'<a href="{escape(link)}">{escape(case.id)}</a> '
         f"<code>sessiontune show {escape(data)} {escape(case.row)}</code> "
-        f"{escape(', '.join(case.tags))}"
+        f"{escape(', '.join(map(tag_words, case.tags)))}"
     )
 
 

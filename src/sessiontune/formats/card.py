@@ -110,7 +110,7 @@ def _statistics(manifest: Manifest) -> str:
         f"({number(s.pairs)} cleaned conversation pairs)",
         f"- **Export date**: {long_date(manifest.date)}",
         "",
-        "| | |",
+        "| What | Count |",
         "| --- | ---: |",
     ]
     rows = [

@@ -20,7 +20,8 @@ def files(manifest: Manifest) -> str:
     for file in manifest.files:
         best, readers = examples.BEST.get(_kind(file.path), ("", ""))
         rows = number(file.rows) if file.rows else ""
-        out.append(f"| `{file.path}` | {rows} | {size(file.bytes)} | {best} | {readers} |")
+        held = size(file.bytes).replace(" ", "&nbsp;")  # a figure stays with its unit
+        out.append(f"| `{file.path}` | {rows} | {held} | {best} | {readers} |")
     kinds = {_kind(f.path) for f in manifest.files}
     out += ["", *(text for kind, text in examples.SECTIONS.items() if kind in kinds)]
     out.append(

@@ -121,7 +121,7 @@ def _splits(manifest: Manifest) -> str:
         return html.section("Split", note) if note else ""
     rows = [
         (name, number(x.conversations), number(x.pairs), number(x.tokens), number(x.groups))
-        for name, x in sides.items()
+        for name, x in sorted(sides.items(), reverse=True)
     ]
     head = ("Side", "Conversations", "Pairs", "Tokens", "Independent groups")
     body = note + html.table(head, rows, numbers=(1, 2, 3, 4))
@@ -199,9 +199,10 @@ def _every_month(months: Mapping[str, int]) -> list[tuple[str, int]]:
 def _bars(title: str, counts: Mapping[str, int]) -> str:
     ranked = sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))
     shown: list[tuple[str, float]] = list(ranked[:_TOP])
-    rest = sum(n for _, n in ranked[_TOP:])
-    if rest:
-        shown.append((f"{len(ranked) - _TOP} more", rest))
+    rest = ranked[_TOP:]
+    if len(rest) > 1:
+        shown.append((f"{len(rest)} more", sum(n for _, n in rest)))
+    shown += rest if len(rest) == 1 else []
     return html.panel(title, svg.bars(shown, title=title))
 
 

@@ -289,7 +289,7 @@ def plan(
 
 def _data_line(train: Prepared, held: Prepared | None) -> Line:
     held_n = len(held.examples) if held else 0
-    value = f"{train.rows} rows, {len(train.examples)} examples; {held_n} held out"
+    value = f"{train.rows:,} rows, {len(train.examples):,} examples; {held_n:,} held-out examples"
     why = f"{train.tokens:,} tokens, {train.trained:,} bear loss, longest {train.longest:,}"
     if train.windowed:
         why += f"; {train.windowed} rows cut into windows"

@@ -215,7 +215,7 @@ def _tool_results(rows: Sequence[Row], train: Prepared, template: Template) -> C
                         name, "bad", f"{row.where}: tool output bears loss.",
                         "The mask does not fit the template; use --template chatml.",
                     )  # fmt: skip
-    return Check(name, "good", f"{looked} lines of tool output looked for, none trained")
+    return Check(name, "good", f"{looked:,} lines of tool output looked for, none trained")
 
 
 def _stop_token(train: Prepared, template: Template) -> Check:

@@ -8,6 +8,18 @@ from typing import Any
 from .. import html, svg
 from .metrics import evaluations, overfitting, training
 
+#: How methods and trainers are written for people.
+_NAMES = {
+    "lora": "LoRA",
+    "lora8": "LoRA on an 8-bit base",
+    "qlora": "QLoRA",
+    "full": "Full fine-tuning",
+    "trl": "TRL",
+    "llamafactory": "LLaMA-Factory",
+    "axolotl": "Axolotl",
+    "unsloth": "Unsloth",
+}
+
 
 def render_report(
     run: Mapping[str, Any],
@@ -37,8 +49,11 @@ def render_report(
     )
     body += html.section("Made with", html.table(("package", "version"), _versions(run)))
     base = run.get("base", {}).get("id", "")
-    lead = f"{run.get('method', '')} on {base} with {run.get('trainer', '')}"
-    return html.page(f"Training run {name}", body, lead=lead, footer=str(run.get("ended") or ""))
+    method, trainer = str(run.get("method", "")), str(run.get("trainer", ""))
+    lead = f"{_NAMES.get(method, method)} on {base} with {_NAMES.get(trainer, trainer)}"
+    ended = str(run.get("ended") or "")
+    footer = f"Ended {ended[:16].replace('T', ' ')} UTC." if ended.endswith("+00:00") else ended
+    return html.page(f"Training run {name}", body, lead=lead, footer=footer)
 
 
 def _figures(run: Mapping[str, Any], figures: Mapping[str, Any]) -> list[tuple[str, str]]:
