@@ -57,7 +57,7 @@ def test_figures_of_a_project_are_whole_in_any_width(
     cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = claude_lines()
-    long = orjson.loads(lines[0]) | {"cwd": "/home/ann/" + "deep/" * 20 + "project"}
+    long = orjson.loads(lines[0]) | {"cwd": "/srv/work/" + "deep/" * 20 + "project"}
     (tmp_path / "a.jsonl").write_bytes(b"\n".join([orjson.dumps(long), *lines[1:]]))
     for width in (40, 80, 200):
         monkeypatch.setenv("COLUMNS", str(width))
