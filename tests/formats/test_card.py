@@ -76,7 +76,7 @@ def test_the_originals_statistics_stand_first() -> None:
         "- **Export date**: November 23, 2025",
     ):
         assert line in text
-    assert "| `bensley_conversations_sharegpt.jsonl` | 686 | 468 kB |" in text
+    assert "| `bensley_conversations_sharegpt.jsonl` | 686 | 468&nbsp;kB |" in text
 
 
 def test_topics_losses_drops_leakage_and_terms_are_told() -> None:

@@ -54,13 +54,14 @@ one file alone, take them along:
 
 ```python
 types = load_dataset_builder("path/to/{folder}", "{first.name}").info.features
-data = load_dataset("json", data_files="{first.files[0][1]}", features=types)
+data = load_dataset("json", data_files="path/to/{folder}/{first.files[0][1]}", features=types)
 ```
 """
     parquet = next((f.path for f in manifest.files if f.path.endswith(".parquet") and f.rows), "")
     if parquet:
         text += (
-            f'\nOr `load_dataset("parquet", data_files="{parquet}")`: Parquet carries its types.\n'
+            f'\nOr `load_dataset("parquet", data_files="path/to/{folder}/{parquet}")`: Parquet '
+            "carries its types.\n"
         )
     return text
 
