@@ -270,10 +270,10 @@ def neighbours(
     """
     shared = _shared(keys)
     buckets: dict[object, list[int]] = {}
-    seen: set[tuple[int, int]] = set()
     for position, own in enumerate(keys):
         if shared.isdisjoint(own):  # so it is with most
             continue
+        seen = {position}
         for key in own:
             if key not in shared:
                 continue
@@ -281,10 +281,9 @@ def neighbours(
             if bucket and bucket[-1] == position:
                 continue
             for other in bucket[-most:]:
-                pair = (other, position)
-                if pair not in seen:
-                    seen.add(pair)
-                    yield pair
+                if other not in seen:
+                    seen.add(other)
+                    yield other, position
             bucket.append(position)
 
 

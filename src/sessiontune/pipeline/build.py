@@ -95,6 +95,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
+    chosen.choices.clear()
     mixed = Mixed()
     if request.recipe.mix:
         own = sum(b.stats.splits["train"].tokens for b in built if "train" in b.stats.splits)

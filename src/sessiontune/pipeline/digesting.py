@@ -57,15 +57,14 @@ class Digest:
 
 def can_resume(state: bytes) -> bool:
     """Whether this state can be taken up again here: the layout of the block is OpenSSL's own."""
-    known = len(state) == len(_version()) + _BLOCK and state.startswith(_version())
-    return known and _openssl() is not None
+    if _openssl() is None:
+        return False
+    return len(state) == len(_version()) + _BLOCK and state.startswith(_version())
 
 
 @lru_cache(maxsize=1)
 def _version() -> bytes:
-    import _ssl  # beside _hashlib wherever that is
-
-    return _ssl.OPENSSL_VERSION.encode()
+    return bytes(_openssl().OpenSSL_version(0))
 
 
 @lru_cache(maxsize=1)
@@ -78,6 +77,8 @@ def _openssl() -> Any:
         library.SHA256_Init.argtypes = [ctypes.c_void_p]
         library.SHA256_Update.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t]
         library.SHA256_Final.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
+        library.OpenSSL_version.argtypes = [ctypes.c_int]
+        library.OpenSSL_version.restype = ctypes.c_char_p
     except (ImportError, AttributeError, OSError):
         return None
     return library if _behaves(library) else None

@@ -61,6 +61,8 @@ def finish_all(
         if key not in known or key not in there:
             mine = {name: tools[name] for name in sorted(shapes)}
             tasks.append(_finish_task(unit, key, shards[unit.key], prepared, chosen, mine, recipe))
+    for summary in prepared.summaries.values():
+        summary.heads, summary.shapes = [], {}  # of many units they are large, and now told
     decode = msgspec.msgpack.Decoder(BuildSummary).decode
     done = {k: decode(known[k]) for k in keys.values() if k in known}
     packs = [

@@ -157,6 +157,7 @@ def _compare(
     ]
     links: list[tuple[str, str]] = []
     copies: list[_Pair] = []
+    union = Union()  # of a thousand that are all alike, a thousand links say it
     for i, j in ((here[a], here[b]) for a, b in neighbours(keys)):
         a, b = marks[i], marks[j]
         same = a.digest == b.digest and not _tails(a, b)
@@ -173,7 +174,8 @@ def _compare(
             or any(is_answer(anchor) for anchor in common)
             or (bool(common) and contained(shared[i], shared[j]) >= CONTAINED)
         )
-        if related:
+        if related and union.find(a.lineage) != union.find(b.lineage):
+            union.join(a.lineage, b.lineage)
             links.append((a.lineage, b.lineage))
         if same or (alike >= options.drop and not _tails(a, b)):
             copies.append(_Pair(i, j, same))

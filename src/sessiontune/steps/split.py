@@ -6,7 +6,8 @@ A leak test must also show that the random split leaks, or it proves nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -47,7 +48,7 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
     """Share of held-out sessions that also stand in train. `sides`: session key -> side;
     sessions without a side are not published and do not count."""
     kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
-    return _measure(kept, _related(kept, meeting(kept)), [sides[m.key] == "eval" for m in kept])
+    return _measure(_related(kept, meeting(kept)), [sides[m.key] == "eval" for m in kept])
 
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
@@ -60,8 +61,8 @@ def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) ->
     every = sorted(marks, key=lambda m: m.key)
     places = [decisions.for_session(m.key, m.lineage) for m in every]
     related = _related(every, met)
-    kept = [p for p in related if not (places[p[0]].reason or places[p[1]].reason)]
-    ours = _measure(every, kept, [not p.reason and p.split == "eval" for p in places])
+    left_out = [bool(p.reason) for p in places]
+    ours = _measure(related, [not p.reason and p.split == "eval" for p in places], left_out)
     published = sum(not p.reason for p in places)
     share = ours.held / published if published else 0.0
     held = max(1, round(share * len(every))) if every else 0
@@ -70,7 +71,7 @@ def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) ->
         out = [False] * len(every)
         for i in sorted(range(len(every)), key=chances.__getitem__)[:held]:
             out[i] = True
-        draws.append(_measure(every, related, out))
+        draws.append(_measure(related, out))
     return Comparison(ours, _mean(draws))
 
 
@@ -80,8 +81,27 @@ def _chances(keys: Sequence[str]) -> list[list[bytes]]:
     return [[h[at : at + 8] for h in hashes] for at in range(0, 8 * DRAWS, 8)]
 
 
-def _related(marks: list[Mark], met: frozenset[str]) -> list[tuple[int, int, bool, bool]]:
-    """Pairs that would leak if split: (i, j, exactly, nearly)."""
+class _Pairs:
+    """Pairs of positions, and what ties each: of many sessions that are all alike there are tens
+    for each, so they are kept small."""
+
+    def __init__(self) -> None:
+        self.one, self.two, self.ties = array("I"), array("I"), bytearray()
+
+    def add(self, i: int, j: int, exact: bool, near: bool) -> None:
+        self.one.append(i)
+        self.two.append(j)
+        self.ties.append(_EXACT * exact | _NEAR * near)
+
+    def __iter__(self) -> Iterator[tuple[int, int, int]]:
+        return zip(self.one, self.two, self.ties, strict=True)
+
+
+_EXACT, _NEAR = 1, 2
+
+
+def _related(marks: list[Mark], met: frozenset[str]) -> _Pairs:
+    """Pairs that would leak if split."""
     rows = [m.row or m.minhash for m in marks]
     answers = [
         {a for a in anchors(m) if is_answer(a)} if m.key in met else frozenset() for m in marks
@@ -91,7 +111,7 @@ def _related(marks: list[Mark], met: frozenset[str]) -> list[tuple[int, int, boo
         keys.append([m.key, m.forked_from or m.key])
         if m.key in met:
             keys[-1] += [m.digest, *own, *(bands(row) if row else ())]
-    out: list[tuple[int, int, bool, bool]] = []
+    out = _Pairs()
     for i, j in neighbours(keys, MOST):
         plain = marks[i].forked_from is None and marks[j].forked_from is None
         exact = (
@@ -102,7 +122,7 @@ def _related(marks: list[Mark], met: frozenset[str]) -> list[tuple[int, int, boo
         one, two = rows[i], rows[j]
         near = bool(one and two and jaccard(one, two) >= NEAR)
         if exact or near:
-            out.append((i, j, exact, near))
+            out.add(i, j, exact, near)
     return out
 
 
@@ -112,18 +132,16 @@ def _repeats(a: Mark, b: Mark) -> bool:
     return here == there or a.forked_from == b.key or b.forked_from == a.key
 
 
-def _measure(
-    marks: list[Mark], related: list[tuple[int, int, bool, bool]], held: list[bool]
-) -> Leakage:
+def _measure(related: _Pairs, held: list[bool], left_out: Sequence[bool] = ()) -> Leakage:
     exact: set[int] = set()
     near: set[int] = set()
-    for i, j, same, alike in related:
-        if held[i] == held[j]:
+    for i, j, ties in related:
+        if held[i] == held[j] or (left_out and (left_out[i] or left_out[j])):
             continue
         seen = i if held[i] else j
-        if same:
+        if ties & _EXACT:
             exact.add(seen)
-        if alike:
+        if ties & _NEAR:
             near.add(seen)
     n = sum(held)
     return Leakage(
