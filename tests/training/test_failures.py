@@ -149,3 +149,23 @@ def test_a_missing_extra_names_the_command(
     assert main(["train", str(export), "-o", str(out), "--base", str(tiny), "--json"]) == 6
     assert "sessiontune[train]" in json.loads(capsys.readouterr().out)["error"]["hint"]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_disk_too_small_for_the_tiny_base_is_no_traceback(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The library that writes weights has errors of its own, which are no OSErrors."""
+    from safetensors import SafetensorError
+    from transformers import PreTrainedModel
+
+    def full(*_: Any, **__: Any) -> None:
+        raise SafetensorError("Error while serializing: I/O error: No space left on device")
+
+    monkeypatch.setattr(PreTrainedModel, "save_pretrained", full)
+    export = make_export(tmp_path / "x")
+    out = tmp_path / "r"
+    assert main(["train", str(export), "--base", "tiny", "-o", str(out)]) == 5
+    said = capsys.readouterr().err
+    assert f"Cannot write {out}: No space left on device" in said.replace("\n", " ")
+    assert "Free some disk space" in said
+    assert [p.name for p in tmp_path.iterdir()] == ["x"]

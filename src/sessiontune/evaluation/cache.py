@@ -78,7 +78,10 @@ class Table:
             with self.path.open("ab") as file:
                 file.write(b"\n" + line if self._torn else line)
         except OSError as error:
-            raise StoreError(f"Cannot write {self.path}: {error.strerror}") from error
+            raise StoreError(
+                f"Cannot write {self.path}: {error.strerror}",
+                "Free some disk space; the same command goes on where it was.",
+            ) from error
         self._torn = False
         self._held[key] = value
 

@@ -12,10 +12,11 @@ from typing import Any
 
 import msgspec
 
-from ..errors import ToolError, UsageError
+from ..errors import StoreError, ToolError, UsageError
 from ..ports import Job
 from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
+from ..shipping.weights import disk_trouble
 from ..templating import Template
 from ..training import cluster, planner, trl
 from ..training.bases import Base, resolve
@@ -210,7 +211,14 @@ def _base(
             found = resolve(str(final / "base"))
         else:
             on_event({"event": "phase", "text": "making a tiny model"})
-            found = resolve(str(make_tiny(beside / "base", texts_of(data))))
+            try:
+                with disk_trouble():
+                    found = resolve(str(make_tiny(beside / "base", texts_of(data))))
+            except OSError as error:
+                raise StoreError(
+                    f"Cannot write {final}: {error.strerror or error}",
+                    "Free some disk space, or use -o.",
+                ) from error
         return msgspec.structs.replace(found, id="tiny"), "base"
     found = resolve(spec.base, download=download)
     if final.resolve() in Path(found.path).resolve().parents:

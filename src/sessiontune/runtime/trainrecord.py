@@ -148,5 +148,6 @@ def _put(path: Path, text: str) -> None:
         beside.replace(path)
     except OSError as error:
         raise StoreError(
-            f"Cannot write {path}: {error.strerror}", "Free some disk space."
+            f"Cannot write {path}: {error.strerror}",
+            "Free some disk space, then go on with --resume.",
         ) from error
