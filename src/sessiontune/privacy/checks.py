@@ -86,7 +86,7 @@ PLACEHOLDERS = frozenset(
     some-token some_token invalid invalidpassword wrongpassword wrong_password wrong-password
     badpassword incorrect correct wrong bad good valid fake fakepassword fake-token dummy
     dummypassword example examplepassword sample unset set unknown n/a na tbd todo disabled
-    enabled auto automatic manual never always encrypted hashed plaintext plain_text cleartext
+    enabled not-set not_set notset auto automatic manual never always encrypted hashed plaintext plain_text cleartext
     private public internal external local remote oauth oauth2 saml ldap kerberos ntlm jwt sha256
     sha512 md5 bcrypt scrypt argon2 pbkdf2 base64 hex utf-8 latin1 latin-1 ascii xxx xxxx xxxxx
     *** **** ***** ****** ******** ... .... none. redacted removed deleted masked hide show

@@ -77,7 +77,12 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         and not (
             len(value) >= 6
             and not value.isdigit()
-            and (quoted or operator == b"=" or (b"_" in name and judged_random(value, 8)))
+            and (
+                quoted
+                or operator == b"="
+                or (b"_" in name and judged_random(value, 8))
+                or judged_random(value, 20)
+            )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
             and wordy(value) < 0.7
         )

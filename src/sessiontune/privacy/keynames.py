@@ -22,7 +22,7 @@ KEY_WORDS = (
     r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
     r"application|client|consumer|deploy|webhook|hmac|aes|salt|crypt|ingest|instrumentation)"
     r"[_.-]?key|credential|creds|auth(?!or)|bearer|jwt|session[_.-]?(?:key|cookie)|cookie|"
-    r"client[_.-]?id|access[_.-]?id|_pat\b|key"
+    r"client[_.-]?id|access[_.-]?id|[_-]pat\b|\bcred\b|key"
 ).replace("auth(?!or)", "auth")
 
 #: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
@@ -51,7 +51,7 @@ _DULL = re2.compile(
     rb"(?i)\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
-    rb"continuation|completion|cached|pad|eos|bos|sep|cls|mask|unk|csrf|xsrf|cancellation|cancel)"
+    rb"continuation|completion|cached|csrf|xsrf|cancellation|cancel|\b(?:pad|eos|bos|sep|cls|mask|unk))"
     rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
     rb"key[_.-]?(?:id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
@@ -117,6 +117,7 @@ def dull(name: bytes) -> bool:
 @lru_cache(maxsize=4096)
 def vendor_of(name: bytes) -> bytes | None:
     """The vendor that stands in a name as a word of its own (`myEtsyKey`, not `SetSysctl`)."""
+    name = name.removeprefix(b"-D")  # a property of Java: `-Dsonar.login=...`
     for match in _VENDOR.finditer(name):
         start, end = match.span(1)
         before = name[start - 1 : start]
