@@ -16,8 +16,9 @@ from exports import conversation, make_export, write_jsonl
 
 from sessiontune.errors import PreflightError, UsageError
 from sessiontune.templating import IGNORED, Encoded, Template, bundled
+from sessiontune.training.checks import Check, stop_on
 from sessiontune.training.data import Row, read_export
-from sessiontune.training.preflight import Check, check_data, check_loss, compare_prepared, stop_on
+from sessiontune.training.preflight import check_data, check_loss, compare_prepared
 from sessiontune.training.prepare import Prepared, definitions, prepare
 
 pytestmark = pytest.mark.models

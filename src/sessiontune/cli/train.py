@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from ..runtime.train import Outcome
+    from ..training.checks import Check
     from ..training.planner import Plan
-    from ..training.preflight import Check
     from ..training.spec import TrainSpec
 
 #: flag, type, help; each is a field of the spec, and of the recipe's [train] table.

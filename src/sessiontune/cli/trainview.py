@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from .console import Console
 
 if TYPE_CHECKING:
+    from ..training.checks import Check
     from ..training.planner import Plan
-    from ..training.preflight import Check
 
 MARKS = {"good": "ok", "note": "note", "soft": "STOP", "bad": "STOP"}
 

@@ -25,7 +25,8 @@ from ..errors import (
 )
 from ..ports import Job
 from ..training import cluster, planner, worker
-from ..training.preflight import Check, check_loss, stop_on
+from ..training.checks import Check, stop_on
+from ..training.preflight import check_loss
 from ..training.spec import TrainSpec
 from . import trainothers as others
 from . import trainrecord as record

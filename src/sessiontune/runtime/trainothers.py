@@ -16,6 +16,7 @@ from ..errors import PreflightError, ToolError
 from ..ports import Job
 from ..templating import Encoded
 from ..training import axolotl, cluster, llamafactory, unsloth
+from ..training.checks import Check
 from ..training.metrics import from_trainer_state
 from ..training.others import (
     CHECKED,
@@ -27,7 +28,7 @@ from ..training.others import (
     message_rows,
     turns_alone,
 )
-from ..training.preflight import Check, compare_prepared
+from ..training.preflight import compare_prepared
 from ..training.prepare import read_tokens
 from ..training.trl import saved_in
 from .process import environment, run_job, write_files

@@ -20,11 +20,12 @@ from ..shipping.weights import disk_trouble
 from ..templating import Template
 from ..training import cluster, planner, trl
 from ..training.bases import Base, resolve
+from ..training.checks import Check
 from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
 from ..training.others import jsonl
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
-from ..training.preflight import Check, check_data
+from ..training.preflight import check_data
 from ..training.prepare import Prepared, prepare, spread, write_tokens
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny

@@ -9,8 +9,9 @@ import msgspec
 
 from ..errors import PreflightError
 from ..templating import Template
+from .checks import Check
 from .data import Row
-from .preflight import LOSS_LIMIT, Check
+from .preflight import LOSS_LIMIT
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,47 +6,21 @@ with the rows by other means than the mask that made them.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
 import re
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-import msgspec
-import orjson
-
-from ..errors import AdviceError, PreflightError
 from ..templating import IGNORED, Encoded, Template
+from .checks import Check
 from .data import DataSet, Row
 from .prepare import Prepared
+from .toolchecks import tool_calls, tool_results
 
 #: Above this share of targets lost to the length, the run needs --force.
 LOSS_LIMIT = 0.2
 #: Above this many epochs on a small set, the run needs --force.
 EPOCH_LIMIT = 5.0
-
-
-class Check(msgspec.Struct, frozen=True):
-    """One check and what was seen. level: good, note, soft (--force passes it) or bad."""
-
-    name: str
-    level: str
-    seen: str
-    hint: str = ""
-
-
-def stop_on(checks: Sequence[Check], force: bool) -> None:
-    """Raise PreflightError for the first check that stops the run."""
-    for check in checks:
-        if check.level == "bad" or (check.level == "soft" and not force):
-            said = f"{check.name}: {check.seen}"
-            if check.level == "bad":
-                raise PreflightError(said, check.hint)
-            soft = AdviceError(said, f"{check.hint} Or go on all the same with --force.".strip())
-            soft.advice = check.hint
-            raise soft
 
 
 def check_data(
@@ -57,8 +31,8 @@ def check_data(
         _rows_trained(train),
         _all_masked(train),
         _truncated(train),
-        _tool_calls(data.train, train, template),
-        _tool_results(data.train, train, template),
+        tool_calls(data.train, train, template),
+        tool_results(data.train, train, template),
         _stop_token(train, template),
         _bos(train, template),
         _vocabulary(train, held, rows),
@@ -115,107 +89,6 @@ def _truncated(train: Prepared) -> Check:
     if train.cut:
         more += f"; {train.cut} longer than the length are cut in {train.parts} examples"
     return Check(name, "good", f"all {train.targets} answers are trained once{more}")
-
-
-def _trained_text(examples: Sequence[Encoded], template: Template) -> dict[str, str]:
-    """Row -> text of everything that bears loss in it."""
-    out: dict[str, list[str]] = {}
-    for example in examples:
-        ids = [label for label in example.labels if label != IGNORED]
-        out.setdefault(example.where, []).append(template.tokenizer.decode(ids))
-    return {where: "\n".join(parts) for where, parts in out.items()}
-
-
-def _assistants(row: Mapping[str, Any], train: bool) -> list[Mapping[str, Any]]:
-    return [
-        m
-        for m in row["messages"]
-        if m.get("role") == "assistant" and (m.get("train", True) is not False) == train
-    ]
-
-
-def _tool_calls(rows: Sequence[Row], train: Prepared, template: Template) -> Check:
-    name = "tool-call tokens trained"
-    texts = _trained_text(train.examples, template)
-    wanted = found = 0
-    for row in rows:
-        if row.where not in texts or row.where in train.lost_in:
-            continue
-        names: Counter[str] = Counter()
-        for message in _assistants(row.body, True):
-            for call in message.get("tool_calls") or ():
-                names[str((call.get("function") or call).get("name"))] += 1
-        for called, times in names.items():
-            seen = texts[row.where].count(called)
-            wanted += times
-            found += min(times, seen)
-            if seen < times:
-                return Check(
-                    name, "bad",
-                    f"{row.where}: {times} calls of {called}, {seen} of them trained.",
-                    "The template or trainer loses tool calls; use --template chatml.",
-                )  # fmt: skip
-    return Check(name, "good", f"{found} of {wanted} calls")
-
-
-def _own_lines(row: Mapping[str, Any]) -> str:
-    """All that the trained answers of a row may say: their text, thoughts and arguments, these as
-    they stand and decoded, for a template may write either."""
-    parts: list[str] = []
-
-    def add(value: Any) -> None:
-        if isinstance(value, dict):
-            for key, inner in value.items():
-                parts.append(str(key))
-                add(inner)
-        elif isinstance(value, list):
-            for inner in value:
-                add(inner)
-        elif value is not None:
-            parts.append(str(value))
-
-    for message in _assistants(row, True):
-        add(message.get("content"))
-        add(message.get("reasoning_content"))
-        for call in message.get("tool_calls") or ():
-            arguments = (call.get("function") or call).get("arguments")
-            add(arguments)
-            if isinstance(arguments, str):
-                with contextlib.suppress(ValueError):  # a patch or a script: no JSON
-                    add(orjson.loads(arguments))
-            else:
-                add(orjson.dumps(arguments).decode())
-    return "\n".join(parts)
-
-
-def _tool_results(rows: Sequence[Row], train: Prepared, template: Template) -> Check:
-    """Long lines of tool output are looked for in what bears loss. An answer may repeat some."""
-    name = "tool-result tokens masked"
-    texts = _trained_text(train.examples, template)
-    looked = 0
-    for row in rows:
-        text = texts.get(row.where, "")
-        whole = set(text.splitlines())
-        own: str | None = None
-        for message in row.body["messages"]:
-            if message.get("role") != "tool":
-                continue
-            lines = str(message.get("content") or "").splitlines()
-            for number, line in enumerate(lines):
-                if len(line) < 40:
-                    continue
-                looked += 1
-                # The first and last share their line with what the template writes around them.
-                edge = number in (0, len(lines) - 1)
-                if line not in whole and not (edge and line in text):
-                    continue
-                own = _own_lines(row.body) if own is None else own
-                if line not in own:
-                    return Check(
-                        name, "bad", f"{row.where}: tool output bears loss.",
-                        "The mask does not fit the template; use --template chatml.",
-                    )  # fmt: skip
-    return Check(name, "good", f"{looked:,} lines of tool output looked for, none trained")
 
 
 def _stop_token(train: Prepared, template: Template) -> Check:
