@@ -27,7 +27,7 @@ from .prepare import (
 )
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 5
+PREPARE_VERSION = 6
 
 
 class Prepared(msgspec.Struct):
