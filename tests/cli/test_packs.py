@@ -14,6 +14,7 @@ from tests.cli.conftest import Cli
 
 from sessiontune.errors import StoreError
 from sessiontune.packs import SCHEMA, Pack, Packs
+from sessiontune.pipeline import preparing
 from sessiontune.pipeline.memory import find
 from sessiontune.store import Store
 
@@ -58,6 +59,24 @@ def test_units_share_files(world: Path, cli: Cli) -> None:
         assert len(store.units()) > 20
     assert len(files_of(world / "state")) < 10
     assert all(p.stat().st_mode & 0o77 == 0 for p in files_of(world / "state"))
+
+
+def test_shards_of_former_readers_and_rules_are_made_anew(
+    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as former:
+        former.setattr(preparing, "PREPARE_VERSION", preparing.PREPARE_VERSION - 1)
+        export(cli, world)
+    before = published(world)
+    log = min((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    log.unlink()  # its sessions are taken from the former shard
+    again = export(cli, world)
+    with Store(world / "state", write=False) as store:
+        assert again["read_units"] == len(store.units()) > 20
+    rows = [name for name in before if name.endswith(".jsonl")]
+    assert rows
+    after = published(world)
+    assert {name: after[name] for name in rows} == {name: before[name] for name in rows}
 
 
 def test_a_state_of_the_former_layout_is_read_where_it_lies(world: Path, cli: Cli) -> None:

@@ -76,9 +76,10 @@ def test_who_wrote_a_record_in_the_user_s_name(
 def test_mail_of_other_agents_is_a_task_and_a_notice_is_none(tmp_path: Path, tag: str) -> None:
     mail = f'<{tag} from="lead">Ship it.</{tag}>'
     notice = f'<{tag} from="worker">{{"type":"idle_notification"}}</{tag}>'
-    rows = [user("u1", None, mail), user("u2", "u1", notice)]
+    both = f"{notice}\n\n{mail}"
+    rows = [user("u1", None, mail), user("u2", "u1", notice), user("u3", "u2", both)]
     told = said(only(read_rows(tmp_path, rows)))
-    assert told == [("task", [mail]), ("context", [notice])]
+    assert told == [("task", [mail]), ("context", [notice]), ("task", [both])]
 
 
 SIBLING = "<tool_use_error>Cancelled: parallel tool call Bash(ls) errored</tool_use_error>"
@@ -133,6 +134,28 @@ def test_a_command_of_the_person_and_its_output_are_context(tmp_path: Path) -> N
     ]
     assert all(m.injected for m in messages if m.kind == "context")
     assert reading.ledger.drops == {"read/shell_mode": 1}
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        ("<bash-input> is a tag", "prompt", ["<bash-input> is a tag"]),
+        ("<bash-stdout>a</bash-stdout> and why?", "context", ["a", "and why?"]),
+        ("<bash-stdout></bash-stdout> and why?", "context", ["and why?"]),
+    ],
+)
+def test_words_beside_the_tags_of_a_command_are_kept(
+    tmp_path: Path, given: str, kind: str, words: list[str]
+) -> None:
+    assert said(only(read_rows(tmp_path, [user("u1", None, given)]))) == [(kind, words)]
+
+
+def test_an_empty_paste_is_no_request(tmp_path: Path) -> None:
+    paste = '<pasted_content id="a1">\n</pasted_content id="a1">'
+    rows = [user("u1", None, "go"), user("u2", "u1", paste)]
+    reading = read_rows(tmp_path, rows)
+    assert said(only(reading)) == [("prompt", ["go"])]
+    assert reading.ledger.drops == {"read/empty": 1}
 
 
 def test_the_session_that_another_came_from_gives_it_no_name(tmp_path: Path) -> None:

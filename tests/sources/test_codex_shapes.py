@@ -445,6 +445,7 @@ VOICE += "  <transcript_delta>user: hello</transcript_delta>\n</realtime_delegat
     [
         (f"{BROWSER}\n\n## My request for Codex:\nsee {BROWSER}", "prompt", f"see {BROWSER}"),
         (f"## My request for Codex:\nlook\n\n{BROWSER}\n", "prompt", "look"),
+        (f"## My request for Codex:\nparse {BROWSER}", "prompt", None),
         (f"{BROWSER}\n{FILES}## My request:\nlook", "prompt", "look"),
         (f"{BROWSER}\n", "context", f"{BROWSER}\n"),
         (f"<a> {BROWSER}", "prompt", f"<a> {BROWSER}"),
@@ -463,6 +464,7 @@ VOICE += "  <transcript_delta>user: hello</transcript_delta>\n</realtime_delegat
         (f"{FILES}## My request:\nlook\n## My request:\nis this", "prompt", None),
         (FILES, "context", FILES),
         (VOICE, "prompt", "is 1 < 2?"),
+        (VOICE.replace("is 1 &lt; 2?", " "), "context", None),
         (VOICE.replace("  <input>", "  <source>flush</source>\n  <input>"), "context", None),
     ],
 )

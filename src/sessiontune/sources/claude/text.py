@@ -44,7 +44,10 @@ _PEERS = (
     "The coordinator sent a message",
 )
 _MAIL = re.compile(
-    r"<(?P<tag>teammate-message|cross-session-message)\b[^>]*>(?P<words>.*)</(?P=tag)>", re.DOTALL
+    r"<(?P<tag>teammate-message|cross-session-message)\b[^>]*>.*</(?P=tag)>", re.DOTALL
+)
+_MAIL_BEGINS = re.compile(
+    r"<(?:teammate-message|cross-session-message)\b[^>]*>\s*(?P<notice>\{\"type\")?"
 )
 _PASTED = re.compile(
     r"\s*<pasted_content id=\"(?P<id>\w+)\">\n?(?P<words>.*?)"
@@ -52,6 +55,7 @@ _PASTED = re.compile(
     re.DOTALL,
 )
 _RAN = re.compile(r"<(bash-input|bash-stdout|bash-stderr)>(.*?)</\1>", re.DOTALL)
+_TAGGED = re.compile(r"<(bash-[a-z-]+)>.*?</\1>", re.DOTALL)
 INTERRUPTED = ("[Request interrupted by user]", "[Request interrupted by user for tool use]")
 
 
@@ -81,6 +85,8 @@ def _unwrapped(said: Said) -> Said:
     """Without the tags that newer versions put around what was pasted; typed words stand apart."""
     if said.kind == "prompt":
         said.texts = [_PASTED.sub(r"\n\n\g<words>\n\n", t).strip("\n") for t in said.texts]
+        if not any(t.strip() for t in said.texts):
+            return Said("drop", reason="empty")
     return said
 
 
@@ -111,11 +117,12 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
 
 
 def _peer(start: str) -> Said:
-    """What another agent wrote, without the program's words around it; notices are no messages."""
+    """What other agents wrote, without the program's words around it; notices are no messages."""
     found = _MAIL.search(start)
-    told = found[0] if found else start
-    notice = found is not None and found["words"].lstrip().startswith('{"type"')
-    return Said("context" if notice else "peer", [told])
+    if found is None:
+        return Said("peer", [start])
+    notices = all(begun["notice"] for begun in _MAIL_BEGINS.finditer(found[0]))
+    return Said("context" if notices else "peer", [found[0]])
 
 
 def _meta(text: str, start: str) -> Said:
@@ -163,12 +170,15 @@ def _shell(text: str) -> Said:
     """A command that a person ran beside the conversation, or its output: the model sees both.
     The program escapes the output for its tags."""
     texts = []
+    rest = _TAGGED.sub("", text).strip()  # the program writes nothing there
+    if rest == text.strip():
+        return Said("prompt", [text])
     for tag, words in _RAN.findall(text):
         if tag == "bash-input":
             texts.append(f"! {words.strip()}")
         else:
             texts.append(unescaped(words).strip("\n"))
-    texts = [words for words in texts if words.strip()]
+    texts = [words for words in (*texts, rest) if words.strip()]
     return Said("context", texts) if texts else Said("drop", reason="shell_mode")
 
 

@@ -98,7 +98,8 @@ def classify(text: str) -> tuple[str, str]:
         asked = _DELEGATED.search(start)
         if asked is None or "<source>" in start[: asked.start()]:  # by the program, in the end
             return "context", text
-        return "prompt", unescaped(asked[1]).strip()
+        words = unescaped(asked[1]).strip()
+        return ("prompt", words) if words else ("context", text)
     if start.startswith(_SUMMARY):
         return "summary", text
     if start.startswith(_GUARDIAN):
@@ -126,8 +127,9 @@ def _without_browser(text: str) -> str:
     while cut.startswith(_AMBIENT) and _AMBIENT_END in cut:
         cut = cut.partition(_AMBIENT_END)[2].lstrip()
     heading = next((heading for heading in _HEADINGS if cut.startswith(heading)), "")
-    if heading and cut == text and cut.rstrip().endswith(_AMBIENT_END):
-        cut = cut.rpartition(_AMBIENT)[0].rstrip()
+    words, behind, _ = cut.rpartition(f"\n{_AMBIENT}")
+    if heading and behind and cut == text and cut.rstrip().endswith(_AMBIENT_END):
+        cut = words.rstrip()
     return cut.removeprefix(heading).strip() if cut != text else text
 
 
