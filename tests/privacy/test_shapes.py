@@ -100,6 +100,7 @@ def test_taken(text: str, form: str) -> None:
         "mongodb+srv://<user>:<password>@cluster.mongodb.net",
         'String usernamePassword = "application:" + appKey + ":" + appSecret;',
         "the password is `required`, the password is 'required'",
+        "your password was 'changed'; the token is \"generated\", the secret `rotated`",
         "the password is \"incorrect\" and the password is 'invalid'",
         "f(uid=user_name, password=some_variable_name)",
         "host=first; password=otherVariable;",

@@ -92,6 +92,8 @@ PLACEHOLDERS = frozenset(
     *** **** ***** ****** ******** ... .... none. redacted removed deleted masked hide show
     toggle visible current confirm confirmation required. forgot forgotten reset expired strong
     weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
+    changed stored saved protected verified generated updated confirmed encoded mandatory rotated
+    rejected accepted provided missing
     md5sum password: reader writer owner sudo usr pwd123 letmein123 welcome welcome1 iloveyou
     123e4567-e89b-12d3-a456-426614174000 trustno1 tiger 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
     """.split()
