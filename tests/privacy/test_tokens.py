@@ -4,30 +4,15 @@
 
 from __future__ import annotations
 
-import json
 from random import Random
 
 import pytest
 from making import made
+from taking import REDACTOR, gone
 
-from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.engine import Redactor
-from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vendors import formats
-from sessiontune.privacy.vocabulary import Vocabulary
 
-REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
-AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 PLACES = ("see {} there", '{{"value": "{}"}}', "{}", "first line\n{}\nlast line", "`{}`.")
-
-
-def gone(text: str, value: str) -> bool:
-    """No long piece of the value is left, a second pass changes nothing, the gate is silent."""
-    clean = REDACTOR.text(text)
-    size = max(6, len(value) // 4)
-    left = any(value[i : i + size] in clean for i in range(len(value) - size + 1))
-    row = json.dumps({"content": clean}).encode()
-    return not left and REDACTOR.text(clean) == clean and not AUDITOR.scan(row, "row")
 
 
 @pytest.mark.parametrize("row", formats(), ids=lambda row: row[0])

@@ -130,7 +130,7 @@ def draw_counts(
         rows = [*rows[:_SHOWN], (f"in {len(rows) - _SHOWN} more kinds (--json lists all)", rest)]
     rich.print(f"\n[bold]{title}[/bold]")
     for name, n in rows:
-        first, *more = wrap(name, max(20, rich.width - 13))
+        first, *more = wrap(name, max(20, rich.width - 13)) or [name]
         rich.print(
             f"{n:>11,}  {first}", *(" " * 13 + line for line in more), sep="\n", markup=False
         )

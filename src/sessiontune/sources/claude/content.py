@@ -32,13 +32,14 @@ _REJECTED = (
     "[Request interrupted by user for tool use]",
 )
 _REFUSED, _BROKEN_OFF = _REJECTED[:2], _REJECTED[4]
-_CANCELLED = (
-    "Sibling tool call errored",
-    "<tool_use_error>Sibling tool call errored",
-    "Cancelled: parallel tool call",
-    "<tool_use_error>Cancelled: parallel tool call",
-    "Streaming fallback - tool execution discarded",
-    "<tool_use_error>Streaming fallback - tool execution discarded",
+_CANCELLED = tuple(
+    tag + words
+    for tag in ("", "<tool_use_error>")
+    for words in (
+        "Sibling tool call errored",
+        "Cancelled: parallel tool call",
+        "Streaming fallback - tool execution discarded",
+    )
 )
 #: Kinds of denial that no rule made: a person's, or for what happened elsewhere.
 NO_RULE = ("user-rejected", "interrupted", "cancelled")
