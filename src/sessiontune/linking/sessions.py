@@ -173,6 +173,8 @@ def sessions_of(
         name = keyed(f"thread\0{base}\0{thread.first}")
         point = fork_point(thread)
         for epoch, nodes in parts:
+            if thread.fork is not None and epoch > thread.fork.epoch:
+                point = None  # the model saw the summary, nothing of what stood before the branch
             used = sorted({node.file for node in nodes if node.parts or node.results})
             if not used:
                 continue

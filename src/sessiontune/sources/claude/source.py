@@ -28,6 +28,7 @@ _JUNK = (
     ("aside_question-", "aside_question_agent"),
 )
 
+_AT = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z-]+)"')
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
 #: How far answers are sought that tie copies together, and how many tie.
 _HEAD = 1 << 18
@@ -133,6 +134,16 @@ def _stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
 
 
+def _began(path: str) -> str:
+    """When an agent began: an agent of no known caller comes after those that may call it."""
+    try:
+        with open_log(path) as log:
+            found = _AT.search(log.read(_HEAD) or b"")
+    except OSError:
+        return ""
+    return found[1].decode() if found else ""
+
+
 def _is_agent(path: str) -> bool:
     return len(_stem(path)) > len("agent-") and os.path.basename(path).startswith("agent-")
 
@@ -167,9 +178,12 @@ def _sessions(
     yield from _emit(reader, sides, facts, files, ledger, keyed)
     del sides
     waiting = _agents(files)
+    began: dict[str, str] = {}
     while waiting:
         known = {name for name in waiting if name in reader.agent_calls}
-        name = min(known or waiting)
+        if not known and not began:
+            began = {name: min(_began(files[at]) for at in ats) for name, ats in waiting.items()}
+        name = min(known or waiting, key=lambda name: (began.get(name, ""), name))
         yield from _agent(reader, name, waiting.pop(name), files, ledger, keyed)
 
 
