@@ -265,6 +265,24 @@ def test_a_longer_file_that_begins_with_the_compaction_goes_on_with_the_shorter(
     assert [m.kind for m in first.messages] == ["prompt", "answer", "results", "answer"]
 
 
+def test_a_copy_that_compacts_and_names_a_record_in_no_file_stays_in_the_lineage(
+    tmp_path: Path,
+) -> None:
+    rows = _talk(2)
+    boundary = {"type": "system", "subtype": "compact_boundary", "uuid": "z", "parentUuid": None}
+    copies = [{**row, "sessionId": "t"} for row in rows]
+    copies.append({**boundary, "logicalParentUuid": "gone", "sessionId": "t"})
+    copies.append(user("y", "z", "What happened so far.", isCompactSummary=True, sessionId="t"))
+    copies.append(answer("x", "y", "q", text("on"), sessionId="t"))
+    more = [user("n", rows[-1]["uuid"], "And now?"), answer("m", "n", "k", text("x" * 999))]
+    write(tmp_path, "s.jsonl", rows + more)
+    write(tmp_path, "t.jsonl", copies)
+    first, second = read("claude", tmp_path).sessions
+    assert second.messages[0].kind == "summary"
+    assert second.epoch == 1
+    assert second.lineage == first.lineage
+
+
 def test_a_copy_that_compacts_while_the_first_goes_on_begins_with_its_summary(
     tmp_path: Path,
 ) -> None:
@@ -288,11 +306,12 @@ def test_a_copy_that_compacts_while_the_first_goes_on_begins_with_its_summary(
 # ------------------------------------------------------------------ oddities
 
 
+@pytest.mark.parametrize("times", [("10:00", "10:01"), ("10:01", "10:00")])
 @pytest.mark.parametrize("names", [("a1", "a2"), ("a2", "a1")])
 def test_an_agent_of_an_agent_whose_own_caller_is_gone(
-    tmp_path: Path, names: tuple[str, str]
+    tmp_path: Path, names: tuple[str, str], times: tuple[str, str]
 ) -> None:
-    """The names are drawn at random: the caller's may come after that of its agent."""
+    """The names are drawn at random, and a clock may be set back: neither tells who called whom."""
     upper, lower = names
     rows = [
         user("u", None, "survey"),
@@ -301,7 +320,7 @@ def test_an_agent_of_an_agent_whose_own_caller_is_gone(
         answer("b", "r", "n", text("three")),
     ]
     below = [user("v", None, "count it"), answer("d", "v", "o", text("3"))]
-    for name, found, at in ((upper, rows, "10:00"), (lower, below, "10:01")):
+    for name, found, at in ((upper, rows, times[0]), (lower, below, times[1])):
         own = {"agentId": name, "isSidechain": True, "timestamp": f"2026-03-01T{at}:00.000Z"}
         write(tmp_path / "s/subagents", f"agent-{name}.jsonl", [{**row, **own} for row in found])
     by_name = {s.agent_id: s for s in read("claude", tmp_path).sessions}

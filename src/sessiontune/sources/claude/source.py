@@ -16,6 +16,7 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused, open_log
+from .agents import agents, callers_first, is_agent, stem
 from .content import session_folder
 from .read import Reader
 from .recognise import is_log
@@ -28,7 +29,6 @@ _JUNK = (
     ("aside_question-", "aside_question_agent"),
 )
 
-_AT = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z-]+)"')
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
 #: How far answers are sought that tie copies together, and how many tie.
 _HEAD = 1 << 18
@@ -93,13 +93,13 @@ class ClaudeSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Record ids, session and agent names, folders and times of a file from `offset` on."""
-        stem, home = _stem(path), session_folder(path)
+        name, home = stem(path), session_folder(path)
         links = []
-        if stem.startswith("agent-"):
+        if name.startswith("agent-"):
             if home:
                 links.append("session:" + os.path.basename(home))
-        elif stem and path.endswith(".jsonl"):
-            links.append("session:" + stem)
+        elif name and path.endswith(".jsonl"):
+            links.append("session:" + name)
             links += _first_answers(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
@@ -130,24 +130,6 @@ def _first_answers(path: str) -> list[str]:
     return [f"message:{name.decode()}" for name in names]
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
-
-
-def _began(path: str) -> str:
-    """When an agent began: an agent of no known caller comes after those that may call it."""
-    try:
-        with open_log(path) as log:
-            found = _AT.search(log.read(_HEAD) or b"")
-    except OSError:
-        return ""
-    return found[1].decode() if found else ""
-
-
-def _is_agent(path: str) -> bool:
-    return len(_stem(path)) > len("agent-") and os.path.basename(path).startswith("agent-")
-
-
 def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
     """Longest first: of two copies of one history the longer file owns it."""
 
@@ -160,30 +142,21 @@ def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(sorted(files, key=rank))
 
 
-def _agents(files: tuple[str, ...]) -> dict[str, list[int]]:
-    """Agent id -> its files (several where a session folder was copied)."""
-    found: dict[str, list[int]] = {}
-    for at, path in enumerate(files):
-        if _is_agent(path):
-            found.setdefault(_stem(path)[len("agent-") :], []).append(at)
-    return found
-
-
 def _sessions(
     reader: Reader, files: tuple[str, ...], ledger: Ledger, keyed: Keyed
 ) -> Iterator[Session]:
-    mains = [at for at, path in enumerate(files) if not _is_agent(path)]
+    mains = [at for at, path in enumerate(files) if not is_agent(path)]
     with gc_paused():
         sides, facts = _read_all(reader, mains)
     yield from _emit(reader, sides, facts, files, ledger, keyed)
     del sides
-    waiting = _agents(files)
-    began: dict[str, str] = {}
+    waiting = agents(files)
+    rank: dict[str, tuple[bool, str]] = {}
     while waiting:
         known = {name for name in waiting if name in reader.agent_calls}
-        if not known and not began:
-            began = {name: min(_began(files[at]) for at in ats) for name, ats in waiting.items()}
-        name = min(known or waiting, key=lambda name: (began.get(name, ""), name))
+        if not known and not rank:
+            rank = callers_first(waiting, files)
+        name = min(known) if known else min(waiting, key=lambda name: (rank[name], name))
         yield from _agent(reader, name, waiting.pop(name), files, ledger, keyed)
 
 
@@ -252,7 +225,7 @@ def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str
     caller = reader.calls.get(call) if call else None
     return Frame(
         source="claude",
-        session_id=about.session_id or _stem(path),
+        session_id=about.session_id or stem(path),
         agent_id=agent,
         parent_session=(caller.key or None) if caller is not None else None,
         parent_call=call,

@@ -146,6 +146,8 @@ class State:
             if not parent:
                 node.parent = self.after_copy
                 node.up = self.owner.get(self.after_copy)
+            elif up is None:  # if its parent is in no file, it goes on from the copies
+                self.above.setdefault(parent, self.after_copy)
             self.after_copy = ""
         self.nodes.append(node)
         if line.uuid and not suffix:

@@ -1,0 +1,65 @@
+"""The files of sub-agents: which there are, and in which order they are read, callers first.
+
+An agent finds the call that started it only when its caller was read before. The file of the
+caller names it; where that was lost, the caller is one that began earlier.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from ..lines import open_log
+
+_NAMED = re.compile(rb'"agentId"\s*:\s*"([^"\\]{1,80})"')
+_BEGAN = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z-]{1,40})"')
+_STEP = 1 << 20
+_LAP = 160  # no name with what stands around it is longer
+
+
+def stem(path: str) -> str:
+    """The name of a file without its ending."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def is_agent(path: str) -> bool:
+    """Whether a file is named as the log of a sub-agent."""
+    return len(stem(path)) > len("agent-") and os.path.basename(path).startswith("agent-")
+
+
+def agents(files: tuple[str, ...]) -> dict[str, list[int]]:
+    """Agent id -> its files (several where a session folder was copied)."""
+    found: dict[str, list[int]] = {}
+    for at, path in enumerate(files):
+        if is_agent(path):
+            found.setdefault(stem(path)[len("agent-") :], []).append(at)
+    return found
+
+
+def callers_first(
+    waiting: dict[str, list[int]], files: tuple[str, ...]
+) -> dict[str, tuple[bool, str]]:
+    """Agent id -> its rank: those that no other waiting agent names, then by when they began."""
+    named: set[str] = set()
+    began: dict[str, str] = {}
+    for name, indexes in waiting.items():
+        seen = [_look(files[at]) for at in indexes]
+        began[name] = min(at for at, _ in seen)
+        for _, names in seen:
+            named |= names - {name}
+    return {name: (name in named, began[name]) for name in waiting}
+
+
+def _look(path: str) -> tuple[str, set[str]]:
+    """When a log begins, and the ids of agents that stand in it."""
+    began, names, held = "", set(), b""
+    try:
+        with open_log(path) as log:
+            while block := log.read(_STEP):
+                held = held[-_LAP:] + block
+                names.update(_NAMED.findall(held))
+                found = None if began else _BEGAN.search(held)
+                began = found[1].decode() if found else began
+    except OSError:
+        pass  # the reader says so
+    return began, {name.decode("utf-8", "replace") for name in names}
