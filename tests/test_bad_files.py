@@ -159,6 +159,22 @@ def test_a_linked_folder_and_a_second_name_are_read_once(tmp_path: Path) -> None
     assert len(found) == 1
 
 
+def test_a_project_folder_that_was_moved_and_linked_is_read(tmp_path: Path) -> None:
+    root, disk = tmp_path / "logs", tmp_path / "disk"
+    (root / "a").mkdir(parents=True)
+    _good_file(root / "a")
+    (disk / "moved" / "deeper").mkdir(parents=True)
+    log = _good_file(disk / "moved")
+    log.rename(disk / "moved" / "other.jsonl")
+    (disk / "moved" / "deeper" / "back").symlink_to(root, target_is_directory=True)
+    (root / "b").symlink_to(disk / "moved", target_is_directory=True)
+    (root / "c").symlink_to(disk / "moved" / "deeper", target_is_directory=True)
+    (root / "whole disk").symlink_to(disk, target_is_directory=True)
+    found, faults = _found(root, tmp_path / "state")
+    assert sorted(found) == [f"a/{SESSION}.jsonl", "b/other.jsonl"]
+    assert faults == []
+
+
 _OPEN = """
 import sys
 from pathlib import Path

@@ -131,7 +131,7 @@ def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
 
 
 def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile], list[Fault]]:
-    """Candidates by suffix, each file once, sorted by path; links to folders are not followed."""
+    """Candidates by suffix, each file once, sorted by path."""
     suffixes = {s for name in sources for s in getattr(registry.source(name), "suffixes", ())}
     suffixes.add(".jsonl")
     journals = [j for name in sources if (j := getattr(registry.source(name), "journal", None))]
@@ -167,7 +167,8 @@ def utf8(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:
+def _paths(roots: Sequence[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:
+    reached = [os.path.realpath(root) for root in roots]
     for root in roots:
         if not root.is_dir():
             yield str(root.absolute())
@@ -177,7 +178,7 @@ def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> It
             folder = waiting.pop()
             try:
                 with os.scandir(folder) as entries:
-                    files, folders = _sorted_out(entries, suffixes)
+                    files, folders = _sorted_out(entries, suffixes, reached)
             except OSError as error:
                 name = error.filename or folder
                 faults.append(Fault("unreadable", utf8(name), detail=error.strerror or ""))
@@ -187,22 +188,44 @@ def _paths(roots: Iterable[Path], suffixes: set[str], faults: list[Fault]) -> It
 
 
 def _sorted_out(
-    entries: Iterable[os.DirEntry[str]], suffixes: set[str]
+    entries: Iterable[os.DirEntry[str]], suffixes: set[str], reached: list[str]
 ) -> tuple[list[str], list[str]]:
     """Paths of files with one of the suffixes, and of folders to look into."""
-    files, folders = [], []
+    files, folders, links = [], [], []
     for entry in entries:
         name = entry.name
         if entry.is_dir(follow_symlinks=False):
             if name not in _SKIP_DIRS:
                 folders.append(entry.path)
             continue
+        if entry.is_symlink() and os.path.isdir(entry.path):
+            links.append(entry.path)
+            continue
         dot = name.rfind(".")
         if dot > 0 and name[dot:] in suffixes:
-            if entry.is_symlink() and os.path.isdir(entry.path):
-                continue  # it is read where it lies, or not ours to follow
             files.append(entry.path)
+    folders += [link for link in sorted(links) if _leads_to_logs(link, reached)]
     return files, folders
+
+
+def _leads_to_logs(link: str, reached: list[str]) -> bool:
+    """Whether a link to a folder is followed: to one that holds logs itself (the folder of a
+    project that was moved elsewhere) and that no other way leads to; not to a whole disk."""
+    real = os.path.realpath(link)
+    if any(_below(real, base) or _below(base, real) for base in reached):
+        return False
+    try:
+        with os.scandir(real) as entries:
+            holds = any(entry.name.endswith(".jsonl") for entry in entries)
+    except OSError:
+        return False
+    if holds:
+        reached.append(real)
+    return holds
+
+
+def _below(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _current(known: FileRow, now: LogFile) -> bool:
@@ -227,7 +250,7 @@ def _vanished(
     gone = []
     for path in sorted(missing):
         row = known[path]
-        if not any(path == b or path.startswith(b.rstrip("/") + "/") for b in bases):
+        if not any(_below(path, base) for base in bases):
             continue
         if (row.file.inode, row.file.size, row.file.mtime_ns) in inodes:
             continue  # renamed or linked: it is read under its new name
