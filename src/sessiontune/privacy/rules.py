@@ -106,8 +106,8 @@ _WIDE = re.compile(r"(?<!\\)\{(\d+),\d{3,}\}")
 
 @lru_cache(maxsize=1024)
 def windowed(source: str) -> Any:
-    """A rule's exact pattern, without its wide bounds. RE2 writes out every repeat: `{4,900}` makes a
-    program of thousands of steps, which takes milliseconds to build, and more to run at first."""
+    """A rule's exact pattern, without its wide bounds. RE2 writes out every repeat: `{4,900}` makes
+    a program of thousands of steps, which takes milliseconds to build and more to run at first."""
     return pattern(_WIDE.sub(r"{\1,}", source))
 
 
