@@ -132,7 +132,7 @@ RULES: tuple[Rule, ...] = (
         "host",
         "places",
         r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
-        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]{0,62}(?:\.[A-Za-z0-9-]{1,62}){1,5})(?:[\s\"'\\]|$)",
+        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){1,5})(?:[\s\"'\\]|$)",
         host_name,
         "host",
         before=32,

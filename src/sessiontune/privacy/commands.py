@@ -12,7 +12,7 @@ from .judge import is_gibberish, judge, like_password
 from .keynames import says_password
 from .rules import Rule, left_edge, quick
 from .sentences import typed
-from .structured import LOOSE_WORDS, QUOTE, WORDS, option, whole
+from .structured import QUOTE, WORDS, option, whole
 
 
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -128,7 +128,7 @@ RULES: tuple[Rule, ...] = (
         "secret",
         "secrets",
         rf"(?i)(?:{_CALLED})\w*{_CALL}\\*[\"'`]{_LITERAL}{{8}}",
-        rf"(?i)([\w.-]{{0,40}}(?:{_CALLED})\w{{0,40}}){_CALL}\\*[\"'`]({_LITERAL}{{8,900}})\\*[\"'`]",
+        rf"(?i)([\w.-]*(?:{_CALLED})\w*){_CALL}\\*[\"'`]({_LITERAL}{{8,900}})\\*[\"'`]",
         _called,
         near=_literal_follows,
         before=200,
@@ -139,7 +139,7 @@ RULES: tuple[Rule, ...] = (
         "secret",
         "secrets",
         r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?[A-Za-z0-9_+/=.~-]{16}",
-        r"([A-Z][A-Z0-9_]{0,60}(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?([A-Za-z0-9_+/=.~-]{16,900})",
+        r"([A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?([A-Za-z0-9_+/=.~-]{16,900})",
         _listed,
         before=170,
         after=960,
@@ -208,7 +208,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:{_SETS})[ \t]+{LOOSE_WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
+        rf"(?:{_SETS})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
         rf"(?:{_SETS})[ \t]+{QUOTE}?({WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
         option,
         near=key_or_password_follows,

@@ -34,7 +34,7 @@ _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\"\"|'')?)?"
 _RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
 #: A block of YAML: the value stands on the next line.
 _FOLD = r" ?[|>][+-]?\d?[ ]*(?:\r?\n|\\+n)[ ]+"
-_NAME = r"([\w.-]{0,40}(?:WORDS)[\w.-]{0,40})"
+_NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
 
 def _assign(words: str) -> str:

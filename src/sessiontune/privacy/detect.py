@@ -32,7 +32,7 @@ from . import (
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, Rule, Span, pattern
+from .rules import MORE, Rule, Span, pattern, windowed
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -152,7 +152,7 @@ class Detector:
         if rule.direct is not None:
             self._direct(rule, data, ends, spans)
             return
-        search, check = pattern(rule.exact).search, rule.check
+        search, check = windowed(rule.exact).search, rule.check
         position, size = 0, len(data)
         for end in ends:
             position = max(position, end - rule.before)

@@ -179,7 +179,7 @@ RULES: tuple[Rule, ...] = (
         kind="secret",
         layer="secrets",
         anchor=rf"{_KEYED}{_BESIDE}[A-Za-z0-9_+/=.-]{{16}}",
-        exact=rf"([\w.-]{{0,40}}{_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{16,900}})",
+        exact=rf"([\w.-]*{_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{16,900}})",
         check=_key_beside,
         before=80,
         after=960,
