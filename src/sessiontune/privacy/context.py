@@ -17,14 +17,14 @@ import re2
 
 from .checks import is_placeholder, judged_random
 from .judge import in_other_letters, judge, like_key, like_password
-from .keynames import KEY_WORDS, PASS_WORDS, VENDORS
+from .keynames import KEY_WORDS, PASS_PARTS, PASS_WORDS, VENDORS
 from .rules import Rule, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
     r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
-    r"\xef\xbc\x9a|\xef\xbc\x9d|\||;s:\d{1,4}:)"
+    r"\xef\xbc\x9a|\xef\xbc\x9d|\||\xe2\x94\x82|;s:\d{1,4}:)"
 )
 _TYPE = (
     _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t]|"
@@ -40,21 +40,21 @@ _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 def _assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
-        rf"(?i){name}((?:{_Q}|\*\*)?(?:[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,24}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,24}}))({_LEAD})"
+        rf"(?i){name}((?:{_Q}|\*\*)?(?:\[\d{{0,4}}\]|[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,24}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,24}}))({_LEAD})"
         rf"({_RUN}+)"
     )
 
 
 def _anchor(words: str, size: int = 4) -> str:
     return (
-        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
+        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[\d*\]|[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
         rf"{_OPA}(?: ?[|>][+-]?\s|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|;s:\d+:)"
+_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|\xe2\x94\x82|;s:\d+:)"
 
 
 #: The same as a whole: what it takes it never gives back. (A NUL ends one of many texts.)
@@ -180,7 +180,7 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     plain = operator.strip(b" \t)")
     if plain in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
         return None
-    if plain == b"|" and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
+    if plain in (b"|", b"\xe2\x94\x82") and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
         return None  # names that are listed
     if (plain[-2:] in (b"==", b"!=") and not lead) or (
         plain == b"->" and data[end : end + 1] == b":"
@@ -206,7 +206,22 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if value == name or judge(name, value, bool(lead), operator) is None:
         return None
+    if lead:
+        end = _joined_end(data, end)
     return (start, end) if end > start else None
+
+
+#: The rest of a value that code puts together from literals: `"..." + "..."`, also over lines.
+_MORE_OF_IT = quick(
+    r"\\*[\"'`][ \t]{0,8}+[+.&\\]?(?:\s|\\+n){0,60}+[+.&]?[ \t]{0,8}+[bfru@]?\\*[\"'`]([A-Za-z0-9_+/=.-]{6,400})(?=\\*[\"'`])"
+)
+
+
+def _joined_end(data: bytes, end: int) -> int:
+    """Where a value ends that goes on in the next literal: no word, and no other value of a list."""
+    while (more := _MORE_OF_IT.match(data, end, end + 600)) and judged_random(more.group(1), 6):
+        end = more.end()
+    return end
 
 
 RULES: tuple[Rule, ...] = (
@@ -221,6 +236,7 @@ RULES: tuple[Rule, ...] = (
         after=1000,
         first=_FIRST,
         rank=3,
+        faster=tuple(map(_anchor, PASS_PARTS)),
     ),
     Rule(
         kind="secret",

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from . import (
     accounts,
+    apart,
     commands,
     context,
     coordinates,
@@ -50,6 +51,7 @@ def all_rules() -> tuple[Rule, ...]:
         *tokens.RULES,
         *headers.RULES,
         *structured.RULES,
+        *apart.RULES,
         *programs.RULES,
         *web.RULES,
         *hooks.RULES,

@@ -82,6 +82,15 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+def _any_scheme(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`Authorization: VALUE`, with or without a scheme of the vendor's own."""
+    value = match.group(1)
+    if _FIELDS.match(value) or not judged_random(value, 20):
+        return None
+    return _header(data, match)
+
+
+_FIELDS = re2.compile(rb"[A-Za-z_]+=|[A-Z0-9]+(?:-[A-Z0-9]+)+")
 #: The first field of what follows: `Digest username="..."`, `Bearer authorization_uri="..."`.
 _FIELD = re2.compile(rb"[a-z_]+=")
 
@@ -174,6 +183,16 @@ RULES: tuple[Rule, ...] = (
         rf"-(?:H|-header)[ =]{{1,4}}{QUOTE}{_AUTH}:[ ]{{0,4}}({_VALUE}{{6,1000}})",
         _header,
         before=160,
+        after=1100,
+        rank=3,
+    ),
+    Rule(
+        "authorization",
+        "secrets",
+        rf"(?i:authorization){QUOTE}?[ ]{{0,2}}(?::|=>|,)[ ]{{0,3}}{QUOTE}?(?:[A-Za-z][A-Za-z0-9-]*[ ])?[A-Za-z0-9_~.+/=:-]{{20}}",
+        rf"(?i:authorization){QUOTE}?[ ]{{0,2}}(?::|=>|,)[ ]{{0,3}}{QUOTE}?(?:[A-Za-z][A-Za-z0-9-]{{1,30}}[ ])?([A-Za-z0-9_~.+/=:-]{{20,1000}})",
+        _any_scheme,
+        before=120,
         after=1100,
         rank=3,
     ),

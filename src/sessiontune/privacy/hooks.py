@@ -95,6 +95,7 @@ _HOOKS: tuple[tuple[str, str], ...] = (
 #: The same where a short key is only told from a word by its letters.
 _SHORT_HOOKS: tuple[tuple[str, str], ...] = (
     (r"/api/push/", r"[A-Za-z0-9]{10,32}"),
+    (r"/(?:web)?hooks?/", rf"{_W}{{24,160}}"),
     (r"(?://|\.)hooks?\.[a-z0-9.-]{4,60}/(?:[a-z0-9_-]{1,24}/){0,4}", rf"{_W}{{20,160}}"),
     (r"//webhooks?\.[a-z0-9.-]{4,60}/(?:[a-z0-9_-]{1,24}/){0,4}", rf"{_W}{{20,160}}"),
 )

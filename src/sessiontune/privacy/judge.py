@@ -65,7 +65,7 @@ def is_dull_value(value: bytes) -> bool:
 #: One half of Vault's AppRole; elsewhere the name of a secret, which is no UUID.
 _SECRET_ID = re2.compile(rb"(?i)secret_?id$")
 #: A table's next cell, comparisons.
-_WEAK_OPERATORS = (b"|", b"==", b"===", b"!=", b"!==")
+_WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 
 
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
@@ -82,6 +82,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
                 or operator == b"="
                 or (b"_" in name and judged_random(value, 8))
                 or judged_random(value, 20)
+                or (operator.strip() == b"=" and _cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
             and wordy(value) < 0.7
@@ -89,6 +90,11 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
     ):
         return False
     return like_password(value, quoted, _shell_like(name, operator))
+
+
+def _cased(value: bytes) -> bool:
+    """Letters of both cases, as few names and numbers have them."""
+    return value.isalnum() and value != value.lower() and value != value.upper()
 
 
 @lru_cache(maxsize=8192)

@@ -8,15 +8,27 @@ import re2
 
 from .rules import pattern
 
-PASS_WORDS = (
-    r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
-    r"\bhas(?:lo|\xc5\x82o)\b|\bheslo\b|wachtwoord|l\xc3\xb6senord|adgangskode|passord|salasana|\xc5[\x9e\x9f]ifre|"
-    r"\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
-    r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
-    r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
-    r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
-    r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth)pass\b|_pw\b|\bpw\b"
+#: In two parts: Hyperscan takes no more of them in one pattern.
+PASS_PARTS = (
+    (
+        r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
+        r"\bhas(?:lo|\xc5\x82o)\b|\bheslo\b|wachtwoord|l\xc3\xb6senord|adgangskode|passord|salasana|\xc5[\x9e\x9f]ifre|"
+        r"\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
+        r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"
+        r"\xd0[\x9f\xbf]\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb\xd1\x8c|"
+        r"\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|"
+        r"pwd|(?:_|\b|db|my|root|user|admin|store|mail|smtp|login|ssh|ftp|redis|mysql|proxy|auth)pass\b|_pw\b|\bpw\b"
+    ),
+    (
+        r"\xec\x95\x94\xed\x98\xb8|\xeb\xb9\x84\xeb\xb2\x88|jelsz\xc3\xb3|\bparol(?:a|\xc4\x83)\b|m\xe1\xba\xadt kh\xe1\xba\xa9u|"
+        r"kata sandi|\xe5\xaf\x86\xe7\xa2\xbc|\xce\xba\xcf\x89\xce\xb4\xce\xb9\xce\xba\xcf\x8c\xcf\x82|\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94|"
+        r"\xd9\x83\xd9\x84\xd9\x85\xd8\xa9 (?:\xd8\xa7\xd9\x84)?(?:\xd9\x85\xd8\xb1\xd9\x88\xd8\xb1|\xd8\xb3\xd8\xb1)|"
+        r"\xe0\xa4\xaa\xe0\xa4\xbe\xe0\xa4\xb8\xe0\xa4\xb5\xe0\xa4\xb0\xe0\xa5\x8d\xe0\xa4\xa1|"
+        r"\xe0\xb8\xa3\xe0\xb8\xab\xe0\xb8\xb1\xe0\xb8\xaa\xe0\xb8\x9c\xe0\xb9\x88\xe0\xb8\xb2\xe0\xb8\x99|"
+        r"(?:bind|root)_?pw\b|requirepass|masterauth"
+    ),
 )
+PASS_WORDS = "|".join(PASS_PARTS)
 KEY_WORDS = (
     r"secret|token|api[_.-]?key|access[_.-]?key|auth[_.-]?key|priv(?:ate)?[_.-]?key|"
     r"(?:encryption|signing|master|account|storage|shared|service|license|subscription|app|"
@@ -61,7 +73,7 @@ _DULL = re2.compile(
     rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|entry|field|column|"
     rb"tmux|vim|lock|state|prop|attr|item|menu|option)[_.-]?key\b|keys\b|"
     rb"pass(?:word|wd|phrase|code)?[_.-]?(?:field|input|label|hint|policy|reset|hash|strength|"
-    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|mgr|prompt|salt|regex|"
+    rb"length|min|max|required|confirm|changed|expir|url|file|path|manager|mgr|prompt|salt|regex|encryption|algorithm|"
     rb"pattern|rules|link|form|page|store|env|var|validator|encoder|hasher|type|error|message|within|column|"
     rb"login[_-]disabled|exceed|grant|flow|widget)|"
     rb"author|authori[sz]ed|authority|auth[_.-]?(?:type|method|mode|url|uri|provider|scheme|"

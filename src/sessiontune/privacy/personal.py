@@ -136,6 +136,8 @@ def _card(data: bytes, match: Any) -> tuple[int, int] | None:
     if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
         return None
     groups = value.replace(b"-", b" ").split()
+    if len(digits) == 13 and _CARD_WORDS.search(data, max(0, start - 48), start) is None:
+        return None  # a time in milliseconds, an id: hardly a card has so few
     if len(groups) == 1 and _is_number(data, start, end):
         return None
     if len(groups) > 1 and not (

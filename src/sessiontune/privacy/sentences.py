@@ -11,24 +11,32 @@ import re2
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import is_dull_value, is_gibberish, like_key
-from .keynames import PASS_WORDS, dull, says_password
+from .keynames import PASS_PARTS, dull, says_password
 from .rules import Rule, left_edge, quick
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
-    rf"(?i)(?:(?:{PASS_WORDS})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer)[ _-]?token|access[ _-]?key|"
+    rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
     rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
     r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|til|od|"
-    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?)??"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?| (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2})??"
 )
 _VERB = (
-    r"(?::|->|=>|\xe2\x86\x92|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
+    r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
     r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xd1\x8d\xd1\x82\xd0\xbe)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
+#: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
+_SAID_ELSEWHERE = (
+    rf"(?i)(?:{PASS_PARTS[1]}|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
+    r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
+    r"\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
+)
+#: What may stand between such a word and its key.
+_IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
 _BEGIN = r"\\*[`'\"*]{0,3}"
 _FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
 _REST = r"[^\s`'\"<>\x80-\xff]"
@@ -63,7 +71,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     start, value = found
     before = match.group(0)[: start - match.start()]
-    if says_password(before) or b"mot de passe" in before.lower():
+    if says_password(before) or _SAYS_SO.search(before):
         good = (
             _quoted(data, start, value)
             or typed(value)
@@ -76,10 +84,13 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         )
     else:
         plain = before.rstrip(b" `'\"*")
-        good = not plain.endswith(b":") and like_key(value, True)  # `name: value` is no sentence
+        said = not plain.endswith(b":") or not plain.isascii() or _WE_HAVE.search(plain) is not None
+        good = said and like_key(value, True)  # `name: value` is no sentence
     return (start, start + len(value)) if good else None
 
 
+_WE_HAVE = re2.compile(rb"(?i) (?:i|we|you)(?:'m|'ve|'re)? ")
+_SAYS_SO = re2.compile(rb"(?i)mot de passe|\bclave")
 #: A verb that says what a password is, and the quote that follows it.
 _IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
 
@@ -140,7 +151,9 @@ def said_follows(data: bytes, end: int) -> bool:
 _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
 _SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with)(?: are| is| sind| sont| son)?:? "
 
-_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
+#: `ID/PW: master/V`, `user/pass - admin:V`.
+_PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}[ ]{0,2}[/:,(][ ]{0,2}"
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c|\bpw|\bpwd)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 
 
 _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
@@ -185,7 +198,19 @@ RULES: tuple[Rule, ...] = (
         after=960,
         rank=1,
     ),
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=rf"{_SAID_ELSEWHERE}{_IS_ELSEWHERE}{_BEGIN}{_FIRST}{_REST}{{3}}",
+        exact=rf"{_SAID_ELSEWHERE}{_IS_ELSEWHERE}{_BEGIN}({_FIRST}{_REST}{{5,200}})",
+        check=_said,
+        near=said_follows,
+        before=240,
+        after=240,
+        rank=1,
+    ),
     _following(_NAMED, before=64),
+    _following(_PAIR, before=120),
     _following(f"{_SIGN_IN}{_BEGIN}{_USER}", before=120),
     Rule(
         kind="password",

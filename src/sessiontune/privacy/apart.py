@@ -1,0 +1,144 @@
+"""Secrets whose name stands apart from them: in another tag, another attribute, a line above.
+
+`<param-name>password</param-name><param-value>V`, `<input value="V" name="password">`,
+`"db_password": {"type": "string", "value": "V"}`, `$ wg genkey` and the key on the next line.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .checks import is_placeholder, judged_random, wordy
+from .judge import is_dull_value, is_gibberish, judge
+from .rules import Rule
+from .sentences import typed
+from .structured import WORDS
+
+#: How a name that says so ends, loosely, for the prefilter.
+_SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"
+_LESS = r"(?:<|&lt;|\\+u003[cC])"
+_MORE = r"(?:>|&gt;|\\+u003[eE])"
+_GAP = r"(?:\s|\\+[nrt]){0,40}"
+_PLAIN = r"[^\s\"'<>\\&]"
+
+
+def _cell(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`<param-name>NAME</param-name><param-value>VALUE<`. The cells of a table are words, too."""
+    name, tag, value = match.group(1), match.group(2).lower(), match.group(3)
+    start, end = match.span(3)
+    operator = b"|" if tag in (b"td", b"th", b"dd", b"li", b"p", b"span", b"div") else b","
+    if data[end : end + 1] not in (b"<", b"&", b"\\", b" ") or not judge(
+        name, value, True, operator
+    ):
+        return None
+    return (start, end) if data[end : end + 1] != b" " or not value.isalpha() else None
+
+
+#: A value among the attributes of a tag or the fields of an object.
+_VALUE = re2.compile(
+    rb"(?i)[\s{,\"'](?:value|content|val)\\*[\"']?\s{0,4}[:=]\s{0,4}\\*[\"']([^\s\"'<>\\]{4,900})\s?\\*[\"']"
+)
+_NAMED = re2.compile(
+    rb"(?i)[\s{,\"'](?:key|name|id|type)\\*[\"']?\s{0,4}[:=]\s{0,4}\\*[\"']("
+    + WORDS.encode()
+    + rb")\\*[\"']"
+)
+#: How far the ends of a tag or an object are looked for.
+_REACH = 500
+
+
+def _around(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The value in the tag or the innermost object around a name that ends at `hit`."""
+    least = max(0, hit - _REACH)
+    low = max(data.rfind(b"<", least, hit), data.rfind(b"{", least, hit))
+    if low < 0:
+        return []
+    tag = data[low] == 60
+    high = data.find(b">" if tag else b"}", hit, hit + _REACH)
+    if high < 0 or data.find(b"<" if tag else b"{", hit, high) >= 0:
+        return []
+    value = _VALUE.search(data, low, high + 1)
+    name = _NAMED.search(data, low, high + 1)
+    if value is None or name is None or not judge(name.group(1), value.group(1), True, b","):
+        return []
+    return [value.span(1)]
+
+
+def _inner(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`"NAME": {..., "value": "VALUE"}`."""
+    return match.span(2) if judge(match.group(1), match.group(2), True, b",") else None
+
+
+def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
+    """What stands alone on the line below: only what a machine made."""
+    start, end = match.span(1)
+    value = match.group(1)
+    if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
+        return None
+    if not (judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.5)):
+        return None
+    return start, end
+
+
+#: Commands that print hashes: `$ git rev-parse token-fix`.
+_HASHING = re2.compile(rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid")
+_ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
+_NEXT_LINE = r"[ \t]*\r?\n(?:[ \t]*\r?\n)?[ \t]*"
+_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass)"
+_ENDS = r"[ \t]*(?:[\r\n\x00]|$)"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_SAYS}\s*{_LESS}/[\w:.-]+{_MORE}{_GAP}{_LESS}[\w:.-]+[^<>&]*{_MORE}\s*{_PLAIN}{{4}}",
+        rf"{_MORE}\s{{0,20}}({WORDS})\s{{0,20}}{_LESS}/[\w:.-]{{1,60}}{_MORE}{_GAP}{_LESS}([\w:.-]{{1,60}})[^<>&]{{0,80}}{_MORE}\s{{0,40}}({_PLAIN}{{4,900}})",
+        _cell,
+        before=340,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?i:key|name|id|type)\\*[\"']?\s?[:=]\s?\\*[\"'][A-Za-z0-9_.-]*{_SAYS}\\*[\"']",
+        "()",
+        direct=_around,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_SAYS}\\*[\"'](?:\s*:\s*\{{|\s*,)[^{{}}]*\"(?i:value|default|defaultvalue)\\*\"\s*:\s*\\*\"[^\s\"\\<$]{{4}}",
+        rf"({WORDS})\\*[\"'](?:\s{{0,8}}:\s{{0,8}}\{{|\s{{0,8}},)[^{{}}]{{0,400}}\"(?i:value|default|defaultvalue)\\*\"\s{{0,8}}:\s{{0,8}}\\*\"([^\s\"\\<$]{{4,900}})\\*\"",
+        _inner,
+        before=540,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"\$ [a-z][^\n]*{_TELLS}[^\n]*\n[ \t]*{_ALONE}{{8,}}{_ENDS}",
+        rf"\$ [a-z][^\n]{{0,200}}{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
+        _alone,
+        before=700,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_TELLS}[^\n]*:{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
+        rf"{_TELLS}[^\n]{{0,160}}:{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
+        _alone,
+        before=700,
+        after=960,
+        rank=2,
+    ),
+)
