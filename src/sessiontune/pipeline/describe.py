@@ -17,10 +17,10 @@ from ..recipe import Recipe, dump_recipe
 from ..stats import Stats, ranked
 from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
-from ..store import Store
 from ..summary import Topic
 from .carrying import MARKER
-from .finish import WHOLE, BuildSummary, separator, stream_name
+from .finish import WHOLE, BuildOutline, separator, stream_name
+from .finishing import Built
 from .inputs import Inputs
 from .publish import Staging, Target, UnitRows
 
@@ -74,7 +74,7 @@ def describe(
 
 
 def with_clusters(
-    manifest: Manifest, built: Sequence[BuildSummary], namer: Namer | None
+    manifest: Manifest, built: Sequence[BuildOutline], namer: Namer | None
 ) -> Manifest:
     """The manifest with groups of the conversations that no topic covers, below the topics."""
     bags = [bag for summary in built for bag in summary.bags]
@@ -136,8 +136,8 @@ def write_folder(
     staging: Staging,
     manifest: Manifest,
     recipe: Recipe,
-    built: Sequence[BuildSummary],
-    store: Store,
+    built: Built,
+    salt: bytes,
 ) -> Manifest:
     """Write all files of the data set into the staging folder; the manifest last."""
     from ..formats import preference
@@ -152,12 +152,11 @@ def write_folder(
         ]
     for side in ("train", "eval"):
         stream = stream_name(LONG, side)
-        if any(stream in summary.streams for summary in built):
+        if any(stream in summary.streams for summary in built.units):
             targets.append(Target(f"{LONG}/{side}.jsonl", stream))
     columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
     with_columns = recipe.parquet and "openai" in recipe.formats
-    places = store.segments.places(store.db)
-    rows = [_rows_of(b, places[b.key]) for b in built]
+    rows = [_rows_of(b, built.segments[b.key]) for b in built.units]
     staging.rows(targets, rows, columns if with_columns else {})
     for name in recipe.formats:
         if name not in WHOLE:
@@ -167,7 +166,7 @@ def write_folder(
     info = dataset_info(manifest.name, [(f.path, f.rows) for f in manifest.files])
     if info:
         staging.text("llamafactory/dataset_info.json", json.dumps(info, indent=2) + "\n")
-    staging.text("recipe.toml", _public_recipe(recipe, store.salt))
+    staging.text("recipe.toml", _public_recipe(recipe, salt))
     staging.text("report.html", report_html(manifest))
     manifest = _with_files(manifest, staging)
     staging.text("README.md", card(manifest))
@@ -191,7 +190,7 @@ def _targets(name: str, manifest: Manifest) -> list[Target]:
     ]
 
 
-def _rows_of(summary: BuildSummary, place: Place) -> UnitRows:
+def _rows_of(summary: BuildOutline, place: Place) -> UnitRows:
     """Mixed rows have a key that does not tell all that they depend on."""
     key = "" if summary.unit == "mix" else summary.key
     first = summary.sessions[0] if summary.sessions else ""

@@ -31,6 +31,7 @@ from ..marks import (
     contained,
     is_answer,
     jaccard,
+    keys_of,
     look,
     meeting,
     neighbours,
@@ -84,8 +85,12 @@ def decide(
     memory: SplitMemory | None = None,
     dedupe: DedupeOptions | None = None,
     split: SplitOptions | None = None,
+    met: frozenset[str] | None = None,
 ) -> Outcome:
-    """Group, drop copies, and choose sides. Depends on the set of marks and the memory only."""
+    """Group, drop copies, and choose sides. Depends on the set of marks and the memory only.
+
+    `met`: the sessions that share a key with another, where that is known, or more; the marks of
+    the others may lack their sketches (`marks.outlined`)."""
     dedupe, split, memory = (
         dedupe or DedupeOptions(),
         split or SplitOptions(),
@@ -94,7 +99,8 @@ def decide(
     if memory.fold is not None and memory.fold != split.fold:
         memory = _without_sides(memory)
     ordered = sorted(marks, key=lambda m: (m.lineage, m.key))
-    met = meeting(ordered)
+    if met is None:
+        met = meeting([(m.key, keys_of(m)) for m in ordered])
     links, copies = _compare(ordered, met, dedupe)
     groups = groups_of((m.lineage for m in ordered), [*_families(ordered), *links], memory)
     bridged = bridged_of(groups, memory)

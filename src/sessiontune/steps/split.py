@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, anchors, bands, is_answer, jaccard, meeting, neighbours
+from ..marks import Mark, anchors, bands, is_answer, jaccard, keys_of, meeting, neighbours
 from ..model import Split
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
@@ -48,7 +48,8 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
     """Share of held-out sessions that also stand in train. `sides`: session key -> side;
     sessions without a side are not published and do not count."""
     kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
-    return _measure(_related(kept, meeting(kept)), [sides[m.key] == "eval" for m in kept])
+    met = meeting([(m.key, keys_of(m)) for m in kept])
+    return _measure(_related(kept, met), [sides[m.key] == "eval" for m in kept])
 
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
@@ -101,18 +102,22 @@ _EXACT, _NEAR = 1, 2
 
 
 def _related(marks: list[Mark], met: frozenset[str]) -> _Pairs:
-    """Pairs that would leak if split."""
-    rows = [m.row or m.minhash for m in marks]
-    answers = [
-        {a for a in anchors(m) if is_answer(a)} if m.key in met else frozenset() for m in marks
+    """Pairs that would leak if split: branches of one session meet as well."""
+    here = [i for i, m in enumerate(marks) if m.key in met]
+    rows = {i: marks[i].row or marks[i].minhash for i in here}
+    answers = {i: {a for a in anchors(marks[i]) if is_answer(a)} for i in here}
+    keys = [
+        (
+            marks[i].key,
+            marks[i].forked_from or marks[i].key,
+            marks[i].digest,
+            *answers[i],
+            *(bands(row) if (row := rows[i]) else ()),
+        )
+        for i in here
     ]
-    keys: list[list[object]] = []
-    for m, own, row in zip(marks, answers, rows, strict=True):
-        keys.append([m.key, m.forked_from or m.key])
-        if m.key in met:
-            keys[-1] += [m.digest, *own, *(bands(row) if row else ())]
     out = _Pairs()
-    for i, j in neighbours(keys, MOST):
+    for i, j in ((here[a], here[b]) for a, b in neighbours(keys, MOST)):
         plain = marks[i].forked_from is None and marks[j].forked_from is None
         exact = (
             (plain and marks[i].digest == marks[j].digest)
