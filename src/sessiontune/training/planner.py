@@ -14,7 +14,7 @@ from ..errors import UsageError
 from .bases import Base
 from .hardware import Gpu, Machine
 from .memory import estimate
-from .pace import pace_of, span
+from .pace import pace_of, share, span
 from .prepare import Prepared
 from .spec import TrainSpec, named_targets
 
@@ -286,7 +286,7 @@ def plan(
             f"patience {spec.patience}" if spec.patience else "off",
             "small sets overfit" if spec.patience else "given",
         ),
-        Line("time", span(seconds), "an estimate"),
+        Line("time", span(seconds), _time_why(settings, machine)),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
     ]
     return Plan(
@@ -317,6 +317,12 @@ def _steps_why(spec: TrainSpec) -> str:
     if spec.max_steps:
         return f"at most {spec.max_steps}"
     return "at most 3 epochs: small sets overfit" if spec.epochs <= 3 else "given"
+
+
+def _time_why(settings: Settings, machine: Machine) -> str:
+    if settings.device != "cpu" or share(machine) > 0.9:
+        return "an estimate"
+    return f"an estimate: now other programs take {1 - share(machine):.0%} of the processor"
 
 
 def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
