@@ -38,7 +38,7 @@ def test_the_report_is_readable_silent_and_accessible(
     opened: Any, tmp_path: Path, width: int, scheme: str
 ) -> None:
     path = tmp_path / "report.html"
-    path.write_text(report_html(made(12)))
+    path.write_text(report_html(made(12), tmp_path))
     assert look(opened, path, width, scheme).faults == []
 
 
@@ -72,7 +72,7 @@ def test_the_checks_see_what_is_wrong(opened: Any, tmp_path: Path) -> None:
 
 def test_filters_hide_cases_without_a_script(opened: Any, tmp_path: Path) -> None:
     path = tmp_path / "report.html"
-    path.write_text(report_html(made(12)))
+    path.write_text(report_html(made(12), tmp_path))
     page = opened.new_page()
     page.goto(path.as_uri())
     shown = "() => [...document.querySelectorAll('.case')].filter(c => c.offsetParent).length"

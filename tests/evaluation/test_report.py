@@ -29,6 +29,9 @@ from sessiontune.evaluation.statistics import Case
 
 from .simulate import cases
 
+#: Where the page lies: an evaluation of a run beside its data.
+PAGE = Path("/home/ada/my run/evaluation")
+
 
 def made(count: int = 5, effect: float = -1.0) -> Result:
     loss = measure("loss", "held-out loss", cases(Random(1), 40, effect), lower_is_better=True)
@@ -54,7 +57,7 @@ def made(count: int = 5, effect: float = -1.0) -> Result:
     return Result(
         run="r <1>",
         base="tiny",
-        data="/data set",
+        data="/home/ada/data set",
         outcome=said.outcome,
         sentence=said.sentence,
         measures=(loss, tool, one),
@@ -68,7 +71,7 @@ def made(count: int = 5, effect: float = -1.0) -> Result:
 
 def test_the_verdict_stands_first_and_nothing_runs() -> None:
     result = made()
-    html = report_html(result)
+    html = report_html(result, PAGE)
     body = html.partition("<main>")[2]
     assert body.index(result.sentence) < body.index("<svg") < body.index('class="case')
     assert "<script" not in html
@@ -78,12 +81,21 @@ def test_the_verdict_stands_first_and_nothing_runs() -> None:
 
 
 def test_filters_work_by_rules_and_each_case_leads_back() -> None:
-    html = report_html(made())
+    html = report_html(made(), PAGE)
     assert ".list-c:has(#c0:checked) .case:not(.ct0){display:none}" in html
     assert html.count('<article class="case') == 5
-    assert "sessiontune show /data set row3" in html
-    assert 'href="file:///data%20set/eval/openai.jsonl"' in html
+    assert "sessiontune show &#x27;data set&#x27; row3" in html
+    assert 'href="../../data%20set/eval/openai.jsonl"' in html
     assert "failed: status 500: &lt;b&gt;busy&lt;/b&gt;" in html
+
+
+def test_the_page_tells_no_place_on_this_machine() -> None:
+    """It may be passed on; where nothing but the disk's first folders is common, no link is."""
+    assert "ada" not in report_html(made(), PAGE)
+    far = report_html(made(), Path("/home/bob/run/evaluation"))
+    assert "ada" not in far
+    assert "<a href=" not in far
+    assert "sessiontune show &#x27;data set&#x27; row3" in far
 
 
 def test_markdown_and_json_hold_the_same_figures() -> None:

@@ -202,6 +202,28 @@ def test_every_line_of_a_plan_has_its_reason() -> None:
     assert all(line.value and line.reason for line in made.lines)
 
 
+def test_layers_that_the_base_does_not_have_are_refused_by_name(tmp_path: Path) -> None:
+    """From the headers alone, before anything is rendered; a head tied to the embedding is one."""
+    (tmp_path / "config.json").write_text("{}")
+    layer = "model.layers.0.self_attn.q_proj"
+    held = {
+        f"{layer}.weight": ("U8", [32, 1]),
+        f"{layer}.weight.absmax": ("F32", [4, 1]),
+        "model.layers.0.mlp.up_proj.qweight": ("I32", [8, 8]),
+        "model.norm.weight": ("F32", [8]),
+    }
+    safetensors(tmp_path / "model.safetensors", held)
+    base = resolve(str(tmp_path))
+    assert base.matrices == ("lm_head", "q_proj", "up_proj")
+    for good in ("all-linear", "q_proj, up_proj", "self_attn.q_proj,lm_head"):
+        planner.settle(make_spec({"base": "x", "targets": good}), base, CPU)
+    for bad, advice in (("q_prj", "Did you mean 'q_proj'"), ("norm", "lm_head, q_proj, up_proj")):
+        with pytest.raises(UsageError) as error:
+            planner.settle(make_spec({"base": "x", "targets": bad}), base, CPU)
+        assert f"no layer '{bad}'" in error.value.message
+        assert advice in error.value.hint
+
+
 def test_several_gpus_share_the_effective_batch() -> None:
     spec = make_spec({"base": "tiny", "gpus": 4, "parallel": "ddp", "method": "lora"})
     settings, lines = planner.settle(spec, EIGHT, machine(80))

@@ -226,7 +226,12 @@ def test_errors_name_the_next_step_and_leave_nothing(
             hardware, "find_spec", lambda name: None if "bits" in name else find_spec(name)
         )
         refused(command(export, tiny, out, "--method", "qlora"), capsys, 2, "needs an NVIDIA GPU")
-    refused(command(export, tiny, out, "--epochs", "9"), capsys, 10, "--force")
+    many = ("--epochs", "9", "--max-steps", "0")
+    refused(command(export, tiny, out, *many), capsys, 10, "--force")
+    few = ("--epochs", "9", "--max-steps", "2", "--dry-run")
+    assert main(command(export, tiny, tmp_path / "few", *few)) == 0, "two steps are no nine epochs"
+    capsys.readouterr()
+    refused(command(export, tiny, out, "--targets", "q_prj"), capsys, 2, "q_proj")
     refused(command(export, tiny, out, "--rank", "0"), capsys, 2, "rank")
     refused(command(export, tiny, out, "--resume"), capsys, 2, "not a training run")
     refused(

@@ -99,7 +99,7 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
     texts = {
         "result.json": result_json(result),
         "report.md": report_markdown(result).encode("utf-8", "replace"),
-        "report.html": report_html(result).encode("utf-8", "replace"),
+        "report.html": report_html(result, folder).encode("utf-8", "replace"),
     }
     for name, text in texts.items():
         beside = folder / f"{name}.part"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -60,18 +61,23 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
 )
 
 
-def train_options(command: Any) -> Any:
-    """All settings of a run as options; not given means None."""
-    for flag, kind, text in reversed(FIELDS):
-        command = click.option(flag, type=kind, default=None, help=text)(command)
-    return command
+def train_options(*only: str) -> Callable[[Any], Any]:
+    """The settings of a run as options, all or those named; not given means None."""
+
+    def add(command: Any) -> Any:
+        for flag, kind, text in reversed(FIELDS):
+            if not only or flag in only:
+                command = click.option(flag, type=kind, default=None, help=text)(command)
+        return command
+
+    return add
 
 
 @click.command(no_args_is_help=True)
 @click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
 @click.option("-o", "--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder to make.")
 @click.option("--preset", default="", help="original (the first README's settings) or demo.")
-@train_options
+@train_options()
 @click.option("--packing/--no-packing", default=None, help="Several short examples in one.")
 @click.option("--log-to", multiple=True, help="tensorboard, trackio or wandb.")
 @click.option("--recipe", type=click.Path(path_type=Path), help="TOML with a [train] table.")

@@ -11,6 +11,7 @@ import click
 
 from .console import Console
 from .options import privacy_option, recipe_of, recipe_options, run_options
+from .train import train_options
 
 
 @click.command(no_args_is_help=True)
@@ -26,11 +27,7 @@ from .options import privacy_option, recipe_of, recipe_options, run_options
 )
 @click.option("-t", "--type", "types", multiple=True, help="Shipped types (q8_0).")
 @click.option("--preset", default="", help="Training preset: original or demo.")
-@click.option("--rate", type=float, help="Peak learning rate (2e-4).")
-@click.option("--epochs", type=float, help="Passes over the data (3).")
-@click.option("--max-steps", type=int, help="End training after this many steps.")
-@click.option("--length", type=int, help="Tokens per example.")
-@click.option("--method", type=click.Choice(["auto", "lora", "qlora"]), help="How to tune.")
+@train_options("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option(
     "--max-cases", type=click.IntRange(0), default=40, show_default=True, help="Turns to evaluate."
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 
 from ..html import facts, grid, note, page, panel, paragraph, section, table
 from ..reasons import tag_words
@@ -36,8 +37,9 @@ _SHORT = {
 }
 
 
-def report_html(result: Result) -> str:
-    """Verdict first, then measures with intervals, then answers side by side."""
+def report_html(result: Result, folder: Path) -> str:
+    """Verdict first, then measures with intervals, then answers side by side. `folder`: where the
+    page will lie."""
     comparisons = result.comparisons or (
         Comparison(arm="tuned", against="base", measures=result.measures),
     )
@@ -51,8 +53,9 @@ def report_html(result: Result) -> str:
         section("What else was looked at", "".join(paragraph(t) for _, t in further(result))),
     ]
     if result.queries:
-        body.append(section("Your own queries", cases_html(result.queries, "q", result.data)))
-    body.append(section("Held-out turns side by side", _cases(result)))
+        cases = cases_html(result.queries, "q", result.data, folder)
+        body.append(section("Your own queries", cases))
+    body.append(section("Held-out turns side by side", _cases(result, folder)))
     if result.rules:
         body.append(
             section("The rules that the base was given", f"<pre>{escape(result.rules)}</pre>")
@@ -150,14 +153,14 @@ def _tags(result: Result) -> str:
     return table(head, rows, numbers=(2, 4, 5))
 
 
-def _cases(result: Result) -> str:
+def _cases(result: Result, folder: Path) -> str:
     if not result.cases:
         return paragraph("No answers were generated (--max-cases 0).")
     how = paragraph(
         "The figure beside a name says how near the answer comes to what was done, 1 at most: by "
         "its calls where there were some, else by its words."
     )
-    return how + cases_html(result.cases, "c", result.data)
+    return how + cases_html(result.cases, "c", result.data, folder)
 
 
 def _reading() -> str:

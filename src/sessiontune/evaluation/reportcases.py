@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from difflib import SequenceMatcher
@@ -13,6 +15,8 @@ from urllib.parse import quote
 from ..reasons import tag_words
 from .result import Shown, ShownAnswer
 
+#: Folders whose place says nothing of what lies in them.
+_TOPS = ("/", "/home", "/Users")
 #: Tags that get a filter; the others are rare and found by the page's own search.
 FILTERS = 24
 
@@ -36,12 +40,14 @@ _WORDS = re.compile(r"\w+\s*|[^\w]+")
 _MARKS = 40
 
 
-def cases_html(cases: Sequence[Shown], group: str, data: str) -> str:
-    """All cases with a filter by tag. `group` keeps two lists on one page apart."""
+def cases_html(cases: Sequence[Shown], group: str, data: str, page: Path) -> str:
+    """All cases with a filter by tag. `group` keeps two lists on one page apart; `data` is the
+    export, `page` the folder that the page will lie in."""
+    way = _from(page, data)
     counted = Counter(tag for case in cases for tag in case.tags)
     tags = [tag for tag, _ in sorted(counted.items(), key=lambda i: (-i[1], i[0]))[:FILTERS]]
     numbers = {tag: number for number, tag in enumerate(tags)}
-    body = "".join(_case(case, group, numbers, data) for case in cases)
+    body = "".join(_case(case, group, numbers, way) for case in cases)
     if not tags:
         return f'<div class="cases-{group}">{body}</div>'
     rules = "".join(
@@ -66,30 +72,37 @@ def _choice(group: str, name: str, label: str, first: bool = False) -> str:
     )
 
 
-def _case(case: Shown, group: str, numbers: dict[str, int], data: str) -> str:
+def _case(case: Shown, group: str, numbers: dict[str, int], way: str) -> str:
     classes = " ".join(["case", *(f"{group}t{numbers[t]}" for t in case.tags if t in numbers)])
     best = max((a.score for a in case.answers if not a.failed), default=0.0)
     answers = "".join(_answer(a, case.wanted, best) for a in case.answers)
     wanted = "what was done" if case.row else "reference"
     known = f"<div><h3>{wanted}</h3><pre>{escape(case.wanted)}</pre></div>" if case.wanted else ""
     return (
-        f'<article class="{classes}"><p>{_where(case, data)}</p>'
+        f'<article class="{classes}"><p>{_where(case, way)}</p>'
         f"<details><summary>What stood before</summary><pre>{escape(case.prompt)}</pre></details>"
         f'<div class="pair">{known}{answers}</div></article>\n'
     )
 
 
-def _where(case: Shown, data: str) -> str:
+def _from(page: Path, data: str) -> str:
+    """The export as the page sees it. A page may be passed on, so it tells no place on this
+    machine: what only the first folders of the disk hold together is named without its place."""
+    if os.path.commonpath((page.absolute(), os.path.abspath(data))) in _TOPS:
+        return Path(data).name
+    return os.path.relpath(data, page.absolute())
+
+
+def _where(case: Shown, way: str) -> str:
     """The way back: the row's file as a link, and the command that shows its log lines."""
     if not case.row:
         return f"<code>{escape(case.id)}</code> {escape(', '.join(map(tag_words, case.tags)))}"
     file = case.id.partition(":")[0]
-    link = quote(f"file://{Path(data).absolute()}/{file}", safe=":/") if data else file
-    return (
-        f'<a href="{escape(link)}">{escape(case.id)}</a> '
-        f"<code>sessiontune show {escape(data)} {escape(case.row)}</code> "
-        f"{escape(', '.join(map(tag_words, case.tags)))}"
-    )
+    known = escape(case.id)
+    if os.sep in way:
+        known = f'<a href="{escape(quote(f"{way}/{file}"))}">{known}</a>'
+    command = f"sessiontune show {shlex.quote(Path(way).name)} {case.row}"
+    return f"{known} <code>{escape(command)}</code> {escape(', '.join(map(tag_words, case.tags)))}"
 
 
 def _answer(answer: ShownAnswer, wanted: str, best: float) -> str:

@@ -38,7 +38,7 @@ class Guide(msgspec.Struct, frozen=True):
     yours: bool = False
 
 
-def pick(shipped: Shipped, kind: str | None = None) -> ShippedFile:
+def pick(run: Run, shipped: Shipped, kind: str | None = None) -> ShippedFile:
     """The GGUF to serve. UsageError when there is none (of that type)."""
     files = sorted(shipped.files, key=lambda file: not file.base)  # of one type the merged one
     found = {f.type: f for f in files if f.type != SAFETENSORS and (not kind or not f.base)}
@@ -47,7 +47,7 @@ def pick(shipped: Shipped, kind: str | None = None) -> ShippedFile:
             return found[wanted]
     raise UsageError(
         f"There is no GGUF{f' of type {kind}' if kind else ''} yet.",
-        f"sessiontune ship RUN --type {kind or 'q8_0'}",
+        f"sessiontune ship {run.typed} --type {kind or 'q8_0'}",
     )
 
 

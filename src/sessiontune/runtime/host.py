@@ -49,7 +49,7 @@ def shipped_of(run: Run) -> Shipped:
     found = read_shipped(run.out)
     if found is None or not found.files:
         raise ToolError(
-            f"Nothing of {run.folder} was shipped yet.", f"sessiontune ship {run.folder}"
+            f"Nothing of {run.folder} was shipped yet.", f"sessiontune ship {run.typed}"
         )
     return found
 
@@ -66,7 +66,7 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         if hosting.context:
             raise UsageError(
                 "Ollama serves with the context that the model was created with.",
-                f"sessiontune ship {run.folder} --context {hosting.context} --ollama {run.slug}",
+                f"sessiontune ship {run.typed} --context {hosting.context} --ollama {run.slug}",
             )
         client = Endpoint(ollama.address(env), remote="OLLAMA_HOST" in env)
         ollama.version(client)
@@ -74,7 +74,7 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         if run.slug not in known:
             raise ToolError(
                 f"Ollama has no model {run.slug}.",
-                f"sessiontune ship {run.folder} --ollama {run.slug}",
+                f"sessiontune ship {run.typed} --ollama {run.slug}",
             )
         yield Hosted(client, run.slug, shipped_of(run).context, "Ollama")
         return
@@ -89,7 +89,7 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
             "Serve it without --adapter, or chat without --compare.",
         )
     shipped = shipped_of(run)
-    file = adapter_of(shipped) if hosting.adapter else pick(shipped, hosting.kind)
+    file = adapter_of(run, shipped) if hosting.adapter else pick(run, shipped, hosting.kind)
     context = context_to_serve(run, hosting)
     model, adapter = _paths(run, file)
     with served(
@@ -105,12 +105,13 @@ def hosted(run: Run, hosting: Hosting, env: Mapping[str, str]) -> Iterator[Hoste
         yield Hosted(client, run.slug, context, f"{file.name} ({engine})")
 
 
-def adapter_of(shipped: Shipped) -> ShippedFile:
+def adapter_of(run: Run, shipped: Shipped) -> ShippedFile:
     """The LoRA GGUF of a run. ToolError when there is none."""
     found = next((f for f in shipped.files if f.base), None)
     if found is None:
         raise ToolError(
-            "There is no LoRA GGUF with its base yet.", "sessiontune ship RUN --adapter-only"
+            "There is no LoRA GGUF with its base yet.",
+            f"sessiontune ship {run.typed} --adapter-only",
         )
     return found
 

@@ -140,7 +140,7 @@ def _check_options(run: Run, options: ShipOptions) -> None:
     if options.adapter_only and run.full:
         raise UsageError(
             f"{run.folder} trained the whole model: there is no adapter.",
-            f"sessiontune ship {run.folder}",
+            f"sessiontune ship {run.typed}",
         )
     _check_types(options.types)
     for kind in options.types:

@@ -66,7 +66,7 @@ def make(name: str, force: bool, on_line: Callable[[str], None], place: Path | N
     try:
         _run("make the environment", [sys.executable, "-m", "venv", str(target)], on_line)
         python = str(target / "bin" / "python")
-        pip = [python, "-m", "pip", "install", "--no-compile", "--quiet"]
+        pip = [python, "-m", "pip", "install", "--no-compile"]
         _run(f"install {name}", [*pip, *PACKAGES[name]], on_line)
         _mend(name, python, target, on_line)
         _run(f"import {name}", [python, "-c", PROBE[name]], on_line)
@@ -80,7 +80,7 @@ def _mend(name: str, python: str, target: Path, on_line: Callable[[str], None]) 
     """Take out optional packages that do not load beside this torch."""
     for package in BRITTLE:
         probe = f"import importlib.util as u\nif u.find_spec({package!r}): import {package}"
-        if _status([python, "-c", probe], on_line) != 0:
+        if _status([python, "-c", probe], lambda line: None) != 0:
             on_line(f"{package} does not load beside this torch: removed")
             _run("remove", [python, "-m", "pip", "uninstall", "-y", "-q", package], on_line)
     if name == "unsloth":

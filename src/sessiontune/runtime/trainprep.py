@@ -146,9 +146,10 @@ def make_ready(
     apart = spec.trainer != "trl"
     train = prepare(data.train, template, settings.length, step, apart)
     held = prepare(data.eval, template, settings.length, None, apart)
-    checks = check_data(data, train, held, template, base.rows, spec.epochs)
-    held = spread(held, spec.eval_limit)
-    plan = planner.plan(spec, base, here, settings, lines, train, held, _examples(spec, train))
+    looked = spread(held, spec.eval_limit)
+    plan = planner.plan(spec, base, here, settings, lines, train, looked, _examples(spec, train))
+    epochs = plan.steps / plan.steps_per_epoch
+    checks = check_data(data, train, held, template, base.rows, epochs)
     checks = [*checks, *_extra_checks(template), *_can_ship(base)]
     return Ready(
         spec=spec,
@@ -158,10 +159,10 @@ def make_ready(
         machine=here,
         template=template,
         train=train,
-        held=held,
+        held=looked,
         plan=plan,
         checks=tuple(checks),
-        fingerprint=_fingerprint(train, held, base, spec, plan),
+        fingerprint=_fingerprint(train, looked, base, spec, plan),
     )
 
 

@@ -106,7 +106,7 @@ def adapter_parcel(run: Run, terms: Terms) -> Parcel:
     result = run.folder / "evaluation/result.json"
     if not result.is_file():
         raise PreflightError(
-            f"{run.folder} was not evaluated.", f"sessiontune evaluate {run.folder}"
+            f"{run.folder} was not evaluated.", f"sessiontune evaluate {run.typed}"
         )
     said = json.loads(result.read_text(encoding="utf-8"))
     for field, words in (

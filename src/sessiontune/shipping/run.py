@@ -6,6 +6,7 @@ import json
 import re
 from hashlib import sha256
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -47,6 +48,11 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
         return re.sub(r"[^a-z0-9._-]+", "-", self.name.lower()).strip("-.") or "tuned"
 
     @property
+    def typed(self) -> str:
+        """The folder, as a command takes it."""
+        return quote(str(self.folder))
+
+    @property
     def out(self) -> Path:
         """Where shipping writes, unless it was told another place."""
         return self.shipped or self.folder / "ship"
@@ -63,7 +69,7 @@ def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None
         raise UsageError(
             f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
             " missing.",
-            f"Train on it first: sessiontune train {folder} --base MODEL"
+            f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL"
             if export
             else "Name a folder that `sessiontune train` made.",
         )
@@ -115,7 +121,7 @@ def _complete(run: Run, status: str) -> None:
         data = run.raw.get("data", {}).get("dir", "DATA")
         raise UsageError(
             f"The run in {run.folder} is not finished (status: {status}).",
-            f"Go on with it: sessiontune train {data} -o {run.folder} --resume",
+            f"Go on with it: sessiontune train {quote(str(data))} -o {run.typed} --resume",
         )
     if not (run.full or (run.adapter / "adapter_config.json").is_file()):
         raise UsageError(f"{run.adapter} holds no adapter and no model.", "Train again.")

@@ -43,10 +43,3 @@ def evaluated(plan: Plan) -> dict[str, Any]:
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
     }
-
-
-def named_targets(spec: TrainSpec) -> list[str] | None:
-    """The layers that an adapter is put on, by name; None for all linear ones."""
-    if spec.targets == "all-linear":
-        return None
-    return [name.strip() for name in spec.targets.split(",")]

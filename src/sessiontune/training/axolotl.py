@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
-from .arguments import named_targets
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
 from .prepare import Prepared
-from .spec import TrainSpec
+from .spec import TrainSpec, named_targets
 from .yamltext import to_yaml
 
 NAME = "axolotl"

@@ -22,6 +22,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     sha256      of config, tokenizer and the weight files' names, sizes and first and last MiB
     rows        rows of the input embedding (0: unknown); context in tokens (0: unknown)
     ends        of the billions, those in embeddings and head; inner: columns inside a block
+    matrices    last names of the modules that hold one, as `--targets` takes them (none: unknown)
     """
 
     id: str
@@ -37,6 +38,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     context: int = 0
     quantised: str = ""
+    matrices: tuple[str, ...] = ()
 
     @property
     def shape(self) -> Shape:
@@ -132,6 +134,7 @@ def describe(path: Path, name: str) -> Base:
         rows=embedding[0] if embedding else int(inner.get("vocab_size") or 0),
         context=int(inner.get("max_position_embeddings") or 0),
         quantised=str(quantised.get("quant_method", "")),
+        matrices=_matrices(tensors),
     )
 
 
@@ -161,6 +164,16 @@ def _tensors(file: Path) -> list[_Tensor]:
         raise UsageError(f"{file} cannot be read: {error}", "Download the model again.") from error
     header.pop("__metadata__", None)
     return [_Tensor(k, str(v["dtype"]), list(v["shape"])) for k, v in header.items()]
+
+
+def _matrices(tensors: list[_Tensor]) -> tuple[str, ...]:
+    """`q_proj` and its like; the head is one even where its weights are the embedding's."""
+    found = {"lm_head"} if tensors else set()
+    for tensor in tensors:
+        module, _, kind = tensor.name.rpartition(".")
+        if kind == "qweight" or (kind == "weight" and len(tensor.shape) > 1):
+            found.add(module.rpartition(".")[2])
+    return tuple(sorted(found))
 
 
 def _count(tensors: list[_Tensor], bits: int) -> int:

@@ -39,11 +39,13 @@ class Gpu(msgspec.Struct, frozen=True):
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
-    """Memory and disk in GB (1e9 bytes); `free` is memory available now."""
+    """Memory and disk in GB (1e9 bytes); `free` is memory available now, `busy` how many cores
+    other programs would have taken in the last minute."""
 
     system: str
     cpu: str
     cores: int
+    busy: float = 0.0
     memory: float
     free: float
     disk: float
@@ -65,6 +67,7 @@ def machine(folder: Path) -> Machine:
         cores=len(os.sched_getaffinity(0))
         if hasattr(os, "sched_getaffinity")
         else os.cpu_count() or 1,
+        busy=round(os.getloadavg()[0], 1),
         memory=total,
         free=free,
         disk=shutil.disk_usage(place).free / 1e9,

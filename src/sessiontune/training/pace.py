@@ -28,13 +28,19 @@ class Pace(msgspec.Struct, frozen=True):
 
 def pace_of(base: Base, machine: Machine, device: str, method: str, checkpointing: bool) -> Pace:
     """6 (full) or 4 operations per parameter and token, and a third more with checkpointing. CPU:
-    20 GFLOP/s a core."""
+    20 GFLOP/s a core, of which other programs take their part."""
     work = (6.0 if method == "full" else 4.0) * base.billions * 1e9
     work *= 4 / 3 if checkpointing else 1
     sheet = machine.gpus[0].teraflops * 1e12 if machine.gpus else 0.0
-    rates = {"cuda": sheet * REACHED or UNKNOWN, "mps": 4e12, "cpu": 2e10 * machine.cores}
+    cores = machine.cores * share(machine)
+    rates = {"cuda": sheet * REACHED or UNKNOWN, "mps": 4e12, "cpu": 2e10 * cores}
     least = LEAST * base.shape.layers if device == "cuda" else 0.0
     return Pace(max(1.0, rates[device] / max(work, 1e6)), least)
+
+
+def share(machine: Machine) -> float:
+    """Of the processor, when as many threads train as there are cores."""
+    return machine.cores / (machine.cores + machine.busy)
 
 
 def span(seconds: float) -> str:

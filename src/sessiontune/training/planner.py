@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable
+from difflib import get_close_matches
 
 import msgspec
 
@@ -13,9 +14,9 @@ from ..errors import UsageError
 from .bases import Base
 from .hardware import Gpu, Machine
 from .memory import estimate
-from .pace import pace_of, span
+from .pace import pace_of, share, span
 from .prepare import Prepared
-from .spec import TrainSpec
+from .spec import TrainSpec, named_targets
 
 #: Tokens per example, tried in this order until it fits.
 LENGTHS = (8192, 4096, 2048)
@@ -66,6 +67,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     device = gpu.backend if gpu else "cpu"
     room = gpu.room if gpu else machine.free
     _possible(spec, machine, device, base)
+    _targets(spec, base)
     lines = [
         Line("device", gpu.name if gpu else f"CPU, {machine.cores} cores", _device_why(spec, gpu))
     ]
@@ -94,7 +96,8 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     ]  # fmt: skip
     if method != "full":
         what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {spec.dropout:g}, {spec.targets}"
-        lines.append(Line("adapter", what, "all linear layers; dropout against memorising"))
+        every = "all linear layers; " if named_targets(spec) is None else ""
+        lines.append(Line("adapter", what, f"{every}dropout against memorising"))
     settings = Settings(
         device=device,
         precision=precision,
@@ -171,6 +174,18 @@ def _possible(spec: TrainSpec, machine: Machine, device: str, base: Base) -> Non
             f"{base.id} is quantised ({base.quantised}); its weights cannot be trained.",
             "Use --method lora or qlora, or the original weights.",
         )
+
+
+def _targets(spec: TrainSpec, base: Base) -> None:
+    """Refuse names that the base does not have: trainers say it late, or adapt the others alone."""
+    known = base.matrices
+    for name in named_targets(spec) or ():
+        if known and name.rpartition(".")[2] not in known:
+            near = get_close_matches(name, known, n=1)
+            raise UsageError(
+                f"{base.id} has no layer '{name}' to adapt.",
+                f"Did you mean '{near[0]}'?" if near else f"There are: {', '.join(known)}.",
+            )
 
 
 def _length(
@@ -271,7 +286,7 @@ def plan(
             f"patience {spec.patience}" if spec.patience else "off",
             "small sets overfit" if spec.patience else "given",
         ),
-        Line("time", span(seconds), "an estimate"),
+        Line("time", span(seconds), _time_why(settings, machine)),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
     ]
     return Plan(
@@ -302,6 +317,12 @@ def _steps_why(spec: TrainSpec) -> str:
     if spec.max_steps:
         return f"at most {spec.max_steps}"
     return "at most 3 epochs: small sets overfit" if spec.epochs <= 3 else "given"
+
+
+def _time_why(settings: Settings, machine: Machine) -> str:
+    if settings.device != "cpu" or share(machine) > 0.9:
+        return "an estimate"
+    return f"an estimate: now other programs take {1 - share(machine):.0%} of the processor"
 
 
 def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:

@@ -197,9 +197,9 @@ def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:
 def _epochs(epochs: float) -> Check:
     name = "epochs"
     if epochs > EPOCH_LIMIT:
-        return Check(name, "soft", f"{epochs:g} epochs on a small set would be learnt by heart.",
+        return Check(name, "soft", f"{epochs:.3g} epochs on a small set would be learnt by heart.",
                      "At most 3 are advised.")  # fmt: skip
-    return Check(name, "good", f"{epochs:g}")
+    return Check(name, "good", f"{epochs:.3g}")
 
 
 def check_loss(loss: float) -> Check:

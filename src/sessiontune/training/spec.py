@@ -199,3 +199,10 @@ def to_dict(spec: TrainSpec) -> dict[str, Any]:
     """Plain JSON-able settings."""
     built: dict[str, Any] = msgspec.to_builtins(spec)
     return built
+
+
+def named_targets(spec: TrainSpec) -> list[str] | None:
+    """The layers that an adapter is put on, by name; None for all linear ones."""
+    if spec.targets == "all-linear":
+        return None
+    return [name.strip() for name in spec.targets.split(",")]

@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 from ..ports import Job
-from .arguments import arguments, evaluated, named_targets
+from .arguments import arguments, evaluated
 from .planner import Plan
-from .spec import TrainSpec
+from .spec import TrainSpec, named_targets
 
 NAME = "trl"
 NEEDS = {"trl": ">=1.9", "peft": ">=0.18", "transformers": ">=5", "datasets": ">=4"}

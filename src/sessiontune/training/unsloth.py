@@ -10,8 +10,9 @@ import json
 from typing import Any
 
 from ..ports import Job
-from .arguments import arguments, evaluated, named_targets
+from .arguments import arguments, evaluated
 from .others import CHECKED, ENV, Given
+from .spec import named_targets
 
 NAME = "unsloth"
 NEEDS = {"unsloth": ">=2026.9"}
