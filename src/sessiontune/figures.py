@@ -67,6 +67,7 @@ def agent_name(name: str) -> str:
         "opencode": "OpenCode",
         "aider": "Aider",
         "swe-agent": "SWE-agent",
+        "mini-swe-agent": "mini-swe-agent",
         "qwen": "Qwen Code",
         "cline": "Cline",
     }

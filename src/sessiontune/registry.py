@@ -23,6 +23,7 @@ _SOURCES = {
     "opencode": "sessiontune.sources.opencode:SOURCE",
     "aider": "sessiontune.sources.aider:SOURCE",
     "swe-agent": "sessiontune.sources.sweagent:SOURCE",
+    "mini-swe-agent": "sessiontune.sources.minisweagent:SOURCE",
     "qwen": "sessiontune.sources.qwen:SOURCE",
     "cline": "sessiontune.sources.cline:SOURCE",
 }
