@@ -70,6 +70,7 @@ def agent_name(name: str) -> str:
         "mini-swe-agent": "mini-swe-agent",
         "qwen": "Qwen Code",
         "cline": "Cline",
+        "droid": "Factory Droid",
     }
     return known.get(name, name)
 

@@ -26,6 +26,7 @@ _SOURCES = {
     "mini-swe-agent": "sessiontune.sources.minisweagent:SOURCE",
     "qwen": "sessiontune.sources.qwen:SOURCE",
     "cline": "sessiontune.sources.cline:SOURCE",
+    "droid": "sessiontune.sources.droid:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

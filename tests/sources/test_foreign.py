@@ -56,7 +56,6 @@ FILES: dict[str, tuple[str, Any]] = {
             "history": [{"message": {"role": "user", "content": "hi"}, "contextItems": []}],
         },
     ),
-    "factory/s.jsonl": ("Factory Droid", {"type": "session_start", "id": "s", "title": "T"}),
     "tmp/x/checkpoint-a.json": (
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],

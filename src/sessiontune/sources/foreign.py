@@ -60,7 +60,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
             rb'"history"\s*:\s*\[',
         ],
     ),
-    (_AGENT, "Factory Droid", [rb'\A\s*\{\s*"type"\s*:\s*"session_start"']),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
