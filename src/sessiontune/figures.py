@@ -71,6 +71,7 @@ def agent_name(name: str) -> str:
         "qwen": "Qwen Code",
         "cline": "Cline",
         "droid": "Factory Droid",
+        "continue": "Continue",
     }
     return known.get(name, name)
 

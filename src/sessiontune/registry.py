@@ -27,6 +27,7 @@ _SOURCES = {
     "qwen": "sessiontune.sources.qwen:SOURCE",
     "cline": "sessiontune.sources.cline:SOURCE",
     "droid": "sessiontune.sources.droid:SOURCE",
+    "continue": "sessiontune.sources.continuedev:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

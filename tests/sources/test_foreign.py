@@ -47,15 +47,6 @@ FILES: dict[str, tuple[str, Any]] = {
         "Goose",
         {"working_dir": "/w", "description": "d", "message_count": 2, "total_tokens": None},
     ),
-    "continue/s.json": (
-        "Continue",
-        {
-            "sessionId": "s",
-            "title": "T",
-            "workspaceDirectory": "/w",
-            "history": [{"message": {"role": "user", "content": "hi"}, "contextItems": []}],
-        },
-    ),
     "tmp/x/checkpoint-a.json": (
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],

@@ -14,6 +14,7 @@ import pytest
 from tests.sources import (
     test_cline,
     test_codex,
+    test_continuedev,
     test_copilot,
     test_droid,
     test_gemini,
@@ -29,6 +30,7 @@ READINGS: dict[str, Callable[[Path], None]] = {
     "aider": test_other_agents.test_aider_headings_in_an_answer_are_no_prompts,
     "cline": test_cline.test_calls_as_tags,
     "codex": test_codex.test_a_fork_that_copies_its_parent_is_a_branch,
+    "continue": test_continuedev.test_a_session,
     "copilot": test_copilot.test_a_compaction_and_what_was_taken_back,
     "droid": test_droid.test_a_fork_begins_with_copies,
     "gemini": test_gemini.test_what_was_taken_back_is_a_branch,

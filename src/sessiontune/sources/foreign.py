@@ -52,14 +52,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         [_SQLITE, rb"goose_db_version", rb"CREATE TABLE sessions", rb"prompt_tokens"],
     ),
     (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
-    (
-        _AGENT,
-        "Continue",
-        [
-            rb'\A\s*\{(?=.*"sessionId"\s*:)(?=.*"workspaceDirectory"\s*:)',
-            rb'"history"\s*:\s*\[',
-        ],
-    ),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
