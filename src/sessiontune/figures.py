@@ -72,6 +72,7 @@ def agent_name(name: str) -> str:
         "cline": "Cline",
         "droid": "Factory Droid",
         "continue": "Continue",
+        "goose": "Goose",
     }
     return known.get(name, name)
 

@@ -28,6 +28,7 @@ _SOURCES = {
     "cline": "sessiontune.sources.cline:SOURCE",
     "droid": "sessiontune.sources.droid:SOURCE",
     "continue": "sessiontune.sources.continuedev:SOURCE",
+    "goose": "sessiontune.sources.goose:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

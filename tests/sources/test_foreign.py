@@ -43,10 +43,6 @@ FILES: dict[str, tuple[str, Any]] = {
             "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
         },
     ),
-    "goose/20250101.jsonl": (
-        "Goose",
-        {"working_dir": "/w", "description": "d", "message_count": 2, "total_tokens": None},
-    ),
     "tmp/x/checkpoint-a.json": (
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
@@ -74,11 +70,6 @@ TABLES = {
         "CREATE TABLE goose_db_version (id INTEGER); "
         "CREATE TABLE sessions (id TEXT, prompt_tokens INTEGER); "
         "CREATE TABLE messages (id TEXT, session_id TEXT, parts TEXT)",
-    ),
-    "goose/sessions.db": (
-        "Goose",
-        "CREATE TABLE schema_version (version INTEGER); "
-        "CREATE TABLE sessions (id TEXT, working_dir TEXT); CREATE TABLE messages (id INTEGER)",
     ),
     "cursor/store.db": (
         "Cursor",

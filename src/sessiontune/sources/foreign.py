@@ -44,8 +44,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "Amp",
         [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
     ),
-    (_AGENT, "Goose", [rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)']),
-    (_AGENT, "Goose", [_SQLITE, rb"CREATE TABLE sessions", rb"working_dir", rb"schema_version"]),
     (
         _AGENT,
         "Crush",
