@@ -47,10 +47,6 @@ FILES: dict[str, tuple[str, Any]] = {
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
     ),
-    "tmp/x/checkpoint-b.json": (
-        "Gemini CLI",
-        {"history": [{"role": "user", "parts": [{"text": "hi"}]}], "authType": "x"},
-    ),
     "out.jsonl": (
         "Gemini CLI",
         {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},
@@ -81,6 +77,9 @@ TABLES = {
 def make(root: Path, name: str) -> tuple[str, str]:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    if "checkpoint" in name:  # beside chats it is a copy of one
+        (path.parent / "chats").mkdir()
+        (path.parent / "chats" / "session-1.jsonl").write_text("")
     if name in FILES:
         agent, held = FILES[name]
         path.write_text(json.dumps(held) + "\n")
