@@ -67,8 +67,12 @@ def agent_name(name: str) -> str:
         "opencode": "OpenCode",
         "aider": "Aider",
         "swe-agent": "SWE-agent",
+        "mini-swe-agent": "mini-swe-agent",
         "qwen": "Qwen Code",
         "cline": "Cline",
+        "droid": "Factory Droid",
+        "continue": "Continue",
+        "goose": "Goose",
     }
     return known.get(name, name)
 

@@ -23,8 +23,12 @@ _SOURCES = {
     "opencode": "sessiontune.sources.opencode:SOURCE",
     "aider": "sessiontune.sources.aider:SOURCE",
     "swe-agent": "sessiontune.sources.sweagent:SOURCE",
+    "mini-swe-agent": "sessiontune.sources.minisweagent:SOURCE",
     "qwen": "sessiontune.sources.qwen:SOURCE",
     "cline": "sessiontune.sources.cline:SOURCE",
+    "droid": "sessiontune.sources.droid:SOURCE",
+    "continue": "sessiontune.sources.continuedev:SOURCE",
+    "goose": "sessiontune.sources.goose:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

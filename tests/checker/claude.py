@@ -35,6 +35,7 @@ def read(path: str) -> Log:
     agent = stem.removeprefix("agent-") if stem.startswith("agent-") else None
     log.junk = agent is not None and _junk(agent, rows)
     seen_ids: set[tuple[str, str]] = set()
+    rows = _without_echoes(path, rows)
     for i, (line, nth, row) in enumerate(rows):
         uuid = row.get("uuid")
         record = uuid if isinstance(uuid, str) else f"{path}:{line}:{nth}"
@@ -54,6 +55,35 @@ def read(path: str) -> Log:
             atom.agent = agent if agent is not None else _inline(row)
         log.atoms += atoms
     return log
+
+
+def _without_echoes(path: str, rows: list[Any]) -> list[Any]:
+    """An audit of Claude Desktop without prompts that it tells twice, or that the log of the same
+    session beside it tells."""
+    if os.path.basename(path) != "audit.jsonl":
+        return rows
+    beside: dict[str, list[str]] = {}
+    for folder, _, names in os.walk(os.path.dirname(path)):
+        for name in names:
+            if name.endswith(".jsonl") and name != "audit.jsonl":
+                logged = [v for _, _, v in lines(os.path.join(folder, name)) if isinstance(v, dict)]
+                told = [_told(v) for v in logged if v.get("type") == "user"]
+                beside.setdefault(name.removesuffix(".jsonl"), []).extend(filter(None, told))
+    kept, waiting = [], ""
+    for row in rows:
+        words, others = _told(row[2]), beside.get(str(row[2].get("session_id")), [])
+        if row[2].get("type") == "assistant":
+            waiting = ""
+        elif words and words == waiting:
+            waiting = ""
+            continue
+        elif words:
+            waiting = words
+            if words in others:
+                others.remove(words)
+                continue
+        kept.append(row)
+    return kept
 
 
 def _clears(row: dict[str, Any]) -> bool:

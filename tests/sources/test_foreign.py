@@ -43,27 +43,9 @@ FILES: dict[str, tuple[str, Any]] = {
             "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
         },
     ),
-    "goose/20250101.jsonl": (
-        "Goose",
-        {"working_dir": "/w", "description": "d", "message_count": 2, "total_tokens": None},
-    ),
-    "continue/s.json": (
-        "Continue",
-        {
-            "sessionId": "s",
-            "title": "T",
-            "workspaceDirectory": "/w",
-            "history": [{"message": {"role": "user", "content": "hi"}, "contextItems": []}],
-        },
-    ),
-    "factory/s.jsonl": ("Factory Droid", {"type": "session_start", "id": "s", "title": "T"}),
     "tmp/x/checkpoint-a.json": (
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
-    ),
-    "tmp/x/checkpoint-b.json": (
-        "Gemini CLI",
-        {"history": [{"role": "user", "parts": [{"text": "hi"}]}], "authType": "x"},
     ),
     "out.jsonl": (
         "Gemini CLI",
@@ -85,11 +67,6 @@ TABLES = {
         "CREATE TABLE sessions (id TEXT, prompt_tokens INTEGER); "
         "CREATE TABLE messages (id TEXT, session_id TEXT, parts TEXT)",
     ),
-    "goose/sessions.db": (
-        "Goose",
-        "CREATE TABLE schema_version (version INTEGER); "
-        "CREATE TABLE sessions (id TEXT, working_dir TEXT); CREATE TABLE messages (id INTEGER)",
-    ),
     "cursor/store.db": (
         "Cursor",
         "CREATE TABLE blobs (id TEXT, data BLOB); CREATE TABLE meta (key TEXT)",
@@ -100,6 +77,9 @@ TABLES = {
 def make(root: Path, name: str) -> tuple[str, str]:
     path = root / name
     path.parent.mkdir(parents=True, exist_ok=True)
+    if "checkpoint" in name:  # beside chats it is a copy of one
+        (path.parent / "chats").mkdir()
+        (path.parent / "chats" / "session-1.jsonl").write_text("")
     if name in FILES:
         agent, held = FILES[name]
         path.write_text(json.dumps(held) + "\n")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
-from tests.sources.test_other_agents import gemini, shape, write
+import pytest
+from tests.sources.test_other_agents import gemini, run, shape, write
 from tests.support import Reading, read
 
 from sessiontune import registry
@@ -124,3 +126,61 @@ def test_a_sub_agent_lies_in_its_parents_folder(tmp_path: Path) -> None:
     assert shape(reading)[1] == [("task", "look"), ("answer", "x")]
     assert (agent.agent_id, agent.parent_session, agent.parent_call) == ("k", parent.key, "c1")
     assert (parent.project, agent.project) == ("shop", "shop")
+
+
+def content(role: str, *parts: dict[str, Any]) -> dict[str, Any]:
+    return {"role": role, "parts": list(parts)}
+
+
+SAVED = [
+    content(
+        "user", {"text": "This is the Gemini CLI. We are setting up the context for our chat."}
+    ),
+    content("model", {"text": "Got it. Thanks for the context!"}),
+    content("user", {"text": "list it"}),
+    content(
+        "model",
+        {"text": "hm", "thought": True},
+        {"text": "I list."},
+        {"functionCall": {"name": "ls", "args": {"path": "a"}}},
+        {"functionCall": {"name": "ls", "args": {"path": "b"}}},
+    ),
+    content(
+        "user",
+        {"functionResponse": {"name": "ls", "response": {"output": "one"}}},
+        {"functionResponse": {"name": "ls", "response": {"error": "two"}}},
+    ),
+    content("model", {"text": "One file."}),
+    42,
+]
+
+
+@pytest.mark.parametrize("newer", [False, True])
+def test_a_saved_history_is_read_where_no_chats_are(tmp_path: Path, newer: bool) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    path = folder / "checkpoint-mine.json"
+    path.write_text(json.dumps({"history": SAVED} if newer else SAVED, indent=2))
+    told = run("gemini", path)
+    assert shape(told) == [
+        [
+            ("prompt", "list it"),
+            ("answer", "hm", "I list.", ("ls", {"path": "a"}), ("ls", {"path": "b"})),
+            ("results", ("one", "ok"), ("two", "ok")),
+            ("answer", "One file."),
+        ]
+    ]
+    (session,) = told.sessions
+    assert (session.session_id, session.project) == ("shop/checkpoint-mine", "shop")
+    for reason in ("environment_context", "synthetic", "no_message"):
+        assert told.ledger.drops[f"read/{reason}"] == 1
+    (folder / "chats").mkdir()
+    (folder / "chats" / "session-1.json").write_text("{}")
+    assert not registry.source("gemini").recognise(str(path), path.read_bytes())
+
+
+def test_a_torn_saved_history_is_one_fault(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint-a.json"
+    path.write_text(json.dumps(SAVED, indent=2)[:-20])
+    told = run("gemini", path)
+    assert (told.sessions, len(told.ledger.faults)) == ([], 1)

@@ -42,7 +42,13 @@ def test_a_side_file_is_no_log() -> None:
 
 def test_roots() -> None:
     claude, codex = registry.source("claude"), registry.source("codex")
-    assert claude.roots({}, "/h") == ["/h/.claude/projects", "/h/.config/claude/projects"]
+    desktop = "Claude/local-agent-mode-sessions"
+    assert claude.roots({}, "/h") == [
+        "/h/.claude/projects",
+        "/h/.config/claude/projects",
+        f"/h/Library/Application Support/{desktop}",
+        f"/h/.config/{desktop}",
+    ]
     assert claude.roots({"CLAUDE_CONFIG_DIR": "/c"}, "/h")[0] == "/c/projects"
     assert codex.roots({"CODEX_HOME": "/k"}, "/h") == [
         "/k/sessions",

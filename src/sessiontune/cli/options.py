@@ -35,7 +35,8 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _many(
         "--source",
         "sources",
-        "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, qwen, cline.",
+        "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, "
+        "mini-swe-agent, qwen, cline, droid, continue, goose.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),

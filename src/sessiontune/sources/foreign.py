@@ -44,23 +44,12 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "Amp",
         [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
     ),
-    (_AGENT, "Goose", [rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)']),
-    (_AGENT, "Goose", [_SQLITE, rb"CREATE TABLE sessions", rb"working_dir", rb"schema_version"]),
     (
         _AGENT,
         "Crush",
         [_SQLITE, rb"goose_db_version", rb"CREATE TABLE sessions", rb"prompt_tokens"],
     ),
     (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
-    (
-        _AGENT,
-        "Continue",
-        [
-            rb'\A\s*\{(?=.*"sessionId"\s*:)(?=.*"workspaceDirectory"\s*:)',
-            rb'"history"\s*:\s*\[',
-        ],
-    ),
-    (_AGENT, "Factory Droid", [rb'\A\s*\{\s*"type"\s*:\s*"session_start"']),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (

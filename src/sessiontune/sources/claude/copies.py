@@ -111,3 +111,46 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     state.drop("resumed_copy", "link")
     state.copied(line.uuid, node)
     return True
+
+
+def told_before(state: State, line: Line) -> bool:
+    """Drop a prompt that the audit of Claude Desktop tells again: twice in a row, or under an id
+    of its own beside the session's log. Whether it was one."""
+    text = _typed(line)
+    if not text or line.parent_tool_use_id:
+        return False
+    again, state.heard = state.heard, (text, line.uuid or "")
+    if again[0] == text:
+        state.heard = ("", "")
+        state.drop("repeated_record", "link")
+        if line.uuid:
+            state.owner[line.uuid] = state.owner.get(again[1])
+        return True
+    waiting = state.audited.get((line.session_id or "", text))
+    if not waiting:
+        return False
+    state.drop("resumed_copy", "link")
+    state.copied(line.uuid, waiting.pop(0))
+    return True
+
+
+def prompts_told(nodes: list[Node], session: str) -> dict[tuple[str, str], list[Node]]:
+    """The prompts of a session by their words, in order."""
+    told: dict[tuple[str, str], list[Node]] = {}
+    for node in nodes:
+        if node.kind == "prompt" and not node.side:
+            told.setdefault((session, _said(node)), []).append(node)
+    return told
+
+
+def _typed(line: Line) -> str:
+    content = line.message.content if line.message is not None else None
+    if isinstance(content, str):
+        return content.strip()
+    if not content or any(block.type == "tool_result" for block in content):
+        return ""
+    return "\n".join(b.text for b in content if b.type == "text" and b.text).strip()
+
+
+def _said(node: Node) -> str:
+    return "\n".join(part.text for part in node.parts if type(part) is Text).strip()

@@ -12,7 +12,7 @@ from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from ..printed import array_lines, is_array, is_remark
 from .answers import take_answer
-from .copies import copied_record, take_renamed
+from .copies import copied_record, prompts_told, take_renamed, told_before
 from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
@@ -76,6 +76,8 @@ class Reader(State):
                 continue
             ledger.drop(Drop(stage=stage, reason=reason, file=path, count=count))
         self.every += self.nodes
+        if self.audits:
+            self.audited |= prompts_told(self.nodes, self.facts.session_id)
         return self.nodes, self.facts
 
     def take(self, line: Line) -> None:
@@ -102,7 +104,7 @@ class Reader(State):
             facts.branch = line.gitBranch or ""
             facts.entrypoint = line.entrypoint or ""
         if kind == "assistant":
-            message = line.message
+            message, self.heard = line.message, ("", "")
             if (
                 message is None
                 or message.id not in self.served_by
@@ -110,7 +112,8 @@ class Reader(State):
             ):
                 take_answer(self, line)
         elif kind == "user":
-            take_user(self, line)
+            if not line.audit_timestamp or not told_before(self, line):
+                take_user(self, line)
         elif kind == "attachment":
             take_attachment(self, line)
         elif kind == "system":

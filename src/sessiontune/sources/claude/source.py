@@ -20,7 +20,7 @@ from .agents import agents, callers_first, is_agent, stem
 from .content import session_folder
 from .read import Reader
 from .recognise import is_log
-from .state import Facts
+from .state import AUDIT, Facts
 from .toolbox import with_tools
 
 _JUNK = (
@@ -82,10 +82,19 @@ class ClaudeSource:
     suffixes = (".jsonl", ".json", ".ndjson")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude."""
+        """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude, and
+        the sessions that Claude Desktop runs."""
         bases = [base for base in env.get("CLAUDE_CONFIG_DIR", "").split(os.pathsep) if base]
         bases += [os.path.join(home, ".claude"), os.path.join(home, ".config", "claude")]
-        return [os.path.join(base, "projects") for base in dict.fromkeys(bases)]
+        desktop = [
+            os.path.join(home, "Library", "Application Support"),
+            env.get("APPDATA") or "",
+            env.get("XDG_CONFIG_HOME") or os.path.join(home, ".config"),
+        ]
+        return [
+            *(os.path.join(base, "projects") for base in dict.fromkeys(bases)),
+            *(os.path.join(b, "Claude", "local-agent-mode-sessions") for b in desktop if b),
+        ]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file that begins with `head` is a Claude Code log: one line says so."""
@@ -131,13 +140,15 @@ def _first_answers(path: str) -> list[str]:
 
 
 def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
-    """Longest first: of two copies of one history the longer file owns it."""
+    """Longest first: of two copies of one history the longer file owns it. What Claude Desktop
+    audits comes last: it tells the sessions beside it once more."""
 
-    def rank(path: str) -> tuple[int, str]:
+    def rank(path: str) -> tuple[bool, int, str]:
+        audit = os.path.basename(path) == AUDIT
         try:
-            return -os.stat(path).st_size, path
+            return audit, -os.stat(path).st_size, path
         except OSError:
-            return 0, path
+            return audit, 0, path
 
     return tuple(sorted(files, key=rank))
 

@@ -16,6 +16,9 @@ from ...ports import ReadOptions
 from ..lines import utc
 from .wire import Block, Line
 
+#: What Claude Desktop notes of a session, beside the session's own log.
+AUDIT = "audit.jsonl"
+
 
 class Facts(msgspec.Struct):
     """What is known of one file besides its conversation."""
@@ -67,6 +70,8 @@ class State:
         self.seams: set[tuple[int, int]] = set()
         self.begun: dict[tuple[int, int], Facts] = {}  # where a file's further sessions begin
         self.strays: list[Stray] = []
+        self.audits = any(os.path.basename(path) == AUDIT for path in files)
+        self.audited: dict[tuple[str, str], list[Node]] = {}  # session, words -> its prompts
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
         self.every: list[Node] = []  # the nodes of all files, to be parted in the end
         self.start(0, "")
@@ -88,6 +93,7 @@ class State:
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.queue: list[Queued] = []
         self.after_copy = ""
+        self.heard = ("", "")  # the last words in an audit that are not answered, and their record
         self.spoken = ""  # the session of the last node
         self.line = 0
         self.nth = 0

@@ -20,6 +20,7 @@ from ..indexing import Seen, scan
 from ..linear import Linear
 from ..lines import size_of
 from .chats import Chat
+from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
 
@@ -55,13 +56,17 @@ class GeminiSource:
         return [os.path.join(base, ".gemini", "tmp") for base in dict.fromkeys(bases)]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins with the header of a chat."""
-        return path.endswith(self.suffixes) and _HEADER.search(head[:2000]) is not None
+        """Whether the file begins with the header of a chat, or is a history that was saved."""
+        if not path.endswith(self.suffixes):
+            return False
+        return _HEADER.search(head[:2000]) is not None or is_saved(path, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session ids and times of a file; a document is always indexed whole."""
         parent, _ = _place(path)
         links = (f"session:{parent}",) if parent else ()
+        if _is_saved(path):
+            return scan(path, 0, (f"saved:{path}",), "session:", _whole(path), _note)
         if _is_document(path):
             return scan(path, 0, links, "session:", _whole(path), _note)
         return scan(path, offset, links, "session:", _known, _note)
@@ -90,6 +95,16 @@ def _is_document(path: str) -> bool:
     return b"\n" not in head.strip() or head.lstrip()[:2] in (b"{\n", b"{\r")
 
 
+def _is_saved(path: str) -> bool:
+    """Whether the file is a history that was saved: no chat has such a name or beginning."""
+    try:
+        with open(path, "rb") as log:
+            head = log.read(4096)
+    except OSError:
+        return False
+    return _HEADER.search(head[:2000]) is None and is_saved(path, head)
+
+
 def _whole(path: str) -> Any:
     """A decoder that finds the header's fields in the lines of a document."""
     field = re.compile(rb'\A\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
@@ -113,7 +128,11 @@ def _read(
 ) -> Iterator[Session]:
     log = Linear(path, options, ledger)
     chat = Chat(log, seen)
-    if _is_document(path):
+    if _is_saved(path):
+        folder, name = os.path.split(os.path.splitext(path)[0])
+        log.session_id = f"{os.path.basename(folder)}/{name}"  # the person's name for it, not ours
+        take_saved(log)
+    elif _is_document(path):
         document = log.document()
         if document is None:
             return
@@ -121,6 +140,7 @@ def _read(
     else:
         chat.lines()
     parent, project = _place(path)
+    project = project or log.session_id.rpartition("/")[0]
     session_id = log.session_id or os.path.splitext(os.path.basename(path))[0]
     agent = chat.kind == "subagent"
     for node in log.nodes:

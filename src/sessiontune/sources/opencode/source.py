@@ -20,6 +20,7 @@ from ...ledger import Ledger
 from ...linking import Frame, Node, unlink
 from ...model import Fault, Session
 from ...ports import FileIndex, Keyed, ReadOptions
+from ..databases import opened, state
 from ..indexing import Seen, digests, scan
 from ..linear import Linear, folder_name, moment, words
 from ..lines import LineFault, line_fault, open_log
@@ -32,8 +33,6 @@ from .store import (
     is_database,
     is_document,
     is_file,
-    opened,
-    state,
 )
 
 _FIELDS = re.compile(rb'"(id|parentID|sessionID|directory)"\s*:\s*"((?:ses_|/|[A-Z]:)[^"]{0,500})"')

@@ -1,19 +1,15 @@
 """Where OpenCode keeps its sessions: a database, a folder of JSON files, or an exported document.
 
 All three hold the same objects: a session's info, messages, and the parts of a message. A record
-is a message; its parts belong to it wherever they lie. The program's database is never opened
-where it lies when it has a journal (its reader would write beside it), but as a copy.
+is a message; its parts belong to it wherever they lie.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -21,13 +17,12 @@ import msgspec
 from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
+from ..databases import MAGIC, opened
 from ..linear import Linear, words
 from ..lines import LineFault, line_fault, values
 
-_MAGIC = b"SQLite format 3\0"
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
 _EXPORTED = re.compile(rb'"info"\s*:\s*\{[^{}]*?"id"\s*:\s*"ses_')
-_COPY_TRIES = 5
 
 
 class Kept(msgspec.Struct):
@@ -177,7 +172,7 @@ class Database:
 
 def is_database(path: str, head: bytes) -> bool:
     """Whether the file is a database with OpenCode's tables."""
-    if not head.startswith(_MAGIC):
+    if not head.startswith(MAGIC):
         return False
     try:
         with opened(path) as base:
@@ -201,48 +196,6 @@ def is_file(path: str, head: bytes) -> bool:
     if _FILE.fullmatch(os.path.basename(path)) is None or is_document(head):
         return False
     return head.lstrip()[:1] == b"{" and b'"id"' in head
-
-
-@contextmanager
-def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """The database, for reading. Nothing is written beside it, whoever else has it open."""
-    journals = [path + end for end in ("-wal", "-journal")]
-    if not any(os.path.exists(j) and os.path.getsize(j) for j in journals):
-        base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
-        try:
-            yield base
-        finally:
-            base.close()
-        return
-    with tempfile.TemporaryDirectory(prefix="sessiontune-") as folder:  # only the user's
-        copy = os.path.join(folder, "copy.db")
-        for _ in range(_COPY_TRIES):
-            before = [state(p) for p in (path, *journals)]
-            for end in ("", "-wal", "-journal"):
-                if os.path.exists(path + end):
-                    shutil.copyfile(path + end, copy + end)
-                elif os.path.exists(copy + end):
-                    os.remove(copy + end)
-            if before == [state(p) for p in (path, *journals)]:
-                break
-        base = sqlite3.connect(copy)
-        try:
-            yield base
-        finally:
-            base.close()
-
-
-def state(path: str) -> tuple[int, int]:
-    """Size and time of change of a file; zeros where there is none."""
-    try:
-        info = os.stat(path)
-    except OSError:
-        return 0, 0
-    return info.st_size, info.st_mtime_ns
-
-
-def _quoted(path: str) -> str:
-    return os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:

@@ -1,0 +1,234 @@
+"""Continue: `~/.continue/sessions/<id>.json`, one JSON document of its editor plugins and `cn`.
+
+An item of `history` is a message with what belongs to it: attached files, the states of its calls
+with their outputs, reasoning. A summary of what came before stands on the item that it ends with.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame
+from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, number, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture_of_url
+
+_HEADER = re.compile(
+    rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
+    re.DOTALL,
+)
+_ID = re.compile(rb'\A\s*"(sessionId|workspaceDirectory)"\s*:\s*"([^"\\]*)"')
+_STATUS: dict[str, ResultStatus] = {"done": "ok", "errored": "error", "canceled": "rejected"}
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line of a document."""
+
+    name: str = ""
+    value: str = ""
+
+
+def _known(raw: memoryview) -> Known:
+    found = _ID.match(bytes(raw[:2000]))
+    return Known(found[1].decode(), found[2].decode("utf-8", "replace")) if found else Known()
+
+
+def _note(line: Known, seen: Seen) -> None:
+    (seen.sessions if line.name == "sessionId" else seen.names).add(line.value)
+
+
+class ContinueSource:
+    """Sessions of Continue."""
+
+    name = "continue"
+    suffixes = (".json",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its sessions lie: CONTINUE_GLOBAL_DIR or ~/.continue."""
+        base = env.get("CONTINUE_GLOBAL_DIR") or os.path.join(home, ".continue")
+        return [os.path.join(base, "sessions")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins like a session."""
+        return path.endswith(".json") and _HEADER.search(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Session id and folder; a document is always indexed whole."""
+        return scan(path, 0, (f"session:{_stem(path)}",), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """One session a file."""
+        seen: dict[str, int] = {}
+        for path in sorted(files):
+            yield from _read(path, options, ledger, keyed, seen)
+
+
+SOURCE = ContinueSource()
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _read(
+    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, seen: dict[str, int]
+) -> Iterator[Session]:
+    log = Linear(path, options, ledger)
+    document = log.document()
+    if document is None:
+        return
+    name = words(document.get("sessionId")) or _stem(path)
+    model, begun = words(document.get("chatModelTitle")), _begun(path, name)
+    seen[name] = seen.get(name, 0) + 1
+    log.session_id = name + (f"~{seen[name]}" if seen[name] > 1 else "")  # a copy of the file
+    history = document.get("history")
+    for at, item in enumerate(history if isinstance(history, list) else (), 1):
+        log.part(at)
+        message = item.get("message") if isinstance(item, dict) else None
+        try:
+            if isinstance(message, dict):
+                _take(log, item, message, model, begun if at == 1 else 0)
+            else:
+                log.drop("no_message")
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, at, b"}"))
+    cwd = words(document.get("workspaceDirectory")).removeprefix("file://")
+    title = words(document.get("title"))
+    frame = Frame(
+        source="continue",
+        session_id=log.session_id,
+        project=folder_name(cwd),
+        cwd=cwd,
+        title=title[:200],
+    )
+    yield from log.sessions(frame, keyed)
+
+
+def _take(
+    log: Linear, item: dict[str, Any], message: dict[str, Any], model: str, begun: int
+) -> None:
+    role, summary = words(message.get("role")), words(item.get("conversationSummary"))
+    parts = _parts(message.get("content"))
+    if summary.strip() and _text(parts) == summary:
+        log.node("summary", parts, begun)
+        return
+    if role == "user":
+        _user(log, item, parts, begun)
+    elif role == "thinking":
+        if parts:
+            log.answer(begun, "").parts.append(Thinking(_text(parts)))
+        else:
+            log.drop("thinking_signature_only")
+    elif role == "assistant":
+        _answer(log, item, message, parts, model)
+    elif role == "tool":
+        log.result(words(message.get("toolCallId")), _text(parts), "ok")
+    elif role == "system":
+        log.drop("system")
+    else:
+        log.drop(f"unknown_role:{safe_name(role)}")
+    if summary.strip():
+        log.node("summary", [Text(summary)], name=f"{log.place[0]}+")
+
+
+def _user(log: Linear, item: dict[str, Any], parts: list[Part], begun: int) -> None:
+    attached = item.get("contextItems")
+    shown: list[Part] = [
+        Text(words(one.get("content")))
+        for one in (attached if isinstance(attached, list) else ())
+        if isinstance(one, dict) and words(one.get("content")).strip()
+    ]
+    if shown:
+        log.node("context", shown, begun, f"{log.place[0]}^" if parts else "")
+    if parts:
+        log.node("prompt", parts, begun)
+    elif not shown:
+        log.drop("empty")
+
+
+def _answer(
+    log: Linear, item: dict[str, Any], message: dict[str, Any], parts: list[Part], model: str
+) -> None:
+    told = item.get("reasoning")
+    thought = words(told.get("text")) if isinstance(told, dict) else ""
+    calls = _objects(message.get("toolCalls"))
+    states = _objects(item.get("toolCallStates")) or _objects([item.get("toolCallState")])
+    if not parts and not calls and not thought.strip():
+        log.drop("empty")
+        return
+    if log.open is not None and any(not isinstance(p, Thinking) for p in log.open.parts):
+        log.open = None  # only the reasoning before it is of the same answer
+    usage, logs = message.get("usage"), _objects(item.get("promptLogs"))
+    node = log.answer("", "")
+    used = words(usage.get("model")) if isinstance(usage, dict) else ""
+    node.model = used or (words(logs[-1].get("modelTitle")) if logs else "") or model
+    if thought.strip() and not node.parts:
+        node.parts.append(Thinking(thought))
+    node.parts += parts
+    for call in calls:
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        name = words(function.get("name"))
+        log.call(node, words(call.get("id")), name, _decoded(function.get("arguments")))
+    for state in states:
+        status = _STATUS.get(words(state.get("status")))
+        if status is not None and words(state.get("toolCallId")) in log.calls:
+            output = "\n".join(words(one.get("content")) for one in _objects(state.get("output")))
+            log.result(words(state.get("toolCallId")), output, status)
+    log.open = None
+    if isinstance(usage, dict):
+        details = usage.get("prompt_tokens_details")
+        cached = number(details.get("cached_tokens")) if isinstance(details, dict) else 0
+        read = max(0, number(usage.get("prompt_tokens")) - cached)
+        log.usage(Usage(read, number(usage.get("completion_tokens")), cached, 0))
+
+
+def _begun(path: str, session: str) -> int:
+    """When the session began, as `sessions.json` beside it tells: the messages do not."""
+    try:
+        with open(os.path.join(os.path.dirname(path), "sessions.json"), "rb") as stream:
+            listed = _objects(orjson.loads(stream.read(1 << 26)))
+        told = [one.get("dateCreated") for one in listed if one.get("sessionId") == session]
+        return int(told[0]) if told and isinstance(told[0], int | str) else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def _decoded(given: Any) -> Any:
+    try:
+        return msgspec.json.decode(given) if isinstance(given, str) else given
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return given
+
+
+def _objects(value: Any) -> list[dict[str, Any]]:
+    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
+
+
+def _parts(content: Any) -> list[Part]:
+    """Texts and pictures of a content in either form."""
+    if isinstance(content, str):
+        return [Text(content)] if content.strip() else []
+    parts: list[Part] = []
+    for block in _objects(content):
+        url = block.get("imageUrl")
+        image = picture_of_url(url.get("url") if isinstance(url, dict) else url)
+        text = words(block.get("text"))
+        parts += [Text(text)] if text.strip() else [image] if image is not None else []
+    return parts
+
+
+def _text(parts: list[Part]) -> str:
+    return "\n".join(part.text for part in parts if isinstance(part, Text))

@@ -1,0 +1,59 @@
+"""Databases of agents (SQLite), read without leaving a trace.
+
+A program's database is never opened where it lies when it has a journal (its reader would write
+beside it), but as a copy.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+MAGIC = b"SQLite format 3\0"
+_COPY_TRIES = 5
+
+
+@contextmanager
+def opened(path: str) -> Iterator[sqlite3.Connection]:
+    """The database, for reading. Nothing is written beside it, whoever else has it open."""
+    journals = [path + end for end in ("-wal", "-journal")]
+    if not any(os.path.exists(j) and os.path.getsize(j) for j in journals):
+        base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
+        try:
+            yield base
+        finally:
+            base.close()
+        return
+    with tempfile.TemporaryDirectory(prefix="sessiontune-") as folder:  # only the user's
+        copy = os.path.join(folder, "copy.db")
+        for _ in range(_COPY_TRIES):
+            before = [state(p) for p in (path, *journals)]
+            for end in ("", "-wal", "-journal"):
+                if os.path.exists(path + end):
+                    shutil.copyfile(path + end, copy + end)
+                elif os.path.exists(copy + end):
+                    os.remove(copy + end)
+            if before == [state(p) for p in (path, *journals)]:
+                break
+        base = sqlite3.connect(copy)
+        try:
+            yield base
+        finally:
+            base.close()
+
+
+def state(path: str) -> tuple[int, int]:
+    """Size and time of change of a file; zeros where there is none."""
+    try:
+        info = os.stat(path)
+    except OSError:
+        return 0, 0
+    return info.st_size, info.st_mtime_ns
+
+
+def _quoted(path: str) -> str:
+    return os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")

@@ -1,0 +1,320 @@
+"""Factory Droid: `~/.factory/sessions/<folder>/<id>.jsonl`, settings in `<id>.settings.json`.
+
+Messages hold blocks as the vendor of Claude has them and hang below each other by `parentId`. A
+forked session begins with copies of the other's messages, ids and all; they stand once, in the
+session that was first. A compaction carries its summary; what it kept stands above it already.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture
+
+_HEADER = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"session_start"[^\n]*"(?:title|cwd|owner)"\s*:')
+#: Records that the model never sees.
+_BOOKS = ("session_start", "agent_turn_outcome", "todo_state", "session_end")
+_PENDING = "__TOOL_RESULT_PENDING__"
+_CANCELLED = ("Tool cancelled:", "Tool execution cancelled")
+_INTERRUPTED = "Tool execution was interrupted"
+_STOPPED = "Request interrupted by user"
+_REMINDER = re.compile(r"\A\s*<system-(reminder|notification)>.*</system-\1>\s*\Z", re.DOTALL)
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a record."""
+
+    type: str | None = None
+    id: str | None = None
+    timestamp: str | None = None
+    cwd: str | None = None
+    parent: str | None = None
+    callingSessionId: str | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(record: Known, seen: Seen) -> None:
+    at = record.timestamp
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    if record.type == "session_start":
+        seen.sessions.update((record.id, record.parent, record.callingSessionId))
+        seen.names.add(record.cwd)
+
+
+class DroidSource:
+    """Sessions of Factory Droid."""
+
+    name = "droid"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its sessions lie."""
+        return [os.path.join(home, ".factory", "sessions")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins with the header of a session."""
+        return path.endswith(".jsonl") and _HEADER.search(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Session ids, folder and times of a file from `offset` on."""
+        return scan(path, offset, (), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit: those that others came of first."""
+        unit = _Unit()
+        try:
+            for path in _parents_first(files, options):
+                yield from _read(path, options, ledger, keyed, unit)
+        finally:
+            unlink(unit.nodes)
+
+
+SOURCE = DroidSource()
+
+
+class _Unit(msgspec.Struct):
+    """What is known of the files that were read before.
+
+    owner   id of a message -> the node that it is, or leads to
+    calls   id of a call -> the node that holds it
+    nodes   all nodes, to be parted in the end
+    summary the last one of the present file: what follows hangs below it
+    """
+
+    owner: dict[str, Node | None] = {}
+    calls: dict[str, Node] = {}
+    nodes: list[Node] = []
+    summary: Node | None = None
+
+
+def _parents_first(files: tuple[str, ...], options: ReadOptions) -> list[str]:
+    heads = {path: _head(path, options) for path in sorted(files)} if len(files) > 1 else {}
+    own = {words(head.get("id")) for head in heads.values()}
+    todo, done = sorted(files), list[str]()
+    while todo:
+        waits = own - {words(heads[path].get("id")) for path in done} if heads else set()
+        ready = [p for p in todo if not waits & _came_of(heads.get(p, {}))]
+        done += ready or todo[:1]
+        todo = [p for p in todo if p not in done]
+    return done
+
+
+def _came_of(head: dict[str, Any]) -> set[str]:
+    return {words(head.get(name)) for name in ("parent", "callingSessionId")} - {""}
+
+
+def _head(path: str, options: ReadOptions) -> dict[str, Any]:
+    """The header of a session."""
+    records = itertools.islice(Linear(path, options, Ledger()).records(), 20)
+    return next((r for r in records if r.get("type") == "session_start"), {})
+
+
+def _read(
+    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
+) -> Iterator[Session]:
+    log = Linear(path, options, ledger)
+    stem = os.path.splitext(os.path.basename(path))[0]
+    head: dict[str, Any] = {}
+    mine: set[str] = set()
+    model, unit.summary = _model_of(path), None
+    for record in log.records():
+        name = words(record.get("id"))
+        if record.get("type") == "session_start" and not head:
+            head, log.session_id = record, name or stem
+        log.session_id = log.session_id or stem
+        if record.get("type") == "message" and name and name in unit.owner:
+            log.drop("repeated_record" if name in mine else "resumed_copy", "link")
+            continue
+        before = len(log.nodes)
+        try:
+            _take(log, record, model, bool(head.get("callingSessionId")))
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
+        _hang(log, record, before, unit)
+        mine.add(name)
+    agent = words(head.get("callingSessionId"))
+    call = words(head.get("callingToolUseId"))
+    caller = unit.calls.get(call) if agent else None
+    cwd = words(head.get("cwd"))
+    frame = Frame(
+        source="droid",
+        session_id=log.session_id or stem,
+        agent_id=(log.session_id or stem) if agent else None,
+        parent_session=(caller.key or None) if caller is not None else None,
+        parent_call=call or None,
+        project=folder_name(cwd),
+        cwd=cwd,
+        title=(words(head.get("sessionTitle")) or words(head.get("title")))[:200],
+    )
+    unit.calls |= log.calls
+    yield from log.sessions(frame, keyed, unit.nodes)
+
+
+def _hang(log: Linear, record: dict[str, Any], before: int, unit: _Unit) -> None:
+    """Hang what came of a record below what its parent is."""
+    name, up = words(record.get("id")), unit.owner.get(words(record.get("parentId")))
+    new = log.nodes[before:]
+    if new and new[0].kind == "summary":
+        unit.summary = new[0]
+    elif new:
+        last = unit.summary
+        known = last is not None and (up is None or up.line < last.line)
+        new[0].up = last if known else up
+    if name and record.get("type") == "message":
+        message = record.get("message")
+        called = [c for c in map(log.calls.get, _answered(message)) if c is not None]
+        unit.owner[name] = new[-1] if new else called[-1] if called else up
+
+
+def _answered(message: Any) -> list[str]:
+    """The calls whose results a message holds."""
+    return [words(b.get("tool_use_id")) for b in _blocks(message) if b.get("type") == "tool_result"]
+
+
+def _blocks(message: Any) -> list[dict[str, Any]]:
+    content = message.get("content") if isinstance(message, dict) else None
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    listed = content if isinstance(content, list) else []
+    return [{"type": "text", "text": b} if isinstance(b, str) else b for b in listed if _is(b)]
+
+
+def _is(block: Any) -> bool:
+    return isinstance(block, dict | str)
+
+
+def _take(log: Linear, record: dict[str, Any], model: str, agent: bool) -> None:
+    kind, at, name = words(record.get("type")), record.get("timestamp"), words(record.get("id"))
+    message = record.get("message")
+    if kind == "compaction_state" and words(record.get("summaryText")).strip():
+        log.node("summary", [Text(words(record.get("summaryText")))], at, name)
+    elif kind in (*_BOOKS, "compaction_state"):
+        log.drop(kind)
+    elif kind != "message":
+        log.drop(f"unknown_type:{safe_name(kind)}")
+    elif not isinstance(message, dict):
+        log.drop("no_message")
+    elif message.get("visibility") == "user_only" or message.get("hookEventName"):
+        log.drop("shown_only")
+    elif message.get("role") == "assistant":
+        _answer(log, message, at, name, model)
+    elif message.get("role") in ("user", "tool", "system"):
+        _user(log, message, at, name, agent)
+    else:
+        log.drop(f"unknown_role:{safe_name(words(message.get('role')))}")
+
+
+def _user(log: Linear, message: dict[str, Any], at: object, name: str, agent: bool) -> None:
+    """Words, results of calls, and what the program put beside them."""
+    hidden = message.get("visibility") == "llm_only" or message.get("role") == "system"
+    typed: list[Part] = []
+    injected: list[Part] = []
+    counted = dict(log.counts)
+    used, reason = False, "empty"
+    for block in _blocks(message):
+        part = _part(block)
+        if block.get("type") == "tool_result":
+            used = _result(log, block, at) or used
+        elif part is None:
+            known = block.get("type") in ("text", "image", "document")
+            reason = reason if known else f"unknown_block:{safe_name(words(block.get('type')))}"
+        elif hidden or (isinstance(part, Text) and _REMINDER.match(part.text)):
+            injected.append(part)
+        elif isinstance(part, Text) and part.text.strip() == _STOPPED:
+            log.interrupted()
+            reason = "interrupt_marker"
+        else:
+            typed.append(part)
+    if used or typed or injected:  # the record has a place: nothing of it counts as left out
+        log.counts = counted
+    elif log.counts == counted:
+        log.drop(reason)
+    if injected:
+        log.node("context", injected, at, f"{name}^" if typed else name)
+    if typed:
+        log.node("task" if agent else "prompt", typed, at, name)
+
+
+def _result(log: Linear, block: dict[str, Any], at: object) -> bool:
+    """Take a result; whether there was a call for it."""
+    call = words(block.get("tool_use_id"))
+    parts = [_part(b) for b in _blocks(block)]
+    text = "\n".join(part.text for part in parts if isinstance(part, Text))
+    if text == _PENDING:
+        log.drop("pending")
+        return False
+    status: ResultStatus = "error" if block.get("is_error") is True else "ok"
+    if status == "error" and text.startswith(_CANCELLED):
+        status = "rejected"
+    elif status == "error" and text.startswith(_INTERRUPTED):
+        status = "interrupted"
+    before = dict(log.counts)
+    log.result(call, text, status, at, tuple(p for p in parts if isinstance(p, Image)))
+    return log.counts == before
+
+
+def _part(block: dict[str, Any]) -> Part | None:
+    text, source = words(block.get("text")), block.get("source")
+    if block.get("type") == "text":
+        return Text(text) if text.strip() else None
+    if block.get("type") in ("image", "document") and isinstance(source, dict):
+        return picture(source.get("data"), source.get("media_type") or source.get("mediaType"))
+    return None
+
+
+def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: str) -> None:
+    parts: list[Part] = []
+    calls, reason = [], "empty"
+    for block in _blocks(message):
+        kind, thought = block.get("type"), words(block.get("thinking"))
+        if kind == "text" and words(block.get("text")).strip():
+            parts.append(Text(words(block.get("text"))))
+        elif kind == "thinking" and thought.strip():
+            parts.append(Thinking(thought))
+        elif kind in ("thinking", "redacted_thinking"):
+            reason = "thinking_signature_only"
+        elif kind == "tool_use" and words(block.get("id")):
+            calls.append(block)
+        elif kind != "text":
+            reason = f"unknown_block:{safe_name(words(kind))}"
+    if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].text.strip() == _STOPPED:
+        log.interrupted()
+        log.drop("interrupt_marker")
+        return
+    if not parts and not calls:
+        log.drop(reason)
+        return
+    if reason.startswith("unknown_block"):
+        log.unknown_part()
+    log.open = None
+    node = log.answer(at, (words(message.get("modelId")) or model).removeprefix("custom:"), name)
+    node.parts = parts
+    for call in calls:
+        log.call(node, words(call.get("id")), words(call.get("name")), call.get("input"))
+
+
+def _model_of(path: str) -> str:
+    """The model that the settings of the session name, for versions whose messages do not."""
+    try:
+        with open(path.removesuffix(".jsonl") + ".settings.json", "rb") as stream:
+            return words(orjson.loads(stream.read(1 << 20)).get("model"))
+    except (OSError, orjson.JSONDecodeError, AttributeError):
+        return ""

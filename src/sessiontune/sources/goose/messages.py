@@ -1,0 +1,151 @@
+"""One message of Goose as nodes.
+
+A compaction keeps the messages before it, marked as no longer seen by the model, and goes on
+behind a summary that only the model sees.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ...linking import Node
+from ...model import Image, Part, ResultStatus, Text, Thinking
+from ..linear import Linear, words
+from ..lines import safe_name
+from ..pictures import picture
+from .store import Message
+
+#: What the program asks or tells the person; the model sees nothing of it.
+_SILENT = (
+    "toolConfirmationRequest",
+    "actionRequired",
+    "systemNotification",
+    "conversationCompacted",
+    "contextLengthExceeded",
+    "summarizationRequested",
+)
+_REFUSED = "The user has declined to run this tool"
+
+
+class Reader:
+    """Goes through the messages of a session. `past`: some of them the model no longer sees."""
+
+    def __init__(self, log: Linear, model: str, agent: bool) -> None:
+        self.log, self.model, self.agent = log, model, agent
+        self.past = self.compacted = False
+        self.asked: list[Part] = []  # the last prompt
+
+    def take(self, message: Message) -> None:
+        log, at = self.log, message.created * 1000
+        if message.content is None:
+            log.drop("no_message")
+        elif not message.seen and not message.shown:
+            log.drop("resumed_copy", "link")  # a prompt that stands behind the summary again
+        elif message.role == "assistant" and not message.shown:
+            log.drop("synthetic")  # how to go on from the summary
+        elif message.role == "assistant":
+            self._answer(message, at)
+        elif message.role == "user":
+            self._user(message, at)
+        else:
+            log.drop(f"unknown_role:{safe_name(message.role)}")
+        self.past = self.past or not message.seen
+
+    def _answer(self, message: Message, at: int) -> None:
+        parts: list[Part] = []
+        calls: list[tuple[str, dict[str, Any]]] = []
+        reason = "empty"
+        for block in message.content or ():
+            kind, text = block.get("type"), words(block.get("text"))
+            thought = words(block.get("thinking")) or (text if kind == "reasoning" else "")
+            if kind in ("toolRequest", "frontendToolRequest"):
+                asked = block.get("toolCall")
+                call = asked.get("value") if isinstance(asked, dict) else None
+                if isinstance(call, dict):
+                    calls.append((words(block.get("id")), call))
+                else:
+                    reason = "invalid_call"  # what the model asked for was no call
+            elif kind in ("thinking", "reasoning") and thought.strip():
+                parts.append(Thinking(thought))
+            elif kind in ("thinking", "redactedThinking"):
+                reason = "thinking_signature_only"
+            elif kind in ("text", "image"):
+                parts += _shown(block)
+            elif kind not in _SILENT:
+                reason = f"unknown_block:{safe_name(words(kind))}"
+        if not parts and not calls:
+            self.log.drop(reason)
+            return
+        if reason.startswith("unknown_block"):
+            self.log.unknown_part()
+        node = self.log.answer(at, self.model)  # pieces of one answer are messages of their own
+        node.parts += parts
+        for name, call in calls:
+            self.log.call(node, name, words(call.get("name")), call.get("arguments"))
+
+    def _user(self, message: Message, at: int) -> None:
+        log = self.log
+        parts: list[Part] = []
+        counts, results, reason = dict(log.counts), 0, "empty"
+        for block in message.content or ():
+            kind = words(block.get("type"))
+            if kind == "toolResponse":
+                results += self._result(block, at)
+            elif kind in ("text", "image"):
+                parts += _shown(block)
+            elif kind not in _SILENT:
+                reason = f"unknown_block:{safe_name(kind)}"
+        if results or parts:  # the record has a place: nothing of it counts as left out
+            log.counts = counts
+        elif log.counts == counts:
+            log.drop(reason)
+        if parts:
+            self._words(parts, message, at)
+
+    def _words(self, parts: list[Part], message: Message, at: int) -> None:
+        kind = "task" if self.agent else "prompt"
+        if not message.shown:
+            kind = "summary" if self.past and message.seen else "context"
+        elif self.compacted and parts == self.asked:
+            kind = "context"  # the prompt once more, behind the summary
+        self.log.node(kind, parts, at)
+        self.compacted = kind == "summary"
+        self.past = self.past and not self.compacted
+        if kind in ("prompt", "task"):
+            self.asked = parts
+
+    def _result(self, block: dict[str, Any], at: int) -> int:
+        """Take the result of a call; how many were taken."""
+        call, told = words(block.get("id")), block.get("toolResult")
+        told = told if isinstance(told, dict) else {}
+        value = told.get("value")
+        failed = told.get("status") == "error"
+        if isinstance(value, dict):
+            failed = failed or value.get("isError") is True
+            value = value.get("content")
+        parts = [p for b in value if isinstance(b, dict) for p in _shown(b)] if value else []
+        text = "\n".join(part.text for part in parts if isinstance(part, Text))
+        text = text or words(told.get("error"))
+        status: ResultStatus = "error" if failed else "ok"
+        if text.startswith(_REFUSED):
+            status = "rejected"
+        node: Node | None = self.log.calls.get(call)
+        taken = node is not None and call not in node.results
+        images = tuple(part for part in parts if isinstance(part, Image))
+        self.log.result(call, text, status, at, images)
+        return int(taken)
+
+
+def _shown(block: dict[str, Any]) -> list[Part]:
+    """The words or the picture of a block; nothing where it is for the person alone."""
+    notes = block.get("annotations")
+    audience = notes.get("audience") if isinstance(notes, dict) else None
+    if isinstance(audience, list) and "assistant" not in audience:
+        return []
+    text, resource = words(block.get("text")), block.get("resource")
+    if isinstance(resource, dict):
+        text = words(resource.get("text"))
+    if text.strip():
+        return [Text(text)]
+    image = picture(block.get("data"), block.get("mimeType"))
+    return [image] if image is not None else []

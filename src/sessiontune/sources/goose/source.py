@@ -1,0 +1,134 @@
+"""The `Source` for Goose: finds its stores, indexes them, yields the sessions of a unit.
+
+The database took the older files in, which stay where they were: what both hold stands once.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ...ledger import Ledger
+from ...linking import Frame
+from ...model import Session
+from ...ports import FileIndex, Keyed, ReadOptions
+from ..databases import MAGIC, state
+from ..indexing import Seen, scan
+from ..linear import Linear, folder_name, moment
+from ..lines import LineFault, line_fault
+from .messages import Reader
+from .store import Message, database, index_database, is_database, lines, stem
+
+_HEADER = re.compile(rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)')
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line."""
+
+    working_dir: str | None = None
+    created: int | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(line: Known, seen: Seen) -> None:
+    seen.names.add(line.working_dir)
+    at = moment(line.created * 1000) if line.created else ""
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class GooseSource:
+    """Sessions of Goose."""
+
+    name = "goose"
+    suffixes = (".db", ".jsonl")
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its sessions lie: GOOSE_PATH_ROOT, XDG_DATA_HOME or ~/.local/share; on a Mac also
+        among the applications' files."""
+        if env.get("GOOSE_PATH_ROOT"):
+            return [os.path.join(env["GOOSE_PATH_ROOT"], "data", "sessions")]
+        bases = [
+            os.path.join(
+                env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share"), "goose"
+            ),
+            os.path.join(home, "Library", "Application Support", "Block", "goose"),
+        ]
+        return [os.path.join(base, "sessions") for base in bases]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file is its database, or begins with the header of a session."""
+        if path.endswith(".db"):
+            return head.startswith(MAGIC) and is_database(path)
+        return path.endswith(".jsonl") and _HEADER.search(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The sessions and folders; a database is always indexed whole."""
+        if path.endswith(".db"):
+            return index_database(path)
+        return scan(path, offset, (f"session:{stem(path)}",), "session:", _known, _note)
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """Size and time of what was written beside a database and not yet into it."""
+        return state(path + "-wal") if path.endswith(".db") else (0, 0)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit; what several of its files hold stands once."""
+        kept: dict[str, list[Message]] = {}
+        about: dict[str, dict[str, str]] = {}
+        for path in sorted(files, key=lambda p: (not p.endswith(".db"), p)):
+            read = database if path.endswith(".db") else lines
+            for name, info, messages in read(path, options, ledger):
+                about[name] = {**info, **about.get(name, {})}
+                kept.setdefault(name, []).extend(messages)
+        for name, messages in kept.items():
+            yield from _session(name, about[name], messages, files, options, ledger, keyed)
+
+
+SOURCE = GooseSource()
+
+
+def _session(
+    name: str,
+    about: dict[str, str],
+    messages: list[Message],
+    files: tuple[str, ...],
+    options: ReadOptions,
+    ledger: Ledger,
+    keyed: Keyed,
+) -> Iterator[Session]:
+    log = Linear(messages[0].path if messages else files[0], options, ledger)
+    log.session_id = name
+    places = {path: at for at, path in enumerate(files)}
+    told: dict[bytes, str] = {}
+    agent = about.get("kind") == "sub_agent"
+    told_by = len({message.path for message in messages}) > 1
+    if told_by:
+        messages.sort(key=lambda message: message.created)
+    reader = Reader(log, about.get("model", ""), agent)
+    for message in messages:
+        log.at(places[message.path], files, message.line)
+        if told_by and told.setdefault(message.digest(), message.path) != message.path:
+            log.drop("resumed_copy", "link")
+            continue
+        try:
+            reader.take(message)
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, message.path, message.line, b"}"))
+    cwd = about.get("cwd", "")
+    frame = Frame(
+        source="goose",
+        session_id=name,
+        agent_id=name if agent else None,
+        project=folder_name(cwd),
+        cwd=cwd,
+        title=about.get("title", "")[:200],
+    )
+    yield from log.sessions(frame, keyed)

@@ -1,0 +1,336 @@
+"""mini-swe-agent: `<instance>.traj.json`, one JSON document with the messages that the model saw.
+
+Newer runs call a tool, through chat completions or through the vendor's responses. Older ones,
+and those that are told to, write one command into the text: it becomes a call of `bash`, the next
+message its result. What the program answers to a reply without a command is context.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..ledger import Ledger
+from ..linking import Frame
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, number, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture_of_url
+
+_ENDS = (".traj.json", ".json")
+_FORMAT = re.compile(
+    rb'"trajectory_format"\s*:\s*"mini-swe-agent|"mini_version"\s*:|"type"\s*:\s*"minisweagent\.'
+)
+_RUN = re.compile(rb'"model_stats"\s*:\s*\{[^{}]*"api_calls"\s*:')
+_ACTION = re.compile(
+    r"```(?:bash|mswea_bash_command)\s*\n(?P<a>.*?)\n```"
+    r"|<mswea_bash_command>(?P<b>.*?)</mswea_bash_command>",
+    re.DOTALL,
+)
+#: What the program puts before the words of a person who broke in.
+_BROKE_IN = re.compile(
+    r"\A(?P<head>Interrupted by user: |The user added a new task: |Commands? not executed\. "
+    r"The user rejected your commands? with the following message: )(?P<words>.*)",
+    re.DOTALL,
+)
+_FAILED = re.compile(r"<returncode>-?0*[1-9]")
+_NO_WORDS = "Temporary interruption caught."
+_NOT_DONE = "Command not executed", "Commands not executed"
+_BY_HAND = "User command:"
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line: a document's lines say nothing by themselves."""
+
+
+def _known(_raw: memoryview) -> Known:
+    return Known()
+
+
+def _note(_line: Known, _seen: Seen) -> None:
+    return None
+
+
+class MiniSweAgentSource:
+    """mini-swe-agent trajectories."""
+
+    name = "mini-swe-agent"
+    suffixes = (".json",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where the last run of `mini` lies; benchmarks write where they are told to."""
+        given = env.get("MSWEA_GLOBAL_CONFIG_DIR")
+        settings = (".config",) if sys.platform != "darwin" else ("Library", "Application Support")
+        return [given] if given else [os.path.join(home, *settings, "mini-swe-agent")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins like a trajectory of this program."""
+        if not path.endswith(_ENDS) or _RUN.search(head) is None:
+            return False
+        return path.endswith(".traj.json") or _FORMAT.search(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The document is always indexed whole; runs of one name are read together."""
+        return scan(path, 0, ("session:" + _name(path),), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """One session a file."""
+        seen: dict[str, int] = {}
+        for path in sorted(files):
+            name = _name(path)
+            seen[name] = seen.get(name, 0) + 1
+            again = f"~{seen[name]}" if seen[name] > 1 else ""
+            yield from _read(path, name + again, options, ledger, keyed)
+
+
+SOURCE = MiniSweAgentSource()
+
+
+def _name(path: str) -> str:
+    """The run's folder and the instance: instances repeat from run to run."""
+    return f"{os.path.basename(os.path.dirname(path))}/{_instance(path)}"
+
+
+def _instance(path: str) -> str:
+    return os.path.basename(path).removesuffix(".json").removesuffix(".traj")
+
+
+def _read(
+    path: str, session_id: str, options: ReadOptions, ledger: Ledger, keyed: Keyed
+) -> Iterator[Session]:
+    log = Linear(path, options, ledger)
+    log.session_id = session_id
+    document = log.document()
+    if document is None:
+        return
+    run = _Run(log, words(_inside(document, "info", "config", "model", "model_name")))
+    listed = document.get("messages")
+    for at, item in enumerate(listed if isinstance(listed, list) else (), 1):
+        log.part(at)
+        try:
+            if isinstance(item, dict):
+                run.take(item)
+            else:
+                log.drop("no_message")
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, at, b"}"))
+    instance, cwd = (
+        _instance(path),
+        words(_inside(document, "info", "config", "environment", "cwd")),
+    )
+    project = instance.rpartition("-")[0] if "__" in instance else folder_name(cwd)
+    frame = Frame(
+        source="mini-swe-agent", session_id=session_id, project=project or instance, cwd=cwd
+    )
+    yield from log.sessions(frame, keyed)
+
+
+class _Run:
+    """Goes through the messages of a run. `waiting`: calls that have no output yet."""
+
+    def __init__(self, log: Linear, model: str) -> None:
+        self.log, self.model = log, model
+        self.waiting: list[str] = []
+        self.asked = False  # a person's words, or those of the task, were told
+
+    def take(self, item: dict[str, Any]) -> None:
+        role, kind = words(item.get("role")), words(item.get("type"))
+        if role == "assistant":
+            self._answer(item, _texts(item.get("content")), item.get("tool_calls"))
+        elif item.get("object") == "response":
+            self._response(item)
+        elif role == "tool" or kind == "function_call_output":
+            self._output(item, item.get("tool_call_id") or item.get("call_id"))
+        elif role == "user":
+            self._user(item)
+        elif role == "system":
+            parts = _parts(item.get("content"))
+            self.log.node("context", parts) if parts else self.log.drop("empty")
+        elif role == "exit":
+            self.log.drop("exit")  # how the run ended, for who looks at it
+        else:
+            self.log.drop(f"unknown_role:{safe_name(role or kind)}")
+
+    # ------------------------------------------------------------ answers
+
+    def _answer(self, item: dict[str, Any], text: str, listed: Any) -> None:
+        calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+        thought = words(item.get("reasoning_content")) or words(item.get("reasoning"))
+        commands = [] if calls else _commands(item, text)
+        if commands and (found := _ACTION.search(text)):
+            text = (text[: found.start()].rstrip() + "\n\n" + text[found.end() :].lstrip()).strip()
+        made = []
+        for call in calls:
+            function = call.get("function")
+            function = function if isinstance(function, dict) else {}
+            made.append((words(call.get("id")), words(function.get("name")), function))
+        self._told(item, [Thinking(thought)] if thought.strip() else [], text, made, commands)
+
+    def _response(self, item: dict[str, Any]) -> None:
+        """An answer as the vendor's responses tell it: a list of items."""
+        thoughts: list[Part] = []
+        said: list[str] = []
+        made = []
+        output = item.get("output")
+        for block in output if isinstance(output, list) else ():
+            kind = block.get("type") if isinstance(block, dict) else None
+            if kind == "reasoning":
+                thought = _texts(block.get("content")) or _texts(block.get("summary"))
+                thoughts += [Thinking(thought)] if thought.strip() else []
+            elif kind == "message":
+                said.append(_texts(block.get("content")))
+            elif kind == "function_call":
+                call = words(block.get("call_id")) or words(block.get("id"))
+                made.append((call, words(block.get("name")), block))
+            else:
+                self.log.unknown_part()
+        self._told(item, thoughts, "\n".join(filter(None, said)), made, [])
+
+    def _told(
+        self,
+        item: dict[str, Any],
+        parts: list[Part],
+        text: str,
+        made: list[tuple[str, str, dict[str, Any]]],
+        commands: list[str],
+    ) -> None:
+        parts += [Text(text)] if text.strip() else []
+        self.waiting = []
+        if not parts and not made and not commands:
+            self.log.drop("empty")
+            return
+        response = _inside(item, "extra", "response")
+        source = response if isinstance(response, dict) else item
+        self.log.open = None
+        node = self.log.answer(_at(item), words(source.get("model")) or self.model)
+        node.parts = parts
+        for call, name, given in made:
+            call = call or f"{node.id}:{len(self.waiting)}"
+            self.log.call(node, call, name, _decoded(given.get("arguments")))
+            self.waiting.append(call)
+        for command in commands:
+            self.waiting.append(f"{node.id}:{len(self.waiting)}")
+            self.log.call(node, self.waiting[-1], "bash", {"command": command})
+        self._usage(source.get("usage"))
+
+    def _usage(self, usage: Any) -> None:
+        if not isinstance(usage, dict):
+            return
+        details = usage.get("prompt_tokens_details") or usage.get("input_tokens_details")
+        cached = number(details.get("cached_tokens")) if isinstance(details, dict) else 0
+        read = number(usage.get("prompt_tokens")) or number(usage.get("input_tokens"))
+        wrote = number(usage.get("completion_tokens")) or number(usage.get("output_tokens"))
+        self.log.usage(Usage(max(0, read - cached), wrote, cached, 0))
+
+    # ------------------------------------------------------------ outputs and words
+
+    def _output(self, item: dict[str, Any], named: Any) -> None:
+        call = words(named) or (self.waiting[0] if self.waiting else "")
+        self.waiting = [waiting for waiting in self.waiting if waiting != call]
+        content = item.get("output") if "output" in item else item.get("content")
+        parts = _parts(content)
+        text = "\n".join(part.text for part in parts if isinstance(part, Text))
+        images = tuple(part for part in parts if isinstance(part, Image))
+        self.log.result(call, text, _status(item), _at(item), images)
+
+    def _user(self, item: dict[str, Any]) -> None:
+        parts, text, extra = _parts(item.get("content")), _texts(item.get("content")), _extra(item)
+        broke_in = _BROKE_IN.match(text)
+        if self.waiting and broke_in is None and not text.startswith(_NOT_DONE):
+            self._output(item, "")  # of a command that stood in the text
+            return
+        for call in self.waiting:
+            told = broke_in["head"].rstrip(" :") if broke_in else text
+            self.log.result(call, told, "rejected", _at(item))
+        if extra.get("interrupt_type") == "UserRejection":
+            self._refused()
+        refused, self.waiting = bool(self.waiting), []
+        if broke_in is not None:
+            if broke_in["head"].startswith("Interrupted"):
+                self.log.interrupted()
+            parts = [] if broke_in["words"] == _NO_WORDS else [Text(broke_in["words"])]
+        if not parts or (refused and broke_in is None):
+            if not refused:
+                self.log.drop("interrupt_marker" if broke_in else "empty")
+            return
+        last = self.log.nodes[-1] if self.log.nodes else None
+        missed = last is not None and last.kind == "answer" and not last.results
+        by_program = extra.get("interrupt_type") == "FormatError" or "returncode" in extra
+        if broke_in is None and self.asked:
+            by_program = by_program or missed or text.startswith((_BY_HAND, *_NOT_DONE))
+        self.asked = True
+        self.log.node("context" if by_program else "prompt", parts, _at(item))
+
+    def _refused(self) -> None:
+        """The calls that were not done were refused by the person."""
+        last = self.log.nodes[-1] if self.log.nodes else None
+        for call, result in dict(last.results if last is not None else {}).items():
+            if result.status == "cancelled" and last is not None:
+                last.results[call] = msgspec.structs.replace(result, status="rejected")
+                last.result_flags = ["rejected"]
+
+
+def _commands(item: dict[str, Any], text: str) -> list[str]:
+    """The commands of an answer without calls; exactly one in a text is one."""
+    listed = _extra(item).get("actions")
+    told = [a.get("command") for a in listed or () if isinstance(a, dict)] if listed else []
+    found = [a or b for a, b in _ACTION.findall(text)]
+    return [c for c in told if isinstance(c, str)] or (
+        [found[0].strip()] if len(found) == 1 else []
+    )
+
+
+def _status(item: dict[str, Any]) -> ResultStatus:
+    extra = _extra(item)
+    if extra.get("exception_info") == "action was not executed":
+        return "cancelled"
+    failed = _FAILED.match(_texts(item.get("content"))) is not None  # older runs say it there alone
+    return "error" if extra.get("returncode") or failed else "ok"
+
+
+def _extra(item: dict[str, Any]) -> dict[str, Any]:
+    extra = item.get("extra")
+    return extra if isinstance(extra, dict) else {}
+
+
+def _at(item: dict[str, Any]) -> int:
+    """When, in milliseconds; 0 where that is not told."""
+    at = _extra(item).get("timestamp") or item.get("timestamp")
+    return int(at * 1000) if isinstance(at, int | float) and 0 < at < 1 << 33 else 0
+
+
+def _inside(value: Any, *names: str) -> Any:
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def _decoded(given: Any) -> Any:
+    try:
+        return msgspec.json.decode(given) if isinstance(given, str) else given
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return given
+
+
+def _parts(content: Any) -> list[Part]:
+    """Texts and pictures of a content in any of its forms."""
+    parts: list[Part] = []
+    for block in content if isinstance(content, list) else [content]:
+        text = block if isinstance(block, str) else words(_inside(block, "text"))
+        url = _inside(block, "image_url", "url") or _inside(block, "image_url")
+        image = picture_of_url(url)
+        parts += [Text(text)] if text.strip() else [image] if image is not None else []
+    return parts
+
+
+def _texts(content: Any) -> str:
+    return "\n".join(part.text for part in _parts(content) if isinstance(part, Text))
