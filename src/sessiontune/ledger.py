@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 
-from .model import Drop, Fault
+from .model import Drop, Fault, Origin, Session
 
 
 class Ledger(msgspec.Struct):
@@ -65,3 +67,12 @@ class Ledger(msgspec.Struct):
         """Records of `file` neither used nor accounted for: always 0, or a bug."""
         gone = sum(self.by_file.get(file, {}).values())
         return self.records.get(file, 0) - self.used.get(file, 0) - gone
+
+
+def lines_of(session: Session) -> dict[str, int]:
+    """Distinct log records that a session is made of, by file."""
+    seen: set[Origin] = set().union(*[m.origin for m in session.messages])
+    if len(session.files) == 1:
+        return {session.files[0]: len(seen)} if seen else {}
+    counts = Counter(origin.file for origin in seen)
+    return {session.files[i]: n for i, n in sorted(counts.items())}

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from ..errors import ToolError, UsageError
-from ..ledger import Ledger
+from ..ledger import Ledger, lines_of
 from ..measure import Meter, Truncation, estimate
 from ..model import Drop, Example, Label, Message, Pair, Session, Split, ToolDef
 from ..packs import Place
@@ -23,7 +23,7 @@ from ..steps.pair import pairer
 from ..steps.tools import called
 from ..steps.topics import bag_of, load_taxonomy, topic_finder
 from ..steps.window import WindowOptions, windower
-from .prepare import lines_of, sessions_at
+from .prepare import sessions_at
 
 
 class Choice(msgspec.Struct, frozen=True):

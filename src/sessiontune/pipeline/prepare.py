@@ -7,7 +7,6 @@ made from the redacted sessions.
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from importlib import import_module
@@ -18,9 +17,9 @@ import msgspec
 
 from .. import codec, registry
 from ..errors import UsageError
-from ..ledger import Ledger
+from ..ledger import Ledger, lines_of
 from ..marks import Mark, keys_of, outlined
-from ..model import Drop, Origin, Session, Text, Thinking, ToolResult
+from ..model import Drop, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing
 from ..ports import ReadOptions, Stage
@@ -31,6 +30,7 @@ from ..steps.clean import CleanOptions, cleaner
 from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage
 from ..steps.tools import Shapes, observe
+from .vanished import Vanished
 
 
 class Preparation(msgspec.Struct, frozen=True):
@@ -141,20 +141,21 @@ def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
     """The unit's sessions, those of its living files first, then what only gone files held."""
     stages, redactor = _stages(task.preparation)
     source = registry.source(task.source)
-    keys: set[str] = set()
     reading = ReadOptions(max_line=task.preparation.max_line)
     keyed = codec.keyed(task.preparation.salt)
+    vanished = _vanished(task, redactor) if task.carry else None
     if task.files:
         for session in source.sessions(task.files, reading, ledger, keyed):
             done = apply(session, stages, ledger)
-            if done is not None:
-                keys.add(done.key)
+            if done is not None and vanished is not None:
+                yield from vanished.beside(done, ledger)
+            elif done is not None:
                 yield done
-    for session in _carried(task, keys):
-        done = apply(session, stages[-1:], ledger)
-        if done is not None:
-            yield done
-    if task.carry:
+    if vanished is not None:
+        for session in vanished.rest():
+            done = apply(session, stages[-1:], ledger)
+            if done is not None:
+                yield done
         ledger.add(task.carry_ledger)
         for file in task.gone:
             ledger.drop(Drop("link", "resumed_copy", file=file, count=ledger.balance(file)))
@@ -162,14 +163,8 @@ def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
         ledger.redactions[kind] = ledger.redactions.get(kind, 0) + n
 
 
-def _carried(task: PrepareTask, keys: set[str]) -> Iterator[Session]:
-    """Sessions of older shards that stand on vanished files and are not superseded."""
-    gone = set(task.gone)
-    for shard in task.carry:
-        for session in sessions_at(shard):
-            if session.key not in keys and gone.intersection(session.files):
-                keys.add(session.key)
-                yield session
+def _vanished(task: PrepareTask, redactor: Redactor) -> Vanished:
+    return Vanished(task.gone, task.carry, task.preparation.salt, sessions_at, redactor.ident)
 
 
 def sessions_at(place: Place) -> Iterator[Session]:
@@ -199,15 +194,6 @@ def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | No
     for file, n in lines_of(session).items():
         ledger.used[file] = ledger.used.get(file, 0) + n
     return session
-
-
-def lines_of(session: Session) -> dict[str, int]:
-    """Distinct log records that a session is made of, by file."""
-    seen: set[Origin] = set().union(*[m.origin for m in session.messages])
-    if len(session.files) == 1:
-        return {session.files[0]: len(seen)} if seen else {}
-    counts = Counter(origin.file for origin in seen)
-    return {session.files[i]: n for i, n in sorted(counts.items())}
 
 
 def head_of(session: Session) -> Head:

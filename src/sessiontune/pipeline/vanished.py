@@ -1,0 +1,224 @@
+"""Sessions of logs that vanished, beside those of the logs of their unit that are read again.
+
+Older shards hold what vanished. A session that is read again whole, or longer, takes the place of
+the older one. Where only the older one holds it all, that stays, and what is read again goes on
+from it as a branch: every message stands once, and nothing is lost with the log that held it.
+What a log alone no longer tells is taken from the older shards too: the call that started an
+agent, the session a branch left, the key and the lineage that verdicts and the split go by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from ..codec import keyed
+from ..ledger import Ledger, lines_of
+from ..model import Drop, ForkPoint, Message, Session, ToolCall
+from ..packs import Place
+from ..privacy.engine import Redactor
+from ..privacy.options import PrivacyOptions
+from ..privacy.vocabulary import Vocabulary
+
+#: A message, whatever it was redacted by: its id as a pseudonym, kind and time.
+_Same = tuple[str, str, str]
+
+
+class Vanished:
+    """What older shards hold of logs that are `gone`. `read` gives the sessions of a shard;
+    `shown(kind, id)` what the id of a message or a call is in this run."""
+
+    def __init__(
+        self,
+        gone: tuple[str, ...],
+        shards: tuple[Place, ...],
+        salt: bytes,
+        read: Callable[[Place], Iterator[Session]],
+        shown: Callable[[str, str], str],
+    ) -> None:
+        self._gone, self._shards, self._read, self._shown = set(gone), shards, read, shown
+        self._keyed = keyed(salt)
+        self._pseudonym = Redactor(salt, Vocabulary(), PrivacyOptions()).ident
+        self._owner: dict[_Same, str] = {}  # a message of a vanished log -> key of its session
+        self._count: dict[str, int] = {}  # key -> how many such messages it has
+        self._id: dict[_Same, str] = {}  # the id of such a message in this run
+        self._calls: dict[str, str] = {}  # pseudonym of a call in such a message -> its id
+        self._began: dict[_Same, Session] = {}  # first message -> its session, without messages
+        self._before: dict[_Same, _Same] = {}  # the message of a vanished log before a living one
+        self._stays: set[str] = set()  # keys of sessions from which others go on
+        #: pseudonym of a message or call that moved, or goes by another name -> where it is
+        self._home: dict[str, ForkPoint] = {}
+        self._plain = shown("message", "-") == "-"  # ids are no pseudonyms in this run
+        for place in shards:
+            for session in read(place):
+                self._learn(session)
+
+    def _learn(self, session: Session) -> None:
+        last: _Same | None = None
+        for message, kept in self._kept(session):
+            same = self._same(message)
+            if kept is None:
+                if last is not None:
+                    self._before.setdefault(same, last)
+                last = None
+            elif message.origin:
+                last = same
+                if same not in self._owner:
+                    self._owner[same], self._id[same] = session.key, self._now(message.id)
+                    self._count[session.key] = self._count.get(session.key, 0) + 1
+                    for part in message.parts:
+                        if type(part) is ToolCall:
+                            now = self._shown("call", part.id)
+                            self._calls[self._pseudonym("call", part.id)] = now
+        if session.messages:
+            bare = msgspec.structs.replace(session, messages=())
+            self._began.setdefault(self._same(session.messages[0]), bare)
+
+    def beside(self, session: Session, ledger: Ledger) -> Iterator[Session]:
+        """What stays of a session that was read again, with what older shards know of it."""
+        sames = [self._same(message) for message in session.messages]
+        owners = self._owners(session, sames)
+        whole = {s for s in sames if self._owner.get(s) == session.key}
+        if len(whole) == self._count.get(session.key) and session.key not in self._stays:
+            for same in whole:  # read again, all of it
+                del self._owner[same]
+            owners = self._owners(session, sames)
+        self._stays.update(owner for owner in owners if owner)
+        pieces = [self._piece(session, sames, *run) for run in _runs(owners)]
+        if any(owners) or self._plain:
+            self._settle(session, sames, owners, pieces)
+        if any(owners):
+            for file, n in lines_of(session).items():
+                n -= sum(lines_of(piece).get(file, 0) for piece in pieces)
+                if n:
+                    ledger.used[file] = ledger.used.get(file, 0) - n
+                    ledger.drop(Drop("link", "resumed_copy", file=file, count=n))
+        yield from pieces
+
+    def _owners(self, session: Session, sames: list[_Same]) -> list[str | None]:
+        """For each message the key of the vanished session that holds it; what has no place in a
+        log (a result that is missing) goes with the message before it."""
+        owners: list[str | None] = []
+        for message, same in zip(session.messages, sames, strict=True):
+            without = not message.origin and bool(owners)
+            owners.append(owners[-1] if without else self._owner.get(same))
+        return owners
+
+    def _piece(self, session: Session, sames: list[_Same], start: int, end: int) -> Session:
+        """The messages from `start` to `end`, as a session of their own."""
+        piece = msgspec.structs.replace(session, messages=session.messages[start:end])
+        was = self._began.get(sames[start])
+        fork = None if start else self._at_home(session.forked_from)
+        before = self._before.get(sames[start]) if not start else sames[start - 1]
+        while start > 1 and before not in self._owner:  # a result that was missing
+            start -= 1
+            before = sames[start - 1]
+        if fork is None and before in self._owner:
+            fork = ForkPoint(self._owner[before], self._id[before])
+        parent, call = self._caller(session)
+        if was is None and start:
+            name = f"{session.key}\0{sames[start][0]}"
+            key, thread = self._keyed(f"session\0{name}"), self._keyed(f"thread\0{name}")
+            piece = msgspec.structs.replace(piece, key=key, thread=thread)
+        elif was is not None:
+            fork = fork or self._at_home(was.forked_from)
+            if parent is None:
+                parent, call = self._caller(was)
+            piece = msgspec.structs.replace(
+                piece, key=was.key, thread=was.thread, lineage=was.lineage, epoch=was.epoch
+            )
+        return msgspec.structs.replace(
+            piece, forked_from=fork, parent_session=parent, parent_call=call
+        )
+
+    def _at_home(self, fork: ForkPoint | None) -> ForkPoint | None:
+        """The fork point in this run's names, where it is now."""
+        if fork is None:
+            return None
+        now = ForkPoint(fork.session, self._now(fork.message))
+        return self._home.get(self._pseudonym("message", fork.message), now)
+
+    def _caller(self, session: Session) -> tuple[str | None, str | None]:
+        """Where the call that started a sub-agent is now, and its id in this run."""
+        call = session.parent_call
+        if call is None:
+            return session.parent_session, None
+        now = self._home.get(self._pseudonym("call", call))
+        if now is not None:
+            return now.session, now.message
+        return session.parent_session, self._shown("call", call)
+
+    def _now(self, name: str) -> str:
+        return self._shown("message", name)
+
+    def _settle(
+        self,
+        session: Session,
+        sames: list[_Same],
+        owners: list[str | None],
+        pieces: list[Session],
+    ) -> None:
+        """Take down where the messages and calls of a session are now, for its branches and the
+        agents that it called."""
+        homes = {id(m): piece.key for piece in pieces for m in piece.messages}
+        for message, same, owner in zip(session.messages, sames, owners, strict=True):
+            key, name = (owner, self._id.get(same, message.id)) if owner else ("", message.id)
+            self._home[same[0]] = ForkPoint(key or homes[id(message)], name)
+            for part in message.parts:
+                if type(part) is ToolCall:
+                    call = self._pseudonym("call", part.id)
+                    now = self._calls.get(call, part.id) if owner else part.id
+                    self._home[call] = ForkPoint(key or homes[id(message)], now)
+
+    def rest(self) -> Iterator[Session]:
+        """The sessions that only vanished logs held, without what was read again."""
+        done: set[_Same] = set()
+        for place in self._shards:
+            for session in self._read(place):
+                messages: list[Message] = []
+                taken = False
+                for message, kept in self._kept(session):
+                    same = self._same(message)
+                    if message.origin:
+                        taken = self._owner.get(same) == session.key and same not in done
+                        done.update([same] if taken else ())
+                    if taken and kept is not None:
+                        messages.append(kept)
+                if messages:
+                    parent, call = self._caller(session)
+                    yield msgspec.structs.replace(
+                        session,
+                        messages=tuple(messages),
+                        forked_from=self._at_home(session.forked_from),
+                        parent_session=parent,
+                        parent_call=call,
+                    )
+
+    def _kept(self, session: Session) -> Iterator[tuple[Message, Message | None]]:
+        """Every message, and what of it stands in vanished logs."""
+        gone = {at for at, file in enumerate(session.files) if file in self._gone}
+        whole, kept = len(gone) == len(session.files), None
+        for message in session.messages:
+            if whole:
+                kept = message
+            elif message.origin:
+                origin = tuple(o for o in message.origin if o.file in gone)
+                kept = msgspec.structs.replace(message, origin=origin) if origin else None
+            elif kept is not None:
+                kept = message
+            yield message, kept
+
+    def _same(self, message: Message) -> _Same:
+        return self._pseudonym("message", message.id), message.kind, message.at
+
+
+def _runs(owners: list[str | None]) -> Iterator[tuple[int, int]]:
+    """Where the messages that no vanished session holds begin and end."""
+    start = -1
+    for at, owner in enumerate([*owners, ""]):
+        if owner is None and start < 0:
+            start = at
+        elif owner is not None and start >= 0:
+            yield start, at
+            start = -1

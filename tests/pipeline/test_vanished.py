@@ -1,0 +1,103 @@
+"""Logs vanish while others of their unit are read again: nothing lost, doubled or dealt anew."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import orjson
+import pytest
+from tests.random_logs import Thread, Writer
+from tests.runs import rows, run
+
+Row = dict[str, Any]
+
+
+def _export(folder: Path, *more: str) -> list[Row]:
+    args: list[str | Path] = ["--json", "export", folder / "logs", "-o", folder / "data"]
+    args += ["--state", folder / "state", "--jobs", "1", "--thinking", "--no-parquet", *more]
+    done = run(folder / "run", *args)
+    assert done.code == 0, done.err
+    records = done.json()["manifest"]["records"]
+    assert records["read"] == records["used"] + records["dropped"] + records["faulty"]
+    return rows(folder / "data")
+
+
+def _words(row: Row) -> tuple[str, str, str]:
+    calls = [call["function"] for call in row["tool_calls"] or []]
+    return row["role"], row["content"] + (row["reasoning_content"] or ""), str(calls)
+
+
+def _another(folder: Path, seed: int) -> None:
+    """A project in another folder: its names make all logs be read again."""
+    writer = Writer(seed)
+    writer.project(plain=True)
+    writer.save(folder / "logs" / str(seed))
+    for log in (folder / "logs" / str(seed)).rglob("*.jsonl"):
+        log.write_bytes(log.read_bytes().replace(b"/home/dev/shop", b"/home/eve%d/x" % seed))
+
+
+def _whole(row: Row, by_id: dict[str, list[Row]]) -> bool:
+    """Whether the message that a branch leaves, and the call that an agent answers, are there."""
+    session, _, message = (row["forked_from"] or "").partition("/")
+    if message:
+        found = by_id[session]
+        while all(r["message_id"] != message for r in found):
+            assert found[0]["forked_from"], row["forked_from"]
+            found = by_id[found[0]["forked_from"].partition("/")[0]]
+    caller = by_id[row["parent_session"]] if row["parent_session"] else []
+    calls = {call["id"] for r in caller for call in r["tool_calls"] or []}
+    return not row["parent_session"] or row["parent_call"] in calls
+
+
+def test_what_only_a_vanished_log_held_stays_when_its_copy_goes_on(tmp_path: Path) -> None:
+    writer = Writer(1)
+    first = Thread(writer.fresh("session"))
+    writer.main(first)
+    for _ in range(2):
+        writer.turn(first)
+    copy = Thread(writer.fresh("session"))
+    copy.records = [{**record, "sessionId": copy.session} for record in first.records]
+    copy.tip = first.tip
+    writer.main(copy)
+    for _ in range(4):
+        writer.turn(first)
+    writer.turn(copy)
+    files = [Path(file) for file in writer.save(tmp_path / "logs")]
+    before = _export(tmp_path, "--no-privacy")
+    branch = next(r for r in before if r["forked_from"])
+    assert run(tmp_path / "run", "drop", branch["thread"], "--state", tmp_path / "state").code == 0
+    dropped = [r for r in before if r["thread"] == branch["thread"]]
+    kept = Counter(map(_words, before)) - Counter(map(_words, dropped))
+    next(file for file in files if file.stem == first.session).unlink()
+    writer.turn(copy)
+    path = next(file for file in files if file.stem == copy.session)
+    path.write_bytes(b"\n".join(orjson.dumps(record) for record in copy.records))
+    assert Counter(map(_words, _export(tmp_path, "--no-privacy"))) == kept
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_random_logs_vanish_one_after_the_other(tmp_path: Path, seed: int) -> None:
+    random = Random(seed)
+    for number in range(4):
+        writer = Writer(100 * seed + number)
+        writer.project()
+        writer.save(tmp_path / "logs" / f"p{number}")
+    before = _export(tmp_path, *random.choice([(), ("--no-privacy",)]))
+    sides = {_words(row): row["split"] for row in before}
+    for day in range(2):
+        files = sorted((tmp_path / "logs").glob("p*/**/*.jsonl"))
+        for file in random.sample(files, len(files) // 3):
+            file.unlink()
+        _another(tmp_path, 5000 + 10 * seed + day)
+        after = _export(tmp_path, *random.choice([(), ("--no-privacy",)]))
+        assert not Counter(map(_words, before)) - Counter(map(_words, after))
+        ours = [row for row in after if _words(row) in sides and row["status"] is None]
+        assert len(ours) == len([row for row in before if row["status"] is None])
+        assert all(row["split"] == sides[_words(row)] for row in ours)
+        by_id: dict[str, list[Row]] = {}
+        for row in after:
+            by_id.setdefault(row["id"], []).append(row)
+        assert all(_whole(row, by_id) for row in after)
