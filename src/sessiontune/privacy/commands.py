@@ -48,6 +48,7 @@ _SETS = (
     r"\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{1,3}|\bsetenv|\bsetx|\bput(?:env)?|\b(?:secrets?|variable|env)[ \t]+(?:set|add)|"
     r"\bconfig(?:ure)?(?:[ \t]+(?:set|add|--global|--local|-g)){0,3}"
 )
+_SET_WORDS = rf"(?:{WORDS}|[A-Z][A-Z0-9_]{{0,40}}_(?:PASS|PWD|PW|PAT))"
 _SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
 
 
@@ -104,6 +105,22 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(2) if good else None
 
 
+#: Calls that sign or encrypt: the key is the first argument, or the second.
+_SIGNS = (
+    r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]{1,80},[ ]{0,2}|"
+    r"\bcreateHmac\([\"'][^\"'\n]{1,20}[\"'],[ ]{0,2}|\bcreateCipheriv\([\"'][^\"'\n]{1,20}[\"'],[ ]{0,2}|"
+    r"\bhmac\.new\([ ]?|\bFernet\([ ]?|\bAES\.new\([ ]?|\bhash_hmac\([^,\n]{1,40},[^,\n]{1,60},[ ]{0,2}"
+)
+_B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
+
+
+def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
+    """What a machine made, or looks the part."""
+    value = match.group(1)
+    good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
+    return match.span(1) if good and not is_placeholder(value) else None
+
+
 #: What a cluster calls a thing: `secret "app-tls-9c8d7f6b5-x2x4z" deleted`.
 _RESOURCE = quick(r"[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z")
 
@@ -148,8 +165,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\.login|\.authenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)[( ][\"'][^\"'\n]*[\"'],[ ]{{0,2}}[\"']{_ARGUMENT}{{4}}",
-        rf"[( ]{_TEXT}[\"']({_ARGUMENT}{{4,200}})[\"'](?:[ ]?[,)]|\s|$)",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)[( ][\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?[\"']{_ARGUMENT}{{4}}",
+        rf"[( ]{_TEXT}(?:Some\()?[\"']({_ARGUMENT}{{4,200}})[\"'](?:[ ]?[,)]|\s|$)",
         _argument,
         before=140,
         after=220,
@@ -173,6 +190,36 @@ RULES: tuple[Rule, ...] = (
         _argument,
         before=80,
         after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill_in[( ])[\"'][^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'],[ ]?(?:with: )?[\"']{_ARGUMENT}{{4}}",
+        rf"[\"'],[ ]?(?:with: )?[\"']({_ARGUMENT}{{4,200}})[\"']",
+        _argument,
+        before=24,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
+        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})[\"'`]",
+        _signing,
+        before=160,
+        after=960,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r":[^\s:/\"'`@]{4,100}@(?:tcp|unix|udp)\(",
+        r"[A-Za-z0-9_.-]{1,60}:([^\s:/\"'`@$<{%]{4,100})@(?:tcp|unix|udp)\(",
+        whole,
+        before=200,
+        after=8,
         rank=3,
     ),
     Rule(
@@ -208,8 +255,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:{_SETS})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
-        rf"(?:{_SETS})[ \t]+{QUOTE}?({WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
+        rf"(?:{_SETS})[ \t]+(?:{WORDS}|[A-Z][A-Z0-9_]*_(?:PASS|PWD|PW|PAT)){_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
+        rf"(?:{_SETS})[ \t]+{QUOTE}?({_SET_WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
         option,
         near=key_or_password_follows,
         before=160,

@@ -16,8 +16,8 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, judged_random
-from .judge import in_other_letters, judge, like_key, like_password
-from .keynames import KEY_WORDS, PASS_PARTS, PASS_WORDS, VENDORS
+from .judge import TYPES, in_other_letters, judge, like_key, like_password
+from .keynames import KEY_WORDS, PASS_PARTS, VENDORS, dull, says_password
 from .rules import Rule, quick
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
@@ -100,7 +100,33 @@ def password_follows(data: bytes, end: int) -> bool:
         value = trimmed(match.group(), quoted)
         if like_password(value, quoted, shell) and not is_placeholder(value):
             return True
-    return False
+    return before == b" " and _login_word(data, start, trimmed(match.group(), False))
+
+
+#: The lines beside a password in a settings file: `username: ada`.
+_LOGIN = r"[ \t-]{0,40}(?:[A-Za-z]{1,12}[_-])?(?:user(?:name)?|login|host(?:name)?|port|database|db(?:name)?):[ \t]{1,8}[^\s,;{}()]{1,80}[ \t\r]{0,4}"
+_LOGIN_LINE = quick(rf"(?i){_LOGIN}\Z")
+_LOGIN_BELOW = quick(rf"(?i)[ \t]{{0,8}}\r?\n{_LOGIN}(?:\n|\Z)")
+_LOWER_WORD = quick(r"[a-z]{5,24}\Z")
+
+
+def _login_word(data: bytes, start: int, value: bytes) -> bool:
+    """A plain word for a password, in a settings file: it ends its line, and the line above or below
+    says who signs in, or where. Elsewhere such a word is a type, a verb, a name in code."""
+    end = start + len(value)
+    if (
+        not _LOWER_WORD.match(value, 0, len(value))
+        or data[end : end + 1] not in (b"\n", b"\r", b"")
+        or is_placeholder(value)
+        or value in TYPES
+        or says_password(value)
+    ):
+        return False
+    line = data.rfind(b"\n", max(0, start - 200), start)
+    above = max(data.rfind(b"\n", 0, max(0, line)) + 1, line - 200)
+    return (line > 0 and _LOGIN_LINE.match(data, above, line) is not None) or (
+        _LOGIN_BELOW.match(data, end, end + 240) is not None
+    )
 
 
 def key_or_password_follows(data: bytes, end: int) -> bool:
@@ -180,7 +206,11 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     plain = operator.strip(b" \t)")
     if plain in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
         return None
-    if plain in (b"|", b"\xe2\x94\x82") and lead and (_CONSTANT.fullmatch(value) or not judged_random(value, 16)):
+    if (
+        plain in (b"|", b"\xe2\x94\x82")
+        and lead
+        and (_CONSTANT.fullmatch(value) or not judged_random(value, 16))
+    ):
         return None  # names that are listed
     if (plain[-2:] in (b"==", b"!=") and not lead) or (
         plain == b"->" and data[end : end + 1] == b":"
@@ -204,7 +234,11 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # a list of words
     if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
         return None
-    if value == name or judge(name, value, bool(lead), operator) is None:
+    if value == name:
+        return None
+    if judge(name, value, bool(lead), operator) is None and not (
+        plain == b":" and says_password(name) and not dull(name) and _login_word(data, start, value)
+    ):
         return None
     if lead:
         end = _joined_end(data, end)
@@ -225,18 +259,20 @@ def _joined_end(data: bytes, end: int) -> int:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(
-        kind="password",
-        layer="secrets",
-        anchor=_anchor(PASS_WORDS),
-        exact=_assign(PASS_WORDS),
-        check=_check,
-        near=password_follows,
-        before=120,
-        after=1000,
-        first=_FIRST,
-        rank=3,
-        faster=tuple(map(_anchor, PASS_PARTS)),
+    *(
+        Rule(
+            kind="password",
+            layer="secrets",
+            anchor=_anchor(words),
+            exact=_assign(words),
+            check=_check,
+            near=password_follows,
+            before=120,
+            after=1000,
+            first=_FIRST,
+            rank=3,
+        )
+        for words in PASS_PARTS
     ),
     Rule(
         kind="secret",

@@ -34,6 +34,9 @@ ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
     r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
 )
+#: Quoted-printable: an equals sign or an at sign as mail has it. (A line that ends with an equals
+#: sign says nothing by itself: settings may be empty.)
+QUOTED_ANCHOR = r"=3D[^\s=]|=40[A-Za-z]"
 MARK_ANCHOR = (
     r"\x1b\[|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u001[bB]\[|\\x1b\[|\\033\[|"
     r"\\u200[b-f]|\\ufeff"
@@ -240,6 +243,12 @@ def unmarked_view(data: bytes, start: int, end: int) -> View:
     return _view(data, start, end, quick(_MARKS), lambda match: b"")
 
 
+def quoted_view(data: bytes, start: int, end: int) -> View:
+    """The text as quoted-printable mail means it."""
+    marks = quick(r"=\r?\n|=([0-9A-F]{2})")
+    return _view(data, start, end, marks, lambda match: bytes.fromhex((match[1] or b"").decode()))
+
+
 def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
     """A stretch with the line breaks between key characters taken out: every one, then, where there
     are more than one, each alone and each with its next, for a key that ends at a line's end."""
@@ -326,6 +335,7 @@ RULES = (
     ),
     Rule("escape", "secrets", ESCAPE_ANCHOR, "()"),
     Rule("mark", "secrets", MARK_ANCHOR, "()"),
+    Rule("quoted", "secrets", QUOTED_ANCHOR, "()"),
     Rule(
         "wrap",
         "secrets",

@@ -198,6 +198,10 @@ class Detector:
             for start, end in decoders.windows(ends, len(data)):
                 self._through(decoders.unmarked_view(data, start, end), depth, spans)
             return
+        if kind == "quoted":
+            for start, end in decoders.windows(ends, len(data)):
+                self._through(decoders.quoted_view(data, start, end), depth, spans)
+            return
         if kind == "wrap":
             for start, end in decoders.windows(ends, len(data), 700):
                 for number, view in enumerate(decoders.joined_views(data, start, end)):

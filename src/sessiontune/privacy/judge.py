@@ -160,6 +160,10 @@ _MIME = re2.compile(
     rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
 )
 _IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
+#: What stands for a value where its type is said.
+TYPES = _IDENTIFIERS | frozenset(
+    b"varchar bytes option optional secret never unknown readonly object nullable".split()
+)
 
 
 def _field_name(low: bytes) -> bool:

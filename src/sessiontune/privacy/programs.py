@@ -52,6 +52,13 @@ def _mixed(data: bytes, match: Any) -> tuple[int, int] | None:
     return given(data, match) if any(c < 65 for c in value) and len(value) > 3 else None
 
 
+def _license(data: bytes, match: Any) -> tuple[int, int] | None:
+    """Groups of letters and digits: no name of a licence (`AGPL-ONLY-WITH`), no few signs."""
+    value = match.group(1)
+    mixed = any(c < 58 and c != 45 for c in value) and any(c >= 65 for c in value)
+    return given(data, match) if mixed and len(set(value)) > 8 else None
+
+
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
     """The same where code may stand: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
     value = match.group(1)
@@ -152,5 +159,25 @@ RULES: tuple[Rule, ...] = (
         after=160,
         rank=3,
     ),
+    secret_rule(
+        "secret",
+        rf"{_S}--(?:auth|pat|bearer)[ =]{_QUOTE}",
+        r"[A-Za-z0-9_~.+/=-]{16,900}",
+        random_value,
+    ),
+    secret_rule(
+        "secret",
+        r"(?i:\b[th]?otp|\b2fa|\bmfa|authenticator)(?i:[ _-]?(?:seed|secret|key|setup))?\\*[\"']?[ ]?[:=][ ]?\\*[\"']?",
+        r"[A-Z2-7]{16,64}",
+        random_value,
+    ),
+    secret_rule(
+        "license-key",
+        r"(?i:\blicen[sc]e(?:[ _-]?(?:key|code))?|\b(?:activation|product|registration)[ _-]?(?:key|code))(?:[ ]?[:=]| is)[ ]?[\"'`]?",
+        r"[A-Z0-9]{4,8}(?:-[A-Z0-9]{4,8}){2,8}",
+        _license,
+        r"(?:[^A-Za-z0-9-]|$)",
+    ),
+    _rule(rf"\]:\d{{2,5}}{_S}{{1,4}}[^\s:\\]{{1,80}}:", check=_mixed),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )

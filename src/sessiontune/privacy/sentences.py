@@ -149,7 +149,7 @@ def said_follows(data: bytes, end: int) -> bool:
 
 
 _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
-_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with)(?: are| is| sind| sont| son)?:? "
+_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?:? "
 
 #: `ID/PW: master/V`, `user/pass - admin:V`.
 _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}[ ]{0,2}[/:,(][ ]{0,2}"
@@ -211,6 +211,9 @@ RULES: tuple[Rule, ...] = (
     ),
     _following(_NAMED, before=64),
     _following(_PAIR, before=120),
+    _following(
+        r"(?i:\b(?:new|old|other|current|right|correct) one(?:'s| is| was|:))[ ]{1,2}", before=48
+    ),
     _following(f"{_SIGN_IN}{_BEGIN}{_USER}", before=120),
     Rule(
         kind="password",

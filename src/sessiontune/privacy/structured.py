@@ -162,8 +162,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?i:key|name|id)={QUOTE}{WORDS}{QUOTE}(?:[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,40}}>)[^\s\"'<>]{{4}}",
-        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}(?:[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,40}}>)([^\s\"'<>\\]{{4,900}})",
+        rf"(?i:key|name|id)={QUOTE}{WORDS}{QUOTE}(?:[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,60}}>(?:\s*<(?i:value|string|val)(?: [^<>]*)?>)?)[^\s\"'<>]{{4}}",
+        rf"(?i:key|name|id)={QUOTE}({WORDS}){QUOTE}(?:[ ]{{1,4}}(?i:value|content)={QUOTE}|[^<>\n]{{0,60}}>(?:\s{{0,40}}<(?i:value|string|val)(?: [^<>]{{0,40}})?>)?)([^\s\"'<>\\]{{4,900}})",
         _pair,
         near=key_or_password_follows,
         before=180,
