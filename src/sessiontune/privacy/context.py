@@ -85,7 +85,16 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
 _CLOSING = re.compile(rb"&(?:quot|apos|#0?3[49]|#x0?2[27])\Z")
 #: The next field of a URL's query or a form.
 _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
-_SAYS_PASSWORD = quick(r"(?i)pass|pwd")
+
+
+def _says_password(name: bytes) -> bool:
+    low = name.lower()
+    return b"pass" in low or b"pwd" in low
+
+
+#: A verdict, a table's head, the working folder: `--- PASS: TestOne`.
+_VERDICT = quick(r"(?i)[^A-Za-z0-9_.-](?:pass|pwd|pw)[^A-Za-z0-9_.]{1,12}\Z")
+_SIGNS = quick(r"[0-9!@#$%^&*]")
 
 
 def password_follows(data: bytes, end: int) -> bool:
@@ -94,6 +103,10 @@ def password_follows(data: bytes, end: int) -> bool:
     match = _VALUE.match(data, start, start + 1000)
     if match is None:
         return True
+    if _VERDICT.search(data, max(0, start - 17), start) and not _SIGNS.search(
+        data, start, match.end()
+    ):
+        return False  # `_is_password` asks for more under such a name
     before = data[start - 1 : start]
     shell = before == b"="
     for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
@@ -131,7 +144,7 @@ def _login_word(data: bytes, start: int, value: bytes) -> bool:
 
 def key_or_password_follows(data: bytes, end: int) -> bool:
     """The same where the name may also say password."""
-    if _SAYS_PASSWORD.search(data, max(0, end - 200), end):
+    if _says_password(data[max(0, end - 200) : end]):
         return True
     return key_follows(data, end)
 
@@ -141,7 +154,7 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
     if quoted:
         return _CLOSING.sub(b"", value).rstrip(b"\\")
     value = value.rstrip(b",;)]}.:|\\")
-    next_field = _NEXT_FIELD.search(value, 0, 1000)
+    next_field = _NEXT_FIELD.search(value, 0, 1000) if b"&" in value else None
     return value[: next_field.start()] if next_field else value
 
 
@@ -169,7 +182,7 @@ def _vendor_value_follows(data: bytes, end: int) -> bool:
         for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
             if value and like_key(trimmed(value.group(), quoted), quoted or before == b"="):
                 return True
-    return _SAYS_PASSWORD.search(data, max(0, end - 170), end) is not None
+    return _says_password(data[max(0, end - 170) : end])
 
 
 def _vendor_anchors() -> tuple[str, ...]:

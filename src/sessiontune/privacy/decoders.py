@@ -51,9 +51,10 @@ _ESCAPED_RUN = (
     r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{1,5};|"
     r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
 )
+#: Each choice begins with a byte of its own, which the standard library then searches for.
 _MARKS = (
-    r"(?:\x1b|\\u001[bB]|\\x1b|\\033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|"
-    r"\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
+    r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\\(?:u001[bB]|x1b|033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|"
+    r"\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
 #: What may stand in a broken key: an end of line with the marks of shells, mail, quotes, tables and
 #: numbered lines around it; the end and the beginning of a string in code; a break in HTML.

@@ -102,6 +102,22 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+#: Hosts of addresses that are nobody's, whoever stands before them, or (in a group) a service's.
+_KNOWN_HOST = quick(
+    r"@(?:example\.(?:com|org|net)|(github\.com|anthropic\.com))(?![A-Za-z0-9.\x80-\xff-])"
+)
+_SERVICE = quick(r"(?:^|[^A-Za-z0-9._+-])(?:git|noreply)\Z")
+
+
+def _may_be_somebody(data: bytes, end: int) -> bool:
+    """False for most addresses in logs, for which `_email` would say the same."""
+    at = data.rfind(b"@", end - 84 if end > 84 else 0, end)
+    host = _KNOWN_HOST.match(data, at, at + 20) if at >= 0 else None
+    if host is None:
+        return True
+    return host.lastindex == 1 and _SERVICE.search(data, max(0, at - 8), at) is None
+
+
 def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     """`//user@host.com/x` is the host part of a URL; `mail/name@host` may be a person."""
     return (end, end) if data[start - 2 : start] == b"//" else (start, end)
@@ -120,7 +136,24 @@ def _may_be_card(data: bytes, end: int) -> bool:
     return _BEGUN.match(data, max(0, end - 16), end) is not None
 
 
+#: The last byte of an escape (`%20`, `\\x20`, `\\u0020`) that may stand before a number.
+_ESCAPE = (b"%", b"x", b"u", b"U")
+
+
 def _card(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A card's number, else where the next may begin: behind the first digits in a row."""
+    found = _is_card(data, match)
+    start = match.start(1)
+    if found is not None or data[start - 1 : start] in _ESCAPE:
+        return found
+    end = _IN_A_ROW.match(data, start, match.end(1)).end()  # type: ignore[union-attr]
+    return end, end
+
+
+_IN_A_ROW = quick(r"\d+")
+
+
+def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     if data[start - 1 : start] == b"%":  # %20 before the number
         start += 2
@@ -284,6 +317,7 @@ RULES: tuple[Rule, ...] = (
         _EMAIL,
         _email,
         "email",
+        near=_may_be_somebody,
         before=172,
         after=80,
         rank=4,

@@ -312,7 +312,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         "places",
-        r"(?i:id)[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}" + _NOT_MADE_UUID,
+        _ACCOUNT + r"[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}" + _NOT_MADE_UUID,
         rf"{_ACCOUNT}{_QUOTED}({_UUID})",
         _account,
         "uuid",

@@ -134,6 +134,7 @@ def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if like_key(value, True) else None
 
 
+_DIGIT = quick(r"\d")
 _SAID_VALUE = quick(r"[^\s`'\"<>\x00\x80-\xff]{6,200}")
 
 
@@ -142,8 +143,7 @@ def said_follows(data: bytes, end: int) -> bool:
     match = _SAID_VALUE.match(data, end - 4, end + 200)
     if match is None:
         return False
-    value = match.group()
-    if any(48 <= c <= 57 for c in value) or is_gibberish(value.rstrip(b".,;:!?)")):
+    if _DIGIT.search(data, end - 4, match.end()) or is_gibberish(match.group().rstrip(b".,;:!?)")):
         return True
     return _IS_QUOTED.search(data, max(0, end - 16), end - 4) is not None
 
