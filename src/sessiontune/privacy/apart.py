@@ -128,7 +128,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?i:key|name|id|type)\\*[\"']?\s?[:=]\s?\\*[\"'][A-Za-z0-9_.-]*{_SAYS}\\*[\"']",
+        r"(?:[kK]ey|[nN]ame|[iI]d|type)\\*[\"']?[ ]?[:=][ ]?\\*[\"'][A-Za-z0-9_.-]*(?i:passw|passphrase|pwd|secret|token|api_?key|access_?key)",
         "()",
         direct=_around,
         rank=2,

@@ -48,7 +48,6 @@ _SETS = (
     r"\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{1,3}|\bsetenv|\bsetx|\bput(?:env)?|\b(?:secrets?|variable|env)[ \t]+(?:set|add)|"
     r"\bconfig(?:ure)?(?:[ \t]+(?:set|add|--global|--local|-g)){0,3}"
 )
-_SET_WORDS = rf"(?:{WORDS}|[A-Z][A-Z0-9_]{{0,40}}_(?:PASS|PWD|PW|PAT))"
 _SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
 
 
@@ -107,9 +106,8 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: Calls that sign or encrypt: the key is the first argument, or the second.
 _SIGNS = (
-    r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]{1,80},[ ]{0,2}|"
-    r"\bcreateHmac\([\"'][^\"'\n]{1,20}[\"'],[ ]{0,2}|\bcreateCipheriv\([\"'][^\"'\n]{1,20}[\"'],[ ]{0,2}|"
-    r"\bhmac\.new\([ ]?|\bFernet\([ ]?|\bAES\.new\([ ]?|\bhash_hmac\([^,\n]{1,40},[^,\n]{1,60},[ ]{0,2}"
+    r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
+    r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new)\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
 )
 _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 
@@ -215,7 +213,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r":[^\s:/\"'`@]{4,100}@(?:tcp|unix|udp)\(",
+        r"[A-Za-z0-9]@(?:tcp|unix|udp)\(",
         r"[A-Za-z0-9_.-]{1,60}:([^\s:/\"'`@$<{%]{4,100})@(?:tcp|unix|udp)\(",
         whole,
         before=200,
@@ -255,8 +253,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:{_SETS})[ \t]+(?:{WORDS}|[A-Z][A-Z0-9_]*_(?:PASS|PWD|PW|PAT)){_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
-        rf"(?:{_SETS})[ \t]+{QUOTE}?({_SET_WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
+        rf"(?:{_SETS})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}",
+        rf"(?:{_SETS})[ \t]+{QUOTE}?({WORDS}){_SET_TO}{QUOTE}?([^\s\"'`<>$(=][^\s\"'`<>]{{3,900}})",
         option,
         near=key_or_password_follows,
         before=160,

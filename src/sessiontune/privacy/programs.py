@@ -178,6 +178,9 @@ RULES: tuple[Rule, ...] = (
         _license,
         r"(?:[^A-Za-z0-9-]|$)",
     ),
-    _rule(rf"\]:\d{{2,5}}{_S}{{1,4}}[^\s:\\]{{1,80}}:", check=_mixed),
+    _rule(rf"\]:\d+{_S}+[^\s:\\]+:", check=_mixed),
+    _rule(
+        rf"{_B}(?:setenv|setx|ENV){_S}+[A-Z0-9_]+_(?:PASS|PWD|PW|PAT){_S}+{_QUOTE}", check=_mixed
+    ),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )

@@ -22,7 +22,7 @@ _SAID = (
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
     r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|til|od|"
-    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?| (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2})??"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?)??"
 )
 _VERB = (
     r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
@@ -35,6 +35,8 @@ _SAID_ELSEWHERE = (
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
     r"\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
+#: `the access key I got is V`, `Bearer token we are using: V`.
+_WE_HAVE = r"(?i)(?:key|token|secret|password|passphrase) (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)[ ]{1,2}"
 #: What may stand between such a word and its key.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
 _BEGIN = r"\\*[`'\"*]{0,3}"
@@ -84,12 +86,11 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         )
     else:
         plain = before.rstrip(b" `'\"*")
-        said = not plain.endswith(b":") or not plain.isascii() or _WE_HAVE.search(plain) is not None
+        said = b" " in plain or not plain.isascii() or not plain.endswith(b":")
         good = said and like_key(value, True)  # `name: value` is no sentence
     return (start, start + len(value)) if good else None
 
 
-_WE_HAVE = re2.compile(rb"(?i) (?:i|we|you)(?:'m|'ve|'re)? ")
 _SAYS_SO = re2.compile(rb"(?i)mot de passe|\bclave")
 #: A verb that says what a password is, and the quote that follows it.
 _IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
@@ -206,6 +207,17 @@ RULES: tuple[Rule, ...] = (
         check=_said,
         near=said_follows,
         before=240,
+        after=240,
+        rank=1,
+    ),
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=rf"{_WE_HAVE}{_BEGIN}{_FIRST}{_REST}{{3}}",
+        exact=rf"{_WE_HAVE}{_BEGIN}({_FIRST}{_REST}{{5,200}})",
+        check=_said,
+        near=said_follows,
+        before=80,
         after=240,
         rank=1,
     ),
