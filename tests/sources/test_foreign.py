@@ -47,6 +47,10 @@ FILES: dict[str, tuple[str, Any]] = {
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
     ),
+    "00/7dbb86f787/0/transcript.jsonl": (
+        "a transcript that Entire made of a log",
+        {"v": 1, "agent": "claude-code", "cli_version": "0.5", "type": "user", "content": []},
+    ),
     "out.jsonl": (
         "Gemini CLI",
         {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},

@@ -51,6 +51,11 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
     ),
     (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
+    (
+        "a transcript that Entire made of a log (the log itself is read: full.jsonl beside it)",
+        "",
+        [rb'\A\s*\{\s*"v"\s*:\s*\d+\s*,\s*"agent"\s*:\s*"[^"]*"\s*,\s*"cli_version"\s*:'],
+    ),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
         _AGENT,

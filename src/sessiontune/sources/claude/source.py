@@ -107,7 +107,8 @@ class ClaudeSource:
             if home:
                 links.append("session:" + os.path.basename(home))
         elif stem and path.endswith(".jsonl"):
-            links.append("session:" + stem)
+            if _names_session(path, stem):
+                links.append("session:" + stem)
             links += _first_answers(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
@@ -140,6 +141,11 @@ def _first_answers(path: str) -> list[str]:
 
 def _stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
+
+
+def _names_session(path: str, stem: str) -> bool:
+    """Whether a file is called after its session: `full` and `audit` are many files' names."""
+    return any(map(str.isdigit, stem)) or os.path.isdir(os.path.splitext(path)[0])
 
 
 def _is_agent(path: str) -> bool:
