@@ -6,6 +6,7 @@ named, not passed over in silence.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -66,6 +67,34 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         ],
     ),
 ]
+
+
+#: Where agents keep logs that are not read, below the home folder.
+_PLACES = {
+    "Cursor": (".cursor/projects", ".cursor/chats"),
+    "Amp": (".local/share/amp/threads",),
+    "Zed": (".local/share/zed/threads", "Library/Application Support/Zed/threads"),
+    "Windsurf": (".codeium/windsurf/cascade",),
+    "Kiro": (".local/share/kiro-cli",),
+    "OpenHands": (".openhands/conversations", ".openhands/sessions"),
+    "Crush": (".local/share/crush",),
+    "Grok": (".grok/sessions",),
+    "Antigravity": (".gemini/antigravity/brain",),
+}
+
+
+def unread(home: str) -> str:
+    """A sentence on the agents whose logs lie in a home folder and are not read; "" for none."""
+    found = {
+        agent: place
+        for agent, places in _PLACES.items()
+        for place in reversed(places)
+        if os.path.isdir(os.path.join(home, place))
+    }
+    if not found:
+        return ""
+    listed = ", ".join(f"{agent} (~/{place})" for agent, place in found.items())
+    return f"There are logs of {listed}: those agents are not read."
 
 
 def foreign(path: str) -> str:
