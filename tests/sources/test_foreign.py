@@ -67,12 +67,6 @@ TABLES = {
         "Zed",
         "CREATE TABLE threads (id TEXT, summary TEXT, data_type TEXT, data BLOB)",
     ),
-    "crush/crush.db": (
-        "Crush",
-        "CREATE TABLE goose_db_version (id INTEGER); "
-        "CREATE TABLE sessions (id TEXT, prompt_tokens INTEGER); "
-        "CREATE TABLE messages (id TEXT, session_id TEXT, parts TEXT)",
-    ),
     "cursor/store.db": (
         "Cursor",
         "CREATE TABLE blobs (id TEXT, data BLOB); CREATE TABLE meta (key TEXT)",

@@ -45,11 +45,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "Amp",
         [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
     ),
-    (
-        _AGENT,
-        "Crush",
-        [_SQLITE, rb"goose_db_version", rb"CREATE TABLE sessions", rb"prompt_tokens"],
-    ),
     (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (
@@ -77,7 +72,6 @@ _PLACES = {
     "Windsurf": (".codeium/windsurf/cascade",),
     "Kiro": (".local/share/kiro-cli",),
     "OpenHands": (".openhands/conversations", ".openhands/sessions"),
-    "Crush": (".local/share/crush",),
     "Grok": (".grok/sessions",),
     "Antigravity": (".gemini/antigravity/brain",),
 }
