@@ -73,6 +73,7 @@ def agent_name(name: str) -> str:
         "droid": "Factory Droid",
         "continue": "Continue",
         "goose": "Goose",
+        "crush": "Crush",
     }
     return known.get(name, name)
 

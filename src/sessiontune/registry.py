@@ -29,6 +29,7 @@ _SOURCES = {
     "droid": "sessiontune.sources.droid:SOURCE",
     "continue": "sessiontune.sources.continuedev:SOURCE",
     "goose": "sessiontune.sources.goose:SOURCE",
+    "crush": "sessiontune.sources.crush:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

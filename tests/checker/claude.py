@@ -36,6 +36,8 @@ def read(path: str) -> Log:
     log.junk = agent is not None and _junk(agent, rows)
     seen_ids: set[tuple[str, str]] = set()
     rows = _without_echoes(path, rows)
+    for _, _, row in rows:
+        _name_hidden(row)
     for i, (line, nth, row) in enumerate(rows):
         uuid = row.get("uuid")
         record = uuid if isinstance(uuid, str) else f"{path}:{line}:{nth}"
@@ -84,6 +86,15 @@ def _without_echoes(path: str, rows: list[Any]) -> list[Any]:
                 continue
         kept.append(row)
     return kept
+
+
+def _name_hidden(row: dict[str, Any]) -> None:
+    """Ids of calls that were taken out: the record of a call names it, and that of its result."""
+    for block in _blocks(row):
+        if block.get("id") == "REDACTED":
+            block["id"] = f"REDACTED@{row.get('uuid')}"
+        if block.get("tool_use_id") == "REDACTED":
+            block["tool_use_id"] = f"REDACTED@{row.get('sourceToolAssistantUUID')}"
 
 
 def _clears(row: dict[str, Any]) -> bool:

@@ -26,6 +26,7 @@ def read(path: str) -> Log:
     """Every atom of one rollout, in file order."""
     log = Log(path)
     session, agent = "", None
+    hidden: list[str] = []
     for line, nth, row in lines(path):
         if isinstance(row, dict) and "payload" not in row:  # the first rollouts: bare items
             header = "id" in row and "type" not in row
@@ -39,6 +40,11 @@ def read(path: str) -> Log:
             if isinstance(source, dict):
                 agent = "codex"
                 log.junk = "guardian" in json.dumps(source)
+        if payload.get("call_id") == "REDACTED":  # taken out: outputs come in the calls' order
+            call = not str(payload.get("type")).endswith("_output")
+            if call:
+                hidden.append(f"REDACTED@{session}#{line}")
+            payload["call_id"] = hidden[-1] if call else hidden.pop(0)
         for block, atom in enumerate(_atoms(row.get("type"), payload)):
             atom.at = {path: (line, nth, block)}
             atom.record = f"{path}:{line}:{nth}"

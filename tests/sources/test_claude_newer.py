@@ -10,6 +10,7 @@ import pytest
 from tests.sources.test_claude import answer, call, only, read_rows, result, text, user, write
 from tests.support import read
 
+from sessiontune import registry
 from sessiontune.model import Text
 
 
@@ -191,3 +192,18 @@ def test_an_agent_of_a_workflow_hangs_below_the_call_that_ran_it(tmp_path: Path)
     main, agent = reading.sessions
     assert (agent.parent_call, agent.parent_session) == ("w1", main.key)
     assert (agent.agent_id, agent.agent_type) == ("a9", "workflow-subagent")
+
+
+def test_files_of_one_name_are_not_tied_together(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        row = {"type": "user", "sessionId": name, "uuid": f"u-{name}", "message": {"content": "hi"}}
+        for stem in ("full", "audit", "0f"):
+            (folder / f"{stem}.jsonl").write_text(json.dumps(row) + "\n")
+    index = registry.source("claude").index
+    assert index(str(tmp_path / "a" / "full.jsonl")).links == ("session:a",)
+    assert index(str(tmp_path / "b" / "audit.jsonl")).links == ("session:b",)
+    assert index(str(tmp_path / "b" / "0f.jsonl")).links == ("session:0f", "session:b")
+    (tmp_path / "a" / "full").mkdir()  # its agents lie there
+    assert index(str(tmp_path / "a" / "full.jsonl")).links == ("session:a", "session:full")

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from sessiontune import registry
-from sessiontune.sources.foreign import advice, foreign, named
+from sessiontune.errors import SourceError
+from sessiontune.pipeline.inputs import find_roots
+from sessiontune.sources.foreign import advice, foreign, named, unread
 
 SAID = {"author": {"role": "user"}, "content": {"content_type": "text", "parts": ["hello"]}}
 TURN = {"id": "b", "message": SAID, "parent": "a", "children": []}
@@ -47,6 +49,10 @@ FILES: dict[str, tuple[str, Any]] = {
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
     ),
+    "00/7dbb86f787/0/transcript.jsonl": (
+        "a transcript that Entire made of a log",
+        {"v": 1, "agent": "claude-code", "cli_version": "0.5", "type": "user", "content": []},
+    ),
     "out.jsonl": (
         "Gemini CLI",
         {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},
@@ -60,12 +66,6 @@ TABLES = {
     "zed/threads.db": (
         "Zed",
         "CREATE TABLE threads (id TEXT, summary TEXT, data_type TEXT, data BLOB)",
-    ),
-    "crush/crush.db": (
-        "Crush",
-        "CREATE TABLE goose_db_version (id INTEGER); "
-        "CREATE TABLE sessions (id TEXT, prompt_tokens INTEGER); "
-        "CREATE TABLE messages (id TEXT, session_id TEXT, parts TEXT)",
     ),
     "cursor/store.db": (
         "Cursor",
@@ -97,6 +97,19 @@ def test_named_and_taken_for_no_log(tmp_path: Path, name: str) -> None:
     assert foreign(path).split(" (")[0].endswith(agent)
     head = Path(path).read_bytes()[: 1 << 16]
     assert [s for s in registry.source_names() if registry.source(s).recognise(path, head)] == []
+
+
+def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
+    assert unread(str(tmp_path)) == ""
+    for place in (".cursor/chats", ".local/share/amp/threads"):
+        (tmp_path / place).mkdir(parents=True)
+    told = "There are logs of Cursor (~/.cursor/chats), Amp (~/.local/share/amp/threads): "
+    assert unread(str(tmp_path)) == told + "those agents are not read."
+    with pytest.raises(SourceError) as error:
+        find_roots([], registry.source_names(), {}, str(tmp_path))
+    assert error.value.hint.startswith(told)
+    (tmp_path / ".cursor/projects").mkdir()
+    assert "Cursor (~/.cursor/projects)" in unread(str(tmp_path))
 
 
 def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:

@@ -176,8 +176,8 @@ def test_logs_of_other_agents_that_look_alike_are_not_taken() -> None:
         b'{"type":"message","timestamp":"2026-01-01T00:00:00Z","role":"user","content":"hi"}\n'
     )
     stream = b'{"type":"system","subtype":"init","sessionId":"s","cwd":"/p","tools":[],"id":"x"}\n'
-    for head in (cursor, droid, printed, stream):
+    for head, whose in ((cursor, []), (droid, ["droid"]), (printed, []), (stream, [])):
         taken = [
             n for n in registry.source_names() if registry.source(n).recognise("/x/a.jsonl", head)
         ]
-        assert taken == []
+        assert taken == whose

@@ -16,7 +16,7 @@ from ..errors import SourceError
 from ..model import Fault
 from ..ports import FileIndex, LogFile, merge_index
 from ..reasons import plain
-from ..sources.foreign import advice
+from ..sources.foreign import advice, unread
 from ..store import FileRow, Store
 
 _HEAD = 64 * 1024
@@ -76,7 +76,8 @@ def find_roots(
         short = ("~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places)
         raise SourceError(
             f"No session logs found (looked in {', '.join(short) or 'nowhere'}).",
-            "Give the folder that holds them: sessiontune export FOLDER -o DIR. "
+            f"{unread(home)} Give the folder that holds them: ".lstrip()
+            + "sessiontune export FOLDER -o DIR. "
             "No agent used yet? `sessiontune demo` runs on bundled sessions.",
         )
     return found

@@ -6,6 +6,7 @@ named, not passed over in silence.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 
@@ -44,13 +45,13 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "Amp",
         [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
     ),
-    (
-        _AGENT,
-        "Crush",
-        [_SQLITE, rb"goose_db_version", rb"CREATE TABLE sessions", rb"prompt_tokens"],
-    ),
     (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
+    (
+        "a transcript that Entire made of a log (the log itself is read: full.jsonl beside it)",
+        "",
+        [rb'\A\s*\{\s*"v"\s*:\s*\d+\s*,\s*"agent"\s*:\s*"[^"]*"\s*,\s*"cli_version"\s*:'],
+    ),
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
         _AGENT,
@@ -61,6 +62,33 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         ],
     ),
 ]
+
+
+#: Where agents keep logs that are not read, below the home folder.
+_PLACES = {
+    "Cursor": (".cursor/projects", ".cursor/chats"),
+    "Amp": (".local/share/amp/threads",),
+    "Zed": (".local/share/zed/threads", "Library/Application Support/Zed/threads"),
+    "Windsurf": (".codeium/windsurf/cascade",),
+    "Kiro": (".local/share/kiro-cli",),
+    "OpenHands": (".openhands/conversations", ".openhands/sessions"),
+    "Grok": (".grok/sessions",),
+    "Antigravity": (".gemini/antigravity/brain",),
+}
+
+
+def unread(home: str) -> str:
+    """A sentence on the agents whose logs lie in a home folder and are not read; "" for none."""
+    found = {
+        agent: place
+        for agent, places in _PLACES.items()
+        for place in reversed(places)
+        if os.path.isdir(os.path.join(home, place))
+    }
+    if not found:
+        return ""
+    listed = ", ".join(f"{agent} (~/{place})" for agent, place in found.items())
+    return f"There are logs of {listed}: those agents are not read."
 
 
 def foreign(path: str) -> str:

@@ -6,6 +6,7 @@ from ...linking import Node
 from ...model import Part, Text, Thinking, ToolCall, Usage
 from ..lines import safe_name
 from .content import image_of
+from .hidden import HIDDEN, name_call
 from .served import served_result
 from .state import State
 from .text import is_served
@@ -29,6 +30,8 @@ def take_answer(state: State, line: Line) -> None:
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content
     parts = node.parts
     for block in blocks or ():
+        if block.id == HIDDEN:
+            name_call(state, line, block)
         part = answer_part(block)
         if type(part) is str and block.tool_use_id and block.type.endswith("_tool_result"):
             part = served_result(state, node, block)
@@ -66,7 +69,8 @@ def take_answer(state: State, line: Line) -> None:
 
 
 def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
-    name = message.id or line.requestId
+    name = message.id if message.id != HIDDEN else None
+    name = name or (line.requestId if line.requestId != HIDDEN else None)
     if name:
         node = state.answers.get(name) or _same_call(state, message)
         if node is not None:

@@ -12,6 +12,7 @@ from ...linking import Node
 from ...model import Text
 from ..lines import utc
 from .answers import answer_part
+from .hidden import is_part
 from .state import State
 from .text import classify
 from .wire import Block, Line, WireMessage
@@ -65,7 +66,7 @@ def is_copy(state: State, line: Line) -> bool:
 
 def _answer_again(blocks: list[Block], node: Node) -> bool:
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
-    return not parts or any(part in node.parts for part in parts)
+    return not parts or any(is_part(part, node) for part in parts)
 
 
 def _words_again(line: Line, blocks: list[Block], node: Node) -> bool:
@@ -91,7 +92,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     content = message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
-    if not parts or any(part not in node.parts for part in parts):
+    if not parts or not all(is_part(part, node) for part in parts):
         return False
     tail: list[Node] = []
     while state.nodes and state.nodes[-1].kind != "answer":

@@ -108,7 +108,8 @@ class ClaudeSource:
             if home:
                 links.append("session:" + os.path.basename(home))
         elif name and path.endswith(".jsonl"):
-            links.append("session:" + name)
+            if _names_session(path, name):
+                links.append("session:" + name)
             links += _first_answers(path)
         return scan(path, offset, tuple(links), "session:", _known, _note)
 
@@ -137,6 +138,11 @@ def _first_answers(path: str) -> list[str]:
         return []
     names = dict.fromkeys(match[1] for match in islice(found, _TIED_BY))
     return [f"message:{name.decode()}" for name in names]
+
+
+def _names_session(path: str, name: str) -> bool:
+    """Whether a file is called after its session: `full` and `audit` are many files' names."""
+    return any(map(str.isdigit, name)) or os.path.isdir(os.path.splitext(path)[0])
 
 
 def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:

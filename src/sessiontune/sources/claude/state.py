@@ -92,6 +92,7 @@ class State:
         self.served: list[Node] = []  # answers that hold results of the vendor's own tools
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.queue: list[Queued] = []
+        self.hidden: dict[str, None] = {}  # calls whose ids were taken out, without a result
         self.after_copy = ""
         self.heard = ("", "")  # the last words in an audit that are not answered, and their record
         self.spoken = ""  # the session of the last node

@@ -9,6 +9,7 @@ from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
 from ..pictures import picture
 from .content import NO_RULE, as_json, document_of, persisted, result_content, status_of
+from .hidden import HIDDEN, name_result
 from .state import State
 from .text import CLEARING, PLAN_START, classify
 from .toolbox import tool_defs
@@ -135,6 +136,8 @@ def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None
 
 def take_result(state: State, line: Line, block: Block) -> str:
     """One result: "used", "late" where its call is not known yet, or why it is dropped."""
+    if block.tool_use_id == HIDDEN:
+        name_result(state, line, block)
     call = block.tool_use_id or ""
     node = state.calls.get(call)
     if node is None:

@@ -29,6 +29,10 @@ from .values import (
 )
 from .wire import Facts, Line, Payload
 
+#: What stands in the place of an id that a program took for a secret when it published a log:
+#: outputs then come in the order of their calls.
+_HIDDEN = "REDACTED"
+
 
 class Items:
     """Nodes of one file.
@@ -49,6 +53,7 @@ class Items:
         self.told = told
         self.again = again  # so many files of this thread were read before
         self.thread = ""  # whose items these are, as the whole file says
+        self.hidden: list[str] = []  # calls whose ids were taken out, without an output
         self.waiting: dict[str, tuple[Node, str]] = {}  # calls of other files, their tools
         self.shown: list[tuple[Place, bytes]] | None = []  # events, while there are no items
         self.printed = False  # the file holds printed output
@@ -212,6 +217,9 @@ class Items:
 
     def _call(self, line: Line, payload: Payload, kind: str) -> None:
         number, nth = self.place
+        if payload.call_id == _HIDDEN:
+            payload.call_id = f"{_HIDDEN}@{self.name()}"
+            self.hidden.append(payload.call_id)
         call = payload.call_id or payload.id or f"call_{number}_{nth}"
         name = called(payload.namespace or "", payload.name or kind[: -len("_call")])
         given = payload.arguments
@@ -240,6 +248,8 @@ class Items:
             self.place, self.piece = here, piece
 
     def _output(self, line: Line, payload: Payload) -> None:
+        if payload.call_id == _HIDDEN and self.hidden:
+            payload.call_id = self.hidden.pop(0)
         call = payload.call_id or ""
         node, tool = self.calls.get(call), ""
         if node is None and call in self.waiting:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 
 import msgspec
 
 from ...ledger import Ledger
 from ...linking import Frame
-from ...model import Session
+from ...model import Fault, Session
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..databases import MAGIC, state
+from ..databases import MAGIC, opened, state
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, moment
 from ..lines import LineFault, line_fault
 from .messages import Reader
-from .store import Message, database, index_database, is_database, lines, stem
+from .store import Database, File, Message, index_database, is_database, stem
 
 _HEADER = re.compile(rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)')
 
@@ -81,15 +83,22 @@ class GooseSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of one unit; what several of its files hold stands once."""
-        kept: dict[str, list[Message]] = {}
-        about: dict[str, dict[str, str]] = {}
-        for path in sorted(files, key=lambda p: (not p.endswith(".db"), p)):
-            read = database if path.endswith(".db") else lines
-            for name, info, messages in read(path, options, ledger):
-                about[name] = {**info, **about.get(name, {})}
-                kept.setdefault(name, []).extend(messages)
-        for name, messages in kept.items():
-            yield from _session(name, about[name], messages, files, options, ledger, keyed)
+        with ExitStack() as stack:
+            stores: list[File | Database] = []
+            for path in sorted(files, key=lambda p: (not p.endswith(".db"), p)):
+                if not path.endswith(".db"):
+                    stores.append(File(path, options, ledger))
+                    continue
+                try:
+                    stores.append(Database(path, stack.enter_context(opened(path)), ledger))
+                except (sqlite3.Error, OSError) as error:
+                    kind = type(error).__name__
+                    ledger.fault(Fault("unreadable_file", path, detail=kind))
+            for name in dict.fromkeys(name for store in stores for name in store.sessions):
+                having = [store for store in stores if name in store.sessions]
+                messages = [message for store in having for message in store.messages(name)]
+                about = {k: v for store in having[::-1] for k, v in store.sessions[name].items()}
+                yield from _session(name, about, messages, files, options, ledger, keyed)
 
 
 SOURCE = GooseSource()

@@ -14,7 +14,6 @@ from typing import Any
 import msgspec
 
 from ...ledger import Ledger
-from ...model import Fault
 from ...ports import FileIndex, ReadOptions
 from ..databases import opened
 from ..indexing import digests
@@ -40,9 +39,6 @@ class Message(msgspec.Struct):
         return hashlib.blake2b(body, digest_size=16).digest()
 
 
-Read = Iterator[tuple[str, dict[str, str], list[Message]]]
-
-
 def stem(path: str) -> str:
     return os.path.splitext(os.path.basename(path))[0]
 
@@ -62,49 +58,59 @@ def _message(path: str, line: int, told: dict[str, Any], metadata: Any) -> Messa
     )
 
 
-def lines(path: str, options: ReadOptions, ledger: Ledger) -> Read:
+class File:
     """A file of one session: a header, then messages."""
-    log = Linear(path, options, ledger)
-    info: dict[str, str] = {}
-    messages: list[Message] = []
-    for record in log.records():
-        if "role" in record:
-            messages.append(_message(path, log.place[0], record, record.get("metadata")))
-        elif "working_dir" in record:
-            info = {"cwd": words(record["working_dir"]), "title": words(record.get("description"))}
-            log.drop("session")
-        else:
-            log.drop(f"unknown_type:{safe_name(words(record.get('type')) or 'none')}")
-    log.finish()
-    yield stem(path), info, messages
+
+    def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
+        self.log = Linear(path, options, ledger)
+        self.sessions: dict[str, dict[str, str]] = {stem(path): {}}
+
+    def messages(self, session: str) -> list[Message]:
+        """The messages of the session, in order; what its header says is known then."""
+        log, found = self.log, []
+        for record in log.records():
+            if "role" in record:
+                found.append(_message(log.path, log.place[0], record, record.get("metadata")))
+            elif "working_dir" in record:
+                title = words(record.get("description"))
+                self.sessions[session] = {"cwd": words(record["working_dir"]), "title": title}
+                log.drop("session")
+            else:
+                log.drop(f"unknown_type:{safe_name(words(record.get('type')) or 'none')}")
+        log.finish()
+        return found
 
 
-def database(path: str, options: ReadOptions, ledger: Ledger) -> Read:
-    """The sessions of a database. The line of a message is its number in the table."""
-    try:
-        with opened(path) as base:
-            about = {words(row.get("id")): _about(row) for row in _rows(base, "sessions")}
-            found: dict[str, list[Message]] = {}
-            for row in _rows(base, "messages"):
-                ledger.records[path] = ledger.records.get(path, 0) + 1
-                told = {
-                    "role": row.get("role"),
-                    "created": row.get("created_timestamp"),
-                    "content": _decoded(row.get("content_json")),
-                }
-                metadata = _decoded(row.get("metadata_json"))
-                message = _message(path, int(row["id"]), told, metadata)
-                found.setdefault(words(row.get("session_id")), []).append(message)
-    except (sqlite3.Error, OSError) as error:
-        ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
-        return
-    for name, messages in found.items():
-        yield name, about.get(name, {}), messages
+class Database:
+    """`sessions.db`. The line of a message is its number in the table."""
+
+    def __init__(self, path: str, base: sqlite3.Connection, ledger: Ledger) -> None:
+        self.path, self.base, self.ledger = path, base, ledger
+        about = {words(row.get("id")): _about(row) for row in _rows(base, "sessions", "1", ())}
+        asked = "SELECT session_id, min(id) FROM messages GROUP BY session_id ORDER BY 2"
+        names = [words(name) for name, _ in base.execute(asked)]
+        self.sessions = {name: about.get(name, {}) for name in names}
+
+    def messages(self, session: str) -> list[Message]:
+        """The messages of a session, in the order in which they were written."""
+        found = []
+        for row in _rows(self.base, "messages", "session_id = ?", (session,)):
+            self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
+            told = {
+                "role": row.get("role"),
+                "created": row.get("created_timestamp"),
+                "content": _decoded(row.get("content_json")),
+            }
+            metadata = _decoded(row.get("metadata_json"))
+            found.append(_message(self.path, int(row["id"]), told, metadata))
+        return found
 
 
-def _rows(base: sqlite3.Connection, table: str) -> Iterator[dict[str, Any]]:
-    """The rows of a table by name: columns came with the versions."""
-    found = base.execute(f"SELECT * FROM {table} ORDER BY rowid")
+def _rows(
+    base: sqlite3.Connection, table: str, where: str, given: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """Rows of a table by name: columns came with the versions."""
+    found = base.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY rowid", given)
     names = [column[0] for column in found.description]
     for row in found:
         yield dict(zip(names, row, strict=True))

@@ -1,0 +1,43 @@
+"""Ids that were taken out of a published log: `REDACTED` in the place of each.
+
+Programs that keep copies of sessions in a repository take what looks like a secret for one, ids of
+calls too. What a call and its result have in common then is their place: a result hangs below the
+record of its call, or comes in the order of the calls.
+"""
+
+from __future__ import annotations
+
+from ...linking import Node
+from ...model import ToolCall
+from .state import State
+from .wire import Block, Line
+
+HIDDEN = "REDACTED"
+
+
+def name_call(state: State, line: Line, block: Block) -> None:
+    """Give a call an id of its own."""
+    name = f"{HIDDEN}@{line.uuid or f'{state.stem}#{state.line}'}"
+    if name in state.hidden:
+        name = f"{name}.{len(state.hidden)}"
+    block.id = name
+    state.hidden[name] = None
+
+
+def name_result(state: State, line: Line, block: Block) -> None:
+    """Give a result the id of the call that it answers."""
+    own = f"{HIDDEN}@{line.parentUuid}"
+    name = own if own in state.hidden else next(iter(state.hidden), "")
+    if name:
+        block.tool_use_id = name
+        del state.hidden[name]
+
+
+def is_part(part: object, node: Node) -> bool:
+    """Whether an answer holds a part; a call whose id was taken out is known by what it asks."""
+    if part in node.parts:
+        return True
+    if type(part) is not ToolCall or part.id != HIDDEN:
+        return False
+    calls = [known for known in node.parts if type(known) is ToolCall]
+    return any((c.name, c.arguments) == (part.name, part.arguments) for c in calls)

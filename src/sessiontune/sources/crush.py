@@ -1,0 +1,322 @@
+"""Crush: `.crush/crush.db` in each project, a database.
+
+A message is a row with its parts as JSON, in newer versions compressed. Sessions below another one
+are those of its sub-agents, called after the message and the call that started them.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
+from ..ports import FileIndex, Keyed, ReadOptions
+from .databases import MAGIC, opened, state
+from .indexing import digests
+from .linear import Linear, folder_name, moment, words
+from .lines import LineFault, line_fault, safe_name, values
+from .pictures import picture, picture_of_url
+
+_NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
+_COMPRESSED = b"\x28\xb5\x2f\xfd"
+_REFUSED = ("user denied permission", "User denied permission", "permission denied")
+_CANCELLED = ("Tool execution canceled", "Request cancelled", "tool execution canceled")
+
+
+class CrushSource:
+    """Sessions of Crush."""
+
+    name = "crush"
+    suffixes = (".db",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """The data folders of the projects that it has seen: it keeps a list of them."""
+        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+        try:
+            with open(os.path.join(base, "crush", "projects.json"), "rb") as stream:
+                listed = orjson.loads(stream.read(1 << 24)).get("projects")
+        except (OSError, orjson.JSONDecodeError, AttributeError):
+            return []
+        projects = [p for p in listed if isinstance(p, dict)] if isinstance(listed, list) else []
+        places = [words(p.get("data_dir")) for p in projects]
+        return [place for place in dict.fromkeys(places) if os.path.isabs(place)]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file is its database."""
+        return path.endswith(".db") and head.startswith(MAGIC) and _is_database(path)
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The sessions; a database is always indexed whole."""
+        try:
+            with opened(path) as base:
+                found = list(base.execute("SELECT id FROM sessions"))
+                asked = "SELECT count(*), min(created_at), max(created_at) FROM messages"
+                number, first, last = base.execute(asked).fetchone()
+        except (sqlite3.Error, OSError):
+            return FileIndex()
+        return FileIndex(
+            ids=digests(set()),
+            links=tuple(sorted({f"session:{words(name)}" for (name,) in found})),
+            names=(_folder(path),),
+            lines=number,
+            first=_time(first),
+            last=_time(last),
+            size=os.stat(path).st_size,
+        )
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """Size and time of what was written beside a database and not yet into it."""
+        return state(path + "-wal")
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit, parents before their sub-agents."""
+        reader = _Reader(options, ledger, keyed)
+        try:
+            for path in sorted(files):
+                try:
+                    with opened(path) as base:
+                        yield from _sessions(reader, path, base)
+                except (sqlite3.Error, OSError) as error:
+                    kind = type(error).__name__
+                    ledger.fault(Fault("unreadable_file", path, detail=kind))
+        finally:
+            unlink(reader.nodes)
+
+
+SOURCE = CrushSource()
+
+
+def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[Session]:
+    """The sessions of a database, one after the other."""
+    about = {words(row["id"]): row for row in _rows(base, "sessions", "1", ())}
+    names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
+    for name in sorted(names, key=lambda n: (_depth(n, about), n)):
+        messages = list(_rows(base, "messages", "session_id = ?", (name,)))
+        yield from reader.session(path, name, about.get(name, {}), messages)
+
+
+def _rows(
+    base: sqlite3.Connection, table: str, where: str, given: tuple[str, ...]
+) -> Iterator[dict[str, Any]]:
+    """Rows of a table by name, with their number: columns came with the versions."""
+    asked = f"SELECT rowid AS line, * FROM {table} WHERE {where} ORDER BY rowid"
+    found = base.execute(asked, given)
+    names = [column[0] for column in found.description]
+    for row in found:
+        yield dict(zip(names, row, strict=True))
+
+
+def _is_database(path: str) -> bool:
+    try:
+        with opened(path) as base:
+            columns = {
+                (table, row[1])
+                for table in ("sessions", "messages")
+                for row in base.execute(f"PRAGMA table_info({table})")
+            }
+    except (sqlite3.Error, OSError):
+        return False
+    return columns >= _NEEDED
+
+
+def _depth(name: str, about: dict[str, dict[str, Any]]) -> int:
+    """How many sessions stand above one; a circle ends."""
+    depth, seen = 0, {name}
+    while (name := words(about.get(name, {}).get("parent_session_id"))) and name not in seen:
+        seen.add(name)
+        depth += 1
+    return depth
+
+
+def _folder(path: str) -> str:
+    """The project: the database lies in a folder of it."""
+    above = os.path.dirname(os.path.abspath(path))
+    return os.path.dirname(above) if os.path.basename(above) == ".crush" else above
+
+
+def _milliseconds(at: Any) -> int:
+    """Seconds in older versions."""
+    return (at if at > 1 << 36 else at * 1000) if type(at) is int else 0
+
+
+def _time(at: Any) -> str:
+    return moment(_milliseconds(at))
+
+
+def _parts(stored: Any) -> list[dict[str, Any]] | None:
+    """The parts of a message: (type, data) of each; None where they cannot be read."""
+    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
+    if not isinstance(raw, bytes):
+        return None
+    if raw.startswith(_COMPRESSED):
+        import pyarrow
+
+        try:
+            raw = pyarrow.input_stream(pyarrow.BufferReader(raw), compression="zstd").read()
+        except OSError:
+            return None
+    found = values(b'{"it":' + raw + b"}", Ledger())
+    listed = found[0].get("it") if len(found) == 1 and isinstance(found[0], dict) else None
+    if not isinstance(listed, list):
+        return None
+    told = [p for p in listed if isinstance(p, dict) and isinstance(p.get("data"), dict)]
+    return [{**p["data"], "type": words(p.get("type"))} for p in told]
+
+
+class _Reader:
+    """Makes sessions of messages; `calls` are those of the sessions that were read before."""
+
+    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
+        self.options, self.ledger, self.keyed = options, ledger, keyed
+        self.calls: dict[str, Node] = {}
+        self.told: set[str] = set()
+        self.nodes: list[Node] = []
+
+    def session(
+        self, path: str, name: str, about: dict[str, Any], messages: list[dict[str, Any]]
+    ) -> Iterator[Session]:
+        """The linked sessions of one session of the program: one for each epoch."""
+        log = Linear(path, self.options, self.ledger)
+        log.session_id = name
+        agent = bool(words(about.get("parent_session_id")))
+        for message in messages:
+            log.part(int(message["line"]))
+            own = words(message.get("id"))
+            if own in self.told:
+                log.drop("resumed_copy", "link")
+                continue
+            self.told.add(own)
+            summary = own == words(about.get("summary_message_id"))
+            try:
+                _take(log, message, agent, summary or message.get("is_summary_message") == 1)
+            except LineFault as fault:
+                self.ledger.fault(line_fault(fault, path, log.place[0], b"}"))
+        call = name.rpartition("$$")[2] if agent else ""
+        caller = self.calls.get(call)
+        self.calls |= log.calls
+        cwd = words(about.get("workspace_cwd")) or _folder(path)
+        frame = Frame(
+            source="crush",
+            session_id=name,
+            agent_id=name if agent else None,
+            parent_session=(caller.key or None) if caller is not None else None,
+            parent_call=call if caller is not None else None,
+            project=folder_name(cwd),
+            cwd=cwd,
+            title=words(about.get("title"))[:200],
+        )
+        yield from log.sessions(frame, self.keyed, self.nodes)
+
+
+def _take(log: Linear, message: dict[str, Any], agent: bool, summary: bool) -> None:
+    role, at = words(message.get("role")), _milliseconds(message.get("created_at"))
+    name, parts = words(message.get("id")), _parts(message.get("parts"))
+    if parts is None:
+        log.drop("no_message")
+    elif summary:
+        texts: list[Part] = [Text(p["text"]) for p in parts if words(p.get("text")).strip()]
+        log.node("summary", texts, at, name) if texts else log.drop("empty")
+    elif role == "assistant":
+        _answer(log, message, parts, at, name)
+    elif role == "tool":
+        _results(log, parts, at)
+    elif role == "user":
+        _user(log, parts, at, name, agent)
+    elif role == "system":
+        log.drop("system")
+    else:
+        log.drop(f"unknown_role:{safe_name(role)}")
+
+
+def _user(log: Linear, parts: list[dict[str, Any]], at: int, name: str, agent: bool) -> None:
+    typed: list[Part] = []
+    shown: list[Part] = []
+    for part in parts:
+        kind, text = part["type"], words(part.get("text"))
+        if kind == "text" and text.strip():
+            (shown if part.get("hidden") is True else typed).append(Text(text))
+        elif kind == "shell_command":  # typed with `!`
+            ran = [f"! {words(part.get('command'))}", words(part.get("output")).strip("\n")]
+            shown.append(Text("\n".join(filter(None, ran))))
+        elif kind == "binary" and words(part.get("MIMEType")).startswith("text/"):
+            shown += _file(part)
+        elif kind in ("binary", "image_url"):
+            image = picture(part.get("Data"), part.get("MIMEType"))
+            image = image or picture_of_url(part.get("url"))
+            typed += [image] if image is not None else []
+    if shown:
+        log.node("context", shown, at, f"{name}^" if typed else name)
+    if typed:
+        log.node("task" if agent else "prompt", typed, at, name)
+    elif not shown:
+        log.drop("empty")
+
+
+def _file(part: dict[str, Any]) -> list[Part]:
+    """A text file that the person attached."""
+    try:
+        text = base64.b64decode(words(part.get("Data"))).decode("utf-8", "replace")
+    except (binascii.Error, ValueError):
+        return []
+    return [Text(text)] if text.strip() else []
+
+
+def _answer(
+    log: Linear, message: dict[str, Any], parts: list[dict[str, Any]], at: int, name: str
+) -> None:
+    said: list[Part] = []
+    for part in parts:
+        text, thought = words(part.get("text")), words(part.get("thinking"))
+        if part["type"] == "text" and text.strip():
+            said.append(Text(text))
+        elif part["type"] == "reasoning" and thought.strip():
+            said.append(Thinking(thought))
+    calls = [p for p in parts if p["type"] == "tool_call" and words(p.get("id"))]
+    ends = [words(p.get("reason")) for p in parts if p["type"] == "finish"]
+    if not said and not calls:
+        if "canceled" in ends:
+            log.interrupted()
+        log.drop("api_error" if "error" in ends else "empty")
+        return
+    log.open = None
+    node = log.answer(at, words(message.get("model")), name)
+    node.parts = said
+    for call in calls:
+        found = values(words(call.get("input")).encode("utf-8", "surrogatepass"), Ledger())
+        given = found[0] if len(found) == 1 and isinstance(found[0], dict) else call.get("input")
+        log.call(node, words(call.get("id")), words(call.get("name")), given or {})
+    if "canceled" in ends:
+        node.flags.append("interrupted")
+
+
+def _results(log: Linear, parts: list[dict[str, Any]], at: int) -> None:
+    counts, used = dict(log.counts), False
+    for part in parts:
+        call = words(part.get("tool_call_id"))
+        if part["type"] != "tool_result":
+            continue
+        text = words(part.get("content"))
+        status: ResultStatus = "error" if part.get("is_error") is True else "ok"
+        if text.startswith(_REFUSED):
+            status = "rejected"
+        elif status == "error" and text.startswith(_CANCELLED):
+            status = "interrupted"
+        image: Image | None = picture(part.get("data"), part.get("mime_type"))
+        images = (image,) if image is not None and image.bytes else ()
+        waits = call in log.calls and call not in log.calls[call].results
+        log.result(call, text, status, at, images)
+        used = used or waits
+    if used:
+        log.counts = counts
+    elif log.counts == counts:
+        log.drop("empty")
