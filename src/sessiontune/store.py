@@ -3,7 +3,8 @@
     STATE/
       salt          32 random bytes, hex
       lock          held while a run writes
-      state.sqlite  files, units, split memory, verdicts, published folders
+      state.sqlite  files, units and what is noted of them, split memory, verdicts, published
+                    folders
       shards/       redacted sessions per unit and preparation, several units to a file
       segments/     encoded rows per unit and build, several units to a file
 
