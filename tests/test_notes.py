@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.runs import is_whole, run, tree
 
-from sessiontune.marks import meeting
+from sessiontune.meetings import meeting
 from sessiontune.sample import write_sample
 
 
