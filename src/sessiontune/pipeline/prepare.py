@@ -18,7 +18,8 @@ import msgspec
 from .. import codec, registry
 from ..errors import UsageError
 from ..ledger import Ledger, lines_of
-from ..marks import Mark, keys_of, outlined
+from ..marks import Mark, outlined
+from ..meetings import keys_of
 from ..model import Drop, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing
@@ -158,7 +159,8 @@ def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
                 yield done
         ledger.add(task.carry_ledger)
         for file in task.gone:
-            ledger.drop(Drop("link", "resumed_copy", file=file, count=ledger.balance(file)))
+            if rest := ledger.balance(file):
+                ledger.drop(Drop("link", "resumed_copy", file=file, count=rest))
     for kind, n in redactor.take_counts().items():
         ledger.redactions[kind] = ledger.redactions.get(kind, 0) + n
 

@@ -31,13 +31,11 @@ from ..marks import (
     contained,
     is_answer,
     jaccard,
-    keys_of,
     look,
-    meeting,
-    neighbours,
     packed,
     sketch,
 )
+from ..meetings import keys_of, meeting, neighbours
 from ..model import Message, Session
 
 #: A shared prompt this long, or half of the smaller session, makes two sessions relatives.
@@ -52,7 +50,7 @@ REFOLD = -1
 
 class Outcome(msgspec.Struct, frozen=True):
     """What `decide` gives back: the decisions, what to remember, and the counts for the report.
-    `meeting`: sessions that share something with another (`marks.meeting`)."""
+    `meeting`: sessions that share something with another (`meetings.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, anchors, bands, is_answer, jaccard, keys_of, meeting, neighbours
+from ..marks import Mark, anchors, bands, is_answer, jaccard
+from ..meetings import keys_of, meeting, neighbours
 from ..model import Split
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
@@ -54,7 +55,7 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
     """The leakage of `decisions` beside random splits over all marked sessions. `met`: those that
-    share something with another (`marks.meeting`).
+    share something with another (`meetings.meeting`).
 
     The random split is what a tool without lineage would do: it deals every session, copies
     included, by a hash of its key.
