@@ -176,7 +176,10 @@ def _check(recipe: Recipe) -> None:
         )
     _check_digests(recipe)
     if not 0 <= recipe.eval_share < 1:
-        raise UsageError(f"eval_share: {recipe.eval_share} is not in [0, 1).", "Try 0.15.")
+        raise UsageError(
+            f"eval_share: {recipe.eval_share} is not in [0, 1).",
+            "It is a share: 0.15 holds out 15%.",
+        )
     if recipe.max_tokens < 0 or recipe.max_line < 1024:
         raise UsageError("max_tokens and max_line cannot be that small.", "See --help.")
 

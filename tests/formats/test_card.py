@@ -16,7 +16,7 @@ import pytest
 from sessiontune import registry
 from sessiontune.formats.card import card
 from sessiontune.formats.report import report_html
-from sessiontune.manifest import File, Leakage, Manifest, Records, dump, load
+from sessiontune.manifest import File, Leakage, Manifest, Options, Records, dump, load
 from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.rows import features
 from sessiontune.stats import Stats
@@ -143,6 +143,17 @@ def test_plots_show_what_is_empty_and_names_with_the_same_words_are_one() -> Non
     assert "| titles of sessions | 5 |" in card(example(drops=drops))
     odd = msgspec.structs.replace(summary, months={"+12025-": 1, "2025-11": 1})
     assert "+12025-: 1" in report_html(example(statistics=odd))
+    long = msgspec.structs.replace(summary, months={"2023-01": 5, "2025-11": 1})
+    page = report_html(example(statistics=long))
+    assert "Conversations by month (the last 24; 5 before)" in page
+    assert "2023-01" not in page
+
+
+def test_a_card_says_that_sessions_were_filtered() -> None:
+    assert "filters" not in card(example())
+    options = Options(filtered=("projects", "models"), since="2025-09-01")
+    said = "passed the filters: projects, models and since September 1, 2025."
+    assert said in card(example(options=options))
 
 
 def test_one_more_than_is_shown_is_shown_too() -> None:

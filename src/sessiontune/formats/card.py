@@ -20,7 +20,7 @@ from ..figures import (
     several,
     size_category,
 )
-from ..manifest import Manifest
+from ..manifest import Manifest, Options
 from ..portions import cutting, few_held_out
 from ..reasons import (
     drop_words,
@@ -88,12 +88,22 @@ def _overview(manifest: Manifest) -> str:
         "tokens. They show how real work was asked for, done, corrected and finished, with the "
         "tool calls and their results in the places where they happened.\n"
     )
+    if passed := _filters(manifest.options):
+        text += f"\nNot every session is in it, only those that passed the filters: {passed}.\n"
     if not manifest.privacy:
         text += (
             "\n> **Privacy was switched off for this export.** Keys, names, paths and addresses "
             "stand in it as they stood in the logs. Do not share it.\n"
         )
     return text
+
+
+def _filters(options: Options) -> str:
+    """Which were in use; of those that could name someone or something no more than the name."""
+    said = list(options.filtered)
+    said += [f"since {long_date(options.since)}"] if options.since else []
+    said += [f"until {long_date(options.until)}"] if options.until else []
+    return listed(said)
 
 
 def _were(count: int) -> str:

@@ -25,6 +25,8 @@ from ..summary import Summary
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _HOURS = tuple(str(hour) for hour in range(24))
 _TOP = 12
+#: Columns that fit beside one another.
+_MONTHS = 24
 
 
 def report_html(manifest: Manifest) -> str:
@@ -84,11 +86,7 @@ def _shape(s: Summary) -> Iterator[str]:
         chart = svg.heatmap(_DAYS, _HOURS, week, title="Prompts by weekday and hour (UTC)")
         yield html.panel("When people asked (weekday and hour, UTC)", chart)
     if s.months:
-        months = _every_month(s.months)[-24:]
-        yield html.panel(
-            "Conversations by month",
-            svg.histogram(months, title="Conversations by month", y_label="conversations"),
-        )
+        yield _months(_every_month(s.months))
     if s.tokens_by_part:
         yield _bars("Tokens by kind of content", worded(s.tokens_by_part, content_words))
 
@@ -184,6 +182,15 @@ def _histogram(title: str, bins: Mapping[str, int], x_label: str) -> str:
         top *= 2
     named = [(_short(t), bins.get(str(t), 0)) for t in every]
     chart = svg.histogram(named, title=title, x_label=x_label, y_label="conversations")
+    return html.panel(title, chart)
+
+
+def _months(months: list[tuple[str, int]]) -> str:
+    """The last ones, and how many conversations are older."""
+    title = "Conversations by month"
+    if older := sum(count for _, count in months[:-_MONTHS]):
+        title += f" (the last {_MONTHS}; {number(older)} before)"
+    chart = svg.histogram(months[-_MONTHS:], title=title, y_label="conversations")
     return html.panel(title, chart)
 
 

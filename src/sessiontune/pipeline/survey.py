@@ -56,7 +56,6 @@ class Survey(msgspec.Struct):
 
     sources: dict[str, int] = {}
     files: int = 0
-    other_files: int = 0
     other_paths: tuple[str, ...] = ()
     bytes: int = 0
     projects: dict[str, ProjectCount] = {}
@@ -88,7 +87,6 @@ def _start(inputs: Inputs) -> Survey:
     return Survey(
         sources=dict(Counter(r.file.source for r in inputs.rows)),
         files=len(inputs.rows),
-        other_files=len(inputs.others),
         other_paths=inputs.others,
         bytes=sum(r.file.size for r in inputs.rows),
     )

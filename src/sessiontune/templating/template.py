@@ -178,19 +178,17 @@ class Template:
 
     def _encoded(self, piece: Piece, turns: Sequence[Turn], where: str) -> Encoded:
         tokens = self.tokens_of(piece)
-        ids, labels, ends = [], [], [0] * len(piece.spans)
-        current = 0
-        for token, start, end in tokens:
-            while current < len(piece.spans) and start >= piece.spans[current].end:
-                current += 1
-            span = piece.spans[current] if current < len(piece.spans) else None
-            inside = span is not None and start >= span.start and end <= span.end
-            ids.append(token)
-            labels.append(token if inside else IGNORED)
-            if inside:
-                ends[current] = len(ids)
-        if not all(ends):
-            raise PreflightError(f"{where}: an answer has no token of its own.")
+        ids = [token for token, _, _ in tokens]
+        begins = [begin for _, begin, _ in tokens]
+        labels, ends = [IGNORED] * len(ids), []
+        for span in piece.spans:
+            first, last = bisect_left(begins, span.start), bisect_left(begins, span.end)
+            while last > first and tokens[last - 1][2] > span.end:
+                last -= 1
+            if first == last:
+                raise PreflightError(f"{where}: an answer has no token of its own.")
+            labels[first:last] = ids[first:last]
+            ends.append(last)
         targets = tuple(i for s in piece.spans for i in turns[s.turn].sources)
         return Encoded(where, ids, labels, targets, tuple(ends))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +145,7 @@ def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fi
     """The examples of a row, none longer than `length`, each with the row or window that it was
     made from. An answer that no window can hold is trained in parts, `spare` tokens shorter."""
 
+    @cache  # a window is tried with several heads, and text is measured before it is thinned
     def count(text: str) -> int:
         return len(template.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"])
 
