@@ -201,9 +201,15 @@ class Store:
         self.shards.tidy(self.transaction, shards, wholly=wholly)
         self.segments.tidy(self.transaction, segments, wholly=wholly)
 
-    def builds(self) -> dict[str, bytes]:
-        """Summaries of all builds by key."""
-        return dict(self.db.execute("select key, summary from builds").fetchall())
+    def builds(self) -> set[str]:
+        """The keys of all builds."""
+        return {key for (key,) in self.db.execute("select key from builds")}
+
+    def build_summaries(self, keys: Iterable[tuple[str, str]]) -> Iterator[bytes]:
+        """The summaries of builds, each a unit and a key: one at a time, they are many."""
+        for row in keys:
+            found = "select summary from builds where unit = ? and key = ?"
+            yield self.db.execute(found, row).fetchone()[0]
 
     def put_builds(self, rows: Iterable[tuple[str, str, bytes, Place]]) -> None:
         """Insert (unit, build key, summary, place of its segment)."""

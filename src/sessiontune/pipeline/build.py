@@ -19,10 +19,10 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import FileRow, Store
 from . import finishing, grouping, publish
+from .built import Built
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
-from .finish import BuildSummary
 from .finishing import FINISH_VERSION, finish_all, gate, side_files
 from .grouping import Unit
 from .inputs import Inputs, Runner, discover, no_logs
@@ -98,9 +98,10 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     chosen.choices.clear()
     mixed = Mixed()
     if request.recipe.mix:
-        own = sum(b.stats.splits["train"].tokens for b in built if "train" in b.stats.splits)
+        train = built.stats.splits.get("train")
+        own = train.tokens if train else 0
         general, mixed = mix_in(request.recipe, prepared.preparation, own, store)
-        built.append(general)
+        built.add(general)
     gate(built)
     request.note("publishing")
     run.renew()  # the workers' memory goes back before the files are written
@@ -116,26 +117,26 @@ def _publish(
     inputs: Inputs,
     prepared: Prepared,
     chosen: Chosen,
-    built: list[BuildSummary],
+    built: Built,
     mixed: Mixed,
     read: int,
 ) -> Export:
-    ledger, stats = totals(inputs, prepared, built)
-    build = codec.digest([b.key for b in built], dump_recipe(request.recipe), request.out.name)
+    ledger = totals(inputs, prepared, built)
+    build = codec.digest(built.keys, dump_recipe(request.recipe), request.out.name)
     manifest = describe(
         request.recipe,
         name_of(request),
         inputs,
         ledger,
-        stats,
+        built.stats,
         build,
         store.salt,
         chosen.duplicates,
         chosen.leakage,
     )
-    manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built))
+    manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built.truncation))
     if request.recipe.clusters:
-        manifest = with_clusters(manifest, built, request.namer)
+        manifest = with_clusters(manifest, built.bags, request.namer)
     if mixed.rows:
         manifest = msgspec.structs.replace(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
@@ -156,14 +157,12 @@ def _publish(
     except BaseException:
         staging.abandon()
         raise
-    store.note_published(
-        request.out.absolute(), build, files, [s for b in built for s in b.sessions]
-    )
+    store.note_published(request.out.absolute(), build, files, built.sessions)
     layout = msgspec.msgpack.encode(staging.layout.noted(files))
     store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
-    _drop_stale(store, units, {b.key for b in built}, inputs.rows)
+    _drop_stale(store, units, set(built.keys), inputs.rows)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
     faults = tuple(ledger.faults)
     return Export(
@@ -177,38 +176,31 @@ def name_of(request: Request) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "sessions"
 
 
-def truncation_of(built: Sequence[BuildSummary]) -> dict[str, int]:
+def truncation_of(total: Truncation) -> dict[str, int]:
     """Turns and tokens kept by cutting, and by naive truncation; {} where nothing was cut."""
-    total = Truncation()
-    for summary in built:
-        total.add(summary.truncation)
     if not total.sessions:
         return {}
     counts = {n: getattr(total, n) for n in total.__struct_fields__ if n != "reasons"}
     return {**counts, **{f"reason/{k}": v for k, v in sorted(total.reasons.items())}}
 
 
-def totals(
-    inputs: Inputs, prepared: Prepared, built: Sequence[BuildSummary]
-) -> tuple[Ledger, Stats]:
-    """Sum of all ledgers and statistics. Sessions left out in pass 2 are no longer `used`."""
-    ledger, stats = Ledger(), Stats()
+def totals(inputs: Inputs, prepared: Prepared, built: Built) -> Ledger:
+    """Sum of all ledgers. Sessions left out in pass 2 are no longer `used`."""
+    ledger = Ledger()
     for unit in prepared.units:
         ledger.add(prepared.summaries[unit.key].ledger)
-    for summary in built:
-        for file, counts in summary.ledger.by_file.items():
-            gone = sum(counts.values())
-            ledger.used[file] = ledger.used.get(file, 0) - gone
-        ledger.add(summary.ledger)
-        stats.merge(summary.stats)
+    for file, counts in built.ledger.by_file.items():
+        ledger.used[file] = ledger.used.get(file, 0) - sum(counts.values())
+    ledger.add(built.ledger)
     ledger.faults.extend(inputs.faults)
-    return ledger, stats
+    return ledger
 
 
 def _drop_stale(store: Store, units: set[str], builds: set[str], rows: Sequence[FileRow]) -> None:
     """Forget shards of these files that no longer serve, and old segments."""
     paths = {r.file.path for r in rows}
-    stale = [u.key for u in store.units().values() if u.key not in units and paths & set(u.paths)]
+    known = store.unit_paths().items()
+    stale = [key for key, mine in known if key not in units and not paths.isdisjoint(mine)]
     store.delete_units(stale)
     store.keep_builds(builds, units)
     store.sweep()
@@ -264,9 +256,9 @@ def _export(
 
 def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, read: int) -> Export:
     """What an export would hold, without writing rows."""
-    ledger, stats = totals(inputs, prepared, [])
+    ledger = totals(inputs, prepared, Built())
     manifest = describe(
-        request.recipe, name_of(request), inputs, ledger, stats, "", store.salt, {}, ()
+        request.recipe, name_of(request), inputs, ledger, Stats(), "", store.salt, {}, ()
     )
     faults = tuple(ledger.faults)
     return Export(

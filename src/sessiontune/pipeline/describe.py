@@ -12,17 +12,17 @@ import msgspec
 from .. import __version__, codec, registry
 from ..ledger import Ledger
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
-from ..packs import Place
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats, ranked
 from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
 from ..store import Store
 from ..summary import Topic
+from .built import Built
 from .carrying import MARKER
-from .finish import WHOLE, BuildSummary, separator, stream_name
+from .finish import WHOLE, separator, stream_name
 from .inputs import Inputs
-from .publish import Staging, Target, UnitRows
+from .publish import Staging, Target
 
 
 def describe(
@@ -74,10 +74,9 @@ def describe(
 
 
 def with_clusters(
-    manifest: Manifest, built: Sequence[BuildSummary], namer: Namer | None
+    manifest: Manifest, bags: Sequence[tuple[str, str, str]], namer: Namer | None
 ) -> Manifest:
     """The manifest with groups of the conversations that no topic covers, below the topics."""
-    bags = [bag for summary in built for bag in summary.bags]
     found = clusters(shared_words(bags), namer=namer)
     groups = tuple(Topic(c.name, "Other subjects", c.sessions, c.lineages) for c in found)
     statistics = msgspec.structs.replace(
@@ -136,7 +135,7 @@ def write_folder(
     staging: Staging,
     manifest: Manifest,
     recipe: Recipe,
-    built: Sequence[BuildSummary],
+    built: Built,
     store: Store,
 ) -> Manifest:
     """Write all files of the data set into the staging folder; the manifest last."""
@@ -152,13 +151,12 @@ def write_folder(
         ]
     for side in ("train", "eval"):
         stream = stream_name(LONG, side)
-        if any(stream in summary.streams for summary in built):
+        if stream in built.streams:
             targets.append(Target(f"{LONG}/{side}.jsonl", stream))
     columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
     with_columns = recipe.parquet and "openai" in recipe.formats
     places = store.segments.places(store.db)
-    rows = [_rows_of(b, places[b.key]) for b in built]
-    staging.rows(targets, rows, columns if with_columns else {})
+    staging.rows(targets, built, places, columns if with_columns else {})
     for name in recipe.formats:
         if name not in WHOLE:
             top = registry.format(name).filename.format(name=manifest.name)
@@ -189,13 +187,6 @@ def _targets(name: str, manifest: Manifest) -> list[Target]:
         Target(f"{side}/{name}.jsonl", stream_name(name, side), head, tail, cut)
         for side in ("train", "eval")
     ]
-
-
-def _rows_of(summary: BuildSummary, place: Place) -> UnitRows:
-    """Mixed rows have a key that does not tell all that they depend on."""
-    key = "" if summary.unit == "mix" else summary.key
-    first = summary.sessions[0] if summary.sessions else ""
-    return UnitRows(key, first, place, summary.streams)
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,6 +16,7 @@ from ..ports import EncodeOptions
 from ..recipe import DIGEST, Recipe
 from ..steps import tools as tool_steps
 from ..store import Store
+from .built import Built
 from .examples import Choice, ExampleOptions
 from .finish import (
     BuildSummary,
@@ -40,8 +41,8 @@ def finish_all(
     recipe: Recipe,
     store: Store,
     run: Runner,
-) -> list[BuildSummary]:
-    """Encode the units whose rows are not in the state yet; all summaries in unit order."""
+) -> Built:
+    """Encode the units whose rows are not in the state yet; what all gave, in unit order."""
     every: tool_steps.Shapes = {}
     for summary in prepared.summaries.values():
         tool_steps.merge(every, summary.shapes)
@@ -63,17 +64,18 @@ def finish_all(
             tasks.append(_finish_task(unit, key, shards[unit.key], prepared, chosen, mine, recipe))
     for summary in prepared.summaries.values():
         summary.heads, summary.shapes = [], {}  # of many units they are large, and now told
-    decode = msgspec.msgpack.Decoder(BuildSummary).decode
-    done = {k: decode(known[k]) for k in keys.values() if k in known}
     packs = [
         FinishPack(store.segments.path(*(t.key for t in mine)), mine)
         for mine in packed(tasks, lambda t: t.size)
     ]
     encode = msgspec.msgpack.encode
     for _, results in run.map(finish, packs, lambda p: sum(t.size for t in p.tasks)):
-        done.update({summary.key: summary for summary, _ in results})
         store.put_builds((s.unit, s.key, encode(s), place) for s, place in results)
-    return [done[keys[unit.key]] for unit in prepared.units]
+    decode = msgspec.msgpack.Decoder(BuildSummary).decode
+    built = Built()
+    for found in store.build_summaries((u.key, keys[u.key]) for u in prepared.units):
+        built.add(decode(found))
+    return built
 
 
 def _common(recipe: Recipe) -> list[object]:
@@ -125,11 +127,10 @@ def _finish_task(
     )
 
 
-def gate(built: Iterable[BuildSummary]) -> None:
+def gate(built: Built) -> None:
     """Stop before publishing when the second scan found something. Places, never values."""
-    findings = [f for summary in built for f in summary.findings]
-    if findings:
-        raise gate_error(findings)
+    if built.findings:
+        raise gate_error(built.findings)
 
 
 _DIGEST = re.compile(rf'"{DIGEST}[0-9a-f]{{8,64}}"'.encode())

@@ -17,6 +17,7 @@ from ..stats import Stats
 from ..steps.mix import Mixed, mixer, parse_mix
 from ..steps.redact import redactor_stage
 from ..store import Store
+from .built import MIXED
 from .examples import meter_of
 from .finish import WHOLE, BuildSummary, Segment, auditor_of, rows_of, separator, stream_name
 from .prepare import Preparation
@@ -42,7 +43,7 @@ def mix_in(
             "Give a JSONL or Parquet file of chat rows (messages, conversations or alpaca).",
         )
     key = codec.digest("mix", [c.session.key for c in taken], own_tokens, recipe.formats)
-    summary = BuildSummary("mix", key, {}, Ledger(), Stats(), Truncation(), [], [])
+    summary = BuildSummary(MIXED, key, {}, Ledger(), Stats(), Truncation(), [], [])
     formats = [name for name in recipe.formats if name not in WHOLE]
     separators = {stream_name(name, "train"): separator(name) for name in formats}
     auditor = auditor_of(recipe.privacy, preparation.vocabulary, preparation.salt)
