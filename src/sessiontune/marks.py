@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Collection, Iterable
+from array import array
+from collections.abc import Iterable, Sequence
 from itertools import starmap
 from typing import get_args
 
@@ -35,6 +36,8 @@ RESULT_CAP = 256
 ANCHOR_CHARS = 132
 #: Anchors kept per session: the smallest hashes, so that samples of two sessions are comparable.
 ANCHORS = 256
+#: Prompts that are shared and make half of the smaller session make two sessions relatives.
+CONTAINED = 0.5
 
 _ANCHOR = struct.Struct("<QI")
 _SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
@@ -262,32 +265,64 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
     return sum(v for k, v in one.items() if k in two) / smaller if smaller else 0.0
 
 
+def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
+    """Whether longer messages that two sessions share make them relatives."""
+    common = one.keys() & two.keys()
+    if any(is_answer(anchor) for anchor in common):
+        return True
+    return bool(common) and contained(one, two) >= CONTAINED
+
+
 def bands(digest: bytes) -> tuple[bytes, ...]:
     """The banded keys of one sketch: sessions that share one are candidates. That one band is
     equal to another one of a different place does not happen: each has permutations of its own."""
     return _BANDED.unpack(digest)
 
 
-def keys_of(mark: Mark) -> tuple[object, ...]:
-    """All that may tie a session to another: digest, anchors, bands of text and of row."""
-    own = bands(mark.minhash) if mark.minhash else ()
-    row = bands(mark.row) if mark.row else ()
-    return (mark.digest, *anchors(mark), *own, *row)
+def keys_of(mark: Mark) -> bytes:
+    """All that may tie a session to another, as 64-bit numbers: digest, anchors, bands of text and
+    of row, and the session that it branches from. Two that differ may have one number."""
+    halves = array("Q", b"".join(looks for looks in (mark.minhash, mark.row) if looks))
+    return array(
+        "Q",
+        [
+            _number(mark.digest),
+            _number(mark.forked_from or mark.key),
+            *anchors(mark),
+            *((a ^ b * _ODD) & _WORD for a, b in zip(halves[::2], halves[1::2], strict=True)),
+        ],
+    ).tobytes()
 
 
-def meeting(marks: Iterable[Mark]) -> frozenset[str]:
-    """Sessions that share a key with another: few do, and only they need to be compared."""
-    every = [(m.key, keys_of(m)) for m in marks]
-    shared = _shared(own for _, own in every)
-    return frozenset(key for key, own in every if not shared.isdisjoint(own))
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
-def _shared(keys: Iterable[Collection[object]]) -> set[object]:
-    """Keys that two positions have. Sets are compared, which asks for no step of ours per key."""
-    once: set[object] = set()
-    twice: set[object] = set()
-    for own in keys:
+_WORD, _ODD = (1 << 64) - 1, 0x9E3779B97F4A7C15
+
+
+def outlined(mark: Mark) -> Mark:
+    """The mark without what only sessions that meet others need."""
+    return msgspec.structs.replace(mark, minhash=None, row=None, anchors=b"")
+
+
+def meeting(
+    new: Sequence[tuple[str, bytes]], old: Iterable[tuple[str, bytes]] = ()
+) -> frozenset[str]:
+    """Sessions that share a key with another: few do, and only they need to be compared. Each is
+    given with its keys; `old` ones are not held against one another."""
+    once: set[int] = set()
+    twice: set[int] = set()
+    met: set[str] = set()
+    for _, keys in new:
+        own = memoryview(keys).cast("Q")
         if not once.isdisjoint(own):
             twice.update(once.intersection(own))
         once.update(own)
-    return twice
+    for session, keys in old:
+        own = memoryview(keys).cast("Q")
+        if not once.isdisjoint(own):
+            twice.update(once.intersection(own))
+            met.add(session)
+    met.update(name for name, keys in new if not twice.isdisjoint(memoryview(keys).cast("Q")))
+    return frozenset(met)

@@ -13,9 +13,7 @@ only whole shards and segments behind; the next run takes them up.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -23,13 +21,14 @@ from pathlib import Path
 
 import msgspec
 
+from . import notes
 from .errors import StoreError
+from .keeping import salt_of, take_lock
 from .model import Verdict
 from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
 
-_SCHEMA = f"""{SCHEMA}
-create table if not exists files (
+_SCHEMA = f"""{SCHEMA}{notes.SCHEMA}create table if not exists files (
   path text primary key, source text, size integer, mtime_ns integer, inode integer,
   tail blob, index_ blob, gone integer default 0
 );
@@ -84,8 +83,8 @@ class Store:
             for part in (folder, self.shards.folder, self.segments.folder):
                 part.mkdir(parents=True, exist_ok=True, mode=0o700)
             if write:
-                self._lock = _take_lock(folder / "lock")
-            self.salt = _salt(folder / "salt")
+                self._lock = take_lock(folder / "lock")
+            self.salt = salt_of(folder / "salt")
             self.db = _database(folder / "state.sqlite")
         except OSError as error:
             self._release()
@@ -170,16 +169,21 @@ class Store:
         rows = self.db.execute("select key, paths, summary, prepared from units")
         return {r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows}
 
-    def put_units(self, rows: Iterable[tuple[UnitRow, Place]]) -> None:
-        """Insert or replace prepared units, with the places of their shards."""
+    def unit_summaries(self) -> dict[str, bytes]:
+        """What is noted of all prepared units by key."""
+        return dict(self.db.execute("select key, summary from units").fetchall())
+
+    def put_units(self, rows: Iterable[tuple[UnitRow, Place, notes.Sketches]]) -> None:
+        """Insert or replace prepared units, with the places of their shards and their sketches."""
         rows = list(rows)
         encode = msgspec.msgpack.encode
         with self.transaction() as db:
             db.executemany(
                 "insert or replace into units values (?,?,?,?)",
-                [(r.key, encode(r.paths), r.summary, r.prepared) for r, _ in rows],
+                [(r.key, encode(r.paths), r.summary, r.prepared) for r, _, _ in rows],
             )
-            self.shards.note(db, ((r.key, place) for r, place in rows))
+            self.shards.note(db, ((r.key, place) for r, place, _ in rows))
+            notes.put_sketches(db, (sketches for _, _, sketches in rows))
 
     def unit_paths(self) -> dict[str, tuple[str, ...]]:
         """The files of all prepared units by key."""
@@ -191,6 +195,9 @@ class Store:
         keys = list(keys)
         with self.transaction() as db:
             db.executemany("delete from units where key = ?", [(k,) for k in keys])
+            notes.drop_sketches(db, keys)
+            if wholly:
+                notes.clear_sums(db)
             builds = [
                 build
                 for key in keys
@@ -201,15 +208,13 @@ class Store:
         self.shards.tidy(self.transaction, shards, wholly=wholly)
         self.segments.tidy(self.transaction, segments, wholly=wholly)
 
-    def builds(self) -> set[str]:
+    def build_keys(self) -> set[str]:
         """The keys of all builds."""
         return {key for (key,) in self.db.execute("select key from builds")}
 
-    def build_summaries(self, keys: Iterable[tuple[str, str]]) -> Iterator[bytes]:
-        """The summaries of builds, each a unit and a key: one at a time, they are many."""
-        for row in keys:
-            found = "select summary from builds where unit = ? and key = ?"
-            yield self.db.execute(found, row).fetchone()[0]
+    def builds(self) -> dict[str, bytes]:
+        """Summaries of all builds by key."""
+        return dict(self.db.execute("select key, summary from builds").fetchall())
 
     def put_builds(self, rows: Iterable[tuple[str, str, bytes, Place]]) -> None:
         """Insert (unit, build key, summary, place of its segment)."""
@@ -306,46 +311,6 @@ def _database(path: Path) -> sqlite3.Connection:
     db.executescript(_SCHEMA)
     upgrade(db)
     return db
-
-
-def _salt(path: Path) -> bytes:
-    """Read the salt, or make one: written beside and linked, so that no half salt is ever seen."""
-    try:
-        return bytes.fromhex(path.read_text().strip())
-    except FileNotFoundError:
-        pass
-    except ValueError as error:
-        raise StoreError(
-            f"{path} is damaged.", "Restore it, or start with a new --state."
-        ) from error
-    fresh = path.with_name(f"salt.{os.getpid()}")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w") as out:
-        out.write(secrets.token_bytes(32).hex())
-        out.flush()
-        os.fsync(out.fileno())
-    with contextlib.suppress(FileExistsError):
-        os.link(fresh, path)
-    fresh.unlink()
-    return bytes.fromhex(path.read_text().strip())
-
-
-def _take_lock(path: Path) -> int:
-    import fcntl
-
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        owner = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
-        os.close(fd)
-        raise StoreError(
-            f"Another run (process {owner}) is using the state in {path.parent}.",
-            "Wait for it to end, or give another folder with --state.",
-        ) from None
-    os.ftruncate(fd, 0)
-    os.write(fd, str(os.getpid()).encode())
-    return fd
 
 
 def _disk_error(error: OSError, folder: Path) -> StoreError:

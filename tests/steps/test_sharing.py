@@ -14,10 +14,20 @@ from test_dedupe import marks
 from test_split import leaky_corpus
 
 from sessiontune.decisions import DedupeOptions, Union
-from sessiontune.marks import Mark, anchors, bands, contained, is_answer, jaccard, meeting
+from sessiontune.marks import (
+    CONTAINED,
+    Mark,
+    anchors,
+    bands,
+    contained,
+    is_answer,
+    jaccard,
+    keys_of,
+    meeting,
+)
 from sessiontune.model import Session
 from sessiontune.sharing import NEIGHBOURS, neighbours, shared
-from sessiontune.steps.dedupe import CONTAINED, TAIL, decide
+from sessiontune.steps.dedupe import TAIL, decide
 from sessiontune.steps.split import NEAR, leakage
 
 
@@ -101,7 +111,7 @@ def test_of_hundreds_that_are_alike_each_is_in_the_group_of_all(seed: int) -> No
 def slow_leakage(known: list[Mark], deal: dict[str, str]) -> tuple[float, float, float]:
     """Shares of held-out sessions that are exact, near, either; every pair looked at."""
     exact, near = set(), set()
-    met = meeting(known)
+    met = meeting([(m.key, keys_of(m)) for m in known])
     for held in (m for m in known if deal[m.key] == "eval"):
         for other in (m for m in known if deal[m.key] == "train"):
             plain = held.forked_from is None and other.forked_from is None

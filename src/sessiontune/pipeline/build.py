@@ -19,14 +19,13 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import FileRow, Store
 from . import finishing, grouping, publish
-from .built import Built
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
-from .finishing import FINISH_VERSION, finish_all, gate, side_files
+from .finishing import FINISH_VERSION, Built, finish_all, gate, side_files
 from .grouping import Unit
 from .inputs import Inputs, Runner, discover, no_logs
-from .mixing import mix_in
+from .mixing import add_general
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
 
@@ -91,18 +90,15 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     chosen = choose(prepared, inputs, request.recipe, store)
     refuse_nothing(prepared, chosen)
     for summary in prepared.summaries.values():
-        summary.marks = []  # only deciding needs them: tens of MB for ten thousand sessions
+        summary.marks = []  # only deciding needs them
     run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
     chosen.choices.clear()
     mixed = Mixed()
     if request.recipe.mix:
-        train = built.stats.splits.get("train")
-        own = train.tokens if train else 0
-        general, mixed = mix_in(request.recipe, prepared.preparation, own, store)
-        built.add(general)
-    gate(built)
+        mixed = add_general(built, request.recipe, prepared.preparation, store)
+    gate(built.units)
     request.note("publishing")
     run.renew()  # the workers' memory goes back before the files are written
     return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
@@ -121,22 +117,24 @@ def _publish(
     mixed: Mixed,
     read: int,
 ) -> Export:
-    ledger = totals(inputs, prepared, built)
-    build = codec.digest(built.keys, dump_recipe(request.recipe), request.out.name)
+    ledger, stats = totals(inputs, prepared, built)
+    build = codec.digest(
+        [b.key for b in built.units], dump_recipe(request.recipe), request.out.name
+    )
     manifest = describe(
         request.recipe,
         name_of(request),
         inputs,
         ledger,
-        built.stats,
+        stats,
         build,
         store.salt,
         chosen.duplicates,
         chosen.leakage,
     )
-    manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built.truncation))
+    manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built.sum.truncation))
     if request.recipe.clusters:
-        manifest = with_clusters(manifest, built.bags, request.namer)
+        manifest = with_clusters(manifest, built.units, request.namer)
     if mixed.rows:
         manifest = msgspec.structs.replace(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
@@ -146,7 +144,7 @@ def _publish(
     staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
     try:
-        manifest = write_folder(staging, manifest, request.recipe, built, store)
+        manifest = write_folder(staging, manifest, request.recipe, built, store.salt)
         finishing.gate_pages(staging.pages, request.recipe, prepared)
         pending = (folder, build, msgspec.msgpack.encode(chosen.memory))
         store.remember("split.pending", msgspec.msgpack.encode(pending))
@@ -157,12 +155,14 @@ def _publish(
     except BaseException:
         staging.abandon()
         raise
-    store.note_published(request.out.absolute(), build, files, built.sessions)
+    store.note_published(
+        request.out.absolute(), build, files, [s for b in built.units for s in b.sessions]
+    )
     layout = msgspec.msgpack.encode(staging.layout.noted(files))
     store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
-    _drop_stale(store, units, set(built.keys), inputs.rows)
+    _drop_stale(store, units, {b.key for b in built.units}, inputs.rows)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
     faults = tuple(ledger.faults)
     return Export(
@@ -184,23 +184,26 @@ def truncation_of(total: Truncation) -> dict[str, int]:
     return {**counts, **{f"reason/{k}": v for k, v in sorted(total.reasons.items())}}
 
 
-def totals(inputs: Inputs, prepared: Prepared, built: Built) -> Ledger:
-    """Sum of all ledgers. Sessions left out in pass 2 are no longer `used`."""
-    ledger = Ledger()
-    for unit in prepared.units:
-        ledger.add(prepared.summaries[unit.key].ledger)
-    for file, counts in built.ledger.by_file.items():
-        ledger.used[file] = ledger.used.get(file, 0) - sum(counts.values())
-    ledger.add(built.ledger)
+def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Ledger, Stats]:
+    """Sum of all ledgers and statistics. Sessions left out in pass 2 are no longer `used`."""
+    ledger = prepared.sum.ledger
+    for file, counts in built.sum.ledger.by_file.items():
+        gone = sum(counts.values())
+        ledger.used[file] = ledger.used.get(file, 0) - gone
+    ledger.add(built.sum.ledger)
+    ledger.faults.sort(key=lambda f: (f.file, f.line))
     ledger.faults.extend(inputs.faults)
-    return ledger
+    return ledger, built.sum.stats
 
 
 def _drop_stale(store: Store, units: set[str], builds: set[str], rows: Sequence[FileRow]) -> None:
     """Forget shards of these files that no longer serve, and old segments."""
     paths = {r.file.path for r in rows}
-    known = store.unit_paths().items()
-    stale = [key for key, mine in known if key not in units and not paths.isdisjoint(mine)]
+    stale = [
+        key
+        for key, mine in store.unit_paths().items()
+        if key not in units and not paths.isdisjoint(mine)
+    ]
     store.delete_units(stale)
     store.keep_builds(builds, units)
     store.sweep()
@@ -256,9 +259,9 @@ def _export(
 
 def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, read: int) -> Export:
     """What an export would hold, without writing rows."""
-    ledger = totals(inputs, prepared, Built())
+    ledger, stats = totals(inputs, prepared, Built())
     manifest = describe(
-        request.recipe, name_of(request), inputs, ledger, Stats(), "", store.salt, {}, ()
+        request.recipe, name_of(request), inputs, ledger, stats, "", store.salt, {}, ()
     )
     faults = tuple(ledger.faults)
     return Export(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
+from .. import notes
 from ..decisions import DedupeOptions, SplitMemory, SplitOptions
 from ..errors import UsageError
 from ..manifest import Leakage
+from ..marks import Mark, meeting
 from ..recipe import Recipe
 from ..steps.dedupe import decide
 from ..steps.split import Leakage as SplitLeakage
@@ -21,6 +24,9 @@ from .inputs import Inputs
 from .prepare import Head
 from .preparing import Prepared
 from .select import reason_to_leave_out
+
+#: The name in the state's memory of who meets whom.
+MET = "meeting"
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -38,7 +44,7 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     names = {row.file.path: row.index.names for row in inputs.rows}
     out: dict[str, dict[str, Choice]] = {}
     taken: list[tuple[str, Head]] = []
-    marks = []
+    marks: list[Mark] = []
     for unit in prepared.units:
         summary = prepared.summaries[unit.key]
         chosen = out.setdefault(unit.key, {})
@@ -52,7 +58,9 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     old = store.memory("split")
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
     options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
-    outcome = decide(marks, memory, DedupeOptions(), options)
+    met = meeting_of(prepared, store)
+    marks = _with_sketches(zip((unit for unit, _ in taken), marks, strict=True), met, store)
+    outcome = decide(marks, memory, DedupeOptions(), options, met)
     for key, head in taken:
         place = outcome.decisions.for_session(head.key, head.lineage)
         reason = f"dedupe/{place.reason}" if place.reason else ""
@@ -60,6 +68,56 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     report = compare(marks, outcome.decisions, outcome.meeting)
     leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
     return Chosen(out, outcome.memory, outcome.counts, leaks)
+
+
+class _Met(msgspec.Struct, frozen=True):
+    """What is noted: the sessions of these units that share a key with another of them, or did."""
+
+    units: frozenset[str] = frozenset()
+    sessions: frozenset[str] = frozenset()
+
+
+def meeting_of(prepared: Prepared, store: Store) -> frozenset[str]:
+    """Sessions of all units that share a key with another. Units that the last run has looked at
+    are held against the others only; so a session that met one which is gone still counts."""
+    noted = _noted_met(store.memory(MET))
+    decode = msgspec.msgpack.Decoder(list[bytes]).decode
+    keys = notes.sketch_keys(store.db)
+    new: list[tuple[str, bytes]] = []
+    old: list[tuple[str, bytes]] = []
+    for unit in prepared.units:
+        sessions = zip(prepared.summaries[unit.key].marks, decode(keys[unit.key]), strict=True)
+        side = old if unit.key in noted.units else new
+        side += [(mark.key, own) for mark, own in sessions]
+    met = meeting(new, old) | {name for name, _ in old if name in noted.sessions}
+    if new or len(noted.units) != len(prepared.units):
+        found = _Met(frozenset(u.key for u in prepared.units), met)
+        store.remember(MET, msgspec.msgpack.encode(found))
+    return met
+
+
+def _noted_met(noted: bytes | None) -> _Met:
+    try:
+        return msgspec.msgpack.decode(noted, type=_Met) if noted else _Met()
+    except msgspec.DecodeError:
+        return _Met()
+
+
+def _with_sketches(
+    marks: Iterable[tuple[str, Mark]], met: frozenset[str], store: Store
+) -> list[Mark]:
+    """The marks, each given with its unit; those of sessions that meet others as a whole. Sessions
+    of two units may have one key: a project was copied, ids and all."""
+    decode = msgspec.msgpack.Decoder(list[Mark]).decode
+    unit, whole = "", {}
+    out: list[Mark] = []
+    for own, mark in marks:
+        if mark.key in met:
+            if own != unit:
+                unit, whole = own, {m.key: m for m in decode(notes.sketches(store.db, own))}
+            mark = whole[mark.key]
+        out.append(mark)
+    return out
 
 
 #: Reason of a filter that takes -> the option, and the field of a head that says what there is.

@@ -89,6 +89,17 @@ class BuildSummary(msgspec.Struct):
     bags: list[tuple[str, str, str]] = []  # project, lineage, words of what no topic covers
 
 
+class BuildOutline(msgspec.Struct):
+    """What every run needs of each unit: the fields of the same names."""
+
+    unit: str
+    key: str
+    streams: dict[str, Stream]
+    sessions: list[str]
+    findings: list[Finding]
+    bags: list[tuple[str, str, str]] = []
+
+
 class Segment:
     """Writes rows of several streams into a pack; every part is scanned before it counts.
 

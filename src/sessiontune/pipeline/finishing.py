@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from .. import codec
 from ..errors import PrivacyError
+from ..ledger import Ledger
+from ..measure import Truncation
 from ..model import Finding, ToolDef
 from ..packs import Place, packed
 from ..ports import EncodeOptions
 from ..recipe import DIGEST, Recipe
+from ..stats import Stats
 from ..steps import tools as tool_steps
 from ..store import Store
-from .built import Built
 from .examples import Choice, ExampleOptions
 from .finish import (
+    BuildOutline,
     BuildSummary,
     FinishPack,
     FinishTask,
@@ -30,9 +33,32 @@ from .finish import (
 from .grouping import Unit
 from .inputs import Runner
 from .preparing import Prepared
+from .sums import add_up
 
 #: Raise when the same shards would give other rows.
 FINISH_VERSION = 4
+
+
+class BuildSum(msgspec.Struct):
+    """What the summaries of finished units add up to."""
+
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    stats: Stats = msgspec.field(default_factory=Stats)
+    truncation: Truncation = msgspec.field(default_factory=Truncation)
+
+    def add(self, other: BuildSummary | BuildSum) -> None:
+        self.ledger.add(other.ledger)
+        self.stats.merge(other.stats)
+        self.truncation.add(other.truncation)
+
+
+class Built(msgspec.Struct):
+    """All units with their rows, in order, the sum of their summaries, and where the segments of
+    all units are."""
+
+    units: list[BuildOutline] = []
+    sum: BuildSum = msgspec.field(default_factory=BuildSum)
+    segments: dict[str, Place] = {}
 
 
 def finish_all(
@@ -42,26 +68,22 @@ def finish_all(
     store: Store,
     run: Runner,
 ) -> Built:
-    """Encode the units whose rows are not in the state yet; what all gave, in unit order."""
-    every: tool_steps.Shapes = {}
-    for summary in prepared.summaries.values():
-        tool_steps.merge(every, summary.shapes)
-    tools = tool_steps.definitions(every)
-    known = store.builds()
+    """Encode the units whose rows are not in the state yet."""
+    tools = tool_steps.definitions(prepared.sum.shapes)
+    known = store.build_keys()
     there = store.segments.places(store.db)
-    shards = store.shards.places(store.db)
     common = codec.digest(*_common(recipe))
     stands = {name: codec.digest(tool) for name, tool in tools.items()}  # each is in many units
     tasks: list[FinishTask] = []
-    keys: dict[str, str] = {}
+    keys: list[str] = []
     for unit in prepared.units:
-        shapes, chosen = prepared.summaries[unit.key].shapes, choices[unit.key]
-        used = [(name, stands[name]) for name in sorted(shapes)]
+        names, chosen = sorted(prepared.summaries[unit.key].shapes), choices[unit.key]
+        used = [(name, stands[name]) for name in names]
         key = codec.digest(FINISH_VERSION, unit.key, sorted(chosen.items()), used, common)
-        keys[unit.key] = key
+        keys.append(key)
         if key not in known or key not in there:
-            mine = {name: tools[name] for name in sorted(shapes)}
-            tasks.append(_finish_task(unit, key, shards[unit.key], prepared, chosen, mine, recipe))
+            mine = {name: tools[name] for name in names}
+            tasks.append(_finish_task(unit, key, prepared, chosen, mine, recipe))
     for summary in prepared.summaries.values():
         summary.heads, summary.shapes = [], {}  # of many units they are large, and now told
     packs = [
@@ -71,11 +93,13 @@ def finish_all(
     encode = msgspec.msgpack.encode
     for _, results in run.map(finish, packs, lambda p: sum(t.size for t in p.tasks)):
         store.put_builds((s.unit, s.key, encode(s), place) for s, place in results)
-    decode = msgspec.msgpack.Decoder(BuildSummary).decode
-    built = Built()
-    for found in store.build_summaries((u.key, keys[u.key]) for u in prepared.units):
-        built.add(decode(found))
-    return built
+        there.update((s.key, place) for s, place in results)
+    encoded = store.builds()
+    outline = msgspec.msgpack.Decoder(BuildOutline).decode
+    whole = msgspec.msgpack.Decoder(BuildSummary).decode
+    names_of = zip((u.rows[0].file.path for u in prepared.units), keys, strict=True)
+    total = add_up(store, names_of, lambda key: whole(encoded[key]), BuildSum)
+    return Built([outline(encoded[key]) for key in keys], total, there)
 
 
 def _common(recipe: Recipe) -> list[object]:
@@ -102,7 +126,6 @@ def _example_options(recipe: Recipe) -> ExampleOptions:
 def _finish_task(
     unit: Unit,
     key: str,
-    shard: Place,
     prepared: Prepared,
     chosen: dict[str, Choice],
     tools: dict[str, ToolDef],
@@ -112,7 +135,7 @@ def _finish_task(
     return FinishTask(
         unit=unit.key,
         key=key,
-        shard=shard,
+        shard=prepared.shards[unit.key],
         size=sum(h.bytes for h in summary.heads) * 4,
         choices=chosen,
         tools=tools,
@@ -127,10 +150,11 @@ def _finish_task(
     )
 
 
-def gate(built: Built) -> None:
+def gate(built: Iterable[BuildOutline]) -> None:
     """Stop before publishing when the second scan found something. Places, never values."""
-    if built.findings:
-        raise gate_error(built.findings)
+    findings = [f for summary in built for f in summary.findings]
+    if findings:
+        raise gate_error(findings)
 
 
 _DIGEST = re.compile(rf'"{DIGEST}[0-9a-f]{{8,64}}"'.encode())

@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..general import read_rows, to_sessions
 from ..ledger import Ledger
 from ..measure import Truncation
-from ..packs import writing
+from ..packs import Place, writing
 from ..ports import EncodeOptions
 from ..privacy.engine import Redactor
 from ..recipe import Recipe
@@ -17,15 +17,36 @@ from ..stats import Stats
 from ..steps.mix import Mixed, mixer, parse_mix
 from ..steps.redact import redactor_stage
 from ..store import Store
-from .built import MIXED
 from .examples import meter_of
-from .finish import WHOLE, BuildSummary, Segment, auditor_of, rows_of, separator, stream_name
+from .finish import (
+    WHOLE,
+    BuildOutline,
+    BuildSummary,
+    Segment,
+    auditor_of,
+    rows_of,
+    separator,
+    stream_name,
+)
+from .finishing import Built
 from .prepare import Preparation
+
+
+def add_general(built: Built, recipe: Recipe, preparation: Preparation, store: Store) -> Mixed:
+    """Add the general rows to what the units gave."""
+    train = built.sum.stats.splits.get("train")
+    own = train.tokens if train else 0
+    general, place, mixed = mix_in(recipe, preparation, own, store)
+    fields = {name: getattr(general, name) for name in BuildOutline.__struct_fields__}
+    built.units.append(BuildOutline(**fields))
+    built.sum.add(general)
+    built.segments[general.key] = place
+    return mixed
 
 
 def mix_in(
     recipe: Recipe, preparation: Preparation, own_tokens: int, store: Store
-) -> tuple[BuildSummary, Mixed]:
+) -> tuple[BuildSummary, Place, Mixed]:
     """Encode the general rows that belong into the training files as a segment of their own.
 
     Raises UsageError for a file that is none, or that holds no row that can be used.
@@ -43,7 +64,7 @@ def mix_in(
             "Give a JSONL or Parquet file of chat rows (messages, conversations or alpaca).",
         )
     key = codec.digest("mix", [c.session.key for c in taken], own_tokens, recipe.formats)
-    summary = BuildSummary(MIXED, key, {}, Ledger(), Stats(), Truncation(), [], [])
+    summary = BuildSummary("mix", key, {}, Ledger(), Stats(), Truncation(), [], [])
     formats = [name for name in recipe.formats if name not in WHOLE]
     separators = {stream_name(name, "train"): separator(name) for name in formats}
     auditor = auditor_of(recipe.privacy, preparation.vocabulary, preparation.salt)
@@ -57,11 +78,11 @@ def mix_in(
                 rows = rows_of(registry.format(name), conversation, encode, losses)
                 segment.add(stream_name(name, "train"), rows)
                 for reason, n in losses.items():
-                    place = f"{name}/{reason}"
-                    summary.ledger.losses[place] = summary.ledger.losses.get(place, 0) + n
-        segment.close()
+                    lost = f"{name}/{reason}"
+                    summary.ledger.losses[lost] = summary.ledger.losses.get(lost, 0) + n
+        place = segment.close()
     summary.streams = segment.streams
     summary.findings = segment.findings
     for reason, n in refused.items():
         summary.ledger.drops[f"mix/{reason}"] = n
-    return summary, counts
+    return summary, place, counts

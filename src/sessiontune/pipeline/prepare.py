@@ -19,8 +19,9 @@ import msgspec
 from .. import codec, registry
 from ..errors import UsageError
 from ..ledger import Ledger
-from ..marks import Mark
+from ..marks import Mark, keys_of, outlined
 from ..model import Drop, Origin, Session, Text, Thinking, ToolResult
+from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
@@ -84,7 +85,7 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitSummary(msgspec.Struct):
-    """What the state remembers of a prepared unit."""
+    """What the state remembers of a prepared unit. The marks lack their sketches."""
 
     key: str
     ledger: Ledger
@@ -93,7 +94,25 @@ class UnitSummary(msgspec.Struct):
     shapes: Shapes
 
 
-def prepare(task: PreparePack) -> list[tuple[UnitSummary, Place]]:
+class UnitOutline(msgspec.Struct):
+    """What every run needs of each unit; of the shapes of tools, the names."""
+
+    key: str
+    heads: list[Head]
+    marks: list[Mark]
+    shapes: dict[str, msgspec.Raw]
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """A prepared unit: its summary, encoded, its sketches, and where its shard is."""
+
+    key: str
+    summary: bytes
+    sketches: Sketches
+    place: Place
+
+
+def prepare(task: PreparePack) -> list[Noted]:
     """Read, link, clean and redact units, each into its shard. Runs in a worker.
 
     The shards are written beside and renamed, so a run that dies leaves no half shard.
@@ -102,14 +121,20 @@ def prepare(task: PreparePack) -> list[tuple[UnitSummary, Place]]:
         return [_prepare(unit, pack) for unit in task.tasks]
 
 
-def _prepare(task: PrepareTask, pack: Pack) -> tuple[UnitSummary, Place]:
+def _prepare(task: PrepareTask, pack: Pack) -> Noted:
     ledger = Ledger()
     summary = UnitSummary(task.key, ledger, [], [], {})
     start = pack.size
+    marks: list[Mark] = []
     for session in _sessions(task, ledger):
         codec.write_session(pack, session)
-        _note(session, summary)
-    return summary, pack.place(start)
+        summary.heads.append(head_of(session))
+        marks.append(mark(session))
+        observe(session, summary.shapes)
+    summary.marks = [outlined(m) for m in marks]
+    encode = msgspec.msgpack.encode
+    sketches = Sketches(task.key, encode([keys_of(m) for m in marks]), encode(marks))
+    return Noted(task.key, encode(summary), sketches, pack.place(start))
 
 
 def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
@@ -183,12 +208,6 @@ def lines_of(session: Session) -> dict[str, int]:
         return {session.files[0]: len(seen)} if seen else {}
     counts = Counter(origin.file for origin in seen)
     return {session.files[i]: n for i, n in sorted(counts.items())}
-
-
-def _note(session: Session, summary: UnitSummary) -> None:
-    summary.heads.append(head_of(session))
-    summary.marks.append(mark(session))
-    observe(session, summary.shapes)
 
 
 def head_of(session: Session) -> Head:

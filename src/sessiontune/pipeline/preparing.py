@@ -7,12 +7,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from .. import __version__, codec
+from .. import __version__, codec, notes
 from ..errors import StoreError
 from ..ledger import Ledger
 from ..packs import Place, packed
 from ..privacy.vocabulary import Vocabulary
 from ..recipe import Recipe
+from ..steps.tools import Shapes, merge
 from ..store import Store, UnitRow
 from .grouping import Unit
 from .inputs import Inputs, Runner
@@ -20,21 +21,37 @@ from .prepare import (
     Preparation,
     PreparePack,
     PrepareTask,
+    UnitOutline,
     UnitSummary,
     hook_digest,
     prepare,
     redactor_of,
 )
+from .sums import add_up
 
 #: Raise when the same input would give other shards.
 PREPARE_VERSION = 6
 
 
+class PreparedSum(msgspec.Struct):
+    """What the summaries of units add up to."""
+
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    shapes: Shapes = {}
+
+    def add(self, other: UnitSummary | PreparedSum) -> None:
+        self.ledger.add(other.ledger)
+        merge(self.shapes, other.shapes)
+
+
 class Prepared(msgspec.Struct):
-    """All units of this run with their summaries, in a fixed order."""
+    """All units of this run with their outlines, in a fixed order, the sum of their summaries, and
+    where the shards of all units are."""
 
     units: list[Unit]
-    summaries: dict[str, UnitSummary]
+    summaries: dict[str, UnitOutline]
+    sum: PreparedSum
+    shards: dict[str, Place]
     preparation: Preparation
 
 
@@ -70,40 +87,41 @@ def preparation_key(preparation: Preparation) -> str:
 def prepare_all(
     units: Sequence[Unit], preparation: Preparation, store: Store, run: Runner
 ) -> tuple[Prepared, int]:
-    """Prepare the units that are new or changed. Returns all summaries, and how many were read."""
-    known = store.units()
+    """Prepare the units that are new or changed. Returns what is noted of all, and how many were
+    read."""
+    noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
-    key = preparation_key(preparation)
-    tasks = [
-        _task(u, preparation, known, there)
-        for u in units
-        if u.key not in known or u.key not in there
-    ]
+    missing = [u for u in units if u.key not in noted or u.key not in there]
+    known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
+    tasks = [_task(u, preparation, known, there) for u in missing]
     if tasks and preparation.privacy.enabled:
         # The rules take most of a second to compile: once here, not once in every worker.
         redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
         run.renew()
-    by_key = {u.key: u for u in units}
-    decode = msgspec.msgpack.Decoder(UnitSummary).decode
-    summaries = {u.key: decode(known[u.key].summary) for u in units if u.key in known}
+    by_key = {u.key: u for u in missing}
+    key = preparation_key(preparation)
     packs = [
         PreparePack(store.shards.path(*(t.key for t in mine)), mine)
         for mine in packed(tasks, lambda t: t.size)
     ]
     for _, done in run.map(prepare, packs, lambda p: sum(t.size for t in p.tasks)):
         rows = []
-        for summary, place in done:
-            unit = by_key[summary.key]
-            summaries[unit.key] = summary
-            paths = tuple(row.file.path for row in unit.rows)
-            encoded = msgspec.msgpack.encode(summary)
-            rows.append((UnitRow(unit.key, paths, encoded, key), place))
+        for one in done:
+            paths = tuple(row.file.path for row in by_key[one.key].rows)
+            rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
+            there[one.key] = one.place
         store.put_units(rows)
+    encoded = store.unit_summaries()
+    outline = msgspec.msgpack.Decoder(UnitOutline).decode
+    summaries = {u.key: outline(encoded[u.key]) for u in units}
+    whole = msgspec.msgpack.Decoder(UnitSummary).decode
+    names = ((u.rows[0].file.path, u.key) for u in units)
+    total = add_up(store, names, lambda unit: whole(encoded[unit]), PreparedSum)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
-    return Prepared(ordered, summaries, preparation), len(tasks)
+    return Prepared(ordered, summaries, total, there, preparation), len(tasks)
 
 
-def _order(summary: UnitSummary) -> tuple[str, str]:
+def _order(summary: UnitOutline) -> tuple[str, str]:
     """Oldest first; ties by key. Independent of where the files lie."""
     heads = summary.heads
     return (min((h.first for h in heads), default="~"), min((h.key for h in heads), default="~"))

@@ -22,9 +22,9 @@ from ..errors import StoreError
 from ..packs import Place
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
-from .built import Built
 from .carrying import MARKER, carry_over
 from .columnar import Kept
+from .finish import Stream
 from .inputs import utf8
 
 _AT_FDCWD = -100
@@ -51,6 +51,24 @@ class OutFile(msgspec.Struct, frozen=True):
     sha256: str
     bytes: int
     rows: int
+
+
+class UnitRows(msgspec.Struct, frozen=True):
+    """The rows of one unit: the key and the place of its segment, and the key of its first
+    session, which stands for the whole. `key` is "" where equal keys do not mean equal rows."""
+
+    key: str
+    session: str
+    place: Place
+    streams: dict[str, Stream]
+
+    def part(self, name: str) -> tuple[Part, str] | None:
+        """What there is of a stream, with the key of the session."""
+        stream = self.streams.get(name)
+        if stream is None:
+            return None
+        chunks = [(self.place.at + start, size) for start, size in stream.chunks]
+        return Part(self.key, self.place.path, chunks), self.session
 
 
 class Layout(msgspec.Struct):
@@ -100,30 +118,33 @@ class Staging:
     def rows(
         self,
         targets: Sequence[Target],
-        built: Built,
-        places: Mapping[str, Place],
+        units: Sequence[UnitRows],
         columns: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        """Write all targets and take their digests, two at a time. `places`: of the segments.
+        """Write all targets and take their digests, two at a time.
 
         `columns`: Parquet files, and the target whose rows each holds; they are written beside the
         others. Copying and hashing let go of the interpreter lock.
         """
         ordered = sorted(targets, key=lambda t: t.name not in columns.values())
+        parts = {t.name: [p for u in units if (p := u.part(t.stream))] for t in ordered}
         self.pages.update((t.name, t.head) for t in ordered if t.head)
         with ThreadPoolExecutor(2) as pool:
-            made = {t.name: pool.submit(self._write, t, built, places) for t in ordered}
+            made = {
+                t.name: pool.submit(self._write, t, [p for p, _ in parts[t.name]]) for t in ordered
+            }
             for name, source in columns.items():
                 made[source].result()
-                stream = next(t.stream for t in ordered if t.name == source)
-                self._columns(name, source, list(built.parts(stream, places)))
+                self._columns(name, source, parts[source])
             for target in ordered:
                 written, name = made[target.name].result(), target.name
-                self._note(name, written, built.streams.get(target.stream, 0))
+                rows = sum(
+                    u.streams[target.stream].rows for u in units if target.stream in u.streams
+                )
+                self._note(name, written, rows)
                 self.layout.files[name] = written.laid
 
-    def _write(self, target: Target, built: Built, places: Mapping[str, Place]) -> Written:
-        parts = [part for part, _ in built.parts(target.stream, places)]
+    def _write(self, target: Target, parts: Sequence[Part]) -> Written:
         laid = self.former.files.get(target.name)
         former = self._former(target.name, laid)
         head, tail = target.head, target.tail

@@ -29,9 +29,9 @@ from ..marks import (
     Mark,
     alike,
     anchors,
-    contained,
-    is_answer,
+    in_common,
     jaccard,
+    keys_of,
     lanes,
     look,
     meeting,
@@ -41,8 +41,6 @@ from ..marks import (
 from ..model import Message, Session
 from ..sharing import Pairs, neighbours, shared
 
-#: A shared prompt this long, or half of the smaller session, makes two sessions relatives.
-CONTAINED = 0.5
 #: A branch whose own content is shorter (characters) is compared together with its prefix.
 TAIL = 2_000
 #: A copy of a copy is left out for the original from this estimated Jaccard on.
@@ -86,8 +84,12 @@ def decide(
     memory: SplitMemory | None = None,
     dedupe: DedupeOptions | None = None,
     split: SplitOptions | None = None,
+    met: frozenset[str] | None = None,
 ) -> Outcome:
-    """Group, drop copies, and choose sides. Depends on the set of marks and the memory only."""
+    """Group, drop copies, and choose sides. Depends on the set of marks and the memory only.
+
+    `met`: the sessions that share a key with another, where that is known, or more; the marks of
+    the others may lack their sketches (`marks.outlined`)."""
     dedupe, split, memory = (
         dedupe or DedupeOptions(),
         split or SplitOptions(),
@@ -96,7 +98,8 @@ def decide(
     if memory.fold is not None and memory.fold != split.fold:
         memory = _without_sides(memory)
     ordered = sorted(marks, key=lambda m: (m.lineage, m.key))
-    met = meeting(ordered)
+    if met is None:
+        met = meeting([(m.key, keys_of(m)) for m in ordered])
     links, copies = _compare(ordered, met, dedupe)
     groups = groups_of((m.lineage for m in ordered), [*_families(ordered), *links], memory)
     bridged = bridged_of(groups, memory)
@@ -167,18 +170,10 @@ def _compare(
             copies.add(i, j, same)
         if union.find(a.lineage) == union.find(b.lineage):
             continue
-        if same or likeness >= options.near or _in_common(anchored[x], anchored[y]):
+        if same or likeness >= options.near or in_common(anchored[x], anchored[y]):
             union.join(a.lineage, b.lineage)
             links.append((a.lineage, b.lineage))
     return links, copies
-
-
-def _in_common(one: dict[int, int], two: dict[int, int]) -> bool:
-    """Whether longer messages that two sessions share make them relatives."""
-    common = one.keys() & two.keys()
-    if any(is_answer(anchor) for anchor in common):
-        return True
-    return bool(common) and contained(one, two) >= CONTAINED
 
 
 def _tail(m: Mark) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, alike, anchors, is_answer, lanes, meeting
+from ..marks import Mark, alike, anchors, is_answer, keys_of, lanes, meeting
 from ..model import Split
 from ..sharing import shared
 
@@ -52,7 +52,8 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
     sessions without a side are not published and do not count."""
     kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
     deal = [_HELD if sides[m.key] == "eval" else _TRAIN for m in kept]
-    return _measure(kept, meeting(kept), [bytearray(deal)])[0]
+    met = meeting([(m.key, keys_of(m)) for m in kept])
+    return _measure(kept, met, [bytearray(deal)])[0]
 
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:

@@ -1,0 +1,50 @@
+"""The salt of a state folder, and the lock that one run holds at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from .errors import StoreError
+
+
+def salt_of(path: Path) -> bytes:
+    """Read the salt, or make one: written beside and linked, so that no half salt is ever seen."""
+    try:
+        return bytes.fromhex(path.read_text().strip())
+    except FileNotFoundError:
+        pass
+    except ValueError as error:
+        raise StoreError(
+            f"{path} is damaged.", "Restore it, or start with a new --state."
+        ) from error
+    fresh = path.with_name(f"salt.{os.getpid()}")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(fd, "w") as out:
+        out.write(secrets.token_bytes(32).hex())
+        out.flush()
+        os.fsync(out.fileno())
+    with contextlib.suppress(FileExistsError):
+        os.link(fresh, path)
+    fresh.unlink()
+    return bytes.fromhex(path.read_text().strip())
+
+
+def take_lock(path: Path) -> int:
+    import fcntl
+
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        owner = os.read(fd, 32).decode("ascii", "replace").strip() or "unknown"
+        os.close(fd)
+        raise StoreError(
+            f"Another run (process {owner}) is using the state in {path.parent}.",
+            "Wait for it to end, or give another folder with --state.",
+        ) from None
+    os.ftruncate(fd, 0)
+    os.write(fd, str(os.getpid()).encode())
+    return fd
