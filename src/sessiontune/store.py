@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -185,10 +185,11 @@ class Store:
             self.shards.note(db, ((r.key, place) for r, place, _ in rows))
             notes.put_sketches(db, (sketches for _, _, sketches in rows))
 
-    def unit_paths(self) -> dict[str, tuple[str, ...]]:
-        """The files of all prepared units by key."""
+    def unit_paths(self, but: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+        """The files of all prepared units, but for some, by key."""
         decode = msgspec.msgpack.Decoder(tuple[str, ...]).decode
-        return {key: decode(p) for key, p in self.db.execute("select key, paths from units")}
+        rows = self.db.execute("select key, paths from units")
+        return {key: decode(paths) for key, paths in rows if key not in but}
 
     def delete_units(self, keys: Iterable[str], *, wholly: bool = False) -> None:
         """Forget units, their shards and their segments; `wholly`: no byte of them stays."""

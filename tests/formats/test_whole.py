@@ -56,12 +56,12 @@ def test_the_documents_pieces_make_one_json_text() -> None:
     rows: list[bytes] = []
     for made in (branch(), conversation(), conversation(said("user", 'a "b"\n'))):
         rows += COMBINED.encode(made, EncodeOptions(), losses)
-    head = COMBINED.head({"date": "2025-11-23", "conversations": 2})
-    whole = json.loads(head + COMBINED.separator.join(rows) + COMBINED.tail)
+    tail = COMBINED.tail({"date": "2025-11-23", "conversations": 2})
+    whole = json.loads(COMBINED.head + COMBINED.separator.join(rows) + tail)
     assert whole["export"]["date"] == "2025-11-23"
     assert [len(c["messages"]) for c in whole["conversations"]] == [4, 1]
     assert whole["conversations"][1]["messages"][0]["content"] == 'a "b"\n'
-    assert json.loads(COMBINED.head({}) + COMBINED.tail)["conversations"] == []
+    assert json.loads(COMBINED.head + COMBINED.tail({}))["conversations"] == []
 
 
 def test_pictures_keep_their_digest() -> None:

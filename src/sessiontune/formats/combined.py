@@ -1,9 +1,10 @@
 """`combined`: everything in one JSON document, for inspection.
 
-    {"export": {metadata}, "conversations": [{columns..., "tools", "messages": [...]}, ...]}
+    {"conversations": [{columns..., "tools", "messages": [...]}, ...], "export": {metadata}}
 
-Written as a stream: `head` takes the metadata, which is known before the first conversation, and
-each conversation is one row. The messages are those of `raw`, each part exactly once.
+Written as a stream, each conversation is one row. The counts stand last, so that a file to which
+something was added begins as the former one did. The messages are those of `raw`, each part exactly
+once.
 """
 
 from __future__ import annotations
@@ -24,12 +25,12 @@ class Combined:
     name = "combined"
     filename = "{name}_conversations_combined.json"
     separator = b",\n"
-    tail = b"\n]}\n"
+    head = b'{"conversations":[\n'
     declared_losses = ("thinking", "image", "tool_call", "tool_result", "empty_message")
 
-    def head(self, metadata: Mapping[str, Any]) -> bytes:
-        """The beginning of the document. `metadata`: export date, counts and whatever is known."""
-        return b'{"export":' + pieces.dumps(dict(metadata)) + b',"conversations":[\n'
+    def tail(self, metadata: Mapping[str, Any]) -> bytes:
+        """The end of the document. `metadata`: export date, counts and whatever is known."""
+        return b'\n],"export":' + pieces.dumps(dict(metadata)) + b"}\n"
 
     def parts(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]

@@ -199,11 +199,8 @@ def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Ledger, St
 def _drop_stale(store: Store, units: set[str], builds: set[str], rows: Sequence[FileRow]) -> None:
     """Forget shards of these files that no longer serve, and old segments."""
     paths = {r.file.path for r in rows}
-    stale = [
-        key
-        for key, mine in store.unit_paths().items()
-        if key not in units and not paths.isdisjoint(mine)
-    ]
+    others = store.unit_paths(but=units)
+    stale = [key for key, mine in others.items() if not paths.isdisjoint(mine)]
     store.delete_units(stale)
     store.keep_builds(builds, units)
     store.sweep()

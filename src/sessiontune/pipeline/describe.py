@@ -178,9 +178,9 @@ def write_folder(
 def _targets(name: str, manifest: Manifest) -> list[Target]:
     """The files of one format: one with everything, or one for each side of the split."""
     encoder = registry.format(name)
-    head_of = getattr(encoder, "head", None)
-    head = head_of(_metadata(manifest)) if head_of else b""
-    tail = getattr(encoder, "tail", b"")
+    head = getattr(encoder, "head", b"")
+    tail_of = getattr(encoder, "tail", None)
+    tail = tail_of(_metadata(manifest)) if tail_of else b""
     cut = len(separator(name)) if tail else 0
     if name in WHOLE:
         return [Target(encoder.filename.format(name=manifest.name), name, head, tail, cut)]
@@ -198,7 +198,7 @@ def _rows_of(summary: BuildOutline, place: Place) -> UnitRows:
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:
-    """The head of the combined file."""
+    """The end of the combined file."""
     summary = manifest.statistics
     return {
         "name": manifest.name,

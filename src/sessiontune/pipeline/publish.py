@@ -128,7 +128,7 @@ class Staging:
         """
         ordered = sorted(targets, key=lambda t: t.name not in columns.values())
         parts = {t.name: [p for u in units if (p := u.part(t.stream))] for t in ordered}
-        self.pages.update((t.name, t.head) for t in ordered if t.head)
+        self.pages.update((t.name, t.tail) for t in ordered if t.tail)
         with ThreadPoolExecutor(2) as pool:
             made = {
                 t.name: pool.submit(self._write, t, [p for p, _ in parts[t.name]]) for t in ordered
