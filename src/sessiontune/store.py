@@ -3,6 +3,7 @@
     STATE/
       salt          32 random bytes, hex
       lock          held while a run writes
+      seal          checksums of salt and state.sqlite, while none does
       state.sqlite  files, units, split memory, verdicts, published folders
       shards/       redacted sessions per unit and preparation, several units to a file
       segments/     encoded rows per unit and build, several units to a file
@@ -27,6 +28,7 @@ from .keeping import salt_of, take_lock
 from .model import Verdict
 from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
+from .sealing import Seal
 
 _SCHEMA = f"""{SCHEMA}{notes.SCHEMA}create table if not exists files (
   path text primary key, source text, size integer, mtime_ns integer, inode integer,
@@ -79,11 +81,13 @@ class Store:
         self.shards = Packs(folder / "shards", ".shard")
         self.segments = Packs(folder / "segments", ".seg")
         self._lock: int | None = None
+        self._seal: Seal | None = None
         try:
             for part in (folder, self.shards.folder, self.segments.folder):
                 part.mkdir(parents=True, exist_ok=True, mode=0o700)
             if write:
                 self._lock = take_lock(folder / "lock")
+                self._seal = Seal(folder)
             self.salt = salt_of(folder / "salt")
             self.db = _database(folder / "state.sqlite")
         except OSError as error:
@@ -102,9 +106,23 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.db.close()
-        self._release()
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
+        try:
+            self.db.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._unreadable(error) from error
+            if self._seal is not None:
+                self._seal.set()
+        except OSError as full:
+            raise _disk_error(full, self.folder) from full
+        finally:
+            self._release()
+
+    def _unreadable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(
+            f"The state in {self.folder} cannot be read: {error}.",
+            "Restore it from a copy, or move it away: what logs still hold is read again.",
+        )
 
     def _release(self) -> None:
         if self._lock is not None:
