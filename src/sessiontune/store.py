@@ -187,9 +187,14 @@ class Store:
         rows = self.db.execute("select key, paths, summary, prepared from units")
         return {r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows}
 
-    def unit_summaries(self) -> dict[str, bytes]:
-        """What is noted of all prepared units by key."""
-        return dict(self.db.execute("select key, summary from units").fetchall())
+    def unit_summaries(self) -> Iterator[tuple[str, bytes]]:
+        """What is noted of all prepared units: key and summary, one at a time."""
+        yield from self.db.execute("select key, summary from units")
+
+    def unit_summary(self, key: str) -> bytes:
+        """What is noted of one prepared unit."""
+        found = self.db.execute("select summary from units where key = ?", (key,)).fetchone()
+        return bytes(found[0])
 
     def put_units(self, rows: Iterable[tuple[UnitRow, Place, notes.Sketches]]) -> None:
         """Insert or replace prepared units, with the places of their shards and their sketches."""
@@ -231,9 +236,14 @@ class Store:
         """The keys of all builds."""
         return {key for (key,) in self.db.execute("select key from builds")}
 
-    def builds(self) -> dict[str, bytes]:
-        """Summaries of all builds by key."""
-        return dict(self.db.execute("select key, summary from builds").fetchall())
+    def builds(self) -> Iterator[tuple[str, bytes]]:
+        """All builds: key and summary, one at a time."""
+        yield from self.db.execute("select key, summary from builds")
+
+    def build_summary(self, unit: str, key: str) -> bytes:
+        """The summary of one build."""
+        found = "select summary from builds where unit = ? and key = ?"
+        return bytes(self.db.execute(found, (unit, key)).fetchone()[0])
 
     def put_builds(self, rows: Iterable[tuple[str, str, bytes, Place]]) -> None:
         """Insert (unit, build key, summary, place of its segment)."""

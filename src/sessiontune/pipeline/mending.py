@@ -45,7 +45,7 @@ def _bad_shards(store: Store) -> Iterator[str]:
 def _bad_segments(store: Store) -> Iterator[str]:
     places = store.segments.places(store.db)
     decode = msgspec.msgpack.Decoder(BuildOutline).decode
-    for key, summary in store.builds().items():
+    for key, summary in store.builds():
         place = places.get(key)
         if place is not None and not _holds(place, decode(summary).streams.values()):
             yield key
