@@ -93,7 +93,7 @@ class Decisions(msgspec.Struct, frozen=True):
 
     def for_session(self, key: str, lineage: str) -> Placement:
         """Where a session goes. A session that was not marked trains alone in its own group."""
-        seat = self.seats.get(lineage, Seat(lineage, "train"))
+        seat = self.seats.get(lineage) or Seat(lineage, "train")
         if lineage in self.bridged:
             return Placement(seat.group, seat.side, "bridges_split", seat.fold)
         if key not in self.duplicates:

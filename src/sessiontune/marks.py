@@ -15,8 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import starmap
 from typing import get_args
 
@@ -279,50 +278,6 @@ def bands(digest: bytes) -> tuple[bytes, ...]:
     return _BANDED.unpack(digest)
 
 
-def keys_of(mark: Mark) -> bytes:
-    """All that may tie a session to another, as 64-bit numbers: digest, anchors, bands of text and
-    of row, and the session that it branches from. Two that differ may have one number."""
-    halves = array("Q", b"".join(looks for looks in (mark.minhash, mark.row) if looks))
-    return array(
-        "Q",
-        [
-            _number(mark.digest),
-            _number(mark.forked_from or mark.key),
-            *anchors(mark),
-            *((a ^ b * _ODD) & _WORD for a, b in zip(halves[::2], halves[1::2], strict=True)),
-        ],
-    ).tobytes()
-
-
-def _number(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
-
-
-_WORD, _ODD = (1 << 64) - 1, 0x9E3779B97F4A7C15
-
-
 def outlined(mark: Mark) -> Mark:
     """The mark without what only sessions that meet others need."""
     return msgspec.structs.replace(mark, minhash=None, row=None, anchors=b"")
-
-
-def meeting(
-    new: Sequence[tuple[str, bytes]], old: Iterable[tuple[str, bytes]] = ()
-) -> frozenset[str]:
-    """Sessions that share a key with another: few do, and only they need to be compared. Each is
-    given with its keys; `old` ones are not held against one another."""
-    once: set[int] = set()
-    twice: set[int] = set()
-    met: set[str] = set()
-    for _, keys in new:
-        own = memoryview(keys).cast("Q")
-        if not once.isdisjoint(own):
-            twice.update(once.intersection(own))
-        once.update(own)
-    for session, keys in old:
-        own = memoryview(keys).cast("Q")
-        if not once.isdisjoint(own):
-            twice.update(once.intersection(own))
-            met.add(session)
-    met.update(name for name, keys in new if not twice.isdisjoint(memoryview(keys).cast("Q")))
-    return frozenset(met)

@@ -4,7 +4,7 @@
       salt          32 random bytes, hex
       lock          held while a run writes
       seal          checksums of salt and state.sqlite, while none does
-      state.sqlite  files, units, split memory, verdicts, published folders
+      state.sqlite  files, units, what is noted of them, split memory, verdicts, published folders
       shards/       redacted sessions per unit and preparation, several units to a file
       segments/     encoded rows per unit and build, several units to a file
 

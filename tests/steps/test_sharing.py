@@ -22,9 +22,8 @@ from sessiontune.marks import (
     contained,
     is_answer,
     jaccard,
-    keys_of,
-    meeting,
 )
+from sessiontune.meetings import keys_of, meeting
 from sessiontune.model import Session
 from sessiontune.sharing import NEIGHBOURS, neighbours, shared
 from sessiontune.steps.dedupe import TAIL, decide

@@ -12,7 +12,8 @@ from .. import notes
 from ..decisions import DedupeOptions, SplitMemory, SplitOptions
 from ..errors import UsageError
 from ..manifest import Leakage
-from ..marks import Mark, meeting
+from ..marks import Mark
+from ..meetings import meeting
 from ..recipe import Recipe
 from ..steps.dedupe import decide
 from ..steps.split import Leakage as SplitLeakage

@@ -19,7 +19,8 @@ import msgspec
 from .. import codec, registry
 from ..errors import UsageError
 from ..ledger import Ledger
-from ..marks import Mark, keys_of, outlined
+from ..marks import Mark, outlined
+from ..meetings import keys_of
 from ..model import Drop, Origin, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing

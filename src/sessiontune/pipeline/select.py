@@ -35,11 +35,12 @@ def reason_to_leave_out(
         return "select/before_since"
     if recipe.until and day > recipe.until[:10]:
         return "select/after_until"
-    places = {name for file in head.lines for name in names.get(file, ())}
-    if recipe.projects and not _any_match(places, recipe.projects):
-        return "select/project"
-    if recipe.exclude and _any_match(places, recipe.exclude):
-        return "select/excluded_project"
+    if recipe.projects or recipe.exclude:
+        places = {name for file in head.lines for name in names.get(file, ())}
+        if recipe.projects and not _any_match(places, recipe.projects):
+            return "select/project"
+        if recipe.exclude and _any_match(places, recipe.exclude):
+            return "select/excluded_project"
     if recipe.models and not _all_match(head.models, recipe.models):
         return "select/model"
     if recipe.vendors and not _all_match(head.vendors, recipe.vendors):

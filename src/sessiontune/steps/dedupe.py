@@ -31,13 +31,12 @@ from ..marks import (
     anchors,
     in_common,
     jaccard,
-    keys_of,
     lanes,
     look,
-    meeting,
     packed,
     sketch,
 )
+from ..meetings import keys_of, meeting
 from ..model import Message, Session
 from ..sharing import Pairs, neighbours, shared
 
@@ -51,7 +50,7 @@ REFOLD = -1
 
 class Outcome(msgspec.Struct, frozen=True):
     """What `decide` gives back: the decisions, what to remember, and the counts for the report.
-    `meeting`: sessions that share something with another (`marks.meeting`)."""
+    `meeting`: sessions that share something with another (`meetings.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, alike, anchors, is_answer, keys_of, lanes, meeting
+from ..marks import Mark, alike, anchors, is_answer, lanes
+from ..meetings import keys_of, meeting
 from ..model import Split
 from ..sharing import shared
 
@@ -58,7 +59,7 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
     """The leakage of `decisions` beside random splits over all marked sessions. `met`: those that
-    share something with another (`marks.meeting`).
+    share something with another (`meetings.meeting`).
 
     The random split is what a tool without lineage would do: it deals every session, copies
     included, by a hash of its key.
