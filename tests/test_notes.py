@@ -172,6 +172,17 @@ def test_notes_that_are_lost_or_wrong_are_made_anew(
     assert desk.check()["read_units"] >= least
 
 
+def test_a_vanished_log_whose_notes_are_lost_stays(logs: Path, tmp_path: Path) -> None:
+    desk = Desk(tmp_path, logs)
+    desk.sessions()[0].unlink()
+    desk.export("daily")
+    before = tree(tmp_path / "daily" / "data")
+    with desk.state as db:
+        _no_tables(db)
+    assert desk.export("daily", "--force")["read_units"] > 5
+    assert tree(tmp_path / "daily" / "data") == before
+
+
 def test_nothing_of_what_is_forgotten_stays_in_the_notes(logs: Path, tmp_path: Path) -> None:
     desk = Desk(tmp_path, logs)
     gone = desk.sessions()[0]

@@ -158,7 +158,8 @@ def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
     if task.carry:
         ledger.add(task.carry_ledger)
         for file in task.gone:
-            ledger.drop(Drop("link", "resumed_copy", file=file, count=ledger.balance(file)))
+            if rest := ledger.balance(file):
+                ledger.drop(Drop("link", "resumed_copy", file=file, count=rest))
     for kind, n in redactor.take_counts().items():
         ledger.redactions[kind] = ledger.redactions.get(kind, 0) + n
 
