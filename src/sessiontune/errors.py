@@ -5,6 +5,7 @@
     |-- SourceError             3   the logs cannot be found or read at all
     |-- PrivacyError            4   the gate found a secret in what would be published
     |-- StoreError              5   the state or the output folder cannot be used
+    |   `-- DamagedError        5   a file of the state does not hold what was noted
     |-- ToolError               6   a program or package that we call is missing or failed
     |-- EndpointError           7   a model endpoint does not answer as it should
     |-- FindingsError           8   `scan --fail-on-secrets` found something
@@ -55,6 +56,10 @@ class PrivacyError(SessiontuneError):
 
 class StoreError(SessiontuneError):
     code = 5
+
+
+class DamagedError(StoreError):
+    pass
 
 
 class ToolError(SessiontuneError):

@@ -16,9 +16,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable
-from functools import lru_cache
 from itertools import starmap
-from operator import eq
 from typing import get_args
 
 import msgspec
@@ -37,9 +35,13 @@ RESULT_CAP = 256
 ANCHOR_CHARS = 132
 #: Anchors kept per session: the smallest hashes, so that samples of two sessions are comparable.
 ANCHORS = 256
+#: Prompts that are shared and make half of the smaller session make two sessions relatives.
+CONTAINED = 0.5
 
 _ANCHOR = struct.Struct("<QI")
 _SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
+_HIGH = int.from_bytes(b"\0\0\0\x80" * PERMUTATIONS, "little")
+_LOW = int.from_bytes(b"\xff\xff\xff\x7f" * PERMUTATIONS, "little")
 _ANSWER_BIT = 1
 _SPACE = b" \t\n\r\f\v"
 _BANDED = struct.Struct(f"{ROWS * 4}s" * BANDS)
@@ -232,14 +234,21 @@ def is_answer(anchor: int) -> bool:
     return bool(anchor & _ANSWER_BIT)
 
 
-@lru_cache(maxsize=1 << 14)
 def jaccard(a: bytes, b: bytes) -> float:
-    """Estimated Jaccard similarity of two sketches; standard error at most .045. Pairs are asked
-    for the decisions, and again for what they leak."""
-    if a == b:
-        return 1.0
-    same: int = sum(map(eq, _SKETCH.unpack(a), _SKETCH.unpack(b)))
-    return same / PERMUTATIONS
+    """Estimated Jaccard similarity of two sketches; standard error at most .045."""
+    return 1.0 if a == b else alike(lanes(a), lanes(b))
+
+
+def lanes(sketch: bytes) -> int:
+    """A sketch as one number, for `alike`."""
+    return int.from_bytes(sketch, "little")
+
+
+def alike(a: int, b: int) -> float:
+    """`jaccard` of two sketches as numbers. The highest bit of each lane is set where any of its
+    bits is, so one sum and one count tell how many of all lanes differ."""
+    apart = a ^ b
+    return 1 - ((((apart & _LOW) + _LOW) | apart) & _HIGH).bit_count() / PERMUTATIONS
 
 
 def contained(a: dict[int, int], b: dict[int, int]) -> float:
@@ -253,6 +262,14 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
     two = {k: v for k, v in b.items() if k <= limit}
     smaller = min(sum(one.values()), sum(two.values()))
     return sum(v for k, v in one.items() if k in two) / smaller if smaller else 0.0
+
+
+def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
+    """Whether longer messages that two sessions share make them relatives."""
+    common = one.keys() & two.keys()
+    if any(is_answer(anchor) for anchor in common):
+        return True
+    return bool(common) and contained(one, two) >= CONTAINED
 
 
 def bands(digest: bytes) -> tuple[bytes, ...]:

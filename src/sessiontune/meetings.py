@@ -4,39 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from .marks import Mark, anchors
-
-#: Sessions compared with one another for sharing an anchor or a band, at most.
-NEIGHBOURS = 16
-
-
-def neighbours(
-    keys: Sequence[Collection[object]], most: int = NEIGHBOURS
-) -> Iterator[tuple[int, int]]:
-    """Pairs of positions (i < j) that share a key, each pair once.
-
-    Each position meets at most the last `most` others of a bucket, so a bucket of n costs
-    n * most and not n squared; chains still join the whole bucket where they are alike.
-    """
-    shared = _shared(keys)
-    buckets: dict[object, list[int]] = {}
-    for position, own in enumerate(keys):
-        if shared.isdisjoint(own):  # so it is with most
-            continue
-        seen = {position}
-        for key in own:
-            if key not in shared:
-                continue
-            bucket = buckets.setdefault(key, [])
-            if bucket and bucket[-1] == position:
-                continue
-            for other in bucket[-most:]:
-                if other not in seen:
-                    seen.add(other)
-                    yield other, position
-            bucket.append(position)
 
 
 def keys_of(mark: Mark) -> bytes:
@@ -81,14 +51,3 @@ def meeting(
             met.add(session)
     met.update(name for name, keys in new if not twice.isdisjoint(memoryview(keys).cast("Q")))
     return frozenset(met)
-
-
-def _shared(keys: Iterable[Collection[object]]) -> set[object]:
-    """Keys that two positions have. Sets are compared, which asks for no step of ours per key."""
-    once: set[object] = set()
-    twice: set[object] = set()
-    for own in keys:
-        if not once.isdisjoint(own):
-            twice.update(once.intersection(own))
-        once.update(own)
-    return twice

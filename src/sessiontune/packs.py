@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from .errors import StoreError
+from .errors import DamagedError, StoreError
 
 T = TypeVar("T")
 
@@ -131,11 +131,11 @@ def writing(path: str, *, summed: bool = False) -> Iterator[Pack]:
         ) from error
 
 
-def damaged(path: str | os.PathLike[str]) -> StoreError:
+def damaged(path: str | os.PathLike[str]) -> DamagedError:
     """A file of the state does not hold what was noted."""
-    return StoreError(
+    return DamagedError(
         f"{path} is damaged.",
-        "Remove that file and run the same command again: what it held is made anew.",
+        "Export again: what it held is made anew from the logs.",
     )
 
 

@@ -3,8 +3,8 @@
     STATE/
       salt          32 random bytes, hex
       lock          held while a run writes
-      state.sqlite  files, units and what is noted of them, split memory, verdicts, published
-                    folders
+      seal          checksums of salt and state.sqlite, while none does
+      state.sqlite  files, units, what is noted of them, split memory, verdicts, published folders
       shards/       redacted sessions per unit and preparation, several units to a file
       segments/     encoded rows per unit and build, several units to a file
 
@@ -28,6 +28,7 @@ from .keeping import salt_of, take_lock
 from .model import Verdict
 from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
+from .sealing import Seal
 
 _SCHEMA = f"""{SCHEMA}{notes.SCHEMA}create table if not exists files (
   path text primary key, source text, size integer, mtime_ns integer, inode integer,
@@ -80,11 +81,13 @@ class Store:
         self.shards = Packs(folder / "shards", ".shard")
         self.segments = Packs(folder / "segments", ".seg")
         self._lock: int | None = None
+        self._seal: Seal | None = None
         try:
             for part in (folder, self.shards.folder, self.segments.folder):
                 part.mkdir(parents=True, exist_ok=True, mode=0o700)
             if write:
                 self._lock = take_lock(folder / "lock")
+                self._seal = Seal(folder)
             self.salt = salt_of(folder / "salt")
             self.db = _database(folder / "state.sqlite")
         except OSError as error:
@@ -103,9 +106,23 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.db.close()
-        self._release()
+    def __exit__(self, kind: object, error: object, *_: object) -> None:
+        try:
+            self.db.close()
+            if isinstance(error, sqlite3.Error):
+                raise self._unreadable(error) from error
+            if self._seal is not None:
+                self._seal.set()
+        except OSError as full:
+            raise _disk_error(full, self.folder) from full
+        finally:
+            self._release()
+
+    def _unreadable(self, error: sqlite3.Error) -> StoreError:
+        return StoreError(
+            f"The state in {self.folder} cannot be read: {error}.",
+            "Restore it from a copy, or move it away: what logs still hold is read again.",
+        )
 
     def _release(self) -> None:
         if self._lock is not None:
@@ -170,9 +187,14 @@ class Store:
         rows = self.db.execute("select key, paths, summary, prepared from units")
         return {r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows}
 
-    def unit_summaries(self) -> dict[str, bytes]:
-        """What is noted of all prepared units by key."""
-        return dict(self.db.execute("select key, summary from units").fetchall())
+    def unit_summaries(self) -> Iterator[tuple[str, bytes]]:
+        """What is noted of all prepared units: key and summary, one at a time."""
+        yield from self.db.execute("select key, summary from units")
+
+    def unit_summary(self, key: str) -> bytes:
+        """What is noted of one prepared unit."""
+        found = self.db.execute("select summary from units where key = ?", (key,)).fetchone()
+        return bytes(found[0])
 
     def put_units(self, rows: Iterable[tuple[UnitRow, Place, notes.Sketches]]) -> None:
         """Insert or replace prepared units, with the places of their shards and their sketches."""
@@ -214,9 +236,14 @@ class Store:
         """The keys of all builds."""
         return {key for (key,) in self.db.execute("select key from builds")}
 
-    def builds(self) -> dict[str, bytes]:
-        """Summaries of all builds by key."""
-        return dict(self.db.execute("select key, summary from builds").fetchall())
+    def builds(self) -> Iterator[tuple[str, bytes]]:
+        """All builds: key and summary, one at a time."""
+        yield from self.db.execute("select key, summary from builds")
+
+    def build_summary(self, unit: str, key: str) -> bytes:
+        """The summary of one build."""
+        found = "select summary from builds where unit = ? and key = ?"
+        return bytes(self.db.execute(found, (unit, key)).fetchone()[0])
 
     def put_builds(self, rows: Iterable[tuple[str, str, bytes, Place]]) -> None:
         """Insert (unit, build key, summary, place of its segment)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
+import shutil
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -174,7 +176,7 @@ def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> 
     os.truncate(path, 2500)
     with pytest.raises(StoreError, match=f"{path.name} is damaged") as caught:
         packs.tidy(lambda: contextlib.nullcontext(db), touched, wholly=False)
-    assert "Remove that file and run the same command again" in caught.value.hint
+    assert "Export again" in caught.value.hint
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
     assert db.execute("select key, at, size from places").fetchall() == [("c", 2000, 1000)]
     assert packs.places(db) == {}  # what was noted is not there
@@ -196,36 +198,86 @@ def test_what_a_damaged_pack_lacks_is_made_anew(
         assert store.shards.places(store.db).keys() == store.units().keys()
 
 
-def test_a_shard_whose_bytes_are_wrong_is_named(world: Path, cli: Cli) -> None:
+def test_a_shard_whose_bytes_are_wrong_is_read_again(world: Path, cli: Cli) -> None:
     export(cli, world)
     before = published(world)
     bad = files_of(world / "state", "shards")[0]
-    size = bad.stat().st_size
-    bad.write_bytes(bytes(size))
+    bad.write_bytes(bytes(bad.stat().st_size))
+    export(cli, world, "--thinking")
+    assert published(world) != before
+    assert any(bad.read_bytes())
+    export(cli, world)
+    assert published(world) == before
+
+
+@pytest.mark.parametrize("kind", ["shards", "segments"])
+def test_one_wrong_letter_is_not_published(world: Path, cli: Cli, kind: str) -> None:
+    """It would decode, and it would be taken for a row."""
+    export(cli, world)
+    before = published(world)
+    for bad in files_of(world / "state", kind):
+        bad.write_bytes(bad.read_bytes().replace(b"invoice", b"invoicf"))
+    if kind == "shards":
+        shutil.rmtree(world / "state" / "segments")
+    export(cli, world, "--force")
+    assert published(world) == before
+    assert not any(b"invoicf" in f.read_bytes() for f in files_of(world / "state", kind))
+
+
+def test_what_a_damaged_shard_held_of_a_vanished_log_is_named(world: Path, cli: Cli) -> None:
+    export(cli, world)
+    before = published(world)
+    log = min((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    log.unlink()
+    for bad in files_of(world / "state", "shards"):
+        bad.write_bytes(bytes(bad.stat().st_size))
     where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
-    code, out, err = cli("export", world / "logs", *where, "--format", "raw")
+    code, out, err = cli("export", world / "logs", *where, "--thinking")
+    said = " ".join((out + err).split())
     assert (code, published(world)) == (5, before)
-    assert "Traceback" not in out + err
-    assert f"{bad.name} is damaged" in " ".join((out + err).split())
-    bad.unlink()
+    assert log.name in said
+    assert "--prune" in said
+
+
+@pytest.mark.parametrize("name", ["state.sqlite", "salt"])
+def test_a_changed_database_or_salt_is_named(world: Path, cli: Cli, name: str) -> None:
+    export(cli, world)
+    before = published(world)
+    path = world / "state" / name
+    whole = path.read_bytes()
+    path.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
+    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
+    code, out, err = cli("export", world / "logs", *where, "--force")
+    assert (code, published(world)) == (5, before)
+    assert f"{name} does not hold" in " ".join((out + err).split())
+    path.write_bytes(whole)
     export(cli, world, "--force")
     assert published(world) == before
 
 
-def test_one_wrong_letter_in_a_shard_is_named(world: Path, cli: Cli) -> None:
-    """It would decode, and be published."""
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_byte_of_the_state_changes_no_other_bytes_are_published(
+    world: Path, cli: Cli, seed: int
+) -> None:
+    """In any file, at any place: the same data set, or an error that says what to do."""
     export(cli, world)
     before = published(world)
-    bad = files_of(world / "state", "shards")[0]
-    whole = bad.read_bytes()
-    at = whole.index(b"invoice")
-    bad.write_bytes(whole[:at] + b"i" + whole[at:].replace(b"invoice", b"invoicf", 1)[1:])
-    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
-    code, out, err = cli("export", world / "logs", *where, "--thinking")
-    assert (code, published(world)) == (5, before)
-    assert f"{bad.name} is damaged" in " ".join((out + err).split())
-    bad.write_bytes(whole)
-    assert cli("export", world / "logs", *where, "--thinking")[0] == 0
+    rng = random.Random(seed)
+    files = sorted(p for p in (world / "state").rglob("*") if p.is_file() and p.stat().st_size)
+    path = files[seed % len(files)] if seed < len(files) else rng.choice(files)
+    data = bytearray(path.read_bytes())
+    for _ in range(rng.choice((1, 1, 4))):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+    path.write_bytes(data)
+    if path.parent.name == "shards" and seed % 2:
+        shutil.rmtree(world / "state" / "segments")
+    where = ("-o", world / "data", "--state", world / "state", "--jobs", str(1 + seed % 2))
+    code, out, err = cli("export", world / "logs", *where, "--force")
+    assert "Traceback" not in out + err
+    assert code in (0, 5), out + err
+    assert published(world) == before
+    if code:
+        assert "Restore" in err + out
 
 
 def test_a_state_without_checksums_is_used_as_it_is(world: Path, cli: Cli) -> None:
@@ -236,6 +288,7 @@ def test_a_state_without_checksums_is_used_as_it_is(world: Path, cli: Cli) -> No
     db.execute("alter table places drop column crc")
     db.commit()
     db.close()
+    (world / "state" / "seal").unlink()  # they had none
     again = export(cli, world, "--force")
     assert (again["read_units"], published(world)) == (0, before)
     with Store(world / "state", write=False) as store:

@@ -8,13 +8,15 @@ state that was noted then. A file that somebody changes meanwhile is not trusted
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, zip_longest
 from pathlib import Path
 
 import msgspec
 
-from ..errors import StoreError
+from ..errors import DamagedError
+from ..packs import damaged
 from .digesting import Digest, can_resume
 from .direct import In, Out, block_buffer
 
@@ -28,12 +30,16 @@ _STEP = 4 << 20
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Bytes of a file; `former`: one of the former export."""
+    """Bytes of a file; `former`: one of the former export. `sums`: the lengths of the pieces of
+    which they consist, and their CRC-32, where those are known; the last `cut` bytes of the last
+    piece are not wanted."""
 
     path: str
     offset: int
     length: int
     former: bool = False
+    sums: Sequence[tuple[int, int]] = ()
+    cut: int = 0
 
 
 class State(msgspec.Struct, frozen=True, array_like=True):
@@ -44,11 +50,13 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows of one unit, in chunks of its segment. Equal key, equal bytes; "" is like no other."""
+    """Rows of one unit, in chunks of its segment. Equal key, equal bytes; "" is like no other.
+    `sums`: the CRC-32 of each chunk, where they are known."""
 
     key: str
     path: str
     chunks: Sequence[tuple[int, int]]
+    sums: Sequence[int] = ()
 
     @property
     def length(self) -> int:
@@ -118,27 +126,29 @@ def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
     """Where the bytes of all parts lie, neighbours joined."""
     out: list[Run] = []
     path, start, end = "", 0, 0
+    sums: list[tuple[int, int]] = []
     old = former.path if former is not None else None
     for part in parts:
         place = former.places.get(part.key) if former is not None else None
-        for file, (at, length) in (
-            ((former.path, place),)
+        for file, (at, length), crc in (
+            ((former.path, place, None),)
             if former is not None and place is not None
-            else ((part.path, chunk) for chunk in part.chunks)
+            else ((part.path, *piece) for piece in zip_longest(part.chunks, part.sums))
         ):
-            if file == path and at == end:
-                end += length
-                continue
-            out.append(Run(path, start, end - start, path == old))
-            path, start, end = file, at, at + length
-    out.append(Run(path, start, end - start, path == old))
+            if file != path or at != end or bool(sums) != (crc is not None):
+                out.append(Run(path, start, end - start, path == old, sums))
+                path, start, end, sums = file, at, at, []
+            end += length
+            if crc is not None:
+                sums.append((length, crc))
+    out.append(Run(path, start, end - start, path == old, sums))
     return [run for run in out if run.length]
 
 
 def _shorter(runs: list[Run], cut: int) -> list[Run]:
     if runs and cut:
         last = runs[-1]
-        runs[-1] = msgspec.structs.replace(last, length=last.length - cut)
+        runs[-1] = msgspec.structs.replace(last, length=last.length - cut, cut=cut)
     return runs
 
 
@@ -208,13 +218,16 @@ class File:
         for source, run in _opened(runs):
             end = run.offset + run.length
             at = run.offset + self._skipped(run.length)
+            check = _Check(run)
             while at < end:
                 room = self.view[self.used : self.used + min(end - at, self._room())]
                 n = source.read(room, at)
                 if not n:
                     raise _too_short(run.path)
                 at += n
+                check.take(room[:n])
                 self._take(n)
+            check.end(source, at)
 
     def _room(self) -> int:
         """Bytes that still fit before some are hashed."""
@@ -246,12 +259,43 @@ class File:
             self.states.append(State(self.size, block))
 
 
-class TooShort(StoreError):
+class _Check:
+    """Compares what is read of a run with its sums. Raises DamagedError."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.sums = iter(run.sums)
+        self.left, self.wanted = next(self.sums, (0, 0))
+        self.crc = 0
+
+    def take(self, data: memoryview) -> None:
+        """The next bytes."""
+        while self.left and data:
+            piece = data[: self.left]
+            self.crc = zlib.crc32(piece, self.crc)
+            self.left -= len(piece)
+            data = data[len(piece) :]
+            if not self.left:
+                if self.crc != self.wanted:
+                    raise damaged(self.run.path)
+                self.left, self.wanted = next(self.sums, (0, 0))
+                self.crc = 0
+
+    def end(self, source: In, at: int) -> None:
+        """Read what was cut off as well."""
+        if self.left and self.run.cut:
+            rest = memoryview(bytearray(self.run.cut))
+            self.take(rest[: source.read(rest, at)])
+        if self.left:
+            raise damaged(self.run.path)
+
+
+class TooShort(DamagedError):
     """A file ends before the bytes that were noted."""
 
 
 def _too_short(path: str) -> TooShort:
-    hint = "Remove that file and run the same command again: it is made anew."
+    hint = "Export again: what it held is made anew."
     return TooShort(f"{path} is shorter than noted.", hint)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from .. import codec, registry
+from ..errors import DamagedError
 from ..ledger import Ledger
 from ..manifest import Manifest
 from ..measure import Truncation
@@ -25,6 +26,7 @@ from .describe import describe, with_clusters, write_folder
 from .finishing import FINISH_VERSION, Built, finish_all, gate, side_files
 from .grouping import Unit
 from .inputs import Inputs, Runner, discover, no_logs
+from .mending import forget_damaged
 from .mixing import add_general
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
 
@@ -74,6 +76,18 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         inputs = _prune(inputs, store)
     if not inputs.rows:
         raise no_logs(inputs, request.roots)
+    try:
+        return _build(request, inputs, store, run)
+    except DamagedError:
+        run.renew()
+        if not forget_damaged(store):
+            raise
+        return _build(request, inputs, store, run)
+
+
+def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Export:
+    """From the logs that were found to the published folder. Raises DamagedError where the state
+    does not hold what was noted."""
     preparation = preparation_of(request.recipe, inputs, store.salt)
     known = [] if request.verify else grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,21 +46,23 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     out: dict[str, dict[str, Choice]] = {}
     taken: list[tuple[str, Head]] = []
     marks: list[Mark] = []
+    stands: list[tuple[str, int]] = []
     for unit in prepared.units:
         summary = prepared.summaries[unit.key]
         chosen = out.setdefault(unit.key, {})
-        for head, mark in zip(summary.heads, summary.marks, strict=True):
+        for n, (head, mark) in enumerate(zip(summary.heads, summary.marks, strict=True)):
             reason = reason_to_leave_out(head, recipe, verdicts, names)
             if reason:
                 chosen[head.key] = Choice(reason)
             else:
                 taken.append((unit.key, head))
                 marks.append(mark)
+                stands.append((unit.key, n))
     old = store.memory("split")
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
     options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
     met = meeting_of(prepared, store)
-    marks = _with_sketches(marks, met, prepared, store)
+    marks = _with_sketches(marks, stands, met, store)
     outcome = decide(marks, memory, DedupeOptions(), options, met)
     for key, head in taken:
         place = outcome.decisions.for_session(head.key, head.lineage)
@@ -104,18 +107,20 @@ def _noted_met(noted: bytes | None) -> _Met:
 
 
 def _with_sketches(
-    marks: list[Mark], met: frozenset[str], prepared: Prepared, store: Store
+    marks: Sequence[Mark], stands: Sequence[tuple[str, int]], met: frozenset[str], store: Store
 ) -> list[Mark]:
-    """The marks, those of the sessions that meet others as a whole."""
+    """The marks, those of sessions that meet others as a whole. `stands`: the unit of each, and its
+    place there; two sessions may have one key, where a log was copied, ids and all."""
     decode = msgspec.msgpack.Decoder(list[Mark]).decode
-    whole = {
-        mark.key: mark
-        for unit in prepared.units
-        if any(mark.key in met for mark in prepared.summaries[unit.key].marks)
-        for mark in decode(notes.sketches(store.db, unit.key))
-        if mark.key in met
-    }
-    return [whole.get(mark.key, mark) for mark in marks]
+    unit, whole = "", list[Mark]()
+    out: list[Mark] = []
+    for mark, (own, place) in zip(marks, stands, strict=True):
+        if mark.key in met:
+            if own != unit:
+                unit, whole = own, decode(notes.sketches(store.db, own))
+            mark = whole[place]
+        out.append(mark)
+    return out
 
 
 #: Reason of a filter that takes -> the option, and the field of a head that says what there is.

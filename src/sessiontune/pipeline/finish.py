@@ -6,6 +6,7 @@ scan of the very bytes that would be published happens here, chunk by chunk.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
@@ -61,10 +62,12 @@ class FinishPack(msgspec.Struct, frozen=True):
 
 
 class Stream(msgspec.Struct):
-    """Where the rows of one output file lie in the segment: (offset, length) chunks, in order."""
+    """Where the rows of one output file lie in the segment: (offset, length) chunks, in order, and
+    the CRC-32 of each."""
 
     rows: int = 0
     chunks: list[tuple[int, int]] = []
+    sums: list[int] = []
 
 
 class Scan(msgspec.Struct):
@@ -171,14 +174,19 @@ class Segment:
         if not parts:
             return
         start = self.pack.size - self.start
+        chunks, sums = self.streams[stream].chunks, self.streams[stream].sums
+        follows = bool(chunks) and sum(chunks[-1]) == start
+        crc = sums.pop() if follows else 0
         for at in range(0, len(parts), _PARTS):
-            self.pack.write(b"".join(parts[at : at + _PARTS]))
+            data = b"".join(parts[at : at + _PARTS])
+            self.pack.write(data)
+            crc = zlib.crc32(data, crc)
         size = self.pack.size - self.start - start
-        chunks = self.streams[stream].chunks
-        if chunks and sum(chunks[-1]) == start:
-            chunks[-1] = (chunks[-1][0], start + size - chunks[-1][0])
-        else:
-            chunks.append((start, size))
+        if follows:
+            start, before = chunks.pop()
+            size += before
+        chunks.append((start, size))
+        sums.append(crc)
         self.sizes[stream] = 0
 
     def close(self) -> Place:

@@ -94,12 +94,20 @@ def finish_all(
     for _, results in run.map(finish, packs, lambda p: sum(t.size for t in p.tasks)):
         store.put_builds((s.unit, s.key, encode(s), place) for s, place in results)
         there.update((s.key, place) for s, place in results)
-    encoded = store.builds()
+    run.renew()  # the workers' memory goes back before what all gave is held
     outline = msgspec.msgpack.Decoder(BuildOutline).decode
     whole = msgspec.msgpack.Decoder(BuildSummary).decode
     names_of = zip((u.rows[0].file.path for u in prepared.units), keys, strict=True)
-    total = add_up(store, names_of, lambda key: whole(encoded[key]), BuildSum)
-    return Built([outline(encoded[key]) for key in keys], total, there)
+    unit_of = dict(zip(keys, (u.key for u in prepared.units), strict=True))
+    total = add_up(
+        store, names_of, lambda key: whole(store.build_summary(unit_of[key], key)), BuildSum
+    )
+    outlines = {key: outline(summary) for key, summary in store.builds() if key in unit_of}
+    units = [outlines[key] for key in keys]
+    made = {task.key for task in tasks}
+    for stream in (s for unit in units if unit.key in made for s in unit.streams.values()):
+        stream.sums = []  # only what a former run wrote is compared with its sums
+    return Built(units, total, there)
 
 
 def _common(recipe: Recipe) -> list[object]:

@@ -111,12 +111,13 @@ def prepare_all(
             rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
             there[one.key] = one.place
         store.put_units(rows)
-    encoded = store.unit_summaries()
+    run.renew()  # the workers' memory goes back before what is noted of all units is held
     outline = msgspec.msgpack.Decoder(UnitOutline).decode
-    summaries = {u.key: outline(encoded[u.key]) for u in units}
+    mine = {u.key for u in units}
+    summaries = {key: outline(noted) for key, noted in store.unit_summaries() if key in mine}
     whole = msgspec.msgpack.Decoder(UnitSummary).decode
     names = ((u.rows[0].file.path, u.key) for u in units)
-    total = add_up(store, names, lambda unit: whole(encoded[unit]), PreparedSum)
+    total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
     return Prepared(ordered, summaries, total, there, preparation), len(tasks)
 

@@ -68,7 +68,7 @@ class UnitRows(msgspec.Struct, frozen=True):
         if stream is None:
             return None
         chunks = [(self.place.at + start, size) for start, size in stream.chunks]
-        return Part(self.key, self.place.path, chunks), self.session
+        return Part(self.key, self.place.path, chunks, stream.sums), self.session
 
 
 class Layout(msgspec.Struct):

@@ -8,6 +8,7 @@ of the test examples of real logs, one by lineage none).
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -26,20 +27,19 @@ from ..decisions import (
 )
 from ..marks import (
     Mark,
+    alike,
     anchors,
-    bands,
-    contained,
-    is_answer,
+    in_common,
     jaccard,
+    lanes,
     look,
     packed,
     sketch,
 )
-from ..meetings import keys_of, meeting, neighbours
+from ..meetings import keys_of, meeting
 from ..model import Message, Session
+from ..sharing import Pairs, neighbours, shared
 
-#: A shared prompt this long, or half of the smaller session, makes two sessions relatives.
-CONTAINED = 0.5
 #: A branch whose own content is shorter (characters) is compared together with its prefix.
 TAIL = 2_000
 #: A copy of a copy is left out for the original from this estimated Jaccard on.
@@ -143,46 +143,35 @@ def _families(marks: list[Mark]) -> Iterator[tuple[str, str]]:
                 yield other, m.lineage
 
 
-class _Pair(msgspec.Struct, frozen=True, array_like=True):
-    a: int
-    b: int
-    exact: bool
-
-
 def _compare(
     marks: list[Mark], met: frozenset[str], options: DedupeOptions
-) -> tuple[list[tuple[str, str]], list[_Pair]]:
+) -> tuple[list[tuple[str, str]], Pairs]:
     """Related lineages, and the pairs that are copies of one another. `met`: who is compared."""
     here = [i for i, m in enumerate(marks) if m.key in met]
-    shared = {i: anchors(marks[i]) for i in here}
-    keys = [
-        (marks[i].digest, *shared[i], *(bands(looks) if (looks := _sketch(marks[i])) else ()))
-        for i in here
-    ]
+    anchored = [anchors(marks[i]) for i in here]
+    sketches = [_sketch(marks[i]) for i in here]
+    others = [(marks[i].digest, *own) for i, own in zip(here, anchored, strict=True)]
+    looks = [lanes(sketch) if sketch else None for sketch in sketches]
     links: list[tuple[str, str]] = []
-    copies: list[_Pair] = []
+    copies = Pairs()
     union = Union()  # of a thousand that are all alike, a thousand links say it
-    for i, j in ((here[a], here[b]) for a, b in neighbours(keys)):
+    for x, y in neighbours(shared(sketches, others)):
+        i, j = here[x], here[y]
         a, b = marks[i], marks[j]
         same = a.digest == b.digest and not _tails(a, b)
         if a.lineage == b.lineage:
             if same and a.forked_from == b.forked_from and a.thread != b.thread:
-                copies.append(_Pair(i, j, True))
+                copies.add(i, j, True)
             continue
-        one, two = _sketch(a), _sketch(b)
-        alike = jaccard(one, two) if one and two else 0.0
-        common = shared[i].keys() & shared[j].keys()
-        related = (
-            same
-            or alike >= options.near
-            or any(is_answer(anchor) for anchor in common)
-            or (bool(common) and contained(shared[i], shared[j]) >= CONTAINED)
-        )
-        if related and union.find(a.lineage) != union.find(b.lineage):
+        one, two = looks[x], looks[y]
+        likeness = alike(one, two) if one is not None and two is not None else 0.0
+        if same or (likeness >= options.drop and not _tails(a, b)):
+            copies.add(i, j, same)
+        if union.find(a.lineage) == union.find(b.lineage):
+            continue
+        if same or likeness >= options.near or in_common(anchored[x], anchored[y]):
             union.join(a.lineage, b.lineage)
             links.append((a.lineage, b.lineage))
-        if same or (alike >= options.drop and not _tails(a, b)):
-            copies.append(_Pair(i, j, same))
     return links, copies
 
 
@@ -201,7 +190,7 @@ def _sketch(m: Mark) -> bytes | None:
 
 
 def _duplicates(
-    marks: list[Mark], copies: list[_Pair], memory: SplitMemory, bridged: frozenset[str]
+    marks: list[Mark], copies: Pairs, memory: SplitMemory, bridged: frozenset[str]
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Copies to leave out: key -> key of the session that stays, and which are inexact.
 
@@ -217,20 +206,20 @@ def _duplicates(
         newest = tuple(-ord(c) for c in m.at)
         return (0 if held else 1 if kept else 2, -m.size, newest, m.key)
 
-    alike = {i for pair in copies for i in (pair.a, pair.b) if marks[i].lineage not in bridged}
-    order = sorted(alike, key=lambda i: rank(marks[i]))
+    known = {i for a, b, _ in copies for i in (a, b) if marks[i].lineage not in bridged}
+    order = sorted(known, key=lambda i: rank(marks[i]))
     place = {i: n for n, i in enumerate(order)}
-    better: dict[int, list[tuple[int, bool]]] = {}
-    for pair in copies:
-        if pair.a in place and pair.b in place:
-            good, bad = sorted((pair.a, pair.b), key=place.__getitem__)
-            better.setdefault(bad, []).append((good, pair.exact))
+    better: dict[int, array[int]] = {}  # twice the position of each that is, and 1 where exact
+    for a, b, exact in copies:
+        if a in place and b in place:
+            good, bad = (a, b) if place[a] < place[b] else (b, a)
+            better.setdefault(bad, array("Q")).append(good * 2 + exact)
     gone: dict[int, tuple[int, bool]] = {}
     for i in order:
         seat = memory.seats.get(marks[i].lineage)
         if seat is not None and seat.side == "eval" and marks[i].key not in memory.duplicates:
             continue  # no row ever leaves eval
-        stay = [s for good, exact in better.get(i, ()) if (s := _kept(marks, i, good, exact, gone))]
+        stay = _staying(marks, i, better.get(i, ()), gone)
         if stay:
             gone[i] = min(stay, key=lambda s: (not s[1], place[s[0]]))
     _keep_owners(marks, gone)
@@ -240,19 +229,29 @@ def _duplicates(
     )
 
 
-def _kept(
-    marks: list[Mark], i: int, good: int, exact: bool, gone: dict[int, tuple[int, bool]]
-) -> tuple[int, bool] | None:
-    """The session that stays for `i`: `good`, or the one that `good` was left out for, if `i` is
-    a copy of that too (likeness does not carry over a chain by itself)."""
-    if good not in gone:
-        return good, exact
-    root = gone[good][0]
-    if exact and gone[good][1]:
-        return root, True
-    one, two = _sketch(marks[i]), _sketch(marks[root])
-    alike = one is not None and two is not None and jaccard(one, two) >= COPY
-    return (root, False) if alike else None
+def _staying(
+    marks: list[Mark], i: int, better: Iterable[int], gone: dict[int, tuple[int, bool]]
+) -> set[tuple[int, bool]]:
+    """The sessions that stay for `i`, and whether it equals each: those of `better`, or those that
+    one of them was left out for, if `i` is a copy of that too (likeness does not carry over a chain
+    by itself)."""
+    stay: set[tuple[int, bool]] = set()
+    held: dict[int, bool] = {}  # many were left out for the same one
+    for number in better:
+        good, exact = number >> 1, bool(number & 1)
+        if good not in gone:
+            stay.add((good, exact))
+            continue
+        root, equal = gone[good]
+        if exact and equal:
+            stay.add((root, True))
+            continue
+        if root not in held:
+            one, two = _sketch(marks[i]), _sketch(marks[root])
+            held[root] = one is not None and two is not None and jaccard(one, two) >= COPY
+        if held[root]:
+            stay.add((root, False))
+    return stay
 
 
 def _keep_owners(marks: list[Mark], gone: dict[int, tuple[int, bool]]) -> None:
@@ -283,6 +282,8 @@ def _seats(
     name_of = {lineage: name for name, lineages in groups.items() for lineage in lineages}
     buckets, bucket_of = _buckets(marks, name_of, groups, memory, bridged, duplicates, options)
     folded = assign(list(buckets.values()), options)
+    seated = ((name_of[x], s.side) for x, s in memory.seats.items() if x in name_of)
+    held = {name for name, side in seated if side == "eval"}
     seats: dict[str, Seat] = {}
     for lineage, name in name_of.items():
         old = memory.seats.get(lineage)
@@ -294,8 +295,7 @@ def _seats(
         side = bucket.side or "train"
         if memory.fold != REFOLD:
             # By project a bucket may hold groups of both sides; relatives go with their group.
-            known = {memory.seats[x].side for x in groups[name] if x in memory.seats}
-            side = old.side if old else "eval" if "eval" in known else side
+            side = old.side if old else "eval" if name in held else side
         seats[lineage] = Seat(name, side, bucket.fold if folded else None)
     return seats, folded
 

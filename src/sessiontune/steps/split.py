@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import hashlib
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, anchors, bands, is_answer, jaccard
-from ..meetings import keys_of, meeting, neighbours
+from ..marks import Mark, alike, anchors, is_answer, lanes
+from ..meetings import keys_of, meeting
 from ..model import Split
+from ..sharing import shared
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
 NEAR = 0.8
 #: Random splits that are averaged for the comparison.
 DRAWS = 5
-#: Sessions compared with one another for sharing a key: more than in `decide`, which may chain.
+#: Sessions compared with one another for sharing a band: those so far before and behind in the
+#: order of their keys. More than in `decide`, which may chain.
 MOST = 64
 
 
@@ -49,8 +52,9 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
     """Share of held-out sessions that also stand in train. `sides`: session key -> side;
     sessions without a side are not published and do not count."""
     kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
+    deal = [_HELD if sides[m.key] == "eval" else _TRAIN for m in kept]
     met = meeting([(m.key, keys_of(m)) for m in kept])
-    return _measure(_related(kept, met), [sides[m.key] == "eval" for m in kept])
+    return _measure(kept, met, [bytearray(deal)])[0]
 
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
@@ -62,19 +66,18 @@ def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) ->
     """
     every = sorted(marks, key=lambda m: m.key)
     places = [decisions.for_session(m.key, m.lineage) for m in every]
-    related = _related(every, met)
-    left_out = [bool(p.reason) for p in places]
-    ours = _measure(related, [not p.reason and p.split == "eval" for p in places], left_out)
-    published = sum(not p.reason for p in places)
-    share = ours.held / published if published else 0.0
+    ours = bytearray(_OUT if p.reason else _HELD if p.split == "eval" else _TRAIN for p in places)
+    published = len(ours) - ours.count(_OUT)
+    share = ours.count(_HELD) / published if published else 0.0
     held = max(1, round(share * len(every))) if every else 0
-    draws: list[Leakage] = []
+    deals = [ours]
     for chances in _chances([m.key for m in every]):
-        out = [False] * len(every)
+        deal = bytearray([_TRAIN]) * len(every)
         for i in sorted(range(len(every)), key=chances.__getitem__)[:held]:
-            out[i] = True
-        draws.append(_measure(related, out))
-    return Comparison(ours, _mean(draws))
+            deal[i] = _HELD
+        deals.append(deal)
+    measured = _measure(every, met, deals)
+    return Comparison(measured[0], _mean(measured[1:]))
 
 
 def _chances(keys: Sequence[str]) -> list[list[bytes]]:
@@ -83,79 +86,90 @@ def _chances(keys: Sequence[str]) -> list[list[bytes]]:
     return [[h[at : at + 8] for h in hashes] for at in range(0, 8 * DRAWS, 8)]
 
 
-class _Pairs:
-    """Pairs of positions, and what ties each: of many sessions that are all alike there are tens
-    for each, so they are kept small."""
-
-    def __init__(self) -> None:
-        self.one, self.two, self.ties = array("I"), array("I"), bytearray()
-
-    def add(self, i: int, j: int, exact: bool, near: bool) -> None:
-        self.one.append(i)
-        self.two.append(j)
-        self.ties.append(_EXACT * exact | _NEAR * near)
-
-    def __iter__(self) -> Iterator[tuple[int, int, int]]:
-        return zip(self.one, self.two, self.ties, strict=True)
+#: Where a deal puts a session.
+_TRAIN, _HELD, _OUT = 0, 1, 2
 
 
-_EXACT, _NEAR = 1, 2
-
-
-def _related(marks: list[Mark], met: frozenset[str]) -> _Pairs:
-    """Pairs that would leak if split: branches of one session meet as well."""
-    here = [i for i, m in enumerate(marks) if m.key in met]
-    rows = {i: marks[i].row or marks[i].minhash for i in here}
-    answers = {i: {a for a in anchors(marks[i]) if is_answer(a)} for i in here}
-    keys = [
-        (
-            marks[i].key,
-            marks[i].forked_from or marks[i].key,
-            marks[i].digest,
-            *answers[i],
-            *(bands(row) if (row := rows[i]) else ()),
-        )
-        for i in here
-    ]
-    out = _Pairs()
-    for i, j in ((here[a], here[b]) for a, b in neighbours(keys, MOST)):
-        plain = marks[i].forked_from is None and marks[j].forked_from is None
-        exact = (
-            (plain and marks[i].digest == marks[j].digest)
-            or bool(answers[i] & answers[j])
-            or _repeats(marks[i], marks[j])
-        )
-        one, two = rows[i], rows[j]
-        near = bool(one and two and jaccard(one, two) >= NEAR)
-        if exact or near:
-            out.add(i, j, exact, near)
+def _measure(
+    marks: Sequence[Mark], met: frozenset[str], deals: Sequence[bytearray]
+) -> list[Leakage]:
+    """The leakage of each deal: for each position, where it puts the session."""
+    ties = _ties(marks, met)
+    exact = [_exact(ties, deal) for deal in deals]
+    near = _near([(m.row or m.minhash) if m.key in met else None for m in marks], deals)
+    out = []
+    for deal, same, similar in zip(deals, exact, near, strict=True):
+        n = deal.count(_HELD)
+        shares = [len(found) / n if n else 0.0 for found in (same, similar, same | similar)]
+        out.append(Leakage(n, *shares))
     return out
 
 
-def _repeats(a: Mark, b: Mark) -> bool:
-    """Whether one is a branch of the other, or both leave one session: their rows begin alike."""
-    here, there = a.forked_from or a.key, b.forked_from or b.key
-    return here == there or a.forked_from == b.key or b.forked_from == a.key
+def _ties(marks: Sequence[Mark], met: frozenset[str]) -> list[array[int]]:
+    """Of each session, what it would have in common with one that shows what it holds: its
+    content, a long answer, the session that it is a branch of or that is a branch of it. A branch
+    holds its own end only, so equal content is none."""
+    names: list[list[object]] = []
+    for m in marks:
+        own: list[object] = [m.key]
+        if m.forked_from:
+            own.append(m.forked_from)
+        if m.key in met:
+            own += [a for a in anchors(m) if is_answer(a)]
+            if m.forked_from is None:
+                own.append(("content", m.digest))
+        names.append(own)
+    return shared([None] * len(marks), names)
 
 
-def _measure(related: _Pairs, held: list[bool], left_out: Sequence[bool] = ()) -> Leakage:
-    exact: set[int] = set()
-    near: set[int] = set()
-    for i, j, ties in related:
-        if held[i] == held[j] or (left_out and (left_out[i] or left_out[j])):
+def _exact(ties: Sequence[array[int]], deal: bytearray) -> set[int]:
+    """Held-out positions that are tied to one in training."""
+    trained: set[int] = set()
+    for own, side in zip(ties, deal, strict=True):
+        if side == _TRAIN:
+            trained.update(own)
+    held = (i for i, side in enumerate(deal) if side == _HELD)
+    return {i for i in held if not trained.isdisjoint(ties[i])}
+
+
+def _near(sketches: Sequence[bytes | None], deals: Sequence[bytearray]) -> list[set[int]]:
+    """Held-out positions of each deal that are nearly like one in training. Among many that are all
+    alike the first that is looked at tells; what is held out in no deal is not looked at."""
+    bands = shared(sketches)
+    looks = [lanes(s) if s and own else None for s, own in zip(sketches, bands, strict=True)]
+    buckets: dict[int, list[int]] = {}
+    for i, own in enumerate(bands):
+        for band in own:
+            buckets.setdefault(band, []).append(i)
+    out: list[set[int]] = [set() for _ in deals]
+    for i, own in enumerate(bands):
+        one = looks[i]
+        open_deals = [n for n, deal in enumerate(deals) if deal[i] == _HELD] if own else []
+        if one is None or not open_deals:
             continue
-        seen = i if held[i] else j
-        if ties & _EXACT:
-            exact.add(seen)
-        if ties & _NEAR:
-            near.add(seen)
-    n = sum(held)
-    return Leakage(
-        held=n,
-        exact=len(exact) / n if n else 0.0,
-        near=len(near) / n if n else 0.0,
-        either=len(exact | near) / n if n else 0.0,
-    )
+        for j in _around(i, own, buckets):
+            told = [n for n in open_deals if deals[n][j] == _TRAIN]
+            two = looks[j]
+            if not told or two is None or alike(one, two) < NEAR:
+                continue
+            for n in told:
+                out[n].add(i)
+            open_deals = [n for n in open_deals if n not in told]
+            if not open_deals:
+                break
+    return out
+
+
+def _around(i: int, own: Iterable[int], buckets: Mapping[int, list[int]]) -> Iterator[int]:
+    """The other positions that share a band with `i`, each once; of a large bucket the nearest."""
+    seen = {i}
+    for band in own:
+        bucket = buckets[band]
+        at = bisect_left(bucket, i)
+        for j in bucket[max(0, at - MOST) : at + MOST + 1]:
+            if j not in seen:
+                seen.add(j)
+                yield j
 
 
 def _mean(draws: list[Leakage]) -> Leakage:
