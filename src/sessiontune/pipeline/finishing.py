@@ -56,7 +56,9 @@ def finish_all(
     for unit in prepared.units:
         shapes, chosen = prepared.summaries[unit.key].shapes, choices[unit.key]
         used = [(name, stands[name]) for name in sorted(shapes)]
-        key = codec.digest(FINISH_VERSION, unit.key, sorted(chosen.items()), used, common)
+        turn = prepared.summaries[unit.key].turn
+        name = f"{unit.key}.{turn}" if turn else unit.key
+        key = codec.digest(FINISH_VERSION, name, sorted(chosen.items()), used, common)
         keys[unit.key] = key
         if key not in known or key not in there:
             mine = {name: tools[name] for name in sorted(shapes)}

@@ -84,13 +84,15 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitSummary(msgspec.Struct):
-    """What the state remembers of a prepared unit."""
+    """What the state remembers of a prepared unit. `turn`: how often its logs were found changed
+    though they looked as before."""
 
     key: str
     ledger: Ledger
     heads: list[Head]
     marks: list[Mark]
     shapes: Shapes
+    turn: int = 0
 
 
 def prepare(task: PreparePack) -> list[tuple[UnitSummary, Place]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 
 import msgspec
@@ -68,17 +69,28 @@ def preparation_key(preparation: Preparation) -> str:
 
 
 def prepare_all(
-    units: Sequence[Unit], preparation: Preparation, store: Store, run: Runner
+    units: Sequence[Unit],
+    preparation: Preparation,
+    store: Store,
+    run: Runner,
+    *,
+    verify: bool = False,
 ) -> tuple[Prepared, int]:
-    """Prepare the units that are new or changed. Returns all summaries, and how many were read."""
+    """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
+    all summaries, and how many were read."""
     known = store.units()
     there = store.shards.places(store.db)
     key = preparation_key(preparation)
     tasks = [
         _task(u, preparation, known, there)
         for u in units
-        if u.key not in known or u.key not in there
+        if u.key not in known or u.key not in there or (verify and u.size)
     ]
+    again = {os.path.basename(there[t.key].path) for t in tasks if t.key in there}
+    # A pack is never overwritten: a run that dies could not tell what its places hold.
+    fresh = (secrets.token_hex(8),) if again else ()
+    if again:
+        store.remove_memory("quick:")  # no folder passes for up to date unseen
     if tasks and preparation.privacy.enabled:
         # The rules take most of a second to compile: once here, not once in every worker.
         redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
@@ -87,18 +99,22 @@ def prepare_all(
     decode = msgspec.msgpack.Decoder(UnitSummary).decode
     summaries = {u.key: decode(known[u.key].summary) for u in units if u.key in known}
     packs = [
-        PreparePack(store.shards.path(*(t.key for t in mine)), mine)
+        PreparePack(store.shards.path(*(t.key for t in mine), *fresh), mine)
         for mine in packed(tasks, lambda t: t.size)
     ]
     for _, done in run.map(prepare, packs, lambda p: sum(t.size for t in p.tasks)):
         rows = []
         for summary, place in done:
             unit = by_key[summary.key]
+            if unit.key in known and unit.key in there:
+                changed = place.crc != there[unit.key].crc
+                summary.turn = summaries[unit.key].turn + changed
             summaries[unit.key] = summary
             paths = tuple(row.file.path for row in unit.rows)
             encoded = msgspec.msgpack.encode(summary)
             rows.append((UnitRow(unit.key, paths, encoded, key), place))
         store.put_units(rows)
+    store.shards.tidy(store.transaction, again, wholly=False)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
     return Prepared(ordered, summaries, preparation), len(tasks)
 
