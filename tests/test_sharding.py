@@ -307,6 +307,34 @@ def test_nothing_changed(sample: Path, salt: str, tmp_path: Path) -> None:
         assert tree(tmp_path / "data") == bytes_before, more
 
 
+def test_what_changed_behind_its_size_and_its_time_is_read_when_asked(
+    sample: Path, salt: str, tmp_path: Path
+) -> None:
+    """A restored copy, or a log on a file system whose clock stands."""
+    logs = tmp_path / "logs"
+    shutil.copytree(sample, logs)
+    _state(tmp_path, salt)
+    _export(tmp_path, logs)
+    log = max(logs_under(logs, "codex"), key=os.path.getsize)
+    info = os.stat(log)
+    data = Path(log).read_bytes()
+    word = next(w for w in (b"invoice", b"proposal", b"project") if w in data[: len(data) // 2])
+    with open(log, "r+b") as out:
+        out.write(data.replace(word, word.upper()))
+    os.utime(log, ns=(info.st_atime_ns, info.st_mtime_ns))
+    assert _export(tmp_path, logs).json()["unchanged"]
+    _export(tmp_path, logs, "--verify")
+    scratch = tmp_path / "scratch"
+    _state(scratch, salt)
+    _export(scratch, logs)
+    again, fresh = (tree(base / "data") for base in (tmp_path, scratch))
+    assert again.pop("manifest.json") != fresh.pop("manifest.json")  # another name of the build
+    assert again == fresh
+    assert len(list((tmp_path / "state" / "shards").iterdir())) == len(
+        list((scratch / "state" / "shards").iterdir())
+    )
+
+
 def test_one_appended_line_is_all_that_is_read(sample: Path, salt: str, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     shutil.copytree(sample, logs)

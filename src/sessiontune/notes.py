@@ -16,6 +16,9 @@ from collections.abc import Iterable
 
 import msgspec
 
+#: The name in the state's memory of who meets whom.
+MET = "meeting"
+
 SCHEMA = """
 create table if not exists sketches (unit text primary key, keys blob, marks blob);
 create table if not exists sums (
@@ -77,5 +80,6 @@ def put_sums(
 
 
 def clear_sums(db: sqlite3.Connection) -> None:
-    """Forget all sums: they name the files of all units."""
+    """Forget all that was made of many units: sums, which name their files, and who met whom."""
     db.execute("delete from sums")
+    db.execute("delete from memory where name = ?", (MET,))

@@ -282,9 +282,15 @@ class Store:
             db.execute("insert or replace into memory values (?,?)", (name, value))
 
     def remove_memory(self, name: str) -> None:
-        """Forget a remembered value."""
+        """Forget a remembered value; after a name that ends in `:`, all that begin so."""
+        found = "delete from memory where name = ?1 or (?1 like '%:' and instr(name, ?1) = 1)"
         with self.transaction() as db:
-            db.execute("delete from memory where name = ?", (name,))
+            db.execute(found, (name,))
+
+    def forget_sums(self) -> None:
+        """Forget what was made of the notes of many units: it is made anew when needed."""
+        with self.transaction() as db:
+            notes.clear_sums(db)
 
     def verdicts(self) -> dict[str, Verdict]:
         """A person's decisions by session key; the last one counts."""

@@ -96,7 +96,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     if former is not None:
         return Export(request.out, former, True, 0, 0, 0)
     request.note("reading")
-    prepared, read = prepare_all(units, preparation, store, run)
+    prepared, read = prepare_all(units, preparation, store, run, verify=request.verify)
     grouping.note(store, units)
     if request.dry_run:
         return _dry(request, inputs, prepared, store, read)
@@ -252,7 +252,7 @@ def _former(request: Request, store: Store, quick: str) -> Manifest | None:
     """The manifest of the former export, when it is whole and still what would be built."""
     folder = str(request.out.absolute())
     noted = store.published().get(folder)
-    if request.force or request.dry_run or noted is None:
+    if request.force or request.verify or request.dry_run or noted is None:
         return None
     if (store.memory(f"quick:{folder}") or b"").decode() != quick:
         return None

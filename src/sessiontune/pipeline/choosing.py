@@ -26,9 +26,6 @@ from .prepare import Head
 from .preparing import Prepared
 from .select import reason_to_leave_out
 
-#: The name in the state's memory of who meets whom.
-MET = "meeting"
-
 
 class Chosen(msgspec.Struct, frozen=True):
     """The decisions: by unit and session key; what to remember; counts for the report."""
@@ -83,7 +80,7 @@ class _Met(msgspec.Struct, frozen=True):
 def meeting_of(prepared: Prepared, store: Store) -> frozenset[str]:
     """Sessions of all units that share a key with another. Units that the last run has looked at
     are held against the others only; so a session that met one which is gone still counts."""
-    noted = _noted_met(store.memory(MET))
+    noted = _noted_met(store.memory(notes.MET))
     decode = msgspec.msgpack.Decoder(list[bytes]).decode
     keys = notes.sketch_keys(store.db)
     new: list[tuple[str, bytes]] = []
@@ -95,7 +92,7 @@ def meeting_of(prepared: Prepared, store: Store) -> frozenset[str]:
     met = meeting(new, old) | {name for name, _ in old if name in noted.sessions}
     if new or len(noted.units) != len(prepared.units):
         found = _Met(frozenset(u.key for u in prepared.units), met)
-        store.remember(MET, msgspec.msgpack.encode(found))
+        store.remember(notes.MET, msgspec.msgpack.encode(found))
     return met
 
 

@@ -77,9 +77,11 @@ def finish_all(
     tasks: list[FinishTask] = []
     keys: list[str] = []
     for unit in prepared.units:
-        names, chosen = sorted(prepared.summaries[unit.key].shapes), choices[unit.key]
+        summary, chosen = prepared.summaries[unit.key], choices[unit.key]
+        names = sorted(summary.shapes)
         used = [(name, stands[name]) for name in names]
-        key = codec.digest(FINISH_VERSION, unit.key, sorted(chosen.items()), used, common)
+        stand = f"{unit.key}.{summary.turn}" if summary.turn else unit.key
+        key = codec.digest(FINISH_VERSION, stand, sorted(chosen.items()), used, common)
         keys.append(key)
         if key not in known or key not in there:
             mine = {name: tools[name] for name in names}

@@ -10,7 +10,6 @@ import msgspec
 from ..decisions import SplitMemory
 from ..model import Session
 from ..store import Store, UnitRow
-from .choosing import MET
 from .prepare import Head, UnitSummary, sessions_at
 from .publish import layout_name
 
@@ -110,7 +109,6 @@ def purge(store: Store, found: Found) -> None:
         memory = msgspec.msgpack.decode(old, type=SplitMemory)
         kept = memory.without(set(found.lineages), found.sessions)
         store.remember("split", msgspec.msgpack.encode(kept))
-    store.remove_memory(MET)
     for folder in store.published():
         store.remove_memory(layout_name(folder))  # footers name the smallest and largest values
     store.vacuum()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Sequence
 
 import msgspec
@@ -18,6 +19,7 @@ from ..store import Store, UnitRow
 from .grouping import Unit
 from .inputs import Inputs, Runner
 from .prepare import (
+    Noted,
     Preparation,
     PreparePack,
     PrepareTask,
@@ -30,7 +32,7 @@ from .prepare import (
 from .sums import add_up
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 6
+PREPARE_VERSION = 7
 
 
 class PreparedSum(msgspec.Struct):
@@ -85,13 +87,25 @@ def preparation_key(preparation: Preparation) -> str:
 
 
 def prepare_all(
-    units: Sequence[Unit], preparation: Preparation, store: Store, run: Runner
+    units: Sequence[Unit],
+    preparation: Preparation,
+    store: Store,
+    run: Runner,
+    *,
+    verify: bool = False,
 ) -> tuple[Prepared, int]:
-    """Prepare the units that are new or changed. Returns what is noted of all, and how many were
-    read."""
+    """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
+    what is noted of all, and how many were read."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
-    missing = [u for u in units if u.key not in noted or u.key not in there]
+    missing = [u for u in units if u.key not in noted or u.key not in there or (verify and u.size)]
+    former = {u.key: there[u.key] for u in missing if u.key in noted and u.key in there}
+    again = {os.path.basename(place.path) for place in former.values()}
+    # A pack is never overwritten: a run that dies could not tell what its places hold.
+    fresh = (secrets.token_hex(8),) if again else ()
+    if again:
+        store.forget_sums()
+        store.remove_memory("quick:")  # no folder passes for up to date unseen
     known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
     tasks = [_task(u, preparation, known, there) for u in missing]
     if tasks and preparation.privacy.enabled:
@@ -101,16 +115,19 @@ def prepare_all(
     by_key = {u.key: u for u in missing}
     key = preparation_key(preparation)
     packs = [
-        PreparePack(store.shards.path(*(t.key for t in mine)), mine)
+        PreparePack(store.shards.path(*(t.key for t in mine), *fresh), mine)
         for mine in packed(tasks, lambda t: t.size)
     ]
     for _, done in run.map(prepare, packs, lambda p: sum(t.size for t in p.tasks)):
         rows = []
         for one in done:
+            if one.key in former:
+                one = _turned(one, former[one.key], store)
             paths = tuple(row.file.path for row in by_key[one.key].rows)
             rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
             there[one.key] = one.place
         store.put_units(rows)
+    store.shards.tidy(store.transaction, again, wholly=False)
     run.renew()  # the workers' memory goes back before what is noted of all units is held
     outline = msgspec.msgpack.Decoder(UnitOutline).decode
     mine = {u.key for u in units}
@@ -120,6 +137,14 @@ def prepare_all(
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
     return Prepared(ordered, summaries, total, there, preparation), len(tasks)
+
+
+def _turned(one: Noted, former: Place, store: Store) -> Noted:
+    """A unit that was read again: one more turn where its shard is no longer the same."""
+    before = msgspec.msgpack.decode(store.unit_summary(one.key), type=UnitOutline)
+    summary = msgspec.msgpack.decode(one.summary, type=UnitSummary)
+    summary.turn = before.turn + (one.place.crc != former.crc)
+    return msgspec.structs.replace(one, summary=msgspec.msgpack.encode(summary))
 
 
 def _order(summary: UnitOutline) -> tuple[str, str]:
