@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoints, entry_points
 from typing import Any, cast
 
 from .errors import UsageError
@@ -56,7 +56,13 @@ def format(name: str) -> Format:
 
 
 def _names(group: str, ours: dict[str, str]) -> list[str]:
-    return [*ours, *sorted(e.name for e in entry_points(group=group) if e.name not in ours)]
+    return [*ours, *sorted(e.name for e in _offered(group) if e.name not in ours)]
+
+
+@cache
+def _offered(group: str) -> EntryPoints:
+    """What other packages offer: asking looks through all that is installed."""
+    return entry_points(group=group)
 
 
 @cache
@@ -68,7 +74,7 @@ def _own(place: str) -> Any:
 def _load(group: str, ours: dict[str, str], name: str, what: str) -> Any:
     if name in ours:
         return _own(ours[name])
-    for entry in entry_points(group=group):
+    for entry in _offered(group):
         if entry.name == name:
             return entry.load()
     from difflib import get_close_matches

@@ -150,16 +150,12 @@ class Segment:
         scan = self.scans.get(stream)
         if scan is None:
             scan = self.scans[stream] = Scan(self.streams[stream].rows)
-        seen, parts, size = self.seen, scan.parts, scan.size
-        for part in row:
-            if id(part) not in seen:
-                parts.append(part)
-                length = len(part)
-                size += length
-                if length >= _SHARED:
-                    seen[id(part)] = part
-        parts.append(separator)
-        scan.size = size
+        seen = self.seen
+        new = [part for part in row if id(part) not in seen]
+        seen.update([(id(part), part) for part in new if len(part) >= _SHARED])
+        scan.parts += new
+        scan.parts.append(separator)
+        scan.size += sum(map(len, new))
         if scan.size >= _CHUNK:
             self._scan(stream)
 
@@ -258,7 +254,6 @@ def _encode(
 ) -> None:
     segment.next_session()
     summary.sessions.append(made.whole.session.key)
-    summary.stats.add(made.whole, made.tokens)
     if made.truncation is not None:
         summary.truncation.add(made.truncation)
     if made.bag:
@@ -276,6 +271,8 @@ def _encode(
             rows = rows_of(encoder, conversation, options, losses)
             segment.add(stream_name(stream, conversation.split), rows)
         _count(losses, name, summary.ledger)
+    # Behind the rows: they have made the texts' UTF-8, whose bytes are counted.
+    summary.stats.add(made.whole, made.tokens)
     if made.pairs:
         _encode_pairs(made, options, segment, summary)
 

@@ -122,6 +122,8 @@ def _settled(
 
 def _touched(settled: Sequence[Unit], loose: Sequence[FileRow]) -> set[str]:
     """Keys of the units that share an id or a link with a loose file of their source."""
+    if not settled:  # a first run: every id of every file would be put down for nothing
+        return set()
     ids: dict[str, set[int]] = {}
     links: dict[str, set[str]] = {}
     for row in loose:
