@@ -237,3 +237,32 @@ def test_texts_redacted_together_are_each_redacted_as_alone() -> None:
         assert one.texts(together) == [one.text(text) for text in together]
 
     check()
+
+
+def test_a_value_longer_than_its_rule_says_is_taken_whole() -> None:
+    value = "".join(Random(5).choices(string.ascii_letters + string.digits, k=700))
+    out = redactor().text(f"Set `AIVEN_AUTH_TOKEN` to `{value}` in the dashboard.")
+    assert out.startswith("Set `AIVEN_AUTH_TOKEN` to `REDACTED_")
+    assert out.endswith("` in the dashboard.")
+    assert not any(value[i : i + 8] in out for i in range(len(value) - 8))
+
+
+@pytest.mark.parametrize("host", ["@example.com", "@github.com", "@example.org"])
+def test_an_address_that_only_begins_or_ends_like_a_services_is_a_persons(host: str) -> None:
+    person = "ada.git" + (host if host == "@github.com" else host + ".lovelace.dev")
+    assert person not in redactor().text(f"git{host} {person}, git{host}")
+    assert redactor().text(f"noreply{host}: none") == f"noreply{host}: none"
+
+
+def test_a_card_after_a_number_or_an_escape_is_found() -> None:
+    card = "4539" + "5787" + "6362" + "1486"
+    for text in (f"card 12 {card[:4]} {card[4:8]} {card[8:12]} {card[12:]}", f"card:\\x20{card}"):
+        found = redactor().text(text)
+        assert card[-4:] not in found, text
+
+
+def test_a_verdict_is_no_password_and_a_password_under_the_same_word_is_one() -> None:
+    verdict = "    --- PASS: TestExtractAllUsers (0.00s)"
+    assert redactor().text(verdict) == verdict
+    secret = "Tundra" + "%" + "49" + "21x"
+    assert secret not in redactor().text(f'pass: "{secret}"')

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 import re2
+from msgspec.structs import replace
 
 from ..model import Finding
 from .detect import Detector
@@ -48,38 +49,40 @@ class Auditor:
                 cut = data.rfind(b"\n", at, end)
                 end = cut + 1 if cut >= at else _next_line(data, end)
             block = data[at:end] if (at, end) != (0, len(data)) else data
-            spans = self._raw_spans(block)
-            if spans:
+            found = self._judged(block, self._raw_spans(block), 0)
+            if found:
                 line += data.count(b"\n", counted, at)
                 counted = at
-                findings.extend(self._judged(block, spans, where, line, 0))
+                findings.extend(_numbered(found, block, where, line))
             at = end
         return findings
 
     def scan_block(self, block: bytes, where: str, line: int = 1, after: int = 0) -> list[Finding]:
         """Findings in one piece that begins at line `line` of `where` and end past `after`."""
-        return self._judged(block, self._raw_spans(block), where, line, after)
+        return _numbered(self._judged(block, self._raw_spans(block), after), block, where, line)
 
     def _judged(
-        self, block: bytes, spans: list[Span], where: str, line: int, after: int
-    ) -> list[Finding]:
-        """What is left of spans when those in JSON are judged in their places."""
-        findings: list[Finding] = []
-        checked, seen, number = -1, 0, line
+        self, block: bytes, spans: list[Span], after: int
+    ) -> list[tuple[int, list[Finding]]]:
+        """What is left of spans when those in JSON are judged in their places: for each line that
+        has any, where it begins."""
+        found: list[tuple[int, list[Finding]]] = []
+        checked = -1
         for span in spans:
             if span.end <= after or span.start < checked:
                 continue
             low = block.rfind(b"\n", 0, span.start) + 1
-            number += block.count(b"\n", seen, low)
-            seen = low
             high = _next_line(block, span.start)
             value = _json(block[low:high])
             if value is None:
-                findings.append(self._finding(f"{where}:{number}", span, block, low))
+                found.append((low, [self._finding("", span, block, low)]))
                 continue
             checked = high
-            self._walk(value, f"{where}:{number}", findings)
-        return findings
+            mine: list[Finding] = []
+            self._walk(value, "", mine)
+            if mine:
+                found.append((low, mine))
+        return found
 
     def _raw_spans(self, block: bytes) -> list[Span]:
         spans = self._detector.find(block) + self._named(block)
@@ -129,6 +132,19 @@ class Auditor:
 
     def _stand_in(self, kind: str, shape: str, value: bytes) -> bytes:
         return self._marks.make(kind, "placeholder", value)
+
+
+def _numbered(
+    found: list[tuple[int, list[Finding]]], block: bytes, where: str, line: int
+) -> list[Finding]:
+    """Findings with the numbers of their lines, which are counted for them only."""
+    findings: list[Finding] = []
+    seen = 0
+    for low, mine in found:
+        line += block.count(b"\n", seen, low)
+        seen = low
+        findings.extend(replace(one, where=f"{where}:{line}{one.where}") for one in mine)
+    return findings
 
 
 _PLAIN_NAME = re2.compile(r"[A-Za-z_]{1,32}")

@@ -136,15 +136,16 @@ def _may_be_card(data: bytes, end: int) -> bool:
     return _BEGUN.match(data, max(0, end - 16), end) is not None
 
 
-#: The last byte of an escape (`%20`, `\\x20`, `\\u0020`) that may stand before a number.
-_ESCAPE = (b"%", b"x", b"u", b"U")
+#: Before digits in a row, of which the last may be a number after an escape: `%20`, `\\x20`,
+#: `\\u0020`, or their own digits.
+_ESCAPE = frozenset(b"%xuU0123456789")
 
 
 def _card(data: bytes, match: Any) -> tuple[int, int] | None:
     """A card's number, else where the next may begin: behind the first digits in a row."""
     found = _is_card(data, match)
     start = match.start(1)
-    if found is not None or data[start - 1 : start] in _ESCAPE:
+    if found is not None or (start and data[start - 1] in _ESCAPE):
         return found
     end = _IN_A_ROW.match(data, start, match.end(1)).end()  # type: ignore[union-attr]
     return end, end
