@@ -80,7 +80,7 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
     if not (
-        judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.5)
+        judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.7)
     ):
         return None
     return start, end
