@@ -89,6 +89,17 @@ def redactor() -> Redactor:
         "MYSQL_ROOT_PASSWORD: {d}",
         'password = "{s}"',
         "pass = {k}",
+        '{"user": "ada", "pass": "{w}"}',
+        "auth: { username: 'ada', pwd: '{w}' }",
+        # as programs and people of other lands write them
+        "비밀번호 {k}",
+        "패스워드({k})",
+        "203.0.113.9 (master/{k})",
+        "<PW>{k}</PW>",
+        "CREATE USER ada IDENTIFIED BY {k};",
+        "UPDATE mysql.user SET authentication_string = PASSWORD ('{p}');",
+        "smtps://ada@mail.test:{k}@smtp.mail.test:465",
+        "tool --pass {p} run",
     ],
 )
 def test_taken(redactor: Redactor, text: str) -> None:
@@ -123,6 +134,11 @@ def test_taken(redactor: Redactor, text: str) -> None:
         "ID/PW are required",
         "the new one is better-than-before",
         "id: 17" + "00000000001",  # milliseconds
+        "auth.add_password('digest_test_realm', localhost, user)",
+        "CREATE ROLE app WITH LOGIN PASSWORD NULL;",
+        "check password(newValue)",
+        '{"user": "string", "pass": "string"}',
+        "go test --pass 12 cases",
         'password = "Test' + '1234!"',
         'password = "ChangeMe' + '123!"',
         'password = "supersecret"',

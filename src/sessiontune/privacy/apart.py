@@ -108,8 +108,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"&lt;[A-Za-z0-9_.-]*{_SAYS}&gt;{_PLAIN}{{4}}",
-        rf"&lt;({WORDS})&gt;({_PLAIN}{{4,900}})&lt;/",
+        rf"&lt;[A-Za-z0-9_.-]*{_SAYS}&gt;{_PLAIN}{{4}}|<(?i:pwd|pw|passwd)>{_PLAIN}{{4}}",
+        rf"(?:&lt;|<)({WORDS}|(?i:pwd|pw|passwd))(?:&gt;|>)({_PLAIN}{{4,900}})(?:&lt;|<)/",
         _inner,
         before=120,
         after=960,
