@@ -155,7 +155,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "url-password",
         "secrets",
-        rf"{_SCHEME}[^\s:@/\"'<>\\]+@[A-Za-z0-9.-]+:[^\s@/\"'<>`]+@[A-Za-z0-9]",
+        r"@[A-Za-z0-9.-]+\.[a-z]+:[^\s@/\"'<>`]+@[A-Za-z0-9]",
         rf"{_SCHEME}([^\s:@/\"'<>\\]{{1,80}}@[A-Za-z0-9.-]{{1,80}}):([^\s@/\"'<>`]{{1,160}})@[A-Za-z0-9]",
         _url_password,
         "braced",
