@@ -80,7 +80,7 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
     if not (
-        judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.5)
+        judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.7)
     ):
         return None
     return start, end
@@ -108,8 +108,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"&lt;[A-Za-z0-9_.-]*{_SAYS}&gt;{_PLAIN}{{4}}",
-        rf"&lt;({WORDS})&gt;({_PLAIN}{{4,900}})&lt;/",
+        rf"&lt;[A-Za-z0-9_.-]*{_SAYS}&gt;{_PLAIN}{{4}}|<(?i:pwd|pw|passwd)>{_PLAIN}{{4}}",
+        rf"(?:&lt;|<)({WORDS}|(?i:pwd|pw|passwd))(?:&gt;|>)({_PLAIN}{{4,900}})(?:&lt;|<)/",
         _inner,
         before=120,
         after=960,

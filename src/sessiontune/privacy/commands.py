@@ -278,8 +278,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i:identified[ \t]+by|(?:with|login|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password[ \t]*=)[ \t]+(?i:password[ \t]+)?'[^'\s]{3}",
-        r"(?i:identified[ \t]+by|password|=)[ \t]+(?i:password[ \t]+)?'([^'\s]{3,200})'",
+        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password[ \t]*=)[ \t]*(?i:password[ \t]+)?'[^'\s]{3}",
+        r"(?i:by|(?-i:\bPASSWORD)[ ]?\(|password|=)[ \t]*(?i:password[ \t]+)?'([^'\s]{3,200})'",
         whole,
         before=64,
         after=220,

@@ -47,7 +47,7 @@ def _assign(words: str) -> str:
 
 def _anchor(words: str, size: int = 4) -> str:
     return (
-        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[\d*\]|[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
+        rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[?\d*[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
         rf"{_OPA}(?: ?[|>][+-]?\s|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
@@ -208,6 +208,26 @@ def _is_word(value: bytes) -> bool:
     return value.replace(b"-", b"").isalpha() or in_other_letters(value)
 
 
+#: `user: "ada", ` before `pass: "..."`.
+_USER_BEFORE = quick(
+    r"(?i)(?:user(?:name)?|login|email|uid)\\*[\"']?[ ]{0,2}(?:[:=]|=>)[ ]{0,2}\\*[\"'][^\"'\\\n]{1,60}\\*[\"'],?\s{0,20}\\*[\"']?\Z"
+)
+
+
+def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool:
+    """A word for a password, where what stands beside it says whose it is."""
+    if not match.group(3):
+        return operator == b":" and _login_word(data, match.start(4), value)
+    start = match.start(1)
+    return (
+        operator in (b":", b"=", b"=>")
+        and _USER_BEFORE.search(data, max(0, start - 100), start) is not None
+        and value not in TYPES
+        and not is_placeholder(value)
+        and like_password(value, True, False)
+    )
+
+
 def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     start, end = match.span(4)
@@ -250,7 +270,7 @@ def _check(data: bytes, match: Any) -> tuple[int, int] | None:
     if value == name:
         return None
     if judge(name, value, bool(lead), operator) is None and not (
-        plain == b":" and says_password(name) and not dull(name) and _login_word(data, start, value)
+        says_password(name) and not dull(name) and _beside_user(data, match, value, plain)
     ):
         return None
     if lead:

@@ -153,6 +153,17 @@ RULES: tuple[Rule, ...] = (
         rank=4,
     ),
     Rule(
+        "url-password",
+        "secrets",
+        r"@[A-Za-z0-9.-]+\.[a-z]+:[^\s@/\"'<>`]+@[A-Za-z0-9]",
+        rf"{_SCHEME}([^\s:@/\"'<>\\]{{1,80}}@[A-Za-z0-9.-]{{1,80}}):([^\s@/\"'<>`]{{1,160}})@[A-Za-z0-9]",
+        _url_password,
+        "braced",
+        before=420,
+        after=8,
+        rank=4,
+    ),
+    Rule(
         "url-token",
         "secrets",
         r"https?:(?:\\*/){2}[A-Za-z0-9_-]{20,120}@[A-Za-z0-9]",

@@ -170,10 +170,9 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
         return None
     groups = value.replace(b"-", b" ").split()
-    if len(digits) == 13 and _CARD_WORDS.search(data, max(0, start - 48), start) is None:
-        return None  # a time in milliseconds, an id: hardly a card has so few
-    if len(groups) == 1 and _is_number(data, start, end):
-        return None
+    spoken = _CARD_WORDS.search(data, max(0, start - 48), start) is not None
+    if not spoken and (len(digits) == 13 or (len(groups) == 1 and _is_number(data, start, end))):
+        return None  # hardly a card has so few digits: an id
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
         or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 3], [4, 4, 4, 4, 3])
@@ -188,11 +187,10 @@ _AFTER_NUMBER = quick(r" ?[\]),*/+;-]|\\n|\s*\Z")
 
 
 def _is_number(data: bytes, start: int, end: int) -> bool:
-    """A number of a program (`default_rng(4202...)`), where no word speaks of a card."""
+    """A number of a program (`default_rng(4202...)`)."""
     return (
         _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None
         and _AFTER_NUMBER.match(data, end, end + 4) is not None
-        and _CARD_WORDS.search(data, max(0, start - 48), start) is None
     )
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random
+from .checks import is_placeholder, judged_random, wordy
 from .rules import UUID, Check, Rule, quick, secret_rule
+from .sentences import typed
 
 #: A line's end, as it is or escaped in JSON.
 NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
@@ -57,6 +58,12 @@ def _license(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     mixed = any(c < 58 and c != 45 for c in value) and any(c >= 65 for c in value)
     return given(data, match) if mixed and len(set(value)) > 8 else None
+
+
+def _typed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The same where names and words stand as well: digits, in letters of both cases or signs."""
+    value = match.group(1)
+    return given(data, match) if typed(value) and wordy(value) < 0.85 else None
 
 
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -182,5 +189,11 @@ RULES: tuple[Rule, ...] = (
     _rule(
         rf"{_B}(?:setenv|setx|ENV){_S}+[A-Z0-9_]+_(?:PASS|PWD|PW|PAT){_S}+{_QUOTE}", check=_mixed
     ),
+    _rule(
+        rf"(?i:identified{_S}+(?:with{_S}+\S+{_S}+)?by|(?:with|login|role{_S}+\w+){_S}+password){_S}+",
+        r"[A-Za-z0-9][^\s\"'`;,()\\]{5,100}",
+        check=_typed,
+    ),
+    _rule(rf"(?:^|{_S})--?pass[ =]{_QUOTE}", check=_typed),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )

@@ -111,7 +111,8 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     if found is None:
         return None
     start, value = found
-    good = len(value) >= 8 and typed(value) and wordy(value) < 0.7
+    call = data[start - 1 : start] == b"("  # as code calls: the value is no variable's name
+    good = len(value) >= 8 and typed(value) and wordy(value) < (0.4 if call else 0.7)
     return (start, start + len(value)) if good else None
 
 
@@ -154,7 +155,10 @@ _SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?
 
 #: `ID/PW: master/V`, `user/pass - admin:V`.
 _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}[ ]{0,2}[/:,(][ ]{0,2}"
-_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c|\bpw|\bpwd)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
+#: `password(V)`, and `(admin/V)`.
+_IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\("
+_IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 
 
 _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
@@ -223,6 +227,8 @@ RULES: tuple[Rule, ...] = (
     ),
     _following(_NAMED, before=64),
     _following(_PAIR, before=120),
+    _following(_IN_BRACKETS, before=40),
+    _following(_IN_PAIR, before=32),
     _following(
         r"(?i:\b(?:new|old|other|current|right|correct) one(?:'s| is| was|:))[ ]{1,2}", before=48
     ),
