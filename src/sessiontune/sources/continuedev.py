@@ -124,6 +124,7 @@ def _take(
     if summary.strip() and _text(parts) == summary:
         log.node("summary", parts, begun)
         return
+    before = dict(log.counts)
     if role == "user":
         _user(log, item, parts, begun)
     elif role == "thinking":
@@ -141,6 +142,7 @@ def _take(
         log.drop(f"unknown_role:{safe_name(role)}")
     if summary.strip():
         log.node("summary", [Text(summary)], name=f"{log.place[0]}+")
+        log.counts = before  # the record has a place
 
 
 def _user(log: Linear, item: dict[str, Any], parts: list[Part], begun: int) -> None:
@@ -182,12 +184,13 @@ def _answer(
         function = function if isinstance(function, dict) else {}
         name = words(function.get("name"))
         log.call(node, words(call.get("id")), name, _decoded(function.get("arguments")))
+    counts = dict(log.counts)
     for state in states:
         status = _STATUS.get(words(state.get("status")))
         if status is not None and words(state.get("toolCallId")) in log.calls:
             output = "\n".join(words(one.get("content")) for one in _objects(state.get("output")))
             log.result(words(state.get("toolCallId")), output, status)
-    log.open = None
+    log.open, log.counts = None, counts  # the record has a place
     if isinstance(usage, dict):
         details = usage.get("prompt_tokens_details")
         cached = number(details.get("cached_tokens")) if isinstance(details, dict) else 0

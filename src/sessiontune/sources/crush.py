@@ -316,7 +316,4 @@ def _results(log: Linear, parts: list[dict[str, Any]], at: int) -> None:
         waits = call in log.calls and call not in log.calls[call].results
         log.result(call, text, status, at, images)
         used = used or waits
-    if used:
-        log.counts = counts
-    elif log.counts == counts:
-        log.drop("empty")
+    log.once(counts, used, "empty")

@@ -243,10 +243,7 @@ def _user(log: Linear, message: dict[str, Any], at: object, name: str, agent: bo
             reason = "interrupt_marker"
         else:
             typed.append(part)
-    if used or typed or injected:  # the record has a place: nothing of it counts as left out
-        log.counts = counted
-    elif log.counts == counted:
-        log.drop(reason)
+    log.once(counted, bool(used or typed or injected), reason)
     if injected:
         log.node("context", injected, at, f"{name}^" if typed else name)
     if typed:

@@ -100,6 +100,15 @@ class Linear:
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
 
+    def once(self, before: dict[tuple[str, str], int], used: bool, reason: str) -> None:
+        """Count the present record once, whatever its pieces were dropped for since `before`: not
+        at all where it has a place, else for the first reason, or the given one."""
+        new = [key for key, count in self.counts.items() if count != before.get(key, 0)]
+        self.counts = before
+        if not used:
+            stage, why = new[0] if new else ("read", reason)
+            self.drop(why, stage)
+
     def unknown_part(self) -> None:
         """Count a record that is used but for a part of a kind that is not known."""
         repairs = self.ledger.repairs

@@ -282,7 +282,7 @@ class _Run:
 def _commands(item: dict[str, Any], text: str) -> list[str]:
     """The commands of an answer without calls; exactly one in a text is one."""
     listed = _extra(item).get("actions")
-    told = [a.get("command") for a in listed or () if isinstance(a, dict)] if listed else []
+    told = [a.get("command") for a in listed if isinstance(a, dict)] if type(listed) is list else []
     found = [a or b for a, b in _ACTION.findall(text)]
     return [c for c in told if isinstance(c, str)] or (
         [found[0].strip()] if len(found) == 1 else []

@@ -95,10 +95,7 @@ class Reader:
                 parts += _shown(block)
             elif kind not in _SILENT:
                 reason = f"unknown_block:{safe_name(kind)}"
-        if results or parts:  # the record has a place: nothing of it counts as left out
-            log.counts = counts
-        elif log.counts == counts:
-            log.drop(reason)
+        log.once(counts, bool(results or parts), reason)
         if parts:
             self._words(parts, message, at)
 
@@ -123,7 +120,8 @@ class Reader:
         if isinstance(value, dict):
             failed = failed or value.get("isError") is True
             value = value.get("content")
-        parts = [p for b in value if isinstance(b, dict) for p in _shown(b)] if value else []
+        blocks = [b for b in value if isinstance(b, dict)] if isinstance(value, list) else []
+        parts = [part for block in blocks for part in _shown(block)]
         text = "\n".join(part.text for part in parts if isinstance(part, Text))
         text = text or words(told.get("error"))
         status: ResultStatus = "error" if failed else "ok"
