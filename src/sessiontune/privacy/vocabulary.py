@@ -75,10 +75,9 @@ _DRIVE = re2.compile(r"^[A-Za-z]:[/\\]+")
 
 class Vocabulary(msgspec.Struct, frozen=True):
     """What is known of the people and machines behind a set of logs. Sorted, unique, lower case
-    except `homes` and `projects`, which keep the case of the paths."""
+    except `projects`, which keep the case of the paths."""
 
     users: tuple[str, ...] = ()
-    homes: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     projects: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
@@ -89,13 +88,11 @@ class Vocabulary(msgspec.Struct, frozen=True):
     ) -> Vocabulary:
         """From the working folders seen in the logs (`names`), the user's own `words` and hosts."""
         users: set[str] = set()
-        homes: set[str] = set()
         projects: set[str] = set()
         for name in names:
-            _take_path(name, users, homes, projects)
+            _take_path(name, users, projects)
         return cls(
             users=tuple(sorted(users)),
-            homes=tuple(sorted(homes)),
             hosts=tuple(sorted({host.strip().lower() for host in hosts if host.strip()})),
             projects=tuple(sorted(projects)),
             words=tuple(sorted({word.strip() for word in words if word.strip()})),
@@ -111,12 +108,11 @@ class Vocabulary(msgspec.Struct, frozen=True):
         return hashlib.blake2b(packed, digest_size=16).hexdigest()
 
 
-def _take_path(name: str, users: set[str], homes: set[str], projects: set[str]) -> None:
+def _take_path(name: str, users: set[str], projects: set[str]) -> None:
     for match in _HOME.finditer(name):
         user = match.group(1)
         if not is_generic(user):
             users.add(user.lower())
-            homes.add(name[: match.end(1)].strip())
     for match in _SLUG.finditer(name):
         user = match.group(1)
         if not is_generic(user):
