@@ -34,3 +34,17 @@ def test_an_index_made_by_former_rules_is_made_anew(tmp_path: Path, grown: bool)
 
     assert "message:msg_01ABCDEFGHIJKLMNO" in again.index.links
     assert len(again.index.ids) == 8 * (3 if grown else 2)
+
+
+def test_a_file_that_no_source_of_a_former_version_knew_is_looked_at_again(tmp_path: Path) -> None:
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    log.write_text('{"type":"session_start","id":"s","title":"t","owner":"o","cwd":"/a"}\n')
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        (row,) = discover([log.parent], ["droid"], store, runner, verify=False).rows
+        former = msgspec.structs.replace(row.index, rules=1)
+        nobody = msgspec.structs.replace(row.file, source="")
+        store.put_files([msgspec.structs.replace(row, file=nobody, index=former)])
+        (again,) = discover([log.parent], ["droid"], store, runner, verify=False).rows
+
+    assert again.file.source == "droid"
