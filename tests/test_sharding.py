@@ -307,6 +307,25 @@ def test_nothing_changed(sample: Path, salt: str, tmp_path: Path) -> None:
         assert tree(tmp_path / "data") == bytes_before, more
 
 
+def _changed_behind(log: str) -> None:
+    """Other words in a log of the same size and time."""
+    info = os.stat(log)
+    data = Path(log).read_bytes()
+    word = next(w for w in (b"invoice", b"proposal", b"project") if w in data[: len(data) // 2])
+    with open(log, "r+b") as out:
+        out.write(data.replace(word, word.upper()))
+    os.utime(log, ns=(info.st_atime_ns, info.st_mtime_ns))
+
+
+def _as_fresh(folder: Path, logs: Path, salt: str) -> None:
+    scratch = folder / "scratch"
+    _state(scratch, salt)
+    _export(scratch, logs)
+    again, fresh = (tree(base / "data") for base in (folder, scratch))
+    assert again.pop("manifest.json") != fresh.pop("manifest.json")  # another name of the build
+    assert again == fresh
+
+
 def test_what_changed_behind_its_size_and_its_time_is_read_when_asked(
     sample: Path, salt: str, tmp_path: Path
 ) -> None:
@@ -315,24 +334,33 @@ def test_what_changed_behind_its_size_and_its_time_is_read_when_asked(
     shutil.copytree(sample, logs)
     _state(tmp_path, salt)
     _export(tmp_path, logs)
-    log = max(logs_under(logs, "codex"), key=os.path.getsize)
-    info = os.stat(log)
-    data = Path(log).read_bytes()
-    word = next(w for w in (b"invoice", b"proposal", b"project") if w in data[: len(data) // 2])
-    with open(log, "r+b") as out:
-        out.write(data.replace(word, word.upper()))
-    os.utime(log, ns=(info.st_atime_ns, info.st_mtime_ns))
+    _changed_behind(max(logs_under(logs, "codex"), key=os.path.getsize))
     assert _export(tmp_path, logs).json()["unchanged"]
     _export(tmp_path, logs, "--verify")
-    scratch = tmp_path / "scratch"
-    _state(scratch, salt)
-    _export(scratch, logs)
-    again, fresh = (tree(base / "data") for base in (tmp_path, scratch))
-    assert again.pop("manifest.json") != fresh.pop("manifest.json")  # another name of the build
-    assert again == fresh
-    assert len(list((tmp_path / "state" / "shards").iterdir())) == len(
-        list((scratch / "state" / "shards").iterdir())
+    _as_fresh(tmp_path, logs, salt)
+    kept, fresh = (
+        list((f / "state" / "shards").iterdir()) for f in (tmp_path, tmp_path / "scratch")
     )
+    assert len(kept) == len(fresh)
+
+
+@pytest.mark.parametrize("left", [0.0, 0.5, 1.0])
+def test_a_damaged_shard_of_a_log_that_changed_behind_its_size_and_its_time(
+    left: float, sample: Path, salt: str, tmp_path: Path
+) -> None:
+    """It is read again under the same key: nothing that was made of the former one may stay."""
+    logs = tmp_path / "logs"
+    shutil.copytree(sample, logs)
+    _state(tmp_path, salt)
+    _export(tmp_path, logs)
+    _changed_behind(max(logs_under(logs, "codex"), key=os.path.getsize))
+    for shard in (tmp_path / "state" / "shards").iterdir():
+        data = shard.read_bytes()
+        whole = int(len(data) * left)
+        shard.write_bytes(data[:whole] if whole < len(data) else bytes(whole))
+    _export(tmp_path, logs, "--force", "--thinking")
+    _export(tmp_path, logs)
+    _as_fresh(tmp_path, logs, salt)
 
 
 def test_one_appended_line_is_all_that_is_read(sample: Path, salt: str, tmp_path: Path) -> None:

@@ -55,9 +55,10 @@ class Seal:
             noted = (self.folder / _NAME).read_bytes()
         except FileNotFoundError:
             return {}
-        if zlib.crc32(noted[4:]) != int.from_bytes(noted[:4], "little"):
+        body = noted[4:]  # nothing has the sum of a file that a crash has left empty
+        if not body or zlib.crc32(body) != int.from_bytes(noted[:4], "little"):
             return {}
-        return msgspec.msgpack.decode(noted[4:], type=_Sums)
+        return msgspec.msgpack.decode(body, type=_Sums)
 
     def _sum(self, name: str) -> int:
         """The CRC-32 of a file, -1 where there is none; one that is as it was is not read twice."""

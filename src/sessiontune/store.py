@@ -187,6 +187,10 @@ class Store:
         rows = self.db.execute("select key, paths, summary, prepared from units")
         return {r[0]: UnitRow(r[0], tuple(msgspec.msgpack.decode(r[1])), r[2], r[3]) for r in rows}
 
+    def unit_keys(self) -> set[str]:
+        """The keys of all prepared units."""
+        return {key for (key,) in self.db.execute("select key from units")}
+
     def unit_summaries(self) -> Iterator[tuple[str, bytes]]:
         """What is noted of all prepared units: key and summary, one at a time."""
         yield from self.db.execute("select key, summary from units")

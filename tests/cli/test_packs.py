@@ -255,6 +255,19 @@ def test_a_changed_database_or_salt_is_named(world: Path, cli: Cli, name: str) -
     assert published(world) == before
 
 
+@pytest.mark.parametrize("left", [0, 3, 4, 7])
+def test_a_seal_that_a_crash_left_short_is_none(world: Path, cli: Cli, left: int) -> None:
+    export(cli, world)
+    before = published(world)
+    seal = world / "state" / "seal"
+    whole = seal.read_bytes()
+    for short in (whole[:left], bytes(left)):
+        seal.write_bytes(short)
+        export(cli, world, "--force")
+        assert published(world) == before
+    assert seal.read_bytes() != bytes(left)
+
+
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_byte_of_the_state_changes_no_other_bytes_are_published(
     world: Path, cli: Cli, seed: int

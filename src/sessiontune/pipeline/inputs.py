@@ -23,7 +23,7 @@ _HEAD = 64 * 1024
 _TAIL = 4096
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
 #: is noted of it is made anew.
-_RULES = 1
+_RULES = 2
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 T = TypeVar("T")
@@ -150,10 +150,9 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
         if not stat.S_ISREG(info.st_mode):
             faults.append(Fault("not_a_file", path))
             continue
-        size, changed = info.st_size, info.st_mtime_ns
-        for journal in journals:
-            more, at = journal(path)
-            size, changed = size + more, max(changed, at)
+        beside = [journal(path) for journal in journals]  # several sources may name the same
+        size = info.st_size + max((more for more, _ in beside), default=0)
+        changed = max([info.st_mtime_ns, *(at for _, at in beside)])
         file = LogFile(path, "", size, changed, info.st_ino)
         other = found.get((info.st_dev, info.st_ino))
         if other is None or path < other.path:

@@ -99,11 +99,13 @@ def prepare_all(
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     missing = [u for u in units if u.key not in noted or u.key not in there or (verify and u.size)]
-    former = {u.key: there[u.key] for u in missing if u.key in noted and u.key in there}
-    again = {os.path.basename(place.path) for place in former.values()}
+    sums = store.shards.sums(store.db)
+    before = store.unit_keys()
+    former = {u.key: sums.get(u.key) for u in missing if u.key in before}  # read under the same key
+    again = {os.path.basename(there[key].path) for key in former if key in there}
     # A pack is never overwritten: a run that dies could not tell what its places hold.
     fresh = (secrets.token_hex(8),) if again else ()
-    if again:
+    if former:
         store.forget_sums()
         store.remove_memory("quick:")  # no folder passes for up to date unseen
     known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
@@ -139,11 +141,12 @@ def prepare_all(
     return Prepared(ordered, summaries, total, there, preparation), len(tasks)
 
 
-def _turned(one: Noted, former: Place, store: Store) -> Noted:
-    """A unit that was read again: one more turn where its shard is no longer the same."""
+def _turned(one: Noted, former: int | None, store: Store) -> Noted:
+    """A unit that was read again: one more turn where its shard, of which the sum is given, is no
+    longer the same."""
     before = msgspec.msgpack.decode(store.unit_summary(one.key), type=UnitOutline)
     summary = msgspec.msgpack.decode(one.summary, type=UnitSummary)
-    summary.turn = before.turn + (one.place.crc != former.crc)
+    summary.turn = before.turn + (one.place.crc != former)
     return msgspec.structs.replace(one, summary=msgspec.msgpack.encode(summary))
 
 
@@ -199,6 +202,6 @@ def _carry(
             f"The state has lost what it held of {min(lost)}"
             + (f" and {len(lost) - 1} more logs" if len(lost) > 1 else "")
             + ", which vanished.",
-            "Restore the folder 'shards' of the state from a copy, or go on without with --prune.",
+            "Restore the state as a whole from a copy, or go on without with --prune.",
         )
     return tuple(place for _, place in sorted(shards)), ledger

@@ -74,7 +74,7 @@ class CrushSource:
 
     def journal(self, path: str) -> tuple[int, int]:
         """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal")
+        return state(path + "-wal") if path.endswith(".db") else (0, 0)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
