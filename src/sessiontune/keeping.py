@@ -1,10 +1,11 @@
-"""The salt of a state folder, and the lock that one run holds at a time."""
+"""The salt of a state folder, its database, and the lock that one run holds at a time."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import secrets
+import sqlite3
 from pathlib import Path
 
 from .errors import StoreError
@@ -48,3 +49,21 @@ def take_lock(path: Path) -> int:
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
+
+
+def database(path: Path, schema: str) -> sqlite3.Connection:
+    """Open the database, or make it; tables that it lacks are added."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    os.close(fd)
+    db = sqlite3.connect(path, timeout=10)
+    db.execute("pragma journal_mode=wal")
+    db.execute("pragma synchronous=normal")
+    db.executescript(schema)
+    return db
+
+
+def disk_error(error: OSError, folder: Path) -> StoreError:
+    return StoreError(
+        f"{folder} cannot be used: {error.strerror}.",
+        "Check its permissions and free space, or give another folder with --state.",
+    )

@@ -24,7 +24,7 @@ import msgspec
 
 from . import notes
 from .errors import StoreError
-from .keeping import salt_of, take_lock
+from .keeping import database, disk_error, salt_of, take_lock
 from .model import Verdict
 from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
@@ -89,10 +89,11 @@ class Store:
                 self._lock = take_lock(folder / "lock")
                 self._seal = Seal(folder)
             self.salt = salt_of(folder / "salt")
-            self.db = _database(folder / "state.sqlite")
+            self.db = database(folder / "state.sqlite", _SCHEMA)
+            upgrade(self.db)
         except OSError as error:
             self._release()
-            raise _disk_error(error, folder) from error
+            raise disk_error(error, folder) from error
         except sqlite3.Error as error:
             self._release()
             raise StoreError(
@@ -114,7 +115,7 @@ class Store:
             if self._seal is not None:
                 self._seal.set()
         except OSError as full:
-            raise _disk_error(full, self.folder) from full
+            raise disk_error(full, self.folder) from full
         finally:
             self._release()
 
@@ -339,21 +340,3 @@ class Store:
             db.commit()
         self.db.execute("vacuum")
         self.db.execute("pragma wal_checkpoint(truncate)")
-
-
-def _database(path: Path) -> sqlite3.Connection:
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    os.close(fd)
-    db = sqlite3.connect(path, timeout=10)
-    db.execute("pragma journal_mode=wal")
-    db.execute("pragma synchronous=normal")
-    db.executescript(_SCHEMA)
-    upgrade(db)
-    return db
-
-
-def _disk_error(error: OSError, folder: Path) -> StoreError:
-    return StoreError(
-        f"{folder} cannot be used: {error.strerror}.",
-        "Check its permissions and free space, or give another folder with --state.",
-    )

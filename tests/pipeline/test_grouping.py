@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sessiontune.pipeline import build, grouping
 from sessiontune.pipeline.grouping import Unit, units_of
 from sessiontune.ports import FileIndex, LogFile
-from sessiontune.store import FileRow
+from sessiontune.recipe import Recipe
+from sessiontune.runtime.local import LocalRunner
+from sessiontune.store import FileRow, Store
 
 PATHS = [f"/logs/{n}.jsonl" for n in range(12)]
 
@@ -56,3 +61,37 @@ def test_day_by_day_equals_at_once(
         assert shape(units) == shape(units_of(rows, "p"))
         assert shape(units_of(rows, "other", former)) == shape(units_of(rows, "other"))
         former = [(key, paths) for key, _, paths in shape(units)]
+
+
+def test_what_an_interrupted_look_at_all_logs_found_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--verify` finds that a log holds an id of another one, behind its size and its time."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    record = '{"type":"user","uuid":"%s","sessionId":"%s","message":{"content":"Begin."}}\n'
+    for name in "ab":
+        (logs / f"{name}.jsonl").write_text(record % (f"id-{name}", name))
+
+    def look(store: Store, runner: LocalRunner, verify: bool = False) -> list[tuple[str, ...]]:
+        request = build.Request(
+            recipe=Recipe(), roots=(logs,), out=tmp_path / "data", verify=verify, dry_run=True
+        )
+        build.export(request, store, runner)
+        units = grouping.side_by_side(store)
+        return sorted(tuple(Path(p).stem for p in paths) for _, paths in units)
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        assert look(store, runner) == [("a",), ("b",)]
+        info = os.stat(logs / "a.jsonl")
+        (logs / "a.jsonl").write_text(record % ("id-b", "a"))
+        os.utime(logs / "a.jsonl", ns=(info.st_atime_ns, info.st_mtime_ns))
+        assert look(store, runner) == [("a",), ("b",)]
+        with monkeypatch.context() as stopped:
+            stopped.setattr(build, "preparation_of", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                look(store, runner, verify=True)
+        assert look(store, runner) == [("a", "b")]

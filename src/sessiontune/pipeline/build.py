@@ -71,6 +71,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     settle_memory(store)
     request.note("looking for logs")
     names = request.recipe.sources or tuple(registry.source_names())
+    if request.verify:  # other ids may be found in files that look as before
+        grouping.forget(store)
     inputs = discover(request.roots, names, store, run, verify=request.verify)
     if request.prune:
         inputs = _prune(inputs, store)
@@ -89,7 +91,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     """From the logs that were found to the published folder. Raises DamagedError where the state
     does not hold what was noted."""
     preparation = preparation_of(request.recipe, inputs, store.salt)
-    known = [] if request.verify else grouping.side_by_side(store)
+    known = grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)
     quick = _quick_key(request, store, units, inputs)
     former = _former(request, store, quick)

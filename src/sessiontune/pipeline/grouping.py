@@ -66,6 +66,11 @@ def note(store: Store, units: Iterable[Unit]) -> None:
         store.remember(_NAME, value)
 
 
+def forget(store: Store) -> None:
+    """Forget it: the next run that gets so far groups all files."""
+    store.remove_memory(_NAME)
+
+
 def components(rows: Sequence[FileRow]) -> list[list[FileRow]]:
     """Connected components of files of one source, each sorted by path."""
     parent = list(range(len(rows)))
