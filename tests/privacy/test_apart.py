@@ -16,6 +16,7 @@ VALUES = {
     "d": "root" + "root1",
     "l": "ZP9VR-IH" + "QYM-4NL54-93" + "1HU-1Z3MW",
     "b": "X4AYBEAK" + "TI5QZARBGRYD" + "PXGLIY6G5KOE",
+    "m": "Vrk" + "Qel7" + "Ntu",
     "s": "Winter" + "Secret" + "24!",
 }
 
@@ -44,6 +45,9 @@ def redactor() -> Redactor:
         # on the next line
         "$ terraform output -raw admin_password\n{p}",
         "$ wg genkey | tee privatekey\n{k}=",
+        "$ wg genkey\n\n{k}=\n",
+        "Your token:\n{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}{k}\n",
+        "The password was wrong, the new one is {m}.",
         "The password of the new user (change it soon):\n\n  {k}\n",
         # in several literals
         'api_key = "{k}" + "{k}"',
@@ -90,6 +94,7 @@ def redactor() -> Redactor:
         'password = "{s}"',
         "pass = {k}",
         '{"user": "ada", "pass": "{w}"}',
+        "user: ada\npass: {w}\nport: 5432\n",
         "auth: { username: 'ada', pwd: '{w}' }",
         # as programs and people of other lands write them
         "비밀번호 {k}",
@@ -133,6 +138,13 @@ def test_taken(redactor: Redactor, text: str) -> None:
         "License: Apache-2.0-WITH-LLVM-exception",
         "ID/PW are required",
         "the new one is better-than-before",
+        "The old one was Python3.8, the new one is Python3.11.",
+        "the new one: CVE-2024-3094",
+        "Total tokens:\nclaude-3-5-sonnet-20241022",
+        "max_tokens by model:\n  gpt-4o-2024-05-13\n",
+        "https://securetoken.google.com Example:\n  someone@example.com",
+        "$ docker run -d -e POSTGRES_PASSWORD=x postgres:16\n" + "f2a5b8e7c9d0e1f2" * 4,
+        "$ docker inspect -f id web\n" + "f2a5b8e7c9d0e1f2" * 4 + "\n$ cat token\nhello_there",
         "id: 17" + "00000000001",  # milliseconds
         "auth.add_password('digest_test_realm', localhost, user)",
         "CREATE ROLE app WITH LOGIN PASSWORD NULL;",

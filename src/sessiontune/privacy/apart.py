@@ -79,6 +79,8 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
+    if _NAMES.fullmatch(value):
+        return None
     if not (
         judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.7)
     ):
@@ -86,8 +88,14 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-#: Commands that print hashes: `$ git rev-parse token-fix`.
-_HASHING = re2.compile(rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid")
+#: Commands that print hashes and numbers of what they made: `$ git rev-parse token-fix`.
+_HASHING = re2.compile(
+    rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
+)
+#: An address, and a name with its version: `max tokens:` above `claude-3-5-sonnet-20241022`.
+_NAMES = re2.compile(
+    rb"[^\s@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}|[a-z]{2,}(?:[-._:/][a-z]+|[-._:/]v?\d+[a-z]{0,2})+"
+)
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 _NEXT_LINE = r"[ \t]*\r?\n(?:[ \t]*\r?\n)?[ \t]*"
 _TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass)"
@@ -146,10 +154,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"\$ [^\n]*{_TELLS}[^\n]*\n[ \t]*{_ALONE}{{8,}}{_ENDS}",
-        rf"\$ [^\n]{{1,200}}{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
+        rf"\$ [^\n]*{_TELLS}[^\n]*{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
+        rf"\$ [^\n]*{_TELLS}[^\n]*{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
         _alone,
-        before=700,
+        before=1200,
         after=960,
         rank=2,
     ),
@@ -159,7 +167,7 @@ RULES: tuple[Rule, ...] = (
         rf"{_TELLS}[^\n]*:{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
         rf"{_TELLS}[^\n]{{0,160}}:{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
         _alone,
-        before=700,
+        before=1200,
         after=960,
         rank=2,
     ),

@@ -95,6 +95,7 @@ def _says_password(name: bytes) -> bool:
 #: A verdict, a table's head, the working folder: `--- PASS: TestOne`.
 _VERDICT = quick(r"(?i)[^A-Za-z0-9_.-](?:pass|pwd|pw)[^A-Za-z0-9_.]{1,12}\Z")
 _SIGNS = quick(r"[0-9!@#$%^&*]")
+_SAYS_USER = quick(r"(?i)user|login|email|uid")
 
 
 def password_follows(data: bytes, end: int) -> bool:
@@ -103,11 +104,13 @@ def password_follows(data: bytes, end: int) -> bool:
     match = _VALUE.match(data, start, start + 1000)
     if match is None:
         return True
+    before = data[start - 1 : start]
     if _VERDICT.search(data, max(0, start - 17), start) and not _SIGNS.search(
         data, start, match.end()
-    ):
-        return False  # `_is_password` asks for more under such a name
-    before = data[start - 1 : start]
+    ):  # `_is_password` asks for more under such a name, or for a user beside it
+        if before == b" ":
+            return _login_word(data, start, trimmed(match.group(), False))
+        return before in _QUOTES and _SAYS_USER.search(data, max(0, start - 120), start) is not None
     shell = before == b"="
     for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
         value = trimmed(match.group(), quoted)

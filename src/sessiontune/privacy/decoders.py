@@ -1,7 +1,7 @@
 """Text inside text: base64, hex, percent and backslash escapes, colours, zero-width characters.
 
-Two kinds. A *region* is decoded, redacted and encoded again (base64, hex). A *view* is the same
-text with marks taken out or escapes resolved, with a map back to the places in the original.
+Two kinds. A *region* is decoded, redacted and encoded again (base64, hex). A *view*
+(`views.py`) is the same text with marks taken out or escapes resolved, and the way back.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,6 +19,7 @@ import re2
 from .prefixes import prefixes
 from .rules import Near, Rule, ends_with, pattern, quick
 from .vendors import formats
+from .views import STRETCH, View, replaced
 
 #: Four characters of base64 whose three bytes are printable ASCII: the bits leave few choices.
 _FIRST = "[CDI-Za-f]"
@@ -84,45 +84,8 @@ def run_on(beginnings: Sequence[bytes]) -> Near:
     return look
 
 
-class View(msgspec.Struct, frozen=True):
-    """A changed copy of a stretch of text. Piece i begins at `starts[i]` in the copy and stands
-    at `places[i]` in the original; `sizes[i]` is its length there. `changed`: it differs from it."""
-
-    data: bytes
-    starts: list[int]
-    places: list[int]
-    sizes: list[int]
-    changed: bool
-
-    def back(self, start: int, end: int) -> tuple[int, int]:
-        """A span of the view as a span of the original."""
-        first = bisect_right(self.starts, start) - 1
-        last = bisect_right(self.starts, end - 1) - 1
-        low = self.places[first] + min(start - self.starts[first], self.sizes[first])
-        shift = end - 1 - self.starts[last]
-        high = self.places[last] + min(shift + 1, self.sizes[last])
-        piece_end = self.starts[last + 1] if last + 1 < len(self.starts) else len(self.data)
-        if end == piece_end:
-            high = self.places[last] + self.sizes[last]
-        return low, high
-
-
 #: Line breaks that are also tried alone, in a stretch around few keys.
 _MOST_BREAKS, _SMALL = 12, 2000
-#: The longest stretch that is looked through at once: its map takes memory.
-STRETCH = 1 << 16
-
-
-def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
-    """Stretches around hits, joined where they touch, of bounded length."""
-    joined: list[tuple[int, int]] = []
-    for end in ends:
-        low, high = max(0, end - reach), min(size, end + reach)
-        if joined and low <= joined[-1][1] and high - joined[-1][0] <= STRETCH:
-            joined[-1] = (joined[-1][0], high)
-        else:
-            joined.append((low, high))
-    return joined
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -224,9 +187,9 @@ def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
     if end - start > STRETCH:
         end = start + STRETCH
         done = end - 2048
-    views = [_view(data, start, end, pattern(_ESCAPES), _resolve)]
+    views = [replaced(data, start, end, pattern(_ESCAPES), _resolve)]
     if data.find(b"+", start, end) >= 0 and data.find(b"%", start, end) >= 0:
-        views.append(_view(data, start, end, pattern(_ESCAPES + r"|(\+)"), _resolve))
+        views.append(replaced(data, start, end, pattern(_ESCAPES + r"|(\+)"), _resolve))
     return views, done
 
 
@@ -241,69 +204,29 @@ def _resolve(match: Any) -> bytes:
 
 def unmarked_view(data: bytes, start: int, end: int) -> View:
     """The text without colours and zero-width characters."""
-    return _view(data, start, end, quick(_MARKS), lambda match: b"")
+    return replaced(data, start, end, quick(_MARKS), lambda match: b"")
 
 
 def quoted_view(data: bytes, start: int, end: int) -> View:
     """The text as quoted-printable mail means it."""
     marks = quick(r"=\r?\n|=([0-9A-F]{2})")
-    return _view(data, start, end, marks, lambda match: bytes.fromhex((match[1] or b"").decode()))
+    return replaced(
+        data, start, end, marks, lambda match: bytes.fromhex((match[1] or b"").decode())
+    )
 
 
 def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
     """A stretch with the line breaks between key characters taken out: every one, then, where there
     are more than one, each alone and each with its next, for a key that ends at a line's end."""
     breaks = pattern(_BREAKS)
-    yield _view(data, start, end, breaks, lambda match: b"", inner=True)
+    yield replaced(data, start, end, breaks, lambda match: b"", inner=True)
     if end - start > _SMALL:
         return
     places = [match.end(1) for match in breaks.finditer(data, start, end)][:_MOST_BREAKS]
     for size in (1, 2) if len(places) > 1 else ():
         for first in range(len(places) - size + 1):
             only = frozenset(places[first : first + size])
-            yield _view(data, start, end, breaks, lambda match: b"", inner=True, only=only)
-
-
-def _view(
-    data: bytes,
-    start: int,
-    end: int,
-    marks: Any,
-    resolve: Any,
-    inner: bool = False,
-    only: frozenset[int] | None = None,
-) -> View:
-    """Copies `data[start:end]`, each match of `marks` replaced by what `resolve` gives."""
-    pieces: list[bytes] = []
-    starts: list[int] = []
-    places: list[int] = []
-    sizes: list[int] = []
-    size = 0
-
-    def add(piece: bytes, place: int, length: int) -> None:
-        nonlocal size
-        if piece:
-            pieces.append(piece)
-            starts.append(size)
-            places.append(place)
-            sizes.append(length)
-            size += len(piece)
-
-    done = at = start
-    while True:
-        match = marks.search(data, at, end)
-        if match is None:
-            break
-        low, high = (match.end(1), match.start(2)) if inner else match.span()
-        if only is not None and low not in only:
-            at = high
-            continue
-        add(data[done:low], done, low - done)
-        add(resolve(match), low, high - low)
-        done = high
-        at = high
-    add(data[done:end], done, end - done)
-    return View(b"".join(pieces), starts, places, sizes, done > start)
+            yield replaced(data, start, end, breaks, lambda match: b"", inner=True, only=only)
 
 
 #: How keys begin.

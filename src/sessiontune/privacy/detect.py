@@ -17,6 +17,7 @@ from . import (
     hooks,
     keyblocks,
     network,
+    payment,
     personal,
     phones,
     places,
@@ -34,6 +35,7 @@ from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
 from .rules import MORE, Rule, Span, pattern, windowed
+from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
 MAX_DEPTH = 14
@@ -62,6 +64,7 @@ def all_rules() -> tuple[Rule, ...]:
         *context.RULES,
         *sentences.RULES,
         *personal.RULES,
+        *payment.RULES,
         *coordinates.RULES,
         *phones.RULES,
         *streets.RULES,
@@ -195,15 +198,15 @@ class Detector:
         self, kind: str, data: bytes, ends: list[int], depth: int, spans: list[Span]
     ) -> None:
         if kind == "mark":
-            for start, end in decoders.windows(ends, len(data)):
+            for start, end in windows(ends, len(data)):
                 self._through(decoders.unmarked_view(data, start, end), depth, spans)
             return
         if kind == "quoted":
-            for start, end in decoders.windows(ends, len(data)):
+            for start, end in windows(ends, len(data)):
                 self._through(decoders.quoted_view(data, start, end), depth, spans)
             return
         if kind == "wrap":
-            for start, end in decoders.windows(ends, len(data), 700):
+            for start, end in windows(ends, len(data), 700):
                 for number, view in enumerate(decoders.joined_views(data, start, end)):
                     if not self._wrapped(view, data, spans, number == 0):
                         break
@@ -227,9 +230,7 @@ class Detector:
                 text = region.encode(self.apply(region.content, inner))
                 spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
 
-    def _wrapped(
-        self, view: decoders.View, data: bytes, spans: list[Span], all_joined: bool
-    ) -> bool:
+    def _wrapped(self, view: View, data: bytes, spans: list[Span], all_joined: bool) -> bool:
         """Keys that are broken over lines; False when none begins here. What follows a key that is
         whole by itself is only taken when it looks like more of it."""
         found: list[Span] = []
@@ -256,7 +257,7 @@ class Detector:
             spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
         return begun
 
-    def _through(self, view: decoders.View, depth: int, spans: list[Span]) -> None:
+    def _through(self, view: View, depth: int, spans: list[Span]) -> None:
         """Finds in a view, and reports the places in the original."""
         if not view.changed:
             return  # nothing was hidden

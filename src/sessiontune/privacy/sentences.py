@@ -12,7 +12,7 @@ from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import is_dull_value, is_gibberish, like_key
 from .keynames import PASS_PARTS, dull, says_password
-from .rules import Rule, left_edge, quick
+from .rules import Check, Rule, left_edge, quick
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
@@ -121,6 +121,20 @@ _LAST_WORD = quick(r"[A-Za-z]{1,24}[ _-]\Z")
 _RUN = re2.compile(rb"[A-Za-z0-9]{16,}={0,2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
+def _one(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`the new one is V`: of what, was said before, unless V is no name and no version."""
+    found = _beside(data, match)
+    if found is None:
+        return None
+    value = data[found[0] : found[1]]
+    odd = any(c in b"!@#$%^&*?" for c in value) or judged_random(value, 16)
+    start = match.start()
+    return found if odd or _SPOKEN.search(data, max(0, start - 200), start) else None
+
+
+_SPOKEN = quick(r"(?i)passw|pwd|passphrase|token|secret|key|credential|login")
+
+
 def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
     """`the secret VALUE`, `token - 'VALUE'`: only what a machine made, and no name of a resource."""
     name, value = match.group(1), match.group(2).rstrip(b".=-")
@@ -166,14 +180,14 @@ _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credenti
 _BESIDE = r"s?[ ]{1,2}(?:\d{1,2}[ ]{1,2}(?:[:=]{1,2}[ ]{1,2})?|-[ ]{1,2})?[`'\"]?"
 
 
-def _following(lead: str, before: int) -> Rule:
+def _following(lead: str, before: int, check: Check = _beside) -> Rule:
     """A password that follows `lead` with no verb between; `before`: how long the lead may be."""
     return Rule(
         kind="password",
         layer="secrets",
         anchor=rf"{lead}{_BEGIN}{_FIRST}{_REST}{{3}}",
         exact=rf"{lead}{_BEGIN}({_FIRST}{_REST}{{7,200}})",
-        check=_beside,
+        check=check,
         near=said_follows,
         before=before,
         after=240,
@@ -230,7 +244,9 @@ RULES: tuple[Rule, ...] = (
     _following(_IN_BRACKETS, before=40),
     _following(_IN_PAIR, before=32),
     _following(
-        r"(?i:\b(?:new|old|other|current|right|correct) one(?:'s| is| was|:))[ ]{1,2}", before=48
+        r"(?i:\b(?:new|old|other|current|right|correct) one(?:'s| is| was|:))[ ]{1,2}",
+        before=48,
+        check=_one,
     ),
     _following(f"{_SIGN_IN}{_BEGIN}{_USER}", before=120),
     Rule(

@@ -1,0 +1,88 @@
+"""A *view*: a stretch of text with marks taken out or escapes resolved, and the way back."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import Any
+
+import msgspec
+
+#: The longest stretch that is looked through at once: its map takes memory.
+STRETCH = 1 << 16
+
+
+def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
+    """Stretches around hits, joined where they touch, of bounded length."""
+    joined: list[tuple[int, int]] = []
+    for end in ends:
+        low, high = max(0, end - reach), min(size, end + reach)
+        if joined and low <= joined[-1][1] and high - joined[-1][0] <= STRETCH:
+            joined[-1] = (joined[-1][0], high)
+        else:
+            joined.append((low, high))
+    return joined
+
+
+class View(msgspec.Struct, frozen=True):
+    """A changed copy of a stretch of text. Piece i begins at `starts[i]` in the copy and stands
+    at `places[i]` in the original; `sizes[i]` is its length there. `changed`: the two differ."""
+
+    data: bytes
+    starts: list[int]
+    places: list[int]
+    sizes: list[int]
+    changed: bool
+
+    def back(self, start: int, end: int) -> tuple[int, int]:
+        """A span of the view as a span of the original."""
+        first = bisect_right(self.starts, start) - 1
+        last = bisect_right(self.starts, end - 1) - 1
+        low = self.places[first] + min(start - self.starts[first], self.sizes[first])
+        shift = end - 1 - self.starts[last]
+        high = self.places[last] + min(shift + 1, self.sizes[last])
+        piece_end = self.starts[last + 1] if last + 1 < len(self.starts) else len(self.data)
+        if end == piece_end:
+            high = self.places[last] + self.sizes[last]
+        return low, high
+
+
+def replaced(
+    data: bytes,
+    start: int,
+    end: int,
+    marks: Any,
+    resolve: Any,
+    inner: bool = False,
+    only: frozenset[int] | None = None,
+) -> View:
+    """Copies `data[start:end]`, each match of `marks` replaced by what `resolve` gives."""
+    pieces: list[bytes] = []
+    starts: list[int] = []
+    places: list[int] = []
+    sizes: list[int] = []
+    size = 0
+
+    def add(piece: bytes, place: int, length: int) -> None:
+        nonlocal size
+        if piece:
+            pieces.append(piece)
+            starts.append(size)
+            places.append(place)
+            sizes.append(length)
+            size += len(piece)
+
+    done = at = start
+    while True:
+        match = marks.search(data, at, end)
+        if match is None:
+            break
+        low, high = (match.end(1), match.start(2)) if inner else match.span()
+        if only is not None and low not in only:
+            at = high
+            continue
+        add(data[done:low], done, low - done)
+        add(resolve(match), low, high - low)
+        done = high
+        at = high
+    add(data[done:end], done, end - done)
+    return View(b"".join(pieces), starts, places, sizes, done > start)
