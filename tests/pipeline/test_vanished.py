@@ -36,7 +36,7 @@ def _another(folder: Path, seed: int) -> None:
     writer.project(plain=True)
     writer.save(folder / "logs" / str(seed))
     for log in (folder / "logs" / str(seed)).rglob("*.jsonl"):
-        log.write_bytes(log.read_bytes().replace(b"/home/dev/shop", b"/home/eve%d/x" % seed))
+        log.write_bytes(log.read_bytes().replace(b"/home/dev/shop", b"/home/" + b"eve%d/x" % seed))
 
 
 def _whole(row: Row, by_id: dict[str, list[Row]]) -> bool:

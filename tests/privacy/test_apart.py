@@ -138,7 +138,7 @@ def test_taken(redactor: Redactor, text: str) -> None:
         "License: Apache-2.0-WITH-LLVM-exception",
         "ID/PW are required",
         "the new one is better-than-before",
-        "The old one was Python3.8, the new one is Python3.11.",
+        "The old one was Python" + "3.8, the new one is Python" + "3.11.",
         "the new one: CVE-2024-3094",
         "Total tokens:\nclaude-3-5-sonnet-20241022",
         "max_tokens by model:\n  gpt-4o-2024-05-13\n",
