@@ -263,13 +263,6 @@ def _former(request: Request, store: Store, quick: str) -> Manifest | None:
     return read_manifest(request.out)
 
 
-def _export(
-    request: Request, inputs: Inputs, manifest: Manifest, ledger: Ledger, read: int
-) -> Export:
-    new, changed, faults = inputs.new, inputs.changed, tuple(ledger.faults)
-    return Export(request.out, manifest, False, new, changed, read, faults, inputs.others)
-
-
 def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, read: int) -> Export:
     """What an export would hold, without writing rows."""
     ledger, stats = totals(inputs, prepared, Built())
