@@ -132,7 +132,7 @@ def _one(data: bytes, match: Any) -> tuple[int, int] | None:
     return found if odd or _SPOKEN.search(data, max(0, start - 200), start) else None
 
 
-_SPOKEN = quick(r"(?i)passw|pwd|passphrase|token|secret|key|credential|login")
+_SPOKEN = quick(r"(?i)(?:passw|pwd|passphrase|token|secret|key|credential|login)[^\n]{0,150}\Z")
 
 
 def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
