@@ -19,7 +19,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, opened, state
+from .databases import MAGIC, columns, opened, state
 from .indexing import digests
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, safe_name, values
@@ -51,7 +51,11 @@ class CrushSource:
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
-        return path.endswith(".db") and head.startswith(MAGIC) and _is_database(path)
+        return (
+            path.endswith(".db")
+            and head.startswith(MAGIC)
+            and columns(path, "sessions", "messages") >= _NEEDED
+        )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The sessions; a database is always indexed whole."""
@@ -114,19 +118,6 @@ def _rows(
     names = [column[0] for column in found.description]
     for row in found:
         yield dict(zip(names, row, strict=True))
-
-
-def _is_database(path: str) -> bool:
-    try:
-        with opened(path) as base:
-            columns = {
-                (table, row[1])
-                for table in ("sessions", "messages")
-                for row in base.execute(f"PRAGMA table_info({table})")
-            }
-    except (sqlite3.Error, OSError):
-        return False
-    return columns >= _NEEDED
 
 
 def _depth(name: str, about: dict[str, dict[str, Any]]) -> int:

@@ -46,6 +46,19 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
             base.close()
 
 
+def columns(path: str, *tables: str) -> set[tuple[str, str]]:
+    """(table, column) of these tables; nothing where the file is no database that can be read."""
+    try:
+        with opened(path) as base:
+            return {
+                (table, row[1])
+                for table in tables
+                for row in base.execute(f"PRAGMA table_info({table})")
+            }
+    except (sqlite3.Error, OSError):
+        return set()
+
+
 def state(path: str) -> tuple[int, int]:
     """Size and time of change of a file; zeros where there is none."""
     try:

@@ -6,7 +6,7 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -216,6 +216,15 @@ class Linear:
         finally:
             if kept is None:
                 unlink(self.nodes)
+
+
+def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tuple[str, str]]:
+    """Files in order, each with its name; a name that stood before gets a number."""
+    seen: dict[str, int] = {}
+    for path in sorted(files):
+        own = name(path)
+        seen[own] = seen.get(own, 0) + 1
+        yield path, own if seen[own] == 1 else f"{own}~{seen[own]}"
 
 
 def _time(at: object) -> str:

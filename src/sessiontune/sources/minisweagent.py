@@ -20,7 +20,7 @@ from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, folder_name, number, words
+from .linear import Linear, folder_name, number, told_apart, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture_of_url
 
@@ -84,12 +84,8 @@ class MiniSweAgentSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """One session a file."""
-        seen: dict[str, int] = {}
-        for path in sorted(files):
-            name = _name(path)
-            seen[name] = seen.get(name, 0) + 1
-            again = f"~{seen[name]}" if seen[name] > 1 else ""
-            yield from _read(path, name + again, options, ledger, keyed)
+        for path, name in told_apart(files, _name):
+            yield from _read(path, name, options, ledger, keyed)
 
 
 SOURCE = MiniSweAgentSource()

@@ -20,7 +20,7 @@ from ..linking import Frame
 from ..model import Part, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
-from .linear import Linear, words
+from .linear import Linear, told_apart, words
 from .lines import LineFault, line_fault, safe_name
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
@@ -60,12 +60,8 @@ class SweAgentSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """One session a file."""
-        seen: dict[str, int] = {}
-        for path in sorted(files):
-            name = _name(path)
-            seen[name] = seen.get(name, 0) + 1
-            again = f"~{seen[name]}" if seen[name] > 1 else ""
-            yield from _read(path, name + again, options, ledger, keyed)
+        for path, name in told_apart(files, _name):
+            yield from _read(path, name, options, ledger, keyed)
 
 
 SOURCE = SweAgentSource()

@@ -15,7 +15,7 @@ import msgspec
 
 from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
-from ..databases import opened
+from ..databases import columns, opened
 from ..indexing import digests
 from ..linear import Linear, moment, words
 from ..lines import safe_name, values
@@ -136,17 +136,8 @@ def _decoded(raw: Any) -> Any:
 
 def is_database(path: str) -> bool:
     """Whether a database has Goose's tables."""
-    try:
-        with opened(path) as base:
-            columns = {
-                (table, row[1])
-                for table in ("sessions", "messages")
-                for row in base.execute(f"PRAGMA table_info({table})")
-            }
-    except (sqlite3.Error, OSError):
-        return False
     needed = {("messages", name) for name in ("session_id", "content_json", "created_timestamp")}
-    return needed | {("sessions", "working_dir")} <= columns
+    return needed | {("sessions", "working_dir")} <= columns(path, "sessions", "messages")
 
 
 def index_database(path: str) -> FileIndex:
