@@ -6,6 +6,7 @@ marks and the same memory give the same decisions in whatever order they come.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal
 
@@ -93,7 +94,9 @@ class Decisions(msgspec.Struct, frozen=True):
 
     def for_session(self, key: str, lineage: str) -> Placement:
         """Where a session goes. A session that was not marked trains alone in its own group."""
-        seat = self.seats.get(lineage) or Seat(lineage, "train")
+        seat = self.seats.get(lineage)
+        if seat is None:
+            seat = Seat(lineage, "train")
         if lineage in self.bridged:
             return Placement(seat.group, seat.side, "bridges_split", seat.fold)
         if key not in self.duplicates:
@@ -107,17 +110,18 @@ class Decisions(msgspec.Struct, frozen=True):
         """What the report says of (key, lineage) pairs: groups, sides, what was left out, why."""
         pairs = list(sessions)
         places = [self.for_session(key, lineage) for key, lineage in pairs]
+        reasons = Counter([p.reason for p in places])
         counts = {
             "sessions": len(pairs),
             "lineages": len({lineage for _, lineage in pairs}),
             "groups": len({p.group for p in places}),
         }
         for reason in ("duplicate", "near_duplicate", "bridges_split"):
-            counts[reason] = sum(p.reason == reason for p in places)
+            counts[reason] = reasons[reason]
         for side in ("train", "eval"):
-            mine = [p for p in places if p.split == side and not p.reason]
+            mine = [p.group for p in places if p.split == side and not p.reason]
             counts[f"{side}_sessions"] = len(mine)
-            counts[f"{side}_groups"] = len({p.group for p in mine})
+            counts[f"{side}_groups"] = len(set(mine))
         return counts
 
     def part(self, keys: Iterable[str], lineages: Iterable[str]) -> Decisions:
@@ -141,17 +145,21 @@ class Union:
 
     def find(self, name: str) -> str:
         """The name that stands for the set of `name`; a new name stands for itself."""
-        root = name
-        while (up := self.parent.setdefault(root, root)) != root:
+        parent = self.parent
+        root = parent.setdefault(name, name)
+        while (up := parent[root]) != root:
             root = up
         while name != root:
-            self.parent[name], name = root, self.parent[name]
+            parent[name], name = root, parent[name]
         return root
 
     def join(self, a: str, b: str) -> None:
         """Make one set of the sets of two names."""
-        one, two = sorted((self.find(a), self.find(b)))
-        self.parent[two] = one
+        one, two = self.find(a), self.find(b)
+        if one < two:
+            self.parent[two] = one
+        else:
+            self.parent[one] = two
 
 
 def groups_of(
@@ -160,12 +168,8 @@ def groups_of(
     """Group name -> lineages, remembered ones included. A remembered name outlives a merge."""
     union = Union()
     named: dict[str, str] = {}
-    for lineage, seat in sorted(memory.seats.items()):
-        first = named.setdefault(seat.group, lineage)
-        if first == lineage:
-            union.parent[lineage] = lineage
-        else:
-            union.join(lineage, first)
+    for lineage, kept in sorted(memory.seats.items()):  # the first of each stands for its group
+        union.parent[lineage] = named.setdefault(kept.group, lineage)
     for lineage in lineages:
         union.parent.setdefault(lineage, lineage)
     for one, two in links:
@@ -175,7 +179,7 @@ def groups_of(
         members.setdefault(union.find(lineage), []).append(lineage)
     out: dict[str, list[str]] = {}
     for found in members.values():
-        old = [memory.seats[name].group for name in found if name in memory.seats]
+        old = [seat.group for name in found if (seat := memory.seats.get(name)) is not None]
         out[min(old) if old else found[0]] = found
     return out
 
@@ -184,6 +188,8 @@ def bridged_of(groups: dict[str, list[str]], memory: SplitMemory) -> frozenset[s
     """Train lineages of groups that near-copies have joined to eval: eval keeps its rows."""
     out: set[str] = set()
     for lineages in groups.values():
+        if len(lineages) == 1:
+            continue
         sides = {memory.seats[name].side for name in lineages if name in memory.seats}
         if len(sides) == 2:
             out.update(

@@ -55,18 +55,27 @@ class Ledger(msgspec.Struct):
             (self.losses, other.losses),
             (self.redactions, other.redactions),
         ):
-            for name, n in more.items():
-                mine[name] = mine.get(name, 0) + n
-        for file, counts in other.by_file.items():
-            per = self.by_file.setdefault(file, {})
-            for name, n in counts.items():
-                per[name] = per.get(name, 0) + n
+            _add(mine, more)
+        if self.by_file.keys().isdisjoint(other.by_file):
+            self.by_file.update({file: counts.copy() for file, counts in other.by_file.items()})
+        else:
+            for file, counts in other.by_file.items():
+                _add(self.by_file.setdefault(file, {}), counts)
         self.faults.extend(other.faults)
 
     def balance(self, file: str) -> int:
         """Records of `file` neither used nor accounted for: always 0, or a bug."""
         gone = sum(self.by_file.get(file, {}).values())
         return self.records.get(file, 0) - self.used.get(file, 0) - gone
+
+
+def _add(mine: dict[str, int], more: dict[str, int]) -> None:
+    """Add counts to others. Those of files are mostly of other files, and many."""
+    if mine.keys().isdisjoint(more):
+        mine.update(more)
+    else:
+        for name, n in more.items():
+            mine[name] = mine.get(name, 0) + n
 
 
 def lines_of(session: Session) -> dict[str, int]:

@@ -229,6 +229,11 @@ def anchors(mark: Mark) -> dict[int, int]:
     return dict(_ANCHOR.iter_unpack(mark.anchors))
 
 
+def answers(mark: Mark) -> list[int]:
+    """The anchors of a model's answers."""
+    return [anchor for anchor, _ in _ANCHOR.iter_unpack(mark.anchors) if anchor & _ANSWER_BIT]
+
+
 def is_answer(anchor: int) -> bool:
     """Whether an anchor stands for a model's answer (else for a prompt)."""
     return bool(anchor & _ANSWER_BIT)

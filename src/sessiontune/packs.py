@@ -266,14 +266,15 @@ class Packs:
                 places.append((key, msgspec.structs.replace(pack.place(start), crc=crc)))
         return places
 
-    def sweep(self, db: sqlite3.Connection, alone: Iterable[str]) -> None:
-        """Remove files that no row names, such as a dead run left; `alone` are keys that may have
-        one of their own."""
+    def sweep(self, db: sqlite3.Connection, alone: str) -> None:
+        """Remove files that no row names, such as a dead run left; `alone` selects the keys that
+        may have one of their own."""
         rows = db.execute("select distinct pack from places where kind = ?", (self.suffix,))
-        known = {name for (name,) in rows} | {f"{key}{self.suffix}" for key in alone}
-        for name in os.listdir(self.folder):
-            if name not in known:
-                (self.folder / name).unlink(missing_ok=True)
+        unknown = set(os.listdir(self.folder)).difference(name for (name,) in rows)
+        if unknown:
+            unknown.difference_update(f"{key}{self.suffix}" for (key,) in db.execute(alone))
+        for name in unknown:
+            (self.folder / name).unlink(missing_ok=True)
 
 
 def _name(keys: Sequence[str]) -> str:

@@ -77,7 +77,8 @@ class Source(Protocol):
     component of files. `sessions` reads each file once, writes `records`, `repairs`, faults and
     the drops of whole records into `ledger`, and yields linked sessions with full `origin`s.
     Log files are opened for reading only. A source may have `suffixes` of its files besides
-    `.jsonl`, and `journal(path)`: size and time of what belongs to a file and lies beside it.
+    `.jsonl`, and `journal(path)`: size and time of what belongs to a file and lies beside it
+    (nothing lies beside a `.jsonl`).
     """
 
     name: str

@@ -28,15 +28,15 @@ def shared(
     for own, keys in zip(out, others, strict=False):
         own.extend(several[key] for key in keys if key in several)
     first = len(several) and max(several.values()) + 1
-    for at in range(0, BANDS * _BAND, _BAND):
-        column = [sketch and sketch[at : at + _BAND] for sketch in sketches]
+    there = [(own, sketch) for own, sketch in zip(out, sketches, strict=True) if sketch]
+    for at in range(0, BANDS * _BAND, _BAND) if there else ():
+        column = [sketch[at : at + _BAND] for _, sketch in there]
         counts = Counter(column)
-        counts.pop(None, None)
         numbers = {k: first + n for n, (k, count) in enumerate(counts.items()) if count > 1}
         if not numbers:
             continue
         first += len(counts)
-        for own, band in zip(out, column, strict=True):
+        for (own, _), band in zip(there, column, strict=True):
             if band in numbers:
                 own.append(numbers[band])
     return out

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -213,11 +213,16 @@ class Store:
             self.shards.note(db, ((r.key, place) for r, place, _ in rows))
             notes.put_sketches(db, (sketches for _, _, sketches in rows))
 
-    def unit_paths(self, but: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
-        """The files of all prepared units, but for some, by key."""
+    def unit_paths(self) -> dict[str, tuple[str, ...]]:
+        """The files of all prepared units, by key."""
         decode = msgspec.msgpack.Decoder(tuple[str, ...]).decode
         rows = self.db.execute("select key, paths from units")
-        return {key: decode(paths) for key, paths in rows if key not in but}
+        return {key: decode(paths) for key, paths in rows}
+
+    def paths_of(self, key: str) -> tuple[str, ...]:
+        """The files of one prepared unit."""
+        found = self.db.execute("select paths from units where key = ?", (key,)).fetchone()
+        return msgspec.msgpack.decode(found[0], type=tuple[str, ...])
 
     def delete_units(self, keys: Iterable[str], *, wholly: bool = False) -> None:
         """Forget units, their shards and their segments; `wholly`: no byte of them stays."""
@@ -269,10 +274,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what runs that died have left in the folders of shards and segments."""
         with self.transaction() as db:
-            units = db.execute("select key from units").fetchall()
-            builds = db.execute("select key from builds").fetchall()
-            self.shards.sweep(db, (key for (key,) in units))
-            self.segments.sweep(db, (key for (key,) in builds))
+            self.shards.sweep(db, "select key from units")
+            self.segments.sweep(db, "select key from builds")
 
     # ------------------------------------------------------------ memory, verdicts, published
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, zip_longest
 from pathlib import Path
 
@@ -50,18 +50,21 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows of one unit, in chunks of its segment. Equal key, equal bytes; "" is like no other.
-    `sums`: the CRC-32 of each chunk, where they are known."""
+    """Rows of one unit, in chunks of its segment, which begins at `at`. Equal key, equal bytes; ""
+    is like no other. `sums`: the CRC-32 of each chunk, where they are known."""
 
     key: str
     path: str
     chunks: Sequence[tuple[int, int]]
     sums: Sequence[int] = ()
+    at: int = 0
 
     @property
     def length(self) -> int:
         """Bytes of all chunks."""
-        return sum(length for _, length in self.chunks)
+        if len(self.chunks) == 1:  # nearly always
+            return self.chunks[0][1]
+        return sum([length for _, length in self.chunks])
 
 
 class Laid(msgspec.Struct, frozen=True):
@@ -129,12 +132,7 @@ def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
     sums: list[tuple[int, int]] = []
     old = former.path if former is not None else None
     for part in parts:
-        place = former.places.get(part.key) if former is not None else None
-        for file, (at, length), crc in (
-            ((former.path, place, None),)
-            if former is not None and place is not None
-            else ((part.path, *piece) for piece in zip_longest(part.chunks, part.sums))
-        ):
+        for file, at, length, crc in _pieces(part, former):
             if file != path or at != end or bool(sums) != (crc is not None):
                 out.append(Run(path, start, end - start, path == old, sums))
                 path, start, end, sums = file, at, at, []
@@ -143,6 +141,15 @@ def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
                 sums.append((length, crc))
     out.append(Run(path, start, end - start, path == old, sums))
     return [run for run in out if run.length]
+
+
+def _pieces(part: Part, former: Former | None) -> Iterable[tuple[str, int, int, int | None]]:
+    """Where the bytes of a part lie: in the former file, else piece by piece in its segment, with
+    their sums."""
+    if former is not None and (place := former.places.get(part.key)) is not None:
+        return [(former.path, *place, None)]
+    pieces = zip_longest(part.chunks, part.sums)
+    return [(part.path, part.at + start, length, crc) for (start, length), crc in pieces]
 
 
 def _shorter(runs: list[Run], cut: int) -> list[Run]:

@@ -162,8 +162,10 @@ def _publish(
     try:
         manifest = write_folder(staging, manifest, request.recipe, built, store.salt)
         finishing.gate_pages(staging.pages, request.recipe, prepared)
-        pending = (folder, build, msgspec.msgpack.encode(chosen.memory))
-        store.remember("split.pending", msgspec.msgpack.encode(pending))
+        split = msgspec.msgpack.encode(chosen.memory)
+        if split != store.memory("split"):
+            pending = msgspec.msgpack.encode((folder, build, split))
+            store.remember("split.pending", pending)
         files = staging.commit(as_left(request.out, former[1] if former else {}))
     except OSError as error:
         staging.abandon()
@@ -215,8 +217,8 @@ def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Ledger, St
 def _drop_stale(store: Store, units: set[str], builds: set[str], rows: Sequence[FileRow]) -> None:
     """Forget shards of these files that no longer serve, and old segments."""
     paths = {r.file.path for r in rows}
-    others = store.unit_paths(but=units)
-    stale = [key for key, mine in others.items() if not paths.isdisjoint(mine)]
+    others = store.unit_keys() - units
+    stale = [key for key in others if not paths.isdisjoint(store.paths_of(key))]
     store.delete_units(stale)
     store.keep_builds(builds, units)
     store.sweep()

@@ -24,7 +24,7 @@ from .examples import Choice
 from .inputs import Inputs
 from .prepare import Head
 from .preparing import Prepared
-from .select import reason_to_leave_out
+from .select import has_filters, reason_to_leave_out
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -44,11 +44,12 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     taken: list[tuple[str, Head]] = []
     marks: list[Mark] = []
     stands: list[tuple[str, int]] = []
+    filtered = bool(verdicts) or has_filters(recipe)
     for unit in prepared.units:
         summary = prepared.summaries[unit.key]
         chosen = out.setdefault(unit.key, {})
         for n, (head, mark) in enumerate(zip(summary.heads, summary.marks, strict=True)):
-            reason = reason_to_leave_out(head, recipe, verdicts, names)
+            reason = filtered and reason_to_leave_out(head, recipe, verdicts, names)
             if reason:
                 chosen[head.key] = Choice(reason)
             else:
@@ -89,7 +90,7 @@ def meeting_of(prepared: Prepared, store: Store) -> frozenset[str]:
         sessions = zip(prepared.summaries[unit.key].marks, decode(keys[unit.key]), strict=True)
         side = old if unit.key in noted.units else new
         side += [(mark.key, own) for mark, own in sessions]
-    met = meeting(new, old) | {name for name, _ in old if name in noted.sessions}
+    met = meeting(new, old) | noted.sessions.intersection([name for name, _ in old])
     if new or len(noted.units) != len(prepared.units):
         found = _Met(frozenset(u.key for u in prepared.units), met)
         store.remember(notes.MET, msgspec.msgpack.encode(found))

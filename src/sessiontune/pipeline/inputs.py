@@ -138,24 +138,26 @@ def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile],
     journals = [j for name in sources if (j := getattr(registry.source(name), "journal", None))]
     faults: list[Fault] = []
     found: dict[tuple[int, int], LogFile] = {}
-    for path in _paths(roots, suffixes, faults):
+    for path, entry in _paths(roots, suffixes, faults):
         if (shown := utf8(path)) != path:  # neither the state nor a manifest can hold such a name
             faults.append(Fault("name_not_utf8", shown))
             continue
         try:
-            info = os.stat(path)
+            info = os.stat(path) if entry is None else entry.stat()
         except OSError as error:
             faults.append(Fault("unreadable", path, detail=error.strerror or ""))
             continue
         if not stat.S_ISREG(info.st_mode):
             faults.append(Fault("not_a_file", path))
             continue
-        beside = [journal(path) for journal in journals]  # several sources may name the same
-        size = info.st_size + max((more for more, _ in beside), default=0)
-        changed = max([info.st_mtime_ns, *(at for _, at in beside)])
+        size, changed = info.st_size, info.st_mtime_ns
+        if not path.endswith(".jsonl"):  # lines have nothing beside them, and such files are many
+            beside = [journal(path) for journal in journals]  # several sources may name the same
+            size += max((more for more, _ in beside), default=0)
+            changed = max([changed, *(at for _, at in beside)])
         file = LogFile(path, "", size, changed, info.st_ino)
-        other = found.get((info.st_dev, info.st_ino))
-        if other is None or path < other.path:
+        other = found.setdefault((info.st_dev, info.st_ino), file)
+        if path < other.path:
             found[(info.st_dev, info.st_ino)] = file
     return sorted(found.values(), key=lambda f: f.path), faults
 
@@ -167,11 +169,14 @@ def utf8(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _paths(roots: Sequence[Path], suffixes: set[str], faults: list[Fault]) -> Iterator[str]:
+def _paths(
+    roots: Sequence[Path], suffixes: set[str], faults: list[Fault]
+) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
+    """Paths of candidates; with each what its folder says of it, for who must know more."""
     reached = [os.path.realpath(root) for root in roots]
     for root in roots:
         if not root.is_dir():
-            yield str(root.absolute())
+            yield str(root.absolute()), None
             continue
         waiting = [os.path.realpath(root)]
         while waiting:  # a folder, then those in it by name
@@ -189,8 +194,8 @@ def _paths(roots: Sequence[Path], suffixes: set[str], faults: list[Fault]) -> It
 
 def _sorted_out(
     entries: Iterable[os.DirEntry[str]], suffixes: set[str], reached: list[str]
-) -> tuple[list[str], list[str]]:
-    """Paths of files with one of the suffixes, and of folders to look into."""
+) -> tuple[list[tuple[str, os.DirEntry[str]]], list[str]]:
+    """Files with one of the suffixes, and paths of folders to look into."""
     files, folders, links = [], [], []
     for entry in entries:
         name = entry.name
@@ -203,7 +208,7 @@ def _sorted_out(
             continue
         dot = name.rfind(".")
         if dot > 0 and name[dot:] in suffixes:
-            files.append(entry.path)
+            files.append((entry.path, entry))
     folders += [link for link in sorted(links) if _leads_to_logs(link, reached)]
     return files, folders
 
@@ -231,8 +236,12 @@ def _below(path: str, folder: str) -> bool:
 def _current(known: FileRow, now: LogFile) -> bool:
     """Whether what is noted of a file still holds."""
     old = known.file
-    same = (old.size, old.mtime_ns, old.inode) == (now.size, now.mtime_ns, now.inode)
-    return same and known.index.rules == _RULES
+    return (
+        old.size == now.size
+        and old.mtime_ns == now.mtime_ns
+        and old.inode == now.inode
+        and known.index.rules == _RULES
+    )
 
 
 def _vanished(

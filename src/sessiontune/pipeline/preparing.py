@@ -60,10 +60,8 @@ class Prepared(msgspec.Struct):
 def preparation_of(recipe: Recipe, inputs: Inputs, salt: bytes) -> Preparation:
     """What all shards depend on: salt, names seen in the logs' own paths, privacy options, hook."""
     seen = {name for row in inputs.rows for name in row.index.names}
-    seen |= {os.path.dirname(row.file.path) for row in inputs.rows}
-    vocabulary = Vocabulary.from_names(
-        sorted(seen), words=recipe.privacy.names, hosts=recipe.privacy.hosts
-    )
+    seen |= {row.file.path.rpartition("/")[0] for row in inputs.rows}
+    vocabulary = Vocabulary.from_names(seen, words=recipe.privacy.names, hosts=recipe.privacy.hosts)
     return Preparation(
         salt=salt,
         vocabulary=vocabulary,
@@ -99,12 +97,13 @@ def prepare_all(
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     missing = [u for u in units if u.key not in noted or u.key not in there or (verify and u.size)]
-    sums = store.shards.sums(store.db)
-    before = store.unit_keys()
-    former = {u.key: sums.get(u.key) for u in missing if u.key in before}  # read under the same key
-    again = {os.path.basename(there[key].path) for key in former if key in there}
+    before = store.unit_keys() if missing else set()
+    again = [u.key for u in missing if u.key in before]  # they are read under the same key
+    sums = store.shards.sums(store.db) if again else {}
+    former = {key: sums.get(key) for key in again}
+    stale = {os.path.basename(there[key].path) for key in again if key in there}
     # A pack is never overwritten: a run that dies could not tell what its places hold.
-    fresh = (secrets.token_hex(8),) if again else ()
+    fresh = (secrets.token_hex(8),) if stale else ()
     if former:
         store.forget_sums()
         store.remove_memory("quick:")  # no folder passes for up to date unseen
@@ -129,7 +128,7 @@ def prepare_all(
             rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
             there[one.key] = one.place
         store.put_units(rows)
-    store.shards.tidy(store.transaction, again, wholly=False)
+    store.shards.tidy(store.transaction, stale, wholly=False)
     run.renew()  # the workers' memory goes back before what is noted of all units is held
     outline = msgspec.msgpack.Decoder(UnitOutline).decode
     mine = {u.key for u in units}
@@ -153,7 +152,7 @@ def _turned(one: Noted, former: int | None, store: Store) -> Noted:
 def _order(summary: UnitOutline) -> tuple[str, str]:
     """Oldest first; ties by key. Independent of where the files lie."""
     heads = summary.heads
-    return (min((h.first for h in heads), default="~"), min((h.key for h in heads), default="~"))
+    return min([h.first for h in heads], default="~"), min([h.key for h in heads], default="~")
 
 
 def _task(

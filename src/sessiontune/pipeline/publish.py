@@ -62,13 +62,10 @@ class UnitRows(msgspec.Struct, frozen=True):
     place: Place
     streams: dict[str, Stream]
 
-    def part(self, name: str) -> tuple[Part, str] | None:
+    def part(self, stream: Stream) -> tuple[Part, str]:
         """What there is of a stream, with the key of the session."""
-        stream = self.streams.get(name)
-        if stream is None:
-            return None
-        chunks = [(self.place.at + start, size) for start, size in stream.chunks]
-        return Part(self.key, self.place.path, chunks, stream.sums), self.session
+        place = self.place
+        return Part(self.key, place.path, stream.chunks, stream.sums, place.at), self.session
 
 
 class Layout(msgspec.Struct):
@@ -127,7 +124,13 @@ class Staging:
         others. Copying and hashing let go of the interpreter lock.
         """
         ordered = sorted(targets, key=lambda t: t.name not in columns.values())
-        parts = {t.name: [p for u in units if (p := u.part(t.stream))] for t in ordered}
+        parts: dict[str, list[tuple[Part, str]]] = {}
+        rows: dict[str, int] = {}
+        for target in ordered:
+            name = target.stream
+            there = [(u, s) for u in units if (s := u.streams.get(name)) is not None]
+            parts[target.name] = [unit.part(stream) for unit, stream in there]
+            rows[target.name] = sum([stream.rows for _, stream in there])
         self.pages.update((t.name, t.tail) for t in ordered if t.tail)
         with ThreadPoolExecutor(2) as pool:
             made = {
@@ -138,10 +141,7 @@ class Staging:
                 self._columns(name, source, parts[source])
             for target in ordered:
                 written, name = made[target.name].result(), target.name
-                rows = sum(
-                    u.streams[target.stream].rows for u in units if target.stream in u.streams
-                )
-                self._note(name, written, rows)
+                self._note(name, written, rows[name])
                 self.layout.files[name] = written.laid
 
     def _write(self, target: Target, parts: Sequence[Part]) -> Written:

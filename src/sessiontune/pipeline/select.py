@@ -10,6 +10,14 @@ from ..recipe import Recipe
 from .prepare import Head
 
 
+def has_filters(recipe: Recipe) -> bool:
+    """Whether a recipe leaves anything out, verdicts apart."""
+    return not recipe.subagents or any(getattr(recipe, name) for name in _FILTERS)
+
+
+_FILTERS = ("sources", "since", "until", "projects", "exclude", "models", "vendors")
+
+
 def reason_to_leave_out(
     head: Head,
     recipe: Recipe,

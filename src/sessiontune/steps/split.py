@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import msgspec
 
 from ..decisions import Decisions
-from ..marks import Mark, alike, anchors, is_answer, lanes
+from ..marks import Mark, alike, answers, lanes
 from ..meetings import keys_of, meeting
 from ..model import Split
 from ..sharing import shared
@@ -94,7 +94,7 @@ def _measure(
     marks: Sequence[Mark], met: frozenset[str], deals: Sequence[bytearray]
 ) -> list[Leakage]:
     """The leakage of each deal: for each position, where it puts the session."""
-    ties = _ties(marks, met)
+    ties = {i: own for i, own in enumerate(_ties(marks, met)) if own}
     exact = [_exact(ties, deal) for deal in deals]
     near = _near([(m.row or m.minhash) if m.key in met else None for m in marks], deals)
     out = []
@@ -110,26 +110,30 @@ def _ties(marks: Sequence[Mark], met: frozenset[str]) -> list[array[int]]:
     content, a long answer, the session that it is a branch of or that is a branch of it. A branch
     holds its own end only, so equal content is none."""
     names: list[list[object]] = []
+    branches = [m for m in marks if m.forked_from]
+    others = {m.forked_from for m in branches}.union(m.key for m in branches)
     for m in marks:
+        if m.key not in met and m.key not in others:
+            names.append([])  # most sessions have nothing in common with any
+            continue
         own: list[object] = [m.key]
         if m.forked_from:
             own.append(m.forked_from)
         if m.key in met:
-            own += [a for a in anchors(m) if is_answer(a)]
+            own += answers(m)
             if m.forked_from is None:
                 own.append(("content", m.digest))
         names.append(own)
     return shared([None] * len(marks), names)
 
 
-def _exact(ties: Sequence[array[int]], deal: bytearray) -> set[int]:
+def _exact(ties: Mapping[int, array[int]], deal: bytearray) -> set[int]:
     """Held-out positions that are tied to one in training."""
     trained: set[int] = set()
-    for own, side in zip(ties, deal, strict=True):
-        if side == _TRAIN:
+    for i, own in ties.items():
+        if deal[i] == _TRAIN:
             trained.update(own)
-    held = (i for i, side in enumerate(deal) if side == _HELD)
-    return {i for i in held if not trained.isdisjoint(ties[i])}
+    return {i for i, own in ties.items() if deal[i] == _HELD and not trained.isdisjoint(own)}
 
 
 def _near(sketches: Sequence[bytes | None], deals: Sequence[bytearray]) -> list[set[int]]:
