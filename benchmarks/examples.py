@@ -32,6 +32,7 @@ def switch_off() -> None:
     from sessiontune.pipeline import build, examples, prepare
     from sessiontune.pipeline.choosing import Chosen
     from sessiontune.pipeline.examples import Choice
+    from sessiontune.pipeline.preparing import outlines
     from sessiontune.steps.dedupe import Mark
 
     def no_mark(session: Any, prefix: Any = (), **more: Any) -> Mark:
@@ -39,11 +40,8 @@ def switch_off() -> None:
 
     def take_all(prepared: Any, inputs: Any, recipe: Any, store: Any) -> Chosen:
         choices = {
-            unit.key: {
-                head.key: Choice("", "train", head.lineage)
-                for head in prepared.summaries[unit.key].heads
-            }
-            for unit in prepared.units
+            unit.key: {head.key: Choice("", "train", head.lineage) for head in unit.heads}
+            for unit in outlines(prepared.units, store)
         }
         return Chosen(choices, SplitMemory(), {}, ())
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import sqlite3
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -51,9 +51,9 @@ def sketched(db: sqlite3.Connection) -> set[str]:
     return {unit for (unit,) in db.execute("select unit from sketches")}
 
 
-def sketch_keys(db: sqlite3.Connection) -> dict[str, bytes]:
-    """By unit, the encoded keys of its sessions."""
-    return dict(db.execute("select unit, keys from sketches").fetchall())
+def sketch_keys(db: sqlite3.Connection) -> Iterator[tuple[str, bytes]]:
+    """All units, each with the encoded keys of its sessions."""
+    yield from db.execute("select unit, keys from sketches")
 
 
 def sketches(db: sqlite3.Connection, unit: str) -> bytes:

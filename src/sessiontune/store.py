@@ -161,7 +161,7 @@ class Store:
         with self.transaction() as db:
             db.executemany(
                 "insert or replace into files values (?,?,?,?,?,?,?,?)",
-                [
+                (
                     (
                         r.file.path,
                         r.file.source,
@@ -173,7 +173,7 @@ class Store:
                         int(r.gone),
                     )
                     for r in rows
-                ],
+                ),
             )
 
     def delete_files(self, paths: Iterable[str]) -> None:

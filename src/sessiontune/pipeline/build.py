@@ -93,6 +93,8 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     preparation = preparation_of(request.recipe, inputs, store.salt)
     known = grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)
+    del known
+    inputs.rows = sorted((r for u in units for r in u.rows), key=lambda r: r.file.path)
     quick = _quick_key(request, store, units, inputs)
     former = _former(request, store, quick)
     if former is not None:
@@ -104,17 +106,14 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
         return _dry(request, inputs, prepared, store, read)
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
-    refuse_nothing(prepared, chosen)
-    for summary in prepared.summaries.values():
-        summary.marks = []  # only deciding needs them
+    refuse_nothing(prepared, chosen, store)
     run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
-    chosen.choices.clear()
     mixed = Mixed()
     if request.recipe.mix:
         mixed = add_general(built, request.recipe, prepared.preparation, store)
-    gate(built.units)
+    gate(built.findings)
     request.note("publishing")
     run.renew()  # the workers' memory goes back before the files are written
     return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
@@ -134,9 +133,7 @@ def _publish(
     read: int,
 ) -> Export:
     ledger, stats = totals(inputs, prepared, built)
-    build = codec.digest(
-        [b.key for b in built.units], dump_recipe(request.recipe), request.out.name
-    )
+    build = codec.digest(built.keys, dump_recipe(request.recipe), request.out.name)
     manifest = describe(
         request.recipe,
         name_of(request),
@@ -150,7 +147,7 @@ def _publish(
     )
     manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built.sum.truncation))
     if request.recipe.clusters:
-        manifest = with_clusters(manifest, built.units, request.namer)
+        manifest = with_clusters(manifest, built.bags, request.namer)
     if mixed.rows:
         manifest = msgspec.structs.replace(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
@@ -173,14 +170,12 @@ def _publish(
     except BaseException:
         staging.abandon()
         raise
-    store.note_published(
-        request.out.absolute(), build, files, [s for b in built.units for s in b.sessions]
-    )
+    store.note_published(request.out.absolute(), build, files, built.sessions)
     layout = msgspec.msgpack.encode(staging.layout.noted(files))
     store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
-    _drop_stale(store, units, {b.key for b in built.units}, inputs.rows)
+    _drop_stale(store, units, set(built.keys), inputs.rows)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
     faults = tuple(ledger.faults)
     return Export(

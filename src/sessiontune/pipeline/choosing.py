@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -22,8 +22,7 @@ from ..store import Store
 from .carrying import read_manifest
 from .examples import Choice
 from .inputs import Inputs
-from .prepare import Head
-from .preparing import Prepared
+from .preparing import Prepared, outlines
 from .select import has_filters, reason_to_leave_out
 
 
@@ -41,31 +40,30 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     verdicts = store.verdicts()
     names = {row.file.path: row.index.names for row in inputs.rows}
     out: dict[str, dict[str, Choice]] = {}
-    taken: list[tuple[str, Head]] = []
     marks: list[Mark] = []
     stands: list[tuple[str, int]] = []
     filtered = bool(verdicts) or has_filters(recipe)
-    for unit in prepared.units:
-        summary = prepared.summaries[unit.key]
+    sessions: dict[str, list[str]] = {}
+    for unit in outlines(prepared.units, store):
         chosen = out.setdefault(unit.key, {})
-        for n, (head, mark) in enumerate(zip(summary.heads, summary.marks, strict=True)):
+        sessions[unit.key] = [mark.key for mark in unit.marks]
+        for n, (head, mark) in enumerate(zip(unit.heads, unit.marks, strict=True)):
             reason = filtered and reason_to_leave_out(head, recipe, verdicts, names)
             if reason:
                 chosen[head.key] = Choice(reason)
             else:
-                taken.append((unit.key, head))
                 marks.append(mark)
                 stands.append((unit.key, n))
     old = store.memory("split")
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
     options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
-    met = meeting_of(prepared, store)
+    met = meeting_of(sessions, store)
     marks = _with_sketches(marks, stands, met, store)
     outcome = decide(marks, memory, DedupeOptions(), options, met)
-    for key, head in taken:
-        place = outcome.decisions.for_session(head.key, head.lineage)
+    for (key, _), mark in zip(stands, marks, strict=True):
+        place = outcome.decisions.for_session(mark.key, mark.lineage)
         reason = f"dedupe/{place.reason}" if place.reason else ""
-        out[key][head.key] = Choice(reason, place.split, place.group)
+        out[key][mark.key] = Choice(reason, place.split, place.group)
     report = compare(marks, outcome.decisions, outcome.meeting)
     leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
     return Chosen(out, outcome.memory, outcome.counts, leaks)
@@ -78,21 +76,21 @@ class _Met(msgspec.Struct, frozen=True):
     sessions: frozenset[str] = frozenset()
 
 
-def meeting_of(prepared: Prepared, store: Store) -> frozenset[str]:
-    """Sessions of all units that share a key with another. Units that the last run has looked at
-    are held against the others only; so a session that met one which is gone still counts."""
+def meeting_of(units: Mapping[str, Sequence[str]], store: Store) -> frozenset[str]:
+    """Sessions that share a key with another, of those that each unit has. Units that the last run
+    has looked at are held against the others only; so a session that met one which is gone still
+    counts."""
     noted = _noted_met(store.memory(notes.MET))
     decode = msgspec.msgpack.Decoder(list[bytes]).decode
-    keys = notes.sketch_keys(store.db)
     new: list[tuple[str, bytes]] = []
     old: list[tuple[str, bytes]] = []
-    for unit in prepared.units:
-        sessions = zip(prepared.summaries[unit.key].marks, decode(keys[unit.key]), strict=True)
-        side = old if unit.key in noted.units else new
-        side += [(mark.key, own) for mark, own in sessions]
+    for unit, keys in notes.sketch_keys(store.db):
+        if unit in units:
+            side = old if unit in noted.units else new
+            side += zip(units[unit], decode(keys), strict=True)
     met = meeting(new, old) | noted.sessions.intersection([name for name, _ in old])
-    if new or len(noted.units) != len(prepared.units):
-        found = _Met(frozenset(u.key for u in prepared.units), met)
+    if new or len(noted.units) != len(units):
+        found = _Met(frozenset(units), met)
         store.remember(notes.MET, msgspec.msgpack.encode(found))
     return met
 
@@ -134,7 +132,7 @@ _FILTERS = {
 }
 
 
-def refuse_nothing(prepared: Prepared, chosen: Chosen) -> None:
+def refuse_nothing(prepared: Prepared, chosen: Chosen, store: Store) -> None:
     """Raise UsageError where the filters leave no session: most likely one is misspelt."""
     reasons = Counter(c.reason for unit in chosen.choices.values() for c in unit.values())
     filters = Counter({reason: n for reason, n in reasons.items() if reason in _FILTERS})
@@ -143,8 +141,8 @@ def refuse_nothing(prepared: Prepared, chosen: Chosen) -> None:
     reason, most = filters.most_common(1)[0]
     option, field = _FILTERS[reason]
     there: set[str] = set()
-    for summary in prepared.summaries.values():
-        for head in summary.heads:
+    for unit in outlines(prepared.units, store):
+        for head in unit.heads:
             value = getattr(head, field) if field else ()
             there.update(
                 value if isinstance(value, tuple) else (value[:10] if field == "last" else value,)

@@ -12,17 +12,16 @@ import msgspec
 from .. import __version__, codec, registry
 from ..ledger import Ledger
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
-from ..packs import Place
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats, ranked
 from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
 from ..summary import Topic
 from .carrying import MARKER
-from .finish import WHOLE, BuildOutline, separator, stream_name
+from .finish import WHOLE, separator, stream_name
 from .finishing import Built
 from .inputs import Inputs
-from .publish import Staging, Target, UnitRows
+from .publish import Staging, Target
 
 
 def describe(
@@ -74,10 +73,9 @@ def describe(
 
 
 def with_clusters(
-    manifest: Manifest, built: Sequence[BuildOutline], namer: Namer | None
+    manifest: Manifest, bags: Sequence[tuple[str, str, str]], namer: Namer | None
 ) -> Manifest:
     """The manifest with groups of the conversations that no topic covers, below the topics."""
-    bags = [bag for summary in built for bag in summary.bags]
     found = clusters(shared_words(bags), namer=namer)
     groups = tuple(Topic(c.name, "Other subjects", c.sessions, c.lineages) for c in found)
     statistics = msgspec.structs.replace(
@@ -152,12 +150,11 @@ def write_folder(
         ]
     for side in ("train", "eval"):
         stream = stream_name(LONG, side)
-        if any(stream in summary.streams for summary in built.units):
+        if stream in built.rows:
             targets.append(Target(f"{LONG}/{side}.jsonl", stream))
     columns = {f"{side}/data.parquet": f"{side}/openai.jsonl" for side in ("train", "eval")}
     with_columns = recipe.parquet and "openai" in recipe.formats
-    rows = [_rows_of(b, built.segments[b.key]) for b in built.units]
-    staging.rows(targets, rows, columns if with_columns else {})
+    staging.rows(targets, built.rows, columns if with_columns else {})
     for name in recipe.formats:
         if name not in WHOLE:
             top = registry.format(name).filename.format(name=manifest.name)
@@ -188,13 +185,6 @@ def _targets(name: str, manifest: Manifest) -> list[Target]:
         Target(f"{side}/{name}.jsonl", stream_name(name, side), head, tail, cut)
         for side in ("train", "eval")
     ]
-
-
-def _rows_of(summary: BuildOutline, place: Place) -> UnitRows:
-    """Mixed rows have a key that does not tell all that they depend on."""
-    key = "" if summary.unit == "mix" else summary.key
-    first = summary.sessions[0] if summary.sessions else ""
-    return UnitRows(key, first, place, summary.streams)
 
 
 def _metadata(manifest: Manifest) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -32,7 +32,8 @@ from .finish import (
 )
 from .grouping import Unit
 from .inputs import Runner
-from .preparing import Prepared
+from .preparing import Prepared, outline_of
+from .rowplaces import RowPlaces
 from .sums import add_up
 
 #: Raise when the same shards would give other rows.
@@ -53,12 +54,26 @@ class BuildSum(msgspec.Struct):
 
 
 class Built(msgspec.Struct):
-    """All units with their rows, in order, the sum of their summaries, and where the segments of
-    all units are."""
+    """All units in order, by their keys, and what they gave: where their rows lie, the sum of their
+    summaries, their sessions, what the gate found, and words for clusters."""
 
-    units: list[BuildOutline] = []
+    keys: list[str] = []
+    rows: RowPlaces = msgspec.field(default_factory=RowPlaces)
     sum: BuildSum = msgspec.field(default_factory=BuildSum)
-    segments: dict[str, Place] = {}
+    sessions: list[str] = []
+    findings: list[Finding] = []
+    bags: list[tuple[str, str, str]] = []
+
+    def add(
+        self, one: BuildOutline | BuildSummary, place: Place, key: str, *, fresh: bool = True
+    ) -> None:
+        """The next unit. `key`: of its rows, "" where it does not tell all that they depend on."""
+        self.keys.append(one.key)
+        first = one.sessions[0] if one.sessions else ""
+        self.rows.add(key, first, place, one.streams, fresh=fresh)
+        self.sessions += one.sessions
+        self.findings += one.findings
+        self.bags += one.bags
 
 
 def finish_all(
@@ -74,42 +89,54 @@ def finish_all(
     there = store.segments.places(store.db)
     common = codec.digest(*_common(recipe))
     stands = {name: codec.digest(tool) for name, tool in tools.items()}  # each is in many units
-    tasks: list[FinishTask] = []
+    tasks: list[tuple[Unit, str]] = []
     keys: list[str] = []
     for unit in prepared.units:
-        summary, chosen = prepared.summaries[unit.key], choices[unit.key]
-        names = sorted(summary.shapes)
-        used = [(name, stands[name]) for name in names]
-        stand = f"{unit.key}.{summary.turn}" if summary.turn else unit.key
+        noted, chosen = prepared.notes[unit.key], choices[unit.key]
+        used = [(name, stands[name]) for name in noted.tools]
+        stand = f"{unit.key}.{noted.turn}" if noted.turn else unit.key
         key = codec.digest(FINISH_VERSION, stand, sorted(chosen.items()), used, common)
         keys.append(key)
         if key not in known or key not in there:
-            mine = {name: tools[name] for name in names}
-            tasks.append(_finish_task(unit, key, prepared, chosen, mine, recipe))
-    for summary in prepared.summaries.values():
-        summary.heads, summary.shapes = [], {}  # of many units they are large, and now told
-    packs = [
-        FinishPack(store.segments.path(*(t.key for t in mine)), mine)
-        for mine in packed(tasks, lambda t: t.size)
-    ]
+            tasks.append((unit, key))
+
+    def size(task: tuple[Unit, str]) -> int:
+        return prepared.notes[task[0].key].size * 4
+
+    def pack(mine: tuple[tuple[Unit, str], ...]) -> FinishPack:
+        made = (_finish_task(u, k, prepared, choices[u.key], tools, recipe, store) for u, k in mine)
+        return FinishPack(store.segments.path(*(key for _, key in mine)), tuple(made))
+
+    packs = list(packed(tasks, size))
     encode = msgspec.msgpack.encode
-    for _, results in run.map(finish, packs, lambda p: sum(t.size for t in p.tasks)):
+    for _, results in run.map(finish, packs, lambda p: sum(map(size, p)), pack):
         store.put_builds((s.unit, s.key, encode(s), place) for s, place in results)
         there.update((s.key, place) for s, place in results)
+    choices.clear()
     run.renew()  # the workers' memory goes back before what all gave is held
+    return _built(prepared.units, keys, {key for _, key in tasks}, there, store)
+
+
+def _built(
+    units: Sequence[Unit],
+    keys: Sequence[str],
+    fresh: set[str],
+    there: dict[str, Place],
+    store: Store,
+) -> Built:
+    """What units gave. `keys` of their builds, `fresh`: those that this run made."""
     outline = msgspec.msgpack.Decoder(BuildOutline).decode
     whole = msgspec.msgpack.Decoder(BuildSummary).decode
-    names_of = zip((u.rows[0].file.path for u in prepared.units), keys, strict=True)
-    unit_of = dict(zip(keys, (u.key for u in prepared.units), strict=True))
+    names = zip((u.rows[0].file.path for u in units), keys, strict=True)
+    unit_of = dict(zip(keys, (u.key for u in units), strict=True))
     total = add_up(
-        store, names_of, lambda key: whole(store.build_summary(unit_of[key], key)), BuildSum
+        store, names, lambda key: whole(store.build_summary(unit_of[key], key)), BuildSum
     )
-    outlines = {key: outline(summary) for key, summary in store.builds() if key in unit_of}
-    units = [outlines[key] for key in keys]
-    made = {task.key for task in tasks}
-    for stream in (s for unit in units if unit.key in made for s in unit.streams.values()):
-        stream.sums = []  # only what a former run wrote is compared with its sums
-    return Built(units, total, there)
+    built = Built(sum=total)
+    for unit, key in zip(units, keys, strict=True):
+        one = outline(store.build_summary(unit.key, key))
+        built.add(one, there[key], key, fresh=key in fresh)
+    return built
 
 
 def _common(recipe: Recipe) -> list[object]:
@@ -140,29 +167,30 @@ def _finish_task(
     chosen: dict[str, Choice],
     tools: dict[str, ToolDef],
     recipe: Recipe,
+    store: Store,
 ) -> FinishTask:
-    summary = prepared.summaries[unit.key]
+    noted = prepared.notes[unit.key]
+    heads = outline_of(unit, store).heads
     return FinishTask(
         unit=unit.key,
         key=key,
         shard=prepared.shards[unit.key],
-        size=sum(h.bytes for h in summary.heads) * 4,
+        size=noted.size * 4,
         choices=chosen,
-        tools=tools,
+        tools={name: tools[name] for name in noted.tools},
         formats=recipe.formats,
         encode=_encode_options(recipe),
         vocabulary=prepared.preparation.vocabulary,
         privacy=recipe.privacy,
         salt=prepared.preparation.salt,
-        forks=forks_of(summary.heads),
-        continued=continued_of(summary.heads),
+        forks=forks_of(heads),
+        continued=continued_of(heads),
         examples=_example_options(recipe),
     )
 
 
-def gate(built: Iterable[BuildOutline]) -> None:
+def gate(findings: Sequence[Finding]) -> None:
     """Stop before publishing when the second scan found something. Places, never values."""
-    findings = [f for summary in built for f in summary.findings]
     if findings:
         raise gate_error(findings)
 

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from ..ports import FileIndex
 from ..store import FileRow, Store
 
 #: The name in the state's memory.
@@ -40,7 +41,9 @@ def units_of(
     former: Iterable[tuple[str, Sequence[str]]] = (),
 ) -> list[Unit]:
     """Units with keys that depend on their files' state and on how they are prepared, sorted by
-    source and first path. `former`: keys and paths of units that one run found side by side."""
+    source and first path. `former`: keys and paths of units that one run found side by side.
+
+    Their rows lack what only grouping needs: ids and links are most of an index."""
     settled = list(_settled(rows, preparation, former))
     held = {row.file.path for unit in settled for row in unit.rows}
     loose = [row for row in rows if row.file.path not in held]
@@ -50,7 +53,18 @@ def units_of(
     for source in {row.file.source for row in loose}:
         mine = [row for row in loose if row.file.source == source]
         units += [_unit(tuple(group), preparation) for group in components(mine)]
-    return sorted(units, key=lambda u: (u.source, u.rows[0].file.path))
+    units.sort(key=lambda u: (u.source, u.rows[0].file.path))
+    same: dict[tuple[str, ...], tuple[str, ...]] = {}  # most files tell of few places
+    return [_slim(unit, same) for unit in units]
+
+
+def _slim(unit: Unit, same: dict[tuple[str, ...], tuple[str, ...]]) -> Unit:
+    replace = msgspec.structs.replace
+    rows = []
+    for row in unit.rows:
+        names = same.setdefault(row.index.names, row.index.names)
+        rows.append(replace(row, index=FileIndex(names=names, last=row.index.last)))
+    return Unit(unit.key, unit.source, tuple(rows))
 
 
 def side_by_side(store: Store) -> list[tuple[str, tuple[str, ...]]]:

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -26,16 +26,27 @@ _TAIL = 4096
 _RULES = 2
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
+A = TypeVar("A")
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+def itself(task: Any) -> Any:
+    """A task that is what the function takes."""
+    return task
 
 
 class Runner(Protocol):
     """Runs a pure function over tasks, in this process or in several; results in any order."""
 
     def map(
-        self, function: Callable[[T], R], tasks: Sequence[T], weight: Callable[[T], int]
-    ) -> Iterator[tuple[int, R]]: ...
+        self,
+        function: Callable[[A], R],
+        tasks: Sequence[T],
+        weight: Callable[[T], int],
+        make: Callable[[T], A] = itself,
+    ) -> Iterator[tuple[int, R]]:
+        """`make` gives what the function takes, when it is handed over: many tasks wait."""
 
     def renew(self) -> None:
         """Let later tasks run in processes that begin with what this one knows now."""

@@ -20,7 +20,6 @@ from ..store import Store
 from .examples import meter_of
 from .finish import (
     WHOLE,
-    BuildOutline,
     BuildSummary,
     Segment,
     auditor_of,
@@ -37,10 +36,8 @@ def add_general(built: Built, recipe: Recipe, preparation: Preparation, store: S
     train = built.sum.stats.splits.get("train")
     own = train.tokens if train else 0
     general, place, mixed = mix_in(recipe, preparation, own, store)
-    fields = {name: getattr(general, name) for name in BuildOutline.__struct_fields__}
-    built.units.append(BuildOutline(**fields))
+    built.add(general, place, "")  # the key does not tell all that the rows depend on
     built.sum.add(general)
-    built.segments[general.key] = place
     return mixed
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -46,12 +46,21 @@ class PreparedSum(msgspec.Struct):
         merge(self.shapes, other.shapes)
 
 
+class UnitNote(msgspec.Struct, frozen=True):
+    """What stays in memory of every unit: the tools that it calls, by name, its turn, and the
+    characters of its sessions. `outlines` gives more of one unit at a time."""
+
+    tools: tuple[str, ...]
+    turn: int
+    size: int
+
+
 class Prepared(msgspec.Struct):
-    """All units of this run with their outlines, in a fixed order, the sum of their summaries, and
-    where the shards of all units are."""
+    """All units of this run in a fixed order, what is noted of each, the sum of their summaries,
+    and where the shards of all units are."""
 
     units: list[Unit]
-    summaries: dict[str, UnitOutline]
+    notes: dict[str, UnitNote]
     sum: PreparedSum
     shards: dict[str, Place]
     preparation: Preparation
@@ -108,18 +117,19 @@ def prepare_all(
         store.forget_sums()
         store.remove_memory("quick:")  # no folder passes for up to date unseen
     known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
-    tasks = [_task(u, preparation, known, there) for u in missing]
-    if tasks and preparation.privacy.enabled:
+    if missing and preparation.privacy.enabled:
         # The rules take most of a second to compile: once here, not once in every worker.
         redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
         run.renew()
     by_key = {u.key: u for u in missing}
     key = preparation_key(preparation)
-    packs = [
-        PreparePack(store.shards.path(*(t.key for t in mine), *fresh), mine)
-        for mine in packed(tasks, lambda t: t.size)
-    ]
-    for _, done in run.map(prepare, packs, lambda p: sum(t.size for t in p.tasks)):
+    packs = list(packed(missing, lambda u: u.size))
+
+    def pack(mine: tuple[Unit, ...]) -> PreparePack:
+        tasks = tuple(_task(u, preparation, known, there) for u in mine)
+        return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
+
+    for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
         rows = []
         for one in done:
             if one.key in former:
@@ -130,14 +140,41 @@ def prepare_all(
         store.put_units(rows)
     store.shards.tidy(store.transaction, stale, wholly=False)
     run.renew()  # the workers' memory goes back before what is noted of all units is held
-    outline = msgspec.msgpack.Decoder(UnitOutline).decode
-    mine = {u.key for u in units}
-    summaries = {key: outline(noted) for key, noted in store.unit_summaries() if key in mine}
+    del packs
+    unit_notes, begin = _noted(units, store)
     whole = msgspec.msgpack.Decoder(UnitSummary).decode
     names = ((u.rows[0].file.path, u.key) for u in units)
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
-    ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
-    return Prepared(ordered, summaries, total, there, preparation), len(tasks)
+    ordered = sorted(units, key=lambda u: begin[u.key])
+    return Prepared(ordered, unit_notes, total, there, preparation), len(missing)
+
+
+def outlines(units: Iterable[Unit], store: Store) -> Iterator[UnitOutline]:
+    """The outlines of units, one at a time, in no order that matters: of a hundred thousand units
+    they would fill half a gigabyte."""
+    mine = {unit.key for unit in units}
+    decode = msgspec.msgpack.Decoder(UnitOutline).decode
+    return (decode(noted) for key, noted in store.unit_summaries() if key in mine)
+
+
+def outline_of(unit: Unit, store: Store) -> UnitOutline:
+    """The outline of one unit."""
+    return msgspec.msgpack.decode(store.unit_summary(unit.key), type=UnitOutline)
+
+
+def _noted(
+    units: Sequence[Unit], store: Store
+) -> tuple[dict[str, UnitNote], dict[str, tuple[str, str]]]:
+    """By unit what stays in memory, and what orders it."""
+    found: dict[str, UnitNote] = {}
+    begin: dict[str, tuple[str, str]] = {}
+    alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # most units call the same tools
+    for one in outlines(units, store):
+        tools = tuple(sorted(one.shapes))
+        size = sum(head.bytes for head in one.heads)
+        found[one.key] = UnitNote(alike.setdefault(tools, tools), one.turn, size)
+        begin[one.key] = _order(one)
+    return found, begin
 
 
 def _turned(one: Noted, former: int | None, store: Store) -> Noted:

@@ -19,13 +19,12 @@ from types import MappingProxyType
 import msgspec
 
 from ..errors import StoreError
-from ..packs import Place
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
 from .carrying import MARKER, carry_over
 from .columnar import Kept
-from .finish import Stream
 from .inputs import utf8
+from .rowplaces import RowPlaces
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
@@ -51,21 +50,6 @@ class OutFile(msgspec.Struct, frozen=True):
     sha256: str
     bytes: int
     rows: int
-
-
-class UnitRows(msgspec.Struct, frozen=True):
-    """The rows of one unit: the key and the place of its segment, and the key of its first
-    session, which stands for the whole. `key` is "" where equal keys do not mean equal rows."""
-
-    key: str
-    session: str
-    place: Place
-    streams: dict[str, Stream]
-
-    def part(self, stream: Stream) -> tuple[Part, str]:
-        """What there is of a stream, with the key of the session."""
-        place = self.place
-        return Part(self.key, place.path, stream.chunks, stream.sums, place.at), self.session
 
 
 class Layout(msgspec.Struct):
@@ -115,7 +99,7 @@ class Staging:
     def rows(
         self,
         targets: Sequence[Target],
-        units: Sequence[UnitRows],
+        places: RowPlaces,
         columns: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Write all targets and take their digests, two at a time.
@@ -124,30 +108,23 @@ class Staging:
         others. Copying and hashing let go of the interpreter lock.
         """
         ordered = sorted(targets, key=lambda t: t.name not in columns.values())
-        parts: dict[str, list[tuple[Part, str]]] = {}
-        rows: dict[str, int] = {}
-        for target in ordered:
-            name = target.stream
-            there = [(u, s) for u in units if (s := u.streams.get(name)) is not None]
-            parts[target.name] = [unit.part(stream) for unit, stream in there]
-            rows[target.name] = sum([stream.rows for _, stream in there])
+        streams = {t.name: t.stream for t in ordered}
         self.pages.update((t.name, t.tail) for t in ordered if t.tail)
         with ThreadPoolExecutor(2) as pool:
-            made = {
-                t.name: pool.submit(self._write, t, [p for p, _ in parts[t.name]]) for t in ordered
-            }
+            made = {t.name: pool.submit(self._write, t, places) for t in ordered}
             for name, source in columns.items():
                 made[source].result()
-                self._columns(name, source, parts[source])
+                self._columns(name, source, places.parts(streams[source]))
             for target in ordered:
                 written, name = made[target.name].result(), target.name
-                self._note(name, written, rows[name])
+                self._note(name, written, places.rows(target.stream))
                 self.layout.files[name] = written.laid
 
-    def _write(self, target: Target, parts: Sequence[Part]) -> Written:
+    def _write(self, target: Target, places: RowPlaces) -> Written:
         laid = self.former.files.get(target.name)
         former = self._former(target.name, laid)
         head, tail = target.head, target.tail
+        parts = [part for part, _ in places.parts(target.stream)]
         return assemble(self._path(target.name), head, parts, tail, former, target.cut)
 
     def _columns(self, name: str, source: str, parts: Sequence[tuple[Part, str]]) -> None:

@@ -14,7 +14,9 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from ..errors import StoreError
+from ..pipeline.inputs import itself
 
+A = TypeVar("A")
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -68,9 +70,14 @@ class LocalRunner:
         _give_back()
 
     def map(
-        self, function: Callable[[T], R], tasks: Sequence[T], weight: Callable[[T], int]
+        self,
+        function: Callable[[A], R],
+        tasks: Sequence[T],
+        weight: Callable[[T], int],
+        make: Callable[[T], A] = itself,
     ) -> Iterator[tuple[int, R]]:
-        """Yield (position, result) as they come. `weight` is in bytes of input.
+        """Yield (position, result) as they come. `weight` is in bytes of input; `make` gives what
+        the function takes.
 
         A worker that dies (out of memory, killed) takes no other task with it: what it held is
         tried once more alone; a second death raises StoreError.
@@ -80,7 +87,7 @@ class LocalRunner:
         done = 0
         if self.jobs == 1 or total < _WORTH_A_POOL:
             for i, task in enumerate(tasks):
-                result = function(task)
+                result = function(make(task))
                 if weights[i] >= _GROUP:
                     _give_back()
                 yield i, result
@@ -88,15 +95,16 @@ class LocalRunner:
                 self._notify(done, total)
             return
         groups = _groups(weights)
-        for group, results in self._run(function, tasks, groups, weights):
+        for group, results in self._run(function, tasks, make, groups, weights):
             yield from zip(group, results, strict=True)
             done += sum(weights[i] for i in group)
             self._notify(done, total)
 
     def _run(
         self,
-        function: Callable[[T], R],
+        function: Callable[[A], R],
         tasks: Sequence[T],
+        make: Callable[[T], A],
         groups: list[list[int]],
         weights: Sequence[int],
     ) -> Iterator[tuple[list[int], list[R]]]:
@@ -104,7 +112,7 @@ class LocalRunner:
         retried: set[int] = set()
         while waiting:
             failed: list[list[int]] = []
-            yield from self._drain(function, tasks, waiting, failed, weights)
+            yield from self._drain(function, tasks, make, waiting, failed, weights)
             waiting = []
             for i in (i for group in failed for i in group):
                 if i in retried:
@@ -117,8 +125,9 @@ class LocalRunner:
 
     def _drain(
         self,
-        function: Callable[[T], R],
+        function: Callable[[A], R],
         tasks: Sequence[T],
+        make: Callable[[T], A],
         waiting: list[list[int]],
         failed: list[list[int]],
         weights: Sequence[int],
@@ -134,7 +143,9 @@ class LocalRunner:
             while waiting and len(running) < 2 * self.jobs and self._fed < enough and not failed:
                 group = waiting[-1]
                 try:
-                    future = self._executor().submit(_each, function, [tasks[i] for i in group])
+                    future = self._executor().submit(
+                        _each, function, [make(tasks[i]) for i in group]
+                    )
                 except BrokenProcessPool:  # a worker died while it had nothing to do
                     if running:
                         break  # what ran beside it says so itself

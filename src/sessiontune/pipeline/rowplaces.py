@@ -1,0 +1,74 @@
+"""Where the rows of all units lie, in columns: of a hundred thousand units, each with some streams,
+objects would fill a quarter of a gigabyte."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Mapping
+
+from ..packs import Place
+from .assemble import Part
+from .finish import Stream
+
+
+class _Column:
+    """One stream: for each chunk the number of its unit, where it begins, its bytes and its CRC-32;
+    `rows` of all. `sums` has as many entries as there are chunks whose sum is compared."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self.units, self.starts, self.sizes = array("L"), array("Q"), array("Q")
+        self.sums = array("q")
+
+
+class RowPlaces:
+    """The rows of units, in order. A unit is given by its key, the key of its first session, which
+    stands for the whole, and the place of its segment; the key is "" where equal keys do not mean
+    equal rows."""
+
+    def __init__(self) -> None:
+        self._units: list[tuple[str, str, Place]] = []
+        self._columns: dict[str, _Column] = {}
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._columns
+
+    def add(
+        self, key: str, session: str, place: Place, streams: Mapping[str, Stream], *, fresh: bool
+    ) -> None:
+        """The next unit. `fresh`: this run wrote it; its bytes are not compared with their sums."""
+        number = len(self._units)
+        self._units.append((key, session, place))
+        for name, stream in streams.items():
+            column = self._columns.setdefault(name, _Column())
+            column.rows += stream.rows
+            summed = not fresh and len(stream.sums) == len(stream.chunks)
+            for n, (start, size) in enumerate(stream.chunks):
+                column.units.append(number)
+                column.starts.append(start)
+                column.sizes.append(size)
+                column.sums.append(stream.sums[n] if summed else -1)
+
+    def rows(self, stream: str) -> int:
+        """How many rows a stream has."""
+        column = self._columns.get(stream)
+        return column.rows if column else 0
+
+    def parts(self, stream: str) -> list[tuple[Part, str]]:
+        """What each unit has of a stream, with the key of its session."""
+        column = self._columns.get(stream) or _Column()
+        out: list[tuple[Part, str]] = []
+        before = -1
+        for number, start, size, crc in zip(
+            column.units, column.starts, column.sizes, column.sums, strict=True
+        ):
+            key, session, place = self._units[number]
+            if number != before:
+                chunks: list[tuple[int, int]] = []
+                sums: list[int] = []
+                out.append((Part(key, place.path, chunks, sums), session))
+                before = number
+            chunks.append((place.at + start, size))
+            if crc >= 0:
+                sums.append(crc)
+        return out
