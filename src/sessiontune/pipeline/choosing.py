@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,11 +21,12 @@ from ..steps.split import Leakage as SplitLeakage
 from ..steps.split import compare
 from ..store import Store
 from .carrying import read_manifest
+from .contexts import with_contexts
 from .examples import Choice
 from .inputs import Inputs
 from .prepare import Head
 from .preparing import Prepared
-from .select import reason_to_leave_out
+from .select import passes, reason_to_leave_out
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -47,7 +49,10 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     for unit in prepared.units:
         summary = prepared.summaries[unit.key]
         chosen = out.setdefault(unit.key, {})
-        for n, (head, mark) in enumerate(zip(summary.heads, summary.marks, strict=True)):
+        heads = summary.heads
+        if recipe.models or recipe.vendors:
+            heads = with_contexts(heads, prepared.shards[unit.key], partial(passes, recipe=recipe))
+        for n, (head, mark) in enumerate(zip(heads, summary.marks, strict=True)):
             reason = reason_to_leave_out(head, recipe, verdicts, names)
             if reason:
                 chosen[head.key] = Choice(reason)
