@@ -31,11 +31,12 @@ SEED = 42
 TEXT_CAP = 200_000
 ARGUMENT_CAP = 2_000
 RESULT_CAP = 256
-#: A message with less text than this, white space apart, is no anchor ("continue", "Done.").
+#: A message with less text than this, white space apart, is no anchor by itself ("continue",
+#: "Done."); a run of them that ends in an answer is one.
 ANCHOR_CHARS = 132
 #: Anchors kept per session: the smallest hashes, so that samples of two sessions are comparable.
 ANCHORS = 256
-#: Prompts that are shared and make half of the smaller session make two sessions relatives.
+#: What is shared and makes half of the smaller session makes two sessions relatives.
 CONTAINED = 0.5
 
 _ANCHOR = struct.Struct("<QI")
@@ -43,6 +44,7 @@ _SKETCH = struct.Struct(f"<{PERMUTATIONS}I")
 _HIGH = int.from_bytes(b"\0\0\0\x80" * PERMUTATIONS, "little")
 _LOW = int.from_bytes(b"\xff\xff\xff\x7f" * PERMUTATIONS, "little")
 _ANSWER_BIT = 1
+_RUN_BIT = 2
 _SPACE = b" \t\n\r\f\v"
 _BANDED = struct.Struct(f"{ROWS * 4}s" * BANDS)
 
@@ -54,7 +56,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     minhash   128 little-endian u32 of the session's own text, or None where it has no words
     row       the same for prefix and own text of a branch; None where there is no prefix
     anchors   sorted (u64 hash, u32 length) of longer messages, prefix included; the lowest bit
-              of the hash is set for a model's answer
+              of the hash is set for a model's answer, the next one for a run of short messages
     at        newest timestamp (ISO-8601 UTC), or ""
     size      characters of the session's own content
     forked_from  key of the session whose messages this branch repeats
@@ -82,7 +84,7 @@ class Look(msgspec.Struct):
     digest    exact, of roles and content (thinking included)
     size      characters of that content
     texts     what MinHash sees: prose and calls, results cut short, about `TEXT_CAP` characters
-    anchors   hash -> characters of the longer prompts and answers
+    anchors   hash -> characters of the longer prompts and answers, and of runs of shorter ones
     """
 
     digest: str
@@ -97,6 +99,7 @@ def look(messages: Iterable[Message]) -> Look:
     size, room = 0, TEXT_CAP
     texts: list[str] = []
     found: dict[int, int] = {}
+    run = _Run()
     for message in messages:
         if message.kind == "notice":
             continue
@@ -133,8 +136,8 @@ def look(messages: Iterable[Message]) -> Look:
                 texts.append(shown)
                 room -= len(shown)
         h.update(b"\x1f".join(raw))
-        if said:
-            _anchor(message, said, found)
+        if said and message.role in ("user", "assistant"):
+            _anchor(message.role == "assistant", said, run, found)
     return Look(h.hexdigest()[:32], size, _capped(texts), found)
 
 
@@ -199,24 +202,48 @@ def sketch(texts: list[str]) -> bytes | None:
     return _SKETCH.pack(*minhash.digest())
 
 
-def _anchor(message: Message, said: list[str], found: dict[int, int]) -> None:
-    """Add the hash of a prompt or an answer that is long enough."""
-    if message.role not in ("user", "assistant"):
-        return
+class _Run(msgspec.Struct):
+    """Short prompts and answers in a row: text and length; the first `counted` are counted."""
+
+    said: list[tuple[bytes, int]] = []
+    counted: int = 0
+
+
+def _anchor(answer: bool, said: list[str], run: _Run, found: dict[int, int]) -> None:
+    """Add the hash of a prompt or an answer that is long enough; of a shorter answer, with as many
+    of the short messages before it as are long enough together."""
     text = said[0] if len(said) == 1 else "".join(said)
-    if len(text) < ANCHOR_CHARS:
-        return
     # Copies differ in white space; what is left of it beyond ASCII is the same in both.
     spaced = text.encode("utf-8", "replace")
     raw = spaced.translate(None, _SPACE)
     length = len(text) - (len(spaced) - len(raw))
-    if length < ANCHOR_CHARS:
+    if length >= ANCHOR_CHARS:
+        run.said, run.counted = [], 0
+        found[_number(raw) | _ANSWER_BIT if answer else _number(raw)] = length
+    elif raw:
+        run.said.append((raw, length))
+        if answer:
+            _anchor_run(run, found)
+
+
+def _anchor_run(run: _Run, found: dict[int, int]) -> None:
+    """The messages that end the run, if they are long enough; earlier ones are not needed again."""
+    together, at = 0, len(run.said)
+    while together < ANCHOR_CHARS and at:
+        at -= 1
+        together += run.said[at][1]
+    if together < ANCHOR_CHARS:
         return
+    number = _number(b"\0".join([raw for raw, _ in run.said[at:]])) | _RUN_BIT
+    new = sum([length for _, length in run.said[run.counted :]])
+    found[number] = found.get(number, 0) + new
+    run.said = run.said[at:]
+    run.counted = len(run.said)
+
+
+def _number(raw: bytes) -> int:
     number = int.from_bytes(hashlib.blake2b(raw, digest_size=8).digest(), "little")
-    number &= ~_ANSWER_BIT
-    if message.role == "assistant":
-        number |= _ANSWER_BIT
-    found[number] = length
+    return number & ~(_ANSWER_BIT | _RUN_BIT)
 
 
 def packed(found: dict[int, int]) -> bytes:
@@ -237,6 +264,11 @@ def answers(mark: Mark) -> list[int]:
 def is_answer(anchor: int) -> bool:
     """Whether an anchor stands for a model's answer (else for a prompt)."""
     return bool(anchor & _ANSWER_BIT)
+
+
+def is_run(anchor: int) -> bool:
+    """Whether an anchor stands for short messages in a row."""
+    return bool(anchor & _RUN_BIT)
 
 
 def jaccard(a: bytes, b: bytes) -> float:
@@ -270,11 +302,18 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
 
 
 def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
-    """Whether longer messages that two sessions share make them relatives."""
+    """Whether what two sessions share word for word makes them relatives: one long answer, or long
+    prompts, or whatever was said, where it makes half of the smaller one."""
     common = one.keys() & two.keys()
     if any(is_answer(anchor) for anchor in common):
         return True
-    return bool(common) and contained(one, two) >= CONTAINED
+    if any(is_run(anchor) for anchor in common) and contained(one, two) >= CONTAINED:
+        return True
+    return bool(common) and contained(_alone(one), _alone(two)) >= CONTAINED
+
+
+def _alone(found: dict[int, int]) -> dict[int, int]:
+    return {k: v for k, v in found.items() if not is_run(k)}
 
 
 def bands(digest: bytes) -> tuple[bytes, ...]:

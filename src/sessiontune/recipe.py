@@ -31,7 +31,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     since, until dates (YYYY-MM-DD, UTC, both inclusive): a session counts by its newest message
     projects     keep sessions whose working folder or its last part matches one of these globs
     sources      keep these agents ("claude", "codex", ...)
-    models       keep sessions all of whose answers come from models matching one of these globs
+    models       keep sessions whose answers, a branch's context too, all match one of these globs
     vendors      the same by vendor ("anthropic", "openai", ...)
     exclude      leave out projects matching one of these globs
     tools        keep tool calls and results in the rows

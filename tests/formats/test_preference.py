@@ -47,12 +47,26 @@ def pair(**more: Any) -> Pair:
 
 
 def test_kto_gives_a_row_for_each_side_that_is_there() -> None:
-    found, _ = rows("kto", pair(), pair(chosen=()))
+    other = calls("Moving.", ("c3", "Edit", {"new": "c"}))
+    found, _ = rows("kto", pair(), pair(chosen=(), rejected=(other,)))
     assert [r["label"] for r in found] == [True, False, False]
     assert [m["role"] for m in found[0]["prompt"]] == ["system", "user", "assistant", "tool"]
     assert found[0]["completion"][0]["content"] == "Which name?"
     assert found[1]["completion"][0]["tool_calls"][0]["function"]["name"] == "Edit"
     assert found[0]["because"] == "rejected_call"
+
+
+def test_kto_says_of_an_answer_once_what_several_pairs_say() -> None:
+    """A prompt was rewritten, which is weak evidence, and the call below it had been refused."""
+    weak = pair(chosen=(), because="rewind:edited-prompt:x", tier="weak")
+    found, _ = rows("kto", weak, pair(chosen=()))
+    assert [(r["label"], r["because"]) for r in found] == [(False, "rejected_call")]
+    found, _ = rows("kto", pair(tier="weak"), pair(chosen=(), because="other"))
+    assert [(r["label"], r["because"]) for r in found] == [
+        (True, "rejected_call"),
+        (False, "other"),
+    ]
+    assert len(rows("dpo", pair(tier="weak"), pair(chosen=()))[0]) == 1
 
 
 def test_dpo_needs_both_sides() -> None:

@@ -7,11 +7,22 @@ import random
 import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from steps_synth import answer, branch, dialogue, nearly, prose, renamed, session, user
+from steps_synth import (
+    answer,
+    branch,
+    call,
+    dialogue,
+    nearly,
+    prose,
+    renamed,
+    results,
+    session,
+    user,
+)
 
 from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
 from sessiontune.marks import Mark, jaccard
-from sessiontune.model import Session
+from sessiontune.model import Session, ToolResult
 from sessiontune.steps.dedupe import decide, mark
 
 
@@ -96,6 +107,50 @@ def test_same_short_prompts_do_not_join_sessions() -> None:
     ]
     found = decide(marks(*some))
     assert len({group_of(found, s) for s in some}) == 12
+
+
+def short_talk(key: str, turns: list[tuple[str, str]], seed: int) -> Session:
+    """Questions and answers of a few words, with long tool output of its own between them."""
+    rng = random.Random(seed)
+    said = []
+    for n, (asked, told) in enumerate(turns):
+        said += [
+            user(f"{key}u{n}", asked),
+            answer(f"{key}c{n}", "", call(f"{key}t{n}", command="ls")),
+            results(f"{key}r{n}", ToolResult(f"{key}t{n}", "Bash", prose(rng, 120))),
+            answer(f"{key}a{n}", told),
+        ]
+    return session(key, *said)
+
+
+def turns_of(seed: int, n: int) -> list[tuple[str, str]]:
+    rng = random.Random(seed)
+    return [(prose(rng, 6), prose(rng, 8)) for _ in range(n)]
+
+
+def test_a_copy_of_short_messages_is_found_though_its_tool_output_differs() -> None:
+    """No answer is long enough to stand for the session, and most of its words are output."""
+    talk = turns_of(1, 5)
+    one, two = short_talk("a", talk, 1), short_talk("b", talk, 2)
+    assert max(len(told) for _, told in talk) < 132
+    assert jaccard(marks(one)[0].minhash, marks(two)[0].minhash) < 0.5
+    found = decide(marks(one, two))
+    assert group_of(found, one) == group_of(found, two)
+
+
+def test_a_copy_of_short_messages_that_grew_is_found() -> None:
+    talk = turns_of(1, 4)
+    one, two = short_talk("a", talk, 1), short_talk("b", talk + turns_of(2, 12), 2)
+    found = decide(marks(one, two))
+    assert group_of(found, one) == group_of(found, two)
+
+
+def test_one_short_exchange_in_common_joins_no_sessions() -> None:
+    common = turns_of(3, 2)
+    one = short_talk("a", turns_of(1, 4) + common + turns_of(4, 4), 1)
+    two = short_talk("b", turns_of(2, 5) + common + turns_of(5, 4), 2)
+    found = decide(marks(one, two))
+    assert group_of(found, one) != group_of(found, two)
 
 
 def test_equal_short_tails_of_branches_are_not_copies() -> None:

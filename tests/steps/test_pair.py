@@ -131,6 +131,24 @@ def test_one_verdict_per_answer() -> None:
     assert not any(p.chosen for p in found)
 
 
+def test_what_a_branch_says_of_its_answer_stands_against_the_fork() -> None:
+    """The second try was refused: it is no answer to prefer, though it came later."""
+    one = session("s", user("u", "go", "1"), answer("a", "first try", at="2"))
+    again = fork(
+        one,
+        "u",
+        "b",
+        answer("b1", "", call("c", command="rm x"), at="3"),
+        results("r", ToolResult("c", "Bash", "The user refused.", "rejected")),
+    )
+    labels, _ = labeller()(one)
+    heard, _ = labeller()(again)
+    assert any(x.name == "rejected" for x in heard)
+    find = pairer(PairOptions())
+    assert len(find(one, labels, (), (again,), "g")) == 1
+    assert find(one, labels, (), (again,), "g", heard) == []
+
+
 def test_keys_are_stable_and_different() -> None:
     one = dialogue("s", 1)
     made = msgspec.structs.replace(

@@ -15,11 +15,10 @@ from test_split import leaky_corpus
 
 from sessiontune.decisions import DedupeOptions, Union
 from sessiontune.marks import (
-    CONTAINED,
     Mark,
     anchors,
     bands,
-    contained,
+    in_common,
     is_answer,
     jaccard,
 )
@@ -73,11 +72,7 @@ def slow_groups(known: list[Mark]) -> set[frozenset[str]]:
                 common
                 and one
                 and two
-                and (
-                    any(map(is_answer, common))
-                    or contained(mine, yours) >= CONTAINED
-                    or lanes_alike(one, two) >= options.near
-                )
+                and (in_common(mine, yours) or lanes_alike(one, two) >= options.near)
             )
         ):
             union.join(a.lineage, b.lineage)

@@ -7,7 +7,8 @@
 
 Each row names its evidence (`because`) and how far it is believed (`tier`). LLaMA-Factory knows
 one turn as chosen or rejected: what follows a first answer with calls is left out there. KTO
-takes a side alone, so a pair gives a row for each side that it has.
+takes a side alone, so a pair gives a row for each side that it has; where several pairs say the
+same of one answer, the strongest does.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ LOSSES = (
 )
 
 
+_TIERS = ("weak", "medium", "strong")
+
 #: A row, or a piece of one, in parts: texts stand in it as `rows.pieces` encoded them.
 Parts = list[bytes]
 _NOTHING = Conversation(
@@ -62,10 +65,34 @@ def parts(
     rows: list[Parts] = []
     tools = b',"tools":' + tools_text(whole.tools, options)
     make = _sharegpt if name.endswith("_sharegpt") else _trl
-    for pair in pairs:
+    for pair in _once(pairs) if name.startswith("kto") else pairs:
         tail = [tools, b"," + dumps(_reasons(pair))[1:]]
         rows += [body + tail for body in make(name[:3], pair, _Flats(whole, options), losses)]
     return rows
+
+
+def _once(pairs: Iterable[Pair]) -> list[Pair]:
+    """Each answer with one label, in the pair of the strongest tier, the first of equals."""
+    found = list(pairs)
+    best: dict[tuple[str, str], int] = {}
+    for at, pair in enumerate(found):
+        for side in _names(pair):
+            if _TIERS.index(pair.tier) > _TIERS.index(found[best.setdefault(side, at)].tier):
+                best[side] = at
+    out = []
+    for at, pair in enumerate(found):
+        mine = {label for label, name in _names(pair) if best[label, name] == at}
+        if mine:
+            chosen = pair.chosen if "chosen" in mine else ()
+            rejected = pair.rejected if "rejected" in mine else ()
+            out.append(msgspec.structs.replace(pair, chosen=chosen, rejected=rejected))
+    return out
+
+
+def _names(pair: Pair) -> list[tuple[str, str]]:
+    """The sides that a pair has, each with the message that begins it."""
+    sides = (("chosen", pair.chosen), ("rejected", pair.rejected))
+    return [(label, side[0].id) for label, side in sides if side]
 
 
 def _reasons(pair: Pair) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -20,10 +21,11 @@ from ..steps.split import Leakage as SplitLeakage
 from ..steps.split import compare
 from ..store import Store
 from .carrying import read_manifest
+from .contexts import with_contexts
 from .examples import Choice
 from .inputs import Inputs
 from .preparing import Prepared, outlines
-from .select import has_filters, reason_to_leave_out
+from .select import has_filters, passes, reason_to_leave_out
 
 
 class Chosen(msgspec.Struct, frozen=True):
@@ -47,7 +49,10 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     for unit in outlines(prepared.units, store):
         chosen = out.setdefault(unit.key, {})
         sessions[unit.key] = [mark.key for mark in unit.marks]
-        for n, (head, mark) in enumerate(zip(unit.heads, unit.marks, strict=True)):
+        heads = unit.heads
+        if recipe.models or recipe.vendors:
+            heads = with_contexts(heads, prepared.shards[unit.key], partial(passes, recipe=recipe))
+        for n, (head, mark) in enumerate(zip(heads, unit.marks, strict=True)):
             reason = filtered and reason_to_leave_out(head, recipe, verdicts, names)
             if reason:
                 chosen[head.key] = Choice(reason)

@@ -81,7 +81,9 @@ def conversations(
         flags = (False,) * len(prefix) + train_flags(session, labels, LabelOptions())
         whole = _conversation(session, prefix, choice, tools, labels, flags, tags)
         examples, truncation = _cut(whole, options)
-        pairs = _pairs(whole, labels, branches.get(session.key, ()), options, choice)
+        left = branches.get(session.key, ())
+        heard = [x for branch in left for x in label(branch)[0]]
+        pairs = _pairs(whole, labels, left, heard, options, choice)
         tokens = None
         if options.tokenizer:
             tokens = meter_of(options.tokenizer, options.thinking).messages(session.messages)
@@ -146,13 +148,14 @@ def _pairs(
     whole: Conversation,
     labels: Sequence[Label],
     branches: Sequence[Session],
+    heard: Sequence[Label],
     options: ExampleOptions,
     choice: Choice,
 ) -> list[Pair]:
     if not options.preferences:
         return []
     find = pairer(None, meter_of(options.tokenizer, options.thinking))
-    found = find(whole.session, labels, whole.prefix, branches, whole.group)
+    found = find(whole.session, labels, whole.prefix, branches, whole.group, heard)
     return [msgspec.structs.replace(pair, split=choice.split) for pair in found]
 
 

@@ -7,7 +7,7 @@ made from the redacted sessions.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,7 @@ from ..errors import UsageError
 from ..ledger import Ledger, lines_of
 from ..marks import Mark, outlined
 from ..meetings import keys_of
-from ..model import Drop, Session, Text, Thinking, ToolResult
+from ..model import Drop, Message, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing
 from ..ports import ReadOptions, Stage
@@ -204,7 +204,7 @@ def apply(session: Session, stages: list[Stage], ledger: Ledger) -> Session | No
 def head_of(session: Session) -> Head:
     """The head of a redacted session."""
     times = [m.at for m in session.messages if m.at]
-    answers = [m for m in session.messages if m.kind == "answer"]
+    models, vendors = models_of(session.messages)
     return Head(
         key=session.key,
         thread=session.thread,
@@ -216,13 +216,20 @@ def head_of(session: Session) -> Head:
         agent_id=session.agent_id,
         first=min(times, default=""),
         last=max(times, default=""),
-        models=tuple(sorted({m.model for m in answers if m.model})),
-        vendors=tuple(sorted({m.vendor for m in answers if m.vendor})),
+        models=models,
+        vendors=vendors,
         messages=len(session.messages),
         bytes=_size(session),
         forked_from=session.forked_from.session if session.forked_from else None,
         lines=lines_of(session),
     )
+
+
+def models_of(messages: Iterable[Message]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The models that answered, and their vendors."""
+    answers = [m for m in messages if m.kind == "answer"]
+    models = {m.model for m in answers if m.model}
+    return tuple(sorted(models)), tuple(sorted({m.vendor for m in answers if m.vendor}))
 
 
 def _size(session: Session) -> int:

@@ -28,8 +28,8 @@ def reason_to_leave_out(
 
     `names`: log file -> working folders seen in it (heads hold pseudonyms only). A thread counts
     by its newest message, so that it falls into exactly one period. A model or vendor filter
-    keeps a thread only when all its answers pass: a text by another vendor cannot slip in as
-    context.
+    keeps a thread only when all its answers pass, those that a branch repeats too (`contexts`): a
+    text by another vendor cannot slip in as context.
     """
     verdict = verdicts.get(head.key) or verdicts.get(head.thread)
     if verdict is not None and verdict.decision == "drop":
@@ -51,9 +51,13 @@ def reason_to_leave_out(
             return "select/excluded_project"
     if recipe.models and not _all_match(head.models, recipe.models):
         return "select/model"
-    if recipe.vendors and not _all_match(head.vendors, recipe.vendors):
-        return "select/vendor"
-    return ""
+    return "" if passes(head, recipe) else "select/vendor"
+
+
+def passes(head: Head, recipe: Recipe) -> bool:
+    """By model and vendor: the filters that also look at what a branch repeats."""
+    by_model = not recipe.models or _all_match(head.models, recipe.models)
+    return by_model and (not recipe.vendors or _all_match(head.vendors, recipe.vendors))
 
 
 def _any_match(values: Iterable[str], globs: tuple[str, ...]) -> bool:

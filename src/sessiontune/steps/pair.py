@@ -59,10 +59,11 @@ class PairOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def pairer(
     options: PairOptions | None = None, meter: Meter | None = None
 ) -> Callable[..., list[Pair]]:
-    """A function (session, labels, prefix=(), branches=(), group="") -> pairs.
+    """A function (session, labels, prefix=(), branches=(), group="", heard=()) -> pairs.
 
     `branches` are the sessions that fork from this one; the comparison of a fork belongs to the
-    session that owns the fork point, so that it is made once.
+    session that owns the fork point, so that it is made once. `heard`: the labels of the branches,
+    whose own pairs they make; here they have a say in what a fork means.
     """
     chosen = options or PairOptions()
     measure = meter or Meter()
@@ -73,6 +74,7 @@ def pairer(
         prefix: Sequence[Message] = (),
         branches: Sequence[Session] = (),
         group: str = "",
+        heard: Sequence[Label] = (),
     ) -> list[Pair]:
         every = (*prefix, *session.messages)
         found = [*_from_forks(session, every, branches), *_from_labels(every, len(prefix), labels)]
@@ -86,7 +88,8 @@ def pairer(
             out.setdefault(
                 key, msgspec.structs.replace(made, key=key, group=group, prompt=tuple(context))
             )
-        return _consistent(list(out.values()))
+        beside = [p for b in branches for p in _from_labels(b.messages, 0, heard)] if heard else []
+        return _consistent(list(out.values()), beside)
 
     return pairs
 
@@ -97,10 +100,11 @@ def _key(session: str, pair: Pair) -> str:
     return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
-def _consistent(pairs: list[Pair]) -> list[Pair]:
-    """One verdict per answer: the stronger tier wins, and of equals the one against it."""
+def _consistent(pairs: list[Pair], beside: list[Pair]) -> list[Pair]:
+    """One verdict per answer: the stronger tier wins, and of equals the one against it. `beside`:
+    what other sessions say."""
     best: dict[str, tuple[int, int]] = {}
-    for pair in pairs:
+    for pair in (*pairs, *beside):
         for side, sign in ((pair.rejected, 1), (pair.chosen, 0)):
             for message in side:
                 rank = (_ORDER.index(pair.tier), sign)
