@@ -24,7 +24,9 @@ pytest.importorskip("axe_playwright_python", reason="pip install axe-playwright-
 
 ODD = """<!doctype html><html><head><title>x</title></head><body>
 <div style="width:3000px">wide</div>
-<table style="width:3em;table-layout:fixed;overflow-wrap:anywhere"><td>incomprehensible</td></table><img src="data:,"><script>console.error("no")</script>
+<table style="width:3em;table-layout:fixed;overflow-wrap:anywhere">
+<td>incomprehensible</td></table>
+<img src="data:,"><script>console.error("no")</script>
 </body></html>"""
 
 
