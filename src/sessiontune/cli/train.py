@@ -11,6 +11,7 @@ import click
 
 from ..errors import UsageError
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -74,8 +75,8 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder to make.")
+@click.argument("data", type=Place(path_type=Path), metavar="DIR")
+@click.option("-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make.")
 @click.option("--preset", default="", help="original (the first README's settings) or demo.")
 @train_options()
 @click.option("--packing/--no-packing", default=None, help="Several short examples in one.")
