@@ -56,8 +56,9 @@ def test_the_original_preset_is_the_readmes() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"rank": 0}, {"epochs": -1}, {"preset": "x"}, {"rnk": 3}, {"method": "magic"}, {"base": ""}],
-)
+    [{"rank": 0}, {"epochs": -1}, {"preset": "x"}, {"rnk": 3}, {"method": "magic"}, {"base": ""},
+     {"length": 5}],
+)  # fmt: skip
 def test_wrong_settings_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         make_spec({"base": "tiny", **given}, None, str(given.pop("preset", "")))
