@@ -26,12 +26,13 @@ VIEWS = tuple((width, scheme) for width in (400, 1400) for scheme in ("light", "
 
 @dataclass
 class Look:
-    """What was seen in one view. `wide`: elements that reach beyond the window."""
+    """What was seen in one view. `wide`: elements that reach beyond the window; `broken`: words."""
 
     width: int
     scheme: str
     seconds: float
     wide: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
 
@@ -40,6 +41,7 @@ class Look:
         """All that is wrong, in words."""
         return [
             *(f"reaches beyond the window: {w}" for w in self.wide),
+            *(f"broken inside: {w}" for w in self.broken),
             *(f"console: {m}" for m in self.messages),
             *(f"axe: {v}" for v in self.violations),
         ]
@@ -82,6 +84,23 @@ _WIDE = """() => {
 }"""
 
 
+#: Words in tables that go on in the next line without a sign between.
+_BROKEN = r"""() => {
+  const found = [];
+  for (const cell of document.querySelectorAll('th, td')) {
+    const walk = document.createTreeWalker(cell, NodeFilter.SHOW_TEXT);
+    while (walk.nextNode()) for (const word of walk.currentNode.data.matchAll(/[^\s\-\/_]+/g)) {
+      const range = document.createRange();
+      range.setStart(walk.currentNode, word.index);
+      range.setEnd(walk.currentNode, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map(r => Math.round(r.top)));
+      if (lines.size > 1 && found.length < 5) found.push(word[0]);
+    }
+  }
+  return found;
+}"""
+
+
 def look(
     opened: Any, path: Path, width: int, scheme: str, shots: Path | None = None, checks: bool = True
 ) -> Look:
@@ -102,6 +121,7 @@ def look(
     if checks:
         page.evaluate("() => document.querySelectorAll('details').forEach(d => d.open = true)")
         found.wide = page.evaluate(_WIDE)
+        found.broken = page.evaluate(_BROKEN)
         found.violations = _violations(page)
     if shots is not None and checks:
         page.screenshot(path=shots / f"{path.stem}-{width}-{scheme}-open.png", full_page=True)

@@ -77,3 +77,12 @@ def test_page_escapes_and_holds_no_script() -> None:
     assert "<script" not in text
     assert "&lt;script&gt;" in text
     assert text.count("<h1>") == 1
+
+
+def test_words_in_cells_stay_whole_and_long_names_may_break() -> None:
+    odd = "trained <now> my-data_conversations_sharegpt.jsonl " + "0123456789abcdef" * 3
+    cell = html.table(["file"], [[odd]]).split("<td>")[1].split("</td>")[0]
+    name, digest = cell.split(" ")[2:]
+    assert cell.startswith("trained &lt;now&gt; ")
+    assert name == "my-data_<wbr>conversations_<wbr>sharegpt.jsonl"
+    assert digest == "0123456789abcdef" * 2 + "<wbr>0123456789abcdef"

@@ -40,7 +40,7 @@ def read_rows(path: str) -> Iterator[dict[str, Any]]:
     """
     file = Path(path)
     if not file.is_file():
-        raise UsageError(f"There is no file {path}.", "--mix takes a local JSONL or Parquet file.")
+        raise UsageError(f"There is no file {path}.", "It must be a local JSONL or Parquet file.")
     if file.suffix == ".parquet":
         yield from _parquet(file)
         return

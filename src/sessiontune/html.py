@@ -6,8 +6,12 @@ these functions is escaped; only arguments named `*_html` are taken as they are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
+
+#: A word that no narrow column takes, and the pieces between which it may be broken.
+_LONG, _PIECE = re.compile(r"(\S{21,})"), re.compile(r"[^/_]{1,32}[/_]*|[/_]+")
 
 _CSS = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--muted:#59636e;--grid:#d8dee4;
@@ -38,7 +42,7 @@ margin:1em 0}
 .scroll:focus-visible{outline:2px solid var(--c1)}
 table{border-collapse:collapse;width:100%;font-size:.93rem;margin:0 0 1.4em}
 th,td{text-align:left;padding:6px 10px;border-bottom:1px solid var(--grid);vertical-align:top}
-td:not(.n){overflow-wrap:anywhere;min-width:7em}
+td:not(.n){min-width:5em}
 @media (max-width:600px){th,td{padding:6px}}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 caption{text-align:left;color:var(--muted);padding-bottom:6px}
@@ -98,7 +102,7 @@ def table(
         return "".join(
             f'<{tag} class="n">{escape(c)}</{tag}>'
             if i in numbers
-            else f"<{tag}>{escape(c)}</{tag}>"
+            else f"<{tag}>{_breakable(c)}</{tag}>"
             for i, c in enumerate(row)
         )
 
@@ -108,6 +112,13 @@ def table(
         f"<table><thead><tr>{cells('th', head)}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>\n"
     )
+
+
+def _breakable(text: str) -> str:
+    """Text for a cell. Words stay whole, but a long one may break after / and _, and each 32
+    characters: paths, names of files, digests."""
+    parts = enumerate(_LONG.split(text))  # every second one is a long word
+    return "".join("<wbr>".join(map(escape, _PIECE.findall(p) if n % 2 else [p])) for n, p in parts)
 
 
 def note(text: str) -> str:

@@ -180,8 +180,13 @@ def _check(recipe: Recipe) -> None:
             f"eval_share: {recipe.eval_share} is not in [0, 1).",
             "It is a share: 0.15 holds out 15%.",
         )
-    if recipe.max_tokens < 0 or recipe.max_line < 1024:
-        raise UsageError("max_tokens and max_line cannot be that small.", "See --help.")
+    for field, least, why in (
+        ("max_tokens", 0, "0 cuts nothing."),
+        ("max_line", 1024, "Leave it out for 64 MiB: a longer line is not read."),
+    ):
+        if getattr(recipe, field) < least:
+            said = f"{field}: {getattr(recipe, field)} is less than {least}."
+            raise UsageError(said, why)
 
 
 def _check_digests(recipe: Recipe) -> None:

@@ -254,6 +254,33 @@ def test_an_empty_name_of_a_state_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("export", "--exclude"),
+        ("export", "--project"),
+        ("export", "--since"),
+        ("export", "--recipe"),
+        ("export", "-o"),
+        ("export",),
+        ("scan", "--recipe"),
+        ("scan",),
+        ("forget", "--yes"),
+        ("train", "x", "-o"),
+    ],
+)
+def test_an_empty_value_never_means_all(
+    arguments: tuple[str, ...], cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that is not set: `--exclude "$CLIENT"` would export the client, and `forget ""`
+    purge all that lies below the folder one stands in."""
+    monkeypatch.chdir(tmp_path)
+    code, _, err = cli(*arguments, "")
+    assert code == 2
+    assert "It is empty" in err
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_version_is_json_where_that_is_asked_for(cli: Cli) -> None:
     for args in (("--json", "--version"), ("--version", "--json")):
         code, out, _ = cli(*args)

@@ -50,6 +50,14 @@ def test_the_base_of_a_mask_is_named_as_for_training(cli: Cli, tmp_path: Path) -
     assert (code, "--base tiny --dry-run" in err) == (2, True), err
 
 
+def test_options_of_the_mask_need_it_and_a_row(cli: Cli, tmp_path: Path) -> None:
+    _export(cli, tmp_path)
+    for arguments in (["1", "--html", "x.html"], ["1", "--base", "x"], ["--mask", "--base", "x"]):
+        code, _, err = cli("show", str(tmp_path / "data"), *arguments)
+        assert code == 2, arguments
+        assert "--mask" in err
+
+
 def test_statistics_and_conversations_of_an_export_without_openai(cli: Cli, tmp_path: Path) -> None:
     _export(cli, tmp_path, "--format", "raw")
     first = (tmp_path / "data" / "d_conversations_raw.jsonl").read_text().splitlines()[0]

@@ -60,6 +60,33 @@ def test_runs_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert default_run(Path("data"), resume=True) == Path("data-run")
 
 
+@pytest.mark.parametrize(
+    ("status", "kept", "name"),
+    [
+        ("failed", "", "data-run"),
+        ("interrupted", "", "data-run"),
+        ("failed", "checkpoints/checkpoint-2/x", "data-run-2"),
+        ("failed", "metrics.jsonl", "data-run-2"),
+        ("running", "", "data-run-2"),
+        ("planned", "", "data-run-2"),
+        ("done", "", "data-run-2"),
+    ],
+)
+def test_a_run_that_trained_no_step_does_not_keep_the_name(
+    status: str, kept: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sessiontune.cli.train import default_run
+
+    monkeypatch.chdir(tmp_path)
+    Path("data-run").mkdir()
+    Path("data-run/run.json").write_text(json.dumps({"status": status}))
+    if kept:
+        Path("data-run", kept).parent.mkdir(parents=True, exist_ok=True)
+        Path("data-run", kept).write_text('{"kind": "train", "step": 1}\n')
+    assert default_run(Path("data"), resume=False) == Path(name)
+    assert default_run(Path("data"), resume=True) == Path("data-run")
+
+
 def test_resume_needs_no_more_than_the_folder(tmp_path: Path) -> None:
     from sessiontune.cli.train import settings_of
     from sessiontune.training.spec import make_spec, to_dict

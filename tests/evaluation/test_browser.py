@@ -23,7 +23,10 @@ if not chromium():
 pytest.importorskip("axe_playwright_python", reason="pip install axe-playwright-python")
 
 ODD = """<!doctype html><html><head><title>x</title></head><body>
-<div style="width:3000px">wide</div><img src="data:,"><script>console.error("no")</script>
+<div style="width:3000px">wide</div>
+<table style="width:3em;table-layout:fixed;overflow-wrap:anywhere">
+<td>incomprehensible</td></table>
+<img src="data:,"><script>console.error("no")</script>
 </body></html>"""
 
 
@@ -46,7 +49,7 @@ def test_the_report_is_readable_silent_and_accessible(
 def test_so_are_the_reports_of_an_export_and_of_a_run(
     opened: Any, tmp_path: Path, width: int, scheme: str
 ) -> None:
-    """Long names without a blank are what breaks a narrow page."""
+    """Long names without a blank are what breaks a narrow page; words stay whole there."""
     path = tmp_path / "report.html"
     odd = "models--an-owner--a-model-with-a-very-long-name-without-any-blank-8B-Instruct"
     path.write_text(data_report(example(faults={"bad_json": 1}, privacy=False)))
@@ -65,6 +68,7 @@ def test_the_checks_see_what_is_wrong(opened: Any, tmp_path: Path) -> None:
     found = look(opened, path, 400, "light")
     assert found.wide[0] == "the page itself"
     assert any("div" in w for w in found.wide)
+    assert found.broken == ["incomprehensible"]
     assert "no" in found.messages
     assert any("html-has-lang" in v for v in found.violations)
     assert any("image-alt" in v for v in found.violations)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sessiontune.cli.main import main
 from sessiontune.errors import UsageError
 from sessiontune.evaluation.queries import Query, made_queries, queries_toml, read_queries
 from sessiontune.sample import questions
@@ -60,6 +61,22 @@ def test_what_is_wrong_is_named(tmp_path: Path, name: str, text: str, said: str)
         read_queries(write(tmp_path, name, text))
     with pytest.raises(UsageError, match="Cannot read"):
         read_queries(tmp_path / "nowhere.toml")
+
+
+@pytest.mark.parametrize(
+    ("flags", "needed"),
+    [
+        (["--starter"], "--make-queries"),
+        (["--judge", "http://127.0.0.1:1/v1#m"], "--queries"),
+        (["--redacted"], "--plant-canaries"),
+        (["--blind", "--no-input"], "cannot run"),
+    ],
+)
+def test_options_that_say_nothing_alone_are_refused_before_the_work(
+    flags: list[str], needed: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "no-such-run", *flags]) == 2
+    assert needed in capsys.readouterr().err
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1), min_size=1, max_size=4))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from sessiontune.errors import PreflightError, StoreError, ToolError, UsageError
@@ -91,6 +92,20 @@ def test_metadata_names_base_and_data_and_leaves_the_licence_to_the_user(run: Ru
     assert not any("license" in key for key in said)
     assert json.loads(metadata(run, Card(license="mit")))["general.license.name"] == "mit"
     assert str(run.folder) not in json.dumps(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("My run", "my-run"),
+        ("Büro [2] 'neu'-run", "buro-2-neu-run"),
+        ("日本-run", "run"),
+        ("日本", "tuned"),
+        ("data-run.2", "data-run.2"),
+    ],
+)
+def test_the_name_of_a_model_is_plain(run: Run, name: str, slug: str) -> None:
+    assert msgspec.structs.replace(run, name=name).slug == slug
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,29 @@ def test_resuming_with_other_data_is_refused(
     assert "differ" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
+def test_a_first_run_that_failed_gives_its_name_to_the_next(
+    export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """README's `evaluate DIR-run` must mean the run that trained."""
+    monkeypatch.setattr(runs, "follow", lambda *_: (1, ["boom"]))
+    monkeypatch.chdir(tmp_path)
+    common = [str(export), "--base", str(tiny), "--device", "cpu", "--length", "512"]
+    assert main(["train", *common, "--rank", "4"]) == 6
+    run = Path(f"{export.name}-run")
+    (run / "note.txt").write_text("mine")
+    capsys.readouterr()
+    assert main(["train", *common, "--rank", "8"]) == 6
+    kept = Path(f"{export.name}-run.untrained")
+    assert f"it is now {kept}" in capsys.readouterr().err
+    assert json.loads((run / "run.json").read_text())["spec"]["rank"] == 8
+    assert json.loads((kept / "run.json").read_text())["spec"]["rank"] == 4
+    assert (kept / "note.txt").read_text() == "mine"
+    assert main(["train", *common]) == 6
+    assert Path(f"{kept}-2").is_dir()
+    assert main(["train", *common, "-o", str(run)]) == 2  # named: never moved
+
+
 def test_a_missing_extra_names_the_command(
     export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

@@ -56,8 +56,9 @@ def test_the_original_preset_is_the_readmes() -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"rank": 0}, {"epochs": -1}, {"preset": "x"}, {"rnk": 3}, {"method": "magic"}, {"base": ""}],
-)
+    [{"rank": 0}, {"epochs": -1}, {"preset": "x"}, {"rnk": 3}, {"method": "magic"}, {"base": ""},
+     {"length": 5}],
+)  # fmt: skip
 def test_wrong_settings_are_refused(given: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         make_spec({"base": "tiny", **given}, None, str(given.pop("preset", "")))
@@ -222,6 +223,20 @@ def test_layers_that_the_base_does_not_have_are_refused_by_name(tmp_path: Path) 
             planner.settle(make_spec({"base": "x", "targets": bad}), base, CPU)
         assert f"no layer '{bad}'" in error.value.message
         assert advice in error.value.hint
+
+
+def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    (tmp_path / "config.json").write_text("{}")
+    named = tmp_path / "pytorch_model.bin"
+    torch.save({"a.q_proj.weight": torch.zeros(2, 2), "a.norm.weight": torch.zeros(2)}, named)
+    base = resolve(str(tmp_path))
+    assert base.matrices == ("lm_head", "q_proj")
+    with pytest.raises(UsageError, match="no layer 'q_prj'"):
+        planner.settle(make_spec({"base": "x", "targets": "q_prj"}), base, CPU)
+    torch.save({"a": Path("no tensor")}, named)
+    with pytest.raises(UsageError, match=r"pytorch_model\.bin cannot be read"):
+        resolve(str(tmp_path))
 
 
 def test_several_gpus_share_the_effective_batch() -> None:

@@ -20,8 +20,6 @@ def compare_blind(console: Console, result: Result, path: Path) -> None:
     from ..evaluation.blind import decided, outcome, pairs_of, put
     from ..evaluation.cache import Table
 
-    if console.no_input or console.as_json:
-        raise UsageError("--blind asks you: it cannot run with --json or --no-input.")
     table = Table(path)
     pairs = pairs_of(result)
     if not pairs:

@@ -72,7 +72,7 @@ def chat(
     hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
     with hosted(known, hosting, os.environ) as model:
         sides = ("base", "tuned") if compare else ("tuned",)
-        talk = Talk(model.client, sides, system, sampling)
+        talk = Talk(model.client, sides, system, sampling, known.typed)
         if prompt:
             answers = [_answer(console, talk, text) for text in prompt]
             console.emit({"model": model.model, "answers": answers}, lambda rich: None)
@@ -87,9 +87,11 @@ def converse(console: Console, run: Path) -> None:
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
-    with hosted(read_run(run), Hosting(), os.environ) as model:
+    known = read_run(run)
+    with hosted(known, Hosting(), os.environ) as model:
         console.say(f"Chat with {model.model}.\n{_HELP}")
-        _converse(console, Talk(model.client, ("tuned",), "", {"max_tokens": 512}))
+        talk = Talk(model.client, ("tuned",), "", {"max_tokens": 512}, known.typed)
+        _converse(console, talk)
 
 
 def _converse(console: Console, talk: Talk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -52,14 +53,13 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
     """
     from .evaluateextra import make_queries, plant_canaries, read_options
 
+    _together(console, chosen)
     if chosen["make_queries"]:
         make_queries(console, run, chosen["make_queries"], chosen["starter"])
         return
     if chosen["plant_canaries"]:
         plant_canaries(console, run, chosen)
         return
-    if chosen["judge"] and not chosen["queries"]:
-        raise UsageError("--judge compares answers to --queries.", "Name a file of queries.")
     result = _evaluated(console, run, read_options(chosen))
     if chosen["blind"]:
         from .blind import compare_blind
@@ -75,6 +75,24 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
         lambda rich: draw(rich, result, run),
         worse if fails else None,
     )
+
+
+#: Option -> the one that it says more about, and what the two do.
+_MORE = {
+    "judge": ("queries", "compares answers to"),
+    "starter": ("make_queries", "says which queries are written by"),
+    "redacted": ("plant_canaries", "says what is planted by"),
+}
+
+
+def _together(console: Console, chosen: Mapping[str, Any]) -> None:
+    """Refuse what would be passed over in silence, before hours of work."""
+    for name, (needed, what) in _MORE.items():
+        if chosen[name] and not chosen[needed]:
+            other = f"--{needed.replace('_', '-')}"
+            raise UsageError(f"--{name} {what} {other}.", f"Add {other}, or leave --{name} out.")
+    if chosen["blind"] and (console.no_input or console.as_json):
+        raise UsageError("--blind asks you: it cannot run with --json or --no-input.")
 
 
 def run_evaluation(console: Console, run: Path, max_cases: int) -> Result:

@@ -11,7 +11,7 @@ import click
 from ..errors import UsageError
 from ..recipe import Recipe
 from .console import Console
-from .options import privacy_option, recipe_of, recipe_options, run_options
+from .options import TEXT, Place, privacy_option, recipe_of, recipe_options, run_options
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 
 @click.command(no_args_is_help=False)
-@click.argument("roots", nargs=-1, metavar="[ROOT]...")
+@click.argument("roots", nargs=-1, type=TEXT, metavar="[ROOT]...")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     metavar="DIR",
     help="Folder to write (sessions-export).",
 )

@@ -13,23 +13,62 @@ from ..recipe import Recipe, load_recipe
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+_EMPTY = "It is empty: give it a value, or leave it out."
+
+
+class Place(click.Path):
+    """A file or folder by name. An empty name, as of a variable that is not set, would be the
+    folder that the command was started in."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("It is empty: name a folder, or leave the option out.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Text(click.types.StringParamType):
+    """A text that says something: an empty filter or recipe would let everything through."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail(_EMPTY, param, ctx)
+        return super().convert(value, param, ctx)
+
+
+TEXT = Text()
+
+
 def _listed(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -> list[str] | None:
     """`--x a,b --x c` -> [a, b, c]; nothing given -> None."""
     parts = [p.strip() for text in value for p in text.split(",") if p.strip()]
+    if value and not parts:
+        raise click.BadParameter(_EMPTY, ctx, param)
     return parts or None
 
 
 def _many(name: str, field: str, text: str, metavar: str) -> Callable[[F], F]:
     return click.option(
-        name, field, multiple=True, callback=_listed, metavar=metavar, help=text + " Repeatable."
+        name,
+        field,
+        type=TEXT,
+        multiple=True,
+        callback=_listed,
+        metavar=metavar,
+        help=text + " Repeatable.",
     )
 
 
 _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--name", metavar="NAME", help="File prefix; default: the folder's name."),
+    click.option(
+        "--name", type=TEXT, metavar="NAME", help="File prefix; default: the folder's name."
+    ),
     _many("--format", "formats", "Formats: sharegpt, raw, combined, openai, alpaca.", "A,B"),
-    click.option("--since", metavar="DATE", help="Sessions whose newest message is not older."),
-    click.option("--until", metavar="DATE", help="Sessions whose newest message is not newer."),
+    click.option(
+        "--since", type=TEXT, metavar="DATE", help="Sessions whose newest message is not older."
+    ),
+    click.option(
+        "--until", type=TEXT, metavar="DATE", help="Sessions whose newest message is not newer."
+    ),
     _many("--project", "projects", "Keep projects by folder, path or glob.", "GLOB"),
     _many("--exclude", "exclude", "Leave out projects.", "GLOB"),
     _many(
@@ -44,35 +83,35 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--tools/--no-tools", default=None, help="Tool calls and results (default: on)."),
     click.option("--thinking/--no-thinking", default=None, help="Reasoning (default: off)."),
     click.option("--subagents/--no-subagents", default=None, help="Sub-agents (default: on)."),
-    click.option("--preprocess", metavar="MODULE:FUNCTION", help="Your own Session -> Session."),
+    click.option(
+        "--preprocess", type=TEXT, metavar="MODULE:FUNCTION", help="Your own Session -> Session."
+    ),
     click.option("--max-tokens", type=int, metavar="N", help="Cut examples to N tokens."),
-    click.option("--tokenizer", metavar="PATH", help="Count with this tokenizer.json or folder."),
+    click.option(
+        "--tokenizer", type=TEXT, metavar="PATH", help="Count with this tokenizer.json or folder."
+    ),
     click.option("--eval-share", type=float, metavar="X", help="Share held out (default 0.15)."),
     click.option("--split-by", type=click.Choice(["time", "project"]), help="Default: time."),
-    click.option("--mix", metavar="FILE:RATIO", help="Mix general rows into the training side."),
+    click.option(
+        "--mix", type=TEXT, metavar="FILE:RATIO", help="Mix general rows into the training side."
+    ),
     click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),
     click.option("--parquet/--no-parquet", default=None, help="data.parquet (default: on)."),
-    click.option("--topics", metavar="FILE", help="Your own taxonomy (TOML)."),
+    click.option("--topics", type=TEXT, metavar="FILE", help="Your own taxonomy (TOML)."),
     click.option("--clusters/--no-clusters", default=None, help="Group what no topic covers."),
-    click.option("--cluster-namer", metavar="URL#MODEL", help="Local model that names the groups."),
-    click.option("--date", metavar="DATE", help="Export date (default: the newest record's)."),
+    click.option(
+        "--cluster-namer", type=TEXT, metavar="URL#MODEL", help="Local model that names the groups."
+    ),
+    click.option(
+        "--date", type=TEXT, metavar="DATE", help="Export date (default: the newest record's)."
+    ),
     click.option("--max-line", type=int, metavar="BYTES", help="Longest line (default 64 MiB)."),
-    click.option("--recipe", "recipe_file", metavar="FILE", help="Recipe (TOML)."),
+    click.option("--recipe", "recipe_file", type=TEXT, metavar="FILE", help="Recipe (TOML)."),
 )
 
 
-class _Folder(click.Path):
-    """A folder by name. An empty name, as of a variable that is not set, would be the one that the
-    command was started in."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if value == "":
-            self.fail("It is empty: name a folder, or leave the option out.", param, ctx)
-        return super().convert(value, param, ctx)
-
-
 state_option = click.option(
-    "--state", type=_Folder(path_type=Path), help="Folder of the private state."
+    "--state", type=Place(path_type=Path), help="Folder of the private state."
 )
 
 _RUN_OPTIONS: tuple[Callable[[Any], Any], ...] = (

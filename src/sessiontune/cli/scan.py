@@ -12,7 +12,7 @@ import click
 
 from ..errors import FindingsError, SourceError, UsageError
 from .console import Console
-from .options import recipe_of
+from .options import TEXT, recipe_of
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -25,7 +25,7 @@ _SHOWN = 40
 
 
 @click.command()
-@click.argument("roots", nargs=-1, metavar="[ROOT]...")
+@click.argument("roots", nargs=-1, type=TEXT, metavar="[ROOT]...")
 @click.option(
     "--files",
     "paths",
@@ -42,8 +42,10 @@ _SHOWN = 40
 )
 @click.option("--fail-on-secrets", is_flag=True, help="Exit 8 when a secret is found.")
 @click.option("--places", is_flag=True, help="List where each finding stands.")
-@click.option("--source", "sources", multiple=True, metavar="A,B", help="Only these agents.")
-@click.option("--recipe", "recipe_file", metavar="FILE", help="Recipe (TOML).")
+@click.option(
+    "--source", "sources", type=TEXT, multiple=True, metavar="A,B", help="Only these agents."
+)
+@click.option("--recipe", "recipe_file", type=TEXT, metavar="FILE", help="Recipe (TOML).")
 @click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores.")
 @click.pass_obj
 def scan(

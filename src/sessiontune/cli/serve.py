@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -98,7 +99,7 @@ def _told(url: str, model: str, run: Path) -> str:
             f"Model:      {model}",
             f"OpenAI:     {url}/v1",
             f"Anthropic:  {url}",
-            f"Settings:   sessiontune serve {run} --client {'|'.join(_CLIENTS)}",
+            f"Settings:   sessiontune serve {quote(str(run))} --client {'|'.join(_CLIENTS)}",
         ]
     )
 

@@ -90,6 +90,10 @@ def ship(
             return
     if run is None:
         raise UsageError("Which run?", "sessiontune ship RUN, with the folder `train` made.")
+    if given["base_gguf"] and not given["adapter_only"]:
+        raise UsageError("--base-gguf goes with --adapter-only.", "A merged model needs no base.")
+    if ollama_quantize and not ollama:
+        raise UsageError("--ollama-quantize goes with --ollama NAME.", "Or take --type q4_k_m.")
     options = ShipOptions(
         types=tuple(kind.lower() for kind in types) or _default(given["adapter_only"]),
         quantizer=quantizer or former,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import SourceError, UsageError
+from ..errors import SourceError, StoreError, UsageError
 from .console import Console
 from .options import state_option
 from .summary import harmless, printable
@@ -61,7 +61,11 @@ def show(
     one sample are shown.
     """
     manifest = _manifest(folder)
+    if (base or html) and not mask:
+        raise UsageError(f"--{'base' if base else 'html'} goes with --mask.", "Add --mask.")
     if row is None:
+        if mask:
+            raise UsageError("--mask shows one row.", f"sessiontune show {folder} 1 --mask ...")
         sample = next(_rows(folder, manifest), None)
         _overview(console, folder, manifest, sample)
         return
@@ -278,7 +282,12 @@ def _mask(
     trained = sum(s.tokens for view in views for s in view if s.trained)
     total = sum(s.tokens for view in views for s in view)
     if html is not None:
-        html.write_text(_mask_page(views, where, trained, total), "utf-8")
+        try:
+            html.write_text(_mask_page(views, where, trained, total), "utf-8")
+        except OSError as error:
+            raise StoreError(
+                f"Cannot write {html}: {error.strerror}", "Name another file with --html."
+            ) from error
         console.say(f"Written: {html}")
     data = {
         "trained_tokens": trained,

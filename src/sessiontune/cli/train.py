@@ -11,6 +11,7 @@ import click
 
 from ..errors import UsageError
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -74,8 +75,8 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("data", type=click.Path(path_type=Path), metavar="DIR")
-@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="RUN", help="Folder to make.")
+@click.argument("data", type=Place(path_type=Path), metavar="DIR")
+@click.option("-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make.")
 @click.option("--preset", default="", help="original (the first README's settings) or demo.")
 @train_options()
 @click.option("--packing/--no-packing", default=None, help="Several short examples in one.")
@@ -113,6 +114,8 @@ def train(
     if resume and not (recipe or preset):
         table = settings_of(folder)
     spec = make_spec(settings, table, preset)
+    if not (out or resume) and folder.exists():
+        make_way(console, folder)
     outcome = run_train(console, data, folder, spec, dry_run, resume, force, download)
     console.emit(as_json(outcome), lambda rich: draw(rich, outcome, data, dry_run))
 
@@ -140,12 +143,22 @@ def settings_of(run: Path) -> dict[str, Any]:
 
 
 def default_run(data: Path, resume: bool) -> Path:
-    """DIR-run, or the first DIR-run-N that is free (with --resume: the last that is there)."""
+    """DIR-run, or the first DIR-run-N that is free or spent (with --resume: the last there is)."""
+    from ..runtime.trainrecord import spent
+
     name = f"{data.resolve().name}-run"
     found = [Path(name)]
-    while found[-1].exists():
+    while found[-1].exists() and (resume or not spent(found[-1])):
         found.append(Path(f"{name}-{len(found) + 1}"))
     return found[-2] if resume and len(found) > 1 else found[-1]
+
+
+def make_way(console: Console, folder: Path) -> None:
+    """A run that never trained a step does not keep the name; what is in it is kept."""
+    from ..runtime.trainrecord import set_aside
+
+    kept = set_aside(folder)
+    console.say(f"The run in {folder} ended before its first step: it is now {kept}.")
 
 
 def run_train(

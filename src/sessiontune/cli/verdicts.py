@@ -11,7 +11,7 @@ import msgspec
 from ..errors import UsageError
 from ..figures import several
 from .console import Console
-from .options import state_option
+from .options import TEXT, state_option
 
 
 @click.command()
@@ -51,7 +51,7 @@ def drop(
 
 
 @click.command()
-@click.argument("what", metavar="PROJECT|SESSION|FILE")
+@click.argument("what", type=TEXT, metavar="PROJECT|SESSION|FILE")
 @state_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.pass_obj

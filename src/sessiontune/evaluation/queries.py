@@ -35,17 +35,21 @@ class Query(msgspec.Struct, frozen=True):
     cluster: str = ""
 
 
+_HOW = "Give a .toml file with [[query]] tables, or JSON Lines; --make-queries FILE writes one."
+
+
 def read_queries(path: Path) -> tuple[Query, ...]:
     """The queries of a file. Raises UsageError that names the entry that is wrong."""
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"Cannot read the queries in {path}: {error}") from error
+        said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"Cannot read the queries in {path}: {said}.", _HOW) from error
     if path.suffix == ".toml":
         try:
             entries = tomllib.loads(text).get("query", [])
         except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{path} is not TOML: {error}") from error
+            raise UsageError(f"{path} is not TOML: {error}", _HOW) from error
         numbered = [(f"entry {n}", e) for n, e in enumerate(entries, 1)]
     else:
         numbered = list(_lines(path, text))
@@ -64,7 +68,7 @@ def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
             try:
                 yield f"line {number}", json.loads(line)
             except json.JSONDecodeError as error:
-                raise UsageError(f"{path}, line {number} is not JSON: {error}") from error
+                raise UsageError(f"{path}, line {number} is not JSON: {error}", _HOW) from error
 
 
 def _query(where: str, number: int, entry: Any) -> Query:

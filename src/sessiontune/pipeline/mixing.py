@@ -57,7 +57,8 @@ def mix_in(
     taken, counts = mixer(options, meter)(general, own_tokens)
     if not taken and options.ratio:
         raise UsageError(
-            f"{Path(path).name} holds no rows that can be mixed in ({refused or 'it is empty'}).",
+            f"{Path(path).name} holds no rows that can be mixed in"
+            f" ({f'{sum(refused.values()):,} refused' if refused else 'it is empty'}).",
             "Give a JSONL or Parquet file of chat rows (messages, conversations or alpaca).",
         )
     key = codec.digest("mix", [c.session.key for c in taken], own_tokens, recipe.formats)

@@ -40,7 +40,7 @@ def read_modelfile(out: Path) -> Modelfile:
     """OUT/Modelfile as a record; a person may have changed it."""
     path = out / "Modelfile"
     if not path.is_file():
-        raise UsageError(f"{out} has no Modelfile.", "Ship a GGUF first: sessiontune ship RUN.")
+        raise UsageError(f"{out} has no Modelfile.", "Ship a GGUF first: --type q8_0.")
     lines = modelfile.read(path.read_bytes().decode())
     if any(line.instruction == "DRAFT" for line in lines):
         raise UsageError(

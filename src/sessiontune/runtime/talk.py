@@ -20,7 +20,7 @@ class Streams(Protocol):
 
 class Talk:
     """Keeps each side's own history. With two sides the first is the base: the same server, the
-    adapter's weight set to nothing for its requests."""
+    adapter's weight set to nothing for its requests. `run` as a command takes it."""
 
     def __init__(
         self,
@@ -28,10 +28,12 @@ class Talk:
         sides: tuple[str, ...],
         system: str = "",
         sampling: Mapping[str, Any] | None = None,
+        run: str = "RUN",
     ) -> None:
         self.sides = sides
         self._client = client
         self._system = system
+        self._run = run
         self._sampling = {k: v for k, v in (sampling or {}).items() if v is not None}
         #: Sides whose last answer came to its largest length.
         self.cut: list[str] = []
@@ -117,7 +119,7 @@ class Talk:
                 raise
             raise EndpointError(
                 "The conversation is longer than the context of the model.",
-                "/new starts again; for more: sessiontune ship RUN --context N.",
+                f"/new starts again; for more: sessiontune ship {self._run} --context N.",
             ) from error
 
 

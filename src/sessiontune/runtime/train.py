@@ -72,9 +72,9 @@ def train(
     if request.resume:
         record.must_be_resumable(folder)
     elif folder.exists() and any(folder.iterdir()):
-        raise UsageError(
-            f"{folder} exists.", "Go on with --resume, or name another folder with -o."
-        )
+        is_run = (folder / "run.json").is_file()
+        what, hint = ("exists", "Go on with --resume, or n") if is_run else ("is no run", "N")
+        raise UsageError(f"{folder} {what}.", f"{hint}ame another folder with -o.")
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:

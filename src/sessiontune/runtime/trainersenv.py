@@ -15,7 +15,8 @@ from pathlib import Path
 
 from ..errors import StoreError, ToolError
 from ..ports import Job
-from .process import run_job
+from ..training.others import ENV
+from .process import environment, run_job
 from .trainothers import environment_of
 
 TORCH = "torch>=2.6,<2.14"
@@ -97,7 +98,8 @@ def _mend(name: str, python: str, target: Path, on_line: Callable[[str], None]) 
 
 def _status(argv: list[str], on_line: Callable[[str], None]) -> int:
     with tempfile.TemporaryDirectory() as folder:
-        return run_job(Job(name=argv[0], argv=tuple(argv)), Path(folder), on_line)
+        job = Job(name=argv[0], argv=tuple(argv), env=environment(ENV))
+        return run_job(job, Path(folder), on_line)
 
 
 def _run(what: str, argv: list[str], on_line: Callable[[str], None]) -> None:

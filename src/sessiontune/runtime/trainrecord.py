@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +22,8 @@ from ..training.trl import saved_in
 from .trainprep import Ready
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
+#: What run.json says of a run that ended early.
+STOPPED = ("failed", "interrupted")
 
 
 def now() -> str:
@@ -40,14 +43,33 @@ def read(folder: Path) -> dict[str, Any]:
     return run
 
 
+def spent(folder: Path) -> bool:
+    """Whether a run ended before it had trained a step, so that nothing in it can go on."""
+    if not (folder / "run.json").is_file() or read(folder).get("status") not in STOPPED:
+        return False
+    trained = any(m["kind"] == "train" for m in read_metrics(folder / "metrics.jsonl"))
+    return not (trained or any((folder / "checkpoints").glob("checkpoint-*")))
+
+
+def set_aside(folder: Path) -> Path:
+    """Free the name of a spent run; all that is in it is kept under another one."""
+    numbers = (f"-{n}" if n > 1 else "" for n in itertools.count(1))
+    names = (folder.with_name(f"{folder.name}.untrained{number}") for number in numbers)
+    aside = next(name for name in names if not name.exists())
+    try:
+        folder.rename(aside)
+    except OSError as error:
+        raise StoreError(
+            f"Cannot rename {folder}: {error.strerror}", "Name another run with -o."
+        ) from error
+    return aside
+
+
 def must_be_resumable(folder: Path) -> None:
     """UsageError unless the folder is a run that can go on."""
     run = read(folder)
     if run.get("status") == "done":
         raise UsageError(f"{folder} is done.", "Start a new run with -o.")
-    if run.get("trainer") == "trl" and not list((folder / "checkpoints").glob("checkpoint-*")):
-        # Nothing was saved yet: resuming means starting again, on the same files.
-        return
 
 
 def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:

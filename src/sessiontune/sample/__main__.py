@@ -14,8 +14,8 @@ def main(arguments: list[str]) -> int:
         return 2
     info = write_sample(arguments[0], *(int(seed) for seed in arguments[1:]))
     print(
-        f"{info.files} session files, {info.records:,} records, {info.pairs} conversation pairs "
-        f"below {info.folder}"
+        f"{info.files} session files, {info.records:,} lines, {info.pairs} conversation pairs in "
+        f"main sessions, below {info.folder}"
     )
     return 0
 

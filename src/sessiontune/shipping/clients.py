@@ -67,7 +67,7 @@ def write(found: Settings) -> list[Written]:
     if not found.changes:
         raise UsageError(
             f"{found.client} keeps its settings where no program can write them.",
-            f"Enter them by hand: sessiontune serve RUN --client {found.client}",
+            "Enter them by hand: the same command without --write prints them.",
         )
     texts = []
     for change in found.changes:

@@ -163,8 +163,8 @@ def not_known(architecture: str) -> ToolError:
     """The error for a base that cannot become a GGUF here."""
     return ToolError(
         f"The converter does not know the architecture {architecture}.",
-        "A newer llama.cpp may: --llama-cpp PATH, or SESSIONTUNE_LLAMA_CPP. Or ship safetensors:"
-        " sessiontune ship RUN --type safetensors.",
+        "A newer llama.cpp may: --llama-cpp PATH, or SESSIONTUNE_LLAMA_CPP. Or `sessiontune ship`"
+        " with --type safetensors, which needs none.",
     )
 
 

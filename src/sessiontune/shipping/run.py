@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from hashlib import sha256
 from pathlib import Path
 from shlex import quote
@@ -45,7 +46,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def slug(self) -> str:
         """The name, safe as a file and model name."""
-        return re.sub(r"[^a-z0-9._-]+", "-", self.name.lower()).strip("-.") or "tuned"
+        plain = unicodedata.normalize("NFKD", self.name).encode("ascii", "ignore").decode()
+        return re.sub(r"[^a-z0-9._]+", "-", plain.lower()).strip("-.") or "tuned"
 
     @property
     def typed(self) -> str:

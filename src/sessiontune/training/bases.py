@@ -6,7 +6,9 @@ import hashlib
 import json
 import math
 import os
+import zipfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import msgspec
@@ -134,7 +136,7 @@ def describe(path: Path, name: str) -> Base:
         rows=embedding[0] if embedding else int(inner.get("vocab_size") or 0),
         context=int(inner.get("max_position_embeddings") or 0),
         quantised=str(quantised.get("quant_method", "")),
-        matrices=_matrices(tensors),
+        matrices=_matrices(tensors or [t for file in older for t in _older(file)]),
     )
 
 
@@ -164,6 +166,23 @@ def _tensors(file: Path) -> list[_Tensor]:
         raise UsageError(f"{file} cannot be read: {error}", "Download the model again.") from error
     header.pop("__metadata__", None)
     return [_Tensor(k, str(v["dtype"]), list(v["shape"])) for k, v in header.items()]
+
+
+def _older(file: Path) -> list[_Tensor]:
+    """Every tensor of a *.bin file, without its values; none where torch is not here, or where the
+    file is no archive, as before PyTorch 1.6."""
+    if not zipfile.is_zipfile(file):
+        return []
+    try:
+        import torch
+
+        held = torch.load(file, mmap=True, weights_only=True, map_location="meta")
+    except ImportError:
+        return []
+    except (RuntimeError, UnpicklingError) as error:
+        said = str(error).partition("\n")[0]
+        raise UsageError(f"{file} cannot be read: {said}", "Download the model again.") from error
+    return [_Tensor(name, str(held[name].dtype), list(held[name].shape)) for name in held]
 
 
 def _matrices(tensors: list[_Tensor]) -> tuple[str, ...]:

@@ -149,6 +149,8 @@ def make_spec(
     return checked(spec)
 
 
+#: Fewer tokens hold no question with its answer, and cut a session into thousands of windows.
+SHORTEST = 64
 #: Field -> (smallest, largest) value that makes sense.
 LIMITS: dict[str, tuple[float, float]] = {
     "rank": (1, 1024),
@@ -180,6 +182,11 @@ def checked(spec: TrainSpec) -> TrainSpec:
         value = getattr(spec, field)
         if not low <= value <= high:
             raise UsageError(f"{field} = {value} is out of range.", f"From {low} to {high}.")
+    if 0 < spec.length < SHORTEST:
+        raise UsageError(
+            f"length = {spec.length} is out of range.",
+            f"From {SHORTEST}; left out, the longest that fits is taken.",
+        )
     if not spec.base:
         raise UsageError(
             "No base model named.",
