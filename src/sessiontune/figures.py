@@ -74,6 +74,7 @@ def agent_name(name: str) -> str:
         "continue": "Continue",
         "goose": "Goose",
         "crush": "Crush",
+        "cursor": "Cursor",
     }
     return known.get(name, name)
 

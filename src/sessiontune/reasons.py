@@ -61,6 +61,7 @@ DROPS: dict[str, str] = {
     "failed_compaction": "summaries of a session that failed",
     "part_without_message": "pieces of messages that are not there",
     "session_message": "messages of a version that is not read yet",
+    "not_listed": "messages that their chat does not list any more (taken back or deleted)",
     "ignored": "texts that only the person was shown",
     "aborted": "answers that were broken off before a word",
     "file-history-snapshot": "bookkeeping for undoing edits",

@@ -30,6 +30,7 @@ _SOURCES = {
     "continue": "sessiontune.sources.continuedev:SOURCE",
     "goose": "sessiontune.sources.goose:SOURCE",
     "crush": "sessiontune.sources.crush:SOURCE",
+    "cursor": "sessiontune.sources.cursor:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

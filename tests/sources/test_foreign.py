@@ -33,7 +33,7 @@ FILES: dict[str, tuple[str, Any]] = {
         ],
     ),
     "agent-transcripts/a.jsonl": (
-        "Cursor",
+        "a transcript of Cursor",
         {"role": "user", "message": {"content": [{"type": "text", "text": "hi"}]}},
     ),
     "amp/T-1.json": (
@@ -68,7 +68,7 @@ TABLES = {
         "CREATE TABLE threads (id TEXT, summary TEXT, data_type TEXT, data BLOB)",
     ),
     "cursor/store.db": (
-        "Cursor",
+        "cursor-agent",
         "CREATE TABLE blobs (id TEXT, data BLOB); CREATE TABLE meta (key TEXT)",
     ),
 }

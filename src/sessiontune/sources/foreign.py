@@ -36,10 +36,10 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
     (_SITE, "claude.ai", [rb'\A\s*\[\s*\{\s*"uuid"\s*:.*"chat_messages"\s*:']),
     (
         _AGENT,
-        "Cursor",
+        "a transcript of Cursor",
         [rb'\A\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"'],
     ),
-    (_AGENT, "Cursor", [_SQLITE, rb"CREATE TABLE blobs", rb"CREATE TABLE meta"]),
+    (_AGENT, "cursor-agent", [_SQLITE, rb"CREATE TABLE blobs", rb"CREATE TABLE meta"]),
     (
         _AGENT,
         "Amp",
