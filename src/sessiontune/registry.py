@@ -31,6 +31,7 @@ _SOURCES = {
     "goose": "sessiontune.sources.goose:SOURCE",
     "crush": "sessiontune.sources.crush:SOURCE",
     "cursor": "sessiontune.sources.cursor:SOURCE",
+    "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

@@ -115,7 +115,7 @@ def test_a_chat_and_its_sub_agent(tmp_path: Path) -> None:
     usage = session.messages[1].usage
     assert usage is not None
     assert (usage.input, usage.output) == (7, 3)
-    assert (agent.agent_id, agent.agent_type) == ("a", "explore")
+    assert (agent.agent_id, agent.agent_type, agent.project) == ("a", "explore", "my shop")
     assert (agent.parent_session, agent.parent_call) == (session.key, "look")
     assert told.ledger.records[str(path)] == 9
     index = registry.source("cursor").index(str(path))

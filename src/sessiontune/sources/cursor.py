@@ -136,12 +136,13 @@ def _cwd(base: sqlite3.Connection, name: str, chat: dict[str, Any]) -> str:
 
 class _Reader:
     """Makes sessions of chats. `owner` maps the messages that were read to what they became, or
-    lead to; `calls` are those of the chats that were read before."""
+    lead to; `calls` and `folders` are those of the chats that were read before."""
 
     def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
         self.options, self.ledger, self.keyed = options, ledger, keyed
         self.owner: dict[str, Node | None] = {}
         self.calls: dict[str, Node] = {}
+        self.folders: dict[str, str] = {}
         self.nodes: list[Node] = []
 
     def database(self, path: str, base: sqlite3.Connection) -> Iterator[Session]:
@@ -196,7 +197,8 @@ class _Reader:
         call = words(agent.get("toolCallId"))
         caller = self.calls.get(call)
         self.calls |= log.calls
-        cwd = _cwd(base, name, chat)
+        above = self.folders.get(words(agent.get("parentComposerId")), "")
+        cwd = self.folders[name] = _cwd(base, name, chat) or above
         frame = Frame(
             source="cursor",
             session_id=name,
