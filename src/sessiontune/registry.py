@@ -31,6 +31,7 @@ _SOURCES = {
     "goose": "sessiontune.sources.goose:SOURCE",
     "crush": "sessiontune.sources.crush:SOURCE",
     "cursor": "sessiontune.sources.cursor:SOURCE",
+    "vscode": "sessiontune.sources.vscode:SOURCE",
     "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",
 }
 _FORMATS = {

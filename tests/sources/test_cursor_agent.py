@@ -166,8 +166,26 @@ def test_a_copy_of_the_store(tmp_path: Path) -> None:
     assert told.ledger.drops["link/resumed_copy"] == 6
 
 
+def test_a_store_without_lists(tmp_path: Path) -> None:
+    call = {
+        "type": "tool-call",
+        "toolCallId": "ls",
+        "toolName": "Shell",
+        "input": {"command": "ls"},
+    }
+    end = {"type": "tool-result", "toolCallId": "ls", "output": {"type": "text", "value": "a"}}
+    rows = [said("user", "<user_query>go</user_query>"), said("assistant", [call])]
+    rows.append(said("tool", [end]))
+    path = store(tmp_path, lost=tuple(json.dumps(row).encode() for row in rows), agentId="")
+    told = run("cursor-agent", path)
+    assert shape(told) == [
+        [("prompt", "go"), ("answer", ("Shell", {"command": "ls"})), ("results", ("a", "ok"))]
+    ]
+    assert told.sessions[0].session_id == "chat"
+
+
 def test_another_database_is_no_log(tmp_path: Path) -> None:
-    path = store(tmp_path, WHOLE, agentId="")
+    path = store(tmp_path, lost=(b'{"other": 1}',), agentId="")
     assert not registry.source("cursor-agent").recognise(str(path), path.read_bytes())
 
 

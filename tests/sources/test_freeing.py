@@ -26,6 +26,7 @@ from tests.sources import (
     test_opencode,
     test_other_agents,
     test_qwen,
+    test_vscode,
 )
 
 from sessiontune.linking import Thread
@@ -46,6 +47,7 @@ READINGS: dict[str, Callable[[Path], None]] = {
     "opencode": test_opencode.test_a_fork_repeats_nothing,
     "pi": test_other_agents.test_pi_branched_sessions_and_what_extensions_say,
     "qwen": test_qwen.test_a_fork_begins_with_copies,
+    "vscode": test_vscode.test_what_was_taken_back_is_a_branch,
     "swe-agent": test_other_agents.test_swe_agent_old_and_new_runs,
 }
 

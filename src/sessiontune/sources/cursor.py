@@ -16,11 +16,12 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Fault, Session
 from ..ports import FileIndex, Keyed, ReadOptions
-from .cursor_messages import Answering, folder_of, objects, take, value_of
+from .cursor_messages import Answering, take
 from .databases import MAGIC, glanced, opened, state
 from .indexing import digests
 from .linear import Linear, folder_name, moment, number, words
 from .lines import LineFault, line_fault
+from .shapes import folder_of, objects, value_of
 
 _TABLE = b"cursorDiskKV"
 _CHAT, _MESSAGE = "composerData:", "bubbleId:"
@@ -130,8 +131,13 @@ def _cwd(base: sqlite3.Connection, name: str, chat: dict[str, Any]) -> str:
     if told:
         return told
     first = [words(h.get("bubbleId")) for h in objects(chat.get("fullConversationHeadersOnly"))]
-    found = (folder_of(_row(base, "key", f"{_MESSAGE}{name}:{own}")[1]) for own in first[:5])
-    return next(filter(None, found), "")
+    rows = (_row(base, "key", f"{_MESSAGE}{name}:{own}")[1] for own in first[:5])
+    return next(filter(None, map(_opened_in, rows)), "")
+
+
+def _opened_in(message: dict[str, Any]) -> str:
+    listed = message.get("workspaceUris")
+    return folder_of(listed[0]) if isinstance(listed, list) and listed else ""
 
 
 class _Reader:

@@ -17,12 +17,12 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .cursor_messages import folder_of, objects, value_of
 from .databases import MAGIC, opened, state
 from .indexing import digests
 from .linear import Linear, folder_name, moment, number, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture, picture_of_url
+from .shapes import folder_of, objects, value_of
 
 _TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
 _QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
@@ -44,7 +44,13 @@ class CursorAgentSource:
         """Whether the file is the store of a chat."""
         if not path.endswith(".db") or not head.startswith(MAGIC):
             return False
-        return all(table in head for table in _TABLES) and bool(_about(path).get("agentId"))
+        if not all(table in head for table in _TABLES):
+            return False
+        try:
+            with opened(path) as base:
+                return bool(_meta(base).get("agentId") or _Store(base).messages)
+        except (sqlite3.Error, OSError):
+            return False
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The chat and its folder; a database is always indexed whole."""
@@ -97,14 +103,6 @@ class CursorAgentSource:
 SOURCE = CursorAgentSource()
 
 
-def _about(path: str) -> dict[str, Any]:
-    try:
-        with opened(path) as base:
-            return _meta(base)
-    except (sqlite3.Error, OSError):
-        return {}
-
-
 def _meta(base: sqlite3.Connection) -> dict[str, Any]:
     """What a store says of its chat: JSON in hexadecimal digits."""
     row = base.execute("SELECT value FROM meta WHERE key = '0'").fetchone()
@@ -136,17 +134,17 @@ class _Store:
                 continue
             if raw[:1] == b"{":
                 message = value_of(raw)
-                if message is None or "role" in message:
+                if message is None or isinstance(message.get("role"), str):
                     self.messages[name] = (row, message or {})
             elif fields := _fields(raw):
                 lists[name] = [value.hex() for field, value in fields if field == 1]
                 told = [value for field, value in fields if field == 9]
                 if told and (name == latest or not self.folder):
-                    uri = told[0].decode("utf-8", "replace")
-                    self.folder = folder_of({"workspaceUris": [uri]})
+                    self.folder = folder_of(told[0].decode("utf-8", "replace"))
         for name in lists:
             lists[name] = [own for own in lists[name] if own in self.messages]
-        self.lists = self._chain(lists.pop(latest, []), [*lists.values()])
+        last = lists.pop(latest, []) or ([] if lists else [*self.messages])
+        self.lists = self._chain(last, [*lists.values()])
 
     def _chain(self, last: list[str], older: list[list[str]]) -> list[list[str]]:
         """The last list, and before it those that its summaries stand for."""
@@ -287,7 +285,8 @@ def _answer(log: Linear, blocks: list[dict[str, Any]], own: str, at: object, mod
     node = log.answer(at, next(filter(None, named), model), own)
     node.parts = parts
     for call in calls:
-        log.call(node, words(call["toolCallId"]), words(call.get("toolName")), call.get("args"))
+        given = call.get("args", call.get("input"))
+        log.call(node, words(call["toolCallId"]), words(call.get("toolName")), given)
 
 
 def _results(
@@ -304,8 +303,12 @@ def _results(
         call, more = words(block.get("toolCallId")), objects(block.get("experimental_content"))
         if block.get("type") != "tool-result":
             continue
-        text = words(block.get("result")) or "\n".join(
-            filter(None, (words(b.get("text")) for b in more))
+        told = block.get("output")
+        text = words(told.get("value")) if isinstance(told, dict) else ""
+        text = (
+            text
+            or words(block.get("result"))
+            or "\n".join(filter(None, (words(b.get("text")) for b in more)))
         )
         images = tuple(image for b in more if (image := _image(b)) is not None)
         waits = call in log.calls and call not in log.calls[call].results

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import msgspec
-import orjson
 
-from ..ledger import Ledger
 from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear, number, words
-from .lines import values
 from .pictures import picture, picture_of_url
+from .shapes import objects, value_of
 
-_DRIVE = re.compile(r"/[A-Za-z]:")
 #: What the output of a tool is, among what is noted of how it ran.
 _SAID = ("output", "contents")
 _TOLD = ("modelVisibleErrorMessage", "clientVisibleErrorMessage")
@@ -56,34 +51,6 @@ class Answering(msgspec.Struct):
         if self.called:
             log.open = None
         self.waiting, self.request, self.called = [], "", False
-
-
-def value_of(stored: Any) -> dict[str, Any] | None:
-    """The object that a value of the database holds."""
-    raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
-    if not isinstance(raw, bytes):
-        return None
-    try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        found = values(raw, Ledger())
-        value = found[0] if len(found) == 1 else None
-    return value if isinstance(value, dict) else None
-
-
-def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; none where it is no list."""
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def folder_of(message: dict[str, Any]) -> str:
-    """The folder that a message was written in."""
-    told = message.get("workspaceUris")
-    try:
-        path = unquote(urlsplit(words(told[0])).path) if isinstance(told, list) and told else ""
-    except ValueError:
-        return ""
-    return path[1:] if _DRIVE.match(path) else path
 
 
 def take(log: Linear, state: Answering, message: dict[str, Any], own: str) -> None:
