@@ -74,6 +74,9 @@ def agent_name(name: str) -> str:
         "continue": "Continue",
         "goose": "Goose",
         "crush": "Crush",
+        "cursor": "Cursor",
+        "vscode": "the chat of VS Code",
+        "cursor-agent": "Cursor's agent of the terminal",
     }
     return known.get(name, name)
 

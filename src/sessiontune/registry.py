@@ -30,6 +30,9 @@ _SOURCES = {
     "continue": "sessiontune.sources.continuedev:SOURCE",
     "goose": "sessiontune.sources.goose:SOURCE",
     "crush": "sessiontune.sources.crush:SOURCE",
+    "cursor": "sessiontune.sources.cursor:SOURCE",
+    "vscode": "sessiontune.sources.vscode:SOURCE",
+    "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",
 }
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",

@@ -33,7 +33,7 @@ FILES: dict[str, tuple[str, Any]] = {
         ],
     ),
     "agent-transcripts/a.jsonl": (
-        "Cursor",
+        "a transcript of Cursor",
         {"role": "user", "message": {"content": [{"type": "text", "text": "hi"}]}},
     ),
     "amp/T-1.json": (
@@ -67,10 +67,6 @@ TABLES = {
         "Zed",
         "CREATE TABLE threads (id TEXT, summary TEXT, data_type TEXT, data BLOB)",
     ),
-    "cursor/store.db": (
-        "Cursor",
-        "CREATE TABLE blobs (id TEXT, data BLOB); CREATE TABLE meta (key TEXT)",
-    ),
 }
 
 
@@ -101,15 +97,15 @@ def test_named_and_taken_for_no_log(tmp_path: Path, name: str) -> None:
 
 def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
     assert unread(str(tmp_path)) == ""
-    for place in (".cursor/chats", ".local/share/amp/threads"):
+    for place in (".cursor/projects", ".local/share/amp/threads"):
         (tmp_path / place).mkdir(parents=True)
-    told = "There are logs of Cursor (~/.cursor/chats), Amp (~/.local/share/amp/threads): "
+    told = "There are logs of Cursor (~/.cursor/projects), Amp (~/.local/share/amp/threads): "
     assert unread(str(tmp_path)) == told + "those agents are not read."
     with pytest.raises(SourceError) as error:
         find_roots([], registry.source_names(), {}, str(tmp_path))
     assert error.value.hint.startswith(told)
-    (tmp_path / ".cursor/projects").mkdir()
-    assert "Cursor (~/.cursor/projects)" in unread(str(tmp_path))
+    (tmp_path / "Library/Application Support/Zed/threads").mkdir(parents=True)
+    assert "Zed (~/Library/Application Support/Zed/threads)" in unread(str(tmp_path))
 
 
 def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:

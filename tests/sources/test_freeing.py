@@ -17,6 +17,8 @@ from tests.sources import (
     test_continuedev,
     test_copilot,
     test_crush,
+    test_cursor,
+    test_cursor_agent,
     test_droid,
     test_gemini,
     test_goose,
@@ -24,6 +26,7 @@ from tests.sources import (
     test_opencode,
     test_other_agents,
     test_qwen,
+    test_vscode,
 )
 
 from sessiontune.linking import Thread
@@ -35,6 +38,8 @@ READINGS: dict[str, Callable[[Path], None]] = {
     "continue": test_continuedev.test_a_session,
     "copilot": test_copilot.test_a_compaction_and_what_was_taken_back,
     "crush": test_crush.test_a_session_and_its_sub_agent,
+    "cursor": test_cursor.test_a_chat_that_goes_on_from_a_copy_of_another,
+    "cursor-agent": test_cursor_agent.test_what_a_summary_stands_for,
     "droid": test_droid.test_a_fork_begins_with_copies,
     "gemini": test_gemini.test_what_was_taken_back_is_a_branch,
     "goose": test_goose.test_a_session_of_the_database,
@@ -42,6 +47,7 @@ READINGS: dict[str, Callable[[Path], None]] = {
     "opencode": test_opencode.test_a_fork_repeats_nothing,
     "pi": test_other_agents.test_pi_branched_sessions_and_what_extensions_say,
     "qwen": test_qwen.test_a_fork_begins_with_copies,
+    "vscode": test_vscode.test_what_was_taken_back_is_a_branch,
     "swe-agent": test_other_agents.test_swe_agent_old_and_new_runs,
 }
 

@@ -13,7 +13,7 @@ from tests.support import Reading, read
 
 from sessiontune import registry
 from sessiontune.ledger import Ledger
-from sessiontune.model import Text, Thinking, ToolCall, ToolResult
+from sessiontune.model import Text, Thinking, ToolCall, ToolDef, ToolResult
 from sessiontune.ports import ReadOptions
 
 
@@ -397,6 +397,48 @@ def test_swe_agent_old_and_new_runs(tmp_path: Path) -> None:
         ]
     ]
     assert reading.sessions[0].messages[1].vendor == "anthropic"
+
+
+def test_pi_tells_the_definitions_of_its_tools(tmp_path: Path) -> None:
+    call = [{"type": "toolCall", "id": "c1", "name": "read", "arguments": {"path": "a"}}]
+    listed = [
+        {"name": "read", "description": "Read a file.", "parameters": {"type": "object"}},
+        {"name": "write", "parameters": {}},
+        {"description": "nameless"},
+        7,
+    ]
+    system = {"role": "system", "content": "", "sections": {"cwd": "/w"}, "toolsAdded": listed}
+    rows = [
+        {"type": "session", "version": 3, "id": "p", "cwd": "/w/shop"},
+        {"type": "message", "id": "0", "parentId": None, "message": system},
+        pi("user", "1", "0", text("one")),
+        pi("assistant", "2", "1", call),
+        {"type": "context_edit", "id": "3", "parentId": "2", "targetId": "1", "replacement": None},
+        {"type": "usage", "id": "4", "parentId": "3", "kind": "cache_warm"},
+        pi("assistant", "5", "4", text("done")),
+    ]
+    reading = run("pi", write(tmp_path, "p.jsonl", rows))
+    (session,) = reading.sessions
+    assert session.tools == (ToolDef("read", "Read a file.", {"type": "object"}),)
+    assert [m.kind for m in session.messages] == ["prompt", "answer", "results", "answer"]
+    for reason in ("system", "context_edit", "usage"):
+        assert reading.ledger.drops[f"read/{reason}"] == 1
+
+
+def test_pi_forks_of_a_session_that_has_a_name(tmp_path: Path) -> None:
+    shared = [pi("user", "1", None, text("one")), pi("assistant", "2", "1", text("first"))]
+    stamped = [{**row, "timestamp": "2026-03-01T10:00:00.000Z"} for row in shared]
+    head = {"type": "session", "version": 3, "id": "till", "cwd": "/w/shop"}
+    child = {**head, "id": "other", "parentSession": "/x/2026-03-01T10-00-00-000Z_till.jsonl"}
+    files = [
+        write(tmp_path, "b.jsonl", [head, *stamped]),
+        write(tmp_path, "a.jsonl", [child, *stamped, pi("user", "3", "2", text("two"))]),
+    ]
+    assert "session:till" in registry.source("pi").index(str(files[1])).links
+    reading = read("pi", tmp_path, [str(f) for f in files])
+    assert shape(reading) == [[("prompt", "one"), ("answer", "first")], [("prompt", "two")]]
+    assert reading.sessions[1].forked_from is not None
+    assert reading.ledger.drops["link/resumed_copy"] == 2
 
 
 def test_pi_branched_sessions_and_what_extensions_say(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture_of_url
+from .shapes import objects
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -165,14 +166,14 @@ def _answer(
 ) -> None:
     told = item.get("reasoning")
     thought = words(told.get("text")) if isinstance(told, dict) else ""
-    calls = _objects(message.get("toolCalls"))
-    states = _objects(item.get("toolCallStates")) or _objects([item.get("toolCallState")])
+    calls = objects(message.get("toolCalls"))
+    states = objects(item.get("toolCallStates")) or objects([item.get("toolCallState")])
     if not parts and not calls and not thought.strip():
         log.drop("empty")
         return
     if log.open is not None and any(not isinstance(p, Thinking) for p in log.open.parts):
         log.open = None  # only the reasoning before it is of the same answer
-    usage, logs = message.get("usage"), _objects(item.get("promptLogs"))
+    usage, logs = message.get("usage"), objects(item.get("promptLogs"))
     node = log.answer("", "")
     used = words(usage.get("model")) if isinstance(usage, dict) else ""
     node.model = used or (words(logs[-1].get("modelTitle")) if logs else "") or model
@@ -188,7 +189,7 @@ def _answer(
     for state in states:
         status = _STATUS.get(words(state.get("status")))
         if status is not None and words(state.get("toolCallId")) in log.calls:
-            output = "\n".join(words(one.get("content")) for one in _objects(state.get("output")))
+            output = "\n".join(words(one.get("content")) for one in objects(state.get("output")))
             log.result(words(state.get("toolCallId")), output, status)
     log.open, log.counts = None, counts  # the record has a place
     if isinstance(usage, dict):
@@ -202,7 +203,7 @@ def _begun(path: str, session: str) -> int:
     """When the session began, as `sessions.json` beside it tells: the messages do not."""
     try:
         with open(os.path.join(os.path.dirname(path), "sessions.json"), "rb") as stream:
-            listed = _objects(orjson.loads(stream.read(1 << 26)))
+            listed = objects(orjson.loads(stream.read(1 << 26)))
         told = [one.get("dateCreated") for one in listed if one.get("sessionId") == session]
         return int(told[0]) if told and isinstance(told[0], int | str) else 0
     except (OSError, ValueError):
@@ -216,16 +217,12 @@ def _decoded(given: Any) -> Any:
         return given
 
 
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
 def _parts(content: Any) -> list[Part]:
     """Texts and pictures of a content in either form."""
     if isinstance(content, str):
         return [Text(content)] if content.strip() else []
     parts: list[Part] = []
-    for block in _objects(content):
+    for block in objects(content):
         url = block.get("imageUrl")
         image = picture_of_url(url.get("url") if isinstance(url, dict) else url)
         text = words(block.get("text"))

@@ -59,6 +59,19 @@ def columns(path: str, *tables: str) -> set[tuple[str, str]]:
         return set()
 
 
+def glanced(path: str, query: str) -> bool:
+    """Whether a query finds a row in the file alone, whatever its journal holds: nothing is
+    copied, so this is for what decides nothing but whether to look closer."""
+    try:
+        base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
+        try:
+            return base.execute(query).fetchone() is not None
+        finally:
+            base.close()
+    except sqlite3.Error:
+        return False
+
+
 def state(path: str) -> tuple[int, int]:
     """Size and time of change of a file; zeros where there is none."""
     try:

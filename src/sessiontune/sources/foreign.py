@@ -36,10 +36,9 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
     (_SITE, "claude.ai", [rb'\A\s*\[\s*\{\s*"uuid"\s*:.*"chat_messages"\s*:']),
     (
         _AGENT,
-        "Cursor",
+        "a transcript of Cursor",
         [rb'\A\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"'],
     ),
-    (_AGENT, "Cursor", [_SQLITE, rb"CREATE TABLE blobs", rb"CREATE TABLE meta"]),
     (
         _AGENT,
         "Amp",
@@ -66,7 +65,7 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
 
 #: Where agents keep logs that are not read, below the home folder.
 _PLACES = {
-    "Cursor": (".cursor/projects", ".cursor/chats"),
+    "Cursor": (".cursor/projects",),
     "Amp": (".local/share/amp/threads",),
     "Zed": (".local/share/zed/threads", "Library/Application Support/Zed/threads"),
     "Windsurf": (".codeium/windsurf/cascade",),

@@ -1,7 +1,8 @@
 """Pi: `~/.pi/agent/sessions/<folder>/<time>_<id>.jsonl`.
 
 Old files are linear; from version 3 on entries have `id` and `parentId`, so that a file can hold
-branches. A compaction carries its summary; what it kept stands above it already.
+branches. A compaction carries its summary; what it kept stands above it already. Newer versions
+tell the definitions of their tools in messages of the system.
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking, ToolDef, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
+from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name
@@ -27,6 +29,7 @@ _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
 _ROLE = re.compile(rb'"role"\s*:\s*"(?:user|assistant|toolResult|bashExecution)"')
 _ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?:\.jsonl)?$")
+_NAMED = re.compile(r"\d{4}-\d\d-\d\dT[\d-]+Z_([^/\\]+)\.jsonl$")  # a session that got a name
 #: The head of a log of Factory, and a record of Gemini CLI's printed output.
 _OTHERS = re.compile(rb'"type"\s*:\s*"(?:session_start"|init"\s*,\s*"timestamp)')
 _MARKS = re.compile(rb'"(?:cwd|modelId|thinkingLevel|branchedFrom)"\s*:')
@@ -41,6 +44,8 @@ _BOOKS = (
     "label",
     "custom",
     "session_info",
+    "usage",
+    "context_edit",
 )
 
 
@@ -70,7 +75,7 @@ def _note(entry: Known, seen: Seen) -> None:
 
 def _parent(path: object) -> str:
     """The session's id in the name of its file; "" for none."""
-    found = _ID.search(path) if isinstance(path, str) else None
+    found = (_ID.search(path) or _NAMED.search(path)) if isinstance(path, str) else None
     return found[1] if found else ""
 
 
@@ -147,6 +152,7 @@ def _read(
     stem = os.path.splitext(os.path.basename(path))[0]
     cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
+    tools: dict[str, ToolDef] = {}
     for entry in log.records():
         kind = words(entry.get("type"))
         mark = (words(entry.get("id")), words(entry.get("timestamp")))
@@ -165,6 +171,7 @@ def _read(
         log.session_id = log.session_id or stem
         if kind == "session_info":
             title = words(entry.get("name")) or title
+        _offered(entry.get("message"), tools)
         before = len(log.nodes)
         try:
             _take(log, kind, entry)
@@ -179,7 +186,17 @@ def _read(
     frame = Frame(
         source="pi", session_id=name, project=folder_name(cwd), cwd=cwd, title=title[:200]
     )
-    yield from log.sessions(frame, keyed, nodes)
+    for session in log.sessions(frame, keyed, nodes):
+        yield with_tools(session, tools)
+
+
+def _offered(message: Any, tools: dict[str, ToolDef]) -> None:
+    """Note the definitions of tools that a message of the system tells."""
+    listed = message.get("toolsAdded") if isinstance(message, dict) else None
+    for tool in listed if isinstance(listed, list) else ():
+        if isinstance(tool, dict):
+            made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
+            tools |= {made.name: made} if made is not None else {}
 
 
 def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log: Linear) -> None:
@@ -229,6 +246,8 @@ def _message(log: Linear, message: dict[str, Any], at: object, name: str) -> Non
             log.drop("empty")
     elif role == "assistant":
         _answer(log, message, at, name)
+    elif role == "system":
+        log.drop("system")
     elif role == "toolResult":
         found = _parts(message.get("content"))
         text = "\n".join(p.text for p in found if isinstance(p, Text))

@@ -1,4 +1,5 @@
-"""Definitions of tools that newer versions keep in the log (`prompt_snapshot` attachments).
+"""Definitions of tools that newer versions keep in the log (in Claude Code's, attachments of the
+type `prompt_snapshot`).
 
 A session takes those of the tools that it calls: the program offers dozens, each a page long.
 """
@@ -19,16 +20,22 @@ def tool_defs(listed: Any) -> dict[str, ToolDef]:
     found: dict[str, ToolDef] = {}
     for item in listed if isinstance(listed, list) else ():
         inner = item.get("schema") if isinstance(item, dict) else None
-        name = inner.get("name") if isinstance(inner, dict) else None
-        if not isinstance(inner, dict) or not isinstance(name, str) or not name:
-            continue
-        words, schema = inner.get("description"), inner.get("input_schema")
-        try:
-            given = mend(schema) if isinstance(schema, dict) else {}
-            found[name] = ToolDef(name, mend(words) if isinstance(words, str) else "", given)
-        except LineFault:  # too deep: made from the calls, as where there is none
-            continue
+        if isinstance(inner, dict):
+            told = (inner.get(key) for key in ("name", "description", "input_schema"))
+            made = tool_def(*told)
+            found |= {made.name: made} if made is not None else {}
     return found
+
+
+def tool_def(name: Any, words: Any, schema: Any) -> ToolDef | None:
+    """A definition; None without a name, or where it is nested too deep."""
+    if not isinstance(name, str) or not name:
+        return None
+    try:
+        given = mend(schema) if isinstance(schema, dict) else {}
+        return ToolDef(name, mend(words) if isinstance(words, str) else "", given)
+    except LineFault:  # made from the calls, as where there is none
+        return None
 
 
 def with_tools(session: Session, known: Mapping[str, ToolDef]) -> Session:

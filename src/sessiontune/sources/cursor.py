@@ -1,0 +1,257 @@
+"""Cursor: `globalStorage/state.vscdb`, one database with all chats of its editor.
+
+A chat (`composerData:CHAT`) lists its messages in order. Each is a row (`bubbleId:CHAT:MESSAGE`),
+in older versions a part of the chat. Reasoning, words and calls of one answer are messages of
+their own; a call stands with its output. A sub-agent is a chat that names the call which began it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Fault, Session
+from ..ports import FileIndex, Keyed, ReadOptions
+from .cursor_messages import Answering, take
+from .databases import MAGIC, glanced, opened, state
+from .indexing import digests
+from .linear import Linear, folder_name, moment, number, words
+from .lines import LineFault, line_fault
+from .shapes import folder_of, objects, value_of
+
+_TABLE = b"cursorDiskKV"
+_CHAT, _MESSAGE = "composerData:", "bubbleId:"
+_ROWS = "SELECT rowid, key, value FROM cursorDiskKV WHERE key >= ? AND key < ? ORDER BY key"
+_KEYS = "SELECT rowid, key FROM cursorDiskKV WHERE key >= ? AND key < ? ORDER BY key"
+_ANY = "SELECT 1 FROM cursorDiskKV WHERE key >= 'composerData:' AND key < 'composerData;' LIMIT 1"
+
+
+class CursorSource:
+    """Chats of Cursor."""
+
+    name = "cursor"
+    suffixes = (".vscdb",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """The database of each place where the editor keeps its settings."""
+        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
+        bases.append(os.path.join(home, "Library", "Application Support"))
+        below = ("Cursor", "User", "globalStorage", "state.vscdb")
+        return [os.path.join(base, *below) for base in bases if base]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file is a database with chats in it; each folder has one without any."""
+        if not path.endswith(self.suffixes) or not head.startswith(MAGIC) or _TABLE not in head:
+            return False
+        return os.path.basename(os.path.dirname(path)) == "globalStorage" or glanced(path, _ANY)
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The chats; a database is always indexed whole."""
+        links, names = set(), set()
+        times: list[int] = []
+        try:
+            with opened(path) as base:
+                base.text_factory = bytes
+                counted = len(_keys(base, _MESSAGE))
+                for _, key, chat in _values(base, _CHAT):
+                    links.add(f"session:{key}")
+                    names.add(_cwd(base, key, chat))
+                    counted += len(objects(chat.get("conversation")))
+                    times += (number(chat.get("createdAt")), number(chat.get("lastUpdatedAt")))
+        except (sqlite3.Error, OSError):
+            return FileIndex()
+        told = [at for at in map(moment, times) if at]
+        return FileIndex(
+            ids=digests(set()),
+            links=tuple(sorted(links)),
+            names=tuple(sorted(filter(None, names))),
+            lines=counted,
+            first=min(told, default=""),
+            last=max(told, default=""),
+            size=os.stat(path).st_size,
+        )
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """Size and time of what was written beside a database and not yet into it."""
+        return state(path + "-wal") if path.endswith(self.suffixes) else (0, 0)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The chats of one unit, parents before their sub-agents."""
+        reader = _Reader(options, ledger, keyed)
+        try:
+            for path in sorted(files):
+                try:
+                    with opened(path) as base:
+                        base.text_factory = bytes
+                        yield from reader.database(path, base)
+                except (sqlite3.Error, OSError) as error:
+                    kind = type(error).__name__
+                    ledger.fault(Fault("unreadable_file", path, detail=kind))
+        finally:
+            unlink(reader.nodes)
+
+
+SOURCE = CursorSource()
+
+
+def _below(prefix: str) -> tuple[str, str]:
+    """The bounds of all keys that begin with a prefix, which ends with a colon."""
+    return prefix, prefix[:-1] + ";"
+
+
+def _keys(base: sqlite3.Connection, prefix: str) -> list[tuple[int, str]]:
+    """Number of the row and rest of the key, for each key that begins with a prefix."""
+    found = base.execute(_KEYS, _below(prefix))
+    return [(row, key.decode("utf-8", "replace")[len(prefix) :]) for row, key in found]
+
+
+def _values(base: sqlite3.Connection, prefix: str) -> Iterator[tuple[int, str, dict[str, Any]]]:
+    for row, key, stored in base.execute(_ROWS, _below(prefix)):
+        yield row, key.decode("utf-8", "replace")[len(prefix) :], value_of(stored) or {}
+
+
+def _row(base: sqlite3.Connection, by: str, is_: str | int) -> tuple[int, dict[str, Any]]:
+    """The row whose column `by` has a value: its number and what it holds."""
+    asked = f"SELECT rowid, value FROM cursorDiskKV WHERE {by} = ?"
+    row = base.execute(asked, (is_,)).fetchone()
+    return (row[0], value_of(row[1]) or {}) if row else (0, {})
+
+
+def _cwd(base: sqlite3.Connection, name: str, chat: dict[str, Any]) -> str:
+    """The folder of a chat, as the chat or else one of its first messages tells it."""
+    place = chat.get("workspaceIdentifier")
+    uri = place.get("uri") if isinstance(place, dict) else None
+    told = words(uri.get("fsPath")) or words(uri.get("path")) if isinstance(uri, dict) else ""
+    if told:
+        return told
+    first = [words(h.get("bubbleId")) for h in objects(chat.get("fullConversationHeadersOnly"))]
+    rows = (_row(base, "key", f"{_MESSAGE}{name}:{own}")[1] for own in first[:5])
+    return next(filter(None, map(_opened_in, rows)), "")
+
+
+def _opened_in(message: dict[str, Any]) -> str:
+    listed = message.get("workspaceUris")
+    return folder_of(listed[0]) if isinstance(listed, list) and listed else ""
+
+
+class _Reader:
+    """Makes sessions of chats. `owner` maps the messages that were read to what they became, or
+    lead to; `calls` and `folders` are those of the chats that were read before."""
+
+    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
+        self.options, self.ledger, self.keyed = options, ledger, keyed
+        self.owner: dict[str, Node | None] = {}
+        self.calls: dict[str, Node] = {}
+        self.folders: dict[str, str] = {}
+        self.nodes: list[Node] = []
+
+    def database(self, path: str, base: sqlite3.Connection) -> Iterator[Session]:
+        """The sessions of a database, one chat after the other."""
+        above: dict[str, str] = {}
+        for _, name, chat in _values(base, _CHAT):
+            above[name] = words(_agent(chat).get("parentComposerId"))
+        for name in sorted(above, key=lambda n: (_depth(n, above), n)):
+            yield from self.chat(path, name, base)
+        left = [key for _, key in _keys(base, _MESSAGE) if key.partition(":")[0] not in above]
+        if left:  # of chats that were deleted
+            log = Linear(path, self.options, self.ledger)
+            for _ in left:
+                log.part(0)
+            log.drop("not_listed", count=len(left))
+            log.finish()
+
+    def chat(self, path: str, name: str, base: sqlite3.Connection) -> Iterator[Session]:
+        """The sessions of one chat: one for each epoch."""
+        row, chat = _row(base, "key", _CHAT + name)
+        rows = {own: at for at, own in _keys(base, f"{_MESSAGE}{name}:")}
+        agent = _agent(chat)
+        config = chat.get("modelConfig")
+        log = Linear(path, self.options, self.ledger)
+        log.session_id = name
+        model = words(config.get("modelName")) if isinstance(config, dict) else ""
+        answering = Answering(model, bool(agent))
+        up: Node | None = None
+        for place, own, message in _listed(base, row, chat, rows):
+            log.part(place[0])
+            log.place = place
+            if own and own in self.owner:
+                log.drop("resumed_copy", "link")
+                up = self.owner[own]
+                continue
+            before = len(log.nodes)
+            try:
+                take(log, answering, message, own)
+            except LineFault as fault:
+                self.ledger.fault(line_fault(fault, path, place[0], b"}"))
+            made = log.nodes[before:]
+            if made and up is not None:
+                made[0].up, up = up, None
+            if own:
+                self.owner[own] = log.nodes[-1] if log.nodes else up
+        answering.flush(log)
+        if chat.get("status") == "aborted":
+            log.interrupted()
+        for at in rows.values():  # taken back, or never shown
+            log.part(at)
+            log.drop("not_listed")
+        call = words(agent.get("toolCallId"))
+        caller = self.calls.get(call)
+        self.calls |= log.calls
+        above = self.folders.get(words(agent.get("parentComposerId")), "")
+        cwd = self.folders[name] = _cwd(base, name, chat) or above
+        frame = Frame(
+            source="cursor",
+            session_id=name,
+            agent_id=name if agent else None,
+            agent_type=words(agent.get("subagentTypeName")),
+            parent_session=(caller.key or None) if caller is not None else None,
+            parent_call=call if caller is not None else None,
+            project=folder_name(cwd),
+            cwd=cwd,
+            title=words(chat.get("name"))[:200],
+        )
+        yield from log.sessions(frame, self.keyed, self.nodes)
+
+
+def _agent(chat: dict[str, Any]) -> dict[str, Any]:
+    """What a chat of a sub-agent says of itself; nothing for other chats."""
+    told = chat.get("subagentInfo")
+    return told if isinstance(told, dict) else {}
+
+
+def _depth(name: str, above: dict[str, str]) -> int:
+    """How many chats stand above one; a circle ends."""
+    depth, seen = 0, {name}
+    while (name := above.get(name, "")) and name not in seen:
+        seen.add(name)
+        depth += 1
+    return depth
+
+
+def _listed(
+    base: sqlite3.Connection, row: int, chat: dict[str, Any], rows: dict[str, int]
+) -> Iterator[tuple[tuple[int, int], str, dict[str, Any]]]:
+    """Place, id and content of the messages of a chat in their order; takes them out of `rows`."""
+    inline, mapped = objects(chat.get("conversation")), chat.get("conversationMap")
+    for nth, message in enumerate(inline):
+        own = words(message.get("bubbleId"))
+        at = rows.pop(own, 0)
+        yield ((at, 0), own, _row(base, "rowid", at)[1]) if at else ((row, nth), own, message)
+    listed = [words(h.get("bubbleId")) for h in objects(chat.get("fullConversationHeadersOnly"))]
+    if not listed and not inline:
+        times = {
+            own: words(_row(base, "rowid", at)[1].get("createdAt")) for own, at in rows.items()
+        }
+        listed = sorted(rows, key=lambda own: (times[own], rows[own]))
+    for nth, own in enumerate(dict.fromkeys(listed), len(inline)):
+        at = rows.pop(own, 0)
+        if at:
+            yield (at, 0), own, _row(base, "rowid", at)[1]
+        elif isinstance(mapped, dict) and isinstance(mapped.get(own), dict):
+            yield (row, nth), own, mapped[own]

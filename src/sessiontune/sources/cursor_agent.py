@@ -1,0 +1,317 @@
+"""Cursor's agent of the terminal: `~/.cursor/chats/<folder>/<id>/store.db`, one for each chat.
+
+Messages and lists of messages are blobs under their digests; each step of the agent writes a new
+list (a protobuf message: field 1 are the digests, field 9 is the folder). The last list is what
+the model saw last; where it begins with a summary, an older list holds what stood before.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from ..ledger import Ledger
+from ..linking import Frame
+from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
+from ..ports import FileIndex, Keyed, ReadOptions
+from .databases import MAGIC, opened, state
+from .indexing import digests
+from .linear import Linear, folder_name, moment, number, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture, picture_of_url
+from .shapes import folder_of, objects, value_of
+
+_TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
+_QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
+_WRITTEN = re.compile(r"\A\s*<[a-z_]+[ >]")
+_REFUSED = ("rejected", "permissionDenied")
+
+
+class CursorAgentSource:
+    """Chats of cursor-agent."""
+
+    name = "cursor-agent"
+    suffixes = (".db",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its chats lie."""
+        return [os.path.join(home, ".cursor", "chats")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file is the store of a chat."""
+        if not path.endswith(".db") or not head.startswith(MAGIC):
+            return False
+        if not all(table in head for table in _TABLES):
+            return False
+        try:
+            with opened(path) as base:
+                return bool(_meta(base).get("agentId") or _Store(base).messages)
+        except (sqlite3.Error, OSError):
+            return False
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The chat and its folder; a database is always indexed whole."""
+        try:
+            with opened(path) as base:
+                store = _Store(base)
+        except (sqlite3.Error, OSError):
+            return FileIndex()
+        at = moment(store.about.get("createdAt"))
+        return FileIndex(
+            ids=digests(set()),
+            links=(f"session:{_id(path, store.about)}",),
+            names=tuple(filter(None, (store.folder,))),
+            lines=len(store.messages),
+            first=at,
+            last=at,
+            size=os.stat(path).st_size,
+        )
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """Size and time of what was written beside a database and not yet into it."""
+        return state(path + "-wal") if path.endswith(self.suffixes) else (0, 0)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of each chat; a message that stands in two copies of it counts once."""
+        seen: set[str] = set()
+        for nth, path in enumerate(sorted(files)):
+            log = Linear(path, options, ledger)
+            try:
+                with opened(path) as base:
+                    store = _Store(base)
+            except (sqlite3.Error, OSError) as error:
+                ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
+                continue
+            name = _id(path, store.about)
+            log.session_id = f"{name}~{nth}" if nth else name
+            _read(log, store, seen)
+            frame = Frame(
+                source="cursor-agent",
+                session_id=name,
+                project=folder_name(store.folder),
+                cwd=store.folder,
+                title=words(store.about.get("name"))[:200],
+            )
+            yield from log.sessions(frame, keyed)
+
+
+SOURCE = CursorAgentSource()
+
+
+def _meta(base: sqlite3.Connection) -> dict[str, Any]:
+    """What a store says of its chat: JSON in hexadecimal digits."""
+    row = base.execute("SELECT value FROM meta WHERE key = '0'").fetchone()
+    told = row[0] if row else ""
+    text = told.decode("utf-8", "replace") if isinstance(told, bytes) else words(told)
+    try:
+        return value_of(bytes.fromhex(text)) or {}
+    except ValueError:
+        return value_of(text) or {}
+
+
+def _id(path: str, about: dict[str, Any]) -> str:
+    return words(about.get("agentId")) or os.path.basename(os.path.dirname(os.path.abspath(path)))
+
+
+class _Store:
+    """What a store holds: `messages` by digest with the number of their row, the folder, and
+    `lists`, each what the model saw before the next one's summary."""
+
+    def __init__(self, base: sqlite3.Connection) -> None:
+        self.about = _meta(base)
+        self.messages: dict[str, tuple[int, dict[str, Any]]] = {}
+        lists: dict[str, list[str]] = {}
+        self.folder = ""
+        latest = words(self.about.get("latestRootBlobId"))
+        for row, name, data in base.execute("SELECT rowid, id, data FROM blobs ORDER BY rowid"):
+            raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+            if not isinstance(raw, bytes) or not isinstance(name, str):
+                continue
+            if raw[:1] == b"{":
+                message = value_of(raw)
+                if message is None or isinstance(message.get("role"), str):
+                    self.messages[name] = (row, message or {})
+            elif fields := _fields(raw):
+                lists[name] = [value.hex() for field, value in fields if field == 1]
+                told = [value for field, value in fields if field == 9]
+                if told and (name == latest or not self.folder):
+                    self.folder = folder_of(told[0].decode("utf-8", "replace"))
+        for name in lists:
+            lists[name] = [own for own in lists[name] if own in self.messages]
+        last = lists.pop(latest, []) or ([] if lists else [*self.messages])
+        self.lists = self._chain(last, [*lists.values()])
+
+    def _chain(self, last: list[str], older: list[list[str]]) -> list[list[str]]:
+        """The last list, and before it those that its summaries stand for."""
+        chain = [last]
+        while older:
+            summaries = [own for own in chain[0] if _cursor(self.messages[own][1]).get("isSummary")]
+            while older and (not older[-1] or not summaries or summaries[-1] in older[-1]):
+                older.pop()
+            if older:
+                chain.insert(0, older.pop())
+        return chain
+
+
+def _fields(raw: bytes) -> list[tuple[int, bytes]]:
+    """The fields with bytes of a protobuf message; none where it is no such message."""
+    found: list[tuple[int, bytes]] = []
+    at = 0
+    while at < len(raw):
+        tag, at = _varint(raw, at)
+        kind = tag & 7
+        if kind == 2:
+            size, at = _varint(raw, at)
+            found.append((tag >> 3, raw[at : at + size]))
+            at += size
+        elif kind == 0:
+            _, at = _varint(raw, at)
+        elif kind in (1, 5):
+            at += 8 if kind == 1 else 4
+        else:
+            return []
+    return found if at == len(raw) else []
+
+
+def _varint(raw: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while at < len(raw) and shift < 64:
+        byte = raw[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+    return 7, len(raw) + 1  # of a kind that there is not
+
+
+def _cursor(holder: dict[str, Any]) -> dict[str, Any]:
+    """What the program notes of a message, or of a block of it."""
+    options = holder.get("providerOptions")
+    told = options.get("cursor") if isinstance(options, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
+def _read(log: Linear, store: _Store, seen: set[str]) -> None:
+    begun: object = number(store.about.get("createdAt"))
+    model = words(store.about.get("lastUsedModel"))
+    for listed in store.lists:
+        for own in dict.fromkeys(listed):
+            if own not in store.messages:
+                continue  # read in an older list
+            row, message = store.messages.pop(own)
+            log.part(row)
+            if own in seen:
+                log.drop("resumed_copy", "link")
+                continue
+            seen.add(own)
+            before = len(log.nodes)
+            try:
+                _take(log, message, own, begun, model)
+            except LineFault as fault:
+                log.ledger.fault(line_fault(fault, log.path, row, b"}"))
+            begun = begun if len(log.nodes) == before else ""  # only the chat has a time
+    for own, (row, message) in store.messages.items():
+        log.part(row)
+        stage, why = ("link", "resumed_copy") if own in seen else ("read", "not_listed")
+        log.drop(why if message else "no_message", stage)
+
+
+def _take(log: Linear, message: dict[str, Any], own: str, at: object, model: str) -> None:
+    role, content = words(message.get("role")), message.get("content")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    if _cursor(message).get("isSummary") is True:
+        texts: list[Part] = [Text(t) for b in blocks if (t := words(b.get("text"))).strip()]
+        log.node("summary", texts, at, own) if texts else log.drop("empty")
+    elif role == "user":
+        _user(log, blocks, own, at)
+    elif role == "assistant":
+        _answer(log, blocks, own, at, model)
+    elif role == "tool":
+        _results(log, message, blocks, at)
+    elif role == "system":
+        log.drop("system")
+    else:
+        log.drop(f"unknown_role:{safe_name(role)}" if message else "no_message")
+
+
+def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: object) -> None:
+    typed: list[Part] = []
+    shown: list[Part] = []
+    for block in blocks:
+        text, image = words(block.get("text")), _image(block)
+        queries = _QUERY.findall(text)
+        rest = _QUERY.sub("", text).strip() if queries else text
+        typed += [Text(query) for query in queries if query.strip()]
+        if image is not None:
+            typed.append(image)
+        elif rest.strip():
+            (shown if queries or _WRITTEN.match(rest) else typed).append(Text(rest))
+        elif block.get("type") not in ("text", None):
+            log.unknown_part()
+    if shown:
+        log.node("context", shown, at, f"{own}^" if typed else own)
+    if typed:
+        log.node("prompt", typed, at, own)
+    elif not shown:
+        log.drop("empty")
+
+
+def _image(block: dict[str, Any]) -> Image | None:
+    if block.get("type") not in ("image", "file"):
+        return None
+    data = block.get("image") or block.get("data")
+    kind = words(block.get("mimeType")) or words(block.get("mediaType")) or "image/png"
+    return picture_of_url(data) or picture(data, kind)
+
+
+def _answer(log: Linear, blocks: list[dict[str, Any]], own: str, at: object, model: str) -> None:
+    parts: list[Part] = []
+    for block in blocks:
+        text = words(block.get("text"))
+        if text.strip():
+            parts.append(Thinking(text) if block.get("type") == "reasoning" else Text(text))
+    calls = [b for b in blocks if b.get("type") == "tool-call" and words(b.get("toolCallId"))]
+    if not parts and not calls:
+        hidden = any(block.get("type") in ("reasoning", "redacted-reasoning") for block in blocks)
+        log.drop("thinking_signature_only" if hidden else "empty")
+        return
+    log.open = None
+    named = [words(_cursor(block).get("modelName")) for block in blocks]
+    node = log.answer(at, next(filter(None, named), model), own)
+    node.parts = parts
+    for call in calls:
+        given = call.get("args", call.get("input"))
+        log.call(node, words(call["toolCallId"]), words(call.get("toolName")), given)
+
+
+def _results(
+    log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: object
+) -> None:
+    told = _cursor(message).get("highLevelToolCallResult")
+    high = told if isinstance(told, dict) else {}
+    output = high.get("output")
+    ended = output if isinstance(output, dict) else {}
+    status: ResultStatus = "error" if True in (high.get("isError"), ended.get("isError")) else "ok"
+    status = "rejected" if any(name in ended for name in _REFUSED) else status
+    counts, used = dict(log.counts), False
+    for block in blocks:
+        call, more = words(block.get("toolCallId")), objects(block.get("experimental_content"))
+        if block.get("type") != "tool-result":
+            continue
+        told = block.get("output")
+        text = words(told.get("value")) if isinstance(told, dict) else ""
+        text = (
+            text
+            or words(block.get("result"))
+            or "\n".join(filter(None, (words(b.get("text")) for b in more)))
+        )
+        images = tuple(image for b in more if (image := _image(b)) is not None)
+        waits = call in log.calls and call not in log.calls[call].results
+        log.result(call, text, status, at, images)
+        used = used or waits
+    log.once(counts, used, "empty")

@@ -1,0 +1,206 @@
+"""What a message of a chat of Cursor says: words, reasoning, a call with its output, a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
+from .linear import Linear, number, words
+from .pictures import picture, picture_of_url
+from .shapes import objects, value_of
+
+#: What the output of a tool is, among what is noted of how it ran.
+_SAID = ("output", "contents")
+_TOLD = ("modelVisibleErrorMessage", "clientVisibleErrorMessage")
+
+
+class Result(msgspec.Struct):
+    """What came of a call."""
+
+    call: str
+    text: str
+    status: ResultStatus
+    place: tuple[int, int]
+
+
+class Answering(msgspec.Struct):
+    """How far an answer has come.
+
+    model     the one that a prompt was given to
+    agent     whether the chat is that of a sub-agent
+    request   the request to the model whose calls are being read; "" where that is not told
+    waiting   results of its calls: they follow all of them
+    called    whether there were calls
+    """
+
+    model: str
+    agent: bool
+    request: str = ""
+    waiting: list[Result] = []
+    called: bool = False
+
+    def flush(self, log: Linear) -> None:
+        """An answer with calls is whole: its results follow."""
+        here = log.place
+        for result in self.waiting:
+            log.place = result.place
+            log.result(result.call, result.text, result.status)
+        log.place = here
+        if self.called:
+            log.open = None
+        self.waiting, self.request, self.called = [], "", False
+
+
+def take(log: Linear, state: Answering, message: dict[str, Any], own: str) -> None:
+    """Take one message. Raises LineFault for arguments nested too deep."""
+    kind, summary = message.get("type"), _summary(message.get("conversationSummary"))
+    if summary:
+        state.flush(log)
+        log.node("summary", [Text(summary)], _at(message), f"{own}^" if own else "")
+    if kind == 1:
+        state.flush(log)
+        _prompt(log, state, message, own, bool(summary))
+    elif kind == 2:
+        _answer(log, state, message, own, bool(summary))
+    elif not summary:
+        log.drop("unknown_type:message" if message else "no_message")
+
+
+def _at(message: dict[str, Any]) -> str | int:
+    at, timing = message.get("createdAt"), message.get("timingInfo")
+    if (isinstance(at, str) and at) or type(at) is int:
+        return at
+    return number(timing.get("clientRpcSendTime")) if isinstance(timing, dict) else ""
+
+
+def _summary(told: Any) -> str:
+    """What the model sees in place of what stood before."""
+    found = value_of(told) if isinstance(told, str) else told
+    if isinstance(found, dict):
+        return words(found.get("summary")).strip()
+    return words(told).strip()
+
+
+def _prompt(log: Linear, state: Answering, message: dict[str, Any], own: str, placed: bool) -> None:
+    model = message.get("modelInfo")
+    named = words(model.get("modelName")) if isinstance(model, dict) else ""
+    state.model = named or state.model
+    text = words(message.get("text"))
+    text = text if text.strip() else _typed(words(message.get("richText")))
+    parts: list[Part] = [Text(text)] if text.strip() else []
+    for image in objects(message.get("images")):
+        found = _image(image)
+        if found is None:
+            log.unknown_part()
+        else:
+            parts.append(found)
+    shown = _shown(message)
+    if message.get("isNudge") is True:  # written by the program
+        shown, parts = shown + parts, []
+    if shown:
+        log.node("context", shown, _at(message), f"{own}+" if own and parts else own)
+    if parts:
+        log.node("task" if state.agent else "prompt", parts, _at(message), own)
+    elif not shown and not placed:
+        log.drop("empty")
+
+
+def _image(image: dict[str, Any]) -> Image | None:
+    data, kind = image.get("data"), words(image.get("mimeType")) or "image/png"
+    return picture_of_url(data) or picture(data, kind) if isinstance(data, str) else None
+
+
+def _shown(message: dict[str, Any]) -> list[Part]:
+    """Pieces of files and of terminals that a person put beside a prompt."""
+    context, found = message.get("context"), list[str]()
+    for field in ("selections", "terminalSelections", "quotes"):
+        for piece in objects(context.get(field)) if isinstance(context, dict) else ():
+            found.append(words(piece.get("text")) or words(piece.get("rawText")))
+    for chunk in objects(message.get("attachedCodeChunks")):
+        lines = chunk.get("lines")
+        text = "\n".join(map(words, lines)) if isinstance(lines, list) else ""
+        found.append(words(chunk.get("contents")) or text)
+    return [Text(text) for text in dict.fromkeys(found) if text.strip()]
+
+
+def _typed(rich: str) -> str:
+    """The words of a text as the editor of the prompt keeps it; its paragraphs are lines."""
+    root = (value_of(rich) or {}).get("root")
+    lines = []
+    for paragraph in objects(root.get("children")) if isinstance(root, dict) else ():
+        pieces, waiting = [], [paragraph]
+        while waiting:
+            piece = waiting.pop()
+            pieces.append(words(piece.get("text")))
+            waiting += reversed(objects(piece.get("children")))
+        lines.append("".join(pieces))
+    return "\n".join(lines)
+
+
+def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, placed: bool) -> None:
+    tool, thinking = message.get("toolFormerData"), message.get("thinking")
+    tool = tool if isinstance(tool, dict) and (tool.get("name") or tool.get("toolCallId")) else {}
+    told = thinking.get("text") if isinstance(thinking, dict) else thinking
+    thought, text = words(told), words(message.get("text"))
+    if not thought.strip() and not text.strip() and not tool:
+        if not placed:
+            log.drop("api_error" if message.get("errorDetails") else "empty")
+        return
+    request = words(tool.get("modelCallId"))
+    if not request or request != state.request or text.strip() or thought.strip():
+        state.flush(log)
+    node = log.answer(_at(message), "" if state.model == "default" else state.model, own)
+    if thought.strip():
+        node.parts.append(Thinking(thought))
+    if text.strip():
+        node.parts.append(Text(text))
+    if tool:
+        state.request, state.called = request, True
+        call = words(tool.get("toolCallId"))
+        call = own if not call or call in log.calls else call
+        name = words(tool.get("name")) or f"tool_{number(tool.get('tool'))}"
+        log.call(node, call, name, _given(tool))
+        result = _result(call, tool, log.place)
+        state.waiting += [result] if result else []
+    used = message.get("tokenCount")
+    if isinstance(used, dict) and number(used.get("outputTokens")):
+        tokens = number(used.get("inputTokens")), number(used.get("outputTokens"))
+        log.usage(Usage(*tokens, 0, 0))
+
+
+def _given(tool: dict[str, Any]) -> Any:
+    """The arguments as the model wrote them, or else as the program understood them."""
+    told = [_decoded(tool.get(field)) for field in ("rawArgs", "params")]
+    return next((given for given in told if isinstance(given, dict) and given), told[0] or {})
+
+
+def _decoded(told: Any) -> Any:
+    """A value that is told as JSON, or the words where it is none."""
+    if not isinstance(told, str) or not told.strip():
+        return told
+    return value_of(told) or told
+
+
+def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result | None:
+    """What came of a call; None where it was still running."""
+    status, told = words(tool.get("status")), _decoded(tool.get("result"))
+    ran = told if isinstance(told, dict) else {}
+    said = next((ran[field] for field in _SAID if isinstance(ran.get(field), str)), None)
+    text = said if said is not None else words(tool.get("result"))
+    if said is None and not text and told not in (None, "", {}, []):
+        text = msgspec.json.encode(told).decode()
+    failed = any(type(ran.get(c)) is int and ran[c] for c in ("exitCodeV2", "exitCode"))
+    found: ResultStatus = "error" if status == "error" or failed else "ok"
+    if tool.get("userDecision") == "rejected" or ran.get("rejected") is True:
+        found = "rejected"
+    elif status == "cancelled":
+        found = "interrupted"
+    elif status not in ("completed", "error") and not text:
+        return None
+    if status == "error" and not text:
+        error = _decoded(tool.get("error"))
+        why = error if isinstance(error, dict) else {}
+        text = next(filter(None, (words(why.get(f)) for f in _TOLD)), words(tool.get("error")))
+    return Result(call, text, found, place)

@@ -1,0 +1,257 @@
+"""The chat of VS Code (GitHub Copilot and others): `chatSessions/<id>.json` or `.jsonl`.
+
+A document with one request after the other; newer versions write the document once and after it a
+line for each change. What a change took out of the list of requests (a person went back) is a
+branch. Requests that a forked chat copied keep their ids and stand once.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Session
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, moment, words
+from .lines import LineFault, line_fault, size_of
+from .shapes import folder_of, objects
+from .vscode_turns import summaries_of, turn
+
+_DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
+_REQUESTS = re.compile(rb'"requests"\s*:\s*\[')
+_FIRST = re.compile(rb'\A\s*\{\s*"kind"\s*:\s*0\s*,\s*"v"\s*:\s*\{')
+_KEYS = re.compile(rb'"(?:creationDate|responderUsername|initialLocation|requests)"\s*:')
+_REQUEST = re.compile(rb'"requestId"\s*:\s*"([\w-]{1,100})"')
+_TIME = re.compile(rb'"(?:timestamp|creationDate|lastMessageDate)"\s*:\s*(\d{13})\b')
+_EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
+_SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscode-remote")
+_CHATS = (("workspaceStorage", "*", "chatSessions"), ("globalStorage", "emptyWindowChatSessions"))
+
+#: What a change does: the whole anew, sets a value, goes on with a list (from `i` on), deletes.
+_ALL, _SET, _PUSH, _DELETE = range(4)
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line, or from a document."""
+
+    requests: list[str]
+    times: list[int]
+
+
+def _known(raw: memoryview) -> Known:
+    text = bytes(raw)
+    return Known([r.decode() for r in _REQUEST.findall(text)], list(map(int, _TIME.findall(text))))
+
+
+def _note(line: Known, seen: Seen) -> None:
+    seen.ids.update(line.requests)
+    for at in filter(None, map(moment, line.times)):
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class VsCodeSource:
+    """Chats of VS Code."""
+
+    name = "vscode"
+    suffixes = (".json",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """The chats of every folder that was open, and those without a folder."""
+        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
+        bases.append(os.path.join(home, "Library", "Application Support"))
+        users = [os.path.join(base, name, "User") for base in bases if base for name in _EDITORS]
+        users += [os.path.join(home, name, "data", "User") for name in _SERVERS]
+        asked = [os.path.join(glob.escape(user), *below) for user in users for below in _CHATS]
+        return [place for pattern in asked for place in sorted(glob.glob(pattern))]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins as a chat."""
+        if path.endswith(".jsonl"):
+            return _FIRST.match(head) is not None and _KEYS.search(head) is not None
+        return (
+            path.endswith(".json")
+            and _DOCUMENT.match(head) is not None
+            and _REQUESTS.search(head) is not None
+        )
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Ids of requests, folder and times; always of the whole file."""
+        found = scan(path, 0, (f"session:{_stem(path)}",), "session:", _known, _note)
+        folder = _folder(path)
+        return msgspec.structs.replace(found, names=(folder,)) if folder else found
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The chats of one unit, the longest first."""
+        owner: dict[str, Node | None] = {}
+        nodes: list[Node] = []
+        try:
+            for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+                chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
+                yield from chat.sessions(keyed, nodes)
+        finally:
+            unlink(nodes)
+
+
+SOURCE = VsCodeSource()
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _folder(path: str) -> str:
+    """The folder that was open, as `workspace.json` beside the chats tells it."""
+    beside = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(path))), "workspace.json")
+    try:
+        with open(beside, "rb") as stream:
+            told = orjson.loads(stream.read(1 << 16))
+    except (OSError, orjson.JSONDecodeError):
+        return ""
+    found = told if isinstance(told, dict) else {}
+    return folder_of(found.get("folder") or found.get("workspace"))
+
+
+class _Chat:
+    """Reads one file. `owner` maps the requests of the unit to the last node of each."""
+
+    def __init__(
+        self,
+        path: str,
+        options: ReadOptions,
+        ledger: Ledger,
+        owner: dict[str, Node | None],
+        again: str,
+    ) -> None:
+        self.path, self.options, self.ledger, self.owner = path, options, ledger, owner
+        self.again = again  # tells chats of one name apart
+        self.taken: dict[tuple[str, int], list[Any]] = {}
+
+    def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
+        """The sessions: what was taken back from the beginning is another one."""
+        log = Linear(self.path, self.options, self.ledger)
+        document = self._replayed() if self.path.endswith(".jsonl") else log.document()
+        if document is None:
+            return
+        name = words(document.get("sessionId")) or _stem(self.path)
+        cwd = _folder(self.path) or folder_of(document.get("workingDirectory"))
+        frame = Frame(
+            source="vscode",
+            session_id=name,
+            project=folder_name(cwd),
+            cwd=cwd,
+            title=words(document.get("customTitle"))[:200],
+        )
+        listed = document.get("requests")
+        final = listed if isinstance(listed, list) else []
+        summaries = summaries_of([r for run in (final, *self.taken.values()) for r in run])
+        count = 0
+        begun = [run for after, run in self.taken.items() if not after[0]]
+        for nth, run in enumerate([*begun, final]):
+            log.session_id = name + self.again + (f"-{nth}" if nth else "")
+            for request, after in self._ordered(run):
+                count += 1
+                self._request(log, request, summaries, count, after)
+            yield from log.sessions(frame, keyed, nodes)
+            log = Linear(self.path, self.options, self.ledger)
+
+    def _ordered(self, run: list[Any]) -> Iterator[tuple[Any, str]]:
+        """Requests, each with the one that it follows; what was taken back comes first."""
+        waiting: list[tuple[Iterator[Any], str]] = [(iter(run), "")]
+        while waiting:
+            going, after = waiting[-1]
+            request = next(going, self)
+            if request is self:
+                waiting.pop()
+                continue
+            yield request, after
+            own = words(request.get("requestId")) if isinstance(request, dict) else ""
+            waiting[-1] = (going, own or after)
+            runs = [key for key in self.taken if own and key[0] == own]
+            waiting += [(iter(self.taken.pop(key)), own) for key in reversed(runs)]
+
+    def _request(
+        self, log: Linear, request: Any, summaries: dict[str, str], count: int, after: str
+    ) -> None:
+        """Read a request that follows another one."""
+        up = self.owner.get(after) if after else None
+        own = words(request.get("requestId")) if isinstance(request, dict) else ""
+        log.part(count)
+        if own and own in self.owner:
+            log.drop("resumed_copy", "link")
+            return
+        before = len(log.nodes)
+        try:
+            turn(log, request, summaries, f"{own or count}")
+        except LineFault as fault:
+            self.ledger.fault(line_fault(fault, self.path, count, b"}"))
+        made = log.nodes[before:]
+        if made and up is not None:
+            made[0].up = up
+        if own:
+            self.owner[own] = made[-1] if made else up
+
+    def _replayed(self) -> dict[str, Any] | None:
+        """The document that the lines of a file lead to."""
+        scratch = Ledger()
+        state: dict[str, Any] | None = None
+        for line in Linear(self.path, self.options, scratch).records():
+            if line.get("kind") == _ALL:
+                state = line["v"] if isinstance(line.get("v"), dict) else state
+            elif state is not None:
+                self._change(state, line)
+        for fault in scratch.faults:
+            self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
+            self.ledger.fault(fault)
+        for repair, times in scratch.repairs.items():
+            self.ledger.repairs[repair] = self.ledger.repairs.get(repair, 0) + times
+        kept = {words(r.get("requestId")) for r in objects((state or {}).get("requests"))}
+        for after, run in self.taken.items():
+            self.taken[after] = [r for r in run if words(r.get("requestId")) not in kept]
+        self.taken = {after: run for after, run in self.taken.items() if run}
+        return state
+
+    def _change(self, state: dict[str, Any], line: dict[str, Any]) -> None:
+        """Apply one change; one that leads nowhere is left out."""
+        path, kind, given = line.get("k"), line.get("kind"), line.get("v")
+        if not isinstance(path, list) or not path:
+            return
+        holder: Any = state
+        for step in path[:-1]:
+            holder = _inside(holder, step)
+        last = path[-1]
+        if kind == _PUSH:
+            there = _inside(holder, last)
+            listed = there if isinstance(there, list) else []
+            start = line.get("i")
+            if type(start) is int and 0 <= start < len(listed):
+                if path == ["requests"]:
+                    self._took(listed[:start], objects(listed[start:]))
+                listed = listed[:start]
+            given = [*listed, *(given if isinstance(given, list) else [])]
+        if isinstance(holder, dict) and isinstance(last, str):
+            holder[last] = None if kind == _DELETE else given
+        elif isinstance(holder, list) and type(last) is int and 0 <= last < len(holder):
+            holder[last] = given
+
+    def _took(self, kept: list[Any], gone: list[dict[str, Any]]) -> None:
+        after = words(kept[-1].get("requestId")) if kept and isinstance(kept[-1], dict) else ""
+        self.taken[after, len(self.taken)] = gone
+
+
+def _inside(holder: Any, step: Any) -> Any:
+    if isinstance(holder, dict) and isinstance(step, str):
+        return holder.get(step)
+    if isinstance(holder, list) and type(step) is int and 0 <= step < len(holder):
+        return holder[step]
+    return None

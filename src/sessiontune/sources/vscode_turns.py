@@ -1,0 +1,251 @@
+"""A request to the chat of VS Code: what a person asked, and what the model did about it.
+
+Where the participant of the chat notes its rounds (GitHub Copilot does), they are what the model
+wrote and saw; else what the screen showed is taken: texts, edits, and tools with their outputs.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
+from .linear import Linear, number, words
+from .pictures import picture
+from .shapes import objects, value_of
+
+_ATTACHED = re.compile(r"<attachments>\s*(.*?)\s*</attachments>", re.DOTALL)
+_CANCELLED = 2
+
+
+def summaries_of(requests: list[Any]) -> dict[str, str]:
+    """Round -> the summary that stands for it and for all before it."""
+    found: dict[str, str] = {}
+    for request in objects(requests):
+        told = _metadata(request).get("summary")
+        if isinstance(told, dict) and words(told.get("text")).strip():
+            found[words(told.get("toolCallRoundId"))] = words(told.get("text"))
+    return found
+
+
+def turn(log: Linear, request: Any, summaries: dict[str, str], own: str) -> None:
+    """Read a request. Raises LineFault for arguments nested too deep."""
+    if not isinstance(request, dict):
+        log.drop("no_message")
+        return
+    before = len(log.nodes)
+    at = number(request.get("timestamp"))
+    log.open = None
+    _asked(log, request, own, at)
+    metadata, model = _metadata(request), words(request.get("modelId")).rpartition("/")[2]
+    model = words(metadata.get("resolvedModel")) or ("" if model == "auto" else model)
+    rounds = objects(metadata.get("toolCallRounds"))
+    results = metadata.get("toolCallResults")
+    told = results if isinstance(results, dict) else {}
+    for nth, one in enumerate(rounds):
+        _round(log, one, told, model, f"{own}:{nth}")
+        summary = words(one.get("summary")) or summaries.get(words(one.get("id")), "")
+        if summary.strip():
+            log.node("summary", [Text(summary)], name=f"{own}:{nth}+")
+    if not any(node.kind == "answer" for node in log.nodes[before:]):
+        _shown(log, request, model, own)
+    made = log.nodes[before:]
+    if any(node.kind == "answer" for node in made):
+        _usage(log, request, metadata)
+    state = request.get("modelState")
+    stopped = state.get("value") == _CANCELLED if isinstance(state, dict) else False
+    if stopped or request.get("isCanceled") is True:
+        log.interrupted()
+    if not made:
+        result = request.get("result")
+        failed = result.get("errorDetails") if isinstance(result, dict) else None
+        log.drop("api_error" if failed else "empty")
+
+
+def _metadata(request: dict[str, Any]) -> dict[str, Any]:
+    result = request.get("result")
+    told = result.get("metadata") if isinstance(result, dict) else None
+    return told if isinstance(told, dict) else {}
+
+
+def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
+    message = request.get("message")
+    text = words(message.get("text")) if isinstance(message, dict) else words(message)
+    typed: list[Part] = [Text(text)] if text.strip() else []
+    shown: list[Part] = [Text(t) for t in _attached(request)]
+    held = request.get("variableData")
+    for one in objects(held.get("variables")) if isinstance(held, dict) else ():
+        if one.get("kind") == "image":
+            image = _image(one)
+            typed += [image] if image is not None else []
+            if image is None:
+                log.unknown_part()
+    if request.get("isSystemInitiated") is True:
+        typed, shown = [], [*shown, *typed]
+    elif request.get("confirmation"):  # a button, to go on
+        typed = []
+    if shown:
+        log.node("context", shown, at, f"{own}^" if typed else own)
+    if typed:
+        log.node("prompt", typed, at, own)
+
+
+def _attached(request: dict[str, Any]) -> list[str]:
+    """What stood beside a prompt, as the model saw it; else what was pasted."""
+    rendered = _metadata(request).get("renderedUserMessage")
+    pieces = objects(rendered) if not isinstance(rendered, str) else [{"text": rendered}]
+    found = [t for p in pieces for t in _ATTACHED.findall(words(p.get("text"))) if t]
+    held = request.get("variableData")
+    if not found and isinstance(held, dict):
+        pasted = [v for v in objects(held.get("variables")) if v.get("kind") == "paste"]
+        found = [words(v.get("code")) for v in pasted if words(v.get("code")).strip()]
+    return found
+
+
+def _image(one: dict[str, Any]) -> Image | None:
+    value = one.get("value")
+    data = value.get("$base64") or value.get("data") if isinstance(value, dict) else value
+    return picture(data, words(one.get("mimeType")) or "image/png")
+
+
+def _round(log: Linear, one: dict[str, Any], told: dict[str, Any], model: str, own: str) -> None:
+    thinking = one.get("thinking")
+    thought = _joined(thinking.get("text")) if isinstance(thinking, dict) else ""
+    text = words(one.get("response"))
+    calls = [c for c in objects(one.get("toolCalls")) if words(c.get("id"))]
+    if not text.strip() and not thought.strip() and not calls:
+        return
+    log.open = None
+    node = log.answer("", model, own)
+    node.parts += [Thinking(thought)] if thought.strip() else []
+    node.parts += [Text(text)] if text.strip() else []
+    for call in calls:
+        given = call.get("arguments")
+        decoded = (value_of(given) or given) if isinstance(given, str) and given else given
+        log.call(node, words(call["id"]), words(call.get("name")), decoded or {})
+    for call in calls:
+        result = told.get(words(call["id"]))
+        if isinstance(result, dict):
+            pieces = objects(result.get("content"))
+            text = "".join(_said(piece.get("value")) for piece in pieces)
+            images = tuple(i for p in pieces if (i := _piece(p)) is not None)
+            failed = result.get("hasError") is True or result.get("isError") is True
+            status: ResultStatus = "error" if failed else "ok"
+            if words(call["id"]) not in node.results:
+                log.result(words(call["id"]), text, status, images=images)
+    log.open = None
+
+
+def _joined(told: Any) -> str:
+    return "".join(map(words, told)) if isinstance(told, list) else words(told)
+
+
+def _piece(piece: dict[str, Any]) -> Image | None:
+    data = piece.get("data")
+    held = data.get("$base64") if isinstance(data, dict) else data
+    return picture(held, piece.get("mimeType")) if words(piece.get("mimeType")) else None
+
+
+def _said(value: Any) -> str:
+    """The text of a piece of an output: words, or a tree of pieces of a prompt."""
+    root = value.get("node") if isinstance(value, dict) else None
+    if not isinstance(root, dict):
+        return words(value)
+    texts: list[str] = []
+    waiting = [root]
+    while waiting:
+        node = waiting.pop()
+        if node.get("lineBreakBefore") and texts and not texts[-1].endswith("\n"):
+            texts.append("\n")
+        texts.append(words(node.get("text")))
+        waiting += reversed(objects(node.get("children")))
+    return "".join(texts)
+
+
+def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
+    """What the screen showed of an answer whose rounds are not noted."""
+    listed = request.get("response")
+    text: list[str] = []
+
+    def say() -> None:
+        words_so_far = "".join(text).strip()
+        text.clear()
+        if words_so_far:
+            if log.open is not None and log.open.results:
+                log.open = None
+            node = log.answer("", model, f"{own}:{len(log.nodes)}")
+            node.parts.append(Text(words_so_far))
+
+    for part in objects(listed):
+        kind, value = words(part.get("kind")), part.get("value")
+        if kind in ("", "markdownContent", "markdownVuln"):
+            content = part.get("content")
+            text.append(words(value) or _markdown(content))
+        elif kind == "inlineReference":
+            text.append(_reference(part.get("inlineReference")))
+        elif kind == "textEditGroup":
+            edits = [e for g in part.get("edits") or [] for e in objects(g)] if _lists(part) else []
+            text.append("\n".join(words(edit.get("text")) for edit in edits))
+        elif kind == "thinking" and _joined(value).strip():
+            say()
+            node = log.answer("", model, f"{own}:{len(log.nodes)}")
+            node.parts.append(Thinking(_joined(value)))
+        elif kind == "toolInvocationSerialized" and words(part.get("toolCallId")):
+            say()
+            _tool(log, part, model, f"{own}:{len(log.nodes)}")
+    say()
+    log.open = None
+
+
+def _lists(part: dict[str, Any]) -> bool:
+    return isinstance(part.get("edits"), list)
+
+
+def _markdown(content: Any) -> str:
+    return words(content.get("value")) if isinstance(content, dict) else words(content)
+
+
+def _reference(told: Any) -> str:
+    """What stands in the text for a file or a name in it."""
+    if not isinstance(told, dict):
+        return ""
+    uri = told.get("uri") if isinstance(told.get("uri"), dict) else told
+    path = words(uri.get("path")) if isinstance(uri, dict) else ""
+    name = words(told.get("name")) or path.rpartition("/")[2]
+    return f"`{name}`" if name else ""
+
+
+def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
+    details, data = part.get("resultDetails"), part.get("toolSpecificData")
+    held = details if isinstance(details, dict) else {}
+    ran = data if isinstance(data, dict) else {}
+    line = ran.get("commandLine")
+    command = words(line.get("original")) if isinstance(line, dict) else ""
+    given = held.get("input")
+    decoded = (value_of(given) or given) if isinstance(given, str) and given else None
+    call = words(part.get("toolCallId"))
+    if call in log.calls:
+        return
+    node = log.answer("", model, own)
+    name = words(part.get("toolId")) or "tool"
+    log.call(node, call, name, decoded or ({"command": command} if command else {}))
+    output, confirmed = held.get("output"), part.get("isConfirmed")
+    pieces = objects(output)
+    text = "\n".join(filter(None, (words(piece.get("value")) for piece in pieces)))
+    printed = ran.get("terminalCommandOutput")
+    text = text or (words(printed.get("text")) if isinstance(printed, dict) else "")
+    refused = confirmed is False or (isinstance(confirmed, dict) and confirmed.get("type") == 0)
+    status: ResultStatus = "error" if held.get("isError") is True else "ok"
+    if refused or text or status == "error":
+        log.result(call, text, "rejected" if refused else status)
+
+
+def _usage(log: Linear, request: dict[str, Any], metadata: dict[str, Any]) -> None:
+    result = request.get("result")
+    told = result.get("usage") if isinstance(result, dict) else None
+    used = told if isinstance(told, dict) else {}
+    read = used.get("promptTokens") or metadata.get("promptTokens") or request.get("promptTokens")
+    made = used.get("completionTokens") or metadata.get("outputTokens")
+    made = made or request.get("completionTokens")
+    if number(read) or number(made):
+        log.usage(Usage(number(read), number(made), 0, 0))
