@@ -80,7 +80,7 @@ def finish_all(
         summary, chosen = prepared.summaries[unit.key], choices[unit.key]
         names = sorted(summary.shapes)
         used = [(name, stands[name]) for name in names]
-        stand = f"{unit.key}.{summary.turn}" if summary.turn else unit.key
+        stand = unit.key, prepared.shards[unit.key].crc  # logs may change and look as before
         key = codec.digest(FINISH_VERSION, stand, sorted(chosen.items()), used, common)
         keys.append(key)
         if key not in known or key not in there:

@@ -19,7 +19,6 @@ from ..store import Store, UnitRow
 from .grouping import Unit
 from .inputs import Inputs, Runner
 from .prepare import (
-    Noted,
     Preparation,
     PreparePack,
     PrepareTask,
@@ -99,9 +98,8 @@ def prepare_all(
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     missing = [u for u in units if u.key not in noted or u.key not in there or (verify and u.size)]
-    sums = store.shards.sums(store.db)
     before = store.unit_keys()
-    former = {u.key: sums.get(u.key) for u in missing if u.key in before}  # read under the same key
+    former = {u.key for u in missing if u.key in before}  # read under the same key
     again = {os.path.basename(there[key].path) for key in former if key in there}
     # A pack is never overwritten: a run that dies could not tell what its places hold.
     fresh = (secrets.token_hex(8),) if again else ()
@@ -123,8 +121,6 @@ def prepare_all(
     for _, done in run.map(prepare, packs, lambda p: sum(t.size for t in p.tasks)):
         rows = []
         for one in done:
-            if one.key in former:
-                one = _turned(one, former[one.key], store)
             paths = tuple(row.file.path for row in by_key[one.key].rows)
             rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
             there[one.key] = one.place
@@ -139,15 +135,6 @@ def prepare_all(
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
     return Prepared(ordered, summaries, total, there, preparation), len(tasks)
-
-
-def _turned(one: Noted, former: int | None, store: Store) -> Noted:
-    """A unit that was read again: one more turn where its shard, of which the sum is given, is no
-    longer the same."""
-    before = msgspec.msgpack.decode(store.unit_summary(one.key), type=UnitOutline)
-    summary = msgspec.msgpack.decode(one.summary, type=UnitSummary)
-    summary.turn = before.turn + (one.place.crc != former)
-    return msgspec.structs.replace(one, summary=msgspec.msgpack.encode(summary))
 
 
 def _order(summary: UnitOutline) -> tuple[str, str]:
