@@ -20,6 +20,7 @@ from random import Random
 import pytest
 from tests.runs import Run, is_whole, run, tree
 
+from sessiontune import database
 from sessiontune.sample import write_sample
 from sessiontune.store import Store
 
@@ -139,6 +140,18 @@ def test_interrupted(world: World, share: float) -> None:
     assert "Traceback" not in ended.err
     _left_whole(world, folder)
     _rerun_is_equal(world, folder)
+
+
+def test_what_a_killed_run_left_goes_also_where_nothing_is_new(world: World) -> None:
+    """What it wrote beside the export may be what was forgotten meanwhile."""
+    folder = world.begin("beside")
+    assert world.export(folder).code == 0
+    left = folder / "out" / ".data.sessiontune-new"
+    (left / "train").mkdir(parents=True)
+    (left / "train" / "raw.jsonl").write_text("{}\n")
+    done = world.export(folder)
+    assert done.json()["unchanged"]
+    assert tree(folder / "out") == world.wanted
 
 
 def test_the_first_export_is_killed(world: World) -> None:
@@ -273,6 +286,85 @@ def test_a_second_run_says_so(world: World) -> None:
 def test_a_run_that_died_holds_no_lock(world: World) -> None:
     folder = world.begin("died")
     assert world.export(folder, at=world.steps // 2).code == -signal.SIGKILL
+    _rerun_is_equal(world, folder)
+
+
+# ------------------------------------------------------------------ a state that cannot be trusted
+
+
+@pytest.mark.parametrize("name", ["state.sqlite", "salt"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+def test_what_changes_after_a_run_that_was_killed_is_named(
+    world: World, share: float, name: str
+) -> None:
+    """Such a run leaves its work in the log of the database, and the seal of what was before."""
+    folder = world.begin(f"changed{share}{name}")
+    assert world.export(folder, at=int(share * world.steps)).code == -signal.SIGKILL
+    path = folder / "state" / name
+    whole = path.read_bytes()
+    for at in (0, len(whole) // 3, len(whole) - 1):
+        changed = bytearray(whole)
+        changed[at] ^= 1
+        path.write_bytes(changed)
+        refused = world.export(folder)
+        assert refused.code == 5, refused.err
+        assert f"{name} does not hold" in refused.json()["error"]["message"]
+    path.write_bytes(whole)
+    _rerun_is_equal(world, folder)
+
+
+def test_a_first_run_that_was_killed_is_sealed_too(world: World) -> None:
+    folder = world.root / "sealed"
+    (folder / "out").mkdir(parents=True)
+    (folder / "state").mkdir(mode=0o700)
+    shutil.copy(world.fresh / "state" / "salt", folder / "state" / "salt")
+    assert world.export(folder, at=world.steps // 2).code == -signal.SIGKILL
+    path = folder / "state" / "state.sqlite"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert world.export(folder).code == 5
+    path.write_bytes(whole)
+    assert world.export(folder).code == 0
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+def test_a_large_log_of_the_database_is_carried_over_meanwhile(
+    world: World, share: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "_LOG", 1)
+    folder = world.begin(f"carried{share}")
+    undisturbed = world.begin(f"carried{share}whole")
+    steps = world.export(undisturbed).steps
+    assert tree(undisturbed / "out") == world.wanted
+    assert world.export(folder, at=int(share * steps)).code == -signal.SIGKILL
+    _rerun_is_equal(world, folder)
+    assert (folder / "state" / "seal").exists()
+
+
+def test_who_only_reads_after_a_run_that_was_killed_leaves_no_wrong_seal(world: World) -> None:
+    folder = world.begin("read")
+    assert world.export(folder, at=world.steps // 2).code == -signal.SIGKILL
+    with Store(folder / "state", write=False) as store:
+        assert store.files()
+    _rerun_is_equal(world, folder)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_without_locks_is_named(world: World, code: int) -> None:
+    folder = world.begin(f"locks{code}")
+
+    def prepare() -> None:
+        import fcntl
+
+        def refuse(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        fcntl.flock = refuse  # type: ignore[assignment]
+
+    ended = world.export(folder, prepare=prepare)
+    assert ended.code == 5
+    assert "cannot lock files" in ended.json()["error"]["message"]
+    assert "--state" in ended.json()["error"]["hint"]
     _rerun_is_equal(world, folder)
 
 

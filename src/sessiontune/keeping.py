@@ -1,11 +1,11 @@
-"""The salt of a state folder, its database, and the lock that one run holds at a time."""
+"""The salt of a state folder, and the lock that one run holds at a time."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
-import sqlite3
 from pathlib import Path
 
 from .errors import StoreError
@@ -33,7 +33,12 @@ def salt_of(path: Path) -> bytes:
     return bytes.fromhex(path.read_text().strip())
 
 
+#: What a file system without locks says (some network and FUSE ones).
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
+
+
 def take_lock(path: Path) -> int:
+    """The lock of a state folder, held as long as the file is open. Raises StoreError."""
     import fcntl
 
     fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -46,20 +51,18 @@ def take_lock(path: Path) -> int:
             f"Another run (process {owner}) is using the state in {path.parent}.",
             "Wait for it to end, or give another folder with --state.",
         ) from None
+    except OSError as error:
+        os.close(fd)
+        if error.errno not in _NO_LOCKS:
+            raise
+        raise StoreError(
+            f"{path.parent} lies on a file system that cannot lock files ({error.strerror}): "
+            "two runs at once would not see each other.",
+            "Give a folder on a local disk with --state, or in SESSIONTUNE_STATE.",
+        ) from error
     os.ftruncate(fd, 0)
     os.write(fd, str(os.getpid()).encode())
     return fd
-
-
-def database(path: Path, schema: str) -> sqlite3.Connection:
-    """Open the database, or make it; tables that it lacks are added."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    os.close(fd)
-    db = sqlite3.connect(path, timeout=10)
-    db.execute("pragma journal_mode=wal")
-    db.execute("pragma synchronous=normal")
-    db.executescript(schema)
-    return db
 
 
 def disk_error(error: OSError, folder: Path) -> StoreError:

@@ -195,19 +195,6 @@ class Packs:
             [(self.suffix, k, os.path.basename(p.path), p.at, p.size, p.crc) for k, p in places],
         )
 
-    def sums(self, db: sqlite3.Connection) -> dict[str, int | None]:
-        """The CRC-32 of everything that is noted, also of what is lost."""
-        return dict(db.execute("select key, crc from places where kind = ?", (self.suffix,)))
-
-    def lose(self, db: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
-        """Note that the bytes of these keys are lost; the packs that hold them. The sums stay, so
-        that what is made anew can be compared."""
-        sums, keys = self.sums(db), list(keys)
-        packs = self.drop(db, keys)
-        lost = [(self.suffix, key, "", 0, 0, sums[key]) for key in keys if key in sums]
-        db.executemany("insert into places values (?,?,?,?,?,?)", lost)
-        return packs
-
     def drop(self, db: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
         """Remove rows; the packs that hold bytes of theirs."""
         mine = [(self.suffix, key) for key in keys]

@@ -1,9 +1,9 @@
-"""The seal of a state folder: what its database and its salt held when the last run ended.
+"""The seal of a state folder: what its database and its salt hold while nobody changes them.
 
 Shards and segments have checksums of their own; a byte that changes in the database or in the salt
-would be believed. So a run that ends notes the CRC-32 of both in the file `seal`, and the next one
-that writes compares it, and breaks it before anything changes. A run that dies leaves no seal, and
-so nothing to compare: the database is whole then, by its own journal.
+would be believed. So the file `seal` notes the CRC-32 of both, and a run that writes compares them.
+What it writes stands in the log beside the database first, which has checksums too, and the seal
+fits as long as nothing is carried from there (`database.py`): also after a run that was killed.
 """
 
 from __future__ import annotations
@@ -23,31 +23,53 @@ _Sums = dict[str, int]
 
 
 class Seal:
-    """The seal of one folder, for who holds its lock: compared and broken at once, set by `set`."""
+    """The seal of one folder. Who breaks it, or sets it, holds the folder's lock, but for a reader
+    that comes after a run that was killed: it breaks the seal."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, tuple[tuple[int, int], int]] = {}
-        for name, wanted in self._read().items():
+
+    def check(self) -> None:
+        """Compare. Raises DamagedError. A seal that is itself damaged is removed."""
+        noted = self._read()
+        for name, wanted in noted.items():
             if self._sum(name) != wanted:
                 raise DamagedError(
-                    f"{folder / name} does not hold what the last run left in it.",
-                    f"Restore {folder} as a whole from a copy, or move it away: what logs still "
-                    "hold is read again. Where you changed that file yourself, remove "
-                    f"{folder / _NAME}.",
+                    f"{self.folder / name} does not hold what the last run left in it.",
+                    f"Restore {self.folder} as a whole from a copy, or move it away: what logs "
+                    "still hold is read again. Where you changed that file yourself, remove "
+                    f"{self.folder / _NAME}.",
                 )
-        self._break()
+        if not noted:
+            self.unset()
+
+    @property
+    def stands(self) -> bool:
+        """Whether there is one."""
+        return (self.folder / _NAME).exists()
 
     def set(self) -> None:
-        """Note what the files hold, unless another process has the database open."""
-        if (self.folder / "state.sqlite-wal").exists():
-            return
+        """Note what the files hold. Nothing may wait to be carried into the database."""
         body = msgspec.msgpack.encode({name: self._sum(name) for name in _SEALED})
-        part = self.folder / f"{_NAME}.{os.getpid()}"
+        part = self.folder / f"{_NAME}.part"
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(fd, "wb") as out:
             out.write(zlib.crc32(body).to_bytes(4, "little") + body)
         part.replace(self.folder / _NAME)
+
+    def unset(self) -> None:
+        """Remove it for good: a seal that comes back after a crash would not fit."""
+        self._known.clear()
+        try:
+            (self.folder / _NAME).unlink()
+        except FileNotFoundError:
+            return
+        fd = os.open(self.folder, os.O_RDONLY)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
 
     def _read(self) -> _Sums:
         """What is noted; nothing where the seal itself is damaged."""
@@ -75,15 +97,3 @@ class Seal:
         except FileNotFoundError:
             return -1
         return crc
-
-    def _break(self) -> None:
-        """Remove it for good: a seal that comes back after a crash would not fit."""
-        try:
-            (self.folder / _NAME).unlink()
-        except FileNotFoundError:
-            return
-        fd = os.open(self.folder, os.O_RDONLY)
-        try:
-            os.fsync(fd)
-        finally:
-            os.close(fd)

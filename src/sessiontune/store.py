@@ -3,7 +3,7 @@
     STATE/
       salt          32 random bytes, hex
       lock          held while a run writes
-      seal          checksums of salt and state.sqlite, while none does
+      seal          checksums of salt and state.sqlite
       state.sqlite  files, units, what is noted of them, split memory, verdicts, published folders
       shards/       redacted sessions per unit and preparation, several units to a file
       segments/     encoded rows per unit and build, several units to a file
@@ -23,8 +23,9 @@ from pathlib import Path
 import msgspec
 
 from . import notes
+from .database import open_database
 from .errors import StoreError
-from .keeping import database, disk_error, salt_of, take_lock
+from .keeping import disk_error, salt_of, take_lock
 from .model import Verdict
 from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
@@ -81,16 +82,18 @@ class Store:
         self.shards = Packs(folder / "shards", ".shard")
         self.segments = Packs(folder / "segments", ".seg")
         self._lock: int | None = None
-        self._seal: Seal | None = None
+        self._seal = Seal(folder)
         try:
             for part in (folder, self.shards.folder, self.segments.folder):
                 part.mkdir(parents=True, exist_ok=True, mode=0o700)
             if write:
                 self._lock = take_lock(folder / "lock")
-                self._seal = Seal(folder)
+                self._seal.check()
             self.salt = salt_of(folder / "salt")
-            self.db = database(folder / "state.sqlite", _SCHEMA)
+            self.db = open_database(folder / "state.sqlite", _SCHEMA, self._seal)
             upgrade(self.db)
+            if write and not self._seal.stands:
+                self.db.carry()
         except OSError as error:
             self._release()
             raise disk_error(error, folder) from error
@@ -112,7 +115,8 @@ class Store:
             self.db.close()
             if isinstance(error, sqlite3.Error):
                 raise self._unreadable(error) from error
-            if self._seal is not None:
+            last = not (self.folder / "state.sqlite-wal").exists()
+            if self._lock is not None and last and not self._seal.stands:
                 self._seal.set()
         except OSError as full:
             raise disk_error(full, self.folder) from full
@@ -136,7 +140,8 @@ class Store:
         try:
             with self.db:
                 yield self.db
-        except (sqlite3.OperationalError, sqlite3.DatabaseError) as error:
+            self.db.carry_much()
+        except (sqlite3.DatabaseError, OSError) as error:
             raise StoreError(
                 f"The state in {self.folder} cannot be written: {error}.",
                 "Free some space or give another folder with --state; the run goes on from there.",
@@ -342,4 +347,5 @@ class Store:
         with self.transaction() as db:
             db.commit()
         self.db.execute("vacuum")
+        self._seal.unset()
         self.db.execute("pragma wal_checkpoint(truncate)")

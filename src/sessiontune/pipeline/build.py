@@ -98,6 +98,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     quick = _quick_key(request, store, units, inputs)
     former = _former(request, store, quick)
     if former is not None:
+        publish.recover(request.out)  # a run that was killed may have left a folder beside it
         return Export(request.out, former, True, 0, 0, 0)
     request.note("reading")
     prepared, read = prepare_all(units, preparation, store, run, verify=request.verify)
@@ -153,7 +154,8 @@ def _publish(
             manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
         )
     folder = str(request.out.absolute())
-    noted = None if request.force else store.memory(publish.layout_name(folder))
+    anew = request.force or request.verify  # of a file that looks as before nothing is copied
+    noted = None if anew else store.memory(publish.layout_name(folder))
     staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
     try:

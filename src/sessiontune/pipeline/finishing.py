@@ -94,7 +94,7 @@ def finish_all(
     for unit in prepared.units:
         noted, chosen = prepared.notes[unit.key], choices[unit.key]
         used = [(name, stands[name]) for name in noted.tools]
-        stand = f"{unit.key}.{noted.turn}" if noted.turn else unit.key
+        stand = unit.key, prepared.shards[unit.key].crc  # logs may change and look as before
         key = codec.digest(FINISH_VERSION, stand, sorted(chosen.items()), used, common)
         keys.append(key)
         if key not in known or key not in there:

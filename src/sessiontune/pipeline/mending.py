@@ -27,7 +27,7 @@ def forget_damaged(store: Store) -> int:
     shards = list(_bad_shards(store))
     segments = list(_bad_segments(store))
     with store.transaction() as db:
-        packs = store.shards.lose(db, shards), store.segments.drop(db, segments)
+        packs = store.shards.drop(db, shards), store.segments.drop(db, segments)
     store.shards.tidy(store.transaction, packs[0], wholly=False)
     store.segments.tidy(store.transaction, packs[1], wholly=False)
     return len(shards) + len(segments)

@@ -86,15 +86,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnitSummary(msgspec.Struct):
-    """What the state remembers of a prepared unit. The marks lack their sketches. `turn`: how often
-    its logs were found changed though they looked as before."""
+    """What the state remembers of a prepared unit. The marks lack their sketches."""
 
     key: str
     ledger: Ledger
     heads: list[Head]
     marks: list[Mark]
     shapes: Shapes
-    turn: int = 0
 
 
 class UnitOutline(msgspec.Struct):
@@ -104,7 +102,6 @@ class UnitOutline(msgspec.Struct):
     heads: list[Head]
     marks: list[Mark]
     shapes: dict[str, msgspec.Raw]
-    turn: int = 0
 
 
 class Noted(msgspec.Struct, frozen=True):

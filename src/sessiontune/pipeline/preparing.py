@@ -19,7 +19,6 @@ from ..store import Store, UnitRow
 from .grouping import Unit
 from .inputs import Inputs, Runner
 from .prepare import (
-    Noted,
     Preparation,
     PreparePack,
     PrepareTask,
@@ -47,11 +46,10 @@ class PreparedSum(msgspec.Struct):
 
 
 class UnitNote(msgspec.Struct, frozen=True):
-    """What stays in memory of every unit: the tools that it calls, by name, its turn, and the
+    """What stays in memory of every unit: the tools that it calls, by name, and the
     characters of its sessions. `outlines` gives more of one unit at a time."""
 
     tools: tuple[str, ...]
-    turn: int
     size: int
 
 
@@ -107,13 +105,11 @@ def prepare_all(
     there = store.shards.places(store.db)
     missing = [u for u in units if u.key not in noted or u.key not in there or (verify and u.size)]
     before = store.unit_keys() if missing else set()
-    again = [u.key for u in missing if u.key in before]  # they are read under the same key
-    sums = store.shards.sums(store.db) if again else {}
-    former = {key: sums.get(key) for key in again}
+    again = {u.key for u in missing if u.key in before}  # read under the same key
     stale = {os.path.basename(there[key].path) for key in again if key in there}
     # A pack is never overwritten: a run that dies could not tell what its places hold.
     fresh = (secrets.token_hex(8),) if stale else ()
-    if former:
+    if again:
         store.forget_sums()
         store.remove_memory("quick:")  # no folder passes for up to date unseen
     known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
@@ -132,8 +128,6 @@ def prepare_all(
     for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
         rows = []
         for one in done:
-            if one.key in former:
-                one = _turned(one, former[one.key], store)
             paths = tuple(row.file.path for row in by_key[one.key].rows)
             rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
             there[one.key] = one.place
@@ -172,18 +166,9 @@ def _noted(
     for one in outlines(units, store):
         tools = tuple(sorted(one.shapes))
         size = sum(head.bytes for head in one.heads)
-        found[one.key] = UnitNote(alike.setdefault(tools, tools), one.turn, size)
+        found[one.key] = UnitNote(alike.setdefault(tools, tools), size)
         begin[one.key] = _order(one)
     return found, begin
-
-
-def _turned(one: Noted, former: int | None, store: Store) -> Noted:
-    """A unit that was read again: one more turn where its shard, of which the sum is given, is no
-    longer the same."""
-    before = msgspec.msgpack.decode(store.unit_summary(one.key), type=UnitOutline)
-    summary = msgspec.msgpack.decode(one.summary, type=UnitSummary)
-    summary.turn = before.turn + (one.place.crc != former)
-    return msgspec.structs.replace(one, summary=msgspec.msgpack.encode(summary))
 
 
 def _order(summary: UnitOutline) -> tuple[str, str]:

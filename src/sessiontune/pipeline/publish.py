@@ -208,15 +208,18 @@ def recover(target: Path) -> None:
     """Finish what a killed run left: put the former export back, or carry its foreign files on.
 
     Right after an exchange the former export stands under the name of the new one, so a complete
-    folder there is looked through as well.
+    folder there is looked through as well. Raises StoreError.
     """
     old = old_name(target)
-    if old.exists() and not target.exists():
-        os.rename(old, target)
-    for left in (old, new_name(target)):
-        if target.exists() and (left / MARKER).is_file():
-            carry_over(left, target, None)
-        shutil.rmtree(left, ignore_errors=True)
+    try:
+        if old.exists() and not target.exists():
+            os.rename(old, target)
+        for left in (old, new_name(target)):
+            if target.exists() and (left / MARKER).is_file():
+                carry_over(left, target, None)
+            shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        raise disk_error(error, target) from error
 
 
 def stat_files(
