@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -117,3 +118,24 @@ def test_a_recurrent_model_is_given_no_padding(lab: Lab, monkeypatch: pytest.Mon
         monkeypatch.setattr(model, "generate", lambda **given: seen.append(given) or whole(**given))
         assert lab.answers(BASE, prompts, [STOP]) == single
     assert all(given["attention_mask"].all() for given in seen)
+
+
+@models
+def test_base_and_adapter_in_one_process(lab: Lab, tmp_path: Path) -> None:
+    """Shared weights: the adapter is put on for its own answers, and off for the base's."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(lab.run.base)
+    tuned = get_peft_model(loaded, LoraConfig(r=4, target_modules=["q_proj"]))
+    for name, weights in tuned.named_parameters():
+        if "lora_B" in name:
+            weights.data.normal_(0, 1)
+    tuned.save_pretrained(tmp_path / "adapter")
+    arm = Arm(name="tuned", kind="adapter", digest="t", path=str(tmp_path / "adapter"))
+    ids = list(range(20, 40))
+    lab.loss(arm, ids, ids)  # as an evaluation does: the losses come first
+    prompts = some_prompts()
+    base, changed = lab.answers(BASE, prompts, [STOP]), lab.answers(arm, prompts, [STOP])
+    assert lab.answers(BASE, prompts, [STOP]) == base
+    assert changed != base

@@ -236,7 +236,7 @@ class Lab:
         """
         if len(prompts) > 1 and not self._too_many(prompts):
             try:
-                with self._ready(arm) as model:
+                with self.torch.inference_mode(), self._ready(arm) as model:
                     return self._written(model, prompts, stop)
             except self.torch.OutOfMemoryError:
                 self.room = max(_padded(prompts) // 2, 1)
@@ -247,7 +247,7 @@ class Lab:
                 *self.answers(arm, prompts[:half], stop),
                 *self.answers(arm, prompts[half:], stop),
             ]
-        with self.model(arm) as model:
+        with self.torch.inference_mode(), self.model(arm) as model:
             return self._written(model, prompts, stop)
 
     def _too_many(self, prompts: Sequence[Prompt]) -> bool:
@@ -266,18 +266,17 @@ class Lab:
         gaps = [longest - len(one.ids) for one in prompts]
         ids = [[*[0] * gap, *one.ids] for gap, one in zip(gaps, prompts, strict=True)]
         seen = [[0] * gap + [1] * len(one.ids) for gap, one in zip(gaps, prompts, strict=True)]
-        with torch.inference_mode():
-            out = model.generate(
-                input_ids=torch.tensor(ids, device=self.device),
-                attention_mask=torch.tensor(seen, device=self.device),
-                max_new_tokens=max(one.most for one in prompts),
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                eos_token_id=ends or None,
-                pad_token_id=ends[0] if ends else 0,
-            )
+        out = model.generate(
+            input_ids=torch.tensor(ids, device=self.device),
+            attention_mask=torch.tensor(seen, device=self.device),
+            max_new_tokens=max(one.most for one in prompts),
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            eos_token_id=ends or None,
+            pad_token_id=ends[0] if ends else 0,
+        )
         rows = out[:, longest:].tolist()
         return [_until(row[: one.most], ends) for row, one in zip(rows, prompts, strict=True)]
 
