@@ -14,7 +14,7 @@ pytest.importorskip("peft")
 
 from sessiontune.cli.main import main  # noqa: E402
 from sessiontune.errors import UsageError  # noqa: E402
-from sessiontune.evaluation import actions  # noqa: E402
+from sessiontune.evaluation import actions, answering  # noqa: E402
 from sessiontune.evaluation.arms import read_arm  # noqa: E402
 from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
 from sessiontune.evaluation.heldout import Run, held_digest, held_rows, open_run  # noqa: E402
@@ -201,7 +201,7 @@ def test_a_conversation_that_the_template_refuses_is_a_failed_case(run_folder: P
             raise TemplateRefused("roles must alternate")
 
     bench.template = Refusing()  # type: ignore[assignment]
-    asker = actions.Answerer(
+    asker = answering.Answerer(
         bench.arms[0], bench.cache.table("answer", "refused"), bench.lab, bench.template, ["x"]
     )
     found = actions.answer_all(asker, bench.cases, quiet)
@@ -212,12 +212,12 @@ def test_a_long_conversation_keeps_its_head_and_its_end(run_folder: Path) -> Non
     """The rules stand at the head: an arm that loses them would be no baseline."""
     bench = Bench(open_run(run_folder), EvaluationOptions(max_cases=1), quiet)
     rules = next(a for a in bench.arms if a.kind == "rules")
-    asker = actions.Answerer(rules, bench.cache.table("answer", "x"), bench.lab, bench.template)
+    asker = answering.Answerer(rules, bench.cache.table("answer", "x"), bench.lab, bench.template)
     talk = [{"role": "user", "content": "Fix the file."}]
     for number in range(40):
         talk += [{"role": "assistant", "content": f"Looked at {number}."},
                  {"role": "user", "content": f"And at {number + 1}?"}]  # fmt: skip
-    given = actions.with_rules(talk, rules.rules)
+    given = answering.with_rules(talk, rules.rules)
     whole = bench.template.ids(given, None, generation=True)
     asker._length = 300
     found = asker._fitting(bench.template, given, None, 100)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sessiontune.evaluation.actions import ActionCase, Answerer, answer_all
+from sessiontune.evaluation.actions import ActionCase, answer_all
+from sessiontune.evaluation.answering import Answerer
 from sessiontune.evaluation.arms import Arm
 from sessiontune.evaluation.cache import Cache
 from sessiontune.evaluation.compare import action_measures, failures_of

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from sessiontune.evaluation.actions import with_rules
+from sessiontune.evaluation.answering import with_rules
 from sessiontune.evaluation.rules import MOST, mined_rules, rules_of
 
 

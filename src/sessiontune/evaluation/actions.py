@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
 import orjson
 
-from ..errors import PreflightError, UsageError
-from ..templating import Template, TemplateRefused
-from .arms import Arm
-from .cache import Table, digest
-from .local import Lab
+from .answering import Answerer, Asked, Progress
 from .nextaction import Call, Score, calls_in, edit_similarity, score
-from .remote import Remote, Reply
+from .remote import Reply
 
 #: Tokens generated for a turn beyond what was written then, at most, and of the whole answer.
 MOST_TOKENS = 160
 WHOLE_TOKENS = 1_024
 
-Progress = Callable[[int, int, str], None]
 T = TypeVar("T")
 
 
@@ -113,86 +108,6 @@ def _arguments(text: str) -> dict[str, Any]:
     return value if isinstance(value, dict) else {"": value}
 
 
-def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, Any]]:
-    """A conversation with rules in its system message, before what stands there."""
-    if not rules:
-        return list(context)
-    if context and context[0]["role"] == "system":
-        first = {**context[0], "content": f"{rules}\n\n{context[0].get('content') or ''}"}
-        return [first, *context[1:]]
-    return [{"role": "system", "content": rules}, *context]
-
-
-class Answerer:
-    """Asks one arm, local or remote, and keeps what it says."""
-
-    def __init__(
-        self,
-        arm: Arm,
-        table: Table,
-        lab: Lab | None = None,
-        template: Template | None = None,
-        stop: Sequence[str] = (),
-        length: int = 4096,
-    ) -> None:
-        self.arm = arm
-        self.table = table
-        self._lab = lab
-        self._template = template
-        self._stop = tuple(stop)
-        self._length = length
-        self._remote = Remote(arm.url, arm.model) if arm.kind == "endpoint" else None
-
-    def reply(self, context: Sequence[dict[str, Any]], tools: Any, most: int) -> Reply:
-        """The answer to a conversation, from the table where it has one already.
-
-        A failed case is asked for again: nothing of it was ever counted.
-        """
-        key = digest(list(context), tools, most)
-        held = self.table.get(key)
-        if held is not None and not held.get("failed"):
-            return msgspec.convert(held, Reply)
-        if self._remote is not None:
-            found = self._remote.answer(context, tools, most)
-        else:
-            found = self._generate(context, tools, most)
-        self.table.put(key, msgspec.to_builtins(found))
-        return found
-
-    def _generate(self, context: Sequence[dict[str, Any]], tools: Any, most: int) -> Reply:
-        lab, template = self._lab, self._template
-        if lab is None or template is None:
-            raise UsageError(f"Arm '{self.arm.name}' needs the run's base model.")
-        try:
-            ids = self._fitting(template, with_rules(context, self.arm.rules), tools, most)
-        except (TemplateRefused, PreflightError) as error:
-            return Reply(failed=f"the template takes no such conversation: {str(error)[:160]}")
-        ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
-        out = lab.answer(self.arm, ids, ends, most)
-        stopped = bool(out) and out[-1] in ends
-        text = lab.tokenizer.decode(out[:-1] if stopped else out, skip_special_tokens=False)
-        return Reply(text, stopped)
-
-    def _fitting(
-        self, template: Template, context: Sequence[dict[str, Any]], tools: Any, most: int
-    ) -> list[int]:
-        """A conversation in tokens that leaves room for the answer.
-
-        One that is too long keeps its head (system message with the rules, first request) and its
-        end, as the windows of training do; the head takes half of the room at most.
-        """
-        ids = template.ids(context, tools, generation=True)
-        room = max(32, self._length - most)
-        if len(ids) <= room:
-            return ids
-        asked = next((n for n, m in enumerate(context) if m["role"] == "user"), 0)
-        head = template.ids(context[: asked + 1], tools)
-        pairs = enumerate(zip(ids, head, strict=False))
-        same = next((n for n, (a, b) in pairs if a != b), len(head))
-        kept = min(same, room // 2)
-        return ids[:kept] + ids[kept - room :]
-
-
 def limit_of(case: ActionCase) -> int:
     """Tokens that an answer to a case may have: more where more was written then.
 
@@ -203,13 +118,10 @@ def limit_of(case: ActionCase) -> int:
 
 
 def answer_all(asker: Answerer, cases: Sequence[ActionCase], progress: Progress) -> list[Answer]:
-    """Scored answers of one arm."""
-    found = []
-    for done, case in enumerate(cases):
-        reply = asker.reply(case.context, case.tools, limit_of(case))
-        found.append(scored(case, reply))
-        progress(done + 1, len(cases), f"answers, {asker.arm.name}")
-    return found
+    """Scored answers of one arm, in the order of the cases."""
+    asked = [Asked(case.context, case.tools, limit_of(case)) for case in cases]
+    replies = asker.replies(asked, progress, "answers")
+    return [scored(case, reply) for case, reply in zip(cases, replies, strict=True)]
 
 
 def scored(case: ActionCase, reply: Reply) -> Answer:

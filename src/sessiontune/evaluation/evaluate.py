@@ -10,7 +10,8 @@ import orjson
 
 from ..errors import UsageError
 from ..templating import Template
-from .actions import ActionCase, Answer, Answerer, Progress, action_cases, answer_all, dealt
+from .actions import ActionCase, Answer, action_cases, answer_all, dealt
+from .answering import Answerer, Progress
 from .arms import Arm, check_names, read_arm, usual_arms
 from .cache import Cache, digest
 from .canaries import exposure_of, planted_in

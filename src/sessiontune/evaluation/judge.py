@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal, Protocol
 
-from .actions import Progress
+from .answering import Progress
 from .cache import Table, digest
 from .queries import Query
 from .remote import Remote, Reply

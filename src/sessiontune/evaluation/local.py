@@ -18,6 +18,11 @@ from .heldout import Run
 IGNORED = -100
 #: Positions whose logits are taken to full precision at once: 0.3 GB of a vocabulary of 150,000.
 PIECE = 512
+#: Prompts answered together, and the tokens that they and their answers may have, padding counted:
+#: a step reads all weights once, however many answers it goes on with. A processor gets fewer,
+#: since its memory is the machine's; on a card that is too small, fewer are tried by themselves.
+ROWS = 16
+ROOM = {"cuda": 32_768, "mps": 16_384, "cpu": 8_192}
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -30,6 +35,13 @@ class Loss(msgspec.Struct, frozen=True):
     def mean(self) -> float:
         """Nats per token; 0 without tokens."""
         return self.nats / self.tokens if self.tokens else 0.0
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """A prompt in tokens, and the tokens that its answer may have."""
+
+    ids: list[int]
+    most: int
 
 
 class Lab:
@@ -51,6 +63,7 @@ class Lab:
         self.run = run
         self.device = device or _device(torch)
         self.tokenizer = AutoTokenizer.from_pretrained(run.base, local_files_only=True)
+        self.rows, self.room = ROWS, ROOM[self.device]
         self._base: Any = None
         self._adapters: dict[str, str] = {}
         self._other: tuple[str, Any] = ("", None)
@@ -215,25 +228,74 @@ class Lab:
                 found += [float(-taken[n, : len(body)].sum()) for n, body in enumerate(part)]
         return found
 
-    def answer(self, arm: Arm, ids: Sequence[int], stop: Sequence[int], most: int) -> list[int]:
-        """Greedy continuation of `ids`: at most `most` tokens.
+    def answers(self, arm: Arm, prompts: Sequence[Prompt], stop: Sequence[int]) -> list[list[int]]:
+        """Greedy continuations of prompts, written together; each at most its own `most` tokens.
 
-        The last token is the stop token where the model stopped by itself.
+        The last token is the stop token where the model stopped by itself. What is too much for
+        the card at once is written in halves.
         """
+        if len(prompts) > 1 and not self._too_many(prompts):
+            try:
+                with self.torch.inference_mode(), self._ready(arm) as model:
+                    return self._written(model, prompts, stop)
+            except self.torch.OutOfMemoryError:
+                self.room = max(_padded(prompts) // 2, 1)
+            self.torch.cuda.empty_cache()
+        if len(prompts) > 1:
+            half = len(prompts) // 2
+            return [
+                *self.answers(arm, prompts[:half], stop),
+                *self.answers(arm, prompts[half:], stop),
+            ]
+        with self.torch.inference_mode(), self.model(arm) as model:
+            return self._written(model, prompts, stop)
+
+    def _too_many(self, prompts: Sequence[Prompt]) -> bool:
+        return len(prompts) > self.rows or _padded(prompts) > self.room
+
+    def _written(
+        self, model: Any, prompts: Sequence[Prompt], stop: Sequence[int]
+    ) -> list[list[int]]:
+        if len(prompts) > 1 and getattr(model, "_is_stateful", False):
+            # a recurrent state takes in padding as if it were text
+            return [out for one in prompts for out in self._written(model, [one], stop)]
         torch = self.torch
-        with torch.inference_mode(), self.model(arm) as model:
-            out = model.generate(
-                input_ids=torch.tensor([list(ids)], device=self.device),
-                attention_mask=torch.ones((1, len(ids)), device=self.device, dtype=torch.long),
-                max_new_tokens=most,
-                do_sample=False,
-                temperature=None,
-                top_p=None,
-                top_k=None,
-                eos_token_id=list(stop) or None,
-                pad_token_id=stop[0] if stop else 0,
-            )
-        return [int(i) for i in out[0, len(ids) :]]
+        ends = list(stop) or _ends(model)
+        longest = max(len(one.ids) for one in prompts)
+        # padding stands on the left, so that every answer begins where the prompts end
+        gaps = [longest - len(one.ids) for one in prompts]
+        ids = [[*[0] * gap, *one.ids] for gap, one in zip(gaps, prompts, strict=True)]
+        seen = [[0] * gap + [1] * len(one.ids) for gap, one in zip(gaps, prompts, strict=True)]
+        out = model.generate(
+            input_ids=torch.tensor(ids, device=self.device),
+            attention_mask=torch.tensor(seen, device=self.device),
+            max_new_tokens=max(one.most for one in prompts),
+            do_sample=False,
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            eos_token_id=ends or None,
+            pad_token_id=ends[0] if ends else 0,
+        )
+        rows = out[:, longest:].tolist()
+        return [_until(row[: one.most], ends) for row, one in zip(rows, prompts, strict=True)]
+
+
+def _padded(prompts: Sequence[Prompt]) -> int:
+    """Tokens that a batch takes, answers and padding with it."""
+    return len(prompts) * (max(len(p.ids) for p in prompts) + max(p.most for p in prompts))
+
+
+def _ends(model: Any) -> list[int]:
+    """The tokens that end an answer by the model's own settings."""
+    known = model.generation_config.eos_token_id
+    return list(known) if isinstance(known, list) else [] if known is None else [known]
+
+
+def _until(tokens: list[int], ends: Sequence[int]) -> list[int]:
+    """Tokens up to the first that ends an answer, with it."""
+    at = next((n for n, token in enumerate(tokens) if token in ends), len(tokens))
+    return tokens[: at + 1]
 
 
 def _dtype(torch: Any, device: str) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..templating import Template, TemplateRefused
-from .actions import Progress
+from .answering import Progress
 from .arms import Arm
 from .cache import Table, digest
 from .heldout import HeldExample

@@ -15,7 +15,8 @@ from typing import Any
 import msgspec
 
 from ..errors import UsageError
-from .actions import Answerer, Progress, cluster_of, dealt, similarity, tags_of
+from .actions import cluster_of, dealt, similarity, tags_of
+from .answering import Answerer, Asked, Progress
 from .compare import cut
 from .remote import Reply
 from .result import Shown, ShownAnswer
@@ -133,12 +134,10 @@ def _toml(text: str) -> str:
 
 def ask_all(asker: Answerer, queries: Sequence[Query], progress: Progress) -> list[Reply]:
     """One arm's answers to all queries, from the cache where it has answered before."""
-    found = []
-    for done, query in enumerate(queries, 1):
-        asked = [{"role": "user", "content": query.question}]
-        found.append(asker.reply(asked, None, MOST_TOKENS))
-        progress(done, len(queries), f"queries, {asker.arm.name}")
-    return found
+    asked = [
+        Asked([{"role": "user", "content": query.question}], None, MOST_TOKENS) for query in queries
+    ]
+    return asker.replies(asked, progress, "queries")
 
 
 def shown_queries(queries: Sequence[Query], replies: Mapping[str, Sequence[Reply]]) -> list[Shown]:

@@ -1,0 +1,151 @@
+"""What an arm answers: local models write several answers at once, endpoints one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from ..errors import PreflightError, UsageError
+from ..templating import Template, TemplateRefused
+from .arms import Arm
+from .cache import Table, digest
+from .local import Lab, Prompt
+from .remote import Remote, Reply
+
+#: A prompt shorter than this share of the longest of its batch waits for a batch of its own size:
+#: what pads it to that length is computed for nothing.
+ALIKE = 0.6
+
+Progress = Callable[[int, int, str], None]
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """One question: a conversation, its tools, and the tokens that an answer may have."""
+
+    context: Sequence[dict[str, Any]]
+    tools: Any
+    most: int
+
+
+class Answerer:
+    """Asks one arm, local or remote, and keeps what it says."""
+
+    def __init__(
+        self,
+        arm: Arm,
+        table: Table,
+        lab: Lab | None = None,
+        template: Template | None = None,
+        stop: Sequence[str] = (),
+        length: int = 4096,
+    ) -> None:
+        self.arm = arm
+        self.table = table
+        self._lab = lab
+        self._template = template
+        self._stop = tuple(stop)
+        self._length = length
+        self._remote = Remote(arm.url, arm.model) if arm.kind == "endpoint" else None
+
+    def replies(self, asked: Sequence[Asked], progress: Progress, label: str) -> list[Reply]:
+        """Answers in the order of the questions, from the table where it has them already.
+
+        A failed case is asked for again: nothing of it was ever counted.
+        """
+        keys = [digest(list(one.context), one.tools, one.most) for one in asked]
+        found: list[Reply | None] = [self._held(key) for key in keys]
+        missing = {n: asked[n] for n, reply in enumerate(found) if reply is None}
+        done = len(asked) - len(missing)
+        for number, reply in self._asked_for(missing):
+            found[number] = reply
+            self.table.put(keys[number], msgspec.to_builtins(reply))
+            done += 1
+            progress(done, len(asked), f"{label}, {self.arm.name}")
+        if not missing:
+            progress(done, len(asked), f"{label}, {self.arm.name}")
+        return [reply for reply in found if reply is not None]
+
+    def _held(self, key: str) -> Reply | None:
+        held = self.table.get(key)
+        return None if held is None or held.get("failed") else msgspec.convert(held, Reply)
+
+    def _asked_for(self, missing: dict[int, Asked]) -> Iterator[tuple[int, Reply]]:
+        """Answers as they come, with the numbers of their questions."""
+        if self._remote is not None:
+            for number, one in missing.items():
+                yield number, self._remote.answer(one.context, one.tools, one.most)
+            return
+        lab, template = self._lab, self._template
+        if lab is None or template is None:
+            raise UsageError(f"Arm '{self.arm.name}' needs the run's base model.")
+        prompts: dict[int, Prompt] = {}
+        for number, one in missing.items():
+            try:
+                context = with_rules(one.context, self.arm.rules)
+                ids = self._fitting(template, context, one.tools, one.most)
+            except (TemplateRefused, PreflightError) as error:
+                why = f"the template takes no such conversation: {str(error)[:160]}"
+                yield number, Reply(failed=why)
+            else:
+                prompts[number] = Prompt(ids, one.most)
+        ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
+        for numbers in batches(prompts, lab.rows, lab.room):
+            written = lab.answers(self.arm, [prompts[n] for n in numbers], ends)
+            for number, out in zip(numbers, written, strict=True):
+                yield number, self._reply(lab, out, ends)
+
+    def _reply(self, lab: Lab, out: Sequence[int], ends: Sequence[int]) -> Reply:
+        stopped = bool(out) and out[-1] in ends
+        text = lab.tokenizer.decode(out[:-1] if stopped else out, skip_special_tokens=False)
+        return Reply(text, stopped)
+
+    def _fitting(
+        self, template: Template, context: Sequence[dict[str, Any]], tools: Any, most: int
+    ) -> list[int]:
+        """A conversation in tokens that leaves room for the answer.
+
+        One that is too long keeps its head (system message with the rules, first request) and its
+        end, as the windows of training do; the head takes half of the room at most.
+        """
+        ids = template.ids(context, tools, generation=True)
+        room = max(32, self._length - most)
+        if len(ids) <= room:
+            return ids
+        asked = next((n for n, m in enumerate(context) if m["role"] == "user"), 0)
+        head = template.ids(context[: asked + 1], tools)
+        pairs = enumerate(zip(ids, head, strict=False))
+        same = next((n for n, (a, b) in pairs if a != b), len(head))
+        kept = min(same, room // 2)
+        return ids[:kept] + ids[kept - room :]
+
+
+def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, Any]]:
+    """A conversation with rules in its system message, before what stands there."""
+    if not rules:
+        return list(context)
+    if context and context[0]["role"] == "system":
+        first = {**context[0], "content": f"{rules}\n\n{context[0].get('content') or ''}"}
+        return [first, *context[1:]]
+    return [{"role": "system", "content": rules}, *context]
+
+
+def batches(prompts: dict[int, Prompt], rows: int, room: int) -> Iterator[list[int]]:
+    """Numbers of prompts that are answered together, the longest first.
+
+    A batch holds at most `rows` prompts of like length, and with their answers at most `room`
+    tokens, padding counted; a prompt that is longer than that is alone.
+    """
+    batch: list[int] = []
+    longest = most = 0
+    for number in sorted(prompts, key=lambda n: (-len(prompts[n].ids), n)):
+        one = prompts[number]
+        full = (len(batch) + 1) * (longest + max(most, one.most)) > room
+        if batch and (full or len(batch) == rows or len(one.ids) < ALIKE * longest):
+            yield batch
+            batch, longest, most = [], 0, 0
+        batch.append(number)
+        longest, most = max(longest, len(one.ids)), max(most, one.most)
+    if batch:
+        yield batch

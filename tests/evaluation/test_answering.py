@@ -1,0 +1,141 @@
+"""Answers written several at once are those written one by one, however many fit."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sessiontune.evaluation.answering import ALIKE, batches
+from sessiontune.evaluation.arms import Arm
+from sessiontune.evaluation.heldout import Run
+from sessiontune.evaluation.local import Lab, Prompt
+
+BASE = Arm(name="base", kind="base", digest="b")
+STOP = 7
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 300), st.integers(1, 100)), max_size=40),
+    st.integers(1, 9),
+    st.integers(1, 900),
+)
+def test_each_prompt_is_in_one_batch_that_fits(
+    sizes: list[tuple[int, int]], rows: int, room: int
+) -> None:
+    prompts = {n: Prompt([1] * length, most) for n, (length, most) in enumerate(sizes)}
+    made = list(batches(prompts, rows, room))
+    assert sorted(n for batch in made for n in batch) == sorted(prompts)
+    for batch in made:
+        lengths = [len(prompts[n].ids) for n in batch]
+        full = max(lengths) + max(prompts[n].most for n in batch)
+        assert len(batch) == 1 or len(batch) * full <= room
+        assert len(batch) <= rows
+        assert min(lengths) >= ALIKE * max(lengths)
+
+
+models = pytest.mark.models
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Lab:
+    pytest.importorskip("torch")
+    from sessiontune.training.tiny import make_tiny
+
+    folder = tmp_path_factory.mktemp("answering")
+    make_tiny(folder / "base", ["some words to learn from"], vocab=400)
+    lab = Lab(Run(folder, {"base": {"path": "base"}, "method": "lora"}), "cpu")
+    with lab.model(BASE) as model:  # weights far enough apart that no choice hangs by rounding
+        lab.torch.manual_seed(3)
+        for weights in model.parameters():
+            weights.data.normal_(0, 0.4)
+    return lab
+
+
+def some_prompts() -> list[Prompt]:
+    rng = random.Random(2)
+    sizes = ((40, 12), (31, 30), (52, 3), (44, 20), (33, 1))
+    return [Prompt([rng.randrange(8, 300) for _ in range(n)], most) for n, most in sizes]
+
+
+def alone(lab: Lab, prompts: list[Prompt], stop: list[int]) -> list[list[int]]:
+    return [lab.answers(BASE, [one], stop)[0] for one in prompts]
+
+
+@models
+def test_together_they_say_what_they_say_alone(lab: Lab) -> None:
+    prompts = some_prompts()
+    single = alone(lab, prompts, [STOP])
+    assert lab.answers(BASE, prompts, [STOP]) == single
+    assert [len(out) for out in single] == [one.most for one in prompts]
+    assert len({tuple(out[:1]) for out in single}) > 1
+
+
+@models
+def test_an_answer_ends_with_its_own_stop_token(lab: Lab) -> None:
+    """The others of the batch go on; what pads the ended one is not part of it."""
+    prompts = some_prompts()
+    stop = alone(lab, prompts, [STOP])[1][4]
+    single = alone(lab, prompts, [stop])
+    assert single[1][-1] == stop
+    assert len(single[1]) < prompts[1].most
+    assert lab.answers(BASE, prompts, [stop]) == single
+
+
+@models
+def test_a_full_card_writes_fewer_at_once(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = some_prompts()
+    single = alone(lab, prompts, [STOP])
+    whole, asked = lab._written, []
+
+    def small(model: Any, part: list[Prompt], stop: list[int]) -> list[list[int]]:
+        asked.append(len(part))
+        if len(part) > 2:
+            raise lab.torch.OutOfMemoryError("CUDA out of memory.")
+        return whole(model, part, stop)
+
+    monkeypatch.setattr(lab, "room", lab.room)
+    monkeypatch.setattr(lab, "_written", small)
+    assert lab.answers(BASE, prompts, [STOP]) == single
+    assert asked.count(5) == 1
+    asked.clear()
+    assert lab.answers(BASE, prompts, [STOP]) == single
+    assert 5 not in asked  # what was too much is not tried again
+
+
+@models
+def test_a_recurrent_model_is_given_no_padding(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = some_prompts()
+    single = alone(lab, prompts, [STOP])
+    seen = []
+    with lab.model(BASE) as model:
+        whole = model.generate
+        monkeypatch.setattr(model, "_is_stateful", True, raising=False)
+        monkeypatch.setattr(model, "generate", lambda **given: seen.append(given) or whole(**given))
+        assert lab.answers(BASE, prompts, [STOP]) == single
+    assert all(given["attention_mask"].all() for given in seen)
+
+
+@models
+def test_base_and_adapter_in_one_process(lab: Lab, tmp_path: Path) -> None:
+    """Shared weights: the adapter is put on for its own answers, and off for the base's."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    loaded = AutoModelForCausalLM.from_pretrained(lab.run.base)
+    tuned = get_peft_model(loaded, LoraConfig(r=4, target_modules=["q_proj"]))
+    for name, weights in tuned.named_parameters():
+        if "lora_B" in name:
+            weights.data.normal_(0, 1)
+    tuned.save_pretrained(tmp_path / "adapter")
+    arm = Arm(name="tuned", kind="adapter", digest="t", path=str(tmp_path / "adapter"))
+    ids = list(range(20, 40))
+    lab.loss(arm, ids, ids)  # as an evaluation does: the losses come first
+    prompts = some_prompts()
+    base, changed = lab.answers(BASE, prompts, [STOP]), lab.answers(arm, prompts, [STOP])
+    assert lab.answers(BASE, prompts, [STOP]) == base
+    assert changed != base
