@@ -170,7 +170,7 @@ def test_every_arm_in_one_evaluation(
 
     asked = len(model_server.asked)
     monkeypatch.setattr(Lab, "loss", _never)
-    monkeypatch.setattr(Lab, "answer", _never)
+    monkeypatch.setattr(Lab, "answers", _never)
     again = evaluate(open_run(run_folder), options, quiet)
     assert again.measures == found.measures
     assert again.failures == ()
