@@ -29,6 +29,7 @@ STAGES = (
     ("sessiontune.pipeline.prepare", "cleaner()", "clean"),
     ("sessiontune.pipeline.prepare", "redactor_stage()", "redact"),
     ("sessiontune.pipeline.prepare", "mark", "mark: digest, MinHash, anchors"),
+    ("sessiontune.pipeline.prepare", "keys_of", "mark: digest, MinHash, anchors"),
     ("sessiontune.pipeline.prepare", "head_of", "heads and tool shapes"),
     ("sessiontune.pipeline.prepare", "observe", "heads and tool shapes"),
     ("sessiontune.pipeline.prepare", "lines_of", "heads and tool shapes"),
@@ -46,11 +47,16 @@ STAGES = (
     ("sessiontune.formats.openai", "OpenAI.parts", "rows: openai"),
     ("sessiontune.formats.raw", "Raw.parts", "rows: raw"),
     ("sessiontune.formats.combined", "Combined.parts", "rows: combined"),
+    ("sessiontune.pipeline.finish", "Segment.add", "rows: gather, tell what the gate has not seen"),
     ("sessiontune.privacy.audit", "Auditor.scan", "gate: scan what will be published"),
     ("sessiontune.pipeline.finish", "Segment.flush", "write segments"),
     ("sessiontune.pipeline.publish", "Staging.rows", "files: copies and digests"),
     ("sessiontune.pipeline.publish", "Staging._columns", "files: Parquet"),
     ("sessiontune.pipeline.publish", "Staging.commit", "files: sync and swap in"),
+    ("sessiontune.store", "Store.put_units", "state: notes of units and their sums"),
+    ("sessiontune.store", "Store.put_builds", "state: notes of units and their sums"),
+    ("sessiontune.pipeline.preparing", "add_up", "state: notes of units and their sums"),
+    ("sessiontune.pipeline.finishing", "add_up", "state: notes of units and their sums"),
     ("sessiontune.pipeline.build", "describe", "files: manifest, card, report"),
     ("sessiontune.pipeline.build", "write_folder", "files: manifest, card, report"),
 )  # fmt: skip
@@ -168,7 +174,7 @@ def main() -> None:
     spent["everything else"] = total - sum(spent.values())
     ratios = {stage: took / bare for stage, took in {**spent, "all": total}.items()}
     for stage, ratio in ratios.items():
-        print(f"{stage:38} {ratio * bare:8.2f} s {ratio:7.2f} x")
+        print(f"{stage:46} {ratio * bare:8.2f} s {ratio:7.2f} x")
     if args.json:
         Path(args.json).write_text(json.dumps(ratios) + "\n")
 

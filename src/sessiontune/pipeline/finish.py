@@ -152,7 +152,9 @@ class Segment:
             scan = self.scans[stream] = Scan(self.streams[stream].rows)
         seen = self.seen
         new = [part for part in row if id(part) not in seen]
-        seen.update([(id(part), part) for part in new if len(part) >= _SHARED])
+        for part in new:
+            if len(part) >= _SHARED:
+                seen[id(part)] = part
         scan.parts += new
         scan.parts.append(separator)
         scan.size += sum(map(len, new))
