@@ -89,3 +89,23 @@ def test_workers_that_died_while_they_waited_are_replaced(how: str) -> None:
         _wait_for_end(before := set(found))
         work()
     assert found - before
+
+
+def test_what_a_function_takes_is_made_when_it_is_handed_over() -> None:
+    """Of many tasks that wait, only those that are worked on are in memory."""
+    waiting, most = 0, 0
+
+    def make(task: int) -> int:
+        nonlocal waiting, most
+        waiting += 1
+        most = max(most, waiting)
+        return task * 2
+
+    for jobs in (1, 2):
+        found = {}
+        with LocalRunner(jobs) as runner:
+            for i, result in runner.map(abs, range(40), lambda task: 5_000_000, make):
+                found[i] = result
+                waiting -= 1
+        assert found == {i: i * 2 for i in range(40)}
+        assert most <= 3 * jobs
