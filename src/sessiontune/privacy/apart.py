@@ -79,8 +79,10 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
-    if _NAMES.fullmatch(value):
+    if _NAMES.fullmatch(value) or value.endswith(b":"):
         return None
+    if not _SAYS_SO.match(match.group(0)) and not judged_random(value, 16):
+        return None  # a line that ends in such a word, as lines do
     if not (
         judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.7)
     ):
@@ -92,13 +94,15 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
 _HASHING = re2.compile(
     rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
 )
+#: A command, or words with a colon behind them.
+_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*\r?\n")
 #: An address, and a name with its version: `max tokens:` above `claude-3-5-sonnet-20241022`.
 _NAMES = re2.compile(
     rb"[^\s@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}|[a-z]{2,}(?:[-._:/][a-z]+|[-._:/]v?\d+[a-z]{0,2})+"
 )
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 _NEXT_LINE = r"[ \t]*\r?\n(?:[ \t]*\r?\n)?[ \t]*"
-_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass)"
+_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen)"
 _ENDS = r"[ \t]*(?:[\r\n\x00]|$)"
 
 
@@ -164,8 +168,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{_TELLS}[^\n]*:{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
-        rf"{_TELLS}[^\n]{{0,160}}:{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
+        rf"{_TELLS}(?:[^\n]*:)?{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
+        rf"{_TELLS}(?:[^\n]{{0,160}}:)?{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
         _alone,
         before=1200,
         after=960,

@@ -130,6 +130,18 @@ def _literal_follows(data: bytes, end: int) -> bool:
 
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 
+#: Calls that take a key before anything else: `Client::new("V")`, `acme.configure('V')`.
+_OPENED = r"(?:Client|Api|API|SDK|Sdk)(?:(?:::|\.)(?:new|create|from|init))?\([ ]?|\.(?:configure|authenticate)\([ ]?"
+
+
+def _opening(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A long run that a machine made, and no name of a thing."""
+    value = match.group(1)
+    plain = value.replace(b"_", b"").isalnum() and any(48 <= c <= 57 for c in value)
+    good = plain and judged_random(value, 20) and wordy(value) < 0.3
+    return match.span(1) if good and not is_placeholder(value) else None
+
+
 _TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
 #: Between two arguments of a call, also on lines of their own.
 _NEXT = r",(?:\s|\\n){0,40}"
@@ -163,8 +175,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)[( ][\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?[\"']{_ARGUMENT}{{4}}",
-        rf"[( ]{_TEXT}(?:Some\()?[\"']({_ARGUMENT}{{4,200}})[\"'](?:[ ]?[,)]|\s|$)",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)[( ][\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"[( ]{_TEXT}(?:Some\()?[\"']({_ARGUMENT}(?:{_ARGUMENT}|\$){{3,200}})[\"'](?:[ ]?[,)]|\s|$)",
         _argument,
         before=140,
         after=220,
@@ -199,6 +211,16 @@ RULES: tuple[Rule, ...] = (
         before=24,
         after=220,
         rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?:{_OPENED})[\"'][A-Za-z0-9_.-]{{20}}",
+        rf"(?:{_OPENED})[\"']([A-Za-z0-9_.-]{{20,900}})[\"'](?:[ ]?[,)]|\s)",
+        _opening,
+        before=60,
+        after=960,
+        rank=2,
     ),
     Rule(
         "secret",

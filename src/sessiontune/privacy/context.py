@@ -37,7 +37,7 @@ _FOLD = r" ?[|>][+-]?\d?[ ]*(?:\r?\n|\\+n)[ ]+"
 _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
 
-def _assign(words: str) -> str:
+def assign(words: str) -> str:
     name = _NAME.replace("WORDS", words)
     return (
         rf"(?i){name}((?:{_Q}|\*\*)?(?:\[\d{{0,4}}\]|[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,24}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,24}}))({_LEAD})"
@@ -162,7 +162,7 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
 
 
 #: A vendor's name, loosely the way from there to a value, and the value's beginning.
-_VENDOR_VALUE = (
+VENDOR_VALUE = (
     r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
     r"(?:[:=>|?.+,-]|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
 )
@@ -173,7 +173,7 @@ _BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,24}}{_LEAD}")
 _PARTS = 4
 
 
-def _vendor_value_follows(data: bytes, end: int) -> bool:
+def vendor_value_follows(data: bytes, end: int) -> bool:
     """The value whose first eight bytes end at `end` would be a key under a vendor's name."""
     start = end - 8 if end > 8 else 0
     if _DIGIT.match(data, start, end + 17) is None:
@@ -190,7 +190,7 @@ def _vendor_value_follows(data: bytes, end: int) -> bool:
 
 def _vendor_anchors() -> tuple[str, ...]:
     names = re.split(r"\|(?![^(]*\))", VENDORS)
-    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){_VENDOR_VALUE}" for i in range(_PARTS))
+    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){VENDOR_VALUE}" for i in range(_PARTS))
 
 
 _CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")
@@ -231,7 +231,7 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
     )
 
 
-def _check(data: bytes, match: Any) -> tuple[int, int] | None:
+def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     start, end = match.span(4)
     value = trimmed(value, bool(lead))
@@ -300,8 +300,8 @@ RULES: tuple[Rule, ...] = (
             kind="password",
             layer="secrets",
             anchor=_anchor(words),
-            exact=_assign(words),
-            check=_check,
+            exact=assign(words),
+            check=assigned,
             near=password_follows,
             before=120,
             after=1000,
@@ -314,8 +314,8 @@ RULES: tuple[Rule, ...] = (
         kind="secret",
         layer="secrets",
         anchor=_anchor(KEY_WORDS, _KEY),
-        exact=_assign(KEY_WORDS),
-        check=_check,
+        exact=assign(KEY_WORDS),
+        check=assigned,
         near=lambda data, end: key_follows(data, end, _KEY),
         before=126,
         after=1000,
@@ -326,9 +326,9 @@ RULES: tuple[Rule, ...] = (
         kind="secret",
         layer="secrets",
         anchor=f"(?i)(?:{VENDORS})",
-        exact=_assign(VENDORS),
-        check=_check,
-        near=_vendor_value_follows,
+        exact=assign(VENDORS),
+        check=assigned,
+        near=vendor_value_follows,
         before=170,
         after=1000,
         first=_FIRST,

@@ -24,6 +24,7 @@ from . import (
     programs,
     seeds,
     sentences,
+    services,
     stored,
     streets,
     structured,
@@ -34,7 +35,7 @@ from . import (
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, Rule, Span, pattern, windowed
+from .rules import MORE, Rule, Span, left_edge, pattern, quick, windowed
 from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -62,6 +63,7 @@ def all_rules() -> tuple[Rule, ...]:
         *keyblocks.RULES,
         *commands.RULES,
         *context.RULES,
+        *services.RULES,
         *sentences.RULES,
         *personal.RULES,
         *payment.RULES,
@@ -76,6 +78,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 _DECODERS = decoders.RULES
+_WORD_AFTER = quick(r"[A-Za-z0-9]")
 
 
 class Detector:
@@ -137,7 +140,8 @@ class Detector:
                     self._decode(rule.kind, data, ends, depth, spans)
             else:
                 self._exact(rule, data, ends, spans)
-        return resolve(spans)
+        spans = resolve(spans)
+        return again(data, spans) if spans else spans
 
     def apply(self, data: bytes, spans: list[Span]) -> bytes:
         """The text with the spans replaced."""
@@ -268,6 +272,30 @@ class Detector:
                 value = view.data[span.start : span.end]
                 text = self._make(span.kind, span.shape, value)
             spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
+
+
+#: Kinds of values that are long and random: the same bytes elsewhere are the same key.
+_TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
+#: How long a value must be to be looked for, and how many of a text's values are.
+_LONG_VALUE, _MOST = 20, 32
+
+
+def again(data: bytes, spans: list[Span]) -> list[Span]:
+    """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`."""
+    values = {
+        data[s.start : s.end]: s
+        for s in spans
+        if s.kind in _TELLTALE and s.text is None and s.end - s.start >= _LONG_VALUE
+    }
+    more: list[Span] = []
+    for value, span in list(values.items())[:_MOST]:
+        at = data.find(value)
+        while at >= 0:
+            end = at + len(value)
+            if at != span.start and left_edge(data, at) and not _WORD_AFTER.match(data, end):
+                more.append(Span(at, end, span.kind, span.shape, span.rank))
+            at = data.find(value, end)
+    return resolve([*spans, *more]) if more else spans
 
 
 def resolve(spans: list[Span]) -> list[Span]:

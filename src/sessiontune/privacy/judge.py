@@ -12,9 +12,11 @@ import re2
 
 from .checks import entropy, is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
-from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, says_password, vendor_of
+from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .rules import pattern, quick
 
+#: A file's, in a list of files.
+_DIGEST = re2.compile(rb"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}")
 _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
@@ -31,14 +33,20 @@ _PATHLIKE = re2.compile(
 )
 _VERSION = re2.compile(
     rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
-    rb"0x[0-9a-f]{1,16}"
+    rb"0x[0-9a-f]{1,16}|[a-z][a-z0-9.-]*:\d+(?:\.\d+)+[\w.-]{0,20}"
 )
+#: What a cache is restored by: words, and a digest of all that counts.
+_CACHE = re2.compile(rb"(?:[A-Za-z][A-Za-z0-9.]*[_-]){2,8}(?:[0-9a-f]{40}|[0-9a-f]{64})")
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
 
 
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
     if dull(name) and not (_SECRET_ID.search(name) and _UUID.fullmatch(value)):
+        return None
+    if names_a_file(name) and (
+        not judged_random(value, 16) or (operator != b"=" and _DIGEST.fullmatch(value))
+    ):
         return None
     password = says_password(name)
     if len(value) < (4 if password else 10):
@@ -212,6 +220,8 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return False
     if not quoted and ((_CODE.fullmatch(value) and not value.isalnum()) or _camel_case(value)):
         return False
+    if not strong and _CACHE.fullmatch(value):
+        return False
     if value.endswith((b"@openssh.com", b"@libssh.org")):
         return False  # the name of an algorithm
     if b"%" in value:
@@ -236,7 +246,7 @@ def _camel_case(value: bytes) -> bool:
 
 def _random_path(value: bytes) -> bool:
     """Base64 of 30 bytes (an AWS secret) with slashes by chance: its parts are no names."""
-    return value[:1] not in b"/.~" and entropy(value) >= 4.5 and wordy(value) < 0.3
+    return value[:1] not in b".~" and entropy(value) >= 4.5 and wordy(value) < 0.3
 
 
 def _mixed_signs(value: bytes) -> bool:

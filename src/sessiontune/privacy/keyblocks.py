@@ -21,13 +21,14 @@ def _block(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(1) if len(letters) > 60 and entropy(letters) > 3.0 else None
 
 
-def _number_of_key(sign: bytes) -> Any:
-    """A part of a key that counts only where `sign` stands near."""
+def _number_of_key(*signs: bytes) -> Any:
+    """A part of a key that counts only where one of `signs` stands near."""
 
     def check(data: bytes, match: Any) -> tuple[int, int] | None:
         start, end = match.span(1)
         value = match.group(1)
-        near = data.find(sign, max(0, start - 4000), min(len(data), end + 4000)) >= 0
+        low, high = max(0, start - 4000), min(len(data), end + 4000)
+        near = any(data.find(sign, low, high) >= 0 for sign in signs)
         return (start, end) if near and len(set(value)) > 8 and not is_placeholder(value) else None
 
     return check
@@ -73,7 +74,7 @@ RULES: tuple[Rule, ...] = (
         "private-key",
         r"\"(?:d|p|q|dp|dq|qi|k)\\*\": ?\\*\"",
         r"[A-Za-z0-9_-]{22,990}",
-        _number_of_key(b"kty"),
+        _number_of_key(b"kty", b"AQAB"),
         rank=4,
         faster=(
             r"\"(?:d|p|q|dp|dq|qi|k)\": ?\\*\"",

@@ -63,6 +63,51 @@ VENDORS = (
     r"zendesk|zoho|zoom|zapier"
 )
 
+#: The same for services that fewer use.
+FEWER_USE = (
+    r"abuseipdb|accuweather|adzuna|aeroworkflow|airbrake|airvisual|alienvault|alpha_vantage|"
+    r"alphavantage|ambee|apiflash|apimatic|apitemplate|appcues|appsynergy|atera|aviationstack|"
+    r"axonaut|aylien|backblaze|bannerbear|baremetrics|beebole|besnappy|billomat|bitbar|bitfinex|"
+    r"bitquery|blitapp|blocknative|boostnote|browserstack|browshot|bscscan|bugherd|bugsnag|"
+    r"buttercms|calendarific|calendly|calorieninjas?|cannyio|capsulecrm|carboninterface|"
+    r"centralstation|chartmogul|chatfuel|checkly|clicksend|clickup|clockify|cloudimage|cloudinary|"
+    r"cloudmersive|cloudsmith|clustdoc|cockroachlabs|codemagic|codequiry|coinlayer|coinlib|"
+    r"coinmarketcap|commercetools|convertapi|convertkit|couchbase|countrylayer|craftmypdf|crowdin|"
+    r"cryptocompare|currencycloud|currencyfreaks|currencylayer|currentsapi|customerio|dareboost|"
+    r"databox|datadome|datagov|deepai|detectify|detectlanguage|diffbot|diggernaut|docparser|"
+    r"docusign|dotdigital|dwolla|dyspatch|easypost|edamam|edenai|elasticemail|ethplorer|everhour|"
+    r"exchangerateapi|exchangeratesapi|extractorapi|faunadb|feedier|fixerio|flightapi|flightlabs|"
+    r"flutterwave|formsite|fullstory|fxmarket|geoapify|geocodify|geoipify|getgeoapi|getresponse|"
+    r"ghost_?admin|glassnode|graphcms|graphhopper|groovehq|gtmetrix|guardianapi|gumroad|gyazo|"
+    r"happyscribe|helpcrunch|hetzner|holidayapi|html2pdf|hypertrack|iconfinder|iexcloud|imagekit|"
+    r"imagga|insightly|instabot|instamojo|interseller|invoiceocean|ip2location|ipapi|ipdata|"
+    r"ipgeolocation|ipinfodb|ipquality|jotform|kaleyra|karmacrm|keenio|keycdn|kickbox|"
+    r"languagelayer|leadfeeder|lemlist|lessannoyingcrm|lexigram|linkpreview|livestorm|locationiq|"
+    r"logdna|loggly|loginradius|lokalise|loyverse|lunchmoney|madkudu|mailboxlayer|mailchimp|"
+    r"mailerlite|mailersend|mailmodo|mapquest|marketstack|mavenlink|meaningcloud|mediastack|"
+    r"meistertask|mesibo|metaapi|metrilo|mindmeister|mixmax|mockaroo|moonclerk|moosend|"
+    r"neutrinoapi|newscatcher|nftport|nicereply|nozbe|nugetapi|numverify|nutritionix|oanda|"
+    r"omnisend|onedesk|oopspam|opencage|openuv|openweathermap|owlbot|packagecloud|pagertree|"
+    r"pandadoc|pandascore|paralleldots|parsehub|parseur|partnerstack|passbase|paydirtapp|paymongo|"
+    r"paystack|pdflayer|pdfshift|peopledatalabs|pepipost|photoroom|pivotaltracker|pixabay|"
+    r"planviewleankit|polygon_?io|polygonscan|positionstack|postageapp|postbacks|prodpad|"
+    r"prospectcrm|protocolsio|proxycrawl|pubnub|purestake|pushbullet|pushover|qase|qualaroo|"
+    r"qubole|rawg|razorpay|reallysimplesystems|rebrandly|restpack|ringcentral|ritekit|rocketreach|"
+    r"runrunit|salesblink|salesflare|satismeter|scaleway|scrapeowl|scraperapi|scraperbox|"
+    r"scrapestack|scrapfly|scrapingant|scrapingbee|scrutinizer|scrutinizerci|securitytrails|"
+    r"selectpdf|sendcloud|serpapi|serphouse|serpstack|shippo|shotstack|shutterstock|sigopt|simfin|"
+    r"simplesat|simvoly|sinch|sirv|skrapp|smartsheet|smartystreets|snipcart|sonarcloud|sparkpost|"
+    r"spoonacular|sportmonks|sportsmonk|sslmate|statuscake|statuspal|stockdata|storecove|"
+    r"stormboard|stormglass|storychief|stytch|sugester|surveysparrow|survicate|swiftype|tatum|"
+    r"taxjar|teamgate|theoddsapi|thousandeyes|ticketmaster|tickettailor|tiingo|timecamp|"
+    r"timezoneapi|tinypng|toggl|tomorrowio|tomtom|tradier|travelpayouts|travisci|twelvedata|"
+    r"tyntec|typetalk|ubidots|uclassify|unplugg|upcdatabase|uplead|uploadcare|urlscan|userstack|"
+    r"vatlayer|veevavault|verifalia|verimail|veriphone|visualcrossing|voicegain|vouchery|vultr|"
+    r"vyte|walkscore|weatherbit|weatherstack|webflow|webscraper|whoxy|workos|worldcoinindex|"
+    r"worldweather|yousign|zenrows|zenserp|zeplin|zerobounce|zerotier|zipcodeapi|zonkafeedback|"
+    r"zulip(?:chat)?"
+)
+
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
     rb"(?i)\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
@@ -109,7 +154,7 @@ ASKED = re2.compile(
     rb"mail|e?mail|ftp|sftp|ssh|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
     rb"[_.-]?(?:pass|pwd|pw)$"
 )
-_VENDOR = re2.compile(f"(?i)({VENDORS})".encode())
+_VENDOR = re2.compile(f"(?i)({VENDORS}|{FEWER_USE})".encode())
 IS_KEY = re2.compile((r"(?i)(?:" + KEY_WORDS + ")").encode("latin-1"))
 _AFTER = re2.compile(
     rb"(?i)(?:[^a-z]|api|key|token|secret|auth|access|client|pass|org|app|id|pub|priv|url|webhook|user|"
@@ -126,9 +171,12 @@ def says_password(name: bytes) -> bool:
 @lru_cache(maxsize=4096)
 def dull(name: bytes) -> bool:
     """The name says that its value is no secret: made up, or an id, a path, a count."""
-    if _KEY_FILE.search(name) and vendor_of(name) is None:
-        return True
     return _FIXTURE.search(name) is not None or _DULL.search(name) is not None
+
+
+def names_a_file(name: bytes) -> bool:
+    """`server.key`: a file, unless its value is one that a machine made."""
+    return _KEY_FILE.search(name) is not None and vendor_of(name) is None
 
 
 @lru_cache(maxsize=4096)

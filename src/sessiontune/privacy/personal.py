@@ -14,7 +14,7 @@ _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 #: A letter or digit of a name of a machine; of others than ASCII, those of Europe.
 _ALNUM = r"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])"
 _EMAIL = (
-    r"([A-Za-z0-9][A-Za-z0-9._+-]*"
+    r"((?:\b(?:[A-Za-z0-9]{1,20}[._-])?[oOdD]'|)[A-Za-z0-9][A-Za-z0-9._+-]*"
     + _AT
     + rf"(?:{_ALNUM}(?:[A-Za-z0-9\xc3\xc4\xc5\x80-\xbf-]*{_ALNUM})?\.){{1,6}}[A-Za-z]{{2,24}})"
 )

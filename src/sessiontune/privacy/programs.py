@@ -136,6 +136,24 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=_mixed),
     _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=_mixed),
+    _rule(rf"\bput-parameter\b[^\n|;]{{0,200}}SecureString[^\n|;]{{0,120}}--value[ =]{_QUOTE}"),
+    Rule(
+        "password",
+        "secrets",
+        r"\bput-parameter\b[^\n|;]{0,120}--value[ =][^\n|;]{4,300}SecureString",
+        rf"--value[ =]{_QUOTE}({_VALUE}{{4,300}})",
+        given,
+        before=480,
+        after=8,
+        rank=3,
+    ),
+    _rule(r"\bPSK[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{8,200}", check=_mixed),
+    secret_rule(
+        "secret",
+        rf"{_B}(?:cargo|npm|gem|fly(?:ctl)?|vercel|netlify|railway|wandb|huggingface-cli|hf|vault|sentry-cli|pulumi|doppler|infisical|snyk){_S}(?:auth{_S})?(?:login|signin|auth){_S}{{1,2}}(?:--(?:relogin|token|auth-token)[ =])?{_QUOTE}",
+        r"[A-Za-z0-9_~.-]{20,300}",
+        random_value,
+    ),
     _rule(rf"\bpsk[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_pre_shared),
     _rule(
         rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=_mixed

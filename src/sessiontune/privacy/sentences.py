@@ -17,7 +17,7 @@ from .rules import Check, Rule, left_edge, quick
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
-    rf"[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
+    rf"(?:this|the|my|our|your) (?:key|token)|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
@@ -35,8 +35,11 @@ _SAID_ELSEWHERE = (
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
     r"\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
-#: `the access key I got is V`, `Bearer token we are using: V`.
-_WE_HAVE = r"(?i)(?:key|token|secret|password|passphrase) (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)[ ]{1,2}"
+#: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
+_WE_HAVE = (
+    r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
+    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed)(?: (?:as|to|is|was))?:?)[ ]{1,2}"
+)
 #: What may stand between such a word and its key.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
 _BEGIN = r"\\*[`'\"*]{0,3}"
@@ -116,6 +119,8 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
+#: What a server says of a key that it does not take; the key may be one all the same.
+_REFUSED = (b"invalid", b"incorrect", b"wrong", b"bad", b"unknown", b"expired")
 #: The word before `token`, and what no name of a thing looks like: UUIDs and unbroken runs.
 _LAST_WORD = quick(r"[A-Za-z]{1,24}[ _-]\Z")
 _RUN = re2.compile(rb"[A-Za-z0-9]{16,}={0,2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -140,7 +145,7 @@ def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
     name, value = match.group(1), match.group(2).rstrip(b".=-")
     start = match.start(2)
     last = _LAST_WORD.search(data, max(0, match.start() - 25), match.start())
-    if last is not None:
+    if last is not None and last.group().strip().lower() not in _REFUSED:
         name = last.group().strip() + b"_" + name
     if not left_edge(data, match.start()) or is_placeholder(value) or dull(name):
         return None

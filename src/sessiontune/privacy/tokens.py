@@ -8,6 +8,7 @@ sign that it is none.
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 
 from .checks import counts_up, entropy, is_placeholder, wordy
@@ -95,6 +96,8 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
 _STRICT = frozenset({"ops", "bedrock", "sntrys", "sgp", "ghp", "glpat", "npm"})
 
 
+#: Half a digest.
+_ID = re.compile(r"(?=(?:[a-f]*\d){3})[0-9a-f]{7,}\Z")
 #: How MessagePack's short arrays begin in base64: GitHub's ids of issues and the like (`PR_kw...`).
 _PACKED = (b"kg", b"kw", b"lA", b"lQ")
 
@@ -105,6 +108,8 @@ def _machine_made(words: str, run: bytes) -> bool:
     telling = any(part in _TELLING for part in parts)
     if parts[0] == "pk" and parts[-1] in ("test", "live"):
         return False  # Stripe's, Clerk's, Paystack's: for everybody to read
+    if any(_ID.match(part, 0, len(part)) for part in parts):
+        return False  # two parts of an id, as in an ETag
     if parts[0] in _STRICT or (words.isupper() and run.startswith(_PACKED)):
         return False
     if not telling and any(part in _NONE for part in parts):

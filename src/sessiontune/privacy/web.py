@@ -63,6 +63,13 @@ RULES: tuple[Rule, ...] = (
     secret_rule(
         "request-signature", r"[?&]Signature=", r"[A-Za-z0-9~%+/_-]{27,900}={0,2}", _random
     ),
+    secret_rule("authorization-code", r"[?&]code=", r"[A-Za-z0-9._~%/-]{20,500}", _random),
+    secret_rule(
+        "session",
+        rf"(?i:x-(?:[a-z]{{1,20}}-)?session(?:-?(?:id|token|key))?){_QUOTE}: ?{_QUOTE}",
+        r"[A-Za-z0-9_+/=%.-]{20,900}",
+        _random,
+    ),
     secret_rule(
         "code-verifier",
         rf"code_verifier{_QUOTE}(?:=|: ?){_QUOTE}",

@@ -1,0 +1,101 @@
+"""Keys of services that only their name, a call or a label tells; and the like that is none."""
+
+from __future__ import annotations
+
+import string
+from random import Random
+
+import pytest
+
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+REDACTOR = Redactor(b"services", Vocabulary(), PrivacyOptions())
+RNG = Random(20)
+HEX = "0123456789abcdef"
+MIXED = string.ascii_letters + string.digits
+
+
+def some(letters: str, size: int) -> str:
+    return "".join(RNG.choice(letters) for _ in range(size))
+
+
+HEX32, HEX40, RUN = some(HEX, 32), some(HEX, 40), some(MIXED, 36)
+WORD = "Tun" + "dra$e49" + "21x"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        # the service's name is all that tells
+        ('rawg = "{}"', HEX32),
+        ("calendarific: {}", HEX40),
+        ("zenrows={}", HEX40),
+        ("[DEBUG] scraperapi -> {}", HEX32),
+        # a dotted name
+        ("coinlib.key={}", HEX32),
+        ("tls.key: {}", RUN),
+        # a call that takes a key first
+        ('client = Client("{}")', RUN),
+        ('let c = Client::new("{}");', HEX40),
+        ("mandrill.configure('{}')", RUN),
+        ('new AcmeClient("{}")', HEX40),
+        # a label above it, a sentence around it
+        ("# acme api key\n{}", HEX40),
+        ("API key\n{}\n", RUN),
+        ("$ openssl rand -hex 20\n{}", HEX40),
+        ("New token created: {}", HEX40),
+        ("Incorrect API key provided: {}. You can find", RUN),
+        ("ERROR: invalid api key {} for project", RUN),
+        ("use this key \N{RIGHTWARDS ARROW} {}", RUN),
+        # the same key again
+        ("token = '{0}' | '{0}'", RUN),
+        ("API_KEY={0}\n$ ping {0} ok", HEX40),
+        # commands
+        ("cargo login {}", RUN),
+        ("aws configure set aws_secret_access_key /{}0a", RUN + "q"),
+        ('aws ssm put-parameter --name x --type SecureString --value "{}"', RUN),
+        ('aws ssm put-parameter --name x --value "{}" --type SecureString', RUN),
+        # settings, requests
+        ("*:*:*:postgres:{}", WORD),
+        (': PSK "{}"', RUN),
+        ('s.login("ana", "{}")', WORD),
+        ("https://app.tool.io/cb?code={}&state=9", RUN),
+        ("X-Session-Id: {}", HEX32),
+        ('"e":"AQAB","d":"{}"', RUN * 2),
+    ],
+)
+def test_it_is_found(text: str, value: str) -> None:
+    whole = text.format(value)
+    out = REDACTOR.text(whole)
+    assert value not in out
+    assert REDACTOR.text(out) == out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'openai: "gpt-5.1-codex"',
+        "toggle = true; toggle_a1b2c3d4e5f6a7b8 = 1",
+        f"Cache restored from key: Linux-node-{HEX40}{HEX}{HEX[:8]}",
+        'ETag: W/"cd40276bac-77bdSYjiIwLF64aTwHXz8dAjZ1P"',
+        "implementation 'io.jsonwebtoken:jjwt-api:0.11.5'",
+        "ask for a password\nprompt_l10n:\n  - x",
+        '"server.key": "d41d8cd98f00b204e9800998ecf8427e"',
+        'client = Client("localhost:6379")',
+        'db = Client("analytics-warehouse-eu-west-1")',
+        "?code=not_found_in_this_region",
+        "X-Session-Id: 0f8fad5b-d9cb-469f-a165-70867728950e",
+        "aws ssm put-parameter --name x --type SecureString --value $VALUE",
+        "the key was set to default",
+        "cargo login --registry internal",
+    ],
+)
+def test_it_is_left_alone(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+def test_an_apostrophe_is_part_of_an_irish_name_and_no_quote() -> None:
+    assert "neil" not in REDACTOR.text("From: j.o'neil@tradewind.co")
+    assert REDACTOR.text("x = b'ana@tradewind.co'").startswith("x = b'person-")
