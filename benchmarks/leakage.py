@@ -168,8 +168,7 @@ def rows(path: Path) -> list[Row]:
                 prompt = text
             elif role == "assistant" and len(text) > 100:
                 pairs.add((prompt, text))
-        name = "/".join(str(row.get(k, "")) for k in ("session_id", "thread", "epoch"))
-        out.append((name, grams, frozenset(pairs)))
+        out.append((row["id"], grams, frozenset(pairs)))
     return out
 
 

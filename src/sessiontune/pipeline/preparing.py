@@ -17,6 +17,7 @@ from ..recipe import Recipe
 from ..steps.tools import Shapes, merge
 from ..store import Store, UnitRow
 from .grouping import Unit
+from .hook import hook_digest
 from .inputs import Inputs, Runner
 from .prepare import (
     Preparation,
@@ -24,7 +25,6 @@ from .prepare import (
     PrepareTask,
     UnitOutline,
     UnitSummary,
-    hook_digest,
     prepare,
     redactor_of,
 )

@@ -1,0 +1,132 @@
+"""The user's own preprocessing, `module:function`: loaded, called and checked.
+
+What it writes to stdout goes to stderr, since stdout belongs to `--json`. What it gives back must
+be a session of the right types, and the one that it was given: who a session is decides the names
+of its rows and its side of the split.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import lru_cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from .. import codec
+from ..errors import UsageError
+from ..ledger import lines_of
+from ..model import Drop, Session
+from ..ports import Stage
+
+_IDENTITY = ("key", "thread", "lineage", "epoch")
+
+
+@lru_cache(maxsize=4)
+def hook(name: str) -> Stage:
+    """The user's `module:function` as a stage, counted like any other."""
+    function = load_hook(name)
+
+    def stage(session: Session) -> tuple[Session | None, list[Drop]]:
+        result = _called(function, name, session)
+        if isinstance(result, Session):
+            result = _checked(result, session, name)
+            before, after = lines_of(session), lines_of(result)
+            gone = [
+                Drop("preprocess", "cut_by_hook", file=f, count=n - after.get(f, 0))
+                for f, n in before.items()
+                if n > after.get(f, 0)
+            ]
+            return result, gone
+        if result is None or isinstance(result, Drop):
+            reason = result.reason if isinstance(result, Drop) else "dropped_by_hook"
+            return None, [
+                Drop("preprocess", reason, file=f, count=n) for f, n in lines_of(session).items()
+            ]
+        raise UsageError(
+            f"The preprocessing hook {name} returned {type(result).__name__}.",
+            "It must return a Session, a Drop or None.",
+        )
+
+    return stage
+
+
+def _called(function: Callable[[Session], Any], name: str, session: Session) -> Any:
+    try:
+        with redirect_stdout(sys.stderr):
+            return function(session)
+    except (Exception, SystemExit) as error:
+        raise UsageError(
+            f"The preprocessing hook {name} failed on {_where(session)}: {type(error).__name__}.",
+            "Mend the hook; it takes a Session and returns a Session or None.",
+        ) from error
+
+
+def _checked(result: Session, given: Session, name: str) -> Session:
+    """`result` as the later stages may rely on it. Raises UsageError naming what is wrong."""
+    try:  # there and back: the types are checked, and arguments become what JSON can say
+        result = msgspec.json.decode(msgspec.json.encode(result), type=Session)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise _unusable(name, given, _why(error)) from error
+    changed = [f for f in _IDENTITY if getattr(result, f) != getattr(given, f)]
+    if changed:
+        raise _unusable(name, given, f"`{changed[0]}` is not what it was")
+    if _repeated(result) > _repeated(given):
+        raise _unusable(name, given, "two messages have one `id`")
+    return result
+
+
+def _why(error: Exception) -> str:
+    """Without the text that it is about, which no rule has read yet."""
+    return str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
+
+
+def _repeated(session: Session) -> int:
+    return len(session.messages) - len({m.id for m in session.messages})
+
+
+def _unusable(name: str, session: Session, why: str) -> UsageError:
+    return UsageError(
+        f"What the preprocessing hook {name} made of {_where(session)} cannot be used: {why}.",
+        "It may change messages, their parts and a session's project; a session's name stays.",
+    )
+
+
+def _where(session: Session) -> str:
+    return session.files[0] if session.files else session.key
+
+
+def load_hook(name: str) -> Callable[[Session], Any]:
+    """Import `module:function`, looking in the working folder too."""
+    module, _, function = name.partition(":")
+    if not function:
+        raise UsageError(f"'{name}' is not module:function.", "For example my_hooks:shorten.")
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        with redirect_stdout(sys.stderr):
+            found: Callable[[Session], Any] = getattr(import_module(module), function)
+    except (Exception, SystemExit) as error:  # importing runs the user's code
+        why = "it ends the program" if isinstance(error, SystemExit) else error
+        raise UsageError(
+            f"The preprocessing hook {name} cannot be loaded: {why}.",
+            "Start the command where the module lies, or install it.",
+        ) from error
+    if not callable(found):
+        raise UsageError(
+            f"The preprocessing hook {name} is no function.", "For example my_hooks:shorten."
+        )
+    return found
+
+
+def hook_digest(name: str) -> str:
+    """Changes when the hook's source file does, so that shards are made anew."""
+    if not name:
+        return ""
+    file = getattr(import_module(load_hook(name).__module__), "__file__", None)
+    return codec.digest(name, Path(file).read_bytes() if file else b"")
