@@ -311,6 +311,29 @@ def test_an_export_made_anew_is_not_taken_for_the_one_that_was_held_out(
         held_rows(run)
 
 
+@pytest.mark.parametrize(
+    ("damage", "status", "said"),
+    [("cut", 2, "cannot be read"), ("nan", 10, "computes no numbers")],
+)
+def test_a_damaged_adapter_is_named(
+    run_folder: Path, tmp_path: Path, damage: str, status: int, said: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "run"
+    shutil.copytree(run_folder, folder, ignore=shutil.ignore_patterns("evaluation"))
+    weights = folder / "adapter" / "adapter_model.safetensors"
+    if damage == "cut":
+        weights.write_bytes(weights.read_bytes()[:-100])
+    else:
+        save_file({k: v * float("nan") for k, v in load_file(weights).items()}, weights)
+    assert main(["--json", "evaluate", str(folder), "--max-cases", "0", "--no-rules"]) == status
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert said in error["message"]
+    assert "rain again" in error["hint"]
+
+
 def test_a_worse_model_fails_the_gate(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from sessiontune.errors import UsageError
 from sessiontune.evaluation.endpoint import Endpoint
-from sessiontune.runtime.door import Door, check_port, open_door
+from sessiontune.runtime.door import Door, as_origin, check_port, open_door
 
 
 class _Inner(BaseHTTPRequestHandler):
@@ -196,3 +196,11 @@ def test_a_taken_port_is_known_before_a_model_is_loaded(
     check_port(0)
     with pytest.raises(UsageError, match="is taken"):
         check_port(door[0].port)
+
+
+def test_an_allowed_page_is_named_as_browsers_name_it() -> None:
+    assert as_origin("http://localhost:3000/") == "http://localhost:3000"
+    assert as_origin("HTTPS://My.Example") == "https://my.example"
+    for wrong in ("localhost:3000", "my.example", "", "http://", "http://a/page", "file:///x"):
+        with pytest.raises(UsageError, match="no origin"):
+            as_origin(wrong)

@@ -67,7 +67,7 @@ def serve(
     Only programs on this machine are answered; web pages are refused. With --client nothing is
     started: the client's settings are printed, or written.
     """
-    from ..runtime.door import check_port, open_door
+    from ..runtime.door import as_origin, check_port, open_door
     from ..runtime.host import Hosting, context_to_serve, hosted
     from ..shipping.clients import Target
     from ..shipping.run import read_run
@@ -79,11 +79,12 @@ def serve(
         return
     if write:
         raise UsageError("--write needs --client NAME.", f"Known: {', '.join(_CLIENTS)}.")
+    origins = tuple(map(as_origin, allow_origin))
     check_port(port)
     with (
         console.progress("load the model"),
         hosted(known, Hosting(**given), os.environ) as model,
-        open_door(port, model.client, model.model, allow_origin) as door,
+        open_door(port, model.client, model.model, origins) as door,
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
         told = _told(door.url, model.model, run)

@@ -69,6 +69,7 @@ class Lab:
         self._other: tuple[str, Any] = ("", None)
 
     def _load(self, folder: Path, **more: Any) -> Any:
+        from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
         dtype = _dtype(self.torch, self.device)
@@ -80,7 +81,7 @@ class Lab:
                 model = AutoModelForCausalLM.from_pretrained(
                     folder, dtype=dtype, local_files_only=True, **more
                 )
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise UsageError(f"{folder} cannot be loaded as a model: {error}") from error
         if self.device != "cuda":
             model = model.to(self.device)
@@ -138,6 +139,7 @@ class Lab:
             return self._adapters[arm.path]
         with nothing_fetched():
             from peft import PeftModel
+            from safetensors import SafetensorError
 
         name = f"arm{len(self._adapters)}"
         try:
@@ -147,6 +149,10 @@ class Lab:
                     self._base.load_adapter(arm.path, adapter_name=name)
                 else:
                     self._base = PeftModel.from_pretrained(self._base, arm.path, adapter_name=name)
+        except SafetensorError as error:
+            raise UsageError(
+                f"The adapter in {arm.path} cannot be read: {error}", "Train again."
+            ) from error
         except (OSError, ValueError, RuntimeError) as error:
             raise UsageError(
                 f"The adapter of arm '{arm.name}' does not fit the base: {error}"

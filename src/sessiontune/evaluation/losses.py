@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from ..errors import PreflightError
 from ..templating import Template, TemplateRefused
 from .answering import Progress
 from .arms import Arm
@@ -28,6 +30,14 @@ def losses(
         if held is None:
             ids = [*prefix, *example.ids]
             loss = lab.loss(arm, ids, [IGNORED] * len(prefix) + example.labels)
+            if not math.isfinite(loss.nats):
+                raise PreflightError(
+                    f"The model of arm '{arm.name}' computes no numbers: the loss of a held-out"
+                    f" example is {loss.nats}.",
+                    "Its training diverged: train again with a smaller --rate."
+                    if arm.kind == "adapter"
+                    else "Its weights are damaged, or too large for 16 bits.",
+                )
             table.put(key, [loss.nats, loss.tokens])
         else:
             loss = Loss(float(held[0]), int(held[1]))

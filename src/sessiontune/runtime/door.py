@@ -65,6 +65,17 @@ class Door(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
 
+def as_origin(url: str) -> str:
+    """A page's address as browsers name its origin: scheme, host and port. UsageError else."""
+    named = re.fullmatch(r"(https?://[^/?#\s@]+)/?", url.strip().lower())
+    if named is None:
+        raise UsageError(
+            f"'{url}' is no origin of a web page.",
+            "Give scheme, host and port, for example http://localhost:3000.",
+        )
+    return named[1]
+
+
 def check_port(port: int) -> None:
     """UsageError when nothing can listen there: said before a model is loaded."""
     Door(port, Endpoint("http://127.0.0.1"), "", ()).server_close()
