@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +61,6 @@ FILES: dict[str, tuple[str, Any]] = {
         {"id": 0, "source": "user", "message": "hi", "action": "message", "args": {}},
     ),
 }
-TABLES = {
-    "zed/threads.db": (
-        "Zed",
-        "CREATE TABLE threads (id TEXT, summary TEXT, data_type TEXT, data BLOB)",
-    ),
-}
 
 
 def make(root: Path, name: str) -> tuple[str, str]:
@@ -76,18 +69,12 @@ def make(root: Path, name: str) -> tuple[str, str]:
     if "checkpoint" in name:  # beside chats it is a copy of one
         (path.parent / "chats").mkdir()
         (path.parent / "chats" / "session-1.jsonl").write_text("")
-    if name in FILES:
-        agent, held = FILES[name]
-        path.write_text(json.dumps(held) + "\n")
-    else:
-        agent, script = TABLES[name]
-        base = sqlite3.connect(path)
-        base.executescript(script)
-        base.close()
+    agent, held = FILES[name]
+    path.write_text(json.dumps(held) + "\n")
     return agent, str(path)
 
 
-@pytest.mark.parametrize("name", [*FILES, *TABLES])
+@pytest.mark.parametrize("name", FILES)
 def test_named_and_taken_for_no_log(tmp_path: Path, name: str) -> None:
     agent, path = make(tmp_path, name)
     assert foreign(path).split(" (")[0].endswith(agent)
@@ -104,8 +91,9 @@ def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as error:
         find_roots([], registry.source_names(), {}, str(tmp_path))
     assert error.value.hint.startswith(told)
-    (tmp_path / "Library/Application Support/Zed/threads").mkdir(parents=True)
-    assert "Zed (~/Library/Application Support/Zed/threads)" in unread(str(tmp_path))
+    (tmp_path / ".openhands/sessions").mkdir(parents=True)
+    (tmp_path / ".openhands/conversations").mkdir()
+    assert "OpenHands (~/.openhands/conversations)" in unread(str(tmp_path))
 
 
 def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from tests.sources import (
     test_other_agents,
     test_qwen,
     test_vscode,
+    test_zed,
 )
 
 from sessiontune.linking import Thread
@@ -48,6 +49,7 @@ READINGS: dict[str, Callable[[Path], None]] = {
     "pi": test_other_agents.test_pi_branched_sessions_and_what_extensions_say,
     "qwen": test_qwen.test_a_fork_begins_with_copies,
     "vscode": test_vscode.test_what_was_taken_back_is_a_branch,
+    "zed": test_zed.test_a_copy_of_the_database,
     "swe-agent": test_other_agents.test_swe_agent_old_and_new_runs,
 }
 

@@ -75,7 +75,8 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--source",
         "sources",
         "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, "
-        "mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, cursor-agent, vscode.",
+        "mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, cursor-agent, "
+        "vscode, zed.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),

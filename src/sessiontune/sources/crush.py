@@ -19,7 +19,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, opened, state
+from .databases import MAGIC, columns, opened, state, unpacked
 from .indexing import digests
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, safe_name, values
@@ -150,12 +150,9 @@ def _parts(stored: Any) -> list[dict[str, Any]] | None:
     if not isinstance(raw, bytes):
         return None
     if raw.startswith(_COMPRESSED):
-        import pyarrow
-
-        try:
-            raw = pyarrow.input_stream(pyarrow.BufferReader(raw), compression="zstd").read()
-        except OSError:
-            return None
+        raw = unpacked(raw)
+    if raw is None:
+        return None
     found = values(b'{"it":' + raw + b"}", Ledger())
     listed = found[0].get("it") if len(found) == 1 and isinstance(found[0], dict) else None
     if not isinstance(listed, list):

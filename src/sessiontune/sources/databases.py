@@ -72,6 +72,17 @@ def glanced(path: str, query: str) -> bool:
         return False
 
 
+def unpacked(raw: bytes) -> bytes | None:
+    """What was compressed (Zstandard); None where it is damaged."""
+    import pyarrow
+
+    try:
+        stream = pyarrow.input_stream(pyarrow.BufferReader(raw), compression="zstd")
+        return bytes(stream.read())
+    except OSError:
+        return None
+
+
 def state(path: str) -> tuple[int, int]:
     """Size and time of change of a file; zeros where there is none."""
     try:

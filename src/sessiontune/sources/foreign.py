@@ -16,7 +16,6 @@ _HEAD = 1 << 16
 #: So many files are looked into; a project's folder may hold thousands.
 _LOOKED_AT = 500
 
-_SQLITE = rb"\ASQLite format 3\0"
 _SITE = "an export of {} (chats of a website, not the log of a coding agent)"
 _AGENT = "{} (an agent whose logs are not read)"
 _COPY = "{} (the chats themselves are read from chats/session-*)"
@@ -44,7 +43,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "Amp",
         [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
     ),
-    (_AGENT, "Zed", [_SQLITE, rb"CREATE TABLE threads", rb"data_type"]),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (
         "a transcript that Entire made of a log (the log itself is read: full.jsonl beside it)",
@@ -67,7 +65,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
 _PLACES = {
     "Cursor": (".cursor/projects",),
     "Amp": (".local/share/amp/threads",),
-    "Zed": (".local/share/zed/threads", "Library/Application Support/Zed/threads"),
     "Windsurf": (".codeium/windsurf/cascade",),
     "Kiro": (".local/share/kiro-cli",),
     "OpenHands": (".openhands/conversations", ".openhands/sessions"),

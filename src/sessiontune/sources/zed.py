@@ -1,0 +1,346 @@
+"""Zed: `threads/threads.db`, a database with a document for each thread of its agent.
+
+Documents are JSON, compressed in newer versions. A message of the agent holds its calls and their
+results. Threads have one time, not their messages. A sub-agent is a thread with a parent; the call
+that began it names it in its output.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
+from ..ports import FileIndex, Keyed, ReadOptions
+from .databases import MAGIC, columns, opened, state, unpacked
+from .indexing import digests
+from .linear import Linear, folder_name, words
+from .lines import LineFault, line_fault, safe_name, size_of, utc
+from .pictures import picture
+from .shapes import objects, value_of
+
+_NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
+#: What a mention names, where it has no name of its own.
+_NAMED = ("name", "abs_path", "path", "url", "id")
+
+
+class ZedSource:
+    """Threads of Zed's agent."""
+
+    name = "zed"
+    suffixes = (".db",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where the database lies on each system."""
+        bases = [env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")]
+        found = [os.path.join(base, "zed", "threads") for base in bases]
+        found.append(os.path.join(home, "Library", "Application Support", "Zed", "threads"))
+        if env.get("LOCALAPPDATA"):
+            found.append(os.path.join(env["LOCALAPPDATA"], "Zed", "threads"))
+        return found
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file is its database."""
+        return (
+            path.endswith(".db") and head.startswith(MAGIC) and columns(path, "threads") >= _NEEDED
+        )
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The threads; a database is always indexed whole."""
+        try:
+            with opened(path) as base:
+                threads = list(_threads(base))
+        except (sqlite3.Error, OSError):
+            return FileIndex()
+        times = sorted(filter(None, (t for thread in threads for t in thread.times)))
+        return FileIndex(
+            ids=digests(set()),
+            links=tuple(sorted(f"session:{thread.name}" for thread in threads)),
+            names=tuple(sorted({folder for thread in threads for folder in thread.folders})),
+            lines=sum(len(thread.messages) for thread in threads),
+            first=times[0] if times else "",
+            last=times[-1] if times else "",
+            size=os.stat(path).st_size,
+        )
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """Size and time of what was written beside a database and not yet into it."""
+        return state(path + "-wal") if path.endswith(self.suffixes) else (0, 0)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The threads of one unit, parents before their sub-agents."""
+        reader = _Reader(options, ledger, keyed)
+        try:
+            for path in sorted(files, key=lambda p: (-size_of(p), p)):
+                try:
+                    with opened(path) as base:
+                        threads = sorted(_threads(base), key=lambda t: (bool(t.parent), t.line))
+                except (sqlite3.Error, OSError) as error:
+                    ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
+                    continue
+                for thread in threads:
+                    yield from reader.thread(path, thread)
+        finally:
+            unlink(reader.nodes)
+
+
+SOURCE = ZedSource()
+
+
+class _Thread:
+    """A row of the database; `messages` is empty where its document cannot be read."""
+
+    def __init__(self, line: int, row: dict[str, Any]) -> None:
+        self.line = line
+        self.name = words(row.get("id")) or str(line)
+        data = row.get("data")
+        raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+        if row.get("data_type") == "zstd" and isinstance(raw, bytes):
+            raw = unpacked(raw)
+        self.document = value_of(raw) or {}
+        listed = self.document.get("messages")
+        self.messages: list[Any] = listed if isinstance(listed, list) else []
+        context = self.document.get("subagent_context")
+        told = words(context.get("parent_thread_id")) if isinstance(context, dict) else ""
+        self.parent = words(row.get("parent_id")) or told
+        self.title = words(self.document.get("title")) or words(row.get("summary"))
+        self.times = [utc(words(row.get(name))) for name in ("created_at", "updated_at")]
+        self.folders = words(row.get("folder_paths")).splitlines() or self._worktrees()
+        self.folders = [folder for folder in self.folders if folder]
+        model = self.document.get("model")
+        self.model = words(model.get("model")) if isinstance(model, dict) else ""
+
+    def _worktrees(self) -> list[str]:
+        shot = self.document.get("initial_project_snapshot")
+        trees = objects(shot.get("worktree_snapshots")) if isinstance(shot, dict) else []
+        return [words(tree.get("worktree_path")) for tree in trees]
+
+
+def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
+    found = base.execute("SELECT rowid, * FROM threads ORDER BY rowid")
+    names = [column[0] for column in found.description]
+    for row in found:
+        yield _Thread(row[0], dict(zip(names[1:], row[1:], strict=True)))
+
+
+def _digest(message: Any) -> bytes:
+    try:
+        raw = orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # nested too deep to be written
+        raw = b""
+    return hashlib.blake2b(raw, digest_size=16).digest()
+
+
+class _Reader:
+    """Makes sessions of threads. `owner` maps the messages that were read, by thread, place and
+    content, to what they became or lead to; `begun` maps threads to the calls that began them."""
+
+    def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
+        self.options, self.ledger, self.keyed = options, ledger, keyed
+        self.owner: dict[tuple[str, int, bytes], Node | None] = {}
+        self.begun: dict[str, tuple[str, Node]] = {}
+        self.nodes: list[Node] = []
+
+    def thread(self, path: str, thread: _Thread) -> Iterator[Session]:
+        """The session of a thread."""
+        log = Linear(path, self.options, self.ledger)
+        log.session_id = thread.name
+        if not thread.document:
+            log.part(thread.line)
+            log.drop("no_message")
+        at, up = next(filter(None, thread.times), ""), None
+        for nth, message in enumerate(thread.messages):
+            log.part(thread.line)
+            log.place = (thread.line, nth)
+            key = (thread.name, nth, _digest(message))
+            if key in self.owner:
+                log.drop("resumed_copy", "link")
+                up = self.owner[key]
+                continue
+            before = len(log.nodes)
+            try:
+                _take(log, message, at, thread, self.begun)
+            except LineFault as fault:
+                self.ledger.fault(line_fault(fault, path, thread.line, b"}"))
+            made = log.nodes[before:]
+            if made:
+                at = ""
+                made[0].up, up = up, None
+            self.owner[key] = log.nodes[-1] if log.nodes else up
+        call, caller = self.begun.get(thread.name, ("", None))
+        cwd = next(iter(thread.folders), "")
+        frame = Frame(
+            source="zed",
+            session_id=thread.name,
+            agent_id=thread.name if thread.parent else None,
+            parent_session=(caller.key or None) if caller is not None and thread.parent else None,
+            parent_call=call or None if thread.parent else None,
+            project=folder_name(cwd),
+            cwd=cwd,
+            title=thread.title[:200],
+        )
+        yield from log.sessions(frame, self.keyed, self.nodes)
+
+
+def _take(
+    log: Linear, message: Any, at: str, thread: _Thread, begun: dict[str, tuple[str, Node]]
+) -> None:
+    held = message if isinstance(message, dict) else {}
+    user, agent = held.get("User"), held.get("Agent")
+    if message == "Resume" or "Resume" in held:
+        log.drop("continue_marker")
+    elif isinstance(user, dict):
+        _user(log, _pieces(user.get("content")), at, bool(thread.parent), False)
+    elif isinstance(agent, dict):
+        results = agent.get("tool_results")
+        listed = [*results.values()] if isinstance(results, dict) else results
+        _agent(log, _pieces(agent.get("content")), objects(listed), thread.model, at, begun)
+    elif words(held.get("role")):
+        _older(log, held, at, thread, begun)
+    else:
+        named = next(iter(held), "") if len(held) == 1 else ""
+        log.drop(f"unknown_type:{safe_name(named)}" if named else "no_message")
+
+
+def _pieces(content: Any) -> list[tuple[str, Any]]:
+    """Kind and content of each piece of a message."""
+    listed = content if isinstance(content, list) else []
+    return [next(iter(p.items())) for p in listed if isinstance(p, dict) and len(p) == 1]
+
+
+def _older(
+    log: Linear,
+    message: dict[str, Any],
+    at: str,
+    thread: _Thread,
+    begun: dict[str, tuple[str, Node]],
+) -> None:
+    """A message of the first versions: a role, segments, calls and results."""
+    kinds = {"text": "Text", "thinking": "Thinking"}
+    segments = objects(message.get("segments")) or [{"type": "text", "text": message.get("text")}]
+    pieces: list[tuple[str, Any]] = [
+        (kinds.get(words(s.get("type")), "Text"), words(s.get("text"))) for s in segments
+    ]
+    results = objects(message.get("tool_results"))
+    if message["role"] == "assistant":
+        pieces += [("ToolUse", use) for use in objects(message.get("tool_uses"))]
+        _agent(log, pieces, results, thread.model, at, begun)
+    elif message["role"] == "user":
+        before, used = dict(log.counts), False
+        for result in results:
+            used = _result(log, result, begun) or used
+        shown = words(message.get("context"))
+        if not used or shown.strip() or any(words(text).strip() for _, text in pieces):
+            pieces += [("Mention", {"content": shown})] if shown.strip() else []
+            _user(log, pieces, at, bool(thread.parent), message.get("is_hidden") is True)
+        if used:
+            log.counts = before
+    else:
+        role = words(message["role"])
+        log.drop("system" if role == "system" else f"unknown_role:{safe_name(role)}")
+
+
+def _user(log: Linear, pieces: list[tuple[str, Any]], at: str, agent: bool, hidden: bool) -> None:
+    said, shown, images = "", list[Part](), list[Part]()
+    for kind, held in pieces:
+        if kind == "Text":
+            said += words(held)
+        elif kind == "Mention" and isinstance(held, dict):
+            said += _named(held.get("uri"))
+            shown += (
+                [Text(words(held.get("content")))] if words(held.get("content")).strip() else []
+            )
+        elif kind == "Image" and (image := _image(held)) is not None:
+            images.append(image)
+        else:
+            log.unknown_part()
+    typed: list[Part] = [*([Text(said)] if said.strip() else []), *images]
+    if hidden:
+        typed, shown = [], shown + typed
+    place = log.place[1]
+    if shown:
+        log.node("context", shown, at, f"{place}^" if typed else f"{place}")
+    if typed:
+        log.node("task" if agent else "prompt", typed, at, f"{place}")
+    elif not shown:
+        log.drop("empty")
+
+
+def _named(uri: Any) -> str:
+    """How a mention stands in the words of a prompt."""
+    held = next(iter(uri.values()), None) if isinstance(uri, dict) else None
+    told = [words(held.get(name)) for name in _NAMED] if isinstance(held, dict) else []
+    name = next(filter(None, told), "")
+    return f"@{name.replace(chr(92), '/').rstrip('/').rpartition('/')[2]}" if name else ""
+
+
+def _image(held: Any) -> Image | None:
+    return picture(held.get("source"), "image/png") if isinstance(held, dict) else None
+
+
+def _agent(
+    log: Linear,
+    pieces: list[tuple[str, Any]],
+    results: list[dict[str, Any]],
+    model: str,
+    at: str,
+    begun: dict[str, tuple[str, Node]],
+) -> None:
+    parts: list[Part] = []
+    calls, reason = [], "empty"
+    for kind, held in pieces:
+        text = words(held.get("text")) if isinstance(held, dict) else words(held)
+        if kind in ("Text", "Thinking") and text.strip():
+            parts.append(Thinking(text) if kind == "Thinking" else Text(text))
+        elif kind in ("Thinking", "RedactedThinking"):
+            reason = "thinking_signature_only"
+        elif kind == "ToolUse" and isinstance(held, dict) and words(held.get("id")):
+            calls.append(held)
+        elif kind != "Text":
+            reason = f"unknown_block:{safe_name(kind)}"
+    if not parts and not calls:
+        log.drop(reason)
+        return
+    if reason.startswith("unknown_block"):
+        log.unknown_part()
+    log.open = None
+    node = log.answer(at, model, f"{log.place[1]}")
+    node.parts = parts
+    for call in calls:
+        given = call.get("input")
+        raw = value_of(call.get("raw_input")) if given is None else None
+        log.call(node, words(call["id"]), words(call.get("name")), raw or given)
+    before = dict(log.counts)
+    for result in results:
+        _result(log, result, begun)
+    log.open, log.counts = None, before  # the record has a place
+
+
+def _result(log: Linear, result: dict[str, Any], begun: dict[str, tuple[str, Node]]) -> bool:
+    """Take a result; whether a call waited for it."""
+    call, content = words(result.get("tool_use_id")), result.get("content")
+    node = log.calls.get(call)
+    if node is None or call in node.results:
+        return False
+    texts, images = list[str](), list[Image]()
+    for piece in content if isinstance(content, list) else [content]:
+        held = {k.lower(): v for k, v in piece.items()} if isinstance(piece, dict) else {}
+        image = _image(held.get("image") if "image" in held else held)
+        images += [image] if image is not None else []
+        texts.append(words(piece) or words(held.get("text")))
+    output = result.get("output")
+    for value in output.values() if isinstance(output, dict) else ():
+        if isinstance(value, str) and len(value) < 100:
+            begun[value] = (call, node)  # perhaps the thread of a sub-agent
+    status: ResultStatus = "error" if result.get("is_error") is True else "ok"
+    log.result(call, "\n".join(filter(None, texts)), status, images=tuple(images))
+    return True
