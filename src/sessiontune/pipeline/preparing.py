@@ -31,7 +31,7 @@ from .prepare import (
 from .sums import add_up
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 7
+PREPARE_VERSION = 8
 
 
 class PreparedSum(msgspec.Struct):
