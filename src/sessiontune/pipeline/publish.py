@@ -24,6 +24,7 @@ from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
 from .carrying import MARKER, carry_over
 from .columnar import Kept
+from .direct import drop_spare
 from .finish import Stream
 from .inputs import utf8
 
@@ -143,6 +144,7 @@ class Staging:
                 written, name = made[target.name].result(), target.name
                 self._note(name, written, rows[name])
                 self.layout.files[name] = written.laid
+        drop_spare()
 
     def _write(self, target: Target, parts: Sequence[Part]) -> Written:
         laid = self.former.files.get(target.name)
