@@ -35,6 +35,10 @@ from .sums import add_up
 PREPARE_VERSION = 7
 
 
+#: Stands for the shape of a tool where its name is enough.
+_NAMED = msgspec.Raw()
+
+
 class PreparedSum(msgspec.Struct):
     """What the summaries of units add up to."""
 
@@ -132,7 +136,11 @@ def prepare_all(
     run.renew()  # the workers' memory goes back before what is noted of all units is held
     outline = msgspec.msgpack.Decoder(UnitOutline).decode
     mine = {u.key for u in units}
-    summaries = {key: outline(noted) for key, noted in store.unit_summaries() if key in mine}
+    summaries: dict[str, UnitOutline] = {}
+    for name, noted in store.unit_summaries():
+        if name in mine:
+            one = summaries[name] = outline(noted)
+            one.shapes = dict.fromkeys(one.shapes, _NAMED)  # they would hold what was decoded
     whole = msgspec.msgpack.Decoder(UnitSummary).decode
     names = ((u.rows[0].file.path, u.key) for u in units)
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
