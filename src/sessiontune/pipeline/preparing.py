@@ -134,18 +134,23 @@ def prepare_all(
         store.put_units(rows)
     store.shards.tidy(store.transaction, stale, wholly=False)
     run.renew()  # the workers' memory goes back before what is noted of all units is held
-    outline = msgspec.msgpack.Decoder(UnitOutline).decode
-    mine = {u.key for u in units}
-    summaries: dict[str, UnitOutline] = {}
-    for name, noted in store.unit_summaries():
-        if name in mine:
-            one = summaries[name] = outline(noted)
-            one.shapes = dict.fromkeys(one.shapes, _NAMED)  # they would hold what was decoded
+    summaries = _outlines({u.key for u in units}, store)
     whole = msgspec.msgpack.Decoder(UnitSummary).decode
     names = ((u.rows[0].file.path, u.key) for u in units)
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: _order(summaries[u.key]))
     return Prepared(ordered, summaries, total, there, preparation), len(tasks)
+
+
+def _outlines(units: set[str], store: Store) -> dict[str, UnitOutline]:
+    """What is noted of these units, by key."""
+    decode = msgspec.msgpack.Decoder(UnitOutline).decode
+    out: dict[str, UnitOutline] = {}
+    for key, summary in store.unit_summaries():
+        if key in units:
+            one = out[key] = decode(summary)
+            one.shapes = dict.fromkeys(one.shapes, _NAMED)  # which would hold what was decoded
+    return out
 
 
 def _turned(one: Noted, former: int | None, store: Store) -> Noted:
