@@ -18,11 +18,11 @@ import msgspec
 from ..errors import DamagedError
 from ..packs import damaged
 from .digesting import Digest, can_resume
-from .direct import In, Out, block_buffer
+from .direct import In, Out, block_buffer, give_back
 
-#: Bytes that are written at a time, and copied and hashed at a time: those stay in the
-#: processor's cache.
-_BUFFER, _HASHED = 4 << 20, 256 << 10
+#: Bytes that are written at a time (each write to a disk has a cost of its own), and copied and
+#: hashed at a time: those stay in the processor's cache.
+_BUFFER, _HASHED = 16 << 20, 256 << 10
 #: Runs of the former export that are at least so long are read past the system's cache of files.
 _LONG = 4 << 20
 #: Bytes between two states of a digest that are noted.
@@ -210,6 +210,7 @@ class File:
                 self.sha256 = self.digest.hexdigest()
         finally:
             self.out.close()
+            give_back(self.buffer)
 
     def add(self, data: bytes) -> None:
         """Append bytes."""
@@ -255,15 +256,16 @@ class File:
     def _hash(self) -> None:
         self.digest.update(self.buffer, self.used - self.hashed, self.hashed)
         self.hashed = self.used
+        at = self.size + self.used
+        last = self.states[-1].at if self.states else 0
+        if at - last >= _STEP and (block := self.digest.state()):
+            self.states.append(State(at, block))
 
     def _flush(self) -> None:
         self._hash()
         self.out.write(self.view[: self.used])
         self.size += self.used
         self.used = self.hashed = 0
-        last = self.states[-1].at if self.states else 0
-        if self.size - last >= _STEP and (block := self.digest.state()):
-            self.states.append(State(self.size, block))
 
 
 class _Check:
@@ -314,6 +316,7 @@ def _opened(runs: Sequence[Run]) -> Iterator[tuple[In, Run]]:
             if file is None or run.path != path:
                 if file is not None:
                     file.close()
+                    file = None  # the next one may not be there
                 path, file = run.path, In(run.path)
             if run.former and run.length >= _LONG:
                 file.past_cache()

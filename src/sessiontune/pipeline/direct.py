@@ -17,7 +17,9 @@ from pathlib import Path
 
 #: Writes past the cache begin and end at multiples of this, in memory and in the file.
 BLOCK = 4096
-_WINDOW = 4 << 20
+_WINDOW = 16 << 20
+#: So much is read at once where it is wanted, if it begins and ends at such multiples.
+_WHOLE = 1 << 20
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _HUGE = getattr(mmap, "MADV_HUGEPAGE", 0)
 _CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
@@ -25,13 +27,29 @@ _CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
 
 def block_buffer(size: int) -> mmap.mmap:
     """Memory that can be written past the cache: in few large pages where the system has them,
-    since each page of it is looked up again in every read and write."""
+    since each page of it is looked up again in every read and write. What was given back is taken
+    first: new memory is cleared by the system."""
+    if spare := _spare.get(size):
+        return spare.pop()
     if not _HUGE:
         return mmap.mmap(-1, size)
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
     with contextlib.suppress(OSError):  # a system without large pages
         memory.madvise(_HUGE)
     return memory
+
+
+_spare: dict[int, list[mmap.mmap]] = {}
+
+
+def give_back(buffer: mmap.mmap) -> None:
+    """What nobody uses any more, for who asks next."""
+    _spare.setdefault(len(buffer), []).append(buffer)
+
+
+def drop_spare() -> None:
+    """Nobody asks for buffers any more."""
+    _spare.clear()
 
 
 class Out:
@@ -78,24 +96,29 @@ class In:
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_RDONLY)
+        self.buffer: mmap.mmap | None = None
         self.window: memoryview | None = None
         self.start = self.stop = 0
         self._direct = False
 
     def close(self) -> None:
         os.close(self.fd)
+        if self.buffer is not None:
+            give_back(self.buffer)
+            self.buffer = self.window = None
 
     def past_cache(self) -> None:
         """What follows is long, and nobody needs it in the cache."""
         if _DIRECT and self.window is None:
-            self.window = memoryview(block_buffer(_WINDOW))
+            self.buffer = block_buffer(_WINDOW)
+            self.window = memoryview(self.buffer)
             self._direct = _past(self.fd, True)
 
     def read(self, room: memoryview, at: int) -> int:
         """Fill `room`, or a part of it, with what lies there; 0 at the end of the file."""
         if self.window is None:
             return os.preadv(self.fd, [room], at)
-        if len(room) >= _WINDOW and at % BLOCK == 0:
+        if len(room) >= _WHOLE and len(room) % BLOCK == at % BLOCK == 0:
             return self._fill(room, at)
         if not self.start <= at < self.stop:
             self.start = at - at % BLOCK

@@ -23,6 +23,7 @@ from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble
 from .carrying import MARKER, carry_over
 from .columnar import Kept
+from .direct import drop_spare
 from .inputs import utf8
 from .rowplaces import RowPlaces
 
@@ -119,6 +120,7 @@ class Staging:
                 written, name = made[target.name].result(), target.name
                 self._note(name, written, places.rows(target.stream))
                 self.layout.files[name] = written.laid
+        drop_spare()
 
     def _write(self, target: Target, places: RowPlaces) -> Written:
         laid = self.former.files.get(target.name)
