@@ -130,18 +130,31 @@ def _literal_follows(data: bytes, end: int) -> bool:
 
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 
-#: Calls that take a key before anything else: `Client::new("V")`, `acme.configure('V')`.
-_OPENED = r"(?:Client|Api|API|SDK|Sdk)(?:(?:::|\.)(?:new|create|from|init))?\([ ]?|\.(?:configure|authenticate)\([ ]?"
+#: Calls that take keys: `Client::new("V")`, `acme.configure('V')`, `OAuth("V", "V")`.
+_OPENED = (
+    r"(?:Client|Api|API|SDK|Sdk|OAuth\d?|OAuth1Session|OAuthHandler|Credentials?)"
+    r"(?:(?:::|\.)(?:new|create|from|init))?\(|\.(?:configure|authenticate|set_access_token)\("
+)
+_RUN = quick(r"[A-Za-z0-9_.-]{20,900}")
+_CLOSES = quick(r"[\"'](?:[ ]?[,)]|\s)")
 
 
-def _opening(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A long run that a machine made, and no name of a thing."""
-    value = match.group(1)
-    plain = value.replace(b"_", b"").isalnum() and any(48 <= c <= 57 for c in value)
-    good = plain and judged_random(value, 20) and wordy(value) < 0.3
-    return match.span(1) if good and not is_placeholder(value) else None
+def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
+    """A literal among the arguments, of which the first twenty letters end at `end`: a long run
+    that a machine made, and no name of a thing."""
+    start = end - 20
+    match = _RUN.match(data, start, start + 900)
+    if match is None or not _CLOSES.match(data, match.end(), match.end() + 3):
+        return []
+    value = match.group()
+    plain = value.replace(b"_", b"").replace(b"-", b"").isalnum()
+    good = plain and any(48 <= c <= 57 for c in value) and judged_random(value, 20)
+    if not good or wordy(value) >= 0.3 or is_placeholder(value) or _UUID.match(value):
+        return []
+    return [(start, match.end())]
 
 
+_UUID = quick(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
 #: Between two arguments of a call, also on lines of their own.
 _NEXT = r",(?:\s|\\n){0,40}"
@@ -215,11 +228,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:{_OPENED})[\"'][A-Za-z0-9_.-]{{20}}",
-        rf"(?:{_OPENED})[\"']([A-Za-z0-9_.-]{{20,900}})[\"'](?:[ ]?[,)]|\s)",
-        _opening,
-        before=60,
-        after=960,
+        rf"(?:{_OPENED})[^()]*[\"'][A-Za-z0-9_.-]{{20}}",
+        "()",
+        direct=_opening,
         rank=2,
     ),
     Rule(

@@ -15,6 +15,7 @@ from . import (
     headers,
     homes,
     hooks,
+    identity,
     keyblocks,
     network,
     payment,
@@ -35,7 +36,7 @@ from . import (
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, Rule, Span, left_edge, pattern, quick, windowed
+from .rules import MORE, UUID, Rule, Span, left_edge, pattern, quick, windowed
 from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -67,6 +68,7 @@ def all_rules() -> tuple[Rule, ...]:
         *sentences.RULES,
         *personal.RULES,
         *payment.RULES,
+        *identity.RULES,
         *coordinates.RULES,
         *phones.RULES,
         *streets.RULES,
@@ -78,6 +80,7 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 _DECODERS = decoders.RULES
+_UUID = quick(UUID)
 _WORD_AFTER = quick(r"[A-Za-z0-9]")
 
 
@@ -285,7 +288,10 @@ def again(data: bytes, spans: list[Span]) -> list[Span]:
     values = {
         data[s.start : s.end]: s
         for s in spans
-        if s.kind in _TELLTALE and s.text is None and s.end - s.start >= _LONG_VALUE
+        if s.kind in _TELLTALE
+        and s.text is None
+        and s.end - s.start >= _LONG_VALUE
+        and not _UUID.match(data, s.start, s.end)
     }
     more: list[Span] = []
     for value, span in list(values.items())[:_MOST]:

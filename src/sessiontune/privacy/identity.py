@@ -1,0 +1,77 @@
+"""Numbers that states give to people, after the word that says what they are.
+
+Without the word they are numbers like any other; so each has its own form behind its own words.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .rules import Rule, left_edge
+
+#: What stands between the word and the number: `: `, `" : "`, ` no. `, ` is `.
+_IS = (
+    r"(?i:[ ]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
+    r"(?: is|[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
+)
+
+#: Words, and the form of the number.
+_FORMS: tuple[tuple[str, str], ...] = (
+    (
+        r"(?i:passport)",
+        r"[A-Z]{0,2}[0-9]{7,9}|[A-Z][0-9]{2}[A-Z][0-9]{5}|[CFGHJK][0-9CFGHJKLMNPRTVWXYZ]{8}",
+    ),
+    (r"(?i:driv(?:er'?s?|ing) licen[cs]e)", r"[A-Z]{1,2}[0-9]{6,13}|[A-Z]{5}[0-9]{6}[A-Z0-9]{5}"),
+    (
+        r"(?i:national insurance|\bNINO\b)",
+        r"[A-CEGHJ-PR-TW-Z]{2} ?[0-9]{2} ?[0-9]{2} ?[0-9]{2} ?[A-D]",
+    ),
+    (r"(?i:\bNHS)", r"[0-9]{3} [0-9]{3} [0-9]{4}"),
+    (r"(?:\bBSN|(?i:burgerservicenummer))", r"[0-9]{9}"),
+    (r"\bCPF", r"[0-9]{3}\.[0-9]{3}\.[0-9]{3}-[0-9]{2}|[0-9]{11}"),
+    (r"\bCNPJ", r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}|[0-9]{14}"),
+    (r"\b(?:DNI|NIE|NIF)", r"[0-9]{8}-?[A-Z]|[XYZ]-?[0-9]{7}-?[A-Z]"),
+    (r"\bPESEL", r"[0-9]{11}"),
+    (r"(?i:codice fiscale)", r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]"),
+    (
+        r"(?i:steuer-?(?:id(?:entifikationsnummer)?|nummer))",
+        r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}",
+    ),
+    (r"(?i:aadhaa?r)", r"[2-9][0-9]{3} ?[0-9]{4} ?[0-9]{4}"),
+    (r"\bPAN(?i: card)?", r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]"),
+    (r"\bCURP", r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[A-Z0-9][0-9]"),
+    (r"(?i:personnummer)", r"(?:[0-9]{2})?[0-9]{6}[+-]?[0-9]{4}"),
+    (r"(?i:\bCPR|personnummer|f\xc3\xb8dselsnummer)", r"[0-9]{6}[- ]?[0-9]{4,5}"),
+    (r"(?i:\bITIN)", r"9[0-9]{2}-[0-9]{2}-[0-9]{4}"),
+    (r"(?i:\bTFN|tax file)", r"[0-9]{3} ?[0-9]{3} ?[0-9]{3}"),
+    (
+        r"(?:\xe8\xba\xab\xe4\xbb\xbd\xe8\xaf\x81(?:\xe5\x8f\xb7)?|\\+u8eab\\+u4efd\\+u8bc1(?:\\+u53f7)?)",
+        r"[1-9][0-9]{16}[0-9Xx]",
+    ),
+)
+
+
+def _number(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The number, where it is whole and no row of one digit or of digits that count."""
+    start, end = match.span(1)
+    digits = bytes(c for c in match.group(1) if 48 <= c <= 57)
+    if not left_edge(data, start) or data[end : end + 1].isalnum():
+        return None
+    return (
+        None if len(set(digits)) < 3 or digits[:9] in (b"123456789", b"012345678") else (start, end)
+    )
+
+
+RULES: tuple[Rule, ...] = tuple(
+    Rule(
+        "national-id",
+        "personal",
+        f"{words}{_IS}(?:{form})",
+        f"{words}{_IS}({form})",
+        _number,
+        before=100,
+        after=24,
+        rank=3,
+    )
+    for words, form in _FORMS
+)

@@ -1,0 +1,54 @@
+"""Numbers that states give to people, behind the word that says so; and numbers that are none."""
+
+from __future__ import annotations
+
+import pytest
+from taking import check_taken
+
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+REDACTOR = Redactor(b"identity", Vocabulary(), PrivacyOptions())
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        ("passport: {}", "[57]3[0-9]{7}"),
+        ("Passport no. {}", "[A-Z]{2}8[0-9]{6}"),
+        ("driver's license {}", "D[0-9]{7}"),
+        ("driving licence number: {}", "[A-Z]{5}[0-9]{6}[A-Z]{2}9[A-Z]{2}"),
+        ("national insurance number {}", "AB 48 2[0-9] 1[0-9] C"),
+        ("BSN {}", "48[0-9]{7}"),
+        ("CPF: {}", "39[0-9]\\.53[0-9]\\.44[0-9]-0[0-9]"),
+        ("CNPJ {}", "1[0-9]\\.2[0-9]2\\.3[0-9]3/0001-8[0-9]"),
+        ("DNI {}", "54[0-9]{6}K"),
+        ("PESEL: {}", "4405[0-9]{7}"),
+        ("Steuer-ID {}", "86 [0-9]{3} 74[0-9] 719"),
+        ("Aadhaar: {}", "48[0-9]{2} 7365 9[0-9]{3}"),
+        ("PAN card: {}", "ABCPE[0-9]{4}F"),
+        ("身份证号：{}", "1101051949123[0-9]{4}X"),
+    ],
+)
+def test_it_is_taken(text: str, form: str) -> None:
+    check_taken(text, form)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'import passport from "passport"; passport.use(jwt)',
+        '"passport": "^0.6.0", "passport-http-bearer": "1.0.1"',
+        "passport 000000000",
+        "PAN tilt and zoom",
+        "BSN 123456789",
+        "DNI-1234 is the ticket",
+        "the PESEL check digit is computed modulo 10",
+        "CPF: ___.___.___-__",
+        "driving license is required",
+        "PAN: 5500 0000",
+    ],
+)
+def test_it_is_left_alone(text: str) -> None:
+    assert REDACTOR.text(text) == text
