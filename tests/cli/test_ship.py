@@ -18,7 +18,7 @@ def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str,
     return code, json.loads(out)["error"] if code else json.loads(out)
 
 
-def _run(folder: Path, **more: Any) -> Path:
+def run_folder(folder: Path, **more: Any) -> Path:
     """A RUN folder with just enough to be read; no weights."""
     for name in ("adapter", "tokenizer", "base"):
         (folder / name).mkdir(parents=True)
@@ -64,7 +64,7 @@ def test_ship_without_a_run_and_with_wrong_types(
 ) -> None:
     code, error = told(capsys, "ship", "--force")
     assert (code, error["message"]) == (2, "Which run?")
-    run = str(_run(tmp_path / "r"))
+    run = str(run_folder(tmp_path / "r"))
     code, error = told(capsys, "ship", run, "-t", "q9")
     assert code == 2
     assert "q8_0" in error["hint"]
@@ -75,14 +75,14 @@ def test_ship_without_a_run_and_with_wrong_types(
 def test_a_run_without_stop_ends_with_ten(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, error = told(capsys, "ship", str(_run(tmp_path / "r", stop=[])))
+    code, error = told(capsys, "ship", str(run_folder(tmp_path / "r", stop=[])))
     assert (code, error["kind"]) == (10, "PreflightError")
 
 
 def test_serve_says_what_must_be_done_first(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run = _run(tmp_path / "r")
+    run = run_folder(tmp_path / "r")
     code, error = told(capsys, "serve", str(run))
     assert code == 6
     assert "sessiontune ship" in error["hint"]
@@ -95,7 +95,7 @@ def test_serve_says_what_must_be_done_first(
 
 
 def test_a_damaged_file_is_not_served(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    code, error = told(capsys, "serve", str(_shipped(_run(tmp_path / "r"))))
+    code, error = told(capsys, "serve", str(_shipped(run_folder(tmp_path / "r"))))
     assert code == 6
     assert "cut off" in error["message"]
 
@@ -104,7 +104,7 @@ def test_client_settings_are_printed_and_nothing_is_started(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    run = str(_shipped(_run(tmp_path / "r")))
+    run = str(_shipped(run_folder(tmp_path / "r")))
     code, data = told(capsys, "serve", run, "--client", "claude", "--port", "9999")
     assert code == 0
     assert "ANTHROPIC_BASE_URL=http://127.0.0.1:9999" in data["text"]

@@ -102,6 +102,8 @@ def test_a_verb_alone_shows_its_help(capsys: pytest.CaptureFixture[str]) -> None
     said = capsys.readouterr().err
     assert said.startswith("Usage: sessiontune train")
     assert "Error" not in said
+    assert main(["--json", "train"]) == 2
+    assert json.loads(capsys.readouterr().out)["error"]["hint"] == "See 'sessiontune train --help'."
 
 
 def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
@@ -157,3 +159,31 @@ def test_doctor_reads_when_logs_are_deleted(
     assert any("after 77 days" in w for w in checkup(tmp_path, None)["warnings"])
     (tmp_path / "settings.json").write_text("{")
     assert any("cannot be read" in w for w in checkup(tmp_path, None)["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("absent", "arguments"),
+    [
+        ("safetensors", ("train", "data", "--base", "tiny", "-o", "r")),
+        ("tokenizers", ("train", "data", "--base", "tiny", "-o", "r")),
+        ("transformers", ("ship", "run")),
+    ],
+)
+def test_what_an_installation_lacks_is_named_with_its_extra(
+    absent: str, arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program of its own: what is loaded here already would not be missed."""
+    from tests.cli.test_ship import run_folder
+    from tests.training.exports import make_export
+
+    make_export(tmp_path / "data")
+    weights = run_folder(tmp_path / "run") / "base" / "pytorch_model.bin"
+    weights.write_bytes(b"0" * 4000)
+    code = (
+        f"import sys\nsys.modules[{absent!r}] = None\nfrom sessiontune.cli.main import run\nrun()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (6, False), done.stderr
+    assert "sessiontune[train]" in done.stderr

@@ -15,7 +15,7 @@ import click
 import msgspec
 
 from .. import __version__
-from ..errors import Interrupted, SessiontuneError, StoreError, UsageError
+from ..errors import Interrupted, SessiontuneError, StoreError, ToolError, UsageError
 from ..privacy import compiled
 from .console import Console, write_no_more
 
@@ -136,6 +136,17 @@ def _with_global_flags_anywhere(argv: list[str]) -> list[str]:
     return front + [a for a in head if a not in GLOBAL_FLAGS] + rest
 
 
+#: Packages that the base installation lacks -> the extra that brings them.
+_EXTRAS = {
+    **dict.fromkeys(("accelerate", "datasets", "jinja2", "peft", "safetensors"), "train"),
+    **dict.fromkeys(("tokenizers", "torch", "transformers", "trl"), "train"),
+    "gguf": "ship",
+    "sentencepiece": "ship",
+    "httpx": "serve",
+    "numpy": "evaluate",
+}
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command line. Returns the exit code; `console_script` passes it to the shell."""
     args = _with_global_flags_anywhere(list(sys.argv[1:] if argv is None else argv))
@@ -147,7 +158,10 @@ def main(argv: list[str] | None = None) -> int:
         console.error(error)
         return error.code
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)  # a verb alone: its help
+        if console.as_json:
+            console.usage_error(click.UsageError("Arguments are missing.", error.ctx))
+        else:
+            click.echo(error.format_message(), err=True)  # a verb alone: its help
         return 2
     except click.UsageError as error:
         console.usage_error(error)
@@ -164,6 +178,15 @@ def main(argv: list[str] | None = None) -> int:
         if not isinstance(end.__context__, BrokenPipeError):
             raise
         return 0
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            raise
+        missing = ToolError(
+            f"This needs the package {package}.", f"pip install 'sessiontune[{_EXTRAS[package]}]'"
+        )
+        console.error(missing)
+        return missing.code
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
