@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.sources import (
+    test_amp,
     test_cline,
     test_codex,
     test_continuedev,
@@ -35,6 +36,7 @@ from sessiontune.linking import Thread
 
 READINGS: dict[str, Callable[[Path], None]] = {
     "aider": test_other_agents.test_aider_headings_in_an_answer_are_no_prompts,
+    "amp": test_amp.test_a_copy_of_a_thread,
     "cline": test_cline.test_calls_as_tags,
     "codex": test_codex.test_a_fork_that_copies_its_parent_is_a_branch,
     "continue": test_continuedev.test_a_session,
