@@ -75,6 +75,8 @@ def agent_name(name: str) -> str:
         "goose": "Goose",
         "crush": "Crush",
         "cursor": "Cursor",
+        "amp": "Amp",
+        "kimi": "Kimi Code",
         "zed": "Zed",
         "vscode": "the chat of VS Code",
         "cursor-agent": "Cursor's agent of the terminal",

@@ -32,6 +32,8 @@ _SOURCES = {
     "crush": "sessiontune.sources.crush:SOURCE",
     "cursor": "sessiontune.sources.cursor:SOURCE",
     "vscode": "sessiontune.sources.vscode:SOURCE",
+    "amp": "sessiontune.sources.amp:SOURCE",
+    "kimi": "sessiontune.sources.kimi:SOURCE",
     "zed": "sessiontune.sources.zed:SOURCE",
     "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",
 }

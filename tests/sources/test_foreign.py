@@ -35,15 +35,6 @@ FILES: dict[str, tuple[str, Any]] = {
         "a transcript of Cursor",
         {"role": "user", "message": {"content": [{"type": "text", "text": "hi"}]}},
     ),
-    "amp/T-1.json": (
-        "Amp",
-        {
-            "v": 3,
-            "id": "T-5928a90d-d53b-488f-a829-4e36442142ee",
-            "created": 1,
-            "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
-        },
-    ),
     "tmp/x/checkpoint-a.json": (
         "Gemini CLI",
         [{"role": "user", "parts": [{"text": "hi"}]}, {"role": "model", "parts": []}],
@@ -84,9 +75,9 @@ def test_named_and_taken_for_no_log(tmp_path: Path, name: str) -> None:
 
 def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
     assert unread(str(tmp_path)) == ""
-    for place in (".cursor/projects", ".local/share/amp/threads"):
+    for place in (".cursor/projects", ".grok/sessions"):
         (tmp_path / place).mkdir(parents=True)
-    told = "There are logs of Cursor (~/.cursor/projects), Amp (~/.local/share/amp/threads): "
+    told = "There are logs of Cursor (~/.cursor/projects), Grok (~/.grok/sessions): "
     assert unread(str(tmp_path)) == told + "those agents are not read."
     with pytest.raises(SourceError) as error:
         find_roots([], registry.source_names(), {}, str(tmp_path))

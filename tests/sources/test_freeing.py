@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.sources import (
+    test_amp,
     test_cline,
     test_codex,
     test_continuedev,
@@ -22,6 +23,7 @@ from tests.sources import (
     test_droid,
     test_gemini,
     test_goose,
+    test_kimi,
     test_minisweagent,
     test_opencode,
     test_other_agents,
@@ -34,6 +36,7 @@ from sessiontune.linking import Thread
 
 READINGS: dict[str, Callable[[Path], None]] = {
     "aider": test_other_agents.test_aider_headings_in_an_answer_are_no_prompts,
+    "amp": test_amp.test_a_copy_of_a_thread,
     "cline": test_cline.test_calls_as_tags,
     "codex": test_codex.test_a_fork_that_copies_its_parent_is_a_branch,
     "continue": test_continuedev.test_a_session,
@@ -44,6 +47,7 @@ READINGS: dict[str, Callable[[Path], None]] = {
     "droid": test_droid.test_a_fork_begins_with_copies,
     "gemini": test_gemini.test_what_was_taken_back_is_a_branch,
     "goose": test_goose.test_a_session_of_the_database,
+    "kimi": test_kimi.test_a_fork_begins_with_copies,
     "mini-swe-agent": test_minisweagent.test_calls_and_their_outputs,
     "opencode": test_opencode.test_a_fork_repeats_nothing,
     "pi": test_other_agents.test_pi_branched_sessions_and_what_extensions_say,

@@ -76,7 +76,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "sources",
         "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, "
         "mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, cursor-agent, "
-        "vscode, zed.",
+        "vscode, zed, kimi, amp.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),

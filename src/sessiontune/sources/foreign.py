@@ -38,11 +38,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
         "a transcript of Cursor",
         [rb'\A\s*\{\s*"role"\s*:\s*"(?:user|assistant)"\s*,\s*"message"\s*:\s*\{\s*"content"'],
     ),
-    (
-        _AGENT,
-        "Amp",
-        [rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}")', rb'"messages"\s*:\s*\['],
-    ),
     (_COPY, "a history saved by Gemini CLI", [rb'\A\s*\{?\s*(?:"history"\s*:\s*)?\[', _TURN]),
     (
         "a transcript that Entire made of a log (the log itself is read: full.jsonl beside it)",
@@ -64,7 +59,6 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
 #: Where agents keep logs that are not read, below the home folder.
 _PLACES = {
     "Cursor": (".cursor/projects",),
-    "Amp": (".local/share/amp/threads",),
     "Windsurf": (".codeium/windsurf/cascade",),
     "Kiro": (".local/share/kiro-cli",),
     "OpenHands": (".openhands/conversations", ".openhands/sessions"),

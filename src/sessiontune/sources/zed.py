@@ -49,7 +49,10 @@ class ZedSource:
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is its database."""
         return (
-            path.endswith(".db") and head.startswith(MAGIC) and columns(path, "threads") >= _NEEDED
+            path.endswith(".db")
+            and head.startswith(MAGIC)
+            and b"data_type" in head  # where other databases lie, none of them is opened
+            and columns(path, "threads") >= _NEEDED
         )
 
     def index(self, path: str, offset: int = 0) -> FileIndex:

@@ -1,0 +1,269 @@
+"""Amp: `~/.local/share/amp/threads/T-<id>.json`, a document for each thread.
+
+Messages hold blocks as the vendor of Claude has them; what came of a call stands in the message of
+the user after it, as a run with a status. Threads are kept on the vendor's servers as well: newer
+versions may keep none, or a part of them, on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..ledger import Ledger
+from ..linking import Frame
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .linear import Linear, folder_name, moment, number, words
+from .lines import LineFault, line_fault, safe_name, size_of
+from .pictures import picture
+from .shapes import folder_of, objects
+
+_DOCUMENT = re.compile(
+    rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
+)
+_ID = re.compile(rb'"id"\s*:\s*"(T-[0-9a-f-]{36})"')
+_TREE = re.compile(rb'"trees"\s*:\s*\[\s*\{[^\]]{0,1000}?"uri"\s*:\s*"([^"\\]{1,1000})"')
+_TIME = re.compile(rb'"(?:created|sentAt)"\s*:\s*(\d{13})\b')
+_STATUS: dict[str, ResultStatus] = {
+    "done": "ok",
+    "error": "error",
+    "rejected-by-user": "rejected",
+    "cancelled": "interrupted",
+}
+#: What the output of a tool is, among what is noted of how it ran.
+_SAID = ("output", "content")
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a document."""
+
+    name: str
+    folder: str
+    times: list[int]
+
+
+def _known(raw: memoryview) -> Known:
+    text = bytes(raw)
+    name, tree = _ID.search(text[:1000]), _TREE.search(text)
+    folder = folder_of(tree[1].decode("utf-8", "replace")) if tree else ""
+    return Known(name[1].decode() if name else "", folder, list(map(int, _TIME.findall(text))))
+
+
+def _note(line: Known, seen: Seen) -> None:
+    seen.sessions.add(line.name)
+    seen.names.add(line.folder)
+    for at in filter(None, map(moment, line.times)):
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class AmpSource:
+    """Threads of Amp."""
+
+    name = "amp"
+    suffixes = (".json",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its threads lie."""
+        base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
+        return [os.path.join(base, "amp", "threads")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins as a thread."""
+        return path.endswith(".json") and _DOCUMENT.match(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Id, folder and times of a thread; a document is always indexed whole."""
+        return scan(path, 0, (), "session:", _known, _note)
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The session of each thread; a message that a longer copy holds counts once."""
+        seen: set[tuple[str, int, str]] = set()
+        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+            log = Linear(path, options, ledger)
+            document = log.document()
+            if document is None:
+                continue
+            name = words(document.get("id")) or os.path.splitext(os.path.basename(path))[0]
+            log.session_id = f"{name}~{nth}" if nth else name
+            _read(log, document, name, seen)
+            cwd = _folder(document)
+            frame = Frame(
+                source="amp",
+                session_id=name,
+                project=folder_name(cwd),
+                cwd=cwd,
+                title=words(document.get("title"))[:200],
+            )
+            yield from log.sessions(frame, keyed)
+
+
+SOURCE = AmpSource()
+
+
+def _folder(document: dict[str, Any]) -> str:
+    env = document.get("env")
+    first = env.get("initial") if isinstance(env, dict) else None
+    trees = objects(first.get("trees")) if isinstance(first, dict) else []
+    return folder_of(trees[0].get("uri")) if trees else ""
+
+
+def _read(
+    log: Linear, document: dict[str, Any], name: str, seen: set[tuple[str, int, str]]
+) -> None:
+    listed = document.get("messages")
+    begun = number(document.get("created"))
+    for nth, message in enumerate(listed if isinstance(listed, list) else (), 1):
+        log.part(nth)
+        key = (name, nth, repr(message.get("content")) if isinstance(message, dict) else "")
+        if key in seen:
+            log.drop("resumed_copy", "link")
+            continue
+        seen.add(key)
+        try:
+            _take(log, message if isinstance(message, dict) else {}, begun if nth == 1 else 0)
+        except LineFault as fault:
+            log.ledger.fault(line_fault(fault, log.path, nth, b"}"))
+
+
+def _take(log: Linear, message: dict[str, Any], begun: int) -> None:
+    role, meta = words(message.get("role")), message.get("meta")
+    at = number(meta.get("sentAt")) if isinstance(meta, dict) else 0
+    content = message.get("content")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    if role == "assistant":
+        _answer(log, message, blocks, at or begun)
+    elif role in ("user", "info"):
+        _user(log, blocks, at or begun)
+    elif role == "system":
+        log.drop("system")
+    else:
+        log.drop(f"unknown_role:{safe_name(role)}" if message else "no_message")
+
+
+def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
+    """Words, results of calls, a summary, and commands that a person ran."""
+    typed: list[Part] = []
+    counted, used, reason = dict(log.counts), False, "empty"
+    for nth, block in enumerate(blocks):
+        kind, text = words(block.get("type")), words(block.get("text"))
+        image = _image(block)
+        if kind == "tool_result":
+            used = _result(log, block, at) or used
+        elif kind == "text" and text.strip():
+            typed.append(Text(text))
+        elif image is not None:
+            typed.append(image)
+        elif kind == "summary":
+            told = block.get("summary")
+            summary = words(told.get("summary")) if isinstance(told, dict) else words(told)
+            if summary.strip():
+                log.node("summary", [Text(summary)], at, f"{log.place[0]}^{nth}")
+                used = True
+        elif kind == "manual_bash_invocation":
+            ran = _ran(block)
+            if ran and block.get("hidden") is not True:
+                log.node("context", [Text(ran)], at, f"{log.place[0]}^{nth}")
+                used = True
+            reason = "shell_mode"
+        elif kind != "text":
+            reason = f"unknown_block:{safe_name(kind)}"
+    if typed:
+        if reason.startswith("unknown_block"):
+            log.unknown_part()
+        log.node("prompt", typed, at)
+    log.once(counted, used or bool(typed), reason)
+
+
+def _ran(block: dict[str, Any]) -> str:
+    """A command that a person ran, and what it printed."""
+    given, run = block.get("args"), block.get("toolRun")
+    command = (
+        words(given.get("cmd")) or words(given.get("command")) if isinstance(given, dict) else ""
+    )
+    printed = _output(run.get("result")) if isinstance(run, dict) else ""
+    return "\n".join(filter(None, (f"! {command}" if command else "", printed.strip("\n"))))
+
+
+def _output(result: Any) -> str:
+    """What a tool gave back: words, or what of it is the output."""
+    if isinstance(result, str):
+        return result
+    if isinstance(result, dict):
+        said = next((result[f] for f in _SAID if isinstance(result.get(f), str)), None)
+        if said is not None:
+            return str(said)
+    if isinstance(result, list) and (texts := [words(b.get("text")) for b in objects(result)]):
+        return "\n".join(filter(None, texts))
+    return "" if result is None else msgspec.json.encode(result).decode()
+
+
+def _result(log: Linear, block: dict[str, Any], at: int) -> bool:
+    """Take a result; whether a call waited for it."""
+    call, told = words(block.get("toolUseID")), block.get("run")
+    run = told if isinstance(told, dict) else {}
+    status = _STATUS.get(words(run.get("status")))
+    if status is None:
+        log.drop("pending")
+        return False
+    error = run.get("error")
+    why = words(error.get("message")) if isinstance(error, dict) else words(error)
+    text = _output(run.get("result")) or why or words(run.get("reason"))
+    result = run.get("result")
+    if status == "ok" and isinstance(result, dict) and type(result.get("exitCode")) is int:
+        status = "error" if result["exitCode"] else "ok"
+    waits = call in log.calls and call not in log.calls[call].results
+    log.result(call, text, status, at)
+    return waits
+
+
+def _image(block: dict[str, Any]) -> Image | None:
+    source = block.get("source")
+    if block.get("type") != "image" or not isinstance(source, dict):
+        return None
+    return picture(source.get("data"), source.get("mediaType") or source.get("media_type"))
+
+
+def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:
+    parts: list[Part] = []
+    calls, reason = [], "empty"
+    for block in blocks:
+        kind, thought = words(block.get("type")), words(block.get("thinking"))
+        if kind == "text" and words(block.get("text")).strip():
+            parts.append(Text(words(block.get("text"))))
+        elif kind == "thinking" and thought.strip():
+            parts.append(Thinking(thought))
+        elif kind in ("thinking", "redacted_thinking"):
+            reason = "thinking_signature_only"
+        elif kind == "tool_use" and words(block.get("id")):
+            calls.append(block)
+        elif kind != "text":
+            reason = f"unknown_block:{safe_name(kind)}"
+    state, usage = message.get("state"), message.get("usage")
+    stopped = isinstance(state, dict) and state.get("type") == "cancelled"
+    if not parts and not calls:
+        if stopped:
+            log.interrupted()
+        failed = isinstance(state, dict) and state.get("type") == "error"
+        log.drop("api_error" if failed else reason)
+        return
+    if reason.startswith("unknown_block"):
+        log.unknown_part()
+    log.open = None
+    used = usage if isinstance(usage, dict) else {}
+    node = log.answer(at, words(used.get("model")))
+    node.parts = parts
+    for call in calls:
+        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
+    names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
+    if used:
+        log.usage(Usage(*(number(used.get(name)) for name in names)))
+    if stopped:
+        log.interrupted()

@@ -1,0 +1,170 @@
+"""Kimi Code: `~/.kimi-code/sessions/<folder>/<session>/agents/<agent>/wire.jsonl`.
+
+Records of what was put into an agent's context, message by message and step by step, among much
+bookkeeping. Sub-agents lie beside the main agent, whose record names the call that began them. A
+forked session begins with copies of the other's records. What `/undo` takes back is a branch.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Session
+from ..ports import FileIndex, Keyed, ReadOptions
+from .claude.toolbox import with_tools
+from .indexing import Seen, scan
+from .kimi_records import Agent, Unit
+from .linear import Linear, folder_name, moment, number, words
+from .lines import LineFault, line_fault, size_of
+
+_FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version"\s*:')
+
+
+class Message(msgspec.Struct, gc=False):
+    """A message, or an event of the loop: what names it."""
+
+    id: str | None = None
+    uuid: str | None = None
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a record."""
+
+    time: int | None = None
+    message: Message | None = None
+    event: Message | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(record: Known, seen: Seen) -> None:
+    for told in (record.message, record.event):
+        if told is not None:
+            seen.ids.update((told.id, told.uuid))
+    at = moment(record.time)
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class KimiSource:
+    """Sessions of Kimi Code."""
+
+    name = "kimi"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its sessions lie: KIMI_CODE_HOME or ~/.kimi-code."""
+        base = env.get("KIMI_CODE_HOME") or os.path.join(home, ".kimi-code")
+        return [os.path.join(base, "sessions")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins as the records of an agent."""
+        return path.endswith(".jsonl") and _FIRST.match(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Ids of records, folder and times of a file from `offset` on."""
+        found = scan(path, offset, (f"session:{_place(path)[0]}",), "session:", _known, _note)
+        cwd = words(_state(path).get("cwd"))
+        return msgspec.structs.replace(found, names=(cwd,)) if cwd else found
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of one unit: what forks copied counts once, main agents come first."""
+        unit = Unit()
+        try:
+            for path in sorted(files, key=_order):
+                yield from _read(path, options, ledger, keyed, unit)
+        finally:
+            unlink(unit.nodes)
+
+
+SOURCE = KimiSource()
+
+
+def _place(path: str) -> tuple[str, str]:
+    """The names of the session and of the agent, as the folders tell them."""
+    parts = os.path.abspath(path).split(os.sep)
+    if len(parts) > 4 and parts[-3] == "agents":
+        return parts[-4], parts[-2]
+    return os.path.splitext(parts[-1])[0], "main"
+
+
+def _state(path: str) -> dict[str, Any]:
+    """What the program notes of a session beside its agents."""
+    above = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(path))))
+    try:
+        with open(os.path.join(above, "state.json"), "rb") as stream:
+            told = orjson.loads(stream.read(1 << 22))
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _order(path: str) -> tuple[bool, int, str]:
+    """Main agents first; a fork after the session that it came of, which is older."""
+    created = number(_state(path).get("createdAt"))
+    agent = _place(path)[1]
+    return agent != "main", created or -size_of(path), path
+
+
+def _read(
+    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Unit
+) -> Iterator[Session]:
+    session, agent = _place(path)
+    told = _state(path)
+    reader = Agent(Linear(path, options, ledger), session, agent, unit)
+    log = reader.log
+    log.session_id = session if agent == "main" else f"{session}/{agent}"
+    up: Node | None = None
+    for record in log.records():
+        key = (agent, _named(record))
+        if key[1] and key in unit.owner:
+            log.drop("resumed_copy", "link")
+            up = unit.owner[key] or up
+            continue
+        before = len(log.nodes)
+        try:
+            reader.take(record)
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
+        made = log.nodes[before:]
+        if made and up is not None and made[0].up is None:
+            made[0].up, up = up, None
+        if key[1]:
+            unit.owner[key] = log.nodes[-1] if log.nodes else up
+    call, caller = unit.begun.get((session, agent), ("", None))
+    cwd, sub = words(told.get("cwd")), agent != "main"
+    frame = Frame(
+        source="kimi",
+        session_id=session,
+        agent_id=agent if sub else None,
+        agent_type=reader.profile if sub else "",
+        parent_session=(caller.key or None) if caller is not None and sub else None,
+        parent_call=call or None if sub else None,
+        project=folder_name(cwd),
+        cwd=cwd,
+        title=words(told.get("title"))[:200],
+    )
+    for found in log.sessions(frame, keyed, unit.nodes):
+        yield with_tools(found, reader.tools)
+
+
+def _named(record: dict[str, Any]) -> str:
+    """What names a record of the context, in a copy of it too."""
+    kind, at = words(record.get("type")), record.get("time")
+    if not kind.startswith("context."):
+        return ""
+    event = record.get("event")
+    told = words(event.get("uuid")) if isinstance(event, dict) else ""
+    parent = words(event.get("toolCallId")) if isinstance(event, dict) else ""
+    step = words(event.get("type")) if isinstance(event, dict) else ""
+    return f"{kind}:{step}:{told or parent}:{at}"

@@ -1,0 +1,208 @@
+"""What a record of Kimi Code is to the model: a message, a step of an answer, or nothing."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import msgspec
+
+from ..linking import Node
+from ..model import Image, Part, Text, Thinking, ToolDef, Usage
+from .claude.toolbox import tool_def
+from .linear import Linear, number, words
+from .lines import safe_name
+from .pictures import picture_of_url
+from .shapes import objects
+
+#: Records that are no part of what the model sees, by the first part of their type.
+_BOOKS = {
+    *("metadata", "forked", "runtime", "profile", "permission", "turn", "prompt", "subagent"),
+    *("usage", "token_counting", "agent", "plugin", "llm", "goal", "plan", "plan_mode", "tools"),
+    *("swarm_mode", "todo", "full_compaction", "micro_compaction", "compaction", "mcp", "cron"),
+    *("session", "config", "task", "hook", "skill", "media", "step"),
+}
+_SHELL = re.compile(r"</?bash-(?:input|stdout|stderr)>")
+
+
+class Unit(msgspec.Struct):
+    """What is known of the files that were read before.
+
+    owner   record (of an agent, by what names it) -> the node that it is, or leads to
+    begun   (session, sub-agent) -> the call that began it, and its node
+    nodes   all nodes, to be parted in the end
+    """
+
+    owner: dict[tuple[str, str], Node | None] = {}
+    begun: dict[tuple[str, str], tuple[str, Node]] = {}
+    nodes: list[Node] = []
+
+
+class Agent:
+    """Reads the records of one agent."""
+
+    def __init__(self, log: Linear, session: str, agent: str, unit: Unit) -> None:
+        self.log, self.session, self.agent, self.unit = log, session, agent, unit
+        self.tools: dict[str, ToolDef] = {}
+        self.model = self.profile = ""
+        self.anchors: list[int] = []  # where the nodes of each prompt begin
+        self.back: Node | None = None
+
+    def take(self, record: dict[str, Any]) -> None:
+        """Take one record. Raises LineFault for arguments nested too deep."""
+        log, kind = self.log, words(record.get("type"))
+        before = len(log.nodes)
+        if kind == "context.append_message":
+            self._message(record.get("message"), record.get("time"))
+        elif kind == "context.append_loop_event":
+            self._event(record.get("event"), record.get("time"))
+        elif kind == "context.apply_compaction":
+            told = record.get("contextSummary") or record.get("summary")
+            text = _text(told.get("content")) if isinstance(told, dict) else words(told)
+            if text.strip():
+                log.node("summary", [Text(text)], record.get("time"))
+            else:
+                log.drop("empty")
+        elif kind == "context.clear":
+            log.boundary()
+            log.drop("local_command")
+        elif kind == "context.undo":
+            self._undo(number(record.get("count")))
+        else:
+            self._book(record, kind)
+        if len(log.nodes) > before and self.back is not None:
+            log.nodes[before].up, self.back = self.back, None
+
+    def _undo(self, count: int) -> None:
+        self.log.drop("rewind")
+        if 0 < count <= len(self.anchors):
+            at = self.anchors[-count]
+            self.anchors = self.anchors[:-count]
+            self.log.open = None
+            if at:
+                nodes = self.log.nodes
+                nodes[at].up = self.back = nodes[at - 1]
+            else:  # from the beginning again
+                self.log.boundary()
+
+    def _book(self, record: dict[str, Any], kind: str) -> None:
+        """Note what a record of the program says of the model, its tools and its sub-agents."""
+        self.model = (
+            words(record.get("model")) or self.model if kind == "llm.request" else self.model
+        )
+        self.profile = words(record.get("profileName")) or self.profile
+        if kind == "llm.tools_snapshot":
+            for tool in objects(record.get("tools")):
+                made = tool_def(tool.get("name"), tool.get("description"), tool.get("parameters"))
+                self.tools |= {made.name: made} if made is not None else {}
+        if kind == "subagent.spawned":
+            call = words(record.get("parentToolCallId"))
+            if call in self.log.calls:
+                told = (call, self.log.calls[call])
+                self.unit.begun[self.session, words(record.get("subagentId"))] = told
+        if kind == "turn.ended" and record.get("reason") in ("cancelled", "aborted"):
+            self.log.interrupted()
+        known = kind.partition(".")[0] in _BOOKS or kind.startswith("context.")
+        self.log.drop("event:kimi" if known else f"unknown_type:{safe_name(kind)}")
+
+    def _message(self, message: Any, at: Any) -> None:
+        log = self.log
+        held = message if isinstance(message, dict) else {}
+        told = held.get("origin")
+        origin = told if isinstance(told, dict) else {}
+        kind, role = words(origin.get("kind")), words(held.get("role"))
+        parts = self._parts(held.get("content"))
+        if role == "assistant":
+            log.open = None
+            if parts:
+                log.answer(at, self.model).parts += parts
+            else:
+                log.drop("empty")
+        elif role == "tool":
+            log.result(words(held.get("toolCallId")), _text(held.get("content")), "ok", at)
+        elif role != "user":
+            log.drop("system" if role == "system" else f"unknown_role:{safe_name(role)}")
+        elif kind == "injection":
+            log.drop("todo_reminder")
+        elif not parts:
+            log.drop("empty")
+        elif kind in ("user", ""):
+            self.anchors.append(len(log.nodes))
+            log.node("prompt" if self.agent == "main" else "task", parts, at)
+        elif kind == "system_trigger" and origin.get("name") == "subagent":
+            log.node("task", parts, at)
+        elif kind in ("skill_activation", "plugin_command"):
+            self._command(origin, parts, at)
+        elif kind == "shell_command":
+            text = html.unescape(_SHELL.sub("", _text(held.get("content")))).strip("\n")
+            typed = f"! {text}" if origin.get("phase") == "input" else text
+            log.node("context", [Text(typed)], at) if text.strip() else log.drop("empty")
+        else:
+            log.node("context", parts, at)
+
+    def _command(self, origin: dict[str, Any], parts: list[Part], at: Any) -> None:
+        """A command that a person typed: what it stands for is context."""
+        name = words(origin.get("skillName")) or words(origin.get("commandName"))
+        typed = f"/{name} {words(origin.get('skillArgs')) or words(origin.get('args'))}".strip()
+        asked = origin.get("trigger") == "user-slash" and name
+        if asked:
+            self.anchors.append(len(self.log.nodes))
+        self.log.node("context", parts, at, f"{self.log.place[0]}^" if asked else "")
+        if asked:
+            self.log.node("prompt", [Text(typed)], at)
+
+    def _event(self, event: Any, at: Any) -> None:
+        log, held = self.log, event if isinstance(event, dict) else {}
+        kind, call = words(held.get("type")), words(held.get("toolCallId"))
+        if kind == "step.begin":
+            log.open = None
+            log.drop("event:kimi")
+        elif kind == "content.part":
+            parts = self._parts([held.get("part")])
+            if parts:
+                log.answer(at, self.model).parts += parts
+            else:
+                log.drop("empty")
+        elif kind == "tool.call" and call:
+            log.call(log.answer(at, self.model), call, words(held.get("name")), held.get("args"))
+        elif kind == "tool.result":
+            result = held.get("result")
+            told = result if isinstance(result, dict) else {}
+            parts = self._parts(told.get("output"))
+            images = tuple(part for part in parts if isinstance(part, Image))
+            failed = told.get("isError") is True
+            text = _text(told.get("output"))
+            log.result(call, text, "error" if failed else "ok", at, images)
+        elif kind == "step.end":
+            used = held.get("usage")
+            if isinstance(used, dict) and log.last is not None:
+                names = ("inputOther", "output", "inputCacheRead", "inputCacheCreation")
+                log.usage(Usage(*(number(used.get(name)) for name in names)))
+            log.drop("event:kimi")
+        else:
+            log.drop(f"unknown_type:{safe_name(kind)}")
+
+    def _parts(self, content: Any) -> list[Part]:
+        if isinstance(content, str):
+            return [Text(content)] if content.strip() else []
+        parts: list[Part] = []
+        for block in objects(content):
+            text, thought = words(block.get("text")), words(block.get("think"))
+            url = block.get("imageUrl")
+            image = picture_of_url(url.get("url")) if isinstance(url, dict) else None
+            if text.strip():
+                parts.append(Text(text))
+            elif thought.strip():
+                parts.append(Thinking(thought))
+            elif image is not None:
+                parts.append(image)
+            elif block.get("type") not in ("text", "think"):
+                self.log.unknown_part()
+        return parts
+
+
+def _text(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    return "\n".join(t for block in objects(content) if (t := words(block.get("text"))))
