@@ -49,7 +49,8 @@ class World:
 def export(folder: Path, logs: Path, **how: object) -> Run:
     """Export into FOLDER/out/data with the state beside it. The output sits in its own parent."""
     args = ["--json", "export", logs, "-o", folder / "out" / "data", "--state", folder / "state"]
-    return run(logs.parent / "run", *args, "--no-privacy", "--jobs", "1", **how)  # type: ignore[arg-type]
+    args += ["--no-privacy", "--jobs", "1", *how.pop("more", ())]  # type: ignore[misc]
+    return run(logs.parent / "run", *args, **how)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +113,20 @@ def test_killed_at_each_of_the_last_steps(world: World) -> None:
         ended = world.export(folder, at=at)
         assert ended.code in (-signal.SIGKILL, 0)
         _left_whole(world, folder)
+    _rerun_is_equal(world, folder)
+
+
+def test_nothing_passes_for_edited_after_a_killed_run_with_fewer_formats(world: World) -> None:
+    """It published files that the state does not know, and fewer than the state knows."""
+
+    def prepare() -> None:
+        Store.note_published = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,misc,method-assign]
+
+    folder = world.begin("fewer")
+    assert world.export(folder).code == 0
+    fewer = world.export(folder, more=("--format", "raw,openai"), prepare=prepare)
+    assert fewer.code == -signal.SIGKILL
+    assert is_whole(folder / "out" / "data")
     _rerun_is_equal(world, folder)
 
 

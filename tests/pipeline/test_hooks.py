@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sessiontune.errors import UsageError
-from sessiontune.pipeline.prepare import load_hook
+from sessiontune.pipeline.hooks import load_hook
 
 
 @pytest.mark.parametrize(

@@ -124,8 +124,8 @@ def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:
     from .. import registry
     from ..general import read_rows
     from ..pipeline.examples import counter
+    from ..pipeline.hooks import load_hook
     from ..pipeline.inputs import find_roots
-    from ..pipeline.prepare import load_hook
     from ..steps.mix import parse_mix
     from ..steps.topics import load_taxonomy, needs_clusters
 

@@ -41,14 +41,16 @@ def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[
         manifest = None
     if manifest is None:
         return noted
-    left = dict(noted)
+    left, some = dict(noted), False
     for file in manifest.files:
         with contextlib.suppress(OSError):  # what is not there was not edited
             found = _stat(folder / file.path)
-            if found != noted.get(file.path):
+            if found == noted.get(file.path):
+                some = True
+            else:
                 same = found[0] == file.bytes and _digest(folder / file.path) == file.sha256
                 left[file.path] = found if same else _EDITED
-    if not any(left.get(name) == known for name, known in noted.items() if name != MARKER):
+    if not some:
         left.pop(MARKER, None)  # all is otherwise: another run of ours wrote the manifest too
     return left
 
