@@ -185,6 +185,24 @@ def test_the_first_export_is_killed(world: World) -> None:
     assert is_whole(folder / "out" / "data")
 
 
+@pytest.mark.parametrize(
+    "manifest", [b"", b"{", b'{"files": [{"path": "\xff"}]}', b'{"files": []}', b"[]"]
+)
+def test_a_published_manifest_that_is_damaged_lets_nothing_pass_for_a_persons(
+    world: World, manifest: bytes
+) -> None:
+    folder = world.begin(f"manifest{manifest.hex()}")
+    assert world.export(folder).code == 0
+    path = folder / "out" / "data" / "manifest.json"
+    path.write_bytes(manifest)
+    done = world.export(folder)
+    assert done.code == 0, done.err
+    kept = folder / "out" / "data" / "manifest.json.yours"
+    assert kept.read_bytes() == manifest
+    kept.unlink()
+    assert tree(folder / "out") == world.wanted
+
+
 # ------------------------------------------------------------------ disk
 
 
