@@ -49,7 +49,8 @@ class World:
 def export(folder: Path, logs: Path, **how: object) -> Run:
     """Export into FOLDER/out/data with the state beside it. The output sits in its own parent."""
     args = ["--json", "export", logs, "-o", folder / "out" / "data", "--state", folder / "state"]
-    return run(logs.parent / "run", *args, "--no-privacy", "--jobs", "1", **how)  # type: ignore[arg-type]
+    args += ["--no-privacy", "--jobs", "1", *how.pop("more", ())]  # type: ignore[misc]
+    return run(logs.parent / "run", *args, **how)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +116,20 @@ def test_killed_at_each_of_the_last_steps(world: World) -> None:
     _rerun_is_equal(world, folder)
 
 
+def test_nothing_passes_for_edited_after_a_killed_run_with_fewer_formats(world: World) -> None:
+    """It published files that the state does not know, and fewer than the state knows."""
+
+    def prepare() -> None:
+        Store.note_published = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment,misc,method-assign]
+
+    folder = world.begin("fewer")
+    assert world.export(folder).code == 0
+    fewer = world.export(folder, more=("--format", "raw,openai"), prepare=prepare)
+    assert fewer.code == -signal.SIGKILL
+    assert is_whole(folder / "out" / "data")
+    _rerun_is_equal(world, folder)
+
+
 def test_killed_again_and_again(world: World) -> None:
     folder = world.begin("again")
     random = Random(7)
@@ -168,6 +183,24 @@ def test_the_first_export_is_killed(world: World) -> None:
         assert not published.exists() or is_whole(published)
     assert world.export(folder).code == 0
     assert is_whole(folder / "out" / "data")
+
+
+@pytest.mark.parametrize(
+    "manifest", [b"", b"{", b'{"files": [{"path": "\xff"}]}', b'{"files": []}', b"[]"]
+)
+def test_a_published_manifest_that_is_damaged_lets_nothing_pass_for_a_persons(
+    world: World, manifest: bytes
+) -> None:
+    folder = world.begin(f"manifest{manifest.hex()}")
+    assert world.export(folder).code == 0
+    path = folder / "out" / "data" / "manifest.json"
+    path.write_bytes(manifest)
+    done = world.export(folder)
+    assert done.code == 0, done.err
+    kept = folder / "out" / "data" / "manifest.json.yours"
+    assert kept.read_bytes() == manifest
+    kept.unlink()
+    assert tree(folder / "out") == world.wanted
 
 
 # ------------------------------------------------------------------ disk

@@ -34,6 +34,11 @@ _BUFFER = 256 << 10
 _COPY = 1 << 20
 
 
+def left_of(key: str) -> str:
+    """The key of what a user's hook took out of a unit, which lies in the pack of its shard."""
+    return f"{key}.left"
+
+
 class Place(msgspec.Struct, frozen=True, array_like=True):
     """Bytes of a pack that belong to one key. `crc`: their CRC-32, where it was taken."""
 
@@ -196,8 +201,9 @@ class Packs:
         )
 
     def drop(self, db: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
-        """Remove rows; the packs that hold bytes of theirs."""
-        mine = [(self.suffix, key) for key in keys]
+        """Remove rows, and those of what was taken out of them; the packs that hold bytes of
+        theirs."""
+        mine = [(self.suffix, one) for key in keys for one in (key, left_of(key))]
         packs = {f"{key}{self.suffix}" for _, key in mine}
         for row in mine:
             found = "select pack from places where kind = ? and key = ?"

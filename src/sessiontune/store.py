@@ -206,8 +206,8 @@ class Store:
         found = self.db.execute("select summary from units where key = ?", (key,)).fetchone()
         return bytes(found[0])
 
-    def put_units(self, rows: Iterable[tuple[UnitRow, Place, notes.Sketches]]) -> None:
-        """Insert or replace prepared units, with the places of their shards and their sketches."""
+    def put_units(self, rows: Iterable[tuple[UnitRow, dict[str, Place], notes.Sketches]]) -> None:
+        """Insert or replace prepared units, with what lies where of them, and their sketches."""
         rows = list(rows)
         encode = msgspec.msgpack.encode
         with self.transaction() as db:
@@ -215,7 +215,7 @@ class Store:
                 "insert or replace into units values (?,?,?,?)",
                 [(r.key, encode(r.paths), r.summary, r.prepared) for r, _, _ in rows],
             )
-            self.shards.note(db, ((r.key, place) for r, place, _ in rows))
+            self.shards.note(db, (one for _, places, _ in rows for one in places.items()))
             notes.put_sketches(db, (sketches for _, _, sketches in rows))
 
     def unit_paths(self) -> dict[str, tuple[str, ...]]:

@@ -8,7 +8,7 @@ import pytest
 
 from sessiontune.errors import UsageError
 from sessiontune.model import Message, Origin, Session, Text, ToolCall
-from sessiontune.pipeline.hook import hook, load_hook
+from sessiontune.pipeline.hooks import hook_stage, load_hook
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_a_hook_makes_is_checked(
     monkeypatch.syspath_prepend(tmp_path)
 
     with pytest.raises(UsageError, match=why):
-        hook(f"{module}:made")(TALK)
+        hook_stage(f"{module}:made")(TALK)
 
 
 def test_a_hook_may_print_and_give_lists_and_sets(
@@ -97,7 +97,7 @@ def test_a_hook_may_print_and_give_lists_and_sets(
     )
     monkeypatch.syspath_prepend(tmp_path)
 
-    session, drops = hook("lax_hook:made")(TALK)
+    session, drops = hook_stage("lax_hook:made")(TALK)
 
     assert session is not None
     assert not drops

@@ -101,3 +101,82 @@ def test_random_logs_vanish_one_after_the_other(tmp_path: Path, seed: int) -> No
         for row in after:
             by_id.setdefault(row["id"], []).append(row)
         assert all(_whole(row, by_id) for row in after)
+
+
+_HOOKS = """
+import msgspec
+
+def none(session):
+    return None
+
+def some(session):
+    return None if int(session.key[-1], 16) % 2 else session
+
+def half(session):
+    half = session.messages[: (len(session.messages) + 1) // 2]
+    return msgspec.structs.replace(session, messages=half)
+"""
+
+
+@pytest.mark.parametrize(
+    ("seed", "hook", "privacy"),
+    [
+        (0, "none", "--privacy"),
+        (1, "some", "--no-privacy"),
+        (1, "half", "--privacy"),
+        (2, "none", "--no-privacy"),
+        (2, "half", "--no-privacy"),
+    ],
+)
+def test_what_a_hook_took_out_of_a_log_that_vanished_is_there_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, hook: str, privacy: str
+) -> None:
+    module = f"vanishing_{seed}_{hook}_{privacy.replace('-', '')}"
+    (tmp_path / f"{module}.py").write_text(_HOOKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    hooked = ("--preprocess", f"{module}:{hook}", privacy)
+    writer = Writer(seed)
+    writer.project(plain=True)
+    writer.save(tmp_path / "logs" / "first")
+    logs = sorted((tmp_path / "logs").rglob("*.jsonl"))
+    before = _export(tmp_path, *hooked)
+    kept = {log: log.read_bytes() for log in logs[::2]}
+    for log in kept:
+        log.unlink()
+    assert _export(tmp_path, *hooked) == before
+    if seed:  # read again, all of it, while they are gone: from the older shards
+        _another(tmp_path, 100 + seed)
+        _export(tmp_path, *hooked)
+    without = Counter(map(_words, _export(tmp_path, privacy)))
+    held = {row["message_id"] for row in _export(tmp_path, *hooked)}
+    assert {row["message_id"] for row in before} <= held
+    for log, data in kept.items():
+        log.write_bytes(data)
+    assert Counter(map(_words, _export(tmp_path, privacy))) == without
+    assert sum(without.values()) > len(before) or hook == "some"
+
+
+def test_what_a_hook_took_out_is_forgotten_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "forgetting.py").write_text(_HOOKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    writer = Writer(1)
+    thread = Thread(writer.fresh("session"))
+    writer.main(thread)
+    writer.turn(thread)
+    writer.save(tmp_path / "logs" / "first")
+    log = next((tmp_path / "logs").rglob("*.jsonl"))
+    word = next(str(r["content"]) for r in _export(tmp_path, "--no-privacy") if r["content"])
+    _another(tmp_path, 3)  # what stays
+    _export(tmp_path, "--no-privacy", "--preprocess", "forgetting:none")
+    log.unlink()
+    state = tmp_path / "state"
+
+    def held() -> bool:
+        files = (p for p in state.rglob("*") if p.is_file())
+        return any(word.encode() in p.read_bytes() for p in files)
+
+    assert held()
+    assert run(tmp_path / "run", "forget", log, "--yes", "--state", state).code == 0
+    assert not held()

@@ -194,6 +194,18 @@ def test_an_agent_of_a_workflow_hangs_below_the_call_that_ran_it(tmp_path: Path)
     assert (agent.agent_id, agent.agent_type) == ("a9", "workflow-subagent")
 
 
+@pytest.mark.parametrize("told", [b"", b"{", b"[]", b'{"agentType": "\xff"}', b'{"agentType": 3}'])
+def test_a_damaged_file_beside_an_agents_log_says_nothing(tmp_path: Path, told: bytes) -> None:
+    side = {"isSidechain": True, "agentId": "a9"}
+    rows = [user("k1", None, "Batch a.", **side), answer("k2", "k1", "m9", text("Swept."), **side)]
+    path = write(tmp_path, "s/subagents/agent-a9.jsonl", rows)
+    (path.parent / "agent-a9.meta.json").write_bytes(told)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    (agent,) = reading.sessions
+    assert (agent.agent_id, agent.agent_type) == ("a9", "")
+
+
 def test_files_of_one_name_are_not_tied_together(tmp_path: Path) -> None:
     for name in ("a", "b"):
         folder = tmp_path / name

@@ -124,7 +124,7 @@ def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:
     from .. import registry
     from ..general import read_rows
     from ..pipeline.examples import counter
-    from ..pipeline.hook import load_hook
+    from ..pipeline.hooks import load_hook
     from ..pipeline.inputs import find_roots
     from ..steps.mix import parse_mix
     from ..steps.topics import load_taxonomy, needs_clusters

@@ -25,7 +25,7 @@ def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of an export, or None when it cannot be understood. Raises OSError."""
     try:
         return msgspec.json.decode((folder / MARKER).read_bytes(), type=Manifest)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 
@@ -48,7 +48,7 @@ def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[
             if found != noted.get(file.path):
                 same = found[0] == file.bytes and _digest(folder / file.path) == file.sha256
                 left[file.path] = found if same else _EDITED
-    if not any(left.get(name) == known for name, known in noted.items() if name != MARKER):
+    if not any(_is(folder / name, known) for name, known in noted.items() if name != MARKER):
         left.pop(MARKER, None)  # all is otherwise: another run of ours wrote the manifest too
     return left
 
@@ -56,6 +56,13 @@ def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[
 def _stat(path: Path) -> tuple[int, int]:
     info = path.stat()
     return info.st_size, info.st_mtime_ns
+
+
+def _is(path: Path, known: tuple[int, int]) -> bool:
+    try:
+        return _stat(path) == known
+    except OSError:
+        return False
 
 
 def _digest(path: Path) -> str:
@@ -66,7 +73,7 @@ def _digest(path: Path) -> str:
 def carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]] | None) -> None:
     """Move what a person put into the former export, or edited there, into the new one. `ours`:
     how the published files were left; None where that is not known."""
-    known = _published_names(old)
+    known = _published_names(old) | (ours or {}).keys()  # also where the manifest is damaged
     for path in _files(old):
         name = str(path.relative_to(old))
         info = path.lstat()
@@ -81,7 +88,7 @@ def _published_names(folder: Path) -> set[str]:
     try:
         manifest = msgspec.json.decode((folder / MARKER).read_bytes())
         return {MARKER, *(entry["path"] for entry in manifest["files"])}
-    except (OSError, msgspec.DecodeError, KeyError, TypeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
         return {MARKER}
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..errors import DamagedError
-from ..packs import Place
+from ..packs import Place, left_of
 from ..store import Store
 from .finish import BuildOutline, Stream
 from .prepare import sessions_at
@@ -39,7 +39,7 @@ def _bad_shards(store: Store) -> Iterator[str]:
             for _ in sessions_at(place):
                 pass
         except DamagedError:
-            yield key
+            yield key.removesuffix(left_of(""))  # with what was taken out of it
 
 
 def _bad_segments(store: Store) -> Iterator[str]:

@@ -6,8 +6,11 @@ made from the redacted sessions.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from tempfile import SpooledTemporaryFile
+from typing import IO
 
 import msgspec
 
@@ -26,8 +29,11 @@ from ..steps.clean import CleanOptions, cleaner
 from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage
 from ..steps.tools import Shapes, observe
-from .hook import hook
-from .vanished import Vanished
+from .hooks import hook_stage, keeping
+from .vanished import Carried, Vanished
+
+#: Bytes of what a hook took out that are held before they go to a file.
+_SPOOLED = 1 << 20
 
 
 class Preparation(msgspec.Struct, frozen=True):
@@ -47,7 +53,7 @@ class PrepareTask(msgspec.Struct, frozen=True):
     source: str
     files: tuple[str, ...]
     gone: tuple[str, ...]
-    carry: tuple[Place, ...]
+    carry: tuple[Carried, ...]
     carry_ledger: Ledger
     size: int
     preparation: Preparation
@@ -101,12 +107,14 @@ class UnitOutline(msgspec.Struct):
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """A prepared unit: its summary, encoded, its sketches, and where its shard is."""
+    """A prepared unit: its summary, encoded, its sketches, where its shard is, and where the
+    sessions are that a user's hook left out or changed, as they were before."""
 
     key: str
     summary: bytes
     sketches: Sketches
     place: Place
+    left: Place | None
 
 
 def prepare(task: PreparePack) -> list[Noted]:
@@ -123,20 +131,27 @@ def _prepare(task: PrepareTask, pack: Pack) -> Noted:
     summary = UnitSummary(task.key, ledger, [], [], {})
     start = pack.size
     marks: list[Mark] = []
-    for session in _sessions(task, ledger):
-        codec.write_session(pack, session)
-        summary.heads.append(head_of(session))
-        marks.append(mark(session))
-        observe(session, summary.shapes)
+    with SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path)) as left:
+        for session in _sessions(task, ledger, left):
+            codec.write_session(pack, session)
+            summary.heads.append(head_of(session))
+            marks.append(mark(session))
+            observe(session, summary.shapes)
+        place, aside = pack.place(start), pack.size
+        left.seek(0)
+        while data := left.read(_SPOOLED):
+            pack.write(data)
     summary.marks = [outlined(m) for m in marks]
     encode = msgspec.msgpack.encode
     sketches = Sketches(task.key, encode([keys_of(m) for m in marks]), encode(marks))
-    return Noted(task.key, encode(summary), sketches, pack.place(start))
+    hooked = pack.place(aside) if task.preparation.preprocess else None
+    return Noted(task.key, encode(summary), sketches, place, hooked)
 
 
-def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
-    """The unit's sessions, those of its living files first, then what only gone files held."""
-    stages, redactor = _stages(task.preparation)
+def _sessions(task: PrepareTask, ledger: Ledger, left: IO[bytes]) -> Iterator[Session]:
+    """The unit's sessions, those of its living files first, then what only gone files held; `left`
+    takes those that a user's hook leaves out or changes."""
+    stages, redactor = _stages(task.preparation, left)
     source = registry.source(task.source)
     reading = ReadOptions(max_line=task.preparation.max_line)
     keyed = codec.keyed(task.preparation.salt)
@@ -150,7 +165,7 @@ def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
                 yield done
     if vanished is not None:
         for session in vanished.rest():
-            done = apply(session, stages[-1:], ledger)
+            done = apply(session, stages[1:], ledger)
             if done is not None:
                 yield done
         ledger.add(task.carry_ledger)
@@ -162,7 +177,19 @@ def _sessions(task: PrepareTask, ledger: Ledger) -> Iterator[Session]:
 
 
 def _vanished(task: PrepareTask, redactor: Redactor) -> Vanished:
-    return Vanished(task.gone, task.carry, task.preparation.salt, sessions_at, redactor.ident)
+    return Vanished(task.gone, task.carry, task.preparation.salt, _before, redactor.ident)
+
+
+def _before(carried: Carried) -> Iterator[Session]:
+    """What an older shard held, without what a user's hook did to it."""
+    hooked = set()
+    if carried.left is not None:
+        for session in sessions_at(carried.left):
+            hooked.add((session.key, session.files))
+            yield session
+    for session in sessions_at(carried.shard):
+        if (session.key, session.files) not in hooked:
+            yield session
 
 
 def sessions_at(place: Place) -> Iterator[Session]:
@@ -247,12 +274,20 @@ def redactor_of(salt: bytes, vocabulary: Vocabulary, privacy: PrivacyOptions) ->
     return Redactor(salt, vocabulary, privacy)
 
 
-def _stages(preparation: Preparation) -> tuple[list[Stage], Redactor]:
-    """clean, the user's hook, redact: in this order, always."""
+def _stages(preparation: Preparation, left: IO[bytes]) -> tuple[list[Stage], Redactor]:
+    """clean, the user's hook, redact: in this order, always. `left`: see `_sessions`."""
     redactor = redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
     redactor.take_counts()
-    stages: list[Stage] = [cleaner(CleanOptions())]
-    if preparation.preprocess:
-        stages.append(hook(preparation.preprocess))
-    stages.append(redactor_stage(redactor))
-    return stages, redactor
+    redact = redactor_stage(redactor)
+    if not preparation.preprocess:
+        return [cleaner(CleanOptions()), redact], redactor
+
+    def keep(session: Session) -> None:
+        counts = redactor.take_counts()
+        redacted, _ = redact(session)
+        redactor.set_counts(counts)  # only what goes on counts
+        if redacted is not None:
+            codec.write_session(left, redacted)
+
+    hook = keeping(hook_stage(preparation.preprocess), keep)
+    return [cleaner(CleanOptions()), hook, redact], redactor

@@ -11,13 +11,13 @@ import msgspec
 from .. import __version__, codec, notes
 from ..errors import StoreError
 from ..ledger import Ledger
-from ..packs import Place, packed
+from ..packs import Place, left_of, packed
 from ..privacy.vocabulary import Vocabulary
 from ..recipe import Recipe
 from ..steps.tools import Shapes, merge
 from ..store import Store, UnitRow
 from .grouping import Unit
-from .hook import hook_digest
+from .hooks import hook_digest
 from .inputs import Inputs, Runner
 from .prepare import (
     Preparation,
@@ -29,6 +29,7 @@ from .prepare import (
     redactor_of,
 )
 from .sums import add_up
+from .vanished import Carried
 
 #: Raise when the same input would give other shards.
 PREPARE_VERSION = 8
@@ -129,8 +130,11 @@ def prepare_all(
         rows = []
         for one in done:
             paths = tuple(row.file.path for row in by_key[one.key].rows)
-            rows.append((UnitRow(one.key, paths, one.summary, key), one.place, one.sketches))
-            there[one.key] = one.place
+            mine = {one.key: one.place}
+            if one.left is not None:
+                mine[left_of(one.key)] = one.left
+            rows.append((UnitRow(one.key, paths, one.summary, key), mine, one.sketches))
+            there.update(mine)
         store.put_units(rows)
     store.shards.tidy(store.transaction, stale, wholly=False)
     run.renew()  # the workers' memory goes back before what is noted of all units is held
@@ -196,7 +200,7 @@ def _task(
 
 def _carry(
     gone: tuple[str, ...], known: dict[str, UnitRow], there: dict[str, Place]
-) -> tuple[tuple[Place, ...], Ledger]:
+) -> tuple[tuple[Carried, ...], Ledger]:
     """Older shards that hold the vanished files' sessions, with those files' own counts. Raises
     StoreError where such a shard is lost: nothing else holds those sessions."""
     ledger, shards = Ledger(), []
@@ -207,13 +211,16 @@ def _carry(
             lost |= mine
         if not mine or row.key not in there:
             continue
-        shards.append((row.key, there[row.key]))
+        left = there.get(left_of(row.key))
+        shards.append((row.key, Carried(there[row.key], left)))
         old = msgspec.msgpack.decode(row.summary, type=UnitSummary).ledger
         for path in mine:
             if path in ledger.records:
                 continue
             ledger.records[path] = old.records.get(path, 0)
-            ledger.by_file[path] = dict(old.by_file.get(path, {}))
+            counts = old.by_file.get(path, {}).items()
+            again = "preprocess/" if left is not None else "/"  # counted again, as the hook is now
+            ledger.by_file[path] = {k: n for k, n in counts if not k.startswith(again)}
             for name, n in ledger.by_file[path].items():
                 if not name.startswith("fault/"):
                     ledger.drops[name] = ledger.drops.get(name, 0) + n
@@ -225,4 +232,4 @@ def _carry(
             + ", which vanished.",
             "Restore the state as a whole from a copy, or go on without with --prune.",
         )
-    return tuple(place for _, place in sorted(shards)), ledger
+    return tuple(one for _, one in sorted(shards, key=lambda s: s[0])), ledger

@@ -25,6 +25,13 @@ from ..privacy.vocabulary import Vocabulary
 _Same = tuple[str, str, str]
 
 
+class Carried(msgspec.Struct, frozen=True):
+    """An older shard, and what a user's hook took out of its sessions, or changed there."""
+
+    shard: Place
+    left: Place | None = None
+
+
 class Vanished:
     """What older shards hold of logs that are `gone`. `read` gives the sessions of a shard;
     `shown(kind, id)` what the id of a message or a call is in this run."""
@@ -32,9 +39,9 @@ class Vanished:
     def __init__(
         self,
         gone: tuple[str, ...],
-        shards: tuple[Place, ...],
+        shards: tuple[Carried, ...],
         salt: bytes,
-        read: Callable[[Place], Iterator[Session]],
+        read: Callable[[Carried], Iterator[Session]],
         shown: Callable[[str, str], str],
     ) -> None:
         self._gone, self._shards, self._read, self._shown = set(gone), shards, read, shown

@@ -105,6 +105,11 @@ class Redactor:
         self._counts.clear()
         return counts
 
+    def set_counts(self, counts: dict[str, int]) -> None:
+        """Go on from these, whatever was replaced meanwhile."""
+        self._counts.clear()
+        self._counts.update(counts)
+
     def find(self, text: str) -> list[Found]:
         """What would be replaced, by place (in characters), without the value."""
         raw = text.encode("utf-8", "surrogatepass")

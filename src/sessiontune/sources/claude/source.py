@@ -331,5 +331,5 @@ def _meta(path: str) -> Meta:
     try:
         with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
             return msgspec.json.decode(stream.read(1 << 16), type=Meta)
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return Meta()

@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout
+from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
@@ -27,8 +28,21 @@ from ..ports import Stage
 _IDENTITY = ("key", "thread", "lineage", "epoch")
 
 
+def keeping(hook: Stage, keep: Callable[[Session], None]) -> Stage:
+    """The hook; `keep` takes each session that it leaves out or changes, as it was. When the log
+    has vanished nothing else holds what the hook took out, and a hook can be taken away."""
+
+    def stage(session: Session) -> tuple[Session | None, list[Drop]]:
+        result, drops = hook(session)
+        if result is not session and result != session:
+            keep(session)
+        return result, drops
+
+    return stage
+
+
 @lru_cache(maxsize=4)
-def hook(name: str) -> Stage:
+def hook_stage(name: str) -> Stage:
     """The user's `module:function` as a stage, counted like any other."""
     function = load_hook(name)
 
@@ -59,7 +73,7 @@ def hook(name: str) -> Stage:
 def _called(function: Callable[[Session], Any], name: str, session: Session) -> Any:
     try:
         with redirect_stdout(sys.stderr):
-            return function(session)
+            return function(deepcopy(session))  # which it may change in place
     except (Exception, SystemExit) as error:
         raise UsageError(
             f"The preprocessing hook {name} failed on {_where(session)}: {type(error).__name__}.",
