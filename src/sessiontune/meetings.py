@@ -45,8 +45,8 @@ def meeting(
     return frozenset(met)
 
 
-#: Keys that are held in memory at a time, about: some 80 MB.
-_AT_ONCE = 1_000_000
+#: Keys that are held in memory at a time, about: some 40 MB.
+_AT_ONCE = 500_000
 
 
 def _meeting(
