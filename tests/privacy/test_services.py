@@ -55,6 +55,11 @@ WORD = "Tun" + "dra$e49" + "21x"
         # the same key again
         ("token = '{0}' | '{0}'", RUN),
         ("API_KEY={0}\n$ ping {0} ok", HEX40),
+        ("my github pat is {}", RUN),
+        # a value on the next line, as a shell goes on
+        ("export API_KEY=\\\n{}", RUN),
+        ('KEY="\\\n  {}"', RUN),
+        ("https://api.tool.io/v1?appid={}&q=1", HEX32),
         # commands
         ("cargo login {}", RUN),
         ("aws configure set aws_secret_access_key /{}0a", RUN + "q"),
@@ -94,6 +99,8 @@ def test_it_is_found(text: str, value: str) -> None:
         "X-Session-Id: 0f8fad5b-d9cb-469f-a165-70867728950e",
         "aws ssm put-parameter --name x --type SecureString --value $VALUE",
         "the key was set to default",
+        "export KEY=\\\n  --next-option=of-the-command",
+        "https://api.tool.io/v1?appid=weather-app&q=1",
         "cargo login --registry internal",
     ],
 )

@@ -216,6 +216,16 @@ RULES: tuple[Rule, ...] = (
         rank=2,
     ),
     Rule(
+        "secret",
+        "secrets",
+        rf"{WORDS}=[\"']?\\\r?\n[ \t]*[A-Za-z0-9_+/.-]{{12}}",
+        rf"({WORDS})=[\"']?\\\r?\n[ \t]{{0,40}}([^\s\"'`\\<>;]{{12,900}})",
+        option,
+        before=200,
+        after=960,
+        rank=2,
+    ),
+    Rule(
         "npm-auth",
         "secrets",
         r":_(?:authToken|auth|password)[ ]?=[ ]?[\"']?[^\s\"'$]{8}",

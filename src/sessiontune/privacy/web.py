@@ -64,6 +64,7 @@ RULES: tuple[Rule, ...] = (
         "request-signature", r"[?&]Signature=", r"[A-Za-z0-9~%+/_-]{27,900}={0,2}", _random
     ),
     secret_rule("device-token", r"thingsboard\.[a-z.]{2,30}/api/v1/", r"[A-Za-z0-9]{20}", _random),
+    secret_rule("url-token", r"[?&]app_?id=", r"[0-9a-f]{32}", _value, "(?:[^A-Za-z0-9_-]|$)"),
     secret_rule("authorization-code", r"[?&]code=", r"[A-Za-z0-9._~%/-]{20,500}", _random),
     secret_rule(
         "session",
