@@ -20,9 +20,9 @@ DETECTOR = Detector(
     PrivacyOptions().layers(), lambda kind, shape, value: b"", frozenset(), lambda data: []
 )
 #: A card's number has separators everywhere or nowhere, an address of hardware one kind of them;
-#: with a vendor's name, its value is asked for. Their anchors find more, which the exact patterns
-#: and the checks refuse.
-NARROWER = {"card", "mac", "secret"}
+#: with a vendor's name, its value is asked for; a name in code may look like a token of Vault.
+#: Their anchors find more, which the exact patterns and the checks refuse.
+NARROWER = {"card", "mac", "secret", "hashicorp-vault-token"}
 SAME = [i for i, rule in enumerate(RULES) if rule.faster and rule.kind not in NARROWER]
 
 

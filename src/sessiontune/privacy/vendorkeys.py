@@ -84,12 +84,13 @@ def _even_case(body: bytes) -> bool:
 def _rules() -> Iterator[Rule]:
     for kind, pattern_head, tail in formats():
         head = pattern_head.removeprefix(r"\b")  # the left edge is checked with its escapes
+        anchor = ANCHORS.get(kind, head)
         yield Rule(
             kind=kind,
             layer="secrets",
-            anchor=ANCHORS.get(kind, head),
-            near=NEAR.get(kind),
-            faster=FASTER.get(kind, ()),
+            anchor=anchor,
+            near=NEAR.get(anchor, NEAR.get(kind)),
+            faster=FASTER.get(anchor, FASTER.get(kind, ())),
             exact=f"({head}{tail})",
             check=_check(kind, not tail or kind in _ENDS, bool(_DASHES.search(head))),
             before=260,
