@@ -52,6 +52,30 @@ def test_a_file_that_no_source_of_a_former_version_knew_is_looked_at_again(tmp_p
     assert again.file.source == "droid"
 
 
+def test_a_log_of_an_agent_that_was_not_asked_for_is_found_when_it_is(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "s.jsonl").write_text(LINE % ("user", "u1"))
+    other = logs / "d.jsonl"
+    other.write_text('{"type":"session_start","id":"s","title":"t","owner":"o","cwd":"/a"}\n')
+
+    def found(*sources: str) -> dict[str, str]:
+        inputs = discover([logs], sources, store, runner, verify=False)
+        assert not inputs.gone
+        return {row.file.path.rpartition("/")[2]: row.file.source for row in inputs.rows}
+
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        every = registry.source_names()
+        assert found("claude") == {"s.jsonl": "claude"}
+        assert found(*every) == {"s.jsonl": "claude", "d.jsonl": "droid"}
+        with other.open("a") as more:
+            more.write("{}\n")
+        assert found("claude") == {"s.jsonl": "claude"}
+        assert found(*every) == {"s.jsonl": "claude", "d.jsonl": "droid"}
+        other.unlink()
+        assert found("claude") == {"s.jsonl": "claude"}
+
+
 def test_what_lies_beside_a_database_counts_once(tmp_path: Path) -> None:
     """Several agents have databases of the same ending."""
     path = tmp_path / "logs" / "crush.db"

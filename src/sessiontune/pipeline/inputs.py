@@ -110,10 +110,10 @@ def discover(
             tasks.append(IndexTask(file, before))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
-    gone = _vanished(known, rows, roots, seen)
+    gone = [r for r in _vanished(known, rows, roots, seen) if r.file.source in sources]
     if gone:
         store.put_files(gone)
-    logs = [r for r in rows.values() if r.file.source]
+    logs = [r for r in rows.values() if r.file.source in sources]
     others = tuple(sorted(path for path, r in rows.items() if not r.file.source))
     logs.extend(gone)
     logs.sort(key=lambda r: r.file.path)
@@ -300,7 +300,8 @@ def _index_all(
             faults.append(done.fault)
         if done.row:
             rows[done.row.file.path] = done.row
-    store.put_files(rows.values())
+    asked = set(sources).issuperset(registry.source_names())  # else it may be another agent's log
+    store.put_files(row for row in rows.values() if row.file.source or asked)
     return rows
 
 
