@@ -469,6 +469,25 @@ def test_a_template_that_loses_calls_gets_them_as_text(tokenizer: Any) -> None:
     assert "b.py" not in shown
 
 
+@pytest.mark.parametrize("head", [[], [{"role": "system", "content": "A summary of it."}]])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_row_that_begins_with_an_answer_is_trained(
+    family: str, head: list[dict[str, Any]], tokenizer: Any
+) -> None:
+    """An epoch goes on after its summary, a window has room for its target alone: a quarter of the
+    corpus' rows at 4,096 tokens, which Gemma's template refused."""
+    template = template_for(family, tokenizer)
+    answer = {"role": "assistant", "content": "It goes on.", "train": True}
+    talk = [*head, answer, {"role": "user", "content": "And?"}, answer | {"content": "Done."}]
+    encoded = template.encode({"messages": talk})
+    trained = [tokenizer.decode([i for i in e.labels if i != IGNORED]) for e in encoded]
+    assert "It goes on." in "".join(trained)
+    assert "Done." in "".join(trained)
+    assert "summary" not in "".join(trained)
+    shown = "".join(tokenizer.decode(e.ids) for e in encoded)
+    assert not head or "A summary of it." in shown
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("name", list(ROWS))
 def test_the_view_shows_every_character_and_the_very_labels(

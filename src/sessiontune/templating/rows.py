@@ -18,6 +18,8 @@ from ..errors import PreflightError
 #: Stands inside control tokens that a log's own text holds, so that text never becomes structure.
 #: A Unicode noncharacter: it is taken out again before anything is tokenised or shown.
 BREAK = "\ufdd0"
+#: Stands for a request that a row does not hold.
+_LEFT_OUT = "[left out]"
 
 
 class Turn(msgspec.Struct, frozen=True):
@@ -151,6 +153,7 @@ def adapt(
         changes.append("parallel calls written one after the other: the template takes one")
     out = _systems(out, able, changes)
     if not able.repeats:
+        out = _asked_first(out, changes)
         merged = _merged(out)
         if len(merged) < len(out):
             changes.append("neighbouring messages of one side merged: the template alternates")
@@ -298,6 +301,18 @@ def _systems(turns: list[Turn], able: Abilities, changes: list[str]) -> list[Tur
         joined = {**rest[0].message, "content": f"{text}\n\n{rest[0].message['content']}"}
         return [Turn(joined, False, sources + rest[0].sources), *rest[1:]]
     return [Turn({"role": "user", "content": text}, False, sources), *rest]
+
+
+def _asked_first(turns: list[Turn], changes: list[str]) -> list[Turn]:
+    """A request before the first answer, for templates that alternate: the head, where an epoch
+    goes on after its summary; a mark, where a window had room for its target alone."""
+    first = next((i for i, t in enumerate(turns) if t.role != "system"), len(turns))
+    if first == len(turns) or turns[first].role != "assistant":
+        return turns
+    changes.append("a request put before the first answer: the template alternates")
+    text = "\n\n".join(t.message["content"] for t in turns[:first]) or _LEFT_OUT
+    sources = tuple(i for t in turns[:first] for i in t.sources)
+    return [Turn({"role": "user", "content": text}, False, sources), *turns[first:]]
 
 
 def _side(turn: Turn) -> str:
