@@ -194,3 +194,14 @@ def test_figures_out_of_range_are_refused(
 ) -> None:
     assert main(["-q", *given]) == 2
     assert "is not in the range" in capsys.readouterr().err
+
+
+def test_a_conversation_that_grew_too_long_names_the_command_with_the_run() -> None:
+    class Full:
+        def events(self, path: str, data: Any) -> Any:
+            raise EndpointError("request (9 tokens) exceeds the available context size (4 tokens)")
+            yield
+
+    with pytest.raises(EndpointError) as error:
+        Talk(Full(), ("tuned",), run="'my run'").ask("x", lambda *_: None)
+    assert "sessiontune ship 'my run' --context N" in error.value.hint

@@ -136,3 +136,16 @@ def test_the_watcher_tells_and_stops_a_trainer_of_another_environment(tmp_path: 
     assert others.stopped_at(tmp_path, 3) == 0
     (tmp_path / "trainer" / "stop").unlink()
     assert others.stopped_at(tmp_path, 3) is None
+
+
+def test_looking_at_an_environment_is_as_offline_as_its_runs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A trainer that is merely imported would ask its hub, or tell that it was started."""
+    from sessiontune.runtime import trainersenv
+
+    seen: list[Job] = []
+    monkeypatch.setattr(trainersenv, "run_job", lambda job, *_: seen.append(job) or 0)
+    assert trainersenv._status([sys.executable, "-c", trainersenv.PROBE["axolotl"]], print) == 0
+    wanted = {"HF_HUB_OFFLINE": "1", "AXOLOTL_DO_NOT_TRACK": "1"}
+    assert wanted.items() <= dict(seen[0].env).items()

@@ -10,6 +10,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AdviceError, SessiontuneError, UsageError, WorseError
+from ..figures import several
 from .console import Console
 
 if TYPE_CHECKING:
@@ -242,7 +243,8 @@ class Evening:
         parts = []
         for file in shipped.files:
             passed = sum(1 for check in file.checks if check.ok)
-            parts.append(f"{file.name}, {file.size / 1e6:,.1f} MB, {passed} checks passed")
+            checked = f"{several(passed, 'check')} passed"
+            parts.append(f"{file.name}, {file.size / 1e6:,.1f} MB, {checked}")
         data = {"reused": list(shipped.reused), "files": [f.name for f in shipped.files]}
         links = {"shipped": shipped.files[0].name, "commands": "commands.md"}
         return "; ".join(parts), self._links(out, links), data

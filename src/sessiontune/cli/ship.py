@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
+from ..figures import several
 from .console import Console
 
 if TYPE_CHECKING:
@@ -187,7 +188,9 @@ def draw(
         open_ = [c for c in file.checks if c.ok is None]
         again = " (was there)" if file.name in shipped.reused else ""
         size = f"{file.size / 1e6:,.1f} MB"
-        rich.print(f"[bold]{escape(file.name)}[/bold]  {size}  {passed} checks passed{again}")
+        rich.print(
+            f"[bold]{escape(file.name)}[/bold]  {size}  {several(passed, 'check')} passed{again}"
+        )
         for check in open_:
             open_text = f"  not decided: {check.name}: {check.detail}"
             rich.print(open_text, markup=False, soft_wrap=True)
