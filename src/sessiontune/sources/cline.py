@@ -21,6 +21,7 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
+from .cline_sessions import END, Told, about, is_agent, is_session, read_session, session_of
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
@@ -74,27 +75,34 @@ class ClineSource:
         users = [os.path.join(base, name, "User") for base in bases if base for name in _EDITORS]
         users += [os.path.join(home, name, "data", "User") for name in _SERVERS]
         found = [os.path.join(u, "globalStorage", p, "tasks") for u in users for p in _PLACES]
-        found.append(
-            os.path.join(env.get("CLINE_DIR") or os.path.join(home, ".cline"), "data", "tasks")
-        )
+        own = os.path.join(env.get("CLINE_DIR") or os.path.join(home, ".cline"), "data")
+        found += [os.path.join(own, "tasks"), os.path.join(own, "sessions")]
         return [path for path in found if os.path.isdir(path)]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether a file begins as the messages of a task."""
         if not path.endswith(self.suffixes) or _FIRST.match(head) is None:
-            return False
+            return is_session(path, head)
         return os.path.basename(path) == _FILE or any(tag in head for tag in _WRAPS)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Folders and times of a task; the document is always indexed whole."""
-        return scan(path, 0, (f"session:{_task(path)}",), "session:", _known, _note)
+        name = session_of(path) if path.endswith(END) else _task(path)
+        found = scan(path, 0, (f"session:{name}",), "session:", _known, _note)
+        cwd = words(about(path).get("cwd")) if path.endswith(END) else ""
+        return msgspec.structs.replace(found, names=(cwd,)) if cwd else found
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The session of each file; a message that a longer copy of the task holds counts once."""
         seen: set[tuple[int, bytes]] = set()
-        for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+        told = Told()
+        for nth, path in enumerate(sorted(files, key=lambda p: (is_agent(p), -size_of(p), p))):
+            if path.endswith(END):
+                again = f"~{nth}" if nth else ""
+                yield from read_session(path, again, options, ledger, keyed, told)
+                continue
             task = _Task(path, options, ledger, f"~{nth}" if nth else "")
             task.read(seen)
             yield from task.sessions(keyed)

@@ -1,0 +1,222 @@
+"""Cline from version 3 of its program on: `sessions/<id>/<id>.messages.json`.
+
+A document with the messages of a session, blocks as the vendor of Claude has them; what is known
+of the session besides stands in `<id>.json`. Sub-agents lie beside it (`agent_<id>`); a call of
+the session holds the words of their task.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, TypeGuard
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Frame, Node
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking, ToolCall, Usage
+from ..ports import Keyed, ReadOptions
+from .linear import Linear, folder_name, number, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture
+from .shapes import objects
+
+END = ".messages.json"
+_FIRST = re.compile(
+    rb'\A\s*\{\s*"version"\s*:\s*\d+\s*,(?=.{0,2000}"messages"\s*:\s*\[)', re.DOTALL
+)
+_INPUT = re.compile(r"<user_input(?: [^>\n]*)?>(.*?)</user_input>", re.DOTALL)
+_WRITTEN = re.compile(r"\A\s*<[a-z_]+[ >]")
+_STOPPED = ("cancelled", "canceled", "aborted", "interrupted")
+
+
+class Told(msgspec.Struct):
+    """What is known of the files of a unit that were read before.
+
+    messages  ids of messages
+    tasks     (session, words of a task) -> the call that gave it, and its node
+    """
+
+    messages: set[str] = set()
+    tasks: dict[tuple[str, str], tuple[str, Node]] = {}
+
+
+def session_of(path: str) -> str:
+    """The session of a file: its folder's name."""
+    return os.path.basename(os.path.dirname(os.path.abspath(path)))
+
+
+def is_agent(path: str) -> bool:
+    """Whether a file is that of a sub-agent."""
+    return os.path.basename(path).startswith("agent_") and path.endswith(END)
+
+
+def is_session(path: str, head: bytes) -> bool:
+    """Whether a file holds the messages of a session."""
+    return path.endswith(END) and _FIRST.match(head) is not None
+
+
+def about(path: str) -> dict[str, Any]:
+    """What the program notes of a session beside its messages."""
+    try:
+        beside = os.path.join(os.path.dirname(path), f"{session_of(path)}.json")
+        with open(beside, "rb") as stream:
+            told = orjson.loads(stream.read(1 << 24))
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def read_session(
+    path: str, again: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Told
+) -> Iterator[Session]:
+    """The sessions of one file; a message that another file of the unit held counts once."""
+    log = Linear(path, options, ledger)
+    document = log.document()
+    if document is None:
+        return
+    told, agent = about(path), is_agent(path)
+    stem = os.path.basename(path).removesuffix(END)
+    name = session_of(path) if agent else words(document.get("sessionId")) or stem
+    log.session_id = (f"{name}/{stem}" if agent else name) + again
+    listed = document.get("messages")
+    for nth, message in enumerate(listed if isinstance(listed, list) else (), 1):
+        log.part(nth)
+        held = message if isinstance(message, dict) else {}
+        own = words(held.get("id"))
+        if own and own in unit.messages:
+            log.drop("resumed_copy", "link")
+            continue
+        unit.messages.add(own)
+        try:
+            _take(log, held, own, agent)
+        except LineFault as fault:
+            ledger.fault(line_fault(fault, path, nth, b"}"))
+    if told.get("status") in _STOPPED:
+        log.interrupted()
+    task = next((p.text for n in log.nodes[:1] for p in n.parts if isinstance(p, Text)), "")
+    call, caller = unit.tasks.get((name, task), ("", None)) if agent else ("", None)
+    for one, node in log.calls.items():
+        given = [p.arguments.get("task") for p in node.parts if _is_call(p, one)]
+        unit.tasks |= {(name, words(words_of)): (one, node) for words_of in given if words_of}
+    cwd = words(told.get("cwd"))
+    metadata = told.get("metadata")
+    title = words(metadata.get("title")) if isinstance(metadata, dict) else ""
+    frame = Frame(
+        source="cline",
+        session_id=name,
+        agent_id=stem if agent else None,
+        parent_session=(caller.key or None) if caller is not None else None,
+        parent_call=call or None,
+        project=folder_name(cwd),
+        cwd=cwd,
+        title=title[:200],
+    )
+    yield from log.sessions(frame, keyed)
+
+
+def _is_call(part: Part, call: str) -> TypeGuard[ToolCall]:
+    return isinstance(part, ToolCall) and part.id == call
+
+
+def _take(log: Linear, message: dict[str, Any], own: str, agent: bool) -> None:
+    role, content, at = words(message.get("role")), message.get("content"), message.get("ts")
+    blocks = [{"type": "text", "text": content}] if isinstance(content, str) else objects(content)
+    if role == "assistant":
+        _answer(log, message, blocks, own)
+    elif role == "user":
+        _user(log, blocks, own, at, agent)
+    elif role == "system":
+        log.drop("system")
+    else:
+        log.drop(f"unknown_role:{safe_name(role)}" if message else "no_message")
+
+
+def _user(log: Linear, blocks: list[dict[str, Any]], own: str, at: Any, agent: bool) -> None:
+    typed: list[Part] = []
+    shown: list[Part] = []
+    counted, used = dict(log.counts), False
+    for block in blocks:
+        text, image = words(block.get("text")), _image(block)
+        if block.get("type") == "tool_result":
+            used = _result(log, block, at) or used
+        elif image is not None:
+            typed.append(image)
+        elif text.strip():
+            asked = _INPUT.findall(text)
+            rest = _INPUT.sub("", text).strip() if asked else text
+            typed += [Text(words_of) for words_of in asked if words_of.strip()]
+            if rest.strip():
+                (shown if asked or _WRITTEN.match(rest) else typed).append(Text(rest))
+        elif block.get("type") != "text":
+            log.unknown_part()
+    if shown:
+        log.node("context", shown, at, f"{own}^" if typed and own else own)
+    if typed:
+        log.node("task" if agent else "prompt", typed, at, own)
+    log.once(counted, used or bool(typed or shown), "empty")
+
+
+def _result(log: Linear, block: dict[str, Any], at: Any) -> bool:
+    """Take a result; whether a call waited for it."""
+    call, content = words(block.get("tool_use_id")), block.get("content")
+    texts, images = list[str](), list[Image]()
+    failed = block.get("is_error") is True
+    for piece in content if isinstance(content, list) else [content]:
+        held = piece if isinstance(piece, dict) else {}
+        image = _image(held)
+        images += [image] if image is not None else []
+        inner = held.get("result")
+        images += [i for b in objects(inner) if (i := _image(b)) is not None]
+        told = [words(b.get("text")) for b in objects(inner)]
+        texts.append(words(piece) or words(inner) or "\n".join(filter(None, told)))
+        texts[-1] = texts[-1] or words(held.get("text")) or words(held.get("error"))
+        failed = failed or held.get("success") is False
+    waits = call in log.calls and call not in log.calls[call].results
+    status: ResultStatus = "error" if failed else "ok"
+    log.result(call, "\n".join(filter(None, texts)), status, at, tuple(images))
+    return waits
+
+
+def _image(block: dict[str, Any]) -> Image | None:
+    if block.get("type") != "image":
+        return None
+    source = block.get("source")
+    held = source if isinstance(source, dict) else block
+    kind = held.get("media_type") or held.get("mediaType") or held.get("mimeType")
+    return picture(held.get("data"), kind)
+
+
+def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], own: str) -> None:
+    parts: list[Part] = []
+    calls, reason = [], "empty"
+    for block in blocks:
+        kind, thought = words(block.get("type")), words(block.get("thinking"))
+        if kind == "text" and words(block.get("text")).strip():
+            parts.append(Text(words(block.get("text"))))
+        elif kind == "thinking" and thought.strip():
+            parts.append(Thinking(thought))
+        elif kind in ("thinking", "redacted_thinking"):
+            reason = "thinking_signature_only"
+        elif kind == "tool_use" and words(block.get("id")):
+            calls.append(block)
+        elif kind != "text":
+            reason = f"unknown_block:{safe_name(kind)}"
+    if not parts and not calls:
+        log.drop(reason)
+        return
+    if reason.startswith("unknown_block"):
+        log.unknown_part()
+    log.open = None
+    model, used = message.get("modelInfo"), message.get("metrics")
+    named = words(model.get("id")) if isinstance(model, dict) else ""
+    node = log.answer(message.get("ts"), named, own)
+    node.parts = parts
+    for call in calls:
+        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
+    if isinstance(used, dict):
+        names = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
+        log.usage(Usage(*(number(used.get(name)) for name in names)))
