@@ -206,6 +206,26 @@ def test_a_damaged_file_beside_an_agents_log_says_nothing(tmp_path: Path, told: 
     assert (agent.agent_id, agent.agent_type) == ("a9", "")
 
 
+def test_a_bad_byte_in_a_file_that_was_shown_costs_only_itself(tmp_path: Path) -> None:
+    shown = {"type": "file", "filename": "a", "content": {"type": "text", "file": {"content": "@"}}}
+    asked = {"type": "queued_command", "prompt": "and also % this"}
+    rows = [
+        user("u1", None, "look"),
+        {"type": "attachment", "uuid": "f", "parentUuid": "u1", "attachment": shown},
+        answer("a1", "f", "m1", text("I see.")),
+        {"type": "attachment", "uuid": "q", "parentUuid": "a1", "attachment": asked},
+        answer("a2", "q", "m2", text("Done.")),
+    ]
+    path = write(tmp_path, "s.jsonl", rows)
+    path.write_bytes(path.read_bytes().replace(b"@", b"before \xff after").replace(b"%", b"\x80"))
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert reading.ledger.repairs == {"invalid_utf8": 2}
+    said = [part.text for s in reading.sessions for m in s.messages for part in m.parts]
+    assert [t for t in said if "before" in t] == ["before \ufffd after"]
+    assert [t for t in said if "also" in t] == ["and also \ufffd this"]
+
+
 def test_files_of_one_name_are_not_tied_together(tmp_path: Path) -> None:
     for name in ("a", "b"):
         folder = tmp_path / name

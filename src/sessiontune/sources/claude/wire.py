@@ -149,6 +149,8 @@ def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFa
     """A record, or (from an odd line) what its values became: records and faults."""
     try:
         line = _decode(raw)
+        if line.message is None:
+            str(raw, "utf-8")  # what is kept as it stands was not looked at
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return [
             value if isinstance(value, LineFault) else _coerced(value)
