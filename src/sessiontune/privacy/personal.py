@@ -14,7 +14,7 @@ _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 #: A letter or digit of a name of a machine; of others than ASCII, those of Europe.
 _ALNUM = r"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])"
 _EMAIL = (
-    r"((?:\b(?:[A-Za-z0-9]{1,20}[._-])?[oOdD]'|)[A-Za-z0-9][A-Za-z0-9._+-]*"
+    r"((?:\b(?:[A-Za-z0-9]{1,20}[._-])?[oOdD]'|)[A-Za-z0-9](?:[A-Za-z0-9._+-]|%2[Bb])*"
     + _AT
     + rf"(?:{_ALNUM}(?:[A-Za-z0-9\xc3\xc4\xc5\x80-\xbf-]*{_ALNUM})?\.){{1,6}}[A-Za-z]{{2,24}})"
 )
@@ -122,6 +122,30 @@ def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
     return (end, end) if data[start - 2 : start] == b"//" else (start, end)
 
 
+#: Words in brackets for the sign of an address, as people hide it from machines.
+_AT_WORDS = tuple(
+    rf"\{left}{gap}(?i:at){gap}\{right}" for left, right in ("()", "[]", "{}") for gap in ("", " ")
+)
+_AT_WORD = rf" ?(?:{'|'.join(_AT_WORDS)}) ?"
+_DOT_WORD = r"(?: ?[\[({] ?(?i:dot) ?[\])}] ?| dot )"
+#: What follows: a host with words for its dots, or as hosts are written.
+_HOST = rf"[A-Za-z0-9][A-Za-z0-9-]*{_DOT_WORD}[A-Za-z]{{2}}"
+_WRITTEN = r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2}"
+_SPOKEN_WAYS = tuple(f"{at} ?(?:{_HOST}|{_WRITTEN})" for at in _AT_WORDS)
+_SPOKEN_AT = re2.compile(_AT_WORD.encode())
+_SPOKEN_DOT = re2.compile(_DOT_WORD.encode())
+
+
+def _spoken(data: bytes, match: Any) -> tuple[int, int] | None:
+    """An address with words for its signs; in a sentence or code such words are just words."""
+    start, end = match.span(1)
+    value = _SPOKEN_DOT.sub(b".", _SPOKEN_AT.sub(b"@", match.group(1), 1)).lower()
+    labels = value.partition(b"@")[2].split(b".")
+    if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
+        return None
+    return (start, end) if left_edge(data, start) else None
+
+
 def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     area, group, serial = match.group(1)[:3], match.group(1)[4:6], match.group(1)[7:]
@@ -143,7 +167,25 @@ def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+def _nine(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The nine digits in one, under a name that says what they are."""
+    value = match.group(1)
+    return None if len(set(value)) < 4 or value == b"123456789" else match.span(1)
+
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "email",
+        "personal",
+        "|".join(_SPOKEN_WAYS),
+        rf"([A-Za-z0-9][A-Za-z0-9._+-]*(?:{_AT_WORD}(?:[A-Za-z0-9][A-Za-z0-9-]*{_DOT_WORD}){{1,4}}[A-Za-z]{{2,24}}| ?(?:{'|'.join(_AT_WORDS)}) ?(?:[A-Za-z0-9][A-Za-z0-9-]*\.){{1,4}}[A-Za-z]{{2,24}}))",
+        _spoken,
+        "email",
+        before=120,
+        after=80,
+        rank=3,
+        faster=_SPOKEN_WAYS,
+    ),
     Rule(
         "email",
         "personal",
@@ -166,6 +208,16 @@ RULES: tuple[Rule, ...] = (
         r"(?i)(?:\bssn|social security)[^\n\d]{1,24}\d{3}[ .]\d{2}[ .]\d{4}",
         r"(?i)(?:\bssn|social security)[^\n\d]{1,24}(\d{3}[ .]\d{2}[ .]\d{4})",
         _ssn,
+        before=64,
+        after=4,
+        rank=3,
+    ),
+    Rule(
+        "ssn",
+        "personal",
+        r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?[ ]?[:=][ ]?\\*[\"']?[0-8]\d{8}",
+        r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?[ ]?[:=][ ]?\\*[\"']?([0-8]\d{8})(?:[^\d.]|$)",
+        _nine,
         before=64,
         after=4,
         rank=3,
