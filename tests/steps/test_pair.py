@@ -149,6 +149,24 @@ def test_what_a_branch_says_of_its_answer_stands_against_the_fork() -> None:
     assert find(one, labels, (), (again,), "g", heard) == []
 
 
+def test_a_rewritten_prompt_says_nothing_more_of_an_answer_that_a_branch_had_refused() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "ok", at="2"), user("z", "on", "9"))
+    refused = fork(
+        one,
+        "a",
+        "b",
+        user("v", "remove it", "3"),
+        answer("d", "", call("c", command="rm x"), at="4"),
+        results("r", ToolResult("c", "Bash", "The user refused.", "rejected")),
+    )
+    other = fork(one, "a", "e", user("w", "keep it", "5"), answer("f", "Kept.", at="6"))
+    heard, _ = labeller()(refused)
+    find = pairer(PairOptions())
+    labels, _ = labeller()(one)
+    assert [p.rejected[0].id for p in find(one, labels, (), (refused, other), "g")] == ["d"]
+    assert find(one, labels, (), (refused, other), "g", heard) == []
+
+
 def test_keys_are_stable_and_different() -> None:
     one = dialogue("s", 1)
     made = msgspec.structs.replace(

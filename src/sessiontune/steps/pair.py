@@ -102,17 +102,20 @@ def _key(session: str, pair: Pair) -> str:
 
 def _consistent(pairs: list[Pair], beside: list[Pair]) -> list[Pair]:
     """One verdict per answer: the stronger tier wins, and of equals the one against it. `beside`:
-    what other sessions say."""
+    what other sessions say; what is weak here is not said again."""
     best: dict[str, tuple[int, int]] = {}
     for pair in (*pairs, *beside):
         for side, sign in ((pair.rejected, 1), (pair.chosen, 0)):
             for message in side:
                 rank = (_ORDER.index(pair.tier), sign)
                 best[message.id] = max(best.get(message.id, rank), rank)
+    said = {m.id for p in beside for m in (*p.chosen, *p.rejected)}
     return [
         p
         for p in pairs
-        if all(best[m.id][1] == 1 for m in p.rejected) and all(best[m.id][1] == 0 for m in p.chosen)
+        if all(best[m.id][1] == 1 for m in p.rejected)
+        and all(best[m.id][1] == 0 for m in p.chosen)
+        and not (p.tier == "weak" and not p.chosen and p.rejected[0].id in said)
     ]
 
 
