@@ -220,14 +220,18 @@ class Packs:
     ) -> None:
         """Remove packs that no row names. Those in which more is dead than alive, `wholly` all in
         which something is, are written anew without it."""
-        for name in sorted(packs):
-            with change() as db:
-                rows = db.execute(
-                    "select key, at, size, crc from places where kind = ? and pack = ? order by at",
-                    (self.suffix, name),
-                ).fetchall()
+        alive_in: dict[str, list[tuple[str, int, int, int | None]]]
+        alive_in = {name: [] for name in packs if (self.folder / name).exists()}
+        if not alive_in:
+            return
+        found = "select pack, key, at, size, crc from places where kind = ? order by at"
+        with change() as db:  # once: a changed recipe leaves thousands of packs
+            for name, *row in db.execute(found, (self.suffix,)):
+                if name in alive_in:
+                    alive_in[name].append((row[0], row[1], row[2], row[3]))
+        for name, rows in sorted(alive_in.items()):
             path = self.folder / name
-            if rows and path.exists():
+            if rows:
                 alive = sum(row[2] for row in rows)
                 whole = path.stat().st_size
                 if alive * 2 >= whole and not (wholly and alive < whole):

@@ -334,3 +334,26 @@ def test_what_only_the_state_held_is_not_left_out_in_silence(world: Path, cli: C
     assert "--prune" in said
     pruned = export(cli, world, "--prune")
     assert pruned["manifest"]["source_gone"] == 0
+
+
+def test_the_places_are_looked_through_once_however_many_packs_go(tmp_path: Path) -> None:
+    """A changed recipe leaves the segments of every unit: a look at all places for each of them
+    would take hours."""
+    packs = Packs(tmp_path, ".seg")
+    with sqlite3.connect(":memory:") as db:
+        db.executescript(SCHEMA)
+        for n in range(60):
+            with Pack(packs.path(f"a{n}", f"b{n}")) as pack:
+                for key in (f"a{n}", f"b{n}"):
+                    start = pack.size
+                    pack.write(b"x" * 10)
+                    packs.note(db, [(key, pack.place(start))])
+        gone = packs.drop(db, [f"a{n}" for n in range(60)] + [f"b{n}" for n in range(40)])
+        asked: list[str] = []
+        db.set_trace_callback(asked.append)
+        packs.tidy(lambda: contextlib.nullcontext(db), gone, wholly=True)
+        db.set_trace_callback(None)
+        assert sum(line.startswith("select") for line in asked) == 1
+        assert packs.places(db).keys() == {f"b{n}" for n in range(40, 60)}
+        assert {p.stat().st_size for p in tmp_path.iterdir()} == {10}
+        assert len(list(tmp_path.iterdir())) == 20
