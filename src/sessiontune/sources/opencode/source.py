@@ -70,9 +70,11 @@ class OpenCodeSource:
     suffixes = (".json", ".jsonl", ".db")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its sessions lie: `opencode` in XDG_DATA_HOME or ~/.local/share."""
+        """Where its sessions lie: `opencode` in XDG_DATA_HOME or ~/.local/share; `kilo` there is
+        a program that came of it."""
         bases = [env.get("XDG_DATA_HOME"), os.path.join(home, ".local", "share")]
-        return [os.path.join(base, "opencode") for base in dict.fromkeys(b for b in bases if b)]
+        known = list(dict.fromkeys(base for base in bases if base))
+        return [os.path.join(base, name) for base in known for name in ("opencode", "kilo")]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is a database, one object of the older store, or an export."""
