@@ -157,6 +157,26 @@ def test_interrupted(world: World, share: float) -> None:
     _rerun_is_equal(world, folder)
 
 
+def test_killed_while_the_manifest_is_written(world: World) -> None:
+    """Half of it beside the export: nothing there passes for a person's files."""
+
+    def prepare() -> None:
+        whole = Path.write_bytes
+
+        def half(path: Path, data: bytes) -> int:
+            if path.name.startswith("manifest.json"):
+                whole(path, data[: len(data) // 2])
+                os.kill(os.getpid(), signal.SIGKILL)
+            return whole(path, data)
+
+        Path.write_bytes = half  # type: ignore[method-assign,assignment]
+
+    folder = world.begin("half")
+    assert world.export(folder, prepare=prepare).code == -signal.SIGKILL
+    _left_whole(world, folder)
+    _rerun_is_equal(world, folder)
+
+
 def test_what_a_killed_run_left_goes_also_where_nothing_is_new(world: World) -> None:
     """What it wrote beside the export may be what was forgotten meanwhile."""
     folder = world.begin("beside")

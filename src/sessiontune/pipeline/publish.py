@@ -90,10 +90,13 @@ class Staging:
         self.pages: dict[str, bytes] = {}
 
     def text(self, name: str, content: str) -> None:
-        """Write a small text file."""
+        """Write a small text file. Its name means that it is whole: by its manifest `recover` knows
+        what a run that was killed had finished."""
         data = content.encode()
         path = self._path(name)
-        path.write_bytes(data)
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(data)
+        part.replace(path)
         self.pages[name] = data
         self.files[name] = OutFile(name, hashlib.sha256(data).hexdigest(), len(data), 0)
 
