@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -180,3 +182,38 @@ def test_what_a_hook_took_out_is_forgotten_too(
     assert held()
     assert run(tmp_path / "run", "forget", log, "--yes", "--state", state).code == 0
     assert not held()
+
+
+def test_what_a_hook_took_out_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it left of the logs that vanished stays; the others are read again."""
+    (tmp_path / "damaging.py").write_text(_HOOKS)
+    monkeypatch.syspath_prepend(tmp_path)
+    hooked = ("--preprocess", "damaging:some", "--no-privacy")
+    writer = Writer(1)
+    writer.project(plain=True)
+    writer.save(tmp_path / "logs" / "first")
+    before = Counter(map(_words, _export(tmp_path, *hooked)))
+    logs = sorted((tmp_path / "logs").rglob("*.jsonl"))
+    for log in logs[::2]:
+        log.unlink()
+    _another(tmp_path, 3)
+    _export(tmp_path, *hooked)
+
+    def left() -> list[tuple[str, int, int]]:
+        found = "select pack, at, size from places where key like '%.left' and size > 0"
+        with closing(sqlite3.connect(tmp_path / "state" / "state.sqlite")) as db:
+            return db.execute(found).fetchall()
+
+    for pack, at, size in left():
+        with open(tmp_path / "state" / "shards" / pack, "r+b") as file:
+            file.seek(at + size // 2)
+            odd = file.read(1)[0] ^ 1
+            file.seek(at + size // 2)
+            file.write(bytes([odd]))
+    _another(tmp_path, 4)
+    assert not before - Counter(map(_words, _export(tmp_path, *hooked)))
+    assert left()
+    for log in logs[1::2]:  # these were read again, so all of them is still known
+        whole = Counter(map(_words, _export(tmp_path, "--no-privacy")))
+        log.unlink()
+        assert Counter(map(_words, _export(tmp_path, "--no-privacy"))) == whole
