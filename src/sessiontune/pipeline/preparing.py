@@ -12,13 +12,14 @@ from .. import __version__, codec, notes
 from ..errors import StoreError
 from ..ledger import Ledger
 from ..packs import Place, left_of, packed
+from ..ports import Runner
 from ..privacy.vocabulary import Vocabulary
 from ..recipe import Recipe
 from ..steps.tools import Shapes, merge
 from ..store import Store, UnitRow
 from .grouping import Unit
 from .hooks import hook_digest
-from .inputs import Inputs, Runner
+from .inputs import Inputs
 from .prepare import (
     Preparation,
     PreparePack,
