@@ -85,6 +85,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         run.renew()
         if not forget_damaged(store):
             raise
+        noted = store.files()  # `_build` let go of what only grouping needs
+        inputs.rows = [noted[row.file.path] for row in inputs.rows]
         return _build(request, inputs, store, run)
 
 
