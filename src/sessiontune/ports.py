@@ -1,4 +1,4 @@
-"""The shapes of everything replaceable: sources, formats, stages, trainers, shippers.
+"""The shapes of everything replaceable: sources, formats, stages, runners, trainers, shippers.
 
 Adapters are found by name in `registry`. They translate or plan; they never act: no adapter
 opens a socket or starts a program.
@@ -6,13 +6,17 @@ opens a socket or starts a program.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from .ledger import Ledger
 from .model import Drop, Label, Message, Session, Split, ToolDef
+
+A = TypeVar("A")
+T = TypeVar("T")
+R = TypeVar("R")
 
 # ---------------------------------------------------------------- sources
 
@@ -161,6 +165,30 @@ class InParts(Protocol):
     def __call__(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
     ) -> list[list[bytes]]: ...
+
+
+# ---------------------------------------------------------------- running
+
+
+def itself(task: Any) -> Any:
+    """A task that is what the function takes."""
+    return task
+
+
+class Runner(Protocol):
+    """Runs a pure function over tasks, in this process or in several; results in any order."""
+
+    def map(
+        self,
+        function: Callable[[A], R],
+        tasks: Sequence[T],
+        weight: Callable[[T], int],
+        make: Callable[[T], A] = itself,
+    ) -> Iterator[tuple[int, R]]:
+        """`make` gives what the function takes, when it is handed over: many tasks wait."""
+
+    def renew(self) -> None:
+        """Let later tasks run in processes that begin with what this one knows now."""
 
 
 # ---------------------------------------------------------------- jobs (training, shipping)

@@ -167,16 +167,7 @@ class Store:
             db.executemany(
                 "insert or replace into files values (?,?,?,?,?,?,?,?)",
                 (
-                    (
-                        r.file.path,
-                        r.file.source,
-                        r.file.size,
-                        r.file.mtime_ns,
-                        r.file.inode,
-                        r.tail,
-                        encode(r.index),
-                        int(r.gone),
-                    )
+                    (*msgspec.structs.astuple(r.file), r.tail, encode(r.index), int(r.gone))
                     for r in rows
                 ),
             )

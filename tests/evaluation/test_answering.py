@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiontune.evaluation.answering import ALIKE, batches
+from sessiontune.evaluation.answering import ALIKE, Answerer, Asked, batches
 from sessiontune.evaluation.arms import Arm
+from sessiontune.evaluation.cache import Table
 from sessiontune.evaluation.heldout import Run
 from sessiontune.evaluation.local import Lab, Prompt
+from sessiontune.evaluation.remote import Remote, Reply
 
 BASE = Arm(name="base", kind="base", digest="b")
 STOP = 7
@@ -27,7 +29,7 @@ STOP = 7
 def test_each_prompt_is_in_one_batch_that_fits(
     sizes: list[tuple[int, int]], rows: int, room: int
 ) -> None:
-    prompts = {n: Prompt([1] * length, most) for n, (length, most) in enumerate(sizes)}
+    prompts = {str(n): Prompt([1] * length, most) for n, (length, most) in enumerate(sizes)}
     made = list(batches(prompts, rows, room))
     assert sorted(n for batch in made for n in batch) == sorted(prompts)
     for batch in made:
@@ -36,6 +38,34 @@ def test_each_prompt_is_in_one_batch_that_fits(
         assert len(batch) == 1 or len(batch) * full <= room
         assert len(batch) <= rows
         assert min(lengths) >= ALIKE * max(lengths)
+
+
+def test_what_is_asked_twice_is_answered_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def answer(self: Remote, messages: Any, tools: Any, most: int) -> Reply:
+        asked.append(messages[0]["content"])
+        failed = "busy" if asked == ["b"] else ""
+        return Reply("" if failed else f"{asked[-1]} {len(asked)}", failed=failed)
+
+    monkeypatch.setattr(Remote, "answer", answer)
+    arm = Arm(name="far", kind="endpoint", digest="f", url="http://127.0.0.1:9/v1")
+    table = Table(tmp_path / "table.jsonl")
+    seen: list[tuple[int, int]] = []
+
+    def replies(*words: str) -> list[str]:
+        questions = [Asked([{"role": "user", "content": word}], None, 9) for word in words]
+        found = Answerer(arm, table).replies(
+            questions, lambda *now: seen.append(now[:2]), "answers"
+        )
+        return [reply.failed or reply.text for reply in found]
+
+    assert replies("b", "a", "b") == ["busy", "a 2", "busy"]
+    assert seen == [(2, 3), (3, 3)]
+    assert replies("a", "b", "c", "b") == ["a 2", "b 3", "c 4", "b 3"]
+    assert asked == ["b", "a", "b", "c"]
 
 
 models = pytest.mark.models

@@ -62,6 +62,11 @@ TALK = Session(
     [
         ("replace(s, key='mine')", "`key` is not what it was"),
         ("replace(s, lineage='')", "`lineage` is not what it was"),
+        ("replace(s, files=())", "`files` is not what it was"),
+        (
+            "replace(s, messages=(replace(s.messages[0], origin=((2, 1, 0),)),))",
+            "an `origin` that it did not have",
+        ),
         ("replace(s, messages=s.messages * 2)", "two messages have one `id`"),
         ("replace(s, messages=('text',))", "Expected `array`, got `str`"),
         ("replace(s, messages=(replace(s.messages[0], role='bot'),))", "Invalid enum value 'bot'"),

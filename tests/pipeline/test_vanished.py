@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -180,3 +182,58 @@ def test_what_a_hook_took_out_is_forgotten_too(
     assert held()
     assert run(tmp_path / "run", "forget", log, "--yes", "--state", state).code == 0
     assert not held()
+
+
+def _left(state: Path) -> list[tuple[str, int, int]]:
+    """Where that lies."""
+    found = "select pack, at, size from places where key like '%.left' and size > 0"
+    with closing(sqlite3.connect(state / "state.sqlite")) as db:
+        return db.execute(found).fetchall()
+
+
+def _damage(state: Path) -> None:
+    for pack, at, size in _left(state):
+        with open(state / "shards" / pack, "r+b") as file:
+            file.seek(at + size // 2)
+            odd = file.read(1)[0] ^ 1
+            file.seek(at + size // 2)
+            file.write(bytes([odd]))
+
+
+def test_what_a_hook_took_out_is_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it left of logs that vanished stays, the others are read again, and what belongs
+    together is grouped as ever when the run begins again."""
+    writer = Writer(1)
+    threads = [Thread(writer.fresh("session")) for _ in range(3)]
+    dropped = {thread.session for thread in threads[:2]}
+    (tmp_path / "damaging.py").write_text(
+        f"def hook(session):\n    return None if session.session_id in {dropped} else session\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    hooked = ("--preprocess", "damaging:hook", "--no-privacy")
+    for thread, turns in zip(threads, (1, 1, 4), strict=True):
+        writer.main(thread)
+        for _ in range(turns):
+            writer.turn(thread)
+    copy = Thread(writer.fresh("session"))
+    copy.records = [{**r, "sessionId": copy.session} for r in thread.records]
+    copy.tip = thread.tip
+    writer.main(copy)
+    writer.turn(copy)
+    files = {Path(file).stem: Path(file) for file in writer.save(tmp_path / "logs")}
+
+    def words(*how: str) -> Counter[tuple[str, str, str]]:
+        ours = [row for row in _export(tmp_path, *how) if row["project"] == project]
+        return Counter(map(_words, ours))
+
+    project = _export(tmp_path, *hooked)[0]["project"]
+    before = words(*hooked)
+    files[threads[0].session].unlink()
+    _damage(tmp_path / "state")
+    _another(tmp_path, 3)  # all is read again, also from the older shards
+    assert words(*hooked) == before
+    assert len(_left(tmp_path / "state")) == 1
+    whole = words("--no-privacy")
+    assert sum(whole.values()) > sum(before.values())
+    files[threads[1].session].unlink()
+    assert words("--no-privacy") == whole

@@ -52,49 +52,50 @@ class Answerer:
     def replies(self, asked: Sequence[Asked], progress: Progress, label: str) -> list[Reply]:
         """Answers in the order of the questions, from the table where it has them already.
 
-        A failed case is asked for again: nothing of it was ever counted.
+        What was asked twice is answered once. A failed case is asked for again: nothing of it was
+        ever counted.
         """
         keys = [digest(list(one.context), one.tools, one.most) for one in asked]
-        found: list[Reply | None] = [self._held(key) for key in keys]
-        missing = {n: asked[n] for n, reply in enumerate(found) if reply is None}
+        found = {key: held for key in keys if (held := self._held(key)) is not None}
+        missing = {k: one for k, one in zip(keys, asked, strict=True) if k not in found}
         done = len(asked) - len(missing)
-        for number, reply in self._asked_for(missing):
-            found[number] = reply
-            self.table.put(keys[number], msgspec.to_builtins(reply))
+        for key, reply in self._asked_for(missing):
+            found[key] = reply
+            self.table.put(key, msgspec.to_builtins(reply))
             done += 1
             progress(done, len(asked), f"{label}, {self.arm.name}")
         if not missing:
             progress(done, len(asked), f"{label}, {self.arm.name}")
-        return [reply for reply in found if reply is not None]
+        return [found[key] for key in keys]
 
     def _held(self, key: str) -> Reply | None:
         held = self.table.get(key)
         return None if held is None or held.get("failed") else msgspec.convert(held, Reply)
 
-    def _asked_for(self, missing: dict[int, Asked]) -> Iterator[tuple[int, Reply]]:
-        """Answers as they come, with the numbers of their questions."""
+    def _asked_for(self, missing: dict[str, Asked]) -> Iterator[tuple[str, Reply]]:
+        """Answers as they come, with the keys of their questions."""
         if self._remote is not None:
-            for number, one in missing.items():
-                yield number, self._remote.answer(one.context, one.tools, one.most)
+            for key, one in missing.items():
+                yield key, self._remote.answer(one.context, one.tools, one.most)
             return
         lab, template = self._lab, self._template
         if lab is None or template is None:
             raise UsageError(f"Arm '{self.arm.name}' needs the run's base model.")
-        prompts: dict[int, Prompt] = {}
-        for number, one in missing.items():
+        prompts: dict[str, Prompt] = {}
+        for key, one in missing.items():
             try:
                 context = with_rules(one.context, self.arm.rules)
                 ids = self._fitting(template, context, one.tools, one.most)
             except (TemplateRefused, PreflightError) as error:
                 why = f"the template takes no such conversation: {str(error)[:160]}"
-                yield number, Reply(failed=why)
+                yield key, Reply(failed=why)
             else:
-                prompts[number] = Prompt(ids, one.most)
+                prompts[key] = Prompt(ids, one.most)
         ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
-        for numbers in batches(prompts, lab.rows, lab.room):
-            written = lab.answers(self.arm, [prompts[n] for n in numbers], ends)
-            for number, out in zip(numbers, written, strict=True):
-                yield number, self._reply(lab, out, ends)
+        for keys in batches(prompts, lab.rows, lab.room):
+            written = lab.answers(self.arm, [prompts[key] for key in keys], ends)
+            for key, out in zip(keys, written, strict=True):
+                yield key, self._reply(lab, out, ends)
 
     def _reply(self, lab: Lab, out: Sequence[int], ends: Sequence[int]) -> Reply:
         stopped = bool(out) and out[-1] in ends
@@ -131,21 +132,20 @@ def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, 
     return [{"role": "system", "content": rules}, *context]
 
 
-def batches(prompts: dict[int, Prompt], rows: int, room: int) -> Iterator[list[int]]:
-    """Numbers of prompts that are answered together, the longest first.
+def batches(prompts: dict[str, Prompt], rows: int, room: int) -> Iterator[list[str]]:
+    """Keys of prompts that are answered together, the longest first.
 
     A batch holds at most `rows` prompts of like length, and with their answers at most `room`
     tokens, padding counted; a prompt that is longer than that is alone.
     """
-    batch: list[int] = []
+    batch: list[str] = []
     longest = most = 0
-    for number in sorted(prompts, key=lambda n: (-len(prompts[n].ids), n)):
-        one = prompts[number]
+    for key, one in sorted(prompts.items(), key=lambda item: -len(item[1].ids)):
         full = (len(batch) + 1) * (longest + max(most, one.most)) > room
         if batch and (full or len(batch) == rows or len(one.ids) < ALIKE * longest):
             yield batch
             batch, longest, most = [], 0, 0
-        batch.append(number)
+        batch.append(key)
         longest, most = max(longest, len(one.ids)), max(most, one.most)
     if batch:
         yield batch

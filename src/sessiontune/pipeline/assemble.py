@@ -50,14 +50,13 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows of one unit, in chunks of its segment, which begins at `at`. Equal key, equal bytes; ""
-    is like no other. `sums`: the CRC-32 of each chunk, where they are known."""
+    """Rows of one unit, in chunks of its pack. Equal key, equal bytes; "" is like no other.
+    `sums`: the CRC-32 of each chunk, where they are known."""
 
     key: str
     path: str
     chunks: Sequence[tuple[int, int]]
     sums: Sequence[int] = ()
-    at: int = 0
 
     @property
     def length(self) -> int:
@@ -144,12 +143,12 @@ def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
 
 
 def _pieces(part: Part, former: Former | None) -> Iterable[tuple[str, int, int, int | None]]:
-    """Where the bytes of a part lie: in the former file, else piece by piece in its segment, with
+    """Where the bytes of a part lie: in the former file, else piece by piece in its pack, with
     their sums."""
     if former is not None and (place := former.places.get(part.key)) is not None:
         return [(former.path, *place, None)]
     pieces = zip_longest(part.chunks, part.sums)
-    return [(part.path, part.at + start, length, crc) for (start, length), crc in pieces]
+    return [(part.path, start, length, crc) for (start, length), crc in pieces]
 
 
 def _shorter(runs: list[Run], cut: int) -> list[Run]:

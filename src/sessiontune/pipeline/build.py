@@ -14,6 +14,7 @@ from ..ledger import Ledger
 from ..manifest import Manifest
 from ..measure import Truncation
 from ..model import Fault
+from ..ports import Runner
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.mix import Mixed
@@ -25,7 +26,7 @@ from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finishing import FINISH_VERSION, Built, finish_all, gate, side_files
 from .grouping import Unit
-from .inputs import Inputs, Runner, discover, no_logs
+from .inputs import Inputs, discover, no_logs
 from .mending import forget_damaged
 from .mixing import add_general
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
@@ -84,6 +85,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         run.renew()
         if not forget_damaged(store):
             raise
+        noted = store.files()  # `_build` let go of what only grouping needs
+        inputs.rows = [noted[row.file.path] for row in inputs.rows]
         return _build(request, inputs, store, run)
 
 

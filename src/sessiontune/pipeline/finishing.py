@@ -14,7 +14,7 @@ from ..ledger import Ledger
 from ..measure import Truncation
 from ..model import Finding, ToolDef
 from ..packs import Place, packed
-from ..ports import EncodeOptions
+from ..ports import EncodeOptions, Runner
 from ..recipe import DIGEST, Recipe
 from ..stats import Stats
 from ..steps import tools as tool_steps
@@ -31,7 +31,6 @@ from .finish import (
     forks_of,
 )
 from .grouping import Unit
-from .inputs import Runner
 from .preparing import Prepared, outline_of
 from .rowplaces import RowPlaces
 from .sums import add_up

@@ -2,7 +2,7 @@
 
 What it writes to stdout goes to stderr, since stdout belongs to `--json`. What it gives back must
 be a session of the right types, and the one that it was given: who a session is decides the names
-of its rows and its side of the split.
+of its rows and its side of the split, and its logs are what is counted.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import msgspec
 from .. import codec
 from ..errors import UsageError
 from ..ledger import lines_of
-from ..model import Drop, Session
+from ..model import Drop, Origin, Session
 from ..ports import Stage
 
-_IDENTITY = ("key", "thread", "lineage", "epoch")
+_IDENTITY = ("key", "thread", "lineage", "epoch", "files")
 
 
 def keeping(hook: Stage, keep: Callable[[Session], None]) -> Stage:
@@ -90,6 +90,8 @@ def _checked(result: Session, given: Session, name: str) -> Session:
     changed = [f for f in _IDENTITY if getattr(result, f) != getattr(given, f)]
     if changed:
         raise _unusable(name, given, f"`{changed[0]}` is not what it was")
+    if not _origins(result) <= _origins(given):
+        raise _unusable(name, given, "it names an `origin` that it did not have")
     if _repeated(result) > _repeated(given):
         raise _unusable(name, given, "two messages have one `id`")
     return result
@@ -98,6 +100,10 @@ def _checked(result: Session, given: Session, name: str) -> Session:
 def _why(error: Exception) -> str:
     """Without the text that it is about, which no rule has read yet."""
     return str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
+
+
+def _origins(session: Session) -> set[Origin]:
+    return {origin for message in session.messages for origin in message.origin}
 
 
 def _repeated(session: Session) -> int:

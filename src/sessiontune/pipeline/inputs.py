@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
 
 import msgspec
 
 from .. import registry
 from ..errors import SourceError
 from ..model import Fault
-from ..ports import FileIndex, LogFile, merge_index
+from ..ports import FileIndex, LogFile, Runner, merge_index
 from ..reasons import plain
 from ..sources.foreign import advice, unread
 from ..store import FileRow, Store
@@ -25,31 +24,6 @@ _TAIL = 4096
 #: is noted of it is made anew.
 _RULES = 3
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
-
-A = TypeVar("A")
-T = TypeVar("T")
-R = TypeVar("R")
-
-
-def itself(task: Any) -> Any:
-    """A task that is what the function takes."""
-    return task
-
-
-class Runner(Protocol):
-    """Runs a pure function over tasks, in this process or in several; results in any order."""
-
-    def map(
-        self,
-        function: Callable[[A], R],
-        tasks: Sequence[T],
-        weight: Callable[[T], int],
-        make: Callable[[T], A] = itself,
-    ) -> Iterator[tuple[int, R]]:
-        """`make` gives what the function takes, when it is handed over: many tasks wait."""
-
-    def renew(self) -> None:
-        """Let later tasks run in processes that begin with what this one knows now."""
 
 
 class Inputs(msgspec.Struct):

@@ -3,7 +3,7 @@
 A run looks at checksums only of what it reads. Where one does not fit, all shards and segments are
 looked at once, and those that do not hold what was noted count as lost: a segment is encoded again
 from its shard, a shard is read again from its logs. What stands in vanished logs alone cannot be
-had again; `preparing` says so.
+had again; `preparing` says so. What a user's hook took out counts for itself: the shard stays.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from ..errors import DamagedError
-from ..packs import Place, left_of
+from ..packs import Place
 from ..store import Store
 from .finish import BuildOutline, Stream
 from .prepare import sessions_at
@@ -39,7 +39,7 @@ def _bad_shards(store: Store) -> Iterator[str]:
             for _ in sessions_at(place):
                 pass
         except DamagedError:
-            yield key.removesuffix(left_of(""))  # with what was taken out of it
+            yield key
 
 
 def _bad_segments(store: Store) -> Iterator[str]:

@@ -12,13 +12,14 @@ from .. import __version__, codec, notes
 from ..errors import StoreError
 from ..ledger import Ledger
 from ..packs import Place, left_of, packed
+from ..ports import Runner
 from ..privacy.vocabulary import Vocabulary
 from ..recipe import Recipe
 from ..steps.tools import Shapes, merge
 from ..store import Store, UnitRow
 from .grouping import Unit
 from .hooks import hook_digest
-from .inputs import Inputs, Runner
+from .inputs import Inputs
 from .prepare import (
     Preparation,
     PreparePack,
@@ -104,7 +105,7 @@ def prepare_all(
     what is noted of all, and how many were read."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
-    missing = [u for u in units if u.key not in noted or u.key not in there or (verify and u.size)]
+    missing = [u for u in units if u.key not in noted or _lacks(u, there, preparation, verify)]
     before = store.unit_keys() if missing else set()
     again = {u.key for u in missing if u.key in before}  # read under the same key
     stale = {os.path.basename(there[key].path) for key in again if key in there}
@@ -145,6 +146,15 @@ def prepare_all(
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: begin[u.key])
     return Prepared(ordered, unit_notes, total, there, preparation), len(missing)
+
+
+def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify: bool) -> bool:
+    """Whether a unit must be read: its shard is not there; or its logs are, and all shall be read
+    or what a user's hook took out is not there."""
+    if unit.key not in there:
+        return True
+    lost = bool(preparation.preprocess) and left_of(unit.key) not in there
+    return bool(unit.size) and (verify or lost)
 
 
 def outlines(units: Iterable[Unit], store: Store) -> Iterator[UnitOutline]:

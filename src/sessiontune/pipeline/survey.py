@@ -16,13 +16,13 @@ import msgspec
 from .. import codec, registry
 from ..ledger import Ledger
 from ..model import Finding, Session, Text, Thinking, ToolCall, ToolResult
-from ..ports import ReadOptions
+from ..ports import ReadOptions, Runner
 from ..privacy.engine import Redactor
 from ..recipe import Recipe
 from ..steps.clean import CleanOptions, cleaner
 from ..store import Store
 from .grouping import units_of
-from .inputs import Inputs, Runner, discover, no_logs
+from .inputs import Inputs, discover, no_logs
 from .prepare import Preparation, apply
 from .preparing import preparation_of
 

@@ -14,7 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
 from ..errors import StoreError
-from ..pipeline.inputs import itself
+from ..ports import itself
 
 A = TypeVar("A")
 T = TypeVar("T")
