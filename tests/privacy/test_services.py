@@ -112,3 +112,16 @@ def test_an_apostrophe_is_part_of_an_irish_name_and_no_quote() -> None:
     host = "tradewind" + ".co"
     assert "neil" not in REDACTOR.text(f"From: j.o'neil@{host}")
     assert REDACTOR.text(f"x = b'ana@{host}'").startswith("x = b'person-")
+
+
+def test_a_call_in_another_text_or_far_before_tells_of_no_key() -> None:
+    opened, told = "It begins with Client( and goes on", f'note "{RUN}" here'
+    assert REDACTOR.texts([opened, told]) == [opened, told]
+    far = opened + " and on" * 100 + told
+    assert REDACTOR.text(far) == far
+
+
+def test_an_address_taken_for_a_key_goes_at_that_place_alone() -> None:
+    address = "https://docs.acme.org/rfc/" + some(HEX, 12)
+    for span in REDACTOR.find(f"Authorization: Token {address} See {address}#a"):
+        assert span.start < 60

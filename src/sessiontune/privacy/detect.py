@@ -292,6 +292,7 @@ def again(data: bytes, spans: list[Span]) -> list[Span]:
         and s.text is None
         and s.end - s.start >= _LONG_VALUE
         and not _UUID.match(data, s.start, s.end)
+        and b"://" not in data[s.start : s.end]  # an address is told of for other reasons too
     }
     more: list[Span] = []
     for value, span in list(values.items())[:_MOST]:
