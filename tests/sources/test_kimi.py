@@ -209,3 +209,16 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         registry.source("kimi").index(str(path))
     (path.parent.parent.parent / "state.json").write_text(json.dumps([odd]))
     assert read("kimi", tmp_path, [str(path)]).unbalanced() == {}
+
+
+def test_a_call_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    log = begun()
+    for row in log.rows:
+        if row.get("event", {}).get("toolCallId") == "look" and "args" in row["event"]:
+            row["event"]["args"] = {"command": deep}
+    told = read("kimi", tmp_path, [str(keep(tmp_path, log))])
+    assert told.unbalanced() == {}
+    assert [fault.reason for fault in told.ledger.faults] == ["too_deep"]
