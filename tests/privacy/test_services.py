@@ -112,3 +112,23 @@ def test_an_apostrophe_is_part_of_an_irish_name_and_no_quote() -> None:
     host = "tradewind" + ".co"
     assert "neil" not in REDACTOR.text(f"From: j.o'neil@{host}")
     assert REDACTOR.text(f"x = b'ana@{host}'").startswith("x = b'person-")
+
+
+def test_a_call_in_another_text_or_far_before_tells_of_no_key() -> None:
+    opened, told = "It begins with Client( and goes on", f'note "{RUN}" here'
+    assert REDACTOR.texts([opened, told]) == [opened, told]
+    far = opened + " and on" * 100 + told
+    assert REDACTOR.text(far) == far
+
+
+@pytest.mark.parametrize(
+    "value", ["https://docs.acme.org/rfc/" + HEX32[:12], "Omni2_5Token2WavBigVGANModel"]
+)
+def test_what_has_words_in_it_goes_at_the_place_of_its_name_alone(value: str) -> None:
+    for span in REDACTOR.find(f"Authorization: Token {value} See class {value}(Base)"):
+        assert span.start < 60
+
+
+def test_a_member_of_a_thing_in_code_is_no_key_of_a_file() -> None:
+    code = "e.keyCode===32?o.key=r.C0.NUL:e.keyCode>=51&&e.keyCode"
+    assert REDACTOR.text(code) == code

@@ -84,6 +84,14 @@ def test_a_session_and_its_sub_agent(tmp_path: Path) -> None:
     assert (index.links, index.names) == (("session:s",), ("/w/shop",))
 
 
+def test_messages_with_equal_ids_and_other_words_are_no_copies(tmp_path: Path) -> None:
+    seen = [user(text("look")), agent(text("Seen."))]
+    paths = [keep(tmp_path, *MAIN), keep(tmp_path, *seen, stem="agent_1")]
+    told = read("cline", tmp_path, [str(p) for p in paths])
+    assert told.unbalanced() == {}
+    assert shape(told) == [TOLD, [("task", "look"), ("answer", "Seen.")]]
+
+
 def test_what_a_message_holds(tmp_path: Path) -> None:
     files = '<file_content path="a.py">\nx = 1\n</file_content>'
     told = run(

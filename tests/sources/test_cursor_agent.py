@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -202,3 +203,16 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         path = str(store(tmp_path / name, WHOLE, **{name: odd}))
         assert read("cursor-agent", tmp_path, [path]).unbalanced() == {}, name
         registry.source("cursor-agent").index(path)
+
+
+def test_lists_of_many_steps_share_their_names(tmp_path: Path) -> None:
+    messages = [said("user" if n % 2 else "assistant", f"m {n}") for n in range(300)]
+    path = store(tmp_path, *(messages[:n] for n in range(1, 301)))
+    tracemalloc.start()
+    try:
+        told = read("cursor-agent", tmp_path, [str(path)])
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(told.sessions[0].messages) == 300
+    assert peak < 4 << 20  # 45,000 names of their own are more

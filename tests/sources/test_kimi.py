@@ -155,6 +155,25 @@ def test_a_fork_begins_with_copies(tmp_path: Path) -> None:
     assert branch.forked_from.session == main.key
 
 
+@pytest.mark.parametrize("at", [AT, None])
+def test_records_of_one_time_are_no_copies(tmp_path: Path, at: int | None) -> None:
+    log = Log().user("<system-reminder>x</system-reminder>", "injection").user("list it")
+    log.say("One.").end().user("go on").say("Two.").end().user("go on").say("Three.").end()
+    fork = Log()
+    fork.rows = [dict(row) for row in log.rows]
+    fork.add("forked").user("in the fork").say("Forked.").end()
+    for row in (*log.rows[1:], *fork.rows[1:]):
+        row["time"] = at
+    paths = [keep(tmp_path, log, "a"), keep(tmp_path, fork, "b", createdAt=AT + 1)]
+    told = read("kimi", tmp_path, [str(p) for p in paths])
+    assert told.unbalanced() == {}
+    both = [("prompt", "go on"), ("answer", "Two."), ("prompt", "go on"), ("answer", "Three.")]
+    assert shape(told) == [
+        [("prompt", "list it"), ("answer", "One."), *both],
+        [("prompt", "in the fork"), ("answer", "Forked.")],
+    ]
+
+
 def test_what_a_person_did_besides(tmp_path: Path) -> None:
     picture = {"type": "image_url", "imageUrl": {"url": "data:image/png;base64,iVBORw0KGgo="}}
     content = [{"type": "text", "text": "see"}, picture, {"type": "video_url"}]
@@ -209,3 +228,16 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         registry.source("kimi").index(str(path))
     (path.parent.parent.parent / "state.json").write_text(json.dumps([odd]))
     assert read("kimi", tmp_path, [str(path)]).unbalanced() == {}
+
+
+def test_a_call_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    log = begun()
+    for row in log.rows:
+        if row.get("event", {}).get("toolCallId") == "look" and "args" in row["event"]:
+            row["event"]["args"] = {"command": deep}
+    told = read("kimi", tmp_path, [str(keep(tmp_path, log))])
+    assert told.unbalanced() == {}
+    assert [fault.reason for fault in told.ledger.faults] == ["too_deep"]

@@ -329,3 +329,16 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         if len(at) < 5:
             write(tmp_path, "chat.jsonl", put(rows, at, odd))
             assert read("vscode", tmp_path, [str(log)]).unbalanced() == {}, at
+
+
+def test_a_call_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(200):
+        deep = [deep]
+    row = {"kind": 0, "v": chat(asked("1", "x", answered("B", "a")), asked("2", "y"))}
+    calls = row["v"]["requests"][0]["result"]["metadata"]["toolCallRounds"][0]["toolCalls"]
+    calls[0]["arguments"] = {"command": deep}
+    told = read("vscode", tmp_path, [str(write(tmp_path, "chat.jsonl", [row]))])
+    assert told.unbalanced() == {}
+    assert [fault.reason for fault in told.ledger.faults] == ["too_deep"]
+    assert [message[1] for session in shape(told) for message in session][:1] == ["y"]

@@ -137,12 +137,16 @@ _OPENED = (
 )
 _RUN = quick(r"[A-Za-z0-9_.-]{20,900}")
 _CLOSES = quick(r"[\"'](?:[ ]?[,)]|\s)")
+#: So far from the bracket a literal may stand; what comes later is of another thing.
+_FAR = 400
 
 
 def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
     """A literal among the arguments, of which the first twenty letters end at `end`: a long run
     that a machine made, and no name of a thing."""
     start = end - 20
+    if data.rfind(b"(", max(0, start - _FAR), start) < 0:
+        return []
     match = _RUN.match(data, start, start + 900)
     if match is None or not _CLOSES.match(data, match.end(), match.end() + 3):
         return []
@@ -228,7 +232,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:{_OPENED})[^()]*[\"'][A-Za-z0-9_.-]{{20}}",
+        rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{20}}",
         "()",
         direct=_opening,
         rank=2,

@@ -284,7 +284,8 @@ _LONG_VALUE, _MOST = 20, 32
 
 
 def again(data: bytes, spans: list[Span]) -> list[Span]:
-    """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`."""
+    """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`. What has
+    words in it (an address, a name in code) may be a key at one place and none at others."""
     values = {
         data[s.start : s.end]: s
         for s in spans
@@ -292,6 +293,7 @@ def again(data: bytes, spans: list[Span]) -> list[Span]:
         and s.text is None
         and s.end - s.start >= _LONG_VALUE
         and not _UUID.match(data, s.start, s.end)
+        and wordy(data[s.start : s.end]) < (0.5 if data[s.start : s.end].isalnum() else 0.2)
     }
     more: list[Span] = []
     for value, span in list(values.items())[:_MOST]:

@@ -15,6 +15,8 @@ from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .rules import pattern, quick
 
+#: Of a thing in code: `event.key=codes.NUL:event.code`.
+_MEMBER = re2.compile(rb"[A-Za-z_]\.[A-Za-z_]")
 #: A file's, in a list of files.
 _DIGEST = re2.compile(rb"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}")
 _HEX40 = re2.compile(rb"[0-9a-f]{40}")
@@ -45,7 +47,9 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
     if dull(name) and not (_SECRET_ID.search(name) and _UUID.fullmatch(value)):
         return None
     if names_a_file(name) and (
-        not judged_random(value, 16) or (operator != b"=" and _DIGEST.fullmatch(value))
+        not judged_random(value, 16)
+        or _MEMBER.search(value)
+        or (operator != b"=" and _DIGEST.fullmatch(value))
     ):
         return None
     password = says_password(name)

@@ -136,12 +136,24 @@ _SPOKEN_AT = re2.compile(_AT_WORD.encode())
 _SPOKEN_DOT = re2.compile(_DOT_WORD.encode())
 
 
+#: A call or a condition in code, and what follows it: `f(at) x.y`, `if (at) this.z`, `a[at] = b.c`.
+_STATEMENT = re2.compile(
+    rb"(?i)(?:if|elif|while|for|switch|until|unless|with|catch|return|match|and|or|not)[ ]?[(\[]|"
+    rb"[^ (\[{]+[(\[{] ?at ?[)\]}] |[^(\[{]+[(\[{] ?at ?[)\]}] ?(?:this|self|super|window|document|console)\."
+)
+_GOES_ON = quick(r"[(\[=+]|[ ]=|[A-Za-z0-9_]")
+
+
 def _spoken(data: bytes, match: Any) -> tuple[int, int] | None:
     """An address with words for its signs; in a sentence or code such words are just words."""
     start, end = match.span(1)
     value = _SPOKEN_DOT.sub(b".", _SPOKEN_AT.sub(b"@", match.group(1), 1)).lower()
     labels = value.partition(b"@")[2].split(b".")
     if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
+        return None
+    if not _SPOKEN_DOT.search(match.group(1)) and (
+        _STATEMENT.match(match.group(1)) or _GOES_ON.match(data, end, end + 2)
+    ):
         return None
     return (start, end) if left_edge(data, start) else None
 

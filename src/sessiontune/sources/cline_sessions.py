@@ -22,7 +22,7 @@ from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture
-from .shapes import objects
+from .shapes import digest_of, objects
 
 END = ".messages.json"
 _FIRST = re.compile(
@@ -36,11 +36,11 @@ _STOPPED = ("cancelled", "canceled", "aborted", "interrupted")
 class Told(msgspec.Struct):
     """What is known of the files of a unit that were read before.
 
-    messages  ids of messages
+    messages  ids of messages, with what they hold
     tasks     (session, words of a task) -> the call that gave it, and its node
     """
 
-    messages: set[str] = set()
+    messages: set[tuple[str, bytes]] = set()
     tasks: dict[tuple[str, str], tuple[str, Node]] = {}
 
 
@@ -87,10 +87,11 @@ def read_session(
         log.part(nth)
         held = message if isinstance(message, dict) else {}
         own = words(held.get("id"))
-        if own and own in unit.messages:
+        key = (own, digest_of(held.get("content")))
+        if own and key in unit.messages:
             log.drop("resumed_copy", "link")
             continue
-        unit.messages.add(own)
+        unit.messages.add(key)
         try:
             _take(log, held, own, agent)
         except LineFault as fault:

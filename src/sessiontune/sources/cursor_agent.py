@@ -126,6 +126,7 @@ class _Store:
         self.about = _meta(base)
         self.messages: dict[str, tuple[int, dict[str, Any]]] = {}
         lists: dict[str, list[str]] = {}
+        shared: dict[bytes, str] = {}  # each step lists all messages again
         self.folder = ""
         latest = words(self.about.get("latestRootBlobId"))
         for row, name, data in base.execute("SELECT rowid, id, data FROM blobs ORDER BY rowid"):
@@ -137,7 +138,8 @@ class _Store:
                 if message is None or isinstance(message.get("role"), str):
                     self.messages[name] = (row, message or {})
             elif fields := _fields(raw):
-                lists[name] = [value.hex() for field, value in fields if field == 1]
+                listed = [value for field, value in fields if field == 1]
+                lists[name] = [shared.get(v) or shared.setdefault(v, v.hex()) for v in listed]
                 told = [value for field, value in fields if field == 9]
                 if told and (name == latest or not self.folder):
                     self.folder = folder_of(told[0].decode("utf-8", "replace"))

@@ -24,6 +24,7 @@ from .indexing import Seen, scan
 from .kimi_records import Agent, Unit
 from .linear import Linear, folder_name, moment, number, words
 from .lines import LineFault, line_fault, size_of
+from .shapes import digest_of
 
 _FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version"\s*:')
 
@@ -125,6 +126,7 @@ def _read(
     log = reader.log
     log.session_id = session if agent == "main" else f"{session}/{agent}"
     up: Node | None = None
+    mine: dict[tuple[str, str], Node | None] = {}  # of one file nothing is a copy
     for record in log.records():
         key = (agent, _named(record))
         if key[1] and key in unit.owner:
@@ -140,7 +142,8 @@ def _read(
         if made and up is not None and made[0].up is None:
             made[0].up, up = up, None
         if key[1]:
-            unit.owner[key] = log.nodes[-1] if log.nodes else up
+            mine[key] = log.nodes[-1] if log.nodes else up
+    unit.owner |= mine
     call, caller = unit.begun.get((session, agent), ("", None))
     cwd, sub = words(told.get("cwd")), agent != "main"
     frame = Frame(
@@ -167,4 +170,5 @@ def _named(record: dict[str, Any]) -> str:
     told = words(event.get("uuid")) if isinstance(event, dict) else ""
     parent = words(event.get("toolCallId")) if isinstance(event, dict) else ""
     step = words(event.get("type")) if isinstance(event, dict) else ""
-    return f"{kind}:{step}:{told or parent}:{at}"
+    own = told or parent or digest_of(record.get("message")).hex()
+    return f"{kind}:{step}:{own}:{at}"

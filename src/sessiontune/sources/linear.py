@@ -143,8 +143,22 @@ class Linear:
     def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
         """A tool call of an answer. Raises LineFault for arguments nested too deep."""
         given = arguments if isinstance(arguments, dict) else {"input": arguments}
-        node.parts.append(ToolCall(call_id, name, mend(given if arguments is not None else {})))
+        try:
+            held = mend(given if arguments is not None else {})
+        except LineFault:
+            self._unplaced(node)
+            raise
+        node.parts.append(ToolCall(call_id, name, held))
         self.calls[call_id], self.names[call_id] = node, name
+
+    def _unplaced(self, node: Node) -> None:
+        """The present record is a fault: it is no place of a node, and a node of it alone goes."""
+        node.places = [place for place in node.places if place != self.place]
+        if not node.places:
+            self.nodes = [other for other in self.nodes if other is not node]
+            self.calls = {call: other for call, other in self.calls.items() if other is not node}
+            self.open = None
+            self.last = None if self.last is node else self.last
 
     def result(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,6 +27,15 @@ def value_of(stored: Any) -> dict[str, Any] | None:
         found = values(raw, Ledger())
         value = found[0] if len(found) == 1 else None
     return value if isinstance(value, dict) else None
+
+
+def digest_of(value: Any) -> bytes:
+    """The same for values that are equal; empty for what is nested too deep to be written."""
+    try:
+        raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return b""
+    return hashlib.blake2b(raw, digest_size=16).digest()
 
 
 def objects(value: Any) -> list[dict[str, Any]]:

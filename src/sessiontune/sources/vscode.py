@@ -195,6 +195,7 @@ class _Chat:
             turn(log, request, summaries, f"{own or count}")
         except LineFault as fault:
             self.ledger.fault(line_fault(fault, self.path, count, b"}"))
+            del log.nodes[before:]  # its prompt goes with its answer
         made = log.nodes[before:]
         if made and up is not None:
             made[0].up = up

@@ -7,13 +7,10 @@ that began it names it in its output.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
@@ -24,7 +21,7 @@ from .indexing import digests
 from .linear import Linear, folder_name, words
 from .lines import LineFault, line_fault, safe_name, size_of, utc
 from .pictures import picture
-from .shapes import objects, value_of
+from .shapes import digest_of, objects, value_of
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
 #: What a mention names, where it has no name of its own.
@@ -135,14 +132,6 @@ def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
         yield _Thread(row[0], dict(zip(names[1:], row[1:], strict=True)))
 
 
-def _digest(message: Any) -> bytes:
-    try:
-        raw = orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
-    except TypeError:  # nested too deep to be written
-        raw = b""
-    return hashlib.blake2b(raw, digest_size=16).digest()
-
-
 class _Reader:
     """Makes sessions of threads. `owner` maps the messages that were read, by thread, place and
     content, to what they became or lead to; `begun` maps threads to the calls that began them."""
@@ -164,7 +153,7 @@ class _Reader:
         for nth, message in enumerate(thread.messages):
             log.part(thread.line)
             log.place = (thread.line, nth)
-            key = (thread.name, nth, _digest(message))
+            key = (thread.name, nth, digest_of(message))
             if key in self.owner:
                 log.drop("resumed_copy", "link")
                 up = self.owner[key]
