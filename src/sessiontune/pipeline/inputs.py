@@ -289,9 +289,10 @@ def _vanished(
 
 def _held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:
     """Vanished logs without those that no run got to read: of them the state holds nothing."""
-    held = set(chain.from_iterable(store.unit_paths().values()))
-    never = {r.file.path for r in gone if r.file.path not in held and not known[r.file.path].gone}
-    store.delete_files(never)
+    never = {row.file.path for row in gone if not known[row.file.path].gone}
+    if never:
+        never.difference_update(chain.from_iterable(store.unit_paths().values()))
+        store.delete_files(never)
     return [row for row in gone if row.file.path not in never]
 
 
