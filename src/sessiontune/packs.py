@@ -193,6 +193,11 @@ class Packs:
                 found[key] = Place(files[pack].path, at, size, crc)
         return found
 
+    def packs(self, db: sqlite3.Connection) -> set[str]:
+        """The files that rows name."""
+        found = "select distinct pack from places where kind = ?"
+        return {name for (name,) in db.execute(found, (self.suffix,)) if name}
+
     def note(self, db: sqlite3.Connection, places: Iterable[tuple[str, Place]]) -> None:
         """Insert or replace rows."""
         db.executemany(

@@ -65,6 +65,10 @@ class UnitRow(msgspec.Struct, frozen=True):
     prepared: str
 
 
+#: A prepared unit, what lies where of it, and its sketches.
+Prepared = tuple[UnitRow, dict[str, Place], notes.Sketches]
+
+
 def default_state() -> Path:
     """The user's data folder, or `SESSIONTUNE_STATE`."""
     if named := os.environ.get("SESSIONTUNE_STATE"):
@@ -160,6 +164,10 @@ class Store:
             for r in rows
         }
 
+    def paths(self) -> set[str]:
+        """The paths of all known files."""
+        return {path for (path,) in self.db.execute("select path from files")}
+
     def put_files(self, rows: Iterable[FileRow]) -> None:
         """Insert or replace rows."""
         encode = msgspec.msgpack.encode
@@ -197,17 +205,19 @@ class Store:
         found = self.db.execute("select summary from units where key = ?", (key,)).fetchone()
         return bytes(found[0])
 
-    def put_units(self, rows: Iterable[tuple[UnitRow, dict[str, Place], notes.Sketches]]) -> None:
+    def put_units(self, rows: Iterable[Prepared]) -> None:
         """Insert or replace prepared units, with what lies where of them, and their sketches."""
-        rows = list(rows)
-        encode = msgspec.msgpack.encode
         with self.transaction() as db:
-            db.executemany(
-                "insert or replace into units values (?,?,?,?)",
-                [(r.key, encode(r.paths), r.summary, r.prepared) for r, _, _ in rows],
-            )
-            self.shards.note(db, (one for _, places, _ in rows for one in places.items()))
-            notes.put_sketches(db, (sketches for _, _, sketches in rows))
+            self._put_units(db, list(rows))
+
+    def _put_units(self, db: sqlite3.Connection, rows: list[Prepared]) -> None:
+        encode = msgspec.msgpack.encode
+        db.executemany(
+            "insert or replace into units values (?,?,?,?)",
+            [(r.key, encode(r.paths), r.summary, r.prepared) for r, _, _ in rows],
+        )
+        self.shards.note(db, (one for _, places, _ in rows for one in places.items()))
+        notes.put_sketches(db, (sketches for _, _, sketches in rows))
 
     def unit_paths(self) -> dict[str, tuple[str, ...]]:
         """The files of all prepared units, by key."""
@@ -220,23 +230,36 @@ class Store:
         found = self.db.execute("select paths from units where key = ?", (key,)).fetchone()
         return msgspec.msgpack.decode(found[0], type=tuple[str, ...])
 
-    def delete_units(self, keys: Iterable[str], *, wholly: bool = False) -> None:
-        """Forget units, their shards and their segments; `wholly`: no byte of them stays."""
-        keys = list(keys)
+    def delete_units(self, keys: Iterable[str]) -> None:
+        """Forget units, their shards and their segments."""
         with self.transaction() as db:
-            db.executemany("delete from units where key = ?", [(k,) for k in keys])
-            notes.drop_sketches(db, keys)
-            if wholly:
-                notes.clear_sums(db)
-            builds = [
-                build
-                for key in keys
-                for (build,) in db.execute("select key from builds where unit = ?", (key,))
-            ]
-            db.executemany("delete from builds where unit = ?", [(k,) for k in keys])
-            shards, segments = self.shards.drop(db, keys), self.segments.drop(db, builds)
-        self.shards.tidy(self.transaction, shards, wholly=wholly)
-        self.segments.tidy(self.transaction, segments, wholly=wholly)
+            shards, segments = self._delete_units(db, list(keys))
+        self.shards.tidy(self.transaction, shards, wholly=False)
+        self.segments.tidy(self.transaction, segments, wholly=False)
+
+    def purge_units(self, keys: Iterable[str], instead: Iterable[Prepared]) -> None:
+        """Put units in the place of others, at once. No byte of what is dead stays, also not of
+        what earlier runs have replaced."""
+        with self.transaction() as db:
+            self._delete_units(db, list(keys))
+            self._put_units(db, list(instead))
+            notes.clear_sums(db)
+            shards, segments = self.shards.packs(db), self.segments.packs(db)
+        self.shards.tidy(self.transaction, shards, wholly=True)
+        self.segments.tidy(self.transaction, segments, wholly=True)
+        self.sweep()
+
+    def _delete_units(self, db: sqlite3.Connection, keys: list[str]) -> tuple[set[str], set[str]]:
+        """The packs of shards and of segments that held something of them."""
+        db.executemany("delete from units where key = ?", [(k,) for k in keys])
+        notes.drop_sketches(db, keys)
+        builds = [
+            build
+            for key in keys
+            for (build,) in db.execute("select key from builds where unit = ?", (key,))
+        ]
+        db.executemany("delete from builds where unit = ?", [(k,) for k in keys])
+        return self.shards.drop(db, keys), self.segments.drop(db, builds)
 
     def build_keys(self) -> set[str]:
         """The keys of all builds."""

@@ -19,7 +19,7 @@ from ..recipe import Recipe, dump_recipe
 from ..stats import Stats
 from ..steps.mix import Mixed
 from ..steps.topics import Namer
-from ..store import FileRow, Store
+from ..store import Store
 from . import finishing, grouping, publish
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
@@ -180,7 +180,7 @@ def _publish(
     store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     units = {u.key for u in prepared.units}
-    _drop_stale(store, units, set(built.keys), inputs.rows)
+    _drop_stale(store, units, set(built.keys), inputs)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
     faults = tuple(ledger.faults)
     return Export(
@@ -214,12 +214,14 @@ def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Ledger, St
     return ledger, built.sum.stats
 
 
-def _drop_stale(store: Store, units: set[str], builds: set[str], rows: Sequence[FileRow]) -> None:
-    """Forget shards of these files that no longer serve, and old segments."""
-    paths = {r.file.path for r in rows}
+def _drop_stale(store: Store, units: set[str], builds: set[str], inputs: Inputs) -> None:
+    """Forget shards that no longer serve, and old segments. One that tells of a known log that
+    this run was not asked for still does."""
     others = store.unit_keys() - units
-    stale = [key for key in others if not paths.isdisjoint(store.paths_of(key))]
-    store.delete_units(stale)
+    if others:
+        mine = {r.file.path for r in inputs.rows} | inputs.renamed
+        elsewhere = store.paths() - mine
+        store.delete_units([k for k in others if elsewhere.isdisjoint(store.paths_of(k))])
     store.keep_builds(builds, units)
     store.sweep()
 
@@ -229,7 +231,7 @@ def _prune(inputs: Inputs, store: Store) -> Inputs:
     gone = [r.file.path for r in inputs.rows if r.gone]
     store.delete_files(gone)
     rows = [r for r in inputs.rows if not r.gone]
-    return Inputs(rows, inputs.others, inputs.faults, inputs.new, inputs.changed, 0)
+    return msgspec.structs.replace(inputs, rows=rows, gone=0)
 
 
 def _quick_key(request: Request, store: Store, units: Sequence[Unit], inputs: Inputs) -> str:

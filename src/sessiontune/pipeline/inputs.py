@@ -6,6 +6,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -27,7 +28,8 @@ _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 
 class Inputs(msgspec.Struct):
-    """The logs under the given roots: `rows` with the vanished ones, sorted by path."""
+    """The logs under the given roots: `rows` with the vanished ones, sorted by path. `renamed`:
+    former paths of some of them."""
 
     rows: list[FileRow]
     others: tuple[str, ...]
@@ -35,6 +37,7 @@ class Inputs(msgspec.Struct):
     new: int = 0
     changed: int = 0
     gone: int = 0
+    renamed: frozenset[str] = frozenset()
 
 
 class IndexTask(msgspec.Struct, frozen=True):
@@ -84,8 +87,10 @@ def discover(
             tasks.append(IndexTask(file, before))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
-    gone = [r for r in _vanished(known, rows, roots, seen) if r.file.source in sources]
+    vanished, renamed = _vanished(known, rows, roots, seen)
+    gone = [r for r in vanished if r.file.source in sources]
     if gone:
+        gone = _held(gone, known, store)
         store.put_files(gone)
     logs = [r for r in rows.values() if r.file.source in sources]
     others = tuple(sorted(path for path, r in rows.items() if not r.file.source))
@@ -93,7 +98,7 @@ def discover(
     logs.sort(key=lambda r: r.file.path)
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
-    return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs))
+    return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed)
 
 
 def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
@@ -234,11 +239,13 @@ def _vanished(
     rows: Mapping[str, FileRow],
     roots: Sequence[Path],
     seen: Sequence[LogFile],
-) -> list[FileRow]:
-    """Logs that the state knows under these roots and that are no longer there."""
+) -> tuple[list[FileRow], frozenset[str]]:
+    """Logs that the state knows under these roots and that are no longer there; and the paths of
+    those that go by another name now."""
     missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
     if not missing:
-        return []
+        return [], frozenset()
+    there, renamed = {f.path for f in seen}, set()
     inodes = {(f.inode, f.size, f.mtime_ns) for f in seen}
     bases = [os.path.realpath(r) for r in roots]
     gone = []
@@ -247,9 +254,20 @@ def _vanished(
         if not any(_below(path, base) for base in bases):
             continue
         if (row.file.inode, row.file.size, row.file.mtime_ns) in inodes:
-            continue  # renamed or linked: it is read under its new name
+            if path not in there:  # renamed or linked: it is read under its new name
+                renamed.add(path)
+            continue
         gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
-    return gone
+    return gone, frozenset(renamed)
+
+
+def _held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:
+    """Vanished logs without those that no run got to read: of them the state holds nothing."""
+    never = {row.file.path for row in gone if not known[row.file.path].gone}
+    if never:
+        never.difference_update(chain.from_iterable(store.unit_paths().values()))
+        store.delete_files(never)
+    return [row for row in gone if row.file.path not in never]
 
 
 # ------------------------------------------------------------------ indexing

@@ -10,13 +10,19 @@ import msgspec
 from ..decisions import SplitMemory
 from ..model import Session
 from ..store import Store, UnitRow
+from .choosing import settle_memory
 from .prepare import Head, UnitSummary, sessions_at
 from .publish import layout_name
+from .remnants import remnant
 
 
 class Found(msgspec.Struct):
-    """What `forget` would purge. `published`: folders whose rows hold some of it."""
+    """What `forget` would purge: all of `logs`, and the sessions that are `named`. `files`: logs
+    that hold some of it; `sessions`, `lineages`: what is in them; `published`: folders whose rows
+    hold some of it."""
 
+    logs: list[str]
+    named: list[str]
     files: list[str]
     units: list[str]
     sessions: list[str]
@@ -58,7 +64,7 @@ def session(store: Store, key: str) -> Session | None:
 def find(store: Store, what: str) -> Found:
     """Everything in the state that belongs to a project folder, a file, or a session."""
     path = os.path.realpath(os.path.expanduser(what))
-    found = Found([], [], [], [], [])
+    found = Found([], [], [], [], [], [], [])
     files = store.files()
     matching = {
         p
@@ -72,19 +78,18 @@ def find(store: Store, what: str) -> Found:
             or os.path.splitext(os.path.basename(p))[0] == what
         )
     }
+    holding = set(matching)
     for row, summary in summaries(store):
-        mine = [
-            h
-            for h in summary.heads
-            if what in (h.key, h.thread, h.lineage) or matching & set(h.lines)
-        ]
-        if not mine and not matching & set(row.paths):
+        named = [h for h in summary.heads if what in (h.key, h.thread, h.lineage)]
+        mine = [h for h in summary.heads if h in named or not matching.isdisjoint(h.lines)]
+        if not mine and matching.isdisjoint(row.paths):
             continue
         found.units.append(row.key)
+        found.named += [h.key for h in named]
         found.sessions += [h.key for h in mine]
         found.lineages += [h.lineage for h in mine]
-        matching |= {f for h in mine for f in h.lines}
-    found.files = sorted(matching)
+        holding.update(f for h in named for f in h.lines)
+    found.logs, found.files = sorted(matching), sorted(holding)
     keys = set(found.sessions)
     found.published = sorted(
         folder for folder, (_, _, held) in store.published().items() if keys & set(held)
@@ -99,16 +104,24 @@ def near(store: Store, what: str) -> list[str]:
 
 
 def purge(store: Store, found: Found) -> None:
-    """Remove it: shards, segments, files, split seats. Other files of the same units are read
-    again by the next export."""
-    store.delete_units(found.units, wholly=True)
-    store.sweep()
-    store.delete_files(found.files)
+    """Remove it: shards, segments, files, split seats. What else was in the same units stays
+    (`remnants`); where its logs are there, the next export reads them again."""
+    settle_memory(store)
+    logs, named = set(found.logs), set(found.named)
+    units, there = store.units(), store.shards.places(store.db)
+    rest = [remnant(units[key], there, logs, named, store) for key in found.units]
+    stays = [one for one in rest if one is not None]
+    store.purge_units(found.units, [one.unit for one in stays])
+    held = {path for one in stays for path in one.unit[0].paths}
+    store.delete_files(logs | (set(found.files) - held))
     old = store.memory("split")
     if old:
         memory = msgspec.msgpack.decode(old, type=SplitMemory)
-        kept = memory.without(set(found.lineages), found.sessions)
+        lineages = {head.lineage for one in stays for head in one.heads}
+        keys = {head.key for one in stays for head in one.heads}
+        kept = memory.without(set(found.lineages) - lineages, set(found.sessions) - keys)
         store.remember("split", msgspec.msgpack.encode(kept))
     for folder in store.published():
         store.remove_memory(layout_name(folder))  # footers name the smallest and largest values
+    store.remove_memory("quick:")  # no folder passes for up to date
     store.vacuum()

@@ -128,24 +128,31 @@ def prepare(task: PreparePack) -> list[Noted]:
 
 def _prepare(task: PrepareTask, pack: Pack) -> Noted:
     ledger = Ledger()
-    summary = UnitSummary(task.key, ledger, [], [], {})
-    start = pack.size
-    marks: list[Mark] = []
     with SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path)) as left:
-        for session in _sessions(task, ledger, left):
-            codec.write_session(pack, session)
-            summary.heads.append(head_of(session))
-            marks.append(mark(session))
-            observe(session, summary.shapes)
-        place, aside = pack.place(start), pack.size
+        sessions = _sessions(task, ledger, left)
+        noted = put_sessions(task.key, sessions, ledger, pack)
+        aside = pack.size
         left.seek(0)
         while data := left.read(_SPOOLED):
             pack.write(data)
+    hooked = pack.place(aside) if task.preparation.preprocess else None
+    return msgspec.structs.replace(noted, left=hooked)
+
+
+def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pack) -> Noted:
+    """Append redacted sessions to a pack, as the shard of a unit; what is noted of them."""
+    summary = UnitSummary(key, ledger, [], [], {})
+    start = pack.size
+    marks: list[Mark] = []
+    for session in sessions:
+        codec.write_session(pack, session)
+        summary.heads.append(head_of(session))
+        marks.append(mark(session))
+        observe(session, summary.shapes)
     summary.marks = [outlined(m) for m in marks]
     encode = msgspec.msgpack.encode
-    sketches = Sketches(task.key, encode([keys_of(m) for m in marks]), encode(marks))
-    hooked = pack.place(aside) if task.preparation.preprocess else None
-    return Noted(task.key, encode(summary), sketches, place, hooked)
+    sketches = Sketches(key, encode([keys_of(m) for m in marks]), encode(marks))
+    return Noted(key, encode(summary), sketches, pack.place(start), None)
 
 
 def _sessions(task: PrepareTask, ledger: Ledger, left: IO[bytes]) -> Iterator[Session]:
@@ -177,10 +184,10 @@ def _sessions(task: PrepareTask, ledger: Ledger, left: IO[bytes]) -> Iterator[Se
 
 
 def _vanished(task: PrepareTask, redactor: Redactor) -> Vanished:
-    return Vanished(task.gone, task.carry, task.preparation.salt, _before, redactor.ident)
+    return Vanished(task.gone, task.carry, task.preparation.salt, before_hook, redactor.ident)
 
 
-def _before(carried: Carried) -> Iterator[Session]:
+def before_hook(carried: Carried) -> Iterator[Session]:
     """What an older shard held, without what a user's hook did to it."""
     hooked = set()
     if carried.left is not None:

@@ -214,32 +214,36 @@ def _carry(
     """Older shards that hold the vanished files' sessions, with those files' own counts. Raises
     StoreError where such a shard is lost: nothing else holds those sessions."""
     ledger, shards = Ledger(), []
-    lost: set[str] = set()
     for row in known.values():
         mine = set(gone) & set(row.paths)
-        if mine and row.key not in there:
-            lost |= mine
         if not mine or row.key not in there:
             continue
         left = there.get(left_of(row.key))
         shards.append((row.key, Carried(there[row.key], left)))
         old = msgspec.msgpack.decode(row.summary, type=UnitSummary).ledger
-        for path in mine:
-            if path in ledger.records:
-                continue
-            ledger.records[path] = old.records.get(path, 0)
-            counts = old.by_file.get(path, {}).items()
-            again = "preprocess/" if left is not None else "/"  # counted again, as the hook is now
-            ledger.by_file[path] = {k: n for k, n in counts if not k.startswith(again)}
-            for name, n in ledger.by_file[path].items():
-                if not name.startswith("fault/"):
-                    ledger.drops[name] = ledger.drops.get(name, 0) + n
-            ledger.faults.extend(f for f in old.faults if f.file == path)
-    if lost := lost - ledger.records.keys():
+        ledger.add(counts_of(mine - ledger.records.keys(), old, hooked=left is not None))
+    if lost := set(gone) - ledger.records.keys():
         raise StoreError(
             f"The state has lost what it held of {min(lost)}"
             + (f" and {len(lost) - 1} more logs" if len(lost) > 1 else "")
             + ", which vanished.",
-            "Restore the state as a whole from a copy, or go on without with --prune.",
+            "Restore the state as a whole from a copy, or go on without: `sessiontune forget` takes"
+            " one such log out of the state, --prune all that vanished.",
         )
     return tuple(one for _, one in sorted(shards, key=lambda s: s[0])), ledger
+
+
+def counts_of(files: set[str], old: Ledger, *, hooked: bool) -> Ledger:
+    """What a ledger counts of some of its files, but for what is used. Where their sessions are as
+    they were before a hook (`hooked`), without what that took out: it is counted again."""
+    ledger = Ledger()
+    for path in files:
+        ledger.records[path] = old.records.get(path, 0)
+        counts = old.by_file.get(path, {}).items()
+        again = "preprocess/" if hooked else "/"
+        ledger.by_file[path] = {k: n for k, n in counts if not k.startswith(again)}
+        for name, n in ledger.by_file[path].items():
+            if not name.startswith("fault/"):
+                ledger.drops[name] = ledger.drops.get(name, 0) + n
+    ledger.faults.extend(f for f in old.faults if f.file in files)
+    return ledger
