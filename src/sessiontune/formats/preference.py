@@ -66,7 +66,7 @@ def parts(
     tools = tools_key(whole.tools, options)
     make = _sharegpt if name.endswith("_sharegpt") else _trl
     for pair in _once(pairs) if name.startswith("kto") else pairs:
-        tail = [tools, b"," + dumps(_reasons(pair))[1:]]
+        tail = [tools, b"," + dumps(_reasons(pair))[1:-1], b"}"]
         rows += [body + tail for body in make(name[:3], pair, _Flats(whole, options), losses)]
     return rows
 
