@@ -17,9 +17,8 @@ from ..model import Message, Text
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode
 from ..rows.flat import flat
-from ..rows.pieces import add, count, dumps
-
-_GAP = b"\\n\\n"
+from ..rows.pieces import ESCAPED_GAP, add, count, dumps
+from ..seams import joined
 
 
 class Alpaca:
@@ -40,9 +39,9 @@ class Alpaca:
         "row_without_trained_answer",
     )
 
-    def encode(
+    def parts(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
+    ) -> list[list[bytes]]:
         """One row, or none."""
         pieces, lost = flat(conversation, EncodeOptions(tools=False)).rendered()
         add(losses, lost)
@@ -59,16 +58,24 @@ class Alpaca:
             return []
         if not all(a.train for a in answers):
             count(losses, "untrained_turn")
-        system = _GAP.join([p.text for p in pieces if p.role == "system"])
-        return [
-            b'{"instruction":"%b","input":"","output":"%b","system":"%b",%b'
-            % (
-                prompts[0].text,
-                _GAP.join([a.text for a in answers]),
-                system,
-                dumps(columns.columns(conversation))[1:],
-            )
+        systems = [p.text for p in pieces if p.role == "system"]
+        row = [
+            b'{"instruction":"',
+            prompts[0].text,
+            b'","input":"","output":"',
+            joined(ESCAPED_GAP, [a.text for a in answers]),
+            b'","system":"',
+            joined(ESCAPED_GAP, systems) if systems else b"",
+            b'",',
+            dumps(columns.columns(conversation))[1:],
         ]
+        return [row]
+
+    def encode(
+        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+    ) -> list[bytes]:
+        """The rows, each as one."""
+        return [b"".join(row) for row in self.parts(conversation, options, losses)]
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' Alpaca files, as conversations."""

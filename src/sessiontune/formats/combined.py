@@ -17,6 +17,7 @@ import orjson
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode, lines, pieces
 from ..rows.flat import flat
+from ..seams import seamed
 
 
 class Combined:
@@ -41,13 +42,15 @@ class Combined:
         tools = [columns.tool_entry(tool) for tool in conversation.tools] if options.tools else []
         shared = columns.with_nulls(made.columns())
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
-        row = [pieces.dumps(shared)[:-1], b',"messages":[\n']
+        head = pieces.dumps(shared)
+        # The gate reads the columns, and the last message, as lines of JSON of their own.
+        row: list[bytes] = [seamed(head[:-1] + b',"messages":[\n', head + b"\n")]
         for line in lines.lines(conversation, options):
             row += line
             row.append(b"},\n")
-        if len(row) == 2:
+        if len(row) == 1:
             return []
-        row[-1] = b"}]}"
+        row[-1] = seamed(b"}]}", b"}")
         return [row]
 
     def encode(

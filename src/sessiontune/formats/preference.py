@@ -20,7 +20,7 @@ import msgspec
 
 from ..model import Message, Pair, Session
 from ..ports import Conversation, EncodeOptions
-from ..rows.columns import tools_text
+from ..rows.columns import tools_key
 from ..rows.flat import Flat, flat
 from ..rows.pieces import HEADS, Piece, add, count, dumps
 from ..rows.turns import Turn, alternate, answer_turn
@@ -63,10 +63,10 @@ def parts(
 ) -> list[Parts]:
     """Rows of one preference file, for pairs of the session `whole`. `name` is one of `NAMES`."""
     rows: list[Parts] = []
-    tools = b',"tools":' + tools_text(whole.tools, options)
+    tools = tools_key(whole.tools, options)
     make = _sharegpt if name.endswith("_sharegpt") else _trl
     for pair in _once(pairs) if name.startswith("kto") else pairs:
-        tail = [tools, b"," + dumps(_reasons(pair))[1:]]
+        tail = [tools, b"," + dumps(_reasons(pair))[1:-1], b"}"]
         rows += [body + tail for body in make(name[:3], pair, _Flats(whole, options), losses)]
     return rows
 

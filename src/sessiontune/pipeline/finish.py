@@ -21,6 +21,7 @@ from ..ports import Conversation, EncodeOptions, Format, InParts
 from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
+from ..seams import apart
 from ..stats import Stats
 from ..steps.window import LONG
 from .examples import Choice, ExampleOptions, Made, conversations
@@ -109,6 +110,7 @@ class Segment:
     A row comes in parts. Several formats hold the same texts, as the same objects: a part that was
     scanned in one row of a session is left out of the scan of the next (`next_session`). What is
     scanned stays JSON, because such a part is a text inside a string or a group of whole keys.
+    Where a part puts texts together, the scan reads them apart (`seams`).
     """
 
     def __init__(self, pack: Pack, separators: dict[str, bytes], auditor: Auditor | None) -> None:
@@ -155,7 +157,7 @@ class Segment:
         for part in new:
             if len(part) >= _SHARED:
                 seen[id(part)] = part
-        scan.parts += new
+        scan.parts += map(apart, new)
         scan.parts.append(separator)
         scan.size += sum(map(len, new))
         if scan.size >= _CHUNK:

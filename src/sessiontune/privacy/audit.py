@@ -2,7 +2,8 @@
 
 It does not know what the redactor did. It scans encoded rows (JSONL, JSON, Markdown, TOML) as
 bytes; where something is found inside a JSON value, the value is decoded and judged in its
-place, so that an escape is neither hidden behind nor mistaken for something.
+place, so that an escape is neither hidden behind nor mistaken for something. Texts that a format
+put side by side are judged one by one (`seams`), as they were redacted.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ import re2
 from msgspec.structs import replace
 
 from ..model import Finding
+from ..seams import SEAM
 from .detect import Detector
-from .engine import HOT_KEY
+from .engine import HOT_KEY, under
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
+from .together import groups, laid
 from .vocabulary import Vocabulary
 from .words import Names
 
@@ -105,20 +108,35 @@ class Auditor:
                 for name, child in item.items():
                     self._judge(f"{path}.<key>", "", name, where, findings)
                     stack.append((f"{path}.{_plain(name)}", name, child))
+                    if name in _STRUCTURES and isinstance(child, dict | list):
+                        self._beside(f"{path}.{name}", child, where, findings)
             elif isinstance(item, list):
                 stack.extend((f"{path}[{i}]", "", child) for i, child in enumerate(item))
             elif isinstance(item, str):
                 self._judge(path, key, item, where, findings)
 
     def _judge(self, path: str, key: str, text: str, where: str, findings: list[Finding]) -> None:
+        if SEAM in text:
+            for one in text.split(SEAM):
+                self._judge(path, key, one, where, findings)
+            return
         raw = text.encode("utf-8", "surrogatepass")
         findings.extend(self._finding(where + path, span, raw, 0) for span in self._raw_spans(raw))
-        if key and 4 <= len(raw) <= 4096 and HOT_KEY.search(key):
-            head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
-            for span in self._detector.find(head + raw + b'"'):
-                if span.start >= len(head):
-                    shifted = Span(span.start - len(head), span.end - len(head), span.kind, "", 0)
-                    findings.append(self._finding(where + path, shifted, raw, 0))
+        if key and 4 <= len(text) <= 4096 and HOT_KEY.search(key):
+            findings.extend(
+                self._finding(where + path, span, raw, 0)
+                for span in under(key, text, self._detector)
+                if not is_pseudonym(raw[span.start : span.end])
+            )
+
+    def _beside(self, path: str, value: Any, where: str, findings: list[Finding]) -> None:
+        """Judges the strings of a structure by what stands beside them."""
+        for group in groups(value):
+            whole = laid(group)
+            if whole is None:
+                continue
+            for _, _, spans in whole.within(self._detector.find(whole.text)):
+                findings.extend(self._finding(where + path, s, whole.text, 0) for s in spans)
 
     def _finding(self, where: str, span: Span, data: bytes, low: int) -> Finding:
         return Finding(
@@ -147,6 +165,8 @@ def _numbered(
     return findings
 
 
+#: Keys of a row under which a structure stands that was redacted as one.
+_STRUCTURES = ("arguments", "parameters")
 _PLAIN_NAME = re2.compile(r"[A-Za-z_]{1,32}")
 
 

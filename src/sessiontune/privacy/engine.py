@@ -14,17 +14,22 @@ from typing import Any
 
 import msgspec
 import re2
+from msgspec.structs import replace
 
 from .detect import Detector, resolve
 from .options import PrivacyOptions
 from .prefilter import Hit
-from .pseudonym import Pseudonyms
+from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
+from .together import mended
 from .vocabulary import Vocabulary
 from .words import Names
 
 #: Characters of a text that is redacted in one go; longer ones are cut, so memory is bounded.
 LONG = 4 << 20
+
+#: How often a string is looked at under its key: what was replaced may show what stands behind.
+_ROUNDS = 3
 
 #: Start and end.
 Place = tuple[int, int]
@@ -87,7 +92,18 @@ class Redactor:
         changed = {
             old: new for old, new in zip(leaves, self.texts(leaves), strict=True) if old != new
         }
-        return rebuild(obj, changed, self.keyed)
+        return self.structure(obj, changed)
+
+    def structure(self, obj: Any, changed: dict[str, str]) -> Any:
+        """A JSON value whose strings, taken one by one, become `changed`; and what they are under
+        their keys, and beside each other."""
+        new = rebuild(obj, changed, self.keyed)
+        for _ in range(_ROUNDS if new else 0):
+            beside = mended(new, self._detector.find, self._counted)
+            if not beside:
+                break
+            new = rebuild(new, beside, None)
+        return new
 
     def ident(self, kind: str, text: str) -> str:
         """Pseudonym of an identifier: session id, project, branch, call id."""
@@ -166,9 +182,7 @@ class Redactor:
         spans = self._spans(raw, hits, names)
         if not spans:
             return raw
-        for span in spans:
-            self._counts[span.kind] += 1
-        return self._detector.apply(raw, spans)
+        return self._counted(raw, spans)
 
     def _make(self, kind: str, shape: str, value: bytes) -> bytes:
         return self._pseudonyms.make(kind, shape, value)
@@ -181,19 +195,37 @@ class Redactor:
             return Span(start, end, "host", "host", 1)
         return Span(start, end, "name", "name", 8)
 
-    def keyed(self, key: str, text: str) -> str | None:
-        """A string under a dictionary key, judged as `"key": "text"` would be in a text."""
-        if len(text) < 4 or len(text) > 4096:
-            return None
-        raw = text.encode("utf-8", "surrogatepass")
-        head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
-        whole = head + raw + b'"'
-        spans = [s for s in self._detector.find(whole) if s.start >= len(head)]
-        if not spans or spans[-1].end > len(head) + len(raw):
-            return None
+    def _counted(self, raw: bytes, spans: list[Span]) -> bytes:
         for span in spans:
             self._counts[span.kind] += 1
-        return self._detector.apply(whole, spans)[len(head) : -1].decode("utf-8", "surrogatepass")
+        return self._detector.apply(raw, spans)
+
+    def keyed(self, key: str, text: str) -> str | None:
+        """A string under a dictionary key, judged as `"key": "text"` would be in a text."""
+        new = None
+        for _ in range(_ROUNDS):
+            if not 4 <= len(text) <= 4096 or not (spans := self._under(key, text)):
+                break
+            raw = text.encode("utf-8", "surrogatepass")
+            new = text = self._counted(raw, spans).decode("utf-8", "surrogatepass")
+        return None if new is None else self.text(new)
+
+    def _under(self, key: str, text: str) -> list[Span]:
+        raw = text.encode("utf-8", "surrogatepass")
+        spans = under(key, text, self._detector)
+        return [span for span in spans if not is_pseudonym(raw[span.start : span.end])]
+
+
+def under(key: str, text: str, detector: Detector) -> list[Span]:
+    """What is found in a string when it stands under a key, as places in the string."""
+    raw = text.encode("utf-8", "surrogatepass")
+    head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
+    size = len(head)
+    return [
+        replace(span, start=span.start - size, end=min(span.end - size, len(raw)))
+        for span in detector.find(head + raw + b'"')
+        if size <= span.start < size + len(raw)
+    ]
 
 
 def pieces(text: str) -> list[str]:
@@ -249,6 +281,10 @@ HOT_KEY = re2.compile(
 )
 
 
+def _hot(key: str, fresh: str) -> bool:
+    return bool(HOT_KEY.search(key) or (fresh is not key and HOT_KEY.search(fresh)))
+
+
 def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
     """The value with its strings replaced; unchanged parts are the same objects."""
     if isinstance(obj, str):
@@ -258,10 +294,12 @@ def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
         same = True
         for key, value in obj.items():
             fresh_key = changed.get(key, key) if isinstance(key, str) else key
-            if isinstance(value, str) and isinstance(key, str) and HOT_KEY.search(key):
+            if isinstance(value, str) and isinstance(key, str) and keyed and _hot(key, fresh_key):
                 fresh = keyed(key, value)
                 if fresh is None:
                     fresh = changed.get(value, value)
+                if fresh_key is not key:  # it says less now, or more
+                    fresh = keyed(fresh_key, fresh) or fresh
             else:
                 fresh = rebuild(value, changed, keyed)
             while fresh_key in new:

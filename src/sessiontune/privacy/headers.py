@@ -13,14 +13,14 @@ import re2
 from .checks import entropy, is_placeholder, judged_random
 from .examples import is_published_example
 from .keyblocks import BEGIN
-from .pseudonym import LETTERS
+from .pseudonym import LETTERS, without_pseudonyms
 from .rules import Rule, quick
 from .structured import QUOTE, whole
 
 
 def _block(data: bytes, match: Any) -> tuple[int, int] | None:
     """A private key: needs a body that is not a stand-in."""
-    body = match.group(2)
+    body = without_pseudonyms(match.group(2))
     letters = bytes(c for c in body if chr(c).isalnum())
     if len(letters) < 24 or entropy(letters) < 3.0 or b"..." in body[:60]:
         return None

@@ -6,6 +6,7 @@ from typing import Any
 
 from .checks import entropy, is_placeholder
 from .programs import NL
+from .pseudonym import without_pseudonyms
 from .rules import Rule, secret_rule
 
 BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
@@ -17,7 +18,7 @@ _BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n\"'|#-]|\\[nrt\\\"'/])"
 
 
 def _block(data: bytes, match: Any) -> tuple[int, int] | None:
-    letters = bytes(c for c in match.group(1) if chr(c).isalnum())
+    letters = bytes(c for c in without_pseudonyms(match.group(1)) if chr(c).isalnum())
     return match.span(1) if len(letters) > 60 and entropy(letters) > 3.0 else None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..model import Message, ToolDef
 from ..ports import Conversation, EncodeOptions
+from ..seams import Seamed, seamed
 from .pieces import dumps, instant
 
 #: Column -> type: a primitive's name, a record (dict), or a list of one of them.
@@ -85,11 +86,11 @@ def main_model(messages: tuple[Message, ...]) -> tuple[str, str]:
     return seen.most_common(1)[0][0] if seen else ("", "")
 
 
-def tools_text(tools: tuple[ToolDef, ...], options: EncodeOptions) -> bytes:
-    """Definitions in OpenAI's shape, as JSON text, encoded as a JSON string."""
-    if not tools or not options.tools:
-        return b'"[]"'
-    return dumps(dumps([tool_entry(tool) for tool in tools]).decode())
+def tools_key(tools: tuple[ToolDef, ...], options: EncodeOptions) -> Seamed:
+    """`,"tools":` and definitions in OpenAI's shape, as JSON text, encoded as a JSON string. The
+    gate reads them as a structure."""
+    plain = dumps([tool_entry(tool) for tool in tools]) if options.tools else b"[]"
+    return seamed(b',"tools":' + dumps(plain.decode()), b',"tools":' + plain)
 
 
 def tool_entry(tool: ToolDef) -> dict[str, Any]:

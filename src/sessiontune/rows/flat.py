@@ -12,7 +12,7 @@ import msgspec
 
 from ..model import Message, ToolResult
 from ..ports import Conversation, EncodeOptions
-from .columns import columns, tools_text
+from .columns import columns, tools_key
 from .pieces import NO_RESULT, Call, Piece, add, count, dumps, piece_of, result_of
 
 #: Id of a message -> what became of it: the message itself, so that no other gets its id, its
@@ -77,8 +77,8 @@ class Flat:
         """The tools and the columns of its row, each with a comma before it: the formats share
         them as the same objects, as they do the pieces."""
         if self._tail is None:
-            tools = tools_text(self.conversation.tools, self.options)
-            self._tail = (b',"tools":' + tools, b"," + dumps(self.columns())[1:-1])
+            tools = tools_key(self.conversation.tools, self.options)
+            self._tail = (tools, b"," + dumps(self.columns())[1:-1])
         return self._tail
 
 

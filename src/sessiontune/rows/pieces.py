@@ -11,11 +11,14 @@ import orjson
 
 from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
 from ..ports import EncodeOptions
+from ..seams import apart, joined, seamed
 
 #: Stands where a call has no result in the log, so that calls and results stay in pairs.
 NO_RESULT = "[no result in the log]"
 #: Between parts of one message that a format has to write as one string.
 GAP = "\n\n"
+#: The same inside a JSON string.
+ESCAPED_GAP = b"\\n\\n"
 #: Role -> how a message of a row begins; its escaped text follows.
 HEADS = {
     role: b'{"role":"%b","content":"' % role.encode()
@@ -24,11 +27,17 @@ HEADS = {
 
 
 class Call(msgspec.Struct, gc=False):
-    """One tool call. `arguments`: its JSON, escaped for the inside of a JSON string."""
+    """One tool call. `arguments`: its JSON, escaped for the inside of a JSON string; `plain`: the
+    same as it is."""
 
     id: str
     name: str
     arguments: bytes
+    plain: bytes
+
+    def read(self) -> bytes:
+        """The call as the gate reads it: a structure."""
+        return b'{"name":' + _name(self.name) + b',"arguments":' + self.plain + b"}"
 
 
 class Piece(msgspec.Struct, gc=False):
@@ -115,7 +124,7 @@ def piece_of(
     calls: list[Call] = []
     thoughts: list[str] = []
     if len(parts) == 1 and type(parts[0]) is Text:
-        text = parts[0].text
+        text = escaped(parts[0].text)
     else:
         texts: list[str] = []
         for part in parts:
@@ -123,8 +132,8 @@ def piece_of(
                 texts.append(part.text)
             elif type(part) is ToolCall:
                 if options.tools:
-                    arguments = escaped(dumps(part.arguments).decode())
-                    calls.append(Call(part.id, part.name, arguments))
+                    plain = dumps(part.arguments)
+                    calls.append(Call(part.id, part.name, escaped(plain.decode()), plain))
                 else:
                     count(losses, "tool_call")
             elif type(part) is Thinking:
@@ -135,16 +144,17 @@ def piece_of(
             elif type(part) is Image:
                 count(losses, "image")
                 texts.append(image_text(part))
-        text = GAP.join(texts) if len(texts) != 1 else texts[0]
+        text = joined(ESCAPED_GAP, list(map(escaped, texts)))
     if not text and not calls and not thoughts:
         return None
-    thinking = escaped(GAP.join(thoughts)) if thoughts else b""
+    thinking = joined(ESCAPED_GAP, list(map(escaped, thoughts))) if thoughts else b""
     rest = _PLAIN
     if calls:
-        rest = b',"tool_calls":[' + b",".join(map(_call, calls)) + _AFTER_CALLS
+        rest = seamed(_calls(calls, False), _calls(calls, True))
     if options.thinking:
-        rest = _reasoning(thinking, bool(thoughts)) + rest
-    return Piece(role, message, escaped(text), rest, thinking, tuple(calls), None, train)
+        before = _reasoning(thinking, bool(thoughts))
+        rest = seamed(before + rest, apart(before) + apart(rest))
+    return Piece(role, message, text, rest, thinking, tuple(calls), None, train)
 
 
 _PLAIN = b',"tool_calls":null,"tool_call_id":null,"name":null'
@@ -152,12 +162,21 @@ _AFTER_CALLS = b'],"tool_call_id":null,"name":null'
 
 
 def _reasoning(thinking: bytes, known: bool) -> bytes:
-    return b',"reasoning_content":"%b"' % thinking if known else b',"reasoning_content":null'
+    if not known:
+        return b',"reasoning_content":null'
+    head = b',"reasoning_content":"'
+    return seamed(head + thinking + b'"', head + apart(thinking) + b'"')
 
 
-def _call(call: Call) -> bytes:
+def _calls(calls: list[Call], plain: bool) -> bytes:
+    """The calls of a message. `plain`: with their arguments as they are, not as a text."""
+    return b',"tool_calls":[' + b",".join([_call(c, plain) for c in calls]) + _AFTER_CALLS
+
+
+def _call(call: Call, plain: bool) -> bytes:
     function = b',"type":"function","function":{"name":' + _name(call.name)
-    return b'{"id":' + dumps(call.id) + function + b',"arguments":"' + call.arguments + b'"}}'
+    arguments = call.plain if plain else b'"' + call.arguments + b'"'
+    return b'{"id":' + dumps(call.id) + function + b',"arguments":' + arguments + b"}}"
 
 
 def result_of(

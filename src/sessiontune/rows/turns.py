@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Literal
 
-from .pieces import Call, Piece, count, dumps, escaped
+from ..seams import apart, joined, seamed
+from .pieces import ESCAPED_GAP, Call, Piece, count, dumps, escaped
 
-_GAP = b"\\n\\n"
+_FUNCTION = b'{"from":"function_call","value":"'
 _BLOCK = (b"<tool_call>\\n", b"\\n</tool_call>")
 #: Tags that trainers look for in a call's JSON. They can only stand inside its strings, where the
 #: escape below means the same character.
@@ -36,7 +37,7 @@ def alternate(
     Calls must be followed by their results (`Flat.rendered`). What does not fit is counted.
     """
     first = next((i for i, p in enumerate(pieces) if p.role != "system"), len(pieces))
-    system = _GAP.join([p.text for p in pieces[:first]])
+    system = joined(ESCAPED_GAP, [p.text for p in pieces[:first]]) if first else b""
     if first and first < len(pieces) and pieces[first].role == "assistant":
         # An epoch that goes on after its summary: the summary is what the model answered to.
         first, system = 0, b""
@@ -78,10 +79,12 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     texts = []
     for piece in run:
         if piece.thinking:
-            texts.append(b"<think>\\n" + piece.thinking + b"\\n</think>" + _GAP + piece.text)
+            thought = b"<think>\\n" + piece.thinking + b"\\n</think>"
+            read = apart(piece.thinking)
+            texts.append(joined(ESCAPED_GAP, [seamed(thought, read), piece.text]))
         elif piece.text:
             texts.append(piece.text)
-    text = texts[0] if len(texts) == 1 else _GAP.join(texts)
+    text = joined(ESCAPED_GAP, texts) if texts else b""
     calls = run[-1].calls
     if not calls:
         return b'{"from":"gpt","value":"', text, b'"}'
@@ -89,13 +92,15 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     body = b",".join([_call(call) for call in calls])
     if len(calls) > 1:
         body = b"[%b]" % body
+    # The gate reads the calls as a structure of their own, not as a text behind the text.
+    read = b'","calls":[' + b",".join([call.read() for call in calls]) + b"]"
     if not text:
-        return b'{"from":"function_call","value":"', body, b'"}'
+        return _FUNCTION, seamed(body, b""), seamed(b'"', read), b"}"
     block = _BLOCK[0] + body + _BLOCK[1]
     # The first block in the value counts: ours goes first where the text holds such a tag.
     if _SIGN in text and b"<tool_call>" in text:
-        return b'{"from":"function_call","value":"', block, text, b'\\n"}'
-    return b'{"from":"function_call","value":"', text, b"\\n", block, b'"}'
+        return _FUNCTION, seamed(block, b""), text, seamed(b'\\n"', read), b"}"
+    return _FUNCTION, text, seamed(b"\\n" + block, b""), seamed(b'"', read), b"}"
 
 
 def _call(call: Call) -> bytes:
@@ -127,7 +132,7 @@ def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn |
         count(losses, "result_without_call", len(results))
         results = []
     if not results:
-        return (b'{"from":"human","value":"', _GAP.join(texts), b'"}') if texts else None
+        return (b'{"from":"human","value":"', joined(ESCAPED_GAP, texts), b'"}') if texts else None
     if texts:
         count(losses, "text_after_results", len(texts))
     if len(results) == 1:
@@ -136,4 +141,5 @@ def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn |
         contents = [b'"' + p.text + b'"' for p in results]
         value = b"[" + b",".join(contents) + b"]"
         value = value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
-    return b'{"from":"observation","value":"', _GAP.join([value, *texts]), b'"}'
+        value = seamed(value, apart(joined(b"", [p.text for p in results])))
+    return b'{"from":"observation","value":"', joined(ESCAPED_GAP, [value, *texts]), b'"}'

@@ -24,7 +24,7 @@ from ..model import (
     ToolResult,
 )
 from ..ports import Stage
-from ..privacy.engine import Redactor, collect_strings, rebuild
+from ..privacy.engine import Redactor, collect_strings
 
 #: Branch names that everybody uses.
 PLAIN_BRANCHES = frozenset(
@@ -133,7 +133,7 @@ def _part(part: Part, changed: dict[str, str], redactor: Redactor) -> Part:
         )
     if isinstance(part, Image):
         return _picture(part, redactor)
-    arguments: dict[str, Any] = rebuild(part.arguments, changed, redactor.keyed)
+    arguments: dict[str, Any] = redactor.structure(part.arguments, changed)
     name = changed.get(part.name, part.name)
     return ToolCall(redactor.ident("call", part.id), name, arguments)
 
@@ -146,5 +146,5 @@ def _tool(tool: ToolDef, changed: dict[str, str], redactor: Redactor) -> ToolDef
     return ToolDef(
         changed.get(tool.name, tool.name),
         changed.get(tool.description, tool.description),
-        rebuild(tool.parameters, changed, redactor.keyed),
+        redactor.structure(tool.parameters, changed),
     )

@@ -1,0 +1,40 @@
+"""Texts that stand side by side in a row, and how the gate is told where one ends.
+
+The redactor sees each text by itself. A format joins several into one string (results of parallel
+calls, parts of one message), or puts a whole structure into one (the arguments of a call). Read as
+one text, the last word of one would be taken for the name of what the next begins with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+#: Between two texts, as the gate reads them. Never published.
+SEAM = "\n\n\x1e\n\n"
+#: The same inside a JSON string.
+_ESCAPED = b"\\n\\n\\u001e\\n\\n"
+
+
+class Seamed(bytes):
+    """Bytes of a row. `apart`: what the gate reads in their place, with the same texts in it."""
+
+    apart: bytes
+
+
+def seamed(published: bytes, apart: bytes) -> Seamed:
+    """`published`, which the gate reads as `apart`."""
+    made = Seamed(published)
+    made.apart = apart
+    return made
+
+
+def apart(part: bytes) -> bytes:
+    """A part of a row as the gate reads it."""
+    return part.apart if type(part) is Seamed else part
+
+
+def joined(gap: bytes, texts: Sequence[bytes]) -> bytes:
+    """Texts, escaped for the inside of a JSON string, with `gap` between them."""
+    if len(texts) == 1:
+        return texts[0]
+    return seamed(gap.join(texts), _ESCAPED.join(map(apart, texts)))
