@@ -243,7 +243,7 @@ def test_errors_name_the_next_step_and_leave_nothing(
     assert not (tmp_path / "runs" / "r").exists() or not list((tmp_path / "runs" / "r").iterdir())
     out.mkdir(parents=True, exist_ok=True)
     (out / "mine.txt").write_text("keep")
-    refused(command(export, tiny, out), capsys, 2, "exists", "--resume")
+    refused(command(export, tiny, out), capsys, 2, "is no run", "another folder")
     assert [p.name for p in out.parent.rglob("*")] == ["r", "mine.txt"]
 
 
