@@ -327,3 +327,15 @@ def test_an_output_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -
     assert told.unbalanced() == {}
     assert [fault.reason for fault in told.ledger.faults] == ["too_deep"]
     assert [shown[1] for shown in shape(told)[0]] == ["x", "y"]
+
+
+def test_each_message_of_a_deleted_chat_is_counted(tmp_path: Path) -> None:
+    path = database(tmp_path, chat("c", said(1, "x"), said(2, "y")))
+    base = sqlite3.connect(path)
+    for own in ("1", "2", "3"):
+        base.execute("INSERT INTO cursorDiskKV VALUES (?, '{}')", (f"bubbleId:gone:{own}",))
+    base.commit()
+    base.close()
+    told = read("cursor", tmp_path, [str(path)])
+    assert told.unbalanced() == {}
+    assert told.ledger.drops["read/not_listed"] == 3
