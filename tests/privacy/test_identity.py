@@ -55,6 +55,8 @@ def test_it_is_taken(text: str, form: str) -> None:
         "if(at) response.send(a[at] item.co)",
         "PAN tilt and zoom",
         "BSN 123456789",
+        "BSN 48123765987",
+        "PAN card: ABCPE1234FG",
         "DNI-1234 is the ticket",
         "the PESEL check digit is computed modulo 10",
         "CPF: ___.___.___-__",

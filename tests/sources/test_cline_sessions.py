@@ -141,3 +141,11 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         path.write_text(json.dumps(put(full, at, odd)))
         assert read("cline", tmp_path, [str(path)]).unbalanced() == {}, at
         registry.source("cline").index(str(path))
+
+
+def test_translations_are_no_session(tmp_path: Path) -> None:
+    path = tmp_path / "en.messages.json"
+    path.write_text(json.dumps({"version": 1, "messages": [{"id": "greeting", "text": "Hi"}]}))
+    assert not registry.source("cline").recognise(str(path), path.read_bytes())
+    log = keep(tmp_path, *MAIN)
+    assert registry.source("cline").recognise(str(log), log.read_bytes())

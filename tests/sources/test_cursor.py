@@ -314,3 +314,28 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         told = read("cursor", folder, [str(database(folder, put(full, at, odd)))])
         assert told.unbalanced() == {}, at
         registry.source("cursor").index(str(folder / "globalStorage" / "state.vscdb"))
+
+
+def test_an_output_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> None:
+    deep: Any = "x"
+    for _ in range(300):
+        deep = [deep]
+    call = called("ls")
+    call["toolFormerData"]["result"] = {"told": deep}
+    path = database(tmp_path, chat("c", said(1, "x"), call, said(2, "y")))
+    told = read("cursor", tmp_path, [str(path)])
+    assert told.unbalanced() == {}
+    assert [fault.reason for fault in told.ledger.faults] == ["too_deep"]
+    assert [shown[1] for shown in shape(told)[0]] == ["x", "y"]
+
+
+def test_each_message_of_a_deleted_chat_is_counted(tmp_path: Path) -> None:
+    path = database(tmp_path, chat("c", said(1, "x"), said(2, "y")))
+    base = sqlite3.connect(path)
+    for own in ("1", "2", "3"):
+        base.execute("INSERT INTO cursorDiskKV VALUES (?, '{}')", (f"bubbleId:gone:{own}",))
+    base.commit()
+    base.close()
+    told = read("cursor", tmp_path, [str(path)])
+    assert told.unbalanced() == {}
+    assert told.ledger.drops["read/not_listed"] == 3

@@ -342,3 +342,16 @@ def test_a_call_nested_too_deep_is_a_fault_and_nothing_else(tmp_path: Path) -> N
     assert told.unbalanced() == {}
     assert [fault.reason for fault in told.ledger.faults] == ["too_deep"]
     assert [message[1] for session in shape(told) for message in session][:1] == ["y"]
+
+
+def test_what_was_taken_back_and_put_there_again_is_no_branch(tmp_path: Path) -> None:
+    one, two = asked("1", "x", answered("B")), asked("2", "y", answered("C"))
+    rows: list[dict[str, Any]] = [
+        {"kind": 0, "v": chat(one, two)},
+        {"kind": 2, "k": ["requests"], "i": 1, "v": []},
+        {"kind": 2, "k": ["requests"], "v": [two]},
+    ]
+    told = read("vscode", tmp_path, [str(write(tmp_path, "chat.jsonl", rows))])
+    assert told.unbalanced() == {}
+    assert shape(told) == [[("prompt", "x"), ("answer", "B"), ("prompt", "y"), ("answer", "C")]]
+    assert told.ledger.drops == {}

@@ -26,7 +26,8 @@ from .shapes import digest_of, objects
 
 END = ".messages.json"
 _FIRST = re.compile(
-    rb'\A\s*\{\s*"version"\s*:\s*\d+\s*,(?=.{0,2000}"messages"\s*:\s*\[)', re.DOTALL
+    rb'\A\s*\{\s*"version"\s*:\s*\d+\s*,(?=.{0,2000}"sessionId"\s*:)(?=.{0,2000}"messages"\s*:\s*\[)',
+    re.DOTALL,
 )
 _INPUT = re.compile(r"<user_input(?: [^>\n]*)?>(.*?)</user_input>", re.DOTALL)
 _WRITTEN = re.compile(r"\A\s*<[a-z_]+[ >]")

@@ -8,6 +8,7 @@ import msgspec
 
 from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear, number, words
+from .lines import mend
 from .pictures import picture, picture_of_url
 from .shapes import objects, value_of
 
@@ -151,6 +152,9 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
     request = words(tool.get("modelCallId"))
     if not request or request != state.request or text.strip() or thought.strip():
         state.flush(log)
+    call = words(tool.get("toolCallId"))
+    call = own if not call or call in log.calls else call
+    result = _result(call, tool, log.place) if tool else None
     node = log.answer(_at(message), "" if state.model == "default" else state.model, own)
     if thought.strip():
         node.parts.append(Thinking(thought))
@@ -158,11 +162,8 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
         node.parts.append(Text(text))
     if tool:
         state.request, state.called = request, True
-        call = words(tool.get("toolCallId"))
-        call = own if not call or call in log.calls else call
         name = words(tool.get("name")) or f"tool_{number(tool.get('tool'))}"
         log.call(node, call, name, _given(tool))
-        result = _result(call, tool, log.place)
         state.waiting += [result] if result else []
     used = message.get("tokenCount")
     if isinstance(used, dict) and number(used.get("outputTokens")):
@@ -184,13 +185,14 @@ def _decoded(told: Any) -> Any:
 
 
 def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result | None:
-    """What came of a call; None where it was still running."""
+    """What came of a call; None where it was still running. Raises LineFault for what is nested
+    too deep."""
     status, told = words(tool.get("status")), _decoded(tool.get("result"))
     ran = told if isinstance(told, dict) else {}
     said = next((ran[field] for field in _SAID if isinstance(ran.get(field), str)), None)
     text = said if said is not None else words(tool.get("result"))
     if said is None and not text and told not in (None, "", {}, []):
-        text = msgspec.json.encode(told).decode()
+        text = msgspec.json.encode(mend(told)).decode()
     failed = any(type(ran.get(c)) is int and ran[c] for c in ("exitCodeV2", "exitCode"))
     found: ResultStatus = "error" if status == "error" or failed else "ok"
     if tool.get("userDecision") == "rejected" or ran.get("rejected") is True:
