@@ -165,8 +165,8 @@ class Store:
         }
 
     def paths(self) -> set[str]:
-        """The paths of all known files."""
-        return {path for (path,) in self.db.execute("select path from files")}
+        """The paths of all known logs."""
+        return {path for (path,) in self.db.execute("select path from files where source != ''")}
 
     def put_files(self, rows: Iterable[FileRow]) -> None:
         """Insert or replace rows."""

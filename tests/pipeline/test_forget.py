@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,8 @@ class Desk:
             text = Path(file).read_bytes().replace(b"/home/dev/shop", b"/home/eve%d/x" % seed)
             Path(file).write_bytes(text)
 
-    def run(self, *args: str | Path) -> Run:
-        return run(self.folder / "run", *args, "--state", self.state)
+    def run(self, *args: str | Path, at: int = 0) -> Run:
+        return run(self.folder / "run", *args, "--state", self.state, at=at)
 
     def export(self, *more: str) -> list[Row]:
         args = ("--json", "export", self.folder / "logs", "-o", self.folder / "data")
@@ -130,6 +131,28 @@ def test_a_log_that_is_forgotten_while_it_lives_is_read_again(tmp_path: Path) ->
     desk.export()
     desk.forget(desk.first)
     assert _texts(desk.export()) == before
+
+
+def test_what_is_killed_half_way_is_done_when_asked_again(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    before = _texts(desk.export())
+    mine, kept = _words(desk.first, desk.copy), _words(desk.copy, desk.first)
+    desk.first.unlink()
+    desk.copy.unlink()
+    desk.export()
+    shutil.copytree(desk.state, tmp_path / "whole")
+    steps = desk.run("forget", desk.first, "--yes").steps
+    assert steps > 10
+    for at in range(2, steps, steps // 8):
+        shutil.rmtree(desk.state)
+        shutil.copytree(tmp_path / "whole", desk.state)
+        assert desk.run("forget", desk.first, "--yes", at=at).code < 0
+        again = desk.run("forget", desk.first, "--yes")
+        assert again.code == 0 or "knows nothing of" in again.err, again.err
+        assert not desk.held(mine)
+        after = _texts(desk.export("--force"))
+        assert after.items() >= {t: side for t, side in before.items() if t[0] in kept}.items()
+        assert not {text[0] for text in after} & mine
 
 
 def test_twice_is_said_and_takes_nothing_more(tmp_path: Path) -> None:
