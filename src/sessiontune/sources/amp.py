@@ -16,13 +16,13 @@ import msgspec
 
 from ..ledger import Ledger
 from ..linking import Frame
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
+from ..model import Image, Part, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
 from .lines import LineFault, line_fault, safe_name, size_of
 from .pictures import picture
-from .shapes import folder_of, objects
+from .shapes import answered, folder_of, objects
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -232,20 +232,7 @@ def _image(block: dict[str, Any]) -> Image | None:
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: int) -> None:
-    parts: list[Part] = []
-    calls, reason = [], "empty"
-    for block in blocks:
-        kind, thought = words(block.get("type")), words(block.get("thinking"))
-        if kind == "text" and words(block.get("text")).strip():
-            parts.append(Text(words(block.get("text"))))
-        elif kind == "thinking" and thought.strip():
-            parts.append(Thinking(thought))
-        elif kind in ("thinking", "redacted_thinking"):
-            reason = "thinking_signature_only"
-        elif kind == "tool_use" and words(block.get("id")):
-            calls.append(block)
-        elif kind != "text":
-            reason = f"unknown_block:{safe_name(kind)}"
+    parts, calls, reason = answered(blocks)
     state, usage = message.get("state"), message.get("usage")
     stopped = isinstance(state, dict) and state.get("type") == "cancelled"
     if not parts and not calls:

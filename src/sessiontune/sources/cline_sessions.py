@@ -17,12 +17,12 @@ import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking, ToolCall, Usage
+from ..model import Image, Part, ResultStatus, Session, Text, ToolCall, Usage
 from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture
-from .shapes import digest_of, objects
+from .shapes import answered, digest_of, objects
 
 END = ".messages.json"
 _FIRST = re.compile(
@@ -193,20 +193,7 @@ def _image(block: dict[str, Any]) -> Image | None:
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], own: str) -> None:
-    parts: list[Part] = []
-    calls, reason = [], "empty"
-    for block in blocks:
-        kind, thought = words(block.get("type")), words(block.get("thinking"))
-        if kind == "text" and words(block.get("text")).strip():
-            parts.append(Text(words(block.get("text"))))
-        elif kind == "thinking" and thought.strip():
-            parts.append(Thinking(thought))
-        elif kind in ("thinking", "redacted_thinking"):
-            reason = "thinking_signature_only"
-        elif kind == "tool_use" and words(block.get("id")):
-            calls.append(block)
-        elif kind != "text":
-            reason = f"unknown_block:{safe_name(kind)}"
+    parts, calls, reason = answered(blocks)
     if not parts and not calls:
         log.drop(reason)
         return

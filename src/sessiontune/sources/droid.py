@@ -18,12 +18,13 @@ import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Image, Part, ResultStatus, Session, Text, Thinking
+from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture
+from .shapes import answered
 
 _HEADER = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"session_start"[^\n]*"(?:title|cwd|owner)"\s*:')
 #: Records that the model never sees.
@@ -278,20 +279,7 @@ def _part(block: dict[str, Any]) -> Part | None:
 
 
 def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: str) -> None:
-    parts: list[Part] = []
-    calls, reason = [], "empty"
-    for block in _blocks(message):
-        kind, thought = block.get("type"), words(block.get("thinking"))
-        if kind == "text" and words(block.get("text")).strip():
-            parts.append(Text(words(block.get("text"))))
-        elif kind == "thinking" and thought.strip():
-            parts.append(Thinking(thought))
-        elif kind in ("thinking", "redacted_thinking"):
-            reason = "thinking_signature_only"
-        elif kind == "tool_use" and words(block.get("id")):
-            calls.append(block)
-        elif kind != "text":
-            reason = f"unknown_block:{safe_name(words(kind))}"
+    parts, calls, reason = answered(_blocks(message))
     if len(parts) == 1 and isinstance(parts[0], Text) and parts[0].text.strip() == _STOPPED:
         log.interrupted()
         log.drop("interrupt_marker")

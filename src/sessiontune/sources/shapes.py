@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import orjson
 
 from ..ledger import Ledger
+from ..model import Part, Text, Thinking
 from .linear import words
-from .lines import values
+from .lines import safe_name, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
@@ -27,6 +29,28 @@ def value_of(stored: Any) -> dict[str, Any] | None:
         found = values(raw, Ledger())
         value = found[0] if len(found) == 1 else None
     return value if isinstance(value, dict) else None
+
+
+def answered(
+    blocks: Iterable[dict[str, Any]],
+) -> tuple[list[Part], list[dict[str, Any]], str]:
+    """What the blocks of an answer hold, as Anthropic's API cuts one: its words and thoughts, its
+    calls, and why there would be nothing."""
+    parts: list[Part] = []
+    calls, reason = [], "empty"
+    for block in blocks:
+        kind, thought = words(block.get("type")), words(block.get("thinking"))
+        if kind == "text" and words(block.get("text")).strip():
+            parts.append(Text(words(block.get("text"))))
+        elif kind == "thinking" and thought.strip():
+            parts.append(Thinking(thought))
+        elif kind in ("thinking", "redacted_thinking"):
+            reason = "thinking_signature_only"
+        elif kind == "tool_use" and words(block.get("id")):
+            calls.append(block)
+        elif kind != "text":
+            reason = f"unknown_block:{safe_name(kind)}"
+    return parts, calls, reason
 
 
 def digest_of(value: Any) -> bytes:
