@@ -152,6 +152,10 @@ def _nobody_met(db: sqlite3.Connection) -> None:
     db.execute("update memory set value = ? where name = 'meeting'", (b"\xc1",))
 
 
+def _nothing_decided(db: sqlite3.Connection) -> None:
+    assert db.execute("delete from memory where name = 'decided'").rowcount == 1
+
+
 @pytest.mark.parametrize(
     ("damage", "least"),
     [
@@ -161,12 +165,14 @@ def _nobody_met(db: sqlite3.Connection) -> None:
         (_no_tables, 5),
         (_some_sketches_lost, 3),
         (_nobody_met, 1),
+        (_nothing_decided, 1),
     ],
 )
 def test_notes_that_are_lost_or_wrong_are_made_anew(
     damage: Callable[[sqlite3.Connection], None], least: int, logs: Path, tmp_path: Path
 ) -> None:
     desk = Desk(tmp_path, logs)
+    desk.export("daily", "--force")  # what is decided is noted once it stays as it was
     with desk.state as db:
         damage(db)
     append(desk.sessions()[0], "What is next?", "0a0e2d6c-5f0d-4a4e-9a51-1c6a3a0c1d01")
@@ -186,13 +192,17 @@ def test_a_vanished_log_whose_notes_are_lost_stays(logs: Path, tmp_path: Path) -
 
 def test_nothing_of_what_is_forgotten_stays_in_the_notes(logs: Path, tmp_path: Path) -> None:
     desk = Desk(tmp_path, logs)
+    desk.export("daily", "--force")
     gone = desk.sessions()[0]
     state = tmp_path / "daily" / "state"
+    made_of_many = "select count(*) from memory where name in ('meeting', 'decided')"
+    assert desk.state.execute(made_of_many).fetchone() == (2,)
     key = gone.stem
     done = run(tmp_path / "run", "forget", str(gone), "--state", str(state), "--yes")
     assert done.code == 0, done.err
     left = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
     assert key.encode() not in left
+    assert desk.state.execute(made_of_many).fetchone() == (0,)
 
 
 KEYS = st.lists(st.lists(st.integers(0, 30), min_size=1, max_size=4), max_size=12)

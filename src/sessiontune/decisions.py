@@ -94,22 +94,26 @@ class Decisions(msgspec.Struct, frozen=True):
 
     def for_session(self, key: str, lineage: str) -> Placement:
         """Where a session goes. A session that was not marked trains alone in its own group."""
-        seat = self.seats.get(lineage)
-        if seat is None:
-            seat = Seat(lineage, "train")
-        if lineage in self.bridged:
-            return Placement(seat.group, seat.side, "bridges_split", seat.fold)
-        if key not in self.duplicates:
-            return Placement(seat.group, seat.side, "", seat.fold)
-        reason: Literal["near_duplicate", "duplicate"] = (
-            "near_duplicate" if key in self.near else "duplicate"
-        )
-        return Placement(seat.group, seat.side, reason, seat.fold)
+        return self.for_sessions([(key, lineage)])[0]
+
+    def for_sessions(self, sessions: Iterable[tuple[str, str]]) -> list[Placement]:
+        """The same of many (key, lineage), in their order."""
+        seats, bridged, duplicates = self.seats, self.bridged, self.duplicates
+        out: list[Placement] = []
+        for key, lineage in sessions:
+            seat = seats.get(lineage) or Seat(lineage, "train")
+            reason: Literal["", "duplicate", "near_duplicate", "bridges_split"] = ""
+            if lineage in bridged:
+                reason = "bridges_split"
+            elif key in duplicates:
+                reason = "near_duplicate" if key in self.near else "duplicate"
+            out.append(Placement(seat.group, seat.side, reason, seat.fold))
+        return out
 
     def counts(self, sessions: Iterable[tuple[str, str]]) -> dict[str, int]:
         """What the report says of (key, lineage) pairs: groups, sides, what was left out, why."""
         pairs = list(sessions)
-        places = [self.for_session(key, lineage) for key, lineage in pairs]
+        places = self.for_sessions(pairs)
         reasons = Counter([p.reason for p in places])
         counts = {
             "sessions": len(pairs),

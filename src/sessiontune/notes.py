@@ -18,6 +18,8 @@ import msgspec
 
 #: The name in the state's memory of who meets whom.
 MET = "meeting"
+#: And of what was decided over all sessions.
+DECIDED = "decided"
 
 SCHEMA = """
 create table if not exists sketches (unit text primary key, keys blob, marks blob);
@@ -80,6 +82,7 @@ def put_sums(
 
 
 def clear_sums(db: sqlite3.Connection) -> None:
-    """Forget all that was made of many units: sums, which name their files, and who met whom."""
+    """Forget all that was made of many units: sums, which name their files, who met whom, and what
+    was decided."""
     db.execute("delete from sums")
-    db.execute("delete from memory where name = ?", (MET,))
+    db.execute("delete from memory where name in (?, ?)", (MET, DECIDED))

@@ -32,6 +32,8 @@ create table if not exists places (
 _PACK = 4_000_000
 _BUFFER = 256 << 10
 _COPY = 1 << 20
+#: Packs that are looked for at once.
+_TOGETHER = 900
 
 
 def left_of(key: str) -> str:
@@ -229,10 +231,15 @@ class Packs:
         alive_in = {name: [] for name in packs if (self.folder / name).exists()}
         if not alive_in:
             return
-        found = "select pack, key, at, size, crc from places where kind = ? order by at"
-        with change() as db:  # once: a changed recipe leaves thousands of packs
-            for name, *row in db.execute(found, (self.suffix,)):
-                if name in alive_in:
+        names = list(alive_in)
+        with change() as db:
+            for at in range(0, len(names), _TOGETHER):  # a changed recipe leaves thousands
+                some = names[at : at + _TOGETHER]
+                found = (
+                    "select pack, key, at, size, crc from places where kind = ?"
+                    f" and pack in ({','.join('?' * len(some))}) order by at"
+                )
+                for name, *row in db.execute(found, (self.suffix, *some)):
                     alive_in[name].append((row[0], row[1], row[2], row[3]))
         for name, rows in sorted(alive_in.items()):
             path = self.folder / name

@@ -28,17 +28,19 @@ def shared(
     for own, keys in zip(out, others, strict=False):
         own.extend(several[key] for key in keys if key in several)
     first = len(several) and max(several.values()) + 1
-    there = [(own, sketch) for own, sketch in zip(out, sketches, strict=True) if sketch]
+    owns = [own for own, sketch in zip(out, sketches, strict=True) if sketch]
+    there = [sketch for sketch in sketches if sketch]
     for at in range(0, BANDS * _BAND, _BAND) if there else ():
-        column = [sketch[at : at + _BAND] for _, sketch in there]
+        column = [sketch[at : at + _BAND] for sketch in there]
         counts = Counter(column)
-        numbers = {k: first + n for n, (k, count) in enumerate(counts.items()) if count > 1}
-        if not numbers:
+        if len(counts) == len(column):
             continue
-        first += len(counts)
-        for (own, _), band in zip(there, column, strict=True):
-            if band in numbers:
-                own.append(numbers[band])
+        common = [band for band, count in counts.items() if count > 1]
+        numbers = dict(zip(common, range(first, first + len(common)), strict=True))
+        first += len(common)
+        for own, number in zip(owns, map(numbers.get, column), strict=True):
+            if number is not None:
+                own.append(number)
     return out
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -45,6 +45,8 @@ create table if not exists memory (name text primary key, value blob);
 create table if not exists verdicts (key text primary key, decision text, note text, at text);
 create table if not exists published (dir text primary key, build text, files blob, sessions blob);
 """
+#: Rows that are asked for at once.
+_TOGETHER = 200
 
 
 class FileRow(msgspec.Struct, frozen=True):
@@ -271,8 +273,17 @@ class Store:
 
     def build_summary(self, unit: str, key: str) -> bytes:
         """The summary of one build."""
-        found = "select summary from builds where unit = ? and key = ?"
-        return bytes(self.db.execute(found, (unit, key)).fetchone()[0])
+        return next(self.build_summaries([(unit, key)]))
+
+    def build_summaries(self, builds: Sequence[tuple[str, str]]) -> Iterator[bytes]:
+        """The summaries of many builds, (unit, key), in their order."""
+        for at in range(0, len(builds), _TOGETHER):
+            some = builds[at : at + _TOGETHER]
+            marks = ",".join("?" * len(some))
+            found = f"select key, summary from builds where unit in ({marks})"
+            rows = dict(self.db.execute(found, [unit for unit, _ in some]).fetchall())
+            for _, key in some:
+                yield bytes(rows[key])
 
     def put_builds(self, rows: Iterable[tuple[str, str, bytes, Place]]) -> None:
         """Insert (unit, build key, summary, place of its segment)."""

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
 from .. import notes
-from ..decisions import DedupeOptions, SplitMemory, SplitOptions
+from ..decisions import SplitMemory, SplitOptions
 from ..errors import UsageError
 from ..manifest import Leakage
 from ..marks import Mark
 from ..meetings import meeting
 from ..recipe import Recipe
-from ..steps.dedupe import decide
 from ..steps.split import Leakage as SplitLeakage
-from ..steps.split import compare
 from ..store import Store
 from .carrying import read_manifest
 from .contexts import with_contexts
+from .deciding import decided
 from .examples import Choice
 from .inputs import Inputs
+from .prepare import UnitMarks, UnitOutline
 from .preparing import Prepared, outlines
 from .select import has_filters, passes, reason_to_leave_out
 
@@ -39,39 +39,46 @@ class Chosen(msgspec.Struct, frozen=True):
 
 def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> Chosen:
     """For every unit, what becomes of each of its sessions; and what to remember of the split."""
-    verdicts = store.verdicts()
-    names = {row.file.path: row.index.names for row in inputs.rows}
     out: dict[str, dict[str, Choice]] = {}
     marks: list[Mark] = []
     stands: list[tuple[str, int]] = []
-    filtered = bool(verdicts) or has_filters(recipe)
     sessions: dict[str, list[str]] = {}
-    for unit in outlines(prepared.units, store):
-        chosen = out.setdefault(unit.key, {})
-        sessions[unit.key] = [mark.key for mark in unit.marks]
+    for key, own, left in _marked(prepared, inputs, recipe, store):
+        out[key] = {own[n].key: Choice(reason) for n, reason in left.items()}
+        sessions[key] = [mark.key for mark in own]
+        marks += [mark for n, mark in enumerate(own) if n not in left] if left else own
+        stands += [(key, n) for n in range(len(own)) if n not in left]
+    options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
+    met = meeting_of(sessions, store)
+    outcome = decided(
+        marks, stands, met, lambda: _with_sketches(marks, stands, met, store), options, store
+    )
+    places = outcome.decisions.for_sessions((mark.key, mark.lineage) for mark in marks)
+    for (unit_key, _), mark, place in zip(stands, marks, places, strict=True):
+        reason = f"dedupe/{place.reason}" if place.reason else ""
+        out[unit_key][mark.key] = Choice(reason, place.split, place.group)
+    report = outcome.leakage
+    leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
+    return Chosen(out, outcome.memory, outcome.counts, leaks)
+
+
+def _marked(
+    prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store
+) -> Iterator[tuple[str, list[Mark], dict[int, str]]]:
+    """Each unit with its marks, and which of its sessions filters or a person leave out: place ->
+    reason."""
+    verdicts = store.verdicts()
+    if not verdicts and not has_filters(recipe):
+        for one in outlines(prepared.units, store, UnitMarks):
+            yield one.key, one.marks, {}
+        return
+    names = {row.file.path: row.index.names for row in inputs.rows}
+    for unit in outlines(prepared.units, store, UnitOutline):
         heads = unit.heads
         if recipe.models or recipe.vendors:
             heads = with_contexts(heads, prepared.shards[unit.key], partial(passes, recipe=recipe))
-        for n, (head, mark) in enumerate(zip(heads, unit.marks, strict=True)):
-            reason = filtered and reason_to_leave_out(head, recipe, verdicts, names)
-            if reason:
-                chosen[head.key] = Choice(reason)
-            else:
-                marks.append(mark)
-                stands.append((unit.key, n))
-    old = store.memory("split")
-    memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
-    options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
-    met = meeting_of(sessions, store)
-    marks = _with_sketches(marks, stands, met, store)
-    outcome = decide(marks, memory, DedupeOptions(), options, met)
-    for (key, _), mark in zip(stands, marks, strict=True):
-        place = outcome.decisions.for_session(mark.key, mark.lineage)
-        reason = f"dedupe/{place.reason}" if place.reason else ""
-        out[key][mark.key] = Choice(reason, place.split, place.group)
-    report = compare(marks, outcome.decisions, outcome.meeting)
-    leaks = (_leakage("this split", report.ours), _leakage("random split", report.random))
-    return Chosen(out, outcome.memory, outcome.counts, leaks)
+        reasons = [reason_to_leave_out(head, recipe, verdicts, names) for head in heads]
+        yield unit.key, unit.marks, {n: reason for n, reason in enumerate(reasons) if reason}
 
 
 class _Met(msgspec.Struct, frozen=True):
@@ -146,7 +153,7 @@ def refuse_nothing(prepared: Prepared, chosen: Chosen, store: Store) -> None:
     reason, most = filters.most_common(1)[0]
     option, field = _FILTERS[reason]
     there: set[str] = set()
-    for unit in outlines(prepared.units, store):
+    for unit in outlines(prepared.units, store, UnitOutline):
         for head in unit.heads:
             value = getattr(head, field) if field else ()
             there.update(

@@ -132,9 +132,9 @@ def _built(
         store, names, lambda key: whole(store.build_summary(unit_of[key], key)), BuildSum
     )
     built = Built(sum=total)
-    for unit, key in zip(units, keys, strict=True):
-        one = outline(store.build_summary(unit.key, key))
-        built.add(one, there[key], key, fresh=key in fresh)
+    builds = [(unit_of[key], key) for key in keys]
+    for (_, key), noted in zip(builds, store.build_summaries(builds), strict=True):
+        built.add(outline(noted), there[key], key, fresh=key in fresh)
     return built
 
 

@@ -98,11 +98,33 @@ class UnitSummary(msgspec.Struct):
 
 
 class UnitOutline(msgspec.Struct):
-    """What every run needs of each unit; of the shapes of tools, the names."""
+    """What filters need of each unit: the fields of the same names."""
 
     key: str
     heads: list[Head]
     marks: list[Mark]
+
+
+class UnitMarks(msgspec.Struct):
+    """What decisions need."""
+
+    key: str
+    marks: list[Mark]
+
+
+class HeadStart(msgspec.Struct, frozen=True):
+    """Of a head."""
+
+    key: str
+    first: str
+    bytes: int
+
+
+class UnitStart(msgspec.Struct):
+    """What orders units, and tells their tools and their size; of the shapes, the names."""
+
+    key: str
+    heads: list[HeadStart]
     shapes: dict[str, msgspec.Raw]
 
 

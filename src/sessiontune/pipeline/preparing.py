@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 import msgspec
 
@@ -25,12 +26,15 @@ from .prepare import (
     PreparePack,
     PrepareTask,
     UnitOutline,
+    UnitStart,
     UnitSummary,
     prepare,
     redactor_of,
 )
 from .sums import add_up
 from .vanished import Carried
+
+T = TypeVar("T")
 
 #: Raise when the same input would give other shards.
 PREPARE_VERSION = 8
@@ -157,11 +161,11 @@ def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify
     return bool(unit.size) and (verify or lost)
 
 
-def outlines(units: Iterable[Unit], store: Store) -> Iterator[UnitOutline]:
-    """The outlines of units, one at a time, in no order that matters: of a hundred thousand units
-    they would fill half a gigabyte."""
+def outlines(units: Iterable[Unit], store: Store, kind: type[T]) -> Iterator[T]:
+    """What is noted of units, as much of it as `kind` has, one at a time, in no order that matters:
+    of a hundred thousand units it would fill half a gigabyte."""
     mine = {unit.key for unit in units}
-    decode = msgspec.msgpack.Decoder(UnitOutline).decode
+    decode = msgspec.msgpack.Decoder(kind).decode
     return (decode(noted) for key, noted in store.unit_summaries() if key in mine)
 
 
@@ -177,7 +181,7 @@ def _noted(
     found: dict[str, UnitNote] = {}
     begin: dict[str, tuple[str, str]] = {}
     alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # most units call the same tools
-    for one in outlines(units, store):
+    for one in outlines(units, store, UnitStart):
         tools = tuple(sorted(one.shapes))
         size = sum(head.bytes for head in one.heads)
         found[one.key] = UnitNote(alike.setdefault(tools, tools), size)
@@ -185,7 +189,7 @@ def _noted(
     return found, begin
 
 
-def _order(summary: UnitOutline) -> tuple[str, str]:
+def _order(summary: UnitStart) -> tuple[str, str]:
     """Oldest first; ties by key. Independent of where the files lie."""
     heads = summary.heads
     return min([h.first for h in heads], default="~"), min([h.key for h in heads], default="~")

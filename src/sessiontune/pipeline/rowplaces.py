@@ -40,14 +40,18 @@ class RowPlaces:
         number = len(self._units)
         self._units.append((key, session, place))
         for name, stream in streams.items():
-            column = self._columns.setdefault(name, _Column())
+            column = self._columns.get(name)
+            if column is None:
+                column = self._columns[name] = _Column()
             column.rows += stream.rows
-            summed = not fresh and len(stream.sums) == len(stream.chunks)
-            for n, (start, size) in enumerate(stream.chunks):
+            chunks, sums = stream.chunks, stream.sums
+            if fresh or len(sums) != len(chunks):
+                sums = [-1] * len(chunks)
+            for (start, size), crc in zip(chunks, sums, strict=True):
                 column.units.append(number)
                 column.starts.append(start)
                 column.sizes.append(size)
-                column.sums.append(stream.sums[n] if summed else -1)
+                column.sums.append(crc)
 
     def rows(self, stream: str) -> int:
         """How many rows a stream has."""

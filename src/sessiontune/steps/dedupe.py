@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -96,7 +97,7 @@ def decide(
     )
     if memory.fold is not None and memory.fold != split.fold:
         memory = _without_sides(memory)
-    ordered = sorted(marks, key=lambda m: (m.lineage, m.key))
+    ordered = sorted(sorted(marks, key=attrgetter("key")), key=attrgetter("lineage"))
     if met is None:
         met = meeting([(m.key, keys_of(m)) for m in ordered])
     links, copies = _compare(ordered, met, dedupe)

@@ -9,6 +9,7 @@ import hashlib
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -64,8 +65,8 @@ def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) ->
     The random split is what a tool without lineage would do: it deals every session, copies
     included, by a hash of its key.
     """
-    every = sorted(marks, key=lambda m: m.key)
-    places = [decisions.for_session(m.key, m.lineage) for m in every]
+    every = sorted(marks, key=attrgetter("key"))
+    places = decisions.for_sessions((m.key, m.lineage) for m in every)
     ours = bytearray(_OUT if p.reason else _HELD if p.split == "eval" else _TRAIN for p in places)
     published = len(ours) - ours.count(_OUT)
     share = ours.count(_HELD) / published if published else 0.0
@@ -80,9 +81,11 @@ def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) ->
     return Comparison(measured[0], _mean(measured[1:]))
 
 
-def _chances(keys: Sequence[str]) -> list[list[bytes]]:
-    """For each draw a number for each session: a piece of one hash of its key."""
-    hashes = [hashlib.blake2b(k.encode(), digest_size=8 * DRAWS).digest() for k in keys]
+def _chances(keys: Sequence[str]) -> list[list[str]]:
+    """For each draw a number for each session: a piece of one hash of its key. Its bytes are given
+    as characters, which are compared alike, and sooner."""
+    digests = (hashlib.blake2b(k.encode(), digest_size=8 * DRAWS).digest() for k in keys)
+    hashes = [digest.decode("latin-1") for digest in digests]
     return [[h[at : at + 8] for h in hashes] for at in range(0, 8 * DRAWS, 8)]
 
 
@@ -94,9 +97,10 @@ def _measure(
     marks: Sequence[Mark], met: frozenset[str], deals: Sequence[bytearray]
 ) -> list[Leakage]:
     """The leakage of each deal: for each position, where it puts the session."""
-    ties = {i: own for i, own in enumerate(_ties(marks, met)) if own}
+    ties = _ties(marks, met)
     exact = [_exact(ties, deal) for deal in deals]
-    near = _near([(m.row or m.minhash) if m.key in met else None for m in marks], deals)
+    looks = {i: look for i, m in enumerate(marks) if m.key in met and (look := m.row or m.minhash)}
+    near = _near(looks, deals)
     out = []
     for deal, same, similar in zip(deals, exact, near, strict=True):
         n = deal.count(_HELD)
@@ -105,26 +109,27 @@ def _measure(
     return out
 
 
-def _ties(marks: Sequence[Mark], met: frozenset[str]) -> list[array[int]]:
-    """Of each session, what it would have in common with one that shows what it holds: its
-    content, a long answer, the session that it is a branch of or that is a branch of it. A branch
-    holds its own end only, so equal content is none."""
-    names: list[list[object]] = []
+def _ties(marks: Sequence[Mark], met: frozenset[str]) -> dict[int, array[int]]:
+    """Of each session, what it has in common with one that shows what it holds: its content, a
+    long answer, the session that it is a branch of or that is a branch of it. A branch holds its
+    own end only, so equal content is none."""
+    names: dict[int, list[object]] = {}  # most sessions have nothing in common with any
     branches = [m for m in marks if m.forked_from]
     others = {m.forked_from for m in branches}.union(m.key for m in branches)
-    for m in marks:
-        if m.key not in met and m.key not in others:
-            names.append([])  # most sessions have nothing in common with any
+    for i, m in enumerate(marks):
+        meets = m.key in met
+        if not meets and m.key not in others:
             continue
         own: list[object] = [m.key]
         if m.forked_from:
             own.append(m.forked_from)
-        if m.key in met:
+        if meets:
             own += answers(m)
             if m.forked_from is None:
                 own.append(("content", m.digest))
-        names.append(own)
-    return shared([None] * len(marks), names)
+        names[i] = own
+    ties = shared([None] * len(names), list(names.values()))
+    return {i: own for i, own in zip(names, ties, strict=True) if own}
 
 
 def _exact(ties: Mapping[int, array[int]], deal: bytearray) -> set[int]:
@@ -136,25 +141,24 @@ def _exact(ties: Mapping[int, array[int]], deal: bytearray) -> set[int]:
     return {i for i, own in ties.items() if deal[i] == _HELD and not trained.isdisjoint(own)}
 
 
-def _near(sketches: Sequence[bytes | None], deals: Sequence[bytearray]) -> list[set[int]]:
-    """Held-out positions of each deal that are nearly like one in training. Among many that are all
-    alike the first that is looked at tells; what is held out in no deal is not looked at."""
-    bands = shared(sketches)
-    looks = [lanes(s) if s and own else None for s, own in zip(sketches, bands, strict=True)]
+def _near(sketches: Mapping[int, bytes], deals: Sequence[bytearray]) -> list[set[int]]:
+    """Held-out positions of each deal that are nearly like one in training; `sketches` of those
+    that may be. Among many that are all alike the first that is looked at tells; what is held out
+    in no deal is not looked at."""
+    found = zip(sketches, shared(list(sketches.values())), strict=True)
+    bands = {i: own for i, own in found if own}
+    looks = {i: lanes(sketches[i]) for i in bands}
     buckets: dict[int, list[int]] = {}
-    for i, own in enumerate(bands):
+    for i, own in bands.items():
         for band in own:
             buckets.setdefault(band, []).append(i)
     out: list[set[int]] = [set() for _ in deals]
-    for i, own in enumerate(bands):
+    for i, own in bands.items():
         one = looks[i]
-        open_deals = [n for n, deal in enumerate(deals) if deal[i] == _HELD] if own else []
-        if one is None or not open_deals:
-            continue
-        for j in _around(i, own, buckets):
+        open_deals = [n for n, deal in enumerate(deals) if deal[i] == _HELD]
+        for j in _around(i, own, buckets) if open_deals else ():
             told = [n for n in open_deals if deals[n][j] == _TRAIN]
-            two = looks[j]
-            if not told or two is None or alike(one, two) < NEAR:
+            if not told or alike(one, looks[j]) < NEAR:
                 continue
             for n in told:
                 out[n].add(i)
