@@ -63,6 +63,7 @@ DROPS: dict[str, str] = {
     "grown": "earlier writings of a message that grew",
     "rewind": "markers that a person went back",
     "compaction": "requests to summarise a session",
+    "summary_answer": "answers that became the summary of their session",
     "failed_compaction": "summaries of a session that failed",
     "part_without_message": "pieces of messages that are not there",
     "session_message": "messages of a version that is not read yet",

@@ -83,6 +83,20 @@ def test_mail_of_other_agents_is_a_task_and_a_notice_is_none(tmp_path: Path, tag
     assert told == [("task", [mail]), ("context", [notice]), ("task", [both])]
 
 
+@pytest.mark.parametrize(
+    ("cwd", "project"),
+    [
+        ("/w/shop/.claude/worktrees/agent-a1", "shop"),
+        ("/w/shop/.claude/worktrees/till/backend", "shop"),
+        ("C:\\w\\shop\\.claude\\worktrees\\till", "shop"),
+        ("/w/shop/.claude/worktrees", "worktrees"),
+    ],
+)
+def test_a_working_copy_belongs_to_its_project(tmp_path: Path, cwd: str, project: str) -> None:
+    (session,) = read_rows(tmp_path, [user("u1", None, "go", cwd=cwd)]).sessions
+    assert (session.project, session.cwd) == (project, cwd)
+
+
 SIBLING = "<tool_use_error>Cancelled: parallel tool call Bash(ls) errored</tool_use_error>"
 REFUSED = "The user doesn't want to take this action right now. STOP what you are doing."
 

@@ -22,6 +22,9 @@ _REJECTION_NOTE = re.compile(
     r"\s*\n\s*Note: The user's next message may contain a correction or preference\..*\Z", re.DOTALL
 )
 
+#: What the program says in the person's name when they would rather talk about its questions.
+_BY_PROGRAM = "The user wants to clarify these questions."
+
 
 class CleanOptions(msgspec.Struct, frozen=True):
     """Options of cleaning.
@@ -93,7 +96,7 @@ def _results(message: Message) -> list[Message]:
             content = cut_result(part.content)
             if part.status in ("rejected", "interrupted"):
                 found = _SAID.search(content)
-                if found is not None:
+                if found is not None and not content.startswith(_BY_PROGRAM, found.end()):
                     words = _REJECTION_NOTE.sub("", content[found.end() :]).strip()
                     content = content[: found.start()]
                     if words:

@@ -9,7 +9,7 @@ and then the words tell: only a record that clearly says something else counts a
 from __future__ import annotations
 
 from ...linking import Node
-from ...model import Text
+from ...model import Text, ToolCall
 from ..lines import utc
 from .answers import answer_part
 from .hidden import is_part
@@ -111,6 +111,22 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
             state.move(own, twin)
     state.drop("resumed_copy", "link")
     state.copied(line.uuid, node)
+    return True
+
+
+def take_inherited(state: State, line: Line, message: WireMessage) -> bool:
+    """Drop the call of its parent that a forked agent's log begins with."""
+    content = message.content
+    parts = [answer_part(block) for block in content] if type(content) is list else []
+    above: Node | None = None
+    for part in parts:
+        above = state.calls.get(part.id) if type(part) is ToolCall else None
+        if above is None or above.file == state.file:
+            return False
+    if above is None:
+        return False
+    state.drop("resumed_copy", "link")
+    state.copied(line.uuid, above)
     return True
 
 

@@ -12,12 +12,12 @@ from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from ..printed import array_lines, is_array, is_remark
 from .answers import take_answer
-from .copies import copied_record, prompts_told, take_renamed, told_before
+from .copies import copied_record, prompts_told, take_inherited, take_renamed, told_before
 from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user
-from .wire import Line, decode
+from .wire import Line, WireMessage, decode
 
 _SIDE_NAMES = """
 progress queue-operation file-history-snapshot file-history-delta last-prompt mode
@@ -104,12 +104,8 @@ class Reader(State):
             facts.branch = line.gitBranch or ""
             facts.entrypoint = line.entrypoint or ""
         if kind == "assistant":
-            message, self.heard = line.message, ("", "")
-            if (
-                message is None
-                or message.id not in self.served_by
-                or not take_renamed(self, line, message)
-            ):
+            self.heard = ("", "")
+            if line.message is None or not self._told(line, line.message):
                 take_answer(self, line)
         elif kind == "user":
             if not line.audit_timestamp or not told_before(self, line):
@@ -120,6 +116,12 @@ class Reader(State):
             self._system(line)
         else:
             self._side(line, kind)
+
+    def _told(self, line: Line, message: WireMessage) -> bool:
+        """Whether another file holds an answer under another record id: then it is dropped."""
+        if self.facts.inherits and take_inherited(self, line, message):
+            return True
+        return message.id in self.served_by and take_renamed(self, line, message)
 
     def _side(self, line: Line, kind: str) -> None:
         facts = self.facts

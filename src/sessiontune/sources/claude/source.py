@@ -30,6 +30,8 @@ _JUNK = (
 )
 
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
+#: Where the program puts the working copies that it makes of a project.
+_WORKTREE = re.compile(r"[\\/]\.claude[\\/]worktrees[\\/][^\\/]+.*\Z", re.DOTALL)
 #: How far answers are sought that tie copies together, and how many tie.
 _HEAD = 1 << 18
 _TIED_BY = 4  # pieces of answers
@@ -232,7 +234,7 @@ def _salt(group: list, about: Facts) -> str:  # type: ignore[type-arg]
 
 
 def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str | None) -> Frame:
-    cwd = about.cwd
+    cwd = _WORKTREE.sub("", about.cwd)
     folder = os.path.dirname(session_folder(path) or path)
     project = re.split(r"[\\/]", cwd.rstrip("\\/"))[-1] if cwd else os.path.basename(folder)
     title = about.custom_title or about.ai_title
@@ -247,7 +249,7 @@ def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str
         parent_session=(caller.key or None) if caller is not None else None,
         parent_call=call,
         project=project,
-        cwd=cwd,
+        cwd=about.cwd,
         branch=about.branch,
         title=title,
         entrypoint=about.entrypoint,

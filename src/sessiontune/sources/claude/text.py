@@ -7,6 +7,7 @@ so it survives.
 from __future__ import annotations
 
 import re
+import textwrap
 
 import msgspec
 
@@ -29,6 +30,7 @@ _MESSAGE = re.compile(r"<command-message>\s*(.*?)\s*</command-message>", re.DOTA
 _ARGS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.DOTALL)
 _SUMMARY = re.compile(r"<summary>\s*(.*?)\s*</summary>", re.DOTALL)
 _RESULT = re.compile(r"<result>\s*(.*?)\s*</result>(?!.*</result>)", re.DOTALL)
+_EVENT = re.compile(r"<(event|failures)>\s*(.*?)\s*</\1>", re.DOTALL)
 
 #: Commands that empty the context: what follows is all that the model sees.
 CLEARING = ("clear", "reset")
@@ -44,11 +46,24 @@ _PEERS = (
     "The coordinator sent a message",
 )
 _MAIL = re.compile(
-    r"<(?P<tag>teammate-message|cross-session-message)\b[^>]*>.*</(?P=tag)>", re.DOTALL
+    r"<(?P<tag>teammate-message|cross-session-message|agent-message)\b[^>]*>.*</(?P=tag)>",
+    re.DOTALL,
 )
 _MAIL_BEGINS = re.compile(
-    r"<(?:teammate-message|cross-session-message)\b[^>]*>\s*(?P<notice>\{\"type\")?"
+    r"<(?:teammate-message|cross-session-message|agent-message)\b[^>]*>"
+    r"\s*(?P<notice>\{\"type\")?"
 )
+#: What the program puts around a message to an agent that works, and around the task of a fork.
+_WHILE = re.compile(
+    r"The coordinator sent a message while you were working:\n(?P<words>.*)"
+    r"\n\nAddress this before completing your current task\.\s*",
+    re.DOTALL,
+)
+_FORKED = re.compile(
+    r"<fork-boilerplate>.*?</fork-boilerplate>\s*(?:Your directive: )?(?P<words>.*)", re.DOTALL
+)
+_COMPUTED = "[Workflow harness \u2014 computed task] "
+_COMPUTED_END = "The computed task text follows:\n"
 _PASTED = re.compile(
     r"\s*<pasted_content id=\"(?P<id>\w+)\">\n?(?P<words>.*?)"
     r"\n?</pasted_content id=\"(?P=id)\">\s*",
@@ -113,6 +128,8 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
         return Said("drop", reason="local_command_caveat")
     elif start.startswith(_PEERS):
         return _peer(start)
+    elif start.startswith(_COMPUTED) and _COMPUTED_END in start:
+        return Said("peer", [textwrap.dedent(start.split(_COMPUTED_END, 1)[1])])
     return _meta(text, start) if meta else Said("prompt", [text])
 
 
@@ -120,7 +137,8 @@ def _peer(start: str) -> Said:
     """What other agents wrote, without the program's words around it; notices are no messages."""
     found = _MAIL.search(start)
     if found is None:
-        return Said("peer", [start])
+        told = _WHILE.fullmatch(start)
+        return Said("peer", [told["words"] if told is not None else start])
     notices = all(begun["notice"] for begun in _MAIL_BEGINS.finditer(found[0]))
     return Said("context" if notices else "peer", [found[0]])
 
@@ -148,9 +166,10 @@ def _tagged(start: str) -> Said | None:
         return _shell(start)
     if start.startswith(("<task-notification>", "<bash-notification>")):
         return _notification(start)
-    if start.startswith(("<teammate-message", "<cross-session-message")):
+    if start.startswith(("<teammate-message", "<cross-session-message", "<agent-message")):
         return _peer(start)
-    return None
+    forked = _FORKED.fullmatch(start)
+    return Said("peer", [forked["words"]]) if forked is not None and forked["words"] else None
 
 
 def _command(text: str) -> Said | None:
@@ -184,6 +203,8 @@ def _shell(text: str) -> Said:
 
 def _notification(text: str) -> Said:
     found = [m.group(1) for m in (_SUMMARY.search(text), _RESULT.search(text)) if m]
+    if "<event>" in text or "<failures>" in text:
+        found += [m.group(2) for m in _EVENT.finditer(_RESULT.sub("", text))]
     texts = [words for words in found if words]
     if not texts:
         return Said("drop", reason="task_notification")

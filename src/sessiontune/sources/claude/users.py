@@ -26,14 +26,31 @@ def take_user(state: State, line: Line) -> None:
         results = [b for b in content if b.type == "tool_result"]
         if results:
             so_far = ""
-            if len(results) < len(content):
-                others = [b for b in content if b.type != "tool_result"]
+            others = [b for b in content if b.type != "tool_result"]
+            if others and state.facts.inherits and _carries(state, line, results):
+                _results(state, line, results, so_far)
+                _below(state, line, others)
+                return
+            if others:
                 so_far = _blocks(state, line, others, beside=True)
             _results(state, line, results, so_far)
         else:
             _blocks(state, line, content, beside=False)
     else:
         state.link(line, "no_message" if message is None else "empty")
+
+
+def _carries(state: State, line: Line, results: list[Block]) -> bool:
+    """Whether results answer a call of the parent's log, as those do that a fork begins with."""
+    calls = [state.calls.get(block.tool_use_id or "") for block in results]
+    return any(call is not None and call.file != state.file for call in calls)
+
+
+def _below(state: State, line: Line, others: list[Block]) -> None:
+    """Words beside results of another file's calls: they follow the results."""
+    above = state.nodes[-1] if state.nodes else None
+    if _blocks(state, line, others, beside=True) == "used" and above is not None:
+        state.nodes[-1].up = above
 
 
 def _blocks(state: State, line: Line, content: list[Block], beside: bool) -> str:
@@ -206,7 +223,7 @@ def _carried(state: State, line: Line, answer: Node) -> Node:
 
 
 #: Attachments that hold what a person wrote, or files that the model saw.
-_SHOWN = ("queued_command", "nested_memory", "file", "directory", "instructions")
+_SHOWN = ("queued_command", "nested_memory", "file", "directory", "instructions", "mcp_resource")
 
 
 def take_attachment(state: State, line: Line) -> None:
@@ -276,10 +293,25 @@ def _decoded(raw: msgspec.Raw) -> object:
 
 def _file_parts(given: Attachment) -> list[Part]:
     """What an attachment showed: one file, or all those of the instructions."""
-    if given.type != "instructions":
-        part = _file_part(given.content)
-        return [] if part is None else [part]
-    return [Text(text) for text in _texts(given.files, "content")]
+    if given.type == "instructions":
+        return [Text(text) for text in _texts(given.files, "content")]
+    if given.type == "mcp_resource":
+        return _resource(_decoded(given.content))
+    part = _file_part(given.content)
+    return [] if part is None else [part]
+
+
+def _resource(value: object) -> list[Part]:
+    """What a mention of a server's resource showed."""
+    listed = value.get("contents") if isinstance(value, dict) else None
+    parts: list[Part] = []
+    for item in listed if isinstance(listed, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("text"), str) and item["text"]:
+            parts.append(Text(item["text"]))
+        elif isinstance(item, dict) and isinstance(item.get("blob"), str):
+            image = picture(item["blob"], item.get("mimeType"))
+            parts.extend([image] if image is not None else [])
+    return parts
 
 
 def _texts(raw: msgspec.Raw, name: str) -> list[str]:

@@ -242,14 +242,28 @@ class Rollout(Items):
         first.up = self.back = first.up or (self.nodes[at - 1] if at else None)
         self.answer = None
 
+    def _summarised(self, summary: str) -> None:
+        """Drop the answer that became the summary: what asked for it is not in the log."""
+        node = self.nodes[-1] if self.nodes else None
+        if node is None or node.kind != "answer" or node is not self.last:
+            return
+        said = "".join(part.text for part in node.parts if type(part) is Text).strip()
+        asked = any(type(part) is ToolCall for part in node.parts)
+        if said and not asked and summary.endswith(said):
+            self.drop("summary_answer", len(node.places))
+            self.nodes.pop()
+            self.last = None
+
     def _compacted(self, line: Line, payload: Payload) -> None:
         """The history is replaced: a new epoch. What it repeats stands above already."""
-        self.answer = None
-        boundary = self.node(line, "boundary")
-        boundary.places = []
         texts = [payload.message] if isinstance(payload.message, str) else []
         if not "".join(texts).strip():
             texts = retained(payload.replacement_history)
+        if texts:
+            self._summarised(texts[-1].strip())
+        self.answer = None
+        boundary = self.node(line, "boundary")
+        boundary.places = []
         if not texts:
             self.drop("compacted")
             return

@@ -39,6 +39,8 @@ _CALLS = (
 )
 _NAME_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
 
+_PIECE = re.compile(r"-[0-9a-f]{12}_([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$")
+
 
 class KnownPayload(msgspec.Struct, gc=False):
     """What the index takes from a payload."""
@@ -102,7 +104,7 @@ class Before(msgspec.Struct):
     """What is known of the rollouts of a unit that were read before.
 
     started, calls  agent's thread id -> the node that holds its call, the call's id
-    spoken          thread id -> its rollout
+    spoken          name of a piece of a thread -> its rollout
     waiting         id of a call without an output -> its node, its tool
     salts           root of a lineage -> what tells it from roots of the same id
     nodes           the nodes of all of them, to be parted in the end
@@ -183,7 +185,14 @@ def _unpacked(path: str) -> bytes:
         return b""
 
 
-def _longest_first(ids: dict[str, tuple[str, str]], printed: set[str]) -> list[str]:
+def _piece(path: str, thread: str) -> str:
+    """The name of a piece of a thread: where a person went back, newer versions begin a file that
+    bears the thread's id and then its own."""
+    found = _PIECE.search(_stem(path))
+    return found[1] if found is not None else thread
+
+
+def _longest_first(ids: dict[str, tuple[str, str, str]], printed: set[str]) -> list[str]:
     """Files by path; of several files of one thread the longest rollout comes first and owns it.
     Files that name no thread come last: they may be pieces of the others."""
     first: dict[str, str] = {}
@@ -200,12 +209,18 @@ def _read_all(
     """The sessions of each rollout in turn."""
     printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
     ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
-    own = {thread for thread, _ in ids.values() if thread}
+    own = {thread for thread, _, _ in ids.values() if thread}
+    pieces = {_piece(path, ids[path][0]) for path in ids}
     told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
     done: dict[str, int] = {}  # thread, or a file's name where none is known -> files read
     todo = _longest_first(ids, printed)
     while todo:
-        ready = [p for p in todo if not ids[p][1] or ids[p][1] not in own - set(done)]
+        ready = [
+            p
+            for p in todo
+            if (not ids[p][1] or ids[p][1] not in own - set(done))
+            and (not ids[p][2] or ids[p][2] not in pieces - set(unit.spoken))
+        ]
         path = (ready or todo)[0]
         todo.remove(path)
         thread = ids[path][0] or _stem(path)
@@ -218,7 +233,7 @@ def _read_all(
             rollout.facts.junk = "told_in_rollout"
         yield from _sessions(rollout, ledger, keyed, unit)
         if len(ids) > 1:
-            unit.spoken.setdefault(ids[path][0], rollout)
+            unit.spoken.setdefault(_piece(path, ids[path][0]), rollout)
 
 
 def _sessions(
@@ -268,33 +283,35 @@ def _sessions(
             yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
 
 
-def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[str, str]:
-    """Thread ids of a rollout: its own, and its parent's or the forked one; "" for none."""
+def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[str, str, str]:
+    """Ids of a rollout: its thread's, its parent's or the forked one, the piece that it goes on
+    from; "" for none."""
     scratch = Ledger()
     if printed:
         rollout = Rollout(0, path, options, scratch)
         for _, told in itertools.islice(stream_lines(path, options, scratch), 20):
             rollout.take_raw(told)
-        return rollout.facts.session_id, ""
+        return rollout.facts.session_id, "", ""
     if path.endswith(".json"):
         rollout = Rollout(0, path, options, scratch)
         for _, head in itertools.islice(document_lines(path, options, scratch), 1):
             rollout.take_raw(head)
-        return rollout.facts.session_id, ""
+        return rollout.facts.session_id, "", ""
     for _, raw in read_lines(path, options, scratch):  # the first line, but for torn files
         if b'"session_meta"' in bytes(raw):
             rollout = Rollout(0, path, options, scratch)
             rollout.take_raw(raw)
             facts = rollout.facts
             if facts.session_id:
-                return facts.session_id, facts.parent_thread or facts.forked_from
-    return "", ""
+                return facts.session_id, facts.parent_thread or facts.forked_from, facts.base[0]
+    return "", "", ""
 
 
 def _end_of(base: Rollout, ordinal: int) -> Node | None:
     """The last node of a rollout before an ordinal: where a thread goes on from it."""
     line = ordinal - base.facts.ordinal + 1
-    return next((node for node in reversed(base.nodes) if node.line < line), None)
+    above = base.nodes[0].up if base.nodes else None
+    return next((node for node in reversed(base.nodes) if node.line < line), above)
 
 
 def _discard(nodes: list[Node], path: str, ledger: Ledger, reason: str) -> None:

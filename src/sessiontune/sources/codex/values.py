@@ -148,6 +148,8 @@ def status_of(text: str, success: Any) -> ResultStatus:
             "Error",
             "err:",
             "unsupported call",
+            "unsupported custom tool call",
+            "write_stdin failed",
             "exec_command failed",
             "apply_patch verification failed",
         )
