@@ -212,18 +212,19 @@ def separator(format_name: str) -> bytes:
 
 def finish(task: FinishPack) -> list[tuple[BuildSummary, Place]]:
     """Encode units, each into its segment. Runs in a worker."""
+    one = task.tasks[0]  # all have one gate: to look for it takes a look at every name it knows
+    auditor = auditor_of(one.privacy, one.vocabulary, one.salt)
     with writing(task.path) as pack:
-        return [_finish(unit, pack) for unit in task.tasks]
+        return [_finish(unit, pack, auditor) for unit in task.tasks]
 
 
-def _finish(task: FinishTask, pack: Pack) -> tuple[BuildSummary, Place]:
+def _finish(task: FinishTask, pack: Pack, auditor: Auditor | None) -> tuple[BuildSummary, Place]:
     # `raw` first: its rows are single messages, so the gate meets long texts in short lines.
     names = sorted(task.formats, key=lambda name: name != "raw")
     formats = {name: registry.format(name) for name in names}
     separators = {
         stream_name(name, side): separator(name) for name in formats for side in ("train", "eval")
     }
-    auditor = auditor_of(task.privacy, task.vocabulary, task.salt)
     summary = BuildSummary(task.unit, task.key, {}, Ledger(), Stats(), Truncation(), [], [])
     segment = Segment(pack, separators, auditor)
     made = conversations(

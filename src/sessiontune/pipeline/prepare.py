@@ -144,14 +144,16 @@ def prepare(task: PreparePack) -> list[Noted]:
 
     The shards are written beside and renamed, so a run that dies leaves no half shard.
     """
+    known = task.tasks[0].preparation  # of all: to look it up takes a look at every name it knows
+    redactor = redactor_of(known.salt, known.vocabulary, known.privacy)
     with writing(task.path, summed=True) as pack:
-        return [_prepare(unit, pack) for unit in task.tasks]
+        return [_prepare(unit, pack, redactor) for unit in task.tasks]
 
 
-def _prepare(task: PrepareTask, pack: Pack) -> Noted:
+def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
     ledger = Ledger()
     with SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path)) as left:
-        sessions = _sessions(task, ledger, left)
+        sessions = _sessions(task, redactor, ledger, left)
         noted = put_sessions(task.key, sessions, ledger, pack)
         aside = pack.size
         left.seek(0)
@@ -177,10 +179,12 @@ def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pa
     return Noted(key, encode(summary), sketches, pack.place(start), None)
 
 
-def _sessions(task: PrepareTask, ledger: Ledger, left: IO[bytes]) -> Iterator[Session]:
+def _sessions(
+    task: PrepareTask, redactor: Redactor, ledger: Ledger, left: IO[bytes]
+) -> Iterator[Session]:
     """The unit's sessions, those of its living files first, then what only gone files held; `left`
     takes those that a user's hook leaves out or changes."""
-    stages, redactor = _stages(task.preparation, left)
+    stages = _stages(task.preparation, redactor, left)
     source = registry.source(task.source)
     reading = ReadOptions(max_line=task.preparation.max_line)
     keyed = codec.keyed(task.preparation.salt)
@@ -303,13 +307,12 @@ def redactor_of(salt: bytes, vocabulary: Vocabulary, privacy: PrivacyOptions) ->
     return Redactor(salt, vocabulary, privacy)
 
 
-def _stages(preparation: Preparation, left: IO[bytes]) -> tuple[list[Stage], Redactor]:
+def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> list[Stage]:
     """clean, the user's hook, redact: in this order, always. `left`: see `_sessions`."""
-    redactor = redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
     redactor.take_counts()
     redact = redactor_stage(redactor)
     if not preparation.preprocess:
-        return [cleaner(CleanOptions()), redact], redactor
+        return [cleaner(CleanOptions()), redact]
 
     def keep(session: Session) -> None:
         counts = redactor.take_counts()
@@ -319,4 +322,4 @@ def _stages(preparation: Preparation, left: IO[bytes]) -> tuple[list[Stage], Red
             codec.write_session(left, redacted)
 
     hook = keeping(hook_stage(preparation.preprocess), keep)
-    return [cleaner(CleanOptions()), hook, redact], redactor
+    return [cleaner(CleanOptions()), hook, redact]

@@ -16,14 +16,15 @@ import msgspec
 from .. import codec, registry
 from ..ledger import Ledger
 from ..model import Finding, Session, Text, Thinking, ToolCall, ToolResult
+from ..packs import packed
 from ..ports import ReadOptions, Runner
 from ..privacy.engine import Redactor
 from ..recipe import Recipe
 from ..steps.clean import CleanOptions, cleaner
 from ..store import Store
-from .grouping import units_of
+from .grouping import Unit, units_of
 from .inputs import Inputs, discover, no_logs
-from .prepare import Preparation, apply
+from .prepare import Preparation, apply, redactor_of
 from .preparing import preparation_of
 
 #: Findings listed with their place, at most.
@@ -31,11 +32,9 @@ _KEEP_PLACES = 200
 
 
 class SurveyTask(msgspec.Struct, frozen=True):
-    """One unit to look through."""
+    """Units to look through, each with its source and its files."""
 
-    source: str
-    files: tuple[str, ...]
-    size: int
+    units: tuple[tuple[str, tuple[str, ...]], ...]
     preparation: Preparation
 
 
@@ -72,12 +71,15 @@ def survey(roots: Sequence[Path], recipe: Recipe, store: Store, run: Runner) -> 
     if not inputs.rows:
         raise no_logs(inputs, roots)
     preparation = preparation_of(recipe, inputs, store.salt)
-    tasks = [
-        SurveyTask(u.source, tuple(r.file.path for r in u.rows), u.size, preparation)
-        for u in units_of(inputs.rows, "survey")
-    ]
+    packs = list(packed(units_of(inputs.rows, "survey"), lambda u: u.size))
+
+    def task(pack: tuple[Unit, ...]) -> SurveyTask:
+        units = tuple((u.source, tuple(r.file.path for r in u.rows)) for u in pack)
+        return SurveyTask(units, preparation)
+
     total = _start(inputs)
-    for _, part in sorted(run.map(look, tasks, lambda t: t.size), key=lambda pair: pair[0]):
+    done = run.map(look, packs, lambda pack: sum(u.size for u in pack), task)
+    for _, part in sorted(done, key=lambda pair: pair[0]):
         _merge(total, part)
     total.ledger.faults.extend(inputs.faults)
     return total
@@ -93,15 +95,23 @@ def _start(inputs: Inputs) -> Survey:
 
 
 def look(task: SurveyTask) -> Survey:
-    """Look through one unit. Runs in a worker."""
+    """Look through some units. Runs in a worker."""
+    known = task.preparation
+    redactor = redactor_of(known.salt, known.vocabulary, known.privacy)
+    total = Survey()
+    for source, files in task.units:
+        _merge(total, _look(source, files, known, redactor))
+    return total
+
+
+def _look(
+    source: str, files: tuple[str, ...], preparation: Preparation, redactor: Redactor
+) -> Survey:
     found = Survey()
-    preparation = task.preparation
-    redactor = Redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
-    source = registry.source(task.source)
     reading = ReadOptions(max_line=preparation.max_line)
     stages = [cleaner(CleanOptions())]
     keyed = codec.keyed(preparation.salt)
-    for session in source.sessions(task.files, reading, found.ledger, keyed):
+    for session in registry.source(source).sessions(files, reading, found.ledger, keyed):
         kept = apply(session, stages, found.ledger)
         if kept is not None:
             _count(kept, redactor, found)

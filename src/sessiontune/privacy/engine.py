@@ -49,7 +49,7 @@ class Redactor:
 
     def __init__(self, salt: bytes, vocabulary: Vocabulary, options: PrivacyOptions) -> None:
         self.options = options
-        self.vocabulary = vocabulary
+        self._users, self._hosts = frozenset(vocabulary.users), frozenset(vocabulary.hosts)
         self._pseudonyms = Pseudonyms(salt)
         self._counts: Counter[str] = Counter()
         allow = frozenset(text.encode() for text in options.allow)
@@ -189,9 +189,9 @@ class Redactor:
 
     def _name(self, raw: bytes, start: int, end: int) -> Span:
         text = raw[start:end].lower().decode("utf-8", "replace")
-        if text in self.vocabulary.users:
+        if text in self._users:
             return Span(start, end, "user", "user", 1)
-        if text in self.vocabulary.hosts:
+        if text in self._hosts:
             return Span(start, end, "host", "host", 1)
         return Span(start, end, "name", "name", 8)
 

@@ -70,16 +70,14 @@ _HOME = re2.compile(
     r"(?i)(?:^|[^A-Za-z0-9])(?:home|users|documents and settings)[/\\]+([^/\\\s:*?\"<>|]+)"
 )
 _SLUG = re2.compile(r"(?m)^-{0,2}(?:[A-Za-z]--)?(?:home|Users)-([A-Za-z0-9]+)-")
-_DRIVE = re2.compile(r"^[A-Za-z]:[/\\]+")
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
-    """What is known of the people and machines behind a set of logs. Sorted, unique, lower case
-    except `projects`, which keep the case of the paths."""
+    """What is known of the people and machines behind a set of logs: sorted, unique, and lower case
+    but for `words`. Nothing but what is looked for: all is read again where one name changes."""
 
     users: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
-    projects: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
     @classmethod
@@ -91,7 +89,6 @@ class Vocabulary(msgspec.Struct, frozen=True):
         return cls(
             users=tuple(sorted(_users(names))),
             hosts=tuple(sorted({host.strip().lower() for host in hosts if host.strip()})),
-            projects=tuple(sorted(set(filter(None, map(_project, names))))),
             words=tuple(sorted({word.strip() for word in words if word.strip()})),
         )
 
@@ -112,13 +109,6 @@ def _users(paths: list[str]) -> set[str]:
     found = {m.group(1) for m in _HOME.finditer("\n".join(paths))}
     found.update(m.group(1) for m in _SLUG.finditer("\n".join(folders)))
     return {user.lower() for user in found if not is_generic(user)}
-
-
-def _project(path: str) -> str:
-    """The last folder of a path, "" where nothing is above it."""
-    path = path.replace("\\", "/")
-    folder = (_DRIVE.sub("", path) if path[1:2] == ":" else path).rstrip("/").rsplit("/", 1)[-1]
-    return folder if "/" in path.strip("/") else ""
 
 
 def is_generic(user: str) -> bool:
