@@ -140,6 +140,8 @@ def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
 
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")
+#: What follows a last line that is shorter than the others.
+_LINE_DONE = frozenset((b"", *(bytes((c,)) for c in b"=\r\n\"'`\\<)}],;")))
 _ISHEX = bytes(1 if chr(c) in "0123456789abcdefABCDEF" else 0 for c in range(256))
 
 
@@ -155,6 +157,8 @@ def _more_lines(data: bytes, start: int, end: int) -> tuple[bytes, int, int, byt
         size = line.end() - line.start()
         if not 0 < size <= width or (size < width and size % 4 == 1):
             break
+        if size < width and data[line.end() : line.end() + 1] not in _LINE_DONE:
+            break  # the name of the next entry, or a sentence
         pieces.append(line.group())
         mark, stop = gap.group(), line.end()
         if size < width:

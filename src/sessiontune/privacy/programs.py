@@ -166,7 +166,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"{_B}lftp{_S}[^\n|;]{{0,60}}-u{_S}?{_QUOTE}[A-Za-z0-9_.@-]{{1,60}},"),
     _rule(
-        rf"{_B}cmdkey{_S}[^\n|;]{{0,120}}/pass(?:word)?:{_QUOTE}|\b[xw]freerdp{_S}[^\n|;]{{0,120}}/p:{_QUOTE}"
+        rf"(?:{_B}cmdkey{_S}[^\n|;]{{0,120}}/pass(?:word)?:|\b[xw]freerdp{_S}[^\n|;]{{0,120}}/p:){_QUOTE}"
     ),
     _rule(rf"{_B}rabbitmqctl{_S}(?:add_user|change_password){_S}[^\s\\]{{1,60}}{_S}{_QUOTE}"),
     _rule(

@@ -1,0 +1,61 @@
+"""Lines of a text, also where it stands in a JSON string and its line ends are `\\n`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def around(data: bytes, at: int, reach: int) -> tuple[int, int, bytes]:
+    """The line that ends at `at`, or around it, at most `reach` bytes each way: its start and its
+    end, and what its lines end with."""
+    if data[at - 1 : at] == b"\n":
+        at -= 1
+    elif data[at - 2 : at] == b"\\n":
+        at -= 2
+    elif data[at - 1 : at + 1] == b"\\n":
+        at -= 1
+    least, most = max(0, at - reach), min(len(data), at + reach)
+    low, high = data.rfind(b"\n", least, at) + 1, data.find(b"\n", at, most)
+    low, high = max(low, least), most if high < 0 else high
+    ends = [
+        place for place in (data.find(b"\\n", low, at), data.find(b"\\n", at, high)) if place >= 0
+    ]
+    if not ends:
+        return low, high, b"\n"
+    before, after = data.rfind(b"\\n", low, at), data.find(b"\\n", at, high)
+    low = before + 2 if before >= 0 else _after_quote(data, low, at)
+    return low, after if after >= 0 else _quote(data, at, high), b"\\n"
+
+
+def _quote(data: bytes, low: int, high: int) -> int:
+    """Where the string ends: a quote without a backslash before it."""
+    at = data.find(b'"', low, high)
+    while at > 0 and data[at - 1 : at] == b"\\":
+        at = data.find(b'"', at + 1, high)
+    return high if at < 0 else at
+
+
+def _after_quote(data: bytes, low: int, high: int) -> int:
+    """Where the string begins, the same way back."""
+    at = data.rfind(b'"', low, high)
+    while at > 0 and data[at - 1 : at] == b"\\":
+        at = data.rfind(b'"', low, at)
+    return low if at < 0 else at + 1
+
+
+def below(data: bytes, end: int, line_end: bytes, reach: int) -> Iterator[tuple[int, int]]:
+    """The lines after the one that ends at `end`, while they are not empty."""
+    at, last = end + len(line_end), min(len(data), end + reach)
+    while at < last:
+        stop = data.find(line_end, at, last)
+        stop = last if stop < 0 else stop
+        if line_end != b"\n":
+            real = data.find(b"\n", at, stop)
+            real = _quote(data, at, stop if real < 0 else real)
+            if real < stop:
+                yield at, real
+                return
+        if not data[at:stop].strip(b" \t\r\\"):
+            return
+        yield at, stop
+        at = stop + len(line_end)

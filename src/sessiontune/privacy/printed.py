@@ -1,0 +1,324 @@
+"""Secrets that programs print and take in ways of their own, and settings of servers.
+
+What a tool's manual or its output has: no word for a secret stands right before the value, or one
+that means it only there.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from .checks import counts_up, is_placeholder, judged_random, wordy
+from .judge import is_gibberish, judge
+from .lines import below
+from .programs import NL, given, random_value
+from .rules import Check, Rule, quick, secret_rule
+from .sentences import typed
+from .structured import WORDS
+
+_S = r"[ \t]"
+_Q = r"(?:\\*[\"'])?"
+_B = r"(?:\b|\\n)"
+_VALUE = r"[^\s\"'`\\|;<>]"
+
+
+def _set(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A value that looks the part: digits or signs among its letters, or no word."""
+    value = match.group(1)
+    good = typed(value) or judged_random(value, 10) or is_gibberish(value)
+    return given(data, match) if good and wordy(value) < 0.85 else None
+
+
+def _code(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A code of digits, none that is typed as an example."""
+    value = match.group(1)
+    return None if len(set(value)) < 3 or counts_up(value) > 0.6 else match.span(1)
+
+
+def _named(data: bytes, match: Any) -> tuple[int, int] | None:
+    """NAME and VALUE in the first and the second group."""
+    start, end = match.span(2)
+    value = match.group(2)
+    if is_placeholder(value) or judge(match.group(1), value, True, b",") is None:
+        return None
+    return (start, end) if typed(value) or judged_random(value, 12) else None
+
+
+def _header(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The value of a header that a server sets: what a machine made."""
+    name, value = match.group(1).lower(), match.group(2)
+    if any(word in name for word in _PUBLIC) or is_placeholder(value):
+        return None
+    return match.span(2) if judged_random(value, 16) and b"$" not in value else None
+
+
+#: Headers whose values are long and no secrets.
+_PUBLIC = (
+    b"policy",
+    b"etag",
+    b"request-id",
+    b"trace",
+    b"version",
+    b"hash",
+    b"digest",
+    b"-id",
+    b"pin",
+    b"link",
+)
+
+
+def _rule(kind: str, head: str, value: str, check: Check = _set, tail: str = "") -> Rule:
+    return secret_rule(kind, head, value, check, tail)
+
+
+# ---------------------------------------------------------------- lists of values
+
+_ROW = quick(r"[ \t]*([A-Za-z0-9_.-]{1,80})[ \t]{1,40}([^\s\\]{4,900})[ \t\\r]*\Z")
+_SLOW = (
+    b"accessor",
+    b"_id",
+    b"duration",
+    b"time",
+    b"version",
+    b"policies",
+    b"path",
+    b"lease",
+    b"renewable",
+)
+
+
+def _lines(data: bytes, end: int) -> Iterator[tuple[int, int]]:
+    """The lines that begin at `end`, up to an empty one."""
+    line_end = b"\n" if data[end - 1 : end] == b"\n" else b"\\n"
+    return islice(below(data, end - len(line_end), line_end, 8000), 60)
+
+
+def _vaulted(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The rows of `Key  Value` as Vault prints a secret."""
+    found: list[tuple[int, int]] = []
+    for low, high in _lines(data, end):
+        row = _ROW.match(data, low, high)
+        if row is None or any(word in row.group(1).lower() for word in _SLOW):
+            continue
+        value = row.group(2)
+        if not is_placeholder(value) and (typed(value) or judged_random(value, 12)):
+            found.append(row.span(2))
+    return found
+
+
+_ACCOUNT = quick(
+    r"[ \t-]*[\"']?[a-z_][a-z0-9_.-]{0,31}:([^\s:\"'$][^\s:\"'\\]{3,100})[\"']?[ \t\\r]*\Z"
+)
+
+
+def _accounts(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The lines `user:password` under `chpasswd:`."""
+    found: list[tuple[int, int]] = []
+    for low, high in _lines(data, end):
+        row = _ACCOUNT.match(data, low, high)
+        if row is None:
+            break
+        if not is_placeholder(row.group(1)):
+            found.append(row.span(1))
+    return found
+
+
+_ITEM = quick(
+    rf"[ \t]*- name:[ \t]*\\*[\"']?[\w.-]{{1,80}}\\*[\"']?[ \t]*{NL}[ \t]*value:[ \t]*\\*[\"']?([^\s\"'${{<\\]{{6,900}})\\*[\"']?[ \t]*(?:{NL}|\Z|\")"
+)
+
+
+def _items(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The values of the list under `secrets:`."""
+    at = end - len(b"- name:")
+    found: list[tuple[int, int]] = []
+    while len(found) < 60 and (item := _ITEM.match(data, at, min(len(data), at + 1200))):
+        value = item.group(1)
+        if not is_placeholder(value) and (typed(value) or judged_random(value, 12)):
+            found.append(item.span(1))
+        at = item.end()
+    return found
+
+
+_RESULT = quick(r"[^{}]{0,400}\bresult[ \t]*=[ \t]*\\*\"([^\"\s\\]{6,200})\\*\"")
+
+
+def _generated(data: bytes, end: int) -> list[tuple[int, int]]:
+    """What a provider of random values made."""
+    match = _RESULT.match(data, end, min(len(data), end + 700))
+    return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
+
+
+RULES: tuple[Rule, ...] = (
+    # ------------------------------------------------------------ command lines
+    _rule(
+        "secret",
+        rf"\bsecret[^\n]{{1,200}}--from-literal[= ]{_Q}[\w.-]{{1,60}}=",
+        rf"{_VALUE}{{6,900}}",
+    ),
+    _rule("secret", rf"\bkv put{_S}[^\n|;]{{1,120}}{_S}[\w.-]{{1,60}}={_Q}", rf"{_VALUE}{{6,900}}"),
+    _rule("password", rf"\bssh-keygen\b[^\n|;]{{0,120}}{_S}-[NP]{_S}?{_Q}", rf"{_VALUE}{{4,100}}"),
+    _rule(
+        "secret",
+        rf"\buser-secrets{_S}set{_S}{_Q}[\w:.-]{{1,100}}{_Q}{_S}{_Q}",
+        rf"{_VALUE}{{6,900}}",
+    ),
+    _rule(
+        "password",
+        rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>",
+        rf"{_VALUE}{{4,200}}",
+    ),
+    _rule("password", r"\b(?:EAP|XAUTH|NTLM)[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{6,200}"),
+    _rule(
+        "password",
+        rf"\busername{_S}\S{{1,40}}{_S}(?:privilege{_S}\d{{1,2}}{_S})?(?:secret|password){_S}(?:0{_S})?",
+        rf"{_VALUE}{{6,100}}",
+    ),
+    _rule("password", rf"\bsnmp-server{_S}community{_S}", rf"{_VALUE}{{6,100}}"),
+    _rule(
+        "password",
+        rf"\b(?:pre-shared-key{_S}(?:ascii-text|hexadecimal)|ascii-text|plain-text-password-value){_S}\\*\"",
+        r"[^\s\"\\]{6,200}",
+    ),
+    _rule(
+        "password",
+        rf"\bLOGIN{_S}\"?[\w.+-]{{1,60}}@[\w.-]{{1,80}}\"?{_S}\\*\"?",
+        rf"{_VALUE}{{6,100}}",
+    ),
+    _rule("password", rf"\bIDENTIFY{_S}(?:[\w-]{{1,30}}{_S})?", rf"{_VALUE}{{6,100}}"),
+    _rule("password", rf"\bsend{_S}(?:--{_S})?\\*\"", r"[^\s\"\\$]{6,100}", tail=r"\\+[rn]"),
+    _rule(
+        "password",
+        r"\b(?:pgp_sym_(?:en|de)crypt|AES_(?:EN|DE)CRYPT|aes_(?:en|de)crypt)\([^()\n]{1,200},[ ]?'",
+        r"[^'\s]{8,200}",
+    ),
+    _rule(
+        "secret",
+        r"(?:CURLOPT_USERPWD|CURLOPT_PROXYUSERPWD)(?:,|[ ]?=>)[ ]?\\*[\"'][\w.@+-]{1,60}:",
+        r"[^\s\"'$\\]{4,200}",
+    ),
+    _rule(
+        "password",
+        r"\bCredentials\.basic\(\\*[\"'][^\"'\n]{1,80}[\"'],[ ]?\\*[\"']",
+        r"[^\s\"'$\\]{6,200}",
+    ),
+    _rule("secret", r"\bTOTP\(\\*[\"']", r"[A-Z2-7]{16,64}", random_value),
+    Rule(
+        "password",
+        "secrets",
+        r"\bbase64 +(?:-d|-D|--decode)[^\n;]{0,80}\|[^\n;]{0,80}(?:--password-stdin|--with-token|chpasswd|sudo -S)",
+        rf"{_B}(?:echo|printf)[ \t]+(?:-n[ \t]+)?{_Q}([A-Za-z0-9+/_-]{{8,900}}={{0,2}}){_Q}[ \t]*\|[ \t]*base64",
+        random_value,
+        before=1000,
+        after=8,
+        rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"(?i:passw(?:or)?d|secret|token|api[_-]?key)\\*[\"'],[^\n]{0,120}default=\\*[\"'][^\s\"'\\]{8}",
+        rf"--({WORDS})\\*[\"'],[^\n]{{0,120}}default=\\*[\"']([^\s\"'\\]{{8,900}})\\*[\"']",
+        _named,
+        before=300,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"(?:setProperty|setenv)[ ]\\*\"[^\"\n]{1,80}\"[ ]\\*\"[^\s\"]{8}",
+        rf"(?:setProperty|setenv)[ ]\\*\"({WORDS})\\*\"[ ]\\*\"([^\s\"\\]{{8,900}})",
+        _named,
+        before=120,
+        after=960,
+        rank=2,
+    ),
+    _rule(
+        "secret",
+        r"(?i:passw(?:or)?d|secret|token|key)=(?:%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|\.\*[/|#][\w.-]{1,60}=)",
+        r"[^\s\"'/|#\\]{6,200}",
+    ),
+    # ------------------------------------------------------------ settings
+    Rule(
+        "secret",
+        "secrets",
+        r"(?i:set_header|header_up|RequestHeader[ \t]+(?:set|add)|set-header)[ \t]+[\"']?(?i:x-|[\w-]*(?:auth|key|token|secret))[\w-]*\\*[\"']?[ \t]+\\*[\"']?[^\s\"';$\\]{4}",
+        r"(?i:set_header|header_up|RequestHeader[ \t]+(?:set|add)|set-header)[ \t]+\\*[\"']?([\w-]{2,60})\\*[\"']?[ \t]+\\*[\"']?(?:(?i:basic|bearer|token|apikey)[ ]+)?([^\s\"';$\\]{12,2000})",
+        _header,
+        before=160,
+        after=2000,
+        rank=3,
+    ),
+    _rule("secret", r"\bsecure_link_md5[ \t]+\"[^\"\n]{1,160}[ ]", r"[^\s\"$]{8,200}"),
+    # ------------------------------------------------------------ what is printed
+    _rule(
+        "password",
+        r"\b(?:Key Content|Contenu de la cl\xc3\xa9|Contenido de la clave|Schl\xc3\xbcsselinhalt|Contenuto chiave)[ \t]{1,20}:[ ]",
+        r"\S{8,63}",
+        given,
+    ),
+    _rule("password", r"\bNew value: ", r"[A-Za-z0-9+*=_-]{12,64}"),
+    _rule("azure-key", r"\bFULL[ \t]{1,16}", r"[A-Za-z0-9+/]{86}==", random_value),
+    _rule(
+        "password-hash", r"(?:^|[\s'\"|(,])\*", r"[0-9A-F]{40}", random_value, r"(?:[^0-9A-Za-z]|$)"
+    ),
+    _rule(
+        "password",
+        r"\bss://",
+        r"[A-Za-z0-9+/_-]{16,200}={0,2}",
+        random_value,
+        "(?:@|#|$|[^A-Za-z0-9+/=_.:-])",
+    ),
+    _rule(
+        "url-token", r"/reset/[A-Za-z0-9_-]{1,24}/", r"[a-z0-9]{5,7}-[0-9a-f]{20,64}", random_value
+    ),
+    _rule(
+        "macaroon", r"(?:^|[^A-Za-z0-9+/=_-])", r"MDAx[A-Za-z0-9+/_-]{100,2000}={0,2}", random_value
+    ),
+    _rule(
+        "one-time-code",
+        r"(?i:\b(?:verification|confirmation|security|login|log-in|sign-in|authentication|one-time|access)[ -](?:pass)?code(?: is|:)|"
+        r"\b(?:best\xc3\xa4tigungs|sicherheits|verifizierungs|anmelde)-?code(?: lautet| ist|:)|\bcode de (?:v\xc3\xa9rification|confirmation)(?: est| ?:)|"
+        r"\bc\xc3\xb3digo de (?:verificaci\xc3\xb3n|confirmaci\xc3\xb3n)(?: es|:)|\xe9\xaa\x8c\xe8\xaf\x81\xe7\xa0\x81(?:\xe6\x98\xaf|\xe4\xb8\xba|\xef\xbc\x9a|:))[ ]{0,2}\**",
+        r"\d{5,8}",
+        _code,
+        r"(?:[^\d.,:/-]|[.,:][^\d]|[.,]?$)",
+    ),
+    _rule(
+        "totp-secret",
+        r"(?i:manually|setup key|secret key|\bcode|authenticator(?: app)?|this key)[^\n:]{0,24}:[ \t]{0,4}(?:(?:\r?\n|\\+n)[ \t]*)?",
+        r"[a-z2-7]{4}(?: [a-z2-7]{4}){3,15}|[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,15}",
+        _set,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"={{4,}}[ \t]*(?:Secret )?Data[ \t]*={{4,}}{NL}Key[ \t]+Value{NL}-+[ \t]+-+{NL}",
+        "()",
+        direct=_vaulted,
+        rank=2,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"\bchpasswd:[^\n]{{0,8}}{NL}(?:[ \t]+(?:expire|type):[^\n]{{0,20}}{NL})?[ \t]+(?:list|users):[ \t]*\|-?{NL}",
+        "()",
+        direct=_accounts,
+        rank=2,
+    ),
+    Rule(
+        "secret", "secrets", rf"\b[sS]ecrets:[ \t]*{NL}[ \t]*- name:", "()", direct=_items, rank=2
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"\"random_(?:password|string|id|bytes)\\*\"[ ]\\*\"[\w-]{1,60}\\*\"[ ]\{",
+        "()",
+        direct=_generated,
+        rank=2,
+    ),
+)

@@ -1,0 +1,196 @@
+"""Secrets in tables: the head of a column says what stands in its cells.
+
+CSV and its kin, what `psql` and `mysql` print, Markdown, `COPY ... FROM stdin`, and `INSERT` with
+the names of its columns. The prefilter finds a name that says so where a column's name may end;
+what stands around it then must be the head of a table.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+import re2
+
+from .checks import is_placeholder, judged_random
+from .judge import is_gibberish, judge
+from .keynames import dull
+from .lines import around, below
+from .rules import Rule, quick
+from .sentences import typed
+
+#: Names of columns, loosely.
+_NAMES = (
+    r"pass(?:word|wd|phrase|code)|passwort|pwd|contrase|mot de passe|secret|token|api[_ -]?key|"
+    r"access[_ -]?key|private[_ -]?key|totp|authentication_string|credential"
+)
+_BIRTHS = r"birth[_ -]?da(?:te|y)|date[_ -]of[_ -]birth|\bdob|geburts(?:datum|tag)|naissance|nacimiento|nascita"
+#: A column's name may end so: `,` and a letter, a bar, a line's end with more below.
+_ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}\|[^|&])"
+_LAST = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:\r?\n|(?:\\+r)?\\+n)"
+_MARK = r"[,;\t|][\w \\\"]{0,24}"
+
+#: A table reaches so far beyond its head, and a head so far around a name.
+_LONGEST, _HEAD = 200_000, 600
+#: A column whose first cells hold nothing secret holds none.
+_FIRST = 8
+#: All that stands in a head: what code has, too, is not among it.
+_OF_HEADS = bytes(
+    c for c in range(256) if c > 127 or chr(c).isalnum() or c in b'_ .-/#*`"\r,;\t|&\\'
+)
+_RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\\r]*\Z")
+
+
+def _cells(data: bytes, low: int, high: int, mark: bytes) -> list[tuple[int, int]]:
+    """The places of a row's cells, without their quotes; a mark inside quotes is text."""
+    found: list[tuple[int, int]] = []
+    at = low
+    while at <= high:
+        quoted = mark != b"|" and data[at : at + 1] == b'"'
+        close = data.find(b'"', at + 1, high) if quoted else -1
+        end = data.find(mark, max(at, close), high)
+        end = high if end < 0 else end
+        start, stop = at, end
+        while start < stop and data[start] in _AROUND:
+            start += 1
+        while stop > start and data[stop - 1] in _AROUND:
+            stop -= 1
+        found.append((start, stop))
+        at = end + len(mark)
+    return found
+
+
+_AROUND = b" \t\r`'\"\\"
+
+
+def _secret(name: bytes, value: bytes) -> bool:
+    """A cell under a name: a password that looks like one, or what a machine made."""
+    name = name.replace(b" ", b"_")
+    if name.lower() == b"authentication_string":
+        return len(value) > 20
+    if _TOTP.search(name):
+        return judged_random(value.upper(), 16)
+    if len(value) < 4 or judge(name, value, True, b",") is None or is_placeholder(value):
+        return False
+    return typed(value) or judged_random(value, 10) or is_gibberish(value)
+
+
+def _born(name: bytes, value: bytes) -> bool:
+    return _DATE.fullmatch(value, 0, len(value)) is not None
+
+
+_TOTP = re2.compile(rb"(?i)t?otp")
+_DATE = quick(
+    r"(?:19[2-9]\d|20[01]\d)[-/.]\d\d[-/.]\d\d|\d{1,2}[-/.]\d{1,2}[-/.](?:19[2-9]\d|20[01]\d)"
+)
+_SAYS = re2.compile(rf"(?i)(?:{_NAMES})".encode("latin-1"))
+_SAYS_BIRTH = re2.compile(rf"(?i)(?:{_BIRTHS})".encode("latin-1"))
+
+
+def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
+    """The cells that must go, of a table whose head holds the name that ends about `end`."""
+    low, high, line_end = around(data, end, _HEAD)
+    head = data[low:high]
+    mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
+    if mark is None or head.translate(None, _OF_HEADS):
+        return []
+    columns = _cells(data, low, high, mark)
+    says = _SAYS_BIRTH if births else _SAYS
+    good = _born if births else _secret
+    named = {i: data[a:b] for i, (a, b) in enumerate(columns) if says.search(data[a:b])}
+    named = {i: name for i, name in named.items() if births or not dull(name)}
+    if not named:
+        return []
+    found: list[tuple[int, int]] = []
+    ruled = mark != b"|"
+    for number, (start, stop) in enumerate(below(data, high, line_end, _LONGEST)):
+        if number > _FIRST and not found:
+            break
+        if mark == b"|" and _RULER.match(data, start, stop):
+            ruled = True
+            continue
+        if not ruled:
+            return []
+        row = _cells(data, start, stop, mark)
+        if len(row) != len(columns):
+            break
+        found += [row[i] for i, name in named.items() if good(name, data[slice(*row[i])])]
+    return found
+
+
+def _columns(data: bytes, end: int) -> list[tuple[int, int]]:
+    return _below(data, end, births=False)
+
+
+def _birth_columns(data: bytes, end: int) -> list[tuple[int, int]]:
+    return _below(data, end, births=True)
+
+
+_VALUES = quick(r"'(?:[^'\\]|''|\\.){0,4000}'|[^,()'\s]{1,200}|\([^()]{0,200}\)")
+_GAP = quick(r"[\s,]{0,40}")
+
+
+def _names_before(data: bytes, end: int) -> list[bytes]:
+    """The names in the brackets that close right before `end`."""
+    close = data.rfind(b")", max(0, end - 40), end)
+    begin = data.rfind(b"(", max(0, close - 2000), close) if close > 0 else -1
+    inner = data[begin + 1 : close] if begin >= 0 else b""
+    return [name.strip(b' \t\r\n`"[]') for name in inner.split(b",")]
+
+
+def _copied(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The cells under `COPY table (names) FROM stdin;`."""
+    names = _names_before(data, end)
+    chosen = {i: name for i, name in enumerate(names) if _SAYS.search(name)}
+    if not chosen:
+        return []
+    found: list[tuple[int, int]] = []
+    _, high, line_end = around(data, end, 200)
+    mark = b"\t" if line_end == b"\n" else b"\\t"
+    for start, stop in below(data, high, line_end, _LONGEST):
+        row = _cells(data, start, stop, mark)
+        if len(row) != len(names):
+            break
+        found += [row[i] for i, name in chosen.items() if _secret(name, data[slice(*row[i])])]
+    return found
+
+
+def _inserted(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The values of `INSERT INTO table (names) VALUES (...), (...)`."""
+    names = _names_before(data, end - 1)
+    chosen = {i: name for i, name in enumerate(names) if _SAYS.search(name)}
+    if not chosen:
+        return []
+    found: list[tuple[int, int]] = []
+    at, last = end, min(len(data), end + _LONGEST)
+    while at < last:
+        for i in range(len(names)):
+            gap = _GAP.match(data, at, last)
+            match = _VALUES.match(data, gap.end() if gap else at, last)
+            if match is None:
+                return found
+            at = match.end()
+            if i in chosen and match.group()[:1] == b"'":
+                low, high = match.start() + 1, match.end() - 1
+                if high > low and _secret(chosen[i], data[low:high]):
+                    found.append((low, high))
+        match = _NEXT_ROW.match(data, at, min(last, at + 80))
+        if match is None:
+            return found
+        at = match.end()
+    return found
+
+
+_NEXT_ROW = quick(r"[^,()'\n]{0,10}\)\s{0,8},\s{0,40}\(")
+
+
+def _rule(kind: str, layer: str, anchor: str, direct: object) -> Rule:
+    return Rule(kind, layer, anchor, "()", direct=direct, rank=2)  # type: ignore[arg-type]
+
+
+RULES: tuple[Rule, ...] = (
+    _rule("secret", "secrets", rf"(?i)(?:{_NAMES}){_ENDS}", _columns),
+    _rule("secret", "secrets", rf"(?i){_MARK}(?:{_NAMES}){_LAST}", _columns),
+    _rule("birth-date", "personal", rf"(?i)(?:{_BIRTHS})(?:{_ENDS}|{_LAST})", _birth_columns),
+    _rule("secret", "secrets", r"\)\s+FROM stdin;", _copied),
+    _rule("secret", "secrets", r"\)\s*(?i:values)\s*\(", _inserted),
+)
