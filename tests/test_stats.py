@@ -77,6 +77,17 @@ def test_tokens_are_bytes_by_four_unless_a_tokenizer_counted_all() -> None:
     assert not stats.summary().tokens_exact
 
 
+def test_reasoning_counts_only_where_the_rows_hold_it() -> None:
+    spoken = said("assistant", "y" * 40)
+    spoken = msgspec.structs.replace(spoken, parts=(Thinking("z" * 400), *spoken.parts))
+    made = conversation(said("user", "x" * 40), spoken)
+    for kept, tokens in ((True, 120), (False, 20)):
+        stats = Stats()
+        stats.add(made, thinking=kept)
+        found = stats.summary()
+        assert found.tokens == sum(found.tokens_by_part.values()) == tokens
+
+
 def test_the_calendar_counts_prompts_by_weekday_and_hour() -> None:
     at = ["2025-11-23T23:59:59.000Z", "2025-11-24T00:00:00Z", "", "not a date", "2025-13-40T99:0"]
     made = conversation(*(said("user", f"q{i}", at=t) for i, t in enumerate(at)))

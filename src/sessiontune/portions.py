@@ -37,14 +37,13 @@ def few(held: int, every: int) -> str:
         return ""
     text = (
         f"{number(held) if held else 'None'} of {number(every)} independent groups of sessions "
-        f"{'is' if held == 1 else 'are'} held out: `sessiontune evaluate` gives no verdict below "
-        f"{ENOUGH}."
+        f"{'is' if held == 1 else 'are'} held out for the test; a verdict of "
+        f"`sessiontune evaluate` needs {ENOUGH}."
     )
     if share := share_for(every):
         return (
-            f"{text} To hold out {ENOUGH}, export again with `--eval-share {share:g}` and "
-            "`--state NEW_FOLDER` (in a state that is there, no session changes its side). "
-            "Without it, later exports with more logs hold out more."
+            f"{text} More logs will do; or export again with `--eval-share {share:g} --state "
+            "NEW_FOLDER`, which deals all sessions anew."
         )
     least = math.ceil(ENOUGH / MOST)
     return f"{text} Add logs: {least} groups allow to hold out {ENOUGH} and still to learn."

@@ -68,16 +68,19 @@ class Stats(msgspec.Struct):
     topics: dict[str, dict[str, int]] = {}
     splits: dict[str, Side] = {}
 
-    def add(self, conversation: Conversation, tokens: int | None = None) -> None:
+    def add(
+        self, conversation: Conversation, tokens: int | None = None, thinking: bool = True
+    ) -> None:
         """Count one conversation: its own messages, not the prefix of a branch.
 
-        `tokens` is the exact length where a tokenizer has counted it. Tags that begin with
+        `tokens` is the exact length where a tokenizer has counted it; `thinking`: the rows hold
+        the reasoning, so its length counts. Tags that begin with
         `topic:` name its topics (`topic:GROUP/NAME` or `topic:NAME`).
         """
         session = conversation.session
         before = sum(self.bytes_by_part.values())
         pairs = self.pairs
-        shown = self._messages(session.messages)
+        shown = self._messages(session.messages, thinking)
         size = (sum(self.bytes_by_part.values()) - before) // BYTES_PER_TOKEN
         length = size if tokens is None else tokens
         self.conversations += 1
@@ -118,7 +121,7 @@ class Stats(msgspec.Struct):
         self.last = max(self.last, last)
         up(self.months, last[:7])
 
-    def _messages(self, messages: Iterable[Message]) -> int:
+    def _messages(self, messages: Iterable[Message], thinking: bool) -> int:
         """Count messages and parts; returns how many are shown in rows."""
         shown, waiting = 0, False
         roles = self.roles
@@ -129,7 +132,7 @@ class Stats(msgspec.Struct):
             rows = len(message.parts) if role == "tool" else 1
             shown += rows
             roles[role] = roles.get(role, 0) + rows
-            text = self._parts(message)
+            text = self._parts(message, thinking)
             if role == "assistant":
                 up(self.models, message.model)
                 up(self.vendors, message.vendor)
@@ -144,7 +147,7 @@ class Stats(msgspec.Struct):
                     up(self.calendar, hour)
         return shown
 
-    def _parts(self, message: Message) -> bool:
+    def _parts(self, message: Message, thinking: bool) -> bool:
         """Count the parts of a message; true when it holds text."""
         spoken = False
         sizes, tools, results = self.bytes_by_part, self.tools, self.results
@@ -164,6 +167,8 @@ class Stats(msgspec.Struct):
                 name, size = message.kind, length(part.text)
                 spoken = spoken or bool(part.text.strip())
             elif type(part) is Thinking:
+                if not thinking:
+                    continue
                 name, size = "thinking", length(part.text)
             else:
                 self.images += 1

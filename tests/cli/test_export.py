@@ -386,7 +386,7 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cl
     assert code == 0
     said = " ".join(out.split())
     assert "5 of 36 independent groups of sessions are held out" in said
-    assert "`--eval-share 0.28` and `--state NEW_FOLDER`" in said
+    assert "`--eval-share 0.28 --state NEW_FOLDER`" in said
     again = (*args, "--eval-share", "0.28")
     _, out, _ = cli(*again, "-o", world / "a", "--state", world / "s1")
     assert "5 of 36 independent groups" in " ".join(out.split())

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import orjson
-from tests.neighbours import claude_lines
+from tests.neighbours import bot, claude_lines, user
 
 from .conftest import Cli
 
@@ -34,7 +34,10 @@ def test_a_conversation_without_a_row_is_shown_with_its_lines(cli: Cli, tmp_path
     shown = json.loads(out)
     assert code == 0
     assert [m["role"] for m in shown["row"]["messages"]] == ["user"]
-    assert [(Path(o["file"]).name, o["line"]) for o in shown["origins"]] == [("b.jsonl", 1)]
+    (origin,) = shown["origins"]
+    assert (Path(origin["file"]).name, origin["line"]) == ("b.jsonl", 1)
+    ids = {m["message_id"] for m in map(json.loads, raw) if m["id"] == key}
+    assert {origin["message_id"]} == ids
 
     assert cli("show", tmp_path / "data", key, "--mask", "--base", tmp_path)[0] == 2
     assert cli("show", tmp_path / "data", "nowhere")[0] == 2
@@ -73,3 +76,26 @@ def test_statistics_and_conversations_of_an_export_without_openai(cli: Cli, tmp_
     code, _, err = cli("show", tmp_path / "data", "1")
     assert code == 3
     assert "--format openai" in err
+
+
+def test_scan_counts_messages_as_an_export_does(cli: Cli, tmp_path: Path) -> None:
+    """A message with two tool results is two messages in both."""
+    _export(cli, tmp_path)
+    call = {"type": "tool_use", "name": "Read", "input": {"file_path": "a.py"}}
+    back = [{"type": "tool_result", "tool_use_id": c, "content": "x"} for c in ("c1", "c2")]
+    lines = [
+        *claude_lines(),
+        orjson.dumps(bot("calls", [call | {"id": "c1"}, call | {"id": "c2"}], "a2")),
+        orjson.dumps(user("results", back, "calls")),
+    ]
+    (tmp_path / "logs" / "a.jsonl").write_bytes(b"\n".join(lines))
+
+    code, out, err = cli("--json", "scan", tmp_path / "logs")
+    assert code == 0, err
+    scanned = sum(p["messages"] for p in json.loads(out)["projects"].values())
+    code, _, err = cli(
+        "export", tmp_path / "logs", "-o", tmp_path / "again", "--state", tmp_path / "s"
+    )
+    assert code == 0, err
+    manifest = json.loads((tmp_path / "again" / "manifest.json").read_bytes())
+    assert scanned == manifest["statistics"]["messages"] == len(lines) + 1 + 1

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from sessiontune.cli.console import Console
 from sessiontune.cli.main import main
+from sessiontune.cli.trainview import Progress
+from sessiontune.errors import UsageError
 from sessiontune.runtime.checkup import checkup
+from sessiontune.training.bases import resolve
 from sessiontune.training.hardware import Gpu, Machine
 
 
@@ -68,7 +72,7 @@ def test_runs_get_names_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyP
         ("failed", "checkpoints/checkpoint-2/x", "data-run-2"),
         ("failed", "metrics.jsonl", "data-run-2"),
         ("running", "", "data-run-2"),
-        ("planned", "", "data-run-2"),
+        ("planned", "", "data-run"),
         ("done", "", "data-run-2"),
     ],
 )
@@ -85,6 +89,34 @@ def test_a_run_that_trained_no_step_does_not_keep_the_name(
         Path("data-run", kept).write_text('{"kind": "train", "step": 1}\n')
     assert default_run(Path("data"), resume=False) == Path(name)
     assert default_run(Path("data"), resume=True) == Path("data-run")
+
+
+def test_the_time_left_is_told_however_slow_a_step_is() -> None:
+    """rich alone forgets what is older than half a minute, as every step of a large model is."""
+    now = 0.0
+    with Progress(Console()) as shown:
+        shown.live = True
+        shown.__enter__()
+        shown.bar.get_time = lambda: now
+        for step in (1, 2, 3):
+            now = step * 120.0
+            event = {"event": "metric", "kind": "train", "step": step, "steps": 10, "loss": 1.0}
+            shown.on_event(event)
+        assert shown.bar.tasks[0].time_remaining == 7 * 120
+
+
+def test_a_hub_that_is_out_of_reach_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever gave --download is not told to give it."""
+    errors = pytest.importorskip("huggingface_hub.errors")
+
+    def unreachable(*_: object, **__: object) -> str:
+        raise errors.LocalEntryNotFoundError("no connection")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    for download, said in ((False, "--download"), (True, "Check the network")):
+        with pytest.raises(UsageError) as found:
+            resolve("some-owner/no-such-model", download=download)
+        assert said in found.value.hint
 
 
 def test_resume_needs_no_more_than_the_folder(tmp_path: Path) -> None:

@@ -152,7 +152,7 @@ def test_a_first_run_that_failed_gives_its_name_to_the_next(
     capsys.readouterr()
     assert main(["train", *common, "--rank", "8"]) == 6
     kept = Path(f"{export.name}-run.untrained")
-    assert f"it is now {kept}" in capsys.readouterr().err
+    assert f"kept as {kept}" in capsys.readouterr().err
     assert json.loads((run / "run.json").read_text())["spec"]["rank"] == 8
     assert json.loads((kept / "run.json").read_text())["spec"]["rank"] == 4
     assert (kept / "note.txt").read_text() == "mine"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int, int, str], None]
 #: Seconds between the lines of progress in a log.
 _EVERY = 30.0
+#: Seconds that the time still needed is judged by: a step on a large model can take minutes.
+SLOW = 3600.0
 
 
 class Console(msgspec.Struct, frozen=True):
@@ -97,7 +99,10 @@ class Console(msgspec.Struct, frozen=True):
             bar.TextColumn("{task.fields[note]}"),
             bar.TimeRemainingColumn(),
         )
-        with bar.Progress(*columns, console=Rich(stderr=True), transient=True) as view:
+        shown = Rich(stderr=True)
+        with bar.Progress(
+            *columns, console=shown, transient=True, speed_estimate_period=SLOW
+        ) as view:
             task = view.add_task(label, total=None, note=unit)
 
             def step(done: int, total: int, note: str) -> None:

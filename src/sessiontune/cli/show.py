@@ -164,8 +164,8 @@ def _origins(session: Session | None) -> list[dict[str, Any]]:
     if session is None:
         return []
     return [
-        {"message": i, "role": m.role, "file": session.files[o.file], "line": o.line}
-        for i, m in enumerate(session.messages)
+        {"message_id": m.id, "role": m.role, "file": session.files[o.file], "line": o.line}
+        for m in session.messages
         for o in m.origin
     ]
 

@@ -158,7 +158,7 @@ def make_way(console: Console, folder: Path) -> None:
     from ..runtime.trainrecord import set_aside
 
     kept = set_aside(folder)
-    console.say(f"The run in {folder} ended before its first step: it is now {kept}.")
+    console.say(f"No step was trained in {folder}: what was there is kept as {kept}.")
 
 
 def run_train(

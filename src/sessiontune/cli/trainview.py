@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .console import Console
+from .console import SLOW, Console
 
 if TYPE_CHECKING:
     from ..training.checks import Check
@@ -59,6 +59,7 @@ class Progress:
                 parts.TimeRemainingColumn(),
                 console=Rich(stderr=True),
                 transient=True,
+                speed_estimate_period=SLOW,
             )
             self.task = self.bar.add_task("preparing", total=None, note="")
             self.bar.start()

@@ -277,7 +277,7 @@ def _encode(
             segment.add(stream_name(stream, conversation.split), rows)
         _count(losses, name, summary.ledger)
     # Behind the rows: they have made the texts' UTF-8, whose bytes are counted.
-    summary.stats.add(made.whole, made.tokens)
+    summary.stats.add(made.whole, made.tokens, options.thinking)
     if made.pairs:
         _encode_pairs(made, options, segment, summary)
 

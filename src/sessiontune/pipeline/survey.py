@@ -123,7 +123,8 @@ def _count(session: Session, redactor: Redactor, found: Survey) -> None:
     project = found.projects.setdefault(session.cwd or session.project, ProjectCount())
     project.sessions += session.agent_id is None
     project.agents += session.agent_id is not None
-    project.messages += len(session.messages)
+    shown = [m for m in session.messages if m.kind != "notice"]
+    project.messages += sum(len(m.parts) if m.role == "tool" else 1 for m in shown)
     times = [m.at for m in session.messages if m.at]
     if times:
         project.first = min(filter(None, (project.first, min(times))))

@@ -44,8 +44,10 @@ def read(folder: Path) -> dict[str, Any]:
 
 
 def spent(folder: Path) -> bool:
-    """Whether a run ended before it had trained a step, so that nothing in it can go on."""
-    if not (folder / "run.json").is_file() or read(folder).get("status") not in STOPPED:
+    """Whether a run ended before it had trained a step, or is only a plan (`--dry-run`)."""
+    if not (folder / "run.json").is_file():
+        return False
+    if read(folder).get("status") not in (*STOPPED, "planned"):
         return False
     trained = any(m["kind"] == "train" for m in read_metrics(folder / "metrics.jsonl"))
     return not (trained or any((folder / "checkpoints").glob("checkpoint-*")))

@@ -84,6 +84,11 @@ def _from_hub(name: str, download: bool) -> Path:
             ignore_patterns=["*.bin", "*.pth", "original/*", "*.gguf", "*.onnx"],
         )
     except LocalEntryNotFoundError as error:
+        if download:
+            raise UsageError(
+                f"{name} is not on this machine, and the hub cannot be reached.",
+                "Check the network (HF_HUB_OFFLINE must not be set), or name a local folder.",
+            ) from error
         raise UsageError(
             f"{name} is not on this machine, and nothing is fetched unless asked.",
             f"Fetch it with `hf download {name}`, or give --download to `train` or `tune`, or name "
