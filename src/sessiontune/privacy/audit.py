@@ -46,11 +46,13 @@ class Auditor:
         """Findings in `data`; `where` names the file, to which the line is added."""
         findings: list[Finding] = []
         at, line, counted = 0, 1, 0
+        block = data
         while at < len(data):
             end = min(len(data), at + BLOCK)
             if end < len(data):
                 cut = data.rfind(b"\n", at, end)
                 end = cut + 1 if cut >= at else _next_line(data, end)
+            del block  # its memory serves for the next
             block = data[at:end] if (at, end) != (0, len(data)) else data
             found = self._judged(block, self._raw_spans(block), 0)
             if found:

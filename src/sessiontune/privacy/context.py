@@ -162,13 +162,18 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
 
 
 #: A vendor's name, loosely the way from there to a value, and the value's beginning.
-VENDOR_VALUE = (
+_WAY = (
     r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
-    r"(?:[:=>|?.+,-]|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
+    r"(?:SIGN|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
 )
-_DIGIT = quick(r"[^\s\"'`]{0,24}?\d")
+VENDOR_VALUE = _WAY.replace("SIGN", "[:=>|?.+,-]")
+#: The same without a dot or a dash alone, which assign nothing: `segments.Battery`.
+_VENDOR_VALUE = _WAY.replace("SIGN", "[.-]*[:=>|?+,]")
+_DIGIT = quick(r"[^\s\"'`\d]{0,24}+\d")
 #: What the prefilter may have taken for the value's beginning.
 _BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,24}}{_LEAD}")
+#: How that begins, where there is any.
+_BEFORE = frozenset(b" \t[(*bfrulsnBFRULSN@$\\\"'`%&")
 #: Hyperscan takes no more of the names in one pattern.
 _PARTS = 4
 
@@ -178,19 +183,29 @@ def vendor_value_follows(data: bytes, end: int) -> bool:
     start = end - 8 if end > 8 else 0
     if _DIGIT.match(data, start, end + 17) is None:
         return False
-    begun = _BEFORE_VALUE.match(data, start, start + 24)
-    for at in {start, begun.end() if begun else start}:
-        value = _VALUE.match(data, at, at + 1000)
-        before = data[at - 1 : at]
-        for quoted in (True, False) if before in _PERHAPS else (before in _QUOTES,):
-            if value and like_key(trimmed(value.group(), quoted), quoted or before == b"="):
-                return True
-    return _says_password(data[max(0, end - 170) : end])
+    if _like_key_at(data, start):
+        return True
+    if data[start] in _BEFORE:
+        begun = _BEFORE_VALUE.match(data, start, start + 24)
+        if begun and begun.end() > start and _like_key_at(data, begun.end()):
+            return True
+    return _says_password(data[end - 170 if end > 170 else 0 : end])
+
+
+def _like_key_at(data: bytes, at: int) -> bool:
+    match = _VALUE.match(data, at, at + 1000)
+    if match is None or match.end() - at < _KEY:
+        return False
+    value, before = match.group(), data[at - 1 : at]
+    if before in _PERHAPS and like_key(trimmed(value, True), True):
+        return True
+    quoted = before in _QUOTES
+    return like_key(trimmed(value, quoted), quoted or before == b"=")
 
 
 def _vendor_anchors() -> tuple[str, ...]:
     names = re.split(r"\|(?![^(]*\))", VENDORS)
-    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){VENDOR_VALUE}" for i in range(_PARTS))
+    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){_VENDOR_VALUE}" for i in range(_PARTS))
 
 
 _CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")

@@ -206,8 +206,13 @@ def _resolve(match: Any) -> bytes:
     return bytes((number,)) if number < 256 else chr(number).encode("utf-8", "replace")
 
 
-def unmarked_view(data: bytes, start: int, end: int) -> View:
+def unmarked(data: bytes, start: int, end: int) -> bytes:
     """The text without colours and zero-width characters."""
+    return quick(_MARKS).sub(b"", data[start:end])
+
+
+def unmarked_view(data: bytes, start: int, end: int) -> View:
+    """The same, with the way back."""
     return replaced(data, start, end, quick(_MARKS), lambda match: b"")
 
 

@@ -214,7 +214,9 @@ class Detector:
     ) -> None:
         if kind == "mark":
             for start, end in windows(ends, len(data)):
-                self._through(decoders.unmarked_view(data, start, end), depth, spans)
+                plain = decoders.unmarked(data, start, end)
+                if len(plain) < end - start and (found := self.find(plain, None, depth + 1)):
+                    self._report(found, decoders.unmarked_view(data, start, end), spans)
             return
         if kind == "quoted":
             for start, end in windows(ends, len(data)):
@@ -274,9 +276,12 @@ class Detector:
 
     def _through(self, view: View, depth: int, spans: list[Span]) -> None:
         """Finds in a view, and reports the places in the original."""
-        if not view.changed:
-            return  # nothing was hidden
-        for span in self.find(view.data, None, depth + 1):
+        if view.changed:  # else nothing was hidden
+            self._report(self.find(view.data, None, depth + 1), view, spans)
+
+    def _report(self, found: list[Span], view: View, spans: list[Span]) -> None:
+        """Spans in a view as places in the original, with what replaces them."""
+        for span in found:
             start, end = view.back(span.start, span.end)
             text = span.text
             if text is None:

@@ -18,12 +18,10 @@ _IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
 
 def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     """A public IPv4 address that is no version number and belongs to somebody."""
-    start = hit
-    floor = max(0, hit - 15)
-    while start > floor and (48 <= data[start - 1] <= 57 or data[start - 1] == 46):
-        start -= 1
+    floor = hit - 15 if hit > 15 else 0
+    start = floor + len(data[floor:hit].rstrip(b"0123456789."))
     match = _IPV4.match(data, start, hit + 3)
-    if match is None:
+    if match is None or not _public(match.group()):
         return []
     end, text = match.end(), match.group()
     before, after = data[start - 1 : start], data[end : end + 1]
@@ -34,8 +32,6 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
         or after in (b"-", b"_")
         or (after == b"." and data[end + 1 : end + 2].isdigit())
     ):
-        return []
-    if not _public(text):
         return []
     near = data[max(0, start - 24) : start].lower()
     if _VERSION_WORDS.search(near) or (_small(text) and not _ADDRESS_WORDS.search(near)):
