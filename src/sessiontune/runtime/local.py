@@ -22,8 +22,11 @@ R = TypeVar("R")
 
 #: Below this many bytes of work a pool costs more than it saves.
 _WORTH_A_POOL = 12_000_000
-#: Tasks are handed over in groups of about this many bytes, so that small ones do not queue.
-_GROUP = 4_000_000
+#: Tasks are handed over in groups of about this many bytes, so that small ones do not queue; at the
+#: end, and before workers are replaced, one waits for the other's last group.
+_GROUP = 2_000_000
+#: Freed memory goes back to the system each time that so many bytes were worked on.
+_FREED = 4_000_000
 #: After this many bytes the workers are replaced: what piles up in them (caches, holes in freed
 #: memory) would grow with the corpus.
 _RENEW = 192_000_000
@@ -88,7 +91,7 @@ class LocalRunner:
         if self.jobs == 1 or total < _WORTH_A_POOL:
             for i, task in enumerate(tasks):
                 result = function(make(task))
-                if weights[i] >= _GROUP:
+                if weights[i] >= _FREED:
                     _give_back()
                 yield i, result
                 done += weights[i]
@@ -142,16 +145,17 @@ class LocalRunner:
             enough = _RENEW + largest
             while waiting and len(running) < 2 * self.jobs and self._fed < enough and not failed:
                 group = waiting[-1]
+                size = sum(weights[i] for i in group)
                 try:
                     future = self._executor().submit(
-                        _each, function, [make(tasks[i]) for i in group]
+                        _each, function, [make(tasks[i]) for i in group], size
                     )
                 except BrokenProcessPool:  # a worker died while it had nothing to do
                     if running:
                         break  # what ran beside it says so itself
                     self._pool = None
                     continue
-                self._fed += sum(weights[i] for i in group)
+                self._fed += size
                 running[future] = waiting.pop()
             if not running:
                 failed.extend(waiting)
@@ -214,10 +218,17 @@ def _interrupt_once() -> bool:
     return True
 
 
-def _each(function: Callable[[Any], R], tasks: Sequence[Any]) -> list[R]:
+def _each(function: Callable[[Any], R], tasks: Sequence[Any], size: int) -> list[R]:
     results = [function(task) for task in tasks]
-    _give_back()
+    _worked[0] += size
+    if _worked[0] >= _FREED:
+        _give_back()
+        _worked[0] = 0
     return results
+
+
+#: Bytes that this worker has worked on since it gave memory back.
+_worked = [0]
 
 
 def _give_back() -> None:
