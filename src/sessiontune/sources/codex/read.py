@@ -29,12 +29,15 @@ from .values import (
     note_meta,
     retained,
 )
-from .wire import Line, Payload, decode
+from .wire import Activity, Line, Payload, decode
 
 #: Lines that carry what the model saw.
 _ITEMS = ("response_item", "history_mutation")
 #: Lines that a copy of another thread's history repeats.
 _COPIED = (*_ITEMS, "compacted")
+_ACTIVITY = b'"SubAgentActivity"'
+#: What newer versions note behind the payload: it differs in a copy.
+_BESIDE = b',"metadata":{"history_sequence":'
 #: Lines that carry no part of a conversation.
 _BOOKS = (
     "world_state",
@@ -123,7 +126,8 @@ class Rollout(Items):
 
     def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
         """Take an item, unless it belongs to the copy that a fork or a sub-agent begins with."""
-        body = raw[max(0, raw.find(b'"payload"')) :].rstrip()
+        end = raw.rfind(_BESIDE)
+        body = raw[max(0, raw.find(b'"payload"')) : end if end > 0 else len(raw)].rstrip(b"}\n\r ")
         digest = hashlib.blake2b(body, digest_size=8).digest()
         inherited = type(line.ordinal) is int and line.ordinal < self.facts.begins
         copied = self.facts.forked_from or self.again or inherited
@@ -214,10 +218,21 @@ class Rollout(Items):
             self._rolled_back(count(payload.num_turns))
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
+        elif kind == "item_completed" and _ACTIVITY in bytes(payload.item):
+            self._started(bytes(payload.item))
         elif payload.new_thread_id and payload.call_id:
             self.agents[payload.new_thread_id] = payload.call_id
         if kind in ("task_complete", "task_started", "turn_aborted"):
             self.answer = None
+
+    def _started(self, item: bytes) -> None:
+        """Remember which thread a call started, as newer versions tell it."""
+        try:
+            told = msgspec.json.decode(item, type=Activity)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            return
+        if told.type == "SubAgentActivity" and told.kind == "started":
+            self.agents.setdefault(told.agent_thread_id, told.id)
 
     def _usage(self, info: Any) -> None:
         last = info.get("last_token_usage") if isinstance(info, dict) else None

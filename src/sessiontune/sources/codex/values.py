@@ -99,6 +99,8 @@ def contents(content: Any) -> tuple[list[str], list[Image]]:
                     texts.append(f"[image: {url}]")
             elif item.get("type") != "encrypted_content":
                 texts.append(as_json(item))
+            elif " " in string(item.get("encrypted_content")):  # this vendor encrypts nothing
+                texts.append(item["encrypted_content"])
     return texts, images
 
 

@@ -80,9 +80,19 @@ class Payload(msgspec.Struct, gc=False):
     num_turns: Any = None
     revised_prompt: str | None = None
     result: msgspec.Raw = msgspec.Raw()
+    item: msgspec.Raw = msgspec.Raw()
     notes: Notes | None = msgspec.field(
         name="internal_chat_message_metadata_passthrough", default=None
     )
+
+
+class Activity(msgspec.Struct, gc=False):
+    """`item` of an event on a sub-agent: `id` is that of the call."""
+
+    type: str
+    kind: str
+    id: str
+    agent_thread_id: str
 
 
 class Line(msgspec.Struct, gc=False):
@@ -137,7 +147,7 @@ def _coerced(record: dict[str, Any]) -> Line:
         line.payload = Payload()
         for name in Payload.__struct_fields__:
             value = payload.get(name)
-            if name in ("result", "notes"):
+            if name in ("result", "item", "notes"):
                 continue
             if name not in _STRING_FIELDS or isinstance(value, str):
                 setattr(line.payload, name, value)
