@@ -377,7 +377,20 @@ def test_forget_without_a_yes_purges_nothing(world: Path, cli: Cli) -> None:
     log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     code, _, err = cli("--no-input", "forget", log, "--state", state)
     assert (code, "--yes" in err) == (2, True)
-    assert cli("forget", log, "--state", state, "--yes")[0] == 0
+    code, out, _ = cli("forget", log, "--state", state, "--yes")
+    assert code == 0
+    for said in (str(log), "would read it again", "Move it away first", str(world / "data")):
+        assert said in out
+
+
+def test_forget_names_no_log_that_is_gone(world: Path, cli: Cli) -> None:
+    state = world / "state"
+    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
+    assert cli(*args, "--quiet")[0] == 0
+    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    log.unlink()
+    code, out, _ = cli("--json", "forget", log, "--state", state, "--yes")
+    assert (code, json.loads(out)["left"]) == (0, [])
 
 
 def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cli: Cli) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 import msgspec
@@ -12,6 +12,13 @@ from ..errors import UsageError
 from ..figures import several
 from .console import Console
 from .options import TEXT, state_option
+from .summary import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console as RichConsole
+
+#: Logs that `forget` names.
+_LEFT = 5
 
 
 @click.command()
@@ -80,12 +87,20 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
         if not yes and not console.ask(f"Purge {purged}?"):
             raise UsageError("Nothing was purged.", "Answer yes at a terminal, or give --yes.")
         purge(store, found)
-    console.emit(
-        msgspec.to_builtins(found),
-        lambda rich: rich.print(
-            f"Purged {purged} from the state."
-            + ("\nPublished folders that hold them: " + ", ".join(found.published))
-            * bool(found.published)
-            + ("\nExport them again, or delete them." if found.published else "")
-        ),
-    )
+    left = [log for log in found.files if Path(log).exists()]
+
+    def draw(rich: RichConsole) -> None:
+        said = [f"Purged {purged} from the state."]
+        if left:
+            said.append("Still on disk, so that the next export would read it again:")
+            said += [f"  {log}" for log in left[:_LEFT]]
+            said += [f"  and {several(len(left) - _LEFT, 'more log')}"] * (len(left) > _LEFT)
+            it = "it" if len(left) == 1 else "them"
+            said.append(f"Move {it} away first, or leave the project out with --exclude.")
+        if found.published:
+            said.append("Folders that hold it: " + ", ".join(found.published))
+            said.append("Export them again or delete them, and what was trained on them.")
+        for line in said:
+            rich.print(printable(line), markup=False, soft_wrap=True)
+
+    console.emit(msgspec.to_builtins(found) | {"left": left}, draw)
