@@ -461,6 +461,29 @@ class TestTrl:
         orders["arguments"]["packing"] = True
         assert self.seen(orders)
 
+    def test_packed_examples_that_see_each_other_are_noticed(
+        self, orders: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from sessiontune.training import worker
+
+        orders["arguments"] |= {"packing": True, "eval_packing": False}
+        trainer = worker._trainer(orders)
+        assert worker._apart(trainer, orders)
+        whole = trainer.data_collator
+
+        def blurred(rows: list[Any]) -> dict[str, Any]:
+            """As a model that heeds nothing but the order of tokens."""
+            import torch
+
+            batch = whole(rows)
+            for name in [n for n in batch if n.startswith(("cu_seq", "max_length", "seq_idx"))]:
+                del batch[name]
+            batch["position_ids"] = torch.arange(batch["input_ids"].shape[1])[None]
+            return dict(batch)
+
+        monkeypatch.setattr(trainer, "data_collator", blurred)
+        assert not worker._apart(trainer, orders)
+
     @pytest.mark.parametrize(
         "fault",
         [
@@ -495,3 +518,39 @@ class TestTrl:
 
             monkeypatch.setattr(trl, "SFTTrainer", broken)
             assert not self.seen(orders)
+
+
+@pytest.mark.parametrize("count", [1, 30, 1000, 2300])
+def test_packed_rows_are_counted_as_trl_packs_them(count: int) -> None:
+    """The plan's steps follow from them: counted by examples, an epoch would be many."""
+    pytest.importorskip("trl")
+    import random
+
+    from datasets import Dataset
+    from trl import pack_dataset
+
+    from sessiontune.training.prepare import packs
+
+    draw = random.Random(count)
+    lengths = [
+        draw.choice((1, 512, draw.randint(1, 512), draw.randint(1, 60))) for _ in range(count)
+    ]
+    rows = Dataset.from_dict({"input_ids": [[0] * size for size in lengths]})
+    assert packs(lengths, 512) == len(pack_dataset(rows, 512))
+
+
+def test_a_packed_run_takes_the_epochs_that_it_was_told(
+    export: Path, tiny: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("trl")
+    from sessiontune.cli.main import main
+    from sessiontune.training.metrics import read_metrics
+
+    out = tmp_path / "run"
+    told = ["--base", str(tiny), "--device", "cpu", "--length", "2048", "--threads", "1"]
+    settings = ["--epochs", "2", "--accumulation", "1", "--patience", "0", "--packing", "--quiet"]
+    assert main(["train", str(export), "-o", str(out), *told, *settings]) == 0
+    record = json.loads((out / "run.json").read_text())
+    steps = [m for m in read_metrics(out / "metrics.jsonl") if m["kind"] == "train"]
+    assert steps[-1]["epoch"] == 2
+    assert record["metrics"]["steps"] < record["data"]["train_examples"]

@@ -79,7 +79,9 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 @click.option("-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make.")
 @click.option("--preset", default="", help="original (the first README's settings) or demo.")
 @train_options()
-@click.option("--packing/--no-packing", default=None, help="Several short examples in one.")
+@click.option(
+    "--packing/--no-packing", default=None, help="Several short examples in one (trl, sft)."
+)
 @click.option("--log-to", multiple=True, help="tensorboard, trackio or wandb.")
 @click.option("--recipe", type=click.Path(path_type=Path), help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")

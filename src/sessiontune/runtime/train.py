@@ -195,6 +195,10 @@ def _failure(code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready) 
     if code == worker.BAD_LOSS:
         check = check_loss(float(seen.get("base", {}).get("loss", float("nan"))))
         return PreflightError(f"{check.name}: {check.seen}", check.hint)
+    if code == worker.BAD_DATA and "mixed" in seen:
+        return PreflightError(
+            f"With {ready.base.id} packed examples would see each other.", "Leave --packing out."
+        )
     if code == worker.BAD_DATA:
         facts = seen.get("preflight", {})
         return PreflightError(

@@ -26,7 +26,7 @@ from ..training.hardware import Machine, machine
 from ..training.others import jsonl
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
 from ..training.preflight import check_data
-from ..training.prepare import Prepared, prepare, spread, write_tokens
+from ..training.prepare import Prepared, packs, prepare, spread, write_tokens
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
@@ -147,7 +147,8 @@ def make_ready(
     train = prepare(data.train, template, settings.length, step, apart)
     held = prepare(data.eval, template, settings.length, None, apart)
     looked = spread(held, spec.eval_limit)
-    plan = planner.plan(spec, base, here, settings, lines, train, looked, _examples(spec, train))
+    count = _examples(spec, train, settings.length)
+    plan = planner.plan(spec, base, here, settings, lines, train, looked, count)
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
     checks = [*checks, *_extra_checks(template), *_can_ship(base)]
@@ -197,8 +198,10 @@ def _preferences(
     )
 
 
-def _examples(spec: TrainSpec, train: Prepared) -> int:
-    """Examples in one epoch: LLaMA-Factory has one for each answer."""
+def _examples(spec: TrainSpec, train: Prepared, length: int) -> int:
+    """Examples in one epoch: LLaMA-Factory has one for each answer, packed ones share a row."""
+    if spec.packing:
+        return packs([len(e.ids) for e in train.examples], length)
     if spec.trainer == "llamafactory":
         return sum(len(e.ends) for e in train.examples)
     return len(train.examples)

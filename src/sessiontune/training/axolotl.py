@@ -111,7 +111,7 @@ def settings(given: Given) -> dict[str, Any]:
         "dataset_num_proc": 1,
         "val_set_size": 0,
         "sequence_len": chosen.length,
-        "sample_packing": spec.packing,
+        "sample_packing": False,
         "pad_to_sequence_len": False,
         "train_on_inputs": False,
         "output_dir": "checkpoints",

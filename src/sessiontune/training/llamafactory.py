@@ -84,7 +84,7 @@ def settings(given: Given) -> dict[str, Any]:
         "output_dir": "checkpoints",
         "overwrite_output_dir": False,
         **arguments(spec, plan),
-        "packing": spec.packing,
+        "packing": False,
         "disable_gradient_checkpointing": not chosen.checkpointing,
         "dataloader_pin_memory": chosen.device == "cuda",
     }

@@ -263,7 +263,8 @@ def plan(
     # Four times an epoch; on a small set less often, or evaluating would take longer than training.
     every = spec.eval_every or min(per_epoch, max(5, per_epoch // 4))
     every = min(every, steps)
-    mean = train.tokens / max(1, len(train.examples)) if train else settings.length / 2
+    rows = examples if train is None or spec.packing else len(train.examples)
+    mean = train.tokens / max(1, rows) if train else settings.length / 2
     looked = held.tokens * (1 + steps // every) / 3 if held else 0.0  # no way back: a third
     pace = pace_of(base, machine, settings.device, settings.method, settings.checkpointing)
     seconds = steps * settings.accumulation * pace.seconds(at_once * mean) + looked / pace.speed
@@ -273,7 +274,7 @@ def plan(
         disk = base.billions * 0.09 * spec.rank / 16 * (spec.keep + 1) + 0.01
     lines = [*lines]
     if train is not None:
-        lines.append(_data_line(train, held))
+        lines.append(_data_line(train, held, examples if spec.packing else 0))
         lines += [Line("note", f"{n} rows", text) for text, n in sorted(train.changes.items())]
     lines += [
         Line("steps", f"{steps} ({steps / per_epoch:.3g} epochs)", _steps_why(spec)),
@@ -302,10 +303,12 @@ def plan(
     )
 
 
-def _data_line(train: Prepared, held: Prepared | None) -> Line:
+def _data_line(train: Prepared, held: Prepared | None, packed: int) -> Line:
     held_n = len(held.examples) if held else 0
     value = f"{train.rows:,} rows, {len(train.examples):,} examples; {held_n:,} held-out examples"
     why = f"{train.tokens:,} tokens, {train.trained:,} bear loss, longest {train.longest:,}"
+    if packed:
+        why += f"; packed into {packed:,} rows"
     if train.windowed:
         why += f"; {train.windowed} rows cut into windows"
     if train.cut:

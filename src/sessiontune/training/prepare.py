@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
@@ -185,6 +186,24 @@ def spread(prepared: Prepared, limit: int) -> Prepared:
     sources = tuple(prepared.sources[i] for i in chosen) if prepared.sources else ()
     examples = tuple(prepared.examples[i] for i in chosen)
     return msgspec.structs.replace(prepared, examples=examples, sources=sources)
+
+
+#: Rows that TRL packs at a time.
+PACKED_AT_ONCE = 1000
+
+
+def packs(lengths: Sequence[int], length: int) -> int:
+    """How many rows of `length` tokens the examples are packed into: by TRL's way, the longest
+    first, each where it leaves least free."""
+    rows = 0
+    for start in range(0, len(lengths), PACKED_AT_ONCE):
+        free: list[int] = []  # of the rows that hold something, sorted
+        for size in sorted(lengths[start : start + PACKED_AT_ONCE], reverse=True):
+            at = bisect_left(free, size)
+            left = free.pop(at) if at < len(free) else length
+            insort(free, left - size)
+        rows += len(free)
+    return rows
 
 
 def fit(example: Encoded, length: int) -> Encoded | None:

@@ -199,6 +199,11 @@ def checked(spec: TrainSpec) -> TrainSpec:
         raise UsageError(
             f"{spec.trainer} is driven for SFT only.", "Use --trainer trl for KTO and DPO."
         )
+    if spec.packing and (spec.task != "sft" or spec.trainer != "trl"):
+        raise UsageError(
+            "Packing is made for SFT by trl: others let packed examples see each other.",
+            "Leave --packing out, or use --trainer trl.",
+        )
     return spec
 
 

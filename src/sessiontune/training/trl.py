@@ -68,6 +68,8 @@ def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
         out["gradient_checkpointing_kwargs"] = {"use_reentrant": True}
     if spec.task == "sft":
         out["packing"] = spec.packing
+        if spec.packing:  # held-out examples are scored one by one all the same
+            out["eval_packing"] = False
     return out | evaluated(plan) if held else out
 
 

@@ -93,7 +93,7 @@ def settings(given: Given) -> dict[str, Any]:
     told: dict[str, Any] = {
         "output_dir": "checkpoints",
         "max_length": None,
-        "packing": spec.packing,
+        "packing": False,
         "dataset_kwargs": {"skip_prepare_dataset": True},
         **arguments(spec, plan),
         "disable_tqdm": True,
