@@ -44,10 +44,15 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 #: Commands that set a variable, an option or a secret, and what may stand between name and value.
-_SETS = (
-    r"\bENV|\bARG|#define|\bset[ \t]+-[a-zU]{1,3}|\bsetenv|\bsetx|\bput(?:env)?|\b(?:secrets?|variable|env)[ \t]+(?:set|add)|"
-    r"\bconfig(?:ure)?(?:[ \t]+(?:set|add|--global|--local|-g)){0,3}"
+_SETTERS = (
+    r"\bENV|\bARG|#define",
+    r"\bset[ \t]+-[a-zU]{1,3}",
+    r"\bsetenv|\bsetx|\bputenv",
+    r"\bput",
+    r"\b(?:secrets?|variable|env)[ \t]+(?:set|add)",
+    r"\bconfig(?:ure)?(?:[ \t]+(?:set|add|--global|--local|-g)){0,3}",
 )
+_SETS = "|".join(_SETTERS)
 _SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
 
 
@@ -297,6 +302,9 @@ RULES: tuple[Rule, ...] = (
         before=160,
         after=960,
         rank=2,
+        faster=tuple(
+            rf"(?:{sets})[ \t]+{WORDS}{_SET_TO}{QUOTE}?[^\s\"'`<>$(=]{{4}}" for sets in _SETTERS
+        ),
     ),
     Rule(
         "password",

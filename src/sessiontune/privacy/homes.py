@@ -146,6 +146,11 @@ RULES: tuple[Rule, ...] = (
         "user",
         direct=_home,
         rank=2,
+        # what stands before a home in the others matters to nobody here
+        faster=(
+            rf"{_SEP}(?:home|Users){_SEP}{_NOT_MADE_USER}",
+            rf"[A-Za-z]:{_SEP}(?:users|USERS|Documents and Settings){_SEP}{_NOT_MADE_USER}",
+        ),
     ),
     Rule("slug", "places", _SLUG_HEAD, _SLUG, _slug, "slug", before=48, after=240, rank=2),
     Rule(

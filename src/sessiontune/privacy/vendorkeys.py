@@ -10,7 +10,7 @@ import re2
 from .checks import counts_up, is_example, wordy
 from .examples import is_published_example
 from .rules import MORE, WORD, Rule, left_edge, pattern, quick
-from .vendors import ANCHORS, FASTER, NEAR, formats
+from .vendors import ANCHORS, FASTER, NEAR, formats, spelled
 
 _ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
 #: The words in front of a weak format.
@@ -90,7 +90,7 @@ def _rules() -> Iterator[Rule]:
             layer="secrets",
             anchor=anchor,
             near=NEAR.get(anchor, NEAR.get(kind)),
-            faster=FASTER.get(anchor, FASTER.get(kind, ())),
+            faster=FASTER.get(anchor, FASTER.get(kind, spelled(anchor))),
             exact=f"({head}{tail})",
             check=_check(kind, not tail or kind in _ENDS, bool(_DASHES.search(head))),
             before=260,

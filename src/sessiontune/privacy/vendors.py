@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from importlib.resources import files
 from string import ascii_letters, digits, hexdigits
@@ -34,6 +35,19 @@ def _each(source: str, letters: str) -> tuple[str, ...]:
     """The pattern once for each letter that may stand at `@`. Hyperscan searches by fixed bytes:
     where a pattern has one or two of them, it stops at every word that has them, too."""
     return tuple(source.replace("@", letter) for letter in letters)
+
+
+#: A beginning of two or three letters, before a choice.
+_CHOICE = re.compile(r"([A-Za-z]{2,3})(?:\[([A-Za-z]{2,6})\]|\(\?:([a-z|]+)\))(?=[A-Za-z_-])")
+
+
+def spelled(source: str) -> tuple[str, ...]:
+    """A pattern that begins with letters and a choice (`gh[pousr]_`), once for each choice."""
+    match = _CHOICE.match(source)
+    if match is None:
+        return ()
+    choices = tuple(match[2]) if match[2] else tuple(match[3].split("|"))
+    return tuple(match[1] + choice + source[match.end() :] for choice in choices)
 
 
 #: By kind, or by what is looked for where a kind has more than one format: patterns that Hyperscan
