@@ -8,8 +8,10 @@ former file. Every stretch is encoded alone, hence a file that is made at once h
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from itertools import pairwise
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import cycle, pairwise
 from pathlib import Path
 
 import msgspec
@@ -23,6 +25,8 @@ from .assemble import File, Former, Laid, Part, Run, TooShort, Written, begin
 _VERSION = 1
 #: Bytes of JSON in a stretch, about: at least half of it, and seldom more than four times.
 _STRETCH = GROUP // 4
+#: Stretches that are encoded at a time; no interpreter lock is held meanwhile.
+_TOGETHER = 2
 
 
 class Stretch(msgspec.Struct, frozen=True):
@@ -86,7 +90,7 @@ def write(
     with open(source, "rb") as lines:
         thinking = has_thinking(lines.readline())
     wanted = stretches(parts, thinking) or [Stretch("", 0, 0)]
-    scratch = target.with_name(f"{target.name}.part")
+    scratch = [target.with_name(f"{target.name}.{n}.part") for n in range(_TOGETHER)]
     try:
         done = _write(source, target, scratch, thinking, wanted, former, kept)
     except (TooShort, OSError):
@@ -94,7 +98,8 @@ def write(
             raise
         done = None
     finally:
-        scratch.unlink(missing_ok=True)
+        for path in scratch:
+            path.unlink(missing_ok=True)
     if done is None or (former is not None and not former.is_whole()):
         return write(source, target, parts, None, None)  # somebody changed it meanwhile
     return done
@@ -103,7 +108,7 @@ def write(
 def _write(
     source: Path,
     target: Path,
-    scratch: Path,
+    scratch: Sequence[Path],
     thinking: bool,
     wanted: Sequence[Stretch],
     former: Former | None,
@@ -114,7 +119,12 @@ def _write(
     ends = kept.ends if kept is not None else (b"", b"")
     groups: list[tuple[int, list[footers.Entry]]] = []
     at = len(footers.MAGIC)
-    with File(target, *begin(footers.MAGIC, _begun(wanted, former), former)) as file:
+    new = [stretch for stretch in wanted if stretch.key not in places]
+    with (
+        ThreadPoolExecutor(_TOGETHER) as pool,
+        File(target, *begin(footers.MAGIC, _begun(wanted, former), former)) as file,
+    ):
+        made = _encoded(source, scratch, thinking, new, pool)
         file.add(footers.MAGIC)
         waiting: list[Run] = []  # copied together: a long run costs less than many short ones
         for stretch in wanted:
@@ -123,9 +133,9 @@ def _write(
                 _join(waiting, run)
             else:
                 file.copy(waiting)
-                write_parquet(source, scratch, stretch.start, stretch.length, thinking)
-                footer, size = footers.read_file(scratch)
-                run, entries = Run(str(scratch), len(footers.MAGIC), size), footer.entries
+                path = next(made)
+                footer, size = footers.read_file(path)
+                run, entries = Run(str(path), len(footers.MAGIC), size), footer.entries
                 ends = footer.head, footer.tail
                 file.copy([run])
                 waiting = []
@@ -139,6 +149,28 @@ def _write(
     rows = sum(entry.rows for _, entries in groups for entry in entries)
     note = Kept(laid, [entries for _, entries in groups], ends)
     return Written(file.sha256, file.size, laid), note, rows
+
+
+def _encoded(
+    source: Path,
+    scratch: Sequence[Path],
+    thinking: bool,
+    wanted: Sequence[Stretch],
+    pool: ThreadPoolExecutor,
+) -> Iterator[Path]:
+    """Encode stretches, some at a time, and give the file of each in order. Who takes the next one
+    is done with the one before."""
+    running: deque[tuple[Path, Future[int]]] = deque()
+    for path, one in zip(cycle(scratch), wanted, strict=False):
+        task = pool.submit(write_parquet, source, path, one.start, one.length, thinking)
+        running.append((path, task))
+        if len(running) == len(scratch):
+            path, task = running.popleft()
+            task.result()
+            yield path
+    for path, task in running:
+        task.result()
+        yield path
 
 
 def _begun(wanted: Sequence[Stretch], former: Former | None) -> list[Run]:
