@@ -119,7 +119,7 @@ def test_a_sub_agent_lies_in_its_parents_folder(tmp_path: Path) -> None:
     head = {**HEADER, "sessionId": "k", "kind": "subagent"}
     given = [{"text": "<loaded_context>\nBe kind.\n</loaded_context>"}, {"text": "look"}]
     last = "You have stopped calling tools without finishing. Call one now."
-    rows = [head, user("3", given), gemini("4", "gemini", "x"), user("5", last)]
+    rows = [head, {**user("3", ""), "content": given}, gemini("4", "gemini", "x"), user("5", last)]
     child = write(chats / "g", "k.jsonl", [*rows, gemini("6", "gemini", "y")])
     source = registry.source("gemini")
     assert "session:g" in source.index(str(child)).links
