@@ -66,7 +66,7 @@ DROPS: dict[str, str] = {
     "summary_answer": "answers that became the summary of their session",
     "failed_compaction": "summaries of a session that failed",
     "part_without_message": "pieces of messages that are not there",
-    "session_message": "messages of a version that is not read yet",
+    "session_message": "messages that another table holds too, or of a first draft",
     "not_listed": "messages that their chat does not list any more (taken back or deleted)",
     "ignored": "texts that only the person was shown",
     "aborted": "answers that were broken off before a word",
@@ -83,6 +83,7 @@ DROPS |= dict.fromkeys(
         *("last-prompt", "mode", "permission-mode", "bridge-session", "agent-name", "pr-link"),
         *("tool_use_summary", "atis-latch", "result", "fork-context-ref", "frame-link"),
         *("session_meta", "turn_context", "ghost_snapshot", "compacted"),
+        *("agent-switched", "model-switched"),
         *(
             "cost-state",
             "world_state",

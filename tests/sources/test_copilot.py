@@ -9,7 +9,7 @@ import pytest
 from tests.sources.test_other_agents import shape, write
 from tests.support import Reading, read
 
-from sessiontune.model import Image, ToolResult
+from sessiontune.model import Image, ToolResult, Usage
 
 
 def event(kind: str, name: str, agent: str = "", **data: Any) -> dict[str, Any]:
@@ -117,3 +117,21 @@ def test_pictures_are_digests(tmp_path: Path) -> None:
     assert isinstance(result, ToolResult)
     assert isinstance(prompt.parts[1], Image)
     assert result.images == (prompt.parts[1],)
+
+
+def test_what_a_request_took_stands_in_a_record_of_its_own(tmp_path: Path) -> None:
+    """Newer versions; a call that the program puts into the model's mouth was no request."""
+    took = {"inputTokens": 9, "outputTokens": 5, "cacheReadTokens": 4, "apiCallId": "r1"}
+    reading = events(
+        tmp_path,
+        event("user.message", "1", content="Look."),
+        event("session.usage_record", "2", usage=took),
+        event("assistant.message", "3", content="I look.", model="m", apiCallId="r1"),
+        event("assistant.message", "4", content="", toolRequests=[call("c1", "read_agent")]),
+        event("tool.execution_complete", "5", toolCallId="c1", success=True, result="idle"),
+        event("assistant.message", "6", content="", model="m", apiCallId="r1"),
+    )
+    (session,) = reading.sessions
+    own, program = [m for m in session.messages if m.kind == "answer"]
+    assert (own.usage, own.injected) == (Usage(5, 5, 4, 0), False)
+    assert program.injected

@@ -117,13 +117,22 @@ def test_a_sub_agent_lies_in_its_parents_folder(tmp_path: Path) -> None:
     main = write(chats, "session-1.jsonl", [HEADER, user("1", "go"), gemini("2", "gemini", "",
         model="m", toolCalls=[call])])  # fmt: skip
     head = {**HEADER, "sessionId": "k", "kind": "subagent"}
-    child = write(chats / "g", "k.jsonl", [head, user("3", "look"), gemini("4", "gemini", "x")])
+    given = [{"text": "<loaded_context>\nBe kind.\n</loaded_context>"}, {"text": "look"}]
+    last = "You have stopped calling tools without finishing. Call one now."
+    rows = [head, {**user("3", ""), "content": given}, gemini("4", "gemini", "x"), user("5", last)]
+    child = write(chats / "g", "k.jsonl", [*rows, gemini("6", "gemini", "y")])
     source = registry.source("gemini")
     assert "session:g" in source.index(str(child)).links
     reading = read("gemini", tmp_path, [str(child), str(main)])
     assert reading.unbalanced() == {}
     parent, agent = reading.sessions
-    assert shape(reading)[1] == [("task", "look"), ("answer", "x")]
+    assert shape(reading)[1] == [
+        ("task", "look"),
+        ("context", given[0]["text"]),
+        ("answer", "x"),
+        ("context", last),
+        ("answer", "y"),
+    ]
     assert (agent.agent_id, agent.parent_session, agent.parent_call) == ("k", parent.key, "c1")
     assert (parent.project, agent.project) == ("shop", "shop")
 

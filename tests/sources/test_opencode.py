@@ -13,7 +13,7 @@ import pytest
 from tests.support import Reading, read
 
 from sessiontune import registry
-from sessiontune.model import Image, Text, Thinking, ToolCall
+from sessiontune.model import Image, Text, Thinking, ToolCall, ToolResult, Usage
 
 PNG = "data:image/png;base64,iVBORw0KGgo="
 SHELL = "The following tool was executed by the user"
@@ -220,6 +220,79 @@ def test_parts_of_a_message_that_is_gone(tmp_path: Path, form: str) -> None:
     reading = whole(tmp_path, files)
     assert plain(reading)[1] == [("answer", "It is there.")]
     assert reading.ledger.drops["read/part_without_message"] == 1
+
+
+NEWER = "(id, session_id, type, seq, time_created, time_updated, data)"
+
+
+def _newer(path: str, *rows: tuple[str, str, int, dict[str, Any]]) -> None:
+    """Put messages (session, kind, time, what it holds) into the newer table."""
+    base = sqlite3.connect(path)
+    base.execute(f"CREATE TABLE session_message {NEWER}")
+    for at, (session, kind, time, told) in enumerate(rows):
+        data = json.dumps({"time": {"created": time}, **told})
+        row = (f"msg_n{at}", session, kind, at, time, time, data)
+        base.execute("INSERT INTO session_message VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    base.commit()
+    base.close()
+
+
+def test_a_session_of_the_newer_table(tmp_path: Path) -> None:
+    files = small().database(tmp_path)
+    told = plain(whole(tmp_path, files))
+    call = {
+        "type": "tool",
+        "id": "c1",
+        "name": "bash",
+        "state": {
+            "status": "completed",
+            "input": {"command": "make"},
+            "content": [{"type": "text", "text": "no rule"}],
+            "structured": {"exit": 2},
+        },
+        "time": {"created": 4, "completed": 5},
+    }
+    seen = {**call, "id": "c3", "name": "read"}
+    seen["state"] = {"status": "completed", "input": {}, "content": [], "structured": {"a": "b"}}
+    gone = {
+        **call,
+        "id": "c2",
+        "state": {"status": "error", "input": {}, "error": {"message": "E"}},
+    }
+    answer = {
+        "model": {"id": "m-1", "providerID": "p"},
+        "content": [{"type": "reasoning", "text": "Hm."}, {"type": "text", "text": "I build."}],
+        "tokens": {"input": 7, "output": 3, "cache": {"read": 1, "write": 0}},
+    }
+    picture = {"uri": "data:image/png;base64,aGk=", "mime": "image/png"}
+    _newer(
+        files[0],
+        ("ses_n", "user", 2, {"text": "Build it.", "files": [picture]}),
+        ("ses_n", "model-switched", 3, {"model": {"id": "m-1"}}),
+        ("ses_n", "assistant", 4, {**answer, "content": [*answer["content"], call, seen, gone]}),
+        ("ses_n", "shell", 6, {"callID": "c3", "command": "ls", "output": "Makefile\n"}),
+        ("ses_n", "synthetic", 7, {"text": "A note."}),
+        ("ses_n", "compaction", 8, {"reason": "auto", "summary": "We build.", "recent": ""}),
+        ("ses_n", "assistant", 9, {"model": "odd", "content": "odd"}),
+        ("ses_1", "user", 1, {"text": "a second copy"}),
+    )
+    reading = whole(tmp_path, files)
+    own = [s.session_id == "ses_n" for s in reading.sessions]
+    assert [t for t, new in zip(plain(reading), own, strict=True) if not new] == told
+    first, second = [s for s, new in zip(reading.sessions, own, strict=True) if new]
+    assert [m.kind for m in first.messages] == ["prompt", "answer", "results", "context", "context"]
+    assert first.messages[1].model == "m-1"
+    assert first.messages[1].usage == Usage(7, 3, 1, 0)
+    results = [part for part in first.messages[2].parts if isinstance(part, ToolResult)]
+    assert [(r.content, r.status) for r in results] == [
+        ("no rule", "error"),
+        ('{"a":"b"}', "ok"),
+        ("E", "error"),
+    ]
+    assert (second.epoch, [m.kind for m in second.messages]) == (1, ["summary"])
+    assert reading.unbalanced() == {}
+    drops = reading.ledger.drops
+    assert (drops["read/session_message"], drops["read/model-switched"]) == (1, 1)
 
 
 def test_messages_of_the_coming_version_are_counted(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.sources.test_codex_shapes import told
 from tests.support import Reading, read
 
 from sessiontune import registry
+from sessiontune.model import Text
 
 
 def row(name: str, above: str | None, kind: str, *parts: Any, **more: Any) -> dict[str, Any]:
@@ -181,3 +182,38 @@ def test_logs_of_other_agents_that_look_alike_are_not_taken() -> None:
             n for n in registry.source_names() if registry.source(n).recognise("/x/a.jsonl", head)
         ]
         assert taken == whose
+
+
+def test_an_agent_in_the_background_hangs_below_its_call(tmp_path: Path) -> None:
+    """A small file with notes beside it; its answer comes back as a notice of the program."""
+    notices = "\n".join(
+        f"<task-notification>\n<task-id>{n}</task-id>\n<summary>Agent {n} is done.</summary>\n"
+        f"<result>{result}</result>\n<usage>9</usage>\n</task-notification>"
+        for n, result in (("a", "Seven tables."), ("b", "Two keys."))
+    )
+    shown = ("--- Content from referenced files ---", "the rules", "--- End of content ---")
+    talk = [
+        row("u1", None, "user", "Count @rules.", *shown, provenance="real_user"),
+        row("a1", "u1", "assistant", call("c1", "agent", prompt="Look."), model="m"),
+        row("r1", "a1", "tool_result", back("c1", "launched")),
+        row("n1", "r1", "user", notices, subtype="notification", provenance="system"),
+        row("a2", "n1", "assistant", "Seven, and two keys.", model="m"),
+    ]
+    side = {"agentId": "general-c1", "isSidechain": True}
+    agent = [row("k1", None, "user", "Look.", **side)]
+    agent += [row(f"k{n}", f"k{n - 1}", "assistant", "Seven. " * 300, **side) for n in (2, 3)]
+    about = {"agentType": "general", "toolUseId": "c1", "createdAt": "2026-11-02", "model": "m-2"}
+    beside = write(tmp_path / "agent-general-c1.jsonl", agent)
+    (tmp_path / "agent-general-c1.meta.json").write_text(json.dumps(about))
+    main, sub = whole(beside, write(tmp_path / "s.jsonl", talk)).sessions
+    assert [m.kind for m in main.messages] == [
+        *("prompt", "context", "answer", "results", "context", "answer")
+    ]
+    assert [p.text for p in main.messages[0].parts if isinstance(p, Text)] == ["Count @rules."]
+    assert [p.text for p in main.messages[4].parts if isinstance(p, Text)] == [
+        *("Agent a is done.", "Seven tables.", "Agent b is done.", "Two keys.")
+    ]
+    assert (sub.agent_id, sub.agent_type) == ("general-c1", "general")
+    assert (sub.parent_session, sub.parent_call) == (main.key, "c1")
+    assert sub.messages[0].kind == "task"
+    assert {m.model for m in sub.messages[1:]} == {"m-2"}

@@ -123,6 +123,8 @@ class _Events:
         self.sides = {"": self.main}
         self.assets: dict[str, Image] = {}
         self.about: dict[str, str] = {}
+        self.usages: dict[str, Usage] = {}  # request to the model -> what it took
+        self.named = False  # the answers of this log name their model
 
     def read(self, seen: set[str]) -> None:
         """Read the events; `seen` are ids of events in the unit's other files."""
@@ -160,6 +162,7 @@ class _Events:
             self._prompt(side, data, at, name)
         elif kind == "assistant.message":
             _answer(log, data, at, name, side.model or self.main.model)
+            self._about_answer(log, data)
         elif kind == "tool.execution_complete":
             self._result(side, data, at, name)
         elif kind == "tool.user_requested" and _command(data):
@@ -174,12 +177,30 @@ class _Events:
             known = "." in kind or kind == "abort"
             log.drop(safe_name(kind) if known else f"unknown_type:{safe_name(kind)}")
 
+    def _about_answer(self, log: Linear, data: dict[str, Any]) -> None:
+        """What a request took, and whether there was one: the program reads what its agents say by
+        a call that it puts into the model's mouth."""
+        request, named = words(data.get("apiCallId")), bool(words(data.get("model")))
+        self.named = self.named or named
+        if log.open is None or log.place not in log.open.places:
+            return  # nothing came of it
+        if request in self.usages:
+            log.usage(self.usages.pop(request))
+        if self.named and not named and not request:
+            log.open.injected = True
+
     def _note(self, side: _Side, kind: str, data: dict[str, Any]) -> None:
         """Take down what an event without words says."""
         if kind in ("session.start", "session.resume"):
             self._start(data)
         elif kind == "session.model_change":
             side.model = words(data.get("newModel"))
+        elif kind == "session.usage_record" and isinstance(data.get("usage"), dict):
+            told = data["usage"]
+            counts = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
+            read, made, cached, written = (number(told.get(count)) for count in counts)
+            usage = Usage(max(0, read - cached), made, cached, written)
+            self.usages[words(told.get("apiCallId"))] = usage
         elif kind == "subagent.started":
             started = side if side.agent else self.sides.get(words(data.get("toolCallId")))
             if started is not None:

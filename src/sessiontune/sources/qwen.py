@@ -19,13 +19,15 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Part, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
-from .gemini.messages import output_of, parts_of
+from .claude.text import classify
+from .gemini.messages import apart, output_of, parts_of
 from .indexing import Seen, scan
 from .linear import RAN, Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name, size_of
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
+_NOTICE = re.compile(r"<task-notification>.*?</task-notification>", re.DOTALL)
 _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
 #: User records of these kinds were typed; those of other kinds were written by the program.
@@ -36,6 +38,15 @@ class Origin(msgspec.Struct, gc=False):
     """`forkedFrom`: the session that a record was copied from."""
 
     sessionId: str | None = None
+
+
+class Meta(msgspec.Struct, gc=False):
+    """`<agent>.meta.json` beside the log of a sub-agent."""
+
+    agentType: str | None = None
+    toolUseId: str | None = None
+    createdAt: str | None = None
+    model: str | None = None
 
 
 class Known(msgspec.Struct, gc=False):
@@ -87,17 +98,36 @@ class QwenSource:
     ) -> Iterator[Session]:
         """The sessions of one unit; a record that stands in two files counts once."""
         owner: dict[str, Node | None] = {}
+        calls: dict[str, Node] = {}
         nodes: list[Node] = []
+        about = {path: _meta(path) for path in files}
         try:
-            for nth, path in enumerate(sorted(files, key=lambda p: (-size_of(p), p))):
+            for nth, path in enumerate(sorted(files, key=lambda p: _rank(p, about[p]))):
                 chat = _Chat(path, options, ledger, owner, f"~{nth}" if nth else "")
+                chat.meta = about[path]
                 chat.read()
-                yield from chat.sessions(keyed, nodes)
+                yield from chat.sessions(keyed, nodes, calls)
+                for log in chat.sides.values():
+                    calls.update(log.calls)
         finally:
             unlink(nodes)
 
 
 SOURCE = QwenSource()
+
+
+def _rank(path: str, about: Meta) -> tuple[str, int, str]:
+    """Chats first, the longest of copies before the others; then sub-agents as they began."""
+    return about.createdAt or "", -size_of(path), path
+
+
+def _meta(path: str) -> Meta:
+    """What the program wrote beside a sub-agent's log; empty for a chat."""
+    try:
+        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
+            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return Meta()
 
 
 class _Chat:
@@ -116,6 +146,7 @@ class _Chat:
         self.owner, self.options, self.ledger = owner, options, ledger
         self.about: dict[str, str] = {}
         self.again = again  # tells records without ids apart
+        self.meta = Meta()
 
     def read(self) -> None:
         """Read the records."""
@@ -159,7 +190,7 @@ class _Chat:
         if kind == "user":
             self._user(log, record, parts_of(parts), subtype, name)
         elif kind == "assistant":
-            _answer(log, record, parts, at, name)
+            _answer(log, record, parts, at, name, self.meta.model or "")
         elif kind == "tool_result":
             _results(log, record, parts, at)
         elif kind == "system" and subtype == "chat_compression":
@@ -182,22 +213,39 @@ class _Chat:
     ) -> None:
         typed = subtype in _TYPED and words(record.get("provenance")) in ("", "real_user")
         ran = bool(parts) and isinstance(parts[0], Text) and parts[0].text.startswith(RAN)
+        at = record.get("timestamp")
+        if subtype == "notification":
+            whole = "\n".join(part.text for part in parts if isinstance(part, Text))
+            said = [classify(note) for note in _NOTICE.findall(whole) or [whole]]
+            parts = [Text(text) for one in said for text in one.texts]
         if not parts:
-            log.drop("empty")
+            log.drop("task_notification" if subtype == "notification" else "empty")
         elif subtype == "agent_launch_prompt" or (typed and log is not self.main):
-            log.node("task", parts, record.get("timestamp"), name)
+            log.node("task", parts, at, name)
+        elif not typed or ran:
+            log.node("context", parts, at, name)
         else:
-            kind = "prompt" if typed and not ran else "context"
-            log.node(kind, parts, record.get("timestamp"), name)
+            own, shown = apart(parts)
+            if own:
+                log.node("prompt", own, at, name)
+            if shown:
+                log.node("context", shown, at, f"{name}+" if own else name)
 
-    def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
+    def sessions(
+        self, keyed: Keyed, nodes: list[Node], calls: dict[str, Node]
+    ) -> Iterator[Session]:
         """The sessions of the main thread, then those of its sub-agents."""
         cwd = self.about.get("cwd", "")
+        call = self.meta.toolUseId or ""
+        caller = calls.get(call)
         for agent, log in self.sides.items():
             frame = Frame(
                 source="qwen",
                 session_id=self._id(),
                 agent_id=agent or None,
+                agent_type=(self.meta.agentType or "")[:80] if agent else "",
+                parent_session=(caller.key or None) if agent and caller is not None else None,
+                parent_call=(call or None) if agent else None,
                 project=folder_name(cwd),
                 cwd=cwd,
                 branch=self.about.get("gitBranch", ""),
@@ -206,7 +254,9 @@ class _Chat:
             yield from log.sessions(frame, keyed, nodes)
 
 
-def _answer(log: Linear, record: dict[str, Any], parts: Any, at: object, name: str) -> None:
+def _answer(
+    log: Linear, record: dict[str, Any], parts: Any, at: object, name: str, model: str
+) -> None:
     said = parts_of(parts)
     blocks = [b for b in parts if isinstance(b, dict)] if isinstance(parts, list) else []
     calls = [b["functionCall"] for b in blocks if isinstance(b.get("functionCall"), dict)]
@@ -214,7 +264,7 @@ def _answer(log: Linear, record: dict[str, Any], parts: Any, at: object, name: s
         log.drop("empty")
         return
     log.open = None
-    node = log.answer(at, words(record.get("model")), name)
+    node = log.answer(at, words(record.get("model")) or model, name)
     node.parts = said
     for call in calls:
         call_id = words(call.get("id")) or f"{node.id}:{len(node.parts)}"

@@ -15,6 +15,9 @@ _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
 #: What the program says before the first prompt, and in the model's name.
 _SETTING = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
+#: What it tells a sub-agent: its own instructions before the task, and that it must come to an end.
+_LOADED = "<loaded_context>"
+_LAST_CHANCE = "You have stopped calling tools without finishing."
 _FILES = "--- Content from referenced files ---"
 _FILES_END = "--- End of content ---"
 
@@ -44,7 +47,7 @@ def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: s
     if answers:  # what the calls of the last answer hold already
         _late_results(log, answers, at)
         return
-    typed, injected = _apart(parts_of(content))
+    typed, injected = apart(parts_of(content))
     first = next((p.text for p in typed if isinstance(p, Text)), "")
     if first.startswith(_SETTING):
         log.drop("environment_context")
@@ -52,7 +55,7 @@ def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: s
         log.drop("continue_marker")
     elif not typed and not injected:
         log.drop("empty")
-    elif first.startswith(RAN):
+    elif first.startswith(RAN) or (agent and first.startswith(_LAST_CHANCE)):
         log.node("context", [*typed, *injected], at, name)
     elif made:
         log.node("summary" if made == "summary" else "context", [*typed, *injected], at, name)
@@ -63,7 +66,7 @@ def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: s
             log.node("context", injected, at, f"{name}+" if typed else name)
 
 
-def _apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
+def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
     """What was typed, and the files that the program put behind it."""
     typed: list[Part] = []
     injected: list[Part] = []
@@ -71,7 +74,7 @@ def _apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
     for part in parts:
         text = part.text.strip() if isinstance(part, Text) else ""
         inside = inside or text == _FILES
-        (injected if inside else typed).append(part)
+        (injected if inside or text.startswith(_LOADED) else typed).append(part)
         inside = inside and text != _FILES_END
     return typed, injected
 

@@ -52,6 +52,8 @@ def take_message(
         if asked and not any(p.get("type") == "step-start" for p in parts):
             for node in log.nodes[before:]:
                 node.injected = True
+    elif role in ("system", "agent-switched", "model-switched"):
+        log.drop(role)
     else:
         log.drop(f"unknown_role:{safe_name(role)}")
 

@@ -24,6 +24,7 @@ from ..databases import opened, state
 from ..indexing import Seen, digests, scan
 from ..linear import Linear, folder_name, moment, words
 from ..lines import LineFault, line_fault, open_log
+from . import newer
 from .messages import asked_of_program, take_message
 from .store import (
     Database,
@@ -250,6 +251,12 @@ def _index_database(path: str) -> FileIndex:
                 names.add(words(folder))
             asked = "SELECT count(*), min(time_created), max(time_created) FROM message"
             number, first, last = base.execute(asked).fetchone()
+            if newer.is_kept(base):
+                told = asked.replace("message", "session_message")
+                more, begun, ended = base.execute(told).fetchone()
+                number += more
+                first = min(filter(None, (first, begun)), default=None)
+                last = max(filter(None, (last, ended)), default=None)
     except (sqlite3.Error, OSError):
         return FileIndex()
     return FileIndex(

@@ -20,6 +20,7 @@ from ...ports import ReadOptions
 from ..databases import MAGIC, opened
 from ..linear import Linear, words
 from ..lines import LineFault, line_fault, values
+from . import newer
 
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
 _EXPORTED = re.compile(rb'"info"\s*:\s*\{[^{}]*?"id"\s*:\s*"ses_')
@@ -132,17 +133,24 @@ class Database:
         self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + number + lost
         if lost:
             self.ledger.drop(Drop("read", "part_without_message", file=self.path, count=lost))
-        newer = self._newer()
-        if newer:
-            self.ledger.records[self.path] += newer
-            self.ledger.drop(Drop("read", "session_message", file=self.path, count=newer))
-
-    def _newer(self) -> int:
-        """How many messages of the coming second version there are, whose form is not settled."""
         asked = "SELECT count(*) FROM sqlite_master WHERE name = 'session_message'"
-        if not self.base.execute(asked).fetchone()[0]:
-            return 0
-        return int(self.base.execute("SELECT count(*) FROM session_message").fetchone()[0])
+        self.newer = newer.is_kept(base)
+        if base.execute(asked).fetchone()[0]:
+            self._count_newer()
+
+    def _count_newer(self) -> None:
+        """Count the messages of the newer table, and those that are left out: the older table
+        holds them too, or they have a form of its first drafts."""
+        (number,) = self.base.execute("SELECT count(*) FROM session_message").fetchone()
+        left = number
+        if self.newer:
+            sessions = "SELECT DISTINCT session_id FROM session_message ORDER BY session_id"
+            for (name,) in self.base.execute(sessions):
+                self.sessions.setdefault(str(name), {})
+            (left,) = self.base.execute(newer.COPIES).fetchone()
+        self.ledger.records[self.path] += number
+        if left:
+            self.ledger.drop(Drop("read", "session_message", file=self.path, count=left))
 
     def messages(self, session: str) -> Iterator[Kept]:
         """The messages of a session, in the order in which they were begun."""
@@ -158,6 +166,17 @@ class Database:
                 repairs = self.ledger.repairs
                 repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
             yield Kept(self.path, line, {**info, "id": name}, kept)
+        if self.newer:
+            yield from self._newer(session)
+
+    def _newer(self, session: str) -> Iterator[Kept]:
+        """Messages that the newer table alone holds; its rows are counted on behind the older."""
+        (last,) = self.base.execute("SELECT coalesce(max(rowid), 0) FROM message").fetchone()
+        for line, name, kind, data in self.base.execute(newer.ROWS, (session,)).fetchall():
+            told = self._object(data, last + line)
+            if told is not None:
+                info, parts = newer.older(words(kind), told)
+                yield Kept(self.path, last + line, {**info, "id": name}, parts)
 
     def _object(self, data: object, line: int) -> dict[str, Any] | None:
         raw = data if isinstance(data, bytes) else str(data).encode("utf-8", "surrogatepass")

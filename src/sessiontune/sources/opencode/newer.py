@@ -1,0 +1,88 @@
+"""The table `session_message`: messages that hold their own parts, put into the older form.
+
+Sessions that a client of the newer interface leads (`/api/session`) are kept there alone; all
+others stand in `message` and `part`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from ..linear import words
+
+_COLUMNS = {"id", "session_id", "type", "seq", "time_created", "data"}
+
+#: Rows of a session. Where the older table has the session too, only what came after it is new.
+ROWS = """
+SELECT n.rowid, n.id, n.type, n.data FROM session_message n
+WHERE n.session_id = ? AND n.time_created >
+  coalesce((SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id), -1)
+ORDER BY n.seq, n.id
+"""
+#: How many rows tell what the older table holds.
+COPIES = """
+SELECT count(*) FROM session_message n WHERE n.time_created <=
+  (SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id)
+"""
+
+
+def is_kept(base: sqlite3.Connection) -> bool:
+    """Whether a database has the table in the form that is read; it changed while it was empty."""
+    columns = {row[1] for row in base.execute("PRAGMA table_info(session_message)")}
+    return columns >= _COLUMNS
+
+
+def older(kind: str, told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Info and parts of a message, as the older tables hold them."""
+    info = {"role": kind, "time": told.get("time"), "error": told.get("error")}
+    text = {"type": "text", "text": told.get("text")}
+    if kind == "user":
+        return info, [text, *_files(told.get("files"))]
+    if kind == "synthetic":
+        return {**info, "role": "user"}, [{**text, "synthetic": True}]
+    if kind == "shell":
+        ran = f"! {words(told.get('command'))}\n{words(told.get('output'))}".strip("\n")
+        return {**info, "role": "user"}, [{**text, "text": ran, "synthetic": True}]
+    if kind == "compaction":
+        summary = {"type": "text", "text": told.get("summary")}
+        return {**info, "role": "assistant", "summary": True}, [summary]
+    model = told.get("model")
+    info["modelID"] = model.get("id") if isinstance(model, dict) else None
+    info["tokens"] = told.get("tokens")
+    content = told.get("content")
+    listed = content if isinstance(content, list) else []
+    return info, [_part(part) for part in listed if isinstance(part, dict)]
+
+
+def _part(part: dict[str, Any]) -> dict[str, Any]:
+    if part.get("type") != "tool":
+        return part
+    state = part.get("state")
+    state = state if isinstance(state, dict) else {}
+    content = state.get("content")
+    listed = content if isinstance(content, list) else []
+    shown = [item for item in listed if isinstance(item, dict)]
+    output = "\n".join(words(p.get("text")) for p in shown if p.get("type") == "text")
+    if not shown and isinstance(state.get("structured"), dict):  # what the model saw then
+        output = json.dumps(state["structured"], ensure_ascii=False, separators=(",", ":"))
+    error, times = state.get("error"), part.get("time")
+    done = {
+        "status": state.get("status"),
+        "input": state.get("input"),
+        "output": output,
+        "error": error.get("message") if isinstance(error, dict) else None,
+        "attachments": [*_files(shown), *_files(state.get("attachments"))],
+        "metadata": state.get("structured"),
+        "time": {"end": times.get("completed")} if isinstance(times, dict) else None,
+    }
+    return {"type": "tool", "callID": part.get("id"), "tool": part.get("name"), "state": done}
+
+
+def _files(listed: Any) -> list[dict[str, Any]]:
+    return [
+        {"type": "file", "url": item.get("uri"), "mime": item.get("mime")}
+        for item in (listed if isinstance(listed, list) else ())
+        if isinstance(item, dict) and "uri" in item
+    ]
