@@ -283,7 +283,7 @@ def test_the_command_writes_the_report(
     value = json.loads(capsys.readouterr().out)
     assert code == 0
     assert value["outcome"] == "unclear"
-    assert "3 lineages" in value["sentence"]
+    assert "3 held-out groups of sessions" in value["sentence"]
     assert "7 more" in value["sentence"]
     folder = run_folder / "evaluation"
     assert {"report.html", "report.md", "result.json"} <= {p.name for p in folder.iterdir()}
