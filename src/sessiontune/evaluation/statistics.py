@@ -147,7 +147,8 @@ def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "line
         )
     if found.low <= 0 <= found.high:
         more = (
-            f" About {found.needed_clusters} {called.format('s')} would show a difference of this size."
+            f" About {found.needed_clusters} {called.format('s')} would show a difference of this "
+            "size."
             if found.needed_clusters and found.needed_clusters > found.clusters
             else ""
         )
