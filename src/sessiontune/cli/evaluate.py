@@ -155,7 +155,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
         )  # fmt: skip
     rich.print(table)
     for comparison in result.comparisons:
-        if comparison.arm not in ("tuned", "rules") and comparison.against == "base":
+        if {comparison.arm, comparison.against} - {"base", "rules", "tuned"}:
             rich.print(escape(_further(comparison)))
     for judged in result.judged:
         rich.print(
