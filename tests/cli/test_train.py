@@ -144,7 +144,12 @@ def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert names == ["trl", "llamafactory", "axolotl", "unsloth"]
 
 
-def test_doctor_compares_with_the_original_recipe(tmp_path: Path) -> None:
+def test_doctor_compares_with_the_original_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "none"))
+    assert not any("Claude" in warning for warning in checkup(tmp_path, None)["warnings"])
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path))
     found = checkup(tmp_path, None)
     assert [(r["what"], r["minimum"], r["recommended"]) for r in found["requirements"]] == [
         ("memory", 16, 32),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console as Rich
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("peft")
 
+from sessiontune.cli.evaluate import draw  # noqa: E402
 from sessiontune.cli.main import main  # noqa: E402
 from sessiontune.errors import UsageError  # noqa: E402
 from sessiontune.evaluation import actions, answering  # noqa: E402
@@ -160,6 +163,11 @@ def test_every_arm_in_one_evaluation(
     assert [a.arm for a in found.cases[0].answers] == [
         "base", "rules", "tuned", "other", "full", "far",
     ]  # fmt: skip
+    drawn = io.StringIO()
+    draw(Rich(file=drawn, width=200), found, run_folder)
+    assert "\nother against base: " in drawn.getvalue()
+    assert "\ntuned against other: " in drawn.getvalue()  # a second model against a first
+    assert "tuned against rules" not in drawn.getvalue()
     assert found.seeds is not None
     assert found.seeds.deviation > 0
     assert all(j.wins == j.losses == 0 for j in found.judged)
@@ -283,7 +291,7 @@ def test_the_command_writes_the_report(
     value = json.loads(capsys.readouterr().out)
     assert code == 0
     assert value["outcome"] == "unclear"
-    assert "3 lineages" in value["sentence"]
+    assert "3 held-out groups of sessions" in value["sentence"]
     assert "7 more" in value["sentence"]
     folder = run_folder / "evaluation"
     assert {"report.html", "report.md", "result.json"} <= {p.name for p in folder.iterdir()}

@@ -82,7 +82,7 @@ def test_few_lineages_say_so_and_what_to_add() -> None:
     found = estimate(cases(Random(3), 6, -3.0))
     said = verdict(found, True, "loss")
     assert said.outcome == "unclear"
-    assert "6 lineages" in said.sentence
+    assert "6 held-out groups of sessions" in said.sentence
     assert "held-out" not in verdict(found, False, "your queries", "questions").sentence
     assert "Ask at least 4 more" in verdict(found, False, "your queries", "questions").sentence
     assert "4 more" in said.sentence

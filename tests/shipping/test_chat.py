@@ -28,6 +28,7 @@ from sessiontune.runtime.talk import Talk
         ('"""\nonly\n"""\n', ["only"]),
         ('"""in one line"""\n', ["in one line"]),
         ('"""never\nclosed', ["never\nclosed"]),
+        ("one\n/quit\ntwo\n", ["one"]),
         ("", []),
     ],
 )

@@ -26,6 +26,8 @@ _HELP = (
     "Ctrl-C stops an answer. /new starts again, an empty line or Ctrl-D ends.\n"
     'Several lines between """ and """ are one question.'
 )
+#: What ends a chat: nothing, or what ends it elsewhere.
+_ENDS = ("", "/quit", "/exit", "/bye")
 _MARK = '"""'
 
 
@@ -120,7 +122,7 @@ def _questions() -> Iterator[str]:
         except KeyboardInterrupt:
             click.echo(err=True)
             return
-        if not line:
+        if line in _ENDS:
             return
         yield line
 

@@ -146,7 +146,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
 
     colours = {"better": "green", "worse": "red", "unclear": "yellow"}
     rich.print(f"[bold {colours[result.outcome]}]{escape(result.sentence)}[/]")
-    table = Table("measure", "base", "tuned", "difference", "95% interval", "lineages", box=None)
+    table = Table("measure", "base", "tuned", "difference", "95% interval", "groups", box=None)
     for m in result.measures:
         e = m.found
         table.add_row(
@@ -155,7 +155,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
         )  # fmt: skip
     rich.print(table)
     for comparison in result.comparisons:
-        if comparison.arm not in ("tuned", "rules") and comparison.against == "base":
+        if {comparison.arm, comparison.against} - {"base", "rules", "tuned"}:
             rich.print(escape(_further(comparison)))
     for judged in result.judged:
         rich.print(

@@ -34,7 +34,7 @@ from .result import (
     conclude,
 )  # fmt: skip
 from .rules import mined_rules
-from .statistics import FEW, spread
+from .statistics import spread
 
 
 class EvaluationOptions(msgspec.Struct, frozen=True):
@@ -240,12 +240,6 @@ class Bench:
             notes.append(
                 f"The loss was computed on {len(self.examples)} of {len(self.held)} held-out "
                 "examples (--max-examples)."
-            )
-        clusters = self.tuned[0].found.clusters
-        if clusters < FEW:
-            notes.append(
-                f"Only {clusters} lineages are held out; {FEW} is the least for a verdict. The "
-                "figures below are what was measured, not what can be relied on."
             )
         if rules := next((a for a in self.arms if a.kind == "rules"), None):
             notes += _against_rules(self.measures("tuned", rules.name))

@@ -20,7 +20,7 @@ def report_markdown(result: Result) -> str:
         lines += ["", f"## {comparison.arm} against {comparison.against}", ""]
         lines += _table(comparison.measures, comparison.against, comparison.arm)
     lines += ["", "## By tag: tuned against base", ""]
-    lines += ["| tag | measure | difference | 95% interval | lineages |", "|---|---|---|---|---|"]
+    lines += ["| tag | measure | difference | 95% interval | groups |", "|---|---|---|---|---|"]
     for m in result.measures:
         for tag in m.tags:
             e = tag.found
@@ -33,7 +33,7 @@ def report_markdown(result: Result) -> str:
 
 def _table(measures: Sequence[Measure], a: str, b: str) -> list[str]:
     lines = [
-        f"| measure | {a} | {b} | difference | 95% interval | lineages | cases | says |",
+        f"| measure | {a} | {b} | difference | 95% interval | groups | cases | says |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for m in measures:

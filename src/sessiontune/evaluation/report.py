@@ -76,14 +76,14 @@ def _figures(first: Measure) -> str:
     reach = f"95% interval {reach}" if " to " in reach else reach
     return (
         f"{first.label[0].upper()}{first.label[1:]}: {e.a:.3f} before, {e.b:.3f} after "
-        f"({e.difference:+.3f}; {reach}), on {e.clusters} held-out lineages."
+        f"({e.difference:+.3f}; {reach}), on {e.clusters} held-out groups of sessions."
     )
 
 
 def _facts(result: Result) -> list[tuple[str, str]]:
     first = result.measures[0].found
     return [
-        ("held-out lineages", str(first.clusters)),
+        ("held-out groups", str(first.clusters)),
         ("held-out examples", str(first.cases)),
         ("secrets in answers", str(result.secrets_in_answers)),
         ("long passages of training text", str(result.regurgitated)),
@@ -106,7 +106,7 @@ def _comparison(comparison: Comparison) -> str:
     ]
     head = [
         "measure", comparison.against, comparison.arm, "difference", "95% interval", "says",
-        "control", "lineages needed",
+        "control", "groups needed",
     ]  # fmt: skip
     title = f"{comparison.arm} minus {comparison.against}"
     body = _plots(comparison, title) + table(head, rows, numbers=(1, 2, 3, 6, 7))
@@ -149,7 +149,7 @@ def _tags(result: Result) -> str:
     ]
     if not rows:
         return paragraph("The held-out rows bear no tags.")
-    head = ["tag", "measure", "tuned - base", "95% interval", "lineages", "cases"]
+    head = ["tag", "measure", "tuned - base", "95% interval", "groups", "cases"]
     return table(head, rows, numbers=(2, 4, 5))
 
 
@@ -165,10 +165,10 @@ def _cases(result: Result, folder: Path) -> str:
 
 def _reading() -> str:
     return paragraph(
-        "Every difference is taken on the same held-out cases. Cases of one lineage are not "
-        "independent, so the lineage is the unit; the interval comes from leaving out one lineage "
-        f"at a time. Where it includes 0, or with fewer than {FEW} lineages, nothing can be said. "
+        "Every difference is taken on the same held-out cases. Cases of one group of sessions are "
+        "not independent, so the group is the unit; the interval comes from leaving out one group "
+        f"at a time. Where it includes 0, or with fewer than {FEW} groups, nothing can be said. "
         "The control is the same computation with the names of the arms exchanged at random in "
-        "half of the lineages: it should be near 0. 'Lineages needed' would make a difference of "
+        "half of the groups: it should be near 0. 'Groups needed' would make a difference of "
         "this size clear in four of five evaluations."
     )

@@ -122,28 +122,33 @@ class Verdict(msgspec.Struct, frozen=True):
     sentence: str
 
 
-#: What stands for a cluster in a sentence, and how to get more of them.
+#: What clusters are called in a sentence, and how to get more of them.
 UNITS = {
-    "lineages": "Hold out at least {} more: export more sessions, or take a larger --eval-share "
-    "and a new --state, and train again.",
-    "questions": "Ask at least {} more (questions of one session count once).",
+    "lineages": (
+        "held-out group{} of sessions",
+        "Hold out at least {} more: export more sessions, or with a larger --eval-share and a new "
+        "--state, and train again.",
+    ),
+    "questions": ("question{}", "Ask at least {} more (questions of one session count once)."),
 }
 
 
 def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "lineages") -> Verdict:
     """What an estimate of tuned minus base says about one measure."""
     gain = -found.difference if lower_is_better else found.difference
+    called, advice = UNITS[unit]
     if found.clusters < FEW:
         lacking = FEW - found.clusters
-        held = f"{found.clusters} {unit if found.clusters != 1 else unit[:-1]}"
+        held = called.format("" if found.clusters == 1 else "s")
         return Verdict(
             "unclear",
-            f"Not enough data to tell: the evaluation set has {held}, and "
-            f"{FEW} is the least that supports a verdict. {UNITS[unit].format(lacking)}",
+            f"Not enough data to tell: {found.clusters} {held}, and a verdict needs {FEW}. "
+            f"{advice.format(lacking)}",
         )
     if found.low <= 0 <= found.high:
         more = (
-            f" About {found.needed_clusters} {unit} would show a difference of this size."
+            f" About {found.needed_clusters} {called.format('s')} would show a difference of this "
+            "size."
             if found.needed_clusters and found.needed_clusters > found.clusters
             else ""
         )

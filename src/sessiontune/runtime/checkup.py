@@ -176,7 +176,8 @@ def _parts() -> list[dict[str, str]]:
 
 def _warnings(here: Machine) -> list[str]:
     gpu = _gpu(here)
-    out = [_claude_cleanup(os.environ)]
+    claude = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
+    out = [_claude_cleanup(claude)] if claude.is_dir() else []
     if gpu is None:
         out.append(
             "No GPU that torch can use: training a model of more than about 1B would take days. "
@@ -191,9 +192,8 @@ def _warnings(here: Machine) -> list[str]:
     return out
 
 
-def _claude_cleanup(env: os._Environ[str] | dict[str, str]) -> str:
+def _claude_cleanup(home: Path) -> str:
     """Agents delete old logs; say when, and how to keep them."""
-    home = Path(env.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
     settings = home / "settings.json"
     days: Any = None
     if settings.is_file():
