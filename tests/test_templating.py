@@ -528,3 +528,42 @@ def test_a_head_that_opens_a_thought_does_not_eat_the_answer(tokenizer: Any) -> 
     (example,) = template.encode(row, "row")
     trained = tokenizer.decode([i for i in example.labels if i != IGNORED])
     assert trained == "<table> is it<|im_end|>c<|im_end|>"
+
+
+#: Forms of calls that are not read: Python's (LFM2), and tags of their own.
+UNREAD = ("lfm2", "muse_glimmer")
+
+
+@pytest.mark.parametrize(
+    "family",
+    sorted(
+        p.name.removesuffix(".jinja")
+        for p in files("trl").joinpath("chat_templates").iterdir()
+        if p.name.endswith(".jinja")
+        and not p.name.endswith("_training.jinja")
+        and not p.name.startswith(("idefics", "llava", "smolvlm", "diffusion", *UNREAD))
+    ),
+)
+def test_the_calls_that_a_template_writes_are_read_back_by_evaluate(family: str) -> None:
+    """Otherwise no answer of this family would hold a call: nothing right in base and tuned."""
+    from sessiontune.evaluation.callforms import calls_in
+    from sessiontune.evaluation.nextaction import agreement
+
+    source = source_of(family)
+    try:
+        template = Template(source, tokenizer_of(source))
+    except (PreflightError, UsageError) as refused:  # its answers have no stop token, or no text
+        pytest.skip(str(refused))
+    if not template.able.tools:
+        pytest.skip("it has no tools: calls are written in the Hermes form")
+    arguments = {"path": "a b.py", "old": 'x < 1\n  "y"', "n": 3, "all": True, "list": ["a", 1]}
+    function = {"name": "Edit", "arguments": json.dumps(arguments)}
+    call = {"id": "call00001", "type": "function", "function": function}
+    answer = {"role": "assistant", "content": "", "tool_calls": [call]}
+    row = {"messages": [{"role": "user", "content": "do it"}, answer], "tools": "[]"}
+    ((piece, _),) = template.examples(row)
+    text = piece.text[piece.spans[0].start : piece.spans[0].end].replace("\ufdd0", "")
+    for stop in template.stops:
+        text = text.removesuffix(stop)
+    (given,), broken = calls_in(text)
+    assert (given.name, agreement(given.arguments, arguments), broken) == ("Edit", 1, 0)

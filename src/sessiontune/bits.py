@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 
@@ -30,6 +31,17 @@ def fewer_bits(method: str, compute: Any, storage: Any = None) -> dict[str, Any]
         **packed,
     )
     return {"quantization_config": config}
+
+
+def model_class(folder: str | Path) -> Any:
+    """What loads a base: as a language model, or, where its kind is only known with the images that
+    it can read too (Mistral Small, Devstral, Ministral), as that."""
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
+    alone = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    return AutoModelForCausalLM if alone else AutoModelForImageTextToText
 
 
 @contextlib.contextmanager

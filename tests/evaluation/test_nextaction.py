@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sessiontune.evaluation.callforms import Call, calls_in, said_in
 from sessiontune.evaluation.nextaction import (
-    Call,
     agreement,
-    calls_in,
     edit_similarity,
     normal,
     score,
@@ -154,6 +153,46 @@ TEXTS += [
     ("[TOOL_CALLS] [{", [], 1),
     ('{"status": "open"}', [], 0),  # JSON that is an answer, not a call
 ]
+
+
+#: Calls as other families write them, and what is said beside them.
+FAMILIES = [
+    ("I look.\n<tool_call>\n<function=Bash>\n<parameter=command>\nls -la\n</parameter>\n"
+     "</function>\n</tool_call>", [LS], "I look."),
+    ("<think>\nHow?\n</think>\n\nI look.\n<tool_call>Bash\n<arg_key>command</arg_key>\n"
+     "<arg_value>ls -la</arg_value>\n</tool_call>", [LS], "I look."),
+    ('<|tool_call>call:Bash{command:<|"|>ls -la<|"|>}<tool_call|>', [LS], ""),
+    ("<|channel|>analysis<|message|>How?<|end|><|start|>assistant to=functions.Bash<|channel|>"
+     'commentary json<|message|>{"command": "ls -la"}', [LS], ""),
+    ("I look." + 2 * '[TOOL_CALLS]Bash[ARGS]{"command": "ls -la"}', [LS, LS], "I look."),
+    ('I look.[TOOL_CALLS] [{"name": "Bash", "arguments": {"command": "ls -la"}}]', [LS],
+     "I look."),
+    ('<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>Bash<｜tool▁sep｜>{"command": "ls -la"}'
+     "<｜tool▁call▁end｜>", [LS], ""),
+    ("<｜tool▁call▁begin｜>function<｜tool▁sep｜>Bash\n```json\n"
+     '{"command": "ls -la"}\n```<｜tool▁call▁end｜>', [LS], ""),
+    ("<|tool_call_begin|>functions.Bash:0<|tool_call_argument_begin|>"
+     '{"command": "ls -la"}<|tool_call_end|>', [LS], ""),
+    ("Say [TOOL_CALLS] where it is due.", [], "Say [TOOL_CALLS] where it is due."),
+    ("<|channel|>final<|message|>Done.", [], "Done."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "calls", "said"), FAMILIES)
+def test_calls_of_other_families(text: str, calls: list[Call], said: str) -> None:
+    assert calls_in(text) == (calls, 0)
+    assert said_in(text) == said
+
+
+def test_values_without_a_type_are_read_as_the_other_side_has_them() -> None:
+    body = "".join(
+        f"<parameter={k}>\n{v}\n</parameter>\n"
+        for k, v in {"n": 3, "all": True, "text": 3, "list": '["a", 1]', "off": "false"}.items()
+    )
+    (given,), broken = calls_in(f"<tool_call>\n<function=Read>\n{body}</function>\n</tool_call>")
+    wanted = {"n": 3, "all": True, "text": "3", "list": ["a", 1], "off": False}
+    assert (agreement(given.arguments, wanted), broken) == (1, 0)
+    assert agreement(given.arguments, {**wanted, "n": 4}) == 4 / 5
 
 
 @pytest.mark.parametrize(("text", "calls", "broken"), TEXTS)

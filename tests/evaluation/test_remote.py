@@ -10,8 +10,8 @@ from sessiontune.evaluation.actions import ActionCase, answer_all
 from sessiontune.evaluation.answering import Answerer
 from sessiontune.evaluation.arms import Arm
 from sessiontune.evaluation.cache import Cache
+from sessiontune.evaluation.callforms import Call, calls_in
 from sessiontune.evaluation.compare import action_measures, failures_of
-from sessiontune.evaluation.nextaction import Call, calls_in
 from sessiontune.evaluation.remote import Limits, Remote, understood
 
 from .conftest import ModelServer, completion

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiontune.training import memory
-from sessiontune.training.bases import Base
+from sessiontune.training.bases import Base, describe
 from sessiontune.training.hardware import Gpu, Machine, teraflops
+from sessiontune.training.memory import estimate
 from sessiontune.training.pace import pace_of
 from sessiontune.training.planner import settle
 from sessiontune.training.spec import make_spec
@@ -153,3 +154,27 @@ def test_the_how_to_says_what_is_planned(name: str) -> None:
     cards = [next(row for row in rows if row[0] == f"{size} GB") for size in (8, 12, 16, 24)]
     printed = [row[column].replace(",", "").replace("too large", "") for row in cards]
     assert printed == found
+
+
+def test_experts_stay_as_they_are_whatever_the_method(tmp_path: Path) -> None:
+    """bitsandbytes packs linear layers; experts stand in one block, which it leaves in 16 bits."""
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    expert = "model.layers.0.mlp.experts"
+    (tmp_path / "config.json").write_text('{"model_type": "qwen3_moe", "num_hidden_layers": 1}')
+    save_file(
+        {
+            f"{expert}.0.gate_proj.weight": torch.zeros(32, 64),
+            f"{expert}.1.gate_proj.weight": torch.zeros(32, 64),
+            "model.layers.0.mlp.shared_experts.gate_proj.weight": torch.zeros(32, 64),
+        },
+        tmp_path / "model.safetensors",
+    )
+    base = describe(tmp_path, "moe")
+    assert base.experts == pytest.approx(2 * 32 * 64 / 1e9)
+    assert base.edges == pytest.approx(2 * (32 + 64) / 1e9)
+    dense = msgspec.structs.replace(base, billions=30, ends=0.6, experts=0, edges=0).shape
+    mixed = msgspec.structs.replace(base, billions=30, ends=0.6, experts=28, edges=0).shape
+    assert estimate(dense, "qlora", 2048) < 30
+    assert estimate(mixed, "qlora", 2048) > 57

@@ -67,3 +67,70 @@ def test_a_quantised_base_trains_on_the_cpu(
     pytest.importorskip("bitsandbytes")
     record = run(export, tiny, tmp_path / method, "--rate", "5e-3", "--method", method)
     assert (record["method"], record["adapter"], record["model"]) == (method, "adapter", None)
+
+
+def made(kind: str, tiny: Path, folder: Path) -> Path:
+    """A base of another architecture, with the tiny one's tokenizer."""
+    import torch
+    from transformers import AutoConfig, AutoTokenizer
+
+    from sessiontune.bits import model_class
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    sizes: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 64,
+        "intermediate_size": 128,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "head_dim": 16,
+        "eos_token_id": tokenizer.eos_token_id,
+        "bos_token_id": None,
+    }
+    if kind == "qwen3_moe":
+        sizes |= {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 32}
+    else:
+        eyes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1}
+        eyes |= {"num_attention_heads": 2, "image_size": 28, "patch_size": 14}
+        vision = {"model_type": "pixtral" if kind == "mistral3" else "siglip_vision_model", **eyes}
+        text = {"model_type": "mistral" if kind == "mistral3" else "gemma3_text", **sizes}
+        sizes = {"text_config": text, "vision_config": vision}
+    config = AutoConfig.for_model(kind, **sizes)
+    config.save_pretrained(folder)
+    torch.manual_seed(0)
+    model_class(folder).from_config(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("kind", ["qwen3_moe", "mistral3", "gemma3"])
+def test_experts_and_bases_that_see_train_with_the_defaults(
+    kind: str, export: Path, tiny: Path, tmp_path: Path
+) -> None:
+    """PEFT refuses dropout on experts, transformers knows Mistral 3 with its images only, and what
+    reads images learns nothing from text."""
+    from safetensors import safe_open
+
+    from sessiontune.evaluation.arms import usual_arms
+    from sessiontune.evaluation.heldout import held_examples, held_rows, open_run
+    from sessiontune.evaluation.local import Lab
+    from sessiontune.evaluation.losses import trainer_mean
+    from sessiontune.templating import Template
+
+    base, out = made(kind, tiny, tmp_path / "base"), tmp_path / "run"
+    record = run(export, base, out, "--rate", "5e-3")
+    with safe_open(out / "adapter" / "adapter_model.safetensors", "pt") as file:
+        names = set(file.keys())
+    assert not [n for n in names if "vision" in n or "projector" in n]
+    assert any(("experts" if kind == "qwen3_moe" else "down_proj") in n for n in names)
+    found = open_run(out)
+    template, lab = Template.load(found.base, str(found.template)), Lab(found, "cpu")
+    held = held_examples(found, held_rows(found), template)
+    means = [
+        trainer_mean([lab.loss(arm, e.ids, e.labels) for e in held], 1)
+        for arm in usual_arms(found, "")
+    ]
+    # what the trainer adds for the balance of experts is the same before and after
+    told = record["metrics"]["eval_loss"] - record["metrics"]["base_eval_loss"]
+    assert means[1] - means[0] == pytest.approx(told, abs=1e-3)

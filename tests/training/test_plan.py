@@ -322,3 +322,14 @@ def test_folders_that_are_no_base(tmp_path: Path, files: dict[str, str], words: 
     with pytest.raises(UsageError) as error:
         resolve(str(tmp_path))
     assert words in error.value.message + error.value.hint
+
+
+def test_bases_in_eight_bits_and_in_a_form_that_learns_nothing() -> None:
+    eight = msgspec.structs.replace(BASES["llama"], billions=30, quantised="fp8", bits=8)
+    four = msgspec.structs.replace(eight, quantised="bitsandbytes", bits=4)
+    spec = make_spec({"base": "x", "length": 2048})
+    need = {b.bits: planner.settle(spec, b, GPU)[0].memory for b in (eight, four)}
+    assert need[8] > 30 > need[4]
+    fixed = msgspec.structs.replace(eight, quantised="mxfp4", bits=0)
+    with pytest.raises(UsageError, match="cannot be trained"):
+        planner.settle(spec, fixed, GPU)

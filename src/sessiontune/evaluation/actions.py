@@ -11,7 +11,8 @@ import msgspec
 import orjson
 
 from .answering import Answerer, Asked, Progress
-from .nextaction import Call, Score, calls_in, edit_similarity, score
+from .callforms import Call, calls_in, said_in
+from .nextaction import Score, edit_similarity, score
 from .remote import Reply
 
 #: Tokens generated for a turn beyond what was written then, at most, and of the whole answer.
@@ -127,12 +128,11 @@ def answer_all(asker: Answerer, cases: Sequence[ActionCase], progress: Progress)
 def scored(case: ActionCase, reply: Reply) -> Answer:
     """An answer measured against what was done in the case."""
     calls, broken = calls_in(reply.text)
-    plain = reply.text.partition("<tool_call>")[0].strip() if calls or broken else reply.text
     return Answer(
         reply.text,
         score(calls, case.wanted, broken),
         reply.stopped,
-        similarity(plain, case.text),
+        similarity(said_in(reply.text), case.text),
         edit_similarity(calls, case.wanted),
         reply.failed,
     )

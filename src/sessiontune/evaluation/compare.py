@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 
 from .actions import ActionCase, Answer
+from .callforms import Call
 from .heldout import HeldExample
 from .local import Loss
-from .nextaction import Call
 from .result import Failure, Measure, Shown, ShownAnswer, measure
 from .statistics import Case
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..bits import fewer_bits, nothing_fetched
+from ..bits import fewer_bits, model_class, nothing_fetched
 from ..errors import ToolError, UsageError
 from .arms import Arm
 from .heldout import Run
@@ -78,9 +78,8 @@ class Lab:
         try:
             with nothing_fetched(), warnings.catch_warnings():
                 warnings.simplefilter("ignore", FutureWarning)  # of libraries about each other
-                model = AutoModelForCausalLM.from_pretrained(
-                    folder, dtype=dtype, local_files_only=True, **more
-                )
+                kind = AutoModelForCausalLM if "gguf_file" in more else model_class(folder)
+                model = kind.from_pretrained(folder, dtype=dtype, local_files_only=True, **more)
         except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise UsageError(f"{folder} cannot be loaded as a model: {error}") from error
         if self.device != "cuda":

@@ -7,7 +7,6 @@ match as a set.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
@@ -15,16 +14,10 @@ from typing import Any
 
 import msgspec
 
-_CALL = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
+from .callforms import Call, Written
+
 _SPACE = re.compile(r"\s+")
 _PATHS = ("path", "file", "folder", "dir", "cwd")
-
-
-class Call(msgspec.Struct, frozen=True):
-    """One tool call; `arguments` decoded."""
-
-    name: str
-    arguments: dict[str, Any]
 
 
 class Score(msgspec.Struct, frozen=True):
@@ -38,55 +31,6 @@ class Score(msgspec.Struct, frozen=True):
     arguments: float
     exact: float
     valid: float
-
-
-def calls_in(text: str) -> tuple[list[Call], int]:
-    """Tool calls of an answer, and how many of them do not parse.
-
-    Known forms: <tool_call> blocks (ChatML, Qwen, Hermes), an answer that is one JSON call
-    (Llama 3, with or without its tag), and `[TOOL_CALLS]` with a list (Mistral).
-    """
-    bare = text.strip().removeprefix("<|python_tag|>").lstrip()
-    if bare.startswith("[TOOL_CALLS]"):
-        return _listed(bare.removeprefix("[TOOL_CALLS]"))
-    if bare.startswith("{") and (call := _parsed(bare)) is not None:
-        return [call], 0
-    found: list[Call] = []
-    broken = 0
-    for body in _CALL.findall(text):
-        call = _parsed(body)
-        if call is None:
-            broken += 1
-        else:
-            found.append(call)
-    broken += max(0, text.count("<tool_call>") - len(_CALL.findall(text)))
-    return found, broken
-
-
-def _parsed(body: str) -> Call | None:
-    try:
-        value = json.loads(body)
-    except json.JSONDecodeError:
-        return None
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        return None
-    arguments = value.get("arguments", value.get("parameters", {}))
-    if isinstance(arguments, str):
-        try:
-            arguments = json.loads(arguments)
-        except json.JSONDecodeError:
-            return None
-    return Call(value["name"], arguments) if isinstance(arguments, dict) else None
-
-
-def _listed(text: str) -> tuple[list[Call], int]:
-    """A JSON list of calls."""
-    try:
-        values = json.loads(text)
-    except json.JSONDecodeError:
-        return [], 1
-    calls = [_parsed(json.dumps(v)) for v in (values if isinstance(values, list) else [values])]
-    return [c for c in calls if c is not None], calls.count(None)
 
 
 def score(given: Sequence[Call], wanted: Sequence[Call], broken: int = 0) -> Score:
@@ -119,12 +63,14 @@ def agreement(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> float:
     keys = given.keys() | wanted.keys()
     if not keys:
         return 1.0
-    same = sum(
-        1
-        for k in keys
-        if k in given and k in wanted and normal(k, given[k]) == normal(k, wanted[k])
-    )
+    same = sum(1 for k in keys if k in given and k in wanted and _equal(k, given[k], wanted[k]))
     return same / len(keys)
+
+
+def _equal(name: str, given: Any, wanted: Any) -> bool:
+    if isinstance(given, Written) and not isinstance(wanted, str):
+        given = given.value()
+    return bool(normal(name, given) == normal(name, wanted))
 
 
 def normal(name: str, value: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ..bits import nothing_fetched
+from ..bits import model_class, nothing_fetched
 from ..errors import PreflightError
 from ..templating import Template, load_tokenizer
 from .pieces import bytes_of, shown_steps
@@ -199,13 +199,12 @@ def make_reference(run: Run, merged: Path | None = None) -> Reference:
 def _load(base: Path, adapter: Path | None) -> tuple[Any, bool]:
     """A model in evaluation mode, and whether it computes in 16 bits."""
     import torch
-    from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     small = sum(f.stat().st_size for f in set(base_weights(base).values())) < _SMALL
     with nothing_fetched():
-        model = AutoModelForCausalLM.from_pretrained(
+        model = model_class(base).from_pretrained(
             base,
             dtype=torch.float32 if small else "auto",
             low_cpu_mem_usage=True,

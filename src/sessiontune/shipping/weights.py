@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from ..bits import nothing_fetched
+from ..bits import model_class, nothing_fetched
 from ..errors import PreflightError, ToolError
 
 #: Bytes per output shard; also about the peak of memory of a merge, besides the largest tensor.
@@ -287,9 +287,8 @@ def merge_whole(base: Path, adapter: Path, out: Path) -> None:
     """
     with nothing_fetched():
         from peft import PeftModel
-        from transformers import AutoModelForCausalLM
 
-        model = AutoModelForCausalLM.from_pretrained(
+        model = model_class(base).from_pretrained(
             base, dtype="auto", low_cpu_mem_usage=True, local_files_only=True
         )
     if _tied(base):

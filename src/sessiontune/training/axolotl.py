@@ -10,6 +10,7 @@ from typing import Any
 
 from ..ports import Job
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
+from .planner import Settings
 from .prepare import Prepared
 from .spec import TrainSpec, named_targets
 from .yamltext import to_yaml
@@ -80,8 +81,9 @@ def segments(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def _adapter(spec: TrainSpec, method: str) -> dict[str, Any]:
+def _adapter(spec: TrainSpec, chosen: Settings) -> dict[str, Any]:
     """Without `adapter` Axolotl tunes all weights."""
+    method = chosen.method
     if method == "full":
         return {}
     names = named_targets(spec)
@@ -91,7 +93,7 @@ def _adapter(spec: TrainSpec, method: str) -> dict[str, Any]:
         "load_in_8bit": method == "lora8",
         "lora_r": spec.rank,
         "lora_alpha": spec.alpha,
-        "lora_dropout": spec.dropout,
+        "lora_dropout": chosen.dropout,
         **({"lora_target_modules": names} if names else {"lora_target_linear": True}),
         # Fused kernels need a GPU, and refuse dropout.
         **{f"lora_{part}_kernel": False for part in ("mlp", "qkv", "o")},
@@ -103,7 +105,7 @@ def settings(given: Given) -> dict[str, Any]:
     spec, plan = given.spec, given.plan
     chosen = plan.settings
     out: dict[str, Any] = {"base_model": given.base, "trust_remote_code": False}
-    out |= _adapter(spec, chosen.method) | {
+    out |= _adapter(spec, chosen) | {
         "chat_template": "jinja",
         "chat_template_jinja": "template.jinja",
         "datasets": datasets("train", given.train),

@@ -24,6 +24,8 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     sha256      of config, tokenizer and the weight files' names, sizes and first and last MiB
     rows        rows of the input embedding (0: unknown); context in tokens (0: unknown)
     ends        of the billions, those in embeddings and head; inner: columns inside a block
+    experts     of the billions, those in experts, and edges: their rows and columns / 1e9
+    bits        of a weight that is quantised already
     matrices    last names of the modules that hold one, as `--targets` takes them (none: unknown)
     """
 
@@ -40,6 +42,9 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     rows: int = 0
     context: int = 0
     quantised: str = ""
+    bits: int = 0
+    experts: float = 0.0
+    edges: float = 0.0
     matrices: tuple[str, ...] = ()
 
     @property
@@ -49,7 +54,9 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
         hidden = self.hidden or like.hidden
         return Shape(
             billions=self.billions,
-            ends=self.ends or like.ends,
+            # bitsandbytes leaves experts as they are: they are no linear layers
+            ends=(self.ends or like.ends) + (0.0 if self.quantised else self.experts),
+            edges_of_experts=self.edges * 1e9,
             layers=self.layers or like.layers,
             hidden=hidden,
             inner=self.inner or 4 * hidden,
@@ -124,7 +131,8 @@ def describe(path: Path, name: str) -> Base:
     embedding = next((t.shape for t in tensors if t.name.endswith("embed_tokens.weight")), None)
     ends = [t for t in tensors if t.name.endswith(("embed_tokens.weight", "lm_head.weight"))]
     quantised: dict[str, Any] = config.get("quantization_config") or {}
-    bits = 4 if quantised.get("load_in_4bit") else int(quantised.get("bits") or 0)
+    bits = _bits(quantised)
+    experts = [t.shape for t in tensors if ".experts." in t.name and len(t.shape) > 1]
     count = _count(tensors, bits) or sum(file.stat().st_size for file in older) // 2
     snapshot = path.name if path.parent.name == "snapshots" else ""
     return Base(
@@ -141,8 +149,18 @@ def describe(path: Path, name: str) -> Base:
         rows=embedding[0] if embedding else int(inner.get("vocab_size") or 0),
         context=int(inner.get("max_position_embeddings") or 0),
         quantised=str(quantised.get("quant_method", "")),
+        bits=bits,
+        experts=sum(map(math.prod, experts)) / 1e9,
+        edges=sum(math.prod(s[:-2]) * (s[-1] + s[-2]) for s in experts) / 1e9,
         matrices=_matrices(tensors or [t for file in older for t in _older(file)]),
     )
+
+
+def _bits(quantised: dict[str, Any]) -> int:
+    """Bits of a quantised weight; 0 where it is none, or its kind is not known."""
+    if quantised.get("load_in_8bit") or "fp8" in str(quantised.get("quant_method")):
+        return 8
+    return 4 if quantised.get("load_in_4bit") else int(quantised.get("bits") or 0)
 
 
 def _inner(config: dict[str, Any]) -> int:

@@ -65,7 +65,7 @@ def settings(given: Given) -> dict[str, Any]:
         out |= {
             "lora_rank": spec.rank,
             "lora_alpha": spec.alpha,
-            "lora_dropout": spec.dropout,
+            "lora_dropout": chosen.dropout,
             "lora_target": target,
         }
     if chosen.method in ("qlora", "lora8"):

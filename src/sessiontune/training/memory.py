@@ -38,11 +38,13 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     hidden: int
     inner: int
     rows: int
+    edges_of_experts: float = 0.0
 
     @property
     def edges(self) -> float:
         """Parameters of an adapter of rank 1 on all linear layers: rows and columns, summed."""
-        return self.layers * (9.5 * self.hidden + 3 * self.inner)
+        inside = self.layers * (9.5 * self.hidden + 3 * self.inner)
+        return inside + self.edges_of_experts
 
 
 def typical(billions: float) -> Shape:

@@ -20,6 +20,8 @@ from .spec import TrainSpec, named_targets
 
 #: Tokens per example, tried in this order until it fits.
 LENGTHS = (8192, 4096, 2048)
+#: Ways of storing weights that pass no gradient back.
+FIXED = ("mxfp4", "quark")
 #: Billions of parameters below which a model only serves to try the way.
 TINY = 0.05
 
@@ -37,6 +39,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     room: float
     memory: float
     checkpointing: bool
+    dropout: float
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -81,6 +84,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     batch = _batch(spec)
     accumulation = spec.accumulation or max(1, round(8 / (batch * devices)))
     memory = need(method, length)
+    dropout = 0.0 if base.experts else spec.dropout  # PEFT refuses it on experts
     lines += [
         Line("base", f"{base.id} ({base.billions:.3g}B, {base.family})", "named"),
         Line("method", method, why_method),
@@ -95,9 +99,10 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         Line("memory", f"about {memory:g} GB of {room:.3g}", "from the model's sizes, an estimate"),
     ]  # fmt: skip
     if method != "full":
-        what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {spec.dropout:g}, {spec.targets}"
+        what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {dropout:g}, {spec.targets}"
         every = "all linear layers; " if named_targets(spec) is None else ""
-        lines.append(Line("adapter", what, f"{every}dropout against memorising"))
+        why = "on experts it has none" if base.experts else "dropout against memorising"
+        lines.append(Line("adapter", what, f"{every}{why}"))
     settings = Settings(
         device=device,
         precision=precision,
@@ -110,6 +115,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         memory=memory,
         # Half the speed for a fraction of the memory; a tiny model has no use for it.
         checkpointing=device == "cuda" or base.billions >= TINY,
+        dropout=dropout,
     )
     return settings, lines
 
@@ -117,7 +123,9 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
 def needed(spec: TrainSpec, base: Base, precision: str, method: str, length: int) -> float:
     """GB that the run needs; a base that is quantised already counts as 4-bit. DPO looks at two
     answers at once."""
-    kind = "qlora" if base.quantised and method == "lora" else method
+    kind = method
+    if base.quantised and method == "lora":
+        kind = "lora8" if base.bits == 8 else "qlora"
     return estimate(
         base.shape, kind, length, _batch(spec) * (2 if spec.task == "dpo" else 1), rank=spec.rank,
         width=4 if precision == "fp32" else 2, wide=precision == "fp16",
@@ -168,6 +176,11 @@ def _possible(spec: TrainSpec, machine: Machine, device: str, base: Base) -> Non
     if base.quantised == "bitsandbytes" and not machine.bitsandbytes:
         raise UsageError(
             f"{base.id} is quantised; loading it needs bitsandbytes.", "pip install bitsandbytes"
+        )
+    if base.quantised in FIXED:
+        raise UsageError(
+            f"{base.id} is stored as {base.quantised}, which cannot be trained.",
+            "Name the same model in bf16, or in 4 bits by bitsandbytes.",
         )
     if base.quantised and spec.method == "full":
         raise UsageError(

@@ -46,7 +46,7 @@ def orders(
         "adapter": {
             "r": spec.rank,
             "lora_alpha": spec.alpha,
-            "lora_dropout": spec.dropout,
+            "lora_dropout": plan.settings.dropout,
             "target_modules": named_targets(spec) or "all-linear",
         },
         "patience": spec.patience if held else 0,

@@ -84,7 +84,7 @@ def settings(given: Given) -> dict[str, Any]:
         adapter = {
             "r": spec.rank,
             "lora_alpha": spec.alpha,
-            "lora_dropout": spec.dropout,
+            "lora_dropout": chosen.dropout,
             "target_modules": named_targets(spec) or list(LINEAR),
             "bias": "none",
             "use_gradient_checkpointing": "unsloth" if chosen.checkpointing else False,

@@ -9,6 +9,7 @@ its parent make it save a checkpoint and stop.
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import os
@@ -20,7 +21,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
-from ..bits import fewer_bits
+from ..bits import fewer_bits, model_class
 from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint
 
 #: Exit statuses that the caller tells apart.
@@ -107,9 +108,9 @@ def _seeded(orders: dict[str, Any]) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def _model(orders: dict[str, Any]) -> Any:
+def _model(orders: dict[str, Any], adapter: Any) -> Any:
+    """The base; `adapter` is told which parts of it are no language model."""
     import torch
-    from transformers import AutoModelForCausalLM
 
     types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     wanted = types[orders["precision"]]
@@ -123,11 +124,25 @@ def _model(orders: dict[str, Any]) -> Any:
         options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     elif "quantization_config" in options and not split:
         options["device_map"] = {"": "cpu"}
-    model = AutoModelForCausalLM.from_pretrained(orders["base"], **options)
+    model = model_class(orders["base"]).from_pretrained(orders["base"], **options)
     if orders["method"] == "qlora" and orders["device"] == "cpu":
         _keep_unpacked(model)
     model.config.use_cache = False
+    if adapter is not None:
+        adapter.exclude_modules = _beside_language(model) or None
     return model
+
+
+def _beside_language(model: Any) -> list[str]:
+    """Linear layers outside of the decoder: what reads images gets no gradient from text."""
+    import torch
+
+    decoder = model.get_decoder()
+    inside = {id(m) for m in (*decoder.modules(), model.get_output_embeddings())}
+    linear = (
+        n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) if id(m) not in inside
+    )
+    return [] if decoder is model else list(linear)
 
 
 def _keep_unpacked(model: Any) -> None:
@@ -158,10 +173,11 @@ def _trainer(orders: dict[str, Any]) -> Any:
         from peft import LoraConfig
 
         adapter = LoraConfig(task_type="CAUSAL_LM", bias="none", **orders["adapter"])
+    load = functools.partial(_model, adapter=adapter)
     if orders["task"] != "sft":
         from .preference import preference_trainer
 
-        return preference_trainer(orders, _model, tokenizer, adapter)
+        return preference_trainer(orders, load, tokenizer, adapter)
     import pyarrow.parquet as pq
     from datasets import Dataset
     from trl import SFTConfig, SFTTrainer
@@ -179,7 +195,7 @@ def _trainer(orders: dict[str, Any]) -> Any:
         **orders["arguments"],
     )
     return SFTTrainer(
-        model=_model(orders),
+        model=load(orders),
         args=arguments,
         train_dataset=read(orders["train"]),
         eval_dataset=read(orders["eval"]) if orders["eval"] else None,
