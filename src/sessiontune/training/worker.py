@@ -118,7 +118,7 @@ def _seeded(orders: dict[str, Any]) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def _model(orders: dict[str, Any], adapter: Any) -> Any:
+def _model(orders: dict[str, Any], adapter: Any = None) -> Any:
     """The base; `adapter` is told which parts of it are no language model."""
     import torch
 
