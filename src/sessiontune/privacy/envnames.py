@@ -96,21 +96,11 @@ _NAMED = quick(r"\\*\"?[ ]?[:=][ ]?\\*[\"']?([A-Z][A-Z0-9_]{2,59})\\*[\"']?")
 
 _VALUE = r"[A-Za-z0-9+/_-]{24}"
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "secret",
-        "secrets",
-        rf"[A-Z0-9_](?:=\\*[\"']?|\\*[\"']?: ?\\*[\"']?){_VALUE}",
-        "()",
-        direct=_under,
-        rank=1,
-    ),
-    Rule(
-        "secret",
-        "secrets",
+RULES: tuple[Rule, ...] = tuple(
+    Rule("secret", "secrets", anchor, "()", direct=_under, rank=1)
+    for anchor in (
+        rf"[A-Z0-9_]=\\*[\"']?{_VALUE}",
+        rf"[A-Z0-9_]\\*[\"']: ?\\*[\"']{_VALUE}",
         rf"ame\\*\"?[ ]?[:=] ?\\*[\"']?[A-Z0-9_]{{3,60}}\\*[\"']?,?(?:\s|\\+[nr]){{1,40}}\\*\"?value\\*\"?[ ]?[:=] ?\\*[\"']?{_VALUE}",
-        "()",
-        direct=_under,
-        rank=1,
-    ),
+    )
 )
