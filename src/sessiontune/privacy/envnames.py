@@ -13,7 +13,7 @@ import re2
 
 from .checks import is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
-from .keynames import dull, vendor_of
+from .keynames import IS_KEY, dull, says_password, vendor_of
 from .rules import Rule, quick
 
 #: Words of a name that say what its value is, when it is no secret.
@@ -43,6 +43,8 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 def machine_made(name: bytes, value: bytes) -> bool:
     """`value` is a key under `name`, of which no more is known than its words."""
+    if IS_KEY.search(name) or says_password(name):
+        return False  # such names have rules of their own, which know the formats of keys
     if _NO_SECRET.search(name) or dull(name) or is_placeholder(value):
         return False
     says = _SECRET.search(name) is not None or vendor_of(name) is not None
