@@ -567,3 +567,21 @@ def test_the_calls_that_a_template_writes_are_read_back_by_evaluate(family: str)
         text = text.removesuffix(stop)
     (given,), broken = calls_in(text)
     assert (given.name, agreement(given.arguments, arguments), broken) == ("Edit", 1, 0)
+
+
+@pytest.mark.parametrize("family", ["qwen3", "qwen3_5_think", "qwen3_6", "deepseekv3"])
+def test_an_answer_about_the_marks_of_a_thought_is_trained_whole(family: str) -> None:
+    """Templates part an answer at `</think>`: one that speaks of it stopped the whole run."""
+    source = source_of(family)
+    template = Template(source, tokenizer_of(source))
+    said = "Close it with `</think>`, as <think> opens it."
+    asked = {"role": "user", "content": "What ends a thought?"}
+    row = {"messages": [asked, {"role": "assistant", "content": said}]}
+    ((piece, encoded),) = template.examples(row)
+    (span,) = piece.spans
+    assert said in piece.text[span.start : span.end].replace("\ufdd0", "")
+    trained = [label for label in encoded.labels if label != IGNORED]
+    assert said in template.tokenizer.decode(trained)
+    row["messages"][1] = {"role": "assistant", "content": f"<think>a thought</think>{said}"}
+    with pytest.raises(PreflightError, match="loses text"):
+        template.examples(row)

@@ -192,3 +192,52 @@ def test_a_disk_too_small_for_the_tiny_base_is_no_traceback(
     assert f"Cannot write {out}: No space left on device" in said.replace("\n", " ")
     assert "Free some disk space" in said
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
+
+
+def test_figures_that_are_no_numbers_leave_the_metrics_readable(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """fp16 has infinite gradients while it looks for its scale."""
+    from sessiontune.training.metrics import read_metrics, training
+    from sessiontune.training.watch import Reporter
+
+    report = Reporter(tmp_path / "metrics.jsonl")
+    report.measure("train", step=1, loss=2.0, grad_norm=float("inf"))
+    report.measure("train", step=2, loss=float("nan"), grad_norm=1.0)
+    found = read_metrics(report.path)
+    assert [m["grad_norm"] for m in found] == [None, 1.0]
+    assert training(found) == [(1, 2.0)]
+    report.keep_until(1)
+    assert len(read_metrics(report.path)) == 1
+
+
+def test_a_resumed_run_remembers_its_patience(
+    export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two evaluations without gain end a run, also when it was stopped after the first."""
+    pytest.importorskip("trl")
+    from transformers import EarlyStoppingCallback
+
+    from sessiontune.training.metrics import evaluations, read_metrics
+    from sessiontune.training.watch import missed
+
+    told = [
+        *("train", str(export), "-o", str(tmp_path / "run"), "--base", str(tiny)),
+        *("--device", "cpu", "--length", "512", "--threads", "1", "--accumulation", "1"),
+        *("--rate", "1", "--alpha", "4096", "--warmup", "0"),
+        *("--eval-every", "1", "--max-steps", "4", "--quiet"),
+    ]
+    assert main(told) == 0
+    monkeypatch.chdir(tmp_path / "run")
+    checkpoints = sorted(Path("checkpoints").glob("c*"), key=lambda p: int(p.name.split("-")[1]))
+    held = [loss for _, loss in evaluations(read_metrics(Path("metrics.jsonl")))][1:]
+    gone = len(held) - 1 - held.index(min(held))
+    assert missed(checkpoints[-1]) == gone > 0
+    orders = json.loads(Path("trainer/orders.json").read_text())
+    trainer = worker._trainer(orders)
+    trainer.add_callback(EarlyStoppingCallback(2))
+    worker._patient(trainer, checkpoints[-1])
+    kept = next(
+        c for c in trainer.callback_handler.callbacks if hasattr(c, "early_stopping_patience")
+    )
+    assert kept.early_stopping_patience_counter == gone

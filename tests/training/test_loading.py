@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         model.config = type("Config", (), {})()
         return model
 
-    monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", load)
+    monkeypatch.setattr(worker, "model_class", lambda _: SimpleNamespace(from_pretrained=load))
     monkeypatch.setattr(
         worker, "fewer_bits", lambda method, *_, **__: {"bits": 4} if method == "qlora" else {}
     )

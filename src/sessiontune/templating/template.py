@@ -21,6 +21,14 @@ from .loading import check_family, load_tokenizer, template_source
 from .probe import TOOLS, TRIALS, probe
 from .rows import BREAK, Abilities, Turn, adapt, broken, turns_of
 
+#: Marks of a thought: no control tokens in most models.
+THOUGHT = ("<think>", "</think>")
+
+
+def _any_of(marks: set[str]) -> re.Pattern[str]:
+    longest = sorted(marks, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest)) or r"(?!)")
+
 
 class Template:
     """A chat template bound to a tokenizer. Make one with `load`."""
@@ -35,8 +43,10 @@ class Template:
         self.special.setdefault("eos_token", "")
         added = tokenizer.added_tokens_decoder.values()
         self.controls = {t.content for t in added if t.special} | set(self.special.values()) - {""}
-        longest = sorted(self.controls, key=len, reverse=True)
-        self._control = re.compile("|".join(map(re.escape, longest)) or r"(?!)")
+        # A template that looks for them in an answer would take it apart there.
+        thought = {mark for mark in THOUGHT if mark in source}
+        self._control = _any_of(self.controls)
+        self._breaks = _any_of(self.controls | thought)
         self._render = compiled(source)
         self.able: Abilities = probe(self._raw)
         check_family(self._raw(TRIALS[0], None, True), tokenizer)
@@ -72,8 +82,15 @@ class Template:
             message = turn.message
             if "reasoning_content" in message:  # gpt-oss reads it under this name
                 message = {"thinking": message["reasoning_content"], **message}
-            messages.append(message)
-        return self._raw(broken(messages, self._control), broken(tools, self._control), generation)
+            messages.append(self._broken(message))
+        return self._raw(messages, broken(tools, self._breaks), generation)
+
+    def _broken(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """A message of the log whose text is no structure. One that begins with a thought in its
+        text is left for the template to take apart, and refused where it loses it."""
+        thinks = message["content"].lstrip().startswith(THOUGHT[0])
+        made: dict[str, Any] = broken(message, self._control if thinks else self._breaks)
+        return made
 
     def render(
         self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, generation: bool = False
@@ -273,7 +290,7 @@ class Template:
 
     def _keeps(self, turn: Turn, body: str, where: str) -> None:
         """An answer's text and calls must be in what is trained."""
-        message = broken(turn.message, self._control)
+        message = self._broken(turn.message)
         calls = message.get("tool_calls", ())
         wanted = [message["content"].strip(), *(c["function"]["name"] for c in calls)]
         for text in wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import sys
@@ -40,10 +41,23 @@ class Reporter:
     def measure(self, kind: str, /, **facts: Any) -> None:
         if not self.speaks:
             return
-        entry = {"kind": kind, **facts}
+        # JSON has no word for what fp16 gives while its scale is found, or a run that diverges.
+        entry = {"kind": kind} | {k: None if _no_number(v) else v for k, v in facts.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        self.event("metric", **entry)
+        self.event("metric", kind=kind, **facts)
+
+
+def _no_number(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
+
+
+def missed(checkpoint: Path) -> int:
+    """Evaluations without gain before a checkpoint. (Transformers restores them only together with
+    the order to stop, in which an interrupted run ended.)"""
+    state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
+    told = state.get("stateful_callbacks", {}).get("EarlyStoppingCallback") or {}
+    return int(told.get("attributes", {}).get("early_stopping_patience_counter", 0))
 
 
 class StopFlag:

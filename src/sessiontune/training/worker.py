@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from ..bits import fewer_bits, model_class
-from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint
+from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint, missed
 
 #: Exit statuses that the caller tells apart.
 STOPPED, NO_MEMORY, BAD_LOSS, BAD_DATA = 10, 12, 13, 14
@@ -80,6 +80,7 @@ def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFla
     else:
         step = int(checkpoint.name.rsplit("-", 1)[1])
         report.keep_until(step)
+        _patient(trainer, checkpoint)
         report.event("resumed", step=step)
     report.event("phase", text="training")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -87,6 +88,15 @@ def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFla
         report.event("stopped", step=trainer.state.global_step)
         return STOPPED
     return _finish(trainer, orders, report)
+
+
+def _patient(trainer: Any, checkpoint: Path) -> None:
+    """A resumed run stops early where one that was never stopped would have."""
+    from transformers import EarlyStoppingCallback
+
+    for callback in trainer.callback_handler.callbacks:
+        if isinstance(callback, EarlyStoppingCallback):
+            callback.early_stopping_patience_counter = missed(checkpoint)
 
 
 def _seeded(orders: dict[str, Any]) -> None:
@@ -108,7 +118,7 @@ def _seeded(orders: dict[str, Any]) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False
 
 
-def _model(orders: dict[str, Any], adapter: Any) -> Any:
+def _model(orders: dict[str, Any], adapter: Any = None) -> Any:
     """The base; `adapter` is told which parts of it are no language model."""
     import torch
 
