@@ -166,9 +166,10 @@ class Store:
             for r in rows
         }
 
-    def paths(self) -> set[str]:
-        """The paths of all known logs."""
-        return {path for (path,) in self.db.execute("select path from files where source != ''")}
+    def is_log(self, path: str) -> bool:
+        """Whether a path is that of a known log."""
+        found = "select 1 from files where path = ? and source != ''"
+        return self.db.execute(found, (path,)).fetchone() is not None
 
     def put_files(self, rows: Iterable[FileRow]) -> None:
         """Insert or replace rows."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.neighbours import claude_lines
@@ -389,6 +391,25 @@ def test_forget_names_no_log_that_is_gone(world: Path, cli: Cli) -> None:
     assert cli(*args, "--quiet")[0] == 0
     log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     log.unlink()
+    code, out, _ = cli("--json", "forget", log, "--state", state, "--yes")
+    assert (code, json.loads(out)["left"]) == (0, [])
+
+
+def test_forget_of_a_log_that_cannot_be_looked_at(
+    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = world / "state"
+    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
+    assert cli(*args, "--quiet")[0] == 0
+    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    stat = os.stat
+
+    def closed(path: Any, *more: Any, **named: Any) -> os.stat_result:
+        if os.fspath(path) == str(log):
+            raise PermissionError(errno.EACCES, "closed", str(log))
+        return stat(path, *more, **named)
+
+    monkeypatch.setattr(os, "stat", closed)
     code, out, _ = cli("--json", "forget", log, "--state", state, "--yes")
     assert (code, json.loads(out)["left"]) == (0, [])
 

@@ -152,6 +152,20 @@ TEXTS += [
     ('[TOOL_CALLS] [{"name": "Bash", "arguments": {"command": "ls -la"}}, {"no": 1}]', [LS], 1),
     ("[TOOL_CALLS] [{", [], 1),
     ('{"status": "open"}', [], 0),  # JSON that is an answer, not a call
+    (  # a bracket that is repeated until the end
+        '<tool_call>{"name": "Read", "arguments": {"a": ' + "[" * 20_000 + "</tool_call>",
+        [],
+        1,
+    ),
+    ('{"name": "Read", "arguments": ' + '{"a":' * 20_000, [], 0),
+    ("[TOOL_CALLS]" + "[" * 20_000, [], 1),
+    ("[TOOL_CALLS]Read[ARGS]" + '{"a":' * 20_000, [], 1),
+    (  # thoughts about how a call is written
+        "<think>A <tool_call> it is.</think>\n"
+        '<tool_call>{"name": "Bash", "arguments": {"command": "ls -la"}}</tool_call>',
+        [LS],
+        0,
+    ),
 ]
 
 
@@ -193,6 +207,22 @@ def test_values_without_a_type_are_read_as_the_other_side_has_them() -> None:
     wanted = {"n": 3, "all": True, "text": "3", "list": ["a", 1], "off": False}
     assert (agreement(given.arguments, wanted), broken) == (1, 0)
     assert agreement(given.arguments, {**wanted, "n": 4}) == 4 / 5
+
+
+@pytest.mark.parametrize("given", ["{{1: 2}}", "9" * 5000, "[" * 5000, "{[]: 1}"])
+def test_odd_values_without_a_type_are_text(given: str) -> None:
+    body = f"<parameter=all>{given}</parameter>"
+    (call,), broken = calls_in(f"<tool_call><function=Read>{body}</function></tool_call>")
+    assert (agreement(call.arguments, {"all": {"a": 1}}), broken) == (0, 0)
+    assert agreement(call.arguments, {"all": given}) == 1
+
+
+def test_values_beyond_what_can_be_compared_are_not_the_same() -> None:
+    deep: object = 1
+    for _ in range(900):
+        deep = [deep]
+    for given in (10**400, deep):
+        assert agreement({"a": given}, {"a": 1}) == 0
 
 
 @pytest.mark.parametrize(("text", "calls", "broken"), TEXTS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -87,7 +88,7 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
         if not yes and not console.ask(f"Purge {purged}?"):
             raise UsageError("Nothing was purged.", "Answer yes at a terminal, or give --yes.")
         purge(store, found)
-    left = [log for log in found.files if Path(log).exists()]
+    left = [log for log in found.files if os.path.exists(log)]
 
     def draw(rich: RichConsole) -> None:
         said = [f"Purged {purged} from the state."]

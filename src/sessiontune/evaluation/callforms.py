@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -32,17 +32,24 @@ class Written(str):
         for read in (json.loads, ast.literal_eval):
             try:
                 return read(self)
-            except (ValueError, SyntaxError, MemoryError, RecursionError):
+            except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 continue
         return str(self)
+
+
+#: Not JSON, or deeper than it is read: an answer may fall into repeating a bracket.
+_UNREAD = (ValueError, RecursionError)
 
 
 def from_json(body: str) -> Call | None:
     """`{"name": ..., "arguments": {...}}`, or `parameters`."""
     try:
-        value = json.loads(body)
-    except ValueError:
+        return _from_value(json.loads(body))
+    except _UNREAD:
         return None
+
+
+def _from_value(value: Any) -> Call | None:
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         return None
     return _named(value["name"], value.get("arguments", value.get("parameters", {})))
@@ -52,7 +59,7 @@ def _named(name: str, arguments: Any) -> Call | None:
     if isinstance(arguments, str):
         try:
             arguments = json.loads(arguments)
-        except ValueError:
+        except _UNREAD:
             return None
     return Call(name, arguments) if isinstance(arguments, dict) else None
 
@@ -142,7 +149,8 @@ _FORMS = (
 _LIST = re.compile(r"\[TOOL_CALLS\]\s*(?=[\[{])")
 #: Thoughts, which are no part of what is said or done.
 _THOUGHTS = re.compile(
-    r"\A(?:(?!<tool_call>).)*?</think>|<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)"
+    r"\A\s*<think>.*?</think>|\A(?:(?!<tool_call>).)*?</think>"
+    r"|<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)"
     r"|<\|channel>thought\n.*?(?:<channel\|>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)",
     re.DOTALL,
 )
@@ -203,12 +211,7 @@ def _listed(text: str) -> tuple[list[Call], int]:
     body = _LIST.sub("", text, count=1)
     try:
         value, _ = json.JSONDecoder().raw_decode(body)
-    except ValueError:
+    except _UNREAD:
         return [], 1
-    found = list(_each(value if isinstance(value, list) else [value]))
+    found = [_from_value(one) for one in (value if isinstance(value, list) else [value])]
     return [call for call in found if call is not None], found.count(None)
-
-
-def _each(values: list[Any]) -> Iterator[Call | None]:
-    for value in values:
-        yield from_json(json.dumps(value))

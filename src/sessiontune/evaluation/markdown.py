@@ -53,7 +53,7 @@ def reach_of(m: Measure) -> str:
 def interval_of(e: Estimate) -> str:
     """The interval of an estimate, or why there is none."""
     if e.se is None:
-        return "one lineage: none"
+        return "one group: none"
     if e.se == 0 and e.difference == 0:
         return "no case differs"
     return f"{e.low:+.4f} to {e.high:+.4f}"

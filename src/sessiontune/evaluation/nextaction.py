@@ -70,7 +70,10 @@ def agreement(given: Mapping[str, Any], wanted: Mapping[str, Any]) -> float:
 def _equal(name: str, given: Any, wanted: Any) -> bool:
     if isinstance(given, Written) and not isinstance(wanted, str):
         given = given.value()
-    return bool(normal(name, given) == normal(name, wanted))
+    try:
+        return bool(normal(name, given) == normal(name, wanted))
+    except (OverflowError, RecursionError):  # a number without end, brackets without end
+        return False
 
 
 def normal(name: str, value: Any) -> Any:

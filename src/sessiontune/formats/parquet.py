@@ -18,6 +18,8 @@ from ..rows.columns import Schema, schema
 GROUP = 16 << 20
 #: The fastest level: on chat text a seventh larger than level 3, in about half the time.
 _ZSTD_LEVEL = 1
+#: What tells of reasoning (quotes inside texts are escaped), and bytes that are searched at a time.
+_THINKING, _PIECE = b'"reasoning_content":', 1 << 20
 #: Columns of texts that hardly repeat: a dictionary would be tried and given up, and the smallest
 #: and the largest text say nothing.
 _TEXTS = ("content", "reasoning_content", "arguments", "tools")
@@ -41,7 +43,7 @@ def write_parquet(
     rows = 0
     with open(source, "rb") as lines:
         if thinking is None:
-            thinking = has_thinking(lines.readline())
+            thinking = has_thinking(lines)
         end = os.fstat(lines.fileno()).st_size if length is None else start + length
         lines.seek(start)
         shape = arrow_schema(schema("openai", thinking=thinking))
@@ -58,12 +60,20 @@ def write_parquet(
             while (table := _group(lines, end, shape)) is not None:
                 out.write_table(table, row_group_size=len(table))
                 rows += len(table)
+                del table  # before the next one is read
     return rows
 
 
-def has_thinking(row: bytes) -> bool:
-    """Whether a row has the column of reasoning."""
-    return b'"reasoning_content":' in row  # quotes inside texts are escaped
+def has_thinking(lines: BinaryIO) -> bool:
+    """Whether the first row has the column of reasoning. It may be large: a part of it tells."""
+    seen = b""
+    while piece := lines.readline(_PIECE):
+        seen = seen[-len(_THINKING) :] + piece
+        if _THINKING in seen:
+            return True
+        if piece.endswith(b"\n"):
+            break
+    return False
 
 
 def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
@@ -110,11 +120,17 @@ def _group(lines: BinaryIO, end: int, shape: Any) -> Any:
     import pyarrow as pa
     from pyarrow import json
 
-    data = lines.read(min(GROUP, end - lines.tell()))
+    start = lines.tell()
+    data = lines.read(min(GROUP, end - start))
     if not data:
         return None
-    if not data.endswith(b"\n"):
-        data += lines.readline()
+    if not data.endswith(b"\n"):  # read once more, whole: put together it would be held twice
+        del data
+        while (piece := lines.readline(_PIECE)) and not piece.endswith(b"\n"):
+            pass
+        size = lines.tell() - start
+        lines.seek(start)
+        data = lines.read(size)
     table = json.read_json(
         pa.BufferReader(data),
         memory_pool=pa.system_memory_pool(),  # returns pages less eagerly than Arrow's own

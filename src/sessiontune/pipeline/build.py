@@ -220,8 +220,11 @@ def _drop_stale(store: Store, units: set[str], builds: set[str], inputs: Inputs)
     others = store.unit_keys() - units
     if others:
         mine = {r.file.path for r in inputs.rows} | inputs.renamed
-        elsewhere = store.paths() - mine
-        store.delete_units([k for k in others if elsewhere.isdisjoint(store.paths_of(k))])
+
+        def elsewhere(unit: str) -> bool:
+            return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))
+
+        store.delete_units([unit for unit in others if not elsewhere(unit)])
     store.keep_builds(builds, units)
     store.sweep()
 

@@ -88,7 +88,7 @@ def write(
     """Write the rows of `source`, which consists of the parts, as Parquet. The last is their
     number."""
     with open(source, "rb") as lines:
-        thinking = has_thinking(lines.readline())
+        thinking = has_thinking(lines)
     wanted = stretches(parts, thinking) or [Stretch("", 0, 0)]
     scratch = [target.with_name(f"{target.name}.{n}.part") for n in range(_TOGETHER)]
     try:

@@ -21,6 +21,7 @@ from ..ports import Conversation, EncodeOptions, Format, InParts
 from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
+from ..rows import flat
 from ..seams import apart
 from ..stats import Stats
 from ..steps.window import LONG
@@ -238,6 +239,7 @@ def _finish(task: FinishTask, pack: Pack, auditor: Auditor | None) -> tuple[Buil
     )
     for one in made:
         _encode(one, formats, task.encode, segment, summary)
+    flat.forget()
     place = segment.close()
     summary.streams = segment.streams
     summary.findings = segment.findings

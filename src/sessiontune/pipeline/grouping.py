@@ -148,6 +148,8 @@ def _touched(settled: Sequence[Unit], loose: Sequence[FileRow]) -> set[str]:
     for row in loose:
         ids.setdefault(row.file.source, set()).update(_ids(row))
         links.setdefault(row.file.source, set()).update(row.index.links)
+    if all(_apart(settled, source, found, links[source]) for source, found in ids.items()):
+        return set()  # nearly always, and sooner found of all at once
     return {
         unit.key
         for unit in settled
@@ -160,3 +162,15 @@ def _touched(settled: Sequence[Unit], loose: Sequence[FileRow]) -> set[str]:
             for row in unit.rows
         )
     }
+
+
+def _apart(settled: Sequence[Unit], source: str, ids: set[int], links: set[str]) -> bool:
+    """Whether no file of these units, of this source, has one of the ids or of the links."""
+    numbers = array("Q")
+    for unit in settled:
+        if unit.source == source:
+            for row in unit.rows:
+                if not links.isdisjoint(row.index.links):
+                    return False
+                numbers.frombytes(row.index.ids)
+    return ids.isdisjoint(numbers)

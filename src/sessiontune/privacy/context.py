@@ -5,7 +5,6 @@ secret: a value that a machine made. Quotes may be escaped or URL-encoded, as th
 file stands inside a JSON string inside a log.
 """
 
-
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
 from __future__ import annotations
@@ -62,9 +61,8 @@ _VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
 _QUOTES = (b'"', b"'", b"`")
 #: The last character of a quote that stands encoded: `%22`, `&quot;`.
 _PERHAPS = (b"7", b"2", b";")
-#: What the prefilter saw of a key's value. None is shorter.
+#: What the prefilter saw of a key's value (none is shorter), and what hardly a value exceeds.
 _KEY = 10
-#: Hardly a value is longer.
 _FIRST = 256
 
 
@@ -161,7 +159,7 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
     return value[: next_field.start()] if next_field else value
 
 
-#: A vendor's name, loosely the way from there to a value, and the value's beginning.
+#: From a vendor's name, loosely, to the beginning of a value.
 _WAY = (
     r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
     r"(?:SIGN|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
@@ -170,9 +168,8 @@ VENDOR_VALUE = _WAY.replace("SIGN", "[:=>|?.+,-]")
 #: The same without a dot or a dash alone, which assign nothing: `segments.Battery`.
 _VENDOR_VALUE = _WAY.replace("SIGN", "[.-]*[:=>|?+,]")
 _DIGIT = quick(r"[^\s\"'`\d]{0,24}+\d")
-#: What the prefilter may have taken for the value's beginning.
+#: What the prefilter may have taken for the value's beginning, and how that begins itself.
 _BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,24}}{_LEAD}")
-#: How that begins, where there is any.
 _BEFORE = frozenset(b" \t[(*bfrulsnBFRULSN@$\\\"'`%&")
 #: Hyperscan takes no more of the names in one pattern.
 _PARTS = 4

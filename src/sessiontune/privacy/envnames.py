@@ -13,7 +13,7 @@ import re2
 
 from .checks import is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
-from .keynames import dull, vendor_of
+from .keynames import IS_KEY, dull, says_password, vendor_of
 from .rules import Rule, quick
 
 #: Words of a name that say what its value is, when it is no secret.
@@ -43,6 +43,8 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 def machine_made(name: bytes, value: bytes) -> bool:
     """`value` is a key under `name`, of which no more is known than its words."""
+    if IS_KEY.search(name) or says_password(name):
+        return False  # such names have rules of their own, which know the formats of keys
     if _NO_SECRET.search(name) or dull(name) or is_placeholder(value):
         return False
     says = _SECRET.search(name) is not None or vendor_of(name) is not None
@@ -96,21 +98,11 @@ _NAMED = quick(r"\\*\"?[ ]?[:=][ ]?\\*[\"']?([A-Z][A-Z0-9_]{2,59})\\*[\"']?")
 
 _VALUE = r"[A-Za-z0-9+/_-]{24}"
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        "secret",
-        "secrets",
-        rf"[A-Z0-9_](?:=\\*[\"']?|\\*[\"']?: ?\\*[\"']?){_VALUE}",
-        "()",
-        direct=_under,
-        rank=1,
-    ),
-    Rule(
-        "secret",
-        "secrets",
+RULES: tuple[Rule, ...] = tuple(
+    Rule("secret", "secrets", anchor, "()", direct=_under, rank=1)
+    for anchor in (
+        rf"[A-Z0-9_]=\\*[\"']?{_VALUE}",
+        rf"[A-Z0-9_]\\*[\"']: ?\\*[\"']{_VALUE}",
         rf"ame\\*\"?[ ]?[:=] ?\\*[\"']?[A-Z0-9_]{{3,60}}\\*[\"']?,?(?:\s|\\+[nr]){{1,40}}\\*\"?value\\*\"?[ ]?[:=] ?\\*[\"']?{_VALUE}",
-        "()",
-        direct=_under,
-        rank=1,
-    ),
+    )
 )

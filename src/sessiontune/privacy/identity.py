@@ -37,6 +37,23 @@ _FORMS: tuple[tuple[str, str], ...] = (
         r"(?i:steuer-?(?:id(?:entifikationsnummer)?|nummer))",
         r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}",
     ),
+    (r"(?i:steuer-?(?:nummer|nr)\.?)", r"[0-9]{2,3}/[0-9]{3,4}/[0-9]{4,5}"),
+    (r"(?i:partita iva|\bp\. ?iva)", r"(?:IT)?[0-9]{11}"),
+    (
+        r"(?i:\b(?:VAT|TVA|BTW|UID|USt-?Id(?:Nr)?)\b|BTW-nummer|umsatzsteuer-id(?:entifikationsnummer)?)",
+        r"(?:ATU[0-9]{8}|DE[0-9]{9}|FR[0-9A-Z]{2}[0-9]{9}|NL[0-9]{9}B[0-9]{2}|ES[0-9A-Z][0-9]{7}[0-9A-Z]|IT[0-9]{11}|GB[0-9]{9}|PL[0-9]{10}|BE[01][0-9]{9})",
+    ),
+    (
+        r"(?i:s\xc3\xa9curit\xc3\xa9 sociale|\bNIR)",
+        r"[12] ?[0-9]{2} ?[01][0-9] ?[0-9]{2} ?[0-9]{3} ?[0-9]{3}(?: ?[0-9]{2})?",
+    ),
+    (
+        r"(?i:(?:sozial|renten)versicherungs-?(?:nummer|nr\.?))",
+        r"[0-9]{2} ?[0-9]{6} ?[A-Z] ?[0-9]{3}",
+    ),
+    (r"(?i:routing)", r"[0-9]{9}"),
+    (r"(?i:account (?:number|no\.?))", r"[0-9]{8,12}"),
+    (r"(?i:sort code)", r"[0-9]{2}-[0-9]{2}-[0-9]{2}"),
     (r"(?i:aadhaa?r)", r"[2-9][0-9]{3} ?[0-9]{4} ?[0-9]{4}"),
     (r"\bPAN(?i: card)?", r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]"),
     (r"\bCURP", r"[A-Z]{4}[0-9]{6}[HM][A-Z]{5}[A-Z0-9][0-9]"),
@@ -58,7 +75,10 @@ def _number(data: bytes, match: Any) -> tuple[int, int] | None:
     if not left_edge(data, start) or data[end : end + 1].isalnum():
         return None
     return (
-        None if len(set(digits)) < 3 or digits[:9] in (b"123456789", b"012345678") else (start, end)
+        None
+        if len(set(digits)) < 3
+        or digits[:8] in (b"12345678", b"01234567", b"87654321", b"98765432")
+        else (start, end)
     )
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from .checks import counts_up, is_placeholder, judged_random, wordy
+from .checks import is_placeholder, judged_random, wordy
 from .judge import is_gibberish, judge
 from .lines import below
 from .programs import NL, given, random_value
@@ -31,12 +31,6 @@ def _set(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     good = typed(value) or judged_random(value, 10) or is_gibberish(value)
     return given(data, match) if good and wordy(value) < 0.85 else None
-
-
-def _code(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A code of digits, none that is typed as an example."""
-    value = match.group(1)
-    return None if len(set(value)) < 3 or counts_up(value) > 0.6 else match.span(1)
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -124,23 +118,6 @@ def _accounts(data: bytes, end: int) -> list[tuple[int, int]]:
             break
         if not is_placeholder(row.group(1)):
             found.append(row.span(1))
-    return found
-
-
-_ITEM = quick(
-    rf"[ \t]*- name:[ \t]*\\*[\"']?[\w.-]{{1,80}}\\*[\"']?[ \t]*{NL}[ \t]*value:[ \t]*\\*[\"']?([^\s\"'${{<\\]{{6,900}})\\*[\"']?[ \t]*(?:{NL}|\Z|\")"
-)
-
-
-def _items(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The values of the list under `secrets:`."""
-    at = end - len(b"- name:")
-    found: list[tuple[int, int]] = []
-    while len(found) < 60 and (item := _ITEM.match(data, at, min(len(data), at + 1200))):
-        value = item.group(1)
-        if not is_placeholder(value) and (typed(value) or judged_random(value, 12)):
-            found.append(item.span(1))
-        at = item.end()
     return found
 
 
@@ -277,20 +254,8 @@ RULES: tuple[Rule, ...] = (
         "url-token", r"/reset/[A-Za-z0-9_-]{1,24}/", r"[a-z0-9]{5,7}-[0-9a-f]{20,64}", random_value
     ),
     _rule(
-        "macaroon", r"(?:^|[^A-Za-z0-9+/=_-])", r"MDAx[A-Za-z0-9+/_-]{100,2000}={0,2}", random_value
-    ),
-    _rule(
-        "one-time-code",
-        r"(?i:\b(?:verification|confirmation|security|login|log-in|sign-in|authentication|one-time|access)[ -](?:pass)?code(?: is|:)|"
-        r"\b(?:best\xc3\xa4tigungs|sicherheits|verifizierungs|anmelde)-?code(?: lautet| ist|:)|\bcode de (?:v\xc3\xa9rification|confirmation)(?: est| ?:)|"
-        r"\bc\xc3\xb3digo de (?:verificaci\xc3\xb3n|confirmaci\xc3\xb3n)(?: es|:)|\xe9\xaa\x8c\xe8\xaf\x81\xe7\xa0\x81(?:\xe6\x98\xaf|\xe4\xb8\xba|\xef\xbc\x9a|:))[ ]{0,2}\**",
-        r"\d{5,8}",
-        _code,
-        r"(?:[^\d.,:/-]|[.,:][^\d]|[.,]?$)",
-    ),
-    _rule(
         "totp-secret",
-        r"(?i:manually|setup key|secret key|\bcode|authenticator(?: app)?|this key)[^\n:]{0,24}:[ \t]{0,4}(?:(?:\r?\n|\\+n)[ \t]*)?",
+        r"\bmanually[^\n:]{0,24}:[ \t]{0,4}(?:(?:\r?\n|\\+n)[ \t]*)?",
         r"[a-z2-7]{4}(?: [a-z2-7]{4}){3,15}|[A-Z2-7]{4}(?: [A-Z2-7]{4}){3,15}",
         _set,
     ),
@@ -309,9 +274,6 @@ RULES: tuple[Rule, ...] = (
         "()",
         direct=_accounts,
         rank=2,
-    ),
-    Rule(
-        "secret", "secrets", rf"\b[sS]ecrets:[ \t]*{NL}[ \t]*- name:", "()", direct=_items, rank=2
     ),
     Rule(
         "secret",

@@ -6,6 +6,7 @@ private, never published, and needed to trace a row to its log.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -24,7 +25,7 @@ from ..model import (
     ToolResult,
 )
 from ..ports import Stage
-from ..privacy.engine import Redactor, collect_strings
+from ..privacy.engine import LONG, Redactor, collect_strings
 
 #: Branch names that everybody uses.
 PLAIN_BRANCHES = frozenset(
@@ -55,8 +56,10 @@ def _redact(session: Session, redactor: Redactor) -> Session:
         strings.append(tool.name)
         strings.append(tool.description)
         collect_strings(tool.parameters, strings)
-    fresh = redactor.texts(strings)
-    changed = {old: new for old, new in zip(strings, fresh, strict=True) if old is not new}
+    changed: dict[str, str] = {}
+    for some in _batches(strings):
+        fresh = redactor.texts(some)
+        changed.update((old, new) for old, new in zip(some, fresh, strict=True) if old is not new)
     fork = session.forked_from
     call = session.parent_call
     return msgspec.structs.replace(
@@ -74,6 +77,18 @@ def _redact(session: Session, redactor: Redactor) -> Session:
         messages=tuple(_message(m, changed, redactor) for m in session.messages),
         tools=tuple(_tool(tool, changed, redactor) for tool in session.tools),
     )
+
+
+def _batches(strings: list[str]) -> Iterator[list[str]]:
+    """Neighbours that are redacted in one go: as bytes, a session of 100 MB would be held twice
+    more."""
+    start = size = 0
+    for at, text in enumerate(strings):
+        if at > start and size + len(text) > LONG:
+            yield strings[start:at]
+            start, size = at, 0
+        size += len(text)
+    yield strings[start:]
 
 
 def _take(part: Part, strings: list[str], names: set[str]) -> None:

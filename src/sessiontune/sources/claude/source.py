@@ -170,12 +170,19 @@ def _sessions(
     yield from _emit(reader, sides, facts, files, ledger, keyed)
     del sides
     waiting = agents(files)
-    rank: dict[str, tuple[bool, str]] = {}
+    known: list[str] = []  # whose call was read, the last by name first
+    others: list[str] = []  # all, the last to be read first
+    calls = -1
     while waiting:
-        known = {name for name in waiting if name in reader.agent_calls}
-        if not known and not rank:
+        if len(reader.agent_calls) != calls:  # agents start agents, but few do
+            calls = len(reader.agent_calls)
+            known = sorted((n for n in waiting if n in reader.agent_calls), reverse=True)
+        if not known and not others:
             rank = callers_first(waiting, files)
-        name = min(known) if known else min(waiting, key=lambda name: (rank[name], name))
+            others = sorted(waiting, key=lambda name: (rank[name], name), reverse=True)
+        while others and others[-1] not in waiting:
+            others.pop()
+        name = known.pop() if known else others.pop()
         yield from _agent(reader, name, waiting.pop(name), files, ledger, keyed)
 
 
