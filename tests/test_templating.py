@@ -14,7 +14,8 @@ import pytest
 pytest.importorskip("trl")
 
 from sessiontune.errors import PreflightError, UsageError
-from sessiontune.templating import IGNORED, Template, bundled, mask_view
+from sessiontune.templating import IGNORED, Abilities, Template, bundled, mask_view
+from sessiontune.templating.rows import adapt, turns_of
 
 pytestmark = pytest.mark.models
 
@@ -585,3 +586,21 @@ def test_an_answer_about_the_marks_of_a_thought_is_trained_whole(family: str) ->
     row["messages"][1] = {"role": "assistant", "content": f"<think>a thought</think>{said}"}
     with pytest.raises(PreflightError, match="loses text"):
         template.examples(row)
+
+
+def test_thoughts_of_answers_that_are_joined_are_all_kept() -> None:
+    row = {
+        "messages": [
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": "a", "reasoning_content": "first"},
+            {"role": "assistant", "content": "b"},
+            {"role": "assistant", "content": "", "reasoning_content": "third"},
+        ]
+    }
+    turns = adapt(*turns_of(row, "row"), Abilities(repeats=False))[0]
+    assert turns[-1].message == {
+        "role": "assistant",
+        "content": "a\n\nb",
+        "reasoning_content": "first\n\nthird",
+    }
+    assert turns[-1].sources == (1, 2, 3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sessiontune.evaluation.answering import ALIKE, Answerer, Asked, batches
+from sessiontune.evaluation.answering import ALIKE, THOUGHTS, Answerer, Asked, batches
 from sessiontune.evaluation.arms import Arm
 from sessiontune.evaluation.cache import Table
+from sessiontune.evaluation.callforms import said_in, still_thinking
 from sessiontune.evaluation.heldout import Run
 from sessiontune.evaluation.local import Lab, Prompt
-from sessiontune.evaluation.remote import Remote, Reply
+from sessiontune.evaluation.remote import THINKING, Remote, Reply, understood
+from sessiontune.templating import Template
 
 BASE = Arm(name="base", kind="base", digest="b")
 STOP = 7
@@ -66,6 +69,37 @@ def test_what_is_asked_twice_is_answered_once(
     assert seen == [(2, 3), (3, 3)]
     assert replies("a", "b", "c", "b") == ["a 2", "b 3", "c 4", "b 3"]
     assert asked == ["b", "a", "b", "c"]
+
+
+@pytest.mark.parametrize(
+    ("text", "cut"),
+    [
+        ("<think>\nFirst I look", True),
+        ("\n<think>a</think>\n\nDone and", False),
+        ("<think>I might use </tool_call>, or not", True),
+        ("<think>enough\n<tool_call>\n{", False),
+        ("<|channel|>analysis<|message|>We need", True),
+        ("<|channel|>analysis<|message|>We need.<|end|><|start|>assistant", False),
+        ("<|channel>thought\nSo the", True),
+        ("<|channel>thought\nSo.<channel|>It is", False),
+        ("[THINK]Well", True),
+        ("[THINK]Well[/THINK]The", False),
+        ("The parser strips the <think> mark and", False),
+    ],
+)
+def test_an_answer_cut_inside_its_thought_is_told_from_one_cut_later(text: str, cut: bool) -> None:
+    assert still_thinking(text) is cut
+
+
+def test_an_endpoint_that_thought_to_the_end_is_no_empty_answer() -> None:
+    def reply(reason: str, **message: str) -> Reply:
+        choice = {"message": {"role": "assistant", **message}, "finish_reason": reason}
+        return understood(json.dumps({"choices": [choice]}).encode())
+
+    assert reply("length", content="", reasoning_content="Let me see").failed == THINKING
+    assert reply("length", content="<think>Let me see").failed == THINKING
+    assert reply("stop", content="", reasoning_content="Let me see").failed == "empty answer"
+    assert reply("length", content="It is", reasoning="Let me see") == Reply("It is", thought=True)
 
 
 models = pytest.mark.models
@@ -169,3 +203,64 @@ def test_base_and_adapter_in_one_process(lab: Lab, tmp_path: Path) -> None:
     base, changed = lab.answers(BASE, prompts, [STOP]), lab.answers(arm, prompts, [STOP])
     assert lab.answers(BASE, prompts, [STOP]) == base
     assert changed != base
+
+
+#: As Qwen3's: thoughts of the last answer are shown, and a model is free to think.
+THINKS = (
+    "{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.reasoning_content %}<think>\n"
+    "{{ m.reasoning_content }}\n</think>\n\n{% endif %}{{ m.content }}<|im_end|>\n{% endfor %}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+)
+OPENED = THINKS.replace("assistant\n{% endif", "assistant\n<think>\n{% endif")
+
+
+class Scripted:
+    """A lab whose model always writes the same, as far as it may."""
+
+    rows, room = 16, 32_768
+
+    def __init__(self, tokenizer: Any, text: str) -> None:
+        self.tokenizer = tokenizer
+        self.written = tokenizer(text, add_special_tokens=False)["input_ids"]
+        self.limits: list[int] = []
+        self.given: set[tuple[int, ...]] = set()
+
+    def answers(self, arm: Arm, prompts: list[Prompt], stop: list[int]) -> list[list[int]]:
+        self.limits += [one.most for one in prompts]
+        self.given |= {tuple(one.ids) for one in prompts}
+        return [[*self.written, *stop][: one.most] for one in prompts]
+
+
+@models
+@pytest.mark.parametrize("source", [THINKS, OPENED])
+def test_a_base_that_thinks_comes_to_its_answer(lab: Lab, tmp_path: Path, source: str) -> None:
+    """Its thoughts have room of their own; where that is not enough, the case is no answer."""
+    template = Template(source, lab.tokenizer)
+    head = "" if source is OPENED else "<think>\n"
+    question = Asked([{"role": "user", "content": "words " * 100}], None, 160)
+
+    def answered(words: int, name: str) -> tuple[Reply, list[int]]:
+        script = Scripted(lab.tokenizer, f"{head}{'words ' * words}</think>\n\nto learn from")
+        asker = Answerer(BASE, Table(tmp_path / name), script, template, ["<|im_end|>"])  # type: ignore[arg-type]
+        first, again = (asker.replies([question], lambda *_: None, "")[0] for _ in "ab")
+        assert first == again
+        assert len(script.given) == 1  # thoughts take no room from the conversation
+        return first, script.limits
+
+    size = len(lab.tokenizer("words " * 100, add_special_tokens=False)["input_ids"]) / 100
+    for tokens in (158, 900):  # the answer is cut, or the thought
+        reply, limits = answered(int(tokens / size), f"{tokens}")
+        assert (said_in(reply.text), reply.stopped, reply.failed) == ("to learn from", True, "")
+        assert limits == [160, 160 + THOUGHTS]
+    reply, limits = answered(int(3_000 / size), "many")
+    assert (reply.stopped, reply.failed, len(limits)) == (False, THINKING, 2)
+
+
+@models
+def test_one_that_does_not_think_has_no_more(lab: Lab, tmp_path: Path) -> None:
+    script = Scripted(lab.tokenizer, "words " * 900)
+    template = Template(THINKS, lab.tokenizer)
+    asker = Answerer(BASE, Table(tmp_path / "t"), script, template, ["<|im_end|>"])  # type: ignore[arg-type]
+    question = Asked([{"role": "user", "content": "words"}], None, 160)
+    reply = asker.replies([question], lambda *_: None, "")[0]
+    assert (reply.stopped, reply.failed, script.limits) == (False, "", [160])

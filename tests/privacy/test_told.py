@@ -54,6 +54,24 @@ def test_a_password_in_a_sentence(redactor: Redactor, sentence: str, value: str)
 
 
 @pytest.mark.parametrize(
+    "command",
+    [
+        "sed 's|^DB_PASS=.*|DB_PASS={v}|' .env",
+        'sed -i "s|^export DB_PASS=.*$|export DB_PASS={v}|g" .env',
+        "sed -i 's#^DB_PASSWORD=[^ ]*#DB_PASSWORD={v}#' .env && docker compose up",
+        r'{"cmd": "sed -i \"s/^SECRET_KEY=.*/SECRET_KEY={v}/g\" .env"}',
+    ],
+)
+def test_a_command_that_edits_keeps_all_but_the_value(redactor: Redactor, command: str) -> None:
+    out = redactor.text(command.replace("{v}", HEX))
+    before, after = command.split("{v}")
+    assert out.startswith(before)
+    assert out.endswith(after)
+    assert HEX not in out
+    assert redactor.text(out) == out
+
+
+@pytest.mark.parametrize(
     "text",
     [
         'if token == "{v}":',

@@ -16,6 +16,7 @@ from sessiontune.errors import PreflightError
 from sessiontune.templating import Template
 from sessiontune.training.data import Row, read_preferences
 from sessiontune.training.metrics import evaluations, read_metrics
+from sessiontune.training.preference import weights
 from sessiontune.training.preferencedata import check_preferences, prepare_preferences
 
 pytestmark = pytest.mark.models
@@ -92,6 +93,60 @@ def test_a_row_that_does_not_end_in_an_answer_is_named(tiny: Path) -> None:
     row["completion"] = [{"role": "user", "content": "x"}]
     with pytest.raises(PreflightError, match="kto:9"):
         prepare_preferences([Row("kto:9", row)], Template.load(tiny), 2048, "kto")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "unwanted", "expected"),
+    [
+        (7, 7, (1, 1)),
+        (8, 6, (1, 1)),
+        (6, 7, (7 / 6, 1)),
+        (9, 6, (1, 9 / 8)),
+        (1, 40, (40, 1)),
+        (40, 1, (1, 30)),
+        (0, 5, (1, 1)),
+        (5, 0, (1, 1)),
+    ],
+)
+def test_the_rarer_side_weighs_more(
+    wanted: int, unwanted: int, expected: tuple[float, float]
+) -> None:
+    good, bad = weights(wanted, unwanted)
+    assert (good, bad) == pytest.approx(expected)
+    if wanted and unwanted:
+        assert 1 - 1e-9 <= good * wanted / (bad * unwanted) <= 4 / 3 + 1e-9
+
+
+@pytest.mark.slow
+def test_uneven_answers_are_weighed_in_the_trainer_and_said(
+    tmp_path: Path, tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    from sessiontune.training.preference import preference_trainer
+
+    numbers = [0, 2, *range(1, 15, 2)]
+    write_jsonl(tmp_path / "preferences" / "kto.jsonl", [kto(n) for n in numbers])
+    given = ["train", str(tmp_path), "--base", str(tiny), "--task", "kto", "--dry-run"]
+    assert main([*given, "-o", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    said = " ".join(capsys.readouterr().err.split())
+    assert "wanted 3.5, unwanted 1" in said
+    assert "2 wanted, 7 not" in said
+
+    rows = prepare_preferences(
+        read_preferences(tmp_path, "kto").train, Template.load(tiny), 2048, "kto"
+    ).rows
+    write_jsonl(tmp_path / "train.jsonl", list(rows))
+    orders = {
+        "stop": "<|im_end|>", "train": str(tmp_path / "train.jsonl"), "eval": "", "length": 512,
+        "beta": 0.1, "task": "kto",
+        "arguments": {"use_cpu": True, "report_to": "none", "per_device_train_batch_size": 2},
+    }  # fmt: skip
+    model = AutoModelForCausalLM.from_pretrained(tiny, dtype=torch.float32)
+    tokenizer = AutoTokenizer.from_pretrained(tiny)
+    trainer = preference_trainer(orders, lambda _: model, tokenizer, None)
+    assert (trainer.desirable_weight, trainer.undesirable_weight) == (3.5, 1.0)
 
 
 @pytest.mark.slow

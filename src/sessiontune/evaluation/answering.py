@@ -11,22 +11,29 @@ from ..errors import PreflightError, UsageError
 from ..templating import Template, TemplateRefused
 from .arms import Arm
 from .cache import Table, digest
+from .callforms import still_thinking, thought_in
 from .local import Lab, Prompt
-from .remote import Remote, Reply
+from .remote import THINKING, Remote, Reply
 
 #: A prompt shorter than this share of the longest of its batch waits for a batch of its own size:
 #: what pads it to that length is computed for nothing.
 ALIKE = 0.6
 
+#: Tokens more for an answer that was cut and began with a thought: a base that thinks by nature
+#: would not come to its answer otherwise, and one trained without thoughts would win by that.
+THOUGHTS = 1_024
+
 Progress = Callable[[int, int, str], None]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One question: a conversation, its tools, and the tokens that an answer may have."""
+    """One question: a conversation, its tools, and the tokens that an answer may have, thoughts
+    apart."""
 
     context: Sequence[dict[str, Any]]
     tools: Any
     most: int
+    thoughts: int = 0
 
 
 class Answerer:
@@ -53,9 +60,9 @@ class Answerer:
         """Answers in the order of the questions, from the table where it has them already.
 
         What was asked twice is answered once. A failed case is asked for again: nothing of it was
-        ever counted.
+        ever counted. One that was cut inside its thought would be cut again.
         """
-        keys = [digest(list(one.context), one.tools, one.most) for one in asked]
+        keys = [digest(list(o.context), o.tools, o.most, THOUGHTS) for o in asked]
         found = {key: held for key in keys if (held := self._held(key)) is not None}
         missing = {k: one for k, one in zip(keys, asked, strict=True) if k not in found}
         done = len(asked) - len(missing)
@@ -70,13 +77,24 @@ class Answerer:
 
     def _held(self, key: str) -> Reply | None:
         held = self.table.get(key)
-        return None if held is None or held.get("failed") else msgspec.convert(held, Reply)
+        if held is None or held.get("failed") not in ("", None, THINKING):
+            return None
+        return msgspec.convert(held, Reply)
 
     def _asked_for(self, missing: dict[str, Asked]) -> Iterator[tuple[str, Reply]]:
         """Answers as they come, with the keys of their questions."""
+        longer: dict[str, Asked] = {}
+        for key, reply in self._tried(missing):
+            if reply.thought and not reply.stopped:
+                longer[key] = msgspec.structs.replace(missing[key], thoughts=THOUGHTS)
+            else:
+                yield key, reply
+        yield from self._tried(longer)
+
+    def _tried(self, missing: dict[str, Asked]) -> Iterator[tuple[str, Reply]]:
         if self._remote is not None:
             for key, one in missing.items():
-                yield key, self._remote.answer(one.context, one.tools, one.most)
+                yield key, self._remote.answer(one.context, one.tools, one.most + one.thoughts)
             return
         lab, template = self._lab, self._template
         if lab is None or template is None:
@@ -90,17 +108,22 @@ class Answerer:
                 why = f"the template takes no such conversation: {str(error)[:160]}"
                 yield key, Reply(failed=why)
             else:
-                prompts[key] = Prompt(ids, one.most)
+                prompts[key] = Prompt(ids, one.most + one.thoughts)
         ends = [lab.tokenizer.convert_tokens_to_ids(s) for s in self._stop]
         for keys in batches(prompts, lab.rows, lab.room):
             written = lab.answers(self.arm, [prompts[key] for key in keys], ends)
             for key, out in zip(keys, written, strict=True):
-                yield key, self._reply(lab, out, ends)
+                yield key, self._reply(lab, prompts[key].ids, out, ends)
 
-    def _reply(self, lab: Lab, out: Sequence[int], ends: Sequence[int]) -> Reply:
+    def _reply(
+        self, lab: Lab, prompt: Sequence[int], out: Sequence[int], ends: Sequence[int]
+    ) -> Reply:
         stopped = bool(out) and out[-1] in ends
         text = lab.tokenizer.decode(out[:-1] if stopped else out, skip_special_tokens=False)
-        return Reply(text, stopped)
+        head = lab.tokenizer.decode(prompt[-16:], skip_special_tokens=False).rstrip()
+        whole = f"<think>{text}" if head.endswith("<think>") else text  # opened by the template
+        cut = not stopped and still_thinking(whole)
+        return Reply(text, stopped, THINKING if cut else "", cut or thought_in(whole))
 
     def _fitting(
         self, template: Template, context: Sequence[dict[str, Any]], tools: Any, most: int

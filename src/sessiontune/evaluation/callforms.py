@@ -157,6 +157,12 @@ _THOUGHTS = re.compile(
     r"|<\|channel>thought\n.*?(?:<channel\|>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)",
     re.DOTALL,
 )
+#: A thought that goes on to the end of the text.
+_UNENDED = re.compile(
+    r"(?:\A\s*<think>|<\|channel\|>analysis<\|message\|>|<\|channel>thought\n|\[THINK\])"
+    r"(?:(?!</think>|<tool_call>|<\|end\|>|<channel\|>|\[/THINK\]).)*\Z",
+    re.DOTALL,
+)
 _HEADS = re.compile(r"<\|(?:start|channel|constrain)\|>[^<]*|<\|message\|>|<｜tool▁calls▁begin｜>")
 
 
@@ -183,6 +189,16 @@ def said_in(text: str) -> str:
     text = _THOUGHTS.sub("", text)
     at, _ = _first(text)
     return _HEADS.sub("", text[:at] if at >= 0 else text).strip()
+
+
+def still_thinking(text: str) -> bool:
+    """Does it end inside a thought, before anything was said or done?"""
+    return _UNENDED.search(text) is not None
+
+
+def thought_in(text: str) -> bool:
+    """Does it hold a thought?"""
+    return _THOUGHTS.search(text) is not None or still_thinking(text)
 
 
 def _first(text: str) -> tuple[int, int]:

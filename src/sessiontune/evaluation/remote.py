@@ -17,12 +17,15 @@ from urllib.parse import urlsplit
 import msgspec
 
 from ..errors import EndpointError
+from .callforms import still_thinking, thought_in
 from .endpoint import RETRIED, Endpoint, said
 
 #: Bytes of one answer: beyond it an answer counts as endless.
 MOST_BYTES = 4_000_000
 #: The variable with the key of a server that wants one.
 KEY = "SESSIONTUNE_ENDPOINT_KEY"
+#: Why an answer that was cut inside its thought is none.
+THINKING = "still thinking when its tokens were used up"
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -34,11 +37,13 @@ class Limits(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """An answer as text, calls in the <tool_call> form. `failed`: why there is none."""
+    """An answer as text, calls in the <tool_call> form. `failed`: why there is none; `thought`: the
+    model thought before it."""
 
     text: str = ""
     stopped: bool = False
     failed: str = ""
+    thought: bool = False
 
 
 class Remote:
@@ -82,8 +87,8 @@ class Remote:
         reply = Reply(failed="not asked")
         for _ in range(2):
             reply = self._once(raw)
-            if not reply.failed or reply.failed.startswith(("no answer", "status")):
-                break  # `Endpoint` has tried those again already
+            if not reply.failed or reply.failed.startswith(("no answer", "status", THINKING)):
+                break  # `Endpoint` has tried those again already; a cut one would be cut again
         return reply
 
     def _once(self, raw: bytes) -> Reply:
@@ -133,11 +138,17 @@ def understood(raw: bytes) -> Reply:
             name = json.dumps(inner["name"], ensure_ascii=False)
             text += f'\n<tool_call>\n{{"name": {name}, "arguments": {arguments}}}\n</tool_call>'
         ended = choice.get("finish_reason") != "length"
+        apart = message.get("reasoning_content") or message.get("reasoning")
     except (KeyError, IndexError, TypeError, AttributeError):
         return Reply(failed="an answer that is no chat completion")
-    if not isinstance(text, str) or not text.strip():
+    if not isinstance(text, str):
+        return Reply(failed="an answer that is no chat completion")
+    thought = bool(apart) or thought_in(text)
+    if not ended and (still_thinking(text) or (apart and not text.strip())):
+        return Reply(text.strip(), failed=THINKING, thought=True)
+    if not text.strip():
         return Reply(failed="empty answer")
-    return Reply(text.strip(), ended)
+    return Reply(text.strip(), ended, thought=thought)
 
 
 def spoken(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ..training.checks import Check
 from ..training.data import DataSet, read_export, read_preferences, texts_of
 from ..training.hardware import Machine, machine
 from ..training.others import jsonl
+from ..training.preference import weights
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
 from ..training.preflight import check_data
 from ..training.prepare import Prepared, packs, prepare, spread, write_tokens
@@ -167,6 +168,19 @@ def make_ready(
     )
 
 
+def _sides(train: Preferences) -> planner.Line:
+    """How wanted and unwanted answers are weighed."""
+    wanted = sum(bool(row["label"]) for row in train.rows)
+    unwanted = len(train.rows) - wanted
+    good, bad = weights(wanted, unwanted)
+    why = "even enough" if good == bad else "the rarer side weighs more, or the other drowns it"
+    return planner.Line(
+        "weights",
+        f"wanted {good:.3g}, unwanted {bad:.3g}",
+        f"{wanted} wanted, {unwanted} not; {why}",
+    )
+
+
 def _preferences(
     spec: TrainSpec,
     data: DataSet,
@@ -179,6 +193,8 @@ def _preferences(
     settings, lines = settled
     train = prepare_preferences(data.train, template, settings.length, spec.task)
     held = prepare_preferences(data.eval, template, settings.length, spec.task)
+    if spec.task == "kto":
+        lines = [*lines, _sides(train)]
     plan = planner.plan(spec, base[0], here, settings, lines, None, None, max(1, len(train.rows)))
     total = hashlib.sha256(jsonl((*train.rows, *held.rows)).encode())
     total.update(json.dumps([base[0].sha256, to_dict(spec), plan.steps]).encode())

@@ -328,8 +328,11 @@ def _merged(turns: Sequence[Turn]) -> list[Turn]:
         if last is None or _side(last) != _side(turn) or calls or "tool" in (last.role, turn.role):
             out.append(turn)
             continue
-        text = "\n\n".join(m["content"] for m in (last.message, turn.message) if m["content"])
+        both = (last.message, turn.message)
+        text = "\n\n".join(m["content"] for m in both if m["content"])
         message = {**turn.message, **last.message, "content": text}
+        if thoughts := [t for m in both if (t := m.get("reasoning_content"))]:
+            message["reasoning_content"] = "\n\n".join(thoughts)
         out[-1] = Turn(message, last.train and turn.train, last.sources + turn.sources)
     return out
 

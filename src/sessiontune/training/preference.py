@@ -8,6 +8,20 @@ from typing import Any
 
 import orjson
 
+#: How much more wanted answers may weigh than unwanted ones (KTO, equation 8).
+EVEN = (1.0, 4 / 3)
+
+
+def weights(wanted: int, unwanted: int) -> tuple[float, float]:
+    """What an answer of each side weighs in KTO: the rarer side more where the shares are uneven,
+    or the other would drown it; 1 where that side has none."""
+    if not wanted or not unwanted or EVEN[0] <= wanted / unwanted <= EVEN[1]:
+        return 1.0, 1.0
+    if wanted < unwanted:
+        return unwanted / wanted, 1.0
+    # the most that the rule lets wanted answers weigh: what is raised is raised least
+    return 1.0, wanted / unwanted / EVEN[1]
+
 
 def preference_trainer(
     orders: dict[str, Any], load: Callable[[dict[str, Any]], Any], tokenizer: Any, adapter: Any
@@ -37,6 +51,9 @@ def preference_trainer(
     else:
         from trl import KTOConfig, KTOTrainer
 
+        wanted = sum(train["label"])
+        good, bad = weights(wanted, len(train) - wanted)
+        common |= {"desirable_weight": good, "undesirable_weight": bad}
         make, arguments = KTOTrainer, KTOConfig(**common)
     return make(
         model=load(orders),
