@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -178,3 +180,82 @@ def test_experts_stay_as_they_are_whatever_the_method(tmp_path: Path) -> None:
     mixed = msgspec.structs.replace(base, billions=30, ends=0.6, experts=28, edges=0).shape
     assert estimate(dense, "qlora", 2048) < 30
     assert estimate(mixed, "qlora", 2048) > 57
+
+
+PEAK = """
+import resource, sys, torch
+from transformers import AutoConfig, AutoModelForCausalLM
+family, length, heads = sys.argv[1], 1536, 16
+sizes = dict(vocab_size=256, hidden_size=64, intermediate_size=64, num_hidden_layers=2,
+             num_attention_heads=heads, num_key_value_heads=2, head_dim=16)
+if family == "gpt_oss":
+    sizes |= dict(num_local_experts=2, num_experts_per_tok=1,
+                  layer_types=["sliding_attention", "full_attention"])
+torch.set_num_threads(1)
+config = AutoConfig.for_model(family, **sizes)
+model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+model.config.use_cache = False
+for name, weights in model.named_parameters():
+    weights.requires_grad_("proj" in name)
+model.train()
+model.gradient_checkpointing_enable({"use_reentrant": False})
+model.enable_input_require_grads()
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+ids = torch.randint(0, 255, (1, length))
+model(input_ids=ids[:, :64], labels=ids[:, :64]).loss.backward()
+before = peak()
+model(input_ids=ids, labels=ids).loss.backward()
+print((peak() - before) / (heads * length * length))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.models
+@pytest.mark.skipif(sys.platform != "linux", reason="peaks are read as Linux counts them")
+@pytest.mark.parametrize("family", sorted(memory.EAGER))
+def test_attention_step_by_step_takes_what_is_said(family: str) -> None:
+    pytest.importorskip("transformers")
+    ran = subprocess.run(
+        [sys.executable, "-c", PEAK, family], capture_output=True, text=True, check=True
+    )
+    measured = float(ran.stdout.split()[-1])
+    assert memory.EAGER[family] / 1.5 < measured <= memory.EAGER[family]
+
+
+def test_long_examples_weigh_more_where_attention_goes_step_by_step(tmp_path: Path) -> None:
+    like = Base(id="m", path="/m", billions=9.2, layers=42, hidden=3584, inner=14336, heads=16)
+    other, gemma = (msgspec.structs.replace(like, family=f) for f in ("llama", "gemma2"))
+    short, long = (
+        estimate(gemma.shape, "qlora", n) - estimate(other.shape, "qlora", n) for n in (2048, 8192)
+    )
+    assert long == pytest.approx(16 * short, rel=0.02)
+    assert long > 15  # 16 heads, 67 million pairs
+    card = Machine(
+        system="", cpu="", cores=8, memory=64, free=60, disk=500, bitsandbytes=True,
+        gpus=(Gpu("card", 24, "cuda", bf16=True),),
+    )  # fmt: skip
+    spec = make_spec({"base": "m"})
+    assert settle(spec, other, card)[0].length == 8192
+    assert settle(spec, gemma, card)[0].length == 4096
+
+
+def test_gpt_oss_has_experts_that_no_adapter_reaches(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    config = {
+        "model_type": "gpt_oss", "num_hidden_layers": 1, "num_attention_heads": 4,
+        "intermediate_size": 32, "num_experts_per_tok": 2,
+    }  # fmt: skip
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    experts = {"model.layers.0.mlp.experts.down_proj": torch.zeros(2, 32, 64)}
+    save_file(experts, tmp_path / "model.safetensors")
+    base = describe(tmp_path, "oss")
+    assert (base.edges, base.heads, base.inner) == (0, 4, 64)
+    assert base.experts == pytest.approx(2 * 32 * 64 / 1e9)
+    here = Machine(system="", cpu="", cores=8, memory=64, free=60, disk=500)
+    settings, lines = settle(make_spec({"base": "m"}), base, here)
+    adapter = next(line for line in lines if line.name == "adapter")
+    assert adapter.reason == "attention only; dropout against memorising"
+    assert settings.dropout == 0.05

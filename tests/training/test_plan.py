@@ -22,6 +22,7 @@ from sessiontune.training.metrics import (
     read_metrics,
     summary,
 )
+from sessiontune.training.shortage import crowded
 from sessiontune.training.spec import LIMITS, make_spec
 from sessiontune.training.yamltext import to_yaml
 
@@ -96,7 +97,7 @@ def test_what_other_programs_hold_is_not_there() -> None:
     assert settle({}, EIGHT, machine(17.2)).length == 8192
     shared = settle({}, EIGHT, here)
     assert shared.length == 4096
-    said = planner.crowded(shared, here)
+    said = crowded(shared, here)
     assert len(said) == 1
     assert "4.8 GB" in said[0]
 

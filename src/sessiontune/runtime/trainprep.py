@@ -28,6 +28,7 @@ from ..training.preference import weights
 from ..training.preferencedata import Preferences, check_preferences, prepare_preferences
 from ..training.preflight import check_data
 from ..training.prepare import Prepared, packs, prepare, spread, write_tokens
+from ..training.shortage import crowded
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
@@ -112,7 +113,7 @@ class Ready(msgspec.Struct, kw_only=True):
                 flags += [] if fitting == length else [f"--length {fitting}"]
                 said.append(f"{' '.join(flags)} (about {need(method, fitting):g} GB)")
         advice = "Try " + ", or ".join(said or ["a smaller base model"]) + "."
-        return " ".join([advice, *planner.crowded(settings, self.machine)])
+        return " ".join([advice, *crowded(settings, self.machine)])
 
 
 def make_ready(

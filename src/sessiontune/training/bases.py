@@ -14,7 +14,10 @@ from typing import Any
 import msgspec
 
 from ..errors import ToolError, UsageError
-from .memory import Shape, typical
+from .memory import EAGER, Shape, typical
+
+#: Families of experts that "all linear layers" leaves out: to PEFT they are none.
+NO_EXPERTS = ("gpt_oss",)
 
 
 class Base(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,7 +27,9 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     sha256      of config, tokenizer and the weight files' names, sizes and first and last MiB
     rows        rows of the input embedding (0: unknown); context in tokens (0: unknown)
     ends        of the billions, those in embeddings and head; inner: columns inside a block
-    experts     of the billions, those in experts, and edges: their rows and columns / 1e9
+    experts     of the billions, those in experts, and edges: rows and columns / 1e9 of those that
+                an adapter reaches
+    heads       of attention
     bits        of a weight that is quantised already
     matrices    last names of the modules that hold one, as `--targets` takes them (none: unknown)
     """
@@ -45,6 +50,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
     bits: int = 0
     experts: float = 0.0
     edges: float = 0.0
+    heads: int = 0
     matrices: tuple[str, ...] = ()
 
     @property
@@ -61,6 +67,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
             hidden=hidden,
             inner=self.inner or 4 * hidden,
             rows=self.rows or like.rows,
+            square=EAGER.get(self.family, 0.0) * self.heads,
         )
 
 
@@ -151,9 +158,14 @@ def describe(path: Path, name: str) -> Base:
         quantised=str(quantised.get("quant_method", "")),
         bits=bits,
         experts=sum(map(math.prod, experts)) / 1e9,
-        edges=sum(math.prod(s[:-2]) * (s[-1] + s[-2]) for s in experts) / 1e9,
+        edges=_edges(experts) if config.get("model_type") not in NO_EXPERTS else 0.0,
+        heads=int(inner.get("num_attention_heads") or 0),
         matrices=_matrices(tensors or [t for file in older for t in _older(file)]),
     )
+
+
+def _edges(matrices: list[list[int]]) -> float:
+    return sum(math.prod(s[:-2]) * (s[-1] + s[-2]) for s in matrices) / 1e9
 
 
 def _bits(quantised: dict[str, Any]) -> int:
@@ -166,7 +178,8 @@ def _bits(quantised: dict[str, Any]) -> int:
 def _inner(config: dict[str, Any]) -> int:
     """Columns inside a feed-forward block; of experts, as many as one token goes through."""
     if experts := config.get("num_experts_per_tok"):
-        return int(experts) * int(config.get("moe_intermediate_size") or 0)
+        size = config.get("moe_intermediate_size") or config.get("intermediate_size") or 0
+        return int(experts) * int(size)
     size = config.get("intermediate_size") or 0
     return max(size) if isinstance(size, list) else int(size)
 

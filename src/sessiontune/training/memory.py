@@ -20,6 +20,9 @@ FULL = 18.6
 ADAPTER = {"lora": 18.0, "lora8": 9.0, "qlora": 9.0}
 #: Bytes per token in the layer at work: for each column of its hidden state, of its inner one.
 LAYER = {"full": (54, 17.0), "lora": (54, 17.0), "lora8": (54, 12.0), "qlora": (53, 9.5)}
+#: Bytes per head and pair of tokens, in 16 bits, of families whose attention transformers computes
+#: step by step (no sdpa): the peaks of one layer's way forth and back, and a little more.
+EAGER = {"gemma2": 16.5, "gpt_oss": 11.5}
 #: What the allocator cannot use of what it holds.
 SLACK = 1.04
 
@@ -30,6 +33,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     billions   parameters / 1e9; `ends` of them in embeddings and head, which no method quantises
     layers, hidden, inner   inner: columns between the two halves of a feed-forward block
     rows       of the embedding
+    square     bytes for each pair of tokens, where attention holds a number for each
     """
 
     billions: float
@@ -39,6 +43,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     inner: int
     rows: int
     edges_of_experts: float = 0.0
+    square: float = 0.0
 
     @property
     def edges(self) -> float:
@@ -92,6 +97,8 @@ def estimate(
     token *= width / 2
     if logits:
         token += 8.0 * shape.rows
+    # some of the pairs' numbers are of 32 bits in any case
+    token += length * shape.square * (width + 2) / 4
     return round(OWN + (kept + length * batch * token / 1e9) * SLACK, 2)
 
 

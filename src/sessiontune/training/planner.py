@@ -16,6 +16,7 @@ from .hardware import Gpu, Machine
 from .memory import estimate
 from .pace import pace_of, share, span
 from .prepare import Prepared
+from .shortage import warnings
 from .spec import TrainSpec, named_targets
 
 #: Tokens per example, tried in this order until it fits.
@@ -84,7 +85,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     batch = _batch(spec)
     accumulation = spec.accumulation or max(1, round(8 / (batch * devices)))
     memory = need(method, length)
-    dropout = 0.0 if base.experts else spec.dropout  # PEFT refuses it on experts
+    dropout = 0.0 if base.edges else spec.dropout  # PEFT refuses it on experts
     lines += [
         Line("base", f"{base.id} ({base.billions:.3g}B, {base.family})", "named"),
         Line("method", method, why_method),
@@ -100,8 +101,9 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     ]  # fmt: skip
     if method != "full":
         what = f"rank {spec.rank}, alpha {spec.alpha}, dropout {dropout:g}, {spec.targets}"
-        every = "all linear layers; " if named_targets(spec) is None else ""
-        why = "on experts it has none" if base.experts else "dropout against memorising"
+        every = "all linear layers; " if base.edges or not base.experts else "attention only; "
+        every = every if named_targets(spec) is None else ""
+        why = "on experts it has none" if base.edges else "dropout against memorising"
         lines.append(Line("adapter", what, f"{every}{why}"))
     settings = Settings(
         device=device,
@@ -312,7 +314,7 @@ def plan(
         seconds=round(seconds, 1),
         disk=round(disk, 3),
         lines=tuple(lines),
-        warnings=tuple(_warnings(settings, machine, disk)),
+        warnings=tuple(warnings(settings, machine, disk)),
     )
 
 
@@ -339,27 +341,3 @@ def _time_why(settings: Settings, machine: Machine) -> str:
     if settings.device != "cpu" or share(machine) > 0.9:
         return "an estimate"
     return f"an estimate: now other programs take {1 - share(machine):.0%} of the processor"
-
-
-def _warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
-    out = []
-    if settings.memory > settings.room:
-        out.append(
-            f"Memory: about {settings.memory:g} GB needed, {settings.room:g} GB there. "
-            "Lower --length, use --method qlora on an NVIDIA GPU, or take a smaller base."
-        )
-    out += crowded(settings, machine)
-    if disk > machine.disk:
-        out.append(
-            f"Disk: about {disk:.1f} GB needed, {machine.disk:.1f} GB free. "
-            "Free some space, or train with a lower --keep."
-        )
-    return out
-
-
-def crowded(settings: Settings, machine: Machine) -> list[str]:
-    """What other programs hold of the GPU, where it is much."""
-    card = machine.gpus[0] if machine.gpus and settings.device != "cpu" else None
-    if card is None or card.taken <= 0.1 * card.memory:
-        return []
-    return [f"Other programs hold {card.taken:.1f} GB of the GPU: close them to have it too."]
