@@ -279,10 +279,10 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # `user = "name:" + name`
     if lead and (value[:2] == b".$" or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
         return None  # the quote before it closes a string: `"password = " + value`
-    if operator.strip() == b"," and (value.isalpha() or not lead):
+    if operator.strip() == b"," and (
+        value.isalpha() or not lead or middle[:1] not in (b'"', b"'", b"`", b"\\")
+    ):
         return None  # a list of words
-    if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
-        return None
     if value == name or is_package(data, start, end):
         return None
     if judge(name, value, bool(lead), operator) is None and not (
