@@ -308,6 +308,22 @@ def test_messages_of_the_coming_version_are_counted(tmp_path: Path) -> None:
     assert reading.ledger.drops["read/session_message"] == 1
 
 
+def test_rows_of_the_newer_table_without_a_time_or_a_session_are_counted(tmp_path: Path) -> None:
+    files = small().database(tmp_path)
+    told = plain(whole(tmp_path, files))
+    base = sqlite3.connect(files[0])
+    base.execute(f"CREATE TABLE session_message {NEWER}")
+    for session, time in (("ses_n", None), (None, 9), ("ses_n", -5)):
+        row = (f"msg_{session}{time}", session, "user", 1, time, time, '{"text": "x"}')
+        base.execute("INSERT INTO session_message VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    base.commit()
+    base.close()
+    reading = whole(tmp_path, files)
+    assert plain(reading) == told
+    assert reading.unbalanced() == {}
+    assert reading.ledger.drops["read/session_message"] == 3
+
+
 def test_a_fork_repeats_nothing(tmp_path: Path) -> None:
     world = small()
     world.session("ses_3")

@@ -21,10 +21,10 @@ WHERE n.session_id = ? AND n.time_created >
   coalesce((SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id), -1)
 ORDER BY n.seq, n.id
 """
-#: How many rows tell what the older table holds.
+#: How many rows tell what the older table holds, or name no time or session.
 COPIES = """
-SELECT count(*) FROM session_message n WHERE n.time_created <=
-  (SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id)
+SELECT count(*) FROM session_message n WHERE n.session_id IS NULL OR coalesce(n.time_created <=
+  coalesce((SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id), -1), 1)
 """
 
 
