@@ -17,6 +17,7 @@ import msgspec
 from ..errors import UsageError
 from .actions import cluster_of, dealt, similarity, tags_of
 from .answering import Answerer, Asked, Progress
+from .callforms import words_of
 from .compare import cut
 from .remote import Reply
 from .result import Shown, ShownAnswer
@@ -154,7 +155,9 @@ def shown_queries(queries: Sequence[Query], replies: Mapping[str, Sequence[Reply
                 ShownAnswer(
                     arm,
                     found[number].text,
-                    similarity(found[number].text, query.reference) if query.reference else 0.0,
+                    similarity(words_of(found[number].text), query.reference)
+                    if query.reference
+                    else 0.0,
                     found[number].failed,
                 )
                 for arm, found in replies.items()
