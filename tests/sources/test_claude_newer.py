@@ -12,6 +12,7 @@ from tests.support import read
 
 from sessiontune import registry
 from sessiontune.model import Text
+from sessiontune.sources.claude.text import classify
 
 
 def said(messages: Any) -> list[tuple[str, list[str]]]:
@@ -253,3 +254,21 @@ def test_files_of_one_name_are_not_tied_together(tmp_path: Path) -> None:
     assert index(str(tmp_path / "b" / "0f.jsonl")).links == ("session:0f", "session:b")
     (tmp_path / "a" / "full").mkdir()  # its agents lie there
     assert index(str(tmp_path / "a" / "full.jsonl")).links == ("session:a", "session:full")
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "texts"),
+    [
+        ("<task-notification><summary>" + " " * 100_000, "drop", []),
+        ("<task-notification><event>" + " " * 100_000, "drop", []),
+        ("<task-notification>" + "<event>" * 50_000, "drop", []),
+        ("<task-notification>" + "<result>a</result>" * 2, "context", ["a</result><result>a"]),
+        ("<command-name>" + " " * 100_000, "prompt", ["<command-name>" + " " * 100_000]),
+        ("<agent-message>" * 50_000, "peer", ["<agent-message>" * 50_000]),
+    ],
+)
+def test_marks_that_are_never_closed_cost_no_more_than_their_length(
+    text: str, kind: str, texts: list[str]
+) -> None:
+    said = classify(text)
+    assert (said.kind, said.texts) == (kind, texts)

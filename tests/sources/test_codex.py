@@ -130,3 +130,28 @@ def test_tokens_of_the_cache_are_told_apart(tmp_path: Path) -> None:
     usage = session.messages[-1].usage
     assert usage is not None
     assert (usage.input, usage.cache_read, usage.output) == (40, 60, 7)
+
+
+def test_what_is_noted_beside_an_item_may_stand_before_it(tmp_path: Path) -> None:
+    def noted(given: dict[str, Any], number: int) -> dict[str, Any]:
+        rest = {key: value for key, value in given.items() if key != "payload"}
+        beside = {"metadata": {"history_sequence": number}}
+        return {**rest, **beside, "payload": given["payload"]}
+
+    parent = [row("session_meta", 0, id="p"), *[noted(r, n) for n, r in enumerate(TALK)]]
+    own = [noted(said("user", "other", 8), 3), noted(said("assistant", "fine", 9), 4)]
+    head = row("session_meta", 7, id="f", forked_from_id="p")
+    for name, rows in (("b", parent), ("a", [head, *own])):
+        lines = [json.dumps(r, separators=(",", ":")) + "\n" for r in rows]
+        (tmp_path / f"rollout-{name}.jsonl").write_text("".join(lines))
+    branch = read("codex", tmp_path).sessions[1]
+    texts = [p.text for m in branch.messages for p in m.parts if isinstance(p, Text)]
+    assert texts == ["other", "fine"]
+
+
+def test_an_answer_that_a_summary_happens_to_end_with_stays(tmp_path: Path) -> None:
+    summary = row("compacted", 9, message="The till was ported, and the tests are done.")
+    talk = [said("user", "Port it.", 1), said("assistant", "done.", 2), summary]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *talk, said("user", "And?", 10)])
+    messages = [m for session in read("codex", tmp_path).sessions for m in session.messages]
+    assert "done." in [p.text for m in messages for p in m.parts if isinstance(p, Text)]

@@ -28,6 +28,7 @@ from .lines import LineFault, line_fault, safe_name, size_of
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
 _NOTICE = re.compile(r"<task-notification>.*?</task-notification>", re.DOTALL)
+_CLOSED = "</task-notification>"
 _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
 #: User records of these kinds were typed; those of other kinds were written by the program.
@@ -126,7 +127,7 @@ def _meta(path: str) -> Meta:
     try:
         with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
             return msgspec.json.decode(stream.read(1 << 16), type=Meta)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return Meta()
 
 
@@ -216,7 +217,8 @@ class _Chat:
         at = record.get("timestamp")
         if subtype == "notification":
             whole = "\n".join(part.text for part in parts if isinstance(part, Text))
-            said = [classify(note) for note in _NOTICE.findall(whole) or [whole]]
+            closed = whole[: whole.rfind(_CLOSED) + len(_CLOSED)] if _CLOSED in whole else ""
+            said = [classify(note) for note in _NOTICE.findall(closed) or [whole]]
             parts = [Text(text) for one in said for text in one.texts]
         if not parts:
             log.drop("task_notification" if subtype == "notification" else "empty")

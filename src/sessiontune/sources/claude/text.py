@@ -25,13 +25,6 @@ terminal-setup theme think-back todos upgrade usage vim voice
 #: Settings and views of the program: their arguments are no request to the model.
 LOCAL_COMMANDS = frozenset(_LOCAL_NAMES.split())
 
-_NAME = re.compile(r"<command-name>\s*(.*?)\s*</command-name>", re.DOTALL)
-_MESSAGE = re.compile(r"<command-message>\s*(.*?)\s*</command-message>", re.DOTALL)
-_ARGS = re.compile(r"<command-args>\s*(.*?)\s*</command-args>", re.DOTALL)
-_SUMMARY = re.compile(r"<summary>\s*(.*?)\s*</summary>", re.DOTALL)
-_RESULT = re.compile(r"<result>\s*(.*?)\s*</result>(?!.*</result>)", re.DOTALL)
-_EVENT = re.compile(r"<(event|failures)>\s*(.*?)\s*</\1>", re.DOTALL)
-
 #: Commands that empty the context: what follows is all that the model sees.
 CLEARING = ("clear", "reset")
 #: How the program carries an accepted plan over into an emptied context.
@@ -45,12 +38,8 @@ _PEERS = (
     "A peer session sent a message",
     "The coordinator sent a message",
 )
-_MAIL = re.compile(
-    r"<(?P<tag>teammate-message|cross-session-message|agent-message)\b[^>]*>.*</(?P=tag)>",
-    re.DOTALL,
-)
 _MAIL_BEGINS = re.compile(
-    r"<(?:teammate-message|cross-session-message|agent-message)\b[^>]*>"
+    r"<(?P<tag>teammate-message|cross-session-message|agent-message)\b[^>]{0,4000}>"
     r"\s*(?P<notice>\{\"type\")?"
 )
 #: What the program puts around a message to an agent that works, and around the task of a fork.
@@ -135,12 +124,16 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
 
 def _peer(start: str) -> Said:
     """What other agents wrote, without the program's words around it; notices are no messages."""
-    found = _MAIL.search(start)
-    if found is None:
+    begun = list(_MAIL_BEGINS.finditer(start))
+    ends = {tag: start.rfind(f"</{tag}>") for tag in {one["tag"] for one in begun}}
+    first = next((one for one in begun if one.end() <= ends[one["tag"]]), None)
+    if first is None:
         told = _WHILE.fullmatch(start)
         return Said("peer", [told["words"] if told is not None else start])
-    notices = all(begun["notice"] for begun in _MAIL_BEGINS.finditer(found[0]))
-    return Said("context" if notices else "peer", [found[0]])
+    stop = ends[first["tag"]]
+    notices = all(one["notice"] for one in begun if first.start() <= one.start() < stop)
+    mail = start[first.start() : stop + len(f"</{first['tag']}>")]
+    return Said("context" if notices else "peer", [mail])
 
 
 def _meta(text: str, start: str) -> Said:
@@ -173,11 +166,11 @@ def _tagged(start: str) -> Said | None:
 
 
 def _command(text: str) -> Said | None:
-    name, message, args = _NAME.search(text), _MESSAGE.search(text), _ARGS.search(text)
+    name, message, args = (_inside(text, f"command-{tag}") for tag in ("name", "message", "args"))
     if name is None and message is None:
         return None
-    command = (name or message).group(1).lstrip("/")  # type: ignore[union-attr]
-    words = args.group(1) if args else ""
+    command = (message or "" if name is None else name).lstrip("/")
+    words = args or ""
     if command in LOCAL_COMMANDS:
         return Said("drop", reason="local_command", command=command)
     if words:
@@ -202,13 +195,25 @@ def _shell(text: str) -> Said:
 
 
 def _notification(text: str) -> Said:
-    found = [m.group(1) for m in (_SUMMARY.search(text), _RESULT.search(text)) if m]
-    if "<event>" in text or "<failures>" in text:
-        found += [m.group(2) for m in _EVENT.finditer(_RESULT.sub("", text))]
+    found = [_inside(text, "summary"), _inside(text, "result", last=True)]
+    begin, end = text.find("<result>"), text.rfind("</result>")
+    rest = text[:begin] + text[end:] if 0 <= begin < end else text
+    for tag in ("event", "failures"):
+        pieces = rest.split(f"</{tag}>")[:-1]
+        found += [piece.split(f"<{tag}>", 1)[1].strip() for piece in pieces if f"<{tag}>" in piece]
     texts = [words for words in found if words]
     if not texts:
         return Said("drop", reason="task_notification")
     return Said("context", texts)
+
+
+def _inside(text: str, tag: str, last: bool = False) -> str | None:
+    """What stands between the marks of a tag. Sought without a pattern, which would take the cube
+    of the time where white space follows a mark that is never closed."""
+    begin = text.find(f"<{tag}>")
+    start = begin + len(tag) + 2
+    end = (text.rfind if last else text.find)(f"</{tag}>", max(start, 0))
+    return text[start:end].strip() if begin >= 0 and start <= end else None
 
 
 def is_served(name: str) -> bool:

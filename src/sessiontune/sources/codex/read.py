@@ -126,8 +126,8 @@ class Rollout(Items):
 
     def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
         """Take an item, unless it belongs to the copy that a fork or a sub-agent begins with."""
-        end = raw.rfind(_BESIDE)
-        body = raw[max(0, raw.find(b'"payload"')) : end if end > 0 else len(raw)].rstrip(b"}\n\r ")
+        start, end = max(0, raw.find(b'"payload"')), raw.rfind(_BESIDE)
+        body = raw[start : end if end > start else len(raw)].rstrip(b"}\n\r ")
         digest = hashlib.blake2b(body, digest_size=8).digest()
         inherited = type(line.ordinal) is int and line.ordinal < self.facts.begins
         copied = self.facts.forked_from or self.again or inherited
@@ -264,7 +264,8 @@ class Rollout(Items):
             return
         said = "".join(part.text for part in node.parts if type(part) is Text).strip()
         asked = any(type(part) is ToolCall for part in node.parts)
-        if said and not asked and summary.endswith(said):
+        whole = summary.removesuffix(said)[-1:] in ("", "\n")  # and not the end of a sentence
+        if said and not asked and summary.endswith(said) and whole:
             self.drop("summary_answer", len(node.places))
             self.nodes.pop()
             self.last = None
