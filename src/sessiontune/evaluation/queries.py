@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 
 from ..errors import UsageError
 from .actions import cluster_of, dealt, similarity, tags_of
@@ -65,11 +66,11 @@ def read_queries(path: Path) -> tuple[Query, ...]:
 
 
 def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # other line ends may stand in a text
         if line.strip():
             try:
-                yield f"line {number}", json.loads(line)
-            except json.JSONDecodeError as error:
+                yield f"line {number}", orjson.loads(line)
+            except orjson.JSONDecodeError as error:
                 raise UsageError(f"{path}, line {number} is not JSON: {error}", _HOW) from error
 
 
