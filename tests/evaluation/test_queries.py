@@ -139,3 +139,14 @@ def test_half_a_sign_is_named_with_its_line(tmp_path: Path) -> None:
     path.write_text('{"question": "a"}\n{"question": "b \\ud83d"}\n', "utf-8")
     with pytest.raises(UsageError, match="line 2"):
         read_queries(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("q.jsonl", '{"question": "a"}\n'), ("q.toml", '[[query]]\nquestion = "a"\n')],
+)
+def test_the_mark_of_some_editors_at_the_beginning_is_no_text(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, "utf-8-sig")
+    assert [q.question for q in read_queries(tmp_path / name)] == ["a"]

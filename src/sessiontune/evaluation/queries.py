@@ -44,7 +44,7 @@ _HOW = "Give a .toml file with [[query]] tables, or JSON Lines; --make-queries F
 def read_queries(path: Path) -> tuple[Query, ...]:
     """The queries of a file. Raises UsageError that names the entry that is wrong."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"Cannot read the queries in {path}: {said}.", _HOW) from error
