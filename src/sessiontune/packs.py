@@ -224,13 +224,14 @@ class Packs:
         packs: Iterable[str],
         *,
         wholly: bool,
-    ) -> None:
+    ) -> dict[str, Place]:
         """Remove packs that no row names. Those in which more is dead than alive, `wholly` all in
-        which something is, are written anew without it."""
+        which something is, are written anew without it: returns where what they held lies now."""
         alive_in: dict[str, list[tuple[str, int, int, int | None]]]
         alive_in = {name: [] for name in packs if (self.folder / name).exists()}
+        moved: dict[str, Place] = {}
         if not alive_in:
-            return
+            return moved
         names = list(alive_in)
         with change() as db:
             for at in range(0, len(names), _TOGETHER):  # a changed recipe leaves thousands
@@ -251,7 +252,9 @@ class Packs:
                 places = self._copy(path, rows)
                 with change() as db:
                     self.note(db, places)
+                moved.update(places)
             path.unlink(missing_ok=True)
+        return moved
 
     def _copy(
         self, path: Path, rows: Sequence[tuple[str, int, int, int | None]]

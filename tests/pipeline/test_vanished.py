@@ -105,6 +105,19 @@ def test_random_logs_vanish_one_after_the_other(tmp_path: Path, seed: int) -> No
         assert all(_whole(row, by_id) for row in after)
 
 
+def test_a_vanished_log_beside_living_ones_that_are_read_again(tmp_path: Path) -> None:
+    """All lie in one pack; when the others are read again it is written anew without them."""
+    for number in range(3):
+        writer = Writer(40 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "logs" / f"p{number}")
+    before = _export(tmp_path)
+    for log in (tmp_path / "logs" / "p0").rglob("*.jsonl"):
+        log.unlink()
+    assert _export(tmp_path) == before
+    assert _export(tmp_path, "--verify", "--preferences") == before  # all rows are made anew
+
+
 _HOOKS = """
 import msgspec
 

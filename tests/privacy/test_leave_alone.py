@@ -62,6 +62,11 @@ KEPT = [
     "tokenHeader = 'X-aws-ec2-metadata-token'; openssl req -newkey ec:p256.pem",
     "echo 'password = '.$p['config']['daemon_password']; \"_password = \"+new Buffer(x)",
     "data-sitekey='6LeIxAcTAAAAAJcZVRqyHh71UMIEGNQ_MXjiZKhI'",
+    '"@openai/codex-linux-x64": "npm:@openai/codex@0.171.0-linux-x64"',
+    'resolution: "sentry-cli-linux-x64@npm:2.39.1-linux-x64"',
+    '"sentry": "npm:@sentry/cli@2.39.1-linux-x64"',
+    'IBAN DE89 3704 0044 0532 0130 00, iban: "GB29NWBK60161331926819"',
+    "iban fr1420041010050500013m02606, NL91-ABNA-0417-1643-00",
     "psk = unhexlify(vector['psk_id']), psk: Optional[tuple[bytes, bytes]]",
 ]
 

@@ -39,6 +39,27 @@ def redactor() -> Redactor:
         "root 的密码为{v}",
         "パスワードは{v}です",
         "비밀번호는 {v} 입니다",
+        "Das neue Passwort heißt {v}",
+        "Das Passwort wurde auf {v} gesetzt",
+        "le nouveau mot de passe sera {v}",
+        "le mot de passe d'accès est « {v} ».",
+        "mdp : {v}",
+        "identifiants : root / {v}",
+        "la nueva contraseña será {v}",
+        "a palavra-passe é {v}",
+        "La password di accesso è {v}",
+        "dane logowania: admin / {v}",
+        "пароль от базы {v}",
+        "пароль такой: {v}",
+        "sunucu parolası {v}",
+        "密码是“{v}”",
+        "账号 admin 密码 {v}",
+        "パスワードは「{v}」です",
+        "adgangskoden er {v}",
+        "mật khẩu là {v}",
+        "password changed from {v}",
+        "log in with admin and {v}",
+        "the db is at db.corp.net, user app, pass {v}, db shop",
         "log in with user admin and password {v} please",
         "credentials: admin:{v}",
         "use admin / {v} to log in",
@@ -51,6 +72,37 @@ def test_a_password_in_a_sentence(redactor: Redactor, sentence: str, value: str)
     before, after = sentence.split("{v}")
     assert out.startswith(before)
     assert out.endswith(after)
+
+
+def test_both_values_of_a_change(redactor: Redactor) -> None:
+    out = redactor.text(f"the password was changed from {PASSWORD} to {PASSWORD[::-1]}, tell Ada")
+    assert PASSWORD not in out
+    assert PASSWORD[::-1] not in out
+    assert out.endswith(", tell Ada")
+    assert redactor.text(out) == out
+
+
+def test_how_passwords_are_kept_is_no_password(redactor: Redactor) -> None:
+    for text in ("密码改成bcrypt2", "the password is sha256", "das Passwort ist argon2id"):
+        assert redactor.text(text) == text
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "sed 's|^DB_PASS=.*|DB_PASS={v}|' .env",
+        'sed -i "s|^export DB_PASS=.*$|export DB_PASS={v}|g" .env',
+        "sed -i 's#^DB_PASSWORD=[^ ]*#DB_PASSWORD={v}#' .env && docker compose up",
+        r'{"cmd": "sed -i \"s/^SECRET_KEY=.*/SECRET_KEY={v}/g\" .env"}',
+    ],
+)
+def test_a_command_that_edits_keeps_all_but_the_value(redactor: Redactor, command: str) -> None:
+    out = redactor.text(command.replace("{v}", HEX))
+    before, after = command.split("{v}")
+    assert out.startswith(before)
+    assert out.endswith(after)
+    assert HEX not in out
+    assert redactor.text(out) == out
 
 
 @pytest.mark.parametrize(

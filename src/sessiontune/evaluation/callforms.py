@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -31,7 +32,9 @@ class Written(str):
         """As JSON or Python would read it, else the text."""
         for read in (json.loads, ast.literal_eval):
             try:
-                return read(self)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # of "\\d" in what a model wrote
+                    return read(self)
             except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
                 continue
         return str(self)

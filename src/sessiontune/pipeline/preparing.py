@@ -141,7 +141,7 @@ def prepare_all(
             rows.append((UnitRow(one.key, paths, one.summary, key), mine, one.sketches))
             there.update(mine)
         store.put_units(rows)
-    store.shards.tidy(store.transaction, stale, wholly=False)
+    there.update(store.shards.tidy(store.transaction, stale, wholly=False))
     run.renew()  # the workers' memory goes back before what is noted of all units is held
     del packs
     unit_notes, begin = _noted(units, store)

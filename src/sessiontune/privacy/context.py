@@ -15,7 +15,8 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, judged_random
-from .judge import TYPES, in_other_letters, judge, like_key, like_password
+from .editing import is_sought, put_there
+from .judge import TYPES, in_other_letters, is_package, judge, like_key, like_password
 from .keynames import KEY_WORDS, PASS_PARTS, VENDORS, dull, says_password
 from .rules import Rule, quick
 
@@ -245,10 +246,10 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
 
 def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
-    start, end = match.span(4)
-    value = trimmed(value, bool(lead))
+    start = match.start(4)
+    value = put_there(data, match.start(), trimmed(value, bool(lead)))
     end = start + len(value)
-    if data[end : end + 3] in (b"...", b"\xe2\x80\xa6") or data[end : end + 2] == b"..":
+    if is_sought(data, start) or data[end : end + 3].startswith((b"..", b"\xe2\x80\xa6")):
         return None
     operator = middle.strip(b"'\"`\\]")
     plain = operator.strip(b" \t)")
@@ -278,11 +279,11 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # `user = "name:" + name`
     if lead and (value[:2] == b".$" or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
         return None  # the quote before it closes a string: `"password = " + value`
-    if operator.strip() == b"," and (value.isalpha() or not lead):
+    if operator.strip() == b"," and (
+        value.isalpha() or not lead or middle[:1] not in (b'"', b"'", b"`", b"\\")
+    ):
         return None  # a list of words
-    if operator.strip() == b"," and not (lead and middle[:1] in (b'"', b"'", b"`", b"\\")):
-        return None
-    if value == name:
+    if value == name or is_package(data, start, end):
         return None
     if judge(name, value, bool(lead), operator) is None and not (
         says_password(name) and not dull(name) and _beside_user(data, match, value, plain)

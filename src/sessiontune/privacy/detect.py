@@ -124,6 +124,9 @@ class Detector:
             if near is None or near(data, end)
         ]
 
+    def in_tables(self, hits: list[Hit]) -> bool:
+        return any(self._rules[index].table for index, _ in hits)  # where cells are counted
+
     @property
     def placed(self) -> bool:
         """True when hits say where they are."""

@@ -182,7 +182,14 @@ class Redactor:
         spans = self._spans(raw, hits, names)
         if not spans:
             return raw
-        return self._counted(raw, spans)
+        new = self._counted(raw, spans)
+        if self._detector.in_tables(hits):  # the rows may fit their head only now
+            for _ in range(_ROUNDS - 1):
+                spans = self._spans(new, None, self._names.find(new))
+                if not spans:
+                    break
+                new = self._counted(new, spans)
+        return new
 
     def _make(self, kind: str, shape: str, value: bytes) -> bytes:
         return self._pseudonyms.make(kind, shape, value)

@@ -1,4 +1,4 @@
-"""Example keys that vendors print in their own documentation and sources.
+"""Example keys that vendors print in their own documentation and sources, and example IBANs.
 
 They stand in countless tutorials and tests; replacing them would change public text. Only keys
 whose vendor publishes them are listed, by digest, so that no key-shaped text stands here. What
@@ -33,6 +33,25 @@ PUBLISHED = {
         a05b8aa8899378c2 fc9f94683b968d58 9a119b06a213486f c2945bcd936cf1d3 c92204355aa1c098
         e6d1b65208cb54f6 d8c462af6f52aa71 cd5b49fcc80a6e3d
     """,
+    "the IBAN Registry (ISO 13616), one for each country; without spaces": """
+        bbc52728b9e73bf2 3968526e7ad7536c cd72ea3f250070f1 ab91dde4ee3afe77 200e18d157eb6cd7
+        e7cfbcfccc162c28 d04611ba9c562370 78db06a326d830e3 a14ea563110a3b35 c67932c98c002e54
+        1d83b8c29a3dfee2 c1e877dc67dfda20 b4063bf5330f1c37 167a807d2981c2a3 eaa089b99f032f46
+        b828e80630be172e 30c6397d53f92783 db3672c1ec710959 c7b04d91a1d4cc7e 67d276d660f7fb00
+        83425d75d000362e 392abceeb48de312 b0f74b262dc8e59f 4a52c29ebb163a22 7de832f777f801c8
+        43231a4d67415c56 ba37b21a31af4f73 6fd84a12bf931fc2 a9bcf1d008709eb9 46a75120225708e1
+        f63632f8cf1c5e5f 328229b8c743f911 c144dc2ba4564cd7 439e2bf711cbb6bc 34f72afce3c4f16a
+        488152ab1aafa49a c56d9d3e58147673 86372140cdd26444 e25ed787d2930dd1 7c2ea899a1ccf3b7
+        1a012a31d349f919 b3a27163f46170aa 18016ac595d0a229 6fa287d212a62226 9a52eec35f92f177
+        2d68cca3c001da81 64bb8337d3a20006 992d2ccbb6011afd a10512fc1768d468 ec6c454280b08aca
+        5f2a5d70d52d0022 a9577b3744554059 fd7c398f51fd8ba8 784ddd168773e7fa 4af44ab43af9c19f
+        f46d1306c18b8549 1aa4a1ea596b34bc cbd97c039d2b8a9a fb24da5f6d860677 dc6d887505da92c1
+        fb71c7702b3c17ae 9ff8085b6fed089b 8e0eaf3d73dc4c80 997f3f4a575782ed b4833ec0d2f5426e
+        92739ca71c737494 c912287ce66b94ca 5486d0d5eeb6ce71 8989ad4b911d6dde 4fc456c4c2e24249
+        e7f0207beee61dc9 bbd36ea577ffc93b b7cb67e9be513184 f658bc12c72b0843 b8ffd4a1f8e19ca5
+        94800c782b8f9884 729e83451081516f de64f07937eac159
+    """,
+    "the IBAN that Wikipedia's article on them checks": "10d29232bc681fbf",
 }
 _DIGESTS = frozenset(" ".join(PUBLISHED.values()).split())
 
@@ -44,7 +63,8 @@ _SHOWN_CLAIMS = re2.compile(
 
 
 def is_published_example(value: bytes) -> bool:
-    """True for a key that its vendor publishes as an example, and for a JWT that says it is one."""
+    """True for a key that its vendor publishes as an example (or an IBAN that the registry does),
+    and for a JWT that says it is one."""
     if len(value) > 2000:
         return False
     if hashlib.blake2b(value, digest_size=8).hexdigest() in _DIGESTS:

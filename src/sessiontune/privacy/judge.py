@@ -74,6 +74,16 @@ def is_dull_value(value: bytes) -> bool:
     )
 
 
+#: What a lock file takes under another name: `npm:@scope/name@1.2.3-linux-x64`.
+_PACKAGE = quick(r"npm:(?:(?:@[\w.-]{1,80}/)?[\w.-]{1,80}@)?[~^<>=v]{0,2}\d+\.\d+\.\d")
+
+
+def is_package(data: bytes, start: int, end: int) -> bool:
+    """The value, perhaps with the `npm:` before it, is a package and its version."""
+    at = data.find(b"npm:", max(0, start - 4), start + 4)
+    return at >= 0 and _PACKAGE.match(data, at, end) is not None
+
+
 #: One half of Vault's AppRole; elsewhere the name of a secret, which is no UUID.
 _SECRET_ID = re2.compile(rb"(?i)secret_?id$")
 #: A table's next cell, comparisons.

@@ -43,9 +43,10 @@ def _after_quote(data: bytes, low: int, high: int) -> int:
     return low if at < 0 else at + 1
 
 
-def below(data: bytes, end: int, line_end: bytes, reach: int) -> Iterator[tuple[int, int]]:
-    """The lines after the one that ends at `end`, while they are not empty."""
-    at, last = end + len(line_end), min(len(data), end + reach)
+def below(data: bytes, end: int, line_end: bytes) -> Iterator[tuple[int, int]]:
+    """The lines after the one that ends at `end`, while they are not empty. However many: what is
+    redacted is shorter, and the gate must not see farther than the redactor did."""
+    at, last = end + len(line_end), len(data)
     while at < last:
         stop = data.find(line_end, at, last)
         stop = last if stop < 0 else stop

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import iban, luhn
+from .examples import is_published_example
 from .rules import Rule, left_edge, pattern, quick
 
 _CARD = r"((?:\d[ -]?){12,18}\d)"
@@ -146,9 +147,14 @@ def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
     value = data[start:end]
     if not left_edge(data, start):
         return None
-    if seen != size or data[end : end + 1].isalnum() or not iban(value):
+    if seen != size or data[end : end + 1].isalnum() or not _of_someone(value):
         return None
     return start, end
+
+
+def _of_someone(value: bytes) -> bool:
+    """The check digits are right, and it is no example that the registry prints."""
+    return iban(value) and not is_published_example(value.replace(b" ", b"").upper())
 
 
 #: Written by people after the word: with other marks between the groups, in small letters.
@@ -166,7 +172,7 @@ def _labelled_iban(data: bytes, match: Any) -> tuple[int, int] | None:
         gap = _BETWEEN.match(data, start + at, end)
         at, seen = (gap.end() - start, seen) if gap else (at + 1, seen + 1)
     value = _BETWEEN.sub(b"", data[start : start + at])
-    if seen != size or data[start + at : start + at + 1].isalnum() or not iban(value):
+    if seen != size or data[start + at : start + at + 1].isalnum() or not _of_someone(value):
         return None
     return start, start + at
 

@@ -75,16 +75,26 @@ def _made_up(digits: bytes) -> bool:
 #: Russian.
 _LABELS = (
     r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
-    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bportable :|"
+    r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bgsm[ ]?:|\bportable :|"
     r"\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x90\xba\xe5\xb8\xaf|\xec\xa0\x84\xed\x99\x94|"
-    r"\xd1\x82\xd0\xb5\xd0\xbb\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd"
+    r"\xd1\x82\xd0\xb5\xd0\xbb(?:\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd|[.:])"
 )
 #: Requests to call, up to the number.
 _REQUESTS = (
     r"\b(?:(?:(?:please )?call|ring|text|dial|phone)(?:/text)?(?: (?:me|us|him|her|them|back|now))?(?: (?:at|on|to))?|sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
-    r"ruf(?:en sie|e?)? mich (?:an )?(?:unter|auf)|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|mon num\xc3\xa9ro est le|"
+    r"ruf(?:en sie|e?)? mich (?:an )?(?:unter|auf)|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|joignable au|r\xc3\xbcckruf unter|mon num\xc3\xa9ro est le|"
     r"ll\xc3\xa1ma(?:me|nos) al|chiam\w{2,4} (?:al|allo)|bel (?:me|mij|ons) op|lig(?:ue|a) (?:para|pra)|zadzwo\xc5\x84 (?:pod|na)(?: numer| nr)?|"
     r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o):? "
+)
+#: Whom to ask, up to the number: `Kontakt: Ada Berg (030/...`.
+_CONTACT = (
+    r"(?i:contact|kontakt|contatto|contacto|contato|ansprechpartner(?:in)?|r\xc3\xa9f\xc3\xa9rent|referente)[ ]?:[ ]{1,2}"
+    r"(?:[A-Z][A-Za-z.\x80-\xff'-]{0,24},?[ ]){1,4}(?:[/|-] )?"
+)
+#: Whose number it is, or nothing else on the line before it: `mein Nummer: 0176 ...`.
+_OF_WHOM = (
+    r"(?:\A|[\n\x00\"'>(\[{,;.!] ?|\b(?:my|meine?|neue|mon|ton|son|votre|mi|tu|meu|mio|mijn|m\xc3\xb3j|min|mitt)[ ])"
+    r"(?:number|nummer|num[e\xc3]\xa9?ro|n\xc3\xbamero|numer)(?: is| ist| est| es| to|:| :|\xc2\xa0:)[ ]{1,2}"
 )
 _START = r"(?:\+|00)?[(]{0,2}\d"
 _NUMBER = r"(?:\+|\(\+|00)?\(?\d(?:[ .()/-]{0,3}\d|\xc2\xa0\d){6,16}"
@@ -92,7 +102,7 @@ _NUMBER = r"(?:\+|\(\+|00)?\(?\d(?:[ .()/-]{0,3}\d|\xc2\xa0\d){6,16}"
 #: Words that may stand between a label and its number, or follow the label inside its word.
 _BETWEEN = frozenset(
     b"""
-    number numbers num no nr nbr nummer numer numero num\xc3\xa9ro n\xc3\xbamero n\xc3\xbam s n e a is at on to or and
+    number numbers num no nr nbr nummer numer numero num\xc3\xa9ro n\xc3\xbamero n\xc3\xbam numaram numaras\xc4\xb1 s n e a is at on to or and
     home work office private personal direct business day evening me us him her contact main
     primary secondary support customer service line phone mobile cell tel fax telephone text voice
     value uri type ist lautet unter privat dienstlich est le au es el al il op para pra pod kom p\xc3\xa5
@@ -132,8 +142,22 @@ def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
     return _national(data, match.start(1), match.end(1), sure)
 
 
+def _of_someone(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A number behind a name, or behind the word for numbers of all sorts: as it is dialled, in
+    groups."""
+    value = match.group(1)
+    groups = _DIGITS.findall(value, 0, len(value))
+    if value.lstrip(b"(")[:1] not in (b"+", b"0") or len(groups) == 1:
+        return None
+    if all(group[:1] == b"0" for group in groups):
+        return None  # a row of short numbers, padded: `0755 0644 0600`
+    return _national(data, match.start(1), match.end(1), False)
+
+
 def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] | None:
     """The number that begins at `start`, if its digits stand as those of phones do."""
+    if data[start : start + 1] == b"(" and b")" not in data[start:end]:
+        start += 1  # the number as a whole stands in brackets
     value = data[start:end]
     digits = bytes(c for c in value if 48 <= c <= 57)
     after = data[end : end + 1]
@@ -214,5 +238,18 @@ RULES: tuple[Rule, ...] = (
         before=80,
         after=32,
         rank=1,
+    ),
+    *(
+        Rule(
+            "phone",
+            "personal",
+            rf"{lead}{_START}[\d ()./-]{{7}}",
+            rf"{lead}({_NUMBER})",
+            _of_someone,
+            before=160,
+            after=32,
+            rank=1,
+        )
+        for lead in (_CONTACT, f"(?i:{_OF_WHOM})")
     ),
 )

@@ -9,7 +9,6 @@ that means it only there.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
@@ -88,13 +87,15 @@ _SLOW = (
 def _lines(data: bytes, end: int) -> Iterator[tuple[int, int]]:
     """The lines that begin at `end`, up to an empty one."""
     line_end = b"\n" if data[end - 1 : end] == b"\n" else b"\\n"
-    return islice(below(data, end - len(line_end), line_end, 8000), 60)
+    return below(data, end - len(line_end), line_end)
 
 
 def _vaulted(data: bytes, end: int) -> list[tuple[int, int]]:
     """The rows of `Key  Value` as Vault prints a secret."""
     found: list[tuple[int, int]] = []
     for low, high in _lines(data, end):
+        if data[low : low + 2] == b"==":
+            break  # the next table
         row = _ROW.match(data, low, high)
         if row is None or any(word in row.group(1).lower() for word in _SLOW):
             continue

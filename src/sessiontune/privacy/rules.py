@@ -49,6 +49,7 @@ class Rule(msgspec.Struct, frozen=True):
     rank    who wins where two rules find overlapping values (higher)
     faster  what Hyperscan looks for in place of the anchor: patterns that match wherever the
             anchor ends and cost it less. Where they also match elsewhere, `near` decides
+    table   it counts cells, which another rule may change: an address with a comma in it
     """
 
     kind: str
@@ -65,6 +66,7 @@ class Rule(msgspec.Struct, frozen=True):
     near: Near | None = None
     direct: Direct | None = None
     faster: tuple[str, ...] = ()
+    table: bool = False
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):

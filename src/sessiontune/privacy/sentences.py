@@ -16,33 +16,34 @@ from .rules import Check, Rule, left_edge, quick
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
-    rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e[nt])?|mot de passe|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
-    rf"(?:this|the|my|our|your) (?:key|token)|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
+    rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e?[nt])?|mot de passe|\bmdp\b|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
+    rf"(?:this|the|my|our|your|der|mein|le|mon|el|mi|il|o|meu) (?:key|token)|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
-    r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|til|od|"
-    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f)(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){1,5}?)??"
+    r"(?: (?:for|of|to|on|in|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|til|do|od|"
+    r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
 )
 _VERB = (
-    r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|est|es|\xc3[\xa9\xa8\xa4]r?|er|je|"
-    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xd1\x8d\xd1\x82\xd0\xbe)"
+    r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|lautet:?|hei(?:\xc3\x9f|ss)t:?|wurde auf|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|"
+    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
 #: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
-    rf"(?i)(?:{PASS_PARTS[1]}|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
+    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
     r"\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
 #: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
 _WE_HAVE = (
     r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
-    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed)(?: (?:as|to|is|was))?:?)[ ]{1,2}"
+    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
 )
 #: What may stand between such a word and its key.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
-_BEGIN = r"\\*[`'\"*]{0,3}"
+#: Before a value: quotes, also those of other languages.
+_BEGIN = r"(?:\\*[`'\"*]{0,3}|\xe2\x80[\x98\x9a\x9c\x9e]|\xc2\xab(?:[ ]|\xc2\xa0|\xe2\x80\xaf)?|\xe3\x80[\x8c\x8e])"
 _FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
 _REST = r"[^\s`'\"<>\x80-\xff]"
 
@@ -55,6 +56,12 @@ def typed(value: bytes) -> bool:
     return (digits and (both or signs) and wordy(value) < 0.85) or is_gibberish(value)
 
 
+#: What passwords are kept as, and the like: `argon2id`, `sha256`.
+_ALGORITHM = re2.compile(
+    rb"(?i)(?:sha|md|argon|s?b?crypt|pbkdf|blake|base|utf|aes|rsa|hmac)[-_]?\d{1,3}[a-z]{0,3}"
+)
+
+
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1).rstrip(b".,;:!?)`'\"*\\")
     if (
@@ -64,6 +71,7 @@ def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
         or is_placeholder(value)
         or is_dull_value(value)
         or is_published_example(value)
+        or _ALGORITHM.fullmatch(value)
     ):
         return None
     return match.start(1), value
@@ -94,7 +102,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
-_SAYS_SO = re2.compile(rb"(?i)mot de passe|\bclave")
+_SAYS_SO = re2.compile(rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave")
 #: A verb that says what a password is, and the quote that follows it.
 _IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
 
@@ -169,16 +177,21 @@ def said_follows(data: bytes, end: int) -> bool:
     return _IS_QUOTED.search(data, max(0, end - 16), end - 4) is not None
 
 
-_USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:)"
-_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciales|log ?in(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?:? "
+_USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:| and | with )"
+_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
 
 #: `ID/PW: master/V`, `user/pass - admin:V`.
 _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}[ ]{0,2}[/:,(][ ]{0,2}"
 #: `password(V)`, and `(admin/V)`.
 _IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\("
 _IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
-_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c(?: (?:\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|\xd0\xba|\xd0\xbd\xd0\xb0) [^\s]{1,24}){0,2}|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc|\xe5\x8f\xa3\xe4\xbb\xa4|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|[\xc5\x9e\xc5\x9f]ifre(?:m|niz|si)?|\bparola(?:m|n\xc4\xb1z|s\xc4\xb1)?|has\xc5\x82o|heslo|sandi(?:nya)?|user(?:name)?:? [\w.@-]{2,32},? (?:and )?pass|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 
+
+#: `password changed from OLD to V`.
+_CHANGED = (
+    r"(?i:password|passwd|passphrase|\bpw|\bpwd)(?: [a-z]{2,8}){0,3} from [^\s\x80-\xff]{6,64} to "
+)
 
 _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
 #: `secret V`, `token 2 = 'V'`, `token - 'V'`, `token "V"`.
@@ -244,7 +257,8 @@ RULES: tuple[Rule, ...] = (
         after=240,
         rank=1,
     ),
-    _following(_NAMED, before=64),
+    _following(_NAMED, before=110),
+    _following(_CHANGED, before=140),
     _following(_PAIR, before=120),
     _following(_IN_BRACKETS, before=40),
     _following(_IN_PAIR, before=32),

@@ -10,6 +10,7 @@ import re2
 
 from .checks import is_placeholder
 from .context import key_or_password_follows
+from .editing import is_sought, put_there
 from .judge import is_gibberish, judge
 from .rules import Rule
 
@@ -69,13 +70,16 @@ def whole(data: bytes, match: Any) -> tuple[int, int] | None:
 def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none. A
     word is one where other parts of such a string stand before it."""
-    value = match.group(1)
+    start = match.start(1)
+    value = put_there(data, match.start(), match.group(1))
+    if is_sought(data, start):
+        return None
     words = value.rstrip(b"|&").replace(b"_", b"").replace(b".", b"").isalpha()
     if any(c in b"()[]" for c in value) or (words and not is_gibberish(value)):
         before = data[max(0, match.start() - 300) : match.start()]
         if not words or _PARTS.search(before) is None:
             return None
-    return whole(data, match)
+    return None if is_placeholder(value) else (start, start + len(value))
 
 
 #: Two parts and more (`Server=...;User ID=...;`), also where code joins them: `...; " & "Password=`.

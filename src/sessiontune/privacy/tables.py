@@ -9,6 +9,8 @@ what stands around it then must be the head of a table.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import re2
 
 from .checks import is_placeholder, judged_random
@@ -29,8 +31,8 @@ _ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}\|[^
 _LAST = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:\r?\n|(?:\\+r)?\\+n)"
 _MARK = r"[,;\t|][\w \\\"]{0,24}"
 
-#: A table reaches so far beyond its head, and a head so far around a name.
-_LONGEST, _HEAD = 200_000, 600
+#: A head reaches so far around a name.
+_HEAD = 600
 #: A column whose first cells hold nothing secret holds none.
 _FIRST = 8
 #: All that stands in a head: what code has, too, is not among it.
@@ -40,11 +42,14 @@ _OF_HEADS = bytes(
 _RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\\r]*\Z")
 
 
-def _cells(data: bytes, low: int, high: int, mark: bytes) -> list[tuple[int, int]]:
-    """The places of a row's cells, without their quotes; a mark inside quotes is text."""
+def _cells(
+    data: bytes, low: int, high: int, mark: bytes, most: int = _HEAD
+) -> list[tuple[int, int]]:
+    """The places of a row's cells, without their quotes; a mark inside quotes is text. No more
+    than one beyond `most`: such a row is none of the table's."""
     found: list[tuple[int, int]] = []
     at = low
-    while at <= high:
+    while at <= high and len(found) <= most:
         quoted = mark != b"|" and data[at : at + 1] == b'"'
         close = data.find(b'"', at + 1, high) if quoted else -1
         end = data.find(mark, max(at, close), high)
@@ -84,37 +89,63 @@ _DATE = quick(
 )
 _SAYS = re2.compile(rf"(?i)(?:{_NAMES})".encode("latin-1"))
 _SAYS_BIRTH = re2.compile(rf"(?i)(?:{_BIRTHS})".encode("latin-1"))
+_NAME_ENDS = quick(rf"(?i)(?:{_NAMES}){_ENDS}")
+_BIRTH_ENDS = quick(rf"(?i)(?:{_BIRTHS})(?:{_ENDS}|{_LAST})")
 
 
 def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     """The cells that must go, of a table whose head holds the name that ends about `end`."""
     low, high, line_end = around(data, end, _HEAD)
+    first = (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, high + 2)
+    if first is not None and first.end() < end:
+        return []  # the whole table was looked through at the head's first name
     head = data[low:high]
     mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
     if mark is None or head.translate(None, _OF_HEADS):
         return []
     columns = _cells(data, low, high, mark)
     says = _SAYS_BIRTH if births else _SAYS
-    good = _born if births else _secret
     named = {i: data[a:b] for i, (a, b) in enumerate(columns) if says.search(data[a:b])}
     named = {i: name for i, name in named.items() if births or not dull(name)}
-    if not named:
+    if not named or (mark != b"|" and _is_row(data, low, line_end, mark, len(columns))):
         return []
+    good = _born if births else _secret
     found: list[tuple[int, int]] = []
-    ruled = mark != b"|"
-    for number, (start, stop) in enumerate(below(data, high, line_end, _LONGEST)):
+    for number, row in enumerate(_rows(data, high, line_end, mark, len(columns))):
         if number > _FIRST and not found:
-            break
-        if mark == b"|" and _RULER.match(data, start, stop):
-            ruled = True
-            continue
-        if not ruled:
-            return []
-        row = _cells(data, start, stop, mark)
-        if len(row) != len(columns):
             break
         found += [row[i] for i, name in named.items() if good(name, data[slice(*row[i])])]
     return found
+
+
+def _is_row(data: bytes, low: int, line_end: bytes, mark: bytes, size: int) -> bool:
+    """Whether the line that begins at `low` stands below one of as many cells. Were each row taken
+    for a head, the time for a table would grow with its square."""
+    stop = low - len(line_end)
+    if stop <= 0 or data[stop:low] != line_end:
+        return False
+    begin = data.rfind(line_end, max(0, stop - 4 * _HEAD), stop)
+    begin = begin + len(line_end) if begin >= 0 else max(0, stop - 4 * _HEAD)
+    return len(_cells(data, begin, stop, mark, size)) == size
+
+
+def _rows(
+    data: bytes, high: int, line_end: bytes, mark: bytes, size: int
+) -> Iterator[list[tuple[int, int]]]:
+    """The rows of `size` cells below a head that ends at `high`."""
+    ruled = mark != b"|"
+    begun = False
+    for start, stop in below(data, high, line_end):
+        if mark == b"|" and _RULER.match(data, start, stop):
+            if begun:
+                return
+            ruled = True
+            continue
+        row = _cells(data, start, stop, mark, size) if ruled else []
+        if len(row) != size:
+            return
+        begun = True
+        yield row
 
 
 def _columns(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -127,6 +158,7 @@ def _birth_columns(data: bytes, end: int) -> list[tuple[int, int]]:
 
 _VALUES = quick(r"'(?:[^'\\]|''|\\.){0,4000}'|[^,()'\s]{1,200}|\([^()]{0,200}\)")
 _GAP = quick(r"[\s,]{0,40}")
+_INSERTS = re2.compile(rb"\)\s*(?i:values)\s*\(")
 
 
 def _names_before(data: bytes, end: int) -> list[bytes]:
@@ -146,9 +178,9 @@ def _copied(data: bytes, end: int) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     _, high, line_end = around(data, end, 200)
     mark = b"\t" if line_end == b"\n" else b"\\t"
-    for start, stop in below(data, high, line_end, _LONGEST):
-        row = _cells(data, start, stop, mark)
-        if len(row) != len(names):
+    for start, stop in below(data, high, line_end):
+        row = _cells(data, start, stop, mark, len(names))
+        if len(row) != len(names) or data[stop - 6 : stop] == b"stdin;":
             break
         found += [row[i] for i, name in chosen.items() if _secret(name, data[slice(*row[i])])]
     return found
@@ -161,13 +193,13 @@ def _inserted(data: bytes, end: int) -> list[tuple[int, int]]:
     if not chosen:
         return []
     found: list[tuple[int, int]] = []
-    at, last = end, min(len(data), end + _LONGEST)
+    at, last = end, len(data)
     while at < last:
         for i in range(len(names)):
             gap = _GAP.match(data, at, last)
             match = _VALUES.match(data, gap.end() if gap else at, last)
-            if match is None:
-                return found
+            if match is None or _INSERTS.search(match.group()):
+                return found  # another begins, or is quoted: it is looked through by itself
             at = match.end()
             if i in chosen and match.group()[:1] == b"'":
                 low, high = match.start() + 1, match.end() - 1
@@ -184,7 +216,7 @@ _NEXT_ROW = quick(r"[^,()'\n]{0,10}\)\s{0,8},\s{0,40}\(")
 
 
 def _rule(kind: str, layer: str, anchor: str, direct: object) -> Rule:
-    return Rule(kind, layer, anchor, "()", direct=direct, rank=2)  # type: ignore[arg-type]
+    return Rule(kind, layer, anchor, "()", direct=direct, rank=2, table=True)  # type: ignore[arg-type]
 
 
 RULES: tuple[Rule, ...] = (
