@@ -15,6 +15,7 @@ pytest.importorskip("trl")
 
 from sessiontune.errors import PreflightError, UsageError
 from sessiontune.templating import IGNORED, Abilities, Template, bundled, mask_view
+from sessiontune.templating.loading import template_source
 from sessiontune.templating.rows import adapt, turns_of
 
 pytestmark = pytest.mark.models
@@ -604,3 +605,13 @@ def test_thoughts_of_answers_that_are_joined_are_all_kept() -> None:
         "reasoning_content": "first\n\nthird",
     }
     assert turns[-1].sources == (1, 2, 3)
+
+
+def test_a_template_file_as_windows_saves_it(tmp_path: Path, tokenizer: Any) -> None:
+    path = tmp_path / "own.jinja"
+    source = bundled("chatml")
+    path.write_text(source, "utf-8-sig")
+    assert template_source(tokenizer, str(path)) == source
+    path.write_text(source, "utf-16")
+    with pytest.raises(UsageError, match="not UTF-8"):
+        template_source(tokenizer, str(path))

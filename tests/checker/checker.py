@@ -162,7 +162,7 @@ class Check:
         at = min(same, key=lambda a: min(a.at.values()))
         turn.atoms.append(at)
         for atom in found:
-            atom.taken = True
+            atom.taken = atom.taken or atom.agent == at.agent  # a fork holds one of its own
 
     def _near(self, turn: Turn, atoms: list[Atom]) -> list[Atom]:
         """The atoms at the turn's own origins, where these are known; else those of its session."""
@@ -319,15 +319,16 @@ class Check:
                 continue
             if atom.kind == "result":
                 calls = self.calls.get(atom.call_id, ())
-                if not any(a.taken for a in calls) or self._answered(atom.call_id):
+                if not any(a.taken for a in calls) or self._answered(atom):
                     continue  # a result without its call, or a second one
             if atom.kind == "prompt" and atom.call_id and atom.call_id not in self.calls:
                 continue  # words in a rejection of a call that the log does not hold
             what = atom.name or (atom.forms[0][:60] if atom.forms else "")
             self.problems.append(f"lost: {atom.kind} {atom.call_id} {what!r} at {atom.where()}")
 
-    def _answered(self, call_id: str) -> bool:
-        return any(a.taken for a in self.results.get(call_id, ()))
+    def _answered(self, atom: Atom) -> bool:
+        same = self.results.get(atom.call_id, ())
+        return any(a.taken and a.agent == atom.agent for a in same)
 
 
 def _after(a: dict[str, Any], b: dict[str, Any]) -> bool:

@@ -21,6 +21,18 @@ _NOISE = (
     "<task-notification>",
 )
 _NOTES = ("<task-notification>", "<bash-notification>")
+#: What the program writes around a task or mail of an agent.
+_FRAMES = (
+    re.compile(r"\[Workflow harness .*?The computed task text follows:\n(.*)", re.DOTALL),
+    re.compile(
+        r"The coordinator sent a message while you were working:\n(.*)\n\n"
+        r"Address this before completing your current task\.",
+        re.DOTALL,
+    ),
+    re.compile(r"<fork-boilerplate>.*</fork-boilerplate>\s*Your directive: (.*)", re.DOTALL),
+)
+#: What a watched command printed.
+_EVENT = re.compile(r"<summary>(.*?)</summary>\s*<event>(.*?)</event>", re.DOTALL)
 _SUMMARY = "This session is being continued from a previous conversation"
 
 
@@ -35,7 +47,7 @@ def read(path: str) -> Log:
     agent = stem.removeprefix("agent-") if stem.startswith("agent-") else None
     log.junk = agent is not None and _junk(agent, rows)
     seen_ids: set[tuple[str, str]] = set()
-    rows = _without_echoes(path, rows)
+    rows = _without_echoes(path, _without_copied_call(rows))
     for _, _, row in rows:
         _name_hidden(row)
     for i, (line, nth, row) in enumerate(rows):
@@ -57,6 +69,14 @@ def read(path: str) -> Log:
             atom.agent = agent if agent is not None else _inline(row)
         log.atoms += atoms
     return log
+
+
+def _without_copied_call(rows: list[Any]) -> list[Any]:
+    """A forked agent's log without the copy of its parent's call that it begins with."""
+    if not any(row.get("type") == "fork-context-ref" for _, _, row in rows[:1]):
+        return rows
+    first = next((i for i, (_, _, row) in enumerate(rows) if row.get("type") == "user"), 0)
+    return rows[first:]
 
 
 def _without_echoes(path: str, rows: list[Any]) -> list[Any]:
@@ -207,6 +227,8 @@ def _user(row: dict[str, Any], rows: list[Any], i: int, path: str) -> list[Atom]
 def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> list[Atom]:
     if summary:
         return [Atom("context", (canon(text), canon_user(text)), {}, True)]
+    for framed in filter(None, (frame.fullmatch(text.strip()) for frame in _FRAMES)):
+        return [Atom("prompt", (canon(framed.group(1)),), {}, True)]
     if meta:
         return [Atom("context", (canon(text), canon_user(text)), {}, False)]
     if text.startswith("Operation stopped by hook: "):
@@ -221,6 +243,9 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
         if not (said or rest):
             return [Atom("prompt", (command,), {}, False)]
         return [Atom("prompt", forms, {}, _answered(rows, i))]
+    event = _EVENT.search(text)
+    if event and text.lstrip().startswith(_NOTES):
+        return [Atom("context", (canon(said),), {}, True) for said in event.groups()]
     noise = text.lstrip().startswith(_NOISE)
     if noise and canon_user(text) and not text.lstrip().startswith(_NOTES):
         noise = not text.lstrip().startswith("<")  # the person went on after the program's tags
@@ -307,6 +332,8 @@ def _attachment(a: dict[str, Any]) -> list[Atom]:
         return _shown(a.get("files"), "content")
     if kind == "teammate_mailbox":
         return _shown(a.get("messages"), "text")
+    if kind == "mcp_resource" and isinstance(a.get("content"), dict):
+        return _shown(a["content"].get("contents"), "text")
     if kind in ("nested_memory", "file"):
         texts = _strings(a.get("content"))
         return [Atom("context", tuple(canon(t) for t in texts if canon(t)), {}, False, loose=True)]

@@ -25,7 +25,7 @@ _REQUEST = "## My request for Codex:"
 def read(path: str) -> Log:
     """Every atom of one rollout, in file order."""
     log = Log(path)
-    session, agent = "", None
+    session, agent, begins = "", None, 0
     hidden: list[str] = []
     for line, nth, row in lines(path):
         if isinstance(row, dict) and "payload" not in row:  # the first rollouts: bare items
@@ -36,10 +36,13 @@ def read(path: str) -> Log:
             continue
         if row.get("type") == "session_meta" and not session:
             session = str(payload.get("id") or "")
+            begins = payload.get("subagent_history_start_ordinal") or 0  # a copy until there
             source = payload.get("source")
             if isinstance(source, dict):
                 agent = "codex"
                 log.junk = "guardian" in json.dumps(source)
+        if isinstance(row.get("ordinal"), int) and 0 < row["ordinal"] < begins:
+            continue
         if payload.get("call_id") == "REDACTED":  # taken out: outputs come in the calls' order
             call = not str(payload.get("type")).endswith("_output")
             if call:
@@ -88,6 +91,9 @@ def _item(p: dict[str, Any]) -> list[Atom]:
     if kind == "reasoning":
         texts = _texts(p.get("summary")) + _texts(p.get("content"))
         return [Atom("thinking", (canon(t),), {}, False) for t in texts]
+    if kind == "agent_message":
+        given = [i.get("text") or i.get("encrypted_content") for i in p.get("content") or []]
+        return [Atom("prompt", (canon(t),), {}, True) for t in given if isinstance(t, str)]
     call = str(p.get("call_id") or "")
     if kind in ("function_call", "custom_tool_call") and isinstance(p.get("name"), str):
         given = p.get("arguments") if kind == "function_call" else p.get("input")

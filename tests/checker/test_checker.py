@@ -61,6 +61,7 @@ def expected_turns(case: Path) -> list[Turn] | None:
             if turn is None:
                 return None
             turn.agent_id = "x" if thread["kind"].startswith("agent") else None
+            turn.branch = thread["kind"] == "branch"
             turns.append(turn)
     return turns
 

@@ -178,15 +178,15 @@ def test_a_plan_that_warns_is_a_question_before_a_step_is_made(
     """A base of 70 billion weights on a machine of 24 GB: `train` says it, `tune` asks."""
     from sessiontune.cli import train
     from sessiontune.runtime import train as runtime
-    from sessiontune.training.planner import _warnings
+    from sessiontune.training.shortage import warnings
 
     settings = SimpleNamespace(memory=324.2, room=20.6, device="cpu")
-    warnings = _warnings(settings, SimpleNamespace(disk=1.0, gpus=()), 25.0)  # type: ignore[arg-type]
-    assert len(warnings) == 2
+    said = warnings(settings, SimpleNamespace(disk=1.0, gpus=()), 25.0)  # type: ignore[arg-type]
+    assert len(said) == 2
     steps: list[bool] = []
 
     def begun(request: Any, on_event: Any, approve: Any) -> Any:
-        approve(SimpleNamespace(warnings=tuple(warnings)), [])
+        approve(SimpleNamespace(warnings=tuple(said)), [])
         steps.append(request.force)
         return SimpleNamespace(run={})
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sessiontune.errors import EndpointError, UsageError
-from sessiontune.evaluation.endpoint import Endpoint, is_loopback
+from sessiontune.evaluation.endpoint import Endpoint, _wait, is_loopback
 
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -145,3 +145,27 @@ def test_a_file_as_body(server: Server, tmp_path: Path) -> None:
     server.answers = [(201, {}, b"")]
     assert Endpoint(server.url).request("POST", "/b", body=file).status == 201
     assert server.asked[0][2] == file.read_bytes()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:80800/v1",
+        "http://127.0.0.1:abc/v1",
+        "http://[::1/v1",
+        "http://127.0.0.1:9/v\u00e9",
+        "http://127.0.0.1:0",
+        "ftp://127.0.0.1",
+        "http://",
+    ],
+)
+def test_what_is_no_address_is_said_at_once(url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Endpoint(url)
+    assert url in caught.value.message
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("said", ["nan", "-nan", "inf", "-5", "soon"])
+def test_no_server_makes_us_wait_for_nothing(said: str) -> None:
+    assert 0 <= _wait(said, 1.0) <= 30

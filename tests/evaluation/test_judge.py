@@ -6,11 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from sessiontune.evaluation.actions import ActionCase, scored
+from sessiontune.evaluation.blind import pairs_of
 from sessiontune.evaluation.cache import Cache
+from sessiontune.evaluation.callforms import Call
+from sessiontune.evaluation.compare import shown
 from sessiontune.evaluation.judge import both_orders, choice_in, judged, prompt_of
-from sessiontune.evaluation.queries import Query
+from sessiontune.evaluation.queries import Query, shown_queries
 from sessiontune.evaluation.remote import Reply
-from sessiontune.evaluation.result import Judged, Shown, ShownAnswer
+from sessiontune.evaluation.result import Judged, Result, Shown, ShownAnswer
 
 from .conftest import ModelServer
 
@@ -61,6 +65,48 @@ def test_a_judge_that_sees_the_better_answer(tmp_path: Path) -> None:
     found = run(tmp_path, said)
     assert (found.wins, found.losses, found.ties) == (14, 0, 0)
     assert found.verdict.outcome == "better"
+
+
+def test_thoughts_are_no_part_of_what_is_compared(tmp_path: Path) -> None:
+    query = [Query("Which port?", "q", "It is 8080")]
+    thoughts = "<think>\nThe user wants a port. It may be 80.\n</think>\n\nIt is 8080"
+    replies = {"base": [Reply(thoughts, True)], "tuned": [Reply("It is 8080", True)]}
+    found = shown_queries(query, replies)
+    assert [a.score for a in found[0].answers] == [1.0, 1.0]
+    assert found[0].answers[0].text == thoughts  # the report shows them
+
+    seen: list[str] = []
+
+    def ask(prompt: str) -> Reply:
+        seen.append(prompt)
+        return Reply("VERDICT: TIE")
+
+    def compare(name: str) -> Judged:
+        table = Cache(tmp_path).table("judge", name)
+        return judged("http://x", query, found, "tuned", "base", table, lambda *_: None, ask)
+
+    assert compare("same").ties == 1
+    assert not seen
+    replies["tuned"] = [Reply("It is 80", True)]
+    found = shown_queries(query, replies)
+    assert compare("other").ties == 1
+    assert len(seen) == 2
+    assert "The user wants" not in seen[0] + seen[1]
+
+
+def test_a_thought_longer_than_what_is_shown_hides_no_answer() -> None:
+    """Nor does it tell a person who compares blindly which model wrote it."""
+    call = '<tool_call>\n{"name": "Read", "arguments": {"path": "a.py"}}\n</tool_call>'
+    texts = {"base": f"<think>{'so ' * 400}</think>\n\nI look.\n{call}", "tuned": call}
+    case = ActionCase("c", "l", (), None, (Call("Read", {"path": "a.py"}),), "")
+    answers = {name: [scored(case, Reply(text, True))] for name, text in texts.items()}
+    found = shown([case], answers)
+    assert [a.text for a in found[0].answers] == [f"I look.\n{call}", call]
+    result = Result(
+        run="r", base="b", data="d", outcome="unclear", sentence="", measures=(), cases=tuple(found)
+    )
+    pair = pairs_of(result)[0]
+    assert {pair.first, pair.second} == {f"I look.\n{call}", call}
 
 
 def test_what_was_judged_is_not_asked_again(tmp_path: Path) -> None:

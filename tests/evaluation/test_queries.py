@@ -125,3 +125,28 @@ def test_the_starter_set_covers_the_domain(tmp_path: Path) -> None:
         "react", "nextjs", "fastapi", "sqlite",
     } <= tags  # fmt: skip
     assert all(q.reference and q.rubric for q in read)
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085"])
+def test_what_ends_a_line_elsewhere_ends_none_here(tmp_path: Path, end: str) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_bytes(f'{{"question":"a{end}b"}}\r\n{{"question":"c"}}\n'.encode())
+    assert [q.question for q in read_queries(path)] == [f"a{end}b", "c"]
+
+
+def test_half_a_sign_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "q.jsonl"
+    path.write_text('{"question": "a"}\n{"question": "b \\ud83d"}\n', "utf-8")
+    with pytest.raises(UsageError, match="line 2"):
+        read_queries(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("q.jsonl", '{"question": "a"}\n'), ("q.toml", '[[query]]\nquestion = "a"\n')],
+)
+def test_the_mark_of_some_editors_at_the_beginning_is_no_text(
+    tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text, "utf-8-sig")
+    assert [q.question for q in read_queries(tmp_path / name)] == ["a"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from sessiontune.evaluation.actions import ActionCase, answer_all
@@ -113,3 +114,12 @@ def test_what_is_sent_holds_no_marks_of_ours(model_server: ModelServer, tmp_path
     assert body["messages"] == [{"role": "user", "content": "Question 1"}]
     assert "tools" not in body
     assert body["temperature"] == 0
+
+
+def test_an_answer_cut_in_the_middle_of_a_sign_is_kept(tmp_path: Path) -> None:
+    raw = b'{"choices":[{"message":{"content":"hi \\ud83d"},"finish_reason":"length"}]}'
+    reply = understood(raw)
+    table = Cache(tmp_path).table("answer", "a")
+    table.put("k", msgspec.to_builtins(reply))
+    assert (reply.text, reply.failed) == ("hi \ufffd", "")
+    assert Cache(tmp_path).table("answer", "a").get("k")["text"] == reply.text

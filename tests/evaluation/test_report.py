@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ntpath
+from collections.abc import Sequence
 from pathlib import Path
 from random import Random
 
@@ -11,6 +13,7 @@ from click.testing import CliRunner
 
 from sessiontune.cli.blind import _show, compare_blind
 from sessiontune.cli.console import Console
+from sessiontune.evaluation import reportcases
 from sessiontune.evaluation.blind import Blind, pairs_of
 from sessiontune.evaluation.evaluate import result_json
 from sessiontune.evaluation.markdown import report_markdown
@@ -154,3 +157,13 @@ def test_blind_shows_long_words_whole_and_the_question_in_one_line(
     assert len(shown.split("Asked: ")[1].splitlines()) == 1
     left = [line.split("\u2502")[1].strip() for line in shown.splitlines() if "folder" in line]
     assert path in "".join(left)
+
+
+def test_an_export_on_another_drive_is_named_without_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def commonpath(paths: Sequence[str]) -> str:  # as on Windows, where drives share no folder
+        return ntpath.commonpath([f"{drive}:{p}" for drive, p in zip("CD", paths, strict=True)])
+
+    monkeypatch.setattr(reportcases.os.path, "commonpath", commonpath)
+    assert reportcases._from(tmp_path, "/data/export") == "export"

@@ -69,6 +69,19 @@ def test_half_a_set_of_results_is_filled_in_call_order() -> None:
     assert made.origin == results.origin
 
 
+def test_a_result_of_no_call_is_left_to_be_counted() -> None:
+    calls = message("1", "answer", ToolCall("a", "x", {}), ToolCall("b", "y", {}))
+    stray = ToolResult("z", "x", "text")
+    found = kept(calls, message("2", "results", stray))
+    parts = found[1].parts
+    assert [(p.call_id, p.status) for p in parts if isinstance(p, ToolResult)] == [
+        ("a", "missing"),
+        ("b", "missing"),
+        ("z", "ok"),
+    ]
+    assert kept(*found) == found
+
+
 def test_the_person_s_words_in_a_rejection_become_their_prompt() -> None:
     content = (
         "The user doesn't want to proceed with this tool use. The tool use was rejected. "

@@ -201,6 +201,28 @@ def test_edit_put_back_from_git_is_undone_and_only_in_the_named_file() -> None:
     assert "edit_undone" not in names(one, "a2")
 
 
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/w/.env", ".env"),
+        ("/w/.github/ci.yml", "./.github/ci.yml"),
+        ("/w/src/pkg/f.py", "src/"),
+        ("/w/src/pkg/f.py", "../src"),
+        ("C:\\w\\src\\f.py", "src/f.py"),
+    ],
+)
+def test_what_git_puts_back_may_be_a_hidden_file_or_a_folder(path: str, named: str) -> None:
+    one = session(
+        "s",
+        user("u", "x"),
+        *edit("1", "one", "two", path),
+        *edit("2", "three", "four", "/w/env/mysrc/g.py"),
+        *shell("3", f"git checkout -- {named}"),
+    )
+    assert "edit_undone" in names(one, "a1")
+    assert "edit_undone" not in names(one, "a2")
+
+
 def test_committed_edits_are_not_undone_by_a_later_reset() -> None:
     one = session(
         "s",

@@ -230,3 +230,10 @@ def test_what_a_taxonomy_asks_for_stands_in_the_order_of_the_text() -> None:
     asked.of(" ".join(f"a{n}" for n in range(70_000)) + " " + "x" * 100)
     assert len(asked) <= 1 << 16
     assert asked.of("Limits.") == ["limit"]
+
+
+def test_a_taxonomy_as_windows_saves_it(tmp_path: Path) -> None:
+    path = tmp_path / "topics.toml"
+    text = '[[topic]]\nname = "Bees"\nsection = "Animals"\nkeywords = ["hive"]\n'
+    path.write_text(text, "utf-8-sig")
+    assert [t.name for t in load_taxonomy(str(path))] == ["Bees"]

@@ -129,7 +129,7 @@ def recipe_table(path: Path | None) -> dict[str, Any]:
     import tomllib
 
     try:
-        table = tomllib.loads(path.read_text("utf-8")).get("train", {})
+        table = tomllib.loads(path.read_text("utf-8-sig")).get("train", {})
     except (OSError, ValueError) as error:
         raise UsageError(f"{path} cannot be read: {error}", "It must be TOML.") from error
     if not isinstance(table, dict):

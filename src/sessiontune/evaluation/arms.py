@@ -12,6 +12,7 @@ import orjson
 
 from ..errors import UsageError
 from .cache import digest, folder_digest
+from .endpoint import address
 from .heldout import Run
 
 Kind = Literal["base", "rules", "adapter", "folder", "gguf", "endpoint"]
@@ -75,6 +76,7 @@ def read_arm(run: Run, text: str) -> Arm:
         raise UsageError(f"An arm cannot be called '{name}'.", "That name is taken: use another.")
     if "://" in target:
         url, _, model = target.partition("#")
+        address(url)  # before anything is computed
         return Arm(name=name, kind="endpoint", digest=digest(url, model), url=url, model=model)
     return _local(run, name, Path(target))
 

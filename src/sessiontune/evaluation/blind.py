@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from .cache import Table, digest
+from .callforms import without_thoughts
 from .result import Judged, Result
 from .statistics import Case, Verdict, estimate, verdict
 
@@ -30,11 +31,12 @@ def pairs_of(result: Result) -> list[Blind]:
         if "base" not in by_arm or "tuned" not in by_arm:
             continue
         a, b = by_arm["base"], by_arm["tuned"]
-        if a.failed or b.failed or a.text == b.text:
+        one, two = without_thoughts(a.text), without_thoughts(b.text)
+        if a.failed or b.failed or one == two:
             continue
         key = digest(case.prompt, a.text, b.text)
         swapped = int(key[:8], 16) % 2 == 1
-        first, second = (b.text, a.text) if swapped else (a.text, b.text)
+        first, second = (two, one) if swapped else (one, two)
         found.append(Blind(key, case.cluster or case.id, case.prompt, first, second, swapped))
     return found
 

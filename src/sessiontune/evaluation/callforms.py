@@ -191,6 +191,17 @@ def said_in(text: str) -> str:
     return _HEADS.sub("", text[:at] if at >= 0 else text).strip()
 
 
+def words_of(text: str) -> str:
+    """An answer to a question as a person reads it: without thoughts, calls as they stand where
+    it is nothing but calls."""
+    return said_in(text) or without_thoughts(text)
+
+
+def without_thoughts(text: str) -> str:
+    """An answer as it stands after its thoughts."""
+    return _THOUGHTS.sub("", text).strip()
+
+
 def still_thinking(text: str) -> bool:
     """Does it end inside a thought, before anything was said or done?"""
     return _UNENDED.search(text) is not None

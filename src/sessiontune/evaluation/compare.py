@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import orjson
 
 from .actions import ActionCase, Answer
-from .callforms import Call
+from .callforms import Call, without_thoughts
 from .heldout import HeldExample
 from .local import Loss
 from .result import Failure, Measure, Shown, ShownAnswer, measure
@@ -81,7 +81,7 @@ def shown(cases: Sequence[ActionCase], answers: Mapping[str, Sequence[Answer]]) 
             ),
             wanted=cut("\n".join(filter(None, (case.text, *map(_call, case.wanted))))),
             answers=tuple(
-                ShownAnswer(arm, cut(a.text), nearness(case, a), a.failed)
+                ShownAnswer(arm, cut(without_thoughts(a.text)), nearness(case, a), a.failed)
                 for arm, a in ((arm, found[number]) for arm, found in answers.items())
             ),
             tags=case.tags,

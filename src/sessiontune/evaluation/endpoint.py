@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from ..errors import EndpointError, UsageError
 
@@ -36,6 +36,25 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def address(url: str) -> SplitResult:
+    """The parts of an address; UsageError where it is none that we can use."""
+    how = (
+        "Use http:// or https://, a host, and where it has one a port, as http://127.0.0.1:8080/v1."
+    )
+    try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        web = parts.scheme in ("http", "https") and (parts.port is None or parts.port > 0)
+    except ValueError as error:
+        raise UsageError(f"'{url}' is not an address we can use: {error}.", how) from error
+    if parts.scheme == "unix":
+        return parts
+    if not web or not parts.path.isascii():
+        raise UsageError(f"'{url}' is not an address we can use.", how)
+    if not parts.hostname:
+        raise UsageError(f"'{url}' names no host.", how)
+    return parts
 
 
 class Reply:
@@ -122,17 +141,13 @@ class Endpoint:
         remote: bool = False,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        if parts.scheme not in ("http", "https", "unix"):
-            raise UsageError(f"'{url}' is not an address we can use.", "Use http:// or https://.")
-        if parts.scheme != "unix":
-            if not parts.hostname:
-                raise UsageError(f"'{url}' names no host.")
-            if not remote and not is_loopback(parts.hostname):
-                raise EndpointError(
-                    f"{parts.hostname} is not this machine.",
-                    "Nothing is sent elsewhere unless you name the host yourself.",
-                )
+        parts = address(url)
+        host = parts.hostname if parts.scheme != "unix" else None
+        if host and not remote and not is_loopback(host):
+            raise EndpointError(
+                f"{host} is not this machine.",
+                "Nothing is sent elsewhere unless you name the host yourself.",
+            )
         self.url = url.rstrip("/")
         self._parts = parts
         self._headers = dict(headers or {})
@@ -296,6 +311,6 @@ def _parsed(text: bytes) -> Any:
 
 def _wait(header: str | None, otherwise: float) -> float:
     try:
-        return min(max(float(header), 0.0), 30.0) if header else otherwise
+        return min(30.0, max(0.0, float(header))) if header else otherwise
     except ValueError:
         return otherwise

@@ -13,10 +13,14 @@ from typing import Literal, Protocol
 
 from .answering import Progress
 from .cache import Table, digest
+from .callforms import words_of
 from .queries import Query
 from .remote import Remote, Reply
 from .result import Judged, Shown, ShownAnswer
 from .statistics import Case, Verdict, estimate, verdict
+
+#: Tokens of a judgement, at most: many judges think before they speak.
+MOST_TOKENS = 2_048
 
 Choice = Literal["first", "second", "tie"]
 
@@ -128,10 +132,11 @@ def _pair(
     """The outcome of one pair, or None where an answer or a judgement is missing."""
     if a.failed or b.failed:
         return None
-    if a.text == b.text:
+    one, two = words_of(a.text), words_of(b.text)
+    if one == two:
         return 0, False
     said: list[Choice] = []
-    for first, second in ((a.text, b.text), (b.text, a.text)):
+    for first, second in ((one, two), (two, one)):
         prompt = prompt_of(query, first, second)
         key = digest(prompt)
         held = table.get(key)
@@ -139,7 +144,7 @@ def _pair(
             if ask is not None:
                 reply = ask(prompt)
             elif remote is not None:
-                reply = remote.answer([{"role": "user", "content": prompt}])
+                reply = remote.answer([{"role": "user", "content": prompt}], most=MOST_TOKENS)
             else:
                 return None
             choice = None if reply.failed else choice_in(reply.text)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from urllib.parse import urlsplit
 
 from ..errors import UsageError
-from .endpoint import is_loopback
+from .endpoint import address, is_loopback
 from .remote import Remote
 
 #: Characters of a name, at most.
@@ -25,7 +24,7 @@ def local_namer(place: str, failed: Callable[[str], None]) -> Callable[[Sequence
     private sessions are named at home.
     """
     url, _, model = place.partition("#")
-    host = urlsplit(url if "://" in url else f"http://{url}").hostname or ""
+    host = address(url).hostname or "" if url else ""
     if not is_loopback(host):
         raise UsageError(
             f"cluster_namer: {host or place!r} is not this machine.",

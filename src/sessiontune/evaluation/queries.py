@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 
 from ..errors import UsageError
 from .actions import cluster_of, dealt, similarity, tags_of
 from .answering import Answerer, Asked, Progress
+from .callforms import words_of
 from .compare import cut
 from .remote import Reply
 from .result import Shown, ShownAnswer
@@ -42,7 +44,7 @@ _HOW = "Give a .toml file with [[query]] tables, or JSON Lines; --make-queries F
 def read_queries(path: Path) -> tuple[Query, ...]:
     """The queries of a file. Raises UsageError that names the entry that is wrong."""
     try:
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         said = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise UsageError(f"Cannot read the queries in {path}: {said}.", _HOW) from error
@@ -64,11 +66,11 @@ def read_queries(path: Path) -> tuple[Query, ...]:
 
 
 def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # other line ends may stand in a text
         if line.strip():
             try:
-                yield f"line {number}", json.loads(line)
-            except json.JSONDecodeError as error:
+                yield f"line {number}", orjson.loads(line)
+            except orjson.JSONDecodeError as error:
                 raise UsageError(f"{path}, line {number} is not JSON: {error}", _HOW) from error
 
 
@@ -154,7 +156,9 @@ def shown_queries(queries: Sequence[Query], replies: Mapping[str, Sequence[Reply
                 ShownAnswer(
                     arm,
                     found[number].text,
-                    similarity(found[number].text, query.reference) if query.reference else 0.0,
+                    similarity(words_of(found[number].text), query.reference)
+                    if query.reference
+                    else 0.0,
                     found[number].failed,
                 )
                 for arm, found in replies.items()

@@ -143,6 +143,8 @@ def understood(raw: bytes) -> Reply:
         return Reply(failed="an answer that is no chat completion")
     if not isinstance(text, str):
         return Reply(failed="an answer that is no chat completion")
+    # cut in the middle of a sign, which JSON can say and no file can hold
+    text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     thought = bool(apart) or thought_in(text)
     if not ended and (still_thinking(text) or (apart and not text.strip())):
         return Reply(text.strip(), failed=THINKING, thought=True)

@@ -88,7 +88,11 @@ def _case(case: Shown, group: str, numbers: dict[str, int], way: str) -> str:
 def _from(page: Path, data: str) -> str:
     """The export as the page sees it. A page may be passed on, so it tells no place on this
     machine: what only the first folders of the disk hold together is named without its place."""
-    if os.path.commonpath((page.absolute(), os.path.abspath(data))) in _TOPS:
+    try:
+        shared = os.path.commonpath((page.absolute(), os.path.abspath(data)))
+    except ValueError:  # another drive of Windows
+        shared = _TOPS[0]
+    if shared in _TOPS:
         return Path(data).name
     return os.path.relpath(data, page.absolute())
 

@@ -197,6 +197,6 @@ def result_of(
 def instant(at: str) -> str:
     """A time that loaders leave alone: with a fraction of a second, JSON readers of Arrow take
     it for text; without one they turn the column into timestamps."""
-    if at.endswith("Z") and "." not in at and "T" in at:
+    if at.endswith("Z") and "." not in at and ":" in at:
         return at[:-1] + ".000Z"
     return at

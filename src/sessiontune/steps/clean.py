@@ -172,10 +172,13 @@ def _closed(messages: list[Message], branch: bool) -> list[Message]:
 
 def _filled(results: Message, calls: list[ToolCall]) -> Message:
     have = {part.call_id: part for part in results.parts if type(part) is ToolResult}
-    parts = tuple(
+    parts: list[Part] = [
         have.get(call.id) or ToolResult(call.id, call.name, "", "missing") for call in calls
-    )
-    return msgspec.structs.replace(results, parts=parts)
+    ]
+    placed = set(map(id, parts))
+    # what answers none of them is counted where rows are made
+    parts += [part for part in results.parts if id(part) not in placed]
+    return msgspec.structs.replace(results, parts=tuple(parts))
 
 
 def _drops(

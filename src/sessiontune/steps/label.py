@@ -12,6 +12,7 @@ masking keeps both. Published: SRFT +3.7, SWE-Lego with `turn_mask` +3.8 points.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -45,6 +46,8 @@ MASKED = (
 )
 #: Labels that say a turn failed (`cancelled`, `no_match` and direction changes do not).
 FAILURES = MASKED
+#: What stands before the first name of a path.
+_LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 #: Kinds of messages in which neither the person nor the model says anything.
 _UNSAID = ("notice", "context", "summary")
 
@@ -225,7 +228,10 @@ def _reversed(edit: Edit) -> Edit | None:
 
 
 def _named(path: str, names: Sequence[str]) -> bool:
-    return any(path == n or path.endswith("/" + n.lstrip("./")) for n in names)
+    """Is the file one of those, or in one of those folders?"""
+    within = "/" + path.replace("\\", "/") + "/"
+    bare = (_LEADING.sub("", n.replace("\\", "/")).rstrip("/") for n in names)
+    return any(f"/{n}/" in within for n in bare if n)
 
 
 def _of_retries(

@@ -73,7 +73,7 @@ def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
     where = path or "the bundled topics.toml"
     try:
         if path:
-            text = Path(path).read_text("utf-8")
+            text = Path(path).read_text("utf-8-sig")
         else:
             text = (resources.files("sessiontune") / "data" / "topics.toml").read_text("utf-8")
         found = msgspec.convert(tomllib.loads(text), _File).topic

@@ -47,7 +47,12 @@ def template_source(tokenizer: Any, template: str | None) -> str:
             raise UsageError(
                 f"No chat template '{template}'.", f"Known: {', '.join(NEEDS)}, or a file."
             )
-        return path.read_text("utf-8")
+        try:
+            return path.read_text("utf-8-sig")  # the mark of some editors is no part of a prompt
+        except UnicodeDecodeError as error:
+            raise UsageError(
+                f"The chat template {path} is not UTF-8.", "Save it as UTF-8 (not UTF-16)."
+            ) from error
     own = tokenizer.chat_template
     if isinstance(own, dict):
         own = own.get("default") or next(iter(own.values()))
