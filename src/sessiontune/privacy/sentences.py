@@ -17,7 +17,7 @@ from .rules import Check, Rule, left_edge, quick
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e?[nt])?|mot de passe|\bmdp\b|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
-    rf"(?:this|the|my|our|your|der|mein|le|mon|el|mi|il|o|meu) (?:key|token)|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
+    rf"(?:this|the|my|our|your) (?:key|token)|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
