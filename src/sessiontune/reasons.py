@@ -57,6 +57,9 @@ DROPS: dict[str, str] = {
     "told_in_rollout": "printed output of a thread whose own log is there too",
     "developer": "instructions that the program wrote",
     "system": "instructions that the program wrote",
+    "system.message": "instructions that the program wrote",
+    "notice": "notices of the agent program",
+    "abort": "markers of an interruption",
     "result_without_call": "results whose call is not in the log",
     "second_result": "second results for the same call",
     "turn_aborted": "markers of an interruption",
@@ -100,6 +103,7 @@ DROPS |= dict.fromkeys(
         *("ended-by-model", "history-suppression", "host-row", "hybrid-organization"),
         *("memory-mode", "observer-ref", "relocated", "repl-mode", "resume-head-vouch"),
         *("session-owner", "tools-used", "retained_context", "dynamic_tools_updated"),
+        *("thinking_level_change", "model_change", "start"),
     ),
     _BOOKKEEPING,
 )
@@ -108,6 +112,9 @@ _PREFIXES = {
     "event:": "what the screen showed, a second copy of the conversation",
     "attachment:": "notes that the agent program added for the model",
     "system:": _BOOKKEEPING,
+    **dict.fromkeys(
+        ("hook.", "tool.execution_", "assistant.turn_", "permission.", "session."), _BOOKKEEPING
+    ),
     "progress:": "live displays of running tools",
     "unknown:": "records of a type that is not known yet",
     "unknown_type:": "records of a type that is not known yet",
