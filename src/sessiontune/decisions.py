@@ -84,7 +84,7 @@ class Placement(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Decisions(msgspec.Struct, frozen=True):
-    """All that pass 2 must know. Look up with `for_session`; `part` cuts out a unit's share."""
+    """All that pass 2 must know. Look up with `for_sessions`; `part` cuts out a unit's share."""
 
     seats: dict[str, Seat] = {}
     bridged: frozenset[str] = frozenset()
@@ -92,12 +92,9 @@ class Decisions(msgspec.Struct, frozen=True):
     near: frozenset[str] = frozenset()
     folded: bool = False
 
-    def for_session(self, key: str, lineage: str) -> Placement:
-        """Where a session goes. A session that was not marked trains alone in its own group."""
-        return self.for_sessions([(key, lineage)])[0]
-
     def for_sessions(self, sessions: Iterable[tuple[str, str]]) -> list[Placement]:
-        """The same of many (key, lineage), in their order."""
+        """Where sessions, given as (key, lineage), go, in their order. One that was not marked
+        trains alone in its own group."""
         seats, bridged, duplicates = self.seats, self.bridged, self.duplicates
         out: list[Placement] = []
         for key, lineage in sessions:

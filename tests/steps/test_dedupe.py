@@ -40,7 +40,7 @@ def marks(*sessions: Session) -> list[Mark]:
 
 
 def group_of(found, s: Session) -> str:
-    return found.decisions.for_session(s.key, s.lineage).group
+    return found.decisions.for_sessions([(s.key, s.lineage)])[0].group
 
 
 def test_unrelated_sessions_stay_apart() -> None:
@@ -54,10 +54,10 @@ def test_exact_copy_is_left_out_and_names_its_original() -> None:
     one = dialogue("one", 1)
     two = renamed(one, "two")
     found = decide(marks(one, two))
-    gone = [s for s in (one, two) if found.decisions.for_session(s.key, s.lineage).reason]
+    gone = [s for s in (one, two) if found.decisions.for_sessions([(s.key, s.lineage)])[0].reason]
     assert len(gone) == 1
     key = gone[0].key
-    assert found.decisions.for_session(key, gone[0].lineage).reason == "duplicate"
+    assert found.decisions.for_sessions([(key, gone[0].lineage)])[0].reason == "duplicate"
     assert {key, found.decisions.duplicates[key]} == {"one", "two"}
 
 
@@ -248,5 +248,5 @@ def test_a_unit_gets_only_its_own_part() -> None:
     some = [dialogue(f"s{i}", i) for i in range(30)]
     found = decide(marks(*some)).decisions
     part = found.part(["s3"], ["Ls3"])
-    assert part.for_session("s3", "Ls3") == found.for_session("s3", "Ls3")
+    assert part.for_sessions([("s3", "Ls3")])[0] == found.for_sessions([("s3", "Ls3")])[0]
     assert len(part.seats) == 1

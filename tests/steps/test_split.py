@@ -46,7 +46,7 @@ def leaky_corpus(n: int = 120, seed: int = 0) -> list[Session]:
 def sides(found: Outcome, some: list[Session]) -> dict[str, str]:
     out = {}
     for s in some:
-        place = found.decisions.for_session(s.key, s.lineage)
+        place = found.decisions.for_sessions([(s.key, s.lineage)])[0]
         if not place.reason:
             out[s.key] = place.split
     return out
@@ -179,13 +179,13 @@ def test_a_copy_that_joins_both_sides_costs_train_its_rows_and_eval_none() -> No
     second = decide(marks(*some, bridge), first.memory)
     after = sides(second, [*some, bridge])
     assert after[held.key] == "eval"
-    lost = second.decisions.for_session(seen.key, seen.lineage)
+    lost = second.decisions.for_sessions([(seen.key, seen.lineage)])[0]
     assert lost.reason == "bridges_split"
     assert second.counts["bridges_split"] == 1
     assert compare(marks(*some, bridge), second.decisions, second.meeting).ours.either == 0
     third = decide(marks(*some), second.memory)
     assert sides(third, some)[held.key] == "eval"
-    assert third.decisions.for_session(seen.key, seen.lineage).reason == "bridges_split"
+    assert third.decisions.for_sessions([(seen.key, seen.lineage)])[0].reason == "bridges_split"
 
 
 def test_a_later_and_longer_copy_never_pushes_a_row_out_of_eval() -> None:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .console import Console
 
 if TYPE_CHECKING:
     from ..evaluation.blind import Blind
     from ..evaluation.result import Result
 
 
-def compare_blind(console: Console, result: Result, path: Path) -> None:
+def compare_blind(result: Result, path: Path) -> None:
     """Show what is not yet decided, one pair after the other, then say who won."""
     from ..evaluation.blind import decided, outcome, pairs_of, put
     from ..evaluation.cache import Table

@@ -64,7 +64,7 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
     if chosen["blind"]:
         from .blind import compare_blind
 
-        compare_blind(console, result, run / "evaluation" / "blind.jsonl")
+        compare_blind(result, run / "evaluation" / "blind.jsonl")
         return
     import msgspec
 

@@ -53,7 +53,6 @@ _PATH = click.Path(path_type=Path)
 @click.option("--author", default="", help="Author for the file's metadata.")
 @click.option("--llama-cpp", type=_PATH, help="A llama.cpp checkout to convert with.")
 @click.option("--quantizer", type=_PATH, help="llama-quantize, or a libllama.")
-@click.option("--quantiser", "former", type=_PATH, hidden=True)  # the former name
 @click.option("--pre-tokenizer", help="llama.cpp's name of the pre-tokenizer, if it is unknown.")
 @click.option("--fetch-converter", is_flag=True, help="Fetch the converter through pip (77 MB).")
 @click.option("--keep-merged", is_flag=True, help="Keep the merged model in .work.")
@@ -71,8 +70,6 @@ def ship(
     license_name: str,
     license_link: str,
     author: str,
-    quantizer: Path | None,
-    former: Path | None,
     **given: Any,
 ) -> None:
     """Merge, convert, quantise, and prove that the result is the trained model.
@@ -97,7 +94,6 @@ def ship(
         raise UsageError("--ollama-quantize goes with --ollama NAME.", "Or take --type q4_k_m.")
     options = ShipOptions(
         types=tuple(kind.lower() for kind in types) or _default(given["adapter_only"]),
-        quantizer=quantizer or former,
         card=Card(license=license_name, license_link=license_link, author=author),
         **given,
     )

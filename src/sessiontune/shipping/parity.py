@@ -111,7 +111,7 @@ def _checks(server: Caller, reference: Reference, kind: str) -> Iterator[Check]:
     for number in reference.stop_ids:
         yield _stop(server, reference.probes[0], number)
     yield _stops_itself(server, reference, kind)
-    yield _call(server, reference, kind)
+    yield _call(server, reference)
 
 
 def _ask(server: Caller, probe: Probe, **more: Any) -> dict[str, Any]:
@@ -270,7 +270,7 @@ def _stops_itself(server: Caller, reference: Reference, kind: str) -> Check:
     return Check(name, None, f"{probe.name}: quantised, the reply is longer than {LONGEST * 2}")
 
 
-def _call(server: Caller, reference: Reference, kind: str) -> Check:
+def _call(server: Caller, reference: Reference) -> Check:
     """A tool call as the training writes it, forced as the beginning of the reply, must be read."""
     name = "tool call"
     probe = next((p for p in reference.probes if p.tools), None)

@@ -111,7 +111,7 @@ def _read(log: Linear, keyed: Keyed) -> Iterator[Session]:
     for block in _blocks(log):
         log.part(block.line)
         if block.kind == "start":
-            yield from _chat(log, started, folder, keyed)
+            yield from _chat(log, folder, keyed)
             found = _TIME.match(block.lines[0])
             started, model = (f"{found[1]}T{found[2]}" if found else ""), ""
             log.session_id = f"aider:{folder}:{started}"
@@ -131,7 +131,7 @@ def _read(log: Linear, keyed: Keyed) -> Iterator[Session]:
                 log.answer(started, model).parts.append(Text(text))
             else:
                 log.drop("empty")
-    yield from _chat(log, started, folder, keyed)
+    yield from _chat(log, folder, keyed)
 
 
 def _prompt(log: Linear, block: Block, started: str) -> None:
@@ -144,6 +144,6 @@ def _prompt(log: Linear, block: Block, started: str) -> None:
         log.node("prompt", [Text(text)], started)
 
 
-def _chat(log: Linear, started: str, folder: str, keyed: Keyed) -> Iterator[Session]:
+def _chat(log: Linear, folder: str, keyed: Keyed) -> Iterator[Session]:
     frame = Frame(source="aider", session_id=log.session_id or f"aider:{folder}", project=folder)
     yield from log.sessions(frame, keyed)

@@ -52,7 +52,7 @@ def cleaner(options: CleanOptions) -> Stage:
                 kept.append(done)  # type: ignore[arg-type]
         kept = _without_retyped(kept, gone)
         if options.close_calls:
-            kept = _closed(kept, session.forked_from is not None)
+            kept = _closed(kept)
         drops = _drops(session, kept, gone)
         if not kept:
             return None, drops
@@ -138,7 +138,7 @@ def _without_retyped(kept: list[Message], gone: list[tuple[str, Message]]) -> li
     return out
 
 
-def _closed(messages: list[Message], branch: bool) -> list[Message]:
+def _closed(messages: list[Message]) -> list[Message]:
     """Give every call without a result one that says so.
 
     A branch may begin with results of calls that stand in its parent's thread.

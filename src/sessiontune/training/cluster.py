@@ -61,7 +61,7 @@ def files(spec: TrainSpec, plan: Plan, job: Job, base: str) -> dict[str, str]:
         return {}
     out: dict[str, str] = {}
     if spec.parallel in ("zero2", "zero3"):
-        text = json.dumps(deepspeed(spec, plan), indent=2) + "\n"
+        text = json.dumps(deepspeed(spec), indent=2) + "\n"
         out[f"trainer/{spec.parallel}.json"] = text
     if spec.trainer == "trl" and spec.parallel != "ray":
         out["trainer/accelerate.yaml"] = to_yaml(accelerate(spec, plan), NOTE)
@@ -69,7 +69,7 @@ def files(spec: TrainSpec, plan: Plan, job: Job, base: str) -> dict[str, str]:
     return out
 
 
-def deepspeed(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
+def deepspeed(spec: TrainSpec) -> dict[str, Any]:
     """A DeepSpeed configuration; "auto" is filled in by transformers from its own arguments."""
     stage = 3 if spec.parallel == "zero3" else 2
     zero: dict[str, Any] = {

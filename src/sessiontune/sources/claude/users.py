@@ -27,7 +27,7 @@ def take_user(state: State, line: Line) -> None:
         if results:
             so_far = ""
             others = [b for b in content if b.type != "tool_result"]
-            if others and state.facts.inherits and _carries(state, line, results):
+            if others and state.facts.inherits and _carries(state, results):
                 _results(state, line, results, so_far)
                 _below(state, line, others)
                 return
@@ -40,7 +40,7 @@ def take_user(state: State, line: Line) -> None:
         state.link(line, "no_message" if message is None else "empty")
 
 
-def _carries(state: State, line: Line, results: list[Block]) -> bool:
+def _carries(state: State, results: list[Block]) -> bool:
     """Whether results answer a call of the parent's log, as those do that a fork begins with."""
     calls = [state.calls.get(block.tool_use_id or "") for block in results]
     return any(call is not None and call.file != state.file for call in calls)

@@ -55,7 +55,6 @@ class Attachment(msgspec.Struct, gc=False):
     """`attachment`: context that the program added."""
 
     type: str = ""
-    commandMode: str | None = None
     prompt: msgspec.Raw = msgspec.Raw()
     content: msgspec.Raw = msgspec.Raw()
     source_uuid: str | None = None
@@ -232,7 +231,6 @@ def _text(value: Any) -> str | None:
 def _attachment(value: dict[str, Any]) -> Attachment:
     return Attachment(
         type=_text(value.get("type")) or "",
-        commandMode=_text(value.get("commandMode")),
         prompt=_raw(value["prompt"]) if "prompt" in value else msgspec.Raw(),
         content=_raw(value["content"]) if "content" in value else msgspec.Raw(),
         source_uuid=_text(value.get("source_uuid")),

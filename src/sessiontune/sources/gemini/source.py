@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import msgspec
 
@@ -23,6 +22,7 @@ from .chats import Chat
 from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
+_FIELD = re.compile(rb'\A\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
 
 
 class Known(msgspec.Struct, gc=False):
@@ -66,9 +66,9 @@ class GeminiSource:
         parent, _ = _place(path)
         links = (f"session:{parent}",) if parent else ()
         if _is_saved(path):
-            return scan(path, 0, (f"saved:{path}",), "session:", _whole(path), _note)
+            return scan(path, 0, (f"saved:{path}",), "session:", _whole, _note)
         if _is_document(path):
-            return scan(path, 0, links, "session:", _whole(path), _note)
+            return scan(path, 0, links, "session:", _whole, _note)
         return scan(path, offset, links, "session:", _known, _note)
 
     def sessions(
@@ -105,17 +105,12 @@ def _is_saved(path: str) -> bool:
     return _HEADER.search(head[:2000]) is None and is_saved(path, head)
 
 
-def _whole(path: str) -> Any:
-    """A decoder that finds the header's fields in the lines of a document."""
-    field = re.compile(rb'\A\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
-
-    def decode(raw: memoryview) -> Known:
-        found = field.match(bytes(raw[:400]))
-        if found is None:
-            return Known()
-        return Known(**{found[1].decode(): found[2].decode("utf-8", "replace")})
-
-    return decode
+def _whole(raw: memoryview) -> Known:
+    """The header's fields in a line of a document."""
+    found = _FIELD.match(bytes(raw[:400]))
+    if found is None:
+        return Known()
+    return Known(**{found[1].decode(): found[2].decode("utf-8", "replace")})
 
 
 def _read(
