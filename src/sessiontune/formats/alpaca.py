@@ -17,7 +17,7 @@ from ..model import Message, Text
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode
 from ..rows.flat import flat
-from ..rows.pieces import ESCAPED_GAP, add, count, dumps
+from ..rows.pieces import ESCAPED_GAP, add, count, dumps, encoded
 from ..seams import joined
 
 
@@ -71,11 +71,7 @@ class Alpaca:
         ]
         return [row]
 
-    def encode(
-        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
-        """The rows, each as one."""
-        return [b"".join(row) for row in self.parts(conversation, options, losses)]
+    encode = encoded
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' Alpaca files, as conversations."""

@@ -53,11 +53,7 @@ class Combined:
         row[-1] = seamed(b"}]}", b"}")
         return [row]
 
-    def encode(
-        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
-        """The rows, each as one."""
-        return [b"".join(row) for row in self.parts(conversation, options, losses)]
+    encode = pieces.encoded
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """The members of `conversations`, each as JSON."""

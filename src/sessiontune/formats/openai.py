@@ -60,11 +60,7 @@ class OpenAI:
         row += (b"]", tools, b',"tools_inferred":' + inferred, shared, b"}")
         return [row]
 
-    def encode(
-        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
-        """The rows, each as one."""
-        return [b"".join(row) for row in self.parts(conversation, options, losses)]
+    encode = pieces.encoded
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' chat files, as conversations."""

@@ -38,11 +38,7 @@ class Raw:
         tail = b"," + pieces.dumps(rest)[1:-1]
         return [[*line, tail, b"}"] for line in lines.lines(conversation, options)]
 
-    def encode(
-        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
-        """The rows, each as one."""
-        return [b"".join(row) for row in self.parts(conversation, options, losses)]
+    encode = pieces.encoded
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Lines, those of one session next to each other, as conversations."""

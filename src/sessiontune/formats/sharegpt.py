@@ -23,7 +23,7 @@ from ..model import Message, Part, Text, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..rows import decode
 from ..rows.flat import flat
-from ..rows.pieces import GAP, NO_RESULT, add, count
+from ..rows.pieces import GAP, NO_RESULT, add, count, encoded
 from ..rows.turns import alternate
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
@@ -78,11 +78,7 @@ class ShareGPT:
         row += (tools, b',"system":"%b"' % system, shared, b"}")
         return [row]
 
-    def encode(
-        self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
-    ) -> list[bytes]:
-        """The rows, each as one."""
-        return [b"".join(row) for row in self.parts(conversation, options, losses)]
+    encode = encoded
 
     def decode(self, rows: Iterable[bytes]) -> list[Conversation]:
         """Rows of ours or of others' ShareGPT files, as conversations."""

@@ -10,7 +10,7 @@ import msgspec
 import orjson
 
 from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
-from ..ports import EncodeOptions
+from ..ports import Conversation, EncodeOptions
 from ..seams import apart, joined, seamed
 
 #: Stands where a call has no result in the log, so that calls and results stay in pairs.
@@ -71,6 +71,13 @@ def count(total: dict[str, int], name: str, n: int = 1) -> None:
 
 
 # ------------------------------------------------------------------------------- encoding
+
+
+def encoded(
+    self: Any, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
+) -> list[bytes]:
+    """`Format.encode` of a format that has `parts`: its rows, each as one."""
+    return [b"".join(row) for row in self.parts(conversation, options, losses)]
 
 
 def dumps(value: Any) -> bytes:

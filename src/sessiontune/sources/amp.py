@@ -20,7 +20,7 @@ from ..model import Image, Part, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault, safe_name, size_of
+from .lines import LineFault, line_fault, safe_name, size_of, stem
 from .pictures import picture
 from .shapes import answered, folder_of, objects
 
@@ -91,7 +91,7 @@ class AmpSource:
             document = log.document()
             if document is None:
                 continue
-            name = words(document.get("id")) or os.path.splitext(os.path.basename(path))[0]
+            name = words(document.get("id")) or stem(path)
             log.session_id = f"{name}~{nth}" if nth else name
             _read(log, document, name, seen)
             cwd = _folder(document)

@@ -20,9 +20,9 @@ from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import LineFault, line_fault, safe_name, stem
 from .pictures import picture_of_url
-from .shapes import objects
+from .shapes import objects, unwrapped
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -65,7 +65,7 @@ class ContinueSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Session id and folder; a document is always indexed whole."""
-        return scan(path, 0, (f"session:{_stem(path)}",), "session:", _known, _note)
+        return scan(path, 0, (f"session:{stem(path)}",), "session:", _known, _note)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -79,10 +79,6 @@ class ContinueSource:
 SOURCE = ContinueSource()
 
 
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
-
-
 def _read(
     path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, seen: dict[str, int]
 ) -> Iterator[Session]:
@@ -90,7 +86,7 @@ def _read(
     document = log.document()
     if document is None:
         return
-    name = words(document.get("sessionId")) or _stem(path)
+    name = words(document.get("sessionId")) or stem(path)
     model, begun = words(document.get("chatModelTitle")), _begun(path, name)
     seen[name] = seen.get(name, 0) + 1
     log.session_id = name + (f"~{seen[name]}" if seen[name] > 1 else "")  # a copy of the file
@@ -184,7 +180,7 @@ def _answer(
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
         name = words(function.get("name"))
-        log.call(node, words(call.get("id")), name, _decoded(function.get("arguments")))
+        log.call(node, words(call.get("id")), name, unwrapped(function.get("arguments")))
     counts = dict(log.counts)
     for state in states:
         status = _STATUS.get(words(state.get("status")))
@@ -208,13 +204,6 @@ def _begun(path: str, session: str) -> int:
         return int(told[0]) if told and isinstance(told[0], int | str) else 0
     except (OSError, ValueError):
         return 0
-
-
-def _decoded(given: Any) -> Any:
-    try:
-        return msgspec.json.decode(given) if isinstance(given, str) else given
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return given
 
 
 def _parts(content: Any) -> list[Part]:

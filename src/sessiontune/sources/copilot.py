@@ -20,7 +20,7 @@ from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name, size_of
+from .lines import LineFault, line_fault, safe_name, size_of, stem
 from .pictures import picture
 
 _EVENT = re.compile(
@@ -276,7 +276,7 @@ class _Events:
         """The sessions of the main thread, then those of its sub-agents."""
         path, about = self.main.log.path, self.about
         cwd = about.get("cwd", "")
-        session_id = self.main.log.session_id or os.path.splitext(os.path.basename(path))[0]
+        session_id = self.main.log.session_id or stem(path)
         if not self.main.log.session_id and os.path.basename(path) == "events.jsonl":
             session_id = os.path.basename(os.path.dirname(path))
         for side in self.sides.values():

@@ -110,6 +110,11 @@ def scan(
     )
 
 
+def unread(path: str, link: str) -> FileIndex:
+    """Index a document whose lines say nothing by themselves."""
+    return scan(path, 0, (link,), "", lambda raw: None, lambda line, seen: None)
+
+
 def _damaged(
     raw: bytes, decode: Callable[[memoryview], Any], note: Callable[[Any, Seen], None], seen: Seen
 ) -> None:

@@ -69,6 +69,11 @@ def file_fault(path: str, error: OSError) -> Fault:
     return Fault(reason=reason, file=path, detail=name)
 
 
+def stem(path: str) -> str:
+    """The name of a file without its ending."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
 def size_of(path: str, default: int = 0) -> int:
     """Size of a file in bytes; `default` where it cannot be asked."""
     try:

@@ -19,10 +19,11 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
-from .indexing import Seen, scan
+from .indexing import unread
 from .linear import Linear, folder_name, number, told_apart, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture_of_url
+from .shapes import inside, unwrapped
 
 _ENDS = (".traj.json", ".json")
 _FORMAT = re.compile(
@@ -46,18 +47,6 @@ _NOT_DONE = "Command not executed", "Commands not executed"
 _BY_HAND = "User command:"
 
 
-class Known(msgspec.Struct, gc=False):
-    """What the index takes from a line: a document's lines say nothing by themselves."""
-
-
-def _known(_raw: memoryview) -> Known:
-    return Known()
-
-
-def _note(_line: Known, _seen: Seen) -> None:
-    return None
-
-
 class MiniSweAgentSource:
     """mini-swe-agent trajectories."""
 
@@ -78,7 +67,7 @@ class MiniSweAgentSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The document is always indexed whole; runs of one name are read together."""
-        return scan(path, 0, ("session:" + _name(path),), "session:", _known, _note)
+        return unread(path, "session:" + _name(path))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -108,7 +97,7 @@ def _read(
     document = log.document()
     if document is None:
         return
-    run = _Run(log, words(_inside(document, "info", "config", "model", "model_name")))
+    run = _Run(log, words(inside(document, "info", "config", "model", "model_name")))
     listed = document.get("messages")
     for at, item in enumerate(listed if isinstance(listed, list) else (), 1):
         log.part(at)
@@ -121,7 +110,7 @@ def _read(
             ledger.fault(line_fault(fault, path, at, b"}"))
     instance, cwd = (
         _instance(path),
-        words(_inside(document, "info", "config", "environment", "cwd")),
+        words(inside(document, "info", "config", "environment", "cwd")),
     )
     project = instance.rpartition("-")[0] if "__" in instance else folder_name(cwd)
     frame = Frame(
@@ -204,14 +193,14 @@ class _Run:
         if not parts and not made and not commands:
             self.log.drop("empty")
             return
-        response = _inside(item, "extra", "response")
+        response = inside(item, "extra", "response")
         source = response if isinstance(response, dict) else item
         self.log.open = None
         node = self.log.answer(_at(item), words(source.get("model")) or self.model)
         node.parts = parts
         for call, name, given in made:
             call = call or f"{node.id}:{len(self.waiting)}"
-            self.log.call(node, call, name, _decoded(given.get("arguments")))
+            self.log.call(node, call, name, unwrapped(given.get("arguments")))
             self.waiting.append(call)
         for command in commands:
             self.waiting.append(f"{node.id}:{len(self.waiting)}")
@@ -304,25 +293,12 @@ def _at(item: dict[str, Any]) -> int:
     return int(at * 1000) if isinstance(at, int | float) and 0 < at < 1 << 33 else 0
 
 
-def _inside(value: Any, *names: str) -> Any:
-    for name in names:
-        value = value.get(name) if isinstance(value, dict) else None
-    return value
-
-
-def _decoded(given: Any) -> Any:
-    try:
-        return msgspec.json.decode(given) if isinstance(given, str) else given
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return given
-
-
 def _parts(content: Any) -> list[Part]:
     """Texts and pictures of a content in any of its forms."""
     parts: list[Part] = []
     for block in content if isinstance(content, list) else [content]:
-        text = block if isinstance(block, str) else words(_inside(block, "text"))
-        url = _inside(block, "image_url", "url") or _inside(block, "image_url")
+        text = block if isinstance(block, str) else words(inside(block, "text"))
+        url = inside(block, "image_url", "url") or inside(block, "image_url")
         image = picture_of_url(url)
         parts += [Text(text)] if text.strip() else [image] if image is not None else []
     return parts

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import msgspec
 import orjson
 
 from ..ledger import Ledger
@@ -29,6 +30,21 @@ def value_of(stored: Any) -> dict[str, Any] | None:
         found = values(raw, Ledger())
         value = found[0] if len(found) == 1 else None
     return value if isinstance(value, dict) else None
+
+
+def unwrapped(given: Any) -> Any:
+    """What words are the JSON of, or the words; any other value as it is."""
+    try:
+        return msgspec.json.decode(given) if isinstance(given, str) else given
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return given
+
+
+def inside(value: Any, *names: str) -> Any:
+    """The value below these names, one in the other; None where there is no such object."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
 
 
 def answered(

@@ -13,29 +13,16 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Part, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .indexing import Seen, scan
+from .indexing import unread
 from .linear import Linear, told_apart, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import LineFault, line_fault, safe_name, stem
+from .shapes import inside, objects, unwrapped
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
-
-
-class Known(msgspec.Struct, gc=False):
-    """What the index takes from a line: a document's lines say nothing by themselves."""
-
-
-def _known(_raw: memoryview) -> Known:
-    return Known()
-
-
-def _note(_line: Known, _seen: Seen) -> None:
-    return None
 
 
 class SweAgentSource:
@@ -54,7 +41,7 @@ class SweAgentSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The document is always indexed whole; runs of one name are read together."""
-        return scan(path, 0, ("session:" + _name(path),), "session:", _known, _note)
+        return unread(path, "session:" + _name(path))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -93,7 +80,7 @@ def _read(
             waiting = _take(log, item, model, waiting)
         except LineFault as fault:
             ledger.fault(line_fault(fault, path, number, b"}"))
-    instance = os.path.splitext(os.path.basename(path))[0]
+    instance = stem(path)
     project = instance.rpartition("-")[0] or instance
     frame = Frame(source="swe-agent", session_id=session_id, project=project)
     yield from log.sessions(frame, keyed)
@@ -141,25 +128,15 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
         made.append(words(call.get("id")) or f"{node.id}:{len(made)}")
-        log.call(node, made[-1], words(function.get("name")), _arguments(function))
+        log.call(node, made[-1], words(function.get("name")), unwrapped(function.get("arguments")))
     if not calls and action:
         made.append(f"{node.id}:action")
         log.call(node, made[-1], "bash", {"command": action})
     return made
 
 
-def _arguments(function: dict[str, Any]) -> Any:
-    given = function.get("arguments")
-    try:
-        return msgspec.json.decode(given) if isinstance(given, str) else given
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return given
-
-
 def _blocks(item: dict[str, Any]) -> list[dict[str, Any]]:
-    blocks = item.get("thinking_blocks")
-    found = blocks if isinstance(blocks, list) else []
-    return [b for b in found if isinstance(b, dict) and words(b.get("thinking")).strip()]
+    return [b for b in objects(item.get("thinking_blocks")) if words(b.get("thinking")).strip()]
 
 
 def _text(content: Any) -> str:
@@ -170,10 +147,4 @@ def _text(content: Any) -> str:
 
 def _model(config: Any) -> str:
     """The model's name in the settings of the run, where the document holds them."""
-    try:
-        value = msgspec.json.decode(config) if isinstance(config, str) else config
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return ""
-    for key in ("agent", "model", "name"):
-        value = value.get(key) if isinstance(value, dict) else None
-    return words(value)
+    return words(inside(unwrapped(config), "agent", "model", "name"))

@@ -22,7 +22,7 @@ from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, words
-from .lines import LineFault, line_fault, size_of
+from .lines import LineFault, line_fault, size_of, stem
 from .shapes import folder_of, objects
 from .vscode_turns import summaries_of, turn
 
@@ -85,7 +85,7 @@ class VsCodeSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids of requests, folder and times; always of the whole file."""
-        found = scan(path, 0, (f"session:{_stem(path)}",), "session:", _known, _note)
+        found = scan(path, 0, (f"session:{stem(path)}",), "session:", _known, _note)
         folder = _folder(path)
         return msgspec.structs.replace(found, names=(folder,)) if folder else found
 
@@ -104,10 +104,6 @@ class VsCodeSource:
 
 
 SOURCE = VsCodeSource()
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _folder(path: str) -> str:
@@ -143,7 +139,7 @@ class _Chat:
         document = self._replayed() if self.path.endswith(".jsonl") else log.document()
         if document is None:
             return
-        name = words(document.get("sessionId")) or _stem(self.path)
+        name = words(document.get("sessionId")) or stem(self.path)
         cwd = _folder(self.path) or folder_of(document.get("workingDirectory"))
         frame = Frame(
             source="vscode",

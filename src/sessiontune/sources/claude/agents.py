@@ -9,17 +9,12 @@ from __future__ import annotations
 import os
 import re
 
-from ..lines import open_log
+from ..lines import open_log, stem
 
 _NAMED = re.compile(rb'"agentId"\s*:\s*"([^"\\]{1,80})"')
 _BEGAN = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z-]{1,40})"')
 _STEP = 1 << 20
 _LAP = 160  # no name with what stands around it is longer
-
-
-def stem(path: str) -> str:
-    """The name of a file without its ending."""
-    return os.path.splitext(os.path.basename(path))[0]
 
 
 def is_agent(path: str) -> bool:

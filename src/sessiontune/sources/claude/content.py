@@ -11,7 +11,7 @@ import msgspec
 
 from ...injected import cut_result
 from ...model import Image, Part, ResultStatus, Text
-from ..lines import open_log
+from ..lines import open_log, stem
 from ..pictures import picture
 from .wire import Block, Outcome
 
@@ -144,8 +144,8 @@ def persisted(text: str, log: str, session_id: str) -> str | None:
     name = found["path"].strip().replace("\\", "/").rsplit("/", 1)[-1]
     folder = os.path.dirname(log)
     homes = [os.path.join(session_folder(log) or os.path.dirname(folder), "tool-results")]
-    stems = [os.path.splitext(os.path.basename(log))[0], session_id]
-    homes[:0] = [os.path.join(folder, stem, "tool-results") for stem in stems if _safe(stem)]
+    stems = [stem(log), session_id]
+    homes[:0] = [os.path.join(folder, name, "tool-results") for name in stems if _safe(name)]
     for home in homes if _safe(name) else ():
         whole = _side_file(os.path.join(home, name))
         if whole is not None:

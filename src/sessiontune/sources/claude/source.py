@@ -15,8 +15,8 @@ from ...linking import Frame, Node, fork_from, segments, sessions_of, threads, u
 from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
-from ..lines import gc_paused, open_log
-from .agents import agents, callers_first, is_agent, stem
+from ..lines import gc_paused, open_log, stem
+from .agents import agents, callers_first, is_agent
 from .content import session_folder
 from .read import Reader
 from .recognise import is_log

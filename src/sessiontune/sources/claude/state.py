@@ -13,7 +13,7 @@ from ...ledger import Ledger
 from ...linking import Node, Place
 from ...model import ToolDef
 from ...ports import ReadOptions
-from ..lines import utc
+from ..lines import stem, utc
 from .wire import Block, Line
 
 #: What Claude Desktop notes of a session, beside the session's own log.
@@ -80,7 +80,7 @@ class State:
         """Begin a file."""
         self.file = file
         self.path = self.files[file] if self.files else ""
-        self.stem = os.path.splitext(os.path.basename(self.path))[0]
+        self.stem = stem(self.path)
         self.side = side
         self.facts = Facts()
         self.nodes: list[Node] = []

@@ -17,7 +17,7 @@ from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..linear import Linear
-from ..lines import size_of
+from ..lines import size_of, stem
 from .chats import Chat
 from .saved import is_saved, take_saved
 
@@ -136,7 +136,7 @@ def _read(
         chat.lines()
     parent, project = _place(path)
     project = project or log.session_id.rpartition("/")[0]
-    session_id = log.session_id or os.path.splitext(os.path.basename(path))[0]
+    session_id = log.session_id or stem(path)
     agent = chat.kind == "subagent"
     for node in log.nodes:
         for flag in [f for f in node.flags if f.startswith("?")]:

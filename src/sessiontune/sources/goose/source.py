@@ -20,9 +20,9 @@ from ...ports import FileIndex, Keyed, ReadOptions
 from ..databases import MAGIC, opened, state
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, moment
-from ..lines import LineFault, line_fault
+from ..lines import LineFault, line_fault, stem
 from .messages import Reader
-from .store import Database, File, Message, index_database, is_database, stem
+from .store import Database, File, Message, index_database, is_database
 
 _HEADER = re.compile(rb'\A\s*\{(?=[^\n]*"working_dir"\s*:)(?=[^\n]*"message_count"\s*:)')
 

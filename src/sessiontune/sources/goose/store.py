@@ -18,7 +18,7 @@ from ...ports import FileIndex, ReadOptions
 from ..databases import columns, opened
 from ..indexing import digests
 from ..linear import Linear, moment, words
-from ..lines import safe_name, values
+from ..lines import safe_name, stem, values
 
 
 class Message(msgspec.Struct):
@@ -37,10 +37,6 @@ class Message(msgspec.Struct):
         told = [[b.get("type"), b.get("text"), b.get("id")] for b in self.content or ()]
         body = msgspec.json.encode([self.role, self.created, told])
         return hashlib.blake2b(body, digest_size=16).digest()
-
-
-def stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
 
 
 def _message(path: str, line: int, told: dict[str, Any], metadata: Any) -> Message:

@@ -19,7 +19,7 @@ from ...model import Drop
 from ...ports import ReadOptions
 from ..databases import MAGIC, opened
 from ..linear import Linear, words
-from ..lines import LineFault, line_fault, values
+from ..lines import LineFault, line_fault, stem, values
 from . import newer
 
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
@@ -75,7 +75,7 @@ class Files:
         self._parts: dict[str, list[str]] = {}
         for path in sorted(paths):
             self._file(path)
-        known = {_stem(path) for listed in self._messages.values() for path in listed}
+        known = {stem(path) for listed in self._messages.values() for path in listed}
         for message, listed in self._parts.items():
             for path in listed if message not in known else ():
                 self._count(path)
@@ -93,7 +93,7 @@ class Files:
             if found is not None:
                 self._count(path)
                 self.ledger.drop(Drop("read", "session", file=path))
-                self.sessions[words(found.get("id")) or _stem(path)] = found
+                self.sessions[words(found.get("id")) or stem(path)] = found
 
     def messages(self, session: str) -> Iterator[Kept]:
         """The messages of a session, in the order in which they were begun."""
@@ -102,7 +102,7 @@ class Files:
             if info is None:
                 continue
             self._count(path)
-            parts = [self._read(p) for p in self._parts.get(_stem(path), ())]
+            parts = [self._read(p) for p in self._parts.get(stem(path), ())]
             own = _objects(info.get("parts"))  # the first versions kept them in the message
             yield Kept(path, 1, info, [*own, *(p for p in parts if p is not None)])
 
@@ -219,7 +219,3 @@ def is_file(path: str, head: bytes) -> bool:
 
 def _objects(value: Any) -> list[dict[str, Any]]:
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]
