@@ -192,21 +192,19 @@ model.save_pretrained_gguf("../{place.name}-gguf", tokenizer, quantization_metho
 
 
 def hardware() -> str:
-    """Memory by size of the model: figures that Unsloth publishes for its own trainer."""
-    return """| Model size | QLoRA (4 bit) | LoRA (16 bit) |
-| ---: | ---: | ---: |
-| 3B | 3.5 GB | 8 GB |
-| 7B | 5 GB | 19 GB |
-| 8B | 6 GB | 22 GB |
-| 14B | 8.5 GB | 33 GB |
-| 32B | 26 GB | 76 GB |
-| 70B | 41 GB | 164 GB |
+    """What fits on which card: the plans of `sessiontune train`, as in docs/howto/train.md."""
+    return """| NVIDIA GPU | 1.5B | 3B | 4B | 8B | 14B |
+|---|---|---|---|---|---|
+| 8 GB | lora, 8192 | qlora, 8192 | qlora, 8192 | too large | too large |
+| 12 GB | lora, 8192 | lora, 8192 | qlora, 8192 | qlora, 4096 | too large |
+| 16 GB | lora, 8192 | lora, 8192 | lora, 8192 | qlora, 8192 | qlora, 4096 |
+| 24 GB | lora, 8192 | lora, 8192 | lora, 8192 | qlora, 8192 | qlora, 8192 |
 
-GPU memory at the least, as Unsloth publishes it; long sequences need more. `sessiontune doctor`
-compares it with your machine.
+Method and tokens of a row that `sessiontune train` plans by itself; other trainers may need more.
+`sessiontune doctor --base MODEL` says what your machine takes.
 
-- **Minimum** (QLoRA, 7B to 8B): 16 GB RAM, an NVIDIA GPU with 8 GB VRAM, 50 GB of disk.
-- **Recommended**: 32 GB RAM, a GPU with 16 to 24 GB VRAM, 100 GB of SSD.
+- **Minimum** (QLoRA, up to 4B): 16 GB RAM, an NVIDIA GPU with 8 GB VRAM, 50 GB of disk.
+- **Recommended** (8B and more): 32 GB RAM, a GPU with 16 to 24 GB VRAM, 100 GB of SSD.
 """
 
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from plans import BASES, CPU, GPU, prepared
 
 from sessiontune.errors import UsageError
+from sessiontune.howto import hardware
 from sessiontune.training import planner
 from sessiontune.training.bases import Base, resolve
 from sessiontune.training.hardware import Gpu, Machine
@@ -89,6 +90,42 @@ def test_method_and_length_follow_the_memory() -> None:
     # LLaMA-Factory holds all logits at once, so that the same card takes less.
     assert settle({"trainer": "llamafactory"}, EIGHT, machine(17)).length == 4096
     assert settle({}, EIGHT, machine(12, bits=False)).method == "lora"
+
+
+#: Layers, hidden and inner size, columns of queries and keys, whether head and embedding are one.
+SIZES = {
+    "1.5B": (28, 1536, 8960, 1536, 256, True),
+    "3B": (36, 2048, 11008, 2048, 256, True),
+    "4B": (36, 2560, 9728, 4096, 1024, True),
+    "8B": (36, 4096, 12288, 4096, 1024, False),
+    "14B": (40, 5120, 17408, 5120, 1024, False),
+}
+
+
+def like_qwen(layers: int, hidden: int, inner: int, query: int, key: int, tied: bool) -> Base:
+    rows = 151_936
+    ends = rows * hidden * (1 if tied else 2) / 1e9
+    layer = hidden * (2 * query + 2 * key + 3 * inner)
+    return Base(
+        id="m", path="/m", family="qwen2", billions=ends + layers * layer / 1e9, layers=layers,
+        hidden=hidden, inner=inner, ends=ends, rows=rows, context=40960,
+    )  # fmt: skip
+
+
+def test_the_cards_of_the_how_to_and_of_the_data_card_are_those_of_the_plan() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "howto" / "train.md").read_text("utf-8")
+    rows = []
+    for size in (8, 12, 16, 24):
+        cells = []
+        for sizes in SIZES.values():
+            card = machine(size * 2**30 / 1e9)
+            made = settle({}, like_qwen(*sizes), card)
+            fits = made.memory <= card.gpus[0].room
+            cells.append(f"{made.method}, {made.length}" if fits else "too large")
+        rows.append(f"| {size} GB | " + " | ".join(cells) + " |\n")
+    for text in (page, hardware()):
+        assert "".join(rows) in text
+        assert " | ".join(SIZES) in text
 
 
 def test_what_other_programs_hold_is_not_there() -> None:
