@@ -51,12 +51,10 @@ def export(
 ) -> None:
     """Turn session logs into training data.
 
-    Without ROOT every known agent's default place is read: ~/.claude, ~/.config/claude, ~/.codex,
-    ~/.gemini, ~/.copilot, ~/.qwen, ~/.pi, ~/.factory, ~/.continue, ~/.cline and the storage of
-    editors, opencode and goose in ~/.local/share, ~/.config/mini-swe-agent, Claude Desktop's
-    sessions, ~/.aider.chat.history.md, and what CLAUDE_CONFIG_DIR, CODEX_HOME and the like name.
-    ROOT may be a home folder, a projects folder, one project or one file: each log is recognised
-    by its content.
+    Without ROOT every known agent's default place is read: ~/.claude, ~/.codex and those of the
+    others (docs/reference/sources.md lists them all), and what CLAUDE_CONFIG_DIR, CODEX_HOME and
+    the like name. ROOT may be a home folder, a projects folder, one project or one file: each log
+    is recognised by its content.
     """
     recipe = recipe_of(options)
     folder = out or Path(f"{recipe.name or 'sessions'}-export")
