@@ -56,3 +56,16 @@ def test_the_readme_shows_what_an_export_of_the_sample_says(
 def test_ci_calls_the_readmes_test_command() -> None:
     assert "make test" in (ROOT / ".ci" / "run").read_text("utf-8")
     assert "make test" in (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_page_on_training_names_every_setting_and_its_default() -> None:
+    from msgspec.structs import fields
+
+    from sessiontune.training.spec import TrainSpec
+
+    page = (ROOT / "docs" / "reference" / "training.md").read_text("utf-8")
+    shown = re.findall(r"^\| `(\w+)` \| `--[\w-]+` \| `?([^|`]*)`? \|", page, re.MULTILINE)
+    assert {name: text.strip() for name, text in shown} == {
+        field.name: "" if field.default in ("", ()) else str(field.default)
+        for field in fields(TrainSpec)
+    }
