@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import SourceError, StoreError, UsageError
+from ..errors import SourceError, UsageError
 from .console import Console
+from .mask import show_mask
 from .options import state_option
-from .summary import harmless, printable
+from .summary import printable, shown
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -71,7 +72,7 @@ def show(
         return
     title, found = _find(folder, manifest, row)
     if mask:
-        _mask(console, found, base, html, title.lower(), manifest.options.max_tokens)
+        show_mask(console, found, base, html, title.lower(), manifest.options.max_tokens)
         return
     session = _session(found, state)
     data = {"row": found, "origins": _origins(session)}
@@ -202,7 +203,7 @@ def _draw(
     rich.print(f"[bold]{title}[/bold]")
     for name, value in row.items():
         if name not in ("messages", "tools") and value not in ("", None):
-            rich.print(f"  {name:<14}  {_shown(rich, str(value))}", markup=False)
+            rich.print(f"  {name:<14}  {shown(rich, str(value))}", markup=False)
     _messages(rich, row["messages"], full)
     if session is None:
         rich.print("\nWhere it came from: not in this state (give the export's --state).")
@@ -225,18 +226,13 @@ def _messages(rich: RichConsole, messages: list[dict[str, Any]], full: bool) -> 
         if not full and len(text) > 600:
             text = f"{text[:400]}\n[... {len(text) - 500:,} characters ...]\n{text[-100:]}"
         if text:
-            rich.print(Text(_shown(rich, text)))
+            rich.print(Text(shown(rich, text)))
         for call in message.get("tool_calls") or []:
             function = call["function"]
             arguments = function["arguments"]
             if not full and len(arguments) > 300:
                 arguments = arguments[:300] + " ..."
-            rich.print(Text(_shown(rich, f"-> {function['name']} {arguments}"), style="cyan"))
-
-
-def _shown(rich: RichConsole, text: str) -> str:
-    """On a terminal nothing of a log is obeyed; into a file or a pipe goes what the row holds."""
-    return harmless(text) if rich.is_terminal else text
+            rich.print(Text(shown(rich, f"-> {function['name']} {arguments}"), style="cyan"))
 
 
 def _ranges(lines: list[int]) -> str:
@@ -248,93 +244,3 @@ def _ranges(lines: list[int]) -> str:
         else:
             out.append([line, line])
     return ", ".join(str(a) if a == b else f"{a}-{b}" for a, b in out)
-
-
-def _mask(
-    console: Console,
-    row: dict[str, Any],
-    base: str | None,
-    html: Path | None,
-    where: str,
-    length: int,
-) -> None:
-    from ..templating import Template, example_view, mask_view
-    from ..training.bases import resolve
-
-    if "tools" not in row:
-        raise UsageError("Nothing of it is trained: it has no row.", "Leave --mask out.")
-    if not base or base == "tiny":
-        raise UsageError(
-            "--mask needs a chat template"
-            + (", and tiny is made anew for each run." if base else "."),
-            "Give the model's folder with --base. None here yet? `sessiontune train DIR --base tiny"
-            " --dry-run -o try` makes a tiny one in try/base.",
-        )
-    template = Template.load(base if Path(base).is_dir() else resolve(base).path)
-    if "long" in str(row.get("tags")).split(","):  # an answer that training cuts
-        from ..training.data import Row
-        from ..training.prepare import fitted
-
-        made = fitted(Row(where, row), template, length)
-        views = [example_view(template, body, piece, one) for body, piece, one in made]
-    else:
-        views = mask_view(template, row, where)
-    trained = sum(s.tokens for view in views for s in view if s.trained)
-    total = sum(s.tokens for view in views for s in view)
-    if html is not None:
-        try:
-            html.write_text(_mask_page(views, where, trained, total), "utf-8")
-        except OSError as error:
-            raise StoreError(
-                f"Cannot write {html}: {error.strerror}", "Name another file with --html."
-            ) from error
-        console.say(f"Written: {html}")
-    data = {
-        "trained_tokens": trained,
-        "tokens": total,
-        "examples": [[[s.text, s.trained] for s in view] for view in views],
-    }
-
-    def draw(rich: RichConsole) -> None:
-        from rich.text import Text
-
-        plain = rich.color_system is None or rich.no_color  # piped, TERM=dumb, NO_COLOR
-        for number, view in enumerate(views, 1):
-            if len(views) > 1:
-                rich.print(f"[bold]Example {number} of {len(views)}[/bold]")
-            text = Text()
-            for span in view:
-                marked = _shown(rich, span.text)
-                if plain and span.trained:
-                    marked = f"[[{marked}]]"
-                text.append(marked, style="bold green" if span.trained else "dim")
-            rich.print(text)
-        how = " They stand in [[double brackets]]." if plain else ""
-        rich.print(f"\n{trained:,} of {total:,} tokens bear loss.{how}", markup=False)
-
-    console.emit(data, draw)
-
-
-#: Green means loss in both the terminal and the page, readable on light and dark.
-_MARKS = "pre{line-height:1.65}mark{background:var(--good);color:inherit;border-radius:3px}"
-
-
-def _mask_page(views: Any, where: str, trained: int, total: int) -> str:
-    from html import escape
-
-    from ..html import page, section
-
-    body = []
-    for number, view in enumerate(views, 1):
-        pieces = "".join(
-            f'<mark title="message {s.message}">{escape(s.text)}</mark>'
-            if s.trained
-            else escape(s.text)
-            for s in view
-        )
-        title = f"Example {number} of {len(views)}"
-        body.append(
-            section(title, f"<pre>{pieces}</pre>") if len(views) > 1 else f"<pre>{pieces}</pre>"
-        )
-    lead = f"{trained:,} of {total:,} tokens bear loss: they are marked."
-    return page(f"Loss mask of {where}", "\n".join(body), lead=lead, css=_MARKS)

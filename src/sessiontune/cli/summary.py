@@ -111,6 +111,11 @@ def harmless(text: str) -> str:
     return text.translate(_PICTURES)
 
 
+def shown(rich: RichConsole, text: str) -> str:
+    """On a terminal nothing of a log is obeyed; into a file or a pipe goes what the row holds."""
+    return harmless(text) if rich.is_terminal else text
+
+
 def printable(path: str) -> str:
     """A file name that cannot break a line or move the cursor."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in path)
