@@ -21,13 +21,22 @@ def test_the_reference_is_up_to_date() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def headings(path: Path) -> set[str]:
+    """The names under which links reach the headings of a page."""
+    found = re.findall(r"^#+ (.*)$", path.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in found}
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("**/*.md")), ids=lambda p: p.name)
 def test_links_lead_somewhere(path: Path) -> None:
     if any(part in (".venv", "venv", "node_modules") for part in path.parts):
         return
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", path.read_text("utf-8")):
-        if "://" not in target and not target.startswith("mailto:"):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+    for target, place in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", path.read_text("utf-8")):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        page = path.parent / target if target else path
+        assert page.exists(), f"{path.name}: {target}"
+        assert not place or place in headings(page), f"{path.name}: {target}#{place}"
 
 
 def test_the_readme_names_every_command() -> None:

@@ -1,4 +1,4 @@
-"""Shards and segments of several units in one file: the former layout, growth, what is purged."""
+"""Shards and segments of several units in one file: growth, what is purged."""
 
 from __future__ import annotations
 
@@ -38,31 +38,6 @@ def files_of(state: Path, *kinds: str) -> list[Path]:
     return [p for kind in kinds or ("shards", "segments") for p in (state / kind).iterdir()]
 
 
-def as_before(state: Path) -> None:
-    """Write the state as former versions did: one file for each key, and no table of places."""
-    with Store(state, write=True) as store:
-        for packs in (store.shards, store.segments):
-            places = packs.places(store.db)
-            bytes_of = {
-                key: Path(place.path).read_bytes()[place.at : place.at + place.size]
-                for key, place in places.items()
-            }
-            for path in packs.folder.iterdir():
-                path.unlink()
-            for key, data in bytes_of.items():
-                (packs.folder / f"{key}{packs.suffix}").write_bytes(data)
-        store.db.execute("drop table places")
-        store.db.commit()
-
-
-def assert_but_for_the_name_of_the_build(one: dict[str, bytes], two: dict[str, bytes]) -> None:
-    """It is made of the checksums of shards, which former versions did not take."""
-    builds = [json.loads(files.pop("manifest.json")) for files in (one, two)]
-    assert builds[0].pop("build") != builds[1].pop("build")
-    assert builds[0] == builds[1]
-    assert one == two
-
-
 def test_units_share_files(world: Path, cli: Cli) -> None:
     export(cli, world)
     with Store(world / "state", write=False) as store:
@@ -87,22 +62,6 @@ def test_shards_of_former_readers_and_rules_are_made_anew(
     assert rows
     after = published(world)
     assert {name: after[name] for name in rows} == {name: before[name] for name in rows}
-
-
-def test_a_state_of_the_former_layout_is_read_where_it_lies(world: Path, cli: Cli) -> None:
-    export(cli, world)
-    before = published(world)
-    as_before(world / "state")
-    assert export(cli, world)["unchanged"]
-    again = export(cli, world, "--force")
-    assert again["read_units"] == 0
-    assert_but_for_the_name_of_the_build(before, published(world))
-    log = min((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
-    log.unlink()  # its sessions are carried on from a file of the former layout
-    gone = export(cli, world)
-    assert gone["manifest"]["source_gone"] == 1
-    count = "conversations"
-    assert gone["manifest"]["statistics"][count] == again["manifest"]["statistics"][count]
 
 
 def test_what_is_purged_leaves_its_pack_and_the_others_stay(world: Path, cli: Cli) -> None:
@@ -300,22 +259,6 @@ def test_whatever_byte_of_the_state_changes_no_other_bytes_are_published(
     assert published(world) == before
     if code:
         assert "Restore" in err + out
-
-
-def test_a_state_without_checksums_is_used_as_it_is(world: Path, cli: Cli) -> None:
-    """As former versions left it: nothing is read again, and the table gets its new column."""
-    export(cli, world)
-    before = published(world)
-    db = sqlite3.connect(world / "state" / "state.sqlite")
-    db.execute("alter table places drop column crc")
-    db.commit()
-    db.close()
-    (world / "state" / "seal").unlink()  # they had none
-    again = export(cli, world, "--force")
-    assert again["read_units"] == 0
-    assert_but_for_the_name_of_the_build(before, published(world))
-    with Store(world / "state", write=False) as store:
-        assert {p.crc for p in store.shards.places(store.db).values()} == {None}
 
 
 def test_what_only_the_state_held_is_not_left_out_in_silence(world: Path, cli: Cli) -> None:
