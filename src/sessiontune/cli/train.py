@@ -77,7 +77,9 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 @click.command(no_args_is_help=True)
 @click.argument("data", type=Place(path_type=Path), metavar="DIR")
 @click.option("-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make.")
-@click.option("--preset", default="", help="original (the first README's settings) or demo.")
+@click.option(
+    "--preset", default="", help="original (the first README's settings) or demo (of tiny)."
+)
 @train_options()
 @click.option(
     "--packing/--no-packing", default=None, help="Several short examples in one (trl, sft)."
@@ -108,13 +110,16 @@ def train(
     DIR is what `sessiontune export` wrote. The plan is shown before anything runs and written to
     RUN/plan.json; the adapter lands in RUN/adapter, the curves in RUN/report.html.
     """
-    from ..training.spec import make_spec
+    from ..training.spec import make_spec, preset_of
 
     settings = {**given, "log_to": log_to or None}
     folder = out or default_run(data, resume)
     table = recipe_table(recipe)
     if resume and not (recipe or preset):
         table = settings_of(folder)
+    elif not table.get("preset"):
+        base, task = (str(settings.get(n) or table.get(n) or "") for n in ("base", "task"))
+        preset = preset_of(base, task or "sft", preset)
     spec = make_spec(settings, table, preset)
     if not (out or resume) and folder.exists():
         make_way(console, folder)
