@@ -247,6 +247,26 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
     what = "Model:  " if outcome.run.get("model") else "Adapter:"
     rich.print(f"{what} {saved}", markup=False, soft_wrap=True)
     rich.print(f"Curves:  {outcome.folder / 'report.html'}", markup=False, soft_wrap=True)
+    former = before(outcome.folder, outcome.run)
+    more = f" --arm before={quote(str(former))}" if former else ""
     rich.print(
-        f"Next:    sessiontune evaluate {quote(str(outcome.folder))}", markup=False, soft_wrap=True
+        f"Next:    sessiontune evaluate {quote(str(outcome.folder))}{more}",
+        markup=False,
+        soft_wrap=True,
     )
+
+
+def before(folder: Path, run: dict[str, Any]) -> Path | None:
+    """The run before DIR-run-N, where both are of one base: whether the new one is better than it
+    is the question then."""
+    from ..runtime.trainrecord import read
+
+    name, _, number = folder.name.rpartition("-run-")
+    if not number.isdecimal():
+        return None
+    former = folder.with_name(f"{name}-run" if number == "2" else f"{name}-run-{int(number) - 1}")
+    if not (former / "run.json").is_file():
+        return None
+    known = read(former)
+    same = known.get("base", {}).get("sha256") == run.get("base", {}).get("sha256")
+    return former if same and known.get("status") == "done" else None
