@@ -47,6 +47,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int = 0
     eval_share: float = 0.15
     split_by: str = "time"
+    split: str = ""
     mix: bool = False
     filtered: tuple[str, ...] = ()  # names of the filters that were in use
 

@@ -86,3 +86,12 @@ def clear_sums(db: sqlite3.Connection) -> None:
     was decided."""
     db.execute("delete from sums")
     db.execute("delete from memory where name in (?, ?)", (MET, DECIDED))
+
+
+#: The name under which the state remembers which side each lineage is on.
+SPLIT = "split"
+
+
+def split_memory(name: str) -> str:
+    """The same for a split that was named (`--split`)."""
+    return f"{SPLIT}:{name}" if name else SPLIT

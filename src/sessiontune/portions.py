@@ -28,11 +28,16 @@ def few_held_out(manifest: Manifest) -> str:
     if not manifest.options.eval_share or not manifest.statistics.conversations:
         return ""
     held = sides["eval"].groups if "eval" in sides else 0
-    return few(held, held + (sides["train"].groups if "train" in sides else 0))
+    return few(held, held + (sides["train"].groups if "train" in sides else 0), manifest.name)
 
 
-def few(held: int, every: int) -> str:
-    """The same for `held` of `every` groups: what cannot be judged, and what to do about it."""
+#: The name that is proposed for a second split.
+SECOND = "second"
+
+
+def few(held: int, every: int, name: str) -> str:
+    """The same for `held` of `every` groups of the export of that name: what cannot be judged, and
+    what to do about it."""
     if held >= ENOUGH:
         return ""
     text = (
@@ -42,8 +47,9 @@ def few(held: int, every: int) -> str:
     )
     if share := share_for(every):
         return (
-            f"{text} More logs will do; or export again with `--eval-share {share:g} --state "
-            "NEW_FOLDER`, which deals all sessions anew."
+            f"{text} More logs will do; or export into a second folder, where all sessions are "
+            f"dealt anew: the same command with `-o {name}-{SECOND} --split {SECOND} --eval-share "
+            f"{share:g}`. This one and what was trained on it stay."
         )
     least = math.ceil(ENOUGH / MOST)
     return f"{text} Add logs: {least} groups allow to hold out {ENOUGH} and still to learn."

@@ -7,6 +7,7 @@ Order of settings: command-line flags, environment `SESSIONTUNE_*`, the recipe f
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +21,7 @@ from .privacy.options import PrivacyOptions
 
 #: Begins a value that the published recipe holds as a keyed digest only.
 DIGEST = "keyed:"
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 DEFAULT_FORMATS = ("sharegpt", "raw", "combined", "openai")
 
 
@@ -42,6 +44,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tokenizer    folder or tokenizer.json used for counting; "" estimates 4 bytes a token
     eval_share   share of groups held out, newest first
     split_by     "time" or "project"
+    split        name of a split: each deals all sessions by itself, and remembers; "" takes that of
+                 the folder, for a new one the usual one
     mix          "FILE:RATIO": general rows mixed into the training side
     preferences  write preferences/
     parquet      write train/data.parquet and eval/data.parquet
@@ -69,6 +73,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tokenizer: str = ""
     eval_share: float = 0.15
     split_by: Literal["time", "project"] = "time"
+    split: str = ""
     mix: str = ""
     preferences: bool = False
     parquet: bool = True
@@ -175,6 +180,10 @@ def _check(recipe: Recipe) -> None:
             f"since: {recipe.since} is later than until: {recipe.until}.", "Exchange the two dates."
         )
     _check_digests(recipe)
+    if recipe.split and not _NAME.fullmatch(recipe.split):
+        raise UsageError(
+            f"split: '{recipe.split}' is no name.", "Take letters, digits, '-', '_' and '.'."
+        )
     if not 0 <= recipe.eval_share < 1:
         raise UsageError(
             f"eval_share: {recipe.eval_share} is not in [0, 1).",

@@ -109,7 +109,8 @@ class Stats(msgspec.Struct):
         side.conversations += 1
         side.pairs += self.pairs - pairs
         side.tokens += length
-        up(side.groups, conversation.group or session.lineage)
+        if conversation.train is None or any(conversation.train):  # else no row to train or test
+            up(side.groups, conversation.group or session.lineage)
         self._dates(session.messages)
 
     def _dates(self, messages: Iterable[Message]) -> None:

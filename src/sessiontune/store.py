@@ -315,6 +315,11 @@ class Store:
         row = self.db.execute("select value from memory where name = ?", (name,)).fetchone()
         return row[0] if row else None
 
+    def memories(self, name: str) -> list[tuple[str, bytes]]:
+        """All remembered values of a name, and of those that begin with it and `:`."""
+        found = "select name, value from memory where name = ?1 or instr(name, ?1 || ':') = 1"
+        return self.db.execute(found, (name,)).fetchall()
+
     def remember(self, name: str, value: bytes) -> None:
         """Replace a remembered value."""
         with self.transaction() as db:
@@ -356,6 +361,10 @@ class Store:
             )
             for r in rows
         }
+
+    def folders(self) -> list[str]:
+        """The published folders, the newest last."""
+        return [name for (name,) in self.db.execute("select dir from published order by rowid")]
 
     def note_published(
         self, folder: Path, build: str, files: dict[str, tuple[int, int]], sessions: Iterable[str]

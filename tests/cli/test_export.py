@@ -420,13 +420,68 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cl
     assert code == 0
     said = " ".join(out.split())
     assert "5 of 36 independent groups of sessions are held out" in said
-    assert "`--eval-share 0.28 --state NEW_FOLDER`" in said
-    again = (*args, "--eval-share", "0.28")
-    _, out, _ = cli(*again, "-o", world / "a", "--state", world / "s1")
+    assert "`-o a-second --split second --eval-share 0.28`" in said
+    again = (*args, "--state", world / "s1", "--eval-share", "0.28")
+    _, out, _ = cli(*again, "-o", world / "a")
     assert "5 of 36 independent groups" in " ".join(out.split())
-    code, out, _ = cli(*again, "-o", world / "b", "--state", world / "s2")
+    former = (world / "a" / "eval" / "openai.jsonl").read_bytes()
+    code, _, err = cli(*again, "-o", world / "a", "--split", "second")
+    assert (code, "the usual split" in err, "folder of its own" in err) == (2, True, True)
+    second = world / "a-second"
+    code, out, _ = cli(*again, "-o", second, "--split", "second")
     assert (code, "independent groups" in out) == (0, False)
-    assert manifest(world / "b")["statistics"]["splits"]["eval"]["groups"] == 10
+    assert manifest(second)["statistics"]["splits"]["eval"]["groups"] == 10
+    assert (world / "a" / "eval" / "openai.jsonl").read_bytes() == former
+
+
+def test_a_folder_keeps_its_split_and_the_splits_know_nothing_of_one_another(
+    world: Path, cli: Cli
+) -> None:
+    """Next week the same command without the option goes on with it, and no session moves."""
+    late = [p for p in (world / "logs").rglob("*.jsonl") if p.stat().st_size > 9_000][:6]
+    for log in late:
+        log.rename(world / log.name)
+    args = ("export", world / "logs", "--jobs", "1", "--quiet", "--state", world / "s")
+
+    def sides(folder: str, side: str) -> set[object]:
+        return {r["lineage"] for r in rows(world / folder / side / "openai.jsonl")}
+
+    assert cli(*args, "-o", world / "a")[0] == 0
+    assert cli(*args, "-o", world / "b", "--split", "b", "--eval-share", "0.4")[0] == 0
+    before = {(f, s): sides(f, s) for f in "ab" for s in ("train", "eval")}
+    assert before["a", "train"] & before["b", "eval"]
+    for log in late:
+        (world / log.name).rename(log)
+    for folder in "ab":
+        assert cli(*args, "-o", world / folder)[0] == 0
+        for side, other in (("train", "eval"), ("eval", "train")):
+            assert before[folder, side] - sides(folder, other) == before[folder, side]
+    assert 'split = "b"' in (world / "b" / "recipe.toml").read_text()
+    assert sides("b", "eval") >= before["b", "eval"]
+    code, _, err = cli(*args, "-o", world / "c", "--split", "no name")
+    assert (code, "is no name" in err) == (2, True)
+
+
+def test_data_sets_of_one_state_keep_their_segments(world: Path, cli: Cli) -> None:
+    """Each of two recipes pays for what changed, and not for what the other threw away."""
+    args = ("export", world / "logs", "--jobs", "1", "--quiet", "--state", world / "s")
+    plain = (*args, "-o", world / "plain", "--no-tools")
+
+    def segments() -> dict[str, float]:
+        packs = (world / "s" / "segments").iterdir()
+        return {p.name: p.stat().st_mtime_ns for p in packs}
+
+    assert cli(*args, "-o", world / "full")[0] == 0
+    first = segments()
+    assert cli(*plain)[0] == 0
+    assert first.items() <= segments().items()
+    assert cli(*args, "-o", world / "full", "--force")[0] == 0
+    assert cli(*plain, "--force")[0] == 0
+    both = segments()
+    assert first.items() <= both.items()
+    shutil.rmtree(world / "plain")  # nobody needs them any more
+    assert cli(*args, "-o", world / "full", "--force")[0] == 0
+    assert segments() == first
 
 
 def test_a_terminal_without_unicode_gets_every_row_and_json_is_utf8(made: Path) -> None:

@@ -6,11 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sessiontune.cli.console import Console
 from sessiontune.cli.main import main
+from sessiontune.cli.train import before
 from sessiontune.cli.trainview import Progress
 from sessiontune.errors import UsageError
 from sessiontune.runtime.checkup import checkup
@@ -182,8 +184,18 @@ def test_doctor_advises_the_owner_of_one_card(
     for sizes in fits.values():
         assert sizes == sorted(sizes, reverse=True)
     assert named in found["suggested"]
+    begin = {b["method"]: b["base"] for b in found["begin"]}
+    assert (
+        begin
+        == {
+            8: {"lora": "Qwen/Qwen3-1.7B", "qlora": "Qwen/Qwen3-4B"},
+            12: {"lora": "Qwen/Qwen3-4B", "qlora": "Qwen/Qwen3-8B"},
+            24: {"lora": "Qwen/Qwen3-8B", "qlora": "Qwen/Qwen3-14B"},
+        }[card]
+    )
     assert main(["doctor"]) == 0
     shown = capsys.readouterr().out
+    assert f"train DIR --base {begin['lora']} --download" in shown
     assert f"Card ({card} GB)" in shown
     assert "8 GB: yes" in shown
 
@@ -224,3 +236,40 @@ def test_what_an_installation_lacks_is_named_with_its_extra(
     )
     assert (done.returncode, "Traceback" in done.stderr) == (6, False), done.stderr
     assert "sessiontune[train]" in done.stderr
+
+
+def test_a_second_run_is_to_be_compared_with_the_first(tmp_path: Path) -> None:
+    run = {"base": {"sha256": "a"}, "status": "done"}
+    first = tmp_path / "data-run"
+    assert before(tmp_path / "data-run-2", run) is None  # there is none
+    first.mkdir()
+    (first / "run.json").write_text(json.dumps(run))
+    assert before(tmp_path / "data-run-2", run) == first
+    assert before(first, run) is None
+    assert before(tmp_path / "data-run-3", run) is None
+    assert before(tmp_path / "my-own", run) is None
+    for other in ({"base": {"sha256": "b"}}, {"status": "failed"}):
+        (first / "run.json").write_text(json.dumps({**run, **other}))
+        assert before(tmp_path / "data-run-2", run) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "rate"),
+    [((), 5e-3), (("--preset", "original"), 5e-5), (("--rate", "0.01"), 0.01)],
+)
+def test_the_tiny_base_takes_a_minute_unless_told_otherwise(
+    given: tuple[str, ...], rate: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its three passes over real logs took an hour, for a model that knows nothing."""
+    specs: list[Any] = []
+
+    def stop(console: Any, data: Any, folder: Any, spec: Any, *more: Any) -> None:
+        specs.append(spec)
+        raise UsageError("seen")
+
+    monkeypatch.setattr("sessiontune.cli.train.run_train", stop)
+    assert main(["-q", "train", "x", "--base", "tiny", *given]) == 2
+    assert specs[0].rate == rate
+    assert specs[0].max_steps == (0 if "original" in given else 60)
+    assert main(["-q", "train", "x", "--base", "some/model"]) == 2
+    assert specs[1].max_steps == 0

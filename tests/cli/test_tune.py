@@ -109,13 +109,15 @@ def test_too_few_for_a_verdict_names_the_command_that_helps(
     evening, _ = _evening(tmp_path, False)
     with pytest.raises(UsageError) as stopped:
         evening._findings(_done(few="5 of 36 are held out.", share=0.28))
-    assert "tune 'my logs' --base tiny --eval-share 0.28 --state " in stopped.value.hint
-    (tmp_path / "state").mkdir()  # what is there keeps its sides: the command names a new one
-    given = ["tune", "logs", "--state", str(tmp_path / "state"), "--eval-share=0.2"]
+    new = f"-o {tmp_path}-second --split second --eval-share 0.28\n"
+    assert f"tune 'my logs' --base tiny {new}" in stopped.value.hint
+    Path(f"{tmp_path}-second").mkdir()  # what is there keeps its sides: the command names a new one
+    given = ["tune", "logs", "-o", str(tmp_path), "--eval-share=0.2", "--split", "second"]
     monkeypatch.setattr("sys.argv", ["sessiontune", *given])
     with pytest.raises(UsageError) as stopped:
         evening._findings(_done(few="5 of 36 are held out.", share=0.28))
-    assert f"tune logs --eval-share 0.28 --state {tmp_path}/state-2\n" in stopped.value.hint
+    new = f"-o {tmp_path}-second-2 --split second-2 --eval-share 0.28\n"
+    assert f"tune logs {new}" in stopped.value.hint
     with pytest.raises(UsageError) as stopped:
         evening._findings(_done(few="2 of 8 are held out.", share=0.0))
     assert "--eval-share" not in stopped.value.hint

@@ -20,11 +20,18 @@ from sessiontune.errors import UsageError  # noqa: E402
 from sessiontune.evaluation import actions, answering  # noqa: E402
 from sessiontune.evaluation.arms import read_arm  # noqa: E402
 from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
-from sessiontune.evaluation.heldout import Run, held_digest, held_rows, open_run  # noqa: E402
+from sessiontune.evaluation.heldout import (  # noqa: E402
+    Run,
+    held_digest,
+    open_run,
+    template_examples,
+)
 from sessiontune.evaluation.local import Lab  # noqa: E402
 from sessiontune.evaluation.losses import trainer_mean  # noqa: E402
 from sessiontune.evaluation.queries import Query  # noqa: E402
 from sessiontune.evaluation.result import Result  # noqa: E402
+from sessiontune.runtime.heldside import side_of  # noqa: E402
+from sessiontune.runtime.trained import keep  # noqa: E402
 from sessiontune.templating import TemplateRefused  # noqa: E402
 
 from .conftest import ModelServer  # noqa: E402
@@ -297,26 +304,63 @@ def test_the_command_writes_the_report(
     assert {"report.html", "report.md", "result.json"} <= {p.name for p in folder.iterdir()}
 
 
-def test_an_export_made_anew_is_not_taken_for_the_one_that_was_held_out(
+def test_a_newer_held_out_side_is_tested_on_in_the_trainers_windows(
     run_folder: Path, tmp_path: Path
 ) -> None:
-    """Examples name their rows by line: after another export these lines are other sessions."""
+    """The export has grown: all of a long row counts, in windows, and not only its beginning."""
     opened = open_run(run_folder)
-    data = tmp_path / "export"
+    folder, data = tmp_path / "run", tmp_path / "export"
+    shutil.copytree(run_folder, folder, ignore=shutil.ignore_patterns("data-set", "evaluation"))
     shutil.copytree(opened.data, data)
-    record = {**opened.record, "data": {"dir": str(data), "held": held_digest(data)}}
-    run = Run(opened.folder, record)
-    assert len(held_rows(run)) == 6
-    (data / "train" / "openai.jsonl").write_bytes(b"")  # more to learn from changes nothing
-    assert len(held_rows(run)) == 6
+    words = [
+        " ".join(f"{word}{n}" for word in ("lake", "stone", "tree", "cloud")) for n in range(4)
+    ]
+    trained = [
+        {"messages": [{"role": "user", "content": text}], "lineage": f"train{n}"}
+        for n, text in enumerate(words)
+    ]
+    keep(data, trained, folder)
+    known = {"dir": str(data), "held": held_digest(data)}
+    run = Run(folder, {**opened.record, "data": known, "max_length": 200})
     path = data / "eval" / "openai.jsonl"
-    path.write_text(json.dumps(row(99, "eval")) + "\n" + path.read_text())
-    with pytest.raises(UsageError, match="has changed since") as error:
-        held_rows(run)
-    assert "another -o" in error.value.hint
-    shutil.rmtree(data)
-    with pytest.raises(UsageError, match="is not there"):
-        held_rows(run)
+    turns = [m for n in range(50, 60) for m in row(n, "eval")["messages"][1:]]
+    long = {**row(60, "eval"), "messages": turns, "lineage": "train0"}
+    path.write_text(json.dumps(long) + "\n" + path.read_text())
+    side = side_of(run)
+    assert "run kept" in side.note  # its lineage has trained
+    long["lineage"] = "eval60"
+    (data / "train" / "openai.jsonl").write_text(json.dumps(trained[1]) + "\n")
+    path.write_text(json.dumps(long) + "\n" + path.read_text().partition("\n")[2])
+    side = side_of(run)
+    assert "4 groups of sessions; 3 when" in side.note
+    bench = Bench(run, EvaluationOptions(max_cases=0, rules=False), quiet, side)
+    mine = [e for e in bench.held if e.cluster == "g30"]
+    assert len(mine) > 1
+    assert max(len(e.ids) for e in bench.held) <= 200
+    whole = template_examples(bench.template, long, "")[0]
+    count = [sum(x != -100 for x in e.labels) for e in (whole, *mine)]
+    assert count[0] == sum(count[1:])
+    bench.lose()
+    assert bench.trainer_check() is None
+
+
+def test_the_report_of_another_test_is_kept_beside_the_new_one(
+    run_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = run_folder / "evaluation"
+    arguments = ["--quiet", "evaluate", str(run_folder), "--max-cases", "0", "--no-rules"]
+    assert main(arguments) == 0
+    former = json.loads((folder / "result.json").read_text())
+    assert main(arguments) == 0
+    assert not list(folder.glob("earlier-*"))
+    other = json.dumps({**former, "held": "of last week"})
+    (folder / "result.json").write_text(other)
+    page = (folder / "report.html").read_bytes()
+    assert main(arguments) == 0
+    assert (folder / "earlier-1" / "result.json").read_text() == other
+    assert (folder / "earlier-1" / "report.html").read_bytes() == page
+    assert json.loads((folder / "result.json").read_text())["held"] == former["held"]
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize(

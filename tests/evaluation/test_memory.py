@@ -8,7 +8,7 @@ from random import Random
 from string import ascii_letters, digits
 
 from sessiontune.evaluation.canaries import made, told
-from sessiontune.evaluation.memory import VERBATIM, repeated, secrets_in
+from sessiontune.evaluation.memory import VERBATIM, repeated, secrets_in, trained_answers
 
 PASSAGE = " ".join(f"word{n}" for n in range(40))
 #: Drawn here, so that no file of the project holds a key.
@@ -39,12 +39,12 @@ def test_a_long_passage_of_the_training_side_is_found(tmp_path: Path) -> None:
         f"{PASSAGE}",  # it stood in the prompt
     ]
     contexts = ["", "", "", "", "", f"Here is the file:\n{PASSAGE}"]
-    assert repeated(data, answers, contexts) == [0, 1]
+    assert repeated(trained_answers(data), answers, contexts) == [0, 1]
 
 
 def test_a_passage_inside_an_argument_counts_too(tmp_path: Path) -> None:
     answer = json.dumps({"content": f"{PASSAGE} end"})
-    assert repeated(export(tmp_path), [answer], [""]) == [0]
+    assert repeated(trained_answers(export(tmp_path)), [answer], [""]) == [0]
 
 
 def test_a_secret_in_an_answer_is_counted() -> None:

@@ -73,7 +73,7 @@ def test_the_originals_statistics_stand_first() -> None:
         "- **Total conversation files processed**: 49",
         "- **Total entries parsed**: 3,580",
         "- **Total messages extracted**: 18 (6 cleaned conversation pairs)",
-        "- **Export date**: November 23, 2025",
+        "- **Export date**: November 23, 2025 (the day of the newest record, unless",
     ):
         assert line in text
     assert "| `bensley_conversations_sharegpt.jsonl` | 686 | 468&nbsp;kB |" in text

@@ -113,9 +113,10 @@ def test_experts_and_bases_that_see_train_with_the_defaults(
     from safetensors import safe_open
 
     from sessiontune.evaluation.arms import usual_arms
-    from sessiontune.evaluation.heldout import held_examples, held_rows, open_run
+    from sessiontune.evaluation.heldout import open_run
     from sessiontune.evaluation.local import Lab
     from sessiontune.evaluation.losses import trainer_mean
+    from sessiontune.evaluation.side import side_of_then
     from sessiontune.templating import Template
 
     base, out = made(kind, tiny, tmp_path / "base"), tmp_path / "run"
@@ -126,7 +127,7 @@ def test_experts_and_bases_that_see_train_with_the_defaults(
     assert any(("experts" if kind == "qwen3_moe" else "down_proj") in n for n in names)
     found = open_run(out)
     template, lab = Template.load(found.base, str(found.template)), Lab(found, "cpu")
-    held = held_examples(found, held_rows(found), template)
+    held = side_of_then(found).examples(found, template)
     means = [
         trainer_mean([lab.loss(arm, e.ids, e.labels) for e in held], 1)
         for arm in usual_arms(found, "")

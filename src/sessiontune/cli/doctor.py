@@ -71,6 +71,12 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     heads = tuple(f"{length} tokens" for length in found["lengths"])
     fits = [(f["method"], *map(_size, f["largest"]), f["note"]) for f in found["fits"]]
     show("Largest model that fits (estimates)", ("", *heads, ""), fits)
+    begin = [
+        (b["base"], b["method"], f"{b['needs']:g} GB at {b['length']} tokens")
+        for b in found["begin"]
+    ]
+    if begin:
+        show("To begin with (Qwen3: open, in every size)", ("", "", "needs about"), begin)
     if found["suggested"]:
         rich.print(f"Unsloth's documentation names for this GPU: {found['suggested']}.\n")
     if found.get("base"):
@@ -84,8 +90,9 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     show("Parts", ("", "", "how to get it"), missing)
     for warning in found["warnings"]:
         rich.print(f"! {warning}", markup=False, soft_wrap=True)
-    rich.print("\nNext: sessiontune train DIR --base MODEL", markup=False)
-    rich.print("      MODEL: a folder, a hub id (--download fetches it), or tiny to try the way")
+    base = begin[0][0] if begin else "MODEL"
+    rich.print(f"\nNext: sessiontune train DIR --base {base} --download", markup=False)
+    rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
 
 
 def _gib(size: float) -> str:

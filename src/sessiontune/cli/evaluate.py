@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from pathlib import Path
 from shlex import quote
@@ -103,19 +104,26 @@ def run_evaluation(console: Console, run: Path, max_cases: int) -> Result:
 
 
 def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Result:
+    from msgspec.structs import replace
+
     from ..evaluation.evaluate import evaluate as evaluate_run
     from ..evaluation.evaluate import result_json
     from ..evaluation.heldout import open_run
     from ..evaluation.markdown import report_markdown
     from ..evaluation.report import report_html
+    from ..runtime.heldside import check_arms, side_of
 
     opened = open_run(run)
+    side = side_of(opened)
+    notes = check_arms(opened, side, (*options.arms, *(f"seed={one}" for one in options.seeds)))
     with console.progress("evaluate") as progress:
-        result = evaluate_run(opened, options, progress)
+        result = evaluate_run(opened, options, progress, side)
+    result = replace(result, notes=(*result.notes, *notes))
     folder = run / "evaluation"
     folder.mkdir(exist_ok=True)
+    _set_aside(folder, result.held)
     texts = {
-        "result.json": result_json(result),
+        RESULT: result_json(result),
         "report.md": report_markdown(result).encode("utf-8", "replace"),
         "report.html": report_html(result, folder).encode("utf-8", "replace"),
     }
@@ -124,6 +132,27 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
         beside.write_bytes(text)
         beside.replace(folder / name)
     return result
+
+
+RESULT = "result.json"
+
+
+def _set_aside(folder: Path, held: str) -> None:
+    """Keep the report of another test, on fewer or other sessions, beside the new one."""
+    import orjson
+
+    try:
+        former = orjson.loads((folder / RESULT).read_bytes()).get("held")
+    except (OSError, ValueError):
+        return
+    if former in (None, held):
+        return
+    numbers = itertools.count(1)
+    earlier = next(p for n in numbers if not (p := folder / f"earlier-{n}").exists())
+    earlier.mkdir()
+    for name in (RESULT, "report.md", "report.html"):
+        if (folder / name).is_file():
+            (folder / name).rename(earlier / name)
 
 
 def _further(comparison: Comparison) -> str:

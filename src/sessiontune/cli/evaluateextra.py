@@ -41,8 +41,9 @@ def make_queries(console: Console, run: Path, target: Path, starter: bool) -> No
     """Write a file of queries to be edited; never over one that exists."""
     import msgspec
 
-    from ..evaluation.heldout import held_rows, open_run
+    from ..evaluation.heldout import open_run
     from ..evaluation.queries import Query, made_queries, queries_toml
+    from ..runtime.heldside import side_of
 
     if target.exists():
         raise UsageError(f"{target} exists already.", "Name a new file: edits are not overwritten.")
@@ -51,7 +52,7 @@ def make_queries(console: Console, run: Path, target: Path, starter: bool) -> No
 
         made = [msgspec.convert(entry, Query) for entry in questions()]
     else:
-        made = made_queries(held_rows(open_run(run)))
+        made = made_queries(side_of(open_run(run)).rows)
     target.write_text(queries_toml(made, _STARTER if starter else _MADE), "utf-8")
     done = {"queries": len(made), "file": str(target)}
     console.emit(done, lambda rich: rich.print(f"{len(made)} queries: {target}"))

@@ -165,24 +165,28 @@ class Evening:
             raise UsageError(
                 f"Stopped before training: {leak:.1%} of the held-out conversations stand in"
                 " training too.",
-                "Choose other sessions, or --split-by project with a new --state; or run it again"
-                " and answer, or add --yes.",
+                "Choose other sessions, or --split-by project with a --split and -o of its own; or"
+                " run it again and answer, or add --yes.",
             )
 
     def _more_held(self, done: Done) -> str:
         """The same command, so that enough is held out; "" where no share would do."""
+        from ..portions import SECOND
+
         share = done.data.get("share")
         if not share:
             return ""
         given, words = [], iter(sys.argv[1:])
         for word in words:
-            if word in ("--eval-share", "--state"):
+            if word in ("--eval-share", "--split", "-o", "--out"):
                 next(words, "")
-            elif not word.startswith(("--eval-share=", "--state=")):
+            elif not word.startswith(("--eval-share=", "--split=", "--out=", "-o")):
                 given.append(quote(word))
-        places = (self.folder / name for name in ("state", *(f"state-{n}" for n in range(2, 99))))
-        new = quote(str(next(place for place in places if not place.exists())))
-        return f"{program()} {' '.join(given)} --eval-share {share:g} --state {new}\n  "
+        names = (SECOND, *(f"{SECOND}-{n}" for n in range(2, 99)))
+        beside = {name: Path(f"{self.folder}-{name}") for name in names}
+        name, new = next(pair for pair in beside.items() if not pair[1].exists())
+        more = f"-o {quote(str(new))} --split {name} --eval-share {share:g}"
+        return f"{program()} {' '.join(given)} {more}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
         import json

@@ -94,6 +94,9 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option("--eval-share", type=float, metavar="X", help="Share held out (default 0.15)."),
     click.option("--split-by", type=click.Choice(["time", "project"]), help="Default: time."),
     click.option(
+        "--split", type=TEXT, metavar="NAME", help="Deal all sessions anew, for a new folder."
+    ),
+    click.option(
         "--mix", type=TEXT, metavar="FILE:RATIO", help="Mix general rows into the training side."
     ),
     click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),

@@ -31,7 +31,7 @@ def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> N
     from rich.table import Table
 
     records, stats = manifest.records, manifest.statistics
-    rich.print(f"[bold]{escape(manifest.name)}[/bold]  {manifest.date}")
+    rich.print(f"[bold]{escape(manifest.name)}[/bold]  logs up to {manifest.date}")
     table = Table(show_header=False, box=None, padding=(0, 1))
     agents = ", ".join(f"{n} {name}" for name, n in manifest.sources.items())
     table.add_row("session files", f"{records.files:,} ({agents})")

@@ -77,7 +77,9 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 @click.command(no_args_is_help=True)
 @click.argument("data", type=Place(path_type=Path), metavar="DIR")
 @click.option("-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make.")
-@click.option("--preset", default="", help="original (the first README's settings) or demo.")
+@click.option(
+    "--preset", default="", help="original (the first README's settings) or demo (of tiny)."
+)
 @train_options()
 @click.option(
     "--packing/--no-packing", default=None, help="Several short examples in one (trl, sft)."
@@ -108,13 +110,16 @@ def train(
     DIR is what `sessiontune export` wrote. The plan is shown before anything runs and written to
     RUN/plan.json; the adapter lands in RUN/adapter, the curves in RUN/report.html.
     """
-    from ..training.spec import make_spec
+    from ..training.spec import make_spec, preset_of
 
     settings = {**given, "log_to": log_to or None}
     folder = out or default_run(data, resume)
     table = recipe_table(recipe)
     if resume and not (recipe or preset):
         table = settings_of(folder)
+    elif not table.get("preset"):
+        base, task = (str(settings.get(n) or table.get(n) or "") for n in ("base", "task"))
+        preset = preset_of(base, task or "sft", preset)
     spec = make_spec(settings, table, preset)
     if not (out or resume) and folder.exists():
         make_way(console, folder)
@@ -242,6 +247,26 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
     what = "Model:  " if outcome.run.get("model") else "Adapter:"
     rich.print(f"{what} {saved}", markup=False, soft_wrap=True)
     rich.print(f"Curves:  {outcome.folder / 'report.html'}", markup=False, soft_wrap=True)
+    former = before(outcome.folder, outcome.run)
+    more = f" --arm before={quote(str(former))}" if former else ""
     rich.print(
-        f"Next:    sessiontune evaluate {quote(str(outcome.folder))}", markup=False, soft_wrap=True
+        f"Next:    sessiontune evaluate {quote(str(outcome.folder))}{more}",
+        markup=False,
+        soft_wrap=True,
     )
+
+
+def before(folder: Path, run: dict[str, Any]) -> Path | None:
+    """The run before DIR-run-N, where both are of one base: whether the new one is better than it
+    is the question then."""
+    from ..runtime.trainrecord import read
+
+    name, _, number = folder.name.rpartition("-run-")
+    if not number.isdecimal():
+        return None
+    former = folder.with_name(f"{name}-run" if number == "2" else f"{name}-run-{int(number) - 1}")
+    if not (former / "run.json").is_file():
+        return None
+    known = read(former)
+    same = known.get("base", {}).get("sha256") == run.get("base", {}).get("sha256")
+    return former if same and known.get("status") == "done" else None

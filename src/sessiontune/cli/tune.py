@@ -26,7 +26,7 @@ from .train import train_options
     help="Folder for everything it makes.",
 )
 @click.option("-t", "--type", "types", multiple=True, help="Shipped types (q8_0).")
-@click.option("--preset", default="", help="Training preset: original or demo.")
+@click.option("--preset", default="", help="Training preset: original or demo (of tiny).")
 @train_options("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option(
     "--max-cases", type=click.IntRange(0), default=40, show_default=True, help="Turns to evaluate."
@@ -69,7 +69,7 @@ def tune(
     from ..runtime.checkup import need_extras
     from ..runtime.ship import check_tools_here
     from ..training.bases import resolve
-    from ..training.spec import make_spec
+    from ..training.spec import make_spec, preset_of
     from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
@@ -95,7 +95,7 @@ def tune(
         out,
         roots,
         recipe_of(options),
-        make_spec(training, None, preset),
+        make_spec(training, None, preset_of(base, "sft", preset)),
         state=state,
         types=shipped,
         jobs=jobs,

@@ -16,11 +16,11 @@ from .arms import Arm, check_names, read_arm, usual_arms
 from .cache import Cache, digest
 from .canaries import exposure_of, planted_in
 from .compare import action_measures, failures_of, loss_measure, shown
-from .heldout import HeldExample, Run, held_examples, held_rows, probe_examples
+from .heldout import HeldExample, Run, probe_examples
 from .judge import judged
 from .local import Lab, Loss
 from .losses import losses, rules_prefix, trainer_mean
-from .memory import repeated, secrets_in
+from .memory import repeated, secrets_in, trained_answers, trained_texts
 from .queries import Query, ask_all, shown_queries
 from .result import (
     Comparison,
@@ -33,7 +33,7 @@ from .result import (
     TrainerCheck,
     conclude,
 )  # fmt: skip
-from .rules import mined_rules
+from .side import HeldSide, rules_for, side_of_then
 from .statistics import spread
 
 
@@ -61,9 +61,12 @@ class EvaluationOptions(msgspec.Struct, frozen=True):
     probe: str = ""
 
 
-def evaluate(run: Run, options: EvaluationOptions, progress: Progress) -> Result:
-    """Score all arms. Raises UsageError, ToolError, StoreError; a second call resumes."""
-    bench = Bench(run, options, progress)
+def evaluate(
+    run: Run, options: EvaluationOptions, progress: Progress, side: HeldSide | None = None
+) -> Result:
+    """Score all arms on a held-out side (None: that of the training). Raises UsageError, ToolError,
+    StoreError; a second call resumes."""
+    bench = Bench(run, options, progress, side)
     bench.lose()
     bench.act()
     verdict = conclude(bench.tuned)
@@ -73,6 +76,7 @@ def evaluate(run: Run, options: EvaluationOptions, progress: Progress) -> Result
         run=str(run.record.get("name", run.folder.name)),
         base=str(run.record["base"].get("id", run.base.name)),
         data=str(run.data),
+        held=bench.side.digest,
         outcome=verdict.outcome,
         sentence=verdict.sentence,
         measures=tuple(bench.tuned),
@@ -94,17 +98,24 @@ def evaluate(run: Run, options: EvaluationOptions, progress: Progress) -> Result
 class Bench:
     """One evaluation as it goes: arms, cases, and what is known of them so far."""
 
-    def __init__(self, run: Run, options: EvaluationOptions, progress: Progress) -> None:
+    def __init__(
+        self,
+        run: Run,
+        options: EvaluationOptions,
+        progress: Progress,
+        side: HeldSide | None = None,
+    ) -> None:
         self.run, self.options, self.progress = run, options, progress
-        self.rows = held_rows(run)
-        self.arms = usual_arms(run, mined_rules(run.data) if options.rules else "")
+        self.side = side or side_of_then(run)
+        self.rows = self.side.rows
+        self.arms = usual_arms(run, rules_for(run) if options.rules else "")
         self.arms += [read_arm(run, text) for text in options.arms]
         self.seed_arms = [read_arm(run, f"seed{n}={p}") for n, p in enumerate(options.seeds, 2)]
         check_names([*self.arms, *self.seed_arms])
         self.cache = Cache(run.folder / "evaluation" / "cache")
         self.template = Template.load(run.base, str(run.template))
         self.lab = Lab(run)
-        self.held = held_examples(run, self.rows, self.template)
+        self.held = self.side.examples(run, self.template)
         self.examples = _sampled(self.held, options)
         self.cases = action_cases(self.rows, options.max_cases, options.seed)
         self.probe: list[HeldExample] = []
@@ -210,7 +221,7 @@ class Bench:
     def trainer_check(self) -> TrainerCheck | None:
         """Our losses averaged in the trainer's way against what it logged, where it did."""
         metrics = self.run.record.get("metrics") or {}
-        if self.options.max_examples or "base_eval_loss" not in metrics:
+        if self.options.max_examples or "base_eval_loss" not in metrics or not self.side.then:
             return None
         if not self.examples or "eval_loss" not in metrics:
             return None
@@ -231,11 +242,13 @@ class Bench:
         """Numbers of tuned answers that repeat long passages of the training side."""
         texts = [a.text for a in self.answers.get("tuned", [])]
         contexts = [_context_text(c) for c in self.cases] if texts else []
-        return repeated(self.run.data, texts, contexts)
+        if self.side.root == self.run.data and self.side.then:
+            return repeated(trained_answers(self.run.data), texts, contexts)
+        return repeated(trained_texts(self.run, self.template), texts, contexts)
 
     def notes(self) -> list[str]:
         """What the reader must know before the figures."""
-        notes = []
+        notes = [self.side.note] if self.side.note else []
         if len(self.examples) < len(self.held):
             notes.append(
                 f"The loss was computed on {len(self.examples)} of {len(self.held)} held-out "

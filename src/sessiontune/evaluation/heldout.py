@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,44 +80,25 @@ def open_run(folder: Path) -> Run:
     return run
 
 
+#: Where an export holds its held-out rows.
+HELD_FILES = ("eval/openai.jsonl", "long/eval.jsonl")
+
+
 def held_digest(data: Path) -> str:
     """Digest of an export's held-out rows; "" where it has none."""
-    files = [data / "eval" / "openai.jsonl", data / "long" / "eval.jsonl"]
-    there = [path for path in files if path.is_file()]
+    there = [data / name for name in HELD_FILES if (data / name).is_file()]
     return folder_digest(there) if there else ""
 
 
-def held_rows(run: Run) -> dict[str, dict[str, Any]]:
-    """Held-out rows by `file:line`, as examples name them. Raises UsageError when they changed."""
-    if not run.data.is_dir():
-        raise UsageError(
-            f"The export that this run was trained on, {run.data}, is not there.",
-            "Move it back, or put a link to it there.",
-        )
-    before = run.record["data"].get("held")
-    if before and before != held_digest(run.data):
-        raise UsageError(
-            f"The held-out side of {run.data} has changed since this run was trained on it: its"
-            " lines are others now, and some of them may have been trained.",
-            "Train on the new export (another -o), and evaluate that run. To keep an export as it"
-            " is, give the next one a folder of its own.",
-        )
-    path = run.data / "eval" / "openai.jsonl"
-    if not path.is_file():
-        raise UsageError(
-            f"{run.data} has no held-out side.", "Export with --eval-share above 0 and train again."
-        )
-    return _numbered(path)
-
-
-def _numbered(path: Path) -> dict[str, dict[str, Any]]:
+def numbered(path: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a file by `folder/file:line`."""
     with open(path, "rb") as lines:
         where = f"{path.parent.name}/{path.name}"
         return {f"{where}:{n}": orjson.loads(line) for n, line in enumerate(lines, 1)}
 
 
 def held_examples(
-    run: Run, rows: dict[str, dict[str, Any]], template: Template
+    run: Run, root: Path, rows: dict[str, dict[str, Any]], template: Template
 ) -> list[HeldExample]:
     """The very examples that the trainer evaluated on, with the lineage of each.
 
@@ -129,19 +111,26 @@ def held_examples(
     path = run.folder / "data" / "eval.parquet"
     if not path.is_file():
         return _tokenised(run, rows, template)
-    long = run.data / "long" / "eval.jsonl"
-    rows = {**rows, **_numbered(long)} if long.is_file() else rows
+    long = root / "long" / "eval.jsonl"
+    rows = {**rows, **numbered(long)} if long.is_file() else rows
     table = parquet.read_table(path).to_pylist()
+    tokens = [(str(e["where"]), e["input_ids"], e["labels"]) for e in table]
+    return numbered_examples(tokens, rows)
+
+
+def numbered_examples(
+    tokens: Sequence[tuple[str, list[int], list[int]]], rows: dict[str, dict[str, Any]]
+) -> list[HeldExample]:
+    """Examples of (where, ids, labels), each with the lineage of its row."""
     found = []
-    for number, entry in enumerate(table):
-        where = str(entry["where"])
+    for number, (where, ids, labels) in enumerate(tokens):
         row = rows.get(_row_of(where), {})
         found.append(
             HeldExample(
                 id=f"{number}:{where}",
                 cluster=str(row.get("group") or row.get("lineage") or where),
-                ids=entry["input_ids"],
-                labels=entry["labels"],
+                ids=ids,
+                labels=labels,
                 tags=tuple(t for t in str(row.get("tags", "")).split(",") if t),
             )
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
 import orjson
@@ -10,6 +11,8 @@ import orjson
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
+from ..templating import IGNORED, Template
+from .heldout import Run
 
 #: Words of training text that an answer may repeat in a row before it counts as regurgitation.
 VERBATIM = 30
@@ -22,8 +25,8 @@ def secrets_in(texts: Sequence[str]) -> int:
     return sum(len(redactor.find(text)) for text in texts)
 
 
-def repeated(folder: Path, answers: Sequence[str], contexts: Sequence[str]) -> list[int]:
-    """Numbers of the answers that hold `VERBATIM` words in a row of the training side.
+def repeated(trained: Iterable[str], answers: Sequence[str], contexts: Sequence[str]) -> list[int]:
+    """Numbers of the answers that hold `VERBATIM` words in a row of what was trained.
 
     Words that stood in the answer's own context are not counted: copying what one was shown, a
     file for example, is no memory.
@@ -38,22 +41,43 @@ def repeated(folder: Path, answers: Sequence[str], contexts: Sequence[str]) -> l
     hits: set[int] = set()
     if not wanted:
         return []
-    for path in (folder / "train" / "openai.jsonl", folder / "long" / "train.jsonl"):
-        for text in _answers(path) if path.is_file() else ():
-            for gram in _grams(text):
-                hits |= wanted.get(gram, set())
+    for text in trained:
+        for gram in _grams(text):
+            hits |= wanted.get(gram, set())
     return sorted(hits)
 
 
-def _answers(path: Path) -> Iterator[str]:
-    """Texts and arguments of calls of all answers in a file."""
-    with path.open("rb") as lines:
-        for line in lines:
-            for message in orjson.loads(line)["messages"]:
-                if message["role"] == "assistant":
-                    yield message.get("content") or ""
-                    for call in message.get("tool_calls") or []:
-                        yield call["function"]["arguments"]
+def trained_answers(folder: Path) -> Iterator[str]:
+    """Texts and arguments of calls of all answers of an export's training side."""
+    for path in (folder / "train" / "openai.jsonl", folder / "long" / "train.jsonl"):
+        if path.is_file():
+            with path.open("rb") as lines:
+                yield from _answers(lines)
+
+
+def trained_texts(run: Run, template: Template) -> Iterator[str]:
+    """The same out of the run's own tokens: what bore loss, where the export is another by now."""
+    import pyarrow.parquet as parquet
+
+    path = run.folder / "data" / "train.parquet"
+    if not path.is_file():
+        yield from trained_answers(run.data)
+        return
+    for batch in parquet.ParquetFile(path).iter_batches(64, columns=["input_ids", "labels"]):
+        for entry in batch.to_pylist():
+            pairs = zip(entry["input_ids"], entry["labels"], strict=True)
+            for borne, span in groupby(pairs, key=lambda pair: pair[1] != IGNORED):
+                if borne:
+                    yield template.tokenizer.decode([i for i, _ in span])
+
+
+def _answers(lines: Iterable[bytes]) -> Iterator[str]:
+    for line in lines:
+        for message in orjson.loads(line)["messages"]:
+            if message["role"] == "assistant":
+                yield message.get("content") or ""
+                for call in message.get("tool_calls") or []:
+                    yield call["function"]["arguments"]
 
 
 def _grams(text: str) -> list[str]:

@@ -116,13 +116,15 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The evaluation of one run. `outcome` is that of the first measure, held-out loss, unless a
-    clear loss on next actions contradicts it. `measures` are tuned minus base."""
+    clear loss on next actions contradicts it. `measures` are tuned minus base; `held` is the digest
+    of the held-out rows."""
 
     run: str
     base: str
     outcome: str
     sentence: str
     data: str = ""
+    held: str = ""
     measures: tuple[Measure, ...]
     comparisons: tuple[Comparison, ...] = ()
     cases: tuple[Shown, ...] = ()

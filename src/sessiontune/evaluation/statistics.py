@@ -126,8 +126,8 @@ class Verdict(msgspec.Struct, frozen=True):
 UNITS = {
     "lineages": (
         "held-out group{} of sessions",
-        "Hold out at least {} more: export more sessions, or with a larger --eval-share and a new "
-        "--state, and train again.",
+        "Hold out at least {} more: export more sessions, or into a second folder with a larger "
+        "--eval-share and a --split of its own, and train on that.",
     ),
     "questions": ("question{}", "Ask at least {} more (questions of one session count once)."),
 }

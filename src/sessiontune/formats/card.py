@@ -118,7 +118,8 @@ def _statistics(manifest: Manifest) -> str:
         f"- **Total entries parsed**: {number(r.read)}",
         f"- **Total messages extracted**: {number(s.messages)} "
         f"({number(s.pairs)} cleaned conversation pairs)",
-        f"- **Export date**: {long_date(manifest.date)}",
+        f"- **Export date**: {long_date(manifest.date)} (the day of the newest "
+        "record, unless `--date` gave one: the same logs give the same card)",
         "",
         "| What | Count |",
         "| --- | ---: |",

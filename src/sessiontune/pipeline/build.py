@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from .. import codec, registry
-from ..errors import DamagedError
+from .. import codec, notes, registry
+from ..errors import DamagedError, UsageError
 from ..ledger import Ledger
 from ..manifest import Manifest
 from ..measure import Truncation
@@ -69,6 +69,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     Raises SourceError (nothing to read), PrivacyError (the gate found something), StoreError.
     """
     publish.check_target(request.out)
+    request = _same_split(request)
     settle_memory(store)
     request.note("looking for logs")
     names = request.recipe.sources or tuple(registry.source_names())
@@ -88,6 +89,25 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         noted = store.files()  # `_build` let go of what only grouping needs
         inputs.rows = [noted[row.file.path] for row in inputs.rows]
         return _build(request, inputs, store, run)
+
+
+def _same_split(request: Request) -> Request:
+    """A folder keeps its split: no session of it changes sides. Raises UsageError for another."""
+    try:
+        former = read_manifest(request.out)
+    except OSError:
+        former = None
+    recipe = request.recipe
+    if former is None or former.options.split == recipe.split:
+        return request
+    if recipe.split:
+        raise UsageError(
+            f"{request.out} is dealt by {former.options.split or 'the usual split'} already, and"
+            " what trains there must not be held out later.",
+            f"Give the split {recipe.split} a folder of its own with -o; this one stays.",
+        )
+    recipe = msgspec.structs.replace(recipe, split=former.options.split)
+    return msgspec.structs.replace(request, recipe=recipe)
 
 
 def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Export:
@@ -165,8 +185,9 @@ def _publish(
         manifest = write_folder(staging, manifest, request.recipe, built, store.salt)
         finishing.gate_pages(staging.pages, request.recipe, prepared)
         split = msgspec.msgpack.encode(chosen.memory)
-        if split != store.memory("split"):
-            pending = msgspec.msgpack.encode((folder, build, split))
+        name = notes.split_memory(request.recipe.split)
+        if split != store.memory(name):
+            pending = msgspec.msgpack.encode((folder, build, split, name))
             store.remember("split.pending", pending)
         files = staging.commit(as_left(request.out, former[1] if former else {}))
     except OSError as error:
@@ -179,8 +200,7 @@ def _publish(
     layout = msgspec.msgpack.encode(staging.layout.noted(files))
     store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
-    units = {u.key for u in prepared.units}
-    _drop_stale(store, units, set(built.keys), inputs)
+    _drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
     faults = tuple(ledger.faults)
     return Export(
@@ -214,9 +234,15 @@ def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Ledger, St
     return ledger, built.sum.stats
 
 
-def _drop_stale(store: Store, units: set[str], builds: set[str], inputs: Inputs) -> None:
+#: Exports whose segments are kept; one that is older is made anew as a whole.
+FOLDERS = 4
+
+
+def _drop_stale(
+    store: Store, folder: str, units: set[str], builds: Sequence[str], inputs: Inputs
+) -> None:
     """Forget shards that no longer serve, and old segments. One that tells of a known log that
-    this run was not asked for still does."""
+    this run was not asked for still does, and so do the segments of the newest other exports."""
     others = store.unit_keys() - units
     if others:
         mine = {r.file.path for r in inputs.rows} | inputs.renamed
@@ -225,8 +251,21 @@ def _drop_stale(store: Store, units: set[str], builds: set[str], inputs: Inputs)
             return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))
 
         store.delete_units([unit for unit in others if not elsewhere(unit)])
-    store.keep_builds(builds, units)
+    store.remember(f"{_SERVES}:{folder}", msgspec.msgpack.encode(builds))
+    there = [name for name in store.folders() if Path(name).is_dir()][-FOLDERS:]
+    keep: set[str] = set()
+    for name, noted in store.memories(_SERVES):
+        if name.partition(":")[2] in there:
+            keep.update(_keys(noted))
+        else:
+            store.remove_memory(name)
+    store.keep_builds(keep, units)
     store.sweep()
+
+
+#: Before the folder in the name under which the segments that it is made of are remembered.
+_SERVES = "serves"
+_keys = msgspec.msgpack.Decoder(list[str]).decode
 
 
 def _prune(inputs: Inputs, store: Store) -> Inputs:
@@ -246,7 +285,7 @@ def _quick_key(request: Request, store: Store, units: Sequence[Unit], inputs: In
         sorted(r.file.path for r in inputs.rows if r.gone),
         dump_recipe(request.recipe),
         msgspec.to_builtins(sorted(store.verdicts().items())),
-        store.memory("split") or b"",
+        store.memory(notes.split_memory(request.recipe.split)) or b"",
         [msgspec.to_builtins(f) for f in inputs.faults],
         inputs.others,
         *side_files(

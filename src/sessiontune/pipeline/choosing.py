@@ -51,8 +51,9 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
     options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
     met = meeting_of(sessions, store)
     outcome = decided(
-        marks, stands, met, lambda: _with_sketches(marks, stands, met, store), options, store
-    )
+        marks, stands, met, lambda: _with_sketches(marks, stands, met, store), options, store,
+        recipe.split,
+    )  # fmt: skip
     places = outcome.decisions.for_sessions((mark.key, mark.lineage) for mark in marks)
     for (unit_key, _), mark, place in zip(stands, marks, places, strict=True):
         reason = f"dedupe/{place.reason}" if place.reason else ""
@@ -181,11 +182,11 @@ def settle_memory(store: Store) -> None:
     pending = store.memory("split.pending")
     if pending is None:
         return
-    folder, build, value = msgspec.msgpack.decode(pending, type=tuple[str, str, bytes])
+    folder, build, value, *names = msgspec.msgpack.decode(pending)
     try:
         manifest = read_manifest(Path(folder))
     except OSError:
         manifest = None
     if manifest is not None and manifest.build == build:
-        store.remember("split", value)
+        store.remember(names[0] if names else notes.SPLIT, value)
     store.remove_memory("split.pending")

@@ -52,10 +52,12 @@ def decided(
     whole: Callable[[], Sequence[Mark]],
     options: SplitOptions,
     store: Store,
+    split: str = "",
 ) -> Decided:
     """Decide over all sessions. `stands`: the unit of each and its place there; `met`: those that
-    share something with another; `whole` gives the marks with the sketches of those."""
-    old = store.memory("split")
+    share something with another; `whole` gives the marks with the sketches of those; `split`: the
+    name of the memory of sides."""
+    old = store.memory(notes.split_memory(split))
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
     dedupe = DedupeOptions()
     key = codec.digest(_VERSION, dedupe, options, old, _fields(marks, stands, met, memory))

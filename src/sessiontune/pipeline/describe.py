@@ -105,6 +105,7 @@ def _options(recipe: Recipe) -> Options:
         max_tokens=recipe.max_tokens,
         eval_share=recipe.eval_share,
         split_by=recipe.split_by,
+        split=recipe.split,
         mix=bool(recipe.mix),
         filtered=tuple(f for f in filters if getattr(recipe, f)),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from .. import notes
 from ..decisions import SplitMemory
 from ..model import Session
 from ..store import Store, UnitRow
@@ -114,13 +115,12 @@ def purge(store: Store, found: Found) -> None:
     store.purge_units(found.units, [one.unit for one in stays])
     held = {path for one in stays for path in one.unit[0].paths}
     store.delete_files(logs | (set(found.files) - held))
-    old = store.memory("split")
-    if old:
+    lineages = {head.lineage for one in stays for head in one.heads}
+    keys = {head.key for one in stays for head in one.heads}
+    for name, old in store.memories(notes.SPLIT):
         memory = msgspec.msgpack.decode(old, type=SplitMemory)
-        lineages = {head.lineage for one in stays for head in one.heads}
-        keys = {head.key for one in stays for head in one.heads}
         kept = memory.without(set(found.lineages) - lineages, set(found.sessions) - keys)
-        store.remember("split", msgspec.msgpack.encode(kept))
+        store.remember(name, msgspec.msgpack.encode(kept))
     for folder in store.published():
         store.remove_memory(layout_name(folder))  # footers name the smallest and largest values
     store.remove_memory("quick:")  # no folder passes for up to date

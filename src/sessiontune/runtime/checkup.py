@@ -15,11 +15,23 @@ from ..errors import ToolError
 from ..shipping.engine import engines
 from ..training.bases import resolve
 from ..training.hardware import Gpu, Machine, machine
-from ..training.memory import estimate, largest
+from ..training.memory import estimate, largest, typical
 from .trainothers import environment_of
 
 #: The original README: what, minimum and recommended, in GB.
 ORIGINAL = (("memory", 16, 32), ("gpu", 8, 16), ("disk", 50, 100))
+#: Bases to begin with, and their size in billions: one family of open text models in every size,
+#: whose template calls tools and with which memory and masks were measured.
+BEGIN = (
+    ("Qwen/Qwen3-0.6B", 0.6),
+    ("Qwen/Qwen3-1.7B", 1.72),
+    ("Qwen/Qwen3-4B", 4.02),
+    ("Qwen/Qwen3-8B", 8.19),
+    ("Qwen/Qwen3-14B", 14.77),
+    ("Qwen/Qwen3-32B", 32.76),
+)
+#: Without a GPU larger ones take days.
+MOST_ON_CPU = 1.0
 #: Base models that Unsloth's documentation names for a GPU size in GB.
 SUGGESTED = (
     (8, "Gemma 4 E2B, Qwen3.5 0.8B and 2B"),
@@ -43,6 +55,7 @@ def checkup(folder: Path, base: str | None, length: int = 0) -> dict[str, Any]:
         "lengths": list(lengths),
         "requirements": _requirements(here),
         "fits": [_fits(here, method, lengths) for method in METHODS],
+        "begin": _begin(here, lengths[len(lengths) // 2]),
         "suggested": _suggested(here),
         "parts": _parts(),
         "warnings": _warnings(here),
@@ -118,6 +131,21 @@ def _suggested(here: Machine) -> str:
     if not named:
         return ""
     return f"{named[-1]} ({ADVISED})" if "Qwen3.5" in named[-1] else named[-1]
+
+
+def _begin(here: Machine, length: int) -> list[dict[str, Any]]:
+    """The largest base to begin with for each way of tuning that is to be had here."""
+    gpu, found = _gpu(here), list[dict[str, Any]]()
+    for method in ("lora", "qlora"):
+        if _impossible(here, method):
+            continue
+        for name, billions in reversed(BEGIN):
+            need = estimate(typical(billions), method, length, width=_width(here))
+            if need <= _room(here) and (gpu or billions <= MOST_ON_CPU):
+                one = {"base": name, "method": method, "length": length, "needs": round(need, 1)}
+                found.append(one)
+                break
+    return found
 
 
 def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:

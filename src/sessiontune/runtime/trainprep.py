@@ -32,6 +32,7 @@ from ..training.shortage import crowded
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
+from .trained import keep
 
 OnEvent = Callable[[dict[str, Any]], None]
 
@@ -72,8 +73,8 @@ class Ready(msgspec.Struct, kw_only=True):
             "checks": msgspec.to_builtins(list(self.checks)),
         }
         (folder / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
+        keep(Path(self.data.folder), (row.body for row in self.data.train), folder)
         if self.spec.task != "sft":
-            (folder / "data").mkdir()
             for name, part in zip(("train", "eval"), self.pairs, strict=True):
                 if part.rows:
                     (folder / "data" / f"{name}.jsonl").write_text(jsonl(part.rows), "utf-8")

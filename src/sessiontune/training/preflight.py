@@ -10,6 +10,7 @@ import hashlib
 import math
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from ..templating import IGNORED, Encoded, Template
 from .checks import Check
@@ -155,7 +156,7 @@ def _judged(data: DataSet) -> Check:
         return len({row.body.get("group") or row.where for row in rows})
 
     held = groups(data.eval)
-    words = few(held, held + groups(data.train)) if held else ""
+    words = few(held, held + groups(data.train), Path(data.folder).resolve().name) if held else ""
     return Check(name, "note" if words else "good", words or f"{held} independent groups")
 
 

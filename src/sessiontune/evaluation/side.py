@@ -1,0 +1,97 @@
+"""The held-out side that a run is tested on: as it was then, as it is now, or the run's copy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from ..errors import UsageError
+from ..templating import Template
+from .actions import cluster_of
+from .heldout import HeldExample, Run, held_digest, held_examples, numbered
+from .rules import mined_rules
+
+#: In RUN/data: the held-out rows, and the mined rules, as they were when the run was trained.
+KEPT = "held"
+RULES = "rules.txt"
+
+
+class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
+    """Held-out rows by `file:line`, and the folder that holds them in eval/ and long/.
+
+    then    they are those of the time of the training: RUN/data/eval.parquet names their lines
+    note    what the reader must know of the choice; "" where there was none
+    fitted  the rows as examples no longer than the run's length, where `then` does not hold
+    """
+
+    root: Path
+    rows: dict[str, dict[str, Any]]
+    then: bool = True
+    note: str = ""
+    fitted: Callable[[Template], list[HeldExample]] | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of the rows' bytes: results of two sides are no results of one test."""
+        return held_digest(self.root)
+
+    def examples(self, run: Run, template: Template) -> list[HeldExample]:
+        """The rows in tokens."""
+        if self.fitted is not None:
+            return self.fitted(template)
+        return held_examples(run, self.root, self.rows, template)
+
+
+def kept_folder(run: Run) -> Path | None:
+    """The run's own copy of its held-out side, where it has a whole one."""
+    folder = run.folder / "data" / KEPT
+    before = run.record["data"].get("held")
+    there = (folder / "eval" / "openai.jsonl").is_file()
+    return folder if there and held_digest(folder) == before else None
+
+
+def side_of_then(run: Run) -> HeldSide:
+    """The held-out side as it was when the run was trained. Raises UsageError where it is lost."""
+    before = run.record["data"].get("held")
+    if run.data.is_dir() and (not before or before == held_digest(run.data)):
+        return HeldSide(root=run.data, rows=held_rows(run.data))
+    kept = kept_folder(run)
+    if kept is not None:
+        return HeldSide(root=kept, rows=held_rows(kept))
+    if not run.data.is_dir():
+        raise UsageError(
+            f"The export that this run was trained on, {run.data}, is not there, and the run has no"
+            " copy of its held-out side.",
+            "Move the export back, or put a link to it there.",
+        )
+    raise UsageError(
+        f"The held-out side of {run.data} has changed since this run was trained on it, and the"
+        " run, of an older version, remembers neither it nor what it was trained on.",
+        "Train on the new export, and evaluate that run: runs keep both now.",
+    )
+
+
+def held_rows(root: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a held-out side by `file:line`. Raises UsageError where there are none."""
+    path = root / "eval" / "openai.jsonl"
+    if not path.is_file():
+        raise UsageError(
+            f"{root} has no held-out side.", "Export with --eval-share above 0 and train again."
+        )
+    return numbered(path)
+
+
+def groups_of(rows: dict[str, dict[str, Any]]) -> int:
+    """How many groups of sessions are held out."""
+    return len({cluster_of(row, where) for where, row in rows.items()})
+
+
+def rules_for(run: Run) -> str:
+    """The rules mined from what the run was trained on."""
+    try:
+        return (run.folder / "data" / RULES).read_text("utf-8")
+    except OSError:
+        return mined_rules(run.data)

@@ -1,0 +1,149 @@
+"""Which held-out side a run is tested on, weeks after its training.
+
+An export that goes on growing holds out more; what is once held out stays so. So its held-out side
+of now is honest for an older run, and larger, and the same for the old and the new run. But the
+folder may hold an export that was dealt anew by now, or of other sessions. So what the run
+remembers of its training decides: where nothing held out now was trained on, that is the test; else
+the run's own copy of its held-out side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from ..errors import UsageError
+from ..evaluation.heldout import (
+    HELD_FILES,
+    HeldExample,
+    Run,
+    held_digest,
+    numbered,
+    numbered_examples,
+)
+from ..evaluation.side import HeldSide, groups_of, held_rows, kept_folder, side_of_then
+from ..templating import Template
+from ..training.data import Row
+from ..training.prepare import prepare, spread
+from .trained import Trained, lineages_of, seen_in, trained_on
+
+
+def side_of(run: Run) -> HeldSide:
+    """The held-out side of the export as it is now, where that is an honest test, else that of
+    then. Raises UsageError where neither is there."""
+    trained, kept = trained_on(run.folder), kept_folder(run)
+    now = held_digest(run.data)
+    if now == run.record["data"].get("held", now) or trained is None:
+        return side_of_then(run)
+    then = HeldSide(root=kept, rows=held_rows(kept)) if kept else None
+    if not now:
+        gone = f"{run.data} is not there" if not run.data.is_dir() else f"{run.data} holds out none"
+        return _kept(then, gone)
+    rows = held_rows(run.data)
+    why = _dishonest(trained, then, rows, run.data)
+    if why:
+        return _kept(then, why)
+    before = groups_of(then.rows) if then else 0
+    note = (
+        f"Tested on what {run.data} holds out now, {_groups(rows)}; {before:,} when this "
+        "run was trained. None of it was trained on."
+    )
+    fitted = partial(_fitted, run, rows)
+    return HeldSide(root=run.data, rows=rows, then=False, note=note, fitted=fitted)
+
+
+def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
+    """Refuse an arm that was trained on what is held out here: it would show memory. Raises
+    UsageError; returns what the reader must know of arms that nothing is known of."""
+    notes = []
+    for text in arms:
+        name, _, target = text.partition("=")
+        folder = None if "://" in target else _run_of(Path(target))
+        if folder is None or folder.resolve() == run.folder.resolve():
+            continue
+        trained = trained_on(folder)
+        if trained is None:
+            if _held_of(folder) != side.digest:
+                notes.append(
+                    f"Whether {name} was trained on what is held out here is not known: that run"
+                    " is of an older version."
+                )
+            continue
+        seen = seen_in(trained, side.rows.values())
+        if seen:
+            raise UsageError(
+                f"{target} (arm '{name}') was trained on at least {seen:,} of the"
+                f" {len(side.rows):,} rows that are held out here: its figures would show memory.",
+                f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose"
+                " exports share a split.",
+            )
+    return notes
+
+
+def _kept(then: HeldSide | None, why: str) -> HeldSide:
+    """The run's copy, and why it is that. Raises UsageError where it has none."""
+    if then is None:
+        raise UsageError(
+            f"There is no honest test for this run: it has no copy of a held-out side, and {why}.",
+            "Train on an export with a held-out side (another -o), and evaluate that run.",
+        )
+    note = f"Tested on {_groups(then.rows)} that the run kept when it was trained: {why}."
+    return HeldSide(root=then.root, rows=then.rows, note=note)
+
+
+def _groups(rows: dict[str, dict[str, Any]]) -> str:
+    count = groups_of(rows)
+    return f"{count:,} group{'' if count == 1 else 's'} of sessions"
+
+
+def _dishonest(trained: Trained, then: HeldSide | None, rows: dict[str, Any], export: Path) -> str:
+    """Why the held-out side of now is no test for the run; "" where it is one."""
+    mine = trained.lineages | lineages_of(then.rows.values() if then else ())
+    if mine.isdisjoint(lineages_of(rows.values())) and mine.isdisjoint(_trained_names(export)):
+        return (
+            f"{export} now holds other sessions, or was made with another private state, so"
+            " nothing shows what of it was trained on"
+        )
+    seen = seen_in(trained, rows.values())
+    if seen:
+        return (
+            f"of the {len(rows):,} rows that {export} holds out now, it was trained on at least"
+            f" {seen:,}"
+        )
+    return ""
+
+
+def _trained_names(export: Path) -> set[str]:
+    path = export / "train" / "openai.jsonl"
+    if not path.is_file():
+        return set()
+    with path.open("rb") as lines:
+        return lineages_of(orjson.loads(line) for line in lines)
+
+
+def _fitted(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
+    """The examples that the trainer would evaluate on: long rows in windows, none too long."""
+    long = run.data / HELD_FILES[1]
+    every = {**rows, **numbered(long)} if long.is_file() else rows
+    listed = [Row(where, body) for where, body in every.items()]
+    limit = int((run.record.get("spec") or {}).get("eval_limit") or 0)
+    made = spread(prepare(listed, template, run.length), limit)
+    return numbered_examples([(e.where, e.ids, e.labels) for e in made.examples], every)
+
+
+def _run_of(path: Path) -> Path | None:
+    """The run that a path lies in, if any: itself, or that of a checkpoint or adapter."""
+    here = path.resolve()
+    return next((one for one in (here, *here.parents) if (one / "run.json").is_file()), None)
+
+
+def _held_of(folder: Path) -> str:
+    try:
+        record = orjson.loads((folder / "run.json").read_bytes())
+        return str((record.get("data") or {}).get("held") or "")
+    except (OSError, orjson.JSONDecodeError):
+        return ""

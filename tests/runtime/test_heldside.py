@@ -1,0 +1,159 @@
+"""Weeks after a training: what a run is tested on when its export has grown, changed or gone."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sessiontune.errors import UsageError
+from sessiontune.evaluation.heldout import Run, held_digest
+from sessiontune.evaluation.side import groups_of, rules_for
+from sessiontune.runtime.heldside import check_arms, side_of
+from sessiontune.runtime.trained import keep, seen_in, trained_on
+
+LONG = (
+    "The invoice is settled once every fee that belongs to it has been paid, and not before. " * 3
+)
+
+
+def row(number: int, answer: str = "", lineage: str = "", state: str = "one") -> dict[str, Any]:
+    subject = f"table_{number} column_{number * 7} status_{number * 13}"
+    return {
+        "messages": [
+            {"role": "user", "content": f"Write the query for {subject} please."},
+            {"role": "assistant", "content": answer or f"Here it is: {subject} {number}."},
+        ],
+        "lineage": lineage or f"{state}-{number}",
+        "group": lineage or f"{state}-{number}",
+    }
+
+
+def export(folder: Path, train: list[dict[str, Any]], held: list[dict[str, Any]]) -> Path:
+    for side, rows in (("train", train), ("eval", held)):
+        (folder / side).mkdir(parents=True, exist_ok=True)
+        text = "".join(json.dumps(r) + "\n" for r in rows)
+        (folder / side / "openai.jsonl").write_text(text)
+    return folder
+
+
+def trained(folder: Path, data: Path) -> Run:
+    """A run as `train` leaves it, without a model."""
+    folder.mkdir()
+    lines = (data / "train" / "openai.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    keep(data, rows, folder)
+    record = {"data": {"dir": str(data), "held": held_digest(data)}, "max_length": 512}
+    (folder / "run.json").write_text(json.dumps(record))
+    return Run(folder, record)
+
+
+@pytest.fixture
+def week(tmp_path: Path) -> tuple[Path, Run]:
+    """An export with six rows to learn from and two held out, and a run on it."""
+    data = export(tmp_path / "data", [row(n) for n in range(6)], [row(n) for n in (10, 11)])
+    return data, trained(tmp_path / "run", data)
+
+
+def test_an_export_that_has_grown_tests_the_older_run_on_more(week: tuple[Path, Run]) -> None:
+    data, run = week
+    assert side_of(run).then
+    assert side_of(run).note == ""
+    export(data, [row(n) for n in range(9)], [row(n) for n in (12, 10, 13, 11)])
+    side = side_of(run)
+    assert not side.then
+    assert side.root == data
+    assert groups_of(side.rows) == 4
+    assert "4 groups of sessions; 2 when this run was trained" in side.note
+    assert side.digest == held_digest(data)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([row(10), row(11), row(3)], "at least 1"),  # dealt anew: it trained
+        ([row(10), row(11), row(20, LONG)], "at least 1"),  # new, and a copy of one that trained
+        ([row(n, state="two") for n in (10, 11)], "another private state"),
+        ([], "holds out none"),
+    ],
+)
+def test_what_was_trained_on_is_no_test_and_the_runs_own_copy_is(
+    held: list[dict[str, Any]], said: str, tmp_path: Path
+) -> None:
+    start = [*(row(n) for n in range(6)), row(6, LONG)]
+    data = export(tmp_path / "data", start, [row(10), row(11)])
+    run = trained(tmp_path / "run", data)
+    before = held_digest(data)
+    export(data, [row(n, state="two") for n in range(40, 46)], held)
+    if not held:
+        shutil.rmtree(data / "eval")
+    side = side_of(run)
+    assert side.then
+    assert side.digest == before
+    assert groups_of(side.rows) == 2
+    assert said in side.note
+
+
+def test_a_run_outlives_its_export(week: tuple[Path, Run]) -> None:
+    data, run = week
+    rules = rules_for(run)
+    shutil.rmtree(data)
+    side = side_of(run)
+    assert groups_of(side.rows) == 2
+    assert "is not there" in side.note
+    assert rules_for(run) == rules
+
+
+def test_a_copy_that_was_changed_is_not_taken_for_the_test(week: tuple[Path, Run]) -> None:
+    data, run = week
+    shutil.rmtree(data)
+    (run.folder / "data" / "held" / "eval" / "openai.jsonl").write_text(json.dumps(row(3)) + "\n")
+    with pytest.raises(UsageError, match="no copy of a held-out side"):
+        side_of(run)
+
+
+def test_a_run_of_an_older_version_is_refused_only_when_its_export_changed(
+    week: tuple[Path, Run],
+) -> None:
+    data, run = week
+    shutil.rmtree(run.folder / "data")
+    assert side_of(run).then
+    export(data, [], [row(12), row(10), row(11)])
+    with pytest.raises(UsageError, match="has changed since"):
+        side_of(run)
+
+
+def test_an_arm_that_was_trained_on_the_test_is_refused(
+    week: tuple[Path, Run], tmp_path: Path
+) -> None:
+    _, run = week
+    side = side_of(run)
+    other = export(tmp_path / "other", [row(n) for n in (1, 2, 10)], [row(3)])
+    trained(tmp_path / "seen", other)
+    checkpoint = tmp_path / "seen" / "checkpoints" / "checkpoint-5"
+    checkpoint.mkdir(parents=True)
+    for target in (tmp_path / "seen", checkpoint):
+        with pytest.raises(UsageError, match="at least 1 of the 2 rows"):
+            check_arms(run, side, [f"first={target}"])
+    fair = export(tmp_path / "fair", [row(n) for n in (1, 2, 30)], [row(10)])
+    trained(tmp_path / "clean", fair)
+    assert check_arms(run, side, [f"a={tmp_path / 'clean'}", "b=http://127.0.0.1:1/v1"]) == []
+    (tmp_path / "clean" / "data" / "trained.msgpack").write_bytes(b"\xc1")  # damaged
+    assert "is not known" in check_arms(run, side, [f"a={tmp_path / 'clean'}"])[0]
+
+
+def test_a_preference_is_remembered_with_both_answers(tmp_path: Path) -> None:
+    pair = {
+        "prompt": [{"role": "user", "content": "When is an invoice settled?"}],
+        "chosen": [{"role": "assistant", "content": LONG}],
+        "rejected": [{"role": "assistant", "content": "Never."}],
+        "lineage": "x",
+    }
+    (tmp_path / "run").mkdir()
+    keep(tmp_path, [pair], tmp_path / "run")
+    found = trained_on(tmp_path / "run")
+    assert found is not None
+    assert seen_in(found, [row(1, LONG), row(2)]) == 1
