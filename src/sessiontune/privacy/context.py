@@ -31,7 +31,7 @@ _TYPE = (
     r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\"\"|'')?)?"
-_RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
+_RUN = r"(?:[^\s\"'`\\<>;]|\\+[^\"'`\\nrt\s]|<[\w -]{1,30}>)"
 #: The value stands on the next line (of a numbered listing, of a change): a block of YAML, a bracket
 #: or a backslash in code, what PHP dumps.
 _FOLD = (
@@ -63,7 +63,7 @@ _OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|<-|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|
 
 
 #: The same as a whole: what it takes it never gives back. (A NUL ends one of many texts.)
-_VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
+_VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\++[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
 _QUOTES = (b'"', b"'", b"`")
 #: The last character of a quote that stands encoded: `%22`, `&quot;`.
 _PERHAPS = (b"7", b"2", b";")
