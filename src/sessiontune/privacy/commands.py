@@ -217,8 +217,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?i:passw|pwd)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\([\"'`]{_ARGUMENT}{{4}}",
-        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\([\"'`]({_ARGUMENT}{{4,200}})[\"'`]",
+        rf"(?i:passw|pwd)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}{{4}}",
+        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}{{4,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
         _argument,
         before=80,
         after=220,

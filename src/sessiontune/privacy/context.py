@@ -23,7 +23,7 @@ from .rules import Rule, quick
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
-    r"(?:=>|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
+    r"(?:=>|<-|[!=]==?|:{0,3}=|[?.+|]{1,2}=|\|\||\?\?| or[ ]|:-?|->|%(?:25){0,4}3[AaDd]|\\+u003[aAdD]|"
     r"\xef\xbc\x9a|\xef\xbc\x9d|\||\xe2\x94\x82|;s:\d{1,4}:)"
 )
 _TYPE = (
@@ -31,9 +31,13 @@ _TYPE = (
     r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\"\"|'')?)?"
-_RUN = r"(?:[^\s\"'`\\<>;]|\\[^\"'`nrt\s]|<[\w -]{1,30}>)"
-#: A block of YAML: the value stands on the next line.
-_FOLD = r" ?[|>][+-]?\d?[ ]*(?:\r?\n|\\+n)[ ]+"
+_RUN = r"(?:[^\s\"'`\\<>;]|\\+[^\"'`\\nrt\s]|<[\w -]{1,30}>)"
+#: The value stands on the next line (of a numbered listing, of a change): a block of YAML, a bracket
+#: or a backslash in code, what PHP dumps.
+_FOLD = (
+    r"(?:(?: ?[|>][+-]?\d?|[ ]?\(|[ ]?\\+)[ ]*(?:(?:\\+r)?\\+n|\r?\n)(?:[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[:|-][ ]?)|[+-])?[ \t]+|"
+    r"(?:\r?\n|\\+n)[ ]{0,60}string\(\d{1,4}\)[ ])"
+)
 _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
 
@@ -48,17 +52,18 @@ def assign(words: str) -> str:
 def _anchor(words: str, size: int = 4) -> str:
     return (
         rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[?\d*[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}(?: ?[|>][+-]?\s|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
+        rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[ ]?[(\\]+{_NLA}|{_NLA} *string\(\d+\)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
 
 #: The same, loosely, for the prefilter.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
-_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|\xe2\x94\x82|;s:\d+:)"
+_NLA = r"(?:\s|\\+n)(?:[+-]|[ ]*\d+(?:\xe2\x86\x92|[:|\t-]|\\+t))?"
+_OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|<-|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|\xe2\x94\x82|;s:\d+:)"
 
 
 #: The same as a whole: what it takes it never gives back. (A NUL ends one of many texts.)
-_VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
+_VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\++[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
 _QUOTES = (b'"', b"'", b"`")
 #: The last character of a quote that stands encoded: `%22`, `&quot;`.
 _PERHAPS = (b"7", b"2", b";")

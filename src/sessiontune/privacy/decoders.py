@@ -37,6 +37,8 @@ ESCAPE_ANCHOR = (
 #: Quoted-printable: an equals sign or an at sign as mail has it. (A line that ends with an equals
 #: sign says nothing by itself: settings may be empty.)
 QUOTED_ANCHOR = r"=3D[^\s=]|=40[A-Za-z]"
+#: Letters of other alphabets as JSON writes them where it keeps to ASCII.
+LETTER_ANCHOR = r"\\u(?:00[c-fC-F]|0[1-9a-fA-F][0-9a-fA-F]|(?:[3-9a-dA-D][0-9a-fA-F]|[fF]{2})[0-9a-fA-F])[0-9a-fA-F]"
 MARK_ANCHOR = (
     r"\x1b\[|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u001[bB]\[|\\x1b\[|\\033\[|"
     r"\\u200[b-f]|\\ufeff"
@@ -197,6 +199,22 @@ def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
     return views, done
 
 
+_LETTERS = r"\\+u([dD][89abAB][0-9a-fA-F]{2})\\+u([dD][c-fC-F][0-9a-fA-F]{2})|\\+u([0-9a-fA-F]{4})"
+
+
+def lettered_view(data: bytes, start: int, end: int) -> View:
+    """A stretch with its escaped letters as they are."""
+    return replaced(data, start, end, pattern(_LETTERS), _letter)
+
+
+def _letter(match: Any) -> bytes:
+    high, low, single = match.groups()
+    number = int(single, 16) if single else 0
+    if high:
+        number = 0x10000 + ((int(high, 16) & 0x3FF) << 10) + (int(low, 16) & 0x3FF)
+    return chr(number).encode("utf-8", "replace")
+
+
 def _resolve(match: Any) -> bytes:
     groups = match.groups()
     index = next(i for i, g in enumerate(groups) if g is not None)
@@ -269,6 +287,7 @@ RULES = (
     Rule("escape", "secrets", ESCAPE_ANCHOR, "()"),
     Rule("mark", "secrets", MARK_ANCHOR, "()"),
     Rule("quoted", "secrets", QUOTED_ANCHOR, "()"),
+    Rule("letter", "secrets", LETTER_ANCHOR, "()"),
     Rule(
         "wrap",
         "secrets",

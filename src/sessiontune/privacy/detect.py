@@ -221,9 +221,10 @@ class Detector:
                 if len(plain) < end - start and (found := self.find(plain, None, depth + 1)):
                     self._report(found, decoders.unmarked_view(data, start, end), spans)
             return
-        if kind == "quoted":
+        if kind in ("quoted", "letter"):
+            view = decoders.quoted_view if kind == "quoted" else decoders.lettered_view
             for start, end in windows(ends, len(data)):
-                self._through(decoders.quoted_view(data, start, end), depth, spans)
+                self._through(view(data, start, end), depth, spans)
             return
         if kind == "wrap":
             for start, end in windows(ends, len(data), 700):

@@ -19,13 +19,21 @@ from .structured import QUOTE, whole
 
 
 def _block(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A private key: needs a body that is not a stand-in."""
+    """A private key: needs a body that is not a stand-in. What only ends it stays."""
     body = without_pseudonyms(match.group(2))
     letters = bytes(c for c in body if chr(c).isalnum())
     if len(letters) < 24 or entropy(letters) < 3.0 or b"..." in body[:60]:
         return None
+    if not _RUN.search(body):
+        return None  # code that looks for such a block
     start, end = match.span(1)
+    if not data.startswith(b"-----END", match.end(2)):
+        end = match.end(2)
     return start, end
+
+
+#: A piece of a key's body: no word and no name in code is as long, but for pieces that are alike.
+_RUN = re2.compile(rb"[A-Za-z0-9+/=]{16}")
 
 
 _HEXUSER = re2.compile(
@@ -110,7 +118,7 @@ def _stand_in_pair(value: bytes) -> bool:
 _MADE = quick(rf"\{{REDACTED_URL_PASSWORD_[{LETTERS}]{{14}}\}}@")
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
 
-_BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*-]|\\[nrt\\\"'/u]|%[0-9A-Fa-f]{2})"
+_BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n_\"'|>#*-]|\\[nrt\\\"'/u]|%[0-9A-Fa-f]{2}|\xe2\x86\x92|\xe2\x94\x82)"
 _AUTH = (
     r"(?i)(?:authorization|x-[a-z-]{0,20}(?:api-?key|token|auth|secret)|api-?key|apikey|x-[a-z]{1,20}-apikey|"
     r"api-?token|private-token|job-token|token|cookie)"

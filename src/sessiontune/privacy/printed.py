@@ -145,11 +145,6 @@ RULES: tuple[Rule, ...] = (
         rf"\buser-secrets{_S}set{_S}{_Q}[\w:.-]{{1,100}}{_Q}{_S}{_Q}",
         rf"{_VALUE}{{6,900}}",
     ),
-    _rule(
-        "password",
-        rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>",
-        rf"{_VALUE}{{4,200}}",
-    ),
     _rule("password", r"\b(?:EAP|XAUTH|NTLM)[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{6,200}"),
     _rule(
         "password",

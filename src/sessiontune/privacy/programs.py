@@ -83,7 +83,10 @@ def _rule(
 _SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|nxc|crackmapexec|(?i:psexec(?:64)?(?:\.exe)?))"
 _LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
-_PIPED = r"(?:--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t])"
+_PIPED = r"(?:\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert|--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t])"
+
+#: A line's end, and what a listing puts before the next line: its number, its file, a change's sign.
+_NL2 = rf"{NL}(?:[\w./-]{{1,80}}:\d{{1,6}}:|[ ]{{0,8}}\d{{1,6}}(?:\xe2\x86\x92|\t|[:|-])|[+-])?[ \t]{{0,16}}"
 
 RULES: tuple[Rule, ...] = (
     _rule(r"jdbc:oracle:(?:thin|oci8?):[^\s/@\"'<>$]{1,60}/", r"[^\s@\"'/\\]{3,80}", "@"),
@@ -133,6 +136,34 @@ RULES: tuple[Rule, ...] = (
     _rule(
         rf"{_B}{_SMALL_P}\b[^\n|;]{{0,160}}{_S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{_S}-p{_S}{{0,2}}{_QUOTE}",
         check=_mixed,
+    ),
+    _rule(rf"{_B}(?:7z[ar]?|unrar|rar){_S}[^\n|;]{{0,160}}{_S}-h?p{_QUOTE}", check=_mixed),
+    _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{_S}?{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}openssl{_S}passwd{_S}(?:-[a-z0-9]{{1,10}}{_S})*{_QUOTE}", check=_mixed),
+    _rule(
+        rf"{_B}set_network{_S}\d{{1,3}}{_S}(?:psk|(?:sae_)?password){_S}[\\\"']{{1,6}}",
+        check=_mixed,
+    ),
+    _rule(rf"{_B}(?:requirepass|masterauth){_S}{{1,4}}{_QUOTE}", check=_mixed),
+    _rule(
+        rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>", check=_mixed
+    ),
+    _rule(r"\btcp://[^\s\"'?]{3,100}\?auth=", r"[^\s\"'&\\]{4,200}", check=_mixed),
+    _rule(r"(?i:temporary password is generated for) [^\s:]{1,60}: ", r"[^\s\"\\]{8,40}"),
+    _rule(
+        r"(?i:\blogin)\(\\*[\"'][^\"'\n]{3,80}[\"'],[ ]?\\*[\"']",
+        r"[a-z]{4} [a-z]{4} [a-z]{4} [a-z]{4}",
+        r"\\*[\"']",
+    ),
+    _rule(
+        rf"<auth-user-pass>{_NL2}[^\n\\]{{1,120}}{_NL2}",
+        r"[^\s<\"\\]{4,200}",
+    ),
+    secret_rule(
+        "secret",
+        rf"\bdns{_S}(?:cloudflare|digitalocean|duckdns|gandi|hetzner|vultr|linode|netlify|porkbun|desec|namecheap|ovh){_S}",
+        r"[A-Za-z0-9_~.-]{16,200}",
+        random_value,
     ),
     _rule(rf"{_B}{_LARGE_P}{_S}[^\n|;]{{0,160}}-P{_S}{{0,2}}{_QUOTE}", check=_mixed),
     _rule(rf"{_S}-U{_S}?{_QUOTE}[A-Za-z0-9_.\\/@-]{{1,60}}%", check=_mixed),
@@ -212,6 +243,7 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9][^\s\"'`;,()\\]{5,100}",
         check=_typed,
     ),
+    _rule(rf"(?i:identified{_S}+by){_S}+\\*\"", r"[^\s\"\\]{4,100}", r"\\*\""),
     _rule(rf"(?:^|{_S})--?pass[ =]{_QUOTE}", check=_typed),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )
