@@ -150,7 +150,8 @@ def _blocks(row: dict[str, Any]) -> list[dict[str, Any]]:
     if isinstance(content, str):
         return [{"type": "text", "text": content}]
     if isinstance(content, list):
-        return [b if isinstance(b, dict) else {"type": "odd"} for b in content]
+        said = [{"type": "text", "text": b} if isinstance(b, str) else b for b in content]
+        return [b if isinstance(b, dict) else {"type": "odd"} for b in said]
     return []
 
 

@@ -42,34 +42,39 @@ def copied_record(state: State, line: Line, moved: str | None) -> str:
 def is_copy(state: State, line: Line) -> bool:
     """Whether `line` repeats the record of the same id that was read before."""
     node = state.owner.get(line.uuid or "")
-    if node is None or line.message is None:
+    if line.message is None:
         return True
-    if node.tail:  # emitted already, without its words: a copy keeps its time
+    if node is not None and node.tail:  # emitted already, without its words: a copy keeps its time
         return node.id != line.uuid or node.at == utc(line.timestamp or "")
-    if node.empty():
-        return True
     content = line.message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
     if line.type == "assistant":
         if line.isApiErrorMessage or line.message.model == "<synthetic>":
             return True
         return _answer_again(blocks, node)
-    if line.type != "user":
-        return True
+    if line.type != "user" or (node is not None and node.empty()):
+        return True  # a prompt that was left out for a reason
     results = [block for block in blocks if block.type == "tool_result"]
-    if results:  # they belong to their call: another record only if this file made the call
-        calls = [state.calls.get(block.tool_use_id or "") for block in results]
-        here = [call for call in calls if call is not None and call.file == state.file]
-        return not here or line.uuid in state.mine
+    if results:
+        return line.uuid in state.mine or not any(_answers(state, block) for block in results)
     return _words_again(line, blocks, node)
 
 
-def _answer_again(blocks: list[Block], node: Node) -> bool:
+def _answers(state: State, block: Block) -> bool:
+    """Whether a result of a known record is another one: it belongs to its call, which this file
+    made, or which got no result where the record stood first (it lost its content there)."""
+    call = state.calls.get(block.tool_use_id or "")
+    if call is None:
+        return False
+    return call.file == state.file or not (call.tail or block.tool_use_id in call.results)
+
+
+def _answer_again(blocks: list[Block], node: Node | None) -> bool:
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
-    return not parts or any(is_part(part, node) for part in parts)
+    return not parts or (node is not None and any(is_part(part, node) for part in parts))
 
 
-def _words_again(line: Line, blocks: list[Block], node: Node) -> bool:
+def _words_again(line: Line, blocks: list[Block], node: Node | None) -> bool:
     said = [
         classify(block.text, bool(line.isMeta), bool(line.isCompactSummary))
         for block in blocks
@@ -78,7 +83,7 @@ def _words_again(line: Line, blocks: list[Block], node: Node) -> bool:
     texts = {words for one in said if one.kind not in ("drop", "interrupt") for words in one.texts}
     if not texts:
         return True  # nothing that would become a message: a picture, or a record to drop
-    if node.id != line.uuid:
+    if node is None or node.id != line.uuid:
         return False  # the record of that id became no message, and these words would
     own = {part.text for part in node.parts if type(part) is Text}
     return not own or bool(own & texts)

@@ -7,6 +7,8 @@ children hang below the node that they hang below.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from ...linking import Node
 from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
@@ -197,9 +199,9 @@ class Reader(State):
     def _settle_prompts(self) -> None:
         """Drop queued prompts that stand twice, and commands that the model did not answer."""
         answered = {
-            id(node.up)
-            for node in self.nodes
-            if node.up is not None and node.kind in ("answer", "context")
+            id(node.up if node.up is not None else before)
+            for before, node in pairwise(self.nodes)
+            if node.kind in ("answer", "context")  # in a log without parents by its place
         }
         twins = _Twins(self.nodes, self.owner)
         for node in self.nodes:

@@ -92,7 +92,7 @@ class Items:
         else:
             self.drop(f"item:{safe_name(kind)}")
 
-    def _again(self, line: Line, kind: str, words: str) -> bool:
+    def repeats(self, line: Line, kind: str, words: str) -> bool:
         """Whether the item was written before, at the very same time; then it is dropped."""
         if not line.timestamp or not words:
             return False
@@ -136,7 +136,7 @@ class Items:
     def _message(self, line: Line, payload: Payload) -> None:
         role = payload.role or ""
         texts, images = contents(payload.content)
-        if self._again(line, role, texts[0] if len(texts) == 1 else "".join(texts)):
+        if self.repeats(line, role, texts[0] if len(texts) == 1 else "".join(texts)):
             return
         if role == "assistant":
             texts = [text for text in texts if text.strip()]
@@ -163,7 +163,7 @@ class Items:
             self.drop("empty")
         elif last is not None and last.kind == "task" and last.parts == parts:
             self.drop("repeated_record")
-        else:
+        elif not self.repeats(line, "agent_message", "\n".join(texts)):
             self.answer = None
             self.node(line, "task").parts = parts
 
@@ -211,12 +211,17 @@ class Items:
         if not texts:
             self.drop("thinking_signature_only")
             return
-        if self._again(line, "reasoning", texts[0]):
+        if self.repeats(line, "reasoning", texts[0]):
             return
         self._open(line).parts.append(Thinking("\n\n".join(texts)))
 
     def _call(self, line: Line, payload: Payload, kind: str) -> None:
         number, nth = self.place
+        asked = payload.call_id or payload.id or ""
+        if payload.call_id == _HIDDEN:
+            asked = as_json([payload.arguments, payload.input, payload.action])
+        if self.repeats(line, kind, asked):
+            return
         if payload.call_id == _HIDDEN:
             payload.call_id = f"{_HIDDEN}@{self.name()}"
             self.hidden.append(payload.call_id)
@@ -227,8 +232,6 @@ class Items:
             given = payload.input if payload.input is not None else payload.action
         if given is None and payload.revised_prompt is not None:
             given = {"prompt": payload.revised_prompt}
-        if self._again(line, kind, payload.call_id or payload.id or ""):
-            return
         arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
         part = ToolCall(call, name, arguments)
         if call in self.calls and part in self.calls[call].parts and _is_served(call):
@@ -249,6 +252,8 @@ class Items:
 
     def _output(self, line: Line, payload: Payload) -> None:
         if payload.call_id == _HIDDEN and self.hidden:
+            if self.repeats(line, "output", as_json(payload.output)):
+                return
             payload.call_id = self.hidden.pop(0)
         call = payload.call_id or ""
         node, tool = self.calls.get(call), ""

@@ -165,7 +165,7 @@ class Rollout(Items):
         elif kind == "response_item":
             self.item(line, payload, payload.type or ("message" if payload.role else "none"))
         elif kind == "event_msg":
-            self._event(payload, payload.type or "none")
+            self._event(payload, payload.type or "none", line.timestamp or "")
         elif kind == "session_meta":
             note_meta(self.facts, payload)
             if self.place == (1, 0):
@@ -208,10 +208,10 @@ class Rollout(Items):
         """Whether a record stands in a node."""
         return any(place in (*node.places, *node.result_places) for node in self.nodes)
 
-    def _event(self, payload: Payload, kind: str) -> None:
+    def _event(self, payload: Payload, kind: str, at: str) -> None:
         self.drop(f"event:{safe_name(kind)}")
         if kind == "token_count":
-            self._usage(payload.info)
+            self._usage(payload.info, at)
         elif kind == "turn_aborted":
             stopped(self.nodes)
         elif kind == "thread_rolled_back":
@@ -234,9 +234,12 @@ class Rollout(Items):
         if told.type == "SubAgentActivity" and told.kind == "started":
             self.agents.setdefault(told.agent_thread_id, told.id)
 
-    def _usage(self, info: Any) -> None:
+    def _usage(self, info: Any, at: str) -> None:
         last = info.get("last_token_usage") if isinstance(info, dict) else None
-        if not isinstance(last, dict) or self.last is None:
+        mark = (at, "token_count", str(last))
+        again = bool(at) and mark in self.written
+        self.written.add(mark)
+        if not isinstance(last, dict) or self.last is None or again:
             return
         cached = count(last.get("cached_input_tokens"))
         old = self.last.usage or Usage()
@@ -275,6 +278,8 @@ class Rollout(Items):
         texts = [payload.message] if isinstance(payload.message, str) else []
         if not "".join(texts).strip():
             texts = retained(payload.replacement_history)
+        if self.repeats(line, "compacted", "".join(texts)):
+            return
         if texts:
             self._summarised(texts[-1].strip())
         self.answer = None
