@@ -33,6 +33,17 @@ def fewer_bits(method: str, compute: Any, storage: Any = None) -> dict[str, Any]
     return {"quantization_config": config}
 
 
+#: What libraries say for want of memory besides raising torch's own error for it: the CUDA runtime
+#: and its parts before torch's allocator is asked, Metal, and the system.
+NO_MEMORY = ("out of memory", "alloc_failed", "allocate memory")
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether memory ran out, of a device or of the machine."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in said for words in NO_MEMORY)
+
+
 def model_class(folder: str | Path) -> Any:
     """What loads a base: as a language model, or, where its kind is only known with the images that
     it can read too (Mistral Small, Devstral, Ministral), as that."""

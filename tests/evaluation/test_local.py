@@ -39,17 +39,44 @@ def test_loss_in_pieces_is_the_whole_loss(run: Run, monkeypatch: pytest.MonkeyPa
     assert pieces.nats == pytest.approx(whole.nats, rel=1e-6)
 
 
-def test_a_full_card_ends_with_what_to_do(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("where", ["_load", "adapter"])
+@pytest.mark.parametrize(
+    "said", ["CUDA out of memory. Tried to allocate 2.00 GiB.", "CUBLAS_STATUS_ALLOC_FAILED"]
+)
+def test_a_full_card_ends_with_what_to_do(
+    said: str, where: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the base is loaded, and where an adapter is; libraries have errors of their own."""
+    import peft
     import torch
 
     def full(*_: Any, **__: Any) -> Any:
-        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        lab.device = "cuda"
+        raise (torch.OutOfMemoryError if "CUDA" in said else RuntimeError)(said)
+
+    lab, arm = local.Lab(run, "cpu"), BASE
+    if where == "adapter":
+        arm = Arm(name="tuned", kind="adapter", digest="t", path="x")
+        monkeypatch.setattr(peft.PeftModel, "from_pretrained", full)
+    else:
+        monkeypatch.setattr(lab, "_load", full)
+    with pytest.raises(ToolError, match=f"on the GPU, with arm '{arm.name}'") as error:
+        lab.loss(arm, [1, 2], [-100, 2])
+    assert "CUDA_VISIBLE_DEVICES" in error.value.hint
+
+
+def test_other_faults_are_not_taken_for_a_lack_of_memory(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise RuntimeError("device-side assert triggered")
 
     lab = local.Lab(run, "cpu")
-    monkeypatch.setattr(lab, "_load", full)
-    with pytest.raises(ToolError, match="Out of memory on the GPU, with arm 'base'") as error:
+    monkeypatch.setattr(lab, "_load", broken)
+    with pytest.raises(RuntimeError, match="device-side"):
         lab.loss(BASE, [1, 2], [-100, 2])
-    assert "CUDA_VISIBLE_DEVICES" in error.value.hint
+    with pytest.raises(RuntimeError, match="device-side"):
+        lab.answers(BASE, [local.Prompt([1], 2), local.Prompt([2], 2)], [])
 
 
 def test_on_a_gpu_the_base_is_loaded_as_it_was_trained(
@@ -76,6 +103,16 @@ def test_on_a_gpu_the_base_is_loaded_as_it_was_trained(
         assert options["device_map"] == {"": 0}
     local.Lab(run, "cpu")._shared()
     assert asked.pop()[1] == {"dtype": torch.float32, "local_files_only": True}
+
+
+def test_what_apples_gpu_trained_in_16_bits_is_evaluated_in_16(run: Run) -> None:
+    import torch
+
+    half = Run(run.folder, {**run.record, "settings": {"precision": "bf16"}})
+    for place, record, dtype in (
+        ("mps", half, torch.bfloat16), ("mps", run, torch.float32), ("cpu", half, torch.float32),
+    ):  # fmt: skip
+        assert local.Lab(record, place)._dtype() is dtype
 
 
 def test_loading_a_model_asks_the_hub_for_nothing(

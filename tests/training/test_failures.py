@@ -25,6 +25,16 @@ from sessiontune.training.hardware import Gpu
 pytestmark = pytest.mark.models
 
 
+#: As CUDA's runtime, its libraries, Metal and the system say it.
+SAID = (
+    "CUDA out of memory. Tried to allocate 2.00 GiB",
+    "CUDA error: out of memory\nCUDA kernel errors might be asynchronously reported",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "MPS backend out of memory (MPS allocated: 1.00 GiB)",
+    "[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory",
+)
+
+
 @pytest.fixture
 def ready() -> Ready:
     spec, plan = planned("trl", "llama", "lora", batch=4, length=8192, gpus=1)
@@ -66,8 +76,9 @@ def test_no_advice_needs_more_than_there_is(ready: Ready) -> None:
     assert "Try a smaller base model." in ready.memory_advice()
 
 
+@pytest.mark.parametrize("said", SAID)
 def test_the_worker_reports_lack_of_memory(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     import signal
 
@@ -76,7 +87,7 @@ def test_the_worker_reports_lack_of_memory(
     (tmp_path / "orders.json").write_text("{}")
 
     def fail(*_: object) -> int:
-        raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        raise RuntimeError(said)
 
     monkeypatch.setattr(worker, "_train", fail)
     assert worker.main(["orders.json"]) == worker.NO_MEMORY
@@ -135,6 +146,36 @@ def test_resuming_with_other_data_is_refused(
     assert main(["train", str(export), *common, "--dry-run", "--quiet"]) == 0
     other = make_export(tmp_path / "other", train=10)
     assert main(["train", str(other), *common, "--resume", "--json"]) == 2
+    assert "differ" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_a_fuller_card_does_not_change_a_run_that_goes_on(
+    export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    """What was settled by free memory stays; memory that is gone is named with what went wrong."""
+
+    def card(free: float) -> None:
+        gpu = msgspec.structs.replace(GPU, gpus=(Gpu("G", 24, "cuda", free=free),))
+        for module in ("runtime.trainprep", "runtime.train"):
+            monkeypatch.setattr(f"sessiontune.{module}.machine", lambda _: gpu)
+
+    out = tmp_path / "r"
+    command = ["train", str(export), "-o", str(out), "--base", str(tiny)]
+    card(free=23)
+    assert main([*command, "--dry-run", "--quiet"]) == 0
+    planned = json.loads((out / "trainer" / "orders.json").read_text())
+    assert planned["method"] == "lora"
+    card(free=0.3)  # alone, that would be planned in 4 bits
+    monkeypatch.setattr(runs, "follow", lambda *_: (worker.NO_MEMORY, []))
+    for more in ([], ["--method", "lora"]):
+        assert main([*command, "--resume", "--json", *more]) == 6
+        error = json.loads(capsys.readouterr().out)["error"]
+        assert error["message"] == "Out of memory."
+        assert "Other programs hold 23.7 GB" in error["hint"]
+        assert "--resume" in error["hint"]
+    assert json.loads((out / "trainer" / "orders.json").read_text()) == planned
+    assert main([*command, "--resume", "--json", "--method", "qlora"]) == 2
     assert "differ" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 

@@ -139,6 +139,18 @@ def test_what_other_programs_hold_is_not_there() -> None:
     assert "4.8 GB" in said[0]
 
 
+def test_apples_gpu_trains_in_16_bits_what_does_not_fit_in_32() -> None:
+    half = settle({}, EIGHT, APPLE)
+    assert (half.precision, half.method, half.length) == ("bf16", "lora", 4096)
+    assert half.memory <= half.room
+    assert settle({"precision": "fp32"}, EIGHT, APPLE).memory > 30
+    small = msgspec.structs.replace(EIGHT, billions=1.5, layers=28, hidden=1536)
+    assert settle({}, small, APPLE).precision == "fp32"
+    older = msgspec.structs.replace(APPLE, gpus=(Gpu("Apple", 24, "mps", bf16=False),))
+    assert settle({}, EIGHT, older).precision == "fp32"
+    assert settle({"method": "full"}, EIGHT, APPLE).precision == "fp32"
+
+
 def test_a_card_without_bf16_gets_fp16() -> None:
     old = msgspec.structs.replace(machine(1), gpus=(Gpu("2080 Ti", 11.5, "cuda", bf16=False),))
     plain, wide = settle({}, EIGHT, machine(11.5)), settle({}, EIGHT, old)

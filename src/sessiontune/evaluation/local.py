@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ..bits import fewer_bits, model_class, nothing_fetched
+from ..bits import fewer_bits, model_class, nothing_fetched, out_of_memory
 from ..errors import ToolError, UsageError
 from .arms import Arm
 from .heldout import Run
@@ -23,6 +23,14 @@ PIECE = 512
 #: since its memory is the machine's; on a card that is too small, fewer are tried by themselves.
 ROWS = 16
 ROOM = {"cuda": 32_768, "mps": 16_384, "cpu": 8_192}
+#: What to do when one answer alone, or the model, is too much.
+ADVICE = {
+    "cuda": "Close what else uses the card, or hide it (CUDA_VISIBLE_DEVICES=) to evaluate on the "
+    "CPU, slowly.",
+    "mps": "Close other programs: the GPU shares the machine's memory.",
+    "cpu": "Close other programs.",
+}
+KEPT = "What was scored is kept: the same command goes on from there."
 
 
 class Loss(msgspec.Struct, frozen=True):
@@ -72,7 +80,7 @@ class Lab:
         from safetensors import SafetensorError
         from transformers import AutoModelForCausalLM
 
-        dtype = _dtype(self.torch, self.device)
+        dtype = self._dtype()
         if self.device == "cuda":  # straight onto the card, not through the machine's memory
             more |= {"device_map": {"": 0}}
         try:
@@ -86,17 +94,28 @@ class Lab:
             model = model.to(self.device)
         return model.eval()
 
+    def _dtype(self) -> Any:
+        """16 bits on an NVIDIA card, bf16 where it has it; full precision elsewhere, but for what
+        Apple's GPU could only train in 16."""
+        torch = self.torch
+        if self.device == "cuda":
+            return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
+        trained = (self.run.record.get("settings") or {}).get("precision")
+        half = self.device == "mps" and trained == "bf16"
+        return torch.bfloat16 if half else torch.float32
+
     @contextmanager
     def model(self, arm: Arm) -> Iterator[Any]:
         """The model of a local arm, ready to be called. ToolError when memory runs out."""
         try:
             with self._ready(arm) as model:
                 yield model
-        except self.torch.OutOfMemoryError as error:
+        except (MemoryError, RuntimeError) as error:
+            if not out_of_memory(error):
+                raise
+            where = "" if self.device == "cpu" else " on the GPU"
             raise ToolError(
-                f"Out of memory on the GPU, with arm '{arm.name}'.",
-                "Close what else uses the card, or hide it (CUDA_VISIBLE_DEVICES=) to evaluate on "
-                "the CPU, slowly. What was scored is kept: the same command goes on from there.",
+                f"Out of memory{where}, with arm '{arm.name}'.", f"{ADVICE[self.device]} {KEPT}"
             ) from error
 
     @contextmanager
@@ -122,15 +141,19 @@ class Lab:
             more = {}
             if self.device == "cuda":  # as it was trained: a card that took it in 4 bits only
                 method = str(self.run.record.get("method", ""))
-                more = fewer_bits(method, _dtype(self.torch, self.device))
+                more = fewer_bits(method, self._dtype())
             self._base = self._load(self.run.base, **more)
         return self._base
 
     def _leave_other(self) -> None:
         """A small card does not hold two whole models."""
         self._other = ("", None)
-        if self.device == "cuda":
-            self.torch.cuda.empty_cache()
+        self._give_back()
+
+    def _give_back(self) -> None:
+        """What the allocator keeps of memory that nothing needs any more."""
+        if self.device != "cpu":
+            getattr(self.torch, self.device).empty_cache()
 
     def _adapter(self, arm: Arm) -> str:
         """The name under which an arm's adapter is loaded."""
@@ -153,6 +176,8 @@ class Lab:
                 f"The adapter in {arm.path} cannot be read: {error}", "Train again."
             ) from error
         except (OSError, ValueError, RuntimeError) as error:
+            if out_of_memory(error):
+                raise
             raise UsageError(
                 f"The adapter of arm '{arm.name}' does not fit the base: {error}"
             ) from error
@@ -243,9 +268,11 @@ class Lab:
             try:
                 with self.torch.inference_mode(), self._ready(arm) as model:
                     return self._written(model, prompts, stop)
-            except self.torch.OutOfMemoryError:
+            except RuntimeError as error:
+                if not out_of_memory(error):
+                    raise
                 self.room = max(_padded(prompts) // 2, 1)
-            self.torch.cuda.empty_cache()
+            self._give_back()
         if len(prompts) > 1:
             half = len(prompts) // 2
             return [
@@ -301,13 +328,6 @@ def _until(tokens: list[int], ends: Sequence[int]) -> list[int]:
     """Tokens up to the first that ends an answer, with it."""
     at = next((n for n, token in enumerate(tokens) if token in ends), len(tokens))
     return tokens[: at + 1]
-
-
-def _dtype(torch: Any, device: str) -> Any:
-    """16 bits on an NVIDIA card, bf16 where it has it; full precision elsewhere."""
-    if device != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
 
 
 def _device(torch: Any) -> str:

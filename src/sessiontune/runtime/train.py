@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from ..bits import NO_MEMORY
 from ..errors import (
     Interrupted,
     PreflightError,
@@ -26,6 +27,7 @@ from ..errors import (
 from ..ports import Job
 from ..training import cluster, planner, worker
 from ..training.checks import Check, stop_on
+from ..training.hardware import machine
 from ..training.preflight import check_loss
 from ..training.spec import TrainSpec
 from . import trainothers as others
@@ -71,6 +73,7 @@ def train(
         others.need_python(spec.trainer, others.python_of(spec.trainer, spec.python))
     if request.resume:
         record.must_be_resumable(folder)
+        spec = record.as_begun(folder, spec)
     elif folder.exists() and any(folder.iterdir()):
         is_run = (folder / "run.json").is_file()
         what, hint = ("exists", "Go on with --resume, or n") if is_run else ("is no run", "N")
@@ -189,9 +192,9 @@ def _resumed(ready: Ready, job: Job, folder: Path) -> Job:
 
 def _failure(code: int, tail: list[str], seen: Mapping[str, Any], ready: Ready) -> SessiontuneError:
     """The error for a worker that ended badly, with what to do."""
-    words = ("out of memory", "cannot allocate memory")
-    if code == worker.NO_MEMORY or any(w in line.lower() for line in tail for w in words):
-        return ToolError("Out of memory.", ready.memory_advice())
+    if code == worker.NO_MEMORY or any(w in line.lower() for line in tail for w in NO_MEMORY):
+        now = msgspec.structs.replace(ready, machine=machine(Path.cwd()))
+        return ToolError("Out of memory.", now.memory_advice())
     if code == worker.BAD_LOSS:
         check = check_loss(float(seen.get("base", {}).get("loss", float("nan"))))
         return PreflightError(f"{check.name}: {check.seen}", check.hint)

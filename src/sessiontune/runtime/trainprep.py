@@ -90,7 +90,7 @@ class Ready(msgspec.Struct, kw_only=True):
 
     def memory_advice(self) -> str:
         """What to change when memory ran out, with figures: less than what failed, and less than
-        there is; then what other programs hold."""
+        there is; then what other programs hold, which may be what was too much."""
         settings, base = self.plan.settings, self.base
         least = 2 if self.spec.task == "kto" else 1
         alone = msgspec.structs.replace(self.spec, batch=least)
@@ -114,7 +114,8 @@ class Ready(msgspec.Struct, kw_only=True):
                 flags += [] if fitting == length else [f"--length {fitting}"]
                 said.append(f"{' '.join(flags)} (about {need(method, fitting):g} GB)")
         advice = "Try " + ", or ".join(said or ["a smaller base model"]) + "."
-        return " ".join([advice, *crowded(settings, self.machine)])
+        others = crowded(settings, self.machine)
+        return " ".join([advice, *others, *(["Then go on with --resume."] if others else [])])
 
 
 def make_ready(
@@ -199,7 +200,7 @@ def _preferences(
         lines = [*lines, _sides(train)]
     plan = planner.plan(spec, base[0], here, settings, lines, None, None, max(1, len(train.rows)))
     total = hashlib.sha256(jsonl((*train.rows, *held.rows)).encode())
-    total.update(json.dumps([base[0].sha256, to_dict(spec), plan.steps]).encode())
+    total.update(_what_is_done(base[0], spec, plan))
     return Ready(
         spec=spec,
         data=data,
@@ -277,8 +278,16 @@ def _fingerprint(
     total = hashlib.sha256()
     for example in (*train.examples, *held.examples):
         total.update(repr((example.ids, example.labels)).encode())
-    steps = [plan.steps, plan.warmup_steps, plan.eval_every, msgspec.to_builtins(plan.settings)]
-    kept = {k: v for k, v in to_dict(spec).items() if k not in ("python", "log_to", "keep")}
-    steps[-1] = {k: v for k, v in steps[-1].items() if k not in ("room", "memory")}
-    total.update(json.dumps([base.sha256, kept, steps], sort_keys=True).encode())
+    total.update(_what_is_done(base, spec, plan))
     return total.hexdigest()
+
+
+def _what_is_done(base: Base, spec: TrainSpec, plan: planner.Plan) -> bytes:
+    """Base, settings and steps. What the plan settles counts as settled, whether it was given or
+    left to the machine."""
+    apart = ("python", "log_to", "keep", "method", "precision", "length")
+    kept = {k: v for k, v in to_dict(spec).items() if k not in apart}
+    settled = msgspec.to_builtins(plan.settings)
+    settled = {k: v for k, v in settled.items() if k not in ("room", "memory")}
+    steps = [plan.steps, plan.warmup_steps, plan.eval_every, settled]
+    return json.dumps([base.sha256, kept, steps], sort_keys=True).encode()

@@ -17,7 +17,7 @@ from ..errors import StoreError, UsageError
 from ..evaluation.heldout import held_digest
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
-from ..training.spec import to_dict
+from ..training.spec import TrainSpec, to_dict
 from ..training.trl import saved_in
 from .trainprep import Ready
 
@@ -72,6 +72,18 @@ def must_be_resumable(folder: Path) -> None:
     run = read(folder)
     if run.get("status") == "done":
         raise UsageError(f"{folder} is done.", "Start a new run with -o.")
+
+
+#: Settings that the machine decides where they are left open, and how that is written.
+OPEN: dict[str, Any] = {"method": "auto", "precision": "auto", "length": 0}
+
+
+def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
+    """What the plan of an interrupted run settled stays settled: the card may be fuller now, or
+    another one."""
+    settled = read(folder).get("settings") or {}
+    left = {k: settled[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in settled}
+    return msgspec.structs.replace(spec, **left)
 
 
 def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:

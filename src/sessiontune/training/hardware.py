@@ -151,5 +151,6 @@ def _gpus() -> tuple[tuple[Gpu, ...], str]:
         return tuple(found), str(torch.__version__)
     if torch.backends.mps.is_available():
         # Apple's GPU shares the machine's memory; macOS lets it use about three quarters.
-        return (Gpu("Apple", _memory()[0] * 0.75, "mps", True),), str(torch.__version__)
+        bf16 = torch.backends.mps.is_macos_or_newer(14, 0)
+        return (Gpu("Apple", _memory()[0] * 0.75, "mps", bf16),), str(torch.__version__)
     return (), str(torch.__version__)

@@ -75,7 +75,7 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
     lines = [
         Line("device", gpu.name if gpu else f"CPU, {machine.cores} cores", _device_why(spec, gpu))
     ]
-    precision, why_precision = _precision(spec, gpu)
+    precision, why_precision = _precision(spec, gpu, base)
     need = functools.partial(needed, spec, base, precision)
     small = "qlora" if machine.bitsandbytes and device == "cuda" else "lora"
     length, why_length = _length(spec, base, room if gpu else 0.0, need, small)
@@ -242,12 +242,19 @@ def _method(
     return "lora", f"needs about {need:g} GB; qlora would need bitsandbytes, which is missing"
 
 
-def _precision(spec: TrainSpec, gpu: Gpu | None) -> tuple[str, str]:
+def _precision(spec: TrainSpec, gpu: Gpu | None, base: Base) -> tuple[str, str]:
     if spec.precision != "auto":
         return spec.precision, "given"
-    if gpu is None or gpu.backend == "mps":
-        return "fp32", "CPU and MPS train best in full precision"
-    return ("bf16", "the GPU has it") if gpu.bf16 else ("fp16", "the GPU has no bf16")
+    if gpu is None:
+        return "fp32", "a CPU trains best in full precision"
+    if gpu.backend != "mps":
+        return ("bf16", "the GPU has it") if gpu.bf16 else ("fp16", "the GPU has no bf16")
+    # Apple's GPU computes no faster in 16 bits, and its older ones by way of 32: they save memory.
+    method = "full" if spec.method == "full" else "lora"
+    whole = needed(spec, base, "fp32", method, spec.length or LENGTHS[0])
+    if gpu.bf16 and method == "lora" and whole > gpu.room:
+        return "bf16", f"full precision would need about {whole:g} GB"
+    return "fp32", "MPS trains best in full precision"
 
 
 def _rate_why(spec: TrainSpec, method: str) -> str:

@@ -21,7 +21,7 @@ from logging import ERROR, getLogger
 from pathlib import Path
 from typing import Any
 
-from ..bits import fewer_bits, model_class
+from ..bits import fewer_bits, model_class, out_of_memory
 from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint, missed
 
 #: Exit statuses that the caller tells apart.
@@ -40,7 +40,7 @@ def main(argv: list[str]) -> int:
     try:
         return _train(orders, "--resume" in argv, report, flag)
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        if out_of_memory(error):
             report.event("no_memory", detail=str(error).splitlines()[0] if str(error) else "")
             return NO_MEMORY
         raise
