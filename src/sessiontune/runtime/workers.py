@@ -236,19 +236,19 @@ def _alone(parent: int) -> None:
 
 
 def work(connection: Connection) -> None:
-    """Answer one group of tasks after the other. Does not return."""
+    """Answer one group of tasks after the other, until there is nobody to take the answer."""
     waiting: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, waiting), daemon=True).start()
     worked = 0
-    while True:
-        message = waiting.get()
-        answer, size = _answer(message)
-        connection.send_bytes(answer)
-        del message, answer
-        worked += size
-        if worked >= FREED:
-            give_back()
-            worked = 0
+    with suppress(ConnectionError):
+        while True:
+            answer, size = _answer(waiting.get())
+            connection.send_bytes(answer)
+            del answer
+            worked += size
+            if worked >= FREED:
+                give_back()
+                worked = 0
 
 
 def _listen(connection: Connection, waiting: SimpleQueue[bytes]) -> None:
