@@ -188,8 +188,11 @@ class Runner(Protocol):
     ) -> Iterator[tuple[int, R]]:
         """`make` gives what the function takes, when it is handed over: many tasks wait."""
 
+    def begin_with(self, function: Callable[..., object], *arguments: object) -> None:
+        """Let later tasks run in processes that begin with what this call leaves in memory."""
+
     def renew(self) -> None:
-        """Let later tasks run in processes that begin with what this one knows now."""
+        """Let what earlier tasks have left in memory go."""
 
 
 # ---------------------------------------------------------------- jobs (training, shipping)

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from sessiontune.errors import StoreError
 from sessiontune.runtime.local import LocalRunner
+from sessiontune.runtime.workers import Nursery
 
 PROGRAM = """
 import os, sys, time
@@ -71,24 +73,108 @@ def _who(_: int) -> int:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-@pytest.mark.parametrize("how", ["killed", "thread"])
-def test_workers_that_died_while_they_waited_are_replaced(how: str) -> None:
-    found: set[int] = set()
+def test_workers_that_died_while_they_waited_are_replaced() -> None:
+    with LocalRunner(2) as runner:
+
+        def work() -> set[int]:
+            return {pid for _, pid in runner.map(_who, range(6), lambda _: 5_000_000)}
+
+        found = work()
+        assert len(found) == 2
+        os.kill(dead := min(found), signal.SIGKILL)
+        _wait_for_end([dead])
+        again = work()
+    assert dead not in again
+    assert len(again - found) == 1  # the other one goes on
+
+
+def test_workers_outlive_the_thread_that_first_needed_them() -> None:
+    found: list[set[int]] = []
     with LocalRunner(2) as runner:
 
         def work() -> None:
-            found.update(pid for _, pid in runner.map(_who, range(6), lambda _: 5_000_000))
+            found.append({pid for _, pid in runner.map(_who, range(6), lambda _: 5_000_000)})
 
-        if how == "thread":  # the system ends workers with the thread that started them
-            thread = threading.Thread(target=work)
-            thread.start()
-            thread.join()
-        else:
-            work()
-            os.kill(min(found), signal.SIGKILL)  # the pool ends the other one
-        _wait_for_end(before := set(found))
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
         work()
-    assert found - before
+    assert found[0] == found[1]
+
+
+def _dies_once(flag: str) -> int:
+    time.sleep(0.05)
+    if flag and not os.path.exists(flag):
+        Path(flag).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return os.getpid()
+
+
+def test_what_a_dead_worker_was_at_is_tried_again(tmp_path: Path) -> None:
+    tasks = ["", "", str(tmp_path / "flag"), "", "", ""]
+    with LocalRunner(2) as runner:
+        found = dict(runner.map(_dies_once, tasks, lambda _: 2_500_000))
+    assert found.keys() == set(range(6))
+
+
+def _dies(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_what_kills_two_workers_is_given_up() -> None:
+    with LocalRunner(2) as runner, pytest.raises(StoreError, match="died twice"):
+        list(runner.map(_dies, [1, 2], lambda _: 10_000_000))
+
+
+def test_a_dead_nursery_is_replaced() -> None:
+    with LocalRunner(2) as runner:
+        nursery = runner._starter
+        assert isinstance(nursery, Nursery)
+        os.kill(nursery.pid, signal.SIGKILL)
+        found = dict(runner.map(_who, range(4), lambda _: 5_000_000))
+    assert len(found) == 4
+
+
+_known: list[int] = []
+
+
+def _learn(what: int) -> None:
+    _known.append(what)
+
+
+def _knows(_: int) -> tuple[int, ...]:
+    return tuple(_known)
+
+
+@pytest.mark.parametrize("system", ["Linux", "Other"])
+def test_workers_begin_with_what_was_asked_for(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.uname", lambda: type("Any", (), {"sysname": system}))
+    with LocalRunner(2) as runner:
+        runner.begin_with(_learn, 7)
+        first = dict(runner.map(_knows, range(4), lambda _: 5_000_000))
+        runner.begin_with(_learn, 8)
+        second = dict(runner.map(_knows, range(4), lambda _: 5_000_000))
+    assert set(first.values()) == {(7,)}
+    assert set(second.values()) == {(7, 8)}
+    assert _known == []
+
+
+def test_an_error_in_a_worker_is_raised_here_with_what_led_to_it() -> None:
+    with LocalRunner(2) as runner, pytest.raises(StoreError, match="no") as raised:
+        list(runner.map(_refuses, range(4), lambda _: 5_000_000))
+    assert "in _refuses" in "".join(raised.value.__notes__)
+
+
+def _refuses(_: int) -> None:
+    raise StoreError("no", "because")
+
+
+def test_a_worker_that_has_done_its_share_is_replaced() -> None:
+    with LocalRunner(2) as runner:
+        found = {pid for _, pid in runner.map(_who, range(8), lambda _: 60_000_000)}
+    assert len(found) in (4, 5)  # a worker takes two
 
 
 def test_what_a_function_takes_is_made_when_it_is_handed_over() -> None:

@@ -95,8 +95,9 @@ def run_export(
             progress(0, 0, name)
 
         with (
-            Store(state or default_state(), write=True) as store,
+            # First: its workers neither hold the state's lock nor begin with what is open.
             LocalRunner(jobs, lambda done, total: progress(done, total, stage[0])) as runner,
+            Store(state or default_state(), write=True) as store,
         ):
             request = Request(
                 recipe=recipe,
@@ -140,6 +141,8 @@ def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:
     if recipe.mix:
         next(read_rows(parse_mix(recipe.mix)[0]), None)
     sources = recipe.sources or tuple(registry.source_names())
+    for name in sources:
+        registry.source(name)  # loaded before the workers begin
     return tuple(find_roots(roots, sources, os.environ, os.path.expanduser("~")))
 
 

@@ -99,8 +99,8 @@ def _survey(console: Console, roots: tuple[str, ...], recipe: Recipe, jobs: int)
     with (
         console.progress("scan") as progress,
         tempfile.TemporaryDirectory(prefix="sessiontune-scan-") as folder,
-        Store(Path(folder), write=True) as store,
         LocalRunner(jobs, lambda done, total: progress(done, total, "")) as runner,
+        Store(Path(folder), write=True) as store,
     ):
         return survey(places, recipe, store, runner)
 

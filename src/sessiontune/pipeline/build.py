@@ -131,7 +131,6 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
     refuse_nothing(prepared, chosen, store)
-    run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
     mixed = Mixed()

@@ -84,7 +84,7 @@ def finish_all(
 ) -> Built:
     """Encode the units whose rows are not in the state yet."""
     tools = tool_steps.definitions(prepared.sum.shapes)
-    known = store.build_keys()
+    held = store.build_keys()
     there = store.segments.places(store.db)
     common = codec.digest(*_common(recipe))
     stands = {name: codec.digest(tool) for name, tool in tools.items()}  # each is in many units
@@ -96,7 +96,7 @@ def finish_all(
         stand = unit.key, prepared.shards[unit.key].crc  # logs may change and look as before
         key = codec.digest(FINISH_VERSION, stand, sorted(chosen.items()), used, common)
         keys.append(key)
-        if key not in known or key not in there:
+        if key not in held or key not in there:
             tasks.append((unit, key))
 
     def size(task: tuple[Unit, str]) -> int:
@@ -107,6 +107,9 @@ def finish_all(
         return FinishPack(store.segments.path(*(key for _, key in mine)), tuple(made))
 
     packs = list(packed(tasks, size))
+    if packs and recipe.privacy.enabled:
+        known = prepared.preparation
+        run.begin_with(auditor_of, recipe.privacy, known.vocabulary, known.salt)
     encode = msgspec.msgpack.encode
     for _, results in run.map(finish, packs, lambda p: sum(map(size, p)), pack):
         store.put_builds((s.unit, s.key, encode(s), place) for s, place in results)

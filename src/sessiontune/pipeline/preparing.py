@@ -120,9 +120,8 @@ def prepare_all(
         store.remove_memory("quick:")  # no folder passes for up to date unseen
     known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
     if missing and preparation.privacy.enabled:
-        # The rules take most of a second to compile: once here, not once in every worker.
-        redactor_of(preparation.salt, preparation.vocabulary, preparation.privacy)
-        run.renew()
+        # The rules take most of a second to compile: once, not once in every worker.
+        run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
     by_key = {u.key: u for u in missing}
     key = preparation_key(preparation)
     packs = list(packed(missing, lambda u: u.size))

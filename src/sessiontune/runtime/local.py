@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
-import multiprocessing
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any, TypeVar
+from multiprocessing.connection import wait
+from typing import TypeVar
 
 from ..errors import StoreError
 from ..ports import itself
+from .workers import FREED, RARELY, Call, Group, Starter, Worker, dismiss, give_back, starter
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -23,54 +21,60 @@ R = TypeVar("R")
 #: Below this many bytes of work a pool costs more than it saves.
 _WORTH_A_POOL = 12_000_000
 #: Tasks are handed over in groups of about this many bytes, so that small ones do not queue; at the
-#: end, and before workers are replaced, one waits for the other's last group.
+#: end one worker waits for the other's last group.
 _GROUP = 2_000_000
-#: Freed memory goes back to the system each time that so many bytes were worked on.
-_FREED = 4_000_000
-#: After this many bytes the workers are replaced: what piles up in them (caches, holes in freed
-#: memory) would grow with the corpus.
-_RENEW = 192_000_000
+#: After this many bytes a worker is replaced: what piles up in it (caches, holes in freed memory)
+#: would grow with the corpus.
+_RENEW = 96_000_000
 
 
 class LocalRunner:
-    """`map` over up to `jobs` processes; the pool is made when first needed.
+    """`map` over up to `jobs` processes; they start when first needed.
 
     The garbage collector rests while one is open."""
 
     def __init__(self, jobs: int = 0, notify: Callable[[int, int], None] | None = None) -> None:
         self.jobs = jobs or usable_cores()
-        self._pool: ProcessPoolExecutor | None = None
-        self._fed = 0  # bytes that the pool's workers were given
+        self._starter: Starter | None = None
+        self._workers: list[Worker] = []
+        self._calls: list[Call] = []
         self._notify = notify or (lambda done, total: None)
 
     def __enter__(self) -> LocalRunner:
         self._usual = gc.get_threshold()
-        gc.set_threshold(*_RARELY)
+        gc.set_threshold(*RARELY)
         self._interrupts = _interrupt_once()
+        if self.jobs > 1:  # now, while there is little that workers would begin with
+            self._starter = starter()
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
         gc.freeze()  # both together age all objects, so that no full collection follows at once
         gc.unfreeze()
         gc.set_threshold(*self._usual)
-        if self._pool is not None:
-            # A worker that is ended while it hands over a result leaves the reader of it waiting
-            # for ever: only Ctrl-C does so, and the command line then ends without that reader.
-            now = kind is KeyboardInterrupt
-            if now:
-                _stop(self._pool)
-            self._pool.shutdown(wait=not now, cancel_futures=True)
-            self._pool = None
-        if self._interrupts and kind is not KeyboardInterrupt:
+        now = kind is KeyboardInterrupt  # it may have cut a message in two: nobody is asked to end
+        if now:
+            for worker in self._workers:
+                worker.connection.close()
+        else:
+            dismiss(self._workers)
+        self._workers.clear()
+        if self._starter is not None:
+            self._starter.end(wait=not now)
+            self._starter = None
+        if self._interrupts and not now:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
+    def begin_with(self, function: Callable[..., object], *arguments: object) -> None:
+        """Let later workers begin with what this call leaves in memory."""
+        self._calls.append((function, arguments))
+        self.renew()
+
     def renew(self) -> None:
-        """Later workers are forked anew, so they inherit what was compiled here meanwhile."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-            self._pool = None
-        self._fed = 0
-        _give_back()
+        """End all workers: their memory goes back, and so does what is free in this process."""
+        dismiss(self._workers)
+        self._workers.clear()
+        give_back()
 
     def map(
         self,
@@ -91,14 +95,13 @@ class LocalRunner:
         if self.jobs == 1 or total < _WORTH_A_POOL:
             for i, task in enumerate(tasks):
                 result = function(make(task))
-                if weights[i] >= _FREED:
-                    _give_back()
+                if weights[i] >= FREED:
+                    give_back()
                 yield i, result
                 done += weights[i]
                 self._notify(done, total)
             return
-        groups = _groups(weights)
-        for group, results in self._run(function, tasks, make, groups, weights):
+        for group, results in self._run(function, tasks, make, weights):
             yield from zip(group, results, strict=True)
             done += sum(weights[i] for i in group)
             self._notify(done, total)
@@ -108,77 +111,83 @@ class LocalRunner:
         function: Callable[[A], R],
         tasks: Sequence[T],
         make: Callable[[T], A],
-        groups: list[list[int]],
         weights: Sequence[int],
-    ) -> Iterator[tuple[list[int], list[R]]]:
-        waiting = groups[::-1]
+    ) -> Iterator[tuple[Group, list[R]]]:
+        """Keep all workers fed. What a dead one was at is tried again, task by task."""
+        waiting = _groups(weights)[::-1]
         retried: set[int] = set()
-        while waiting:
-            failed: list[list[int]] = []
-            yield from self._drain(function, tasks, make, waiting, failed, weights)
-            waiting = []
-            for i in (i for group in failed for i in group):
-                if i in retried:
-                    raise StoreError(
-                        "A worker process died twice on the same input.",
-                        "It probably ran out of memory: try --jobs 1.",
-                    )
-                retried.add(i)
-                waiting.append([i])
 
-    def _drain(
-        self,
-        function: Callable[[A], R],
-        tasks: Sequence[T],
-        make: Callable[[T], A],
-        waiting: list[list[int]],
-        failed: list[list[int]],
-        weights: Sequence[int],
-    ) -> Iterator[tuple[list[int], list[R]]]:
-        """Keep the pool fed; groups lost to a dead worker go to `failed`."""
-        running: dict[Future[list[R]], list[int]] = {}
-        while waiting or running:
-            if not running and self._fed >= _RENEW:
-                self.renew()
-            # While one works on something large, the others need not wait for it to be replaced.
-            largest = max((sum(weights[i] for i in group) for group in running.values()), default=0)
-            enough = _RENEW + largest
-            while waiting and len(running) < 2 * self.jobs and self._fed < enough and not failed:
-                group = waiting[-1]
-                size = sum(weights[i] for i in group)
+        def give(worker: Worker) -> None:
+            group = waiting[-1]
+            size = sum(weights[i] for i in group)
+            worker.give(group, function, [make(tasks[i]) for i in group], size)
+            waiting.pop()
+
+        while True:
+            self._feed(waiting, give, weights)
+            busy = {worker.connection: worker for worker in self._workers if worker.held}
+            if not busy:
+                return
+            for ready in wait(list(busy)):
+                worker = busy[ready]  # type: ignore[index]
                 try:
-                    future = self._executor().submit(
-                        _each, function, [make(tasks[i]) for i in group], size
-                    )
-                except BrokenProcessPool:  # a worker died while it had nothing to do
-                    if running:
-                        break  # what ran beside it says so itself
-                    self._pool = None
+                    answer = worker.take()
+                except EOFError:
+                    self._workers.remove(worker)
+                    self._bury(worker, waiting, retried)
                     continue
-                self._fed += size
-                running[future] = waiting.pop()
-            if not running:
-                failed.extend(waiting)
-                waiting.clear()
-                break
-            ready, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in ready:
-                group = running.pop(future)
-                try:
-                    yield group, future.result()
-                except BrokenProcessPool:
-                    failed.append(group)
-                    self._pool = None
+                self._feed(waiting, give, weights)  # none waits for what is done with this one
+                yield answer
 
-    def _executor(self) -> ProcessPoolExecutor:
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                self.jobs,
-                mp_context=_context(),
-                initializer=_start_worker,
-                initargs=(os.getpid(),),
-            )
-        return self._pool
+    def _feed(
+        self, waiting: list[Group], give: Callable[[Worker], None], weights: Sequence[int]
+    ) -> None:
+        """Give every worker what it works on and, behind something small, what comes next."""
+        for most in (1, 2):
+            for place in range(self.jobs):
+                while waiting:
+                    worker = self._worker(place)
+                    if len(worker.held) >= most or (worker.held and _slow(worker, weights)):
+                        break
+                    try:
+                        give(worker)
+                    except OSError:  # it died while it had nothing to do
+                        if worker.held:
+                            break  # what it held says so itself
+                        self._workers.remove(worker)
+                        worker.connection.close()
+
+    def _worker(self, place: int) -> Worker:
+        """The worker at this place, a new one where the old one has done its share."""
+        if place < len(self._workers):
+            worker = self._workers[place]
+            if worker.held or worker.fed < _RENEW:
+                return worker
+            self._workers.remove(worker)
+            dismiss([worker])
+        assert self._starter is not None
+        fresh = self._starter.start(self._calls)
+        self._workers.insert(place, fresh)
+        return fresh
+
+    def _bury(self, worker: Worker, waiting: list[Group], retried: set[int]) -> None:
+        worker.connection.close()
+        first, *rest = worker.held  # it was at the first
+        waiting += rest
+        for i in first:
+            if i in retried:
+                raise StoreError(
+                    "A worker process died twice on the same input.",
+                    "It probably ran out of memory: try --jobs 1.",
+                )
+            retried.add(i)
+            waiting.append([i])
+
+
+def _slow(worker: Worker, weights: Sequence[int]) -> bool:
+    """Whether nothing more should wait for what this one is at, or for its end."""
+    size = sum(weights[i] for i in worker.held[0])
+    return size > 2 * _GROUP or worker.fed >= _RENEW
 
 
 def usable_cores() -> int:
@@ -188,10 +197,10 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _groups(weights: Sequence[int]) -> list[list[int]]:
+def _groups(weights: Sequence[int]) -> list[Group]:
     """Heaviest first, small ones together, so that no long task starts last."""
     order = sorted(range(len(weights)), key=lambda i: (-weights[i], i))
-    groups: list[list[int]] = []
+    groups: list[Group] = []
     size = _GROUP
     for i in order:
         if size >= _GROUP:
@@ -216,65 +225,3 @@ def _interrupt_once() -> bool:
 
     signal.signal(signal.SIGINT, first)
     return True
-
-
-def _each(function: Callable[[Any], R], tasks: Sequence[Any], size: int) -> list[R]:
-    results = [function(task) for task in tasks]
-    _worked[0] += size
-    if _worked[0] >= _FREED:
-        _give_back()
-        _worked[0] = 0
-    return results
-
-
-#: Bytes that this worker has worked on since it gave memory back.
-_worked = [0]
-
-
-def _give_back() -> None:
-    """Return freed memory to the system: after a session of 100 MB, glibc keeps most of it."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
-
-
-def _context() -> multiprocessing.context.BaseContext:
-    """Fork where it is safe (Linux): workers share the parent's modules."""
-    return multiprocessing.get_context("fork" if os.uname().sysname == "Linux" else "spawn")
-
-
-def _start_worker(parent: int) -> None:
-    """Workers leave Ctrl-C to the parent, and end when it does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _end_with(parent)
-    gc.set_threshold(*_RARELY)
-
-
-def _end_with(parent: int) -> None:
-    """A parent that is killed ends nobody: its workers would wait, and hold the state's lock."""
-    if os.uname().sysname == "Linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    else:
-        threading.Thread(target=_leave_after, daemon=True).start()
-    if os.getppid() != parent:  # it was killed before we asked
-        os._exit(1)
-
-
-def _leave_after() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-    os._exit(1)
-
-
-#: From <sys/prctl.h>: the signal to get when the parent ends.
-_PR_SET_PDEATHSIG = 1
-
-
-#: The collector's thresholds during a run: records are acyclic, so it finds next to nothing.
-_RARELY = (1_000_000, 50, 100)
-
-
-def _stop(pool: ProcessPoolExecutor) -> None:
-    for process in list((getattr(pool, "_processes", None) or {}).values()):
-        process.terminate()
