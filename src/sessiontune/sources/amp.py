@@ -22,7 +22,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
 from .lines import LineFault, line_fault, safe_name, size_of, stem
 from .pictures import picture
-from .shapes import answered, folder_of, objects
+from .shapes import answered, folder_of, objects, take_answer
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -235,22 +235,12 @@ def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], 
     parts, calls, reason = answered(blocks)
     state, usage = message.get("state"), message.get("usage")
     stopped = isinstance(state, dict) and state.get("type") == "cancelled"
-    if not parts and not calls:
-        if stopped:
-            log.interrupted()
-        failed = isinstance(state, dict) and state.get("type") == "error"
-        log.drop("api_error" if failed else reason)
-        return
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    log.open = None
+    if isinstance(state, dict) and state.get("type") == "error" and not (parts or calls):
+        reason = "api_error"
     used = usage if isinstance(usage, dict) else {}
-    node = log.answer(at, words(used.get("model")))
-    node.parts = parts
-    for call in calls:
-        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
+    taken = take_answer(log, (parts, calls, reason), at, words(used.get("model")))
     names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    if used:
+    if taken and used:
         log.usage(Usage(*(number(used.get(name)) for name in names)))
     if stopped:
         log.interrupted()

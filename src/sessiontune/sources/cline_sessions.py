@@ -22,7 +22,7 @@ from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture
-from .shapes import answered, digest_of, objects
+from .shapes import answered, digest_of, objects, take_answer
 
 END = ".messages.json"
 _FIRST = re.compile(
@@ -193,19 +193,9 @@ def _image(block: dict[str, Any]) -> Image | None:
 
 
 def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], own: str) -> None:
-    parts, calls, reason = answered(blocks)
-    if not parts and not calls:
-        log.drop(reason)
-        return
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    log.open = None
     model, used = message.get("modelInfo"), message.get("metrics")
     named = words(model.get("id")) if isinstance(model, dict) else ""
-    node = log.answer(message.get("ts"), named, own)
-    node.parts = parts
-    for call in calls:
-        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
-    if isinstance(used, dict):
+    taken = take_answer(log, answered(blocks), message.get("ts"), named, own)
+    if taken and isinstance(used, dict):
         names = ("inputTokens", "outputTokens", "cacheReadTokens", "cacheWriteTokens")
         log.usage(Usage(*(number(used.get(name)) for name in names)))

@@ -24,7 +24,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, words
 from .lines import LineFault, line_fault, safe_name
 from .pictures import picture
-from .shapes import answered
+from .shapes import answered, take_answer
 
 _HEADER = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"session_start"[^\n]*"(?:title|cwd|owner)"\s*:')
 #: Records that the model never sees.
@@ -284,16 +284,8 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: 
         log.interrupted()
         log.drop("interrupt_marker")
         return
-    if not parts and not calls:
-        log.drop(reason)
-        return
-    if reason.startswith("unknown_block"):
-        log.unknown_part()
-    log.open = None
-    node = log.answer(at, (words(message.get("modelId")) or model).removeprefix("custom:"), name)
-    node.parts = parts
-    for call in calls:
-        log.call(node, words(call.get("id")), words(call.get("name")), call.get("input"))
+    model = (words(message.get("modelId")) or model).removeprefix("custom:")
+    take_answer(log, (parts, calls, reason), at, model, name)
 
 
 def _model_of(path: str) -> str:

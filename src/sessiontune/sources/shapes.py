@@ -13,10 +13,13 @@ import orjson
 
 from ..ledger import Ledger
 from ..model import Part, Text, Thinking
-from .linear import words
+from .linear import Linear, words
 from .lines import safe_name, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
+
+#: Words and thoughts of an answer, its calls, and why there would be nothing.
+Answered = tuple[list[Part], list[dict[str, Any]], str]
 
 
 def value_of(stored: Any) -> dict[str, Any] | None:
@@ -47,9 +50,7 @@ def inside(value: Any, *names: str) -> Any:
     return value
 
 
-def answered(
-    blocks: Iterable[dict[str, Any]],
-) -> tuple[list[Part], list[dict[str, Any]], str]:
+def answered(blocks: Iterable[dict[str, Any]]) -> Answered:
     """What the blocks of an answer hold, as Anthropic's API cuts one: its words and thoughts, its
     calls, and why there would be nothing."""
     parts: list[Part] = []
@@ -67,6 +68,23 @@ def answered(
         elif kind != "text":
             reason = f"unknown_block:{safe_name(kind)}"
     return parts, calls, reason
+
+
+def take_answer(log: Linear, told: Answered, at: object, model: str, name: str = "") -> bool:
+    """Note an answer of its own with what `answered` found; without anything the present record is
+    dropped, and the result is False."""
+    parts, calls, reason = told
+    if not parts and not calls:
+        log.drop(reason)
+        return False
+    if reason.startswith("unknown_block"):
+        log.unknown_part()
+    log.open = None
+    node = log.answer(at, model, name)
+    node.parts = parts
+    for call in calls:
+        log.call(node, words(call["id"]), words(call.get("name")), call.get("input"))
+    return True
 
 
 def digest_of(value: Any) -> bytes:
