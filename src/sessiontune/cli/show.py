@@ -258,6 +258,7 @@ def _mask(
     where: str,
     length: int,
 ) -> None:
+    from ..rows.columns import tags_in
     from ..templating import Template, example_view, mask_view
     from ..training.bases import resolve
 
@@ -271,7 +272,7 @@ def _mask(
             " --dry-run -o try` makes a tiny one in try/base.",
         )
     template = Template.load(base if Path(base).is_dir() else resolve(base).path)
-    if "long" in str(row.get("tags")).split(","):  # an answer that training cuts
+    if "long" in tags_in(row.get("tags")):  # an answer that training cuts
         from ..training.data import Row
         from ..training.prepare import fitted
 
