@@ -457,6 +457,9 @@ def test_a_folder_keeps_its_split_and_the_splits_know_nothing_of_one_another(
         for side, other in (("train", "eval"), ("eval", "train")):
             assert before[folder, side] - sides(folder, other) == before[folder, side]
     assert 'split = "b"' in (world / "b" / "recipe.toml").read_text()
+    (world / "b").rename(world / ".b.sessiontune-old")  # killed between the two renames of a swap
+    assert cli(*args, "-o", world / "b")[0] == 0
+    assert 'split = "b"' in (world / "b" / "recipe.toml").read_text()
     assert sides("b", "eval") >= before["b", "eval"]
     code, _, err = cli(*args, "-o", world / "c", "--split", "no name")
     assert (code, "is no name" in err) == (2, True)

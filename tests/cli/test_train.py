@@ -107,6 +107,16 @@ def test_the_time_left_is_told_however_slow_a_step_is() -> None:
         assert shown.bar.tasks[0].time_remaining == 7 * 120
 
 
+def test_where_output_is_kept_each_phase_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Rendering long sessions takes minutes, and a log of the run said nothing until the plan."""
+    with Progress(Console()) as shown:
+        shown.on_event({"event": "phase", "text": "rendering and masking"})
+    assert capsys.readouterr().err == "  rendering and masking\n"
+    with Progress(Console(quiet=True)) as shown:
+        shown.on_event({"event": "phase", "text": "rendering and masking"})
+    assert capsys.readouterr().err == ""
+
+
 def test_a_hub_that_is_out_of_reach_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever gave --download is not told to give it."""
     errors = pytest.importorskip("huggingface_hub.errors")

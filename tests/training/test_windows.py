@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sessiontune.templating import Encoded
+from sessiontune.training.prepare import Prepared, spread
 from sessiontune.training.windows import windows
 
 
@@ -111,3 +114,28 @@ def test_what_the_definitions_of_tools_took_is_free_for_the_request_once_they_ar
     made = windows(row, count, 1024, 600)
     assert [window["tools"] for window in made] == [None, None]
     assert [window["messages"][0]["content"] for window in made] == [request, request]
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30), st.integers(0, 80))
+def test_a_limited_evaluation_looks_at_every_row_that_has_room(
+    sizes: list[int], limit: int
+) -> None:
+    """A verdict counts groups of sessions: sixteen windows of five long ones left out two of
+    seven."""
+    every = [
+        Encoded(f"eval/openai.jsonl:{row}", [row], [n], (0,), (1,))
+        for row, size in enumerate(sizes, 1)
+        for n in range(size)
+    ]
+    looked = spread(Prepared(examples=tuple(every)), limit).examples
+    if not limit or limit >= len(every):
+        assert looked == tuple(every)
+        return
+    assert len(looked) == limit
+    keys = [every.index(e) for e in looked]
+    assert keys == sorted(set(keys))
+    counts = Counter(e.where for e in looked)
+    assert len(counts) == min(limit, len(sizes))
+    most = max(counts.values())
+    for row, size in enumerate(sizes, 1):
+        assert counts[f"eval/openai.jsonl:{row}"] >= min(size, most - 1)

@@ -44,6 +44,7 @@ def show_mask(
 
 
 def _views(row: dict[str, Any], base: str | None, where: str, length: int) -> list[list[MaskSpan]]:
+    from ..rows.columns import tags_in
     from ..templating import Template, example_view, mask_view
     from ..training.bases import resolve
 
@@ -57,7 +58,7 @@ def _views(row: dict[str, Any], base: str | None, where: str, length: int) -> li
             " --dry-run -o try` makes a tiny one in try/base.",
         )
     template = Template.load(base if Path(base).is_dir() else resolve(base).path)
-    if "long" not in str(row.get("tags")).split(","):
+    if "long" not in tags_in(row.get("tags")):
         return mask_view(template, row, where)
     from ..training.data import Row
     from ..training.prepare import fitted

@@ -96,7 +96,7 @@ class Progress:
         if self.bar:
             self.bar.update(self.task, description=text)
         else:
-            self.console.detail(text)
+            self.console.say(f"  {text}")
 
     def _metric(self, event: dict[str, Any]) -> None:
         if event["kind"] == "train":

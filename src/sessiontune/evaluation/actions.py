@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 import orjson
 
+from ..rows.columns import tags_in
 from .answering import Answerer, Asked, Progress
 from .callforms import Call, calls_in, said_in
 from .nextaction import Score, edit_similarity, score
@@ -81,7 +82,7 @@ def cluster_of(row: Mapping[str, Any], where: str) -> str:
 
 def tags_of(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Tags of a row: it keeps them in one text, separated by commas."""
-    return tuple(t.strip() for t in str(row.get("tags") or "").split(",") if t.strip())
+    return tags_in(row.get("tags"))
 
 
 def _case(where: str, row: dict[str, Any], at: int) -> ActionCase:

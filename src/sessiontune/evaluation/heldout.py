@@ -12,6 +12,7 @@ import orjson
 
 from ..errors import PreflightError, UsageError
 from ..general import read_rows
+from ..rows.columns import tags_in
 from ..templating import Encoded, Template, TemplateRefused
 from .cache import folder_digest
 
@@ -131,7 +132,7 @@ def numbered_examples(
                 cluster=str(row.get("group") or row.get("lineage") or where),
                 ids=ids,
                 labels=labels,
-                tags=tuple(t for t in str(row.get("tags", "")).split(",") if t),
+                tags=tags_in(row.get("tags")),
             )
         )
     return found
@@ -141,7 +142,7 @@ def _tokenised(run: Run, rows: dict[str, dict[str, Any]], template: Template) ->
     found = []
     for where, row in rows.items():
         cluster = str(row.get("group") or row.get("lineage") or where)
-        tags = tuple(t for t in str(row.get("tags") or "").split(",") if t)
+        tags = tags_in(row.get("tags"))
         for number, one in enumerate(template_examples(template, row, where)):
             ids, labels = one.ids[: run.length], one.labels[: run.length]
             found.append(HeldExample(f"{where}.{number}", cluster, ids, labels, tags))

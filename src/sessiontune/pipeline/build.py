@@ -93,6 +93,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
 
 def _same_split(request: Request) -> Request:
     """A folder keeps its split: no session of it changes sides. Raises UsageError for another."""
+    if not request.out.exists():
+        publish.recover(request.out)  # a run that was killed may have left the former one beside it
     try:
         former = read_manifest(request.out)
     except OSError:

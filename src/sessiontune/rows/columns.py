@@ -8,6 +8,7 @@ and trainers guess. `raw` and `combined`, which trainers do not read, say null w
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -16,6 +17,7 @@ from ..ports import Conversation, EncodeOptions
 from ..seams import Seamed, seamed
 from .pieces import dumps, instant
 
+_BETWEEN_TAGS = re.compile(r",(?! )")
 #: Column -> type: a primitive's name, a record (dict), or a list of one of them.
 Schema = dict[str, Any]
 
@@ -73,6 +75,11 @@ def columns(conversation: Conversation) -> dict[str, Any]:
         "end_reason": session.end_reason,
         "tags": ",".join(conversation.tags),
     }
+
+
+def tags_in(text: Any) -> tuple[str, ...]:
+    """The tags that stand in a column. A name may hold a comma, which a space follows."""
+    return tuple(filter(None, map(str.strip, _BETWEEN_TAGS.split(str(text or "")))))
 
 
 def with_nulls(found: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from ..model import (
     Usage,
 )
 from ..ports import Conversation
+from .columns import tags_in
 from .pieces import NO_RESULT
 
 _KINDS: dict[str, MessageKind] = {
@@ -150,7 +151,7 @@ def conversation(
         tools_inferred=bool(row.get("tools_inferred", True)),
         split=split,
         train=None if train is None else tuple(train),
-        tags=tuple(filter(None, text("tags").split(","))),
+        tags=tags_in(text("tags")),
         group=text("group"),
     )
 

@@ -178,14 +178,35 @@ def _short(template: Template, parts: Sequence[tuple[Piece, Encoded]], length: i
 
 
 def spread(prepared: Prepared, limit: int) -> Prepared:
-    """At most `limit` examples (0: all), evenly spread, so that no one session dominates."""
-    count = len(prepared.examples)
-    if not limit or count <= limit:
+    """At most `limit` examples (0: all), dealt over the rows, so that no one session dominates and
+    none is missing that has room."""
+    if not limit or len(prepared.examples) <= limit:
         return prepared
-    chosen = [index * count // limit for index in range(limit)]
+    rows: dict[str, list[int]] = {}
+    for number, example in enumerate(prepared.examples):
+        rows.setdefault(example.where, []).append(number)
+    shares = _shares([len(own) for own in rows.values()], limit)
+    chosen = sorted(
+        own[index * len(own) // share]
+        for own, share in zip(rows.values(), shares, strict=True)
+        for index in range(share)
+    )
     sources = tuple(prepared.sources[i] for i in chosen) if prepared.sources else ()
     examples = tuple(prepared.examples[i] for i in chosen)
     return msgspec.structs.replace(prepared, examples=examples, sources=sources)
+
+
+def _shares(sizes: Sequence[int], limit: int) -> list[int]:
+    """`limit` dealt in turns to as many, none more than its size; the first of each round are
+    spread where the last round does not reach all."""
+    shares = [0] * len(sizes)
+    while limit:
+        open_ones = [n for n, size in enumerate(sizes) if shares[n] < size]
+        take = min(limit, len(open_ones))
+        for turn in range(take):
+            shares[open_ones[turn * len(open_ones) // take]] += 1
+        limit -= take
+    return shares
 
 
 #: Rows that TRL packs at a time.
