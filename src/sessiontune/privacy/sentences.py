@@ -38,7 +38,7 @@ _SAID_ELSEWHERE = (
 #: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
 _WE_HAVE = (
     r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
-    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
+    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):|(?: (?:value|from|for|to|of|in|and)(?: [a-z]{2,9}){0,7}):(?:[ ]\xe2\x80\xa6)?)[ ]{1,2}"
 )
 #: What may stand between such a word and its key.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
