@@ -8,7 +8,7 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
 from .context import key_or_password_follows
-from .judge import is_gibberish, judge, like_password
+from .judge import is_dull_value, is_gibberish, judge, like_password
 from .keynames import says_password
 from .rules import Rule, left_edge, quick
 from .sentences import typed
@@ -100,10 +100,11 @@ _LITERAL = r"[^\s\"'`\\<>$()]"
 def _called(data: bytes, match: Any) -> tuple[int, int] | None:
     """A literal behind a call: only what a machine made, or a password that looks the part."""
     name, value = match.group(1), match.group(2)
-    if judge(name, value, True, b"=") is None:
+    if judge(name, value, True, b"=") is None or is_dull_value(value):
         return None
     if says_password(name):
-        good = len(value) >= 8 and typed(value) and wordy(value) < 0.7
+        told = typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1)
+        good = len(value) >= 8 and told and wordy(value) < 0.9
     else:
         good = judged_random(value, 16) and not _RESOURCE.match(value, 0, len(value))
     return match.span(2) if good else None
@@ -164,7 +165,7 @@ def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 _UUID = quick(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
-_TEXT = r"[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
+_TEXT = r"\\*[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
 #: Between two arguments of a call, also on lines of their own.
 _NEXT = r",(?:\s|\\n){0,40}"
 _ARGUMENT = r"[^\s\"'$<>{}()]"
@@ -197,8 +198,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|[cC]redentials?)[( ][\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
-        rf"[( ]{_TEXT}(?:Some\()?[\"']({_ARGUMENT}(?:{_ARGUMENT}|\$){{3,200}})[\"'](?:[ ]?[,)]|\s|$)",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?)[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[,)]|\s|$)",
         _argument,
         before=140,
         after=220,
@@ -207,7 +208,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect)\([^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect)\([^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
         rf"\([^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,

@@ -225,6 +225,10 @@ _STRONG_KEY = quick(r"(?i)(?:api|access|secret|private|license|auth|service) \Z"
 _JOINED = quick(r"\\*[\"'`][ ]{0,2}[+.&]")
 
 
+#: What is called on the string that a quote closes: `"password: ".format(user`.
+_METHOD = re2.compile(rb"\.[a-z_]{3,24}\(")
+
+
 def _is_word(value: bytes) -> bool:
     return value.replace(b"-", b"").isalpha() or in_other_letters(value)
 
@@ -282,7 +286,7 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # `Secrets::Kind`
     if lead and value[-1:] == b":" and _JOINED.match(data, end, end + 8):
         return None  # `user = "name:" + name`
-    if lead and (value[:2] == b".$" or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
+    if lead and (value[:2] == b".$" or _METHOD.match(value) or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
         return None  # the quote before it closes a string: `"password = " + value`
     if operator.strip() == b"," and (
         value.isalpha() or not lead or middle[:1] not in (b'"', b"'", b"`", b"\\")

@@ -93,11 +93,13 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
 def _any_scheme(data: bytes, match: Any) -> tuple[int, int] | None:
     """`Authorization: VALUE`, with or without a scheme of the vendor's own."""
     value = match.group(1)
-    if _FIELDS.match(value) or not judged_random(value, 20):
+    if _FIELDS.match(value) or _PAGE.fullmatch(value) or not judged_random(value, 20):
         return None
     return _header(data, match)
 
 
+#: Where one is asked for it: `authorization: "https://acme.example/oauth2/authorize"`.
+_PAGE = re2.compile(rb"https?:/{2}[\w.-]+(?:/[\w.~-]*)*")
 _FIELDS = re2.compile(rb"[A-Za-z_]+=|[A-Z0-9]+(?:-[A-Z0-9]+)+")
 #: The first field of what follows: `Digest username="..."`, `Bearer authorization_uri="..."`.
 _FIELD = re2.compile(rb"[a-z_]+=")

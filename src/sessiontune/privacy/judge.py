@@ -55,13 +55,23 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
     password = says_password(name)
     if len(value) < (4 if password else 10):
         return None
-    if is_placeholder(value) or _HASHES.fullmatch(value):
+    if is_placeholder(value) or _HASHES.fullmatch(value) or _same_word(name, value):
         return None
     if is_published_example(value):
         return None
     if password:
         return "password" if _is_password(name, value, quoted, operator) else None
     return "secret" if _is_key(name, value, quoted, operator) else None
+
+
+def _same_word(name: bytes, value: bytes) -> bool:
+    """The name once more, in another case: `SIGN_IN_WITH_PASSWORD = "signInWithPassword"`."""
+    plain = value.lower().replace(b"_", b"").replace(b"-", b"")
+    return plain.isalpha() and plain in name.lower().replace(b"_", b"").replace(b"-", b"")
+
+
+#: A release, an object's identifier in dots: `1.2.1`, `^7.0.0`, `1.2.840.113549`.
+_RELEASE = re2.compile(rb"[~^]?\d{1,3}(?:\.\d{1,6}){2,12}")
 
 
 def is_dull_value(value: bytes) -> bool:
@@ -128,6 +138,8 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     if _LABEL.fullmatch(value) or _CONSTRAINTS.fullmatch(value) or in_other_letters(value):
         return False
     if quoted:
+        if _RELEASE.fullmatch(value):
+            return False
         if _MIME.match(value) or value[:1] == b"%" or b"%s" in value or b"%d" in value:
             return False
         words = low.replace(b"_", b"").replace(b"-", b"")

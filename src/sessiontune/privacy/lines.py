@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .rules import quick
+
 
 def around(data: bytes, at: int, reach: int) -> tuple[int, int, bytes]:
     """The line that ends at `at`, or around it, at most `reach` bytes each way: its start and its
@@ -25,6 +27,17 @@ def around(data: bytes, at: int, reach: int) -> tuple[int, int, bytes]:
     before, after = data.rfind(b"\\n", low, at), data.find(b"\\n", at, high)
     low = before + 2 if before >= 0 else _after_quote(data, low, at)
     return low, after if after >= 0 else _quote(data, at, high), b"\\n"
+
+
+_LISTED = quick(
+    r"[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\t|\\+t|[:-])|[+-](?![ +-])|[\w./-]{1,80}:\d{1,6}:|> "
+)
+
+
+def unlisted(data: bytes, low: int, high: int) -> int:
+    """Where a line's own text begins: after its number, its file, the sign of a change."""
+    match = _LISTED.match(data, low, high)
+    return match.end() if match else low
 
 
 def _quote(data: bytes, low: int, high: int) -> int:

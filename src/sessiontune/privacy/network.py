@@ -25,8 +25,10 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
         return []
     end, text = match.end(), match.group()
     before, after = data[start - 1 : start], data[end : end + 1]
-    if not left_edge(data, start) or before in (b".", b"-", b"_", b"+"):
+    if not left_edge(data, start) or before in (b".", b"_"):
         return []
+    if before in (b"-", b"+") and (start > 1 and data[start - 2 : start - 1] not in (b"\n", b"n")):
+        return []  # not the sign of a change
     if (
         after.isalnum()
         or after in (b"-", b"_")

@@ -131,6 +131,15 @@ def _generated(data: bytes, end: int) -> list[tuple[int, int]]:
     return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
 
 
+_STATED = quick(r"\\*\"result\\*\":[ ]?\\*\"([^\"\s\\]{6,200})\\*\"")
+
+
+def _in_state(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The same in the state that Terraform keeps."""
+    match = _STATED.search(data, end, min(len(data), end + 1500))
+    return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
+
+
 RULES: tuple[Rule, ...] = (
     # ------------------------------------------------------------ command lines
     _rule(
@@ -212,7 +221,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(
         "secret",
-        r"(?i:passw(?:or)?d|secret|token|key)=(?:%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|\.\*[/|#][\w.-]{1,60}=)",
+        r"(?i:passw(?:or)?d|secret|token|key)(?:=%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|[ ]?[:=][ ]?\.\*[/|#][ ]{0,8}[\w.-]{1,60}[ ]?[:=][ ]?)",
         r"[^\s\"'/|#\\]{6,200}",
     ),
     # ------------------------------------------------------------ settings
@@ -277,6 +286,14 @@ RULES: tuple[Rule, ...] = (
         r"\"random_(?:password|string|id|bytes)\\*\"[ ]\\*\"[\w-]{1,60}\\*\"[ ]\{",
         "()",
         direct=_generated,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"\"type\\*\": ?\\*\"random_(?:password|string|id|bytes)\\*\"",
+        "()",
+        direct=_in_state,
         rank=2,
     ),
 )

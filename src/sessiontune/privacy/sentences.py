@@ -21,24 +21,24 @@ _SAID = (
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
-    r"(?: (?:for|of|to|on|in|at|from|bei|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|til|do|od|"
+    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|til|do|od|"
     r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
 )
 _VERB = (
     r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|c(?:'|\xe2\x80\x99)est|lautet:?|hei(?:\xc3\x9f|ss)t:?|wurde auf|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|"
-    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
+    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xe3\x81\x8c|(?:[\xe3-\xed][\x80-\xbf]{2}){1,10}(?::|\xef\xbc\x9a)|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
 #: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
-    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
+    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\btoken|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
     r"\bjeton(?: d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|api))?|\banahtar\xc4\xb1|\bgeheimzahl|\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
 #: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
 _WE_HAVE = (
     r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
-    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
+    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):|(?: (?:value|from|for|to|of|in|and)(?: [a-z]{2,9}){0,7}):(?:[ ]\xe2\x80\xa6)?)[ ]{1,2}"
 )
 #: What may stand between such a word and its key.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
@@ -134,7 +134,9 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     call = data[start - 1 : start] == b"("  # as code calls: the value is no variable's name
     most = 0.4 if call else 0.7
     if most > 0.5 and (
-        _between_quotes(data, start, value) or _USER_SAID.search(data, max(0, start - 80), start)
+        _between_quotes(data, start, value)
+        or _NO_ENGLISH.search(data, match.start(), start)
+        or _USER_SAID.search(data, max(0, start - 80), start)
     ):
         most = 0.9
     good = len(value) >= 8 and (typed(value) or _typed_low(value, most)) and wordy(value) < most
@@ -152,6 +154,10 @@ def _between_quotes(data: bytes, start: int, value: bytes) -> bool:
     return before in (b'"', b"'", b"`") and data[end : end + 8].lstrip(b"\\")[:1] == before
 
 
+#: A word for passwords that code and English have no use for.
+_NO_ENGLISH = quick(
+    r"[\x80-\xff]|(?i:passwort|kennwort|mot de passe|contrase|senha|wachtwoord|heslo|sandi|parola|la password|salasana)"
+)
 #: Who signs in, right before the password: `user ada senha V`.
 _USER_SAID = quick(
     r"(?i)(?:user(?:name)?|login|utente|usu\xc3\xa1rio|usuario|utilisateur|identifiant|benutzer(?:name)?|u\xc5\xbcytkownik|kullan\xc4\xb1c\xc4\xb1(?: ad\xc4\xb1)?|\xd0\xbb\xd0\xbe\xd0\xb3\xd0\xb8\xd0\xbd|\xe7\x94\xa8\xe6\x88\xb7\xe5\x90\x8d):?[ ]{1,2}[\w.@-]{2,40},?[ /]{1,3}[^\n]{3,24}\Z"
@@ -234,7 +240,7 @@ _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[/&,][ ]?(?:pw|pass(?:word
 #: `password(V)`, and `(admin/V)`.
 _IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\("
 _IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
-_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c(?: (?:\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|\xd0\xba|\xd0\xbd\xd0\xb0) [^\s]{1,24}){0,2}|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc|\xe5\x8f\xa3\xe4\xbb\xa4|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|[\xc5\x9e\xc5\x9f]ifre(?:m|niz|si)?|\bparola(?:m|n\xc4\xb1z|s\xc4\xb1)?|has\xc5\x82o|heslo|sandi(?:nya)?|user(?:name)?:? [\w.@-]{2,32},? (?:and )?pass|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|salasana(?:ni|si)?(?: on)?|\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94(?: \xd7\x94\xd7\x99\xd7\x90)?|\xe0\xa4\xaa\xe0\xa4\xbe\xe0\xa4\xb8\xe0\xa4\xb5\xe0\xa4\xb0\xe0\xa5\x8d\xe0\xa4\xa1(?: \xe0\xa4\xb9\xe0\xa5\x88)?)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
+_NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c(?: (?:\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|\xd0\xba|\xd0\xbd\xd0\xb0) [^\s]{1,24}){0,2}|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc|\xe5\x8f\xa3\xe4\xbb\xa4|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|[\xc5\x9e\xc5\x9f]ifre(?:m|niz|si)?|\bparola(?:m|n\xc4\xb1z|s\xc4\xb1)?|has\xc5\x82[oa]|heslo|(?:la|una) password|sandi(?:nya)?|user(?:name)?:? [\w.@-]{2,32},? (?:and )?pass|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|salasana(?:ni|si)?(?: on)?|\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94(?: \xd7\x94\xd7\x99\xd7\x90)?|\xe0\xa4\xaa\xe0\xa4\xbe\xe0\xa4\xb8\xe0\xa4\xb5\xe0\xa4\xb0\xe0\xa5\x8d\xe0\xa4\xa1(?: \xe0\xa4\xb9\xe0\xa5\x88)?)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 
 
 #: `password changed from OLD to V`.
@@ -321,6 +327,8 @@ RULES: tuple[Rule, ...] = (
         check=_one,
     ),
     _following(f"{_SIGN_IN}{_BEGIN}{_USER}", before=120),
+    _following(r"\bas [\w.-]{2,20} (?:using|with) (?:password )?", before=48),
+    _following(r"\bhere you go:?[ ]{1,2}", before=24, check=_one),
     _following(
         r"\b[Ii](?:'ve)? (?:typed|entered|pasted|tried|put in)[ ]{1,2}", before=40, check=_entered
     ),

@@ -65,6 +65,13 @@ _PREFIX_FORM = (
 _BOX_FORM = r"((?i:P\.? ?O\.? ?Box) \d{2,6}\b|Postfach \d[\d ]{2,7}\d\b)"
 _CHINESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,5}\xe5\x8f\xb7|(?:\\+u[4-9][0-9a-f]{3}){2,24}\d{1,5}\\+u53f7)"
 _JAPANESE_FORM = r"((?:[\xe3-\xe9][\x80-\xbf]{2}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?|(?:\\+u[3-9][0-9a-f]{3}){2,24}\d{1,4}-\d{1,4}(?:-\d{1,4})?)"
+#: `ул. Ленина, д. 12, кв. 3`: the abbreviation for street is the sign, `дом` or a number ends it.
+_RUSSIAN_WORDS = r"(?:\xd1\x83\xd0\xbb\.|\xd1\x83\xd0\xbb\xd0\xb8\xd1\x86\xd0\xb0|\xd0\xbf\xd1\x80\xd0\xbe\xd1\x81\xd0\xbf\xd0\xb5\xd0\xba\xd1\x82|\xd0\xbf\xd1\x80-\xd1\x82|\xd0\xbf\xd0\xb5\xd1\x80\.|\xd0\xb1\xd1\x83\xd0\xbb\xd1\x8c\xd0\xb2\xd0\xb0\xd1\x80)"
+_RUSSIAN_FORM = rf"({_RUSSIAN_WORDS} ?(?:[\xd0\xd1][\x80-\xbf]|[ -]){{3,40}}, ?(?:\xd0\xb4(?:\xd0\xbe\xd0\xbc|\.) ?)?\d{{1,4}}(?:/\d{{1,4}})?(?:, ?\xd0\xba\xd0\xb2\. ?\d{{1,4}})?)"
+#: `서울특별시 강남구 테헤란로 12`: the words for road and way.
+_KOREAN_FORM = r"((?:(?:[\xea-\xed][\x80-\xbf]{2}){2,8} ){1,4}(?:[\xea-\xed][\x80-\xbf]{2}){1,8}(?:\xeb\xa1\x9c|\xea\xb8\xb8) ?\d{1,4}(?:-\d{1,3})?)"
+_TURKISH_WORDS = r"(?:Caddesi|Cad\.|Soka(?:k|\xc4\x9f\xc4\xb1)|Sok\.|Bulvar\xc4\xb1|Mahallesi)"
+_TURKISH_FORM = rf"((?:[A-Z\xc3-\xc5]{_LETTER}{{1,24}} ){{1,3}}{_TURKISH_WORDS},? (?:(?:No|no|NO)[:.]? ?)?{_NO})"
 #: Prefecture, city, ward, town: what a Japanese address is made of.
 _WARD = r"(?:\xe5\x8c\xba|\xe5\xb8\x82|\xe7\x94\xba|\xe7\x9c\x8c|\xe4\xb8\x81\xe7\x9b\xae)(?:[\xe3-\xe9][\x80-\xbf]{2}){0,6}"
 _WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
@@ -80,7 +87,7 @@ _WORDS = pattern(
     r"(?i)address|street|\badd?r\b|anschrift|adress|stra(?:\xc3\x9f|ss)e|direcci|domicilio|indirizzo|residen|\badres|endere|morada|"
     r"ship(?:ping|ped)? ?(?:(?:it|this|them) )?to|bill(?:ing)? ?to|deliver(?:ed|y)? (?:it )?to|\blives?\b|living (?:at|in)|moved to|mailing|home is|located at|"
     r"office (?:is )?(?:at|in)|house (?:is )?(?:at|in)|wohn|haus in|habit[eo]|viv[oe] en|abit[oa] |woon|mor[oa] n|mieszka|\bbor p|lieferung|"
-    r"line_?1|headquarter|impressum|\xe4\xbd\x8f|\xe5\x9c\xb0\xe5\x9d\x80"
+    r"line_?1|headquarter|impressum|\xe4\xbd\x8f|\xe5\x9c\xb0\xe5\x9d\x80|\xd0[\x90\xb0]\xd0\xb4\xd1\x80\xd0\xb5\xd1\x81|\xd0\xb6\xd0\xb8\xd0\xb2|\xec\xa3\xbc\xec\x86\x8c|\xeb\xb0\xb0\xec\x86\xa1|\xec\x82\xb4"
 )
 #: How far before a street those words count.
 _REACH = 110
@@ -167,10 +174,18 @@ RULES: tuple[Rule, ...] = (
     _rule(rf"(?:^|[^A-Za-z0-9_.$/]|\\[nrt])(?:{_PREFIX}) [A-Za-z\xc3\xc5]", _PREFIX_FORM, 16, 80),
     _rule(r"(?i:p\.? ?o\.? ?box) \d\d|Postfach \d\d", _BOX_FORM, 20, 8),
     _rule(
-        r"(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe5\xb7\xb7|\xe5\xbc\x84)\d{1,5}\xe5\x8f\xb7|\\u(?:8def|8857|5df7|5f04)\d{1,5}\\+u53f7",
+        r"(?:\xe8\xb7\xaf|\xe8\xa1\x97|\xe5\xb7\xb7|\xe5\xbc\x84|\xe9\x81\x93)\d{1,5}\xe5\x8f\xb7|\\u(?:8def|8857|5df7|5f04|9053)\d{1,5}\\+u53f7",
         _CHINESE_FORM,
         170,
         0,
+    ),
+    _rule(r"(?:\xeb\xa1\x9c|\xea\xb8\xb8) ?\d", _KOREAN_FORM, 150, 10),
+    _rule(rf"{_TURKISH_WORDS},? (?:(?:No|no|NO)[:.]? ?)?\d", _TURKISH_FORM, 100, 12),
+    _rule(
+        rf"{_RUSSIAN_WORDS} ?(?:[\xd0\xd1][\x80-\xbf]|[ -]){{3,40}}, ?(?:\xd0\xb4(?:\xd0\xbe\xd0\xbc|\.) ?)?\d",
+        _RUSSIAN_FORM,
+        110,
+        20,
     ),
     _rule(rf"(?:{_WARD}|{_WARD_ESCAPED})\d{{1,4}}-\d", _JAPANESE_FORM, 170, 12),
     Rule(

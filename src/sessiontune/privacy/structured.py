@@ -42,7 +42,7 @@ _KEY_LAST = re2.compile(
     rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
     rb"|^[A-Z0-9_]+$"
 )
-_NAME_LIKE = re2.compile(rb"-{0,2}[A-Za-z]+(?:[._-][A-Za-z]+)*")
+_NAME_LIKE = re2.compile(rb"(?:-{0,2}|[_$]{1,2})[A-Za-z]+(?:[._-][A-Za-z]+)*")
 
 
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ import re2
 from .checks import is_placeholder, judged_random
 from .judge import is_gibberish, judge
 from .keynames import dull
-from .lines import around, below
+from .lines import around, below, unlisted
 from .rules import Rule, quick
 from .sentences import typed
 
@@ -99,6 +99,9 @@ def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     first = (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, high + 2)
     if first is not None and first.end() < end:
         return []  # the whole table was looked through at the head's first name
+    first_cell = unlisted(data, low, high)
+    listed = first_cell > low
+    low = first_cell
     head = data[low:high]
     mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
     if mark is None or head.translate(None, _OF_HEADS):
@@ -107,11 +110,11 @@ def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     says = _SAYS_BIRTH if births else _SAYS
     named = {i: data[a:b] for i, (a, b) in enumerate(columns) if says.search(data[a:b])}
     named = {i: name for i, name in named.items() if births or not dull(name)}
-    if not named or (mark != b"|" and _is_row(data, low, line_end, mark, len(columns))):
+    if not named or (mark != b"|" and not listed and _is_row(data, low, line_end, mark, len(columns))):
         return []
     good = _born if births else _secret
     found: list[tuple[int, int]] = []
-    for number, row in enumerate(_rows(data, high, line_end, mark, len(columns))):
+    for number, row in enumerate(_rows(data, high, line_end, mark, len(columns), listed)):
         if number > _FIRST and not found:
             break
         found += [row[i] for i, name in named.items() if good(name, data[slice(*row[i])])]
@@ -130,12 +133,13 @@ def _is_row(data: bytes, low: int, line_end: bytes, mark: bytes, size: int) -> b
 
 
 def _rows(
-    data: bytes, high: int, line_end: bytes, mark: bytes, size: int
+    data: bytes, high: int, line_end: bytes, mark: bytes, size: int, listed: bool
 ) -> Iterator[list[tuple[int, int]]]:
     """The rows of `size` cells below a head that ends at `high`."""
     ruled = mark != b"|"
     begun = False
-    for start, stop in below(data, high, line_end):
+    for begin, stop in below(data, high, line_end):
+        start = unlisted(data, begin, stop) if listed else begin
         if mark == b"|" and _RULER.match(data, start, stop):
             if begun:
                 return
