@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,9 @@ def nothing_fetched() -> Iterator[None]:
     before = constants.HF_HUB_OFFLINE
     constants.HF_HUB_OFFLINE = True
     try:
-        yield
+        with warnings.catch_warnings():
+            # Ranks of experts. They are used: PEFT looks for them among modules alone.
+            warnings.filterwarnings("ignore", r"The following (rank|alpha)_pattern keys")
+            yield
     finally:
         constants.HF_HUB_OFFLINE = before

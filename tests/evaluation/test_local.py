@@ -115,6 +115,42 @@ def test_what_apples_gpu_trained_in_16_bits_is_evaluated_in_16(run: Run) -> None
         assert local.Lab(record, place)._dtype() is dtype
 
 
+def test_an_adapter_on_experts_is_the_one_that_was_trained(run: Run, tmp_path: Path) -> None:
+    """Its ranks stand in patterns that PEFT holds for useless, and says so, when it loads them."""
+    import warnings
+
+    import torch
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(run.base)
+    config = AutoConfig.for_model(
+        "mixtral", vocab_size=len(tokenizer), hidden_size=64, intermediate_size=64,
+        num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=2, num_local_experts=4,
+        num_experts_per_tok=2, initializer_range=0.2,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config)
+    model.save_pretrained(tmp_path / "base")
+    tokenizer.save_pretrained(tmp_path / "base")
+    adapted = get_peft_model(model, LoraConfig(r=2, target_modules="all-linear"))
+    for name, parameter in adapted.named_parameters():
+        if "experts" in name and "lora_B" in name:
+            torch.nn.init.normal_(parameter)
+    adapted.save_pretrained(tmp_path / "adapter")
+    ids = list(range(20, 60))
+    with torch.no_grad():
+        given = torch.tensor([ids])
+        trained = float(adapted.eval()(input_ids=given, labels=given).loss)
+    lab = local.Lab(Run(tmp_path, run.record), "cpu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", RuntimeWarning)
+        arm = Arm(name="tuned", kind="adapter", digest="a", path=str(tmp_path / "adapter"))
+        tuned = lab.loss(arm, ids, ids).mean
+    assert tuned == pytest.approx(trained, rel=1e-5)
+    assert abs(lab.loss(BASE, ids, ids).mean - trained) > 0.001
+
+
 def test_loading_a_model_asks_the_hub_for_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
