@@ -44,7 +44,10 @@ def run(
     `after`: it does so after so many seconds. `prepare` is called in the child first.
     """
     import sessiontune.cli.export  # noqa: F401  (imported here, so that children need not)
+    from sessiontune import registry
 
+    for name in registry.source_names():  # the same
+        registry.source(name)
     folder.mkdir(parents=True, exist_ok=True)
     sys.stdout.flush()
     sys.stderr.flush()

@@ -35,7 +35,7 @@ def test_what_goes_in_comes_out(units: list[tuple[dict, bool]]) -> None:
         places.add(f"key{number}", f"session{number}", place, given_streams, fresh=fresh)
     for name in ("raw", "openai.train", "openai.eval"):
         assert (name in places) == (name in expected)
-        assert places.parts(name) == expected.get(name, [])
+        assert list(places.parts(name)) == expected.get(name, [])
         assert places.rows(name) == rows.get(name, 0)
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, zip_longest
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, chain, zip_longest
 from pathlib import Path
 
 import msgspec
@@ -106,12 +106,20 @@ class Written(msgspec.Struct, frozen=True):
 
 
 def assemble(
-    path: Path, head: bytes, parts: Sequence[Part], tail: bytes, former: Former | None, cut: int = 0
+    path: Path,
+    head: bytes,
+    parts: Callable[[], Iterable[Part]],
+    tail: bytes,
+    former: Former | None,
+    cut: int = 0,
 ) -> Written:
-    """Write a file: `head`, the parts but for the last `cut` bytes, `tail`."""
-    runs = _shorter(_runs(parts, former), cut)
+    """Write a file: `head`, the parts but for the last `cut` bytes, `tail`. `parts` gives them, one
+    at a time: of a hundred thousand units they would fill tens of megabytes for each file."""
+    keys: list[str] = []
+    lengths: list[int] = []
     try:
-        with File(path, *begin(head, runs, former)) as file:
+        first, runs = _first(_shorter(_runs(_noting(parts(), keys, lengths), former), cut))
+        with File(path, *begin(head, first, former)) as file:
             file.add(head)
             file.copy(runs)
             file.add(tail)
@@ -120,26 +128,38 @@ def assemble(
             raise
     if former is not None and not former.is_whole():  # somebody changed it meanwhile
         return assemble(path, head, parts, tail, None, cut)
-    laid = Laid(len(head), [p.key for p in parts], [p.length for p in parts], file.states, cut > 0)
-    return Written(file.sha256, file.size, laid)
+    return Written(file.sha256, file.size, Laid(len(head), keys, lengths, file.states, cut > 0))
 
 
-def _runs(parts: Sequence[Part], former: Former | None) -> list[Run]:
+def _noting(parts: Iterable[Part], keys: list[str], lengths: list[int]) -> Iterator[Part]:
+    for part in parts:
+        keys.append(part.key)
+        lengths.append(part.length)
+        yield part
+
+
+def _first(runs: Iterator[Run]) -> tuple[Run | None, Iterator[Run]]:
+    """The first run, and all of them."""
+    first = next(runs, None)
+    return first, chain([first] if first else [], runs)
+
+
+def _runs(parts: Iterable[Part], former: Former | None) -> Iterator[Run]:
     """Where the bytes of all parts lie, neighbours joined."""
-    out: list[Run] = []
     path, start, end = "", 0, 0
     sums: list[tuple[int, int]] = []
     old = former.path if former is not None else None
     for part in parts:
         for file, at, length, crc in _pieces(part, former):
             if file != path or at != end or bool(sums) != (crc is not None):
-                out.append(Run(path, start, end - start, path == old, sums))
+                if end > start:
+                    yield Run(path, start, end - start, path == old, sums)
                 path, start, end, sums = file, at, at, []
             end += length
             if crc is not None:
                 sums.append((length, crc))
-    out.append(Run(path, start, end - start, path == old, sums))
-    return [run for run in out if run.length]
+    if end > start:
+        yield Run(path, start, end - start, path == old, sums)
 
 
 def _pieces(part: Part, former: Former | None) -> Iterable[tuple[str, int, int, int | None]]:
@@ -151,18 +171,22 @@ def _pieces(part: Part, former: Former | None) -> Iterable[tuple[str, int, int, 
     return [(part.path, start, length, crc) for (start, length), crc in pieces]
 
 
-def _shorter(runs: list[Run], cut: int) -> list[Run]:
-    if runs and cut:
-        last = runs[-1]
-        runs[-1] = msgspec.structs.replace(last, length=last.length - cut, cut=cut)
-    return runs
+def _shorter(runs: Iterator[Run], cut: int) -> Iterator[Run]:
+    """The same without the last `cut` bytes of the last one."""
+    last = next(runs, None)
+    for run in runs:
+        assert last is not None
+        yield last
+        last = run
+    if last is not None:
+        yield msgspec.structs.replace(last, length=last.length - cut, cut=cut) if cut else last
 
 
 def begin(
-    head: bytes, runs: Sequence[Run], former: Former | None
+    head: bytes, first: Run | None, former: Former | None
 ) -> tuple[Former | None, list[State]]:
-    """The states of a digest that the new file goes through as the former one did."""
-    first = runs[0] if runs else None
+    """The states of a digest that the new file goes through as the former one did. `first`: the
+    first run of it behind its head."""
     if former is None or first is None or first.path != former.path:
         return None, []
     if not first.offset == len(head) == former.laid.head:
@@ -220,7 +244,7 @@ class File:
             left = left[n:]
             self._take(n)
 
-    def copy(self, runs: Sequence[Run]) -> None:
+    def copy(self, runs: Iterable[Run]) -> None:
         """Append runs of other files. Raises StoreError where one has become too short."""
         for source, run in _opened(runs):
             end = run.offset + run.length
@@ -307,7 +331,7 @@ def _too_short(path: str) -> TooShort:
     return TooShort(f"{path} is shorter than noted.", hint)
 
 
-def _opened(runs: Sequence[Run]) -> Iterator[tuple[In, Run]]:
+def _opened(runs: Iterable[Run]) -> Iterator[tuple[In, Run]]:
     """Each run with its file open; one file is open at a time."""
     path, file = "", None
     try:

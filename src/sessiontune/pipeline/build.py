@@ -133,6 +133,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     request.note("deciding")
     chosen = choose(prepared, inputs, request.recipe, store)
     refuse_nothing(prepared, chosen, store)
+    run.renew()
     request.note("writing")
     built = finish_all(prepared, chosen.choices, request.recipe, store, run)
     mixed = Mixed()
@@ -140,6 +141,8 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
         mixed = add_general(built, request.recipe, prepared.preparation, store)
     gate(built.findings)
     request.note("publishing")
+    prepared.notes.clear()  # nobody asks any more, and of many units they are large
+    prepared.shards.clear()
     run.renew()  # the workers' memory goes back before the files are written
     return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
 

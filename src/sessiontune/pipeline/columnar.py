@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle, pairwise
 from pathlib import Path
@@ -46,7 +46,7 @@ class Kept(msgspec.Struct, frozen=True):
     ends: tuple[bytes, bytes]
 
 
-def stretches(parts: Sequence[tuple[Part, str]], thinking: bool) -> list[Stretch]:
+def stretches(parts: Iterable[tuple[Part, str]], thinking: bool) -> list[Stretch]:
     """Cut the rows of units, each with the key of its first session, into stretches."""
     from pyarrow import __version__
 
@@ -81,7 +81,7 @@ def _chance(key: str) -> float:
 def write(
     source: Path,
     target: Path,
-    parts: Sequence[tuple[Part, str]],
+    parts: Iterable[tuple[Part, str]],
     former: Former | None,
     kept: Kept | None,
 ) -> tuple[Written, Kept, int]:
@@ -90,6 +90,18 @@ def write(
     with open(source, "rb") as lines:
         thinking = has_thinking(lines)
     wanted = stretches(parts, thinking) or [Stretch("", 0, 0)]
+    return _written(source, target, thinking, wanted, former, kept)
+
+
+def _written(
+    source: Path,
+    target: Path,
+    thinking: bool,
+    wanted: Sequence[Stretch],
+    former: Former | None,
+    kept: Kept | None,
+) -> tuple[Written, Kept, int]:
+    """The same in stretches; without the former file where somebody changed it meanwhile."""
     scratch = [target.with_name(f"{target.name}.{n}.part") for n in range(_TOGETHER)]
     try:
         done = _write(source, target, scratch, thinking, wanted, former, kept)
@@ -101,7 +113,7 @@ def write(
         for path in scratch:
             path.unlink(missing_ok=True)
     if done is None or (former is not None and not former.is_whole()):
-        return write(source, target, parts, None, None)  # somebody changed it meanwhile
+        return _written(source, target, thinking, wanted, None, None)
     return done
 
 
@@ -173,14 +185,14 @@ def _encoded(
         yield path
 
 
-def _begun(wanted: Sequence[Stretch], former: Former | None) -> list[Run]:
-    """The runs of the former file with which the new one begins."""
+def _begun(wanted: Sequence[Stretch], former: Former | None) -> Run | None:
+    """The run of the former file with which the new one begins."""
     runs: list[Run] = []
     for stretch in wanted:
         if former is None or stretch.key not in former.places:
             break
         _join(runs, Run(former.path, *former.places[stretch.key], True))
-    return runs
+    return runs[0] if runs else None
 
 
 def _join(runs: list[Run], run: Run) -> None:

@@ -11,7 +11,7 @@ import ctypes
 import hashlib
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import MappingProxyType
@@ -129,10 +129,13 @@ class Staging:
         laid = self.former.files.get(target.name)
         former = self._former(target.name, laid)
         head, tail = target.head, target.tail
-        parts = [part for part, _ in places.parts(target.stream)]
+
+        def parts() -> Iterator[Part]:
+            return (part for part, _ in places.parts(target.stream))
+
         return assemble(self._path(target.name), head, parts, tail, former, target.cut)
 
-    def _columns(self, name: str, source: str, parts: Sequence[tuple[Part, str]]) -> None:
+    def _columns(self, name: str, source: str, parts: Iterable[tuple[Part, str]]) -> None:
         kept = self.former.columns.get(name)
         former = self._former(name, kept.laid if kept else None)
         path = self._path(name)

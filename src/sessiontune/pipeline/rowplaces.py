@@ -4,7 +4,7 @@ objects would fill a quarter of a gigabyte."""
 from __future__ import annotations
 
 from array import array
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from ..packs import Place
 from .assemble import Part
@@ -58,21 +58,23 @@ class RowPlaces:
         column = self._columns.get(stream)
         return column.rows if column else 0
 
-    def parts(self, stream: str) -> list[tuple[Part, str]]:
-        """What each unit has of a stream, with the key of its session."""
+    def parts(self, stream: str) -> Iterator[tuple[Part, str]]:
+        """What each unit has of a stream, with the key of its session, one at a time."""
         column = self._columns.get(stream) or _Column()
-        out: list[tuple[Part, str]] = []
-        before = -1
+        chunks: list[tuple[int, int]] = []
+        sums: list[int] = []
+        units, before = self._units, -1
         for number, start, size, crc in zip(
             column.units, column.starts, column.sizes, column.sums, strict=True
         ):
-            key, session, place = self._units[number]
             if number != before:
-                chunks: list[tuple[int, int]] = []
-                sums: list[int] = []
-                out.append((Part(key, place.path, chunks, sums), session))
-                before = number
-            chunks.append((place.at + start, size))
+                if chunks:
+                    key, session, place = units[before]
+                    yield Part(key, place.path, chunks, sums), session
+                chunks, sums, before = [], [], number
+            chunks.append((units[number][2].at + start, size))
             if crc >= 0:
                 sums.append(crc)
-        return out
+        if chunks:
+            key, session, place = units[before]
+            yield Part(key, place.path, chunks, sums), session
