@@ -63,3 +63,13 @@ def test_what_people_write_is_found(text: str, value: str) -> None:
 )
 def test_what_only_looks_like_it_stays(text: str) -> None:
     assert REDACTOR.text(text) == text
+
+
+@pytest.mark.parametrize("times", range(5))
+def test_an_address_is_found_however_often_its_sign_was_encoded(times: int) -> None:
+    sign = "%" + "25" * times + "40"
+    out = Redactor(b"s", Vocabulary(), PrivacyOptions()).text(
+        f"mailto=ada.lovelace{sign}lovelace.dev&x=1"
+    )
+    assert "lovelace" not in out
+    assert out.startswith("mailto=")

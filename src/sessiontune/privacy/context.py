@@ -165,14 +165,13 @@ def trimmed(value: bytes, quoted: bool) -> bytes:
     return value[: next_field.start()] if next_field else value
 
 
-#: From a vendor's name, loosely, to the beginning of a value.
+#: From a vendor's name, loosely, to the beginning of a value. A dot or a dash alone assigns nothing:
+#: `segments.Battery`.
 _WAY = (
     r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
     r"(?:SIGN|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
 )
-VENDOR_VALUE = _WAY.replace("SIGN", "[:=>|?.+,-]")
-#: The same without a dot or a dash alone, which assign nothing: `segments.Battery`.
-_VENDOR_VALUE = _WAY.replace("SIGN", "[.-]*[:=>|?+,]")
+VENDOR_VALUE = _WAY.replace("SIGN", "[.-]*[:=>|?+,]")
 _DIGIT = quick(r"[^\s\"'`\d]{0,24}+\d")
 #: What the prefilter may have taken for the value's beginning, and how that begins itself.
 _BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,24}}{_LEAD}")
@@ -208,7 +207,7 @@ def _like_key_at(data: bytes, at: int) -> bool:
 
 def _vendor_anchors() -> tuple[str, ...]:
     names = re.split(r"\|(?![^(]*\))", VENDORS)
-    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){_VENDOR_VALUE}" for i in range(_PARTS))
+    return tuple(f"(?i)(?:{'|'.join(names[i::_PARTS])}){VENDOR_VALUE}" for i in range(_PARTS))
 
 
 _CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")

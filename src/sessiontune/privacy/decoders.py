@@ -17,7 +17,7 @@ import msgspec
 import re2
 
 from .prefixes import prefixes
-from .rules import Near, Rule, ends_with, pattern, quick
+from .rules import Near, Rule, ends_with, left_edge, pattern, quick
 from .vendors import formats
 from .views import STRETCH, View, replaced
 
@@ -81,9 +81,19 @@ def run_on(beginnings: Sequence[bytes]) -> Near:
         if _RUNS_ON.match(data, end, end + 700) is None:
             return False
         starts = (end - size for size in sizes if size <= end and data[end - size : end] in known)
-        return any(start == 0 or data[start - 1] not in _INSIDE for start in starts)
+        return any(
+            start == 0 or (data[start - 1] not in _INSIDE and _may_begin(data, start))
+            for start in starts
+        )
 
     return look
+
+
+def _may_begin(data: bytes, start: int) -> bool:
+    """A key may begin at `start`: its rule will ask the same. Where a break stands closely before,
+    what is before the key is another when the break is taken out."""
+    before = data[start - 6 if start > 6 else 0 : start]
+    return left_edge(data, start) or any(c in b"\n\\\"'<>`" for c in before)
 
 
 #: Line breaks that are also tried alone, in a stretch around few keys.

@@ -5,11 +5,10 @@ Clean text costs one pass of the prefilter. Exact rules run only around its hits
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from operator import add
 from typing import Any
 
 import msgspec
@@ -67,15 +66,14 @@ class Redactor:
         result = list(texts)
         if not self.options.enabled:
             return result
-        raws = encoded(texts)
-        joined = b"\x00".join(raws)
+        joined = "\x00".join(texts)
         if len(joined) > LONG and max(map(len, texts)) > LONG:
-            raws = encoded([text if len(text) <= LONG else "" for text in texts])
-            joined = b"\x00".join(raws)
-            for index, text in enumerate(texts):
+            texts = [text if len(text) <= LONG else "" for text in texts]
+            joined = "\x00".join(texts)
+            for index, text in enumerate(result):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in self._hits(raws, joined):
+        for index, raw, hits, names in self._hits(texts, encoded(joined)):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -141,11 +139,11 @@ class Redactor:
     # ------------------------------------------------------------ inner
 
     def _hits(
-        self, texts: list[bytes], joined: bytes
+        self, texts: Sequence[str], joined: bytes
     ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
         """Index, bytes, hits and names of each text that has any; `joined`: all, NULs between."""
         if not self._detector.placed:
-            for index, raw in enumerate(texts):
+            for index, raw in enumerate(map(encoded, texts)):
                 hits, names = self._detector.scan(raw), self._names.find(raw)
                 if hits or names:
                     yield index, raw, hits, names
@@ -153,21 +151,21 @@ class Redactor:
         hits, names = self._detector.scan(joined), self._names.find(joined)
         if not hits and not names:
             return
-        starts = list(map(add, accumulate(map(len, texts), initial=0), range(len(texts) + 1)))
-        found: dict[int, tuple[list[Hit], list[Place]]] = {}
-        index = low = high = 0
+        found: dict[int, tuple[bytes, list[Hit], list[Place]]] = {}
+        low = high = -1
+        locate = locator(texts, joined)
         for rule, end in hits:
-            if not low < end <= high:  # a hit on a NUL belongs to the text before it
-                index = bisect_left(starts, end) - 1
-                low, high = starts[index], starts[index + 1]
-                mine = found.setdefault(index, ([], []))[0]
+            if not low < end <= high + 1:  # a hit on a NUL belongs to the text before it
+                index, low, high = locate(end - 1)
+                mine = found.setdefault(index, (joined[low:high], [], []))[1]
             mine.append((rule, end - low))
+        locate = locator(texts, joined) if names else locate
         for start, end in names:
-            index = bisect_right(starts, start) - 1
-            low = starts[index]
-            found.setdefault(index, ([], []))[1].append((start - low, end - low))
+            index, low, high = locate(start)
+            text = found.setdefault(index, (joined[low:high], [], []))
+            text[2].append((start - low, end - low))
         for index in sorted(found):
-            yield index, texts[index], *found[index]
+            yield index, *found[index]
 
     def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
@@ -257,12 +255,35 @@ def pieces(text: str) -> list[str]:
     return found
 
 
-def encoded(texts: Sequence[str]) -> list[bytes]:
-    """Each text as bytes, also where it holds halves of pairs, which UTF-8 has no place for."""
+def encoded(text: str) -> bytes:
+    """The text as bytes, also where it holds halves of pairs, which UTF-8 has no place for."""
     try:
-        return list(map(str.encode, texts))
+        return text.encode()
     except UnicodeEncodeError:
-        return [text.encode("utf-8", "surrogatepass") for text in texts]
+        return text.encode("utf-8", "surrogatepass")
+
+
+def locator(texts: Sequence[str], joined: bytes) -> Callable[[int], tuple[int, int, int]]:
+    """Says which of the texts, `joined` with NULs between, holds a byte, and where that text begins
+    and ends. Asked in order: it counts NULs from the place that was asked for last."""
+    if joined.count(0) != len(texts) - 1:  # a text holds one
+        sizes = (len(encoded(text)) + 1 for text in texts)
+        starts = list(accumulate(sizes, initial=0))
+
+        def by_size(place: int) -> tuple[int, int, int]:
+            index = bisect_right(starts, place) - 1
+            return index, starts[index], starts[index + 1] - 1
+
+        return by_size
+    index = last = 0
+
+    def by_nul(place: int) -> tuple[int, int, int]:
+        nonlocal index, last
+        low, high = joined.rfind(0, 0, place) + 1, joined.find(0, place)
+        index, last = index + joined.count(0, last, low), low
+        return index, low, high if high >= 0 else len(joined)
+
+    return by_nul
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:

@@ -11,6 +11,7 @@ import re2
 from .rules import Rule, left_edge, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
+_AT_SIGN = quick(_AT)
 #: A letter or digit of a name of a machine; of others than ASCII, those of Europe.
 _ALNUM = r"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])"
 _EMAIL = (
@@ -61,10 +62,8 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         start += 1
         while data[start] in b"-+._":  # `\n-git@github.com:`, a line of a difference
             start += 1
-    value = data[start:end].lower()
-    for mark in (b"%40", b"\\u0040", b"&#64;", b"\xef\xbc\xa0"):
-        value = value.replace(mark, b"@")
-    local, _, domain = value.replace(b"%2540", b"@").partition(b"@")
+    value = _AT_SIGN.sub(b"@", data[start:end].lower())
+    local, _, domain = value.partition(b"@")
     labels = domain.split(b".")
     if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
         return end, end

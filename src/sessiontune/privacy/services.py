@@ -11,10 +11,17 @@ from .keynames import FEWER_USE
 from .rules import Rule, quick
 
 _VALUE = quick(f"(?i){VENDOR_VALUE}")
+#: What it takes at least, in one go: it tries every way to part what follows a name in a sentence.
+_MAY = quick(
+    r"(?i)(?=[\w.\-\"'`\]\\&;%]*?(?:%3|\\u003))|[\w.\-\"'`\]\\&;%]*+(?:[:=>|?+,\xef]|"
+    r"[ \t*&]++(?:[.\-:=>|?+,\xef%\\]|[a-z_][\w.<>?*]*+[ \t]++[.\-:=>|?+,\xef%\\]))"
+)
 
 
 def _follows(data: bytes, end: int) -> bool:
     """The value behind the name that ends at `end` would be a key."""
+    if _MAY.match(data, end, end + 160) is None:
+        return False
     match = _VALUE.match(data, end, end + 160)
     return match is not None and vendor_value_follows(data, match.end())
 

@@ -96,16 +96,18 @@ _BIRTH_ENDS = quick(rf"(?i)(?:{_BIRTHS})(?:{_ENDS}|{_LAST})")
 def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     """The cells that must go, of a table whose head holds the name that ends about `end`."""
     low, high, line_end = around(data, end, _HEAD)
-    first = (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, high + 2)
-    if first is not None and first.end() < end:
-        return []  # the whole table was looked through at the head's first name
     first_cell = unlisted(data, low, high)
     listed = first_cell > low
     low = first_cell
     head = data[low:high]
-    mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
-    if mark is None or head.translate(None, _OF_HEADS):
+    if head.translate(None, _OF_HEADS):
         return []
+    mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
+    if mark is None:
+        return []
+    first = (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, high + 2)
+    if first is not None and first.end() < end:
+        return []  # the whole table was looked through at the head's first name
     columns = _cells(data, low, high, mark)
     says = _SAYS_BIRTH if births else _SAYS
     named = {i: data[a:b] for i, (a, b) in enumerate(columns) if says.search(data[a:b])}
