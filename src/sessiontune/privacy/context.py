@@ -285,7 +285,11 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # `Secrets::Kind`
     if lead and value[-1:] == b":" and _JOINED.match(data, end, end + 8):
         return None  # `user = "name:" + name`
-    if lead and (value[:2] == b".$" or _METHOD.match(value) or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)):
+    if lead and (
+        value[:2] == b".$"
+        or _METHOD.match(value)
+        or (value[:1] == b"+" and data[end : end + 1] not in _QUOTES)
+    ):
         return None  # the quote before it closes a string: `"password = " + value`
     if operator.strip() == b"," and (
         value.isalpha() or not lead or middle[:1] not in (b'"', b"'", b"`", b"\\")

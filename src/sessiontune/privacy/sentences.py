@@ -112,6 +112,8 @@ _CHAIN = re2.compile(rb"[A-Za-z]{3,10}(?:[-._][A-Za-z]{3,10}){2,5}[-._]?\d{1,4}"
 
 def _chained(value: bytes) -> bool:
     return _CHAIN.fullmatch(value) is not None
+
+
 #: A verb that says what a password is, and the quote that follows it.
 _IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
 
