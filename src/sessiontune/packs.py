@@ -1,7 +1,8 @@
 """Files that each hold what was made of several units: a small unit needs no file of its own.
 
 A pack is written beside its name and renamed when it is whole, so a run that dies leaves no half
-one. Nothing in it changes afterwards. What lies where is a row of the state's table `places`.
+one. Nothing in it changes afterwards. What lies where is a row of the state's table `places`; a
+file that has no row there, and a key for its name, holds what belongs to that key alone.
 """
 
 from __future__ import annotations
@@ -59,6 +60,19 @@ class Summed:
         data = self.source.read(size)
         self.crc = zlib.crc32(data, self.crc)
         return data
+
+
+def upgrade(db: sqlite3.Connection) -> None:
+    """Add the column that former versions did not have."""
+    if "crc" not in _columns(db):
+        with db:
+            db.execute("begin immediate")  # another process may be at it
+            if "crc" not in _columns(db):
+                db.execute("alter table places add column crc integer")
+
+
+def _columns(db: sqlite3.Connection) -> set[str]:
+    return {row[1] for row in db.execute("pragma table_info(places)")}
 
 
 class Pack:
@@ -166,14 +180,19 @@ class Packs:
         """Where everything lies whose pack is there, as far as the pack goes: one that lost its end
         (a crash of the machine, a bad copy) lacks what lay there."""
         with os.scandir(self.folder) as entries:
-            mine = [e for e in entries if e.name.endswith(self.suffix)]
-            files = {e.name: (e.path, e.stat().st_size) for e in mine}
-        found = {}
-        noted = "select key, pack, at, size, crc from places where kind = ?"
-        for key, pack, at, size, crc in db.execute(noted, (self.suffix,)):
-            path, end = files.get(pack, ("", -1))
-            if at + size <= end:
-                found[key] = Place(path, at, size, crc)
+            files = {e.name: e for e in entries if e.name.endswith(self.suffix)}
+        noted = db.execute(
+            "select key, pack, at, size, crc from places where kind = ?", (self.suffix,)
+        ).fetchall()
+        alone = files.keys() - {row[1] for row in noted}
+        found = {
+            name[: -len(self.suffix)]: Place(files[name].path, 0, files[name].stat().st_size)
+            for name in alone
+        }
+        ends = {name: files[name].stat().st_size for name in files.keys() - alone}
+        for key, pack, at, size, crc in noted:
+            if at + size <= ends.get(pack, -1):
+                found[key] = Place(files[pack].path, at, size, crc)
         return found
 
     def packs(self, db: sqlite3.Connection) -> set[str]:
@@ -192,7 +211,7 @@ class Packs:
         """Remove rows, and those of what was taken out of them; the packs that hold bytes of
         theirs."""
         mine = [(self.suffix, one) for key in keys for one in (key, left_of(key))]
-        packs: set[str] = set()
+        packs = {f"{key}{self.suffix}" for _, key in mine}
         for row in mine:
             found = "select pack from places where kind = ? and key = ?"
             packs.update(name for (name,) in db.execute(found, row) if name)  # "": it was lost
@@ -259,9 +278,14 @@ class Packs:
                 places.append((key, msgspec.structs.replace(pack.place(start), crc=crc)))
         return places
 
-    def sweep(self, db: sqlite3.Connection) -> None:
-        """Remove files that no row names, such as a dead run left."""
-        for name in set(os.listdir(self.folder)) - self.packs(db):
+    def sweep(self, db: sqlite3.Connection, alone: str) -> None:
+        """Remove files that no row names, such as a dead run left; `alone` selects the keys that
+        may have one of their own."""
+        rows = db.execute("select distinct pack from places where kind = ?", (self.suffix,))
+        unknown = set(os.listdir(self.folder)).difference(name for (name,) in rows)
+        if unknown:
+            unknown.difference_update(f"{key}{self.suffix}" for (key,) in db.execute(alone))
+        for name in unknown:
             (self.folder / name).unlink(missing_ok=True)
 
 

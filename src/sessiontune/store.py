@@ -27,7 +27,7 @@ from .database import open_database
 from .errors import StoreError
 from .keeping import disk_error, salt_of, take_lock
 from .model import Verdict
-from .packs import SCHEMA, Packs, Place
+from .packs import SCHEMA, Packs, Place, upgrade
 from .ports import FileIndex, LogFile
 from .sealing import Seal
 
@@ -97,6 +97,7 @@ class Store:
                 self._seal.check()
             self.salt = salt_of(folder / "salt")
             self.db = open_database(folder / "state.sqlite", _SCHEMA, self._seal)
+            upgrade(self.db)
             if write and not self._seal.stands:
                 self.db.carry()
         except OSError as error:
@@ -304,8 +305,8 @@ class Store:
     def sweep(self) -> None:
         """Remove what runs that died have left in the folders of shards and segments."""
         with self.transaction() as db:
-            self.shards.sweep(db)
-            self.segments.sweep(db)
+            self.shards.sweep(db, "select key from units")
+            self.segments.sweep(db, "select key from builds")
 
     # ------------------------------------------------------------ memory, verdicts, published
 
