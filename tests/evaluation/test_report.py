@@ -12,7 +12,6 @@ import pytest
 from click.testing import CliRunner
 
 from sessiontune.cli.blind import _show, compare_blind
-from sessiontune.cli.console import Console
 from sessiontune.evaluation import reportcases
 from sessiontune.evaluation.blind import Blind, pairs_of
 from sessiontune.evaluation.evaluate import result_json
@@ -131,7 +130,7 @@ def test_blind_hides_the_names_and_resumes(tmp_path: Path, monkeypatch: pytest.M
         import click
 
         runner = CliRunner()
-        command = click.Command("blind", callback=lambda: compare_blind(Console(), result, path))
+        command = click.Command("blind", callback=lambda: compare_blind(result, path))
         return runner.invoke(command, input="\n".join(keys) + "\n").output
 
     tuned = ["1" if p.swapped else "2" for p in pairs]
