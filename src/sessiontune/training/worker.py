@@ -236,7 +236,9 @@ def _data_as_ordered(trainer: Any, orders: dict[str, Any], report: Reporter) -> 
 def _apart(trainer: Any, orders: dict[str, Any]) -> bool:
     """Packed examples do not see each other: with another one before it, the next reads the same.
 
-    Not every architecture heeds where one ends (gpt-oss does not), and none says so.
+    Not every architecture heeds where one ends (gpt-oss does not), and none says so. On an H200 the
+    two differed by 4e-6 of the logits' spread at most, in 16 bits by nothing, with experts and in 4
+    bits too; where examples mix, by 4 and more.
     """
     import torch
 
