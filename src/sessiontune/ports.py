@@ -191,8 +191,8 @@ class Runner(Protocol):
     def begin_with(self, function: Callable[..., object], *arguments: object) -> None:
         """Let later tasks run in processes that begin with what this call leaves in memory."""
 
-    def renew(self) -> None:
-        """Let what earlier tasks have left in memory go."""
+    def renew(self, *, last: bool = False) -> None:
+        """Let what earlier tasks have left in memory go. `last`: most likely no others follow."""
 
 
 # ---------------------------------------------------------------- jobs (training, shipping)

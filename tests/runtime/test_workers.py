@@ -171,6 +171,14 @@ def _refuses(_: int) -> None:
     raise StoreError("no", "because")
 
 
+def test_workers_can_be_asked_for_after_the_last() -> None:
+    with LocalRunner(2) as runner:
+        runner.begin_with(_learn, 7)
+        runner.renew(last=True)
+        found = dict(runner.map(_knows, range(4), lambda _: 5_000_000))
+    assert set(found.values()) == {(7,)}
+
+
 def test_a_worker_that_has_done_its_share_is_replaced() -> None:
     with LocalRunner(2) as runner:
         found = {pid for _, pid in runner.map(_who, range(8), lambda _: 60_000_000)}

@@ -143,7 +143,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
     request.note("publishing")
     prepared.notes.clear()  # nobody asks any more, and of many units they are large
     prepared.shards.clear()
-    run.renew()  # the workers' memory goes back before the files are written
+    run.renew(last=True)  # the workers' memory goes back before the files are written
     return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
 
 

@@ -50,6 +50,7 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
         stands += [(key, n) for n in range(len(own)) if n not in left]
     options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
     met = meeting_of(sessions, store)
+    del sessions  # of a hundred thousand units ten megabytes
     outcome = decided(
         marks, stands, met, lambda: _with_sketches(marks, stands, met, store), options, store,
         recipe.split,

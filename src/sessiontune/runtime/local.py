@@ -70,10 +70,13 @@ class LocalRunner:
         self._calls.append((function, arguments))
         self.renew()
 
-    def renew(self) -> None:
+    def renew(self, *, last: bool = False) -> None:
         """End all workers: their memory goes back, and so does what is free in this process."""
         dismiss(self._workers)
         self._workers.clear()
+        if last and self._starter is not None:
+            self._starter.end(wait=True)
+            self._starter = None
         give_back()
 
     def map(
@@ -165,7 +168,8 @@ class LocalRunner:
                 return worker
             self._workers.remove(worker)
             dismiss([worker])
-        assert self._starter is not None
+        if self._starter is None:
+            self._starter = starter()
         fresh = self._starter.start(self._calls)
         self._workers.insert(place, fresh)
         return fresh
