@@ -70,7 +70,10 @@ def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
         return next(c for c in found if c.name == "enough held out for a verdict")
 
     assert seen(10, 26).level == "good"
-    assert (seen(9, 51).level, "`--eval-share 0.17 " in seen(9, 51).seen) == ("note", True)
+    assert (seen(9, 51).level, "--split second --eval-share 0.17`" in seen(9, 51).seen) == (
+        "note",
+        True,
+    )
     assert "Add logs: 25 groups" in seen(5, 15).seen
 
 
