@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from collections import Counter
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from random import Random
@@ -250,3 +253,45 @@ def test_what_a_hook_took_out_is_damaged(tmp_path: Path, monkeypatch: pytest.Mon
     assert sum(whole.values()) > sum(before.values())
     files[threads[1].session].unlink()
     assert words("--no-privacy") == whole
+
+
+def _closed(path: Path) -> Callable[[], None]:
+    """Make a path one that cannot be opened, for root too."""
+
+    def close() -> None:
+        def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(name: Any, *args: Any, **kw: Any) -> Any:
+                if name == str(path):
+                    raise PermissionError(errno.EACCES, "Permission denied", name)
+                return real(name, *args, **kw)
+
+            return call
+
+        os.open, os.scandir = guarded(os.open), guarded(os.scandir)
+
+    return close
+
+
+@pytest.mark.parametrize("closed", ["file", "folder"])
+@pytest.mark.parametrize("more", ["--force", "--verify", "--prune"])
+def test_a_log_that_cannot_be_opened_any_more_is_no_vanished_one(
+    tmp_path: Path, closed: str, more: str
+) -> None:
+    """What it told stays, `--prune` too; also when it then vanishes before it can be read again."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "logs" / f"p{number}")
+    before = _export(tmp_path)
+    log = sorted((tmp_path / "logs" / "p0").rglob("*.jsonl"))[0]
+    shut = log if closed == "file" else tmp_path / "logs" / "p0"
+    os.utime(log)  # it is looked at again
+    args: list[str | Path] = ["--json", "export", tmp_path / "logs", "-o", tmp_path / "data"]
+    args += ["--state", tmp_path / "state", "--jobs", "1", "--thinking", "--no-parquet", more]
+    done = run(tmp_path / "run", *args, prepare=_closed(shut))
+    assert done.code == 0, done.err
+    assert any(log["gone"] for log in done.json()["manifest"]["inputs"])
+    assert rows(tmp_path / "data") == before
+    log.unlink()
+    assert _export(tmp_path) == before
+    assert _export(tmp_path, "--prune") != before

@@ -26,7 +26,7 @@ from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finishing import FINISH_VERSION, Built, finish_all, gate, side_files
 from .grouping import Unit
-from .inputs import Inputs, discover, no_logs
+from .inputs import Inputs, closed, discover, no_logs
 from .mending import forget_damaged
 from .mixing import add_general
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
@@ -273,11 +273,11 @@ _keys = msgspec.msgpack.Decoder(list[str]).decode
 
 
 def _prune(inputs: Inputs, store: Store) -> Inputs:
-    """Forget vanished files, as the user asked."""
-    gone = [r.file.path for r in inputs.rows if r.gone]
-    store.delete_files(gone)
-    rows = [r for r in inputs.rows if not r.gone]
-    return msgspec.structs.replace(inputs, rows=rows, gone=0)
+    """Forget vanished files, as the user asked; those that could not be opened stay."""
+    stay = closed(inputs)
+    store.delete_files(r.file.path for r in inputs.rows if r.gone and r.file.path not in stay)
+    rows = [r for r in inputs.rows if not r.gone or r.file.path in stay]
+    return msgspec.structs.replace(inputs, rows=rows, gone=len(stay))
 
 
 def _quick_key(request: Request, store: Store, units: Sequence[Unit], inputs: Inputs) -> str:

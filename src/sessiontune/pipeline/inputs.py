@@ -101,6 +101,17 @@ def discover(
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed)
 
 
+def closed(inputs: Inputs) -> set[str]:
+    """Paths of the logs that count as gone since they, or a folder above them, could not be
+    opened: whether they vanished is not known."""
+    places = [fault.file for fault in inputs.faults if fault.reason == "unreadable"]
+    return {
+        row.file.path
+        for row in inputs.rows
+        if row.gone and any(_below(row.file.path, place) for place in places)
+    }
+
+
 def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
     """What to say where nothing can be read: what was there, and why it was of no use."""
     hint = advice(inputs.others)
@@ -240,8 +251,8 @@ def _vanished(
     roots: Sequence[Path],
     seen: Sequence[LogFile],
 ) -> tuple[list[FileRow], frozenset[str]]:
-    """Logs that the state knows under these roots and that are no longer there; and the paths of
-    those that go by another name now."""
+    """Logs that the state knows under these roots and that are no longer there, or cannot be
+    opened now; and the paths of those that go by another name now."""
     missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
     if not missing:
         return [], frozenset()
@@ -253,9 +264,9 @@ def _vanished(
         row = known[path]
         if not any(_below(path, base) for base in bases):
             continue
-        if (row.file.inode, row.file.size, row.file.mtime_ns) in inodes:
-            if path not in there:  # renamed or linked: it is read under its new name
-                renamed.add(path)
+        same = (row.file.inode, row.file.size, row.file.mtime_ns) in inodes
+        if path not in there and same:  # renamed or linked: it is read under its new name
+            renamed.add(path)
             continue
         gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
     return gone, frozenset(renamed)
