@@ -157,7 +157,7 @@ def piece_of(
     thinking = joined(ESCAPED_GAP, list(map(escaped, thoughts))) if thoughts else b""
     rest = _PLAIN
     if calls:
-        rest = seamed(_calls(calls, False), _calls(calls, True))
+        rest = _calls(calls)
     if options.thinking:
         before = _reasoning(thinking, bool(thoughts))
         rest = seamed(before + rest, apart(before) + apart(rest))
@@ -165,7 +165,6 @@ def piece_of(
 
 
 _PLAIN = b',"tool_calls":null,"tool_call_id":null,"name":null'
-_AFTER_CALLS = b'],"tool_call_id":null,"name":null'
 
 
 def _reasoning(thinking: bytes, known: bool) -> bytes:
@@ -175,15 +174,18 @@ def _reasoning(thinking: bytes, known: bool) -> bytes:
     return seamed(head + thinking + b'"', head + apart(thinking) + b'"')
 
 
-def _calls(calls: list[Call], plain: bool) -> bytes:
-    """The calls of a message. `plain`: with their arguments as they are, not as a text."""
-    return b',"tool_calls":[' + b",".join([_call(c, plain) for c in calls]) + _AFTER_CALLS
+def _calls(calls: list[Call]) -> bytes:
+    """The calls of a message. The gate reads their arguments as they are, not as a text."""
+    texts, structures = [], []
+    for call in calls:
+        head = _CALL % (dumps(call.id), _name(call.name))
+        texts.append(b'%b"%b"}}' % (head, call.arguments))
+        structures.append(b"%b%b}}" % (head, call.plain))
+    return seamed(_CALLS % b",".join(texts), _CALLS % b",".join(structures))
 
 
-def _call(call: Call, plain: bool) -> bytes:
-    function = b',"type":"function","function":{"name":' + _name(call.name)
-    arguments = call.plain if plain else b'"' + call.arguments + b'"'
-    return b'{"id":' + dumps(call.id) + function + b',"arguments":' + arguments + b"}}"
+_CALL = b'{"id":%b,"type":"function","function":{"name":%b,"arguments":'
+_CALLS = b',"tool_calls":[%b],"tool_call_id":null,"name":null'
 
 
 def result_of(

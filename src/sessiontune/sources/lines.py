@@ -17,6 +17,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import FileIO
 from typing import Any
 
@@ -318,4 +319,10 @@ def safe_name(name: str) -> str:
     have, of at most 40 characters; `other` for all else, which may be anything."""
     if not name:
         return "none"
-    return name.replace(" ", "_") if len(name) <= 40 and _NAME.fullmatch(name) else "other"
+    return _safe(name) if len(name) <= 40 else "other"
+
+
+@lru_cache(maxsize=1024)
+def _safe(name: str) -> str:
+    """The same for a name that is not long: there are few, and every record has one."""
+    return name.replace(" ", "_") if _NAME.fullmatch(name) else "other"
