@@ -110,7 +110,9 @@ def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     says = _SAYS_BIRTH if births else _SAYS
     named = {i: data[a:b] for i, (a, b) in enumerate(columns) if says.search(data[a:b])}
     named = {i: name for i, name in named.items() if births or not dull(name)}
-    if not named or (mark != b"|" and not listed and _is_row(data, low, line_end, mark, len(columns))):
+    if not named or (
+        mark != b"|" and not listed and _is_row(data, low, line_end, mark, len(columns))
+    ):
         return []
     good = _born if births else _secret
     found: list[tuple[int, int]] = []
