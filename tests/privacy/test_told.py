@@ -265,7 +265,7 @@ def test_code_that_looks_for_a_key_block_stays_in_a_numbered_listing() -> None:
         "secret_key: >-\\n  {}\\n",
         "db_password = (\n    '{}'\n)",
         "API \\u5bc6\\u94a5\\uff1a{}",
-        '"type": "random_password", "name": "db", "instances": [{{"attributes": {{"result": "{}"}}}}]',
+        '"type": "random_password", "instances": [{{"attributes": {{"result": "{}"}}}}]',
         "+user;password;role\n+ada;{};admin",
         "<auth-user-pass>\nada\n{}\n</auth-user-pass>",
         "le jeton d'accès : {}",
