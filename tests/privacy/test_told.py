@@ -248,3 +248,32 @@ def test_a_secret_behind_a_call_or_in_a_file_of_a_kind(redactor: Redactor, text:
 )
 def test_a_call_that_holds_no_secret(redactor: Redactor, text: str) -> None:
     assert redactor.text(text) == text
+
+
+def test_code_that_looks_for_a_key_block_stays_in_a_numbered_listing() -> None:
+    """The block that is none ended inside the arrow after a line's number: no text came out."""
+    begin = "-----BEGIN " + "PRIVATE KEY-----"
+    text = f'  1→if b"{begin}" in data or data.startswith(b"{begin}"):\n  2→    raise ValueError(1)'
+    redactor = Redactor(b"salt", Vocabulary(), PrivacyOptions())
+    assert redactor.text(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "db_password: |\n  129→  {}\n",
+        "secret_key: >-\\n  {}\\n",
+        "db_password = (\n    '{}'\n)",
+        "API \\u5bc6\\u94a5\\uff1a{}",
+        '"type": "random_password", "instances": [{{"attributes": {{"result": "{}"}}}}]',
+        "+user;password;role\n+ada;{};admin",
+        "<auth-user-pass>\nada\n{}\n</auth-user-pass>",
+        "le jeton d'accès : {}",
+    ],
+)
+def test_values_on_lines_of_listings_and_in_escaped_letters(text: str) -> None:
+    value = "k7Qz" + "Wm2xT9" * 2 + "vRb4LpYc8NdH"
+    redactor = Redactor(b"salt", Vocabulary(), PrivacyOptions())
+    out = redactor.text(text.format(value))
+    assert value not in out
+    assert redactor.text(out) == out

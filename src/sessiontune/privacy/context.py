@@ -33,11 +33,8 @@ _TYPE = (
 _LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\"\"|'')?)?"
 _RUN = r"(?:[^\s\"'`\\<>;]|\\+[^\"'`\\nrt\s]|<[\w -]{1,30}>)"
 #: The value stands on the next line (of a numbered listing, of a change): a block of YAML, a bracket
-#: or a backslash in code, what PHP dumps.
-_FOLD = (
-    r"(?:(?: ?[|>][+-]?\d?|[ ]?\(|[ ]?\\+)[ ]*(?:(?:\\+r)?\\+n|\r?\n)(?:[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[:|-][ ]?)|[+-])?[ \t]+|"
-    r"(?:\r?\n|\\+n)[ ]{0,60}string\(\d{1,4}\)[ ])"
-)
+#: or a backslash in code.
+_FOLD = r"(?: ?[|>][+-]?\d?|[ ]?\(|[ ]?\\+)[ ]*(?:(?:\\+r)?\\+n|\r?\n)(?:[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[:|-][ ]?)|[+-])?[ \t]+"
 _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
 
@@ -52,7 +49,7 @@ def assign(words: str) -> str:
 def _anchor(words: str, size: int = 4) -> str:
     return (
         rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[?\d*[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
-        rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[ ]?[(\\]+{_NLA}|{_NLA} *string\(\d+\)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
+        rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[(\\](?:\r?\n|\\+n)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
     )
 
 

@@ -222,9 +222,9 @@ class Detector:
                     self._report(found, decoders.unmarked_view(data, start, end), spans)
             return
         if kind in ("quoted", "letter"):
-            view = decoders.quoted_view if kind == "quoted" else decoders.lettered_view
+            view_of = decoders.quoted_view if kind == "quoted" else decoders.lettered_view
             for start, end in windows(ends, len(data)):
-                self._through(view(data, start, end), depth, spans)
+                self._through(view_of(data, start, end), depth, spans)
             return
         if kind == "wrap":
             for start, end in windows(ends, len(data), 700):

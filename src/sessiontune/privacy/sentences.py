@@ -26,19 +26,19 @@ _WHOSE = (
 )
 _VERB = (
     r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|c(?:'|\xe2\x80\x99)est|lautet:?|hei(?:\xc3\x9f|ss)t:?|wurde auf|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|"
-    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xe3\x81\x8c|(?:[\xe3-\xed][\x80-\xbf]{2}){1,10}(?::|\xef\xbc\x9a)|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
+    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
 #: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
-    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\btoken|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
+    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
     r"\bjeton(?: d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|api))?|\banahtar\xc4\xb1|\bgeheimzahl|\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
 #: `the access key I got is V`, `Bearer token we are using: V`, `API key provided: V`.
 _WE_HAVE = (
     r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
-    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):|(?: (?:value|from|for|to|of|in|and)(?: [a-z]{2,9}){0,7}):(?:[ ]\xe2\x80\xa6)?)[ ]{1,2}"
+    r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
 )
 #: What may stand between such a word and its key.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
@@ -183,25 +183,6 @@ def _one(data: bytes, match: Any) -> tuple[int, int] | None:
     return found if odd or _SPOKEN.search(data, max(0, start - 200), start) else None
 
 
-def _entered(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`I typed V`, after a word for a password."""
-    start = match.start()
-    return _beside(data, match) if _SPOKEN.search(data, max(0, start - 160), start) else None
-
-
-def _told_after(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`V as the password`, `V is my token`: what is said behind a value."""
-    value = match.group(1).strip(b"`'\"*")
-    start = match.start(1) + match.group(1).find(value)
-    if is_placeholder(value) or is_dull_value(value) or b"(" in value or value[:1] in b"-$<{":
-        return None
-    if says_password(match.group(2)):
-        good = len(value) >= 8 and (typed(value) or _typed_low(value, 0.9) or _chained(value))
-    else:
-        good = len(value) >= 16 and like_key(value, True)
-    return (start, start + len(value)) if good and wordy(value) < 0.9 else None
-
-
 _SPOKEN = quick(r"(?i)(?:passw|pwd|passphrase|token|secret|key|credential|login)[^\n]{0,150}\Z")
 
 
@@ -253,10 +234,6 @@ _CHANGED = (
 _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
 #: `secret V`, `token 2 = 'V'`, `token - 'V'`, `token "V"`.
 _BESIDE = r"s?[ ]{1,2}(?:\d{1,2}[ ]{1,2}(?:[:=]{1,2}[ ]{1,2})?|-[ ]{1,2})?[`'\"]?"
-
-
-#: What is said behind a value: `V as the password`, `V, it's my token`, `V is the api key`.
-_TOLD_AFTER = r"(?:,? (?:it'?s|that'?s|which is)|,? as| is) (?:the|my|our|your|a|its)(?: new| api| access| admin| root| db| database| master| right| correct)? (password|passphrase|passwd|passcode|token|api[ -]?key|access key|secret key)\b"
 
 
 def _following(lead: str, before: int, check: Check = _beside) -> Rule:
@@ -329,21 +306,6 @@ RULES: tuple[Rule, ...] = (
         check=_one,
     ),
     _following(f"{_SIGN_IN}{_BEGIN}{_USER}", before=120),
-    _following(r"\bas [\w.-]{2,20} (?:using|with) (?:password )?", before=48),
-    _following(r"\bhere you go:?[ ]{1,2}", before=24, check=_one),
-    _following(
-        r"\b[Ii](?:'ve)? (?:typed|entered|pasted|tried|put in)[ ]{1,2}", before=40, check=_entered
-    ),
-    Rule(
-        kind="secret",
-        layer="secrets",
-        anchor=rf"{_TOLD_AFTER}",
-        exact=rf"(?:^|[\s(])({_FIRST}{_REST}{{7,200}}|[\"'`][^\s\"'`]{{8,200}}[\"'`]){_TOLD_AFTER}",
-        check=_told_after,
-        before=260,
-        after=16,
-        rank=1,
-    ),
     Rule(
         kind="password",
         layer="secrets",
