@@ -23,7 +23,7 @@ _HEAD = 64 * 1024
 _TAIL = 4096
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
 #: is noted of it is made anew.
-_RULES = 4
+_RULES = 5
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 

@@ -37,7 +37,7 @@ from .vanished import Carried
 T = TypeVar("T")
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 9
+PREPARE_VERSION = 10
 
 
 class PreparedSum(msgspec.Struct):
