@@ -245,8 +245,8 @@ class Items:
         hidden = payload.call_id == _HIDDEN
         asked = payload.call_id or payload.id or ""
         if hidden:
-            given = [payload.arguments, payload.input, payload.action]
-            asked = as_json([payload.namespace, payload.name, *given])
+            told = [payload.arguments, payload.input, payload.action]
+            asked = as_json([payload.namespace, payload.name, *told])
         if self.repeats(line, kind, asked, named=not hidden):
             if hidden:
                 self.twice.update(self.hidden[-1:])
@@ -275,8 +275,8 @@ class Items:
             node.result_id, node.result_at = f"{node.id}:drawn", node.at
         if call in self.early:
             here, piece = self.place, self.piece
-            told, output, self.place, self.piece = self.early.pop(call)
-            self._output(told, output)
+            begun, output, self.place, self.piece = self.early.pop(call)
+            self._output(begun, output)
             self.place, self.piece = here, piece
 
     def _output(self, line: Line, payload: Payload) -> None:
