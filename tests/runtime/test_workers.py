@@ -9,7 +9,9 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from multiprocessing import reduction
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -203,3 +205,52 @@ def test_what_a_function_takes_is_made_when_it_is_handed_over() -> None:
                 waiting -= 1
         assert found == {i: i * 2 for i in range(40)}
         assert most <= 3 * jobs
+
+
+def _fails_at(task: int) -> int:
+    time.sleep(0.02)
+    if task == 0:
+        raise StoreError("no", "because")
+    return -task
+
+
+def test_what_workers_still_give_after_an_error_is_not_taken_for_a_later_run() -> None:
+    with LocalRunner(2) as runner:
+        with pytest.raises(StoreError, match="no"):
+            list(runner.map(_fails_at, range(8), lambda _: 2_500_000))
+        found = dict(runner.map(abs, range(8), lambda _: 2_500_000))
+        assert found == {i: i for i in range(8)}
+        for _, first in runner.map(_who, range(8), lambda _: 2_500_000):
+            assert first  # who asked has enough
+            break
+        found = dict(runner.map(abs, range(8), lambda _: 2_500_000))
+        assert found == {i: i for i in range(8)}
+
+
+def _lost(task: int) -> int:
+    if task == 3:
+        raise FileNotFoundError("the shard is gone")
+    return task
+
+
+def test_a_task_that_cannot_be_made_is_no_dead_worker() -> None:
+    with LocalRunner(2) as runner, pytest.raises(FileNotFoundError, match="shard"):
+        list(runner.map(abs, range(6), lambda _: 5_000_000, _lost))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="there is a nursery on Linux alone")
+def test_no_room_for_another_worker_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The nursery is alive then, and waits for the worker that is at something."""
+    handed = 0
+    send = reduction.send_handle
+
+    def third_fails(*arguments: Any) -> None:
+        nonlocal handed
+        handed += 1
+        if handed >= 3:
+            raise OSError(24, "Too many open files")
+        send(*arguments)
+
+    monkeypatch.setattr(reduction, "send_handle", third_fails)
+    with LocalRunner(4) as runner, pytest.raises(StoreError, match="Too many open files"):
+        list(runner.map(_who, range(8), lambda _: 5_000_000))

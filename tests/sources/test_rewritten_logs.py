@@ -10,6 +10,8 @@ from tests.sources import test_claude as claude
 from tests.sources import test_codex as codex
 from tests.support import read, texts_of
 
+from sessiontune.model import ToolResult
+
 SERVED = [f"msg_01{letter * 22}" for letter in "AB"]
 
 
@@ -84,8 +86,8 @@ def _rollout() -> list[dict[str, Any]]:
         codex.row("event_msg", 7, type="token_count", info=usage),
         codex.row("compacted", 8, message="The sum of it."),
         codex.row("response_item", 9, type="agent_message", content=mail),
-        codex.said("assistant", "more", 9),
-        codex.row("event_msg", 9, type="token_count", info=later),
+        codex.said("assistant", "more", 10),
+        codex.row("event_msg", 10, type="token_count", info=later),
     ]
 
 
@@ -105,3 +107,59 @@ def test_lines_of_a_rollout_that_stand_twice_count_once(
     tokens = [m.usage for s in twice.sessions for m in s.messages if m.usage]
     assert tokens == [m.usage for s in once.sessions for m in s.messages if m.usage]
     assert [u.output for u in tokens] == [8, 2]
+
+
+TURNS = [("user", "Fix it."), ("assistant", "Done."), ("user", "continue"), ("assistant", "Done.")]
+TURNS += [*TURNS[2:], ("user", "thanks")]
+
+
+@pytest.mark.parametrize("on_a_line", [1, 3, 7])
+def test_a_history_that_was_written_in_one_go_keeps_what_was_said_twice(
+    tmp_path: Path, on_a_line: int
+) -> None:
+    """A fork copies what it begins with, and the log that it comes from may be gone."""
+    rows = [codex.said(role, words, 1) for role, words in TURNS]
+    if on_a_line > 1:
+        items = [row["payload"] for row in rows]
+        lines = [items[i : i + on_a_line] for i in range(0, len(items), on_a_line)]
+        rows = [codex.row("history_mutation", 1, operation="append", items=one) for one in lines]
+    codex.write(tmp_path, "a", [codex.row("session_meta", 1, id="t", forked_from_id="p"), *rows])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    assert texts_of(reading.sessions) == [words for _, words in TURNS]
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_calls_without_ids_that_end_together_and_say_the_same(tmp_path: Path, times: int) -> None:
+    """Also where each line stands twice."""
+
+    def called(name: str, at: int) -> dict[str, Any]:
+        call = {"type": "function_call", "name": name, "call_id": "REDACTED", "arguments": "{}"}
+        return codex.row("response_item", at, **call)
+
+    def gave(output: str, at: int) -> dict[str, Any]:
+        return codex.row(
+            "response_item", at, type="function_call_output", call_id="REDACTED", output=output
+        )
+
+    rows = [
+        codex.row("session_meta", 0, id="t"),
+        codex.said("user", "Build both.", 1),
+        called("build", 2),
+        called("check", 2),
+        gave("ok", 3),
+        gave("ok", 3),
+        called("list", 4),
+        gave("till.py", 5),
+        codex.said("assistant", "Both are built.", 6),
+    ]
+    codex.write(tmp_path, "a", [row for row in rows for _ in range(times)])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    results = [
+        (part.name, part.content)
+        for message in claude.only(reading)
+        for part in message.parts
+        if isinstance(part, ToolResult)
+    ]
+    assert results == [("build", "ok"), ("check", "ok"), ("list", "till.py")]

@@ -104,10 +104,13 @@ class LocalRunner:
                 done += weights[i]
                 self._notify(done, total)
             return
-        for group, results in self._run(function, tasks, make, weights):
-            yield from zip(group, results, strict=True)
-            done += sum(weights[i] for i in group)
-            self._notify(done, total)
+        try:
+            for group, results in self._run(function, tasks, make, weights):
+                yield from zip(group, results, strict=True)
+                done += sum(weights[i] for i in group)
+                self._notify(done, total)
+        finally:
+            self._leave()
 
     def _run(
         self,
@@ -120,11 +123,13 @@ class LocalRunner:
         waiting = _groups(weights)[::-1]
         retried: set[int] = set()
 
-        def give(worker: Worker) -> None:
+        def give(worker: Worker) -> bool:
             group = waiting[-1]
             size = sum(weights[i] for i in group)
-            worker.give(group, function, [make(tasks[i]) for i in group], size)
-            waiting.pop()
+            given = worker.give(group, function, [make(tasks[i]) for i in group], size)
+            if given:
+                waiting.pop()
+            return given
 
         while True:
             self._feed(waiting, give, weights)
@@ -143,7 +148,7 @@ class LocalRunner:
                 yield answer
 
     def _feed(
-        self, waiting: list[Group], give: Callable[[Worker], None], weights: Sequence[int]
+        self, waiting: list[Group], give: Callable[[Worker], bool], weights: Sequence[int]
     ) -> None:
         """Give every worker what it works on and, behind something small, what comes next."""
         for most in (1, 2):
@@ -152,13 +157,12 @@ class LocalRunner:
                     worker = self._worker(place)
                     if len(worker.held) >= most or (worker.held and _slow(worker, weights)):
                         break
-                    try:
-                        give(worker)
-                    except OSError:  # it died while it had nothing to do
-                        if worker.held:
-                            break  # what it held says so itself
-                        self._workers.remove(worker)
-                        worker.connection.close()
+                    if give(worker):
+                        continue
+                    if worker.held:
+                        break  # what it held says that it died
+                    self._workers.remove(worker)  # while it had nothing to do
+                    worker.connection.close()
 
     def _worker(self, place: int) -> Worker:
         """The worker at this place, a new one where the old one has done its share."""
@@ -173,6 +177,13 @@ class LocalRunner:
         fresh = self._starter.start(self._calls)
         self._workers.insert(place, fresh)
         return fresh
+
+    def _leave(self) -> None:
+        """After an error, or where nobody wants the rest: nobody takes what workers still give, or
+        a later run would take it for its own."""
+        for worker in [worker for worker in self._workers if worker.held]:
+            self._workers.remove(worker)
+            worker.connection.close()
 
     def _bury(self, worker: Worker, waiting: list[Group], retried: set[int]) -> None:
         worker.connection.close()

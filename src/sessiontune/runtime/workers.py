@@ -24,6 +24,8 @@ from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, Protocol
 
+from ..errors import StoreError
+
 #: A function and what to call it with.
 Call = tuple[Callable[..., object], tuple[object, ...]]
 #: An error of another process, and its traceback.
@@ -48,11 +50,15 @@ class Worker:
         self.fed = 0
         self.held: deque[Group] = deque()
 
-    def give(self, group: Group, function: Callable[[Any], Any], tasks: list[Any], n: int) -> None:
-        """Hand over tasks, `n` bytes of work. Raises OSError where the worker has died."""
-        self.connection.send((function, tasks, n))
+    def give(self, group: Group, function: Callable[[Any], Any], tasks: list[Any], n: int) -> bool:
+        """Hand over tasks, `n` bytes of work. False where the worker has died."""
+        try:
+            self.connection.send((function, tasks, n))
+        except OSError:
+            return False
         self.held.append(group)
         self.fed += n
+        return True
 
     def take(self) -> tuple[Group, list[Any]]:
         """The next answer. Raises what the function raised, EOFError where the worker has died."""
@@ -118,12 +124,21 @@ class Nursery:
         other.close()
 
     def start(self, calls: Sequence[Call]) -> Worker:
+        """Raises StoreError where the system has no room for it."""
         try:
             return self._start(calls)
-        except (EOFError, OSError):  # it died: another one can do it
+        except (EOFError, OSError):  # most likely it died: another one can do it
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)  # else it would wait for its workers, and we too
             self.end(wait=True)
+        try:
             self._begin()
             return self._start(calls)
+        except (EOFError, OSError) as error:
+            said = f" ({error})" if str(error) else ""
+            raise StoreError(
+                f"No worker process can be started{said}.", "Try --jobs 1, or fewer."
+            ) from error
 
     def _start(self, calls: Sequence[Call]) -> Worker:
         from multiprocessing import reduction

@@ -73,7 +73,12 @@ class Items:
         self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
         self.piece = ""  # tells the items of one line apart
-        self.written: set[tuple[str, str, str]] = set()  # time, kind and words of items
+        self.written: dict[tuple[str, str, str], int] = {}  # items, and on which line each stands
+        #: Time and place of the last of them, its number, the number of the first of that time.
+        self.lines: tuple[str, Place, int, int] = "", (0, 0), 0, 0
+        self.counted: set[tuple[str, str]] = set()  # times and counts of tokens
+        self.twice: set[str] = set()  # of the hidden calls those whose lines stand twice
+        self.served = ""  # the last hidden call that was answered
 
     def drop(self, reason: str, count: int = 1) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + count
@@ -92,16 +97,36 @@ class Items:
         else:
             self.drop(f"item:{safe_name(kind)}")
 
-    def repeats(self, line: Line, kind: str, words: str) -> bool:
-        """Whether the item was written before, at the very same time; then it is dropped."""
-        if not line.timestamp or not words:
+    def repeats(self, line: Line, kind: str, words: str, named: bool = False) -> bool:
+        """Whether the item was written before, at the very same time; then it is dropped. `named`:
+        an id says which item it is."""
+        stands = self._stands(line, kind, words)
+        if not stands or (stands == "among" and not named):
             return False
-        mark = (line.timestamp, kind, words)
-        if mark in self.written:
-            self.drop("repeated_record")
-            return True
-        self.written.add(mark)
-        return False
+        self.drop("repeated_record")
+        return True
+
+    def _stands(self, line: Line, kind: str, words: str) -> str:
+        """Where the same item of the same time stands: `before` others, which have other times;
+        right `above`; `among` others of that time; nowhere.
+
+        A history that is written in one go (that of a fork, several items on a line) has one time:
+        a person who went on with the same words twice did so among others.
+        """
+        if not line.timestamp or not words:
+            return ""
+        time, place, number, since = self.lines
+        if place != self.place:
+            number += 1
+        if time != line.timestamp:
+            since = number
+        self.lines = line.timestamp, self.place, number, since
+        mark = (line.timestamp, kind + self.piece, words)
+        first = self.written.get(mark)
+        self.written[mark] = number
+        if first is None:
+            return ""
+        return "before" if first < since else "above" if first == number - 1 else "among"
 
     def name(self) -> str:
         """A name for what begins on the present line."""
@@ -217,12 +242,16 @@ class Items:
 
     def _call(self, line: Line, payload: Payload, kind: str) -> None:
         number, nth = self.place
+        hidden = payload.call_id == _HIDDEN
         asked = payload.call_id or payload.id or ""
-        if payload.call_id == _HIDDEN:
-            asked = as_json([payload.arguments, payload.input, payload.action])
-        if self.repeats(line, kind, asked):
+        if hidden:
+            told = [payload.arguments, payload.input, payload.action]
+            asked = as_json([payload.namespace, payload.name, *told])
+        if self.repeats(line, kind, asked, named=not hidden):
+            if hidden:
+                self.twice.update(self.hidden[-1:])
             return
-        if payload.call_id == _HIDDEN:
+        if hidden:
             payload.call_id = f"{_HIDDEN}@{self.name()}"
             self.hidden.append(payload.call_id)
         call = payload.call_id or payload.id or f"call_{number}_{nth}"
@@ -246,15 +275,15 @@ class Items:
             node.result_id, node.result_at = f"{node.id}:drawn", node.at
         if call in self.early:
             here, piece = self.place, self.piece
-            told, output, self.place, self.piece = self.early.pop(call)
-            self._output(told, output)
+            begun, output, self.place, self.piece = self.early.pop(call)
+            self._output(begun, output)
             self.place, self.piece = here, piece
 
     def _output(self, line: Line, payload: Payload) -> None:
         if payload.call_id == _HIDDEN and self.hidden:
-            if self.repeats(line, "output", as_json(payload.output)):
+            if self._output_again(line, payload):
                 return
-            payload.call_id = self.hidden.pop(0)
+            self.served = payload.call_id = self.hidden.pop(0)
         call = payload.call_id or ""
         node, tool = self.calls.get(call), ""
         if node is None and call in self.waiting:
@@ -289,6 +318,16 @@ class Items:
         if node is self.answer:
             self.answer = None
         self._spawned(call, text)
+
+    def _output_again(self, line: Line, payload: Payload) -> bool:
+        """Whether an output without an id is a copy. Calls that end together may well say the same:
+        of one time it is a copy only where the line of its call stands twice too."""
+        stands = self._stands(line, "output", as_json([payload.output, payload.tools]))
+        if not stands or (stands != "before" and self.served not in self.twice):
+            return False
+        self.twice.discard(self.served)
+        self.drop("repeated_record")
+        return True
 
     def _carried(self, line: Line, answer: Node) -> Node:
         """The node for outputs of calls that another file made."""

@@ -236,9 +236,9 @@ class Rollout(Items):
 
     def _usage(self, info: Any, at: str) -> None:
         last = info.get("last_token_usage") if isinstance(info, dict) else None
-        mark = (at, "token_count", str(last))
-        again = bool(at) and mark in self.written
-        self.written.add(mark)
+        mark = (at, str(last))
+        again = bool(at) and mark in self.counted
+        self.counted.add(mark)
         if not isinstance(last, dict) or self.last is None or again:
             return
         cached = count(last.get("cached_input_tokens"))
