@@ -50,6 +50,12 @@ def test_settings_combine_in_order() -> None:
     assert (spec.base, spec.rank, spec.alpha, spec.rate) == ("x", 4, 9, 5e-5)
 
 
+def test_epochs_that_are_given_are_not_cut_by_the_steps_of_a_preset() -> None:
+    assert make_spec({"rank": 4, "epochs": None}, None, "demo").max_steps == 60
+    assert make_spec({"epochs": 2.0}, None, "demo").max_steps == 0
+    assert make_spec({"max_steps": 7}, {"epochs": 2.0}, "demo").max_steps == 7
+
+
 def test_the_original_preset_is_the_readmes() -> None:
     spec = make_spec({}, None, "original")
     assert (spec.batch, spec.accumulation, spec.epochs, spec.rate) == (4, 4, 3.0, 5e-5)

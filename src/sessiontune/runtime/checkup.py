@@ -61,7 +61,7 @@ def checkup(folder: Path, base: str | None, length: int = 0) -> dict[str, Any]:
         "warnings": _warnings(here),
     }
     if base and base != "tiny":
-        found["base"] = _base(base, here, lengths)
+        found["base"], found["asked"] = _base(base, here, lengths), base
     return found
 
 
