@@ -469,6 +469,9 @@ def test_a_folder_keeps_its_split_and_the_splits_know_nothing_of_one_another(
     assert cli(*args, "-o", world / "b")[0] == 0
     assert 'split = "b"' in (world / "b" / "recipe.toml").read_text()
     assert sides("b", "eval") >= before["b", "eval"]
+    (world / "b" / "manifest.json").write_text('{"x": 1')  # damaged: the recipe tells it too
+    assert cli(*args, "-o", world / "b")[0] == 0
+    assert manifest(world / "b")["options"]["split"] == "b"
     code, _, err = cli(*args, "-o", world / "c", "--split", "no name")
     assert (code, "is no name" in err) == (2, True)
 

@@ -62,8 +62,9 @@ def trained_texts(run: Run, template: Template) -> Iterator[str]:
 
     path = run.folder / "data" / "train.parquet"
     if not path.is_file():
-        pairs = path.with_suffix(".jsonl")
-        yield from _preferred(pairs) if pairs.is_file() else trained_answers(run.data)
+        preferences = path.with_suffix(".jsonl")
+        kept = preferences.is_file()
+        yield from _preferred(preferences) if kept else trained_answers(run.data)
         return
     for batch in parquet.ParquetFile(path).iter_batches(64, columns=["input_ids", "labels"]):
         for entry in batch.to_pylist():
