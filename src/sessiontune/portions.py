@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from shlex import quote
 
 from .figures import listed, number
 from .manifest import Manifest
@@ -22,21 +23,29 @@ ENOUGH = 10
 MOST = 0.4
 
 
-def few_held_out(manifest: Manifest) -> str:
-    """What a user with little data must know about the held-out side; "" where it is enough."""
+def few_held_out(manifest: Manifest, command: bool = True) -> str:
+    """What a user with little data must know about the held-out side; "" where it is enough.
+    Without `command` the caller names the one that helps."""
     sides = manifest.statistics.splits
     if not manifest.options.eval_share or not manifest.statistics.conversations:
         return ""
     held = sides["eval"].groups if "eval" in sides else 0
-    return few(held, held + (sides["train"].groups if "train" in sides else 0), manifest.name)
+    every = held + (sides["train"].groups if "train" in sides else 0)
+    return few(held, every, manifest.name if command else "", manifest.options.split)
 
 
-#: The name that is proposed for a second split.
-SECOND = "second"
+def another(folder: str, split: str) -> tuple[str, str]:
+    """A folder and a name for one more split than that of `folder`: a name that was dealt already
+    would keep its sides."""
+    if not split:
+        return f"{folder}-second", "second"
+    stem, _, number = split.rpartition("-")
+    name = f"{stem}-{int(number) + 1}" if stem and number.isdecimal() else f"{split}-2"
+    return f"{folder.removesuffix(f'-{split}')}-{name}", name
 
 
-def few(held: int, every: int, name: str) -> str:
-    """The same for `held` of `every` groups of the export of that name: what cannot be judged, and
+def few(held: int, every: int, folder: str, split: str) -> str:
+    """The same for `held` of `every` groups of an export and its split: what cannot be judged, and
     what to do about it."""
     if held >= ENOUGH:
         return ""
@@ -46,9 +55,12 @@ def few(held: int, every: int, name: str) -> str:
         f"`sessiontune evaluate` needs {ENOUGH}."
     )
     if share := share_for(every):
+        text += " More logs will do; or export into another folder, where all sessions are dealt "
+        if not folder:
+            return f"{text}anew."
+        new, name = another(folder, split)
         return (
-            f"{text} More logs will do; or export into a second folder, where all sessions are "
-            f"dealt anew: the same command with `-o {name}-{SECOND} --split {SECOND} --eval-share "
+            f"{text}anew: the same `export` with `-o {quote(new)} --split {name} --eval-share "
             f"{share:g}`. This one and what was trained on it stay."
         )
     least = math.ceil(ENOUGH / MOST)

@@ -15,6 +15,8 @@ import pytest
 from tests.neighbours import claude_lines
 
 from sessiontune import __version__
+from sessiontune.portions import few
+from sessiontune.training.data import read_export
 
 from .conftest import Cli, manifest
 
@@ -431,6 +433,12 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cl
     code, out, _ = cli(*again, "-o", second, "--split", "second")
     assert (code, "independent groups" in out) == (0, False)
     assert manifest(second)["statistics"]["splits"]["eval"]["groups"] == 10
+    third = world / "my a-second"  # a split that was dealt keeps its sides: another is named
+    code, out, _ = cli(*args, "--state", world / "s3", "-o", third, "--split", "second")
+    said = " ".join(out.split())
+    assert "-second-2 --split second-2 --eval-share 0.28`" in said
+    assert read_export(third).split == "second"
+    assert "`-o 'my a-second-2' --split second-2 " in few(5, 36, third.name, "second")
     assert (world / "a" / "eval" / "openai.jsonl").read_bytes() == former
 
 
@@ -461,6 +469,9 @@ def test_a_folder_keeps_its_split_and_the_splits_know_nothing_of_one_another(
     assert cli(*args, "-o", world / "b")[0] == 0
     assert 'split = "b"' in (world / "b" / "recipe.toml").read_text()
     assert sides("b", "eval") >= before["b", "eval"]
+    (world / "b" / "manifest.json").write_text('{"x": 1')  # damaged: the recipe tells it too
+    assert cli(*args, "-o", world / "b")[0] == 0
+    assert manifest(world / "b")["options"]["split"] == "b"
     code, _, err = cli(*args, "-o", world / "c", "--split", "no name")
     assert (code, "is no name" in err) == (2, True)
 

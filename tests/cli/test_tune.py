@@ -90,7 +90,7 @@ def test_a_leak_of_either_kind_reaches_the_gate(
         records=SimpleNamespace(files=1, read=1),
         redactions={},
         statistics=SimpleNamespace(splits={}, conversations=0),
-        options=SimpleNamespace(eval_share=0.15),
+        options=SimpleNamespace(eval_share=0.15, split=""),
     )
     result = SimpleNamespace(manifest=made, unchanged=False)
     monkeypatch.setattr(export, "run_export", lambda *_: result)
@@ -118,6 +118,9 @@ def test_too_few_for_a_verdict_names_the_command_that_helps(
         evening._findings(_done(few="5 of 36 are held out.", share=0.28))
     new = f"-o {tmp_path}-second-2 --split second-2 --eval-share 0.28\n"
     assert f"tune logs {new}" in stopped.value.hint
+    with pytest.raises(UsageError) as stopped:  # of a split that was dealt already
+        evening._findings(_done(few="5 of 36 are held out.", share=0.28, split="third"))
+    assert f"tune logs -o {tmp_path}-third-2 --split third-2 " in stopped.value.hint
     with pytest.raises(UsageError) as stopped:
         evening._findings(_done(few="2 of 8 are held out.", share=0.0))
     assert "--eval-share" not in stopped.value.hint

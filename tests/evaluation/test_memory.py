@@ -8,7 +8,14 @@ from random import Random
 from string import ascii_letters, digits
 
 from sessiontune.evaluation.canaries import made, told
-from sessiontune.evaluation.memory import VERBATIM, repeated, secrets_in, trained_answers
+from sessiontune.evaluation.heldout import Run
+from sessiontune.evaluation.memory import (
+    VERBATIM,
+    repeated,
+    secrets_in,
+    trained_answers,
+    trained_texts,
+)
 
 PASSAGE = " ".join(f"word{n}" for n in range(40))
 #: Drawn here, so that no file of the project holds a key.
@@ -45,6 +52,19 @@ def test_a_long_passage_of_the_training_side_is_found(tmp_path: Path) -> None:
 def test_a_passage_inside_an_argument_counts_too(tmp_path: Path) -> None:
     answer = json.dumps({"content": f"{PASSAGE} end"})
     assert repeated(trained_answers(export(tmp_path)), [answer], [""]) == [0]
+
+
+def test_preferences_that_were_trained_are_known_without_the_export(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    rows = [
+        {"prompt": "p", "chosen": f"{PASSAGE} end", "rejected": "no"},
+        {"prompt": "p", "completion": "yes", "label": True},
+    ]
+    text = "".join(json.dumps(r) + "\n" for r in rows)
+    (tmp_path / "data" / "train.jsonl").write_text(text)
+    run = Run(tmp_path, {"data": {"dir": str(tmp_path / "gone")}})
+    told = trained_texts(run, None)  # type: ignore[arg-type]
+    assert repeated(told, [PASSAGE], [""]) == [0]
 
 
 def test_a_secret_in_an_answer_is_counted() -> None:

@@ -157,3 +157,40 @@ def test_a_preference_is_remembered_with_both_answers(tmp_path: Path) -> None:
     found = trained_on(tmp_path / "run")
     assert found is not None
     assert seen_in(found, [row(1, LONG), row(2)]) == 1
+
+
+def test_a_trained_answer_that_no_row_holds_is_seen_in_long(week: tuple[Path, Run]) -> None:
+    """`long/` is scored like the rows of `eval/`, so it must not have been trained on either."""
+    data, run = week
+    (data / "long").mkdir()
+    (data / "long" / "eval.jsonl").write_text(json.dumps(row(3)) + "\n")
+    export(data, [row(n) for n in (0, 1)], [row(n) for n in (10, 11)])
+    side = side_of(run)
+    assert side.then
+    assert "of the 3 rows" in side.note
+    assert "at least 1" in side.note
+
+
+@pytest.mark.parametrize("public", ["general-07d1", "canary-0-0"])
+def test_a_name_that_all_states_share_proves_nothing(public: str, tmp_path: Path) -> None:
+    data = export(tmp_path / "data", [row(0), row(1), row(2, lineage=public)], [row(10)])
+    run = trained(tmp_path / "run", data)
+    others = [row(n, state="two") for n in (3, 4)]
+    export(data, [*others, row(2, lineage=public)], [row(20, state="two")])
+    side = side_of(run)
+    assert side.then
+    assert "another private state" in side.note
+
+
+def test_an_arm_of_another_state_is_said_to_be_unknown(
+    week: tuple[Path, Run], tmp_path: Path
+) -> None:
+    """Its rows may be the same sessions under other pseudonyms."""
+    _, run = week
+    other = export(
+        tmp_path / "other", [row(n, state="two") for n in (50, 51)], [row(52, state="two")]
+    )
+    trained(tmp_path / "away", other)
+    said = check_arms(run, side_of(run), [f"away={tmp_path / 'away'}"])
+    assert len(said) == 1
+    assert "another private state" in said[0]

@@ -50,6 +50,12 @@ def test_settings_combine_in_order() -> None:
     assert (spec.base, spec.rank, spec.alpha, spec.rate) == ("x", 4, 9, 5e-5)
 
 
+def test_epochs_that_are_given_are_not_cut_by_the_steps_of_a_preset() -> None:
+    assert make_spec({"rank": 4, "epochs": None}, None, "demo").max_steps == 60
+    assert make_spec({"epochs": 2.0}, None, "demo").max_steps == 0
+    assert make_spec({"max_steps": 7}, {"epochs": 2.0}, "demo").max_steps == 7
+
+
 def test_the_original_preset_is_the_readmes() -> None:
     spec = make_spec({}, None, "original")
     assert (spec.batch, spec.accumulation, spec.epochs, spec.rate) == (4, 4, 3.0, 5e-5)
@@ -383,3 +389,30 @@ def test_bases_in_eight_bits_and_in_a_form_that_learns_nothing() -> None:
     fixed = msgspec.structs.replace(eight, quantised="mxfp4", bits=0)
     with pytest.raises(UsageError, match="cannot be trained"):
         planner.settle(spec, fixed, GPU)
+
+
+@pytest.mark.parametrize(("bf16", "verdict"), [(True, "fits at 64 tokens"), (False, "more than")])
+def test_doctor_knows_that_a_mac_trains_in_16_bits_what_is_too_large(
+    bf16: bool, verdict: str, tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    from sessiontune.cli.main import main
+    from sessiontune.runtime.checkup import checkup
+    from sessiontune.training.memory import estimate
+
+    monkeypatch.setattr("sessiontune.runtime.checkup.resolve", lambda name: EIGHT)
+    shape = EIGHT.shape
+    room = (estimate(shape, "lora", 64) + estimate(shape, "lora", 64, width=4)) / 2
+    card = Gpu("Apple", 24, "mps", bf16)
+    here = Machine(
+        system="Darwin", cpu="x", cores=8, memory=32, free=20, disk=500,
+        gpus=(card,), torch="2.9", bitsandbytes=True,
+    )  # fmt: skip
+    monkeypatch.setattr("sessiontune.runtime.checkup.machine", lambda folder: here)
+    monkeypatch.setattr("sessiontune.runtime.checkup._room", lambda here: room)
+    found = checkup(tmp_path, str(tiny), 64)["base"]
+    assert next(m for m in found["methods"] if m["method"] == "lora")["verdict"].startswith(verdict)
+    assert main(["doctor", "--base", str(tiny)]) == 0
+    following = capsys.readouterr().out.rpartition("Next:")[2]
+    assert f"train DIR --base {tiny}" in following
+    assert "--download" not in following

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,8 +91,10 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     show("Parts", ("", "", "how to get it"), missing)
     for warning in found["warnings"]:
         rich.print(f"! {warning}", markup=False, soft_wrap=True)
-    base = begin[0][0] if begin else "MODEL"
-    rich.print(f"\nNext: sessiontune train DIR --base {base} --download", markup=False)
+    base = f"{begin[0][0] if begin else 'MODEL'} --download"
+    if found.get("base"):  # it is here: its sizes were read
+        base = quote(found["asked"])
+    rich.print(f"\nNext: sessiontune train DIR --base {base}", markup=False, soft_wrap=True)
     rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
 
 

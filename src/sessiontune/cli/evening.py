@@ -129,7 +129,8 @@ class Evening:
             "rows": rows,
             "redactions": made.redactions,
             "leakage": leaks,
-            "few": few_held_out(made),
+            "few": few_held_out(made, command=False),
+            "split": made.options.split,
             "share": share_for(sum(side.groups for side in made.statistics.splits.values())),
         }
         links = {"data card": "README.md", "report": "report.html"}
@@ -171,7 +172,7 @@ class Evening:
 
     def _more_held(self, done: Done) -> str:
         """The same command, so that enough is held out; "" where no share would do."""
-        from ..portions import SECOND
+        from ..portions import another
 
         share = done.data.get("share")
         if not share:
@@ -182,10 +183,10 @@ class Evening:
                 next(words, "")
             elif not word.startswith(("--eval-share=", "--split=", "--out=", "-o")):
                 given.append(quote(word))
-        names = (SECOND, *(f"{SECOND}-{n}" for n in range(2, 99)))
-        beside = {name: Path(f"{self.folder}-{name}") for name in names}
-        name, new = next(pair for pair in beside.items() if not pair[1].exists())
-        more = f"-o {quote(str(new))} --split {name} --eval-share {share:g}"
+        new, name = another(str(self.folder), str(done.data.get("split", "")))
+        while Path(new).exists():
+            new, name = another(new, name)
+        more = f"-o {quote(new)} --split {name} --eval-share {share:g}"
         return f"{program()} {' '.join(given)} {more}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:

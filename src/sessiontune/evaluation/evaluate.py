@@ -20,7 +20,7 @@ from .heldout import HeldExample, Run, probe_examples
 from .judge import judged
 from .local import Lab, Loss
 from .losses import losses, rules_prefix, trainer_mean
-from .memory import repeated, secrets_in, trained_answers, trained_texts
+from .memory import repeated, secrets_in, trained_texts
 from .queries import Query, ask_all, shown_queries
 from .result import (
     Comparison,
@@ -242,8 +242,6 @@ class Bench:
         """Numbers of tuned answers that repeat long passages of the training side."""
         texts = [a.text for a in self.answers.get("tuned", [])]
         contexts = [_context_text(c) for c in self.cases] if texts else []
-        if self.side.root == self.run.data and self.side.then:
-            return repeated(trained_answers(self.run.data), texts, contexts)
         return repeated(trained_texts(self.run, self.template), texts, contexts)
 
     def notes(self) -> list[str]:

@@ -98,6 +98,12 @@ def numbered(path: Path) -> dict[str, dict[str, Any]]:
         return {f"{where}:{n}": orjson.loads(line) for n, line in enumerate(lines, 1)}
 
 
+def with_long(root: Path, rows: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The rows, and the held-out answers that no row could hold."""
+    long = root / HELD_FILES[1]
+    return {**rows, **numbered(long)} if long.is_file() else rows
+
+
 def held_examples(
     run: Run, root: Path, rows: dict[str, dict[str, Any]], template: Template
 ) -> list[HeldExample]:
@@ -112,11 +118,9 @@ def held_examples(
     path = run.folder / "data" / "eval.parquet"
     if not path.is_file():
         return _tokenised(run, rows, template)
-    long = root / "long" / "eval.jsonl"
-    rows = {**rows, **numbered(long)} if long.is_file() else rows
     table = parquet.read_table(path).to_pylist()
     tokens = [(str(e["where"]), e["input_ids"], e["labels"]) for e in table]
-    return numbered_examples(tokens, rows)
+    return numbered_examples(tokens, with_long(root, rows))
 
 
 def numbered_examples(

@@ -56,12 +56,15 @@ def trained_answers(folder: Path) -> Iterator[str]:
 
 
 def trained_texts(run: Run, template: Template) -> Iterator[str]:
-    """The same out of the run's own tokens: what bore loss, where the export is another by now."""
+    """The same out of the run's own tokens, what bore loss, or its preferences, both answers: the
+    export may be another by now, or gone."""
     import pyarrow.parquet as parquet
 
     path = run.folder / "data" / "train.parquet"
     if not path.is_file():
-        yield from trained_answers(run.data)
+        preferences = path.with_suffix(".jsonl")
+        kept = preferences.is_file()
+        yield from _preferred(preferences) if kept else trained_answers(run.data)
         return
     for batch in parquet.ParquetFile(path).iter_batches(64, columns=["input_ids", "labels"]):
         for entry in batch.to_pylist():
@@ -69,6 +72,13 @@ def trained_texts(run: Run, template: Template) -> Iterator[str]:
             for borne, span in groupby(pairs, key=lambda pair: pair[1] != IGNORED):
                 if borne:
                     yield template.tokenizer.decode([i for i, _ in span])
+
+
+def _preferred(path: Path) -> Iterator[str]:
+    with path.open("rb") as lines:
+        for line in lines:
+            row = orjson.loads(line)
+            yield from (row[side] for side in ("completion", "chosen", "rejected") if side in row)
 
 
 def _answers(lines: Iterable[bytes]) -> Iterator[str]:

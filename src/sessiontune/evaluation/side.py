@@ -11,7 +11,7 @@ import msgspec
 from ..errors import UsageError
 from ..templating import Template
 from .actions import cluster_of
-from .heldout import HeldExample, Run, held_digest, held_examples, numbered
+from .heldout import HeldExample, Run, held_digest, held_examples, numbered, with_long
 from .rules import mined_rules
 
 #: In RUN/data: the held-out rows, and the mined rules, as they were when the run was trained.
@@ -37,6 +37,11 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
     def digest(self) -> str:
         """Of the rows' bytes: results of two sides are no results of one test."""
         return held_digest(self.root)
+
+    @property
+    def everything(self) -> dict[str, dict[str, Any]]:
+        """The rows, and the answers that no row could hold: all that is scored."""
+        return with_long(self.root, self.rows)
 
     def examples(self, run: Run, template: Template) -> list[HeldExample]:
         """The rows in tokens."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -100,16 +101,25 @@ def _same_split(request: Request) -> Request:
     except OSError:
         former = None
     recipe = request.recipe
-    if former is None or former.options.split == recipe.split:
+    split = former.options.split if former else _written_split(request.out, recipe.split)
+    if split == recipe.split:
         return request
     if recipe.split:
         raise UsageError(
-            f"{request.out} is dealt by {former.options.split or 'the usual split'} already, and"
+            f"{request.out} is dealt by {split or 'the usual split'} already, and"
             " what trains there must not be held out later.",
             f"Give the split {recipe.split} a folder of its own with -o; this one stays.",
         )
-    recipe = msgspec.structs.replace(recipe, split=former.options.split)
+    recipe = msgspec.structs.replace(recipe, split=split)
     return msgspec.structs.replace(request, recipe=recipe)
+
+
+def _written_split(folder: Path, default: str) -> str:
+    """The split as the recipe beside the data tells it: the manifest is damaged, or not there."""
+    try:
+        return str(tomllib.loads((folder / "recipe.toml").read_text("utf-8")).get("split", ""))
+    except (OSError, ValueError):
+        return default
 
 
 def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Export:

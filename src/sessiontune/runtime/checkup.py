@@ -61,7 +61,7 @@ def checkup(folder: Path, base: str | None, length: int = 0) -> dict[str, Any]:
         "warnings": _warnings(here),
     }
     if base and base != "tiny":
-        found["base"] = _base(base, here, lengths)
+        found["base"], found["asked"] = _base(base, here, lengths), base
     return found
 
 
@@ -151,8 +151,11 @@ def _begin(here: Machine, length: int) -> list[dict[str, Any]]:
 def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
     base = resolve(name)
     room, methods = _room(here), []
+    gpu, width = _gpu(here), _width(here)
     for method in METHODS:
-        needs = [estimate(base.shape, method, length, width=_width(here)) for length in lengths]
+        needs = [estimate(base.shape, method, length, width=width) for length in lengths]
+        if gpu and gpu.backend == "mps" and gpu.bf16 and method == "lora" and min(needs) > room:
+            needs = [estimate(base.shape, method, length) for length in lengths]  # as the plan does
         fitting = [n for n, need in zip(lengths, needs, strict=True) if need <= room]
         verdict = f"fits at {fitting[-1]} tokens" if fitting else f"more than {room:.0f} GB"
         verdict = _impossible(here, method) or verdict

@@ -18,18 +18,17 @@ import orjson
 
 from ..errors import UsageError
 from ..evaluation.heldout import (
-    HELD_FILES,
     HeldExample,
     Run,
     held_digest,
-    numbered,
     numbered_examples,
+    with_long,
 )
-from ..evaluation.side import HeldSide, groups_of, held_rows, kept_folder, side_of_then
+from ..evaluation.side import KEPT, HeldSide, groups_of, held_rows, kept_folder, side_of_then
 from ..templating import Template
 from ..training.data import Row
 from ..training.prepare import prepare, spread
-from .trained import Trained, lineages_of, seen_in, trained_on
+from .trained import Trained, keyed, lineages_of, seen_in, trained_on
 
 
 def side_of(run: Run) -> HeldSide:
@@ -44,12 +43,13 @@ def side_of(run: Run) -> HeldSide:
         gone = f"{run.data} is not there" if not run.data.is_dir() else f"{run.data} holds out none"
         return _kept(then, gone)
     rows = held_rows(run.data)
-    why = _dishonest(trained, then, rows, run.data)
+    every = with_long(run.data, rows)
+    why = _dishonest(trained, then, every, run.data)
     if why:
         return _kept(then, why)
-    before = groups_of(then.rows) if then else 0
+    before = groups_of(then.everything) if then else 0
     note = (
-        f"Tested on what {run.data} holds out now, {_groups(rows)}; {before:,} when this "
+        f"Tested on what {run.data} holds out now, {_groups(every)}; {before:,} when this "
         "run was trained. None of it was trained on."
     )
     fitted = partial(_fitted, run, rows)
@@ -59,10 +59,12 @@ def side_of(run: Run) -> HeldSide:
 def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
     """Refuse an arm that was trained on what is held out here: it would show memory. Raises
     UsageError; returns what the reader must know of arms that nothing is known of."""
-    notes = []
+    notes, rows = [], side.everything
+    own = trained_on(run.folder)
+    known = lineages_of(rows.values()) | (keyed(own.lineages) if own else set())
     for text in arms:
         name, _, target = text.partition("=")
-        folder = None if "://" in target else _run_of(Path(target))
+        folder = None if "://" in target or not target else _run_of(Path(target))
         if folder is None or folder.resolve() == run.folder.resolve():
             continue
         trained = trained_on(folder)
@@ -73,11 +75,16 @@ def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
                     " is of an older version."
                 )
             continue
-        seen = seen_in(trained, side.rows.values())
+        seen = seen_in(trained, rows.values())
+        if not seen and known.isdisjoint(keyed(trained.lineages) | _kept_names(folder)):
+            notes.append(
+                f"Whether {name} was trained on what is held out here is not known: its export was"
+                " made with another private state, or of other sessions."
+            )
         if seen:
             raise UsageError(
                 f"{target} (arm '{name}') was trained on at least {seen:,} of the"
-                f" {len(side.rows):,} rows that are held out here: its figures would show memory.",
+                f" {len(rows):,} rows that are held out here: its figures would show memory.",
                 f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose"
                 " exports share a split.",
             )
@@ -91,7 +98,7 @@ def _kept(then: HeldSide | None, why: str) -> HeldSide:
             f"There is no honest test for this run: it has no copy of a held-out side, and {why}.",
             "Train on an export with a held-out side (another -o), and evaluate that run.",
         )
-    note = f"Tested on {_groups(then.rows)} that the run kept when it was trained: {why}."
+    note = f"Tested on {_groups(then.everything)} that the run kept when it was trained: {why}."
     return HeldSide(root=then.root, rows=then.rows, note=note)
 
 
@@ -102,7 +109,7 @@ def _groups(rows: dict[str, dict[str, Any]]) -> str:
 
 def _dishonest(trained: Trained, then: HeldSide | None, rows: dict[str, Any], export: Path) -> str:
     """Why the held-out side of now is no test for the run; "" where it is one."""
-    mine = trained.lineages | lineages_of(then.rows.values() if then else ())
+    mine = keyed(trained.lineages) | lineages_of(then.everything.values() if then else ())
     if mine.isdisjoint(lineages_of(rows.values())) and mine.isdisjoint(_trained_names(export)):
         return (
             f"{export} now holds other sessions, or was made with another private state, so"
@@ -127,12 +134,19 @@ def _trained_names(export: Path) -> set[str]:
 
 def _fitted(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
     """The examples that the trainer would evaluate on: long rows in windows, none too long."""
-    long = run.data / HELD_FILES[1]
-    every = {**rows, **numbered(long)} if long.is_file() else rows
+    every = with_long(run.data, rows)
     listed = [Row(where, body) for where, body in every.items()]
     limit = int((run.record.get("spec") or {}).get("eval_limit") or 0)
     made = spread(prepare(listed, template, run.length), limit)
     return numbered_examples([(e.where, e.ids, e.labels) for e in made.examples], every)
+
+
+def _kept_names(folder: Path) -> set[str]:
+    """The lineages that a run kept as its held-out side."""
+    root = folder / "data" / KEPT
+    if not (root / "eval" / "openai.jsonl").is_file():
+        return set()
+    return lineages_of(with_long(root, held_rows(root)).values())
 
 
 def _run_of(path: Path) -> Path | None:

@@ -45,7 +45,7 @@ def keep(export: Path, rows: Iterable[Mapping[str, Any]], run: Path) -> None:
     for name in HELD_FILES:
         if (export / name).is_file():
             (own / KEPT / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(export / name, own / KEPT / name)
+            shutil.copy2(export / name, own / KEPT / name)  # with its date, and no wider rights
 
 
 def trained_on(run: Path) -> Trained | None:
@@ -70,9 +70,14 @@ def seen_in(trained: Trained, held: Iterable[Mapping[str, Any]]) -> int:
 
 
 def lineages_of(rows: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The lineages of rows. They are keyed with the secret of a private state: two sets that share
-    one were made with the same."""
-    return {_lineage(row) for row in rows} - {""}
+    """The lineages of rows, of those that are keyed."""
+    return keyed(map(_lineage, rows))
+
+
+def keyed(lineages: Iterable[str]) -> set[str]:
+    """Those that are keyed with the secret of a private state: two sets that share one were made
+    with the same. What is mixed in or planted has one name everywhere."""
+    return {name for name in lineages if name and not name.startswith(("general-", "canary-"))}
 
 
 def _lineage(row: Mapping[str, Any]) -> str:

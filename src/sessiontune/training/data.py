@@ -21,13 +21,15 @@ class Row(msgspec.Struct, frozen=True):
 
 
 class DataSet(msgspec.Struct, frozen=True):
-    """What there is to train on. `digest` is the sha256 of the files' bytes, in order."""
+    """What there is to train on. `digest` is the sha256 of the files' bytes, in order; `split` the
+    name of the split, where the export tells one."""
 
     folder: str
     train: tuple[Row, ...]
     eval: tuple[Row, ...]
     digest: str
     files: tuple[str, ...]
+    split: str = ""
 
 
 def read_export(folder: Path) -> DataSet:
@@ -66,7 +68,8 @@ def read_export(folder: Path) -> DataSet:
             f"{folder} has no training rows.",
             "Nothing was exported; `sessiontune scan` says what is there.",
         )
-    return DataSet(str(folder), train, held, _digest(files), tuple(str(f) for f in files))
+    names = tuple(str(f) for f in files)
+    return DataSet(str(folder), train, held, _digest(files), names, _split(folder))
 
 
 def read_preferences(folder: Path, task: str) -> DataSet:
@@ -82,6 +85,15 @@ def read_preferences(folder: Path, task: str) -> DataSet:
         raise PreflightError(f"{path} has no training rows.", "Export more sessions.")
     held = tuple(r for r in rows if r.body.get("split") == "eval")
     return DataSet(str(folder), train, held, _digest([path]), (str(path),))
+
+
+def _split(folder: Path) -> str:
+    """The name of an export's split, as its manifest tells it; "" for the usual one."""
+    try:
+        known = orjson.loads((folder / "manifest.json").read_bytes())
+        return str(known["options"]["split"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # none, or of a former version: there were no others
 
 
 def _rows(path: Path, folder: Path) -> Iterator[Row]:

@@ -156,7 +156,8 @@ def _judged(data: DataSet) -> Check:
         return len({row.body.get("group") or row.where for row in rows})
 
     held = groups(data.eval)
-    words = few(held, held + groups(data.train), Path(data.folder).resolve().name) if held else ""
+    folder, every = Path(data.folder).resolve().name, held + groups(data.train)
+    words = few(held, every, folder, data.split) if held else ""
     return Check(name, "note" if words else "good", words or f"{held} independent groups")
 
 

@@ -141,8 +141,10 @@ def make_spec(
         if name not in PRESETS:
             raise UsageError(f"No preset '{name}'.", f"Known presets: {', '.join(PRESETS)}.")
         layers |= {**PRESETS[name], "preset": name}
-    layers |= dict(recipe or {})
-    layers |= {key: value for key, value in given.items() if value is not None}
+    own = dict(recipe or {}) | {key: value for key, value in given.items() if value is not None}
+    if "epochs" in own:  # whoever asks for whole passes gets them
+        layers.pop("max_steps", None)
+    layers |= own
     try:
         spec = msgspec.convert(layers, TrainSpec, strict=False)
     except msgspec.ValidationError as error:
