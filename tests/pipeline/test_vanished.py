@@ -17,6 +17,9 @@ import pytest
 from tests.random_logs import Thread, Writer
 from tests.runs import rows, run
 
+from sessiontune.pipeline import build
+from sessiontune.pipeline.inputs import Inputs, discover
+
 Row = dict[str, Any]
 
 
@@ -295,3 +298,49 @@ def test_a_log_that_cannot_be_opened_any_more_is_no_vanished_one(
     log.unlink()
     assert _export(tmp_path) == before
     assert _export(tmp_path, "--prune") != before
+
+
+@pytest.mark.parametrize("how", ["folder", "nothing"])
+def test_a_log_that_is_shut_between_finding_and_reading_is_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It is as it was, so nothing but the state tells that it must be read. One that was read
+    before loses nothing, though the run was to read it again, and though it then stays away."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "logs" / f"p{number}")
+    log = sorted((tmp_path / "logs" / "p0").rglob("*.jsonl"))[0]
+    aside = log.with_suffix(".aside")
+
+    def meanwhile() -> None:
+        def found(*args: Any, **kw: Any) -> Inputs:
+            inputs = discover(*args, **kw)
+            log.rename(aside)
+            if how == "folder":
+                log.mkdir()
+            return inputs
+
+        monkeypatch.setattr(build, "discover", found)
+
+    def back() -> None:
+        if how == "folder":
+            log.rmdir()
+        aside.rename(log)
+
+    args: list[str | Path] = ["--json", "export", tmp_path / "logs", "-o", tmp_path / "data"]
+    args += ["--state", tmp_path / "state", "--jobs", "1", "--thinking", "--no-parquet"]
+    first = run(tmp_path / "run", *args, prepare=meanwhile)
+    assert first.code == 0, first.err
+    assert first.json()["manifest"]["faults"] == {"unreadable": 1}
+    short = rows(tmp_path / "data")
+    back()
+    before = _export(tmp_path)
+    assert len(before) > len(short)
+    again = run(tmp_path / "run", *args, "--verify", prepare=meanwhile)
+    assert again.code == 0, again.err
+    assert [log["gone"] for log in again.json()["manifest"]["inputs"]].count(True) == 1
+    assert rows(tmp_path / "data") == before
+    assert _export(tmp_path, "--verify") == before  # it is away
+    back()
+    assert _export(tmp_path, "--verify") == before
