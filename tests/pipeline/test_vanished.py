@@ -17,6 +17,9 @@ import pytest
 from tests.random_logs import Thread, Writer
 from tests.runs import rows, run
 
+from sessiontune.pipeline import build
+from sessiontune.pipeline.inputs import Inputs, discover
+
 Row = dict[str, Any]
 
 
@@ -81,6 +84,75 @@ def test_what_only_a_vanished_log_held_stays_when_its_copy_goes_on(tmp_path: Pat
     path = next(file for file in files if file.stem == copy.session)
     path.write_bytes(b"\n".join(orjson.dumps(record) for record in copy.records))
     assert Counter(map(_words, _export(tmp_path, "--no-privacy"))) == kept
+
+
+def _says(uuid: str, parent: str | None, *blocks: dict[str, Any], of: str = "") -> dict[str, Any]:
+    """A record: a piece of the answer `of`, or the user's."""
+    message = {"role": "assistant" if of else "user", "content": list(blocks)}
+    if of:
+        message |= {"id": of, "model": "claude-opus-4-6"}
+    record = {"type": message["role"], "uuid": uuid, "parentUuid": parent, "message": message}
+    return {**record, "timestamp": f"2026-03-01T10:00:{int(uuid[1:]):02d}.000Z", "cwd": "/home/x/y"}
+
+
+def _text(words: str) -> dict[str, Any]:
+    return {"type": "text", "text": words}
+
+
+def _call(name: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": name, "name": "Bash", "input": {"command": f"run {name}"}}
+
+
+def _result(name: str) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": name, "content": f"said {name}"}
+
+
+@pytest.mark.parametrize("privacy", ["--privacy", "--no-privacy"])
+@pytest.mark.parametrize("stays", ["whole", "cut", "cut and went on", "whole, later cut"])
+def test_of_an_answer_that_a_copy_cuts_in_two_every_part_stays(
+    tmp_path: Path, stays: str, privacy: str
+) -> None:
+    """The longer log owns what both hold; it vanishes, and the other one is read again."""
+    whole = [
+        _says("u1", None, _text("begin")),
+        _says("u2", "u1", _call("c1"), of="msg1"),
+        _says("u3", "u2", _call("c2"), of="msg1"),
+        _says("u4", "u2", _result("c1")),
+        _says("u5", "u3", _result("c2")),
+        _says("u6", "u5", _text("done"), of="msg2"),
+    ]
+    on = [_says("u7", "u2", _text("go on")), _says("u8", "u7", _text("so" * 900), of="msg3")]
+    longer = [_says("u9", "u6", _text("more")), _says("u10", "u9", _text("yes" * 900), of="msg4")]
+    logs = {"stays": whole, "goes": whole[:2] + on}
+    if stays != "whole":
+        logs = {"stays": whole[:2] + on if "on" in stays else whole[:2], "goes": whole + longer}
+    if "later" in stays:
+        logs["stays"] = whole
+    folder = tmp_path / "logs" / "p"
+    folder.mkdir(parents=True)
+
+    def write(name: str, records: list[dict[str, Any]]) -> None:
+        lines = [orjson.dumps({**record, "sessionId": name}) for record in records]
+        (folder / f"{name}-0001.jsonl").write_bytes(b"\n".join(lines))
+
+    for name, records in logs.items():
+        write(name, records)
+    before = _export(tmp_path, privacy)
+    (folder / "goes-0001.jsonl").unlink()
+    if "later" in stays:
+        write("later", [*whole[:2], *on, _says("u11", "u8", _text("end" * 900))])
+    after = _export(tmp_path, privacy, "--verify")
+    _another(tmp_path, 3)  # all is read again, also from the older shards
+    later = [r for r in _export(tmp_path, privacy) if r["project"] == before[0]["project"]]
+    new = Counter(["go on", "so" * 900, "end" * 900] if "later" in stays else [])
+    assert _parts(after) == _parts(later) == _parts(before) + new
+
+
+def _parts(found: list[Row]) -> Counter[str]:
+    """Words, calls and results; not how they stand together."""
+    words = [row["content"] for row in found if row["status"] != "missing"]
+    calls = [str(call["function"]) for row in found for call in row["tool_calls"] or []]
+    return Counter([*filter(None, words), *calls])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -295,3 +367,49 @@ def test_a_log_that_cannot_be_opened_any_more_is_no_vanished_one(
     log.unlink()
     assert _export(tmp_path) == before
     assert _export(tmp_path, "--prune") != before
+
+
+@pytest.mark.parametrize("how", ["folder", "nothing"])
+def test_a_log_that_is_shut_between_finding_and_reading_is_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    """It is as it was, so nothing but the state tells that it must be read. One that was read
+    before loses nothing, though the run was to read it again, and though it then stays away."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "logs" / f"p{number}")
+    log = sorted((tmp_path / "logs" / "p0").rglob("*.jsonl"))[0]
+    aside = log.with_suffix(".aside")
+
+    def meanwhile() -> None:
+        def found(*args: Any, **kw: Any) -> Inputs:
+            inputs = discover(*args, **kw)
+            log.rename(aside)
+            if how == "folder":
+                log.mkdir()
+            return inputs
+
+        monkeypatch.setattr(build, "discover", found)
+
+    def back() -> None:
+        if how == "folder":
+            log.rmdir()
+        aside.rename(log)
+
+    args: list[str | Path] = ["--json", "export", tmp_path / "logs", "-o", tmp_path / "data"]
+    args += ["--state", tmp_path / "state", "--jobs", "1", "--thinking", "--no-parquet"]
+    first = run(tmp_path / "run", *args, prepare=meanwhile)
+    assert first.code == 0, first.err
+    assert first.json()["manifest"]["faults"] == {"unreadable": 1}
+    short = rows(tmp_path / "data")
+    back()
+    before = _export(tmp_path)
+    assert len(before) > len(short)
+    again = run(tmp_path / "run", *args, "--verify", prepare=meanwhile)
+    assert again.code == 0, again.err
+    assert [log["gone"] for log in again.json()["manifest"]["inputs"]].count(True) == 1
+    assert rows(tmp_path / "data") == before
+    assert _export(tmp_path, "--verify") == before  # it is away
+    back()
+    assert _export(tmp_path, "--verify") == before

@@ -663,6 +663,28 @@ def test_a_resumed_copy_under_new_record_ids(tmp_path: Path) -> None:
     assert reading.ledger.drops["link/resumed_copy"] == 5
 
 
+def test_a_branch_that_begins_with_results_is_there_once_in_spite_of_a_copy(tmp_path: Path) -> None:
+    """The longest file went on before the call had its result; the others are the same."""
+    begin = [user("u1", None, "look"), answer("a1", "u1", "m1", call("c1"))]
+    branch = [
+        *begin,
+        user("r1", "a1", [result("c1", "<persisted-output>kept elsewhere")]),
+        answer("a2", "r1", "m2", text("There.")),
+        user("u2", "a2", "And that?"),
+        answer("a3", "u2", "m3", text("Here.")),
+    ]
+    write(tmp_path, "s.jsonl", [*begin, user("u3", "a1", "Not so. " * 400)])
+    write(tmp_path, "t.jsonl", branch)
+    write(tmp_path, "copy of t.jsonl", branch)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert [m.id for s in reading.sessions for m in s.messages] == [
+        *("u1", "a1", "a1:missing", "u3"),
+        *("r1", "a2", "u2", "a3"),
+    ]
+    assert reading.ledger.drops["link/resumed_copy"] == 2 + len(branch)
+
+
 def test_nothing_of_a_unit_stays_in_memory_when_it_is_read(tmp_path: Path) -> None:
     """Nodes and threads hold one another, and no garbage collector sees the nodes."""
     first = [user("u1", None, "Fix it."), answer("a1", "u1", "m1", call("c1"))]

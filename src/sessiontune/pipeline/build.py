@@ -27,10 +27,11 @@ from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
 from .finishing import FINISH_VERSION, Built, finish_all, gate, side_files
 from .grouping import Unit
-from .inputs import Inputs, closed, discover, no_logs
+from .inputs import Inputs, discover, no_logs
 from .mending import forget_damaged
 from .mixing import add_general
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
+from .shutout import ShutError, closed, shut_out
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,15 +82,22 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         inputs = _prune(inputs, store)
     if not inputs.rows:
         raise no_logs(inputs, request.roots)
-    try:
-        return _build(request, inputs, store, run)
-    except DamagedError:
-        run.renew()
-        if not forget_damaged(store):
-            raise
+    damaged = False
+    while True:
+        try:
+            return _build(request, inputs, store, run)
+        except ShutError as shut:
+            run.renew()
+            shut_out(shut, inputs, store)
+        except DamagedError:
+            run.renew()
+            if damaged or not forget_damaged(store):
+                raise
+            damaged = True
         noted = store.files()  # `_build` let go of what only grouping needs
         inputs.rows = [noted[row.file.path] for row in inputs.rows]
-        return _build(request, inputs, store, run)
+        if not inputs.rows:
+            raise no_logs(inputs, request.roots)
 
 
 def _same_split(request: Request) -> Request:

@@ -90,7 +90,7 @@ def discover(
     vanished, renamed = _vanished(known, rows, roots, seen)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
-        gone = _held(gone, known, store)
+        gone = held(gone, known, store)
         store.put_files(gone)
     logs = [r for r in rows.values() if r.file.source in sources]
     others = tuple(sorted(path for path, r in rows.items() if not r.file.source))
@@ -99,17 +99,6 @@ def discover(
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed)
-
-
-def closed(inputs: Inputs) -> set[str]:
-    """Paths of the logs that count as gone since they, or a folder above them, could not be
-    opened: whether they vanished is not known."""
-    places = [fault.file for fault in inputs.faults if fault.reason == "unreadable"]
-    return {
-        row.file.path
-        for row in inputs.rows
-        if row.gone and any(_below(row.file.path, place) for place in places)
-    }
 
 
 def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
@@ -218,7 +207,7 @@ def _leads_to_logs(link: str, reached: list[str]) -> bool:
     """Whether a link to a folder is followed: to one that holds logs itself (the folder of a
     project that was moved elsewhere) and that no other way leads to; not to a whole disk."""
     real = os.path.realpath(link)
-    if any(_below(real, base) or _below(base, real) for base in reached):
+    if any(below(real, base) or below(base, real) for base in reached):
         return False
     try:
         with os.scandir(real) as entries:
@@ -230,7 +219,7 @@ def _leads_to_logs(link: str, reached: list[str]) -> bool:
     return holds
 
 
-def _below(path: str, folder: str) -> bool:
+def below(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
@@ -262,7 +251,7 @@ def _vanished(
     gone = []
     for path in sorted(missing):
         row = known[path]
-        if not any(_below(path, base) for base in bases):
+        if not any(below(path, base) for base in bases):
             continue
         same = (row.file.inode, row.file.size, row.file.mtime_ns) in inodes
         if path not in there and same:  # renamed or linked: it is read under its new name
@@ -272,7 +261,7 @@ def _vanished(
     return gone, frozenset(renamed)
 
 
-def _held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:
+def held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:
     """Vanished logs without those that no run got to read: of them the state holds nothing."""
     never = {row.file.path for row in gone if not known[row.file.path].gone}
     if never:

@@ -18,7 +18,7 @@ from .. import codec, registry
 from ..ledger import Ledger, lines_of
 from ..marks import Mark, outlined
 from ..meetings import keys_of
-from ..model import Drop, Message, Session, Text, Thinking, ToolResult
+from ..model import Drop, Fault, Message, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing
 from ..ports import ReadOptions, Stage
@@ -30,6 +30,7 @@ from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage
 from ..steps.tools import Shapes, observe
 from .hooks import hook_stage, keeping
+from .shutout import shut_of
 from .vanished import Carried, Vanished
 
 #: Bytes of what a hook took out that are held before they go to a file.
@@ -130,13 +131,15 @@ class UnitStart(msgspec.Struct):
 
 class Noted(msgspec.Struct, frozen=True):
     """A prepared unit: its summary, encoded, its sketches, where its shard is, and where the
-    sessions are that a user's hook left out or changed, as they were before."""
+    sessions are that a user's hook left out or changed, as they were before. `shut`: logs of
+    the unit that could not be opened."""
 
     key: str
     summary: bytes
     sketches: Sketches
     place: Place
     left: Place | None
+    shut: tuple[Fault, ...] = ()
 
 
 def prepare(task: PreparePack) -> list[Noted]:
@@ -160,7 +163,7 @@ def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
         while data := left.read(_SPOOLED):
             pack.write(data)
     hooked = pack.place(aside) if task.preparation.preprocess else None
-    return msgspec.structs.replace(noted, left=hooked)
+    return msgspec.structs.replace(noted, left=hooked, shut=tuple(shut_of(task.files, ledger)))
 
 
 def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pack) -> Noted:

@@ -12,6 +12,7 @@ import msgspec
 from .. import __version__, codec, notes
 from ..errors import StoreError
 from ..ledger import Ledger
+from ..model import Fault
 from ..packs import Place, left_of, packed
 from ..ports import Runner
 from ..privacy.vocabulary import Vocabulary
@@ -31,6 +32,7 @@ from .prepare import (
     prepare,
     redactor_of,
 )
+from .shutout import ShutError
 from .sums import add_up
 from .vanished import Carried
 
@@ -106,7 +108,8 @@ def prepare_all(
     verify: bool = False,
 ) -> tuple[Prepared, int]:
     """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
-    what is noted of all, and how many were read."""
+    what is noted of all, and how many were read. Raises ShutError where a log cannot be opened
+    any more: its unit is not noted, for nobody would look at it again until it changes."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     missing = [u for u in units if u.key not in noted or _lacks(u, there, preparation, verify)]
@@ -130,9 +133,13 @@ def prepare_all(
         tasks = tuple(_task(u, preparation, known, there) for u in mine)
         return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
 
+    shut: list[Fault] = []
     for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
         rows = []
         for one in done:
+            if one.shut:
+                shut += one.shut
+                continue
             paths = tuple(row.file.path for row in by_key[one.key].rows)
             mine = {one.key: one.place}
             if one.left is not None:
@@ -140,6 +147,8 @@ def prepare_all(
             rows.append((UnitRow(one.key, paths, one.summary, key), mine, one.sketches))
             there.update(mine)
         store.put_units(rows)
+    if shut:
+        raise ShutError(shut)
     there.update(store.shards.tidy(store.transaction, stale, wholly=False))
     run.renew()  # the workers' memory goes back before what is noted of all units is held
     del packs

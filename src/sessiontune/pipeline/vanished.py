@@ -15,7 +15,7 @@ import msgspec
 
 from ..codec import keyed
 from ..ledger import Ledger, lines_of
-from ..model import Drop, ForkPoint, Message, Session, ToolCall
+from ..model import Drop, ForkPoint, Message, Part, Session, ToolCall, ToolResult
 from ..packs import Place
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
@@ -23,6 +23,8 @@ from ..privacy.vocabulary import Vocabulary
 
 #: A message, whatever it was redacted by: its id as a pseudonym, kind and time.
 _Same = tuple[str, str, str]
+#: The calls that it makes or answers, and how many parts it has.
+_Held = tuple[frozenset[str], int]
 
 
 class Carried(msgspec.Struct, frozen=True):
@@ -51,6 +53,10 @@ class Vanished:
         self._count: dict[str, int] = {}  # key -> how many such messages it has
         self._id: dict[_Same, str] = {}  # the id of such a message in this run
         self._calls: dict[str, str] = {}  # pseudonym of a call in such a message -> its id
+        self._held: dict[_Same, _Held] = {}  # what such a message holds
+        #: A kind and the pseudonym of a call -> the message that makes it, or that answers it.
+        self._holder: dict[tuple[str, str], _Same] = {}
+        self._fuller: dict[_Same, tuple[Part, ...]] = {}  # read again with more than was known
         self._began: dict[_Same, Session] = {}  # first message -> its session, without messages
         self._before: dict[_Same, _Same] = {}  # the message of a vanished log before a living one
         self._stays: set[str] = set()  # keys of sessions from which others go on
@@ -74,6 +80,8 @@ class Vanished:
                 if same not in self._owner:
                     self._owner[same], self._id[same] = session.key, self._now(message.id)
                     self._count[session.key] = self._count.get(session.key, 0) + 1
+                    self._held[same] = held = self._holding(message)
+                    self._holder.update(((message.kind, call), same) for call in held[0])
                     for part in message.parts:
                         if type(part) is ToolCall:
                             now = self._shown("call", part.id)
@@ -84,14 +92,21 @@ class Vanished:
 
     def beside(self, session: Session, ledger: Ledger) -> Iterator[Session]:
         """What stays of a session that was read again, with what older shards know of it."""
-        sames = [self._same(message) for message in session.messages]
+        sames = [self._again(message) for message in session.messages]
         owners = self._owners(session, sames)
-        whole = {s for s in sames if self._owner.get(s) == session.key}
+        whole = {
+            same
+            for message, same in zip(session.messages, sames, strict=True)
+            if self._owner.get(same) == session.key and self._replaces(message, same)
+        }
         if len(whole) == self._count.get(session.key) and session.key not in self._stays:
             for same in whole:  # read again, all of it
                 del self._owner[same]
             owners = self._owners(session, sames)
         self._stays.update(owner for owner in owners if owner)
+        for message, same in zip(session.messages, sames, strict=True):
+            if same in self._owner and self._is_fuller(message, same):
+                self._fuller[same] = message.parts
         pieces = [self._piece(session, sames, *run) for run in _runs(owners)]
         if any(owners) or self._plain:
             self._settle(session, sames, owners, pieces)
@@ -102,6 +117,33 @@ class Vanished:
                     ledger.used[file] = ledger.used.get(file, 0) - n
                     ledger.drop(Drop("link", "resumed_copy", file=file, count=n))
         yield from pieces
+
+    def _holding(self, message: Message) -> _Held:
+        """The calls that a message makes or answers, as pseudonyms, and how many parts it has."""
+        calls = {call for call in map(_call_of, message.parts) if call}
+        return frozenset(self._pseudonym("call", call) for call in calls), len(message.parts)
+
+    def _again(self, message: Message) -> _Same:
+        """The message of a vanished log that is read again. A log that ends inside an answer cuts
+        it, and its results, in two: the rest goes by another id, and is known by its calls."""
+        same = self._same(message)
+        if same in self._owner:
+            return same
+        holders = {self._holder.get((message.kind, call)) for call in self._holding(message)[0]}
+        whole = holders.pop() if len(holders) == 1 else None
+        return whole if whole in self._owner and whole is not None else same
+
+    def _replaces(self, message: Message, same: _Same) -> bool:
+        """Whether a message that was read again holds all of the older one, and nothing that stands
+        in another one."""
+        (calls, size), (older, known) = self._holding(message), self._held[same]
+        return calls >= older and size >= known and not self._elsewhere(message, calls - older)
+
+    def _is_fuller(self, message: Message, same: _Same) -> bool:
+        return self._replaces(message, same) and len(message.parts) > self._held[same][1]
+
+    def _elsewhere(self, message: Message, calls: frozenset[str]) -> bool:
+        return any((message.kind, call) in self._holder for call in calls)
 
     def _owners(self, session: Session, sames: list[_Same]) -> list[str | None]:
         """For each message the key of the vanished session that holds it; what has no place in a
@@ -171,7 +213,8 @@ class Vanished:
         homes = {id(m): piece.key for piece in pieces for m in piece.messages}
         for message, same, owner in zip(session.messages, sames, owners, strict=True):
             key, name = (owner, self._id.get(same, message.id)) if owner else ("", message.id)
-            self._home[same[0]] = ForkPoint(key or homes[id(message)], name)
+            home = ForkPoint(key or homes[id(message)], name)
+            self._home[same[0]] = self._home[self._pseudonym("message", message.id)] = home
             for part in message.parts:
                 if type(part) is ToolCall:
                     call = self._pseudonym("call", part.id)
@@ -191,7 +234,8 @@ class Vanished:
                         taken = self._owner.get(same) == session.key and same not in done
                         done.update([same] if taken else ())
                     if taken and kept is not None:
-                        messages.append(kept)
+                        parts = self._fuller.get(same, kept.parts)
+                        messages.append(msgspec.structs.replace(kept, parts=parts))
                 if messages:
                     parent, call = self._caller(session)
                     yield msgspec.structs.replace(
@@ -218,6 +262,13 @@ class Vanished:
 
     def _same(self, message: Message) -> _Same:
         return self._pseudonym("message", message.id), message.kind, message.at
+
+
+def _call_of(part: Part) -> str:
+    """The call that a part is, or answers."""
+    if isinstance(part, ToolCall):
+        return part.id
+    return part.call_id if isinstance(part, ToolResult) else ""
 
 
 def _runs(owners: list[str | None]) -> Iterator[tuple[int, int]]:

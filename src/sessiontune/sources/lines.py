@@ -63,6 +63,10 @@ def open_packed(path: str) -> Any:
     return pyarrow.input_stream(path, compression="zstd")
 
 
+#: Why a file was not read at all.
+FILE_FAULTS = ("unreadable_file", "symlink_loop")
+
+
 def file_fault(path: str, error: OSError) -> Fault:
     """A fault for a whole file."""
     name = errno.errorcode.get(error.errno or 0, "EIO")

@@ -12,6 +12,7 @@ from ...linking import Node
 from ...model import Text, ToolCall
 from ..lines import utc
 from .answers import answer_part
+from .content import result_content
 from .hidden import is_part
 from .state import State
 from .text import classify
@@ -56,7 +57,9 @@ def is_copy(state: State, line: Line) -> bool:
         return True  # a prompt that was left out for a reason
     results = [block for block in blocks if block.type == "tool_result"]
     if results:
-        return line.uuid in state.mine or not any(_answers(state, block) for block in results)
+        if line.uuid in state.mine:
+            return True
+        return not any(_answers(state, block) and not _holds(node, block) for block in results)
     return _words_again(line, blocks, node)
 
 
@@ -67,6 +70,14 @@ def _answers(state: State, block: Block) -> bool:
     if call is None:
         return False
     return call.file == state.file or not (call.tail or block.tool_use_id in call.results)
+
+
+def _holds(node: Node | None, block: Block) -> bool:
+    """Whether a result stands with the record of the same id: in a branch, where the file that the
+    call was read from has none."""
+    known = node.results.get(block.tool_use_id or "") if node is not None else None
+    text = result_content(block.content)[0]
+    return known is not None and (known.content == text or "<persisted-output>" in text[:40])
 
 
 def _answer_again(blocks: list[Block], node: Node | None) -> bool:
