@@ -283,7 +283,7 @@ def test_the_street_of_the_next_row_is_not_told_by_what_replaced_the_first() -> 
     """The head says address up to the first row; behind it, what replaced the first street did."""
     head = "customer name,customer e-mail,daytime telephone number,address,town"
     first, *rest = (
-        f"Violet River,ada.berg@{firm}.example.org,by telephone in the evening,{number} Oak Drive,Dayton"
+        f"Violet River,ada.berg@{firm}.example.org,by telephone at night,{number} Oak Drive,Dayton"
         for firm, number in (("solvana", 5535), ("quantiva", 1071), ("acmeflow", 6631))
     )
     redactor = Redactor(b"salt", Vocabulary(), PrivacyOptions())
