@@ -277,3 +277,16 @@ def test_values_on_lines_of_listings_and_in_escaped_letters(text: str) -> None:
     out = redactor.text(text.format(value))
     assert value not in out
     assert redactor.text(out) == out
+
+
+def test_the_street_of_the_next_row_is_not_told_by_what_replaced_the_first() -> None:
+    """The head says address up to the first row; behind it, what replaced the first street did."""
+    head = "customer name,customer e-mail,daytime telephone number,address,town"
+    first, *rest = (
+        f"Violet River,ada.berg@{firm}.example.org,by telephone at night,{number} Oak Drive,Dayton"
+        for firm, number in (("solvana", 5535), ("quantiva", 1071), ("acmeflow", 6631))
+    )
+    redactor = Redactor(b"salt", Vocabulary(), PrivacyOptions())
+    once = redactor.text("\n".join((head, first, *rest)))
+    assert "5535 Oak" not in once
+    assert redactor.text(once) == once

@@ -83,7 +83,16 @@ def _rule(
 _SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|nxc|crackmapexec|(?i:psexec(?:64)?(?:\.exe)?))"
 _LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
-_PIPED = r"(?:\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert|--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t])"
+_READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]"
+_KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert"
+_PIPED = rf"(?:{_KEEPS}|{_READS})"
+#: What Hyperscan is asked: programs that keep secrets one by one, without the pipe before them.
+_PIPED_FASTER = (
+    rf"\|{_S}*(?:{_READS})|\|{_S}*[a-z][^\n|;]*(?:{_READS})",
+    *(rf"{_S}{word}" for word in (r"secret[ \t]+create", r"secret[ \t]+set", r"secret[ \t]+put")),
+    *(r"gcloud[ \t]+secrets", r"vault[ \t]+kv[ \t]+put", r"vault[ \t]+write"),
+    *(r"create[ \t]+secret", r"pass[ \t]+insert"),
+)
 
 #: A line's end, and what a listing puts before the next line: its number, its file, a change's sign.
 _NL2 = rf"{NL}(?:[\w./-]{{1,80}}:\d{{1,6}}:|[ ]{{0,8}}\d{{1,6}}(?:\xe2\x86\x92|\t|[:|-])|[+-])?[ \t]{{0,16}}"
@@ -132,6 +141,7 @@ RULES: tuple[Rule, ...] = (
         before=420,
         after=8,
         rank=3,
+        faster=_PIPED_FASTER,
     ),
     _rule(
         rf"{_B}{_SMALL_P}\b[^\n|;]{{0,160}}{_S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{_S}-p{_S}{{0,2}}{_QUOTE}",

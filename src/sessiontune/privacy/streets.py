@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .pseudonym import inside_pseudonym
 from .rules import Direct, Rule, left_edge, pattern, quick
 
 #: A capital, and a letter of a name: ASCII, the bytes of UTF-8, or an escape of JSON.
@@ -125,9 +126,16 @@ def _told(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
     if data[stop : stop + 1] in (b"_", b"%", b"(") or data[stop : stop + 2] == b"px":
         return []
     town = pattern(_POSTAL).match(data, stop, min(len(data), stop + 90))
-    if town is None and _WORDS.search(data, max(0, start - _REACH), start) is None:
+    if town is None and not _said_before(data, start):
         return []
     return [(start, town.end() if town else stop)]
+
+
+def _said_before(data: bytes, start: int) -> bool:
+    """A word before says that it is an address. The word in what replaced another address is none:
+    redacting once more would find what the first time left."""
+    words = _WORDS.finditer(data, max(0, start - _REACH), start)
+    return any(not inside_pseudonym(data, *word.span()) for word in words)
 
 
 _KEYS = (
