@@ -18,6 +18,10 @@ from sessiontune.formats.card import card
 from sessiontune.formats.report import report_html
 from sessiontune.manifest import File, Leakage, Manifest, Options, Records, dump, load
 from sessiontune.ports import Conversation, EncodeOptions
+from sessiontune.privacy.audit import Auditor
+from sessiontune.privacy.detect import all_rules
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
 from sessiontune.rows import features
 from sessiontune.stats import Stats
 
@@ -265,3 +269,14 @@ def test_datasets_loads_every_file_with_the_cards_types(tmp_path: Path, thinking
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert json.loads(done.stdout.splitlines()[-1]) >= 4
+
+
+@pytest.mark.parametrize("times", [7, 1_620, 23_456, 1_234_567])
+def test_the_gate_takes_no_count_of_what_was_replaced_for_a_password(times: int) -> None:
+    """Exports of a thousand passwords stopped at the report's own table of kinds."""
+    made = example(redactions=dict.fromkeys({r.kind for r in all_rules()}, times))
+    auditor = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
+    pages = {"card": card(made), "report": report_html(made), "manifest": dump(made)}
+    assert {name: auditor.scan(page.encode(), name) for name, page in pages.items()} == {
+        name: [] for name in pages
+    }

@@ -12,6 +12,8 @@ from sessiontune.privacy.vocabulary import Vocabulary
 REDACTOR = Redactor(b"salt", Vocabulary(), PrivacyOptions())
 
 KEPT = [
+    '<tr><td>passwords</td><td class="n">1,620</td></tr>',
+    '<tr><td>API keys</td><td class="n">23,456,789</td></tr>',
     "token = request.headers.get_authorization_value",
     "password = getpass.getpass('Password: ')",
     "def login(user: str, password: str, *, token: str | None = None) -> None:",

@@ -57,6 +57,8 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
         return None
     if is_placeholder(value) or _HASHES.fullmatch(value) or _same_word(name, value):
         return None
+    if _COUNT.fullmatch(value):
+        return None
     if is_published_example(value):
         return None
     if password:
@@ -70,6 +72,8 @@ def _same_word(name: bytes, value: bytes) -> bool:
     return plain.isalpha() and plain in name.lower().replace(b"_", b"").replace(b"-", b"")
 
 
+#: How many there are of something, as the report says of passwords: `1,620`.
+_COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
 #: A release, an object's identifier in dots: `1.2.1`, `^7.0.0`, `1.2.840.113549`.
 _RELEASE = re2.compile(rb"[~^]?\d{1,3}(?:\.\d{1,6}){2,12}")
 
