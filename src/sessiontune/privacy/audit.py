@@ -8,16 +8,17 @@ put side by side are judged one by one (`seams`), as they were redacted.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
-import re2
 from msgspec.structs import replace
 
 from ..model import Finding
 from ..seams import SEAM
 from .detect import Detector
-from .engine import HOT_KEY, under
+from .engine import LONG, Place, encoded, hot, keyed_text, looked, within
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
@@ -27,6 +28,8 @@ from .words import Names
 
 #: Bytes scanned at once. A finding never hides across the seam: blocks end at line ends.
 BLOCK = 8 << 20
+#: Where a string of a row stands, the key it is judged under ("" for none), and the string.
+_Look = tuple[str, str, str]
 
 
 class Auditor:
@@ -84,61 +87,73 @@ class Auditor:
                 continue
             checked = high
             mine: list[Finding] = []
-            self._walk(value, "", mine)
+            self._walk(value, mine)
             if mine:
                 found.append((low, mine))
         return found
 
     def _raw_spans(self, block: bytes) -> list[Span]:
-        spans = self._detector.find(block) + self._named(block)
-        spans.sort(key=lambda span: span.start)
-        return spans
+        return _with_names(self._detector.find(block), block, self._names.find(block))
 
     def _named(self, data: bytes) -> list[Span]:
-        return [
-            Span(start, end, "name", "name", 1)
-            for start, end in self._names.find(data)
-            if not is_pseudonym(data[start:end])
-        ]
+        return _with_names([], data, self._names.find(data))
 
-    def _walk(self, value: Any, where: str, findings: list[Finding]) -> None:
-        """Judges every string of a decoded row, with the key it stands under."""
+    def _walk(self, value: Any, findings: list[Finding]) -> None:
+        """Judges every string of a decoded row, with the key it stands under: many in one pass."""
+        looks: list[_Look] = []
+        size = 0
+        for path, key, text in self._strings(value, findings):
+            for one in text.split(SEAM):
+                looks.append((path, "", one))
+                if key and 4 <= len(one) <= 4096 and hot(key):
+                    looks.append((path, key, one))
+                size += len(one)
+            if size > LONG:
+                self._judge(looks, findings)
+                looks, size = [], 0
+        self._judge(looks, findings)
+
+    def _strings(self, value: Any, findings: list[Finding]) -> Iterator[_Look]:
+        """The strings of a row, its keys too; structures are judged on the way."""
         stack: list[tuple[str, str, Any]] = [("", "", value)]
         while stack:
             path, key, item = stack.pop()
             if isinstance(item, dict):
                 for name, child in item.items():
-                    self._judge(f"{path}.<key>", "", name, where, findings)
+                    yield f"{path}.<key>", "", name
                     stack.append((f"{path}.{_plain(name)}", name, child))
                     if name in _STRUCTURES and isinstance(child, dict | list):
-                        self._beside(f"{path}.{name}", child, where, findings)
+                        self._beside(f"{path}.{name}", child, findings)
             elif isinstance(item, list):
                 stack.extend((f"{path}[{i}]", "", child) for i, child in enumerate(item))
             elif isinstance(item, str):
-                self._judge(path, key, item, where, findings)
+                yield path, key, item
 
-    def _judge(self, path: str, key: str, text: str, where: str, findings: list[Finding]) -> None:
-        if SEAM in text:
-            for one in text.split(SEAM):
-                self._judge(path, key, one, where, findings)
-            return
-        raw = text.encode("utf-8", "surrogatepass")
-        findings.extend(self._finding(where + path, span, raw, 0) for span in self._raw_spans(raw))
-        if key and 4 <= len(text) <= 4096 and HOT_KEY.search(key):
-            findings.extend(
-                self._finding(where + path, span, raw, 0)
-                for span in under(key, text, self._detector)
-                if not is_pseudonym(raw[span.start : span.end])
-            )
+    def _judge(self, looks: list[_Look], findings: list[Finding]) -> None:
+        texts = [keyed_text(key, text) if key else text for _, key, text in looks]
+        joined = encoded("\x00".join(texts))
+        for index, raw, hits, names in looked(self._detector, self._names, texts, joined):
+            path, key, text = looks[index]
+            spans = self._detector.find(raw, hits)
+            if key:
+                raw = encoded(text)
+                spans = [
+                    span
+                    for span in within(spans, key, len(raw))
+                    if not is_pseudonym(raw[span.start : span.end])
+                ]
+            else:
+                spans = _with_names(spans, raw, names)
+            findings.extend(self._finding(path, span, raw, 0) for span in spans)
 
-    def _beside(self, path: str, value: Any, where: str, findings: list[Finding]) -> None:
+    def _beside(self, path: str, value: Any, findings: list[Finding]) -> None:
         """Judges the strings of a structure by what stands beside them."""
         for group in groups(value):
             whole = laid(group)
             if whole is None:
                 continue
             for _, _, spans in whole.within(self._detector.find(whole.text)):
-                findings.extend(self._finding(where + path, s, whole.text, 0) for s in spans)
+                findings.extend(self._finding(path, s, whole.text, 0) for s in spans)
 
     def _finding(self, where: str, span: Span, data: bytes, low: int) -> Finding:
         return Finding(
@@ -152,6 +167,15 @@ class Auditor:
 
     def _stand_in(self, kind: str, shape: str, value: bytes) -> bytes:
         return self._marks.make(kind, "placeholder", value)
+
+
+def _with_names(spans: list[Span], data: bytes, names: list[Place]) -> list[Span]:
+    """The spans and the names that are no pseudonyms, in order."""
+    for start, end in names:
+        if not is_pseudonym(data[start:end]):
+            spans.append(Span(start, end, "name", "name", 1))
+    spans.sort(key=lambda span: span.start)
+    return spans
 
 
 def _numbered(
@@ -169,7 +193,7 @@ def _numbered(
 
 #: Keys of a row under which a structure stands that was redacted as one.
 _STRUCTURES = ("arguments", "parameters")
-_PLAIN_NAME = re2.compile(r"[A-Za-z_]{1,32}")
+_PLAIN_NAME = re.compile(r"[A-Za-z_]{1,32}")
 
 
 def _plain(name: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
@@ -73,7 +74,7 @@ class Redactor:
             for index, text in enumerate(result):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in self._hits(texts, encoded(joined)):
+        for index, raw, hits, names in looked(self._detector, self._names, texts, encoded(joined)):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -138,35 +139,6 @@ class Redactor:
 
     # ------------------------------------------------------------ inner
 
-    def _hits(
-        self, texts: Sequence[str], joined: bytes
-    ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-        """Index, bytes, hits and names of each text that has any; `joined`: all, NULs between."""
-        if not self._detector.placed:
-            for index, raw in enumerate(map(encoded, texts)):
-                hits, names = self._detector.scan(raw), self._names.find(raw)
-                if hits or names:
-                    yield index, raw, hits, names
-            return
-        hits, names = self._detector.scan(joined), self._names.find(joined)
-        if not hits and not names:
-            return
-        found: dict[int, tuple[bytes, list[Hit], list[Place]]] = {}
-        low = high = -1
-        locate = locator(texts, joined)
-        for rule, end in hits:
-            if not low < end <= high + 1:  # a hit on a NUL belongs to the text before it
-                index, low, high = locate(end - 1)
-                mine = found.setdefault(index, (joined[low:high], [], []))[1]
-            mine.append((rule, end - low))
-        locate = locator(texts, joined) if names else locate
-        for start, end in names:
-            index, low, high = locate(start)
-            text = found.setdefault(index, (joined[low:high], [], []))
-            text[2].append((start - low, end - low))
-        for index in sorted(found):
-            yield index, *found[index]
-
     def _spans(self, raw: bytes, hits: list[Hit] | None, names: list[Place]) -> list[Span]:
         spans = self._detector.find(raw, hits)
         if names:
@@ -221,15 +193,54 @@ class Redactor:
         return [span for span in spans if not is_pseudonym(raw[span.start : span.end])]
 
 
+def looked(
+    detector: Detector, finder: Names, texts: Sequence[str], joined: bytes
+) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
+    """Index, bytes, hits and names of each text that has any, from one pass over all of them;
+    `joined`: all, NULs between."""
+    if not detector.placed:
+        for index, raw in enumerate(map(encoded, texts)):
+            hits, names = detector.scan(raw), finder.find(raw)
+            if hits or names:
+                yield index, raw, hits, names
+        return
+    hits, names = detector.scan(joined), finder.find(joined)
+    if not hits and not names:
+        return
+    found: dict[int, tuple[bytes, list[Hit], list[Place]]] = {}
+    low = high = -1
+    locate = locator(texts, joined)
+    for rule, end in hits:
+        if not low < end <= high + 1:  # a hit on a NUL belongs to the text before it
+            index, low, high = locate(end - 1)
+            mine = found.setdefault(index, (joined[low:high], [], []))[1]
+        mine.append((rule, end - low))
+    locate = locator(texts, joined) if names else locate
+    for start, end in names:
+        index, low, high = locate(start)
+        text = found.setdefault(index, (joined[low:high], [], []))
+        text[2].append((start - low, end - low))
+    for index in sorted(found):
+        yield index, *found[index]
+
+
 def under(key: str, text: str, detector: Detector) -> list[Span]:
     """What is found in a string when it stands under a key, as places in the string."""
-    raw = text.encode("utf-8", "surrogatepass")
-    head = b'"' + key.encode("utf-8", "surrogatepass") + b'": "'
-    size = len(head)
+    return within(detector.find(encoded(keyed_text(key, text))), key, len(encoded(text)))
+
+
+def keyed_text(key: str, text: str) -> str:
+    """A string under its key, as a text has it."""
+    return f'"{key}": "{text}"'
+
+
+def within(spans: list[Span], key: str, size: int) -> list[Span]:
+    """The spans of such a text that begin in the string of `size` bytes, as places in it."""
+    head = len(encoded(key)) + 5
     return [
-        replace(span, start=span.start - size, end=min(span.end - size, len(raw)))
-        for span in detector.find(head + raw + b'"')
-        if size <= span.start < size + len(raw)
+        replace(span, start=span.start - head, end=min(span.end - head, size))
+        for span in spans
+        if head <= span.start < head + size
     ]
 
 
@@ -302,15 +313,17 @@ def collect_strings(obj: Any, leaves: list[str]) -> None:
             stack.extend(item)
 
 
-HOT_KEY = re2.compile(
+_HOT_KEY = re2.compile(
     r"(?i)pass|pwd|secret|token|key|cred|auth|cookie|jwt|bearer|signature|email|phone|uuid|_id|Id$|"
     r"account|org|lat|lon|lng|coord|address|mobil|^tel$|telefon|fax|handy|street|strasse|line_?1|"
     r"direcci|indirizzo|endere|adres|iban|ssn|^mac"
 )
 
 
-def _hot(key: str, fresh: str) -> bool:
-    return bool(HOT_KEY.search(key) or (fresh is not key and HOT_KEY.search(fresh)))
+@lru_cache(maxsize=4096)
+def hot(key: str) -> bool:
+    """What stands under such a key is judged with it. (The same keys come again and again.)"""
+    return _HOT_KEY.search(key) is not None
 
 
 def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
@@ -322,7 +335,12 @@ def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
         same = True
         for key, value in obj.items():
             fresh_key = changed.get(key, key) if isinstance(key, str) else key
-            if isinstance(value, str) and isinstance(key, str) and keyed and _hot(key, fresh_key):
+            if (
+                isinstance(value, str)
+                and isinstance(key, str)
+                and keyed
+                and (hot(key) or hot(fresh_key))
+            ):
                 fresh = keyed(key, value)
                 if fresh is None:
                     fresh = changed.get(value, value)

@@ -8,16 +8,16 @@ read as the JSON that it becomes.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
-import re2
 
 from .pseudonym import is_pseudonym
 from .rules import Span
 
-_NAMES = re2.compile(
+_NAMES = re.compile(
     r"(?i)-{0,2}[a-z0-9_.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.-]{0,60}"
 )
 #: Longer JSON is looked at in its parts only.
