@@ -88,6 +88,11 @@ def all_rules() -> tuple[Rule, ...]:
 
 
 _DECODERS = decoders.RULES
+#: How a stretch reads, and the same with the way back, which is made only where something is found.
+_READ_AS = {
+    "mark": (decoders.unmarked, decoders.unmarked_view),
+    "letter": (decoders.lettered, decoders.lettered_view),
+}
 _UUID = quick(UUID)
 _WORD_AFTER = quick(r"[A-Za-z0-9]")
 
@@ -215,16 +220,16 @@ class Detector:
     def _decode(
         self, kind: str, data: bytes, ends: list[int], depth: int, spans: list[Span]
     ) -> None:
-        if kind == "mark":
+        if kind in ("mark", "letter"):
+            plain_of, view_of = _READ_AS[kind]
             for start, end in windows(ends, len(data)):
-                plain = decoders.unmarked(data, start, end)
+                plain = plain_of(data, start, end)
                 if len(plain) < end - start and (found := self.find(plain, None, depth + 1)):
-                    self._report(found, decoders.unmarked_view(data, start, end), spans)
+                    self._report(found, view_of(data, start, end), spans)
             return
-        if kind in ("quoted", "letter"):
-            view_of = decoders.quoted_view if kind == "quoted" else decoders.lettered_view
+        if kind == "quoted":
             for start, end in windows(ends, len(data)):
-                self._through(view_of(data, start, end), depth, spans)
+                self._through(decoders.quoted_view(data, start, end), depth, spans)
             return
         if kind == "wrap":
             for start, end in windows(ends, len(data), 700):
