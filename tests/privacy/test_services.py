@@ -22,6 +22,8 @@ def some(letters: str, size: int) -> str:
 
 
 HEX32, HEX40, RUN = some(HEX, 32), some(HEX, 40), some(MIXED, 36)
+PARTS = "b4Kd" + "Z2mQ." + some(MIXED, 40)
+SLASHES = "/".join(("Hb4" + some(MIXED, 12), some(MIXED, 15) + "7", some(MIXED, 14) + "q"))
 WORD = "Tun" + "dra$e49" + "21x"
 
 
@@ -30,6 +32,16 @@ WORD = "Tun" + "dra$e49" + "21x"
     [
         # the service's name is all that tells
         ('rawg = "{}"', HEX32),
+        ("assemblyai: {}", HEX32),
+        ('"new-york-times": "{}"', HEX32),
+        ("CC_TEST_REPORTER_ID: {}", HEX40 + HEX[:8] + HEX32[:16]),
+        ("wechat.key = {}", HEX32),
+        ('"sentry-key": "{}"', HEX40),
+        # an id and a secret with a dot between; base64 with slashes by chance
+        ("flagsmith api_key={}", PARTS),
+        ('client_api_key = "{}"', SLASHES),
+        # a user of a URL, without a password
+        ("index-url = https://{}:@pypi.acme.io/team", RUN),
         ("calendarific: {}", HEX40),
         ("zenrows={}", HEX40),
         ("[DEBUG] scraperapi -> {}", HEX32),
@@ -85,6 +97,10 @@ def test_it_is_found(text: str, value: str) -> None:
     "text",
     [
         'openai: "gpt-5.1-codex"',
+        "apiKey: settings2.defaultKeyForStaging3",
+        'cache_entry_key = "0f8fad5bd9cb469fa16570867728950e"',
+        "vercel: deployed to production in 12s; miro = new Board(options)",
+        'api_key = "config/environments/production/secret-storage"',
         "toggle = true; toggle_a1b2c3d4e5f6a7b8 = 1",
         f"Cache restored from key: Linux-node-{HEX40}{HEX}{HEX[:8]}",
         'ETag: W/"cd40276bac-77bdSYjiIwLF64aTwHXz8dAjZ1P"',

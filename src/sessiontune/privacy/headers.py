@@ -176,8 +176,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "url-token",
         "secrets",
-        r"https?:(?:\\*/){2}[A-Za-z0-9_-]{20,120}@[A-Za-z0-9]",
-        r"https?:(?:\\*/){2}([A-Za-z0-9_-]{20,120})@[A-Za-z0-9]",
+        r"https?:(?:\\*/){2}[A-Za-z0-9_-]{20,120}:?@[A-Za-z0-9]",
+        r"https?:(?:\\*/){2}([A-Za-z0-9_-]{20,120}):?@[A-Za-z0-9]",
         whole,
         before=200,
         after=8,

@@ -246,9 +246,14 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return strong and not typed_out(value.replace(b"-", b""))
     if _VERSION.fullmatch(value) or _LINE.search(value):
         return False
-    if _PATHLIKE.fullmatch(value) and not (len(value) == 40 and _random_path(value)):
+    if _PATHLIKE.fullmatch(value) and not (
+        len(value) >= 32 and len(value) % 4 == 0 and _random_path(value)
+    ):
         return False
-    if not quoted and ((_CODE.fullmatch(value) and not value.isalnum()) or _camel_case(value)):
+    if not quoted and (
+        (_CODE.fullmatch(value) and not value.isalnum() and not _in_two(value))
+        or _camel_case(value)
+    ):
         return False
     if not strong and _CACHE.fullmatch(value):
         return False
@@ -275,8 +280,20 @@ def _camel_case(value: bytes) -> bool:
 
 
 def _random_path(value: bytes) -> bool:
-    """Base64 of 30 bytes (an AWS secret) with slashes by chance: its parts are no names."""
+    """Base64 with slashes by chance, as in an AWS secret: its parts are no names."""
     return value[:1] not in b".~" and entropy(value) >= 4.5 and wordy(value) < 0.3
+
+
+_TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,40})\.([A-Za-z0-9_-]{16,80})")
+
+
+def _in_two(value: bytes) -> bool:
+    """A key's id and its secret with a dot between, and no member of a thing in code: both parts
+    are random (`Ab3dE5gh.xY9...`)."""
+    match = _TWO_PARTS.fullmatch(value)
+    return match is not None and all(
+        sum(48 <= c <= 57 for c in part) >= 2 and wordy(part) < 0.3 for part in match.groups()
+    )
 
 
 def _mixed_signs(value: bytes) -> bool:

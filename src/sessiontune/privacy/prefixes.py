@@ -19,7 +19,7 @@ _COMMON = frozenset((
     "AAAA", "API-", "1000.", "wandb_v", "http", "test_", "user:", "service:", "prod:", "dev:",
     "preview:", "api-", "key_", "live_", "local-", "redis_", "secret_", "sandbox_", "discord",
     "organizations/", "ext_", "ver:", "pat.", "sat.", "sess-", "sdk-", "mob-", "sig=", "4b1d",
-    "1//0",
+    "1//0", "org_", "production_",
 ))  # fmt: skip
 #: Short ones that stand nowhere else, and those that the patterns hide in a choice of letters.
 _SHORT = (
