@@ -264,6 +264,7 @@ def test_files_of_one_name_are_not_tied_together(tmp_path: Path) -> None:
         ("<task-notification>" + "<event>" * 50_000, "drop", []),
         ("<task-notification>" + "<result>a</result>" * 2, "context", ["a</result><result>a"]),
         ("<command-name>" + " " * 100_000, "prompt", ["<command-name>" + " " * 100_000]),
+        ("<system-reminder></system-reminder>" * 50_000 + "go", "prompt", ["go"]),
         ("<agent-message>" * 50_000, "peer", ["<agent-message>" * 50_000]),
     ],
 )

@@ -14,18 +14,22 @@ import msgspec
 from ...linking import Node
 from ...model import Text
 from .state import Queued, State
-from .text import classify
+from .text import classify, unreminded
 from .users import take_words
 from .wire import Line
 
 #: What the program queues for the model beside what a person typed.
-_NOTICES = ('{"task_id"', "<task-notification>", "<bash-notification>", "<system-reminder>")
+_NOTICES = ('{"task_id"', "<task-notification>", "<bash-notification>")
+#: Why something left the queue, in newer versions: into the turn that runs. Else another agent
+#: got it, or nobody.
+_HANDED_OVER = ("", "absorbed_mid_turn")
 
 
 def take_queue(state: State, line: Line) -> None:
     """Keep one record of the queue."""
     step = Queued(line.operation or "", _text(line), (state.line, state.nth))
     step.at, step.copies = line.timestamp or "", _copies(state)
+    step.reason = line.reason or ""
     state.queue.append(step)
 
 
@@ -43,6 +47,7 @@ def tell_queued(state: State) -> None:
             item = _next(waiting, step, told)
             if (
                 step.operation == "remove"
+                and step.reason in _HANDED_OVER
                 and _is_prompt(item.text)
                 and step.place[0] < last
                 and step.copies == _copies(state)
@@ -54,7 +59,7 @@ def _next(waiting: list[Queued], step: Queued, told: dict[str, list[Node]]) -> Q
     """What leaves the queue; without words where another record tells it."""
     while waiting:
         named = [n for n, item in enumerate(waiting) if step.text and item.text == step.text]
-        typed = [n for n, item in enumerate(waiting) if not item.text.startswith(_NOTICES)]
+        typed = [n for n, item in enumerate(waiting) if _is_typed(item.text)]
         item = waiting.pop((named or typed or [0])[0])  # notices may wait for ever
         nodes = told.get("\n".join(classify(item.text).texts).strip(), [])
         node = next((node for node in nodes if node.line >= item.place[0]), None)
@@ -90,7 +95,14 @@ def _prompt(state: State, item: Queued, step: Queued) -> None:
 
 def _is_prompt(text: str) -> bool:
     """Whether the words are a person's to the model: no notice, no command of the program."""
-    return not text.startswith((*_NOTICES, "/")) and classify(text).kind == "prompt"
+    typed = _is_typed(text) and not text.startswith("/")
+    return typed and classify(text).kind == "prompt"
+
+
+def _is_typed(text: str) -> bool:
+    """Whether there is more than what the program says, which may stand before typed words."""
+    words = unreminded(text)
+    return bool(words or not text) and not words.startswith(_NOTICES)
 
 
 def _copies(state: State) -> int:

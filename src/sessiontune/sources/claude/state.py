@@ -51,6 +51,7 @@ class Queued(msgspec.Struct):
     place: Place
     at: str = ""
     copies: int = 0
+    reason: str = ""
 
 
 class State:

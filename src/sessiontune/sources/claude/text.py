@@ -51,6 +51,12 @@ _WHILE = re.compile(
 _FORKED = re.compile(
     r"<fork-boilerplate>.*?</fork-boilerplate>\s*(?:Your directive: )?(?P<words>.*)", re.DOTALL
 )
+#: What stands before the report of a sub-agent that ended; every line of the report is indented.
+_HANDED_BACK = re.compile(
+    r"\[Subagent hand-back\] The text below [^\n]{0,2000}The report follows:\n"
+    r"(?P<report>(?:(?:  [^\n]*)?\n)*(?:  [^\n]*)?)"
+)
+_REMINDER = re.compile(r"\s*<system-reminder>")
 _COMPUTED = "[Workflow harness \u2014 computed task] "
 _COMPUTED_END = "The computed task text follows:\n"
 _PASTED = re.compile(
@@ -103,6 +109,9 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
     start = text.lstrip()
     if not start:
         return Said("drop", reason="empty")
+    words = unreminded(start)
+    if words and len(words) < len(start):
+        return _classified(words.rstrip(), meta, summary)
     if start[0] == "<":
         said = _tagged(start)
         if said is not None:
@@ -122,6 +131,17 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
     return _meta(text, start) if meta else Said("prompt", [text])
 
 
+def unreminded(text: str) -> str:
+    """A text without the reminders that the program put before it; "" where nothing else is."""
+    at = 0
+    while begin := _REMINDER.match(text, at):
+        end = text.find("</system-reminder>", begin.end())
+        if end < 0:
+            break
+        at = end + len("</system-reminder>")
+    return text[at:].lstrip() if at else text
+
+
 def _peer(start: str) -> Said:
     """What other agents wrote, without the program's words around it; notices are no messages."""
     begun = list(_MAIL_BEGINS.finditer(start))
@@ -131,9 +151,12 @@ def _peer(start: str) -> Said:
         told = _WHILE.fullmatch(start)
         return Said("peer", [told["words"] if told is not None else start])
     stop = ends[first["tag"]]
-    notices = all(one["notice"] for one in begun if first.start() <= one.start() < stop)
     mail = start[first.start() : stop + len(f"</{first['tag']}>")]
-    return Said("context" if notices else "peer", [mail])
+    reports = [textwrap.dedent(one["report"]).strip("\n") for one in _HANDED_BACK.finditer(mail)]
+    notices = [one["notice"] for one in begun if first.start() <= one.start() < stop]
+    if reports and len(reports) == len(notices):  # no words to this agent, but results of its calls
+        return Said("context", [report for report in reports if report])
+    return Said("context" if all(notices) else "peer", [mail])
 
 
 def _meta(text: str, start: str) -> Said:

@@ -114,10 +114,10 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         node.flags.append(f"command:{command}")
     if kind == "command":
         node.flags.append("?")  # a request only if the model answers it: see _finish
-    origin = line.origin.kind if line.origin is not None else None
+    origin = _origin(line)
     if kind == "peer" or (node.kind == "prompt" and (node.side or origin in _AGENTS)):
         node.kind = "task"
-    elif node.kind == "prompt" and _by_program(line.origin):
+    elif node.kind == "prompt" and _by_program(origin, line.origin):
         node.kind = "context"
     node.injected = node.kind in ("context", "summary")
     return "used"
@@ -127,13 +127,17 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
 _AGENTS = ("peer", "coordinator")
 
 
-def _by_program(origin: Kind | None) -> bool:
+def _origin(line: Line) -> str:
+    """Who caused a record. Newest versions also tell it of the turn, and sometimes there alone."""
+    told = line.origin.kind if line.origin is not None else None
+    return told or (line.turnOrigin or "").replace("_", "-")
+
+
+def _by_program(origin: str, told: Kind | None) -> bool:
     """Whether the program, or a plugin of its own accord, wrote a record in the user's name."""
-    if origin is None:
-        return False
-    if origin.kind == "plugin":
-        return not origin.asUser
-    return origin.kind in ("auto-continuation", "task-notification")
+    if origin == "plugin":
+        return told is None or not told.asUser
+    return origin in ("auto-continuation", "task-notification", "system")
 
 
 def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None:
