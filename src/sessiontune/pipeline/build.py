@@ -273,6 +273,7 @@ def _drop_stale(
             return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))
 
         store.delete_units([unit for unit in others if not elsewhere(unit)])
+    store.delete_files(inputs.renamed)
     store.remember(f"{_SERVES}:{folder}", msgspec.msgpack.encode(builds))
     there = [name for name in store.folders() if Path(name).is_dir()][-FOLDERS:]
     keep: set[str] = set()
