@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -9,9 +10,11 @@ import msgspec
 import pytest
 
 from sessiontune import registry
+from sessiontune.notes import Sketches
+from sessiontune.packs import Place
 from sessiontune.pipeline.inputs import discover
 from sessiontune.runtime.local import LocalRunner
-from sessiontune.store import Store
+from sessiontune.store import Store, UnitRow
 
 LINE = (
     '{"type":"%s","uuid":"%s","sessionId":"s",'
@@ -94,3 +97,59 @@ def test_what_lies_beside_a_database_counts_once(tmp_path: Path) -> None:
     assert row.file.source == "crush"
     assert sizes[1] > 0
     assert row.file.size == sum(sizes)
+
+
+def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> None:
+    """Nor has one that was renamed before it grew, or rewritten under one of the names."""
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    log, other, last = logs / "n.jsonl", logs / "a.jsonl", logs / "z.jsonl"
+    log.write_text(LINE % ("user", "u1"))
+
+    def found() -> dict[str, bool]:
+        """The logs as an export would read them: name -> has it vanished?"""
+        inputs = discover([logs], registry.source_names(), store, runner, verify=False)
+        store.delete_units(store.unit_keys())
+        store.put_units(
+            (UnitRow(path, (path,), b"", ""), {path: Place(path, 0, 0)}, Sketches(path, b"", b""))
+            for path in (row.file.path for row in inputs.rows)
+        )
+        return {row.file.path.rpartition("/")[2]: row.gone for row in inputs.rows}
+
+    def grow(path: Path) -> None:
+        with path.open("a") as more:
+            more.write(LINE % ("user", f"u{path.stat().st_size}"))
+
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        assert found() == {"n.jsonl": False}
+        os.link(log, other)
+        grow(log)
+        assert found() == {"a.jsonl": False}
+        other.rename(last)
+        log.unlink()
+        grow(last)
+        assert found() == {"z.jsonl": False}
+        beside = logs / "beside"
+        beside.write_text(LINE % ("user", "u9"))
+        beside.rename(last)
+        os.link(last, other)
+        assert found() == {"a.jsonl": False}
+        other.rename(logs / "a.md")  # no name of a log: what it held stays
+        last.unlink()
+        assert found() == {"a.jsonl": True}
+
+
+def test_a_file_is_known_by_one_name_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would be no vanished log of the folder when it is gone."""
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    log.write_text(LINE % ("user", "u1"))
+    (tmp_path / "link").symlink_to("logs")
+    monkeypatch.chdir(log.parent)
+    names = registry.source_names()
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        for root in ("s.jsonl", "../link/s.jsonl", "../logs/../logs/s.jsonl", "../link"):
+            (row,) = discover([Path(root)], names, store, runner, verify=False).rows
+            assert row.file.path == str(log)

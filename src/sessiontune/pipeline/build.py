@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
 
 from .. import codec, notes, registry
-from ..errors import DamagedError, UsageError
+from ..errors import DamagedError
 from ..ledger import Ledger
 from ..manifest import Manifest
 from ..measure import Truncation
@@ -22,6 +21,7 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import Store
 from . import finishing, grouping, publish
+from .belonging import refuse_strange, same_split
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
@@ -71,8 +71,11 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     Raises SourceError (nothing to read), PrivacyError (the gate found something), StoreError.
     """
     publish.check_target(request.out)
-    request = _same_split(request)
+    recipe = same_split(request.recipe, request.out)
+    request = msgspec.structs.replace(request, recipe=recipe)
     settle_memory(store)
+    if not (request.force or request.dry_run):
+        refuse_strange(request.out, recipe.split, store)
     request.note("looking for logs")
     names = request.recipe.sources or tuple(registry.source_names())
     if request.verify:  # other ids may be found in files that look as before
@@ -98,36 +101,6 @@ def export(request: Request, store: Store, run: Runner) -> Export:
         inputs.rows = [noted[row.file.path] for row in inputs.rows]
         if not inputs.rows:
             raise no_logs(inputs, request.roots)
-
-
-def _same_split(request: Request) -> Request:
-    """A folder keeps its split: no session of it changes sides. Raises UsageError for another."""
-    if not request.out.exists():
-        publish.recover(request.out)  # a run that was killed may have left the former one beside it
-    try:
-        former = read_manifest(request.out)
-    except OSError:
-        former = None
-    recipe = request.recipe
-    split = former.options.split if former else _written_split(request.out, recipe.split)
-    if split == recipe.split:
-        return request
-    if recipe.split:
-        raise UsageError(
-            f"{request.out} is dealt by {split or 'the usual split'} already, and"
-            " what trains there must not be held out later.",
-            f"Give the split {recipe.split} a folder of its own with -o; this one stays.",
-        )
-    recipe = msgspec.structs.replace(recipe, split=split)
-    return msgspec.structs.replace(request, recipe=recipe)
-
-
-def _written_split(folder: Path, default: str) -> str:
-    """The split as the recipe beside the data tells it: the manifest is damaged, or not there."""
-    try:
-        return str(tomllib.loads((folder / "recipe.toml").read_text("utf-8")).get("split", ""))
-    except (OSError, ValueError):
-        return default
 
 
 def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Export:
@@ -273,6 +246,7 @@ def _drop_stale(
             return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))
 
         store.delete_units([unit for unit in others if not elsewhere(unit)])
+    store.delete_files(inputs.renamed)
     store.remember(f"{_SERVES}:{folder}", msgspec.msgpack.encode(builds))
     there = [name for name in store.folders() if Path(name).is_dir()][-FOLDERS:]
     keep: set[str] = set()

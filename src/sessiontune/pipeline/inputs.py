@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -17,14 +16,15 @@ from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
 from ..reasons import plain
 from ..sources.foreign import advice, unread
+from ..sources.lines import open_log
 from ..store import FileRow, Store
+from .walking import Walked, below, place_of, utf8, walk
 
 _HEAD = 64 * 1024
 _TAIL = 4096
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
 #: is noted of it is made anew.
 _RULES = 5
-_SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 
 class Inputs(msgspec.Struct):
@@ -76,7 +76,8 @@ def discover(
 ) -> Inputs:
     """Find all logs, index what is new or changed and remember it in the state."""
     known = store.files()
-    seen, faults = _walk(roots, sources)
+    walked = walk(roots, sources)
+    seen, faults = walked.files, walked.faults
     rows: dict[str, FileRow] = {}
     tasks: list[IndexTask] = []
     for file in seen:
@@ -87,7 +88,7 @@ def discover(
             tasks.append(IndexTask(file, before))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
-    vanished, renamed = _vanished(known, rows, roots, seen)
+    vanished, renamed = _vanished(known, rows, roots, walked)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
         gone = held(gone, known, store)
@@ -118,109 +119,7 @@ def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
     )
 
 
-# ------------------------------------------------------------------ finding files
-
-
-def _walk(roots: Sequence[Path], sources: Sequence[str]) -> tuple[list[LogFile], list[Fault]]:
-    """Candidates by suffix, each file once, sorted by path."""
-    suffixes = {s for name in sources for s in getattr(registry.source(name), "suffixes", ())}
-    suffixes.add(".jsonl")
-    journals = [j for name in sources if (j := getattr(registry.source(name), "journal", None))]
-    faults: list[Fault] = []
-    found: dict[tuple[int, int], LogFile] = {}
-    for path, entry in _paths(roots, suffixes, faults):
-        if (shown := utf8(path)) != path:  # neither the state nor a manifest can hold such a name
-            faults.append(Fault("name_not_utf8", shown))
-            continue
-        try:
-            info = os.stat(path) if entry is None else entry.stat()
-        except OSError as error:
-            faults.append(Fault("unreadable", path, detail=error.strerror or ""))
-            continue
-        if not stat.S_ISREG(info.st_mode):
-            faults.append(Fault("not_a_file", path))
-            continue
-        size, changed = info.st_size, info.st_mtime_ns
-        if not path.endswith(".jsonl"):  # lines have nothing beside them, and such files are many
-            beside = [journal(path) for journal in journals]  # several sources may name the same
-            size += max((more for more, _ in beside), default=0)
-            changed = max([changed, *(at for _, at in beside)])
-        file = LogFile(path, "", size, changed, info.st_ino)
-        other = found.setdefault((info.st_dev, info.st_ino), file)
-        if path < other.path:
-            found[(info.st_dev, info.st_ino)] = file
-    return sorted(found.values(), key=lambda f: f.path), faults
-
-
-def utf8(path: str) -> str:
-    """A path as it can be written; bytes that are not UTF-8 become escapes."""
-    if path.isascii():
-        return path
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _paths(
-    roots: Sequence[Path], suffixes: set[str], faults: list[Fault]
-) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
-    """Paths of candidates; with each what its folder says of it, for who must know more."""
-    reached = [os.path.realpath(root) for root in roots]
-    for root in roots:
-        if not root.is_dir():
-            yield str(root.absolute()), None
-            continue
-        waiting = [os.path.realpath(root)]
-        while waiting:  # a folder, then those in it by name
-            folder = waiting.pop()
-            try:
-                with os.scandir(folder) as entries:
-                    files, folders = _sorted_out(entries, suffixes, reached)
-            except OSError as error:
-                name = error.filename or folder
-                faults.append(Fault("unreadable", utf8(name), detail=error.strerror or ""))
-                continue
-            yield from files
-            waiting += sorted(folders, reverse=True)
-
-
-def _sorted_out(
-    entries: Iterable[os.DirEntry[str]], suffixes: set[str], reached: list[str]
-) -> tuple[list[tuple[str, os.DirEntry[str]]], list[str]]:
-    """Files with one of the suffixes, and paths of folders to look into."""
-    files, folders, links = [], [], []
-    for entry in entries:
-        name = entry.name
-        if entry.is_dir(follow_symlinks=False):
-            if name not in _SKIP_DIRS:
-                folders.append(entry.path)
-            continue
-        if entry.is_symlink() and os.path.isdir(entry.path):
-            links.append(entry.path)
-            continue
-        dot = name.rfind(".")
-        if dot > 0 and name[dot:] in suffixes:
-            files.append((entry.path, entry))
-    folders += [link for link in sorted(links) if _leads_to_logs(link, reached)]
-    return files, folders
-
-
-def _leads_to_logs(link: str, reached: list[str]) -> bool:
-    """Whether a link to a folder is followed: to one that holds logs itself (the folder of a
-    project that was moved elsewhere) and that no other way leads to; not to a whole disk."""
-    real = os.path.realpath(link)
-    if any(below(real, base) or below(base, real) for base in reached):
-        return False
-    try:
-        with os.scandir(real) as entries:
-            holds = any(entry.name.endswith(".jsonl") for entry in entries)
-    except OSError:
-        return False
-    if holds:
-        reached.append(real)
-    return holds
-
-
-def below(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+# ------------------------------------------------------------------ what changed
 
 
 def _current(known: FileRow, now: LogFile) -> bool:
@@ -238,27 +137,43 @@ def _vanished(
     known: Mapping[str, FileRow],
     rows: Mapping[str, FileRow],
     roots: Sequence[Path],
-    seen: Sequence[LogFile],
+    walked: Walked,
 ) -> tuple[list[FileRow], frozenset[str]]:
     """Logs that the state knows under these roots and that are no longer there, or cannot be
     opened now; and the paths of those that go by another name now."""
     missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
     if not missing:
         return [], frozenset()
-    there, renamed = {f.path for f in seen}, set()
-    inodes = {(f.inode, f.size, f.mtime_ns) for f in seen}
-    bases = [os.path.realpath(r) for r in roots]
+    there, renamed = {f.path for f in walked.files}, set()
+    logs = {path: row.file for path, row in rows.items() if row.file.source}
+    inodes: dict[int, list[LogFile]] = {}
+    for log in logs.values():
+        inodes.setdefault(log.inode, []).append(log)
+    bases = [place_of(r) for r in roots]
     gone = []
     for path in sorted(missing):
         row = known[path]
         if not any(below(path, base) for base in bases):
             continue
-        same = (row.file.inode, row.file.size, row.file.mtime_ns) in inodes
-        if path not in there and same:  # renamed or linked: it is read under its new name
+        linked = walked.names.get(path) in logs
+        other = linked or any(_goes_on(row, log) for log in inodes.get(row.file.inode, ()))
+        if other and path not in there:  # it is read under its other name
             renamed.add(path)
             continue
         gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
     return gone, frozenset(renamed)
+
+
+def _goes_on(known: FileRow, now: LogFile) -> bool:
+    """Whether a log is this file of another name now: as it was, or longer."""
+    old = known.file
+    if (old.size, old.mtime_ns) == (now.size, now.mtime_ns):
+        return True
+    try:
+        with open_log(now.path) as log:
+            return _only_grew(known, now, log.fileno())
+    except OSError:
+        return False
 
 
 def held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:

@@ -24,8 +24,8 @@ from .assemble import Former, Laid, Part, Written, assemble
 from .carrying import MARKER, carry_over
 from .columnar import Kept
 from .direct import drop_spare
-from .inputs import utf8
 from .rowplaces import RowPlaces
+from .walking import utf8
 
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2

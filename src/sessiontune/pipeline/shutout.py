@@ -18,7 +18,8 @@ from ..ledger import Ledger
 from ..model import Fault
 from ..sources.lines import FILE_FAULTS, open_log
 from ..store import Store
-from .inputs import Inputs, below, held
+from .inputs import Inputs, held
+from .walking import below
 
 
 class ShutError(Exception):
