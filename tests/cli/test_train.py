@@ -15,7 +15,9 @@ from sessiontune.cli.main import main
 from sessiontune.cli.train import before
 from sessiontune.cli.trainview import Progress
 from sessiontune.errors import UsageError
+from sessiontune.runtime import checkup as checked
 from sessiontune.runtime.checkup import checkup
+from sessiontune.runtime.trainrecord import another
 from sessiontune.training.bases import resolve
 from sessiontune.training.hardware import Gpu, Machine
 
@@ -261,6 +263,60 @@ def test_a_second_run_is_to_be_compared_with_the_first(tmp_path: Path) -> None:
     for other in ({"base": {"sha256": "b"}}, {"status": "failed"}):
         (first / "run.json").write_text(json.dumps({**run, **other}))
         assert before(tmp_path / "data-run-2", run) is None
+
+
+BEGUN = {
+    "base": {"id": "some/model", "sha256": "a"},
+    "data": {"dir": "/data", "digest": "d"},
+    "spec": {"base": "some/model", "rate": 0.0, "length": 0, "keep": 3, "seed": 42},
+    "settings": {"rate": 2e-4, "length": 8192, "checkpointing": True, "room": 7.1},
+    "versions": {"sessiontune": "0.1.0", "transformers": "5.1"},
+}
+
+
+@pytest.mark.parametrize(
+    ("now", "said"),
+    [
+        ({}, "begun by an earlier version: "),
+        ({"settings": {**BEGUN["settings"], "room": 3.0}, "spec": {**BEGUN["spec"], "keep": 9}},
+         "begun by an earlier version: "),
+        ({"versions": {"sessiontune": "0.2.0", "transformers": "5.1"}},
+         "earlier version (sessiontune 0.1.0, now 0.2.0): "),
+        ({"base": {"id": "other", "sha256": "b"}}, "with: the base (other, was some/model)."),
+        ({"data": {"dir": "/data", "digest": "e"}}, "with: the rows of /data."),
+        ({"settings": {**BEGUN["settings"], "length": 512}, "spec": {**BEGUN["spec"], "seed": 7}},
+         "with: --seed (7, was 42); --length (512, was 8192)."),
+        ({"settings": {**BEGUN["settings"], "checkpointing": False}},
+         "with: checkpointing (False, was True)."),
+    ],
+)  # fmt: skip
+def test_why_a_run_cannot_go_on_is_named(now: dict[str, Any], said: str) -> None:
+    """`The data, base or settings differ`: which of them, somebody had to find out."""
+    assert said in another(BEGUN, {**BEGUN, **now}).message
+
+
+def test_a_loss_above_the_bases_is_no_overfitting(capsys: pytest.CaptureFixture[str]) -> None:
+    """At step 20 of a first pass nothing is learnt by heart."""
+    with Progress(Console()) as progress:
+        for step, loss in ((0, 7.7), (20, 7.9), (40, 7.0), (60, 7.2)):
+            kind = "eval" if step else "base"
+            progress.on_event({"event": "metric", "kind": kind, "step": step, "loss": loss})
+    _, above, better, worse = capsys.readouterr().err.splitlines()
+    assert "above the base's 7.7000" in above
+    assert "overfitting" not in above + better
+    assert "above the best of 7.0000: it may be overfitting" in worse
+
+
+def test_what_a_training_lacks_is_said_before_it_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first missing one was named alone, after the data had been read."""
+    monkeypatch.setattr(checked, "find_spec", lambda name: None if name in ("peft", "trl") else 1)
+    assert main(["train", str(tmp_path / "none"), "--base", "tiny"]) == 6
+    said = capsys.readouterr().err
+    assert "trl, peft" in said
+    assert "reading" not in said
+    assert "sessiontune[train]" in said
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sessiontune.cli.evaluate import draw  # noqa: E402
 from sessiontune.cli.main import main  # noqa: E402
 from sessiontune.errors import UsageError  # noqa: E402
 from sessiontune.evaluation import actions, answering  # noqa: E402
-from sessiontune.evaluation.arms import read_arm  # noqa: E402
+from sessiontune.evaluation.arms import base_digest, read_arm  # noqa: E402
 from sessiontune.evaluation.evaluate import Bench, EvaluationOptions, evaluate  # noqa: E402
 from sessiontune.evaluation.heldout import (  # noqa: E402
     Run,
@@ -408,6 +408,25 @@ def test_a_worse_model_fails_the_gate(
 def test_arms_that_are_wrong(run_folder: Path, text: str, said: str) -> None:
     with pytest.raises(UsageError, match=said):
         read_arm(open_run(run_folder), text)
+
+
+@pytest.mark.parametrize(("base", "said"), [("tiny", "another tiny base"), ("a/b", "a/b")])
+def test_an_adapter_of_another_base_is_no_arm(
+    run_folder: Path, tmp_path: Path, base: str, said: str
+) -> None:
+    """It fitted by its shapes, and was scored as if it had been trained here."""
+    run = open_run(run_folder)
+    record = {"adapter": "adapter", "base": {"id": base, "sha256": base_digest(run)}}
+    (tmp_path / "adapter").mkdir()
+    shutil.copy(run.adapter / "adapter_config.json", tmp_path / "adapter")
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    assert read_arm(run, f"x={tmp_path}").kind == "adapter"
+
+    record["base"] = {"id": base, "sha256": "0" * 64}
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    for path in (tmp_path, tmp_path / "adapter"):
+        with pytest.raises(UsageError, match=said):
+            read_arm(run, f"x={path}")
 
 
 def test_two_arms_of_one_name(run_folder: Path) -> None:

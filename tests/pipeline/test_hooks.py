@@ -72,7 +72,8 @@ TALK = Session(
         ("replace(s, messages=(replace(s.messages[0], role='bot'),))", "Invalid enum value 'bot'"),
         ("replace(s, messages=(replace(s.messages[0], at=5),))", "Expected `str`, got `int`"),
         ("replace(s, project='\\ud83d')", "UnicodeEncodeError"),
-        ("__import__('sys').exit(0)", "failed on .*: SystemExit"),
+        ("__import__('sys').exit(0)", r"failed on a.jsonl: it ends the program \(SystemExit\)"),
+        ("(_ for _ in ()).throw(GeneratorExit)", "failed on a.jsonl: GeneratorExit"),
         ("[s]", "returned list"),
     ],
 )

@@ -12,8 +12,8 @@ import pytest
 from sessiontune.errors import UsageError
 from sessiontune.evaluation.heldout import Run, held_digest
 from sessiontune.evaluation.side import groups_of, rules_for
-from sessiontune.runtime.heldside import check_arms, side_of
-from sessiontune.runtime.trained import keep, seen_in, trained_on
+from sessiontune.runtime.heldside import check_arms, check_base, side_of
+from sessiontune.runtime.trained import keep, makers, seen_in, trained_on
 
 LONG = (
     "The invoice is settled once every fee that belongs to it has been paid, and not before. " * 3
@@ -40,13 +40,14 @@ def export(folder: Path, train: list[dict[str, Any]], held: list[dict[str, Any]]
     return folder
 
 
-def trained(folder: Path, data: Path) -> Run:
+def trained(folder: Path, data: Path, base: str = "/models/some") -> Run:
     """A run as `train` leaves it, without a model."""
     folder.mkdir()
     lines = (data / "train" / "openai.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     keep(data, rows, folder)
-    record = {"data": {"dir": str(data), "held": held_digest(data)}, "max_length": 512}
+    told = {"dir": str(data), "held": held_digest(data)}
+    record = {"data": told, "base": {"path": base}, "max_length": 512}
     (folder / "run.json").write_text(json.dumps(record))
     return Run(folder, record)
 
@@ -142,7 +143,60 @@ def test_an_arm_that_was_trained_on_the_test_is_refused(
     trained(tmp_path / "clean", fair)
     assert check_arms(run, side, [f"a={tmp_path / 'clean'}", "b=http://127.0.0.1:1/v1"]) == []
     (tmp_path / "clean" / "data" / "trained.msgpack").write_bytes(b"\xc1")  # damaged
-    assert "is not known" in check_arms(run, side, [f"a={tmp_path / 'clean'}"])[0]
+    assert "trained.msgpack is damaged" in check_arms(run, side, [f"a={tmp_path / 'clean'}"])[0]
+
+
+def test_a_run_with_damaged_notes_says_so_and_takes_its_copy(week: tuple[Path, Run]) -> None:
+    """It was taken for one of an older version."""
+    data, run = week
+    (run.folder / "data" / "trained.msgpack").write_bytes(b"\xc1")
+    assert side_of(run).note == "", "the export is as it was: nothing has to be remembered"
+    export(data, [row(n) for n in range(6)], [row(12), row(10), row(11)])
+    side = side_of(run)
+    assert side.then
+    assert "trained.msgpack is damaged" in side.note
+    shutil.rmtree(run.folder / "data" / "held")
+    with pytest.raises(UsageError, match=r"remembers neither .*msgpack is damaged"):
+        side_of(run)
+
+
+def test_a_base_that_is_a_runs_own_model_must_not_have_seen_the_test(
+    week: tuple[Path, Run], tmp_path: Path
+) -> None:
+    """Trained on top of a tuned model, and dealt anew in between."""
+    _, first = week
+    dealt = export(tmp_path / "dealt", [row(n) for n in (10, 4, 5)], [row(1), row(2)])
+    own = first.folder / "ship" / "first-safetensors"
+    second = trained(tmp_path / "second", dealt, base=str(own))
+    with pytest.raises(UsageError, match="at least 2 of the 2 rows"):
+        check_base(second, side_of(second))
+
+    grown = export(tmp_path / "grown", [row(n) for n in range(8)], [row(10), row(11), row(12)])
+    fair = trained(tmp_path / "fair", grown, base=str(own))
+    assert check_base(fair, side_of(fair)) == []
+    onto = trained(tmp_path / "onto", dealt, base=str(fair.folder / "model"))
+    assert makers(onto.base) == [fair.folder, first.folder], "and what that one stands on"
+    with pytest.raises(UsageError, match="fair, which was trained on at least 2"):
+        check_base(onto, side_of(onto))
+
+    (first.folder / "data" / "trained.msgpack").unlink()
+    assert "of an older version" in check_base(second, side_of(second))[0]
+
+
+def test_a_tiny_base_has_seen_nothing(week: tuple[Path, Run], tmp_path: Path) -> None:
+    _, first = week
+    dealt = export(tmp_path / "dealt", [row(10)], [row(1)])
+    for base in ("base", str(first.folder / "base"), "/models/elsewhere"):
+        run = trained(tmp_path / f"run-{len(base)}", dealt, base=base)
+        assert makers(run.base) == []
+        assert check_base(run, side_of(run)) == []
+
+
+def test_noting_what_is_trained_on_tells_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    told: list[tuple[int, int]] = []
+    keep(tmp_path, [row(n) for n in range(3)], tmp_path / "run", lambda *at: told.append(at))
+    assert told == [(1, 3), (2, 3), (3, 3)]
 
 
 def test_a_preference_is_remembered_with_both_answers(tmp_path: Path) -> None:
@@ -155,7 +209,7 @@ def test_a_preference_is_remembered_with_both_answers(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     keep(tmp_path, [pair], tmp_path / "run")
     found = trained_on(tmp_path / "run")
-    assert found is not None
+    assert not isinstance(found, str)
     assert seen_in(found, [row(1, LONG), row(2)]) == 1
 
 

@@ -111,11 +111,12 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
     from ..evaluation.heldout import open_run
     from ..evaluation.markdown import report_markdown
     from ..evaluation.report import report_html
-    from ..runtime.heldside import check_arms, side_of
+    from ..runtime.heldside import check_arms, check_base, side_of
 
     opened = open_run(run)
     side = side_of(opened)
-    notes = check_arms(opened, side, (*options.arms, *(f"seed={one}" for one in options.seeds)))
+    arms = (*options.arms, *(f"seed={one}" for one in options.seeds))
+    notes = [*check_base(opened, side), *check_arms(opened, side, arms)]
     with console.progress("evaluate") as progress:
         result = evaluate_run(opened, options, progress, side)
     result = replace(result, notes=(*result.notes, *notes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,7 @@ class Progress:
         self.live = not (console.quiet or console.as_json) and sys.stderr.isatty()
         self.bar: Any = None
         self.task: Any = None
-        self.best: float | None = None
+        self.base = self.best = math.inf  # loss of the base, and the best one below it
 
     def __enter__(self) -> Progress:
         if self.live:
@@ -93,8 +94,9 @@ class Progress:
             self.console.detail(event["text"])
 
     def _describe(self, text: str) -> None:
-        if self.bar:
-            self.bar.update(self.task, description=text)
+        if self.bar:  # what was counted before is not what this counts
+            self.bar.remove_task(self.task)
+            self.task = self.bar.add_task(text, total=None, note="")
         else:
             self.console.say(f"  {text}")
 
@@ -118,7 +120,12 @@ class Progress:
         loss = event["loss"]
         where = "base" if event["kind"] == "base" else f"step {event['step']}"
         turn = ""
-        if self.best is not None and loss > self.best * 1.01:
+        if loss > self.best * 1.01:
             turn = f"  above the best of {self.best:.4f}: it may be overfitting"
-        self.best = loss if self.best is None else min(self.best, loss)
+        elif loss > self.base * 1.01:
+            turn = f"  above the base's {self.base:.4f}: not learnt yet, or the rate is too high"
+        if event["kind"] == "base":
+            self.base = loss
+        elif loss < self.base:
+            self.best = min(self.best, loss)
         self.say(f"  evaluation loss {loss:.4f} ({where}){turn}")

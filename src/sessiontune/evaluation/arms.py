@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import orjson
@@ -85,14 +85,38 @@ def _local(run: Run, name: str, path: Path) -> Arm:
     if path.is_file() and path.suffix == ".gguf":
         return Arm(name=name, kind="gguf", digest=folder_digest([path]), path=str(path.resolve()))
     if (path / "run.json").is_file():
-        path = path / _trained_in(path)
-    return _trained(run, name, path)
+        path = path / str(_record(path).get("adapter") or "adapter")
+    arm = _trained(run, name, path)
+    if arm.kind == "adapter":
+        _same_base(run, name, path)
+    return arm
 
 
-def _trained_in(folder: Path) -> str:
+def _same_base(run: Run, name: str, adapter: Path) -> None:
+    """Refuse an adapter of another base: it may well fit, and mean nothing there. What no run made
+    tells nothing of its base."""
+    here = adapter.resolve()
+    maker = next((one for one in here.parents if (one / "run.json").is_file()), None)
+    base = (_record(maker).get("base") or {}) if maker else {}
+    if not maker or not base.get("sha256") or base["sha256"] == base_digest(run):
+        return
+    if base.get("id") == "tiny":
+        raise UsageError(
+            f"The adapter of arm '{name}' stands on another tiny base: each is made of the words of"
+            " its own export.",
+            f"To compare two runs, train both on one: --base {maker / 'base'}.",
+        )
+    raise UsageError(
+        f"The adapter of arm '{name}' was trained on another base ({base.get('id')}).",
+        "Evaluate that run by itself; or serve its model, and name the URL: answers are compared as"
+        " text.",
+    )
+
+
+def _record(folder: Path) -> dict[str, Any]:
     try:
-        return str(orjson.loads((folder / "run.json").read_bytes()).get("adapter") or "adapter")
-    except orjson.JSONDecodeError as error:
+        return dict(orjson.loads((folder / "run.json").read_bytes()))
+    except (TypeError, ValueError) as error:
         raise UsageError(f"{folder / 'run.json'} is damaged.") from error
 
 

@@ -58,8 +58,9 @@ def kept_folder(run: Run) -> Path | None:
     return folder if there and held_digest(folder) == before else None
 
 
-def side_of_then(run: Run) -> HeldSide:
-    """The held-out side as it was when the run was trained. Raises UsageError where it is lost."""
+def side_of_then(run: Run, why: str = "it is of an older version") -> HeldSide:
+    """The held-out side as it was when the run was trained. Raises UsageError where it is lost;
+    `why`: the reason that the run remembers nothing."""
     before = run.record["data"].get("held")
     if run.data.is_dir() and (not before or before == held_digest(run.data)):
         return HeldSide(root=run.data, rows=held_rows(run.data))
@@ -74,7 +75,7 @@ def side_of_then(run: Run) -> HeldSide:
         )
     raise UsageError(
         f"The held-out side of {run.data} has changed since this run was trained on it, and the"
-        " run, of an older version, remembers neither it nor what it was trained on.",
+        f" run remembers neither it nor what it was trained on: {why}.",
         "Train on the new export, and evaluate that run: runs keep both now.",
     )
 

@@ -74,11 +74,17 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
     try:
         with redirect_stdout(sys.stderr):
             return function(deepcopy(session))  # which it may change in place
-    except (Exception, SystemExit) as error:
+    except (Exception, SystemExit, GeneratorExit) as error:
         raise UsageError(
-            f"The preprocessing hook {name} failed on {_where(session)}: {type(error).__name__}.",
+            f"The preprocessing hook {name} failed on {_where(session)}: {_ending(error)}.",
             "Mend the hook; it takes a Session and returns a Session or None.",
         ) from error
+
+
+def _ending(error: BaseException) -> str:
+    """How a hook ended, in words; without what it said, which no rule has read yet."""
+    kind = type(error).__name__
+    return f"it ends the program ({kind})" if isinstance(error, SystemExit) else kind
 
 
 def _checked(result: Session, given: Session, name: str) -> Session:
@@ -132,10 +138,13 @@ def load_hook(name: str) -> Callable[[Session], Any]:
         with redirect_stdout(sys.stderr):
             found: Callable[[Session], Any] = getattr(import_module(module), function)
     except (Exception, SystemExit) as error:  # importing runs the user's code
-        why = "it ends the program" if isinstance(error, SystemExit) else error
+        why = _ending(error) if isinstance(error, SystemExit) else error
+        missing = isinstance(error, ModuleNotFoundError)
         raise UsageError(
             f"The preprocessing hook {name} cannot be loaded: {why}.",
-            "Start the command where the module lies, or install it.",
+            "Start the command where the module lies, or install it."
+            if missing
+            else "Mend the file that it stands in.",
         ) from error
     if not callable(found):
         raise UsageError(

@@ -16,6 +16,7 @@ from ..shipping.engine import engines
 from ..training.bases import resolve
 from ..training.hardware import Gpu, Machine, machine
 from ..training.memory import estimate, largest, typical
+from ..training.spec import TrainSpec
 from .trainothers import environment_of
 
 #: The original README: what, minimum and recommended, in GB.
@@ -170,6 +171,20 @@ def need_extras() -> None:
         raise ToolError(
             f"This way needs more than is installed: {', '.join(missing)}.",
             "Nothing was started. First: pip install 'sessiontune[train,evaluate,ship,serve]'",
+        )
+
+
+def need_trainer(spec: TrainSpec, dry_run: bool) -> None:
+    """ToolError where a package is missing that would end a training after its data were read."""
+    needed = ["transformers", "jinja2"]
+    if spec.base == "tiny" or (spec.trainer == "trl" and not dry_run):
+        needed += ["torch", "safetensors"]
+    if spec.trainer == "trl" and not dry_run:
+        needed += ["trl", "peft", "datasets", "accelerate"]
+    if missing := [name for name in needed if find_spec(name) is None]:
+        raise ToolError(
+            f"Training needs more than is installed: {', '.join(missing)}.",
+            "Nothing was started. First: pip install 'sessiontune[train]'",
         )
 
 

@@ -28,7 +28,7 @@ from ..evaluation.side import KEPT, HeldSide, groups_of, held_rows, kept_folder,
 from ..templating import Template
 from ..training.data import Row
 from ..training.prepare import prepare, spread
-from .trained import Trained, keyed, lineages_of, seen_in, trained_on
+from .trained import UNSEEN, Trained, keyed, lineages_of, makers, run_of, seen_in, trained_on
 
 
 def side_of(run: Run) -> HeldSide:
@@ -36,9 +36,15 @@ def side_of(run: Run) -> HeldSide:
     then. Raises UsageError where neither is there."""
     trained, kept = trained_on(run.folder), kept_folder(run)
     now = held_digest(run.data)
-    if now == run.record["data"].get("held", now) or trained is None:
+    if now == run.record["data"].get("held", now):
         return side_of_then(run)
     then = HeldSide(root=kept, rows=held_rows(kept)) if kept else None
+    if isinstance(trained, str):
+        return (
+            _kept(then, f"{run.data} has changed, and {trained}")
+            if then
+            else side_of_then(run, trained)
+        )
     if not now:
         gone = f"{run.data} is not there" if not run.data.is_dir() else f"{run.data} holds out none"
         return _kept(then, gone)
@@ -56,31 +62,37 @@ def side_of(run: Run) -> HeldSide:
     return HeldSide(root=run.data, rows=rows, then=False, note=note, fitted=fitted)
 
 
+def check_base(run: Run, side: HeldSide) -> list[str]:
+    """Refuse a base that is another run's model, and was trained on what is held out here: base and
+    tuned would both show memory. Raises UsageError; returns what is not known."""
+    notes, rows, known = [], side.everything, _names_of(run, side)
+    for maker in makers(run.base):
+        seen, unknown = _seen(maker, side, rows, known)
+        if seen:
+            raise UsageError(
+                f"The base of this run was made by {maker}, which was trained on at least {seen:,}"
+                f" of the {len(rows):,} rows that are held out here: base and tuned would both show"
+                " memory.",
+                UNSEEN,
+            )
+        if unknown:
+            notes.append(
+                f"Whether the base, which {maker} made, was trained on what is held out here is"
+                f" not known: {unknown}."
+            )
+    return notes
+
+
 def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
     """Refuse an arm that was trained on what is held out here: it would show memory. Raises
     UsageError; returns what the reader must know of arms that nothing is known of."""
-    notes, rows = [], side.everything
-    own = trained_on(run.folder)
-    known = lineages_of(rows.values()) | (keyed(own.lineages) if own else set())
+    notes, rows, known = [], side.everything, _names_of(run, side)
     for text in arms:
         name, _, target = text.partition("=")
-        folder = None if "://" in target or not target else _run_of(Path(target))
+        folder = None if "://" in target or not target else run_of(Path(target))
         if folder is None or folder.resolve() == run.folder.resolve():
             continue
-        trained = trained_on(folder)
-        if trained is None:
-            if _held_of(folder) != side.digest:
-                notes.append(
-                    f"Whether {name} was trained on what is held out here is not known: that run"
-                    " is of an older version."
-                )
-            continue
-        seen = seen_in(trained, rows.values())
-        if not seen and known.isdisjoint(keyed(trained.lineages) | _kept_names(folder)):
-            notes.append(
-                f"Whether {name} was trained on what is held out here is not known: its export was"
-                " made with another private state, or of other sessions."
-            )
+        seen, unknown = _seen(folder, side, rows, known)
         if seen:
             raise UsageError(
                 f"{target} (arm '{name}') was trained on at least {seen:,} of the"
@@ -88,7 +100,31 @@ def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
                 f"Evaluate it by itself (sessiontune evaluate {folder}), or compare runs whose"
                 " exports share a split.",
             )
+        if unknown:
+            notes.append(
+                f"Whether {name} was trained on what is held out here is not known: {unknown}."
+            )
     return notes
+
+
+def _names_of(run: Run, side: HeldSide) -> set[str]:
+    """Keyed lineages of what is held out, and of what the run was trained on."""
+    own = trained_on(run.folder)
+    names = lineages_of(side.everything.values())
+    return names if isinstance(own, str) else names | keyed(own.lineages)
+
+
+def _seen(
+    folder: Path, side: HeldSide, rows: dict[str, dict[str, Any]], known: set[str]
+) -> tuple[int, str]:
+    """How many of the rows a run was trained on, or why that is not known."""
+    trained = trained_on(folder)
+    if isinstance(trained, str):
+        return 0, "" if _held_of(folder) == side.digest else trained
+    seen = seen_in(trained, rows.values())
+    if not seen and known.isdisjoint(keyed(trained.lineages) | _kept_names(folder)):
+        return 0, "its export was made with another private state, or of other sessions"
+    return seen, ""
 
 
 def _kept(then: HeldSide | None, why: str) -> HeldSide:
@@ -147,12 +183,6 @@ def _kept_names(folder: Path) -> set[str]:
     if not (root / "eval" / "openai.jsonl").is_file():
         return set()
     return lineages_of(with_long(root, held_rows(root)).values())
-
-
-def _run_of(path: Path) -> Path | None:
-    """The run that a path lies in, if any: itself, or that of a checkpoint or adapter."""
-    here = path.resolve()
-    return next((one for one in (here, *here.parents) if (one / "run.json").is_file()), None)
 
 
 def _held_of(folder: Path) -> str:

@@ -32,6 +32,7 @@ from ..training.preflight import check_loss
 from ..training.spec import TrainSpec
 from . import trainothers as others
 from . import trainrecord as record
+from .checkup import need_trainer
 from .follow import follow
 from .process import environment, write_files
 from .trainprep import OnEvent, Ready, make_ready
@@ -69,6 +70,7 @@ def train(
     """
     folder, spec = request.out, request.spec
     cluster.checked(spec)
+    need_trainer(spec, request.dry_run)
     if spec.trainer != "trl" and not request.dry_run:
         others.need_python(spec.trainer, others.python_of(spec.trainer, spec.python))
     if request.resume:
@@ -88,7 +90,7 @@ def train(
         )  # fmt: skip
         approve(ready.plan, list(ready.checks))
         stop_on(ready.checks, request.force)
-        job = _write(ready, beside, folder, request)
+        job = _write(ready, beside, folder, request, on_event)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     if request.dry_run:
@@ -106,20 +108,17 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _write(ready: Ready, beside: Path, folder: Path, request: Request) -> Job:
+def _write(ready: Ready, beside: Path, folder: Path, request: Request, on_event: OnEvent) -> Job:
     """Fill the run's folder: beside, then renamed; a resumed run keeps what it has."""
     try:
         job = ready.job()
         write_files(job, beside)
-        ready.write(beside)
+        ready.write(beside, on_event)
         record.write(beside, record.start(ready, folder, record.now()))
         if request.resume:
             known = record.read(folder)
             if known.get("data", {}).get("tokens") != ready.fingerprint:
-                raise UsageError(
-                    "The data, base or settings differ from those of the run to be resumed.",
-                    "Start a new run with -o, or give the same settings.",
-                )
+                raise record.another(known, record.start(ready, folder, ""))
             (folder / "trainer" / "stop").unlink(missing_ok=True)
             return job
         if folder.exists():

@@ -10,7 +10,7 @@ The export that it was trained on goes on growing. So the run keeps, in RUN/data
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,11 @@ from ..rows.decode import messages_of
 from ..steps.split import leakage
 
 FILE = "trained.msgpack"
+#: What to do where a base knows what is held out.
+UNSEEN = (
+    "Export with the private state and the split of that run (what is once held out stays so) and"
+    " train on that, or train on the base that it began with."
+)
 
 
 class Trained(msgspec.Struct, frozen=True):
@@ -34,13 +39,23 @@ class Trained(msgspec.Struct, frozen=True):
     marks: list[Mark]
 
 
-def keep(export: Path, rows: Iterable[Mapping[str, Any]], run: Path) -> None:
-    """Note in the folder of a run that is being made what it will be trained on: `rows`."""
-    listed = list(rows)
+def keep(
+    export: Path,
+    rows: Sequence[Mapping[str, Any]],
+    run: Path,
+    step: Callable[[int, int], None] | None = None,
+) -> None:
+    """Note in the folder of a run that is being made what it will be trained on: `rows`. `step` is
+    told how many are noted, and of how many: a hundred thousand take minutes."""
     own = run / "data"
     own.mkdir(exist_ok=True)
-    names = frozenset(_lineage(row) for row in listed) - {""}
-    (own / FILE).write_bytes(msgspec.msgpack.encode(Trained(names, _marks(listed, "trained"))))
+    names = frozenset(_lineage(row) for row in rows) - {""}
+    noted = []
+    for mark in _marks(rows, "trained"):
+        noted.append(mark)
+        if step:
+            step(len(noted), len(rows))
+    (own / FILE).write_bytes(msgspec.msgpack.encode(Trained(names, noted)))
     (own / RULES).write_text(mined_rules(export), "utf-8", "replace")
     for name in HELD_FILES:
         if (export / name).is_file():
@@ -48,12 +63,41 @@ def keep(export: Path, rows: Iterable[Mapping[str, Any]], run: Path) -> None:
             shutil.copy2(export / name, own / KEPT / name)  # with its date, and no wider rights
 
 
-def trained_on(run: Path) -> Trained | None:
-    """What a run remembers; None where it was made before runs did, or the file is damaged."""
+def trained_on(run: Path) -> Trained | str:
+    """What a run remembers, or why it does not."""
+    path = run / "data" / FILE
     try:
-        return msgspec.msgpack.decode((run / "data" / FILE).read_bytes(), type=Trained)
-    except (OSError, msgspec.DecodeError):
-        return None
+        return msgspec.msgpack.decode(path.read_bytes(), type=Trained)
+    except FileNotFoundError:
+        return "it is of an older version, or lost its notes"
+    except OSError as error:
+        return f"{path} cannot be read ({error.strerror})"
+    except msgspec.DecodeError:
+        return f"{path} is damaged"
+
+
+def run_of(path: Path) -> Path | None:
+    """The run that a path lies in, if any: itself, or that of a checkpoint, adapter or model."""
+    here = path.resolve()
+    return next((one for one in (here, *here.parents) if (one / "run.json").is_file()), None)
+
+
+def makers(base: Path) -> list[Path]:
+    """The runs whose training is in a base: the one that made it, the one that made its base, and
+    so on. None for a base that no run made."""
+    found: list[Path] = []
+    former = run_of(base)
+    while former is not None and former not in found:
+        if base.resolve().is_relative_to(former / "base"):  # a tiny one, as it was before
+            break
+        found.append(former)
+        try:
+            record = msgspec.json.decode((former / "run.json").read_bytes())
+            base = former / str(record["base"]["path"])
+        except (OSError, msgspec.DecodeError, LookupError, TypeError):
+            break
+        former = run_of(base)
+    return found
 
 
 def seen_in(trained: Trained, held: Iterable[Mapping[str, Any]]) -> int:
@@ -61,7 +105,7 @@ def seen_in(trained: Trained, held: Iterable[Mapping[str, Any]]) -> int:
     measure of the export. A row that is held out now may be new, and stand near to one that trained
     then and is left out since."""
     listed = list(held)
-    marks = _marks(listed, "held")
+    marks = list(_marks(listed, "held"))
     sides: dict[str, Split] = {mark.key: "train" for mark in trained.marks}
     sides |= {mark.key: "eval" for mark in marks}
     measured = leakage([*trained.marks, *marks], sides)
@@ -84,22 +128,18 @@ def _lineage(row: Mapping[str, Any]) -> str:
     return str(row.get("lineage") or "")
 
 
-def _marks(rows: Iterable[Mapping[str, Any]], side: str) -> list[Mark]:
-    out = []
+def _marks(rows: Iterable[Mapping[str, Any]], side: str) -> Iterator[Mark]:
     for number, row in enumerate(rows):
         messages, _ = messages_of(_said(row))
         seen = look(messages)
-        out.append(
-            Mark(
-                key=f"{side}:{number}",
-                thread="",
-                lineage=_lineage(row),
-                digest=seen.digest,
-                minhash=sketch(seen.texts),
-                anchors=packed(seen.anchors),
-            )
+        yield Mark(
+            key=f"{side}:{number}",
+            thread="",
+            lineage=_lineage(row),
+            digest=seen.digest,
+            minhash=sketch(seen.texts),
+            anchors=packed(seen.anchors),
         )
-    return out
 
 
 def _said(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:

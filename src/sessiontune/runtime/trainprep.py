@@ -32,9 +32,18 @@ from ..training.shortage import crowded
 from ..training.spec import TrainSpec, to_dict
 from ..training.tiny import make_tiny
 from . import trainothers as others
-from .trained import keep
+from .trained import UNSEEN, keep, makers, seen_in, trained_on
 
 OnEvent = Callable[[dict[str, Any]], None]
+
+
+#: Settings that change no step, or are settled by the plan.
+PASSING = ("python", "log_to", "keep", "method", "precision", "length")
+
+
+def counter(on_event: OnEvent) -> Callable[[int, int], None]:
+    """How far the phase is that goes on: rows that are done, and all of them."""
+    return lambda done, total: on_event({"event": "prepared", "done": done, "total": total})
 
 
 class Ready(msgspec.Struct, kw_only=True):
@@ -63,7 +72,7 @@ class Ready(msgspec.Struct, kw_only=True):
         extra = cluster.files(self.spec, self.plan, job, self.base_path)
         return msgspec.structs.replace(job, files={**job.files, **extra})
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path, on_event: OnEvent) -> None:
         """Write what the job reads."""
         (folder / "template.jinja").write_text(self.template.source, encoding="utf-8")
         plan = {
@@ -73,7 +82,9 @@ class Ready(msgspec.Struct, kw_only=True):
             "checks": msgspec.to_builtins(list(self.checks)),
         }
         (folder / "plan.json").write_text(json.dumps(plan, indent=2) + "\n", encoding="utf-8")
-        keep(Path(self.data.folder), (row.body for row in self.data.train), folder)
+        on_event({"event": "phase", "text": "noting what is trained on"})
+        rows = [row.body for row in self.data.train]
+        keep(Path(self.data.folder), rows, folder, counter(on_event))
         if self.spec.task != "sft":
             for name, part in zip(("train", "eval"), self.pairs, strict=True):
                 if part.rows:
@@ -142,20 +153,17 @@ def make_ready(
     template = Template.load(base.path, spec.template or None)
     on_event({"event": "phase", "text": "rendering and masking"})
 
-    def step(done: int, total: int) -> None:
-        on_event({"event": "prepared", "done": done, "total": total})
-
     if spec.task != "sft":
         return _preferences(spec, data, (base, base_path), here, (settings, lines), template)
     apart = spec.trainer != "trl"
-    train = prepare(data.train, template, settings.length, step, apart)
+    train = prepare(data.train, template, settings.length, counter(on_event), apart)
     held = prepare(data.eval, template, settings.length, None, apart)
     looked = spread(held, spec.eval_limit)
     count = _examples(spec, train, settings.length)
     plan = planner.plan(spec, base, here, settings, lines, train, looked, count)
     epochs = plan.steps / plan.steps_per_epoch
     checks = check_data(data, train, held, template, base.rows, epochs)
-    checks = [*checks, *_extra_checks(template), *_can_ship(base)]
+    checks = [*checks, *_unseen(base, data), *_extra_checks(template), *_can_ship(base)]
     return Ready(
         spec=spec,
         data=data,
@@ -211,7 +219,7 @@ def _preferences(
         train=Prepared(rows=len(data.train)),
         held=Prepared(rows=len(data.eval)),
         plan=plan,
-        checks=tuple(check_preferences(train, held, spec.task)),
+        checks=(*check_preferences(train, held, spec.task), *_unseen(base[0], data)),
         fingerprint=total.hexdigest(),
         pairs=(train, held),
     )
@@ -257,6 +265,24 @@ def _extra_checks(template: Template) -> list[Check]:
     return [Check("template", "good", "prefix-stable: one example for each row or window")]
 
 
+def _unseen(base: Base, data: DataSet) -> list[Check]:
+    """Better known before the training than by `evaluate`: whether a base that is another run's
+    model was trained on what is held out here."""
+    name, checks = "the base has not seen the test", []
+    for maker in makers(Path(base.path)):
+        trained = trained_on(maker)
+        if isinstance(trained, str):
+            checks.append(
+                Check(name, "note", f"not known of the base that {maker} made: {trained}")
+            )
+        elif seen := seen_in(trained, [row.body for row in data.eval]):
+            said = f"{maker}, which made it, was trained on {seen:,} of the {len(data.eval):,} rows"
+            checks.append(Check(name, "soft", f"{said} that are held out here.", UNSEEN))
+        else:
+            checks.append(Check(name, "good", f"{maker} was trained on nothing held out here"))
+    return checks
+
+
 def _can_ship(base: Base) -> list[Check]:
     """Better known before the training than after it: whether the converter here knows the base."""
     name = "can become a GGUF"
@@ -285,8 +311,7 @@ def _fingerprint(
 def _what_is_done(base: Base, spec: TrainSpec, plan: planner.Plan) -> bytes:
     """Base, settings and steps. What the plan settles counts as settled, whether it was given or
     left to the machine."""
-    apart = ("python", "log_to", "keep", "method", "precision", "length")
-    kept = {k: v for k, v in to_dict(spec).items() if k not in apart}
+    kept = {k: v for k, v in to_dict(spec).items() if k not in PASSING}
     settled = msgspec.to_builtins(plan.settings)
     settled = {k: v for k, v in settled.items() if k not in ("room", "memory")}
     steps = [plan.steps, plan.warmup_steps, plan.eval_every, settled]

@@ -19,7 +19,7 @@ from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import TrainSpec, to_dict
 from ..training.trl import saved_in
-from .trainprep import Ready
+from .trainprep import PASSING, Ready
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
 #: What run.json says of a run that ended early.
@@ -84,6 +84,55 @@ def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
     settled = read(folder).get("settings") or {}
     left = {k: settled[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in settled}
     return msgspec.structs.replace(spec, **left)
+
+
+def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
+    """Why a run cannot go on as what would be trained now: what differs, or, where nothing does,
+    that another version began it."""
+    data, differs = now["data"], []
+    if known.get("base", {}).get("sha256") != now["base"]["sha256"]:
+        differs.append(f"the base ({now['base']['id']}, was {known.get('base', {}).get('id')})")
+    if known.get("data", {}).get("digest") != data["digest"]:
+        differs.append(f"the rows of {data['dir']}")
+    was, wanted = _settled(known), _settled(now)
+    flags = [
+        f"{_option(name)} ({wanted[name]}, was {was[name]})"
+        for name in wanted
+        if name in was and was[name] != wanted[name]
+    ]
+    differs += flags
+    if not differs:
+        return UsageError(
+            f"The run was begun by an earlier version{_by(known, now)}: it made other examples of"
+            " the same rows, or counted the settings in another way.",
+            "Start a new run with -o. What this one trained stays in its checkpoints.",
+        )
+    hint = "Leave out what is given: --resume takes it from the run. Or s" if flags else "S"
+    return UsageError(
+        f"The run cannot go on with other things than it was begun with: {'; '.join(differs)}.",
+        f"{hint}tart a new run with -o.",
+    )
+
+
+def _settled(run: dict[str, Any]) -> dict[str, Any]:
+    """What decides the steps of a run, as options: those given, and what was made of open ones."""
+    settled = {k: v for k, v in run.get("settings", {}).items() if k not in ("room", "memory")}
+    return {k: v for k, v in run.get("spec", {}).items() if k not in PASSING} | settled
+
+
+def _option(name: str) -> str:
+    return f"--{name.replace('_', '-')}" if name in TrainSpec.__struct_fields__ else name
+
+
+def _by(known: dict[str, Any], now: dict[str, Any]) -> str:
+    """The versions that differ of sessiontune and of what examples are made with."""
+    was, here = known.get("versions", {}), now["versions"]
+    named = [
+        f"{name} {was[name]}, now {here[name]}"
+        for name in ("sessiontune", "transformers", "tokenizers")
+        if name in was and was[name] != here[name]
+    ]
+    return f" ({'; '.join(named)})" if named else ""
 
 
 def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from .memory import estimate
 from .pace import pace_of, share, span
 from .prepare import Prepared
 from .shortage import warnings
-from .spec import TrainSpec, named_targets
+from .spec import TrainSpec, from_where, named_targets
 
 #: Tokens per example, tried in this order until it fits.
 LENGTHS = (8192, 4096, 2048)
@@ -95,7 +95,8 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         Line(
             "batch", _product(batch, accumulation, devices),
             "KTO compares within a batch: 2 at least" if batch > spec.batch
-            else "LoRA dislikes large batches; 8 in effect" if not spec.accumulation else "given",
+            else from_where(spec, "accumulation") if spec.accumulation
+            else "LoRA dislikes large batches; 8 in effect",
         ),
         Line("memory", f"about {memory:g} GB of {room:.3g}", "from the model's sizes, an estimate"),
     ]  # fmt: skip
@@ -159,7 +160,7 @@ def _gpu(spec: TrainSpec, machine: Machine) -> Gpu | None:
 
 def _device_why(spec: TrainSpec, gpu: Gpu | None) -> str:
     if spec.device != "auto":
-        return "given"
+        return from_where(spec, "device")
     return f"{gpu.memory:.0f} GB" if gpu else "no GPU that torch can use"
 
 
@@ -212,7 +213,7 @@ def _length(
             raise UsageError(
                 f"The base takes {base.context} tokens, not {spec.length}.", "Lower --length."
             )
-        return spec.length, "given" if not spec.preset else f"preset {spec.preset}"
+        return spec.length, from_where(spec, "length")
     length, why = LENGTHS[0], "agent sessions are long: less loses answers"
     kind = small if spec.method == "auto" else spec.method
     for less in LENGTHS[1:]:
@@ -232,7 +233,7 @@ def _method(
 ) -> tuple[str, str]:
     """`need`: GB that lora would take."""
     if spec.method != "auto":
-        return spec.method, "given" if not spec.preset else f"preset {spec.preset}"
+        return spec.method, from_where(spec, "method")
     if base.quantised:
         return "lora", f"on a base that is quantised already ({base.quantised})"
     if need <= room or device != "cuda":
@@ -244,7 +245,7 @@ def _method(
 
 def _precision(spec: TrainSpec, gpu: Gpu | None, base: Base) -> tuple[str, str]:
     if spec.precision != "auto":
-        return spec.precision, "given"
+        return spec.precision, from_where(spec, "precision")
     if gpu is None:
         return "fp32", "a CPU trains best in full precision"
     if gpu.backend != "mps":
@@ -259,7 +260,7 @@ def _precision(spec: TrainSpec, gpu: Gpu | None, base: Base) -> tuple[str, str]:
 
 def _rate_why(spec: TrainSpec, method: str) -> str:
     if spec.rate:
-        return f"preset {spec.preset}" if spec.preset else "given"
+        return from_where(spec, "rate")
     if spec.task != "sft":
         return "preference tuning needs a small one"
     return "full tuning" if method == "full" else "LoRA takes about ten times full tuning's"
@@ -307,7 +308,7 @@ def plan(
         Line(
             "early stop",
             f"patience {spec.patience}" if spec.patience else "off",
-            "small sets overfit" if spec.patience else "given",
+            "small sets overfit" if spec.patience else from_where(spec, "patience"),
         ),
         Line("time", span(seconds), _time_why(settings, machine)),
         Line("disk", f"about {max(disk, 0.01):.2g} GB", "an estimate"),
@@ -340,8 +341,8 @@ def _data_line(train: Prepared, held: Prepared | None, packed: int) -> Line:
 
 def _steps_why(spec: TrainSpec) -> str:
     if spec.max_steps:
-        return f"at most {spec.max_steps}"
-    return "at most 3 epochs: small sets overfit" if spec.epochs <= 3 else "given"
+        return f"at most {spec.max_steps}: {from_where(spec, 'max_steps')}"
+    return "at most 3: small sets overfit" if spec.epochs <= 3 else from_where(spec, "epochs")
 
 
 def _time_why(settings: Settings, machine: Machine) -> str:

@@ -128,6 +128,12 @@ def preset_of(base: str, task: str, preset: str) -> str:
     return preset or ("demo" if base == "tiny" and task == "sft" else "")
 
 
+def from_where(spec: TrainSpec, field: str) -> str:
+    """Who chose a setting: whoever gave it, or the preset."""
+    preset = PRESETS.get(spec.preset, {})
+    return f"preset {spec.preset}" if preset.get(field) == getattr(spec, field) else "given"
+
+
 def make_spec(
     given: Mapping[str, Any], recipe: Mapping[str, Any] | None = None, preset: str = ""
 ) -> TrainSpec:
