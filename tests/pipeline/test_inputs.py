@@ -153,3 +153,24 @@ def test_a_file_is_known_by_one_name_however_it_is_written(
         for root in ("s.jsonl", "../link/s.jsonl", "../logs/../logs/s.jsonl", "../link"):
             (row,) = discover([Path(root)], names, store, runner, verify=False).rows
             assert row.file.path == str(log)
+
+
+def test_verify_looks_at_all_of_a_log_that_grew(tmp_path: Path) -> None:
+    """Of one that grew what is noted of its beginning is else taken to hold."""
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    lines = "".join(LINE % ("user", f"u{n:03}") for n in range(100))
+    log.write_text(lines)
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def ids(verify: bool) -> bytes:
+            (row,) = discover([log.parent], ["claude"], store, runner, verify=verify).rows
+            return row.index.ids
+
+        ids(False)
+        lines += LINE % ("user", "u100")
+        with log.open("r+") as same:
+            same.write(lines.replace("u000", "u999"))
+        found = ids(True)
+        store.delete_files([str(log)])
+        assert found == ids(False)

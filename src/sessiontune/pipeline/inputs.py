@@ -85,7 +85,7 @@ def discover(
         if before and not before.gone and not verify and _current(before, file):
             rows[file.path] = before
         else:
-            tasks.append(IndexTask(file, before))
+            tasks.append(IndexTask(file, None if verify else before))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
     vanished, renamed = _vanished(known, rows, roots, walked)
