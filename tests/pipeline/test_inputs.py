@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 from pathlib import Path
@@ -14,6 +15,7 @@ from sessiontune.notes import Sketches
 from sessiontune.packs import Place
 from sessiontune.pipeline.inputs import discover
 from sessiontune.runtime.local import LocalRunner
+from sessiontune.sources.foreign import named
 from sessiontune.store import Store, UnitRow
 
 LINE = (
@@ -174,3 +176,17 @@ def test_verify_looks_at_all_of_a_log_that_grew(tmp_path: Path) -> None:
         found = ids(True)
         store.delete_files([str(log)])
         assert found == ids(False)
+
+
+def test_a_compressed_log_is_named(tmp_path: Path) -> None:
+    """Not passed over in silence."""
+    names = ["a.jsonl.gz", "b.jsonl.zst"]
+    for name in names:
+        (tmp_path / name).write_bytes(gzip.compress((LINE % ("user", "u1")).encode()))
+    (tmp_path / "notes.gz").write_bytes(gzip.compress(b"x"))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        inputs = discover([tmp_path], registry.source_names(), store, runner, verify=False)
+    assert [path.rpartition("/")[2] for path in inputs.others] == names
+    ((words, files),) = named(inputs.others).items()
+    assert words.startswith("compressed")
+    assert len(files) == 2

@@ -56,6 +56,9 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
 ]
 
 
+#: Names of compressed logs. (Codex compresses its own, and those are read.)
+PACKED = (".jsonl.gz", ".jsonl.zst")
+
 #: Where agents keep logs that are not read, below the home folder.
 _PLACES = {
     "Cursor": (".cursor/projects",),
@@ -83,6 +86,8 @@ def unread(home: str) -> str:
 
 def foreign(path: str) -> str:
     """What a file is that is no log; "" where that is not known."""
+    if path.endswith(PACKED):
+        return "compressed (logs are read uncompressed)"
     try:
         with open_log(path) as log:
             head = log.read(_HEAD) or b""
