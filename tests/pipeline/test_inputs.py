@@ -102,7 +102,8 @@ def test_what_lies_beside_a_database_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> None:
-    """Nor has one that was renamed before it grew, or rewritten under one of the names."""
+    """Nor has one that was renamed before it grew or was touched, or that another took the place of
+    under one of its names."""
     logs = tmp_path / "logs"
     logs.mkdir()
     log, other, last = logs / "n.jsonl", logs / "a.jsonl", logs / "z.jsonl"
@@ -130,6 +131,11 @@ def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> Non
         other.rename(last)
         log.unlink()
         grow(last)
+        assert found() == {"z.jsonl": False}
+        last.rename(log)
+        os.utime(log, (1, 1))
+        assert found() == {"n.jsonl": False}
+        log.rename(last)
         assert found() == {"z.jsonl": False}
         beside = logs / "beside"
         beside.write_text(LINE % ("user", "u9"))
