@@ -47,7 +47,7 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
         _AGENT,
-        "OpenHands",
+        "OpenHands before its version 1",
         [
             rb'\A\s*\[?\s*\{(?=.{0,2000}"source"\s*:\s*"(?:agent|user|environment)")',
             rb'"(?:action|observation)"\s*:\s*"',
@@ -61,7 +61,7 @@ _PLACES = {
     "Cursor": (".cursor/projects",),
     "Windsurf": (".codeium/windsurf/cascade",),
     "Kiro": (".local/share/kiro-cli",),
-    "OpenHands": (".openhands/conversations", ".openhands/sessions"),
+    "OpenHands before its version 1": (".openhands/sessions",),
     "Grok": (".grok/sessions",),
     "Antigravity": (".gemini/antigravity/brain",),
 }
