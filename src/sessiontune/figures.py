@@ -76,6 +76,7 @@ def agent_name(name: str) -> str:
         "crush": "Crush",
         "cursor": "Cursor",
         "amp": "Amp",
+        "openhands": "OpenHands",
         "kimi": "Kimi Code",
         "zed": "Zed",
         "vscode": "the chat of VS Code",

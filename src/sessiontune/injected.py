@@ -38,12 +38,13 @@ _TAG = "|".join(TAGS)
 _BLOCK = re.compile(rf"<({_TAG})>.*?</\1>", re.DOTALL)
 _HAS = re.compile(rf"<(?:{_TAG})>")
 
-#: The tags that stand in tool results.
+#: The tags that stand in tool results; the last one is Gemini CLI's.
 RESULT_TAGS = (
     "system-reminder",
     "user-prompt-submit-hook",
     "post-tool-use-hook",
     "new-diagnostics",
+    "hook_context",
 )
 
 _ENDS = tuple(f"</{tag}>" for tag in RESULT_TAGS)

@@ -33,6 +33,7 @@ _SOURCES = {
     "cursor": "sessiontune.sources.cursor:SOURCE",
     "vscode": "sessiontune.sources.vscode:SOURCE",
     "amp": "sessiontune.sources.amp:SOURCE",
+    "openhands": "sessiontune.sources.openhands:SOURCE",
     "kimi": "sessiontune.sources.kimi:SOURCE",
     "zed": "sessiontune.sources.zed:SOURCE",
     "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",

@@ -247,9 +247,12 @@ def test_a_new_state_keeps_what_a_person_edited(world: Path, cli: Cli) -> None:
     assert (world / "data" / "README.md.yours").read_text() == "my own words"
 
 
-def test_a_folder_is_not_dealt_anew_by_a_state_that_did_not_make_it(world: Path, cli: Cli) -> None:
+@pytest.mark.parametrize("formats", ["sharegpt,raw", "openai"])
+def test_a_folder_is_not_dealt_anew_by_a_state_that_did_not_make_it(
+    world: Path, cli: Cli, formats: str
+) -> None:
     """Somebody forgets --state, and the folder of a longer training is replaced."""
-    args = ("export", world / "logs", "--jobs", "1", "--quiet", "-o")
+    args = ("export", world / "logs", "--jobs", "1", "--quiet", "--format", formats, "-o")
     assert cli(*args, world / "data", "--state", world / "state")[0] == 0
     before = (world / "data" / "manifest.json").read_bytes()
     code, _, err = cli(*args, world / "data", "--state", world / "default")

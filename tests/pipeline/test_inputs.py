@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 from pathlib import Path
@@ -14,6 +15,7 @@ from sessiontune.notes import Sketches
 from sessiontune.packs import Place
 from sessiontune.pipeline.inputs import discover
 from sessiontune.runtime.local import LocalRunner
+from sessiontune.sources.foreign import named
 from sessiontune.store import Store, UnitRow
 
 LINE = (
@@ -100,7 +102,8 @@ def test_what_lies_beside_a_database_counts_once(tmp_path: Path) -> None:
 
 
 def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> None:
-    """Nor has one that was renamed before it grew, or rewritten under one of the names."""
+    """Nor has one that was renamed before it grew or was touched, or that another took the place of
+    under one of its names."""
     logs = tmp_path / "logs"
     logs.mkdir()
     log, other, last = logs / "n.jsonl", logs / "a.jsonl", logs / "z.jsonl"
@@ -129,6 +132,11 @@ def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> Non
         log.unlink()
         grow(last)
         assert found() == {"z.jsonl": False}
+        last.rename(log)
+        os.utime(log, (1, 1))
+        assert found() == {"n.jsonl": False}
+        log.rename(last)
+        assert found() == {"z.jsonl": False}
         beside = logs / "beside"
         beside.write_text(LINE % ("user", "u9"))
         beside.rename(last)
@@ -153,3 +161,38 @@ def test_a_file_is_known_by_one_name_however_it_is_written(
         for root in ("s.jsonl", "../link/s.jsonl", "../logs/../logs/s.jsonl", "../link"):
             (row,) = discover([Path(root)], names, store, runner, verify=False).rows
             assert row.file.path == str(log)
+
+
+def test_verify_looks_at_all_of_a_log_that_grew(tmp_path: Path) -> None:
+    """Of one that grew what is noted of its beginning is else taken to hold."""
+    log = tmp_path / "logs" / "s.jsonl"
+    log.parent.mkdir()
+    lines = "".join(LINE % ("user", f"u{n:03}") for n in range(100))
+    log.write_text(lines)
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def ids(verify: bool) -> bytes:
+            (row,) = discover([log.parent], ["claude"], store, runner, verify=verify).rows
+            return row.index.ids
+
+        ids(False)
+        lines += LINE % ("user", "u100")
+        with log.open("r+") as same:
+            same.write(lines.replace("u000", "u999"))
+        found = ids(True)
+        store.delete_files([str(log)])
+        assert found == ids(False)
+
+
+def test_a_compressed_log_is_named(tmp_path: Path) -> None:
+    """Not passed over in silence."""
+    names = ["a.jsonl.gz", "b.jsonl.zst"]
+    for name in names:
+        (tmp_path / name).write_bytes(gzip.compress((LINE % ("user", "u1")).encode()))
+    (tmp_path / "notes.gz").write_bytes(gzip.compress(b"x"))
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        inputs = discover([tmp_path], registry.source_names(), store, runner, verify=False)
+    assert [path.rpartition("/")[2] for path in inputs.others] == names
+    ((words, files),) = named(inputs.others).items()
+    assert words.startswith("compressed")
+    assert len(files) == 2

@@ -48,7 +48,7 @@ FILES: dict[str, tuple[str, Any]] = {
         {"type": "init", "timestamp": "2026", "session_id": "s", "model": "gemini-2.5-pro"},
     ),
     "openhands/0.json": (
-        "OpenHands",
+        "OpenHands before its version 1",
         {"id": 0, "source": "user", "message": "hi", "action": "message", "args": {}},
     ),
 }
@@ -83,8 +83,7 @@ def test_agents_of_a_home_that_are_not_read(tmp_path: Path) -> None:
         find_roots([], registry.source_names(), {}, str(tmp_path))
     assert error.value.hint.startswith(told)
     (tmp_path / ".openhands/sessions").mkdir(parents=True)
-    (tmp_path / ".openhands/conversations").mkdir()
-    assert "OpenHands (~/.openhands/conversations)" in unread(str(tmp_path))
+    assert "OpenHands before its version 1 (~/.openhands/sessions)" in unread(str(tmp_path))
 
 
 def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tests.support import Reading, read
 
 from sessiontune import registry
 from sessiontune.model import Image
+from sessiontune.steps.clean import CleanOptions, cleaner
 
 HEADER = {"sessionId": "g", "projectHash": "h", "startTime": "t", "kind": "main"}
 PNG = {"inlineData": {"data": "iVBORw0KGgo=", "mimeType": "image/png"}}
@@ -193,3 +194,33 @@ def test_a_torn_saved_history_is_one_fault(tmp_path: Path) -> None:
     path.write_text(json.dumps(SAVED, indent=2)[:-20])
     told = run("gemini", path)
     assert (told.sessions, len(told.ledger.faults)) == ([], 1)
+
+
+def test_what_hooks_and_the_program_add(tmp_path: Path) -> None:
+    hooked = "<hook_context>Run the linter.</hook_context>"
+    output = {"response": {"output": f"a\n\n{hooked}"}, "id": "c", "name": "ls"}
+    listed = {"id": "c", "name": "ls", "args": {}, "status": "success"}
+    listed |= {"result": [{"functionResponse": output}], "timestamp": "t"}
+    got = {"text": "Binary content received. Proceeding with analysis.", "thought": True}
+    got["thoughtSignature"] = "skip_thought_signature_validator"
+    reading = chat(
+        tmp_path,
+        user("1", "look", hooked),
+        gemini("2", "gemini", "I look.", model="gemini-2.5-pro", toolCalls=[listed]),
+        {"id": "3", "type": "gemini", "content": [got], "thoughts": [], "timestamp": "t"},
+        {"id": "4", "type": "info", "content": [PNG], "timestamp": "t"},
+        {"id": "5", "type": "gemini", "content": [{**got, "thoughtSignature": "own"}]},
+    )
+    (session,) = reading.sessions
+    assert [m.kind for m in session.messages] == [
+        "prompt",
+        "context",
+        "answer",
+        "results",
+        "answer",
+    ]
+    assert [p.text for m in session.messages[:2] for p in m.parts] == ["look", hooked]
+    assert reading.ledger.drops == {"read/header": 1, "read/synthetic": 1, "read/info": 1}
+    cleaned, _ = cleaner(CleanOptions())(session)
+    assert cleaned is not None
+    assert cleaned.messages[3].parts[0].content == "a"

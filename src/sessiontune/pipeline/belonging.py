@@ -62,7 +62,7 @@ def refuse_strange(folder: Path, split: str, store: Store) -> None:
     noted = store.memory(notes.split_memory(split))
     seats = msgspec.msgpack.decode(noted, type=SplitMemory).seats if noted else {}
     strange = None
-    for name in _lineages(folder):
+    for name in _lineages(folder, former):
         if name in seats:
             return  # a copy, or moved here
         strange = name
@@ -80,12 +80,14 @@ class _Row(msgspec.Struct):
     lineage: str = ""
 
 
-def _lineages(folder: Path) -> Iterator[str]:
+def _lineages(folder: Path, manifest: Manifest) -> Iterator[str]:
     """The lineages of the rows of an export; each is named as often as it has rows."""
     decode = msgspec.json.Decoder(_Row).decode
-    for side in ("eval", "train"):
+    for file in manifest.files:
+        if not file.path.endswith(".jsonl"):
+            continue
         with (
             contextlib.suppress(OSError, msgspec.DecodeError),  # not there, or not as we left it
-            open(folder / side / "openai.jsonl", "rb") as lines,
+            open(folder / file.path, "rb") as lines,
         ):
             yield from filter(None, (decode(line).lineage for line in lines))

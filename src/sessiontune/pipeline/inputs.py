@@ -85,7 +85,7 @@ def discover(
         if before and not before.gone and not verify and _current(before, file):
             rows[file.path] = before
         else:
-            tasks.append(IndexTask(file, before))
+            tasks.append(IndexTask(file, None if verify else before))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
     vanished, renamed = _vanished(known, rows, roots, walked)
@@ -171,7 +171,7 @@ def _goes_on(known: FileRow, now: LogFile) -> bool:
         return True
     try:
         with open_log(now.path) as log:
-            return _only_grew(known, now, log.fileno())
+            return _begins_as(known, now, log.fileno())
     except OSError:
         return False
 
@@ -256,11 +256,15 @@ def _tail(fd: int, size: int) -> bytes:
 
 
 def _only_grew(before: FileRow, now: LogFile, fd: int) -> bool:
+    return before.file.size < now.size and _begins_as(before, now, fd)
+
+
+def _begins_as(before: FileRow, now: LogFile, fd: int) -> bool:
     old = before.file
     return (
         not before.gone
         and before.index.rules == _RULES
         and old.inode == now.inode
-        and old.size < now.size
+        and old.size <= now.size
         and _tail(fd, old.size) == before.tail
     )

@@ -15,6 +15,7 @@ import msgspec
 from .. import registry
 from ..model import Fault
 from ..ports import LogFile
+from ..sources.foreign import PACKED
 
 _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
@@ -115,7 +116,7 @@ def _sorted_out(
             links.append(entry.path)
             continue
         dot = name.rfind(".")
-        if dot > 0 and name[dot:] in suffixes:
+        if dot > 0 and (name[dot:] in suffixes or name.endswith(PACKED)):  # these to be named
             files.append((entry.path, entry))
     folders += [link for link in sorted(links) if _leads_to_logs(link, reached)]
     return files, folders

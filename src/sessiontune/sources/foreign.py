@@ -47,7 +47,7 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
     (_COPY, "printed output of Gemini CLI", [rb'\A\s*\{\s*"type"\s*:\s*"init"\s*,', _RUN]),
     (
         _AGENT,
-        "OpenHands",
+        "OpenHands before its version 1",
         [
             rb'\A\s*\[?\s*\{(?=.{0,2000}"source"\s*:\s*"(?:agent|user|environment)")',
             rb'"(?:action|observation)"\s*:\s*"',
@@ -56,12 +56,15 @@ _KINDS: list[tuple[str, str, list[bytes]]] = [
 ]
 
 
+#: Names of compressed logs. (Codex compresses its own, and those are read.)
+PACKED = (".jsonl.gz", ".jsonl.zst")
+
 #: Where agents keep logs that are not read, below the home folder.
 _PLACES = {
     "Cursor": (".cursor/projects",),
     "Windsurf": (".codeium/windsurf/cascade",),
     "Kiro": (".local/share/kiro-cli",),
-    "OpenHands": (".openhands/conversations", ".openhands/sessions"),
+    "OpenHands before its version 1": (".openhands/sessions",),
     "Grok": (".grok/sessions",),
     "Antigravity": (".gemini/antigravity/brain",),
 }
@@ -83,6 +86,8 @@ def unread(home: str) -> str:
 
 def foreign(path: str) -> str:
     """What a file is that is no log; "" where that is not known."""
+    if path.endswith(PACKED):
+        return "compressed (logs are read uncompressed)"
     try:
         with open_log(path) as log:
             head = log.read(_HEAD) or b""

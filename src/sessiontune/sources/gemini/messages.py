@@ -17,6 +17,10 @@ _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 _SETTING = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
 #: What it tells a sub-agent: its own instructions before the task, and that it must come to an end.
 _LOADED = "<loaded_context>"
+#: What a hook put behind a prompt.
+_HOOKED = "<hook_context>"
+#: What stands in the place of a signature where the program wrote a part in the model's name.
+_UNSIGNED = "skip_thought_signature_validator"
 _LAST_CHANCE = "You have stopped calling tools without finishing."
 _FILES = "--- Content from referenced files ---"
 _FILES_END = "--- End of content ---"
@@ -31,7 +35,7 @@ def take_message(log: Linear, message: dict[str, Any], name: str, agent: bool, m
     kind, at = words(message.get("type")), message.get("timestamp")
     if kind == "user":
         _user(log, message.get("content"), at, name, agent, made)
-    elif kind == "gemini" and made and not message.get("model"):
+    elif kind == "gemini" and not message.get("model") and (made or _written(message)):
         log.drop("synthetic")
     elif kind == "gemini":
         _answer(log, message, at, name)
@@ -74,9 +78,19 @@ def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
     for part in parts:
         text = part.text.strip() if isinstance(part, Text) else ""
         inside = inside or text == _FILES
-        (injected if inside or text.startswith(_LOADED) else typed).append(part)
+        by_program = inside or text.startswith((_LOADED, _HOOKED))
+        (injected if by_program else typed).append(part)
         inside = inside and text != _FILES_END
     return typed, injected
+
+
+def _written(message: dict[str, Any]) -> bool:
+    """Whether the program wrote an answer of its own: that it got the pictures of a tool."""
+    content = message.get("content")
+    blocks = content if isinstance(content, list) else []
+    thoughts = [b for b in blocks if isinstance(b, dict) and b.get("thought") is True]
+    unsigned = all(block.get("thoughtSignature") == _UNSIGNED for block in thoughts)
+    return bool(thoughts) and len(thoughts) == len(blocks) and unsigned
 
 
 def _late_results(log: Linear, answers: list[dict[str, Any]], at: object) -> None:

@@ -1,0 +1,166 @@
+"""OpenHands (its SDK, command line and agent server): a folder for each conversation.
+
+`<id>/base_state.json` tells the model and the folder, `<id>/events/event-00007-<uuid>.json` one
+event each. The state stands for the whole conversation: it is written anew with every event. A
+record is an event, its line the number of the event, counted from 1. Conversations of sub-agents
+lie in `<id>/subagents/`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from ..ledger import Ledger
+from ..linking import Frame, Node, unlink
+from ..model import Session, Text, ToolCall
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import digests, unread
+from .linear import Linear, folder_name, words
+from .lines import values
+from .openhands_events import Conversation
+from .shapes import inside
+
+_STATE = "base_state.json"
+_EVENT = re.compile(r"event-(\d{5,})-([0-9a-fA-F-]{8,})\.json")
+_SUBAGENTS = re.compile(r".*[/\\]([^/\\]+)[/\\]subagents[/\\][^/\\]+", re.DOTALL)
+
+
+class OpenHandsSource:
+    """Conversations of OpenHands."""
+
+    name = "openhands"
+    suffixes = (".json",)
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where the program of the terminal keeps them."""
+        given = env.get("OPENHANDS_CONVERSATIONS_DIR")
+        base = env.get("OPENHANDS_PERSISTENCE_DIR") or os.path.join(home, ".openhands")
+        return [given or os.path.join(base, "conversations")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file stands for a conversation: its state, or without one its first event."""
+        if os.path.basename(path) == _STATE:
+            return bool(_events(path))
+        event = _EVENT.fullmatch(os.path.basename(path))
+        if event is None or int(event[1]) or _has_state(path):
+            return False
+        return b'"source"' in head and _events(path)[:1] == [path]
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """The conversation, the one that it works for, and the ids of its events."""
+        folder = _folder(path)
+        parent = _SUBAGENTS.fullmatch(folder)
+        links = {f"session:{name}" for name in (_id(folder), parent[1] if parent else "") if name}
+        names = {match[2] for event in _events(path) if (match := _EVENT.search(event))}
+        cwd = words(inside(_state(path), "workspace", "working_dir"))
+        return msgspec.structs.replace(
+            unread(path, ""),
+            ids=digests({*names}),
+            links=tuple(sorted(links)),
+            names=(cwd,) if cwd else (),
+        )
+
+    def journal(self, path: str) -> tuple[int, int]:
+        """How many events lie beside, and when the last came."""
+        name = os.path.basename(path)
+        if name != _STATE and _EVENT.fullmatch(name) is None:
+            return 0, 0
+        events = os.path.join(_folder(path), "events")
+        try:
+            return len(_events(path)), os.stat(events).st_mtime_ns
+        except OSError:
+            return 0, 0
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of each conversation, those of sub-agents behind their caller's."""
+        unit = _Unit()
+        try:
+            for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
+                yield from _read(path, options, ledger, keyed, unit)
+        finally:
+            unlink(unit.nodes)
+
+
+SOURCE = OpenHandsSource()
+
+
+class _Unit(msgspec.Struct):
+    """What was told by the conversations of a unit. `events`: id -> where what follows it hangs;
+    `tasks`: (conversation, words of the task) -> the call that began a sub-agent."""
+
+    events: dict[str, Node | None] = {}
+    tasks: dict[tuple[str, str], tuple[str, Node]] = {}
+    nodes: list[Node] = []
+
+
+def _folder(path: str) -> str:
+    """The folder of the conversation that a file stands for."""
+    folder = os.path.dirname(path)
+    return folder if os.path.basename(path) == _STATE else os.path.dirname(folder)
+
+
+def _id(folder: str) -> str:
+    return os.path.basename(folder)
+
+
+def _has_state(path: str) -> bool:
+    return os.path.isfile(os.path.join(_folder(path), _STATE))
+
+
+def _events(path: str) -> list[str]:
+    """The files of the events, in their order."""
+    folder = os.path.join(_folder(path), "events")
+    try:
+        found = [(int(m[1]), name) for name in os.listdir(folder) if (m := _EVENT.fullmatch(name))]
+    except OSError:
+        return []
+    return [os.path.join(folder, name) for _, name in sorted(found)]
+
+
+def _state(path: str) -> dict[str, Any]:
+    """What the program notes of the conversation; only the model and the folder are asked for."""
+    try:
+        with open(os.path.join(_folder(path), _STATE), "rb") as stream:
+            found = values(stream.read(1 << 24), Ledger())
+    except OSError:
+        return {}
+    return found[0] if len(found) == 1 and isinstance(found[0], dict) else {}
+
+
+def _read(
+    path: str, options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: _Unit
+) -> Iterator[Session]:
+    folder, state = _folder(path), _state(path)
+    parent = _SUBAGENTS.fullmatch(folder)
+    log = Linear(path, options, ledger)
+    log.session_id = name = _id(folder)
+    model = words(inside(state, "agent", "llm", "model"))
+    told = Conversation(log, model, unit.events, agent=parent is not None)
+    for number, event in enumerate(_events(path), 1):
+        told.event(event, number)
+    asked = (part for node in log.nodes if node.kind == "task" for part in node.parts)
+    task = next((part.text for part in asked if isinstance(part, Text)), "")
+    call, caller = unit.tasks.get((parent[1], task), ("", None)) if parent else ("", None)
+    for node in log.nodes:
+        for part in node.parts:
+            if isinstance(part, ToolCall) and (given := words(part.arguments.get("prompt"))):
+                unit.tasks[name, given] = (part.id, node)
+    cwd = words(inside(state, "workspace", "working_dir")) or told.cwd
+    frame = Frame(
+        source="openhands",
+        session_id=name,
+        agent_id=name if parent else None,
+        parent_session=(caller.key or None) if caller is not None else None,
+        parent_call=call or None,
+        project=folder_name(cwd),
+        cwd=cwd,
+        title=words(inside(state, "tags", "title"))[:200],
+    )
+    yield from log.sessions(frame, keyed, unit.nodes)

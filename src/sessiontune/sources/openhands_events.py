@@ -1,0 +1,278 @@
+"""What an event of OpenHands says: a message, a call, what a tool gave back, a summary."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ledger import Ledger
+from ..linking import Node
+from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
+from .linear import Linear, words
+from .lines import LineFault, line_fault, read_lines, safe_name, values
+from .pictures import picture, picture_of_url
+from .shapes import inside, objects, unwrapped
+
+#: What the program says in the user's name; newer versions name themselves as its source.
+_BY_PROGRAM = (
+    "Your last response did not include a function call or a message.",
+    "Your previous response was blocked by the model's content filter.",
+    "The task appears incomplete (iteration ",
+    "<<RESUMED CONVERSATION>>",
+)
+_ROOT = "__root__"  # above what a person began anew before everything else
+_FAILED = "[An error occurred during execution.]\n"
+_REFUSED = "User rejected the action"  # what stands for no words of the person
+#: Events that are no part of a conversation.
+_SIDE = {
+    "SystemPromptEvent": "system_prompt",
+    "ACPToolCallEvent": "acp_tool_call",
+    "CondensationRequest": "condensation_request",
+    "ConversationErrorEvent": "conversation_error",
+    "ConversationStateUpdateEvent": "state",
+    "HookExecutionEvent": "hook",
+    "LLMCompletionLogEvent": "completion_log",
+    "PauseEvent": "pause",
+    "SecurityAnalysisEvent": "security_analysis",
+    "StreamingDeltaEvent": "streaming_delta",
+    "TokenEvent": "token_ids",
+}
+
+
+class Conversation:
+    """Goes through the events of one conversation.
+
+    events    id -> the node that what follows an event hangs below, in all conversations of a unit
+    response  the answer that takes further calls of the same response of the model; those that were
+              made at once may stand behind the output of the first
+    """
+
+    def __init__(
+        self, log: Linear, model: str, events: dict[str, Node | None], agent: bool
+    ) -> None:
+        self.log, self.model, self.events, self.agent = log, model, events, agent
+        self.before = dict(events)  # told by other conversations: what is here too is a copy
+        self.cwd = ""
+        self.last = ""  # the event before
+        self.response: tuple[str, Node | None] = "", None
+
+    def event(self, path: str, number: int) -> None:
+        """One event, from its file."""
+        log, pieces = self.log, Ledger()
+        log.part(number)
+        raw = b"\n".join(bytes(line) for _, line in read_lines(path, log.options, pieces))
+        if pieces.faults:
+            log.ledger.fault(Fault(pieces.faults[0].reason, log.path, number, "a file of its own"))
+            return
+        found = values(raw, log.ledger)
+        if len(found) != 1 or not isinstance(found[0], dict):
+            fault = next((v for v in found if isinstance(v, LineFault)), LineFault("not_an_object"))
+            log.ledger.fault(line_fault(fault, log.path, number, raw))
+            return
+        event = found[0]
+        name, upper = words(event.get("id")), words(event.get("parent_id"))
+        if name and name in self.before:
+            log.drop("resumed_copy", "link")
+        else:
+            self._hung(event, upper, number, raw)
+        if name:
+            self.events.setdefault(name, log.nodes[-1] if log.nodes else self.events.get(upper))
+        self.last = name or self.last
+
+    def _hung(self, event: dict[str, Any], upper: str, number: int, raw: bytes) -> None:
+        """Take an event; where it hangs below another than the last, a branch begins."""
+        log = self.log
+        if upper not in ("", self.last):
+            log.open, self.response = None, ("", None)
+        if upper == _ROOT and log.nodes:
+            log.boundary()
+        count = len(log.nodes)
+        try:
+            self._take(event, words(event.get("kind")))
+        except LineFault as fault:
+            log.ledger.fault(line_fault(fault, log.path, number, raw))
+        if len(log.nodes) > count:
+            log.nodes[count].up = self.events.get(upper)
+
+    def _take(self, event: dict[str, Any], kind: str) -> None:
+        log = self.log
+        if kind == "MessageEvent":
+            self._message(event)
+        elif kind == "ActionEvent":
+            self._action(event)
+        elif kind == "ObservationEvent":
+            self._observation(event)
+        elif kind == "UserRejectObservation":
+            self._refused(event)
+        elif kind == "AgentErrorEvent":
+            self._ended(event, words(event.get("error")), "error")
+        elif kind == "Condensation":
+            self._condensed(event)
+        elif kind == "InterruptEvent":
+            log.interrupted()
+            log.drop("interrupt_marker")
+        else:
+            log.drop(_SIDE.get(kind) or f"unknown_type:{safe_name(kind)}")
+
+    def _message(self, event: dict[str, Any]) -> None:
+        said, at = event.get("llm_message"), event.get("timestamp")
+        message = said if isinstance(said, dict) else {}
+        role, source = words(message.get("role")), words(event.get("source"))
+        parts = _parts(message.get("content"))
+        if role == "assistant":
+            self._answer([*_thoughts(message), *parts], event)
+            return
+        if role not in ("user", "system"):
+            self.log.drop(f"unknown_role:{safe_name(role)}")
+            return
+        first = next((part.text for part in parts if isinstance(part, Text)), "")
+        added = _parts(event.get("extended_content"))  # by rules and hooks: the model sees it too
+        if source != "user" or role == "system" or first.startswith(_BY_PROGRAM):
+            parts, added = [], [*parts, *added]
+        if added:
+            self.log.node("context", added, at, f"{words(event.get('id'))}^")
+        if parts:
+            other = self.agent or bool(event.get("sender"))
+            self.log.node("task" if other else "prompt", parts, at, words(event.get("id")))
+        if not parts and not added:
+            self.log.drop("empty")
+
+    def _answer(self, parts: list[Part], event: dict[str, Any]) -> Node | None:
+        """The answer that an event belongs to; None, and a drop, for one without anything."""
+        response = words(event.get("llm_response_id"))
+        known, node = self.response
+        if not response or known != response or node is None or self.log.last is not node:
+            node = None
+        if not parts and _call(event) == "":
+            self.log.drop("empty")
+            return None
+        if node is None:
+            self.log.open = None
+            node = self.log.answer(event.get("timestamp"), self.model, words(event.get("id")))
+        elif self.log.place not in node.places:
+            node.places.append(self.log.place)
+        node.parts.extend(parts)
+        self.response = response, node
+        return node
+
+    def _action(self, event: dict[str, Any]) -> None:
+        node = self._answer([*_thoughts(event), *_parts(event.get("thought"))], event)
+        if node is None or not _call(event):
+            return
+        made, action = event.get("tool_call"), event.get("action")
+        name = words(inside(made, "name")) or words(event.get("tool_name"))
+        given = unwrapped(inside(made, "arguments"))
+        if given is None and isinstance(action, dict):
+            given = {key: value for key, value in action.items() if key != "kind"}
+        self.log.call(node, _call(event), name, given)
+
+    def _observation(self, event: dict[str, Any]) -> None:
+        seen = event.get("observation")
+        text, images = _shown(seen if isinstance(seen, dict) else {})
+        self.cwd = self.cwd or words(inside(seen, "metadata", "working_dir"))
+        self._ended(
+            event, text, _status(seen), images, context=_parts(event.get("extended_content"))
+        )
+
+    def _refused(self, event: dict[str, Any]) -> None:
+        """A call that a person, or a hook, did not want done. What the person said is a prompt."""
+        reason = words(event.get("rejection_reason"))
+        by_person = event.get("rejection_source") in (None, "user")
+        if by_person and reason.strip() and not reason.startswith(_REFUSED):
+            self._ended(event, "Action rejected", "rejected", prompt=[Text(reason)])
+        else:
+            self._ended(event, f"Action rejected: {reason or _REFUSED}", "rejected")
+
+    def _ended(
+        self,
+        event: dict[str, Any],
+        text: str,
+        status: ResultStatus,
+        images: tuple[Image, ...] = (),
+        **beside: list[Part],
+    ) -> None:
+        """What a call gave back, and what the same event says beside it, under its kind."""
+        log, call, at = self.log, _call(event), event.get("timestamp")
+        counted = dict(log.counts)
+        used = call in log.calls and call not in log.calls[call].results
+        log.result(call, text, status, at, images)
+        for kind, parts in beside.items():
+            if parts:
+                log.node(kind, parts, at, f"{words(event.get('id'))}^")
+                used = True
+        log.once(counted, used, "empty")
+
+    def _condensed(self, event: dict[str, Any]) -> None:
+        summary = words(event.get("summary"))
+        self.log.boundary()
+        if summary.strip():
+            name = words(event.get("id"))
+            self.log.node("summary", [Text(summary)], event.get("timestamp"), name)
+        else:
+            self.log.drop("condensation")
+
+
+def _call(event: dict[str, Any]) -> str:
+    return words(event.get("tool_call_id")) or words(inside(event.get("tool_call"), "id"))
+
+
+def _parts(content: Any) -> list[Part]:
+    """Texts and pictures of a content."""
+    parts: list[Part] = [Text(content)] if isinstance(content, str) and content.strip() else []
+    for block in objects(content):
+        text, urls = words(block.get("text")), block.get("image_urls")
+        if text.strip():
+            parts.append(Text(text))
+        for url in urls if isinstance(urls, list) else ():
+            image = picture_of_url(url)
+            parts.append(image if image is not None else Text(f"[image: {words(url)}]"))
+    return parts
+
+
+def _thoughts(told: dict[str, Any]) -> list[Part]:
+    """The reasoning of an answer, which is kept in one of three forms."""
+    item = told.get("responses_reasoning_item")
+    listed = inside(item, "content") or inside(item, "summary")
+    found = [words(block.get("thinking")) for block in objects(told.get("thinking_blocks"))]
+    found = [text for text in found if text.strip()]
+    found = found or [words(told.get("reasoning_content"))]
+    if not found[0].strip():
+        found = [words(text) for text in listed] if isinstance(listed, list) else []
+    return [Thinking(text) for text in found if text.strip()]
+
+
+def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
+    """What a tool gave back, as the program tells it to the model."""
+    content = seen.get("content") or seen.get("output") or seen.get("error")
+    parts = _parts(content)
+    texts = [part.text for part in parts if isinstance(part, Text)]
+    images = [part for part in parts if isinstance(part, Image)]
+    drawn = picture(seen.get("screenshot_data"), "image/png")
+    images += [drawn] if drawn is not None else []
+    about = seen.get("metadata")
+    if isinstance(about, dict) and "exit_code" in about:
+        texts = [_printed("".join(texts), about)]
+    if words(seen.get("task_id")):
+        named = ("Task ID", "task_id"), ("Subagent", "subagent"), ("Status", "status")
+        head = "\n".join(f"{label}: {words(seen.get(field))}" for label, field in named)
+        texts.insert(0, head)
+    if seen.get("is_error") is True:
+        texts.insert(0, _FAILED.rstrip())
+    return "\n".join(texts), tuple(images)
+
+
+def _printed(output: str, about: dict[str, Any]) -> str:
+    """The output of a command with what the program says of it."""
+    text = f"{words(about.get('prefix'))}{output}{words(about.get('suffix'))}"
+    if folder := words(about.get("working_dir")):
+        text += f"\n[Current working directory: {folder}]"
+    if python := words(about.get("py_interpreter_path")):
+        text += f"\n[Python interpreter: {python}]"
+    if type(code := about.get("exit_code")) is int and code != -1:
+        text += f"\n[Command finished with exit code {code}]"
+    return text
+
+
+def _status(seen: Any) -> ResultStatus:
+    codes = inside(seen, "metadata", "exit_code"), inside(seen, "exit_code")
+    failed = any(type(code) is int and code not in (0, -1) for code in codes)
+    return "error" if failed or inside(seen, "is_error") is True else "ok"
