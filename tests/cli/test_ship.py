@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from sessiontune.cli.main import main
+from sessiontune.errors import UsageError
 
 
 def told(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, dict[str, Any]]:
@@ -70,6 +71,27 @@ def test_ship_without_a_run_and_with_wrong_types(
     assert "q8_0" in error["hint"]
     code, error = told(capsys, "ship", run, "--adapter-only", "-t", "q4_k_m")
     assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("base", "given", "made"),
+    [("tiny", (), "f16"), ("b", (), "q8_0"), ("tiny", ("-t", "q8_0"), "q8_0"),
+     ("b", ("--adapter-only",), "f16")],
+)  # fmt: skip
+def test_what_is_shipped_where_no_type_is_named(
+    base: str, given: tuple[str, ...], made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tiny model's Q8_0 file was refused at the end of the README's own way."""
+    seen: list[tuple[str, ...]] = []
+
+    def stop(run: Any, options: Any, *_: Any) -> None:
+        seen.append(options.types)
+        raise UsageError("seen")
+
+    monkeypatch.setattr("sessiontune.runtime.ship.ship", stop)
+    run = run_folder(tmp_path / "run", base={"id": base, "path": "base"})
+    assert main(["-q", "ship", str(run), *given]) == 2
+    assert seen == [(made,)]
 
 
 def test_a_run_without_stop_ends_with_ten(

@@ -18,7 +18,7 @@ from sessiontune.shipping import converter as converting
 from sessiontune.shipping import quantise
 from sessiontune.shipping.convert import Card, explain, metadata
 from sessiontune.shipping.gguf import GgufHead
-from sessiontune.shipping.parity import _likelihood, refuse
+from sessiontune.shipping.parity import Check, _likelihood, refuse
 from sessiontune.shipping.pieces import shown_steps
 from sessiontune.shipping.reference import Expected, Probe
 from sessiontune.shipping.run import Run
@@ -41,6 +41,15 @@ def test_a_model_that_computes_no_numbers_is_refused_in_words() -> None:
     with pytest.raises(PreflightError, match="too large for f16") as caught:
         refuse([check], "m.gguf")
     assert "bf16" in caught.value.hint
+
+
+@pytest.mark.parametrize(("kind", "said"), [("q8_0", "larger type"), ("f16", "the right base?")])
+def test_a_rounded_model_is_not_taken_for_one_of_another_base(kind: str, said: str) -> None:
+    """The tiny model's first Q8_0 file: 0.45 from what was trained, and its f16 within 0.02."""
+    check = Check("log-probabilities", False, "one question: largest difference 0.4524")
+    with pytest.raises(PreflightError, match=r"0\.4524") as caught:
+        refuse([check], "m.gguf", kind)
+    assert said in caught.value.hint.partition(".")[0]
 
 
 def _tokenizer(folder: Path, pre: dict[str, Any]) -> Path:

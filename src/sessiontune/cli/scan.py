@@ -205,7 +205,8 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     draw_counts(rich, "It would leave out (records)", found.ledger.drops, drop_words)
     draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words)
     draw_places(rich, found.ledger.faults, found.other_paths)
-    if places:
+    if places and found.places:
+        rich.print("\n[bold]Where each finding stands[/bold] (kind, detector, fingerprint)")
         for f in found.places:
             what = f"{printable(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}"
             rich.print(f"  {what}", markup=False, soft_wrap=True)

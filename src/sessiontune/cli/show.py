@@ -124,7 +124,10 @@ def _find(folder: Path, manifest: Manifest, wanted: str) -> tuple[str, dict[str,
         raise SourceError(
             f"{folder} holds no openai rows.", "Export with --format openai (and others)."
         )
-    raise UsageError(f"There is no row {wanted}.", "Give a number from 1, a key or a thread.")
+    raise UsageError(
+        f"There is no row {wanted} in {folder}.",
+        f"Give a number from 1 to {number:,}, a key, a thread or a session.",
+    )
 
 
 def _conversation(raw: Path, wanted: str) -> dict[str, Any] | None:

@@ -25,7 +25,7 @@ from .train import train_options
     show_default=True,
     help="Folder for everything it makes.",
 )
-@click.option("-t", "--type", "types", multiple=True, help="Shipped types (q8_0).")
+@click.option("-t", "--type", "types", multiple=True, help="Shipped types (q8_0; f16 of tiny).")
 @click.option("--preset", default="", help="Training preset: original or demo (of tiny).")
 @train_options("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option(
@@ -73,10 +73,11 @@ def tune(
     from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
+    from .ship import usual_types
 
     started = time.monotonic()
     take_any_bytes()
-    shipped = tuple(kind.lower() for kind in types) or ("q8_0",)
+    shipped = tuple(kind.lower() for kind in types) or usual_types(base)
     # What is missing is said before the export, the packages all at once: then a base that is not
     # here, a converter, an engine.
     need_extras()

@@ -255,11 +255,11 @@ def _prove(shop: Shop, made: Path, kind: str, base: Path | None) -> list[Check]:
     with served(model, shop.run.slug, adapter=adapter, context=max(2048, longest + 512)) as server:
         checks = compare(server, reference, _weakest(model, kind))
     try:
-        refuse(checks, made.name)
+        refuse(checks, made.name, kind)
     except PreflightError:
         rejected = shop.out / f"{made.name}.rejected"
         made.replace(rejected)
-        shop.on_line(f"kept for inspection: {rejected}")
+        shop.say(f"Kept to be looked at: {rejected}")
         raise
     return checks
 

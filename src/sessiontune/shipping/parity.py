@@ -62,15 +62,20 @@ def compare(server: Caller, reference: Reference, kind: str) -> list[Check]:
     return list(_checks(server, reference, kind))
 
 
-def refuse(checks: Sequence[Check], what: str) -> None:
-    """PreflightError naming the first failed check, if there is one."""
+def refuse(checks: Sequence[Check], what: str, kind: str = EXACT[0]) -> None:
+    """PreflightError naming the first failed check, if there is one, of a file of type `kind`."""
     failed = [check for check in checks if check.ok is False]
     if failed:
         more = f" ({len(failed)} checks failed)" if len(failed) > 1 else ""
+        name = failed[0].name
+        hint = _NEXT.get(name, "Nothing was put in place. Ship again from the run.")
+        if name == "log-probabilities" and kind not in EXACT:
+            hint = (
+                f"Rounded to {kind} the model answers otherwise: take a larger type (-t f16). Where"
+                " that fails too, other weights are served than were trained: is it the right base?"
+            )
         raise PreflightError(
-            f"{what} does not behave like the trained model: {failed[0].name}:"
-            f" {failed[0].detail}{more}",
-            _NEXT.get(failed[0].name, "Nothing was put in place. Ship again from the run."),
+            f"{what} does not behave like the trained model: {name}: {failed[0].detail}{more}", hint
         )
 
 
@@ -82,8 +87,7 @@ _NEXT = {
     "tokens": "The pre-tokenizer differs: name its kind with --pre-tokenizer, or use a newer"
     " llama.cpp (--llama-cpp PATH).",
     "stop token": "Set the stop token of the training in run.json and ship again.",
-    "log-probabilities": "Other weights are served than were trained: is this the right base? For"
-    " a quantised file take a larger type.",
+    "log-probabilities": "Other weights are served than were trained: is this the right base?",
     "finite numbers": "Take another type (--type bf16 or q8_0), or train again with a smaller"
     " learning rate.",
     "tool call": "This llama.cpp does not know the tool calls of this template: try a newer one,"

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+
+from ..errors import PreflightError
+from .rows import Turn
 
 IGNORED = -100
 
@@ -39,6 +44,26 @@ class Encoded(msgspec.Struct, frozen=True):
     targets: tuple[int, ...]
     ends: tuple[int, ...]
     part: Literal["", "goes on", "last", "alone"] = ""
+
+
+def labelled(
+    piece: Piece, tokens: Sequence[tuple[int, int, int]], turns: Sequence[Turn], where: str
+) -> Encoded:
+    """A piece as ids and labels; `tokens` are (id, start, end). Raises PreflightError where a span
+    holds no token."""
+    ids = [token for token, _, _ in tokens]
+    begins = [begin for _, begin, _ in tokens]
+    labels, ends = [IGNORED] * len(ids), []
+    for span in piece.spans:
+        first, last = bisect_left(begins, span.start), bisect_left(begins, span.end)
+        while last > first and tokens[last - 1][2] > span.end:
+            last -= 1
+        if first == last:
+            raise PreflightError(f"{where}: an answer has no token of its own.")
+        labels[first:last] = ids[first:last]
+        ends.append(last)
+    targets = tuple(i for s in piece.spans for i in turns[s.turn].sources)
+    return Encoded(where, ids, labels, targets, tuple(ends))
 
 
 def shared_length(one: str, other: str) -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from ..errors import PreflightError
 from .engine import TemplateRefused, compiled, render_with
-from .examples import IGNORED, Encoded, Piece, Span, shared_length
+from .examples import Encoded, Piece, Span, labelled, shared_length
 from .loading import check_family, load_tokenizer, template_source
 from .probe import TOOLS, TRIALS, probe
 from .rows import BREAK, Abilities, Turn, adapt, broken, turns_of
@@ -173,7 +173,7 @@ class Template:
                 "Leave the row out: none of its answers is marked to be trained.",
             )
         pieces = self.pieces(turns, tools, where)
-        return [(piece, self._encoded(piece, turns, where)) for piece in pieces]
+        return [(p, labelled(p, self.tokens_of(p), turns, where)) for p in pieces]
 
     def completion(
         self, messages: Sequence[Mapping[str, Any]], tools: Any = None, where: str = "row"
@@ -192,22 +192,6 @@ class Template:
         except TemplateRefused as error:
             raise PreflightError(f"{where}: the chat template refuses it: {error}") from error
         return prompt.replace(BREAK, " "), body.replace(BREAK, " ")
-
-    def _encoded(self, piece: Piece, turns: Sequence[Turn], where: str) -> Encoded:
-        tokens = self.tokens_of(piece)
-        ids = [token for token, _, _ in tokens]
-        begins = [begin for _, begin, _ in tokens]
-        labels, ends = [IGNORED] * len(ids), []
-        for span in piece.spans:
-            first, last = bisect_left(begins, span.start), bisect_left(begins, span.end)
-            while last > first and tokens[last - 1][2] > span.end:
-                last -= 1
-            if first == last:
-                raise PreflightError(f"{where}: an answer has no token of its own.")
-            labels[first:last] = ids[first:last]
-            ends.append(last)
-        targets = tuple(i for s in piece.spans for i in turns[s.turn].sources)
-        return Encoded(where, ids, labels, targets, tuple(ends))
 
     def pieces(self, turns: Sequence[Turn], tools: Any, where: str) -> list[Piece]:
         """Texts with spans; as few as the template allows, in the order of their last turn."""
