@@ -12,6 +12,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -233,10 +234,17 @@ def lettered_view(data: bytes, start: int, end: int) -> View:
 
 
 def _letters(match: Any) -> bytes:
+    run: bytes = match.group(0)
+    return _few_letters(run) if len(run) <= 120 else _read_letters(run)
+
+
+def _read_letters(run: bytes) -> bytes:
     """Escapes as what JSON reads in them; whatever the number of backslashes."""
-    codes = match.group(0).translate(None, b"\\").split(b"u")
-    text: str = json.loads(b'"' + b"\\u".join(codes) + b'"')
+    text: str = json.loads(b'"' + b"\\u".join(run.translate(None, b"\\").split(b"u")) + b'"')
     return text.encode("utf-8", "replace")
+
+
+_few_letters = lru_cache(maxsize=4096)(_read_letters)
 
 
 def _resolve(match: Any) -> bytes:

@@ -133,6 +133,14 @@ _IBAN_SIZES = {
 }  # fmt: skip
 
 
+def _of_a_country(data: bytes, end: int) -> bool:
+    """Behind a left edge, the first letters of what ends here name a country that has IBANs."""
+    return any(
+        data[start : start + 2] in _IBAN_SIZES and left_edge(data, start)
+        for start in range(max(0, end - 18), max(0, end - 14))
+    )
+
+
 def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
     start = match.start(1)
     size = _IBAN_SIZES.get(match.group(1)[:2])
@@ -200,6 +208,7 @@ RULES: tuple[Rule, ...] = (
         r"[A-Z]{2}\d{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4} ?[A-Z0-9]{3}",
         _IBAN,
         _iban,
+        near=_of_a_country,
         before=32,
         after=48,
         rank=3,

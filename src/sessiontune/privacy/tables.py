@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import re2
 
-from .checks import is_placeholder, judged_random
+from .checks import judged_random
 from .judge import is_gibberish, judge
 from .keynames import dull
 from .lines import around, below, unlisted
@@ -39,6 +39,8 @@ _FIRST = 8
 _OF_HEADS = bytes(
     c for c in range(256) if c > 127 or chr(c).isalnum() or c in b'_ .-/#*`"\r,;\t|&\\'
 )
+#: The same, and what a listing puts before a line.
+_BEFORE = _OF_HEADS + b":+>"
 _RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\\r]*\Z")
 
 
@@ -72,18 +74,21 @@ def _secret(name: bytes, value: bytes) -> bool:
     name = name.replace(b" ", b"_")
     if name.lower() == b"authentication_string":
         return len(value) > 20
-    if _TOTP.search(name):
+    if b"otp" in name.lower():
         return judged_random(value.upper(), 16)
-    if len(value) < 4 or judge(name, value, True, b",") is None or is_placeholder(value):
+    # a word, or several, is none of these, and they are asked of every cell
+    if not (_DIGIT.search(value, 0, len(value)) or (len(value) > 11 and value.isalpha())):
         return False
-    return typed(value) or judged_random(value, 10) or is_gibberish(value)
+    if not (typed(value) or judged_random(value, 10) or is_gibberish(value)):
+        return False
+    return len(value) > 3 and judge(name, value, True, b",") is not None
 
 
 def _born(name: bytes, value: bytes) -> bool:
     return _DATE.fullmatch(value, 0, len(value)) is not None
 
 
-_TOTP = re2.compile(rb"(?i)t?otp")
+_DIGIT = quick(r"\d")
 _DATE = quick(
     r"(?:19[2-9]\d|20[01]\d)[-/.]\d\d[-/.]\d\d|\d{1,2}[-/.]\d{1,2}[-/.](?:19[2-9]\d|20[01]\d)"
 )
@@ -95,6 +100,8 @@ _BIRTH_ENDS = quick(rf"(?i)(?:{_BIRTHS})(?:{_ENDS}|{_LAST})")
 
 def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     """The cells that must go, of a table whose head holds the name that ends about `end`."""
+    if _in_code(data, end):
+        return []
     low, high, line_end = around(data, end, _HEAD)
     first_cell = unlisted(data, low, high)
     listed = first_cell > low
@@ -105,8 +112,7 @@ def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
     if mark is None:
         return []
-    first = (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, high + 2)
-    if first is not None and first.end() < end:
+    if (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, end - 1) is not None:
         return []  # the whole table was looked through at the head's first name
     columns = _cells(data, low, high, mark)
     says = _SAYS_BIRTH if births else _SAYS
@@ -123,6 +129,17 @@ def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
             break
         found += [row[i] for i, name in named.items() if good(name, data[slice(*row[i])])]
     return found
+
+
+def _in_code(data: bytes, end: int) -> bool:
+    """Closely before a hit stands what no head holds, on the same line and in the same string."""
+    before = data[end - 160 if end > 160 else 0 : end - 2]
+    line, escaped = before.rfind(b"\n") + 1, before.rfind(b"\\n") + 2
+    if escaped > max(line, 1):
+        begin = unlisted(before, escaped, len(before))
+        return bool(before[begin:].translate(None, _OF_HEADS))
+    begin = max(line, before.rfind(b'"') + 1)
+    return bool(before[begin:].translate(None, _BEFORE))
 
 
 def _is_row(data: bytes, low: int, line_end: bytes, mark: bytes, size: int) -> bool:

@@ -14,12 +14,18 @@ STRETCH = 1 << 16
 def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
     """Stretches around hits, joined where they touch, of bounded length."""
     joined: list[tuple[int, int]] = []
+    start, stop = 0, -1
     for end in ends:
-        low, high = max(0, end - reach), min(size, end + reach)
-        if joined and low <= joined[-1][1] and high - joined[-1][0] <= STRETCH:
-            joined[-1] = (joined[-1][0], high)
-        else:
-            joined.append((low, high))
+        low = end - reach if end > reach else 0
+        high = end + reach if end + reach < size else size
+        if low <= stop and high - start <= STRETCH:
+            stop = high
+            continue
+        if stop >= 0:
+            joined.append((start, stop))
+        start, stop = low, high
+    if stop >= 0:
+        joined.append((start, stop))
     return joined
 
 
