@@ -71,7 +71,7 @@ KEPT = [
     "iban fr1420041010050500013m02606, NL91-ABNA-0417-1643-00",
     "user: ada\npassword: <your-password>\napi_key: <your-key>\n",
     "<user-token>\n- the next item",
-    "api:\n  credentials:\n    source: InjectedIdentity2\n    secretRef: Main-Key-24\n    id: D9k\n",
+    "a:\n  credentials:\n    source: InjectedIdentity2\n    secretRef: Main-Key-24\n    id: D9k\n",
     "credentials:\n  password: ${PW}\n  region: eu-West-1\nother:\n  ada: Meadow4921x\n",
     "psk = unhexlify(vector['psk_id']), psk: Optional[tuple[bytes, bytes]]",
 ]
