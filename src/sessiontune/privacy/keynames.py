@@ -118,12 +118,11 @@ FEWER_USE = (
     r"thousandeyes|ticketmaster|tickettailor|tiingo|timecamp|timezoneapi|tinypng|toggl|tokeet|"
     r"tomorrowio|tomtom|tradier|transferwise|travelpayouts|travisci|twelvedata|twelvelabs|tyntec|"
     r"typetalk|ubidots|uclassify|unplugg|upcdatabase|uplead|uploadcare|upstage|upstash|urlscan|"
-    r"userflow|userstack|vatlayer|vbout|veevavault|vercel|verifalia|verimail|veriphone|"
-    r"versioneye|viewneo|visualcrossing|voiceflow|voicegain|voodoosms|vouchery|vultr|vyte|"
-    r"walkscore|weatherbit|weatherstack|weaviate|webflow|webscraper|wechat|wepay|whoxy|workos|"
-    r"workstack|worldcoinindex|worldweather|wrike|yousign|zenkit|zenrows|zenscrape|zenserp|"
-    r"zeplin|zerobounce|zerotier|zhipu|zilliz|zipapi|zipcodeapi|zonkafeedback|zoominfo|"
-    r"zulip(?:chat)?"
+    r"userflow|userstack|vatlayer|vbout|veevavault|verifalia|verimail|veriphone|versioneye|"
+    r"viewneo|visualcrossing|voiceflow|voicegain|voodoosms|vouchery|vultr|vyte|walkscore|"
+    r"weatherbit|weatherstack|weaviate|webflow|webscraper|wechat|wepay|whoxy|workos|workstack|"
+    r"worldcoinindex|worldweather|wrike|yousign|zenkit|zenrows|zenscrape|zenserp|zeplin|"
+    r"zerobounce|zerotier|zhipu|zilliz|zipapi|zipcodeapi|zonkafeedback|zoominfo|zulip(?:chat)?"
 )
 
 #: What may not be a secret though the name says so: the name's last part tells.
