@@ -69,6 +69,10 @@ KEPT = [
     '"sentry": "npm:@sentry/cli@2.39.1-linux-x64"',
     'IBAN DE89 3704 0044 0532 0130 00, iban: "GB29NWBK60161331926819"',
     "iban fr1420041010050500013m02606, NL91-ABNA-0417-1643-00",
+    "user: ada\npassword: <your-password>\napi_key: <your-key>\n",
+    "<user-token>\n- the next item",
+    "a:\n  credentials:\n    source: InjectedIdentity2\n    secretRef: Main-Key-24\n    id: D9k\n",
+    "credentials:\n  password: ${PW}\n  region: eu-West-1\nother:\n  ada: Meadow4921x\n",
     "psk = unhexlify(vector['psk_id']), psk: Optional[tuple[bytes, bytes]]",
 ]
 

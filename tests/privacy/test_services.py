@@ -145,6 +145,20 @@ def test_what_has_words_in_it_goes_at_the_place_of_its_name_alone(value: str) ->
     assert found.start < 60
 
 
+def test_a_block_of_credentials_says_it_for_its_lines() -> None:
+    one, two = "Meadow" + "4921x", "qW8rt" + "zuP2"
+    text = (
+        f"credentials:\n  user: ada\n  secret: {one}\n  ben: {two}  # until may\n"
+        f"next:\n  ada: {one}\n"
+    )
+    out = REDACTOR.text(text)
+    assert one not in out.partition("next:")[0]
+    assert two not in out
+    assert "  user: ada\n" in out
+    assert "  # until may\nnext:\n" in out
+    assert REDACTOR.text(out) == out
+
+
 def test_a_member_of_a_thing_in_code_is_no_key_of_a_file() -> None:
     code = "e.keyCode===32?o.key=r.C0.NUL:e.keyCode>=51&&e.keyCode"
     assert REDACTOR.text(code) == code

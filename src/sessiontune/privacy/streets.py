@@ -134,8 +134,32 @@ def _told(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
 def _said_before(data: bytes, start: int) -> bool:
     """A word before says that it is an address. The word in what replaced another address is none:
     redacting once more would find what the first time left."""
-    words = _WORDS.finditer(data, max(0, start - _REACH), start)
+    return _words_in(data, max(0, start - _REACH), start) or _head_says(data, start)
+
+
+def _words_in(data: bytes, low: int, high: int) -> bool:
+    words = _WORDS.finditer(data, low, high)
     return any(not inside_pseudonym(data, *word.span()) for word in words)
+
+
+#: What parts the cells of a row, and how far up a table's head may stand.
+_CELLS = (b"|", b"\t", b",")
+_ROWS = 4000
+
+
+def _head_says(data: bytes, start: int) -> bool:
+    """The street stands in a table's row, and the head over its rows says address."""
+    line = data.rfind(b"\n", max(0, start - 300), start) + 1
+    mark = next((mark for mark in _CELLS if mark in data[line:start]), None)
+    if mark is None or not line:
+        return False
+    floor, head, end = max(0, line - _ROWS), line, line
+    while head > floor:
+        above = data.rfind(b"\n", floor, head - 1) + 1 or floor
+        if mark not in data[above:head]:
+            break
+        head, end = above, head
+    return head < line and _words_in(data, head, end)
 
 
 _KEYS = (

@@ -8,11 +8,11 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder
+from .checks import is_placeholder, wordy
 from .context import key_or_password_follows
 from .editing import is_sought, put_there
-from .judge import is_gibberish, judge
-from .rules import Rule
+from .judge import is_dull_value, is_gibberish, judge, like_password
+from .rules import Rule, quick
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
@@ -30,11 +30,19 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`<password>VALUE`, but not the place of one in an address: `//<user>:<password>@host`."""
-    return None if data[match.start() - 1 : match.start()] in _IN_ADDRESS else option(data, match)
+    """`<password>VALUE`, but not the place of one in an address (`//<user>:<password>@host`), and
+    no stand-in with the next line behind it: `password: <your-password>`, `api_key: ...`."""
+    if data[match.start() - 1 : match.start()] in _IN_ADDRESS:
+        return None
+    start, end = match.span(2)
+    if b"\n" in data[match.end(1) : start] and not _CLOSED.match(data, end, end + 80):
+        return None
+    return option(data, match)
 
 
 _IN_ADDRESS = (b":", b"/", b"@", b"=")
+#: The end of an element whose text stands on lines of its own.
+_CLOSED = quick(r"\s*<\\*/")
 
 
 #: In a list the name must say at its end that a key follows.
@@ -121,6 +129,48 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
                 break
             at = other.end()
     return found
+
+
+#: A line of a block in YAML: its indent, the name, the value. A comment may end it.
+_YAML_LINE = quick(
+    r"([ \t]*(?:- )?)[\"']?([A-Za-z0-9_.@-]{1,60})[\"']?:[ \t]*[\"']?([^\s\"'#]*)[\"']?[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)"
+)
+#: What stands beside a secret: who signs in, where, how, for what.
+_BESIDE = quick(
+    r"(?i).*(?:id|type|scope|name|user|login|email|host|url|uri|endpoint|region|path|file|port|version|class|"
+    r"provider|source|store|kind|ref|issuer|method|scheme|expir|date|description|project|database|bucket|profile|image|digest|hash)s?\Z"
+)
+_VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
+
+
+def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """Secrets in a block under `credentials:` whose names do not say what they are: a user's, as in
+    `ada: Winter4602`, or `value`."""
+    head = data.rfind(b"\n", max(0, hit - 300), hit - 2) + 1
+    indent = len(data[head:hit]) - len(data[head:hit].lstrip(b" \t-"))
+    found: list[tuple[int, int]] = []
+    at = hit - 1
+    while (line := _YAML_LINE.match(data, at, at + 400)) and len(line[1]) > indent:
+        name, value = line[2].lower(), line[3]
+        told = name in _VALUE_NAMED
+        if (told or not _BESIDE.match(name, 0, len(name))) and _set_by_somebody(value, told):
+            found.append(line.span(3))
+        at = line.end()
+    return found
+
+
+def _set_by_somebody(value: bytes, told: bool) -> bool:
+    """Letters and digits, and (where no name says what it is) capitals among small ones."""
+    digits = sum(48 <= c <= 57 for c in value)
+    return (
+        8 <= len(value) <= 64
+        and 0 < digits < len(value)
+        and (told or (value.lower() != value and wordy(value) < 0.7))
+        and value.upper() != value
+        and like_password(value, False, False)
+        and not is_dull_value(value)
+        and not is_placeholder(value)
+    )
 
 
 #: A name with such a word in it. (Without bounds, which both engines compile and run faster.)
@@ -246,6 +296,14 @@ RULES: tuple[Rule, ...] = (
         "()",
         direct=_kube,
         rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"(?i)[\s\"'._\x00-]credentials[\"']?:[ \t]*\r?\n[ \t-]|^credentials:[ \t]*\r?\n[ \t-]",
+        "()",
+        direct=_credentials,
+        rank=2,
     ),
     Rule(
         "bundler-credential",
