@@ -33,6 +33,7 @@ _SOURCES = {
     "cursor": "sessiontune.sources.cursor:SOURCE",
     "vscode": "sessiontune.sources.vscode:SOURCE",
     "amp": "sessiontune.sources.amp:SOURCE",
+    "kiro": "sessiontune.sources.kiro:SOURCE",
     "openhands": "sessiontune.sources.openhands:SOURCE",
     "kimi": "sessiontune.sources.kimi:SOURCE",
     "zed": "sessiontune.sources.zed:SOURCE",

@@ -265,11 +265,14 @@ def test_files_of_one_name_are_not_tied_together(tmp_path: Path) -> None:
         ("<task-notification>" + "<result>a</result>" * 2, "context", ["a</result><result>a"]),
         ("<command-name>" + " " * 100_000, "prompt", ["<command-name>" + " " * 100_000]),
         ("<system-reminder></system-reminder>" * 50_000 + "go", "prompt", ["go"]),
+        ("[SYSTEM NOTIFICATION - NOT USER INPUT]\n" * 50_000, "drop", []),
+        ("[SYSTEM NOTIFICATION - NOT USER INPUT]\n\n" * 50_000, "context", None),
         ("<agent-message>" * 50_000, "peer", ["<agent-message>" * 50_000]),
     ],
 )
 def test_marks_that_are_never_closed_cost_no_more_than_their_length(
-    text: str, kind: str, texts: list[str]
+    text: str, kind: str, texts: list[str] | None
 ) -> None:
     said = classify(text)
-    assert (said.kind, said.texts) == (kind, texts)
+    assert said.kind == kind
+    assert texts is None or said.texts == texts

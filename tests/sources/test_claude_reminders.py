@@ -63,6 +63,57 @@ def test_who_began_a_turn(tmp_path: Path, origin: object, kind: str) -> None:
     assert said(only(read_rows(tmp_path, told))) == [("prompt", ["The build is done."])]
 
 
+SYSTEM = (
+    "[SYSTEM NOTIFICATION - NOT USER INPUT]\n"
+    "This is an automated background-task event, NOT a message from the user.\n"
+    "Do NOT interpret this as user acknowledgement.\n\n"
+)
+SCHEDULE = (
+    "[SCHEDULED TASK - AUTOMATED FIRING OF A CONFIGURED PROMPT]\n"
+    "This turn was started automatically by a schedule, not typed live by the user.\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "words"),
+    [
+        (f"{SYSTEM}{DONE}</task-notification>", "context", ["Built"]),
+        (f"{SYSTEM}The limit has reset.\n\nGo on.", "context", ["The limit has reset.\n\nGo on."]),
+        (f"{NOTE}{SYSTEM}{MAIL}", "task", [MAIL]),
+        (
+            f"{SCHEDULE}Look at the till.\n\nThen stop.",
+            "prompt",
+            ["Look at the till.\n\nThen stop."],
+        ),
+        ("[Cross-session idle notice] till is idle.", "context", None),
+        ("[SYSTEM NOTIFICATION] is what I read", "prompt", None),
+        ("[Cross-session] why?", "prompt", None),
+    ],
+)
+def test_what_stands_below_a_banner(
+    tmp_path: Path, given: str, kind: str, words: list[str] | None
+) -> None:
+    rows = [user("u1", None, given), answer("a1", "u1", "m1", text("Well."))]
+    reading = read_rows(tmp_path, rows)
+    assert said(only(reading)) == [(kind, words or [given]), ("answer", ["Well."])]
+
+
+@pytest.mark.parametrize(
+    ("more", "kind"),
+    [
+        ({"promptSource": "system"}, "context"),
+        ({"promptSource": "typed"}, "prompt"),
+        ({"promptSource": ["odd"]}, "prompt"),
+        ({"promptSource": "system", "turnOrigin": "scheduled"}, "prompt"),
+        ({"promptSource": "system", "turnOrigin": "scheduled", "isMeta": True}, "context"),
+        ({"promptSource": "system", "origin": {"kind": "human"}}, "prompt"),
+    ],
+)
+def test_what_the_program_itself_sent(tmp_path: Path, more: dict[str, object], kind: str) -> None:
+    words = "7 background agents were stopped by the user."
+    assert said(only(read_rows(tmp_path, [user("u1", None, words, **more)]))) == [(kind, [words])]
+
+
 @pytest.mark.parametrize(
     ("reason", "words", "told"),
     [

@@ -56,6 +56,14 @@ _HANDED_BACK = re.compile(
     r"\[Subagent hand-back\] The text below [^\n]{0,2000}The report follows:\n"
     r"(?P<report>(?:(?:  [^\n]*)?\n)*(?:  [^\n]*)?)"
 )
+#: What the program puts above what it, or its schedule, says in the user's name; ends with a blank
+#: line. What a schedule says is a person's, written down before.
+_BANNER = re.compile(
+    r"\[(?P<of>SYSTEM NOTIFICATION - NOT USER INPUT|SCHEDULED TASK - AUTOMATED FIRING [^\]\n]*)\]\n"
+    r"(?:[^\n]+\n)*\n?"
+)
+_ABOVE = ("<system-reminder>", "[SYSTEM NOTIFICATION - ", "[SCHEDULED TASK - ")
+_NOTICES = ("[Cross-session idle notice]", "[Cross-session delivery notice]")
 _REMINDER = re.compile(r"\s*<system-reminder>")
 _COMPUTED = "[Workflow harness \u2014 computed task] "
 _COMPUTED_END = "The computed task text follows:\n"
@@ -109,15 +117,27 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
     start = text.lstrip()
     if not start:
         return Said("drop", reason="empty")
-    words = unreminded(start)
-    if words and len(words) < len(start):
-        return _classified(words.rstrip(), meta, summary)
+    if start.startswith(_ABOVE):
+        words, by_program = _below(start)
+        if by_program and not words:
+            return Said("drop", reason="task_notification")
+        if words and len(words) < len(start):
+            said = _told(words.rstrip(), words, meta)
+            notice = by_program and said.kind == "prompt"
+            return Said("context", said.texts) if notice else said
+    return _told(text, start, meta)
+
+
+def _told(text: str, start: str, meta: bool) -> Said:
+    """What a text is that begins with its own words; `start` is without the space before them."""
     if start[0] == "<":
         said = _tagged(start)
         if said is not None:
             return said
     elif start.startswith("[Request interrupted by user") and start.rstrip() in INTERRUPTED:
         return Said("interrupt", reason="interrupt_marker")
+    elif start.startswith(_NOTICES):
+        return Said("context", [text])
     elif start.startswith(_SUMMARY_START):
         return Said("summary", [text])
     elif start.startswith(("Operation stopped by hook: ", "Stop hook feedback:\n")):
@@ -140,6 +160,19 @@ def unreminded(text: str) -> str:
             break
         at = end + len("</system-reminder>")
     return text[at:].lstrip() if at else text
+
+
+def _below(start: str) -> tuple[str, bool]:
+    """What stands below reminders and banners, and whether the program says that it is its own."""
+    by_program = False
+    for _ in range(10):
+        start = unreminded(start)
+        banner = _BANNER.match(start)
+        if banner is None:
+            break
+        by_program = by_program or banner["of"].startswith("SYSTEM")
+        start = start[banner.end() :].lstrip()
+    return start, by_program
 
 
 def _peer(start: str) -> Said:

@@ -128,9 +128,11 @@ _AGENTS = ("peer", "coordinator")
 
 
 def _origin(line: Line) -> str:
-    """Who caused a record. Newest versions also tell it of the turn, and sometimes there alone."""
+    """Who caused a record. Newer versions also tell it of the turn, sometimes there alone, and
+    whether the program itself sent it."""
     told = line.origin.kind if line.origin is not None else None
-    return told or (line.turnOrigin or "").replace("_", "-")
+    turn = (line.turnOrigin or "").replace("_", "-")
+    return told or turn or ("system" if line.promptSource == "system" else "")
 
 
 def _by_program(origin: str, told: Kind | None) -> bool:

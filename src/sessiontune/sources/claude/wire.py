@@ -122,6 +122,7 @@ class Line(msgspec.Struct, gc=False):
     isAbortedMidStream: bool | None = None
     entrypoint: str | None = None
     origin: Kind | None = None
+    promptSource: str | None = None
     turnOrigin: str | None = None
     toolDenialKind: str | None = None
     session_id: str | None = None

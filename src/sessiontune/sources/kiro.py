@@ -1,0 +1,127 @@
+"""Kiro CLI: `~/.kiro/sessions/cli/<id>.jsonl`, a line for each event, and `<id>.json` beside it.
+
+A prompt, an answer, or what the calls of an answer gave back (and what a person said meanwhile). A
+session that was gone back in is a new file, which begins with copies; sessions of sub-agents name
+their parent beside the log. Only prompts have times.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+
+from ..ledger import Ledger
+from ..linking import Node, unlink
+from ..model import Session
+from ..ports import FileIndex, Keyed, ReadOptions
+from .indexing import Seen, scan
+from .kiro_log import Log, moment_of
+from .linear import words
+from .lines import stem
+
+_FIRST = re.compile(
+    rb'\A\s*\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
+    rb'"(?:Prompt|AssistantMessage|ToolResults|Compaction|ResetTo|CancelledPrompt|Clear)"'
+)
+
+
+class Meta(msgspec.Struct, gc=False):
+    """`meta` of a prompt."""
+
+    timestamp: float | None = None
+
+
+class Data(msgspec.Struct, gc=False):
+    """`data` of an event: what names it, and when it was."""
+
+    message_id: str | None = None
+    meta: Meta | None = None
+
+
+class Known(msgspec.Struct, gc=False):
+    """What the index takes from a line."""
+
+    data: Data | None = None
+
+
+_known = msgspec.json.Decoder(Known).decode
+
+
+def _note(line: Known, seen: Seen) -> None:
+    if line.data is None:
+        return
+    seen.ids.add(line.data.message_id)
+    at = moment_of(line.data.meta.timestamp if line.data.meta is not None else None)
+    if at:
+        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+
+
+class KiroSource:
+    """Sessions of Kiro CLI."""
+
+    name = "kiro"
+
+    def roots(self, env: Mapping[str, str], home: str) -> list[str]:
+        """Where its sessions lie."""
+        base = env.get("KIRO_HOME") or os.path.join(home, ".kiro")
+        return [os.path.join(base, "sessions", "cli")]
+
+    def recognise(self, path: str, head: bytes) -> bool:
+        """Whether the file begins with an event of this program."""
+        return path.endswith(".jsonl") and _FIRST.match(head) is not None
+
+    def index(self, path: str, offset: int = 0) -> FileIndex:
+        """Ids and times of the events from `offset` on, the session and its parent."""
+        about = _about(path)
+        names = {_id(path, about), words(about.get("parent_session_id"))} - {""}
+        links = tuple(sorted(f"session:{name}" for name in names))
+        found = scan(path, offset, links, "", _known, _note)
+        cwd = words(about.get("cwd"))
+        return msgspec.structs.replace(found, names=(cwd,) if cwd else ())
+
+    def sessions(
+        self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
+    ) -> Iterator[Session]:
+        """The sessions of each file; parents, and what others were copied from, first."""
+        about = {path: _about(path) for path in files}
+        told: dict[str, Node | None] = {}
+        begun: dict[str, Node] = {}  # session -> its first node
+        nodes: list[Node] = []
+        try:
+            for path in sorted(files, key=lambda path: _rank(path, about)):
+                log = Log(path, options, ledger, about[path], _id(path, about[path]), told)
+                log.read()
+                yield from log.sessions(keyed, nodes, begun)
+        finally:
+            unlink(nodes)
+
+
+SOURCE = KiroSource()
+
+
+def _about(path: str) -> dict[str, Any]:
+    """What the program notes of a session beside its log."""
+    try:
+        with open(path.removesuffix(".jsonl") + ".json", "rb") as stream:
+            told = orjson.loads(stream.read(1 << 26))
+    except (OSError, orjson.JSONDecodeError):
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _id(path: str, about: dict[str, Any]) -> str:
+    return words(about.get("session_id")) or stem(path)
+
+
+def _rank(path: str, about: Mapping[str, dict[str, Any]]) -> tuple[int, str, str]:
+    """Parents before their sub-agents, then as they were begun."""
+    parents = {_id(p, a): words(a.get("parent_session_id")) for p, a in about.items()}
+    depth, name = 0, _id(path, about[path])
+    while (name := parents.get(name, "")) in parents and depth < len(parents):
+        depth += 1
+    return depth, words(about[path].get("created_at")), path

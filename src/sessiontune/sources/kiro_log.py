@@ -1,0 +1,266 @@
+"""What the events of Kiro CLI say: prompts, answers, results, what was taken back or summed up."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..ledger import Ledger
+from ..linking import Frame, Node
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking
+from ..ports import Keyed, ReadOptions
+from .linear import Linear, folder_name, moment, words
+from .lines import LineFault, line_fault, safe_name
+from .pictures import picture
+from .shapes import inside, objects
+
+#: What a person said while calls ran: the program puts it behind their results, among words to
+#: the model on how to take it.
+_STEERING = "[LIVE STEERING"
+_SAID = re.compile(r"<user_message(?: id=\"[^\"]*\")?>\s*(.*?)\s*</user_message>", re.DOTALL)
+#: Answers that the program writes where a person broke off.
+_BROKEN_OFF = (
+    "Response was interrupted by the user",
+    "Tool uses were interrupted, waiting for the next user prompt",
+)
+_DENIED = "User denied tool execution"
+_CANCELLED = "Tool use was cancelled by the user"
+_EXIT = re.compile(r"exit status: 0*[1-9]")
+
+
+class Log:
+    """One file. `told`: id of an event of the unit -> the node that what follows it hangs below.
+    `ends`: the node behind each event of this file, for a person who went back."""
+
+    def __init__(
+        self,
+        path: str,
+        options: ReadOptions,
+        ledger: Ledger,
+        about: dict[str, Any],
+        name: str,
+        told: dict[str, Node | None],
+    ) -> None:
+        self.log = Linear(path, options, ledger)
+        self.log.session_id = self.name = name
+        self.about, self.told = about, told
+        self.copied: Node | None = None
+        self.back: Node | None = None
+        self.ends: list[Node | None] = []
+        self.at = ""
+        turns = inside(about, "session_state", "conversation_metadata", "user_turn_metadatas")
+        self.models = {
+            words(name): words(turn.get("model"))
+            for turn in objects(turns)
+            for name in (turn["message_ids"] if isinstance(turn.get("message_ids"), list) else ())
+        }
+        info = inside(about, "session_state", "rts_model_state", "model_info", "model_id")
+        self.model = words(info)
+        self.parent = words(about.get("parent_session_id"))
+
+    def read(self) -> None:
+        """Read the events."""
+        log, before = self.log, dict(self.told)
+        for record in log.records():
+            given = record.get("data")
+            data = given if isinstance(given, dict) else {}
+            name, count = words(data.get("message_id")), len(log.nodes)
+            if name and name in before:
+                log.drop("resumed_copy", "link")
+                self.copied = before[name]
+                self.ends.append(self.copied)
+                continue
+            try:
+                self._take(words(record.get("kind")), data, name)
+            except LineFault as fault:
+                log.ledger.fault(line_fault(fault, log.path, log.place[0], b"}"))
+            made = log.nodes[count:]
+            if made and (self.back is not None or not count):
+                made[0].up = self.back if self.back is not None else self.copied
+                self.back = None
+            self.ends.append(log.nodes[-1] if log.nodes else self.copied)
+            if name:
+                self.told[name] = self.ends[-1]
+
+    def _take(self, kind: str, data: dict[str, Any], name: str) -> None:
+        log = self.log
+        if kind == "Prompt":
+            self.at = moment_of(inside(data, "meta", "timestamp")) or self.at
+            parts = _parts(data.get("content"))
+            if parts:
+                agent = self.parent and self.copied is None
+                log.node("task" if agent else "prompt", parts, self.at, name)
+            else:
+                log.drop("empty")
+        elif kind == "AssistantMessage":
+            self._answer(data, name)
+        elif kind == "ToolResults":
+            self._results(data, name)
+        elif kind == "Compaction":
+            log.boundary()
+            if words(data.get("summary")).strip():
+                log.node("summary", [Text(words(data["summary"]))], self.at, name)
+            else:
+                log.drop("compaction")
+        elif kind == "Clear":
+            log.drop("clear")
+            log.boundary()
+        elif kind in ("ResetTo", "CancelledPrompt"):
+            log.drop("rewind")
+            self._went_back(kind, data)
+        else:
+            log.drop(f"unknown_type:{safe_name(kind)}")
+
+    def _went_back(self, kind: str, data: dict[str, Any]) -> None:
+        """What follows hangs below an earlier event; what stood behind that is a thread."""
+        nodes = self.log.nodes
+        if kind == "ResetTo":
+            index = data.get("target_index")
+            known = type(index) is int and 0 <= index <= len(self.ends)
+            base = self.ends[index - 1] if known and index else None
+            first = nodes.index(base) + 1 if base is not None and base in nodes else 0
+        else:
+            first = len(nodes) - 1
+            if first < 0 or nodes[first].kind not in ("prompt", "task"):
+                return
+            base = nodes[first].up or (nodes[first - 1] if first > 0 else self.copied)
+            nodes[first].flags.append("interrupted")
+        self.log.open = None
+        if base is None:
+            self.log.boundary()
+        elif first < len(nodes):
+            nodes[first].up = nodes[first].up or base
+            self.back = base
+
+    # ------------------------------------------------------------ answers
+
+    def _answer(self, data: dict[str, Any], name: str) -> None:
+        log = self.log
+        parts: list[Part] = []
+        calls, reason, model = [], "empty", ""
+        for block in objects(data.get("content")):
+            kind, held = words(block.get("kind")), block.get("data")
+            if kind == "text":
+                parts += [Text(words(held))] if words(held).strip() else []
+            elif kind == "thinking":
+                thought, used = words(inside(held, "text")), words(inside(held, "modelId"))
+                parts += [Thinking(thought)] if thought.strip() else []
+                reason = "thinking_signature_only" if not thought.strip() else reason
+                model = model or (used if used != "auto" else "")
+            elif kind == "toolUse" and isinstance(held, dict):
+                calls.append(held)
+            else:
+                reason = f"unknown_block:{safe_name(kind)}"
+        if not calls and len(parts) == 1 and _said(parts[0]) in _BROKEN_OFF:
+            log.interrupted()
+            log.drop("interrupt_marker")
+            return
+        if not parts and not calls:
+            log.drop(reason)
+            return
+        if reason.startswith("unknown_block"):
+            log.unknown_part()
+        log.open = None
+        told = self.models.get(name, "")
+        chosen = (told if told != "auto" else "") or model or self.model
+        node = log.answer(self.at, chosen, name)
+        node.parts = parts
+        for call in calls:
+            one = words(call.get("toolUseId")) or f"{node.id}:{len(node.parts)}"
+            log.call(node, one, words(call.get("name")), call.get("input"))
+
+    def _results(self, data: dict[str, Any], name: str) -> None:
+        log = self.log
+        counted, used = dict(log.counts), False
+        prompts: list[Part] = []
+        beside: list[Part] = []
+        ends = data.get("results")
+        for block in objects(data.get("content")):
+            kind, held = words(block.get("kind")), block.get("data")
+            if kind == "toolResult" and isinstance(held, dict):
+                used = self._result(held, ends) or used
+            elif kind == "text" and words(held).lstrip().startswith(_STEERING):
+                prompts += [Text(said) for said in _SAID.findall(words(held)) if said]
+            else:
+                beside += _parts([block])
+        if beside:
+            log.node("context", beside, self.at, f"{name}^")
+        if prompts:
+            log.node("prompt", prompts, self.at, f"{name}+").flags.append("queued")
+        log.once(counted, used or bool(prompts or beside), "empty")
+
+    def _result(self, held: dict[str, Any], ends: Any) -> bool:
+        """Take a result; whether a call waited for it."""
+        log, call = self.log, words(held.get("toolUseId"))
+        waits = call in log.calls and call not in log.calls[call].results
+        parts = _parts(held.get("content"))
+        text = "\n".join(part.text for part in parts if isinstance(part, Text))
+        images = tuple(part for part in parts if isinstance(part, Image))
+        status: ResultStatus = "ok" if held.get("status") in (None, "success") else "error"
+        codes = [inside(block.get("data"), "exit_status") for block in objects(held.get("content"))]
+        if any(_EXIT.match(words(code)) for code in codes):
+            status = "error"
+        if text.startswith(_DENIED):
+            status = "rejected"
+        elif text.startswith(_CANCELLED) or inside(ends, call, "result") == "Cancelled":
+            status = "interrupted"
+        log.result(call, text, status, self.at, images)
+        return waits
+
+    # ------------------------------------------------------------ sessions
+
+    def sessions(
+        self, keyed: Keyed, nodes: list[Node], begun: dict[str, Node]
+    ) -> Iterator[Session]:
+        """The linked sessions of the file."""
+        agent = bool(self.parent) and self.copied is None
+        caller = begun.get(self.parent) if agent else None
+        if self.log.nodes:
+            begun.setdefault(self.name, self.log.nodes[0])
+        cwd = words(self.about.get("cwd"))
+        frame = Frame(
+            source="kiro",
+            session_id=self.name,
+            agent_id=self.name if agent else None,
+            parent_session=(caller.key or None) if caller is not None else None,
+            project=folder_name(cwd),
+            cwd=cwd,
+            title=words(self.about.get("title"))[:200],
+        )
+        yield from self.log.sessions(frame, keyed, nodes)
+
+
+def _said(part: Part) -> str:
+    return part.text.strip() if isinstance(part, Text) else ""
+
+
+def _parts(content: Any) -> list[Part]:
+    """Texts, values and pictures of a content."""
+    parts: list[Part] = []
+    for block in objects(content):
+        kind, held = words(block.get("kind")), block.get("data")
+        if kind == "image":
+            image = _drawn(held)
+            parts += [image] if image is not None else []
+        elif isinstance(held, str):
+            parts += [Text(held)] if held.strip() else []
+        elif held is not None and kind == "json":
+            parts.append(Text(json.dumps(held, ensure_ascii=False, separators=(",", ":"))))
+    return parts
+
+
+def _drawn(held: Any) -> Image | None:
+    """A picture: a list of its bytes."""
+    data = inside(held, "source", "data")
+    if not isinstance(data, list) or not all(type(b) is int and 0 <= b < 256 for b in data):
+        return None
+    return picture(base64.b64encode(bytes(data)).decode(), f"image/{words(inside(held, 'format'))}")
+
+
+def moment_of(seconds: Any) -> str:
+    """A time in seconds as ISO-8601 UTC; "" for what is none."""
+    known = isinstance(seconds, int | float) and 0 < seconds < 1 << 33
+    return moment(int(seconds * 1000)) if known else ""
