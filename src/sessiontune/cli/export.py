@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from ..pipeline import Export
 
 
+_DEALT_ANEW = (
+    "{folder} was made with another state. This one ({state}) did not remember its sides: all"
+    " sessions are dealt anew, under other pseudonyms, and what trained there may be held out"
+    " now. Was --state forgotten? The same command with it makes the former export again."
+)
+
+
 @click.command(no_args_is_help=False)
 @click.argument("roots", nargs=-1, type=TEXT, metavar="[ROOT]...")
 @click.option(
@@ -111,6 +118,8 @@ def run_export(
                 namer=namer,
             )
             result = export(request, store, runner)
+            if result.dealt_anew:
+                console.say(_DEALT_ANEW.format(folder=folder, state=store.folder))
     if unnamed:
         console.say(f"{len(unnamed)} groups keep their terms as names: {unnamed[0]}")
     return result
@@ -165,6 +174,7 @@ def as_json(result: Export) -> dict[str, Any]:
         "folder": str(result.folder),
         "unchanged": result.unchanged,
         "read_units": result.read,
+        "dealt_anew": result.dealt_anew,
         "manifest": msgspec.to_builtins(result.manifest),
     }
 

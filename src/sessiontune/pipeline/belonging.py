@@ -1,6 +1,6 @@
-"""Whether an export may go into a folder: what trains there must not be held out later.
+"""How a folder was dealt before: what trains there must not be held out later.
 
-So a folder keeps the split that it was dealt by, and the state that remembers its sides.
+So a folder keeps its split; and where a state does not remember its sides, that is said.
 """
 
 from __future__ import annotations
@@ -54,26 +54,20 @@ def _written_split(folder: Path, default: str) -> str:
         return default
 
 
-def refuse_strange(folder: Path, split: str, store: Store) -> None:
-    """Raise UsageError where this state remembers nothing of how the folder was dealt."""
+def dealt_elsewhere(folder: Path, split: str, store: Store) -> bool:
+    """Whether the folder holds an export of whose sides this state remembers nothing: it deals all
+    sessions anew, under other pseudonyms."""
     former = _former(folder)
     if former is None or any(former.build == build for build, _, _ in store.published().values()):
-        return
+        return False
     noted = store.memory(notes.split_memory(split))
     seats = msgspec.msgpack.decode(noted, type=SplitMemory).seats if noted else {}
-    strange = None
+    rows = 0
     for name in _lineages(folder, former):
         if name in seats:
-            return  # a copy, or moved here
-        strange = name
-    if strange is not None:
-        raise UsageError(
-            f"{folder} was made with another state. This one ({store.folder}) does not remember"
-            " its sides, and would deal all sessions anew, under other pseudonyms.",
-            "Name that state with --state or SESSIONTUNE_STATE, or another folder with -o."
-            " Is it lost? `sessiontune export --force` deals anew; what trained there may be held"
-            " out then.",
-        )
+            return False  # a copy, or moved here
+        rows += 1
+    return rows > 0
 
 
 class _Row(msgspec.Struct):

@@ -21,7 +21,7 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import Store
 from . import finishing, grouping, publish
-from .belonging import refuse_strange, same_split
+from .belonging import dealt_elsewhere, same_split
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
@@ -53,6 +53,7 @@ class Export(msgspec.Struct, frozen=True):
     """What a run gave. `unchanged`: nothing was new, the folder was left as it is.
 
     `faults` name files and lines, `others` files that no agent wrote: the manifest may not.
+    `dealt_anew`: the folder held an export of another state, whose sides nobody remembers here.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Export(msgspec.Struct, frozen=True):
     read: int
     faults: tuple[Fault, ...] = ()
     others: tuple[str, ...] = ()
+    dealt_anew: bool = False
 
 
 def export(request: Request, store: Store, run: Runner) -> Export:
@@ -74,8 +76,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     recipe = same_split(request.recipe, request.out)
     request = msgspec.structs.replace(request, recipe=recipe)
     settle_memory(store)
-    if not (request.force or request.dry_run):
-        refuse_strange(request.out, recipe.split, store)
+    elsewhere = dealt_elsewhere(request.out, recipe.split, store)
     request.note("looking for logs")
     names = request.recipe.sources or tuple(registry.source_names())
     if request.verify:  # other ids may be found in files that look as before
@@ -88,7 +89,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     damaged = False
     while True:
         try:
-            return _build(request, inputs, store, run)
+            result = _build(request, inputs, store, run)
+            return msgspec.structs.replace(result, dealt_anew=elsewhere)
         except ShutError as shut:
             run.renew()
             shut_out(shut, inputs, store)
