@@ -59,6 +59,7 @@ class Items:
         self.printed = False  # the file holds printed output
         self.fork: Node | None = None
         self.copying = True
+        self.importing = False  # in turns of another agent, which the program copied
         self.file, self.path, self.options, self.ledger = file, path, options, ledger
         self.facts = Facts()
         self.nodes: list[Node] = []
