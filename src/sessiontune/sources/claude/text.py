@@ -12,7 +12,7 @@ import textwrap
 import msgspec
 
 from ...injected import unescaped
-from .project import enveloped
+from .envelopes import enveloped
 
 _LOCAL_NAMES = """
 add-dir agents bashes branch bug chrome clear color compact config context copy cost desktop

@@ -1,4 +1,4 @@
-"""Sessions of Claude Code that a channel of a project wakes: envelopes around what was said."""
+"""What comes to Claude Code from chats and from the channel of a project, in envelopes."""
 
 from __future__ import annotations
 
@@ -102,4 +102,36 @@ def test_where_nobody_asked_it_is_context(tmp_path: Path, given: str) -> None:
     ],
 )
 def test_words_about_envelopes_stay(tmp_path: Path, given: str) -> None:
+    assert read_one(tmp_path, given, {}) == [("prompt", [given]), ("answer", ["Well."])]
+
+
+def chat(words: str, about: str = ' chat_id="7" message_id="1" user="ann"') -> str:
+    return f'<channel source="plugin:telegram:telegram"{about}>\n{words}\n</channel>'
+
+
+@pytest.mark.parametrize("meta", [True, False])  # older versions did not mark them
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (chat("Ship a < b."), "Ship a < b."),
+        (chat("Close </channel> it."), "Close </channel> it."),
+        (chat("One.") + "\n" + chat("Two."), "One.\n\nTwo."),
+    ],
+)
+def test_what_a_person_wrote_in_a_chat_is_the_prompt(
+    tmp_path: Path, given: str, words: str, meta: bool
+) -> None:
+    marks: dict[str, Any] = {"origin": {"kind": "channel", "server": "plugin:telegram:telegram"}}
+    marks |= {"isMeta": True, "promptSource": "system"} if meta else {}
+    assert read_one(tmp_path, given, marks) == [("prompt", [words]), ("answer", ["Well."])]
+
+
+def test_an_event_of_a_channel_is_context(tmp_path: Path) -> None:
+    given = chat("Build failed.", ' severity="high"')
+    marks = {"origin": {"kind": "channel", "server": "ci"}}
+    assert read_one(tmp_path, given, marks) == [("context", [given]), ("answer", ["Well."])]
+
+
+def test_words_about_a_channel_stay(tmp_path: Path) -> None:
+    given = chat("x") + " is what I see, why?"
     assert read_one(tmp_path, given, {}) == [("prompt", [given]), ("answer", ["Well."])]

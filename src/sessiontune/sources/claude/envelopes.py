@@ -1,7 +1,7 @@
-"""The envelopes in which messages of a project's channel reach a session of Claude Code.
+"""The envelopes in which messages of a chat, or of a project's channel, reach Claude Code.
 
-A person's words stand in `<wake>`, beside what was said in the channel before; a note of the
-session that leads the project stands in `<relay>`.
+What a person wrote in a chat stands in `<channel>`; what woke a session of a project in `<wake>`,
+beside what was said before; a note of the session that leads the project in `<relay>`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,12 @@ _RELAY = re.compile(
     r"\s*(?:</project_claude_message>\s*)?",
     re.DOTALL,
 )
+#: One message of a channel; those that belong to a chat name it, others tell of events.
+_CHANNEL = re.compile(
+    r"<channel source=\"[^\"]*\"(?P<about>[^>]*)>\n?(?P<words>.*?)\n?</channel>", re.DOTALL
+)
+_NEXT = re.compile(r"(?<=</channel>)\s*(?=<channel source=\")")
+_CHAT = re.compile(r" chat_(?:id|guid)=\"")
 _LED = re.compile(r"<coordinator-relay>(?P<words>.*)</coordinator-relay>\s*", re.DOTALL)
 
 
@@ -30,6 +36,8 @@ def enveloped(start: str) -> tuple[str, list[str]] | None:
     led = _LED.fullmatch(start)
     if led is not None:
         return _noted(led["words"])
+    if start.startswith("<channel source="):
+        return _chatted(start.rstrip())
     if not start.startswith(_BEGINS):
         return None
     relay = _RELAY.fullmatch(start)
@@ -48,6 +56,16 @@ def enveloped(start: str) -> tuple[str, list[str]] | None:
     asked = [_plain(one["words"]) for one in found if _asks(one["about"])]
     words = "\n\n".join(one for one in asked if one)
     return ("prompt", [words]) if words else ("context", [start])
+
+
+def _chatted(text: str) -> tuple[str, list[str]] | None:
+    """The words of the messages of a chat; events of other channels are context."""
+    found = [_CHANNEL.fullmatch(one) for one in _NEXT.split(text)]
+    if not all(found):
+        return None
+    chats = [one["words"] for one in found if one is not None and _CHAT.search(one["about"])]
+    words = "\n\n".join(one for one in chats if one.strip())
+    return ("prompt", [words]) if words else ("context", [text])
 
 
 def _asks(about: str) -> bool:
