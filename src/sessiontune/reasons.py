@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 #: Why records or sessions were left out: "stage/reason" or "reason" -> words.
 DROPS: dict[str, str] = {
     "resumed_copy": "copies that a resumed or branched session carried along",
+    "imported_copy": "turns that the program copied out of another agent's log",
     "repeated_record": "records that stand twice in one log",
     "warmup_agent": "warm-up runs of the agent program",
     "compaction_agent": "runs that only summarised a session",

@@ -135,3 +135,70 @@ def test_what_a_request_took_stands_in_a_record_of_its_own(tmp_path: Path) -> No
     own, program = [m for m in session.messages if m.kind == "answer"]
     assert (own.usage, own.injected) == (Usage(5, 5, 4, 0), False)
     assert program.injected
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["instruction-discovery", "thinking-exhausted-continuation", "autopilot", "system", "skill-a"],
+)
+def test_what_the_program_sent_was_not_typed(tmp_path: Path, source: str) -> None:
+    rows = [
+        event("user.message", "e1", content="go", source="user"),
+        event("assistant.message", "e2", content="I do"),
+        event("user.message", "e3", content="Please continue from where you left off.",
+              source=source),
+        event("assistant.message", "e4", content="and more"),
+        event("user.message", "e5", content="what of instructions?", source="immediate-prompt"),
+        event("assistant.message", "e6", content="none"),
+    ]  # fmt: skip
+    assert [kind for kind, *_ in shape(events(tmp_path, *rows))[0]] == [
+        *("prompt", "answer", "context", "answer", "prompt", "answer")
+    ]
+
+
+def test_a_notification_that_names_no_sender_or_an_agent_is_context(tmp_path: Path) -> None:
+    told = "<system_notification>\nAgent finished</system_notification>"
+    rows = [
+        event("user.message", "e1", content="go"),
+        event("assistant.message", "e2", content="I do"),
+        event("user.message", "e3", content=told),
+        event("user.message", "e4", content=told, source="agent-workspace-1"),
+        event("assistant.message", "e5", content="done"),
+    ]
+    kinds = [kind for kind, *_ in shape(events(tmp_path, *rows))[0]]
+    assert kinds == ["prompt", "answer", "context", "context", "answer"]
+
+
+def test_what_another_session_sent_is_a_task(tmp_path: Path) -> None:
+    """Only what the model saw tells it; a person who quotes such a message typed it."""
+    head = (
+        "<current_datetime>now</current_datetime>\n<cross_session_message>\nfrom_session_id: s2\n"
+    )
+    quoted = "why is there <cross_session_message>\nfrom_session_id: s2\nAudit?"
+    rows = [
+        event("user.message", "e1", content="Audit finished.",
+              transformedContent=f"{head}Audit finished.\n</cross_session_message>"),
+        event("assistant.message", "e2", content="merging"),
+        event("user.message", "e3", content=quoted, transformedContent=f"<a>now</a>\n{quoted}"),
+        event("assistant.message", "e4", content="to tell them apart"),
+        event("user.message", "e5",
+              content="<cross_session_message>\nfrom_session_id: s2\nMerge"),
+        event("assistant.message", "e6", content="merged"),
+    ]  # fmt: skip
+    kinds = [kind for kind, *_ in shape(events(tmp_path, *rows))[0]]
+    assert kinds == ["task", "answer", "prompt", "answer", "task", "answer"]
+
+
+def test_the_prompt_of_an_agent_is_not_of_the_main_thread(tmp_path: Path) -> None:
+    """Some versions name the agent on its prompt alone by where the message comes from."""
+    rows = [
+        event("user.message", "e1", content="go"),
+        event("assistant.message", "e2", content="", toolRequests=[call("c1", "task")]),
+        event("user.message", "e3", content="look", source="agent-a1"),
+        event("assistant.message", "e4", "a1", content="There."),
+        event("tool.execution_complete", "e5", toolCallId="c1", result={"content": "There."}),
+        event("assistant.message", "e6", content="Done."),
+    ]
+    main, side = shape(events(tmp_path, *rows))
+    assert [kind for kind, *_ in main] == ["prompt", "answer", "results", "answer"]
+    assert side == [("task", "look"), ("answer", "There.")]

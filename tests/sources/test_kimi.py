@@ -209,6 +209,35 @@ def test_what_a_person_did_besides(tmp_path: Path) -> None:
         assert told.ledger.drops[f"read/{reason}"] == 1
 
 
+@pytest.mark.parametrize("marked", [True, False])
+def test_what_skills_and_hooks_put_beside_a_prompt(tmp_path: Path, marked: bool) -> None:
+    """Newer logs say which parts are those of a skill; in older ones they come first."""
+    skill: dict[str, Any] = {"type": "text", "text": "Skill: be brief."}
+    hook = {"type": "text", "text": "<hook_result>\nmind\n</hook_result>"}
+    hook["meta"] = {"source": "user prompt submit hook"}  # type: ignore[assignment]
+    content = [skill | ({"meta": {"source": "skill activation"}} if marked else {})]
+    content += [{"type": "text", "text": "go on"}, hook]
+    origin = {"kind": "user", "skillActivations": [{"activationId": "a", "skillName": "x"}]}
+    log = Log().add(
+        "context.append_message", message={"role": "user", "content": content, "origin": origin}
+    )
+    (session,) = run("kimi", keep(tmp_path, log.say("Done."))).sessions
+    said = [(m.kind, *(p.text for p in m.parts)) for m in session.messages]  # type: ignore[union-attr]
+    assert said == [
+        ("context", "Skill: be brief.", hook["text"]),
+        ("prompt", "go on"),
+        ("answer", "Done."),
+    ]
+
+
+def test_a_plugins_command_keeps_what_was_typed_behind_it(tmp_path: Path) -> None:
+    log = Log().user("Do so.", "plugin_command", trigger="user-slash", pluginId="shop",
+                     commandName="till", commandArgs="count it twice").say("Done.")  # fmt: skip
+    (session,) = run("kimi", keep(tmp_path, log)).sessions
+    said = [(m.kind, *(p.text for p in m.parts)) for m in session.messages]  # type: ignore[union-attr]
+    assert said[:2] == [("context", "Do so."), ("prompt", "/shop:till count it twice")]
+
+
 def test_no_other_source_takes_a_log(tmp_path: Path) -> None:
     path = keep(tmp_path, begun())
     head = path.read_bytes()[:65536]

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.sources.test_codex_shapes import told
 from tests.support import Reading, read
 
@@ -217,3 +218,39 @@ def test_an_agent_in_the_background_hangs_below_its_call(tmp_path: Path) -> None
     assert (sub.parent_session, sub.parent_call) == (main.key, "c1")
     assert sub.messages[0].kind == "task"
     assert {m.model for m in sub.messages[1:]} == {"m-2"}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "during tool execution",
+        "while you were responding",
+        "while you were responding; your response was interrupted",
+    ],
+)
+def test_words_typed_meanwhile_stand_without_what_the_program_put_before(
+    tmp_path: Path, before: str
+) -> None:
+    said = f"\n[User message received {before}]: [sic] save logs "
+    rows = [
+        row("u1", None, "user", "go"),
+        row("a1", "u1", "assistant", call("c1", "ls")),
+        row("r1", "a1", "tool_result", back("c1", "x")),
+        row("u2", "r1", "user", said, subtype="mid_turn_user_message"),
+        row("a2", "u2", "assistant", "did"),
+        row("u3", "a2", "user", f"what is {said}"),
+        row("a3", "u3", "assistant", "a note"),
+    ]
+    prompts = [t[1] for t in told(whole(write(tmp_path / "s.jsonl", rows)))[0] if t[0] == "prompt"]
+    assert prompts == ["go", "[sic] save logs ", f"what is {said}"]
+
+
+def test_what_a_hook_adds_is_no_part_of_the_prompt(tmp_path: Path) -> None:
+    hook = "<qwen:user-prompt-submit-context>\nbe brief\n</qwen:user-prompt-submit-context>"
+    rows = [
+        row("u1", None, "user", "go", hook, systemPayload={"displayText": "go"}),
+        row("a1", "u1", "assistant", "did"),
+    ]
+    assert told(whole(write(tmp_path / "s.jsonl", rows))) == [
+        [("prompt", "go"), ("context", hook), ("answer", "did")]
+    ]

@@ -18,6 +18,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
+from .copilot_senders import agent_of, sender
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import LineFault, line_fault, safe_name, size_of, stem
@@ -27,8 +28,6 @@ _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'
     rb'|tool\.execution_start|system\.message)"'
 )
-#: Where a user message comes from that nobody typed.
-_PROGRAM = ("skill-", "jit-", "system", "schedule-")
 _DATA = re.compile(rb'"data"\s*:\s*\{')
 
 
@@ -148,8 +147,11 @@ class _Events:
                 nodes[before].up, side.back = side.back, None
 
     def _side(self, event: dict[str, Any], data: dict[str, Any]) -> _Side:
-        """Newer versions name the agent, older ones the call that it works for."""
+        """Newer versions name the agent, older ones the call that it works for; in some only the
+        prompt of an agent names it."""
         agent = words(event.get("agentId")) or words(data.get("parentToolCallId"))
+        if not agent and event.get("type") == "user.message":
+            agent = agent_of(data)
         if agent not in self.sides:
             self.sides[agent] = _Side(Linear(self.main.log.path, self.options, self.ledger), agent)
         return self.sides[agent]
@@ -231,13 +233,14 @@ class _Events:
         content = words(data.get("content"))
         parts: list[Part] = [Text(content)] if content.strip() else []
         parts += self._images(data.get("attachments"))
-        source = words(data.get("source"))
         if not parts:
             side.log.drop("empty")
-        elif source.startswith(_PROGRAM) or data.get("isAutopilotContinuation") is True:
-            side.log.node("context", parts, at, name)
-        else:
-            side.log.node("task" if side.agent else "prompt", parts, at, name)
+            return
+        who = sender(data)
+        task = side.agent or who != "person"
+        side.log.node(
+            "context" if who == "program" else "task" if task else "prompt", parts, at, name
+        )
 
     def _result(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
         status: ResultStatus = "ok"

@@ -23,6 +23,8 @@ _BOOKS = {
     *("swarm_mode", "todo", "full_compaction", "micro_compaction", "compaction", "mcp", "cron"),
     *("session", "config", "task", "hook", "skill", "media", "step"),
 }
+#: Where parts of a message come from that nobody typed.
+_BESIDE = ("user prompt submit hook", "skill activation")
 _SHELL = re.compile(r"</?bash-(?:input|stdout|stderr)>")
 
 
@@ -112,6 +114,9 @@ class Agent:
         told = held.get("origin")
         origin = told if isinstance(told, dict) else {}
         kind, role = words(origin.get("kind")), words(held.get("role"))
+        if role == "user" and kind in ("user", ""):
+            self._asked(held.get("content"), origin, at)
+            return
         parts = self._parts(held.get("content"))
         if role == "assistant":
             log.open = None
@@ -127,9 +132,6 @@ class Agent:
             log.drop("todo_reminder")
         elif not parts:
             log.drop("empty")
-        elif kind in ("user", ""):
-            self.anchors.append(len(log.nodes))
-            log.node("prompt" if self.agent == "main" else "task", parts, at)
         elif kind == "system_trigger" and origin.get("name") == "subagent":
             log.node("task", parts, at)
         elif kind in ("skill_activation", "plugin_command"):
@@ -141,10 +143,26 @@ class Agent:
         else:
             log.node("context", parts, at)
 
+    def _asked(self, content: Any, origin: dict[str, Any], at: Any) -> None:
+        """A message that a person typed, and what skills and hooks put beside it."""
+        put = _beside(content, len(objects(origin.get("skillActivations"))))
+        typed = [b for b in objects(content) if not any(b is one for one in put)]
+        own, beside = self._parts(typed if put else content), self._parts(put)
+        if not own and not beside:
+            self.log.drop("empty")
+            return
+        self.anchors.append(len(self.log.nodes))
+        if beside:
+            self.log.node("context", beside, at, f"{self.log.place[0]}^" if own else "")
+        if own:
+            self.log.node("prompt" if self.agent == "main" else "task", own, at)
+
     def _command(self, origin: dict[str, Any], parts: list[Part], at: Any) -> None:
         """A command that a person typed: what it stands for is context."""
-        name = words(origin.get("skillName")) or words(origin.get("commandName"))
-        typed = f"/{name} {words(origin.get('skillArgs')) or words(origin.get('args'))}".strip()
+        plugin, command = words(origin.get("pluginId")), words(origin.get("commandName"))
+        name = words(origin.get("skillName")) or (f"{plugin}:{command}" if plugin else command)
+        given = [words(origin.get(field)) for field in ("skillArgs", "commandArgs", "args")]
+        typed = f"/{name} {next(filter(None, given), '')}".strip()
         asked = origin.get("trigger") == "user-slash" and name
         if asked:
             self.anchors.append(len(self.log.nodes))
@@ -200,6 +218,19 @@ class Agent:
             elif block.get("type") not in ("text", "think"):
                 self.log.unknown_part()
         return parts
+
+
+def _beside(content: Any, skills: int) -> list[dict[str, Any]]:
+    """Parts of a message that nobody typed: they say so; in older logs so many texts at its
+    beginning are those of skills."""
+    blocks = [block for block in objects(content) if words(block.get("text")).strip()]
+    told = [(block, block.get("meta")) for block in blocks]
+    sources = [words(meta.get("source")) if isinstance(meta, dict) else "" for _, meta in told]
+    marked = [block for block, source in zip(blocks, sources, strict=True) if source in _BESIDE]
+    if not skills or "skill activation" in sources:
+        return marked
+    bare = [block for block, source in zip(blocks, sources, strict=True) if not source]
+    return bare[:skills] + marked
 
 
 def _text(content: Any) -> str:

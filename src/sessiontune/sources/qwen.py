@@ -31,6 +31,11 @@ _NOTICE = re.compile(r"<task-notification>.*?</task-notification>", re.DOTALL)
 _CLOSED = "</task-notification>"
 _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
+#: What the program puts before words that were typed while the model worked.
+_MEANWHILE = re.compile(
+    r"\n?\[User message received (?:during tool execution|while you were responding"
+    r"(?:; your response was interrupted)?)\]: "
+)
 #: User records of these kinds were typed; those of other kinds were written by the program.
 _TYPED = ("", "mid_turn_user_message", "realtime_message", "at_command", "user_text_elements")
 
@@ -215,6 +220,8 @@ class _Chat:
         typed = subtype in _TYPED and words(record.get("provenance")) in ("", "real_user")
         ran = bool(parts) and isinstance(parts[0], Text) and parts[0].text.startswith(RAN)
         at = record.get("timestamp")
+        if subtype == "mid_turn_user_message":
+            parts = _own_words(parts)
         if subtype == "notification":
             whole = "\n".join(part.text for part in parts if isinstance(part, Text))
             closed = whole[: whole.rfind(_CLOSED) + len(_CLOSED)] if _CLOSED in whole else ""
@@ -254,6 +261,16 @@ class _Chat:
                 title=self.about.get("title", ""),
             )
             yield from log.sessions(frame, keyed, nodes)
+
+
+def _own_words(parts: list[Part]) -> list[Part]:
+    """A message that was typed meanwhile, without what the program put before it."""
+    first = parts[0] if parts else None
+    before = _MEANWHILE.match(first.text) if isinstance(first, Text) else None
+    if before is None or not isinstance(first, Text):
+        return parts
+    said = first.text[before.end() :]
+    return [Text(said), *parts[1:]] if said.strip() else parts[1:]
 
 
 def _answer(

@@ -12,6 +12,7 @@ import textwrap
 import msgspec
 
 from ...injected import unescaped
+from .envelopes import enveloped
 
 _LOCAL_NAMES = """
 add-dir agents bashes branch bug chrome clear color compact config context copy cost desktop
@@ -217,6 +218,9 @@ def _tagged(start: str) -> Said | None:
         return _notification(start)
     if start.startswith(("<teammate-message", "<cross-session-message", "<agent-message")):
         return _peer(start)
+    found = enveloped(start)
+    if found is not None:
+        return Said(*found)
     forked = _FORKED.fullmatch(start)
     return Said("peer", [forked["words"]]) if forked is not None and forked["words"] else None
 

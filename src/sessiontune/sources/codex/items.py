@@ -15,7 +15,7 @@ from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
 from ...ports import ReadOptions
 from ..linear import stopped
 from ..lines import safe_name, utc
-from .text import classify
+from .text import classify, delegated
 from .values import (
     arguments_of,
     as_json,
@@ -59,6 +59,7 @@ class Items:
         self.printed = False  # the file holds printed output
         self.fork: Node | None = None
         self.copying = True
+        self.importing = False  # in turns of another agent, which the program copied
         self.file, self.path, self.options, self.ledger = file, path, options, ledger
         self.facts = Facts()
         self.nodes: list[Node] = []
@@ -202,10 +203,10 @@ class Items:
                 found = "context"
             if found == "turn_aborted":
                 stopped(self.nodes)
-            if found not in ("prompt", "context", "summary"):
+            if found not in ("prompt", "task", "context", "summary"):
                 reason = found
                 continue
-            if not kind or found == "prompt":
+            if not kind or found in ("prompt", "task"):
                 kind = found
             (beside if found == "context" else parts).append(Text(words))
         if images and not kind:
@@ -290,7 +291,10 @@ class Items:
             up, tool = self.waiting.pop(call)
             node = self._carried(line, up)
         if node is None:
-            if call and call not in self.early:
+            task = "" if call else delegated(payload.output)
+            if task:
+                self.agent_message(line, [task])
+            elif call and call not in self.early:
                 self.early[call] = (line, payload, self.place, self.piece)
             else:
                 self.drop("result_without_call")

@@ -38,6 +38,8 @@ _COPIED = (*_ITEMS, "compacted")
 _ACTIVITY = b'"SubAgentActivity"'
 #: What newer versions note behind the payload: it differs in a copy.
 _BESIDE = b',"metadata":{"history_sequence":'
+#: How the turns are named that the program copied out of another agent's log.
+_IMPORTED = "external-import-turn-"
 #: Lines that carry no part of a conversation.
 _BOOKS = (
     "world_state",
@@ -106,7 +108,9 @@ class Rollout(Items):
         if line.type in _ITEMS:
             if (self.nodes and self.nodes[-1].kind != "context") or self.fork is not None:
                 self.shown = None
-        elif self.shown is not None and line.payload is not None and line.payload.type in SHOWN:
+        elif self.shown is None or self.importing or line.payload is None:
+            return
+        elif line.payload.type in SHOWN:
             self.shown.append((self.place, bytes(raw)))
 
     def _tell_shown(self, shown: list[tuple[Place, bytes]]) -> None:
@@ -162,6 +166,8 @@ class Rollout(Items):
         payload, kind = line.payload, line.type
         if payload is None:
             self.drop("no_payload" if kind else "unknown_type:none")
+        elif kind == "response_item" and self.importing:
+            self.drop("imported_copy")
         elif kind == "response_item":
             self.item(line, payload, payload.type or ("message" if payload.role else "none"))
         elif kind == "event_msg":
@@ -174,6 +180,7 @@ class Rollout(Items):
             self.drop("session_meta")
         elif kind == "turn_context":
             self.model = payload.model or self.model
+            self._begun(payload.turn_id)
             self.facts.cwd = self.facts.cwd or payload.cwd or ""
             self.drop("turn_context")
         elif kind == "compacted":
@@ -224,6 +231,15 @@ class Rollout(Items):
             self.agents[payload.new_thread_id] = payload.call_id
         if kind in ("task_complete", "task_started", "turn_aborted"):
             self.answer = None
+        if kind == "task_started":
+            self._begun(payload.turn_id)
+
+    def _begun(self, turn: str | None) -> None:
+        """Note whose turn begins. What the program copies out of another agent's log are the words,
+        with the calls as text and outputs cut: that agent's own log tells it, and better. Answers
+        that are copied later come without such a line: a copy ends where a turn of this agent
+        begins."""
+        self.importing = turn is not None and turn.startswith(_IMPORTED)
 
     def _started(self, item: bytes) -> None:
         """Remember which thread a call started, as newer versions tell it."""

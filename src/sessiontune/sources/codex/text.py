@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 
@@ -57,7 +58,21 @@ _WRAPPERS = (
     "# In app browser",
     "# Chrome tabs:",
     "# Failing PR checks:",
+    "# Applications mentioned by the user",
+    "# MCP app context:",
+    "# Pull request merge conflict:",
+    "## Prior conversation with Codex:",
+    "## Referenced chats with Codex:",
     "## Referenced ChatGPT conversation:",
+    "The attached pasted text file(s) contain the user's request.",
+)
+#: Headings that a person may well write: the program did where the heading of a request follows.
+_PERHAPS = (
+    "## Code review guidelines:",
+    "## Pull request fix:",
+    "## Pull request merge task:",
+    "## Auto resolve merge:",
+    "# Review findings:",
 )
 #: What a person said on a place of a file, a page or an answer stands before the request.
 _NOTED = re.compile(
@@ -70,12 +85,14 @@ _CAPTION = re.compile(r"The next image shows [^\n]* at the time of Comment \d+\.
 _REPLY = "<send_user_message_question_reply>"
 _REPLY_END = "</send_user_message_question_reply>"
 _VOICE = "<realtime_delegation>"
+_DELEGATION = "<codex_delegation"
 _SUMMARY = "Another language model started to solve this problem"
 _GUARDIAN = "The following is the Codex agent history"
 
 
 def classify(text: str) -> tuple[str, str]:
-    """(kind, words): kind "prompt", "context", "summary", or the reason of the drop."""
+    """(kind, words): kind "prompt", "task" (of another thread), "context", "summary", or the reason
+    of the drop."""
     given, start = text, text.lstrip()
     if not start:
         return "empty", ""
@@ -90,6 +107,12 @@ def classify(text: str) -> tuple[str, str]:
             return "context", given
     if start.startswith(_WRAPPERS) or _NOTED.match(start):
         return _asked(text)
+    if start.startswith(_PERHAPS):
+        kind, words = _asked(text)
+        return (kind, words) if kind == "prompt" else ("prompt", text)
+    if start.startswith(_DELEGATION):
+        words = delegated(start)
+        return ("task", words) if words else ("context", text)
     if start.startswith(_REPLY):
         return "prompt", _answers(start.rstrip()) or text
     if _CAPTION.match(start):
@@ -105,6 +128,14 @@ def classify(text: str) -> tuple[str, str]:
     if start.startswith(_GUARDIAN):
         return "guardian_prompt", text
     return "prompt", text
+
+
+def delegated(text: Any) -> str:
+    """The task that another thread gave to this one, "" where a text is none."""
+    if not isinstance(text, str) or not text.lstrip().startswith(_DELEGATION):
+        return ""
+    asked = _DELEGATED.search(text)
+    return unescaped(asked[1]).strip() if asked is not None else ""
 
 
 def _asked(text: str) -> tuple[str, str]:

@@ -73,6 +73,7 @@ class Payload(msgspec.Struct, gc=False):
     replacement_history: Any = None
     info: Any = None
     new_thread_id: str | None = None
+    turn_id: str | None = None
     forked_from_id: str | None = None
     history_base: Any = None
     subagent_history_start_ordinal: Any = None

@@ -17,8 +17,8 @@ _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 _SETTING = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
 #: What it tells a sub-agent: its own instructions before the task, and that it must come to an end.
 _LOADED = "<loaded_context>"
-#: What a hook put behind a prompt.
-_HOOKED = "<hook_context>"
+#: What a hook put behind a prompt; the second as Qwen Code has it.
+_HOOKED = ("<hook_context>", "<qwen:user-prompt-submit-context>")
 #: What stands in the place of a signature where the program wrote a part in the model's name.
 _UNSIGNED = "skip_thought_signature_validator"
 _LAST_CHANCE = "You have stopped calling tools without finishing."
@@ -78,7 +78,7 @@ def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
     for part in parts:
         text = part.text.strip() if isinstance(part, Text) else ""
         inside = inside or text == _FILES
-        by_program = inside or text.startswith((_LOADED, _HOOKED))
+        by_program = inside or text.startswith((_LOADED, *_HOOKED))
         (injected if by_program else typed).append(part)
         inside = inside and text != _FILES_END
     return typed, injected
