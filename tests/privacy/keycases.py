@@ -102,6 +102,10 @@ SIGNED: dict[str, Make] = {
     "dynatrace": _of("dt0", "c01.", (UPPER + DIGITS, 24), ".", (UPPER + DIGITS, 64)),
     "newrelic": _of("NR", "AK-", (UPPER + DIGITS, 27)),
     "age": _of("AGE-SECRET", "-KEY-1", ("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58)),
+    "scale": _of("li", "ve_", (HEX, 32)),
+    "shortcut": _of("sc", "t_rw_", (LOWER + DIGITS, 10), "_", (ALNUM, 128)),
+    "dynatrace-client": _of("dt0", "s02.", (UPPER + DIGITS, 8), ".", (UPPER + DIGITS, 64)),
+    "kerberos": _of("$krb5", "asrep$23$", (HEX, 32), "$", (HEX, 600)),
     "builder-io": _of("bp", "k-", (HEX, 32)),
     "checkout-com": lambda r: "s" + "k_" + uuid(r),
     "cockroach": _of("CC", "DB1_", (ALNUM, 22), "_", (ALNUM, 40)),
@@ -261,6 +265,11 @@ PLACED: dict[str, tuple[str, Make]] = {
     "telegram-url": ("https://api.telegram.org/bot{v}/getMe", _of((DIGITS[1:], 10), ":A", "A", (W, 33))),
     "azure-sas": ("https://acc.blob.core.windows.net/c/f?sv=2024-01-01&sig={v}%3D", _of((ALNUM, 43))),
     "sentry-dsn": ("https://0123abcd0123abcd0123abcd0123abcd:{v}@o1.ingest.sentry.io/2", _of((HEX, 32))),
+    "libpq-word": ("psycopg2.connect(\"host=prod dbname=app user=ada password={v}\")", lambda r: "meadow" + some(r, LOWER, 5)),
+    "unattend": ("<AutoLogon><Password><Value>{v}</Value></Password></AutoLogon>", _of((ALNUM, 14))),
+    "schtasks": ("schtasks /create /tn \"Backup\" /tr \"b.bat\" /ru ada /rp {v}", _of((ALNUM, 11))),
+    "jenkins-crumb": ("curl -X POST -H 'Jenkins-Crumb:{v}' http://ci.acme-corp.io/build", _of((HEX, 32))),
+    "truenas": ("{{\"method\": \"auth.login_with_api_key\", \"params\": [\"{v}\"]}}", _of((DIGITS[1:], 1), "-", (ALNUM, 64))),
     "private-key-line": ("private_key = \"-----BEGIN PRIVATE " "KEY-----\\n{v}\\n-----END PRIVATE " "KEY-----\\n\"", _of((B64, 400))),
 }  # fmt: skip
 

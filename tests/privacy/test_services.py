@@ -33,6 +33,9 @@ WORD = "Tun" + "dra$e49" + "21x"
         # the service's name is all that tells
         ('rawg = "{}"', HEX32),
         ("assemblyai: {}", HEX32),
+        ("X_HONEYCOMB_TEAM: {}", HEX32),
+        ("agora.app_certificate={}", HEX32),
+        ("owm = '{}'", HEX32),
         ('"new-york-times": "{}"', HEX32),
         ("CC_TEST_REPORTER_ID: {}", HEX40 + HEX[:8] + HEX32[:16]),
         ("wechat.key = {}", HEX32),

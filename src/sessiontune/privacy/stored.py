@@ -57,6 +57,26 @@ _HASHES = (
 
 RULES: tuple[Rule, ...] = (
     *(_hashed(form) for form in _HASHES),
+    Rule(
+        "password-hash",
+        "secrets",
+        r"\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40}",
+        r"(\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40,9000})",
+        _hash,
+        before=260,
+        after=8000,
+        first=1200,
+        rank=7,
+    ),
+    _after("password", r"(?i:password)>\s{0,20}<Value>", r"[^\s<>]{4,300}", _value, "<"),
+    _after(
+        "api-key",
+        r"auth\.login_with_api_key\\*\"\s{0,4},\s{0,20}\\*\"params\\*\"\s{0,4}:\s{0,4}\[\s{0,20}\\*\"",
+        r"\d{1,6}-[A-Za-z0-9]{64}",
+    ),
+    _after(
+        "password", r"(?i:schtasks)[^\n]{1,200}[ \t]/(?i:rp)[ \t]{1,3}\\*\"?", r"[^\s\"'\\]{4,100}"
+    ),
     _after(
         "password",
         r"(?:^|[\s\"'\x00\x92]|\\n)[A-Za-z0-9*][A-Za-z0-9.*_-]{1,100}:(?:543\d|6432|6543|26257|\*):[A-Za-z0-9_.*-]{1,63}:[A-Za-z0-9_.*@-]{1,63}:",

@@ -85,7 +85,7 @@ def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     words = value.rstrip(b"|&").replace(b"_", b"").replace(b".", b"").isalpha()
     if any(c in b"()[]" for c in value) or (words and not is_gibberish(value)):
         before = data[max(0, match.start() - 300) : match.start()]
-        if not words or _PARTS.search(before) is None:
+        if not words or not (_PARTS.search(before) or _WORDS_OF_IT.search(before)):
             return None
     return None if is_placeholder(value) else (start, start + len(value))
 
@@ -95,6 +95,10 @@ _PARTS = re2.compile(
     rb"(?i)(?:(?:server|data source|host(?:name)?|database|initial catalog|user(?: ?id| ?name)?|uid|"
     rb"provider|driver|port|protocol|network library) ?="
     rb"[^;=\"'<>\n\\]{1,80};[ ]?(?:\\*[\"'] ?[&+.] ?\\*[\"'])?){2,9}\z"
+)
+#: The same as libpq parts them: `host=db user=ada `.
+_WORDS_OF_IT = re2.compile(
+    rb"(?:(?:host(?:addr)?|dbname|user|port|sslmode)=[^\s;=\"'<>\\]+ ){2,}\z"
 )
 
 

@@ -47,7 +47,7 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "csrf-token",
-        rf"(?i:x-(?:csrf|xsrf)-?token){_QUOTE}(?:: ?|=){_QUOTE}",
+        rf"(?i:x-(?:csrf|xsrf)-?token|jenkins-crumb){_QUOTE}(?:: ?|=){_QUOTE}",
         r"[A-Za-z0-9_+/=%.-]{20,300}",
         _random,
     ),
