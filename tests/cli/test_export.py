@@ -501,6 +501,45 @@ def test_a_folder_keeps_its_split_and_the_splits_know_nothing_of_one_another(
     assert (code, "is no name" in err) == (2, True)
 
 
+def test_what_vanished_stays_when_the_logs_move(world: Path, cli: Cli) -> None:
+    """To another home, or to where a link leads now: the state knows the old place."""
+    logs, moved = world / "logs", world / "moved"
+    args = ("--jobs", "1", "--quiet", "--state", world / "state")
+
+    def export(root: Path, folder: str, *more: str) -> set[tuple[object, ...]]:
+        assert cli("export", root, "-o", world / folder, *args, *more)[0] == 0
+        raw = rows(world / folder / f"{folder}_conversations_raw.jsonl")
+        return {(r["thread"], r["message_id"], r["role"], r["content"]) for r in raw}
+
+    held = export(logs, "data")
+    gone = max(logs.rglob("rollout-*.jsonl"), key=lambda log: log.stat().st_size)
+    gone.unlink()
+    assert export(logs, "data") == held
+    shutil.copytree(logs, moved)
+    there = export(moved, "other")
+    assert there < held
+    assert export(moved, "data") == held
+    assert manifest(world / "data")["source_gone"] == 1  # the others are there, and not asked for
+    shutil.rmtree(logs)
+    assert export(moved, "data", "--verify") == held
+    assert export(moved, "other") == there  # it never held that one
+    assert export(moved, "data", "--prune") == there
+
+
+def test_other_logs_are_exported_alone(world: Path, cli: Cli) -> None:
+    """Into the folder of logs that are no longer there: nothing has moved, all is other."""
+    args = ("-o", world / "data", "--jobs", "1", "--quiet", "--state", world / "state")
+    logs = sorted((world / "logs").rglob("*.jsonl"), key=lambda log: log.stat().st_size)
+    for name, log in (("first", logs[-1]), ("second", logs[-2])):
+        (world / name).mkdir()
+        shutil.copy(log, world / name / log.name)
+    assert cli("export", world / "first", *args)[0] == 0
+    shutil.rmtree(world / "first")
+    assert cli("export", world / "second", *args)[0] == 0
+    assert manifest(world / "data")["source_gone"] == 0
+    assert manifest(world / "data")["source_files"] == 1
+
+
 def test_data_sets_of_one_state_keep_their_segments(world: Path, cli: Cli) -> None:
     """Each of two recipes pays for what changed, and not for what the other threw away."""
     args = ("export", world / "logs", "--jobs", "1", "--quiet", "--state", world / "s")

@@ -148,6 +148,49 @@ def test_of_an_answer_that_a_copy_cuts_in_two_every_part_stays(
     assert _parts(after) == _parts(later) == _parts(before) + new
 
 
+@pytest.mark.parametrize("first", ["whole", "cut and its rest"])
+@pytest.mark.parametrize("more", [0, 1])
+def test_the_rest_of_an_answer_that_is_words_alone_stands_once(
+    tmp_path: Path, first: str, more: int
+) -> None:
+    """No call tells what it is a part of."""
+    whole = [
+        _says("u1", None, _text("begin")),
+        _says("u2", "u1", {"type": "thinking", "thinking": "think " * 20}, of="msg1"),
+        _says("u3", "u2", _text("first " * 40), of="msg1"),
+        *[_says("u4", "u3", _text("second " * 40), of="msg1")] * more,
+    ]
+    cut = whole[: 2 + more]
+    on = [
+        _says("u7", cut[-1]["uuid"], _text("go on")),
+        _says("u8", "u7", _text("so " * 900), of="msg2"),
+    ]
+    folder = tmp_path / "logs" / "p"
+    folder.mkdir(parents=True)
+
+    def write(**logs: list[dict[str, Any]]) -> Counter[str]:
+        for log in folder.iterdir():
+            log.unlink()
+        for name, records in logs.items():
+            lines = [orjson.dumps({**record, "sessionId": name}) for record in records]
+            (folder / f"{name}-0001.jsonl").write_bytes(b"\n".join(lines))
+        _export(tmp_path)
+        text = " ".join(
+            f"{row['content']} {row['reasoning_content'] or ''}" for row in rows(tmp_path / "data")
+        )
+        return Counter(text.split())
+
+    once = {"begin": 1, "think": 20, "first": 40, "so": 900, "go": 1, "on": 1}
+    if more:
+        once["second"] = 40
+    if first == "whole":
+        write(a=whole)
+        assert write(b=[*cut, *on], c=whole) == once
+    else:
+        assert write(a=whole, b=[*cut, *on]) == once
+        assert write(c=whole) == once
+
+
 def _parts(found: list[Row]) -> Counter[str]:
     """Words, calls and results; not how they stand together."""
     words = [row["content"] for row in found if row["status"] != "missing"]

@@ -39,6 +39,12 @@ def same_split(recipe: Recipe, folder: Path) -> Recipe:
     return msgspec.structs.replace(recipe, split=split)
 
 
+def logs_of(folder: Path) -> frozenset[str]:
+    """The logs that an export was made of, as its manifest names them."""
+    former = _former(folder)
+    return frozenset(one.digest for one in former.inputs) if former else frozenset()
+
+
 def _former(folder: Path) -> Manifest | None:
     try:
         return read_manifest(folder)

@@ -21,7 +21,7 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import Store
 from . import finishing, grouping, publish
-from .belonging import dealt_elsewhere, same_split
+from .belonging import dealt_elsewhere, logs_of, same_split
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
@@ -81,7 +81,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     names = request.recipe.sources or tuple(registry.source_names())
     if request.verify:  # other ids may be found in files that look as before
         grouping.forget(store)
-    inputs = discover(request.roots, names, store, run, verify=request.verify)
+    before = logs_of(request.out)
+    inputs = discover(request.roots, names, store, run, verify=request.verify, before=before)
     if request.prune:
         inputs = _prune(inputs, store)
     if not inputs.rows:

@@ -20,7 +20,7 @@ from ..summary import Topic
 from .carrying import MARKER
 from .finish import WHOLE, separator, stream_name
 from .finishing import Built
-from .inputs import Inputs
+from .inputs import Inputs, named_in
 from .publish import Staging, Target
 
 
@@ -36,7 +36,7 @@ def describe(
     leakage: Sequence[Leakage],
 ) -> Manifest:
     """The manifest, but for the files, which are not written yet."""
-    keyed = codec.keyed(salt)
+    keyed, named = codec.keyed(salt), named_in(salt)
     gone = {r.file.path for r in inputs.rows if r.gone}
     summary = stats.summary()
     return Manifest(
@@ -51,7 +51,7 @@ def describe(
         records=_records(inputs, ledger),
         inputs=tuple(
             Input(
-                digest=keyed(f"{r.file.path}\n{r.file.size}\n{r.tail.hex()}"),
+                digest=named(r),
                 source=r.file.source,
                 bytes=r.file.size,
                 records=ledger.records.get(r.file.path, 0),

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
 import msgspec
 
-from .. import registry
+from .. import codec, registry
 from ..errors import SourceError
 from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
@@ -72,23 +72,31 @@ def find_roots(
 
 
 def discover(
-    roots: Sequence[Path], sources: Sequence[str], store: Store, run: Runner, *, verify: bool
+    roots: Sequence[Path],
+    sources: Sequence[str],
+    store: Store,
+    run: Runner,
+    *,
+    verify: bool,
+    before: Collection[str] = (),
 ) -> Inputs:
-    """Find all logs, index what is new or changed and remember it in the state."""
+    """Find all logs, index what is new or changed and remember it in the state. `before`: names
+    (`named_in`) of the logs of the former export, of which those stay that vanished elsewhere."""
     known = store.files()
     walked = walk(roots, sources)
     seen, faults = walked.files, walked.faults
     rows: dict[str, FileRow] = {}
     tasks: list[IndexTask] = []
     for file in seen:
-        before = known.get(file.path)
-        if before and not before.gone and not verify and _current(before, file):
-            rows[file.path] = before
+        row = known.get(file.path)
+        if row and not row.gone and not verify and _current(row, file):
+            rows[file.path] = row
         else:
-            tasks.append(IndexTask(file, None if verify else before))
+            tasks.append(IndexTask(file, None if verify else row))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
-    vanished, renamed = _vanished(known, rows, roots, walked)
+    left = _left_behind(known, rows, before, store.salt)
+    vanished, renamed = _vanished(known, rows, roots, walked, left)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
         gone = held(gone, known, store)
@@ -100,6 +108,12 @@ def discover(
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
     return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed)
+
+
+def named_in(salt: bytes) -> Callable[[FileRow], str]:
+    """How manifests name a log: by a digest of its path, its size and its end."""
+    keyed = codec.keyed(salt)
+    return lambda row: keyed(f"{row.file.path}\n{row.file.size}\n{row.tail.hex()}")
 
 
 def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
@@ -138,9 +152,10 @@ def _vanished(
     rows: Mapping[str, FileRow],
     roots: Sequence[Path],
     walked: Walked,
+    left: Collection[str],
 ) -> tuple[list[FileRow], frozenset[str]]:
-    """Logs that the state knows under these roots and that are no longer there, or cannot be
-    opened now; and the paths of those that go by another name now."""
+    """Logs that the state knows under these roots, or were `left` elsewhere, and that are no longer
+    there, or cannot be opened now; and the paths of those that go by another name now."""
     missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
     if not missing:
         return [], frozenset()
@@ -153,7 +168,7 @@ def _vanished(
     gone = []
     for path in sorted(missing):
         row = known[path]
-        if not any(below(path, base) for base in bases):
+        if not (any(below(path, base) for base in bases) or path in left):
             continue
         linked = walked.names.get(path) in logs
         other = linked or any(_goes_on(row, log) for log in inodes.get(row.file.inode, ()))
@@ -162,6 +177,21 @@ def _vanished(
             continue
         gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
     return gone, frozenset(renamed)
+
+
+def _left_behind(
+    known: Mapping[str, FileRow], rows: Mapping[str, FileRow], before: Collection[str], salt: bytes
+) -> set[str]:
+    """The logs of the former export that vanished anywhere, where this run goes on with it: it
+    reads another log of that export, where it was or in a new place."""
+    if not before:
+        return set()
+    named = named_in(salt)
+    former = {path: row for path, row in known.items() if named(row) in before}
+    ends = {(row.file.size, row.tail) for row in rows.values()}
+    if not any(path in rows or (row.file.size, row.tail) in ends for path, row in former.items()):
+        return set()
+    return {path for path in former.keys() - rows.keys() if not os.path.lexists(path)}
 
 
 def _goes_on(known: FileRow, now: LogFile) -> bool:

@@ -15,7 +15,17 @@ import msgspec
 
 from ..codec import keyed
 from ..ledger import Ledger, lines_of
-from ..model import Drop, ForkPoint, Message, Part, Session, ToolCall, ToolResult
+from ..model import (
+    Drop,
+    ForkPoint,
+    Message,
+    Part,
+    Session,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 from ..packs import Place
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
@@ -56,6 +66,10 @@ class Vanished:
         self._held: dict[_Same, _Held] = {}  # what such a message holds
         #: A kind and the pseudonym of a call -> the message that makes it, or that answers it.
         self._holder: dict[tuple[str, str], _Same] = {}
+        #: Pseudonym of such an answer -> what it is, and what it says, part by part.
+        self._said: dict[str, tuple[_Same, tuple[int, ...]]] = {}
+        #: Pseudonym of an answer -> what the answers of vanished logs say that follow it at once.
+        self._rests: dict[str, list[tuple[int, ...]]] = {}
         self._fuller: dict[_Same, tuple[Part, ...]] = {}  # read again with more than was known
         self._began: dict[_Same, Session] = {}  # first message -> its session, without messages
         self._before: dict[_Same, _Same] = {}  # the message of a vanished log before a living one
@@ -69,8 +83,13 @@ class Vanished:
 
     def _learn(self, session: Session) -> None:
         last: _Same | None = None
+        before = self._left(session)
         for message, kept in self._kept(session):
             same = self._same(message)
+            answer = message.kind == "answer"
+            if answer and before and kept is not None:
+                self._rests.setdefault(before, []).append(_words(message))
+            before = same[0] if answer else ""
             if kept is None:
                 if last is not None:
                     self._before.setdefault(same, last)
@@ -82,6 +101,8 @@ class Vanished:
                     self._count[session.key] = self._count.get(session.key, 0) + 1
                     self._held[same] = held = self._holding(message)
                     self._holder.update(((message.kind, call), same) for call in held[0])
+                    if answer:
+                        self._said[same[0]] = same, _words(message)
                     for part in message.parts:
                         if type(part) is ToolCall:
                             now = self._shown("call", part.id)
@@ -92,7 +113,7 @@ class Vanished:
 
     def beside(self, session: Session, ledger: Ledger) -> Iterator[Session]:
         """What stays of a session that was read again, with what older shards know of it."""
-        sames = [self._again(message) for message in session.messages]
+        sames = self._sames(session)
         owners = self._owners(session, sames)
         whole = {
             same
@@ -123,12 +144,26 @@ class Vanished:
         calls = {call for call in map(_call_of, message.parts) if call}
         return frozenset(self._pseudonym("call", call) for call in calls), len(message.parts)
 
-    def _again(self, message: Message) -> _Same:
+    def _sames(self, session: Session) -> list[_Same]:
+        """For each message the one of a vanished log that is read again, if it is one."""
+        before = self._left(session)
+        sames = []
+        for message in session.messages:
+            same = self._again(message, before)
+            sames.append(same)
+            before = same[0]
+        return sames
+
+    def _again(self, message: Message, before: str) -> _Same:
         """The message of a vanished log that is read again. A log that ends inside an answer cuts
-        it, and its results, in two: the rest goes by another id, and is known by its calls."""
+        it, and its results, in two: the rest goes by another id, and is known by its calls, or by
+        its words, if they stand in the answer that it follows (`before`)."""
         same = self._same(message)
         if same in self._owner:
             return same
+        answer, said = self._said.get(before, (same, ()))
+        if answer in self._owner and message.kind == "answer" and _holds(said, _words(message)):
+            return answer
         holders = {self._holder.get((message.kind, call)) for call in self._holding(message)[0]}
         whole = holders.pop() if len(holders) == 1 else None
         return whole if whole in self._owner and whole is not None else same
@@ -137,13 +172,17 @@ class Vanished:
         """Whether a message that was read again holds all of the older one, and nothing that stands
         in another one."""
         (calls, size), (older, known) = self._holding(message), self._held[same]
-        return calls >= older and size >= known and not self._elsewhere(message, calls - older)
+        more = calls - older
+        return calls >= older and size >= known and not self._elsewhere(message, same, more)
 
     def _is_fuller(self, message: Message, same: _Same) -> bool:
         return self._replaces(message, same) and len(message.parts) > self._held[same][1]
 
-    def _elsewhere(self, message: Message, calls: frozenset[str]) -> bool:
-        return any((message.kind, call) in self._holder for call in calls)
+    def _elsewhere(self, message: Message, same: _Same, calls: frozenset[str]) -> bool:
+        if any((message.kind, call) in self._holder for call in calls):
+            return True
+        said, rests = _words(message), self._rests.get(same[0], ())
+        return any(_holds(said, rest) for rest in rests)
 
     def _owners(self, session: Session, sames: list[_Same]) -> list[str | None]:
         """For each message the key of the vanished session that holds it; what has no place in a
@@ -180,6 +219,11 @@ class Vanished:
         return msgspec.structs.replace(
             piece, forked_from=fork, parent_session=parent, parent_call=call
         )
+
+    def _left(self, session: Session) -> str:
+        """The pseudonym of the message that a branch leaves; "" where there is none."""
+        fork = session.forked_from
+        return self._pseudonym("message", fork.message) if fork else ""
 
     def _at_home(self, fork: ForkPoint | None) -> ForkPoint | None:
         """The fork point in this run's names, where it is now."""
@@ -262,6 +306,21 @@ class Vanished:
 
     def _same(self, message: Message) -> _Same:
         return self._pseudonym("message", message.id), message.kind, message.at
+
+
+def _words(message: Message) -> tuple[int, ...]:
+    """What a message says, part by part; 0 for a part that is no words."""
+    return tuple(
+        hash(part.text) if isinstance(part, Text | Thinking) else 0 for part in message.parts
+    )
+
+
+def _holds(said: tuple[int, ...], words: tuple[int, ...]) -> bool:
+    """Whether a part of what was said, in one go, is these words."""
+    n = len(words)
+    if not 0 < n < len(said) or 0 in words:
+        return False
+    return any(said[at : at + n] == words for at in range(len(said) - n + 1))
 
 
 def _call_of(part: Part) -> str:
