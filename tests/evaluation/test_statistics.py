@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sessiontune.evaluation.result import conclude, measure
 from sessiontune.evaluation.statistics import (
+    FEW,
     Case,
     estimate,
     permuted,
@@ -123,6 +124,8 @@ def test_needed_shrinks_with_the_effect() -> None:
     assert small.needed_clusters is not None
     assert large.needed_clusters is not None
     assert small.needed_clusters > large.needed_clusters
+    plain = estimate(cases(Random(5), 5, -20.0))
+    assert plain.needed_clusters == FEW, "two groups would show it, and give no verdict"
 
 
 @pytest.mark.parametrize(

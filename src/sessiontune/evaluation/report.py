@@ -170,5 +170,5 @@ def _reading() -> str:
         f"at a time. Where it includes 0, or with fewer than {FEW} groups, nothing can be said. "
         "The control is the same computation with the names of the arms exchanged at random in "
         "half of the groups: it should be near 0. 'Groups needed' would make a difference of "
-        "this size clear in four of five evaluations."
+        f"this size clear in four of five evaluations; a verdict needs {FEW}."
     )

@@ -108,11 +108,12 @@ def _jackknife(pairs: Sequence[tuple[float, float]], whole: float) -> float:
 
 
 def _needed(difference: float, se: float | None, clusters: int) -> int | None:
-    """Clusters for 80% power at 5%: the variance of the mean falls as 1/n."""
+    """Clusters for 80% power at 5%, where they are enough for a verdict: the variance of the mean
+    falls as 1/n."""
     if not difference or se is None or not se:
         return None
     z = 1.959964 + 0.841621
-    return max(2, math.ceil(clusters * (z * se / abs(difference)) ** 2))
+    return max(FEW, math.ceil(clusters * (z * se / abs(difference)) ** 2))
 
 
 class Verdict(msgspec.Struct, frozen=True):

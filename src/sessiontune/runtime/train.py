@@ -88,9 +88,15 @@ def train(
             request.data, spec, beside, folder, on_event,
             download=request.download, elsewhere=request.dry_run and spec.parallel != "none",
         )  # fmt: skip
+        if request.resume:
+            _as_begun(ready, folder)
         approve(ready.plan, list(ready.checks))
         stop_on(ready.checks, request.force)
-        job = _write(ready, beside, folder, request, on_event)
+        job = ready.job()
+        if request.resume:  # it has all its files
+            (folder / "trainer" / "stop").unlink(missing_ok=True)
+        else:
+            _write(ready, job, beside, folder, on_event)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     if request.dry_run:
@@ -108,19 +114,19 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def _write(ready: Ready, beside: Path, folder: Path, request: Request, on_event: OnEvent) -> Job:
-    """Fill the run's folder: beside, then renamed; a resumed run keeps what it has."""
+def _as_begun(ready: Ready, folder: Path) -> None:
+    """UsageError, which names what differs, unless a run would go on as it was begun."""
+    known = record.read(folder)
+    if known.get("data", {}).get("tokens") != ready.fingerprint:
+        raise record.another(known, record.start(ready, folder, ""))
+
+
+def _write(ready: Ready, job: Job, beside: Path, folder: Path, on_event: OnEvent) -> None:
+    """Fill the run's folder: beside, then renamed."""
     try:
-        job = ready.job()
         write_files(job, beside)
         ready.write(beside, on_event)
         record.write(beside, record.start(ready, folder, record.now()))
-        if request.resume:
-            known = record.read(folder)
-            if known.get("data", {}).get("tokens") != ready.fingerprint:
-                raise record.another(known, record.start(ready, folder, ""))
-            (folder / "trainer" / "stop").unlink(missing_ok=True)
-            return job
         if folder.exists():
             folder.rmdir()
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -129,7 +135,6 @@ def _write(ready: Ready, beside: Path, folder: Path, request: Request, on_event:
         raise StoreError(
             f"Cannot write {folder}: {error.strerror}", "Free some disk space, or use -o."
         ) from error
-    return job
 
 
 def _run(
