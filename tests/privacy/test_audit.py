@@ -10,6 +10,7 @@ from planted import KINDS, carrier, real
 
 from sessiontune.privacy import kingfisher
 from sessiontune.privacy.audit import Auditor
+from sessiontune.privacy.detect import Detector
 from sessiontune.privacy.files import BLOCK, scan_files
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -32,6 +33,27 @@ def test_planted_values_are_caught_in_every_form(kind: str, form: str) -> None:
     assert all(value not in repr(f) and f.where.startswith("out:") for f in found)
     if form == "jsonl":
         assert {f.where.split(":")[1].split(".")[0] for f in found} == {"2"}
+
+
+def test_a_row_that_shows_a_span_is_judged_in_few_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One string of many looks like a password as bytes; what each says is told with its place."""
+    auditor = Auditor(OPTIONS, Vocabulary.from_names([real("/ho§me/zelda77/x")]), b"salt")
+    folder = r"PWD: \"home:\\Workfold\\segment1:user\\\","
+    text, value = carrier("github", 8)
+    messages = [{"role": "user", "content": f"note {i}", "token": f"n{i}"} for i in range(300)]
+    messages[150]["content"] = folder
+    row = json.dumps({"messages": messages}).encode()
+    messages[7] |= {"content": text, "token": "k9" + "Zx81Qw7LmN4pR2vT"}
+    messages[290]["content"] = "ask zelda77"
+    leaky = json.dumps({"messages": messages, "api_key" + "x" * 9: value}).encode()
+    passes: list[int] = []
+    scan = Detector.scan
+    monkeypatch.setattr(Detector, "scan", lambda self, data: passes.append(1) or scan(self, data))
+    auditor.scan(row, "f")
+    assert 2 <= len(passes) < 20
+    places = {finding.where.removeprefix("f:1") for finding in auditor.scan(leaky, "f")}
+    assert {f".messages[{i}].content" for i in (7, 290)} | {".messages[7].token"} <= places
+    assert any(place.startswith(".api_key") for place in places)
 
 
 def test_names_of_the_vocabulary_are_caught() -> None:

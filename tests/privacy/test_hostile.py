@@ -11,7 +11,7 @@ import pytest
 from planted import ALNUM, carrier, survives
 
 from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.decoders import RULES
+from sessiontune.privacy.decoders import RULES, lettered, lettered_view
 from sessiontune.privacy.engine import LONG, Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -71,6 +71,34 @@ def test_a_run_of_one_letter_asks_for_no_closer_look(letter: str, most: int) -> 
         pytest.skip("no wheel of hyperscan for this machine")
     hits = REDACTOR._detector.scan(letter.encode() * 20_000)
     assert len([rule for rule, _ in hits if rule >= len(RULES)]) <= most
+
+
+def test_letters_that_json_escaped_are_one_hit_a_run_and_hide_nothing() -> None:
+    """Text in another alphabet, kept in ASCII: not one look for each letter."""
+    text = json.dumps("это просто текст без тайн " * 400)
+    secret = "Kp7" + "-xQ2m" + "Vr9!"
+    told = text + "\n" + json.dumps(f"сервер, пароль: {secret}, порт 22")
+    if REDACTOR._detector.placed:
+        words = text.count(" ")
+        assert 0.9 * words < len(REDACTOR._detector.scan(text.encode())) < 1.1 * words
+    assert REDACTOR.text(text) == text
+    assert secret not in REDACTOR.text(told)
+    assert AUDITOR.scan(json.dumps({"content": told}).encode(), "f")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        r"\u043f\u0430 x \\u043f\\\\u0430",
+        r"\ud83d\ude00\ud83d \ude00\uD83D\uDE00",
+        "\\" * 70 + "u0430" + "\\" * 33 + "u0431",
+        r"\u04\u0430\u2019\uzzzz\u00e9\n\u005c\u0022",
+        "\\" * 9_000 + "x",
+    ],
+)
+def test_escaped_letters_read_the_same_with_the_way_back(text: str) -> None:
+    data = text.encode()
+    assert lettered(data, 0, len(data)) == lettered_view(data, 0, len(data)).data
 
 
 @pytest.mark.parametrize("before", ["", "x ", '"', "\\n", "%20", "\x1b[31m", "=", "\\u003d", "é"])

@@ -5,11 +5,14 @@ address stands whole in this file."""
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 from planted import real
 
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.payment import _IBAN_SIZES
 from sessiontune.privacy.vocabulary import Vocabulary
 
 REDACTOR = Redactor(b"salt of the tests", Vocabulary(), PrivacyOptions())
@@ -76,3 +79,14 @@ def test_an_address_is_found_however_often_its_sign_was_encoded(times: int) -> N
     )
     assert "lovelace" not in out
     assert out.startswith("mailto=")
+
+
+@pytest.mark.parametrize("country", sorted(_IBAN_SIZES))
+def test_accounts_of_every_country_are_found_however_they_are_grouped(country: bytes) -> None:
+    code, size = country.decode(), _IBAN_SIZES[country]
+    account = "".join(Random(code).choices("0123456789", k=size - 4))
+    check = 98 - int("".join(str(int(c, 36)) for c in f"{account}{code}00")) % 97
+    value = f"{code}{check:02}{account}"
+    grouped = " ".join(value[i : i + 4] for i in range(0, size, 4))
+    for text in (value, grouped, f"Konto {value}.", f'"{grouped}"', f"\\n{grouped}"):
+        assert account[-8:] not in REDACTOR.text(text).replace(" ", "")

@@ -176,8 +176,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{_TELLS}(?:[^\n]*:)?{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
-        rf"{_TELLS}(?:[^\n]{{0,160}}:)?{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
+        # bounded: a row has no line end, and a look for one would run along to its end
+        rf"{_TELLS}(?:[^\n]{{0,240}}:)?{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
+        rf"{_TELLS}(?:[^\n]{{0,240}}:)?{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
         _alone,
         before=1200,
         after=960,
