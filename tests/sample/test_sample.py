@@ -184,3 +184,17 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main([str(tmp_path / "x"), "3"]) == 0
     assert "session files" in capsys.readouterr().out
     assert main([]) == 2
+
+
+def test_the_sample_says_how_it_is_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`--help` was an error, and a seed that is no number a traceback."""
+    from sessiontune.sample.__main__ import main
+
+    assert main(["--help"]) == 0
+    assert "FOLDER [SEED]" in capsys.readouterr().out
+    for wrong in ([], ["-x"], [str(tmp_path / "logs"), "one"], ["a", "1", "2"]):
+        assert main(wrong) == 2
+        assert "FOLDER [SEED]" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

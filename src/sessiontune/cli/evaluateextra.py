@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -55,7 +56,9 @@ def make_queries(console: Console, run: Path, target: Path, starter: bool) -> No
         made = made_queries(side_of(open_run(run)).rows)
     target.write_text(queries_toml(made, _STARTER if starter else _MADE), "utf-8")
     done = {"queries": len(made), "file": str(target)}
-    console.emit(done, lambda rich: rich.print(f"{len(made)} queries: {target}"))
+    again = f"sessiontune evaluate {quote(str(run))} --queries {quote(str(target))}"
+    said = f"{len(made)} queries: {target}\nEdit them, then: {again}"
+    console.emit(done, lambda rich: rich.print(said, markup=False, soft_wrap=True))
 
 
 def plant_canaries(console: Console, run: Path, chosen: Mapping[str, Any]) -> None:
@@ -69,10 +72,11 @@ def plant_canaries(console: Console, run: Path, chosen: Mapping[str, Any]) -> No
         redacted=chosen["redacted"], seed=chosen["seed"],
     )  # fmt: skip
     said = (
-        f"{len(planted.secrets)} canaries, each {planted.repeats} times, in {target}. Train on it "
-        f"(sessiontune train {target}), then evaluate that run: it reports their exposure."
+        f"{len(planted.secrets)} canaries, each {planted.repeats} times: {target}\n"
+        f"Train on it: sessiontune train {quote(str(target))} --base MODEL\n"
+        "Then evaluate that run: it reports their exposure. Never ship it."
     )
     console.emit(
         {"canaries": len(planted.secrets), "repeats": planted.repeats, "folder": str(target)},
-        lambda rich: rich.print(said),
+        lambda rich: rich.print(said, markup=False, soft_wrap=True),
     )

@@ -64,8 +64,7 @@ def publish(
     if not repo:
         raise UsageError("Which repository?", "--repo OWNER/NAME")
     bars = sys.stderr.isatty() and not (console.quiet or console.as_json)
-    console.say("The files are scanned, then sent.")
-    done = put(folder, repo, terms, public=public, endpoint=endpoint, bars=bars)
+    done = put(folder, repo, terms, public=public, endpoint=endpoint, bars=bars, say=console.say)
     data = {"url": done.url, "private": done.private, "files": list(done.files)}
     console.emit(data, lambda rich: _draw(rich, done))
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 #: flag, type, help; each is a field of the spec, and of the recipe's [train] table.
 FIELDS: tuple[tuple[str, Any, str], ...] = (
-    ("--base", str, "Local folder, hub id, or 'tiny'."),
+    ("--base", str, "The model to tune: local folder, hub id, or 'tiny'."),
     ("--trainer", click.Choice(["trl", "llamafactory", "axolotl", "unsloth"]), "Which trainer."),
     ("--task", click.Choice(["sft", "kto", "dpo"]), "Train on examples or on preferences."),
     ("--method", click.Choice(["auto", "lora", "lora8", "qlora", "full"]), "How to tune."),
@@ -76,9 +76,14 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 
 @click.command(no_args_is_help=True)
 @click.argument("data", type=Place(path_type=Path), metavar="DIR")
-@click.option("-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make.")
 @click.option(
-    "--preset", default="", help="original (the first README's settings) or demo (of tiny)."
+    "-o", "--out", type=Place(path_type=Path), metavar="RUN", help="Folder to make (DIR-run)."
+)
+@click.option(
+    "--preset",
+    default="",
+    metavar="NAME",
+    help="original (the first README's settings) or demo (of tiny).",
 )
 @train_options()
 @click.option(

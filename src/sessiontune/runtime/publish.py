@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -62,12 +63,14 @@ def publish(
     public: bool,
     endpoint: str | None = None,
     bars: bool = False,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Published:
     """Prepare and upload. ToolError when the `hub` extra is missing. `bars`: the hub's client
-    draws its progress on stderr.
+    draws its progress on stderr. `say` is told when something is sent.
     """
     check_terms(terms)
-    parcel, _ = prepare(folder, terms)
+    parcel, plan = prepare(folder, terms)
+    said = f"{plan.scanned} files scanned, all clean. {plan.size / 1e6:.1f} MB are sent to {repo}."
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     try:
@@ -77,6 +80,7 @@ def publish(
         raise ToolError(
             "Publishing needs the package huggingface_hub.", "pip install 'sessiontune[hub]'"
         ) from missing
+    say(said)
     if not bars:
         disable_progress_bars()
     return put(
