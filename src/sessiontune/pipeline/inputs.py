@@ -24,7 +24,7 @@ _HEAD = 64 * 1024
 _TAIL = 4096
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
 #: is noted of it is made anew.
-_RULES = 5
+_RULES = 6
 
 
 class Inputs(msgspec.Struct):
