@@ -32,6 +32,29 @@ def test_a_key_with_a_sign_of_its_own_is_found_wherever_it_stands(name: str) -> 
         assert not survives(value, REDACTOR.text(f"so it is {value}, he said")), how
 
 
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("gs" + "k_", "aBcDeFgHiJkLmNoPqRsT1234567890" + "zyxwvutsrqponmlkjihgfe"),
+        ("do" + "p_v1_", "1234567890abcdef" * 4),
+    ],
+)
+def test_a_key_that_counts_up_has_every_sign_of_one(head: str, body: str) -> None:
+    assert body not in REDACTOR.text(f"so it is {head}{body}, he said")
+
+
+@pytest.mark.parametrize(
+    ("head", "body"),
+    [
+        ("gs" + "k_", "x" * 52),
+        ("gh" + "p_", "abcdefghijklmnopqrstuvwxyz0123456789"),
+        ("AIza" + "Sy", "EXAMPLE" * 4 + "12345"),
+    ],
+)
+def test_a_stand_in_for_one_stays(head: str, body: str) -> None:
+    assert REDACTOR.text(f"it looks like {head}{body}\n") == f"it looks like {head}{body}\n"
+
+
 @pytest.mark.parametrize("place", PLACED)
 def test_a_credential_is_found_by_its_place(place: str) -> None:
     around, make = PLACED[place]

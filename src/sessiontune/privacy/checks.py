@@ -69,8 +69,8 @@ _OF_TESTS = re2.compile(
 
 #: The same for keys of a known format, where a run of one digit can be real.
 _MADE_UP = re2.compile(
-    rb"(?i)x{5,}|\*{3,}|\.{3,}|#{4,}|example|placeholder|redacted|your[_-]|_here\b|abcdefghijkl|fake[_-]|[_-]fake"
-    rb"|randomstring|deadbeefdeadbeef"
+    rb"(?i)x{5,}|\*{3,}|\.{3,}|#{4,}|example|placeholder|redacted|your[_-]|_here\b|fake[_-]|[_-]fake"
+    rb"|randomstring|deadbeefdeadbeef|(?-i:abcdefghijklmnopqrst|ABCDEFGHIJKLMNOPQRST)"
 )
 
 #: Whole values that are stand-ins, compared in lower case.
@@ -208,11 +208,13 @@ def _is_template(value: bytes) -> bool:
 
 
 def is_example(value: bytes) -> bool:
-    """True for a long key that is plainly made up: one character fills it, or it counts up."""
+    """True for a key of a known format that is plainly made up: one character fills it, a word says
+    so, or the alphabet stands there. What only counts up (`1234567890abcdef...`) has every sign of a
+    key: to replace one that somebody made up costs nothing."""
     if _MADE_UP.search(value):
         return True
     top = Counter(value).most_common(1)[0][1]
-    return top > 0.6 * len(value) or len(set(value[-16:])) < 4 or _sequential(value)
+    return top > 0.6 * len(value) or len(set(value[-16:])) < 4
 
 
 def _sequential(value: bytes) -> bool:
