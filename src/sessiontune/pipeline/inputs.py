@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from itertools import chain
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import msgspec
 
 from .. import codec, registry
 from ..errors import SourceError
+from ..manifest import Input
 from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
 from ..reasons import plain
@@ -78,10 +80,10 @@ def discover(
     run: Runner,
     *,
     verify: bool,
-    before: Collection[str] = (),
+    before: Sequence[Input] = (),
 ) -> Inputs:
-    """Find all logs, index what is new or changed and remember it in the state. `before`: names
-    (`named_in`) of the logs of the former export, of which those stay that vanished elsewhere."""
+    """Find all logs, index what is new or changed and remember it in the state. `before`: the
+    logs of the former export, of which those stay that vanished elsewhere."""
     known = store.files()
     walked = walk(roots, sources)
     seen, faults = walked.files, walked.faults
@@ -97,8 +99,12 @@ def discover(
     rows.update(fresh)
     named = named_in(store.salt)
 
+    @cache
+    def names() -> frozenset[str]:
+        return frozenset(log.digest for log in before)
+
     def ours(row: FileRow) -> bool:
-        return bool(before) and named(row) in before and not os.path.lexists(row.file.path)
+        return named(row) in names() and not os.path.lexists(row.file.path)
 
     vanished, renamed = _vanished(known, rows, roots, walked, ours)
     gone = [r for r in vanished if r.file.source in sources]
