@@ -104,7 +104,7 @@ def discover(
         return frozenset(log.digest for log in before)
 
     def ours(row: FileRow) -> bool:
-        return named(row) in names() and not os.path.lexists(row.file.path)
+        return bool(before) and named(row) in names() and not os.path.lexists(row.file.path)
 
     vanished, renamed = _vanished(known, rows, roots, walked, ours)
     gone = [r for r in vanished if r.file.source in sources]
