@@ -362,6 +362,11 @@ class Store:
             for r in rows
         }
 
+    def made(self, build: str) -> bool:
+        """Whether this state published that build, and nothing into the same folder since."""
+        found = "select 1 from published where build = ?"
+        return self.db.execute(found, (build,)).fetchone() is not None
+
     def folders(self) -> list[str]:
         """The published folders, the newest last."""
         return [name for (name,) in self.db.execute("select dir from published order by rowid")]

@@ -22,11 +22,18 @@ from . import publish
 from .carrying import read_manifest
 
 
-def same_split(recipe: Recipe, folder: Path) -> Recipe:
-    """The recipe with the split of the folder. Raises UsageError where it asks for another."""
+def former_of(folder: Path) -> Manifest | None:
+    """The manifest of the export that is there; None where none is, or it is damaged."""
     if not folder.exists():
         publish.recover(folder)  # a run that was killed may have left the former one beside it
-    former = _former(folder)
+    try:
+        return read_manifest(folder)
+    except OSError:
+        return None
+
+
+def same_split(recipe: Recipe, folder: Path, former: Manifest | None) -> Recipe:
+    """The recipe with the split of the folder. Raises UsageError where it asks for another."""
     split = former.options.split if former else _written_split(folder, recipe.split)
     if split == recipe.split:
         return recipe
@@ -39,19 +46,6 @@ def same_split(recipe: Recipe, folder: Path) -> Recipe:
     return msgspec.structs.replace(recipe, split=split)
 
 
-def logs_of(folder: Path) -> frozenset[str]:
-    """The logs that an export was made of, as its manifest names them."""
-    former = _former(folder)
-    return frozenset(one.digest for one in former.inputs) if former else frozenset()
-
-
-def _former(folder: Path) -> Manifest | None:
-    try:
-        return read_manifest(folder)
-    except OSError:
-        return None
-
-
 def _written_split(folder: Path, default: str) -> str:
     """The split as the recipe beside the data tells it: the manifest is damaged, or not there."""
     try:
@@ -60,11 +54,10 @@ def _written_split(folder: Path, default: str) -> str:
         return default
 
 
-def dealt_elsewhere(folder: Path, split: str, store: Store) -> bool:
+def dealt_elsewhere(folder: Path, former: Manifest | None, split: str, store: Store) -> bool:
     """Whether the folder holds an export of whose sides this state remembers nothing: it deals all
     sessions anew, under other pseudonyms."""
-    former = _former(folder)
-    if former is None or any(former.build == build for build, _, _ in store.published().values()):
+    if former is None or store.made(former.build):
         return False
     noted = store.memory(notes.split_memory(split))
     seats = msgspec.msgpack.decode(noted, type=SplitMemory).seats if noted else {}

@@ -21,7 +21,7 @@ from ..steps.mix import Mixed
 from ..steps.topics import Namer
 from ..store import Store
 from . import finishing, grouping, publish
-from .belonging import dealt_elsewhere, logs_of, same_split
+from .belonging import dealt_elsewhere, former_of, same_split
 from .carrying import as_left, read_manifest
 from .choosing import Chosen, choose, refuse_nothing, settle_memory
 from .describe import describe, with_clusters, write_folder
@@ -73,16 +73,18 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     Raises SourceError (nothing to read), PrivacyError (the gate found something), StoreError.
     """
     publish.check_target(request.out)
-    recipe = same_split(request.recipe, request.out)
+    former = former_of(request.out)
+    recipe = same_split(request.recipe, request.out, former)
     request = msgspec.structs.replace(request, recipe=recipe)
     settle_memory(store)
-    elsewhere = dealt_elsewhere(request.out, recipe.split, store)
+    elsewhere = dealt_elsewhere(request.out, former, recipe.split, store)
     request.note("looking for logs")
     names = request.recipe.sources or tuple(registry.source_names())
     if request.verify:  # other ids may be found in files that look as before
         grouping.forget(store)
-    before = logs_of(request.out)
+    before = former.inputs if former else ()
     inputs = discover(request.roots, names, store, run, verify=request.verify, before=before)
+    del former, before  # of many logs they are large
     if request.prune:
         inputs = _prune(inputs, store)
     if not inputs.rows:

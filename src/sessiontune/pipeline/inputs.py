@@ -12,6 +12,7 @@ import msgspec
 
 from .. import codec, registry
 from ..errors import SourceError
+from ..manifest import Input
 from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
 from ..reasons import plain
@@ -78,10 +79,10 @@ def discover(
     run: Runner,
     *,
     verify: bool,
-    before: Collection[str] = (),
+    before: Sequence[Input] = (),
 ) -> Inputs:
-    """Find all logs, index what is new or changed and remember it in the state. `before`: names
-    (`named_in`) of the logs of the former export, of which those stay that vanished elsewhere."""
+    """Find all logs, index what is new or changed and remember it in the state. `before`: the
+    logs of the former export, of which those stay that vanished elsewhere."""
     known = store.files()
     walked = walk(roots, sources)
     seen, faults = walked.files, walked.faults
@@ -180,18 +181,18 @@ def _vanished(
 
 
 def _left_behind(
-    known: Mapping[str, FileRow], rows: Mapping[str, FileRow], before: Collection[str], salt: bytes
+    known: Mapping[str, FileRow], rows: Mapping[str, FileRow], before: Sequence[Input], salt: bytes
 ) -> set[str]:
     """The logs of the former export that vanished anywhere, where this run goes on with it: it
     reads another log of that export, where it was or in a new place."""
-    if not before:
+    away = {path for path in known.keys() - rows.keys() if not os.path.lexists(path)}
+    if not away or not before:
         return set()
-    named = named_in(salt)
-    former = {path: row for path, row in known.items() if named(row) in before}
+    named, names = named_in(salt), {log.digest for log in before}
+    former = {path for path, row in known.items() if named(row) in names}
     ends = {(row.file.size, row.tail) for row in rows.values()}
-    if not any(path in rows or (row.file.size, row.tail) in ends for path, row in former.items()):
-        return set()
-    return {path for path in former.keys() - rows.keys() if not os.path.lexists(path)}
+    goes_on = any(p in rows or (known[p].file.size, known[p].tail) in ends for p in former)
+    return away & former if goes_on else set()
 
 
 def _goes_on(known: FileRow, now: LogFile) -> bool:
