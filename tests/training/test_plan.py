@@ -24,7 +24,7 @@ from sessiontune.training.metrics import (
     summary,
 )
 from sessiontune.training.shortage import crowded
-from sessiontune.training.spec import LIMITS, make_spec
+from sessiontune.training.spec import LIMITS, from_where, make_spec
 from sessiontune.training.yamltext import to_yaml
 
 EIGHT = Base(
@@ -248,6 +248,14 @@ def test_older_weights_are_counted_by_their_size(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text("{}")
     (tmp_path / "pytorch_model.bin").write_bytes(b"\0" * 4000)
     assert resolve(str(tmp_path)).billions * 1e9 == pytest.approx(2000)
+
+
+def test_a_reason_tells_a_preset_from_what_was_given() -> None:
+    """What the preset chose was called given, and a given length the preset's."""
+    spec = make_spec({"length": 512}, None, "demo")
+    told = {name: from_where(spec, name) for name in ("device", "batch", "patience", "length")}
+    assert told == {**dict.fromkeys(told, "preset demo"), "length": "given"}
+    assert from_where(make_spec({"base": "b", "batch": 2}), "batch") == "given"
 
 
 def test_every_line_of_a_plan_has_its_reason() -> None:

@@ -342,7 +342,8 @@ def _data_line(train: Prepared, held: Prepared | None, packed: int) -> Line:
 def _steps_why(spec: TrainSpec) -> str:
     if spec.max_steps:
         return f"at most {spec.max_steps}: {from_where(spec, 'max_steps')}"
-    return "at most 3: small sets overfit" if spec.epochs <= 3 else from_where(spec, "epochs")
+    few = "at most 3 epochs: small sets overfit"
+    return few if spec.epochs <= 3 else from_where(spec, "epochs")
 
 
 def _time_why(settings: Settings, machine: Machine) -> str:
