@@ -26,6 +26,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import orjson
+
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
