@@ -18,9 +18,9 @@ from sessiontune.shipping import converter as converting
 from sessiontune.shipping import quantise
 from sessiontune.shipping.convert import Card, explain, metadata
 from sessiontune.shipping.gguf import GgufHead
-from sessiontune.shipping.parity import Check, _likelihood, refuse
+from sessiontune.shipping.parity import Check, _greedy, _likelihood, refuse
 from sessiontune.shipping.pieces import shown_steps
-from sessiontune.shipping.reference import Expected, Probe
+from sessiontune.shipping.reference import TOOL, Expected, Probe, Reference
 from sessiontune.shipping.run import Run
 from sessiontune.shipping.tokenizer import pre_tokenizer_name
 
@@ -50,6 +50,29 @@ def test_a_rounded_model_is_not_taken_for_one_of_another_base(kind: str, said: s
     with pytest.raises(PreflightError, match=r"0\.4524") as caught:
         refuse([check], "m.gguf", kind)
     assert said in caught.value.hint.partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    ("call", "tools", "ok"),
+    [
+        ('<tool_call>\n{"name": "f"}', [TOOL], True),
+        ('<tool_call>\n{"name": "f"}', None, False),
+        ('{"name": "f"}', [TOOL], False),
+        ("", [TOOL], False),
+    ],
+)
+def test_a_call_that_is_begun_is_the_servers_to_end(
+    call: str, tools: list[dict[str, Any]] | None, ok: bool
+) -> None:
+    """A model that wrote the mark of a call again and again was refused: the server made it one."""
+    texts = ["<tool_call>", "\n", '{"', "name"]
+    steps = [{"id": n, "token": text} for n, text in enumerate(texts)]
+    answer = {"choices": [{"logprobs": {"content": steps}}]}
+    wanted = Expected("with tools", "", [1], [0, 1, 0, 1], gaps=[0.25, 2.3] * 2, shown=[0, 1, 2, 3])
+    reference = Reference([], [], [], "", call)
+    check = _greedy(answer, Probe("with tools", [], tools, True), wanted, "f16", reference)
+    assert check.ok is ok
+    assert "2 " in check.detail
 
 
 def _tokenizer(folder: Path, pre: dict[str, Any]) -> Path:

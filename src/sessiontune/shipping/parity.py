@@ -10,6 +10,7 @@ the stop token and a tool call's text are also *forced*, which any model can pas
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -111,7 +112,7 @@ def _checks(server: Caller, reference: Reference, kind: str) -> Iterator[Check]:
         if probe.greedy:
             yield _likelihood(answer, probe, wanted, kind, reference.coarse)
             if kind in EXACT:
-                yield _greedy(answer, probe, wanted, kind, reference.coarse)
+                yield _greedy(answer, probe, wanted, kind, reference)
     for number in reference.stop_ids:
         yield _stop(server, reference.probes[0], number)
     yield _stops_itself(server, reference, kind)
@@ -216,11 +217,11 @@ def _likelihood(
 
 
 def _greedy(
-    answer: dict[str, Any], probe: Probe, wanted: Expected, kind: str, coarse: bool
+    answer: dict[str, Any], probe: Probe, wanted: Expected, kind: str, reference: Reference
 ) -> Check:
     steps = (answer["choices"][0].get("logprobs") or {}).get("content") or []
     served = [int(step["id"]) for step in steps]
-    tie = TIE[kind] + (COARSE if coarse else 0.0)
+    tie = TIE[kind] + (COARSE if reference.coarse else 0.0)
     shown = [step for step in wanted.shown if step < STEPS]
     before = -1
     for number, step in enumerate(shown):
@@ -232,6 +233,9 @@ def _greedy(
         if gap < tie:
             detail = f"{probe.name}: {before + 1} tokens are equal, then a tie ({gap:.4f} apart)"
             return Check("greedy text", True, detail)
+        if probe.tools and _begins_call(steps[:number], reference.call):
+            detail = f"{probe.name}: {before + 1} tokens are equal, then the server forms a call"
+            return Check("greedy text", True, detail)
         said = repr(steps[number]["token"]) if number < len(steps) else "the end"
         detail = (
             f"{probe.name}: after {before + 1} equal tokens the server writes {said}; the"
@@ -240,6 +244,13 @@ def _greedy(
         return Check("greedy text", False, detail)
     detail = f"{probe.name}: {len(wanted.answer[:STEPS])} tokens are equal"
     return Check("greedy text", True, detail)
+
+
+def _begins_call(steps: Sequence[Mapping[str, Any]], call: str) -> bool:
+    """Whether a reply has begun a tool call. From there on the server allows only what a call may
+    hold, whatever the model prefers: a barely trained one may write its mark over and over."""
+    mark = re.match(r"\s*([^\s{]+|\{)", call)
+    return mark is not None and mark[1] in "".join(str(step["token"]) for step in steps)
 
 
 def _stop(server: Caller, probe: Probe, number: int) -> Check:
