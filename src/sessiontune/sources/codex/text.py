@@ -140,7 +140,7 @@ def delegated(text: Any) -> str:
 
 
 def _input(text: str) -> re.Match[str] | None:
-    """What was asked. Looked for up to the last end of one: else each beginning reads to the end."""
+    """What was asked. Without a bound, each beginning without an end reads to the end."""
     return _DELEGATED.search(text, 0, text.rfind(_INPUT_END) + len(_INPUT_END))
 
 
