@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -524,6 +525,33 @@ def test_what_vanished_stays_when_the_logs_move(world: Path, cli: Cli) -> None:
     assert export(moved, "data", "--verify") == held
     assert export(moved, "other") == there  # it never held that one
     assert export(moved, "data", "--prune") == there
+
+
+@pytest.mark.parametrize("move", [shutil.move, shutil.copytree])
+def test_logs_that_moved_have_not_vanished(
+    world: Path, cli: Cli, move: Callable[[Path, Path], object]
+) -> None:
+    """To another disk: they were read twice, at their former place too. And whichever folder is
+    made first, the others keep what did vanish."""
+    logs, moved = world / "logs", world / "moved"
+
+    def export(root: Path, folder: str, *more: str) -> tuple[set[str], int]:
+        args = ("--jobs", "1", "--quiet", "--state", world / "state", *more)
+        assert cli("export", root, "-o", world / folder, *args)[0] == 0
+        raw = rows(world / folder / f"{folder}_conversations_raw.jsonl")
+        return {str(row["content"]) for row in raw}, manifest(world / folder)["source_gone"]
+
+    export(logs, "a")
+    max(logs.rglob("rollout-*.jsonl"), key=lambda log: log.stat().st_size).unlink()
+    held = export(logs, "a")
+    assert held[1] == 1
+    assert export(logs, "b")[1] == 1
+    move(logs, moved)
+    shutil.rmtree(logs, ignore_errors=True)
+    for _ in range(2):
+        assert export(moved, "a") == held
+        assert export(moved, "b") == held
+    assert export(moved, "b", "--verify") == held
 
 
 def test_other_logs_are_exported_alone(world: Path, cli: Cli) -> None:

@@ -422,6 +422,9 @@ def test_an_adapter_of_another_base_is_no_arm(
     (tmp_path / "run.json").write_text(json.dumps(record))
     assert read_arm(run, f"x={tmp_path}").kind == "adapter"
 
+    (tmp_path / "run.json").write_text('{"base": "of another program"}')
+    assert read_arm(run, f"x={tmp_path / 'adapter'}").kind == "adapter"
+
     record["base"] = {"id": base, "sha256": "0" * 64}
     (tmp_path / "run.json").write_text(json.dumps(record))
     for path in (tmp_path, tmp_path / "adapter"):

@@ -33,6 +33,8 @@ WORD = "Tun" + "dra$e49" + "21x"
         # the service's name is all that tells
         ('rawg = "{}"', HEX32),
         ("assemblyai: {}", HEX32),
+        ("wandb: {}", HEX40),
+        ("wandb_api_key: {}", RUN),
         ("X_HONEYCOMB_TEAM: {}", HEX32),
         ("agora.app_certificate={}", HEX32),
         ("owm = '{}'", HEX32),

@@ -186,7 +186,9 @@ def test_a_base_that_is_a_runs_own_model_must_not_have_seen_the_test(
 def test_a_tiny_base_has_seen_nothing(week: tuple[Path, Run], tmp_path: Path) -> None:
     _, first = week
     dealt = export(tmp_path / "dealt", [row(10)], [row(1)])
-    for base in ("base", str(first.folder / "base"), "/models/elsewhere"):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "run.json").write_text('{"data": "another program\'s", "base": "x"}')
+    for base in ("base", str(first.folder / "base"), "/models/elsewhere", str(tmp_path / "models")):
         run = trained(tmp_path / f"run-{len(base)}", dealt, base=base)
         assert makers(run.base) == []
         assert check_base(run, side_of(run)) == []

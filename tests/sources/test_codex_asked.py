@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_codex import row, said, write
 from tests.sources.test_codex_shapes import told, whole
+
+from sessiontune.sources.codex.text import classify
 
 GIVEN = (
     "<codex_delegation>\n  <source_thread_id>t1</source_thread_id>\n"
@@ -65,3 +68,9 @@ def test_what_another_thread_asks_is_a_task(tmp_path: Path, newer: bool) -> None
             ("prompt", "And what is <codex_delegation>?"),
         ]
     ]
+
+
+def test_what_was_never_closed_is_read_once() -> None:
+    begun = time.process_time()
+    assert classify("<codex_delegation>" + "<input>" * 15_000)[0] == "context"
+    assert time.process_time() - begun < 3

@@ -97,8 +97,10 @@ def _same_base(run: Run, name: str, adapter: Path) -> None:
     tells nothing of its base."""
     here = adapter.resolve()
     maker = next((one for one in here.parents if (one / "run.json").is_file()), None)
-    base = (_record(maker).get("base") or {}) if maker else {}
-    if not maker or not base.get("sha256") or base["sha256"] == base_digest(run):
+    base = _record(maker).get("base") if maker else None
+    if maker is None or not isinstance(base, dict) or not base.get("sha256"):
+        return  # or the file is another program's
+    if base["sha256"] == base_digest(run):
         return
     if base.get("id") == "tiny":
         raise UsageError(

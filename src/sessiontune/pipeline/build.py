@@ -245,7 +245,7 @@ def _drop_stale(
     this run was not asked for still does, and so do the segments of the newest other exports."""
     others = store.unit_keys() - units
     if others:
-        mine = {r.file.path for r in inputs.rows} | inputs.renamed
+        mine = {r.file.path for r in inputs.rows} | inputs.renamed | inputs.moved
 
         def elsewhere(unit: str) -> bool:
             return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))

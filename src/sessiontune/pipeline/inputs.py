@@ -30,7 +30,7 @@ _RULES = 6
 
 class Inputs(msgspec.Struct):
     """The logs under the given roots: `rows` with the vanished ones, sorted by path. `renamed`:
-    former paths of some of them."""
+    former paths of some of them; `moved`: those elsewhere, which other exports may still name."""
 
     rows: list[FileRow]
     others: tuple[str, ...]
@@ -39,6 +39,7 @@ class Inputs(msgspec.Struct):
     changed: int = 0
     gone: int = 0
     renamed: frozenset[str] = frozenset()
+    moved: frozenset[str] = frozenset()
 
 
 class IndexTask(msgspec.Struct, frozen=True):
@@ -97,7 +98,7 @@ def discover(
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
     left = _left_behind(known, rows, before, store.salt)
-    vanished, renamed = _vanished(known, rows, roots, walked, left)
+    vanished, renamed, moved = _vanished(known, rows, roots, walked, left)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
         gone = held(gone, known, store)
@@ -108,7 +109,7 @@ def discover(
     logs.sort(key=lambda r: r.file.path)
     new = sum(1 for p, r in fresh.items() if r.file.source and p not in known)
     changed = sum(1 for p, r in fresh.items() if r.file.source and p in known)
-    return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed)
+    return Inputs(logs, others, faults, new, changed, sum(r.gone for r in logs), renamed, moved)
 
 
 def named_in(salt: bytes) -> Callable[[FileRow], str]:
@@ -154,30 +155,38 @@ def _vanished(
     roots: Sequence[Path],
     walked: Walked,
     left: Collection[str],
-) -> tuple[list[FileRow], frozenset[str]]:
+) -> tuple[list[FileRow], frozenset[str], frozenset[str]]:
     """Logs that the state knows under these roots, or were `left` elsewhere, and that are no longer
-    there, or cannot be opened now; and the paths of those that go by another name now."""
+    there, or cannot be opened now; and the paths of those that go by another name now: under these
+    roots, and elsewhere."""
     missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
     if not missing:
-        return [], frozenset()
-    there, renamed = {f.path for f in walked.files}, set()
+        return [], frozenset(), frozenset()
+    there, renamed, moved = {f.path for f in walked.files}, set[str](), set[str]()
     logs = {path: row.file for path, row in rows.items() if row.file.source}
     inodes: dict[int, list[LogFile]] = {}
     for log in logs.values():
         inodes.setdefault(log.inode, []).append(log)
+    copies = {_content(row) for row in rows.values() if row.file.source} if left else set()
     bases = [place_of(r) for r in roots]
     gone = []
     for path in sorted(missing):
         row = known[path]
-        if not (any(below(path, base) for base in bases) or path in left):
+        here = any(below(path, base) for base in bases)
+        if not (here or path in left):
             continue
-        linked = walked.names.get(path) in logs
+        linked = walked.names.get(path) in logs or (path in left and _content(row) in copies)
         other = linked or any(_goes_on(row, log) for log in inodes.get(row.file.inode, ()))
         if other and path not in there:  # it is read under its other name
-            renamed.add(path)
+            (renamed if here else moved).add(path)
             continue
         gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
-    return gone, frozenset(renamed)
+    return gone, frozenset(renamed), frozenset(moved)
+
+
+def _content(row: FileRow) -> tuple[str, int, bytes]:
+    """What tells a log from all others, wherever its folder was copied to."""
+    return "/".join(row.file.path.split("/")[-2:]), row.file.size, row.tail
 
 
 def _left_behind(

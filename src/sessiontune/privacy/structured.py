@@ -150,16 +150,19 @@ _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
 def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
     """Secrets in a block under `credentials:` whose names do not say what they are: a user's, as in
     `ada: Winter4602`, or `value`."""
-    head = data.rfind(b"\n", max(0, hit - 300), hit - 2) + 1
-    indent = len(data[head:hit]) - len(data[head:hit].lstrip(b" \t-"))
+    floor = max(0, hit - 300)
+    line = data[max(floor, data.rfind(b"\n", floor, hit - 2) + 1) : hit]
+    indent = len(line) - len(line.lstrip(b" \t-"))
     found: list[tuple[int, int]] = []
     at = hit - 1
-    while (line := _YAML_LINE.match(data, at, at + 400)) and len(line[1]) > indent:
-        name, value = line[2].lower(), line[3]
+    while (pair := _YAML_LINE.match(data, at, at + 400)) and len(pair[1]) > indent:
+        name, value = pair[2].lower(), pair[3]
+        if not value and name.endswith(b"credentials"):
+            break  # a block of its own: it is looked through by itself
         told = name in _VALUE_NAMED
         if (told or not _BESIDE.match(name, 0, len(name))) and _set_by_somebody(value, told):
-            found.append(line.span(3))
-        at = line.end()
+            found.append(pair.span(3))
+        at = pair.end()
     return found
 
 

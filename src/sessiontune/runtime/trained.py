@@ -79,7 +79,18 @@ def trained_on(run: Path) -> Trained | str:
 def run_of(path: Path) -> Path | None:
     """The run that a path lies in, if any: itself, or that of a checkpoint, adapter or model."""
     here = path.resolve()
-    return next((one for one in (here, *here.parents) if (one / "run.json").is_file()), None)
+    return next((one for one in (here, *here.parents) if _is_run(one)), None)
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder holds a run, and not another program's file of that name."""
+    try:
+        record = msgspec.json.decode((folder / "run.json").read_bytes())
+    except OSError:
+        return False
+    except msgspec.DecodeError:
+        return True  # damaged: what it was trained on is noted beside it
+    return isinstance(record, dict) and isinstance(record.get("data"), dict)
 
 
 def makers(base: Path) -> list[Path]:
