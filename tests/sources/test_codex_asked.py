@@ -49,9 +49,11 @@ def test_the_request_behind_a_section_is_the_prompt(
 def test_a_heading_that_a_person_wrote_stays(tmp_path: Path) -> None:
     """Only where a request follows it was the program; other sections nobody writes by hand."""
     typed = "## Code review guidelines:\n- short functions\n\nReview a.py so."
+    other = "# Pull request merge conflict: in till.py\nMend it."
     shown = "# MCP app context:\n\n## A board"
-    (said_all,) = read_rows(tmp_path, said("user", typed), said("user", shown, 1))
-    assert said_all == [("prompt", typed), ("context", shown)]
+    rows = said("user", typed), said("user", other, 1), said("user", shown, 2)
+    (said_all,) = read_rows(tmp_path, *rows)
+    assert said_all == [("prompt", typed), ("prompt", other), ("context", shown)]
 
 
 @pytest.mark.parametrize("newer", [True, False])

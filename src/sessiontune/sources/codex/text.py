@@ -61,7 +61,6 @@ _WRAPPERS = (
     "# Failing PR checks:",
     "# Applications mentioned by the user",
     "# MCP app context:",
-    "# Pull request merge conflict:",
     "## Prior conversation with Codex:",
     "## Referenced chats with Codex:",
     "## Referenced ChatGPT conversation:",
@@ -70,6 +69,7 @@ _WRAPPERS = (
 #: Headings that a person may well write: the program did where the heading of a request follows.
 _PERHAPS = (
     "## Code review guidelines:",
+    "# Pull request merge conflict:",
     "## Pull request fix:",
     "## Pull request merge task:",
     "## Auto resolve merge:",
