@@ -10,6 +10,7 @@ from random import Random
 import pytest
 from planted import ALNUM, carrier, survives
 
+from sessiontune.privacy import structured
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.decoders import RULES, lettered, lettered_view
 from sessiontune.privacy.engine import LONG, Redactor
@@ -118,3 +119,34 @@ def test_ten_deep(depth: int) -> None:
         clean = base64.b64decode(clean + "=" * (-len(clean) % 4)).decode().split()[1]
     assert not survives(value, clean)
     assert clean.startswith("REDACTED_")
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("cut", [0, 1, 2, 3, 5])
+@pytest.mark.parametrize("around", [1, 400])
+def test_a_name_in_a_long_run_of_escaped_letters_is_seen(times: int, cut: int, around: int) -> None:
+    """No space parts the words of Chinese; a run may be cut inside of its last letter."""
+    known = Vocabulary.from_names([], words=["王小明"])
+    text = "字" * around + "王小明" + "字" * around
+    for _ in range(times):
+        text = json.dumps(text)
+    text = text[: text.rindex("7") + 1 - cut]
+    redactor = Redactor(b"hostile", known, PrivacyOptions())
+    clean = redactor.text(text)
+    assert clean != text
+    assert redactor.text(clean) == clean
+    assert Auditor(PrivacyOptions(), known, b"salt").scan(
+        json.dumps({"content": text}).encode(), ""
+    )
+
+
+def test_blocks_in_blocks_of_credentials_are_each_looked_through_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looks: list[bytes] = []
+    monkeypatch.setattr(
+        structured, "_set_by_somebody", lambda value, told: bool(looks.append(value))
+    )
+    block = "".join(" " * i + "credentials:\n" for i in range(60)) + " " * 60 + "ada: b\n"
+    REDACTOR.text(block * 50)
+    assert looks == [b"b"] * 50

@@ -76,6 +76,10 @@ KEPT = [
     "<user-token>\n- the next item",
     "a:\n  credentials:\n    source: InjectedIdentity2\n    secretRef: Main-Key-24\n    id: D9k\n",
     "credentials:\n  password: ${PW}\n  region: eu-West-1\nother:\n  ada: Meadow4921x\n",
+    "credentials:\n  algorithm: HmacSha256Sig\n  flow: AuthCode2Pkce\n  protocol: Http2OverTls\n",
+    "use production_database_connectionstring, sandbox_customer_authenticationxx",
+    'WANDB_NAME="exp12-lr3e4-bs64" WANDB_RUN_GROUP=ddp8xA100run3',
+    'wandb_id: 3k2j4h5gabcd\nwandb_artifact = "model-3k2j4h5g:v12"',
     "psk = unhexlify(vector['psk_id']), psk: Optional[tuple[bytes, bytes]]",
 ]
 

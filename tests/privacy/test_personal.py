@@ -32,6 +32,7 @@ REDACTOR = Redactor(b"salt of the tests", Vocabulary(), PrivacyOptions())
         ("I live at 14§23 Kestrelhill §Av§enue, Springfield, IL 62§704.", "Kestrelhill"),
         ('{"str§eet": "u§l. Marszaleska 10/4", "zip": "1"}', "Marszaleska §10/4"),
         ("my ssn is 5362§91234", "536291§234"),
+        ("My SSN is 5362§91234.", "536291§234"),
         ("| id | street | note |\n|---|---|---|\n" + "| 8 | – | no customer yet; asks again in the spring of next year, or later |\n" * 4 + "| 9 | 37 Kestrelhill §Av§enue | open |\n", "Kestrelhill"),
         ("id\taddress\n" + "7\tnone so far, and nobody knows when there will be one again\n" * 5 + "8\t37 Kestrelhill §Av§enue\n", "Kestrelhill"),
         ("C:\\Us§ers\\Tobias Gall§agher\\Documents\\a.txt", "Gallagher"),

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import string
 from random import Random
 
 import pytest
 
+from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
 
 REDACTOR = Redactor(b"services", Vocabulary(), PrivacyOptions())
+AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")
 RNG = Random(20)
 HEX = "0123456789abcdef"
 MIXED = string.ascii_letters + string.digits
@@ -33,6 +36,8 @@ WORD = "Tun" + "dra$e49" + "21x"
         # the service's name is all that tells
         ('rawg = "{}"', HEX32),
         ("assemblyai: {}", HEX32),
+        ("wandb: {}", HEX40),
+        ("wandb_api_key: {}", RUN),
         ("X_HONEYCOMB_TEAM: {}", HEX32),
         ("agora.app_certificate={}", HEX32),
         ("owm = '{}'", HEX32),
@@ -160,6 +165,11 @@ def test_a_block_of_credentials_says_it_for_its_lines() -> None:
     assert "  user: ada\n" in out
     assert "  # until may\nnext:\n" in out
     assert REDACTOR.text(out) == out
+    kept = json.dumps({"content": text, "note": "x"})
+    clean = REDACTOR.text(kept)
+    assert two not in clean
+    assert json.loads(clean) == {"content": out, "note": "x"}
+    assert len(AUDITOR.scan(kept.encode(), "f")) == 2
 
 
 def test_a_member_of_a_thing_in_code_is_no_key_of_a_file() -> None:

@@ -98,6 +98,7 @@ def test_where_nobody_asked_it_is_context(tmp_path: Path, given: str) -> None:
         "<wake> is a tag, is it?",
         '<relay from="here"> and no end',
         f"Why is {wake(message('Go.'))} in my titles?",
+        f"{wake(message('Go.'))}\nWhat does this log say?",
         "<wakeful>yes</wakeful>",
     ],
 )

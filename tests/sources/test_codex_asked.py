@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sources.test_codex import row, said, write
 from tests.sources.test_codex_shapes import told, whole
+
+from sessiontune.sources.codex.text import classify
 
 GIVEN = (
     "<codex_delegation>\n  <source_thread_id>t1</source_thread_id>\n"
@@ -46,9 +49,11 @@ def test_the_request_behind_a_section_is_the_prompt(
 def test_a_heading_that_a_person_wrote_stays(tmp_path: Path) -> None:
     """Only where a request follows it was the program; other sections nobody writes by hand."""
     typed = "## Code review guidelines:\n- short functions\n\nReview a.py so."
+    other = "# Pull request merge conflict: in till.py\nMend it."
     shown = "# MCP app context:\n\n## A board"
-    (said_all,) = read_rows(tmp_path, said("user", typed), said("user", shown, 1))
-    assert said_all == [("prompt", typed), ("context", shown)]
+    rows = said("user", typed), said("user", other, 1), said("user", shown, 2)
+    (said_all,) = read_rows(tmp_path, *rows)
+    assert said_all == [("prompt", typed), ("prompt", other), ("context", shown)]
 
 
 @pytest.mark.parametrize("newer", [True, False])
@@ -65,3 +70,9 @@ def test_what_another_thread_asks_is_a_task(tmp_path: Path, newer: bool) -> None
             ("prompt", "And what is <codex_delegation>?"),
         ]
     ]
+
+
+def test_what_was_never_closed_is_read_once() -> None:
+    begun = time.process_time()
+    assert classify("<codex_delegation>" + "<input>" * 15_000)[0] == "context"
+    assert time.process_time() - begun < 3

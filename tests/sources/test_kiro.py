@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,13 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
     for key in ("session_id", "cwd", "title", "created_at", "session_state", "parent_session_id"):
         path = keep(tmp_path, MAIN, **{key: odd})
         assert shape(run("kiro", path)) == [TOLD], key
+
+
+@pytest.mark.parametrize("words", ["<user_message>" * 15_000, "<user_message>x" + " " * 60_000])
+def test_steering_that_was_never_closed_is_read_once(tmp_path: Path, words: str) -> None:
+    begun = time.process_time()
+    rows = [asked("p1", "go"), said("a1", "I go.", "ls")]
+    rows.append(line("ToolResults", "r1", back("ls", text("x")), text("[LIVE STEERING]" + words)))
+    told = run("kiro", keep(tmp_path, rows))
+    assert shape(told)[0][-1] == ("results", ("x", "ok"))
+    assert time.process_time() - begun < 3

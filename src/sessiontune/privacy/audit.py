@@ -104,6 +104,11 @@ class Auditor:
         size = 0
         for path, key, text in self._strings(value, findings):
             for one in text.split(SEAM):
+                if len(one) > LONG:  # alone, in pieces: its hits are not held all at once
+                    raw = encoded(one)
+                    spans = self._raw_spans(raw)
+                    findings.extend(self._finding(path, span, raw, 0) for span in spans)
+                    continue
                 looks.append((path, "", one))
                 if key and 4 <= len(one) <= 4096 and hot(key):
                     looks.append((path, key, one))

@@ -40,10 +40,10 @@ ESCAPE_ANCHOR = (
 #: sign says nothing by itself: settings may be empty.)
 QUOTED_ANCHOR = r"=3D[^\s=]|=40[A-Za-z]"
 #: Letters of other alphabets as JSON writes them where it keeps to ASCII: the last of each run, since
-#: a hit for every letter of a text costs ten times the pass.
+#: a hit for every letter of a text costs ten times the pass. A run may be cut inside of a letter.
 LETTER_ANCHOR = (
     r"\\u(?:00[c-fC-F]|0[1-9a-fA-F][0-9a-fA-F]|(?:[3-9a-dA-D][0-9a-fA-F]|[fF]{2})[0-9a-fA-F])[0-9a-fA-F]"
-    r"(?:[^\\]|\\+(?:[^\\u]|u(?:[^03-9a-dA-D]|00[^c-fC-F]))|$)"
+    r"(?:[^\\]|\\+(?:[^\\u]|u(?:[^03-9a-dA-D]|00[^c-fC-F]|[0-9a-fA-F]{0,3}(?:[^0-9a-fA-F]|$))|$)|$)"
 )
 MARK_ANCHOR = (
     r"\x1b\[|\xe2\x80[\x8b-\x8f]|\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u001[bB]\[|\\x1b\[|\\033\[|"
@@ -221,6 +221,25 @@ _SLASHES = r"\\{1,32}"
 _LETTERS = rf"{_SLASHES}u[dD][89abAB][0-9a-fA-F]{{2}}{_SLASHES}u[dD][c-fC-F][0-9a-fA-F]{{2}}|{_SLASHES}u[0-9a-fA-F]{{4}}"
 #: A run of them. What begins with a fixed byte is found many times as fast.
 _LETTER_RUN = quick(rf"\\\\{{0,31}}+u[0-9a-fA-F]{{4}}(?:{_SLASHES}u[0-9a-fA-F]{{4}})*")
+
+
+_OF_LETTERS = b"\\u0123456789abcdefABCDEF"
+
+
+def along_runs(data: bytes, ends: list[int], step: int) -> list[int]:
+    """The ends of runs of letters, and a place every `step` bytes along those that are longer."""
+    places: list[int] = []
+    before = 0
+    for end in ends:
+        within = []
+        at = end - step
+        while at > before and not data[max(0, at - 8) : at].translate(None, _OF_LETTERS):
+            within.append(at)
+            at -= step
+        places += reversed(within)
+        places.append(end)
+        before = end
+    return places
 
 
 def lettered(data: bytes, start: int, end: int) -> bytes:

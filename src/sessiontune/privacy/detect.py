@@ -222,6 +222,8 @@ class Detector:
     ) -> None:
         if kind in ("mark", "letter"):
             plain_of, view_of = _READ_AS[kind]
+            if kind == "letter":
+                ends = decoders.along_runs(data, ends, 300)
             for start, end in windows(ends, len(data)):
                 plain = plain_of(data, start, end)
                 if len(plain) < end - start and (found := self.find(plain, None, depth + 1)):

@@ -230,6 +230,8 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
         return False
     if vendor == b"meraki" and not _HEX40.fullmatch(value):
         return False
+    if vendor == b"wandb" and STRONG.search(name) is None and not _HEX40.fullmatch(value):
+        return False  # the names of runs, groups and models, which it makes of letters and digits
     return like_key(value, quoted or shell, strong)
 
 

@@ -227,7 +227,7 @@ RULES: tuple[Rule, ...] = (
         "ssn",
         "personal",
         r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?(?:[ ]?[:=#]|[ ]is)?[ ]?\\*[\"']?[0-8]\d{8}",
-        r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?(?:[ ]?[:=#]|[ ]is)?[ ]?\\*[\"']?([0-8]\d{8})(?:[^\d.]|$)",
+        r"(?i)(?:\bssn|social[ _]?security(?:[ _]?(?:number|no))?)\\*[\"']?(?:[ ]?[:=#]|[ ]is)?[ ]?\\*[\"']?([0-8]\d{8})(?:\.?(?:[^\d.]|$))",
         _nine,
         before=64,
         after=4,

@@ -135,31 +135,43 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
     return found
 
 
+#: The end of a line, also where a string holds it.
+_LINE_END = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: A line of a block in YAML: its indent, the name, the value. A comment may end it.
 _YAML_LINE = quick(
-    r"([ \t]*(?:- )?)[\"']?([A-Za-z0-9_.@-]{1,60})[\"']?:[ \t]*[\"']?([^\s\"'#]*)[\"']?[ \t]*(?:#[^\n]*)?(?:\r?\n|\Z)"
+    r"([ \t]*(?:- )?)\\*+[\"']?([A-Za-z0-9_.@-]{1,60})\\*+[\"']?:[ \t]*\\*+[\"']?"
+    r"((?:[^\s\"'#\\]|\\(?!\\{0,8}[rn\"']))*+)(?:\\++[\"']|[\"'])?[ \t]*(?:#[^\n\\]*)?"
+    rf"(?:{_LINE_END}|\\*[\"']|\Z)"
 )
 #: What stands beside a secret: who signs in, where, how, for what.
 _BESIDE = quick(
     r"(?i).*(?:id|type|scope|name|user|login|email|host|url|uri|endpoint|region|path|file|port|version|class|"
-    r"provider|source|store|kind|ref|issuer|method|scheme|expir|date|description|project|database|bucket|profile|image|digest|hash)s?\Z"
+    r"provider|source|store|kind|ref|issuer|method|scheme|expir|date|description|project|database|bucket|profile|image|digest|hash|"
+    r"algorithm|curve|cipher|format|protocol|flow|stage|vault|tenant|audience|role|mode|team|environment|"
+    r"step|note|output|label|title)s?\Z"
 )
+#: What parts the head of a block from its first line, which a hit reaches one byte into.
+_BREAK = quick(rf"{_LINE_END}[ \t-]\Z")
 _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
 
 
 def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
     """Secrets in a block under `credentials:` whose names do not say what they are: a user's, as in
     `ada: Winter4602`, or `value`."""
-    head = data.rfind(b"\n", max(0, hit - 300), hit - 2) + 1
-    indent = len(data[head:hit]) - len(data[head:hit].lstrip(b" \t-"))
+    end = _BREAK.search(data, max(0, hit - 80), hit)
+    line = data[max(0, hit - 300) : end.start() if end is not None else hit]
+    line = line[max(line.rfind(b"\n") + 1, line.rfind(b"\\n") + 2 if b"\\n" in line else 0) :]
+    indent = len(line) - len(line.lstrip(b" \t-"))
     found: list[tuple[int, int]] = []
     at = hit - 1
-    while (line := _YAML_LINE.match(data, at, at + 400)) and len(line[1]) > indent:
-        name, value = line[2].lower(), line[3]
+    while (pair := _YAML_LINE.match(data, at, at + 400)) and len(pair[1]) > indent:
+        name, value = pair[2].lower(), pair[3]
+        if not value and name.endswith(b"credentials"):
+            break  # a block of its own: it is looked through by itself
         told = name in _VALUE_NAMED
         if (told or not _BESIDE.match(name, 0, len(name))) and _set_by_somebody(value, told):
-            found.append(line.span(3))
-        at = line.end()
+            found.append(pair.span(3))
+        at = pair.end()
     return found
 
 
@@ -304,7 +316,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        r"(?i)[\s\"'._\x00-]credentials[\"']?:[ \t]*\r?\n[ \t-]|^credentials:[ \t]*\r?\n[ \t-]",
+        rf"(?i)(?:[\s\"'._\x00-]|\\n)credentials\\*[\"']?:[ \t]*{_LINE_END}[ \t-]|^credentials:[ \t]*{_LINE_END}[ \t-]",
         "()",
         direct=_credentials,
         rank=2,

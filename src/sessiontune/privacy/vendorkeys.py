@@ -27,7 +27,8 @@ _NEVER_HEX = frozenset({"chief-tools-token"})
 #: Formats with a short prefix: the rest must not read like words.
 _WEAK = frozenset(
     """
-    brave-key composio-key devcycle-key exoscale-key fauna-key gocardless-token
+    braintree-tokenization-key brave-key composio-key devcycle-key exoscale-key fauna-key
+    gocardless-token
     hashicorp-vault-token huggingface-token lichess-token lob-key mailchimp-transactional-key
     mollie-key pagerduty-key persona-key pinterest-token polar-token prismic-token tailscale-key
     thunderstore-token upstash-key val-town-token voyage-key

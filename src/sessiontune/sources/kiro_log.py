@@ -20,7 +20,8 @@ from .shapes import inside, objects
 #: What a person said while calls ran: the program puts it behind their results, among words to
 #: the model on how to take it.
 _STEERING = "[LIVE STEERING"
-_SAID = re.compile(r"<user_message(?: id=\"[^\"]*\")?>\s*(.*?)\s*</user_message>", re.DOTALL)
+_SAID = re.compile(r"<user_message(?: id=\"[^\"]*\")?>(.*?)</user_message>", re.DOTALL)
+_SAID_END = "</user_message>"
 #: Answers that the program writes where a person broke off.
 _BROKEN_OFF = (
     "Response was interrupted by the user",
@@ -183,7 +184,7 @@ class Log:
             if kind == "toolResult" and isinstance(held, dict):
                 used = self._result(held, ends) or used
             elif kind == "text" and words(held).lstrip().startswith(_STEERING):
-                prompts += [Text(said) for said in _SAID.findall(words(held)) if said]
+                prompts += _steered(words(held))
             else:
                 beside += _parts([block])
         if beside:
@@ -231,6 +232,13 @@ class Log:
             title=words(self.about.get("title"))[:200],
         )
         yield from self.log.sessions(frame, keyed, nodes)
+
+
+def _steered(text: str) -> list[Part]:
+    """What a person said, each message by itself."""
+    end = text.rfind(_SAID_END) + len(_SAID_END)  # each that begins before it has an end
+    said = (one.strip() for one in _SAID.findall(text, 0, end))
+    return [Text(one) for one in said if one]
 
 
 def _said(part: Part) -> str:

@@ -15,8 +15,11 @@ _SETTING = re.compile(
     r"</session-context(?: nonce=\"(?P=nonce)\")?>\s*",
     re.DOTALL,
 )
-_WAKE = re.compile(r"<wake reason=\"[^>]*>(?P<told>.*)</wake>", re.DOTALL)
-_MESSAGE = re.compile(r"<message\b(?P<about>[^>]*)>(?P<words>.*?)</message>", re.DOTALL)
+#: Behind it stand other elements (what was uploaded), but no words.
+_WAKE = re.compile(
+    r"<wake reason=\"[^>]*>(?P<told>.*)</wake>\s*(?:<[a-z][a-z_-]*[\s>].*)?", re.DOTALL
+)
+_MESSAGE = re.compile(r"<message\b(?P<about>[^<>]*)>(?P<words>.*?)</message>", re.DOTALL)
 _RELAY = re.compile(
     r"(?:<project_claude_message [^>]*>\s*)?<relay [^>]*>(?P<told>.*)</relay>"
     r"\s*(?:</project_claude_message>\s*)?",
@@ -48,7 +51,7 @@ def enveloped(start: str) -> tuple[str, list[str]] | None:
         )
     setting = _SETTING.match(start)
     rest = start[setting.end() :] if setting is not None else start
-    wake = _WAKE.match(rest)
+    wake = _WAKE.fullmatch(rest)
     if wake is None:
         return ("context", [start]) if setting is not None and not rest else None
     end = wake["told"].rfind("</message>") + len("</message>")  # each opening tag has its closing

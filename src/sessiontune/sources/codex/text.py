@@ -13,6 +13,7 @@ _REQUEST = re.compile(r"\n#+ My request for Codex:[ \t]*\n?")
 #: The same in newer versions: a person may well write that too, further down.
 _NEWER_REQUEST = re.compile(r"\n## My request:[ \t]*\n?")
 _DELEGATED = re.compile(r"<input>(.*?)</input>", re.DOTALL)
+_INPUT_END = "</input>"
 
 #: What a program-written message begins with -> what becomes of it: "context" stays, as the
 #: model saw it; anything else is the reason why it goes.
@@ -60,7 +61,6 @@ _WRAPPERS = (
     "# Failing PR checks:",
     "# Applications mentioned by the user",
     "# MCP app context:",
-    "# Pull request merge conflict:",
     "## Prior conversation with Codex:",
     "## Referenced chats with Codex:",
     "## Referenced ChatGPT conversation:",
@@ -69,6 +69,7 @@ _WRAPPERS = (
 #: Headings that a person may well write: the program did where the heading of a request follows.
 _PERHAPS = (
     "## Code review guidelines:",
+    "# Pull request merge conflict:",
     "## Pull request fix:",
     "## Pull request merge task:",
     "## Auto resolve merge:",
@@ -118,7 +119,7 @@ def classify(text: str) -> tuple[str, str]:
     if _CAPTION.match(start):
         return "context", text
     if start.startswith(_VOICE):  # a request that was spoken, not the talk before it
-        asked = _DELEGATED.search(start)
+        asked = _input(start)
         if asked is None or "<source>" in start[: asked.start()]:  # by the program, in the end
             return "context", text
         words = unescaped(asked[1]).strip()
@@ -134,8 +135,13 @@ def delegated(text: Any) -> str:
     """The task that another thread gave to this one, "" where a text is none."""
     if not isinstance(text, str) or not text.lstrip().startswith(_DELEGATION):
         return ""
-    asked = _DELEGATED.search(text)
+    asked = _input(text)
     return unescaped(asked[1]).strip() if asked is not None else ""
+
+
+def _input(text: str) -> re.Match[str] | None:
+    """What was asked. Without a bound, each beginning without an end reads to the end."""
+    return _DELEGATED.search(text, 0, text.rfind(_INPUT_END) + len(_INPUT_END))
 
 
 def _asked(text: str) -> tuple[str, str]:
