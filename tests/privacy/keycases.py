@@ -120,7 +120,7 @@ SIGNED: dict[str, Make] = {
     "riot-games": lambda r: "RG" + "API-" + uuid(r),
     "sourcegraph-license": _of("sl", "k_", (HEX, 64)),
     "tableau": _of((ALNUM, 22), "=" + "=:", (ALNUM, 32)),
-    "alibaba-sts": _of("CA", "IS", (B64, 300)),
+    "alibaba-sts": _of("ST", "S.", (ALNUM, 24)),
     "datastax": _of("Astra", "CS:", (ALNUM, 20)),
     "jwt": lambda r: "ey" + "J" + some(r, ALNUM, 33) + ".ey" + "J" + some(r, ALNUM, 90) + "." + some(r, W, 43),
 }  # fmt: skip

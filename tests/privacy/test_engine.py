@@ -80,6 +80,19 @@ def test_a_million_values_do_not_collide() -> None:
     assert len({names.make("t", "user", b"%d" % i) for i in range(1_000_000)}) == 1_000_000
 
 
+def test_no_pseudonym_spells_the_name_of_a_secret() -> None:
+    """One in some hundred did, and an export stopped at `user..pwd..-vps:49322`."""
+    names, auditor = Pseudonyms(b"salt"), Auditor(PrivacyOptions(), Vocabulary(), b"salt")
+    made = [names.make("user", "user", str(n).encode()) for n in range(40_000)]
+    assert not [name for name in made if b"pwd" in name or b"jwt" in name]
+    assert all(map(is_pseudonym, made))
+    assert len(set(made)) == len(made)
+    spelled = [name for name in made if b"pwb" in name or b"jwb" in name]
+    assert len(spelled) > 100
+    text = b"\n".join(b"open http://" + name + b"-vps:49322/runs/strict?x=1Ab9" for name in spelled)
+    assert not auditor.scan(text, "text")
+
+
 def test_hardware_addresses_are_permuted() -> None:
     names = Pseudonyms(b"salt")
     values = [f"3c:22:fb:{i >> 16:02x}:{i >> 8 & 255:02x}:{i & 255:02x}" for i in range(20_000)]

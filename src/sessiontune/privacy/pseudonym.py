@@ -77,7 +77,7 @@ class Pseudonyms:
         if known is None:
             if is_pseudonym(value):
                 return value
-            known = self._shapes.get(shape, self._placeholder)(kind, value)
+            known = _saying_nothing(self._shapes.get(shape, self._placeholder)(kind, value))
             if len(self._made) < 200_000:
                 self._made[(shape + kind, value)] = known
         return known
@@ -166,6 +166,12 @@ class Pseudonyms:
         number = int.from_bytes(self._digest("degree", value)[:8], "big") % 10**15
         sign = b"-" if value.startswith(b"-") else b""
         return sign + f"0.0{number:015d}".encode()
+
+
+def _saying_nothing(made: bytes) -> bytes:
+    """A pseudonym without the short names of secrets that its letters may spell by chance: what
+    follows such a name is taken for one (`userk..pwd..-host:8080/path`)."""
+    return made.replace(b"pwd", b"pwb").replace(b"jwt", b"jwb")
 
 
 def _spelled(name: bytes) -> bytes:
