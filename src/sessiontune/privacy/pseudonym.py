@@ -170,7 +170,7 @@ class Pseudonyms:
 
 def _saying_nothing(made: bytes) -> bytes:
     """A pseudonym without the short names of secrets that its letters may spell by chance: what
-    follows such a name is taken for one (`userk..pwd..-host:8080/path`)."""
+    follows such a name and a colon is taken for one (a path after a host and its port)."""
     return made.replace(b"pwd", b"pwb").replace(b"jwt", b"jwb")
 
 
