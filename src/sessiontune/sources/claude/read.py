@@ -95,8 +95,12 @@ class Reader(State):
                     self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
                     if uuid not in self.mine:
                         self.after_copy = repeated
+                    elif self.boundary:
+                        self._told_again(uuid)
                     return
             self.mine.add(uuid)
+        if self.boundary and not line.isSidechain:
+            self._goes_on(line)
         kind = line.type
         facts = self.facts
         if not facts.session_id:
@@ -118,6 +122,20 @@ class Reader(State):
             self._system(line)
         else:
             self._side(line, kind)
+
+    def _told_again(self, uuid: str) -> None:
+        """Behind a compaction newer versions write again what stands before it. The record that
+        comes next may name the last of that as its parent, but the model saw the summary."""
+        node = self.owner.get(uuid)
+        if node is None or (node.line < self.boundary and not node.side):
+            self.keep(uuid)
+
+    def _goes_on(self, line: Line) -> None:
+        """Hang a record below the last one where its parent is a record that a compaction kept, or
+        that was told again behind it."""
+        if line.parentUuid and line.parentUuid in self.kept[0] and not self.spoke():
+            line.parentUuid = self.tip
+        self.tip = line.uuid or self.tip
 
     def _told(self, line: Line, message: WireMessage) -> bool:
         """Whether another file holds an answer under another record id: then it is dropped."""
@@ -152,7 +170,10 @@ class Reader(State):
             self.drop("system:compact_boundary")
             if not line.parentUuid:
                 line.parentUuid = line.logicalParentUuid
-            self.node(line, "boundary")
+            if not self.node(line, "boundary").side:
+                self.boundary, self.tip = self.line, line.uuid or ""
+                told = line.compactMetadata and line.compactMetadata.preservedSegment
+                self.keep(told.tailUuid if told else None)
         else:
             self.link(line, f"system:{safe_name(subtype)}")
 

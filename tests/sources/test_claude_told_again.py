@@ -1,0 +1,97 @@
+"""Logs in which Claude Code writes again what it wrote before: at compactions, on resuming."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sources.test_claude import answer, read_rows, text, user
+from tests.support import Reading
+
+from sessiontune.model import Text
+
+
+def turn(name: str, parent: str | None) -> list[dict[str, Any]]:
+    return [
+        user(f"u{name}", parent, f"ask {name}"),
+        answer(f"a{name}", f"u{name}", f"msg_01{name * 20}", text(f"say {name}")),
+    ]
+
+
+def system(uuid: str, parent: str | None, subtype: str, **more: Any) -> dict[str, Any]:
+    row = {"type": "system", "subtype": subtype, "uuid": uuid, "parentUuid": parent}
+    return {**row, "sessionId": "s", **more}
+
+
+def compaction(name: str, after: str, tail: str | None = None) -> list[dict[str, Any]]:
+    kept = {"preservedSegment": {"headUuid": "h", "anchorUuid": f"s{name}", "tailUuid": tail}}
+    about = {"trigger": "manual", **(kept if tail else {})}
+    boundary = system(
+        f"c{name}", None, "compact_boundary", logicalParentUuid=after, compactMetadata=about
+    )
+    return [boundary, user(f"s{name}", f"c{name}", f"sum {name}", isCompactSummary=True)]
+
+
+def words(reading: Reading) -> list[list[str]]:
+    """The words of each session, in order."""
+    return [
+        [part.text for m in session.messages for part in m.parts if isinstance(part, Text)]
+        for session in reading.sessions
+    ]
+
+
+HOOK = {
+    "type": "attachment",
+    "uuid": "k",
+    "parentUuid": "a1",
+    "attachment": {"type": "hook_success"},
+}
+BEFORE = [*turn("1", None), HOOK, *turn("2", "k")]
+FIRST = ["ask 1", "say 1", "ask 2", "say 2"]
+
+
+@pytest.mark.parametrize("below", ["k", "copied", "summary"])
+def test_a_second_compaction_writes_the_summarised_history_again(
+    tmp_path: Path, below: str
+) -> None:
+    last = {"k": "k", "copied": "u2", "summary": "sB"}[below]
+    rows = [
+        *BEFORE,
+        *compaction("A", "a2", "a2"),
+        *turn("3", "sA"),
+        *BEFORE[: 3 if below == "k" else 4],
+        system("h", last if below != "summary" else "u2", "stop_hook_summary"),
+        *compaction("B", "h", "h"),
+        *turn("4", last),
+    ]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["sum B", "ask 4", "say 4"]]
+    assert [s.epoch for s in reading.sessions] == [0, 1, 2]
+    assert all(s.forked_from is None for s in reading.sessions)
+
+
+@pytest.mark.parametrize("again", [1, 2, 3, 4, 5])
+def test_a_prompt_below_the_last_of_what_was_written_again(tmp_path: Path, again: int) -> None:
+    """As it is where a sub-agent's context was compacted in between."""
+    rows = [*BEFORE, *compaction("A", "a2", "a2"), *turn("3", "sA"), *BEFORE[:again]]
+    rows += turn("4", BEFORE[again - 1]["uuid"])
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3", "ask 4", "say 4"]]
+    assert reading.ledger.drops["link/repeated_record"] == again
+
+
+@pytest.mark.parametrize("told_again", [False, True])
+def test_what_a_compaction_keeps_is_no_branch(tmp_path: Path, told_again: bool) -> None:
+    kept = [{**BEFORE[3], "parentUuid": "sA"}, BEFORE[4]] if told_again else []
+    rows = [*BEFORE, *compaction("A", "a2", "a2"), *kept, *turn("3", "a2"), *turn("4", "a3")]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3", "ask 4", "say 4"]]
+
+
+@pytest.mark.parametrize("back", ["a1", "a2"])
+def test_going_back_to_before_a_compaction_stays_a_branch(tmp_path: Path, back: str) -> None:
+    rows = [*BEFORE, *compaction("A", "a2", "a2"), *turn("3", "sA"), *turn("4", back)]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["ask 4", "say 4"]]
+    assert [s.forked_from.message for s in reading.sessions if s.forked_from] == [back]
