@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sources.test_claude import answer, read_rows, text, user
+from tests.sources.test_claude import answer, call, read_rows, result, text, user
 from tests.support import Reading
 
 from sessiontune.model import Text
@@ -95,3 +95,33 @@ def test_going_back_to_before_a_compaction_stays_a_branch(tmp_path: Path, back: 
     reading = read_rows(tmp_path, rows)
     assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["ask 4", "say 4"]]
     assert [s.forked_from.message for s in reading.sessions if s.forked_from] == [back]
+
+
+COMMON = [
+    user("u1", None, "ask"),
+    answer("a1", "u1", "m1", text("look"), call("c1")),
+    user("r1", "a1", [result("c1")]),
+]
+ONE = [
+    answer("b1", "r1", "m2", text("go on"), call("c2")),
+    user("r2", "b1", [result("c2")]),
+    answer("b2", "r2", "m3", text("done")),
+    user("u3", "b2", "ask more"),
+]
+OTHER = [
+    user("u2", "r1", "ask there"),
+    answer("a2", "u2", "m4", text("done there")),
+    user("u4", "a2", "more there"),
+]
+
+
+@pytest.mark.parametrize("turns", ["1121212", "2121211", "2112211", "1112212", "2221111"])
+def test_two_programs_that_go_on_with_one_session_at_a_time(tmp_path: Path, turns: str) -> None:
+    own = {"1": iter(ONE), "2": iter(OTHER)}
+    reading = read_rows(tmp_path, [*COMMON, *(next(own[turn]) for turn in turns)])
+    begun, one, other = ["ask", "look"], ["go on", "done", "ask more"], ["ask there", "done there"]
+    other.append("more there")
+    first, second = (other, one) if turns[0] == "2" else (one, other)
+    assert words(reading) == [[*begun, *first], second]
+    assert [s.forked_from is None for s in reading.sessions] == [True, False]
+    assert not any("retried" in m.flags for s in reading.sessions for m in s.messages)

@@ -116,7 +116,7 @@ class State:
         repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
 
     def keep(self, uuid: str | None) -> None:
-        """Note the last of the records that a compaction keeps, or that are told again behind it."""
+        """Note the last of what a compaction keeps, or of what is told again behind it."""
         kept = () if self.spoke() else self.kept[0]
         self.kept = (*kept[-3:], uuid), self.line
 
