@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sources.test_claude import answer, call, read_rows, result, text, user
-from tests.support import Reading
+from tests.sources.test_claude import answer, call, read_rows, result, text, user, write
+from tests.support import Reading, read
 
-from sessiontune.model import Text
+from sessiontune.model import Session, Text
 
 
 def turn(name: str, parent: str | None) -> list[dict[str, Any]]:
@@ -125,3 +125,29 @@ def test_two_programs_that_go_on_with_one_session_at_a_time(tmp_path: Path, turn
     assert words(reading) == [[*begun, *first], second]
     assert [s.forked_from is None for s in reading.sessions] == [True, False]
     assert not any("retried" in m.flags for s in reading.sessions for m in s.messages)
+
+
+def test_a_fork_that_names_its_origin_in_the_copied_records(tmp_path: Path) -> None:
+    """The desktop program rewrites no ids when it copies a session."""
+    own = [{**row, "sessionId": "fork"} for row in turn("3", "a2")]
+    write(tmp_path, "fork.jsonl", [*BEFORE, *own])
+    reading = read("claude", tmp_path)
+    assert [s.session_id for s in reading.sessions] == ["fork"]
+    write(tmp_path, "s.jsonl", [*BEFORE, *turn("4", "a2")])
+    found = {s.session_id: told for s, told in zip(*_both(tmp_path), strict=True)}
+    assert found == {"fork": [*FIRST, "ask 3", "say 3"], "s": ["ask 4", "say 4"]}
+
+
+def _both(root: Path) -> tuple[list[Session], list[list[str]]]:
+    reading = read("claude", root)
+    return reading.sessions, words(reading)
+
+
+def test_contexts_of_hooks_that_all_bear_one_id(tmp_path: Path) -> None:
+    def hook(parent: str | None) -> dict[str, Any]:
+        return {"type": "saved_hook_context", "uuid": "x", "parentUuid": parent, "content": ["c"]}
+
+    rows = [hook(None), *turn("1", "x"), hook("a1"), *turn("2", "x"), hook("a2"), *turn("3", "x")]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [[*FIRST, "ask 3", "say 3"]]
+    assert reading.ledger.drops == {"read/saved_hook_context": 1, "link/repeated_record": 2}

@@ -32,7 +32,7 @@ keep_alive api-request api-request-blob api-request-resumed api-request-shape
 artifact-autoreact-ledger artifact-comment-monitor continued-in data-flow-incomplete
 data-flow-records derived-from dev-mods ended-by-model history-suppression host-row
 hybrid-organization memory-mode observer-ref relocated repl-mode resume-head-vouch session-owner
-tools-used conversation_reset
+tools-used conversation_reset saved_hook_context
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.

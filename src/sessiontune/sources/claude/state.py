@@ -183,7 +183,9 @@ class State:
         goes on from the one before, its records were put behind or between those."""
         session = line.sessionId or line.session_id or self.spoken
         other = session != self.spoken and self.spoken and not line.audit_timestamp
-        if other and up is None:
+        if other and up is not None and session == self.stem:
+            self.facts.session_id = session  # a fork, whose first records name where they came from
+        elif other and up is None:
             self.seams.add((self.file, self.line))
             self.begun[self.file, self.line] = Facts(
                 session_id=session,
