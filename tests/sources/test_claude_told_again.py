@@ -151,3 +151,118 @@ def test_contexts_of_hooks_that_all_bear_one_id(tmp_path: Path) -> None:
     reading = read_rows(tmp_path, rows)
     assert words(reading) == [[*FIRST, "ask 3", "say 3"]]
     assert reading.ledger.drops == {"read/saved_hook_context": 1, "link/repeated_record": 2}
+
+
+def at(rows: list[dict[str, Any]], start: int = 0) -> list[dict[str, Any]]:
+    """The rows, one a second."""
+    return [
+        {**row, "timestamp": f"2026-01-01T00:00:{start + n:02d}.000Z"} for n, row in enumerate(rows)
+    ]
+
+
+def renamed(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows under new ids, below one another; the first keeps its parent."""
+    new = {row["uuid"]: f"{row['uuid']}x" for row in rows}
+    return [
+        {
+            **row,
+            "uuid": new[row["uuid"]],
+            "parentUuid": new.get(row["parentUuid"], row["parentUuid"]),
+        }
+        for row in rows
+    ]
+
+
+TOOLS = at(
+    [
+        *turn("1", None),
+        user("u2", "a1", "ask 2"),
+        answer("a2", "u2", "msg_01" + "2" * 20, text("say 2")),
+        answer("a3", "a2", "msg_01" + "2" * 20, call("toolu_1")),
+        user("r3", "a3", [result("toolu_1")]),
+        answer("a4", "r3", "msg_01" + "4" * 20, text("say 4")),
+    ]
+)
+
+
+@pytest.mark.parametrize("since", [0, 2])
+@pytest.mark.parametrize("compacted", [False, True])
+def test_a_history_that_is_written_again_under_new_ids(
+    tmp_path: Path, since: int, compacted: bool
+) -> None:
+    summary = at(compaction("A", "a4"), 20) if compacted else []
+    rows = [*TOOLS, *summary, *renamed(TOOLS[since:]), *at(turn("5", "a4x"), 30)]
+    reading = read_rows(tmp_path, rows)
+    told = ["ask 1", "say 1", "ask 2", "say 2", "say 4"]
+    last = ["ask 5", "say 5"]
+    assert words(reading) == ([told, ["sum A", *last]] if compacted else [[*told, *last]])
+    assert sum(m.kind == "results" for s in reading.sessions for m in s.messages) == 1
+
+
+def test_the_same_words_typed_again_at_another_time_are_another_prompt(tmp_path: Path) -> None:
+    again = [{**row, "timestamp": "2026-01-01T00:00:40.000Z"} for row in renamed(TOOLS[2:4])]
+    reading = read_rows(tmp_path, [*TOOLS, *again])
+    assert words(reading)[1] == ["ask 2", "say 2"]
+
+
+SHOWN = "<ide_opened_file>The user opened till.py.</ide_opened_file>"
+
+
+@pytest.mark.parametrize("chain", [False, True])
+@pytest.mark.parametrize(
+    "logged",
+    [
+        [[SHOWN], ["Fix it."], [SHOWN, "Fix it."]],
+        [["Fix it."], ["Fix it."]],
+        [[SHOWN, "Fix it."], ["Fix it."]],
+    ],
+)
+def test_a_prompt_that_was_written_several_times_stands_once(
+    tmp_path: Path, chain: bool, logged: list[list[str]]
+) -> None:
+    rows, above = at(turn("1", None)), "a1"
+    for n, texts in enumerate(logged):
+        row = user(f"p{n}", above, [text(words) for words in texts])
+        rows.append({**row, "timestamp": "2026-01-01T00:00:09.000Z"})
+        above = f"p{n}" if chain else above
+    rows += at([answer("a", rows[-1]["uuid"], "m", text("Fixed."))], 10)
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [["ask 1", "say 1", "Fix it.", "Fixed."]]
+
+
+def test_two_prompts_of_one_time_with_other_words_stay(tmp_path: Path) -> None:
+    rows = [{**row, "timestamp": "2026-01-01T00:00:09.000Z"} for row in turn("1", None)]
+    rows += [{**user(n, "a1", n), "timestamp": rows[0]["timestamp"]} for n in ("one", "two")]
+    assert words(read_rows(tmp_path, rows)) == [["ask 1", "say 1", "one"], ["two"]]
+
+
+def test_a_prompt_that_two_sessions_got_stands_in_both(tmp_path: Path) -> None:
+    """Under one id; a copy of a session, which hangs below the same record, stands once."""
+    both = user("same", None, "go back")
+    here = [*turn("1", None), {**both, "parentUuid": "a1"}, answer("x", "same", "m1", text("A"))]
+    there = [*turn("2", None), *turn("3", "a2"), {**both, "parentUuid": "a3"}]
+    there.append(answer("y", "same", "m2", text("B")))
+    for name, rows in (("s", here), ("t", there), ("copy", there)):
+        write(tmp_path, f"{name}.jsonl", [{**row, "sessionId": name} for row in rows])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    told = sorted(words(reading))
+    assert told == [
+        ["ask 1", "say 1", "go back", "A"],
+        ["ask 2", "say 2", "ask 3", "say 3", "go back", "B"],
+    ]
+
+
+def test_an_answer_that_came_before_a_late_result_is_not_given_again(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "ask"),
+        answer("a1", "u1", "m1", text("start"), call("slow")),
+        answer("a2", "a1", "m2", text("meanwhile"), call("quick")),
+        user("r2", "a2", [result("quick")]),
+        answer("a3", "r2", "m3", text("so far")),
+        user("r1", "a1", [result("slow")]),
+        answer("a4", "r1", "m4", text("in the end")),
+    ]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [["ask", "start", "meanwhile", "so far", "in the end"]]
+    assert not any(m.flags for m in reading.sessions[0].messages)

@@ -162,6 +162,9 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     if _in_turns(node, up, replied):
         return True
     same = [kid for kid in up.kids if kid.kind == node.kind]
+    if node.kind == "answer" and up.result_places:  # none answers results that came after it
+        came = max(up.result_places)[0]
+        same = [kid for kid in same if kid.file != up.file or kid.line > came]
     if not same:
         return False
     if node.kind == "answer":

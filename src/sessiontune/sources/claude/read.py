@@ -14,7 +14,14 @@ from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from ..printed import array_lines, is_array, is_remark
 from .answers import take_answer
-from .copies import copied_record, prompts_told, take_inherited, take_renamed, told_before
+from .copies import (
+    copied_record,
+    prompts_told,
+    take_inherited,
+    take_prompt_again,
+    take_renamed,
+    told_before,
+)
 from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
@@ -116,6 +123,9 @@ class Reader(State):
         elif kind == "user":
             if not line.audit_timestamp or not told_before(self, line):
                 take_user(self, line)
+                last = self.nodes[-1] if self.nodes else None
+                if last is not None and last.line == self.line and last.kind == "prompt":
+                    take_prompt_again(self, last)
         elif kind == "attachment":
             take_attachment(self, line)
         elif kind == "system":
