@@ -136,3 +136,33 @@ def test_an_event_of_a_channel_is_context(tmp_path: Path) -> None:
 def test_words_about_a_channel_stay(tmp_path: Path) -> None:
     given = chat("x") + " is what I see, why?"
     assert read_one(tmp_path, given, {}) == [("prompt", [given]), ("answer", ["Well."])]
+
+
+ALONE = (
+    "This is an automated run of a scheduled task. The user is not present. Go on alone.\n"
+    "When in doubt, report.\n\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (f"\n{ALONE}Count the tills.\n\nThen stop.\n", "Count the tills.\n\nThen stop."),
+        ("\nCount the tills.\n", "Count the tills."),
+        ("Look for </scheduled-task> tags.", "Look for </scheduled-task> tags."),
+    ],
+)
+def test_what_a_schedule_says_is_a_prompt_without_the_program_s_words(
+    tmp_path: Path, given: str, words: str
+) -> None:
+    tagged = f'<scheduled-task name="tills" file="C:\\tasks\\SKILL.md">{given}</scheduled-task>'
+    marks = {"origin": {"kind": "human"}, "promptSource": "sdk", "entrypoint": "claude-desktop"}
+    told = read_one(tmp_path, tagged, marks)
+    assert told == [("prompt", [words]), ("answer", ["Well."])]
+
+
+@pytest.mark.parametrize(
+    "given", ['<scheduled-task name="a">\nno end', "<scheduled-task> is a tag of yours"]
+)
+def test_a_person_may_write_about_that_tag(tmp_path: Path, given: str) -> None:
+    assert read_one(tmp_path, given, {})[0] == ("prompt", [given])

@@ -43,6 +43,17 @@ def test_a_reminder_alone_is_no_prompt(tmp_path: Path) -> None:
     assert reading.ledger.drops == {"clean/injected_only": 1}
 
 
+@pytest.mark.parametrize("before", ["", NOTE])
+@pytest.mark.parametrize("origin", [{}, {"origin": {"kind": "task-notification"}}])
+def test_a_notification_inside_a_reminder_is_context(
+    tmp_path: Path, before: str, origin: dict[str, object]
+) -> None:
+    """As newer versions tell, between two turns, that something in the background has ended."""
+    told = f"<system-reminder>\n{DONE}<result>\nAll green.\n</result>\n</task-notification>\n"
+    rows = [user("u1", None, f"{before}{told}</system-reminder>", **origin)]
+    assert said(only(read_rows(tmp_path, rows))) == [("context", ["Built", "All green."])]
+
+
 @pytest.mark.parametrize(
     ("origin", "kind"),
     [

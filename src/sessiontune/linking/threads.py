@@ -98,6 +98,7 @@ def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[No
 def threads(parts: list[list[Node]]) -> list[Thread]:
     """Threads of one side of one unit, in the order in which they begin."""
     found: list[Thread] = []
+    replied = {id(n.up) for part in parts for n in part if n.kind == "answer" and n.up is not None}
     waiting = parts
     while waiting:
         ready = [s for s in waiting if s[0].up is None or s[0].up.thread is not None]
@@ -105,7 +106,7 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
             ready = waiting[:1]
         chosen = {id(s) for s in ready}
         for segment in ready:
-            _place(segment, found)
+            _place(segment, found, replied)
         waiting = [s for s in waiting if id(s) not in chosen]
     for thread in found:
         thread.first = thread.nodes[0].id
@@ -119,7 +120,8 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
     return found
 
 
-def _place(segment: list[Node], found: list[Thread]) -> None:
+def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
+    """Put a segment's nodes into threads; `replied`: the nodes that have an answer below them."""
     current: Thread | None = None
     for node in segment:
         up = node.up
@@ -130,7 +132,9 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
         elif current is None:  # a segment begins: below a node of another file, or of this one
             ends = up.thread.nodes[-1] is up and not up.key  # with a key it was given out already
             home = up.thread if ends else None
-        elif up.key or (node.kind in _FORKING and _forks(node, up)):  # given out, or a fork
+        elif up.key or (
+            node.kind in _FORKING and _forks(node, up, replied)
+        ):  # given out, or a fork
             home = None
         else:
             home = up.thread
@@ -145,17 +149,22 @@ def _place(segment: list[Node], found: list[Thread]) -> None:
         current = home
 
 
-def _forks(node: Node, up: Node) -> bool:
+def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     """Whether a node below `up` begins a branch: a second prompt, or an answer given again.
 
     Clients that hang every answer of a turn below its prompt do not retry: there the earlier
     answers ran their tools.
     """
-    if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
-        return True  # the person went back to before a compaction
     if not up.kids:
         return False
+    if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
+        return True  # the person went back to before a compaction
+    if _in_turns(node, up, replied):
+        return True
     same = [kid for kid in up.kids if kid.kind == node.kind]
+    if node.kind == "answer" and up.result_places:  # none answers results that came after it
+        came = max(up.result_places)[0]
+        same = [kid for kid in same if kid.file != up.file or kid.line > came]
     if not same:
         return False
     if node.kind == "answer":
@@ -165,3 +174,12 @@ def _forks(node: Node, up: Node) -> bool:
             if "retried" not in kid.flags:
                 kid.flags.append("retried")
     return True
+
+
+def _in_turns(node: Node, up: Node, replied: set[int]) -> bool:
+    """Whether two programs go on with one session at a time and write its log in turns: one with a
+    prompt, the other with what answers the turn before. Then what comes later is a branch."""
+    if node.kind == "prompt" and "queued" not in node.flags:
+        return any(kid.kind == "answer" for kid in up.kids)
+    asked = [kid for kid in up.kids if kid.kind == "prompt" and id(kid) in replied]
+    return node.kind == "answer" and any(kid.id != f"{node.parent}+" for kid in asked)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import os
 import re
 
+import msgspec
+
 from ..lines import open_log, stem
 
 _NAMED = re.compile(rb'"agentId"\s*:\s*"([^"\\]{1,80})"')
@@ -58,3 +60,19 @@ def _look(path: str) -> tuple[str, set[str]]:
     except OSError:
         pass  # the reader says so
     return began, {name.decode("utf-8", "replace") for name in names}
+
+
+class Meta(msgspec.Struct, gc=False):
+    """`agent-<id>.meta.json`."""
+
+    agentType: str | None = None
+    toolUseId: str | None = None
+
+
+def meta_of(path: str) -> Meta:
+    """What the program wrote beside an agent's log; empty where there is none."""
+    try:
+        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
+            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return Meta()

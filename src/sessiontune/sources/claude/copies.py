@@ -1,13 +1,15 @@
 """Whether a record whose id is known already is a copy of that record, or another one.
 
 A resumed session repeats its history under the same ids, and that is what nearly always is
-found. (Versions of 2025 drew new ids for the copies: there the vendor's ids of the answers tell.)
+found. (Versions of 2025 drew new ids for the copies, also within one file: there the vendor's ids
+of the answers tell, and the times of the prompts.)
 But ids that were not drawn at random (from a script, a proxy, a fixture) meet by chance,
 and then the words tell: only a record that clearly says something else counts as another one.
 """
 
 from __future__ import annotations
 
+from ...injected import cut_words
 from ...linking import Node
 from ...model import Text, ToolCall
 from ..lines import utc
@@ -29,7 +31,7 @@ def copied_record(state: State, line: Line, moved: str | None) -> str:
     if moved is None or moved not in state.mine:  # below a new record all is new
         for name in [uuid, *others] if moved is None else [*others, uuid]:
             line.uuid = name
-            if is_copy(state, line):
+            if is_copy(state, line) and not _stands_elsewhere(state, line):
                 if name != uuid:
                     state.renamed[uuid] = name
                 return name
@@ -38,6 +40,16 @@ def copied_record(state: State, line: Line, moved: str | None) -> str:
     state.renamed[uuid] = line.uuid
     state.mine.add(line.uuid)
     return ""
+
+
+def _stands_elsewhere(state: State, line: Line) -> bool:
+    """Whether a record hangs below one of this file that the record of the same id in another file
+    does not hang below: a prompt that was delivered to two sessions."""
+    node, above = state.owner.get(line.uuid or ""), state.owner.get(line.parentUuid or "")
+    if node is None or above is None or line.type != "user":
+        return False
+    own = above.file == state.file and not above.empty()
+    return own and node.file != state.file and node.parent not in ("", line.parentUuid)
 
 
 def is_copy(state: State, line: Line) -> bool:
@@ -101,15 +113,18 @@ def _words_again(line: Line, blocks: list[Block], node: Node | None) -> bool:
 
 
 def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
-    """Drop an answer that another file holds under another record id, and its prompts."""
+    """Drop an answer that was told before under another record id, and its prompts: in another
+    file, or in this one, where the program wrote its history again."""
     node = state.served_by.get(message.id or "")
-    if node is None or node.file == state.file or node.empty():
+    if node is None or node.empty():
         return False
     content = message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
     if not parts or not all(is_part(part, node) for part in parts):
         return False
+    if node.file == state.file:
+        return _told_twice(state, line, node)
     tail: list[Node] = []
     while state.nodes and state.nodes[-1].kind != "answer":
         tail.append(state.nodes.pop())
@@ -128,6 +143,70 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     state.drop("resumed_copy", "link")
     state.copied(line.uuid, node)
     return True
+
+
+def _told_twice(state: State, line: Line, node: Node) -> bool:
+    """Whether an answer stands in this file already, and all that was said since the answer before
+    it: by the same words at the same times. Then that is dropped with it."""
+    tail: list[Node] = []
+    for own in reversed(state.nodes):
+        if own.kind in ("answer", "boundary", "summary"):
+            break
+        tail.append(own)
+    twins: list[Node] = []
+    up = node.up
+    while up is not None and len(twins) < len(tail):
+        own = tail[len(twins)]
+        if not own.at or (own.at, own.parts) != (up.at, up.parts) or own is up:
+            return False
+        twins.append(up)
+        up = up.up
+    if len(twins) < len(tail) or not (tail or _before(state, node)):
+        return False
+    del state.nodes[len(state.nodes) - len(tail) :]
+    for own, twin in zip(tail, twins, strict=True):
+        state.drop("repeated_record", "link", count=len(own.places))
+        state.move(own, twin)
+    state.drop("repeated_record", "link")
+    if line.uuid:
+        state.owner[line.uuid] = node
+        state.tip = state.nodes[-1].id
+        state.keep(line.uuid)
+    return True
+
+
+def _before(state: State, node: Node) -> bool:
+    """Whether an answer is one of before the compaction, behind which nobody spoke yet."""
+    return node.line < state.boundary and not state.spoke()
+
+
+def take_prompt_again(state: State, node: Node) -> None:
+    """Drop the one of two prompts of one time, next to one another, whose words the other holds.
+    Some versions wrote a prompt several times, with and without what the editor showed."""
+    before = state.nodes[-2] if len(state.nodes) > 1 else None
+    if before is None or not node.at or (before.kind, before.at) != ("prompt", node.at):
+        return
+    beside = before.parent == node.parent or node.up is before
+    seams = state.seams & {(state.file, before.line), (state.file, node.line)}
+    if not beside or before.flags != node.flags or before.file != node.file or seams:
+        return
+    old, new = _typed_parts(before), _typed_parts(node)
+    if all(part in old for part in new):
+        gone, kept = state.nodes.pop(), before
+    elif all(part in new for part in old):
+        gone, kept = state.nodes.pop(-2), node
+    else:
+        return
+    state.drop("repeated_record", "link", count=len(gone.places))
+    if kept.up is gone:
+        kept.parent, kept.up = gone.parent, gone.up
+    state.move(gone, kept)
+
+
+def _typed_parts(node: Node) -> list[object]:
+    """The parts of a prompt without what the program put into its words."""
+    cut = [cut_words(p.text).strip() if type(p) is Text else p for p in node.parts]
+    return [part for part in cut if part != ""]
 
 
 def take_inherited(state: State, line: Line, message: WireMessage) -> bool:

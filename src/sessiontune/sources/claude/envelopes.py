@@ -1,7 +1,9 @@
-"""The envelopes in which messages of a chat, or of a project's channel, reach Claude Code.
+"""The envelopes in which messages of a chat, of a project's channel or of a schedule reach Claude
+Code.
 
 What a person wrote in a chat stands in `<channel>`; what woke a session of a project in `<wake>`,
-beside what was said before; a note of the session that leads the project in `<relay>`.
+beside what was said before; a note of the session that leads the project in `<relay>`; what a
+person wrote down to be done at set times in `<scheduled-task>`.
 """
 
 from __future__ import annotations
@@ -31,6 +33,12 @@ _CHANNEL = re.compile(
 )
 _NEXT = re.compile(r"(?<=</channel>)\s*(?=<channel source=\")")
 _CHAT = re.compile(r" chat_(?:id|guid)=\"")
+#: Behind the tag a paragraph of the program stands, which says that nobody is there to be asked.
+_SCHEDULED = re.compile(
+    r"<scheduled-task name=\"[^>]*>\s*(?:This is an automated run of a scheduled task\."
+    r"[^\n]*(?:\n[^\n]+)*\n\n\s*)?(?P<words>.*)</scheduled-task>\s*",
+    re.DOTALL,
+)
 _LED = re.compile(r"<coordinator-relay>(?P<words>.*)</coordinator-relay>\s*", re.DOTALL)
 
 
@@ -39,6 +47,10 @@ def enveloped(start: str) -> tuple[str, list[str]] | None:
     led = _LED.fullmatch(start)
     if led is not None:
         return _noted(led["words"])
+    if start.startswith("<scheduled-task "):
+        task = _SCHEDULED.fullmatch(start)
+        words = task["words"].strip() if task is not None else ""
+        return ("prompt", [words]) if words else None
     if start.startswith("<channel source="):
         return _chatted(start.rstrip())
     if not start.startswith(_BEGINS):

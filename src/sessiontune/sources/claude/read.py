@@ -14,7 +14,14 @@ from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from ..printed import array_lines, is_array, is_remark
 from .answers import take_answer
-from .copies import copied_record, prompts_told, take_inherited, take_renamed, told_before
+from .copies import (
+    copied_record,
+    prompts_told,
+    take_inherited,
+    take_prompt_again,
+    take_renamed,
+    told_before,
+)
 from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
@@ -32,7 +39,7 @@ keep_alive api-request api-request-blob api-request-resumed api-request-shape
 artifact-autoreact-ledger artifact-comment-monitor continued-in data-flow-incomplete
 data-flow-records derived-from dev-mods ended-by-model history-suppression host-row
 hybrid-organization memory-mode observer-ref relocated repl-mode resume-head-vouch session-owner
-tools-used conversation_reset
+tools-used conversation_reset saved_hook_context
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.
@@ -95,8 +102,12 @@ class Reader(State):
                     self.drop("repeated_record" if uuid in self.mine else "resumed_copy", "link")
                     if uuid not in self.mine:
                         self.after_copy = repeated
+                    elif self.boundary:
+                        self._told_again(uuid)
                     return
             self.mine.add(uuid)
+        if self.boundary and not line.isSidechain:
+            self._goes_on(line)
         kind = line.type
         facts = self.facts
         if not facts.session_id:
@@ -112,12 +123,29 @@ class Reader(State):
         elif kind == "user":
             if not line.audit_timestamp or not told_before(self, line):
                 take_user(self, line)
+                last = self.nodes[-1] if self.nodes else None
+                if last is not None and last.line == self.line and last.kind == "prompt":
+                    take_prompt_again(self, last)
         elif kind == "attachment":
             take_attachment(self, line)
         elif kind == "system":
             self._system(line)
         else:
             self._side(line, kind)
+
+    def _told_again(self, uuid: str) -> None:
+        """Behind a compaction newer versions write again what stands before it. The record that
+        comes next may name the last of that as its parent, but the model saw the summary."""
+        node = self.owner.get(uuid)
+        if node is None or (node.line < self.boundary and not node.side):
+            self.keep(uuid)
+
+    def _goes_on(self, line: Line) -> None:
+        """Hang a record below the last one where its parent is a record that a compaction kept, or
+        that was told again behind it."""
+        if line.parentUuid and line.parentUuid in self.kept[0] and not self.spoke():
+            line.parentUuid = self.tip
+        self.tip = line.uuid or self.tip
 
     def _told(self, line: Line, message: WireMessage) -> bool:
         """Whether another file holds an answer under another record id: then it is dropped."""
@@ -152,7 +180,10 @@ class Reader(State):
             self.drop("system:compact_boundary")
             if not line.parentUuid:
                 line.parentUuid = line.logicalParentUuid
-            self.node(line, "boundary")
+            if not self.node(line, "boundary").side:
+                self.boundary, self.tip = self.line, line.uuid or ""
+                told = line.compactMetadata and line.compactMetadata.preservedSegment
+                self.keep(told.tailUuid if told else None)
         else:
             self.link(line, f"system:{safe_name(subtype)}")
 

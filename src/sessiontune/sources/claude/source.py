@@ -16,7 +16,7 @@ from ...model import Drop, ForkPoint, Session, Text
 from ...ports import FileIndex, Keyed, ReadOptions
 from ..indexing import Seen, scan
 from ..lines import gc_paused, open_log, stem
-from .agents import agents, callers_first, is_agent
+from .agents import agents, callers_first, is_agent, meta_of
 from .content import session_folder
 from .read import Reader
 from .recognise import is_log
@@ -35,13 +35,6 @@ _WORKTREE = re.compile(r"[\\/]\.claude[\\/]worktrees[\\/][^\\/]+.*\Z", re.DOTALL
 #: How far answers are sought that tie copies together, and how many tie.
 _HEAD = 1 << 18
 _TIED_BY = 4  # pieces of answers
-
-
-class Meta(msgspec.Struct, gc=False):
-    """`agent-<id>.meta.json`."""
-
-    agentType: str | None = None
-    toolUseId: str | None = None
 
 
 class Known(msgspec.Struct, gc=False):
@@ -212,6 +205,7 @@ def _emit(
     keyed: Keyed,
 ) -> Iterator[Session]:
     """Sessions of the main files: the main threads, then agents that stand inline in them."""
+    index = {files[at]: at for at in facts}
     for side in sorted(sides, key=lambda name: (name != "", name)):
         nodes = sides.pop(side)
         with gc_paused():
@@ -225,6 +219,10 @@ def _emit(
             agent, call = (side, _call_of(reader, side, nodes)) if side else (None, None)
             frame = _frame(reader, about, files[first.file], agent, call)
             for session in sessions_of(group, frame, files, keyed, _salt(group, about)):
+                own = session.files[0]
+                if own != files[first.file] and not side:  # a fork, or what goes on elsewhere
+                    here = _frame(reader, facts[index[own]], own, agent, call)
+                    session = _framed(session, here)
                 yield with_tools(session, about.tools) if about.tools else session
 
 
@@ -263,6 +261,19 @@ def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str
     )
 
 
+def _framed(session: Session, frame: Frame) -> Session:
+    """A session with what the file says that it stands in, which goes on with another's."""
+    return msgspec.structs.replace(
+        session,
+        session_id=frame.session_id,
+        project=frame.project,
+        cwd=frame.cwd,
+        branch=frame.branch,
+        title=frame.title,
+        entrypoint=frame.entrypoint,
+    )
+
+
 def _agent(
     reader: Reader,
     name: str,
@@ -283,7 +294,7 @@ def _agent(
         _discard(nodes, files, ledger, "warmup_agent")
         return
     about, path = facts[nodes[0].file], files[nodes[0].file]
-    meta = _meta(path)
+    meta = meta_of(path)
     call = meta.toolUseId or _call_of(reader, name, nodes) or reader.agent_calls.get(_run_of(path))
     for group in groups:
         frame = _frame(reader, about, path, name, call)
@@ -333,12 +344,3 @@ def _discard(nodes: list[Node], files: tuple[str, ...], ledger: Ledger, reason: 
         by_file.setdefault(node.file, set()).update(node.places, node.result_places)
     for file, places in by_file.items():
         ledger.drop(Drop("read", reason, file=files[file], count=len(places)))
-
-
-def _meta(path: str) -> Meta:
-    """What the program wrote beside an agent's log; empty where there is none."""
-    try:
-        with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
-            return msgspec.json.decode(stream.read(1 << 16), type=Meta)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
-        return Meta()

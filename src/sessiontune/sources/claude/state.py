@@ -95,6 +95,11 @@ class State:
         self.queue: list[Queued] = []
         self.hidden: dict[str, None] = {}  # calls whose ids were taken out, without a result
         self.after_copy = ""
+        self.tip = ""  # the last record that is no copy
+        self.boundary = 0  # the line of the last compaction
+        #: Records before a compaction with which what it keeps ends, or what is told again behind
+        #: it, and the line since which no words were new: what hangs below them goes on there.
+        self.kept: tuple[tuple[str | None, ...], int] = (), 0
         self.heard = ("", "")  # the last words in an audit that are not answered, and their record
         self.spoken = ""  # the session of the last node
         self.line = 0
@@ -109,6 +114,17 @@ class State:
         """Count a record that is used but for a part of a kind that is not known."""
         repairs = self.ledger.repairs
         repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
+
+    def keep(self, uuid: str | None) -> None:
+        """Note the last of what a compaction keeps, or of what is told again behind it."""
+        kept = () if self.spoke() else self.kept[0]
+        self.kept = (*kept[-3:], uuid), self.line
+
+    def spoke(self) -> bool:
+        """Whether anybody said something new since records were kept."""
+        last = self.nodes[-1] if self.nodes else None
+        fresh = last is not None and last.line > self.kept[1]
+        return fresh and last.kind not in ("boundary", "summary", "context")  # type: ignore[union-attr]
 
     def copied(self, uuid: str | None, node: Node) -> None:
         """The present record repeats what `node` holds; what hangs below it hangs below that."""
@@ -167,7 +183,9 @@ class State:
         goes on from the one before, its records were put behind or between those."""
         session = line.sessionId or line.session_id or self.spoken
         other = session != self.spoken and self.spoken and not line.audit_timestamp
-        if other and up is None:
+        if other and up is not None and session == self.stem:
+            self.facts.session_id = session  # a fork, whose first records name where they came from
+        elif other and up is None:
             self.seams.add((self.file, self.line))
             self.begun[self.file, self.line] = Facts(
                 session_id=session,

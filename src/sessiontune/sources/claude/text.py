@@ -120,6 +120,8 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
         return Said("drop", reason="empty")
     if start.startswith(_ABOVE):
         words, by_program = _below(start)
+        if not words and "<task-notification>" in start:
+            return _notification(start)
         if by_program and not words:
             return Said("drop", reason="task_notification")
         if words and len(words) < len(start):

@@ -90,6 +90,18 @@ class Outcome(msgspec.Struct, gc=False):
     interrupted: bool | None = None
 
 
+class Segment(msgspec.Struct, gc=False):
+    """The messages that a compaction keeps, by the last of them."""
+
+    tailUuid: str | None = None
+
+
+class Compaction(msgspec.Struct, gc=False):
+    """`compactMetadata` of a boundary."""
+
+    preservedSegment: Segment | None = None
+
+
 class Line(msgspec.Struct, gc=False):
     """One record. The fields stand in the order that the program mostly writes: a field is sought
     from behind the one before."""
@@ -117,6 +129,7 @@ class Line(msgspec.Struct, gc=False):
     operation: str | None = None
     reason: str | None = None
     content: msgspec.Raw = msgspec.Raw()
+    compactMetadata: Compaction | None = None
     isCompactSummary: bool | None = None
     isVisibleInTranscriptOnly: bool | None = None
     isAbortedMidStream: bool | None = None
@@ -201,7 +214,14 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
             hookName=_text(data.get("hookName")),
         )
     line.origin = _origin(record.get("origin"))
+    line.compactMetadata = _compaction(record.get("compactMetadata"))
     return line
+
+
+def _compaction(value: Any) -> Compaction | None:
+    kept = value.get("preservedSegment") if isinstance(value, dict) else None
+    tail = _text(kept.get("tailUuid")) if isinstance(kept, dict) else None
+    return Compaction(Segment(tail)) if tail else None
 
 
 def _origin(value: Any) -> Kind | None:
