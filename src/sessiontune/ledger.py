@@ -69,6 +69,46 @@ class Ledger(msgspec.Struct):
         return self.records.get(file, 0) - self.used.get(file, 0) - gone
 
 
+class Books(msgspec.Struct):
+    """The sum of many ledgers, for the manifest: of each file no more than its records, since all
+    else is only told of all together, and of a hundred thousand files their names, several times
+    over, would fill a hundred megabytes."""
+
+    records: dict[str, int] = {}
+    used: int = 0
+    dropped: int = 0
+    faulty: int = 0
+    drops: dict[str, int] = {}
+    faults: list[Fault] = []
+    repairs: dict[str, int] = {}
+    losses: dict[str, int] = {}
+    redactions: dict[str, int] = {}
+
+    def add(self, other: Ledger | Books) -> None:
+        """Add the counts of a ledger, or of many."""
+        for mine, more in (
+            (self.records, other.records),
+            (self.drops, other.drops),
+            (self.repairs, other.repairs),
+            (self.losses, other.losses),
+            (self.redactions, other.redactions),
+        ):
+            _add(mine, more)
+        self.faults.extend(other.faults)
+        if isinstance(other, Books):
+            self.used += other.used
+            self.dropped += other.dropped
+            self.faulty += other.faulty
+            return
+        self.used += sum(other.used.values())
+        for counts in other.by_file.values():
+            for name, n in counts.items():
+                if name.startswith("fault/"):
+                    self.faulty += n
+                else:
+                    self.dropped += n
+
+
 def _add(mine: dict[str, int], more: dict[str, int]) -> None:
     """Add counts to others. Those of files are mostly of other files, and many."""
     if mine.keys().isdisjoint(more):

@@ -10,7 +10,7 @@ import msgspec
 
 from .. import codec, notes, registry
 from ..errors import DamagedError
-from ..ledger import Ledger
+from ..ledger import Books
 from ..manifest import Manifest
 from ..measure import Truncation
 from ..model import Fault
@@ -156,13 +156,13 @@ def _publish(
     mixed: Mixed,
     read: int,
 ) -> Export:
-    ledger, stats = totals(inputs, prepared, built)
+    books, stats = totals(inputs, prepared, built)
     build = codec.digest(built.keys, dump_recipe(request.recipe), request.out.name)
     manifest = describe(
         request.recipe,
         name_of(request),
         inputs,
-        ledger,
+        books,
         stats,
         build,
         store.salt,
@@ -202,7 +202,7 @@ def _publish(
     settle_memory(store)
     _drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
-    faults = tuple(ledger.faults)
+    faults = tuple(books.faults)
     return Export(
         request.out, manifest, False, inputs.new, inputs.changed, read, faults, inputs.others
     )
@@ -222,16 +222,14 @@ def truncation_of(total: Truncation) -> dict[str, int]:
     return {**counts, **{f"reason/{k}": v for k, v in sorted(total.reasons.items())}}
 
 
-def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Ledger, Stats]:
+def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Books, Stats]:
     """Sum of all ledgers and statistics. Sessions left out in pass 2 are no longer `used`."""
-    ledger = prepared.sum.ledger
-    for file, counts in built.sum.ledger.by_file.items():
-        gone = sum(counts.values())
-        ledger.used[file] = ledger.used.get(file, 0) - gone
-    ledger.add(built.sum.ledger)
-    ledger.faults.sort(key=lambda f: (f.file, f.line))
-    ledger.faults.extend(inputs.faults)
-    return ledger, built.sum.stats
+    books, later = prepared.sum.books, built.sum.books
+    books.used -= later.dropped + later.faulty
+    books.add(later)
+    books.faults.sort(key=lambda f: (f.file, f.line))
+    books.faults.extend(inputs.faults)
+    return books, built.sum.stats
 
 
 #: Exports whose segments are kept; one that is older is made anew as a whole.
@@ -312,11 +310,11 @@ def _former(request: Request, store: Store, quick: str) -> Manifest | None:
 
 def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, read: int) -> Export:
     """What an export would hold, without writing rows."""
-    ledger, stats = totals(inputs, prepared, Built())
+    books, stats = totals(inputs, prepared, Built())
     manifest = describe(
-        request.recipe, name_of(request), inputs, ledger, stats, "", store.salt, {}, ()
+        request.recipe, name_of(request), inputs, books, stats, "", store.salt, {}, ()
     )
-    faults = tuple(ledger.faults)
+    faults = tuple(books.faults)
     return Export(
         request.out, manifest, False, inputs.new, inputs.changed, read, faults, inputs.others
     )

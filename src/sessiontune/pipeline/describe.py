@@ -10,7 +10,7 @@ from datetime import date
 import msgspec
 
 from .. import __version__, codec, registry
-from ..ledger import Ledger
+from ..ledger import Books
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats, ranked
@@ -28,7 +28,7 @@ def describe(
     recipe: Recipe,
     name: str,
     inputs: Inputs,
-    ledger: Ledger,
+    books: Books,
     stats: Stats,
     build: str,
     salt: bytes,
@@ -48,13 +48,13 @@ def describe(
         options=_options(recipe),
         privacy=recipe.privacy.enabled,
         gate=recipe.privacy.gate and recipe.privacy.enabled,
-        records=_records(inputs, ledger),
+        records=_records(inputs, books),
         inputs=tuple(
             Input(
                 digest=named(r),
                 source=r.file.source,
                 bytes=r.file.size,
-                records=ledger.records.get(r.file.path, 0),
+                records=books.records.get(r.file.path, 0),
                 gone=r.file.path in gone,
             )
             for r in inputs.rows
@@ -62,11 +62,11 @@ def describe(
         sources=dict(sorted(Counter(r.file.source for r in inputs.rows).items())),
         source_gone=len(gone),
         statistics=summary,
-        drops=ranked(ledger.drops),
-        faults=ranked(Counter(f.reason for f in ledger.faults)),
-        repairs=ranked(ledger.repairs),
-        losses=ranked(ledger.losses),
-        redactions=ranked(ledger.redactions),
+        drops=ranked(books.drops),
+        faults=ranked(Counter(f.reason for f in books.faults)),
+        repairs=ranked(books.repairs),
+        losses=ranked(books.losses),
+        redactions=ranked(books.redactions),
         duplicates=dict(sorted(duplicates.items())),
         leakage=tuple(leakage),
     )
@@ -111,20 +111,13 @@ def _options(recipe: Recipe) -> Options:
     )
 
 
-def _records(inputs: Inputs, ledger: Ledger) -> Records:
-    dropped = faulty = 0
-    for counts in ledger.by_file.values():
-        for name, n in counts.items():
-            if name.startswith("fault/"):
-                faulty += n
-            else:
-                dropped += n
+def _records(inputs: Inputs, books: Books) -> Records:
     return Records(
         files=len(inputs.rows),
-        read=sum(ledger.records.values()),
-        used=sum(ledger.used.values()),
-        dropped=dropped,
-        faulty=faulty,
+        read=sum(books.records.values()),
+        used=books.used,
+        dropped=books.dropped,
+        faulty=books.faulty,
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from .. import codec
 from ..errors import PrivacyError
-from ..ledger import Ledger
+from ..ledger import Books
 from ..measure import Truncation
 from ..model import Finding, ToolDef
 from ..packs import Place, packed
@@ -42,12 +42,12 @@ FINISH_VERSION = 7
 class BuildSum(msgspec.Struct):
     """What the summaries of finished units add up to."""
 
-    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    books: Books = msgspec.field(default_factory=Books)
     stats: Stats = msgspec.field(default_factory=Stats)
     truncation: Truncation = msgspec.field(default_factory=Truncation)
 
     def add(self, other: BuildSummary | BuildSum) -> None:
-        self.ledger.add(other.ledger)
+        self.books.add(other.ledger if isinstance(other, BuildSummary) else other.books)
         self.stats.merge(other.stats)
         self.truncation.add(other.truncation)
 

@@ -11,7 +11,7 @@ import msgspec
 
 from .. import __version__, codec, notes
 from ..errors import StoreError
-from ..ledger import Ledger
+from ..ledger import Books, Ledger
 from ..model import Fault
 from ..packs import Place, left_of, packed
 from ..ports import Runner
@@ -45,11 +45,11 @@ PREPARE_VERSION = 11
 class PreparedSum(msgspec.Struct):
     """What the summaries of units add up to."""
 
-    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    books: Books = msgspec.field(default_factory=Books)
     shapes: Shapes = {}
 
     def add(self, other: UnitSummary | PreparedSum) -> None:
-        self.ledger.add(other.ledger)
+        self.books.add(other.ledger if isinstance(other, UnitSummary) else other.books)
         merge(self.shapes, other.shapes)
 
 

@@ -17,7 +17,7 @@ from .. import codec, notes
 from ..store import Store
 
 #: Raise when the same notes would add up otherwise.
-_VERSION = 1
+_VERSION = 2
 #: Groups. As many additions as there are, and as many as one of them has units, are made each time.
 _GROUPS = 64
 
