@@ -171,8 +171,8 @@ def groups_of(
     named: dict[str, str] = {}
     for lineage, kept in sorted(memory.seats.items()):  # the first of each stands for its group
         union.parent[lineage] = named.setdefault(kept.group, lineage)
-    for lineage in lineages:
-        union.parent.setdefault(lineage, lineage)
+    for lineage in lineages:  # one that was forgotten may come back: a group bears its name
+        union.parent.setdefault(lineage, named.get(lineage, lineage))
     for one, two in links:
         union.join(one, two)
     members: dict[str, list[str]] = {}

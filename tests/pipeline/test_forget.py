@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -125,6 +126,37 @@ def test_a_log_is_forgotten_and_its_sibling_stays(
         >= {t: before[t] for t in before if t[0] in mine | kept}.items()
     )
     assert _texts(desk.export("--force")).keys() >= before.keys()
+
+
+@pytest.mark.parametrize("way", ["hard link", "link", "folder", "moved"])
+def test_a_log_is_forgotten_by_another_name_of_it(tmp_path: Path, way: str) -> None:
+    """The state knows it by the name that comes first, or by the one that it had when it was read:
+    it knew nothing of it, or kept a word of where it had been."""
+    desk = Desk(tmp_path)
+    other = tmp_path / "logs" / "z" / desk.first.name
+    other.parent.mkdir()
+    desk.export()
+    if way == "hard link":
+        os.link(desk.first, other)
+    elif way == "link":  # this is the name that the state knows
+        desk.first.rename(tmp_path / desk.first.name)
+        desk.first.symlink_to(tmp_path / desk.first.name)
+        other = desk.first
+    elif way == "folder":
+        folder = desk.first.parent
+        folder.rename(tmp_path / "disk")
+        folder.symlink_to(tmp_path / "disk")
+        other = desk.first
+    else:
+        shutil.copyfile(desk.first, other)
+        with other.open("ab") as more:
+            more.write(b'\n{"type":"x"}\n')
+        desk.first.unlink()
+    desk.export()
+    mine = _words(desk.first if way != "moved" else other, desk.copy)
+    desk.forget(other)
+    assert not desk.held({*mine, desk.first.stem})
+    assert desk.held({desk.copy.stem})
 
 
 def test_a_log_that_is_forgotten_while_it_lives_is_read_again(tmp_path: Path) -> None:

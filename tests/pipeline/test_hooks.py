@@ -19,6 +19,7 @@ from sessiontune.pipeline.hooks import hook_stage, load_hook
         ("hook = missing", "cannot be loaded: name 'missing' is not defined"),
         ("def other(session): ...", "has no attribute 'hook'"),
         ("import sys; sys.exit(0)", "it ends the program"),
+        ("import os; os._exit(0)", r"it ends the program \(os._exit\)"),
     ],
 )
 def test_a_hook_that_cannot_be_used(
@@ -73,6 +74,7 @@ TALK = Session(
         ("replace(s, messages=(replace(s.messages[0], at=5),))", "Expected `str`, got `int`"),
         ("replace(s, project='\\ud83d')", "UnicodeEncodeError"),
         ("__import__('sys').exit(0)", r"failed on a.jsonl: it ends the program \(SystemExit\)"),
+        ("__import__('os')._exit(0)", r"failed on a.jsonl: it ends the program \(os._exit\)"),
         ("(_ for _ in ()).throw(GeneratorExit)", "failed on a.jsonl: GeneratorExit"),
         ("[s]", "returned list"),
     ],
@@ -110,3 +112,23 @@ def test_a_hook_may_print_and_give_lists_and_sets(
     assert session.messages[0] == TALK.messages[0]
     assert session.messages[1].parts == (ToolCall("c", "Bash", {"x": {"1": [2]}}),)
     assert capsys.readouterr() == ("", "seen\n")
+
+
+def test_a_process_that_a_hook_forks_may_end_as_it_likes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "forking_hook.py").write_text(
+        "import os\n"
+        "from os import _exit\n"
+        "def made(s):\n"
+        "    child = os.fork()\n"
+        "    if not child:\n"
+        "        _exit(7)\n"
+        "    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7\n"
+        "    return s\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+
+    session, _ = hook_stage("forking_hook:made")(TALK)
+
+    assert session == TALK

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -11,9 +12,10 @@ import msgspec
 import pytest
 
 from sessiontune import registry
+from sessiontune.manifest import Input
 from sessiontune.notes import Sketches
 from sessiontune.packs import Place
-from sessiontune.pipeline.inputs import discover
+from sessiontune.pipeline.inputs import discover, named_in
 from sessiontune.runtime.local import LocalRunner
 from sessiontune.sources.foreign import named
 from sessiontune.store import Store, UnitRow
@@ -145,6 +147,53 @@ def test_a_log_with_two_names_that_grows_has_not_vanished(tmp_path: Path) -> Non
         other.rename(logs / "a.md")  # no name of a log: what it held stays
         last.unlink()
         assert found() == {"a.jsonl": True}
+
+
+@pytest.mark.parametrize("grown", [False, True])
+@pytest.mark.parametrize("below", [False, True], ids=["to another disk", "below the same folder"])
+def test_a_log_that_was_copied_elsewhere_has_not_vanished(
+    tmp_path: Path, grown: bool, below: bool
+) -> None:
+    """Also where it has grown there, and its project's folder has another name now. One that holds
+    less, or begins otherwise, is another log."""
+    home = tmp_path / "home"
+    other = home / "b" / "-home-eve" if below else tmp_path / "disk" / "-home-eve"
+    logs = [home / "a" / "-home-dev" / f"{name}.jsonl" for name in "stuv"]
+    logs[0].parent.mkdir(parents=True)
+    other.mkdir(parents=True)
+    for log in logs:
+        lines = [LINE % ("user", f"{log.stem}{n}") for n in range(99)]
+        log.write_text("".join(lines))
+
+    def found(root: Path) -> dict[str, bool]:
+        inputs = discover([root], names, store, runner, verify=False, before=before)
+        store.delete_units(store.unit_keys())
+        store.put_units(
+            (UnitRow(path, (path,), b"", ""), {path: Place(path, 0, 0)}, Sketches(path, b"", b""))
+            for path in (row.file.path for row in inputs.rows)
+        )
+        named = named_in(store.salt)
+        before[:] = [Input(named(row), "claude", 0, 0) for row in inputs.rows]
+        return {str(Path(row.file.path).relative_to(tmp_path)): row.gone for row in inputs.rows}
+
+    before: list[Input] = []
+    names = registry.source_names()
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        assert not any(found(home).values())
+        whole, shorter, otherwise, nowhere = logs
+        for log in (whole, shorter, otherwise):
+            shutil.copyfile(log, other / log.name)
+        if grown:
+            with (other / whole.name).open("a") as more:
+                more.write(LINE % ("user", "more"))
+        os.truncate(other / shorter.name, 50 * len(lines[0]))
+        (other / otherwise.name).write_text("".join([*lines[:50], LINE % ("user", "x"), *lines]))
+        shutil.rmtree(logs[0].parent)
+        for _ in range(2):
+            there = found(home if below else other)
+            gone = {path.rpartition("/")[2] for path, gone in there.items() if gone}
+            assert gone == {shorter.name, otherwise.name, nowhere.name}
+            assert len(there) == 6
 
 
 def test_a_file_is_known_by_one_name_however_it_is_written(

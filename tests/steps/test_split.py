@@ -237,6 +237,20 @@ def test_forgetting_a_lineage_leaves_no_trace_in_the_memory() -> None:
     assert not left.duplicates
 
 
+def test_what_was_forgotten_comes_back_otherwise() -> None:
+    """Its near-copy's group bears its name, and it is near no more: one of the two had no group,
+    and every later export ended there."""
+    some = [dialogue(f"s{i}", i, 2) for i in range(6)]
+    copy = nearly(some[0], "t0", 7, 0.01)
+    memory = decide(marks(*some, copy)).memory
+    assert memory.seats["Lt0"].group == memory.seats["Ls0"].group == "Ls0"
+    left = memory.without(["Ls0"], ["s0"])
+    back = msgspec.structs.replace(some[0], messages=dialogue("s0", 99, 40).messages)
+    after = decide(marks(back, *some[1:], copy), left).memory
+    assert after.seats["Ls0"].group == after.seats["Lt0"].group
+    assert after.seats["Ls0"].side == memory.seats["Lt0"].side
+
+
 def test_memory_survives_the_disk() -> None:
     memory = decide(marks(*leaky_corpus(30))).memory
     assert msgspec.json.decode(msgspec.json.encode(memory), type=SplitMemory) == memory

@@ -83,13 +83,23 @@ def carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]] | None)
             _move(path, target / f"{name}.yours")
 
 
+class _Path(msgspec.Struct):
+    path: str
+
+
+class _Published(msgspec.Struct):
+    """No more of a manifest than its files: of many logs the rest is large."""
+
+    files: list[_Path]
+
+
 def _published_names(folder: Path) -> set[str]:
     """Files that a former run of ours wrote there, from its manifest."""
     try:
-        manifest = msgspec.json.decode((folder / MARKER).read_bytes())
-        return {MARKER, *(entry["path"] for entry in manifest["files"])}
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError, KeyError, TypeError):
+        manifest = msgspec.json.decode((folder / MARKER).read_bytes(), type=_Published)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return {MARKER}
+    return {MARKER, *(file.path for file in manifest.files)}
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from contextlib import redirect_stdout
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -70,9 +71,39 @@ def hook_stage(name: str) -> Stage:
     return stage
 
 
-def _called(function: Callable[[Session], Any], name: str, session: Session) -> Any:
+class _Exit(SystemExit):
+    """The user's code called `os._exit`."""
+
+
+_exit = os._exit
+#: The process and the thread that run the user's code, if one does.
+_running: tuple[int, int] | None = None
+
+
+def _exit_in_words(status: int = 0) -> NoReturn:
+    """`os._exit` ends the program without a word. In the user's code it is an error like others; a
+    process that this has forked may end so."""
+    if _running == (os.getpid(), threading.get_ident()):
+        raise _Exit(status)
+    _exit(status)
+
+
+@contextmanager
+def _users_code() -> Iterator[None]:
+    """Run the user's code: what it prints goes to stderr, and it does not end the program."""
+    global _running
+    os._exit = _exit_in_words  # for good: the user's code may keep it under a name of its own
+    outer, _running = _running, (os.getpid(), threading.get_ident())
     try:
         with redirect_stdout(sys.stderr):
+            yield
+    finally:
+        _running = outer
+
+
+def _called(function: Callable[[Session], Any], name: str, session: Session) -> Any:
+    try:
+        with _users_code():
             return function(deepcopy(session))  # which it may change in place
     except (Exception, SystemExit, GeneratorExit) as error:
         raise UsageError(
@@ -83,7 +114,7 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
 
 def _ending(error: BaseException) -> str:
     """How a hook ended, in words; without what it said, which no rule has read yet."""
-    kind = type(error).__name__
+    kind = "os._exit" if isinstance(error, _Exit) else type(error).__name__
     return f"it ends the program ({kind})" if isinstance(error, SystemExit) else kind
 
 
@@ -135,7 +166,7 @@ def load_hook(name: str) -> Callable[[Session], Any]:
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
     try:
-        with redirect_stdout(sys.stderr):
+        with _users_code():
             found: Callable[[Session], Any] = getattr(import_module(module), function)
     except (Exception, SystemExit) as error:  # importing runs the user's code
         why = _ending(error) if isinstance(error, SystemExit) else error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import chain
@@ -17,12 +16,11 @@ from ..model import Fault
 from ..ports import FileIndex, LogFile, Runner, merge_index
 from ..reasons import plain
 from ..sources.foreign import advice, unread
-from ..sources.lines import open_log
 from ..store import FileRow, Store
+from .moving import Elsewhere, begins_as, tail_of
 from .walking import Walked, below, place_of, utf8, walk
 
 _HEAD = 64 * 1024
-_TAIL = 4096
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
 #: is noted of it is made anew.
 _RULES = 6
@@ -97,8 +95,9 @@ def discover(
             tasks.append(IndexTask(file, None if verify else row))
     fresh = _index_all(tasks, sources, store, run, faults)
     rows.update(fresh)
-    left = _left_behind(known, rows, before, store.salt)
-    vanished, renamed, moved = _vanished(known, rows, roots, walked, left)
+    elsewhere = Elsewhere([row for row in rows.values() if row.file.source])
+    left = _left_behind(known, rows, elsewhere, before, store.salt)
+    vanished, renamed, moved = _vanished(known, rows, elsewhere, roots, walked, left)
     gone = [r for r in vanished if r.file.source in sources]
     if gone:
         gone = held(gone, known, store)
@@ -152,6 +151,7 @@ def _current(known: FileRow, now: LogFile) -> bool:
 def _vanished(
     known: Mapping[str, FileRow],
     rows: Mapping[str, FileRow],
+    elsewhere: Elsewhere,
     roots: Sequence[Path],
     walked: Walked,
     left: Collection[str],
@@ -163,11 +163,6 @@ def _vanished(
     if not missing:
         return [], frozenset(), frozenset()
     there, renamed, moved = {f.path for f in walked.files}, set[str](), set[str]()
-    logs = {path: row.file for path, row in rows.items() if row.file.source}
-    inodes: dict[int, list[LogFile]] = {}
-    for log in logs.values():
-        inodes.setdefault(log.inode, []).append(log)
-    copies = {_content(row) for row in rows.values() if row.file.source} if left else set()
     bases = [place_of(r) for r in roots]
     gone = []
     for path in sorted(missing):
@@ -175,22 +170,21 @@ def _vanished(
         here = any(below(path, base) for base in bases)
         if not (here or path in left):
             continue
-        linked = walked.names.get(path) in logs or (path in left and _content(row) in copies)
-        other = linked or any(_goes_on(row, log) for log in inodes.get(row.file.inode, ()))
-        if other and path not in there:  # it is read under its other name
+        linked = rows.get(walked.names.get(path, ""))
+        other = (linked and linked.file.source) or elsewhere.has(row)
+        if other and path not in there:  # it is read in another place
             (renamed if here else moved).add(path)
             continue
         gone.append(row if row.gone else msgspec.structs.replace(row, gone=True))
     return gone, frozenset(renamed), frozenset(moved)
 
 
-def _content(row: FileRow) -> tuple[str, int, bytes]:
-    """What tells a log from all others, wherever its folder was copied to."""
-    return "/".join(row.file.path.split("/")[-2:]), row.file.size, row.tail
-
-
 def _left_behind(
-    known: Mapping[str, FileRow], rows: Mapping[str, FileRow], before: Sequence[Input], salt: bytes
+    known: Mapping[str, FileRow],
+    rows: Mapping[str, FileRow],
+    elsewhere: Elsewhere,
+    before: Sequence[Input],
+    salt: bytes,
 ) -> set[str]:
     """The logs of the former export that vanished anywhere, where this run goes on with it: it
     reads another log of that export, where it was or in a new place."""
@@ -199,21 +193,8 @@ def _left_behind(
         return set()
     named, names = named_in(salt), {log.digest for log in before}
     former = {path for path, row in known.items() if named(row) in names}
-    ends = {(row.file.size, row.tail) for row in rows.values()}
-    goes_on = any(p in rows or (known[p].file.size, known[p].tail) in ends for p in former)
+    goes_on = any(path in rows or elsewhere.has(known[path]) for path in former)
     return away & former if goes_on else set()
-
-
-def _goes_on(known: FileRow, now: LogFile) -> bool:
-    """Whether a log is this file of another name now: as it was, or longer."""
-    old = known.file
-    if (old.size, old.mtime_ns) == (now.size, now.mtime_ns):
-        return True
-    try:
-        with open_log(now.path) as log:
-            return _begins_as(known, now, log.fileno())
-    except OSError:
-        return False
 
 
 def held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:
@@ -260,7 +241,7 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
         log = os.open(file.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             head = os.pread(log, _HEAD, 0)
-            tail = _tail(log, file.size)
+            tail = tail_of(log, file.size)
             grown = before is not None and _only_grew(before, file, log)
         finally:
             os.close(log)
@@ -290,21 +271,7 @@ def _recognise(path: str, head: bytes, sources: Sequence[str]) -> str:
     return ""
 
 
-def _tail(fd: int, size: int) -> bytes:
-    start = max(0, size - _TAIL)
-    return hashlib.blake2b(os.pread(fd, size - start, start), digest_size=8).digest()
-
-
 def _only_grew(before: FileRow, now: LogFile, fd: int) -> bool:
-    return before.file.size < now.size and _begins_as(before, now, fd)
-
-
-def _begins_as(before: FileRow, now: LogFile, fd: int) -> bool:
-    old = before.file
-    return (
-        not before.gone
-        and before.index.rules == _RULES
-        and old.inode == now.inode
-        and old.size <= now.size
-        and _tail(fd, old.size) == before.tail
-    )
+    """Whether what is noted of a file holds for its beginning."""
+    rules = before.index.rules == _RULES
+    return rules and before.file.size < now.size and begins_as(before, now, fd)

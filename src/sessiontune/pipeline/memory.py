@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 
-from .. import notes
+from .. import notes, registry
 from ..decisions import SplitMemory
 from ..model import Session
-from ..store import Store, UnitRow
+from ..store import FileRow, Store, UnitRow
 from .choosing import settle_memory
+from .moving import Elsewhere, goes_on
 from .prepare import Head, UnitSummary, sessions_at
 from .publish import layout_name
 from .remnants import remnant
+from .walking import below, walk
 
 
 class Found(msgspec.Struct):
@@ -66,19 +69,16 @@ def find(store: Store, what: str) -> Found:
     """Everything in the state that belongs to a project folder, a file, or a session."""
     path = os.path.realpath(os.path.expanduser(what))
     found = Found([], [], [], [], [], [], [])
-    files = store.files()
+    files = {p: row for p, row in store.files().items() if row.file.source}
     matching = {
         p
         for p, row in files.items()
-        if row.file.source
-        and (
-            p == path
-            or p.startswith(path + os.sep)
-            or any(what.rstrip("/") == n.rstrip("/") for n in row.index.names)
-            or os.path.basename(os.path.dirname(p)) == what
-            or os.path.splitext(os.path.basename(p))[0] == what
-        )
+        if below(p, path)
+        or any(what.rstrip("/") == n.rstrip("/") for n in row.index.names)
+        or os.path.basename(os.path.dirname(p)) == what
+        or os.path.splitext(os.path.basename(p))[0] == what
     }
+    matching |= _other_paths(path, matching, files)
     holding = set(matching)
     for row, summary in summaries(store):
         named = [h for h in summary.heads if what in (h.key, h.thread, h.lineage)]
@@ -95,6 +95,21 @@ def find(store: Store, what: str) -> Found:
     found.published = sorted(
         folder for folder, (_, _, held) in store.published().items() if keys & set(held)
     )
+    return found
+
+
+def _other_paths(path: str, matching: set[str], files: dict[str, FileRow]) -> set[str]:
+    """By which paths the state knows the logs of a file or folder otherwise: they have several
+    names there, or were read in another place before."""
+    there = walk([Path(path)], registry.source_names()).files if os.path.exists(path) else []
+    by_inode = {log.inode: log for log in there}
+    apart = Elsewhere([files[p] for p in matching])
+    found = set()
+    for p in files.keys() - matching:
+        row = files[p]
+        log = by_inode.get(row.file.inode)
+        if (log and goes_on(row, log)) or (apart.has(row) and not os.path.lexists(p)):
+            found.add(p)
     return found
 
 

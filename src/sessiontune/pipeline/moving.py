@@ -1,0 +1,106 @@
+"""Whether a log that is not where it was is another one now: renamed, linked or copied.
+
+It may have grown since. A file that was renamed keeps its number. One that was copied is known by
+its own name, for agents name logs by the session, and by the bytes that it begins with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection
+from functools import cached_property
+
+from ..ports import FileIndex, LogFile, merge_index
+from ..sources.lines import open_log
+from ..store import FileRow
+
+_TAIL = 4096
+
+
+class Elsewhere:
+    """The logs that are there, to find among them one that is known by a path of former times."""
+
+    def __init__(self, logs: Collection[FileRow]) -> None:
+        self._logs = logs
+
+    def has(self, known: FileRow) -> bool:
+        """Whether what is known of a log is there, perhaps with more, in another place."""
+        if any(goes_on(known, log) for log in self._by_inode.get(known.file.inode, ())):
+            return True
+        return any(_copied(known, row) for row in self._by_name.get(_name(known), ()))
+
+    @cached_property
+    def _by_inode(self) -> dict[int, list[LogFile]]:
+        found: dict[int, list[LogFile]] = {}
+        for row in self._logs:
+            found.setdefault(row.file.inode, []).append(row.file)
+        return found
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[FileRow]]:
+        found: dict[str, list[FileRow]] = {}
+        for row in self._logs:
+            found.setdefault(_name(row), []).append(row)
+        return found
+
+
+def tail_of(fd: int, size: int) -> bytes:
+    """A digest of the last of so many bytes of a file."""
+    start = max(0, size - _TAIL)
+    return hashlib.blake2b(os.pread(fd, size - start, start), digest_size=8).digest()
+
+
+def goes_on(known: FileRow, now: LogFile) -> bool:
+    """Whether a log is this file of another name now: as it was, or longer."""
+    old = known.file
+    if old.inode != now.inode:
+        return False
+    if (old.size, old.mtime_ns) == (now.size, now.mtime_ns):
+        return True
+    try:
+        with open_log(now.path) as log:
+            return begins_as(known, now, log.fileno())
+    except OSError:
+        return False
+
+
+def begins_as(known: FileRow, now: LogFile, fd: int) -> bool:
+    """Whether a file is the one that is known, as it was or longer."""
+    old = known.file
+    return (
+        not known.gone
+        and old.inode == now.inode
+        and old.size <= now.size
+        and tail_of(fd, old.size) == known.tail
+    )
+
+
+def _copied(known: FileRow, now: FileRow) -> bool:
+    """Whether a log begins with all the bytes of one that is not there any more. Only logs of lines
+    grow at their end."""
+    old, new = known.file, now.file
+    if old.source != new.source or not _holds(now.index, known):
+        return False
+    if old.size == new.size:
+        return known.tail == now.tail
+    if old.size > new.size or not new.path.endswith(".jsonl"):
+        return False
+    try:
+        with open_log(new.path) as log:
+            return tail_of(log.fileno(), old.size) == known.tail
+    except OSError:
+        return False
+
+
+def _holds(index: FileIndex, known: FileRow) -> bool:
+    """Whether all that is noted of a log stands in another one, but for names made of its path."""
+    before = known.index
+    if before.rules != index.rules:
+        return True  # noted in another way
+    links = {link for link in before.links if known.file.path not in link}
+    return links.issubset(index.links) and merge_index(before, index).ids == index.ids
+
+
+def _name(row: FileRow) -> str:
+    return row.file.path.rpartition("/")[2]
