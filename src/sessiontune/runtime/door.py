@@ -176,7 +176,12 @@ class _Handler(BaseHTTPRequestHandler):
 
         try:
             return self.server.inner.request(
-                self.command, self.path, body=body or None, headers=headers, retry=False, asked=asked
+                self.command,
+                self.path,
+                body=body or None,
+                headers=headers,
+                retry=False,
+                asked=asked,
             )
         finally:
             begun.set()
