@@ -83,7 +83,7 @@ def orders_of(
     import torch
 
     from sessiontune.templating import Encoded
-    from sessiontune.training import planner, trl
+    from sessiontune.training import planner, settling, trl
     from sessiontune.training.bases import resolve
     from sessiontune.training.hardware import Gpu, Machine, machine
     from sessiontune.training.prepare import Prepared
@@ -97,7 +97,7 @@ def orders_of(
             gpus=(Gpu("card", card, "cuda"),), torch=torch.__version__, bitsandbytes=True,
         )  # fmt: skip
     spec = make_spec({"base": str(model), **given})
-    settings, lines = planner.settle(spec, base, here)
+    settings, lines = settling.settle(spec, base, here)
     one = Encoded("made up", [1] * settings.length, [1] * settings.length, (1,), (1,))
     rows = Prepared(examples=(one,) * 80, rows=80, targets=80)
     plan = planner.plan(spec, base, here, settings, lines, rows, None, 80)
@@ -225,12 +225,12 @@ def facts(trainer: Any) -> dict[str, Any]:
 
 def estimate_for(model: Path, given: dict[str, Any], known: dict[str, Any], length: int) -> float:
     """The plan's GB for another length of the same cell."""
-    from sessiontune.training import planner
+    from sessiontune.training import settling
     from sessiontune.training.bases import resolve
     from sessiontune.training.spec import make_spec
 
     spec = make_spec({"base": str(model), **given})
-    return planner.needed(spec, resolve(str(model)), known["precision"], known["method"], length)
+    return settling.needed(spec, resolve(str(model)), known["precision"], known["method"], length)
 
 
 def run_cells(jobs: list[dict[str, Any]], chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:

@@ -1,5 +1,5 @@
-"""How a model is loaded, alike where it is trained, evaluated and shipped: in 4 or 8 bits, and from
-this machine alone."""
+"""How a model is loaded, alike where it is trained, evaluated and shipped: in 4 or 8 bits, from
+this machine alone, and decoded without a base's own settings."""
 
 from __future__ import annotations
 
@@ -54,6 +54,20 @@ def model_class(folder: str | Path) -> Any:
     kind = AutoConfig.from_pretrained(folder, local_files_only=True).model_type
     alone = kind in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
     return AutoModelForCausalLM if alone else AutoModelForImageTextToText
+
+
+def without_habits(model: Any) -> Any:
+    """The model, to be decoded greedily by its probabilities alone.
+
+    `generate` fills what it is not told from the base's generation_config.json, such as Qwen 2.5's
+    repetition penalty. That was no part of the training, a GGUF file does not carry it, and servers
+    do not apply it. The tokens that end an answer stay.
+    """
+    from transformers import GenerationConfig
+
+    ends = model.generation_config.eos_token_id
+    model.generation_config = GenerationConfig(eos_token_id=ends)
+    return model
 
 
 @contextlib.contextmanager

@@ -17,6 +17,8 @@ pytest.importorskip("peft")
 
 from benchmarks.shuffled import base_of, go, loss_of, shuffled, turns_of
 
+from warm import warm_workers
+
 
 def talk(group: int, turns: int) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
@@ -65,7 +67,8 @@ def test_one_lineage_with_most_answers_cannot_be_shuffled() -> None:
 @pytest.mark.models
 def test_tuned_beats_base_and_shuffled_and_exchanged_names_win_nothing(tmp_path: Path) -> None:
     """On the bundled sample and a tiny base; takes about two minutes of one core."""
-    result = go(tmp_path / "run", base_of(tmp_path / "base"), seed=1, salt=1, draw=1)
+    with warm_workers():
+        result = go(tmp_path / "run", base_of(tmp_path / "base"), seed=1, salt=1, draw=1)
     for against in ("base", "shuffled"):
         m = loss_of(result, "tuned", against)
         assert m.found.clusters >= 10

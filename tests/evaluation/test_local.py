@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,19 @@ def test_loss_in_pieces_is_the_whole_loss(run: Run, monkeypatch: pytest.MonkeyPa
     pieces = lab.loss(BASE, ids, labels)
     assert pieces.tokens == whole.tokens == 29
     assert pieces.nats == pytest.approx(whole.nats, rel=1e-6)
+
+
+def test_a_bases_own_settings_change_no_answer(run: Run, tmp_path: Path) -> None:
+    """Qwen 2.5 brings a repetition penalty; a server, or a GGUF file of the same, has none."""
+    shutil.copytree(run.base, tmp_path / "base")
+    settings = tmp_path / "base" / "generation_config.json"
+    told = json.loads(settings.read_text())
+    settings.write_text(json.dumps({**told, "repetition_penalty": 5.0}))
+    prompts = [local.Prompt([20, 30, 40], 16), local.Prompt([50, 20], 16)]
+    other = Run(tmp_path, run.record)
+    plain, habits = (local.Lab(one, "cpu").answers(BASE, prompts, []) for one in (run, other))
+    assert len(set(plain[0])) < 16  # what it would have been penalised for
+    assert plain == habits
 
 
 @pytest.mark.parametrize("where", ["_load", "adapter"])
@@ -84,12 +99,15 @@ def test_on_a_gpu_the_base_is_loaded_as_it_was_trained(
 ) -> None:
     """A card that took the base in 4 bits does not take it in 16."""
     import torch
+    from transformers import GenerationConfig
 
     asked: list[tuple[Path, dict[str, Any]]] = []
 
     def load(folder: Path, **options: Any) -> Any:
         asked.append((folder, options))
-        return torch.nn.Linear(1, 1)
+        model = torch.nn.Linear(1, 1)
+        model.generation_config = GenerationConfig()
+        return model
 
     monkeypatch.setattr(local, "fewer_bits", lambda method, compute: {"bits": (method, compute)})
     monkeypatch.setattr("transformers.AutoModelForCausalLM.from_pretrained", load)

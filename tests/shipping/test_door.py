@@ -7,6 +7,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import ClassVar
 
 import pytest
 
@@ -177,6 +178,38 @@ def test_slow_clients_do_not_keep_others_out(
         for client in slow:
             client.close()
     assert [path for _, path, _ in seen] == ["/v1/models"]
+
+
+def test_who_hangs_up_before_the_answer_ends_the_work_on_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The model server reads a long prompt, and begins its answer when it has."""
+    monkeypatch.setattr("sessiontune.runtime.door.LOOKED", 0.02)
+    reading, given_up = threading.Event(), threading.Event()
+
+    class Reader(_Inner):
+        seen: ClassVar[list[tuple[str, str, bytes]]] = []
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            reading.set()
+            if not self.connection.recv(1):  # as servers look whether anybody waits still
+                given_up.set()
+
+    inner = ThreadingHTTPServer(("127.0.0.1", 0), Reader)
+    threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    try:
+        url = f"http://127.0.0.1:{inner.server_address[1]}"
+        with open_door(0, Endpoint(url, retries=0), "m") as opened:
+            with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as client:
+                head = f"POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\n"
+                client.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+                assert reading.wait(10)
+                assert not given_up.wait(0.2)  # who waits is served
+            assert given_up.wait(10)
+    finally:
+        inner.shutdown()
+        inner.server_close()
 
 
 @pytest.mark.parametrize("line", ["DELETE /v1/models HTTP/1.1", "no request at all", "GET"])

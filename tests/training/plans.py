@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sessiontune.ports import Job
 from sessiontune.templating import Encoded
-from sessiontune.training import axolotl, llamafactory, planner, trl, unsloth
+from sessiontune.training import axolotl, llamafactory, planner, settling, trl, unsloth
 from sessiontune.training.bases import Base
 from sessiontune.training.hardware import Gpu, Machine
 from sessiontune.training.others import Given, jsonl
@@ -47,7 +47,7 @@ def prepared(count: int) -> Prepared:
 def planned(trainer: str, base: str, method: str, **more: object) -> tuple[TrainSpec, planner.Plan]:
     spec = make_spec({"base": "tiny", "trainer": trainer, "method": method, **more})
     machine = GPU if method == "qlora" or more else CPU
-    settings, lines = planner.settle(spec, BASES[base], machine)
+    settings, lines = settling.settle(spec, BASES[base], machine)
     train, held = prepared(40), prepared(6)
     return spec, planner.plan(spec, BASES[base], machine, settings, lines, train, held, 40)
 

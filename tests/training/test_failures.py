@@ -252,6 +252,26 @@ def test_figures_that_are_no_numbers_leave_the_metrics_readable(
     assert len(read_metrics(report.path)) == 1
 
 
+def test_a_resumed_run_counts_tokens_on(tmp_path: Path) -> None:
+    """TRL begins at 0 again; speed is that of the steps since then."""
+    from types import SimpleNamespace
+
+    from sessiontune.training.metrics import read_metrics
+    from sessiontune.training.watch import Reporter, StopFlag, callbacks
+
+    report = Reporter(tmp_path / "metrics.jsonl")
+    told = []
+    for step in (1, 2, 3):  # begun, and resumed twice
+        watch = callbacks(report, StopFlag(tmp_path / "stop"), 0)[0]
+        state = SimpleNamespace(global_step=step, epoch=0.1, max_steps=3)
+        watch.on_train_begin(None, state, None)
+        watch.started -= 10
+        watch.on_log(None, state, None, logs={"loss": 1.0, "num_tokens": 500})
+        told.append(read_metrics(report.path)[-1])
+    assert [m["tokens"] for m in told] == [500, 1000, 1500]
+    assert all(m["tokens_per_second"] == pytest.approx(50, rel=0.1) for m in told)
+
+
 def test_a_resumed_run_remembers_its_patience(
     export: Path, tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

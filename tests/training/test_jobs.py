@@ -111,7 +111,7 @@ def test_a_plan_for_a_rented_gpu_is_made_for_that_gpu() -> None:
     from plans import BASES, CPU
 
     from sessiontune.training.cluster import rent
-    from sessiontune.training.planner import settle
+    from sessiontune.training.settling import settle
     from sessiontune.training.spec import make_spec
 
     eight = msgspec.structs.replace(BASES["llama"], billions=8.0, layers=32, hidden=4096)

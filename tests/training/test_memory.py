@@ -19,7 +19,7 @@ from sessiontune.training.bases import Base, describe
 from sessiontune.training.hardware import Gpu, Machine, teraflops
 from sessiontune.training.memory import estimate
 from sessiontune.training.pace import pace_of
-from sessiontune.training.planner import settle
+from sessiontune.training.settling import settle
 from sessiontune.training.spec import make_spec
 
 LINES = (Path(__file__).parent / "measured.jsonl").read_text().splitlines()

@@ -13,7 +13,7 @@ from plans import BASES, CPU, GPU, prepared
 
 from sessiontune.errors import UsageError
 from sessiontune.howto import hardware
-from sessiontune.training import planner
+from sessiontune.training import planner, settling
 from sessiontune.training.bases import Base, resolve
 from sessiontune.training.hardware import Gpu, Machine
 from sessiontune.training.metrics import (
@@ -82,8 +82,8 @@ def test_every_number_has_limits() -> None:
     assert numbers - set(LIMITS) == {"seed"}
 
 
-def settle(spec_given: dict[str, object], base: Base, here: Machine) -> planner.Settings:
-    return planner.settle(make_spec({"base": "x", **spec_given}), base, here)[0]
+def settle(spec_given: dict[str, object], base: Base, here: Machine) -> settling.Settings:
+    return settling.settle(make_spec({"base": "x", **spec_given}), base, here)[0]
 
 
 def test_method_and_length_follow_the_memory() -> None:
@@ -260,7 +260,7 @@ def test_a_reason_tells_a_preset_from_what_was_given() -> None:
 
 def test_every_line_of_a_plan_has_its_reason() -> None:
     spec = make_spec({"base": "tiny"})
-    settings, lines = planner.settle(spec, BASES["llama"], CPU)
+    settings, lines = settling.settle(spec, BASES["llama"], CPU)
     made = planner.plan(spec, BASES["llama"], CPU, settings, lines, prepared(40), prepared(6), 40)
     assert (made.steps, made.steps_per_epoch) == (15, 5)
     assert made.warmup_steps == 5
@@ -281,10 +281,10 @@ def test_layers_that_the_base_does_not_have_are_refused_by_name(tmp_path: Path) 
     base = resolve(str(tmp_path))
     assert base.matrices == ("lm_head", "q_proj", "up_proj")
     for good in ("all-linear", "q_proj, up_proj", "self_attn.q_proj,lm_head"):
-        planner.settle(make_spec({"base": "x", "targets": good}), base, CPU)
+        settling.settle(make_spec({"base": "x", "targets": good}), base, CPU)
     for bad, advice in (("q_prj", "Did you mean 'q_proj'"), ("norm", "lm_head, q_proj, up_proj")):
         with pytest.raises(UsageError) as error:
-            planner.settle(make_spec({"base": "x", "targets": bad}), base, CPU)
+            settling.settle(make_spec({"base": "x", "targets": bad}), base, CPU)
         assert f"no layer '{bad}'" in error.value.message
         assert advice in error.value.hint
 
@@ -297,7 +297,7 @@ def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
     base = resolve(str(tmp_path))
     assert base.matrices == ("lm_head", "q_proj")
     with pytest.raises(UsageError, match="no layer 'q_prj'"):
-        planner.settle(make_spec({"base": "x", "targets": "q_prj"}), base, CPU)
+        settling.settle(make_spec({"base": "x", "targets": "q_prj"}), base, CPU)
     torch.save({"a": Path("no tensor")}, named)
     with pytest.raises(UsageError, match=r"pytorch_model\.bin cannot be read"):
         resolve(str(tmp_path))
@@ -305,7 +305,7 @@ def test_layers_are_known_of_older_weights_too(tmp_path: Path) -> None:
 
 def test_several_gpus_share_the_effective_batch() -> None:
     spec = make_spec({"base": "tiny", "gpus": 4, "parallel": "ddp", "method": "lora"})
-    settings, lines = planner.settle(spec, EIGHT, machine(80))
+    settings, lines = settling.settle(spec, EIGHT, machine(80))
     made = planner.plan(spec, EIGHT, machine(80), settings, lines, prepared(40), None, 40)
     assert settings.batch * settings.accumulation * 4 == 8
     assert made.steps_per_epoch == 5
@@ -313,7 +313,7 @@ def test_several_gpus_share_the_effective_batch() -> None:
 
 def test_too_little_memory_is_a_warning_with_figures() -> None:
     spec = make_spec({"base": "x", "method": "lora"})
-    settings, lines = planner.settle(spec, EIGHT, machine(12))
+    settings, lines = settling.settle(spec, EIGHT, machine(12))
     made = planner.plan(spec, EIGHT, machine(12), settings, lines, prepared(9), None, 9)
     assert any("GB needed" in warning and "--length" in warning for warning in made.warnings)
 
@@ -392,11 +392,11 @@ def test_bases_in_eight_bits_and_in_a_form_that_learns_nothing() -> None:
     eight = msgspec.structs.replace(BASES["llama"], billions=30, quantised="fp8", bits=8)
     four = msgspec.structs.replace(eight, quantised="bitsandbytes", bits=4)
     spec = make_spec({"base": "x", "length": 2048})
-    need = {b.bits: planner.settle(spec, b, GPU)[0].memory for b in (eight, four)}
+    need = {b.bits: settling.settle(spec, b, GPU)[0].memory for b in (eight, four)}
     assert need[8] > 30 > need[4]
     fixed = msgspec.structs.replace(eight, quantised="mxfp4", bits=0)
     with pytest.raises(UsageError, match="cannot be trained"):
-        planner.settle(spec, fixed, GPU)
+        settling.settle(spec, fixed, GPU)
 
 
 @pytest.mark.parametrize(("bf16", "verdict"), [(True, "fits at 64 tokens"), (False, "more than")])

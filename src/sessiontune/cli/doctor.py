@@ -38,18 +38,36 @@ def doctor(console: Console, base: str | None, length: int) -> None:
 
 def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     """For a person."""
+    _machine(rich, found)
+    _models(rich, found)
+    missing = [(p["name"], p["state"], p["hint"]) for p in found["parts"]]
+    _table(rich, "Parts", ("", "", "how to get it"), missing)
+    for warning in found["warnings"]:
+        rich.print(f"! {warning}", markup=False, soft_wrap=True)
+    base = f"{found['begin'][0]['base'] if found['begin'] else 'MODEL'} --download"
+    if found.get("base"):  # it is here: its sizes were read
+        base = quote(found["asked"])
+    rich.print(f"\nNext: sessiontune train DIR --base {base}", markup=False, soft_wrap=True)
+    rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
+
+
+def _table(
+    rich: RichConsole, title: str, head: tuple[str, ...], rows: Sequence[Sequence[str]]
+) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    def show(title: str, head: tuple[str, ...], rows: Sequence[Sequence[str]]) -> None:
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        for name in head:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*(escape(cell) for cell in row))
-        rich.print(table)
-        rich.print()
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    for name in head:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    rich.print(table)
+    rich.print()
 
+
+def _machine(rich: RichConsole, found: dict[str, Any]) -> None:
+    """What is here, and whether it is enough for the original recipe."""
     machine = found["machine"]
     # Cards are named by GiB: an 8 GB one has 8.6e9 bytes.
     gpus = [
@@ -63,39 +81,36 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
         ("disk", f"{machine['disk']:.0f} GB free"),
         ("gpu", ", ".join(gpus) or "none"),
     ]
-    show("This machine", ("", ""), facts)
+    _table(rich, "This machine", ("", ""), facts)
     needs = [
         (r["what"], f"{r['have']:.0f} GB" if r["have"] else "none", *_verdicts(r))
         for r in found["requirements"]
     ]
-    show("The original recipe (Llama 3 8B)", ("", "here", "minimum", "recommended"), needs)
+    head = ("", "here", "minimum", "recommended")
+    _table(rich, "The original recipe (Llama 3 8B)", head, needs)
+
+
+def _models(rich: RichConsole, found: dict[str, Any]) -> None:
+    """Sizes that fit, bases to begin with, and the needs of the one that was named."""
     heads = tuple(f"{length} tokens" for length in found["lengths"])
     fits = [(f["method"], *map(_size, f["largest"]), f["note"]) for f in found["fits"]]
-    show("Largest model that fits (estimates)", ("", *heads, ""), fits)
+    _table(rich, "Largest model that fits (estimates)", ("", *heads, ""), fits)
     begin = [
         (b["base"], b["method"], f"{b['needs']:g} GB at {b['length']} tokens")
         for b in found["begin"]
     ]
     if begin:
-        show("To begin with (Qwen3: open, in every size)", ("", "", "needs about"), begin)
+        head = ("", "", "needs about")
+        _table(rich, "To begin with (Qwen3: open, in every size)", head, begin)
     if found["suggested"]:
         rich.print(f"Unsloth's documentation names for this GPU: {found['suggested']}.\n")
-    if found.get("base"):
+    if base := found.get("base"):
         rows = [
             (b["method"], *(f"{need:g} GB" for need in b["needs"]), b["verdict"])
-            for b in found["base"]["methods"]
+            for b in base["methods"]
         ]
-        name = f"{found['base']['id']} ({found['base']['billions']:.3g}B) needs about"
-        show(name, ("", *heads, ""), rows)
-    missing = [(p["name"], p["state"], p["hint"]) for p in found["parts"]]
-    show("Parts", ("", "", "how to get it"), missing)
-    for warning in found["warnings"]:
-        rich.print(f"! {warning}", markup=False, soft_wrap=True)
-    base = f"{begin[0][0] if begin else 'MODEL'} --download"
-    if found.get("base"):  # it is here: its sizes were read
-        base = quote(found["asked"])
-    rich.print(f"\nNext: sessiontune train DIR --base {base}", markup=False, soft_wrap=True)
-    rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
+        title = f"{base['id']} ({base['billions']:.3g}B) needs about"
+        _table(rich, title, ("", *heads, ""), rows)
 
 
 def _gib(size: float) -> str:

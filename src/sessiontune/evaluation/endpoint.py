@@ -164,7 +164,14 @@ class Endpoint:
             return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
         return http.client.HTTPConnection(host, port, timeout=self._timeout)
 
-    def _once(self, method: str, path: str, body: Body, headers: Mapping[str, str]) -> Reply:
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Body,
+        headers: Mapping[str, str],
+        asked: Callable[[socket.socket], None] | None,
+    ) -> Reply:
         connection = self._connect()
         prefix = "" if self._parts.scheme == "unix" else self._parts.path.rstrip("/")
         sent: bytes | IO[bytes] | None = None
@@ -177,6 +184,8 @@ class Endpoint:
             else:
                 sent = body
             connection.request(method, prefix + path, body=sent, headers=wanted)
+            if asked is not None:
+                asked(connection.sock)
             return Reply(connection, connection.getresponse())
         except BaseException:
             connection.close()
@@ -193,13 +202,17 @@ class Endpoint:
         body: Body = None,
         headers: Mapping[str, str] | None = None,
         retry: bool = True,
+        asked: Callable[[socket.socket], None] | None = None,
     ) -> Reply:
-        """Send one request. Any status but a redirect is returned; EndpointError when no answer."""
+        """Send one request. Any status but a redirect is returned; EndpointError when no answer.
+
+        `asked` is told the connection while the answer is waited for: shut down, it ends the wait.
+        """
         wait = 0.5
         for attempt in range((self._retries if retry else 0) + 1):
             last = attempt == (self._retries if retry else 0)
             try:
-                reply = self._once(method, path, body, headers or {})
+                reply = self._once(method, path, body, headers or {}, asked)
             except (OSError, http.client.HTTPException) as broken:
                 if last:
                     raise EndpointError(

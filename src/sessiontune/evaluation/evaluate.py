@@ -157,7 +157,7 @@ class Bench:
     def asker(self, arm: Arm) -> Answerer:
         """What asks an arm and keeps its answers."""
         stop = self.run.record.get("stop") or self.template.stops
-        key = digest(arm.digest, self.run.length, stop, self.template.source)
+        key = digest("greedy", arm.digest, self.run.length, stop, self.template.source)
         table = self.cache.table("answer", key)
         return Answerer(arm, table, self.lab, self.template, stop, self.run.length)
 

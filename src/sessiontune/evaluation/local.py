@@ -10,7 +10,13 @@ from typing import Any
 
 import msgspec
 
-from ..bits import fewer_bits, model_class, nothing_fetched, out_of_memory
+from ..bits import (
+    fewer_bits,
+    model_class,
+    nothing_fetched,
+    out_of_memory,
+    without_habits,
+)
 from ..errors import ToolError, UsageError
 from .arms import Arm
 from .heldout import Run
@@ -92,7 +98,7 @@ class Lab:
             raise UsageError(f"{folder} cannot be loaded as a model: {error}") from error
         if self.device != "cuda":
             model = model.to(self.device)
-        return model.eval()
+        return without_habits(model.eval())
 
     def _dtype(self) -> Any:
         """16 bits on an NVIDIA card, bf16 where it has it; full precision elsewhere, but for what
@@ -303,9 +309,6 @@ class Lab:
             attention_mask=torch.tensor(seen, device=self.device),
             max_new_tokens=max(one.most for one in prompts),
             do_sample=False,
-            temperature=None,
-            top_p=None,
-            top_k=None,
             eos_token_id=ends or None,
             pad_token_id=ends[0] if ends else 0,
         )

@@ -7,12 +7,15 @@ browsers that come from another origin, and never sends a header that would let 
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import re
+import select
+import socket
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
@@ -27,6 +30,8 @@ PATHS = frozenset({"/health", "/models", "/tokenize", "/detokenize", "/apply-tem
 _PLAIN = re.compile(r"(/[A-Za-z0-9_:-][A-Za-z0-9._:-]*)+(\?[!-~]*)?")
 #: Bytes of one request: a long conversation is a few MB.
 LARGEST = 64 << 20
+#: Seconds between two looks at a client whose answer has not begun.
+LOOKED = 1.0
 _PASSED_UP = ("content-type", "accept", "anthropic-version", "anthropic-beta")
 _PASSED_DOWN = ("content-type", "cache-control", "retry-after")
 _LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -145,13 +150,41 @@ class _Handler(BaseHTTPRequestHandler):
             return
         headers = {k: v for k in _PASSED_UP if (v := self.headers.get(k))}
         try:
-            reply = self.server.inner.request(
-                self.command, self.path, body=body or None, headers=headers, retry=False
-            )
+            reply = self._asked(body, headers)
         except EndpointError as error:
             self._say(502, error.message)
             return
         self._pass_on(reply)
+
+    def _asked(self, body: bytes, headers: Mapping[str, str]) -> Reply:
+        """The model server's answer as it begins. On a CPU it reads a long prompt for minutes: it
+        stops where the client hangs up meanwhile, or the next request would wait for that."""
+        begun = threading.Event()
+
+        def watch(inner: socket.socket) -> None:
+            look = select.poll()
+            look.register(self.connection, select.POLLIN)
+            while not begun.wait(LOOKED):
+                if look.poll(0):
+                    if _hung_up(self.connection):
+                        with contextlib.suppress(OSError):
+                            inner.shutdown(socket.SHUT_RDWR)
+                    return
+
+        def asked(inner: socket.socket) -> None:
+            threading.Thread(target=watch, args=(inner,), daemon=True).start()
+
+        try:
+            return self.server.inner.request(
+                self.command,
+                self.path,
+                body=body or None,
+                headers=headers,
+                retry=False,
+                asked=asked,
+            )
+        finally:
+            begun.set()
 
     def _refusal(self) -> str:
         """Why this request is not for us; empty when it is."""
@@ -218,3 +251,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(raw)
+
+
+def _hung_up(client: socket.socket) -> bool:
+    """Whether there is nothing to read from a client because it is gone."""
+    try:
+        return not client.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return True

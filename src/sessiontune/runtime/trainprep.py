@@ -18,7 +18,7 @@ from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
 from ..shipping.weights import disk_trouble
 from ..templating import Template
-from ..training import cluster, planner, trl
+from ..training import cluster, planner, settling, trl
 from ..training.bases import Base, resolve
 from ..training.checks import Check
 from ..training.data import DataSet, read_export, read_preferences, texts_of
@@ -105,7 +105,7 @@ class Ready(msgspec.Struct, kw_only=True):
         settings, base = self.plan.settings, self.base
         least = 2 if self.spec.task == "kto" else 1
         alone = msgspec.structs.replace(self.spec, batch=least)
-        need = functools.partial(planner.needed, alone, base, settings.precision)
+        need = functools.partial(settling.needed, alone, base, settings.precision)
         room = min(settings.room, settings.memory * 0.95)
         length, words = settings.length, []
         if settings.batch > least:
@@ -149,7 +149,7 @@ def make_ready(
     here = machine(final)
     if elsewhere and spec.device in ("auto", "cuda") and not here.gpus:
         here = cluster.rent(spec, base, here)
-    settings, lines = planner.settle(spec, base, here)
+    settings, lines = settling.settle(spec, base, here)
     template = Template.load(base.path, spec.template or None)
     on_event({"event": "phase", "text": "rendering and masking"})
 
@@ -179,13 +179,13 @@ def make_ready(
     )
 
 
-def _sides(train: Preferences) -> planner.Line:
+def _sides(train: Preferences) -> settling.Line:
     """How wanted and unwanted answers are weighed."""
     wanted = sum(bool(row["label"]) for row in train.rows)
     unwanted = len(train.rows) - wanted
     good, bad = weights(wanted, unwanted)
     why = "even enough" if good == bad else "the rarer side weighs more, or the other drowns it"
-    return planner.Line(
+    return settling.Line(
         "weights",
         f"wanted {good:.3g}, unwanted {bad:.3g}",
         f"{wanted} wanted, {unwanted} not; {why}",
@@ -197,7 +197,7 @@ def _preferences(
     data: DataSet,
     base: tuple[Base, str],
     here: Machine,
-    settled: tuple[planner.Settings, list[planner.Line]],
+    settled: tuple[settling.Settings, list[settling.Line]],
     template: Template,
 ) -> Ready:
     """The same for KTO and DPO."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from ..bits import model_class, nothing_fetched
+from ..bits import model_class, nothing_fetched, without_habits
 from ..errors import PreflightError
 from ..templating import Template, load_tokenizer
 from .pieces import bytes_of, shown_steps
@@ -210,6 +210,7 @@ def _load(base: Path, adapter: Path | None) -> tuple[Any, bool]:
             low_cpu_mem_usage=True,
             local_files_only=True,
         )
+    without_habits(model)
     if adapter is not None:
         try:
             with nothing_fetched():

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..ports import Job
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
-from .planner import Settings
 from .prepare import Prepared
+from .settling import Settings
 from .spec import TrainSpec, named_targets
 from .yamltext import to_yaml
 

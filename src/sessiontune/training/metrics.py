@@ -31,6 +31,11 @@ def keep_until(path: Path, step: int) -> None:
         path.write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in kept))
 
 
+def tokens_seen(path: Path) -> int:
+    """Tokens that the training has seen by the last step it measured; 0 before the first."""
+    return next((int(m["tokens"]) for m in reversed(read_metrics(path)) if m.get("tokens")), 0)
+
+
 def evaluations(metrics: Iterable[Mapping[str, Any]]) -> list[tuple[int, float]]:
     """(step, loss) of each evaluation in order; step 0 is the base."""
     wanted = [m for m in metrics if m["kind"] in ("base", "eval") and _finite(m.get("loss"))]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from .hardware import Machine
 
 if TYPE_CHECKING:
-    from .planner import Settings
+    from .settling import Settings
 
 
 def warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:

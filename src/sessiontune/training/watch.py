@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from .hook import MARK, any_process
-from .metrics import keep_until
+from .metrics import keep_until, tokens_seen
 
 #: Written into a checkpoint when all of it is on disk.
 WHOLE = "whole"
@@ -85,11 +85,11 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
 
         def __init__(self) -> None:
             self.started = time.monotonic()
-            self.tokens = 0.0
+            self.before = 0
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             self.started = time.monotonic()
-            self.tokens = float(state.num_input_tokens_seen or 0)
+            self.before = tokens_seen(report.path)  # TRL counts from 0 in a resumed run
 
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             if any_process(flag.is_set()):
@@ -102,7 +102,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
             logs = logs or {}
             step, epoch = state.global_step, round(float(state.epoch or 0), 4)
             if "loss" in logs:
-                seen = float(logs.get("num_tokens") or 0)
+                seen = int(logs.get("num_tokens") or 0)
                 gone = time.monotonic() - self.started
                 report.measure(
                     "train",
@@ -111,7 +111,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
                     loss=float(logs["loss"]),
                     rate=logs.get("learning_rate"),
                     grad_norm=logs.get("grad_norm"),
-                    tokens=int(seen),
+                    tokens=self.before + seen,
                     tokens_per_second=round(seen / gone, 1) if gone > 0 and seen else None,
                     seconds=round(gone, 3),
                     steps=state.max_steps,
