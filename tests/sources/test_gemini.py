@@ -224,3 +224,14 @@ def test_what_hooks_and_the_program_add(tmp_path: Path) -> None:
     cleaned, _ = cleaner(CleanOptions())(session)
     assert cleaned is not None
     assert cleaned.messages[3].parts[0].content == "a"
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_two_documents_of_one_session_are_one_unit(tmp_path: Path, indent: int | None) -> None:
+    told = {"id": "m1", "type": "user", "content": "What does it hold?"}
+    for name in ("session-a.json", "session-b.json"):
+        document = {**HEADER, "messages": [told]}
+        (tmp_path / name).write_text(json.dumps(document, indent=indent))
+    source = registry.source("gemini")
+    for name in ("session-a.json", "session-b.json"):
+        assert source.index(str(tmp_path / name)).links == ("session:g",)

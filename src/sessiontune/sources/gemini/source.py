@@ -22,7 +22,7 @@ from .chats import Chat
 from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
-_FIELD = re.compile(rb'\A\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
+_FIELD = re.compile(rb'\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
 
 
 class Known(msgspec.Struct, gc=False):
@@ -106,11 +106,13 @@ def _is_saved(path: str) -> bool:
 
 
 def _whole(raw: memoryview) -> Known:
-    """The header's fields in a line of a document."""
-    found = _FIELD.match(bytes(raw[:400]))
-    if found is None:
-        return Known()
-    return Known(**{found[1].decode(): found[2].decode("utf-8", "replace")})
+    """The header's fields in a line of a document, or in one that stands on a single line."""
+    line = bytes(raw[:2000])
+    if line[:1] == b"{" and _HEADER.search(line):
+        found = list(_FIELD.finditer(line.partition(b'"messages"')[0]))
+    else:
+        found = [field] if (field := _FIELD.match(line)) else []
+    return Known(**{field[1].decode(): field[2].decode("utf-8", "replace") for field in found})
 
 
 def _read(
