@@ -1,9 +1,9 @@
-"""Training workers that begin warm: forked from a process that has imported their libraries.
+"""Workers that begin warm: forked from a process that has imported their libraries.
 
-A training of a test's size takes a second or two, and the imports before it ten times as much. A
-warm worker has the same arguments, folder, environment, process group and pipes as one that is
-started, and runs the same code. Commands that a test starts itself, to kill them, begin cold, and
-so does what accelerate launches.
+A training or conversion of a test's size takes a second or two, and the imports before it ten times
+as much. A warm worker has the same arguments, folder, environment, process group and pipes as one
+that is started, and runs the same code. Commands that a test starts itself, to kill them, begin
+cold, and so does what accelerate launches.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ import pytest
 
 from sessiontune.runtime import process
 
-WORKER = "sessiontune.training.worker"
+WORKERS = ("sessiontune.training.worker", "sessiontune.shipping.convert_main")
 #: What a worker imports on its way.
 LIBRARIES = [
     "trl.trainer.sft_trainer",
@@ -39,11 +39,13 @@ _FORKED = multiprocessing.get_context("forkserver")
 class Warm:
     """As much of a `Popen` as a `Service` needs."""
 
-    def __init__(self, argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, module: str, argv: Sequence[str], folder: Path, env: Mapping[str, str]
+    ) -> None:
         (given, stdin), (stdout, told) = os.pipe(), os.pipe()
         ends = Connection(given, writable=False), Connection(told, readable=False)
         self._process = _FORKED.Process(
-            target=_work, args=(list(argv), str(folder), dict(env), *ends)
+            target=_work, args=(module, list(argv), str(folder), dict(env), *ends)
         )
         self._process.start()
         for end in ends:
@@ -57,12 +59,17 @@ class Warm:
     def wait(self, seconds: float | None = None) -> int:
         self._process.join(seconds)
         if self._process.exitcode is None:
-            raise subprocess.TimeoutExpired(WORKER, seconds or 0)
+            raise subprocess.TimeoutExpired(str(self.pid), seconds or 0)
         return self._process.exitcode
 
 
 def _work(
-    argv: list[str], folder: str, env: dict[str, str], given: Connection, told: Connection
+    module: str,
+    argv: list[str],
+    folder: str,
+    env: dict[str, str],
+    given: Connection,
+    told: Connection,
 ) -> None:
     os.setsid()
     os.chdir(folder)
@@ -74,8 +81,8 @@ def _work(
         end.close()
     sys.stdout, sys.stderr = (os.fdopen(n, "w", 1, closefd=False) for n in (1, 2))
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    sys.argv = [WORKER, *argv]
-    sys.exit(importlib.import_module(WORKER).main(argv))
+    sys.argv = [module, *argv]
+    sys.exit(importlib.import_module(module).main(argv))
 
 
 @contextmanager
@@ -83,14 +90,14 @@ def warm_workers() -> Iterator[None]:
     """Within, the workers of commands that are run in this process begin warm."""
 
     def popen(argv: Sequence[str], **more: Any) -> Any:
-        if tuple(argv[1:3]) != ("-m", WORKER):
+        if argv[1:2] != ("-m",) or argv[2] not in WORKERS:
             return subprocess.Popen(argv, **more)
         with pytest.MonkeyPatch.context() as patch:
             for name, value in process.environment().items():  # some is read by what is imported
                 patch.setenv(name, value)
-            return Warm(argv[3:], more["cwd"], more["env"])
+            return Warm(argv[2], argv[3:], more["cwd"], more["env"])
 
-    _FORKED.set_forkserver_preload([WORKER, *LIBRARIES])
+    _FORKED.set_forkserver_preload([*WORKERS, *LIBRARIES])
     instead = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "subprocess", instead)

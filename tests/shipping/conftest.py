@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pytest
 from sessiontune.errors import SessiontuneError
 from sessiontune.shipping.run import Run, read_run
 from sessiontune.training.bases import describe
+from warm import warm_workers
 
 TEXTS = [Path(__file__).read_text(encoding="utf-8"), "Hello there. Say hello in one sentence."]
 GREETING = {"role": "user", "content": "Say hello in one short sentence."}
@@ -103,6 +104,12 @@ def make_run(base: Path, folder: Path, *, taught: bool = False, **more: object) 
     }
     (folder / "run.json").write_text(json.dumps(note), encoding="utf-8")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm() -> Iterator[None]:
+    with warm_workers():
+        yield
 
 
 @pytest.fixture(scope="session")
