@@ -93,7 +93,8 @@ class Books(msgspec.Struct):
             (self.losses, other.losses),
             (self.redactions, other.redactions),
         ):
-            _add(mine, more)
+            if more:  # most of what one unit could count is not there
+                _add(mine, more)
         self.faults.extend(other.faults)
         if isinstance(other, Books):
             self.used += other.used

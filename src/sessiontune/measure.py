@@ -200,6 +200,8 @@ class Truncation(msgspec.Struct):
 
     def add(self, other: Truncation) -> None:
         """Add another session's counts to this one."""
+        if other == _NOTHING_CUT:  # nearly always
+            return
         for name in self.__struct_fields__[:-1]:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, n in other.reasons.items():
@@ -218,6 +220,9 @@ class Truncation(msgspec.Struct):
             kind = {ToolCall: "call", Text: "text", Thinking: "thinking"}.get(type(longest), kind)
         self.count("turn_over_budget")
         self.count(f"over_budget_{kind}")
+
+
+_NOTHING_CUT = Truncation()
 
 
 class Room:

@@ -299,8 +299,9 @@ def _hour_of_week(at: str) -> int:
 
 
 def _merge(total: dict[Any, int], more: dict[Any, int]) -> None:
+    get = total.get
     for name, n in more.items():
-        total[name] = total.get(name, 0) + n
+        total[name] = get(name, 0) + n
 
 
 def _merge_side(total: Side, more: Side) -> None:
