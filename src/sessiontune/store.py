@@ -59,7 +59,8 @@ class FileRow(msgspec.Struct, frozen=True):
 
 
 class UnitRow(msgspec.Struct, frozen=True):
-    """One prepared unit: its files and the summary that `pipeline.prepare` returned."""
+    """One prepared unit: its files and the summary that `pipeline.prepare` returned. `prepared`: by
+    which preparation, and after a space the files, as JSON, that were gone then."""
 
     key: str
     paths: tuple[str, ...]
@@ -198,6 +199,12 @@ class Store:
     def unit_keys(self) -> set[str]:
         """The keys of all prepared units."""
         return {key for (key,) in self.db.execute("select key from units")}
+
+    def made_without(self) -> dict[str, list[str]]:
+        """The units that were prepared when some of their files were gone, and those files."""
+        rows = self.db.execute("select key, prepared from units where prepared like '% [%'")
+        decode = msgspec.json.Decoder(list[str]).decode
+        return {key: decode(noted.partition(" ")[2]) for key, noted in rows}
 
     def unit_summaries(self) -> Iterator[tuple[str, bytes]]:
         """What is noted of all prepared units: key and summary, one at a time."""

@@ -74,14 +74,19 @@ def test_ship_without_a_run_and_with_wrong_types(
 
 
 @pytest.mark.parametrize(
-    ("base", "given", "made"),
-    [("tiny", (), "f16"), ("b", (), "q8_0"), ("tiny", ("-t", "q8_0"), "q8_0"),
-     ("b", ("--adapter-only",), "f16")],
+    ("weights", "given", "made"),
+    [(2_000_000, (), "f16"), (135_000_000, (), "q8_0"), (2_000_000, ("-t", "q8_0"), "q8_0"),
+     (135_000_000, ("--adapter-only",), "f16")],
 )  # fmt: skip
 def test_what_is_shipped_where_no_type_is_named(
-    base: str, given: tuple[str, ...], made: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    weights: int,
+    given: tuple[str, ...],
+    made: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The tiny model's Q8_0 file was refused at the end of the README's own way."""
+    """The tiny model's Q8_0 file was refused at the end of the README's own way, and so was that of
+    a run on the base that such a run had made, whatever its name."""
     seen: list[tuple[str, ...]] = []
 
     def stop(run: Any, options: Any, *_: Any) -> None:
@@ -89,7 +94,11 @@ def test_what_is_shipped_where_no_type_is_named(
         raise UsageError("seen")
 
     monkeypatch.setattr("sessiontune.runtime.ship.ship", stop)
-    run = run_folder(tmp_path / "run", base={"id": base, "path": "base"})
+    run = run_folder(tmp_path / "run")
+    tensor = {"dtype": "F32", "shape": [weights], "data_offsets": [0, 4 * weights]}
+    head = json.dumps({"model.norm.weight": tensor}).encode()
+    file = run / "base" / "model.safetensors"
+    file.write_bytes(len(head).to_bytes(8, "little") + head)
     assert main(["-q", "ship", str(run), *given]) == 2
     assert seen == [(made,)]
 

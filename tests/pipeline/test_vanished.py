@@ -370,6 +370,23 @@ def test_what_a_hook_took_out_is_damaged(tmp_path: Path, monkeypatch: pytest.Mon
     assert words("--no-privacy") == whole
 
 
+def test_a_log_that_comes_back_as_it_was_is_read_again(tmp_path: Path) -> None:
+    """What stood for it while it was away had been made by other options: it stayed."""
+    for number in range(2):
+        writer = Writer(70 + number)
+        writer.project(plain=True)
+        writer.save(tmp_path / "logs" / f"p{number}")
+    folder = tmp_path / "logs" / "p0"
+    plain = _export(tmp_path, "--no-privacy")
+    redacted = _export(tmp_path)
+    assert plain != redacted
+    folder.rename(tmp_path / "away")
+    _export(tmp_path, "--no-privacy")
+    (tmp_path / "away").rename(folder)
+    assert _export(tmp_path, "--no-privacy") == plain
+    assert _export(tmp_path) == redacted
+
+
 def _closed(path: Path) -> Callable[[], None]:
     """Make a path one that cannot be opened, for root too."""
 

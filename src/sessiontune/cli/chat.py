@@ -35,8 +35,14 @@ _MARK = '"""'
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option("-p", "--prompt", multiple=True, help="Ask this and end. Repeatable.")
 @click.option("--compare", is_flag=True, help="Base and tuned side by side.")
-@click.option("--system", default="", help="System prompt.")
-@click.option("-t", "--type", "kind", metavar="TYPE", help="Which shipped file: q8_0, f16, ...")
+@click.option("--system", default="", help="System prompt (none).")
+@click.option(
+    "-t",
+    "--type",
+    "kind",
+    metavar="TYPE",
+    help="Which shipped file: q8_0, f16, ... (the smallest).",
+)
 @click.option(
     "--max-tokens", type=click.IntRange(1), default=512, show_default=True, help="Per answer."
 )
@@ -45,7 +51,9 @@ _MARK = '"""'
 )
 @click.option("--seed", type=int, help="For the same answer again.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="CPU threads (all).")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to (RUN/ship)."
+)
 @click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj
 def chat(

@@ -28,10 +28,20 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--max-examples", type=click.IntRange(0), default=0, help="Examples for the loss (0: all)."
 )
-@click.option("--seed", type=int, default=0, help="Which turns are sampled.")
-@click.option("--arm", "arms", multiple=True, metavar="NAME=PATH|URL", help="A further model.")
-@click.option("--seed-run", "seeds", multiple=True, metavar="RUN", help="Same run, other seed.")
-@click.option("--rules/--no-rules", default=True, help="Base with mined rules as an arm.")
+@click.option("--seed", type=int, default=0, help="Which turns are sampled (0).")
+@click.option(
+    "--arm", "arms", multiple=True, metavar="NAME=PATH|URL", help="A further model. Repeatable."
+)
+@click.option(
+    "--seed-run",
+    "seeds",
+    multiple=True,
+    metavar="RUN",
+    help="A run that differs in its seed alone. Repeatable.",
+)
+@click.option(
+    "--rules/--no-rules", default=True, help="Base with mined rules as an arm (default: on)."
+)
 @click.option("--queries", type=_PATH, metavar="FILE", help="Your own questions (TOML or JSONL).")
 @click.option("--judge", default="", metavar="URL#MODEL", help="Model that compares the answers.")
 @click.option("--probe", type=_PATH, metavar="FILE", help="General rows: is anything forgotten?")

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from ..recipe import Recipe, load_recipe
+from ..registry import OURS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +63,12 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--name", type=TEXT, metavar="NAME", help="File prefix; default: the folder's name."
     ),
-    _many("--format", "formats", "Formats: sharegpt, raw, combined, openai, alpaca.", "A,B"),
+    _many(
+        "--format",
+        "formats",
+        "Formats (default: all but alpaca): sharegpt, raw, combined, openai, alpaca.",
+        "A,B",
+    ),
     click.option(
         "--since", type=TEXT, metavar="DATE", help="Sessions whose newest message is not older."
     ),
@@ -74,9 +80,7 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _many(
         "--source",
         "sources",
-        "Keep agents: claude, codex, gemini, opencode, copilot, pi, aider, swe-agent, "
-        "mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, cursor-agent, "
-        "vscode, zed, kimi, amp.",
+        f"Keep agents (default: all): {', '.join(OURS)}.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
@@ -87,40 +91,90 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--preprocess", type=TEXT, metavar="MODULE:FUNCTION", help="Your own Session -> Session."
     ),
-    click.option("--max-tokens", type=int, metavar="N", help="Cut examples to N tokens."),
     click.option(
-        "--tokenizer", type=TEXT, metavar="PATH", help="Count with this tokenizer.json or folder."
+        "--max-tokens",
+        type=int,
+        metavar="N",
+        help="Cut examples to N tokens (default: none is cut).",
     ),
-    click.option("--eval-share", type=float, metavar="X", help="Share held out (default 0.15)."),
-    click.option("--split-by", type=click.Choice(["time", "project"]), help="Default: time."),
+    click.option(
+        "--tokenizer",
+        type=TEXT,
+        metavar="PATH",
+        help="Count tokens with this tokenizer.json or folder (default: 4 bytes each).",
+    ),
+    click.option(
+        "--eval-share",
+        type=float,
+        metavar="X",
+        help="Share of the sessions that is held out (default: 0.15).",
+    ),
+    click.option(
+        "--split-by",
+        type=click.Choice(["time", "project"]),
+        help="Hold out the newest sessions, or whole projects (default: time).",
+    ),
     click.option(
         "--split", type=TEXT, metavar="NAME", help="Deal all sessions anew, for a new folder."
     ),
     click.option(
         "--mix", type=TEXT, metavar="FILE:RATIO", help="Mix general rows into the training side."
     ),
-    click.option("--preferences/--no-preferences", default=None, help="Write preferences/."),
-    click.option("--parquet/--no-parquet", default=None, help="data.parquet (default: on)."),
-    click.option("--topics", type=TEXT, metavar="FILE", help="Your own taxonomy (TOML)."),
-    click.option("--clusters/--no-clusters", default=None, help="Group what no topic covers."),
     click.option(
-        "--cluster-namer", type=TEXT, metavar="URL#MODEL", help="Local model that names the groups."
+        "--preferences/--no-preferences",
+        default=None,
+        help="Write pairs for KTO and DPO to preferences/ (default: off).",
+    ),
+    click.option(
+        "--parquet/--no-parquet",
+        default=None,
+        help="Write data.parquet of each side (default: on).",
+    ),
+    click.option(
+        "--topics",
+        type=TEXT,
+        metavar="FILE",
+        help="Your own taxonomy of topics (TOML; default: the bundled one).",
+    ),
+    click.option(
+        "--clusters/--no-clusters", default=None, help="Group what no topic covers (default: off)."
+    ),
+    click.option(
+        "--cluster-namer",
+        type=TEXT,
+        metavar="URL#MODEL",
+        help="Local model that names the groups of --clusters.",
     ),
     click.option(
         "--date", type=TEXT, metavar="DATE", help="Export date (default: the newest record's)."
     ),
-    click.option("--max-line", type=int, metavar="BYTES", help="Longest line (default 64 MiB)."),
-    click.option("--recipe", "recipe_file", type=TEXT, metavar="FILE", help="Recipe (TOML)."),
+    click.option(
+        "--max-line", type=int, metavar="BYTES", help="Longest line that is read (default: 64 MiB)."
+    ),
+    click.option(
+        "--recipe",
+        "recipe_file",
+        type=TEXT,
+        metavar="FILE",
+        help="File with these options as fields (TOML).",
+    ),
 )
 
 
 state_option = click.option(
-    "--state", type=Place(path_type=Path), help="Folder of the private state."
+    "--state",
+    type=Place(path_type=Path),
+    help="Folder of the private state (default: in your data folder).",
 )
 
 _RUN_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     state_option,
-    click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores."),
+    click.option(
+        "--jobs",
+        type=click.IntRange(0),
+        default=0,
+        help="Processes (default: 0, one for each core).",
+    ),
 )
 
 

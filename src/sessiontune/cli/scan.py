@@ -43,10 +43,23 @@ _SHOWN = 40
 @click.option("--fail-on-secrets", is_flag=True, help="Exit 8 when a secret is found.")
 @click.option("--places", is_flag=True, help="List where each finding stands.")
 @click.option(
-    "--source", "sources", type=TEXT, multiple=True, metavar="A,B", help="Only these agents."
+    "--source",
+    "sources",
+    type=TEXT,
+    multiple=True,
+    metavar="A,B",
+    help="Only these agents. Repeatable.",
 )
-@click.option("--recipe", "recipe_file", type=TEXT, metavar="FILE", help="Recipe (TOML).")
-@click.option("--jobs", type=click.IntRange(0), default=0, help="Processes; 0: all cores.")
+@click.option(
+    "--recipe",
+    "recipe_file",
+    type=TEXT,
+    metavar="FILE",
+    help="Recipe with a [privacy] table (TOML).",
+)
+@click.option(
+    "--jobs", type=click.IntRange(0), default=0, help="Processes (default: 0, one for each core)."
+)
 @click.pass_obj
 def scan(
     console: Console,

@@ -31,8 +31,8 @@ _PATH = click.Path(path_type=Path)
     "types",
     multiple=True,
     metavar="TYPE",
-    help="q8_0 (default; f16 of tiny), f16, bf16, q4_k_m and other K-quants, or safetensors."
-    " Repeatable.",
+    help="q8_0 (default; f16 below 50 million weights), f16, bf16, q4_k_m and other K-quants, or"
+    " safetensors. Repeatable.",
 )
 @click.option("--adapter-only", is_flag=True, help="A LoRA GGUF instead of a merged model.")
 @click.option("--base-gguf", type=_PATH, help="With --adapter-only: the base GGUF it stands on.")
@@ -106,10 +106,14 @@ def ship(
     console.emit(data, lambda rich: draw(rich, shipped, run, out, guide, created))
 
 
-def usual_types(base: str, adapter_only: bool = False) -> tuple[str, ...]:
-    """What is made where no type is named. The tiny model has so few weights that rounding them to
-    8 bits can change its answers, and gains two megabytes."""
-    return ("f16",) if adapter_only or base == "tiny" else ("q8_0",)
+#: Below so many billions of weights a model gains little by rounding them to 8 bits, and there are
+#: so few of them that it can change its answers.
+_SMALL = 0.05
+
+
+def usual_types(billions: float, adapter_only: bool = False) -> tuple[str, ...]:
+    """What is made of a model of so many billions of weights where no type is named."""
+    return ("f16",) if adapter_only or billions < _SMALL else ("q8_0",)
 
 
 def _fetch(console: Console) -> str:
@@ -129,10 +133,12 @@ def run_ship(
     from ..runtime.guide import write_guide
     from ..runtime.ship import ship as make
     from ..shipping.run import read_run
+    from ..training.bases import describe
 
     known = read_run(run, base)
     if not options.types:
-        usual = usual_types(known.base_id, options.adapter_only)
+        size = describe(known.base, known.base_id).billions
+        usual = usual_types(size, options.adapter_only)
         options = msgspec.structs.replace(options, types=usual)
     with console.progress("ship") as progress:
 

@@ -24,40 +24,64 @@ if TYPE_CHECKING:
 #: flag, type, help; each is a field of the spec, and of the recipe's [train] table.
 FIELDS: tuple[tuple[str, Any, str], ...] = (
     ("--base", str, "The model to tune: local folder, hub id, or 'tiny'."),
-    ("--trainer", click.Choice(["trl", "llamafactory", "axolotl", "unsloth"]), "Which trainer."),
-    ("--task", click.Choice(["sft", "kto", "dpo"]), "Train on examples or on preferences."),
-    ("--method", click.Choice(["auto", "lora", "lora8", "qlora", "full"]), "How to tune."),
-    ("--template", str, "Chat template: chatml, llama3, gemma or a file."),
+    (
+        "--trainer",
+        click.Choice(["trl", "llamafactory", "axolotl", "unsloth"]),
+        "Which program trains (trl).",
+    ),
+    (
+        "--task",
+        click.Choice(["sft", "kto", "dpo"]),
+        "Train on examples (sft, default) or preferences.",
+    ),
+    (
+        "--method",
+        click.Choice(["auto", "lora", "lora8", "qlora", "full"]),
+        "Which weights are tuned, in how many bits (auto: what fits).",
+    ),
+    ("--template", str, "Chat template: chatml, llama3, gemma or a file (the base's own)."),
     ("--rank", int, "LoRA rank (16)."),
     ("--alpha", int, "LoRA alpha (32)."),
     ("--dropout", float, "LoRA dropout (0.05)."),
-    ("--targets", str, "Adapted layers: all-linear, or names with commas."),
-    ("--rate", float, "Peak learning rate (2e-4)."),
+    ("--targets", str, "Adapted layers: all-linear (default), or names with commas."),
+    ("--rate", float, "Peak learning rate (2e-4; full 1e-5; kto, dpo 5e-6)."),
     ("--epochs", float, "Passes over the data (3)."),
-    ("--max-steps", int, "End after this many steps."),
+    ("--max-steps", int, "End after this many steps (0: all epochs)."),
     ("--batch", int, "Examples per device and step (1)."),
     ("--accumulation", int, "Steps summed before an update (effective batch 8)."),
     ("--length", int, "Tokens per example (8192, less on small machines)."),
-    ("--schedule", click.Choice(["cosine", "linear", "constant"]), "Of the learning rate."),
-    ("--warmup", float, "Share of the steps (0.08)."),
+    (
+        "--schedule",
+        click.Choice(["cosine", "linear", "constant"]),
+        "Of the learning rate (cosine).",
+    ),
+    ("--warmup", float, "Share of the steps in which the rate rises (0.08)."),
     ("--weight-decay", float, "Weight decay (0.01)."),
     ("--clip", float, "Gradient norm limit (1.0)."),
-    ("--eval-every", int, "Steps between evaluations and checkpoints."),
+    ("--eval-every", int, "Steps between evaluations and checkpoints (four an epoch)."),
     ("--eval-limit", int, "Held-out examples used in each evaluation (0: all)."),
     ("--patience", int, "Evaluations without gain before stopping (2; 0 never)."),
     ("--keep", int, "Checkpoints kept (3)."),
     ("--seed", int, "Seed (42)."),
-    ("--precision", click.Choice(["auto", "fp32", "bf16", "fp16"]), "Number format."),
-    ("--device", click.Choice(["auto", "cpu", "cuda", "mps"]), "Where to train."),
-    ("--threads", int, "CPU threads."),
+    (
+        "--precision",
+        click.Choice(["auto", "fp32", "bf16", "fp16"]),
+        "Number format (auto: what the device does well).",
+    ),
+    (
+        "--device",
+        click.Choice(["auto", "cpu", "cuda", "mps"]),
+        "Where to train (auto: a GPU if there is one).",
+    ),
+    ("--threads", int, "CPU threads (0: as torch chooses)."),
     ("--beta", float, "Strength of kto and dpo (0.1)."),
-    ("--python", str, "Python of the other trainers' environment."),
-    ("--gpus", int, "GPUs per node, for the generated cluster settings."),
-    ("--nodes", int, "Nodes, for the generated cluster settings."),
+    ("--python", str, "Python of another trainer's environment (found by itself)."),
+    ("--gpus", int, "GPUs per node, for the generated cluster settings (1)."),
+    ("--nodes", int, "Nodes, for the generated cluster settings (1)."),
     (
         "--parallel",
         click.Choice(["none", "ddp", "fsdp", "zero2", "zero3", "ray"]),
-        "How to use several GPUs.",
+        "How to use several GPUs (none).",
     ),
 )
 
@@ -87,9 +111,13 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 )
 @train_options()
 @click.option(
-    "--packing/--no-packing", default=None, help="Several short examples in one (trl, sft)."
+    "--packing/--no-packing",
+    default=None,
+    help="Several short examples in one row (trl, sft; default: off).",
 )
-@click.option("--log-to", multiple=True, help="tensorboard, trackio or wandb.")
+@click.option(
+    "--log-to", multiple=True, help="Also log to tensorboard, trackio or wandb. Repeatable."
+)
 @click.option("--recipe", type=click.Path(path_type=Path), help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")

@@ -25,7 +25,13 @@ from .train import train_options
     show_default=True,
     help="Folder for everything it makes.",
 )
-@click.option("-t", "--type", "types", multiple=True, help="Shipped types (q8_0; f16 of tiny).")
+@click.option(
+    "-t",
+    "--type",
+    "types",
+    multiple=True,
+    help="Shipped types (q8_0; f16 below 50 million weights).",
+)
 @click.option("--preset", default="", help="Training preset: original or demo (of tiny).")
 @train_options("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option(
@@ -77,12 +83,13 @@ def tune(
 
     started = time.monotonic()
     take_any_bytes()
-    shipped = tuple(kind.lower() for kind in types) or usual_types(base)
     # What is missing is said before the export, the packages all at once: then a base that is not
     # here, a converter, an engine.
     need_extras()
-    place = None if base == "tiny" else Path(resolve(base, download=download).path)
-    check_tools_here(shipped, os.environ, Path.home(), place)
+    found = None if base == "tiny" else resolve(base, download=download)
+    named = tuple(kind.lower() for kind in types)
+    shipped = named or usual_types(found.billions if found else 0)
+    check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
     training = {
         "base": base,
         "rate": rate,

@@ -112,7 +112,12 @@ def prepare_all(
     any more: its unit is not noted, for nobody would look at it again until it changes."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
-    missing = [u for u in units if u.key not in noted or _lacks(u, there, preparation, verify)]
+    back = _back(units, store)
+    missing = [
+        u
+        for u in units
+        if u.key not in noted or u.key in back or _lacks(u, there, preparation, verify)
+    ]
     before = store.unit_keys() if missing else set()
     again = {u.key for u in missing if u.key in before}  # read under the same key
     stale = {os.path.basename(there[key].path) for key in again if key in there}
@@ -141,10 +146,12 @@ def prepare_all(
                 shut += one.shut
                 continue
             paths = tuple(row.file.path for row in by_key[one.key].rows)
+            gone = [row.file.path for row in by_key[one.key].rows if row.gone]
+            by = f"{key} {msgspec.json.encode(gone).decode()}" if gone else key
             mine = {one.key: one.place}
             if one.left is not None:
                 mine[left_of(one.key)] = one.left
-            rows.append((UnitRow(one.key, paths, one.summary, key), mine, one.sketches))
+            rows.append((UnitRow(one.key, paths, one.summary, by), mine, one.sketches))
             there.update(mine)
         store.put_units(rows)
     if shut:
@@ -158,6 +165,18 @@ def prepare_all(
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: begin[u.key])
     return Prepared(ordered, unit_notes, total, there, preparation), len(missing)
+
+
+def _back(units: Iterable[Unit], store: Store) -> set[str]:
+    """The units that were prepared when a log of theirs was gone that is there again, as it was:
+    what stands of it came from an older shard, made by other options maybe."""
+    without = store.made_without()
+    return {
+        unit.key
+        for unit in units
+        if unit.key in without
+        and any(not row.gone and row.file.path in without[unit.key] for row in unit.rows)
+    }
 
 
 def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify: bool) -> bool:

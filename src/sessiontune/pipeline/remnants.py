@@ -127,7 +127,8 @@ def remnant(
     paths = tuple(path for path in stay if path in held or path not in cut.lines)
     if not paths:
         return None
-    unit = (UnitRow(key, paths, noted.summary, row.prepared), {key: noted.place}, noted.sketches)
+    by = row.prepared.partition(" ")[0]  # without the names that may stand behind it
+    unit = (UnitRow(key, paths, noted.summary, by), {key: noted.place}, noted.sketches)
     return Remnant(unit, heads)
 
 
