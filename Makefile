@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: demo export test check lint types clean
+.PHONY: demo export test pytest check lint types clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/sessiontune demo
@@ -11,7 +11,9 @@ demo: $(VENV)/.installed-demo
 export: $(VENV)/.installed-base
 	$(BIN)/sessiontune export -o sessions-export
 
-test: $(VENV)/.installed-dev check
+test: check pytest
+
+pytest: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
 
 check: $(VENV)/.installed-dev
