@@ -39,7 +39,7 @@ from .vanished import Carried
 T = TypeVar("T")
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 11
+PREPARE_VERSION = 12
 
 
 class PreparedSum(msgspec.Struct):
