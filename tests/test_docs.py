@@ -78,3 +78,13 @@ def test_the_page_on_training_names_every_setting_and_its_default() -> None:
         field.name: "" if field.default in ("", ()) else str(field.default)
         for field in fields(TrainSpec)
     }
+
+
+def test_the_help_names_all_agents() -> None:
+    """They stand there by hand, so that `--help` need not load the registry."""
+    from sessiontune import registry
+    from sessiontune.cli.export import export
+
+    text = next(p for p in export.params if p.name == "sources").help or ""
+    named = text.rpartition(": ")[2].removesuffix(". Repeatable.").split(", ")
+    assert sorted(named) == sorted(registry._SOURCES)

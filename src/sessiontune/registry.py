@@ -39,7 +39,6 @@ _SOURCES = {
     "zed": "sessiontune.sources.zed:SOURCE",
     "cursor-agent": "sessiontune.sources.cursor_agent:SOURCE",
 }
-OURS = tuple(_SOURCES)
 _FORMATS = {
     "sharegpt": "sessiontune.formats.sharegpt:FORMAT",
     "raw": "sessiontune.formats.raw:FORMAT",

@@ -9,7 +9,6 @@ from typing import Any, TypeVar
 import click
 
 from ..recipe import Recipe, load_recipe
-from ..registry import OURS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,7 +79,9 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
     _many(
         "--source",
         "sources",
-        f"Keep agents (default: all): {', '.join(OURS)}.",
+        "Keep agents (default: all): claude, codex, gemini, copilot, pi, opencode, aider, "
+        "swe-agent, mini-swe-agent, qwen, cline, droid, continue, goose, crush, cursor, "
+        "vscode, amp, kiro, openhands, kimi, zed, cursor-agent.",
         "A,B",
     ),
     _many("--model", "models", "Keep sessions answered only by these models.", "GLOB"),
