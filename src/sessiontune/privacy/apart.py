@@ -95,15 +95,16 @@ _HASHING = re2.compile(
     rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
 )
 #: A command, or words with a colon behind them.
-_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*\r?\n")
+_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*(?:\r?\n|\\)")
 #: An address, and a name with its version: `max tokens:` above `claude-3-5-sonnet-20241022`.
 _NAMES = re2.compile(
     rb"[^\s@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}|[a-z]{2,}(?:[-._:/][a-z]+|[-._:/]v?\d+[a-z]{0,2})+"
 )
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
-_NEXT_LINE = r"[ \t]*\r?\n(?:[ \t]*\r?\n)?[ \t]*"
+_LINE_END = r"(?:\r?\n|(?:\\+r)?\\+n)"
+_NEXT_LINE = rf"[ \t]*{_LINE_END}(?:[ \t]*{_LINE_END})?[ \t]*"
 _TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen)"
-_ENDS = r"[ \t]*(?:[\r\n\x00]|$)"
+_ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
 #: A field that gives a name, and a name that tells.
 _FIELD = r"(?:[kK]ey|[nN]ame|[iI]d|type)"
 _NAMED_SO = (
