@@ -132,3 +132,33 @@ def test_kingfisher_is_planned_offline_and_read() -> None:
         (found,) = kingfisher.parse(output.encode())
         assert (found.where, found.kind, found.length) == ("a:3", "kf.x", 7)
         assert "hidden" not in repr(found)
+
+
+_WORD = "Qw7" + "rTz4Lp9Xk2"
+_LONG = _WORD + "Hb5nVc8Jd3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "$ op item get mail --fields pass" + f"word\n{_LONG}\n",
+        "$ argocd admin initial-pass" + f"word\n{_LONG}\n\n This one\n",
+        "erp:dbPass" + f"word      {_LONG}\nerp:replicas        3\n",
+        "Sec" + f"ret used: {_LONG}\nSignature: verified\n",
+        f"a\nnet use Z: /user:studio {_WORD}\n",
+        f"a\n\tdns cloudflare {_LONG}\n",
+        f'curl -u "{_LONG}:{_LONG}" https://api.test',
+        "[smtp]\npass" + f'word = """{_WORD}"""\n',
+        "Angebot\nUSt-IdNr.: DE" + "219873654\n",
+        "env:\n  - name: SMTP_PASS" + f"WORD\n    value: {_WORD}\n",
+        "&lt;a>\n<pass" + f"word>\n  {_WORD}\n</pass" + "word>\n",
+        "<pass" + f"word>\\n  {_WORD}\\n</pass" + "word>",
+    ],
+)
+@pytest.mark.parametrize("deep", [0, 1])
+def test_what_begins_or_ends_a_line_is_seen_in_a_row(text: str, deep: int) -> None:
+    """Its line ends are letters there: a word before which a letter stands begins all the same."""
+    for _ in range(deep):
+        text = json.dumps({"command": text})
+    row = json.dumps({"messages": [{"content": text}]}, ensure_ascii=False).encode()
+    assert Auditor(OPTIONS, Vocabulary(), b"salt").scan(row, "out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+import time
 from random import Random
 
 import pytest
@@ -175,3 +176,48 @@ def test_a_block_of_credentials_says_it_for_its_lines() -> None:
 def test_a_member_of_a_thing_in_code_is_no_key_of_a_file() -> None:
     code = "e.keyCode===32?o.key=r.C0.NUL:e.keyCode>=51&&e.keyCode"
     assert REDACTOR.text(code) == code
+
+
+_ID = "x8Kq" + "2mWv9RtB4nLs7Yd3"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f'elevenlabs_voice = "{_ID}"',
+        f"ELEVENLABS_VOICE={_ID}",
+        f'stripe_price = "price_1P{_ID}"',
+        f"STRIPE_PRODUCT=prod_{_ID[:14]}",
+        f'stripe_customer: "cus_{_ID[:14]}"',
+        f'sendgrid_template_id = "d-{_ID}"',
+        f"SENTRY_PROJECT=45{'0552543334'}2820",
+    ],
+)
+def test_what_a_service_has_is_no_key(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("~ pass" + f'word = "old-{_ID}" -> "new-{_ID[::-1]}"', f"new-{_ID[::-1]}"),
+        (f".example.test\tTRUE\t/\tFALSE\t0\tsid\t{_ID}", _ID),
+        (f"https://hooks.zapier.com/hooks/catch/481{516}/b{_ID[:6].lower()}/", _ID[:6].lower()),
+        ("'pass" + f"word' => bcrypt('{_ID}')", _ID),
+        (f"admin:$$2y$$05$${_ID * 2}{_ID[:13]}", _ID),
+    ],
+)
+def test_a_value_as_programs_keep_it(text: str, value: str) -> None:
+    assert value not in REDACTOR.text(text)
+
+
+def test_what_is_nearly_a_ticket_is_read_once() -> None:
+    """A hash that is none is not read again from each place in it that looks like a beginning."""
+    unit = "$krb5" + "tgs$23$" + "a" * 40
+    seconds = []
+    for count in (500, 4000):
+        start = time.process_time()
+        text = unit * count
+        assert REDACTOR.text(text) == text
+        seconds.append(time.process_time() - start)
+    assert seconds[1] < 40 * max(seconds[0], 0.005)

@@ -95,20 +95,37 @@ _HASHING = re2.compile(
     rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
 )
 #: A command, or words with a colon behind them.
-_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*\r?\n")
+_SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*(?:\r?\n|\\)")
 #: An address, and a name with its version: `max tokens:` above `claude-3-5-sonnet-20241022`.
 _NAMES = re2.compile(
     rb"[^\s@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}|[a-z]{2,}(?:[-._:/][a-z]+|[-._:/]v?\d+[a-z]{0,2})+"
 )
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
-_NEXT_LINE = r"[ \t]*\r?\n(?:[ \t]*\r?\n)?[ \t]*"
+#: What a line holds, and its end: as it is, and in a row of JSON, where lines have no other end.
+_LINES = ((r"[^\n]", r"\r?\n"), (r"[^\n\\]", r"(?:\\+r)?\\+n"))
 _TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen)"
-_ENDS = r"[ \t]*(?:[\r\n\x00]|$)"
+_ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
 #: A field that gives a name, and a name that tells.
 _FIELD = r"(?:[kK]ey|[nN]ame|[iI]d|type)"
 _NAMED_SO = (
     r"[:=][ ]?\\*[\"'][A-Za-z0-9_.-]*(?i:passw|passphrase|pwd|secret|token|api_?key|access_?key)"
 )
+
+
+def _below(line: str, end: str) -> Rule:
+    """A value alone in the line below one that tells, perhaps with an empty line between."""
+    head = rf"{line}[ \t]*{end}(?:[ \t]*{end})?[ \t]*"
+    return Rule(
+        "secret",
+        "secrets",
+        rf"{head}{_ALONE}{{8,}}{_ENDS}",
+        rf"{head}({_ALONE}{{8,900}}){_ENDS}",
+        _alone,
+        before=1200,
+        after=960,
+        rank=2,
+    )
+
 
 RULES: tuple[Rule, ...] = (
     Rule(
@@ -163,25 +180,13 @@ RULES: tuple[Rule, ...] = (
         after=960,
         rank=2,
     ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"\$ [^\n]*{_TELLS}[^\n]*{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
-        rf"\$ [^\n]*{_TELLS}[^\n]*{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
-        _alone,
-        before=1200,
-        after=960,
-        rank=2,
-    ),
-    Rule(
-        "secret",
-        "secrets",
-        # bounded: a row has no line end, and a look for one would run along to its end
-        rf"{_TELLS}(?:[^\n]{{0,240}}:)?{_NEXT_LINE}{_ALONE}{{8,}}{_ENDS}",
-        rf"{_TELLS}(?:[^\n]{{0,240}}:)?{_NEXT_LINE}({_ALONE}{{8,900}}){_ENDS}",
-        _alone,
-        before=1200,
-        after=960,
-        rank=2,
+    *(
+        rule
+        for char, end in _LINES
+        for rule in (
+            _below(rf"\$ {char}*{_TELLS}{char}*", end),
+            # bounded: a row has no line end, and a look for one would run along to its end
+            _below(rf"{_TELLS}(?:{char}{{0,240}}:)?", end),
+        )
     ),
 )

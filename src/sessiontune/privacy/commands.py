@@ -93,7 +93,9 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
 #: `setPassword("V")`, `key := []byte("V")`, `api_key = SecretStr("V")`, `api_key "V"`: a call between
 #: the name and its value, or nothing.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
-_CALL = r"(?:(?:[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?\([ ]?[bfru@]{0,2}|[ ])"
+_CALL = (
+    r"(?:(?:(?:\\*[\"'])?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?\([ ]?[bfru@]{0,2}|[ ])"
+)
 _LITERAL = r"[^\s\"'`\\<>$()]"
 
 
@@ -286,8 +288,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
         "secrets",
-        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
-        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
+        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?[^\s\"'\\:]{0,80}[\"']?:[\"']?[^\s\"':/]{3}",
+        r"[ \t](?:-u|--user|--proxy-user|-U)[ =]{1,3}\\*[\"']?([^\s\"'\\:`]{0,80}[\"']?:[\"']?[^\s\"'\\`]{3,120})",
         _curl_user,
         before=200,
         after=200,

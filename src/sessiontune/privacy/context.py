@@ -30,7 +30,7 @@ _TYPE = (
     _SP + r"{0,3}(?:[:*]{0,2}" + _SP + r"{0,3}&?(?:'static )?[A-Za-z_][\w.<>\[\]|?* ]{0,24}[ \t]|"
     r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
-_LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\"\"|'')?)?"
+_LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + _Q + r"(?:\\*\"\\*\"|'')?)?"
 _RUN = r"(?:[^\s\"'`\\<>;]|\\+[^\"'`\\nrt\s]|<[\w -]{1,30}>)"
 #: The value stands on the next line (of a numbered listing, of a change): a block of YAML, a bracket
 #: or a backslash in code.

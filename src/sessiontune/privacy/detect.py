@@ -40,7 +40,7 @@ from . import (
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, UUID, Rule, Span, left_edge, pattern, quick, windowed
+from .rules import MORE, UUID, Rule, Span, begun, left_edge, pattern, quick, windowed
 from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -54,37 +54,40 @@ Named = Callable[[bytes], list[Span]]
 @lru_cache(maxsize=1)
 def all_rules() -> tuple[Rule, ...]:
     """Every rule of the three layers."""
-    return (
-        *vendorkeys.RULES,
-        *tokens.RULES,
-        *headers.RULES,
-        *structured.RULES,
-        *apart.RULES,
-        *programs.RULES,
-        *web.RULES,
-        *hooks.RULES,
-        *seeds.RULES,
-        *stored.RULES,
-        *keyblocks.RULES,
-        *commands.RULES,
-        *context.RULES,
-        *services.RULES,
-        *sentences.RULES,
-        *personal.RULES,
-        *payment.RULES,
-        *identity.RULES,
-        *coordinates.RULES,
-        *phones.RULES,
-        *streets.RULES,
-        *network.RULES,
-        *homes.RULES,
-        *places.RULES,
-        *tables.RULES,
-        *births.RULES,
-        *printed.RULES,
-        *envnames.RULES,
-        *accounts.RULES,
-    )
+    return tuple(begun(rule) for rule in _TABLES)
+
+
+_TABLES = (
+    *vendorkeys.RULES,
+    *tokens.RULES,
+    *headers.RULES,
+    *structured.RULES,
+    *apart.RULES,
+    *programs.RULES,
+    *web.RULES,
+    *hooks.RULES,
+    *seeds.RULES,
+    *stored.RULES,
+    *keyblocks.RULES,
+    *commands.RULES,
+    *context.RULES,
+    *services.RULES,
+    *sentences.RULES,
+    *personal.RULES,
+    *payment.RULES,
+    *identity.RULES,
+    *coordinates.RULES,
+    *phones.RULES,
+    *streets.RULES,
+    *network.RULES,
+    *homes.RULES,
+    *places.RULES,
+    *tables.RULES,
+    *births.RULES,
+    *printed.RULES,
+    *envnames.RULES,
+    *accounts.RULES,
+)
 
 
 _DECODERS = decoders.RULES

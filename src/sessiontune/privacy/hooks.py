@@ -82,6 +82,7 @@ _HOOKS: tuple[tuple[str, str], ...] = (
     (r"/trigger/pipeline\?token=", rf"{_W}{{20,60}}"),
     (r"robot/send\?access_token=", r"[0-9a-f]{64}"),
     (r"script\.google\.com/macros/s/", rf"AKfyc{_W}{{30,120}}"),
+    (r"hooks\.zapier\.com/hooks/(?:catch|standard)/", r"\d{4,10}/[A-Za-z0-9]{5,20}"),
     (r"activepieces\.com/api/v1/webhooks/", rf"{_W}{{16,30}}"),
     (r"hook\.relay\.app/api/v1/playbook/[a-z0-9]{20,30}/trigger/", rf"{_W}{{16,30}}"),
     (r"push\.statuscake\.com/\?PK=", r"[0-9a-f]{12,20}"),

@@ -226,6 +226,11 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     strong = strong or (shell and name.endswith(b"_KEY"))
     if not strong and not IS_KEY.search(name):
         return False
+    if STRONG.search(name) is None and (
+        (len(value) < 40 and not IS_KEY.search(name) and _THING.search(name))
+        or value.startswith(_IDS)
+    ):
+        return False  # of what a service keeps: a voice, a price, a template
     if vendor == b"telegram" and _BOT.match(value) and not _BOT.fullmatch(value):
         return False
     if vendor == b"meraki" and not _HEX40.fullmatch(value):
@@ -320,6 +325,13 @@ def _typed_by_machine(value: bytes) -> bool:
     )
 
 
+#: What a service has, at the end of a name that says no word for key: `elevenlabs_voice`.
+_THING = re2.compile(
+    rb"(?i)(?:[._-]|[a-z])(?:ids?|sid|voice|model|index|channel|table|base|list|project|price|product|plan|"
+    rb"template|dataset|database|workspace|space|board|folder|bucket|page|queue|list|customer|version)$"
+)
+#: How the ids of such things begin.
+_IDS = (b"price_", b"prod_", b"cus_", b"sub_", b"asst_", b"thread_", b"evt_", b"prj_")
 _BOT = re2.compile(rb"\d{5,16}:A[A-Za-z0-9_-]{34}|\d{1,20}:")
 #: Prefixes whose whole format is known: what starts so and is not of the format is no key.
 _STRICT = (

@@ -22,6 +22,8 @@ from .structured import WORDS
 _S = r"[ \t]"
 _Q = r"(?:\\*[\"'])?"
 _B = r"(?:\b|\\n)"
+#: A tab, as it is or as a string has it.
+_T = r"(?:\t|\\+t)"
 _VALUE = r"[^\s\"'`\\|;<>]"
 
 
@@ -223,6 +225,20 @@ RULES: tuple[Rule, ...] = (
         "secret",
         r"(?i:passw(?:or)?d|secret|token|key)(?:=%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|[ ]?[:=][ ]?\.\*[/|#][ ]{0,8}[\w.-]{1,60}[ ]?[:=][ ]?)",
         r"[^\s\"'/|#\\]{6,200}",
+    ),
+    # what Terraform changes: `password = "OLD" -> "NEW"`
+    _rule(
+        "secret",
+        r"(?i:passw(?:or)?d|secret|token|_key)[ ]{1,40}= \\*\"[^\"\n]{1,400}\" -> \\*\"",
+        r"[^\s\"\\]{4,900}",
+        given,
+    ),
+    # a cookie in a file of curl's and wget's
+    _rule(
+        "cookie",
+        rf"(?:TRUE|FALSE){_T}/[^\s\\]{{0,60}}{_T}(?:TRUE|FALSE){_T}\d{{1,12}}{_T}[\w.-]{{1,60}}{_T}",
+        r"[A-Za-z0-9_%.|:+/=-]{16,900}",
+        random_value,
     ),
     # ------------------------------------------------------------ settings
     Rule(

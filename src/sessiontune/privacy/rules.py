@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import msgspec
 import re2
+from msgspec.structs import replace
 
 Layer = Literal["secrets", "personal", "places"]
 
@@ -111,6 +112,21 @@ def windowed(source: str) -> Any:
     """A rule's exact pattern, without its wide bounds. RE2 writes out every repeat: `{4,900}` makes
     a program of thousands of steps, which takes milliseconds to build and more to run at first."""
     return pattern(_WIDE.sub(r"{\1,}", source))
+
+
+#: Where a word begins, in a pattern.
+_BEGINS = re.compile(r"(?<![\w\])}?*+.\\])\\b(?=[A-Za-z\[(\\])")
+
+
+def begun(rule: Rule) -> Rule:
+    """The rule, whose words begin also after an escaped line end or tab: what begins a line of a
+    text is seen in a row of JSON, too."""
+
+    def also(source: str) -> str:
+        return _BEGINS.sub(lambda _: r"(?:\b|\\[nrt])", source)
+
+    faster = tuple(also(source) for source in rule.faster)
+    return replace(rule, anchor=also(rule.anchor), exact=also(rule.exact), faster=faster)
 
 
 _TAIL = re.compile(r"(\[(?:\\.|[^\]\\])*\]|=)\{(\d+),\d+\}\Z")

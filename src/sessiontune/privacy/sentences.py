@@ -21,7 +21,7 @@ _SAID = (
 )
 #: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
-    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|til|do|od|"
+    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|"
     r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
 )
 _VERB = (
@@ -62,8 +62,14 @@ _ALGORITHM = re2.compile(
 )
 
 
+#: A line's end or a quote as a string has them, and what stands behind it.
+_ESCAPED_END = re2.compile(rb"\\+(?:[nrt]|\\u2192).*\z")
+
+
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
-    value = match.group(1).rstrip(b".,;:!?)`'\"*\\")
+    value = match.group(1)
+    escaped = _ESCAPED_END.search(value)
+    value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)

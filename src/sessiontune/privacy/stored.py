@@ -20,6 +20,12 @@ def _hash(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(1) if len(set(match.group(1)[-20:])) > 6 else None
 
 
+def _ticket(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The same; where it is none, nothing in the run is one, and it is not read again from each."""
+    end = match.end(1)
+    return _hash(data, match) or (end, end)
+
+
 def _told(data: bytes, match: Any) -> tuple[int, int] | None:
     """`password VALUE` alone on a line: a digit in it, and no chain of words."""
     value = match.group(1)
@@ -43,7 +49,7 @@ def _after(kind: str, head: str, value: str, check: Check = _value, tail: str = 
 #: crypt(3), Cisco's types 8 and 9, PHC strings, and those of Django and Werkzeug.
 _HASHES = (
     rf"\$(?:1|apr1)\${_SALT}{{1,8}}\${_SALT}{{22}}",
-    r"\$2[abxy]\$\d\d\$[A-Za-z0-9./]{53}",
+    r"\${1,2}2[abxy]\${1,2}\d\d\${1,2}[A-Za-z0-9./]{53}",
     rf"\$[89]\${_SALT}{{14}}\${_SALT}{{43}}",
     rf"\$5\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{43}}",
     rf"\$6\$(?:rounds=\d{{1,9}}\$)?{_SALT}{{1,16}}\${_SALT}{{86}}",
@@ -62,7 +68,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40}",
         r"(\$krb5(?:asrep|tgs|pa)\$\d{1,2}\$[A-Za-z0-9*@.$:/_-]{40,9000})",
-        _hash,
+        _ticket,
         before=260,
         after=8000,
         first=1200,

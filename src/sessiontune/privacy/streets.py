@@ -85,7 +85,7 @@ _POSTAL = (
 )
 
 _WORDS = pattern(
-    r"(?i)address|street|\badd?r\b|anschrift|adress|stra(?:\xc3\x9f|ss)e|direcci|domicilio|indirizzo|residen|\badres|endere|morada|"
+    r"(?i)address|street|(?:\b|\\n)add?r\b|anschrift|adress|stra(?:\xc3\x9f|ss)e|direcci|domicilio|indirizzo|residen|\badres|endere|morada|"
     r"ship(?:ping|ped)? ?(?:(?:it|this|them) )?to|bill(?:ing)? ?to|deliver(?:ed|y)? (?:it )?to|\blives?\b|living (?:at|in)|moved to|mailing|home is|located at|"
     r"office (?:is )?(?:at|in)|house (?:is )?(?:at|in)|wohn|haus in|habit[eo]|viv[oe] en|abit[oa] |woon|mor[oa] n|mieszka|\bbor p|lieferung|"
     r"line_?1|headquarter|impressum|\xe4\xbd\x8f|\xe5\x9c\xb0\xe5\x9d\x80|\xd0[\x90\xb0]\xd0\xb4\xd1\x80\xd0\xb5\xd1\x81|\xd0\xb6\xd0\xb8\xd0\xb2|\xec\xa3\xbc\xec\x86\x8c|\xeb\xb0\xb0\xec\x86\xa1|\xec\x82\xb4"

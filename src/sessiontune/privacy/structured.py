@@ -35,14 +35,20 @@ def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
     if data[match.start() - 1 : match.start()] in _IN_ADDRESS:
         return None
     start, end = match.span(2)
-    if b"\n" in data[match.end(1) : start] and not _CLOSED.match(data, end, end + 80):
-        return None
-    return option(data, match)
+    between, escaped = data[match.end(1) : start], _ESCAPED_END.search(match.group(2))
+    if b"\n" in between or b"\\" in between:
+        end = start + escaped.start() if escaped else end
+        if not _CLOSED.match(data, end, end + 80):
+            return None
+    found = option(data, match)
+    return (start, min(found[1], end)) if found else None
 
 
 _IN_ADDRESS = (b":", b"/", b"@", b"=")
 #: The end of an element whose text stands on lines of its own.
-_CLOSED = quick(r"\s*<\\*/")
+_CLOSED = quick(r"(?:\s|\\+[nrt])*<\\*/")
+#: What ends a line in a string of JSON.
+_ESCAPED_END = re2.compile(rb"(?:\\+[nrt])+\z")
 
 
 #: In a list the name must say at its end that a key follows.
@@ -107,7 +113,9 @@ _ENTRY = re2.compile(
     rb"([ \t]+)[\"']?[A-Za-z0-9_.-]{1,80}[\"']?:[ \t]*(?:[|>]-?[ \t]*(?:\r?\n|\\n)[ \t]*)?[\"']?"
     rb"([A-Za-z0-9+/=]*)[\"']?[ \t]*(?:#[^\n]*)?(?:\r?\n|\\n|$)"
 )
-_OTHER_LINE = re2.compile(rb"[ \t]+(?:#|[^\n:]{1,80}:)[^\n]{0,200}(?:\n|$)|[ \t]*\r?\n")
+_OTHER_LINE = re2.compile(
+    rb"[ \t]+(?:#|[^\n:\\]{1,80}:)[^\n\\]{0,200}(?:\n|\\n|$)|[ \t]*(?:\r?\n|\\n)"
+)
 
 
 def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
@@ -210,8 +218,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"<{WORDS}(?: [^<>\n]{{0,80}})?>\s{{0,40}}[^\s<>]{{4}}",
-        rf"<({WORDS})(?: [^<>\n]{{0,80}})?>\s{{0,40}}([^\s<>]{{4,900}})",
+        rf"<{WORDS}(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}[^\s<>]{{4}}",
+        rf"<({WORDS})(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}([^\s<>]{{4,900}})",
         _tag,
         near=key_or_password_follows,
         before=240,
@@ -243,9 +251,9 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"{WORDS}{QUOTE}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"{WORDS}{QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
         rf"{QUOTE}?(?i:value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?[^\s\"'<>\\]{{4}}",
-        rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}){QUOTE}?[,;]?(?:\s|\\n){{0,40}}"
+        rf"(?i:key|name|id){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?({WORDS}){QUOTE}?[,;]?(?:\s|\\+n){{0,40}}"
         rf"{QUOTE}?(?i:value){QUOTE}?[ ]{{0,2}}[:=][ ]{{0,2}}{QUOTE}?([^\s\"'<>\\]{{4,900}})",
         _pair,
         near=key_or_password_follows,
