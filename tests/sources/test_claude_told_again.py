@@ -97,6 +97,15 @@ def test_going_back_to_before_a_compaction_stays_a_branch(tmp_path: Path, back: 
     assert [s.forked_from.message for s in reading.sessions if s.forked_from] == [back]
 
 
+def test_going_back_behind_a_prompt_and_what_it_mentions(tmp_path: Path) -> None:
+    """What the program showed after the words takes nothing from their being new."""
+    shown = {"type": "nested_memory", "content": "memo"}
+    memo = {"type": "attachment", "uuid": "m", "parentUuid": "u3", "attachment": shown}
+    rows = [*BEFORE, *compaction("A", "a2", "a2"), turn("3", "sA")[0], memo, *turn("4", "a2")]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "memo"], ["ask 4", "say 4"]]
+
+
 COMMON = [
     user("u1", None, "ask"),
     answer("a1", "u1", "m1", text("look"), call("c1")),
@@ -253,16 +262,21 @@ def test_a_prompt_that_two_sessions_got_stands_in_both(tmp_path: Path) -> None:
     ]
 
 
-def test_an_answer_that_came_before_a_late_result_is_not_given_again(tmp_path: Path) -> None:
+@pytest.mark.parametrize("asked", [False, True])
+def test_an_answer_that_came_before_a_late_result_is_not_given_again(
+    tmp_path: Path, asked: bool
+) -> None:
     rows = [
         user("u1", None, "ask"),
         answer("a1", "u1", "m1", text("start"), call("slow")),
-        answer("a2", "a1", "m2", text("meanwhile"), call("quick")),
+        *([user("u2", "a1", "hurry")] if asked else []),
+        answer("a2", "u2" if asked else "a1", "m2", text("meanwhile"), call("quick")),
         user("r2", "a2", [result("quick")]),
         answer("a3", "r2", "m3", text("so far")),
         user("r1", "a1", [result("slow")]),
         answer("a4", "r1", "m4", text("in the end")),
     ]
     reading = read_rows(tmp_path, rows)
-    assert words(reading) == [["ask", "start", "meanwhile", "so far", "in the end"]]
+    begun = ["ask", "start", *(["hurry"] if asked else [])]
+    assert words(reading) == [[*begun, "meanwhile", "so far", "in the end"]]
     assert not any(m.flags for m in reading.sessions[0].messages)

@@ -159,12 +159,13 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
         return False
     if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
         return True  # the person went back to before a compaction
-    if _in_turns(node, up, replied):
-        return True
-    same = [kid for kid in up.kids if kid.kind == node.kind]
-    if node.kind == "answer" and up.result_places:  # none answers results that came after it
+    kids = up.kids
+    if node.kind == "answer" and up.result_places:  # what came before all results were there
         came = max(up.result_places)[0]
-        same = [kid for kid in same if kid.file != up.file or kid.line > came]
+        kids = tuple(kid for kid in kids if kid.file != up.file or kid.line > came)
+    if _in_turns(node, kids, replied):
+        return True
+    same = [kid for kid in kids if kid.kind == node.kind]
     if not same:
         return False
     if node.kind == "answer":
@@ -176,10 +177,10 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     return True
 
 
-def _in_turns(node: Node, up: Node, replied: set[int]) -> bool:
+def _in_turns(node: Node, kids: tuple[Node, ...], replied: set[int]) -> bool:
     """Whether two programs go on with one session at a time and write its log in turns: one with a
     prompt, the other with what answers the turn before. Then what comes later is a branch."""
     if node.kind == "prompt" and "queued" not in node.flags:
-        return any(kid.kind == "answer" for kid in up.kids)
-    asked = [kid for kid in up.kids if kid.kind == "prompt" and id(kid) in replied]
+        return any(kid.kind == "answer" for kid in kids)
+    asked = [kid for kid in kids if kid.kind == "prompt" and id(kid) in replied]
     return node.kind == "answer" and any(kid.id != f"{node.parent}+" for kid in asked)

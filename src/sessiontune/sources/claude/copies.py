@@ -38,7 +38,7 @@ def copied_record(state: State, line: Line, moved: str | None) -> str:
     line.uuid = f"{uuid}~{state.stem}#{state.line}"
     state.others[uuid] = [*others, line.uuid]
     state.renamed[uuid] = line.uuid
-    state.mine.add(line.uuid)
+    state.mine[line.uuid] = state.line
     return ""
 
 
@@ -133,13 +133,15 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     while up is not None and len(before) < _LOOK_BACK:  # an answer between may have been torn here
         before.append(up)
         up = up.up
+    twins: list[tuple[Node, Node]] = []
     for own in reversed(tail):
         twin = next((one for one in before if one.parts == own.parts), None)
         if twin is None:
             state.nodes.append(own)
         else:
             state.drop("resumed_copy", "link", count=len(own.places))
-            state.move(own, twin)
+            twins.append((own, twin))
+    state.move(twins)
     state.drop("resumed_copy", "link")
     state.copied(line.uuid, node)
     return True
@@ -148,25 +150,21 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
 def _told_twice(state: State, line: Line, node: Node) -> bool:
     """Whether an answer stands in this file already, and all that was said since the answer before
     it: by the same words at the same times. Then that is dropped with it."""
-    tail: list[Node] = []
+    twins: list[tuple[Node, Node]] = []
+    up = node.up
     for own in reversed(state.nodes):
         if own.kind in ("answer", "boundary", "summary"):
             break
-        tail.append(own)
-    twins: list[Node] = []
-    up = node.up
-    while up is not None and len(twins) < len(tail):
-        own = tail[len(twins)]
-        if not own.at or (own.at, own.parts) != (up.at, up.parts) or own is up:
+        if up is None or not own.at or (own.at, own.parts) != (up.at, up.parts) or own is up:
             return False
-        twins.append(up)
+        twins.append((own, up))
         up = up.up
-    if len(twins) < len(tail) or not (tail or _before(state, node)):
+    if not (twins or _before(state, node)):
         return False
-    del state.nodes[len(state.nodes) - len(tail) :]
-    for own, twin in zip(tail, twins, strict=True):
+    del state.nodes[len(state.nodes) - len(twins) :]
+    state.move(twins)
+    for own, _ in twins:
         state.drop("repeated_record", "link", count=len(own.places))
-        state.move(own, twin)
     state.drop("repeated_record", "link")
     if line.uuid:
         state.owner[line.uuid] = node
@@ -200,7 +198,7 @@ def take_prompt_again(state: State, node: Node) -> None:
     state.drop("repeated_record", "link", count=len(gone.places))
     if kept.up is gone:
         kept.parent, kept.up = gone.parent, gone.up
-    state.move(gone, kept)
+    state.move([(gone, kept)])
 
 
 def _typed_parts(node: Node) -> list[object]:

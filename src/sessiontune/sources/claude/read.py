@@ -105,7 +105,7 @@ class Reader(State):
                     elif self.boundary:
                         self._told_again(uuid)
                     return
-            self.mine.add(uuid)
+            self.mine.setdefault(uuid, self.line)
         if self.boundary and not line.isSidechain:
             self._goes_on(line)
         kind = line.type
@@ -143,8 +143,11 @@ class Reader(State):
     def _goes_on(self, line: Line) -> None:
         """Hang a record below the last one where its parent is a record that a compaction kept, or
         that was told again behind it."""
-        if line.parentUuid and line.parentUuid in self.kept[0] and not self.spoke():
-            line.parentUuid = self.tip
+        if line.parentUuid and line.parentUuid in self.kept[0]:
+            if self.spoke():
+                self.kept = (), self.kept[1]  # what was kept is far above by now
+            else:
+                line.parentUuid = self.tip
         self.tip = line.uuid or self.tip
 
     def _told(self, line: Line, message: WireMessage) -> bool:

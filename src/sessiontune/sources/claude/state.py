@@ -86,7 +86,7 @@ class State:
         self.facts = Facts()
         self.nodes: list[Node] = []
         self.counts: dict[tuple[str, str], int] = {}
-        self.mine: set[str] = set()
+        self.mine: dict[str, int] = {}  # the records of this file, each with its line
         self.renamed: dict[str, str] = {}  # id of this file that another record bore before
         self.answers: dict[str, Node] = {}
         self.last_answer: Node | None = None
@@ -122,9 +122,14 @@ class State:
 
     def spoke(self) -> bool:
         """Whether anybody said something new since records were kept."""
-        last = self.nodes[-1] if self.nodes else None
-        fresh = last is not None and last.line > self.kept[1]
-        return fresh and last.kind not in ("boundary", "summary", "context")  # type: ignore[union-attr]
+        for node in reversed(self.nodes):
+            if node.line <= self.kept[1]:
+                break
+            if node.kind not in ("boundary", "summary", "context"):
+                return True
+        if self.nodes:  # nor need these be looked at again
+            self.kept = self.kept[0], max(self.kept[1], self.nodes[-1].line)
+        return False
 
     def copied(self, uuid: str | None, node: Node) -> None:
         """The present record repeats what `node` holds; what hangs below it hangs below that."""
@@ -132,10 +137,15 @@ class State:
             self.owner[uuid] = node
             self.after_copy = uuid
 
-    def move(self, node: Node, twin: Node) -> None:
-        """Let all records of this file that lead to `node` lead to `twin`."""
-        for uuid in self.mine:
-            if self.owner.get(uuid) is node:
+    def move(self, twins: list[tuple[Node, Node]]) -> None:
+        """Let all records of this file that lead to the first of two nodes lead to the other."""
+        other = {id(node): twin for node, twin in twins}
+        since = min((node.line for node, _ in twins), default=0)
+        for uuid, line in reversed(self.mine.items()):
+            if line < since:
+                break  # before those nodes began
+            twin = other.get(id(self.owner.get(uuid)))
+            if twin is not None:
                 self.owner[uuid] = twin
 
     def link(self, line: Line, reason: str) -> None:
