@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,7 @@ def words(reading: Reading) -> list[list[str]]:
     ]
 
 
+STAMP = "2026-01-01T00:00:09.000Z"
 HOOK = {
     "type": "attachment",
     "uuid": "k",
@@ -165,7 +168,8 @@ def test_contexts_of_hooks_that_all_bear_one_id(tmp_path: Path) -> None:
 def at(rows: list[dict[str, Any]], start: int = 0) -> list[dict[str, Any]]:
     """The rows, one a second."""
     return [
-        {**row, "timestamp": f"2026-01-01T00:00:{start + n:02d}.000Z"} for n, row in enumerate(rows)
+        {**row, "timestamp": f"2026-01-01T00:{n // 60:02d}:{n % 60:02d}.000Z"}
+        for n, row in enumerate(rows, start)
     ]
 
 
@@ -280,3 +284,43 @@ def test_an_answer_that_came_before_a_late_result_is_not_given_again(
     begun = ["ask", "start", *(["hurry"] if asked else [])]
     assert words(reading) == [[*begun, "meanwhile", "so far", "in the end"]]
     assert not any(m.flags for m in reading.sessions[0].messages)
+
+
+def many_turns(n: int) -> list[dict[str, Any]]:
+    return at([row for i in range(n) for row in turn(f"{i:03d}", f"a{i - 1:03d}" if i else None)])
+
+
+def shown_behind_a_compaction(n: int) -> list[dict[str, Any]]:
+    shown = {"type": "nested_memory", "content": "memo"}
+    row = {"type": "attachment", "parentUuid": "a2", "attachment": shown}
+    return [*BEFORE, *compaction("A", "a2", "a2"), *({**row, "uuid": f"k{i}"} for i in range(n))]
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        lambda n: [*many_turns(n), *renamed(many_turns(n))],
+        lambda n: [{**user(f"p{i}", None, "same"), "timestamp": STAMP} for i in range(n)],
+        shown_behind_a_compaction,
+    ],
+    ids=["history", "prompt", "shown"],
+)
+def test_what_is_written_again_costs_its_length(
+    tmp_path: Path, shape: Callable[[int], list[dict[str, Any]]]
+) -> None:
+    def steps(n: int) -> int:
+        count = 0
+
+        def step(*_: Any) -> None:
+            nonlocal count
+            count += 1
+
+        write(tmp_path, "s.jsonl", shape(n))
+        sys.setprofile(step)
+        try:
+            read("claude", tmp_path)
+        finally:
+            sys.setprofile(None)
+        return count
+
+    assert steps(400) < 6 * steps(100)

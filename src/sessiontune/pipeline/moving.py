@@ -1,7 +1,8 @@
 """Whether a log that is not where it was is another one now: renamed, linked or copied.
 
 It may have grown since. A file that was renamed keeps its number. One that was copied is known by
-its own name, for agents name logs by the session, and by the bytes that it begins with.
+its own name, for agents name logs by the session, and by the bytes that it begins with. Where an
+agent gives all logs one name, the time at which a log begins says which ones to look at.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Elsewhere:
         """Whether what is known of a log is there, perhaps with more, in another place."""
         if any(goes_on(known, log) for log in self._by_inode.get(known.file.inode, ())):
             return True
-        return any(_copied(known, row) for row in self._by_name.get(_name(known), ()))
+        return any(_copied(known, row) for row in self._by_mark.get(_mark(known), ()))
 
     @cached_property
     def _by_inode(self) -> dict[int, list[LogFile]]:
@@ -38,10 +39,10 @@ class Elsewhere:
         return found
 
     @cached_property
-    def _by_name(self) -> dict[str, list[FileRow]]:
-        found: dict[str, list[FileRow]] = {}
+    def _by_mark(self) -> dict[tuple[str, str], list[FileRow]]:
+        found: dict[tuple[str, str], list[FileRow]] = {}
         for row in self._logs:
-            found.setdefault(_name(row), []).append(row)
+            found.setdefault(_mark(row), []).append(row)
         return found
 
 
@@ -80,11 +81,11 @@ def _copied(known: FileRow, now: FileRow) -> bool:
     """Whether a log begins with all the bytes of one that is not there any more. Only logs of lines
     grow at their end."""
     old, new = known.file, now.file
-    if old.source != new.source or not _holds(now.index, known):
+    if old.source != new.source:
         return False
     if old.size == new.size:
-        return known.tail == now.tail
-    if old.size > new.size or not new.path.endswith(".jsonl"):
+        return known.tail == now.tail and _holds(now.index, known)
+    if old.size > new.size or not new.path.endswith(".jsonl") or not _holds(now.index, known):
         return False
     try:
         with open_log(new.path) as log:
@@ -102,5 +103,6 @@ def _holds(index: FileIndex, known: FileRow) -> bool:
     return links.issubset(index.links) and merge_index(before, index).ids == index.ids
 
 
-def _name(row: FileRow) -> str:
-    return row.file.path.rpartition("/")[2]
+def _mark(row: FileRow) -> tuple[str, str]:
+    """The name of a log, and when it begins."""
+    return row.file.path.rpartition("/")[2], row.index.first
