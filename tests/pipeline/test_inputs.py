@@ -15,10 +15,12 @@ from sessiontune import registry
 from sessiontune.manifest import Input
 from sessiontune.notes import Sketches
 from sessiontune.packs import Place
+from sessiontune.pipeline import moving
 from sessiontune.pipeline.inputs import discover, named_in
+from sessiontune.ports import FileIndex, LogFile
 from sessiontune.runtime.local import LocalRunner
 from sessiontune.sources.foreign import named
-from sessiontune.store import Store, UnitRow
+from sessiontune.store import FileRow, Store, UnitRow
 
 LINE = (
     '{"type":"%s","uuid":"%s","sessionId":"s",'
@@ -194,6 +196,22 @@ def test_a_log_that_was_copied_elsewhere_has_not_vanished(
             gone = {path.rpartition("/")[2] for path, gone in there.items() if gone}
             assert gone == {shorter.name, otherwise.name, nowhere.name}
             assert len(there) == 6
+
+
+def test_logs_that_all_bear_one_name_are_not_compared_each_with_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: list[tuple[FileRow, FileRow]] = []
+    monkeypatch.setattr(moving, "_copied", lambda *rows: compared.append(rows))
+
+    def row(folder: str, n: int, inode: int) -> FileRow:
+        log = LogFile(f"{tmp_path}/{folder}/{n}/events.jsonl", "copilot", 9, 0, inode)
+        return FileRow(log, b"", FileIndex(first=f"2026-01-01T00:00:{n:02d}.000Z"))
+
+    elsewhere = moving.Elsewhere([row("new", n, n) for n in range(30)])
+    assert not any(elsewhere.has(row("old", n, n + 60)) for n in range(15, 45))
+    assert len(compared) == 15
+    assert all(known.index.first == log.index.first for known, log in compared)
 
 
 def test_a_file_is_known_by_one_name_however_it_is_written(

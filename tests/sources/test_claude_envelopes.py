@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,10 @@ def test_what_a_schedule_says_is_a_prompt_without_the_program_s_words(
 )
 def test_a_person_may_write_about_that_tag(tmp_path: Path, given: str) -> None:
     assert read_one(tmp_path, given, {})[0] == ("prompt", [given])
+
+
+def test_white_space_behind_the_tag_costs_its_length(tmp_path: Path) -> None:
+    given = '<scheduled-task name="a">' + "\n" * 100_000 + "no end"
+    begun = time.process_time()
+    assert read_one(tmp_path, given, {})[0] == ("prompt", [given])
+    assert time.process_time() - begun < 3

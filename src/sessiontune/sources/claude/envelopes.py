@@ -33,12 +33,9 @@ _CHANNEL = re.compile(
 )
 _NEXT = re.compile(r"(?<=</channel>)\s*(?=<channel source=\")")
 _CHAT = re.compile(r" chat_(?:id|guid)=\"")
-#: Behind the tag a paragraph of the program stands, which says that nobody is there to be asked.
-_SCHEDULED = re.compile(
-    r"<scheduled-task name=\"[^>]*>\s*(?:This is an automated run of a scheduled task\."
-    r"[^\n]*(?:\n[^\n]+)*\n\n\s*)?(?P<words>.*)</scheduled-task>\s*",
-    re.DOTALL,
-)
+_SCHEDULED = re.compile(r"<scheduled-task name=\"[^>]*>(?P<words>.*)</scheduled-task>", re.DOTALL)
+#: With this a paragraph of the program begins, which says that nobody is there to be asked.
+_UNATTENDED = "This is an automated run of a scheduled task."
 _LED = re.compile(r"<coordinator-relay>(?P<words>.*)</coordinator-relay>\s*", re.DOTALL)
 
 
@@ -48,8 +45,10 @@ def enveloped(start: str) -> tuple[str, list[str]] | None:
     if led is not None:
         return _noted(led["words"])
     if start.startswith("<scheduled-task "):
-        task = _SCHEDULED.fullmatch(start)
+        task = _SCHEDULED.fullmatch(start.rstrip())
         words = task["words"].strip() if task is not None else ""
+        if words.startswith(_UNATTENDED):
+            words = words.partition("\n\n")[2].strip()
         return ("prompt", [words]) if words else None
     if start.startswith("<channel source="):
         return _chatted(start.rstrip())
