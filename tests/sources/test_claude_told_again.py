@@ -43,6 +43,7 @@ def words(reading: Reading) -> list[list[str]]:
     ]
 
 
+ONLY = "msg_01" + "1" * 20
 STAMP = "2026-01-01T00:00:09.000Z"
 HOOK = {
     "type": "attachment",
@@ -216,6 +217,15 @@ def test_the_same_words_typed_again_at_another_time_are_another_prompt(tmp_path:
     again = [{**row, "timestamp": "2026-01-01T00:00:40.000Z"} for row in renamed(TOOLS[2:4])]
     reading = read_rows(tmp_path, [*TOOLS, *again])
     assert words(reading)[1] == ["ask 2", "say 2"]
+
+
+def test_a_client_that_gives_all_answers_one_id_and_one_time(tmp_path: Path) -> None:
+    rows, above = [], None
+    for n in range(4):
+        rows += [user(f"u{n}", above, "continue"), answer(f"a{n}", f"u{n}", ONLY, text("ok"))]
+        above = f"a{n}"
+    reading = read_rows(tmp_path, [{**row, "timestamp": STAMP} for row in rows])
+    assert words(reading) == [["continue", "ok"] * 4]
 
 
 SHOWN = "<ide_opened_file>The user opened till.py.</ide_opened_file>"

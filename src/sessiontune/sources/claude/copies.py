@@ -124,7 +124,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     if not parts or not all(is_part(part, node) for part in parts):
         return False
     if node.file == state.file:
-        return _told_twice(state, line, node)
+        return _told_twice(state, line, message, node)
     tail: list[Node] = []
     while state.nodes and state.nodes[-1].kind != "answer":
         tail.append(state.nodes.pop())
@@ -147,7 +147,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     return True
 
 
-def _told_twice(state: State, line: Line, node: Node) -> bool:
+def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> bool:
     """Whether an answer stands in this file already, and all that was said since the answer before
     it: by the same words at the same times. Then that is dropped with it."""
     twins: list[tuple[Node, Node]] = []
@@ -161,6 +161,8 @@ def _told_twice(state: State, line: Line, node: Node) -> bool:
         up = up.up
     if not (twins or _before(state, node)):
         return False
+    if twins and twins[-1][0].up is state.answers.get(message.id or ""):
+        return False  # said to that very answer: a client may give all of them one id and one time
     del state.nodes[len(state.nodes) - len(twins) :]
     state.move(twins)
     for own, _ in twins:
