@@ -170,9 +170,7 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
         return False
     if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
         return False
-    if _VERSION.fullmatch(value) and not (
-        _DIGITS.fullmatch(value) and (shell or len(value) >= 8)
-    ):
+    if _VERSION.fullmatch(value) and not (_DIGITS.fullmatch(value) and (shell or len(value) >= 8)):
         return False
     return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
