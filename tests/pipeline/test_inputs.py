@@ -159,8 +159,8 @@ def test_a_log_that_was_copied_elsewhere_has_not_vanished(
     """Also where it has grown there, and its project's folder has another name now. One that holds
     less, or begins otherwise, is another log."""
     home = tmp_path / "home"
-    other = home / "b" / "-home-eve" if below else tmp_path / "disk" / "-home-eve"
-    logs = [home / "a" / "-home-dev" / f"{name}.jsonl" for name in "stuv"]
+    other = home / "b" / "shop-2" if below else tmp_path / "disk" / "shop-2"
+    logs = [home / "a" / "shop" / f"{name}.jsonl" for name in "stuv"]
     logs[0].parent.mkdir(parents=True)
     other.mkdir(parents=True)
     for log in logs:

@@ -8,6 +8,7 @@ put side by side are judged one by one (`seams`), as they were redacted.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +19,7 @@ from msgspec.structs import replace
 from ..model import Finding
 from ..seams import SEAM
 from .detect import Detector
-from .engine import LONG, Place, encoded, hot, keyed_text, looked, within
+from .engine import LONG, Place, encoded, hot, keyed_text, looked, may_tell, within
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
@@ -119,20 +120,27 @@ class Auditor:
         self._judge(looks, findings)
 
     def _strings(self, value: Any, findings: list[Finding]) -> Iterator[_Look]:
-        """The strings of a row, its keys too; structures are judged on the way."""
-        stack: list[tuple[str, str, Any]] = [("", "", value)]
+        """The strings of a row, its keys too, and the numbers of structures that may tell;
+        structures are judged on the way."""
+        stack: list[tuple[str, str, Any, bool]] = [("", "", value, False)]
         while stack:
-            path, key, item = stack.pop()
-            if isinstance(item, dict):
+            path, key, item, inside = stack.pop()
+            if isinstance(item, str):
+                yield path, key, item
+            elif inside and may_tell(key, item):
+                told = json.dumps(item)
+                yield path, "", f'"{key}": {told}'
+                if not isinstance(item, list):
+                    yield path, key, told
+            elif isinstance(item, dict):
                 for name, child in item.items():
                     yield f"{path}.<key>", "", name
-                    stack.append((f"{path}.{_plain(name)}", name, child))
-                    if name in _STRUCTURES and isinstance(child, dict | list):
+                    structure = name in _STRUCTURES and isinstance(child, dict | list)
+                    stack.append((f"{path}.{_plain(name)}", name, child, inside or structure))
+                    if structure:
                         self._beside(f"{path}.{name}", child, findings)
             elif isinstance(item, list):
-                stack.extend((f"{path}[{i}]", "", child) for i, child in enumerate(item))
-            elif isinstance(item, str):
-                yield path, key, item
+                stack.extend((f"{path}[{i}]", "", child, inside) for i, child in enumerate(item))
 
     def _judge(self, looks: list[_Look], findings: list[Finding]) -> None:
         texts = [keyed_text(key, text) if key else text for _, key, text in looks]

@@ -5,6 +5,7 @@ Clean text costs one pass of the prefilter. Exact rules run only around its hits
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -96,7 +97,7 @@ class Redactor:
     def structure(self, obj: Any, changed: dict[str, str]) -> Any:
         """A JSON value whose strings, taken one by one, become `changed`; and what they are under
         their keys, and beside each other."""
-        new = rebuild(obj, changed, self.keyed)
+        new = rebuild(obj, changed, self.keyed, self.numbers)
         for _ in range(_ROUNDS if new else 0):
             beside = mended(new, self._detector.find, self._counted)
             if not beside:
@@ -186,6 +187,18 @@ class Redactor:
             raw = text.encode("utf-8", "surrogatepass")
             new = text = self._counted(raw, spans).decode("utf-8", "surrogatepass")
         return None if new is None else self.text(new)
+
+    def numbers(self, key: str, value: Any) -> Any:
+        """A number, or a list of them, under a dictionary key, judged as JSON writes it (`"lat":
+        48.21`), a single one also as a string; None where nothing is found."""
+        head, told = f'"{key}": ', json.dumps(value)
+        new = self.text(head + told)
+        if new != head + told and new.startswith(head):
+            try:
+                return json.loads(new[len(head) :])
+            except ValueError:
+                return new[len(head) :]
+        return None if isinstance(value, list) else self.keyed(key, told)
 
     def _under(self, key: str, text: str) -> list[Span]:
         raw = text.encode("utf-8", "surrogatepass")
@@ -326,8 +339,18 @@ def hot(key: str) -> bool:
     return _HOT_KEY.search(key) is not None
 
 
-def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
-    """The value with its strings replaced; unchanged parts are the same objects."""
+def may_tell(key: str, value: Any) -> bool:
+    """Whether it is a number under a key that tells (or a few, as of a place), or as long as that
+    of a card."""
+    if isinstance(value, list):
+        return 1 < len(value) <= 4 and all(type(n) in (int, float) for n in value) and hot(key)
+    kind = type(value)
+    return (kind is int or kind is float) and ((kind is int and value >= 10**11) or hot(key))
+
+
+def rebuild(obj: Any, changed: dict[str, str], keyed: Any, numbers: Any = None) -> Any:
+    """The value with its strings replaced, and the numbers under keys that tell; unchanged parts
+    are the same objects."""
     if isinstance(obj, str):
         return changed.get(obj, obj)
     if isinstance(obj, dict):
@@ -346,15 +369,18 @@ def rebuild(obj: Any, changed: dict[str, str], keyed: Any) -> Any:
                     fresh = changed.get(value, value)
                 if fresh_key is not key:  # it says less now, or more
                     fresh = keyed(fresh_key, fresh) or fresh
+            elif numbers and isinstance(key, str) and may_tell(key, value):
+                fresh = numbers(key, value)
+                fresh = value if fresh is None else fresh
             else:
-                fresh = rebuild(value, changed, keyed)
+                fresh = rebuild(value, changed, keyed, numbers)
             while fresh_key in new:
                 fresh_key = f"{fresh_key}_"
             new[fresh_key] = fresh
             same = same and fresh is value and fresh_key is key
         return obj if same else new
     if isinstance(obj, list | tuple):
-        items = [rebuild(item, changed, keyed) for item in obj]
+        items = [rebuild(item, changed, keyed, numbers) for item in obj]
         if all(a is b for a, b in zip(items, obj, strict=True)):
             return obj
         return type(obj)(items)

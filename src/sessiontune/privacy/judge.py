@@ -125,7 +125,15 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
         )
     ):
         return False
+    if not quoted and _DIGITS.fullmatch(value):
+        assigns = operator == b"=" or (operator.strip() == b":" and len(value) >= 8)
+        return assigns and _PASSWORD_LAST.search(name) is not None
     return like_password(value, quoted, _shell_like(name, operator))
+
+
+#: As a password, behind its name. Shorter ones in a table are counts: of passwords, say.
+_DIGITS = re2.compile(rb"\d{6,13}")
+_PASSWORD_LAST = re2.compile(rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd)$")
 
 
 def _cased(value: bytes) -> bool:
@@ -162,7 +170,7 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
         return False
     if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
         return False
-    if _VERSION.fullmatch(value):
+    if _VERSION.fullmatch(value) and not (_DIGITS.fullmatch(value) and (shell or len(value) >= 8)):
         return False
     return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
