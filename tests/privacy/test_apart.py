@@ -165,3 +165,13 @@ def test_a_long_key_of_many_literals_goes_as_one(redactor: Redactor) -> None:
     out = redactor.text(f'const signingKey = {lines.strip()}\nnext = "line"')
     assert VALUES["k"] not in out
     assert out.endswith('"\nnext = "line"')
+
+
+def test_a_pseudonym_tells_nothing_of_the_line_below(redactor: Redactor) -> None:
+    """`REDACTED_..._SECRET_...:` stands where no word for one stood: what is below was left, and
+    the gate would stop what redaction made."""
+    key = "QtT" + "8Q~_Ij~RouHVpD2Tuf3oHWGh.DQ3kcjbAn"
+    for mark in (":", "\\:"):
+        out = redactor.text(f"{key}{mark}\n{VALUES['k']}\n")
+        assert key not in out
+        assert redactor.text(out) == out

@@ -50,18 +50,10 @@ def test_numbers_that_tell_are_redacted_and_seen_by_the_gate(
 
 def test_numbers_that_say_nothing_stay() -> None:
     arguments = {
-        "account_id": 12345678,
-        "max_tokens": 40960,
-        "keyCode": 1300,
-        "line_1": 1000,
+        "ids": {"account_id": 12345678, "max_tokens": 40960, "keyCode": 1300, "line_1": 1000},
         "created": 1700000000000,
-        "latency": 1234.567,
-        "ratio": [0.25, 0.75],
-        "big": 10**30,
-        "lat": None,
-        "long": True,
-        "password": 8,
-        "odd": [float("inf"), float("nan")],
+        "rest": {"latency": 1234.567, "ratio": [0.25, 0.75], "big": 10**30},
+        "odd": {"lat": None, "long": True, "password": 8, "at": [float("inf"), float("nan")]},
     }
     assert redactor().value(arguments) is arguments
 

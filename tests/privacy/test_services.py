@@ -197,6 +197,12 @@ def test_what_a_service_has_is_no_key(text: str) -> None:
     assert REDACTOR.text(text) == text
 
 
+@pytest.mark.parametrize("name", ["AIRTABLE", "coinbase", "statuspage", "plaid", "squarespace"])
+def test_services_that_are_named_like_a_thing_have_keys(name: str) -> None:
+    for text in (f'{name} = "{HEX32}"', f"{name}: {HEX32}"):
+        assert HEX32 not in REDACTOR.text(text)
+
+
 @pytest.mark.parametrize(
     ("text", "value"),
     [

@@ -14,6 +14,7 @@ import re2
 
 from .checks import is_placeholder, judged_random, wordy
 from .judge import is_dull_value, is_gibberish, judge
+from .pseudonym import inside_pseudonym
 from .rules import Rule
 from .sentences import typed
 from .structured import WORDS
@@ -79,6 +80,9 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
+    told = _TELLING.finditer(data, match.start(), start)
+    if all(inside_pseudonym(data, *one.span()) for one in told):
+        return None  # `REDACTED_GITHUB_TOKEN_...:` stands where nothing told
     if _NAMES.fullmatch(value) or value.endswith(b":"):
         return None
     if not _SAYS_SO.match(match.group(0)) and not judged_random(value, 16):
@@ -104,6 +108,7 @@ _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 #: What a line holds, and its end: as it is, and in a row of JSON, where lines have no other end.
 _LINES = ((r"[^\n]", r"\r?\n"), (r"[^\n\\]", r"(?:\\+r)?\\+n"))
 _TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen)"
+_TELLING = re2.compile(_TELLS.replace(r"\b", "").encode())
 _ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
 #: A field that gives a name, and a name that tells.
 _FIELD = r"(?:[kK]ey|[nN]ame|[iI]d|type)"

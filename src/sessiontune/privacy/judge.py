@@ -235,7 +235,7 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if not strong and not IS_KEY.search(name):
         return False
     if STRONG.search(name) is None and (
-        (len(value) < 40 and not IS_KEY.search(name) and _THING.search(name))
+        (vendor and len(value) < 40 and not IS_KEY.search(name) and _is_thing(name, vendor))
         or value.startswith(_IDS)
     ):
         return False  # of what a service keeps: a voice, a price, a template
@@ -333,10 +333,15 @@ def _typed_by_machine(value: bytes) -> bool:
     )
 
 
-#: What a service has, at the end of a name that says no word for key: `elevenlabs_voice`.
+def _is_thing(name: bytes, vendor: bytes) -> bool:
+    """`elevenlabs_voice`. Names of services end so themselves: `airtable`, `coinbase`, `plaid`."""
+    return _THING.search(name.lower().rpartition(vendor)[2]) is not None
+
+
+#: What a service has, at the end of a name that says no word for key.
 _THING = re2.compile(
-    rb"(?i)(?:[._-]|[a-z])(?:ids?|sid|voice|model|index|channel|table|base|list|project|price|product|plan|"
-    rb"template|dataset|database|workspace|space|board|folder|bucket|page|queue|list|customer|version)$"
+    rb"(?:id|ids|sid|voice|model|index|channel|table|base|list|project|price|product|plan|template|"
+    rb"dataset|database|workspace|space|board|folder|bucket|page|queue|customer|version)$"
 )
 #: How the ids of such things begin.
 _IDS = (b"price_", b"prod_", b"cus_", b"sub_", b"asst_", b"thread_", b"evt_", b"prj_")
