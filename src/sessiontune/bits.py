@@ -66,7 +66,7 @@ def without_habits(model: Any) -> Any:
     from transformers import GenerationConfig
 
     ends = model.generation_config.eos_token_id
-    model.generation_config = GenerationConfig(eos_token_id=ends)
+    model.generation_config = GenerationConfig(eos_token_id=ends, use_cache=True)
     return model
 
 

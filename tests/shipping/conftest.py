@@ -50,7 +50,7 @@ def teach_adapter(base: Path, folder: Path) -> None:
     torch.set_num_threads(1)  # two million weights: more threads only wait for each other
     learned = [p for p in tuned.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learned, lr=3e-3)
-    for _ in range(200):
+    for _ in range(400):
         total = 0.0
         for example in examples:
             loss = tuned(
@@ -60,9 +60,9 @@ def teach_adapter(base: Path, folder: Path) -> None:
             total += float(loss.detach())
         optimizer.step()
         optimizer.zero_grad()
-        if total < 0.2:
+        if total < 0.05:
             break
-    assert total < 0.2, total
+    assert total < 0.05, total
     tuned.save_pretrained(folder)
 
 
