@@ -147,7 +147,7 @@ _LONG = _WORD + "Hb5nVc8Jd3"
         "Sec" + f"ret used: {_LONG}\nSignature: verified\n",
         f"a\nnet use Z: /user:studio {_WORD}\n",
         f"a\n\tdns cloudflare {_LONG}\n",
-        f'curl -u "{_LONG}:{_LONG}" https://api.test',
+        "curl " + f'-u "{_LONG}:{_LONG}" https://api.test',
         "[smtp]\npass" + f'word = """{_WORD}"""\n',
         "Angebot\nUSt-IdNr.: DE" + "219873654\n",
         "env:\n  - name: SMTP_PASS" + f"WORD\n    value: {_WORD}\n",
