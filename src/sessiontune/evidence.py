@@ -291,7 +291,8 @@ def _silent(content: str) -> bool:
 _PERSON = re.compile(
     r"user (?:doesn't|does not|did not|didn't) want"
     r"|(?:rejected|denied|declined|cancelled) by (?:the )?user"
-    r"|user (?:has )?(?:rejected|denied|declined|cancelled|refused)|user said:",
+    r"|user (?:has )?(?:rejected|denied|declined|cancelled|refused)|user said:"
+    r"|The tool use was rejected \(eg\.",
     re.IGNORECASE,
 )
 

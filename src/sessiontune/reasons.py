@@ -20,6 +20,7 @@ DROPS: dict[str, str] = {
     "context_usage": "displays of how full the context is",
     "local_command": "commands of the agent program itself (/clear and the like)",
     "local_command_output": "what commands of the agent program printed",
+    "compaction_request": "what the program asked for before a summary",
     "local_command_caveat": "notes around commands of the agent program",
     "shell_mode": "shell commands of the user that the model did not see, or without output",
     "task_notification": "messages about background tasks",

@@ -82,6 +82,8 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
                 return node
     node = state.node(line, "answer")
     node.model = message.model or ""
+    if state.sums_up:
+        node.kind, node.injected, state.sums_up = "summary", True, False
     if name:
         state.answers[name] = node
         if is_served(name):
@@ -141,8 +143,8 @@ def answer_part(block: Block) -> Part | str:
         if not block.id or not block.name:
             return "call_without_id"
         return ToolCall(block.id, block.name, block.input or {})
-    if kind == "text":
-        text = block.text
+    if kind in ("text", "connector_text"):
+        text = block.text or block.connector_text
         if not text or text == "(no content)" or text.isspace():
             return "empty"
         return Text(text)

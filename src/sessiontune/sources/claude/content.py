@@ -29,6 +29,8 @@ _REJECTED = (
     "The user doesn't want to take this action right now.",
     "User rejected tool use",
     "Error: The user doesn't want to",
+    "Permission for this tool use was denied. The tool use was rejected",
+    "The agent proposed a plan that was rejected by the user.",
     "[Request interrupted by user for tool use]",
 )
 _REFUSED, _BROKEN_OFF = _REJECTED[:2], _REJECTED[4]
@@ -44,8 +46,10 @@ _CANCELLED = tuple(
 #: Kinds of denial that no rule made: a person's, or for what happened elsewhere.
 NO_RULE = ("user-rejected", "interrupted", "cancelled")
 _DENIED = re.compile(
-    r"\A(?:<tool_use_error>)?(?:Error: )?(?:Permission to use \S+|Permission for this action)"
-    r"(?: with command .*)? (?:has been denied|was denied)",
+    r"\A(?:<tool_use_error>)?(?:Error: )?"
+    r"(?:Permission (?:to use \S+|for this (?:action|tool use))(?: with command .*)?"
+    r" (?:has been denied|was denied)"
+    r"|Claude requested permissions to .*, but you haven't granted it yet\.)",
     re.DOTALL,
 )
 

@@ -11,6 +11,8 @@ from .wire import is_printed
 
 _CONVERSATION = re.compile(rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"')
 _SESSION = re.compile(rb'"(?:sessionId|session_id)"\s*:\s*"')
+#: The first versions kept a conversation as one array, before records named their parents.
+_FIRST = re.compile(rb'"userType"\s*:\s*"')
 _ENVELOPE = re.compile(rb'"(?:parentUuid|leafUuid|isSidechain|parent_tool_use_id)"\s*:')
 _SIDE = re.compile(
     rb'"type"\s*:\s*"(?:file-history-snapshot|queue-operation|last-prompt|custom-title|ai-title'
@@ -38,7 +40,8 @@ def is_log(path: str, head: bytes) -> bool:
         return False  # a tool's whole output may well be a log
     if not path.endswith((".jsonl", ".ndjson")):
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
-            return all(p.search(head) for p in (_CONVERSATION, _ENVELOPE, _SESSION))
+            envelope = _ENVELOPE.search(head) or _FIRST.search(head)
+            return bool(envelope and _CONVERSATION.search(head) and _SESSION.search(head))
         return any(map(is_printed, head.split(b"\n")[:200]))
     if any(sign in head for sign in _SIGNS) and _OTHERS.search(head):
         return False

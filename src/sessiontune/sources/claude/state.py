@@ -90,6 +90,7 @@ class State:
         self.renamed: dict[str, str] = {}  # id of this file that another record bore before
         self.answers: dict[str, Node] = {}
         self.last_answer: Node | None = None
+        self.sums_up = False  # the next answer is the summary that an early version begins with
         self.served: list[Node] = []  # answers that hold results of the vendor's own tools
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.queue: list[Queued] = []

@@ -75,6 +75,13 @@ _PASTED = re.compile(
 )
 _RAN = re.compile(r"<(bash-input|bash-stdout|bash-stderr)>(.*?)</\1>", re.DOTALL)
 _TAGGED = re.compile(r"<(bash-[a-z-]+)>.*?</\1>", re.DOTALL)
+#: What a person had the program remember (`#` before the words); no request, but the model sees it.
+_REMEMBERED = re.compile(r"<user-memory-input>(?P<words>.*)</user-memory-input>\s*", re.DOTALL)
+#: What the first versions put before the summary that they began a compacted conversation with.
+COMPACTED = (
+    "Use the /compact command to clear the conversation history, and start a new conversation with"
+    " the summary in context."
+)
 INTERRUPTED = ("[Request interrupted by user]", "[Request interrupted by user for tool use]")
 
 
@@ -113,7 +120,7 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
     if summary:
         return Said("summary", [text])
     head = text[:1]
-    if head not in "<[ACOST\n \t" and not meta:  # the great majority: words of a person
+    if head not in "<[ACOSTU\n \t" and not meta:  # the great majority: words of a person
         return Said("prompt", [text]) if head else Said("drop", reason="empty")
     start = text.lstrip()
     if not start:
@@ -145,6 +152,8 @@ def _told(text: str, start: str, meta: bool) -> Said:
         return Said("summary", [text])
     elif start.startswith(("Operation stopped by hook: ", "Stop hook feedback:\n")):
         return Said("context", [text])
+    elif start.rstrip() == COMPACTED:
+        return Said("drop", reason="compaction_request")
     elif start.startswith(_CAVEAT):
         return Said("drop", reason="local_command_caveat")
     elif start.startswith(_PEERS):
@@ -220,6 +229,10 @@ def _tagged(start: str) -> Said | None:
         return _notification(start)
     if start.startswith(("<teammate-message", "<cross-session-message", "<agent-message")):
         return _peer(start)
+    if start.startswith("<user-memory-input>"):
+        noted = _REMEMBERED.fullmatch(start)
+        words = noted["words"].strip() if noted is not None else ""
+        return Said("context", [words]) if words else None
     found = enveloped(start)
     if found is not None:
         return Said(*found)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ...linking import Node
 from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
-from ..pictures import picture
-from .content import NO_RULE, as_json, document_of, persisted, result_content, status_of
+from .content import NO_RULE, document_of, persisted, result_content, status_of
 from .hidden import HIDDEN, name_result
+from .shown import SHOWN, decoded, shown_parts, texts_in
 from .state import State
 from .text import CLEARING, PLAN_START, classify
 from .toolbox import tool_defs
-from .wire import Attachment, Block, Kind, Line, Outcome
+from .wire import Block, Kind, Line, Outcome
 
 
 def take_user(state: State, line: Line) -> None:
@@ -82,7 +80,9 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
     `beside`: the record holds tool results too, so it is linked already.
     """
     kind, command, reason = "", "", "empty"
-    meta = bool(line.isMeta or line.isVisibleInTranscriptOnly)  # nobody typed it
+    state.sums_up = False
+    # Nobody typed it; printed output says so in one word for both.
+    meta = bool(line.isMeta or line.isVisibleInTranscriptOnly or line.isSynthetic)
     parts: list[Part] = []
     for item in items:
         if not isinstance(item, str):
@@ -93,6 +93,7 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
             reason = said.reason
             if said.command in CLEARING:
                 state.cleared(line)
+            state.sums_up = said.reason == "compaction_request"
             if said.kind == "interrupt":
                 state.interrupted(line)
             continue
@@ -215,7 +216,7 @@ def _result_flags(
         flags.append("edited")
     for started in (facts.agentId, facts.runId):
         if started:
-            state.agent_calls[started] = call
+            state.agent_calls.setdefault(started, call)  # later calls wake it again
 
 
 def _carried(state: State, line: Line, answer: Node) -> Node:
@@ -228,8 +229,7 @@ def _carried(state: State, line: Line, answer: Node) -> Node:
     return node
 
 
-#: Attachments that hold what a person wrote, or files that the model saw.
-_SHOWN = ("queued_command", "nested_memory", "file", "directory", "instructions", "mcp_resource")
+QUEUED = "queued_command"
 
 
 def take_attachment(state: State, line: Line) -> None:
@@ -238,15 +238,15 @@ def take_attachment(state: State, line: Line) -> None:
     kind = given.type if given is not None else ""
     if kind == "teammate_mailbox" and _mail(state, line):
         return
-    if given is None or kind not in _SHOWN:
+    if given is None or kind not in (QUEUED, *SHOWN):
         if given is not None and given.hookName == "SessionStart:clear":
             state.cleared(line)
         if given is not None and kind == "prompt_snapshot":
-            state.facts.tools.update(tool_defs(_decoded(given.tools)))
+            state.facts.tools.update(tool_defs(decoded(given.tools)))
         state.link(line, f"attachment:{safe_name(kind)}")
         return
-    if kind != "queued_command":
-        parts = _file_parts(given)
+    if kind != QUEUED:
+        parts = shown_parts(given)
         if not parts:
             state.link(line, f"attachment:{kind}")
             return
@@ -255,7 +255,7 @@ def take_attachment(state: State, line: Line) -> None:
         node.places.append((state.line, state.nth))
         node.injected = True
         return
-    prompt = _decoded(given.prompt)
+    prompt = decoded(given.prompt)
     items: list[str | Part] = [prompt] if isinstance(prompt, str) and prompt else []
     for item in prompt if isinstance(prompt, list) else ():
         if isinstance(item, dict) and isinstance(item.get("text"), str):
@@ -268,7 +268,7 @@ def take_attachment(state: State, line: Line) -> None:
 
 def _mail(state: State, line: Line) -> bool:
     """What other agents of a team wrote to this one; whether there was anything."""
-    texts = _texts(line.attachment.messages, "text") if line.attachment is not None else []
+    texts = texts_in(line.attachment.messages, "text") if line.attachment is not None else []
     if not texts:
         return False
     notices = all(text.lstrip().startswith('{"type"') for text in texts)  # by the program
@@ -288,56 +288,3 @@ def _queued(state: State, line: Line, items: list[str | Part]) -> None:
         state.nodes[-1].flags.append("queued")
         if given is not None and given.source_uuid:
             state.nodes[-1].flags.append(f"?{given.source_uuid}")
-
-
-def _decoded(raw: msgspec.Raw) -> object:
-    try:
-        return msgspec.json.decode(raw) if len(memoryview(raw)) else None
-    except (msgspec.DecodeError, RecursionError):
-        return None
-
-
-def _file_parts(given: Attachment) -> list[Part]:
-    """What an attachment showed: one file, or all those of the instructions."""
-    if given.type == "instructions":
-        return [Text(text) for text in _texts(given.files, "content")]
-    if given.type == "mcp_resource":
-        return _resource(_decoded(given.content))
-    part = _file_part(given.content)
-    return [] if part is None else [part]
-
-
-def _resource(value: object) -> list[Part]:
-    """What a mention of a server's resource showed."""
-    listed = value.get("contents") if isinstance(value, dict) else None
-    parts: list[Part] = []
-    for item in listed if isinstance(listed, list) else ():
-        if isinstance(item, dict) and isinstance(item.get("text"), str) and item["text"]:
-            parts.append(Text(item["text"]))
-        elif isinstance(item, dict) and isinstance(item.get("blob"), str):
-            image = picture(item["blob"], item.get("mimeType"))
-            parts.extend([image] if image is not None else [])
-    return parts
-
-
-def _texts(raw: msgspec.Raw, name: str) -> list[str]:
-    """The texts that the items of a list hold under a name."""
-    listed = _decoded(raw)
-    found = [v.get(name) for v in listed if isinstance(v, dict)] if type(listed) is list else []
-    return [text for text in found if isinstance(text, str) and text.strip()]
-
-
-def _file_part(raw: msgspec.Raw) -> Part | None:
-    """What a `file`, `directory` or `nested_memory` attachment showed: text, or a picture."""
-    value = _decoded(raw)
-    for _ in range(3):
-        if isinstance(value, str):
-            return Text(value) if value else None
-        if not isinstance(value, dict):
-            return None
-        if isinstance(value.get("base64"), str):
-            return picture(value["base64"], value.get("type") or "application/pdf")
-        if isinstance(value.get("cells"), list):  # a notebook
-            return Text(as_json(value["cells"]))
-        value = value["content"] if "content" in value else value.get("file")
-    return None

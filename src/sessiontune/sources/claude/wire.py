@@ -33,6 +33,7 @@ class Block(msgspec.Struct, gc=False):
     tool_use_id: str | None = None
     type: str = ""
     text: str | None = None
+    connector_text: str | None = None
     thinking: str | None = None
     id: str | None = None
     name: str | None = None
@@ -64,6 +65,9 @@ class Attachment(msgspec.Struct, gc=False):
     files: msgspec.Raw = msgspec.Raw()
     messages: msgspec.Raw = msgspec.Raw()
     tools: msgspec.Raw = msgspec.Raw()
+    memories: msgspec.Raw = msgspec.Raw()
+    skills: msgspec.Raw = msgspec.Raw()
+    planContent: str | None = None
 
 
 class ProgressData(msgspec.Struct, gc=False):
@@ -133,6 +137,7 @@ class Line(msgspec.Struct, gc=False):
     isCompactSummary: bool | None = None
     isVisibleInTranscriptOnly: bool | None = None
     isAbortedMidStream: bool | None = None
+    isSynthetic: bool | None = None
     entrypoint: str | None = None
     origin: Kind | None = None
     promptSource: str | None = None
@@ -263,6 +268,9 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         files=_raw(value["files"]) if "files" in value else msgspec.Raw(),
         messages=_raw(value["messages"]) if "messages" in value else msgspec.Raw(),
         tools=_raw(value["tools"]) if "tools" in value else msgspec.Raw(),
+        memories=_raw(value["memories"]) if "memories" in value else msgspec.Raw(),
+        skills=_raw(value["skills"]) if "skills" in value else msgspec.Raw(),
+        planContent=_text(value.get("planContent")),
     )
 
 

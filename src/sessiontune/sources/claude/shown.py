@@ -1,0 +1,75 @@
+"""What attachments of Claude Code showed the model: files, memories, skills, plans."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ...model import Part, Text
+from ..pictures import picture
+from .content import as_json
+from .wire import Attachment
+
+#: Attachments that hold what the model saw.
+SHOWN = (
+    *("nested_memory", "file", "directory", "instructions", "mcp_resource"),
+    *("relevant_memories", "invoked_skills", "plan_file_reference", "selected_lines_in_ide"),
+)
+
+
+def decoded(raw: msgspec.Raw) -> object:
+    try:
+        return msgspec.json.decode(raw) if len(memoryview(raw)) else None
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def shown_parts(given: Attachment) -> list[Part]:
+    """What an attachment showed: one file, or all those of the instructions."""
+    if given.type == "instructions":
+        return [Text(text) for text in texts_in(given.files, "content")]
+    if given.type == "relevant_memories":
+        return [Text(text) for text in texts_in(given.memories, "content")]
+    if given.type == "invoked_skills":
+        return [Text(text) for text in texts_in(given.skills, "content")]
+    if given.type == "plan_file_reference":
+        return [Text(given.planContent)] if given.planContent else []
+    if given.type == "mcp_resource":
+        return _resource(decoded(given.content))
+    part = _file_part(given.content)
+    return [] if part is None else [part]
+
+
+def _resource(value: object) -> list[Part]:
+    """What a mention of a server's resource showed."""
+    listed = value.get("contents") if isinstance(value, dict) else None
+    parts: list[Part] = []
+    for item in listed if isinstance(listed, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("text"), str) and item["text"]:
+            parts.append(Text(item["text"]))
+        elif isinstance(item, dict) and isinstance(item.get("blob"), str):
+            image = picture(item["blob"], item.get("mimeType"))
+            parts.extend([image] if image is not None else [])
+    return parts
+
+
+def texts_in(raw: msgspec.Raw, name: str) -> list[str]:
+    """The texts that the items of a list hold under a name."""
+    listed = decoded(raw)
+    found = [v.get(name) for v in listed if isinstance(v, dict)] if type(listed) is list else []
+    return [text for text in found if isinstance(text, str) and text.strip()]
+
+
+def _file_part(raw: msgspec.Raw) -> Part | None:
+    """What a `file`, `directory` or `nested_memory` attachment showed: text, or a picture."""
+    value = decoded(raw)
+    for _ in range(3):
+        if isinstance(value, str):
+            return Text(value) if value else None
+        if not isinstance(value, dict):
+            return None
+        if isinstance(value.get("base64"), str):
+            return picture(value["base64"], value.get("type") or "application/pdf")
+        if isinstance(value.get("cells"), list):  # a notebook
+            return Text(as_json(value["cells"]))
+        value = value["content"] if "content" in value else value.get("file")
+    return None
