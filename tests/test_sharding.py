@@ -348,18 +348,34 @@ def test_what_changed_behind_its_size_and_its_time_is_read_when_asked(
 def test_a_published_file_that_changed_behind_its_size_and_its_time_is_not_copied(
     name: str, sample: Path, salt: str, tmp_path: Path
 ) -> None:
+    """Neither when asked to look at all, nor when there is something new."""
+    logs = tmp_path / "logs"
+    shutil.copytree(sample, logs)
     _state(tmp_path, salt)
-    _export(tmp_path, sample)
+    _export(tmp_path, logs)
     whole = tree(tmp_path / "data")
     path = tmp_path / "data" / name
-    info = path.stat()
-    with open(path, "r+b") as out:
-        out.seek(info.st_size // 2)
-        out.write(b"~")
-    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
+    _another_byte(path)
     assert tree(tmp_path / "data") != whole
-    _export(tmp_path, sample, "--verify")
+    _export(tmp_path, logs, "--verify")
     assert tree(tmp_path / "data") == whole
+    _another_byte(path)
+    _append(logs_under(logs, "codex")[0])
+    _export(tmp_path, logs)
+    grown = tree(tmp_path / "data")
+    _export(tmp_path, logs, "--force")  # nothing is copied
+    assert tree(tmp_path / "data") == grown
+
+
+def _another_byte(path: Path) -> None:
+    """A file that is otherwise in its middle, with the size and the time that it had."""
+    info = path.stat()
+    with open(path, "r+b") as file:
+        file.seek(info.st_size // 2)
+        byte = file.read(1)
+        file.seek(-1, os.SEEK_CUR)
+        file.write(bytes([byte[0] ^ 0xFF]))
+    os.utime(path, ns=(info.st_atime_ns, info.st_mtime_ns))
 
 
 @pytest.mark.parametrize("left", [0.0, 0.5, 1.0])
@@ -387,7 +403,14 @@ def test_one_appended_line_is_all_that_is_read(sample: Path, salt: str, tmp_path
     folder = tmp_path / "work"
     _state(folder, salt)
     _export(folder, logs)
-    codex = logs_under(logs, "codex")[0]
+    _append(logs_under(logs, "codex")[0])
+    again = _export(folder, logs).json()
+    assert again["read_units"] == 1
+    assert any(r["content"] == "one more" for r in rows(folder / "data"))
+
+
+def _append(codex: str) -> None:
+    """One more prompt in a Codex log."""
     said = {
         "type": "message",
         "role": "user",
@@ -396,9 +419,6 @@ def test_one_appended_line_is_all_that_is_read(sample: Path, salt: str, tmp_path
     record = {"timestamp": "2025-12-01T00:00:00.000Z", "type": "response_item", "payload": said}
     with open(codex, "ab") as log:
         log.write(json.dumps(record).encode() + b"\n")
-    again = _export(folder, logs).json()
-    assert again["read_units"] == 1
-    assert any(r["content"] == "one more" for r in rows(folder / "data"))
 
 
 def _contents(folder: Path) -> list[str]:

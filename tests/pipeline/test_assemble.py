@@ -59,9 +59,7 @@ def publish(
 
 
 def former_of(path: Path, done: Written) -> Former:
-    info = path.stat()
-    stat = (info.st_size, info.st_mtime_ns)
-    return Former(path, module.msgspec.structs.replace(done.laid, stat=stat))
+    return Former(path, module.msgspec.structs.replace(done.laid, stat=module.look(path)))
 
 
 KEYS = st.lists(st.integers(0, 40).map(lambda n: f"k{n}"), unique=True, max_size=25)

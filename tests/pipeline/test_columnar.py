@@ -13,7 +13,7 @@ from tests.formats.make import conversation, said
 
 from sessiontune.formats.parquet import read_rows
 from sessiontune.pipeline import assemble, columnar, digesting
-from sessiontune.pipeline.assemble import Former, Part
+from sessiontune.pipeline.assemble import Former, Part, look
 from sessiontune.pipeline.columnar import Kept
 from sessiontune.ports import EncodeOptions
 from sessiontune.registry import format as format_of
@@ -69,8 +69,7 @@ class Export:
         )
         self.data = self.target.read_bytes()
         assert done.sha256 == hashlib.sha256(self.data).hexdigest()
-        info = self.target.stat()
-        laid = msgspec.structs.replace(kept.laid, stat=(info.st_size, info.st_mtime_ns))
+        laid = msgspec.structs.replace(kept.laid, stat=look(self.target))
         encoded = msgspec.msgpack.encode(Kept(laid, kept.entries, kept.ends))
         self.kept = msgspec.msgpack.decode(encoded, type=Kept)
         assert [p.name for p in folder.iterdir() if p.name.endswith(".part")] == []

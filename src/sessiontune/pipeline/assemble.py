@@ -67,7 +67,7 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Laid(msgspec.Struct, frozen=True):
-    """How a published file was laid out. `stat`: its size and mtime; `head`: bytes before its
+    """How a published file was laid out. `stat`: as `look` gives it; `head`: bytes before its
     parts; `open`: whether something of the last part was cut off."""
 
     head: int
@@ -75,7 +75,14 @@ class Laid(msgspec.Struct, frozen=True):
     lengths: list[int]
     states: list[State]
     open: bool = False
-    stat: tuple[int, int] = (0, 0)
+    stat: tuple[int, int, int] = (0, 0, 0)
+
+
+def look(path: str | Path) -> tuple[int, int, int]:
+    """Size and times of a file. Who edits it can put the time of its content back, but not that of
+    its entry."""
+    info = os.stat(path)
+    return info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
 
 class Former:
@@ -91,10 +98,9 @@ class Former:
     def is_whole(self) -> bool:
         """Is the file as it was published?"""
         try:
-            info = os.stat(self.path)
+            return look(self.path) == self.laid.stat
         except OSError:
             return False
-        return (info.st_size, info.st_mtime_ns) == self.laid.stat
 
 
 class Written(msgspec.Struct, frozen=True):

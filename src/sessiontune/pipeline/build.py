@@ -197,7 +197,7 @@ def _publish(
         staging.abandon()
         raise
     store.note_published(request.out.absolute(), build, files, built.sessions)
-    layout = msgspec.msgpack.encode(staging.layout.noted(files))
+    layout = msgspec.msgpack.encode(staging.layout)
     store.remember(publish.layout_name(folder), layout)
     settle_memory(store)
     _drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)

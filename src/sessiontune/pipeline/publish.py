@@ -20,7 +20,7 @@ import msgspec
 
 from ..errors import StoreError
 from . import columnar
-from .assemble import Former, Laid, Part, Written, assemble
+from .assemble import Former, Laid, Part, Written, assemble, look
 from .carrying import MARKER, carry_over
 from .columnar import Kept
 from .direct import drop_spare
@@ -59,12 +59,12 @@ class Layout(msgspec.Struct):
     files: dict[str, Laid] = {}
     columns: dict[str, Kept] = {}
 
-    def noted(self, stats: Mapping[str, tuple[int, int]]) -> Layout:
-        """The same with the files' stats."""
+    def noted(self, folder: Path) -> Layout:
+        """The same with the stats of the files as they lie there."""
         replace = msgspec.structs.replace
-        files = {name: replace(laid, stat=stats[name]) for name, laid in self.files.items()}
+        files = {name: replace(laid, stat=look(folder / name)) for name, laid in self.files.items()}
         columns = {
-            name: replace(kept, laid=replace(kept.laid, stat=stats[name]))
+            name: replace(kept, laid=replace(kept.laid, stat=look(folder / name)))
             for name, kept in self.columns.items()
         }
         return Layout(files, columns)
@@ -170,11 +170,13 @@ class Staging:
     def commit(self, ours: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
         """Swap the folder in. `ours`: what was published there before (file -> size, mtime).
 
-        Returns the stat of every new file, to be remembered.
+        Returns the stat of every new file, to be remembered, from before anybody could edit it.
         """
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 _sync(os.path.join(folder, name))
+        left = stat_files(self.folder, self.files)
+        self.layout = self.layout.noted(self.folder)
         old = old_name(self.target)
         if not self.target.exists():
             os.rename(self.folder, self.target)
@@ -182,7 +184,7 @@ class Staging:
             _swap(self.folder, self.target, old)
             carry_over(old, self.target, ours)
             shutil.rmtree(old)
-        return stat_files(self.target, self.files)
+        return left
 
     def abandon(self) -> None:
         """Leave nothing behind."""
