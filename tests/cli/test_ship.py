@@ -73,6 +73,26 @@ def test_ship_without_a_run_and_with_wrong_types(
     assert code == 2
 
 
+def test_a_missing_program_is_said_before_anything_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The tokenizer and the weights, which are not even there, were looked at first; that no engine
+    is here was said after the conversion, which takes an hour for a large model."""
+    monkeypatch.setenv("SESSIONTUNE_CACHE", str(tmp_path / "empty"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("sessiontune.shipping.engine.engines", list)
+    run = str(run_folder(tmp_path / "r"))
+    code, error = told(capsys, "ship", run, "-t", "q8_0")
+    assert (code, "no converter" in error["message"]) == (6, True)
+    assert "--fetch-converter" in error["hint"]
+    (tmp_path / "llama.cpp").mkdir()
+    (tmp_path / "llama.cpp/convert_hf_to_gguf.py").touch()
+    code, error = told(capsys, "ship", run, "-t", "q8_0", "--llama-cpp", str(tmp_path / "llama.cpp"))
+    assert (code, "nothing here that serves" in error["message"]) == (6, True)
+    code, error = told(capsys, "ship", run, "-t", "safetensors")
+    assert (code, "holds no weights" in error["message"]) == (2, True)
+
+
 @pytest.mark.parametrize(
     ("weights", "given", "made"),
     [(2_000_000, (), "f16"), (135_000_000, (), "q8_0"), (2_000_000, ("-t", "q8_0"), "q8_0"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import ClassVar
@@ -207,6 +209,37 @@ def test_who_hangs_up_before_the_answer_ends_the_work_on_it(
                 assert reading.wait(10)
                 assert not given_up.wait(0.2)  # who waits is served
             assert given_up.wait(10)
+    finally:
+        inner.shutdown()
+        inner.server_close()
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_who_only_ends_what_it_sends_gets_its_answer(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    """`nc -N` and some libraries shut their sending side behind the request, and listen."""
+    monkeypatch.setattr("sessiontune.runtime.door.LOOKED", 0.02)
+
+    class Slow(_Inner):
+        seen: ClassVar[list[tuple[str, str, bytes]]] = []
+
+        def do_POST(self) -> None:
+            time.sleep(0.3)  # many looks at the client
+            self.do_GET()
+
+    inner = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
+    threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05}).start()
+    try:
+        url = f"http://127.0.0.1:{inner.server_address[1]}"
+        with open_door(0, Endpoint(url, retries=0), "m") as opened:
+            head = f"POST /v1/messages HTTP/{version}\r\nHost: 127.0.0.1:{opened.port}\r\n"
+            with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as raw:
+                raw.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+                raw.shutdown(socket.SHUT_WR)
+                reply = http.client.HTTPResponse(raw)
+                reply.begin()
+                assert (reply.status, reply.read()) == (200, b"inner")
     finally:
         inner.shutdown()
         inner.server_close()

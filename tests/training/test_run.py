@@ -214,6 +214,11 @@ def test_errors_name_the_next_step_and_leave_nothing(
     refused(command(tmp_path / "none", tiny, out), capsys, 2, "is not a folder", "export")
     (tmp_path / "bare").mkdir()
     refused(command(tmp_path / "bare", tiny, out), capsys, 2, "no rows for training")
+    (tmp_path / "my run").mkdir()
+    (tmp_path / "my run" / "run.json").write_text('{"data": {"dir": "my data"}}')
+    on = f"sessiontune train 'my data' -o '{tmp_path / 'my run'}' --resume"
+    for task in ((), ("--task", "kto")):
+        refused(command(tmp_path / "my run", tiny, out, *task), capsys, 2, "is a training run", on)
     empty = make_export(tmp_path / "empty", train=0, held=0)
     refused(command(empty, tiny, out), capsys, 10, "no training rows", "scan")
     refused(command(export, tmp_path / "nobase", out), capsys, 2, "No base model")

@@ -12,15 +12,16 @@ import msgspec
 from ..errors import PreflightError
 from ..ports import Job
 from ..shipping import convert, quantise
-from ..shipping.engine import engines
+from ..shipping.converter import Converter
+from ..shipping.engine import engines, need_engine
 from ..shipping.gguf import check_whole, read_head
 from ..shipping.merge import base_folder, merge, need_space
 from ..shipping.parity import Check, compare, refuse
 from ..shipping.reference import Reference, make_reference
-from ..shipping.run import digest_of, file_digest
+from ..shipping.run import Run, digest_of, file_digest
 from .process import run_job, write_files
 from .serving import served
-from .shop import SAFETENSORS, ShippedFile, Shop
+from .shop import SAFETENSORS, ShipOptions, ShippedFile, Shop, need_converter
 
 #: Bytes free on a disk that is full: less than a file system gives out at once.
 _NOTHING = 1 << 20
@@ -30,7 +31,7 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
     """Make one type, or find that it is there already."""
     if known := there(shop, kind, files):
         return known
-    fingerprint, name = shop.fingerprint(kind), _name(shop, kind)
+    fingerprint, name = shop.fingerprint(kind), shop.name(kind)
     final = shop.out / name
     if kind == SAFETENSORS:
         return _safetensors(shop, final, fingerprint)
@@ -56,14 +57,16 @@ def make(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile
     )
 
 
-def check_tools(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> None:
-    """ToolError before anything is merged, when a converter or quantiser will be missing."""
-    if kind == SAFETENSORS or there(shop, kind, files):
+def check_tools(run: Run, options: ShipOptions, kind: str, converter: Converter | None) -> None:
+    """ToolError before anything is merged, when a program that `kind` takes will be missing."""
+    if kind == SAFETENSORS:
         return
-    if unknown := shop.need_converter().unknown(shop.run.base):
+    found = need_converter(converter)
+    if unknown := found.unknown(run.base):
         raise convert.not_known(unknown)
     if kind not in convert.DIRECT:
-        quantise.check_quantiser(_quantiser(shop), kind)
+        quantise.check_quantiser(quantise.find_quantiser(options.quantizer, found.root), kind)
+    need_engine()  # each file is proven by being served
 
 
 def _quantiser(shop: Shop) -> quantise.Quantiser | None:
@@ -71,13 +74,9 @@ def _quantiser(shop: Shop) -> quantise.Quantiser | None:
     return quantise.find_quantiser(shop.options.quantizer, checkout)
 
 
-def _name(shop: Shop, kind: str) -> str:
-    return f"{shop.run.slug}-{SAFETENSORS}" if kind == SAFETENSORS else shop.name(kind)
-
-
 def there(shop: Shop, kind: str, files: Mapping[str, ShippedFile]) -> ShippedFile | None:
     """The finished file of that type, if it was made from the same."""
-    name = _name(shop, kind)
+    name = shop.name(kind)
     known = files.get(name)
     if known is None or shop.options.force or known.fingerprint != shop.fingerprint(kind):
         return None

@@ -158,18 +158,20 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _asked(self, body: bytes, headers: Mapping[str, str]) -> Reply:
         """The model server's answer as it begins. On a CPU it reads a long prompt for minutes: it
-        stops where the client hangs up meanwhile, or the next request would wait for that."""
+        stops where the client hangs up meanwhile, or the next request would wait for that. A client
+        that only ends what it sends waits for its answer."""
         begun = threading.Event()
+        writing = threading.Lock()
 
         def watch(inner: socket.socket) -> None:
             look = select.poll()
             look.register(self.connection, select.POLLIN)
             while not begun.wait(LOOKED):
                 if look.poll(0):
-                    if _hung_up(self.connection):
-                        with contextlib.suppress(OSError):
-                            inner.shutdown(socket.SHUT_RDWR)
-                    return
+                    break
+            if self._left(begun, writing):
+                with contextlib.suppress(OSError):
+                    inner.shutdown(socket.SHUT_RDWR)
 
         def asked(inner: socket.socket) -> None:
             threading.Thread(target=watch, args=(inner,), daemon=True).start()
@@ -184,7 +186,30 @@ class _Handler(BaseHTTPRequestHandler):
                 asked=asked,
             )
         finally:
-            begun.set()
+            with writing:
+                begun.set()
+
+    def _left(self, begun: threading.Event, writing: threading.Lock) -> bool:
+        """Wait until the answer has begun, or a client from which nothing more comes is gone.
+
+        Who closed a connection and who will only listen from now on look alike until something is
+        sent: every client passes over a 100, and a closed connection is reset by it. HTTP/1.0
+        knows no 100: such a client is taken for one that listens."""
+        client, wait = self.connection, LOOKED
+        while not begun.is_set():
+            try:
+                if client.recv(1, socket.MSG_PEEK) or self.request_version == "HTTP/1.0":
+                    return False
+                with writing:
+                    if not begun.is_set():
+                        client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+                begun.wait(wait)
+                if client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                    return True
+            except OSError:
+                return True
+            wait = min(2 * wait, 60)
+        return False
 
     def _refusal(self) -> str:
         """Why this request is not for us; empty when it is."""
@@ -251,11 +276,3 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(raw)
-
-
-def _hung_up(client: socket.socket) -> bool:
-    """Whether there is nothing to read from a client because it is gone."""
-    try:
-        return not client.recv(1, socket.MSG_PEEK)
-    except OSError:
-        return True

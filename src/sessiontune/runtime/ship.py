@@ -20,9 +20,9 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import PreflightError, StoreError, ToolError, UsageError
+from ..errors import PreflightError, StoreError, UsageError
 from ..shipping import convert
-from ..shipping.converter import HINT, find_converter
+from ..shipping.converter import find_converter
 from ..shipping.engine import need_engine
 from ..shipping.merge import check_fit
 from ..shipping.quantise import check_quantiser, find_quantiser
@@ -39,6 +39,8 @@ from .shop import (
     Shop,
     Watch,
     context_of,
+    file_name,
+    need_converter,
     read_shipped,
 )
 
@@ -55,16 +57,23 @@ def ship(
     """Make and prove all files asked for. Errors as in the modules of `shipping`."""
     _check_options(run, options)
     context_of(run, options.context)
+    out = (options.out or run.out).resolve()
+    before = read_shipped(out)
+    files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
+    converter = find_converter(options.llama_cpp, env, home)
+    for kind in options.types:  # what is lacking is said at once: the checks below take a while
+        if options.force or file_name(run, options, kind) not in files:
+            check_tools(run, options, kind, converter)
+    watch("check that the adapter fits", 0, 0)
     check_base(run)
     check_fit(run)
-    out = (options.out or run.out).resolve()
     shop = Shop(
         run=run,
         options=options,
         out=out,
         trained=digest_of(run.adapter, run.tokenizer, run.base / "config.json"),
         vocabulary=read_vocabulary(run),
-        converter=find_converter(options.llama_cpp, env, home),
+        converter=converter,
         env=env,
         watch=watch,
         on_line=on_line,
@@ -75,11 +84,9 @@ def ship(
         shop.work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"Cannot write to {out}: {error.strerror}") from error
-    before = read_shipped(out)
-    files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
-    for kind in options.types:
-        check_tools(shop, kind, files)
     missing = [kind for kind in options.types if not there(shop, kind, files)]
+    for kind in missing:
+        check_tools(run, options, kind, converter)
     if missing and (shop.work / "merged").is_dir():
         say("Going on: the merged model of the last time is here.")
     for kind in missing:
@@ -119,9 +126,7 @@ def check_tools_here(
         raise UsageError(
             "A chat needs a GGUF; only safetensors were asked for.", "Add a type: -t q8_0."
         )
-    converter = find_converter(None, env, home)
-    if converter is None:
-        raise ToolError("There is no converter to GGUF here.", HINT)
+    converter = need_converter(find_converter(None, env, home))
     if base and (unknown := converter.unknown(base)):
         raise convert.not_known(unknown)
     for kind in kinds:

@@ -105,15 +105,26 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
         return digest_of(*said, self.trained)
 
     def name(self, kind: str) -> str:
-        """The file of one kind."""
-        middle = "lora-" if self.options.adapter_only else ""
-        return f"{self.run.slug}-{middle}{kind}.gguf"
+        """The file, or folder, of one kind."""
+        return file_name(self.run, self.options, kind)
 
     def need_converter(self) -> Converter:
         """The converter; ToolError when there is none."""
-        if self.converter is None:
-            raise ToolError("There is no converter to GGUF here.", HINT)
-        return self.converter
+        return need_converter(self.converter)
+
+
+def file_name(run: Run, options: ShipOptions, kind: str) -> str:
+    """What one kind of a run is called: a file, with safetensors a folder."""
+    if kind == SAFETENSORS:
+        return f"{run.slug}-{SAFETENSORS}"
+    return f"{run.slug}-{'lora-' if options.adapter_only else ''}{kind}.gguf"
+
+
+def need_converter(found: Converter | None) -> Converter:
+    """The converter; ToolError when there is none."""
+    if found is None:
+        raise ToolError("There is no converter to GGUF here.", HINT)
+    return found
 
 
 def fetch_converter(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -39,8 +40,7 @@ def read_export(folder: Path) -> DataSet:
     UsageError for a folder that is no export, PreflightError for an empty one or a line that
     cannot be read.
     """
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is not a folder.", "Name what `sessiontune export` wrote.")
+    _must_be_export(folder)
     sides = (folder / "train" / "openai.jsonl", folder / "eval" / "openai.jsonl")
     if sides[0].is_file():
         rows_of = [
@@ -72,8 +72,26 @@ def read_export(folder: Path) -> DataSet:
     return DataSet(str(folder), train, held, _digest(files), names, _split(folder))
 
 
+def _must_be_export(folder: Path) -> None:
+    """UsageError, with the next step, for what is clearly something else."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is not a folder.", "Name what `sessiontune export` wrote.")
+    if not (folder / "run.json").is_file() or (folder / "manifest.json").is_file():
+        return
+    try:
+        data = quote(str(orjson.loads((folder / "run.json").read_bytes())["data"]["dir"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        data = "DIR"
+    raise UsageError(
+        f"{folder} is a training run, and no export.",
+        f"To go on with it: sessiontune train {data} -o {quote(str(folder))} --resume. For a new"
+        f" run: sessiontune train {data} --base MODEL",
+    )
+
+
 def read_preferences(folder: Path, task: str) -> DataSet:
     """Read preferences/TASK.jsonl; rows with split "eval" are held out."""
+    _must_be_export(folder)
     path = folder / "preferences" / f"{task}.jsonl"
     if not path.is_file():
         raise UsageError(
