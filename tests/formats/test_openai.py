@@ -133,8 +133,8 @@ def test_chat_files_that_others_wrote_are_read() -> None:
 
 def test_a_topic_whose_name_holds_a_comma_is_one_tag() -> None:
     """The report of an evaluation counted "releases and CI" as a topic of its own."""
-    from sessiontune.evaluation.actions import tags_of
+    from sessiontune.rows.columns import tags_in
 
     tags = ("topic:Technical topics/Builds, releases and CI", "topic:Files", "long")
-    assert tags_of({"tags": ",".join(tags)}) == tags
-    assert tags_of({"tags": ""}) == tags_of({}) == tags_of({"tags": None}) == ()
+    assert tags_in(",".join(tags)) == tags
+    assert tags_in("") == tags_in(None) == ()

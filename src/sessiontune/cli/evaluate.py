@@ -168,12 +168,12 @@ def _set_aside(folder: Path, held: str) -> None:
 
 def _further(comparison: Comparison) -> str:
     """One further arm in a line: its first measure, and what it says."""
-    from ..evaluation.markdown import reach_of
+    from ..evaluation.markdown import interval_of
 
     m = comparison.measures[0]
     return (
         f"{comparison.arm} against {comparison.against}: {m.label} {m.found.difference:+.4f} "
-        f"({reach_of(m)}), {m.verdict.outcome}"
+        f"({interval_of(m.found)}), {m.verdict.outcome}"
     )
 
 
@@ -182,7 +182,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from ..evaluation.markdown import reach_of
+    from ..evaluation.markdown import interval_of, judged_words
 
     colours = {"better": "green", "worse": "red", "unclear": "yellow"}
     rich.print(f"[bold {colours[result.outcome]}]{escape(result.sentence)}[/]")
@@ -190,7 +190,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     for m in result.measures:
         e = m.found
         table.add_row(
-            m.label, f"{e.a:.4f}", f"{e.b:.4f}", f"{e.difference:+.4f}", reach_of(m),
+            m.label, f"{e.a:.4f}", f"{e.b:.4f}", f"{e.difference:+.4f}", interval_of(e),
             str(e.clusters),
         )  # fmt: skip
     rich.print(table)
@@ -198,12 +198,7 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
         if {comparison.arm, comparison.against} - {"base", "rules", "tuned"}:
             rich.print(escape(_further(comparison)))
     for judged in result.judged:
-        rich.print(
-            f"Judged against {judged.against}: {judged.wins} won, {judged.losses} lost, "
-            f"{judged.ties} ties ({judged.reversed} changed with the order, "
-            f"{judged.failed} failed). "
-            f"{escape(judged.verdict.sentence)}"
-        )
+        rich.print(escape(judged_words(judged)))
     for failure in result.failures:
         rich.print(f"{failure.arm}: {failure.cases} cases failed ({escape(failure.reason)})")
     for text in result.notes:

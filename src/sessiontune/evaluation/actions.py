@@ -13,6 +13,7 @@ import orjson
 from ..rows.columns import tags_in
 from .answering import Answerer, Asked, Progress
 from .callforms import Call, calls_in, said_in
+from .heldout import cluster_of
 from .nextaction import Score, edit_similarity, score
 from .remote import Reply
 
@@ -75,16 +76,6 @@ def action_cases(rows: Mapping[str, dict[str, Any]], most: int, seed: int = 0) -
     return [_case(where, rows[where], at) for where, at in dealt(by_cluster, most, seed)]
 
 
-def cluster_of(row: Mapping[str, Any], where: str) -> str:
-    """The lineage of a row, merged with its near-copies where the export knows them."""
-    return str(row.get("group") or row.get("lineage") or where)
-
-
-def tags_of(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Tags of a row: it keeps them in one text, separated by commas."""
-    return tags_in(row.get("tags"))
-
-
 def _case(where: str, row: dict[str, Any], at: int) -> ActionCase:
     message = row["messages"][at]
     made = [call["function"] for call in message.get("tool_calls") or []]
@@ -96,7 +87,7 @@ def _case(where: str, row: dict[str, Any], at: int) -> ActionCase:
         tools=row.get("tools"),
         wanted=tuple(wanted),
         text=message.get("content") or "",
-        tags=tags_of(row),
+        tags=tags_in(row.get("tags")),
         row=str(row.get("id") or where),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,11 @@ def held_digest(data: Path) -> str:
     return folder_digest(there) if there else ""
 
 
+def cluster_of(row: Mapping[str, Any], where: str) -> str:
+    """The lineage of a row, merged with its near-copies where the export knows them."""
+    return str(row.get("group") or row.get("lineage") or where)
+
+
 def numbered(path: Path) -> dict[str, dict[str, Any]]:
     """The rows of a file by `folder/file:line`."""
     with open(path, "rb") as lines:
@@ -133,7 +138,7 @@ def numbered_examples(
         found.append(
             HeldExample(
                 id=f"{number}:{where}",
-                cluster=str(row.get("group") or row.get("lineage") or where),
+                cluster=cluster_of(row, where),
                 ids=ids,
                 labels=labels,
                 tags=tags_in(row.get("tags")),
@@ -145,7 +150,7 @@ def numbered_examples(
 def _tokenised(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
     found = []
     for where, row in rows.items():
-        cluster = str(row.get("group") or row.get("lineage") or where)
+        cluster = cluster_of(row, where)
         tags = tags_in(row.get("tags"))
         for number, one in enumerate(template_examples(template, row, where)):
             ids, labels = one.ids[: run.length], one.labels[: run.length]

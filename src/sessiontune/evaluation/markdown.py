@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..reasons import tag_words
-from .result import Comparison, Measure, Result
+from .result import Comparison, Judged, Measure, Result
 from .statistics import Estimate
 
 
 def report_markdown(result: Result) -> str:
     """Verdict first, then every comparison, then what else was looked at."""
     lines = [f"# Evaluation of {result.run}", "", f"**{result.sentence}**", ""]
-    lines += [f"- {text}" for text in result.notes]
-    lines += [f"- {text}" for _, text in further(result)]
+    lines += [f"- {text}" for text in (*result.notes, *further(result))]
     for comparison in result.comparisons or (
         Comparison(arm="tuned", against="base", measures=result.measures),
     ):
@@ -39,19 +38,15 @@ def _table(measures: Sequence[Measure], a: str, b: str) -> list[str]:
     for m in measures:
         e = m.found
         lines.append(
-            f"| {m.label} | {e.a:.4f} | {e.b:.4f} | {e.difference:+.4f} | {reach_of(m)} "
+            f"| {m.label} | {e.a:.4f} | {e.b:.4f} | {e.difference:+.4f} | {interval_of(e)} "
             f"| {e.clusters} | {e.cases} | {m.verdict.outcome} |"
         )
     return lines
 
 
-def reach_of(m: Measure) -> str:
-    """The interval in figures. All cases alike is no interval around 0: nothing was seen."""
-    return interval_of(m.found)
-
-
 def interval_of(e: Estimate) -> str:
-    """The interval of an estimate, or why there is none."""
+    """The interval of an estimate, or why there is none. All cases alike is no interval around 0:
+    nothing was seen."""
     if e.se is None:
         return "one group: none"
     if e.se == 0 and e.difference == 0:
@@ -59,51 +54,39 @@ def interval_of(e: Estimate) -> str:
     return f"{e.low:+.4f} to {e.high:+.4f}"
 
 
-def further(result: Result) -> list[tuple[str, str]]:
-    """What else was looked at: (short name, sentence)."""
+def further(result: Result) -> list[str]:
+    """What else was looked at, in sentences."""
     found = [
-        ("secrets", f"Secrets found in generated answers: {result.secrets_in_answers}."),
-        (
-            "regurgitation",
-            f"Answers that repeat long passages of training text: {result.regurgitated}.",
-        ),
+        f"Secrets found in generated answers: {result.secrets_in_answers}.",
+        f"Answers that repeat long passages of training text: {result.regurgitated}.",
     ]
     if (e := result.exposure) is not None:
         kind = "redacted" if e.redacted else "raw"
         found.append(
-            (
-                "canaries",
-                f"{e.canaries} canaries, {kind}, {e.repeats} times each: exposure tuned minus base "
-                f"{e.found.difference:+.2f} bits of {e.most:g} "
-                f"({e.found.low:+.2f} to {e.found.high:+.2f}).",
-            )
+            f"{e.canaries} canaries, {kind}, {e.repeats} times each: exposure tuned minus base "
+            f"{e.found.difference:+.2f} bits of {e.most:g} "
+            f"({e.found.low:+.2f} to {e.found.high:+.2f})."
         )
     if (s := result.seeds) is not None:
         listed = ", ".join(f"{d:+.4f}" for d in s.differences)
         found.append(
-            (
-                "seeds",
-                f"Over {len(s.runs)} seeds, loss minus the base's is {s.mean:+.4f} with a standard "
-                f"deviation of {s.deviation:.4f} ({listed}).",
-            )
+            f"Over {len(s.runs)} seeds, loss minus the base's is {s.mean:+.4f} with a standard "
+            f"deviation of {s.deviation:.4f} ({listed})."
         )
     if (t := result.trainer) is not None:
         found.append(
-            (
-                "trainer",
-                f"Tuned minus base as the trainer averages it: {t.here:+.4f} here, "
-                f"{t.trainer:+.4f} in its record.",
-            )
+            f"Tuned minus base as the trainer averages it: {t.here:+.4f} here, "
+            f"{t.trainer:+.4f} in its record."
         )
-    found += [
-        (
-            f"judge-{j.against}",
-            f"Judged against {j.against}: {j.wins} won, {j.losses} lost, {j.ties} ties "
-            f"({j.reversed} changed with the order, {j.failed} failed). {j.verdict.sentence}",
-        )
-        for j in result.judged
-    ]
+    found += [judged_words(j) for j in result.judged]
     return found + [
-        ("failed", f"{f.arm}: {f.cases} cases without an answer ({f.reason}).")
-        for f in result.failures
+        f"{f.arm}: {f.cases} cases without an answer ({f.reason})." for f in result.failures
     ]
+
+
+def judged_words(j: Judged) -> str:
+    """Who won before a judge."""
+    return (
+        f"Judged against {j.against}: {j.wins} won, {j.losses} lost, {j.ties} ties "
+        f"({j.reversed} changed with the order, {j.failed} failed). {j.verdict.sentence}"
+    )

@@ -16,10 +16,12 @@ import msgspec
 import orjson
 
 from ..errors import UsageError
-from .actions import cluster_of, dealt, similarity, tags_of
+from ..rows.columns import tags_in
+from .actions import dealt, similarity
 from .answering import Answerer, Asked, Progress
 from .callforms import words_of
 from .compare import cut
+from .heldout import cluster_of
 from .remote import Reply
 from .result import Shown, ShownAnswer
 
@@ -97,7 +99,8 @@ def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50) -> list[Que
         asked, answer = _first_exchange(row["messages"])
         if asked:
             cluster = cluster_of(row, where)
-            query = Query(asked, str(row.get("id") or where), answer, "", tags_of(row), cluster)
+            name, tags = str(row.get("id") or where), tags_in(row.get("tags"))
+            query = Query(asked, name, answer, "", tags, cluster)
             groups.setdefault(cluster, []).append(query)
     return dealt(groups, most, seed=0)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from ..html import facts, grid, note, page, panel, paragraph, section, table
 from ..reasons import tag_words
 from ..svg import intervals
-from .markdown import further, interval_of, reach_of
+from .markdown import further, interval_of
 from .reportcases import CASES_CSS, cases_html
 from .result import Comparison, Measure, Result
 from .statistics import FEW
@@ -50,7 +50,7 @@ def report_html(result: Result, folder: Path) -> str:
         *(note(text) for text in result.notes),
         section("Measures", "".join(map(_comparison, comparisons))),
         section("By tag", _tags(result)),
-        section("What else was looked at", "".join(paragraph(t) for _, t in further(result))),
+        section("What else was looked at", "".join(map(paragraph, further(result)))),
     ]
     if result.queries:
         cases = cases_html(result.queries, "q", result.data, folder)
@@ -72,7 +72,7 @@ def report_html(result: Result, folder: Path) -> str:
 def _figures(first: Measure) -> str:
     """The first measure in a sentence, for those who read no further."""
     e = first.found
-    reach = reach_of(first)
+    reach = interval_of(e)
     reach = f"95% interval {reach}" if " to " in reach else reach
     return (
         f"{first.label[0].upper()}{first.label[1:]}: {e.a:.3f} before, {e.b:.3f} after "
@@ -97,7 +97,7 @@ def _comparison(comparison: Comparison) -> str:
             f"{m.found.a:.4f}",
             f"{m.found.b:.4f}",
             f"{m.found.difference:+.4f}",
-            reach_of(m),
+            interval_of(m.found),
             m.verdict.outcome,
             f"{m.control.difference:+.4f}",
             _needed(m),

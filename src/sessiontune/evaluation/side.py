@@ -10,8 +10,15 @@ import msgspec
 
 from ..errors import UsageError
 from ..templating import Template
-from .actions import cluster_of
-from .heldout import HeldExample, Run, held_digest, held_examples, numbered, with_long
+from .heldout import (
+    HeldExample,
+    Run,
+    cluster_of,
+    held_digest,
+    held_examples,
+    numbered,
+    with_long,
+)
 from .rules import mined_rules
 
 #: In RUN/data: the held-out rows, and the mined rules, as they were when the run was trained.
