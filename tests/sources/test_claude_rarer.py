@@ -20,9 +20,7 @@ DENIED = (
     " the new_string was NOT written to the file)."
 )
 NO_SURFACE = "Permission for this tool use was denied. It requires approval, and this session"
-PLAN = (
-    "The agent proposed a plan that was rejected by the user. The user chose"
-)
+PLAN = "The agent proposed a plan that was rejected by the user. The user chose"
 ASKED = "Claude requested permissions to write to /w/a.py, but you haven't granted it yet."
 
 
