@@ -44,6 +44,29 @@ def test_a_prompt_and_an_answer_below_one_node_are_the_order_of_things() -> None
     assert _ids([nodes]) == [["a1", "p", "a2", "x"]]
 
 
+def test_a_branch_may_begin_with_what_was_run_before_its_prompt() -> None:
+    a1 = node("a1", "answer")
+    p1, ran = node("p1", "prompt", a1), node("ran", "context", a1)
+    told = node("told", "context", ran)
+    nodes = [a1, p1, node("a2", "answer", p1), ran, told, node("p2", "prompt", told)]
+    assert _ids([nodes]) == [["a1", "p1", "a2"], ["ran", "told", "p2"]]
+
+
+def test_context_below_a_node_that_has_a_prompt_is_no_branch_by_itself() -> None:
+    a1 = node("a1", "answer")
+    p1, shown = node("p1", "prompt", a1), node("shown", "context", a1)
+    nodes = [a1, p1, shown, node("a2", "answer", shown), node("p2", "prompt")]
+    assert _ids([nodes]) == [["a1", "p1", "shown", "a2", "p2"]]
+
+
+def test_going_back_behind_a_prompt_whose_parent_was_never_written() -> None:
+    a1 = node("a1", "answer")
+    p1 = node("p1", "prompt")
+    p1.parent = "nowhere"
+    nodes = [a1, p1, node("a2", "answer", p1), node("p2", "prompt", a1)]
+    assert _ids([nodes]) == [["a1", "p1", "a2"], ["p2"]]
+
+
 def test_an_answer_given_again_is_a_fork_and_the_first_is_flagged() -> None:
     p = node("p", "prompt")
     first, again = node("a1", "answer", p), node("a2", "answer", p)

@@ -20,9 +20,7 @@ DENIED = (
     " the new_string was NOT written to the file)."
 )
 NO_SURFACE = "Permission for this tool use was denied. It requires approval, and this session"
-PLAN = (
-    "The agent proposed a plan that was rejected by the user. The user chose"
-)
+PLAN = "The agent proposed a plan that was rejected by the user. The user chose"
 ASKED = "Claude requested permissions to write to /w/a.py, but you haven't granted it yet."
 
 
@@ -210,3 +208,30 @@ def test_words_that_stand_in_a_connector_block_are_words(tmp_path: Path) -> None
         answer("a2", "a1", "m1", {"type": "connector_text", "signature": "x"}),
     ]
     assert texts_of(read_rows(tmp_path, rows).sessions) == ["go", "First this."]
+
+
+@pytest.mark.parametrize("went_back", [True, False])
+def test_a_command_that_is_run_after_going_back_belongs_to_the_branch(
+    tmp_path: Path, went_back: bool
+) -> None:
+    below = "a1" if went_back else "a2"
+    rows = [
+        user("u1", None, "one"),
+        answer("a1", "u1", "m1", text("One.")),
+        user("u2", "a1", "two"),
+        answer("a2", "u2", "m2", text("Two.")),
+        user("b1", below, "<bash-input>ls</bash-input>"),
+        user("b2", "b1", "<bash-stdout>a.py</bash-stdout><bash-stderr></bash-stderr>"),
+        user("u3", "b2", "three"),
+        answer("a3", "u3", "m3", text("Three.")),
+    ]
+    sessions = read_rows(tmp_path, rows).sessions
+    ran = ["! ls", "a.py", "three", "Three."]
+    assert [texts_of([s]) for s in sessions] == (
+        [["one", "One.", "two", "Two."], ran]
+        if went_back
+        else [["one", "One.", "two", "Two.", *ran]]
+    )
+    if went_back:
+        assert sessions[1].forked_from is not None
+        assert sessions[1].forked_from.message == sessions[0].messages[1].id

@@ -8,7 +8,7 @@ from typing import Any
 
 from tests.support import read
 
-from sessiontune.model import Text
+from sessiontune.model import Session, Text, ToolResult
 
 
 def row(kind: str, at: int, **payload: Any) -> dict[str, Any]:
@@ -155,3 +155,54 @@ def test_an_answer_that_a_summary_happens_to_end_with_stays(tmp_path: Path) -> N
     write(tmp_path, "a", [row("session_meta", 0, id="p"), *talk, said("user", "And?", 10)])
     messages = [m for session in read("codex", tmp_path).sessions for m in session.messages]
     assert "done." in [p.text for m in messages for p in m.parts if isinstance(p, Text)]
+
+
+def _back(turns: int) -> dict[str, Any]:
+    return row("event_msg", 5, type="thread_rolled_back", num_turns=turns)
+
+
+def _texts(session: Session) -> list[str]:
+    return [p.text for m in session.messages for p in m.parts if isinstance(p, Text)]
+
+
+def test_going_back_to_before_the_first_prompt_begins_anew(tmp_path: Path) -> None:
+    def turn(words: str) -> list[dict[str, Any]]:
+        return [said("user", words, 1), said("assistant", f"done {words}", 2)]
+
+    head = row("session_meta", 0, id="p")
+    begun = [head, *turn("one"), *turn("two"), _back(1), *turn("three")]
+    write(tmp_path, "a", begun)
+    before = {s.key for s in read("codex", tmp_path).sessions}
+    write(tmp_path, "a", [*begun, _back(2), *turn("four"), _back(1), *turn("five")])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    assert [_texts(s)[::2] for s in reading.sessions] == [
+        ["one", "two"],
+        ["three"],
+        ["four"],
+        ["five"],
+    ]
+    assert len({s.lineage for s in reading.sessions}) == 1
+    assert before <= {s.key for s in reading.sessions}
+    assert len({s.key for s in reading.sessions}) == 4
+    assert [s.forked_from is None for s in reading.sessions] == [True, False, True, True]
+
+
+def test_what_a_search_found_was_seen_before_the_words_behind_it(tmp_path: Path) -> None:
+    """What it found is not in the log, but no model is to learn to answer first, search then."""
+
+    def search(name: str) -> dict[str, Any]:
+        asked = {"type": "search", "query": name}
+        return row("response_item", 2, type="web_search_call", id=name, action=asked)
+
+    talk = [said("user", "look", 1), said("assistant", "I look.", 2), search("w1"), search("w2")]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *talk, said("assistant", "There.", 3)])
+    (session,) = read("codex", tmp_path).sessions
+    assert [(m.kind, len(m.parts)) for m in session.messages] == [
+        ("prompt", 1),
+        ("answer", 3),
+        ("results", 2),
+        ("answer", 1),
+    ]
+    missing = [p.status for p in session.messages[2].parts if isinstance(p, ToolResult)]
+    assert missing == ["missing", "missing"]

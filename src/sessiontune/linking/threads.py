@@ -13,6 +13,7 @@ of real logs. The tree only decides where a branch leaves.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import msgspec
 
@@ -78,6 +79,9 @@ class Thread(msgspec.Struct):
 
 #: Two of these below one node are a fork; anything else is the order of things.
 _FORKING = ("prompt", "task", "answer")
+#: A prompt below one node with any of these begins a branch; with an answer, another program wrote
+#: one of them.
+_NOT_BELOW = ("prompt", "boundary", "answer")
 
 
 def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[Node]]:
@@ -123,12 +127,12 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
 def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
     """Put a segment's nodes into threads; `replied`: the nodes that have an answer below them."""
     current: Thread | None = None
-    for node in segment:
+    for at, node in enumerate(segment):
         up = node.up
         if up is None or up.thread is None or up is node:
             home = current
-        elif node.calls_up:  # results of a call that another file went on from
-            home = None
+        elif node.calls_up or _leads_off(segment, at, up, replied):
+            home = None  # results of a call that another file went on from, or a branch
         elif current is None:  # a segment begins: below a node of another file, or of this one
             ends = up.thread.nodes[-1] is up and not up.key  # with a key it was given out already
             home = up.thread if ends else None
@@ -144,6 +148,9 @@ def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
             found.append(home)
         if up is not None and (node.parts or node.results or node.kind == "boundary"):
             up.kids = (*up.kids, node)
+        elif node.kind == "prompt" and node.parent and node.parts and home.nodes:
+            last = home.nodes[-1]  # its parent was never written: it goes on from what is above it
+            last.kids = (*last.kids, node)
         node.thread = home
         home.nodes.append(node)
         current = home
@@ -155,11 +162,12 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     Clients that hang every answer of a turn below its prompt do not retry: there the earlier
     answers ran their tools.
     """
-    if not up.kids:
-        return False
-    if node.kind == "prompt" and any(kid.kind == "boundary" for kid in up.kids):
-        return True  # the person went back to before a compaction
     kids = up.kids
+    if not kids:
+        return False
+    if node.kind == "prompt":  # also where the person went back to before a compaction
+        others = ("prompt", "boundary") if "queued" in node.flags else _NOT_BELOW
+        return any(kid.kind in others for kid in kids)
     if node.kind == "answer" and up.result_places:  # what came before all results were there
         came = max(up.result_places)[0]
         kids = tuple(kid for kid in kids if kid.file != up.file or kid.line > came)
@@ -177,10 +185,23 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     return True
 
 
+def _leads_off(segment: list[Node], at: int, up: Node, replied: set[int]) -> bool:
+    """Whether a branch begins with context: what a person had run or remembered after they went
+    back stands before their prompt, which hangs below it."""
+    if segment[at].kind != "context" or not up.kids:
+        return False
+    for before, node in pairwise(segment[at : at + 64]):
+        if node.up is not before:
+            return False
+        if node.kind in _FORKING:
+            return node.kind == "prompt" and _forks(node, up, replied)
+        if node.kind != "context":
+            return False
+    return False
+
+
 def _in_turns(node: Node, kids: tuple[Node, ...], replied: set[int]) -> bool:
     """Whether two programs go on with one session at a time and write its log in turns: one with a
     prompt, the other with what answers the turn before. Then what comes later is a branch."""
-    if node.kind == "prompt" and "queued" not in node.flags:
-        return any(kid.kind == "answer" for kid in kids)
     asked = [kid for kid in kids if kid.kind == "prompt" and id(kid) in replied]
     return node.kind == "answer" and any(kid.id != f"{node.parent}+" for kid in asked)

@@ -71,6 +71,7 @@ class Items:
         self.counts: dict[str, int] = {}
         self.model = ""
         self.answer: Node | None = None  # the answer that still takes parts
+        self.searched = False  # its last part is a call that the vendor answered unseen
         self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
         self.piece = ""  # tells the items of one line apart
@@ -148,10 +149,12 @@ class Items:
         self.nodes.append(node)
         return node
 
-    def _open(self, line: Line) -> Node:
-        """The answer that takes the next part: the open one, unless its tools have answered."""
-        node = self.answer
-        if node is None or node.results:
+    def _open(self, line: Line, searches: bool = False) -> Node:
+        """The answer that takes the next part: the open one, unless its tools have answered. What a
+        search found is not in the log, but the model saw it before it wrote on."""
+        node, searched = self.answer, self.searched
+        self.searched = searches
+        if node is None or node.results or (searched and not searches):
             node = self.node(line, "answer")
             node.model = self.model
             self.answer = self.last = node
@@ -267,7 +270,7 @@ class Items:
         if call in self.calls and part in self.calls[call].parts and _is_served(call):
             self.drop("repeated_record")
             return
-        node = self._open(line)
+        node = self._open(line, kind == "web_search_call")
         node.parts.append(part)
         self.calls[call] = node
         image = drawn(payload.result) if kind == "image_generation_call" else None

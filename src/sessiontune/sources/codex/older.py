@@ -92,6 +92,8 @@ class Screen:
         if call not in self.begun:
             self.begun.add(call)
             name, arguments = _asked(event)
+            if "query" in event:
+                return [{"type": "web_search_call", "call_id": call, "action": arguments}]
             given = orjson.dumps(arguments).decode()
             made = [{"type": "function_call", "name": name, "call_id": call, "arguments": given}]
         if done and "query" not in event:

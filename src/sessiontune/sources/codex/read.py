@@ -273,7 +273,11 @@ class Rollout(Items):
         first = self.asked[-turns]
         del self.asked[-turns:]
         at = self.nodes.index(first)
-        first.up = self.back = first.up or (self.nodes[at - 1] if at else None)
+        if not at and first.up is None:  # nothing stands before it: both begin below what is empty
+            start = Node(id=first.id, file=self.file, line=first.line, kind="context")
+            self.nodes.insert(0, start)
+            at = 1
+        first.up = self.back = first.up or self.nodes[at - 1]
         self.answer = None
 
     def _summarised(self, summary: str) -> None:
