@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,26 +30,46 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return run
 
 
+def _export(folder: Path) -> None:
+    """Write the sample to `logs`, and export it to `data` with its `state` beside it."""
+    write_sample(folder / "logs")
+    where = ("-o", str(folder / "data"), "--state", str(folder / "state"))
+    assert main(["export", str(folder / "logs"), *where, "--jobs", "1", "--quiet"]) == 0
+
+
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `logs`, their export `data` and its `state`."""
     base = tmp_path_factory.mktemp("made")
-    write_sample(base / "logs")
-    code = main(
-        [
-            "export",
-            str(base / "logs"),
-            "-o",
-            str(base / "data"),
-            "--state",
-            str(base / "state"),
-            "--jobs",
-            "1",
-            "--quiet",
-        ]
-    )
-    assert code == 0
+    _export(base)
     return base
+
+
+@pytest.fixture(scope="session")
+def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    base = tmp_path_factory.mktemp("exported")
+    _export(base / "world")
+    (base / "world").rename(base / "kept")
+    return base
+
+
+@pytest.fixture
+def exported(_kept: Path) -> Iterator[Path]:
+    """The same as `made`, which a test may change, but for the bytes of the logs. It always stands
+    in the same place, and the logs are the same files, so that the state holds of them."""
+    kept, world = _kept / "kept", _kept / "world"
+    logs = _times(kept / "logs")
+    shutil.copytree(kept / "logs", world / "logs", copy_function=os.link)
+    for name in ("data", "state"):
+        shutil.copytree(kept / name, world / name)
+    yield world
+    shutil.rmtree(world)
+    assert _times(kept / "logs") == logs, "use `world` where a log is written to"
+
+
+def _times(folder: Path) -> dict[Path, tuple[int, int]]:
+    stats = {path: path.stat() for path in folder.rglob("*.jsonl")}
+    return {path: (info.st_size, info.st_mtime_ns) for path, info in stats.items()}
 
 
 @pytest.fixture

@@ -211,41 +211,38 @@ def test_files_of_another_state_or_a_copy_are_not_taken_for_edited(
     assert export("one") == [data / "manifest.json.yours", data / "recipe.toml.yours"]
 
 
-def test_what_a_person_put_into_the_export_survives(world: Path, cli: Cli) -> None:
-    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
-    assert cli(*args, "--jobs", 1)[0] == 0
-    (world / "data" / "notes").mkdir()
-    (world / "data" / "notes" / "mine.txt").write_text("mine")
-    (world / "data" / "README.md").write_text("my own words")
+def test_what_a_person_put_into_the_export_survives(exported: Path, cli: Cli) -> None:
+    args = ("export", exported / "logs", "-o", exported / "data", "--state", exported / "state")
+    (exported / "data" / "notes").mkdir()
+    (exported / "data" / "notes" / "mine.txt").write_text("mine")
+    (exported / "data" / "README.md").write_text("my own words")
     assert cli(*args, "--jobs", 1, "--force")[0] == 0
-    assert (world / "data" / "notes" / "mine.txt").read_text() == "mine"
-    assert (world / "data" / "README.md.yours").read_text() == "my own words"
-    assert (world / "data" / "README.md").read_text() != "my own words"
+    assert (exported / "data" / "notes" / "mine.txt").read_text() == "mine"
+    assert (exported / "data" / "README.md.yours").read_text() == "my own words"
+    assert (exported / "data" / "README.md").read_text() != "my own words"
 
 
-def test_a_restored_state_takes_no_export_for_an_edited_one(world: Path, cli: Cli) -> None:
-    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
-    assert cli(*args, "--jobs", 1)[0] == 0
-    shutil.copytree(world / "state", world / "copy")
+def test_a_restored_state_takes_no_export_for_an_edited_one(exported: Path, cli: Cli) -> None:
+    args = ("export", exported / "logs", "-o", exported / "data", "--state", exported / "state")
+    shutil.copytree(exported / "state", exported / "copy")
     for more in ((), ("--eval-share", "0.3")):  # the same rows once more, and others
         assert cli(*args, "--jobs", 1, "--force", *more)[0] == 0
-        shutil.rmtree(world / "state")
-        shutil.copytree(world / "copy", world / "state")
-        (world / "data" / "README.md").write_text("my own words")
+        shutil.rmtree(exported / "state")
+        shutil.copytree(exported / "copy", exported / "state")
+        (exported / "data" / "README.md").write_text("my own words")
         assert cli(*args, "--jobs", 1, "--force")[0] == 0
-        kept = world / "data" / "README.md.yours"
-        assert list((world / "data").rglob("*.yours*")) == [kept]
+        kept = exported / "data" / "README.md.yours"
+        assert list((exported / "data").rglob("*.yours*")) == [kept]
         assert kept.read_text() == "my own words"
         kept.unlink()
 
 
-def test_a_new_state_keeps_what_a_person_edited(world: Path, cli: Cli) -> None:
-    args = ("export", world / "logs", "-o", world / "data", "--jobs", 1, "--state")
-    assert cli(*args, world / "state")[0] == 0
-    (world / "data" / "README.md").write_text("my own words")
-    assert cli(*args, world / "new")[0] == 0
-    assert [p.name for p in (world / "data").rglob("*.yours")] == ["README.md.yours"]
-    assert (world / "data" / "README.md.yours").read_text() == "my own words"
+def test_a_new_state_keeps_what_a_person_edited(exported: Path, cli: Cli) -> None:
+    args = ("export", exported / "logs", "-o", exported / "data", "--jobs", 1, "--state")
+    (exported / "data" / "README.md").write_text("my own words")
+    assert cli(*args, exported / "new")[0] == 0
+    assert [p.name for p in (exported / "data").rglob("*.yours")] == ["README.md.yours"]
+    assert (exported / "data" / "README.md.yours").read_text() == "my own words"
 
 
 @pytest.mark.parametrize("formats", ["sharegpt,raw", "openai"])
@@ -333,26 +330,24 @@ def test_a_preprocessed_recipe_file_is_the_same_as_flags(world: Path, cli: Cli) 
     assert (world / "a" / "recipe.toml").read_text() == (world / "b" / "recipe.toml").read_text()
 
 
-def test_dropped_threads_leave_and_come_back(world: Path, cli: Cli) -> None:
-    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
-    assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
-    openai = world / "data" / "data_conversations_openai.jsonl"
+def test_dropped_threads_leave_and_come_back(exported: Path, cli: Cli) -> None:
+    args = ("export", exported / "logs", "-o", exported / "data", "--state", exported / "state")
+    openai = exported / "data" / "data_conversations_openai.jsonl"
     thread = rows(openai)[0]["thread"]
-    assert cli("drop", thread, "--state", world / "state")[0] == 0
+    assert cli("drop", thread, "--state", exported / "state")[0] == 0
     assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
     assert thread not in {r["thread"] for r in rows(openai)}
-    assert manifest(world / "data")["drops"]["verdict/dropped_by_hand"] > 0
-    assert cli("drop", thread, "--undo", "--state", world / "state")[0] == 0
+    assert manifest(exported / "data")["drops"]["verdict/dropped_by_hand"] > 0
+    assert cli("drop", thread, "--undo", "--state", exported / "state")[0] == 0
     assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
     assert thread in {r["thread"] for r in rows(openai)}
 
 
-def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) -> None:
-    state = world / "state"
-    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
-    assert cli(*args, "--quiet")[0] == 0
-    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
-    folder = max(json.loads(cli("scan", world / "logs", "--json")[1])["projects"], key=len)
+def test_forget_purges_the_state_and_names_the_folders(exported: Path, cli: Cli) -> None:
+    state = exported / "state"
+    args = ("export", exported / "logs", "-o", exported / "data", "--state", state, "--jobs", 1)
+    log = max((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    folder = max(json.loads(cli("scan", exported / "logs", "--json")[1])["projects"], key=len)
     code, _, err = cli("forget", Path(folder).name, "--state", state)
     assert code == 2
     assert f"Did you mean {folder}?" in err
@@ -360,23 +355,22 @@ def test_forget_purges_the_state_and_names_the_folders(world: Path, cli: Cli) ->
     assert code == 0
     found = json.loads(out)
     assert str(log) in found["files"]
-    assert str(world / "data") in found["published"]
+    assert str(exported / "data") in found["published"]
     kept = b"".join(p.read_bytes() for p in state.rglob("*") if p.is_file())
     assert log.name.encode() not in kept
     assert b"layout:" not in kept  # the footers noted there name values
     log.unlink()
     assert cli(*args, "--quiet")[0] == 0
     for key in found["sessions"]:
-        assert key not in (world / "data" / "data_conversations_raw.jsonl").read_text()
+        assert key not in (exported / "data" / "data_conversations_raw.jsonl").read_text()
 
 
-def test_filters_that_leave_nothing_do_not_replace_a_good_export(world: Path, cli: Cli) -> None:
-    args = ("export", world / "logs", "-o", world / "data", "--state", world / "state")
-    assert cli(*args, "--jobs", 1, "--quiet")[0] == 0
-    before = (world / "data" / "manifest.json").read_bytes()
+def test_filters_that_leave_nothing_do_not_replace_a_good_export(exported: Path, cli: Cli) -> None:
+    args = ("export", exported / "logs", "-o", exported / "data", "--state", exported / "state")
+    before = (exported / "data" / "manifest.json").read_bytes()
     code, _, err = cli(*args, "--jobs", 1, "--project", "nothing-*", "--no-subagents")
     assert (code, "--project leaves out" in err) == (2, True)
-    assert (world / "data" / "manifest.json").read_bytes() == before
+    assert (exported / "data" / "manifest.json").read_bytes() == before
 
 
 def test_digests_of_a_published_recipe_are_not_taken_for_names(world: Path, cli: Cli) -> None:
@@ -400,36 +394,30 @@ def test_the_folder_one_stands_in_is_not_replaced(
     assert Path.cwd() == here
 
 
-def test_forget_without_a_yes_purges_nothing(world: Path, cli: Cli) -> None:
-    state = world / "state"
-    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
-    assert cli(*args, "--quiet")[0] == 0
-    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+def test_forget_without_a_yes_purges_nothing(exported: Path, cli: Cli) -> None:
+    state = exported / "state"
+    log = max((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     code, _, err = cli("--no-input", "forget", log, "--state", state)
     assert (code, "--yes" in err) == (2, True)
     code, out, _ = cli("forget", log, "--state", state, "--yes")
     assert code == 0
-    for said in (str(log), "would read it again", "Move it away first", str(world / "data")):
+    for said in (str(log), "would read it again", "Move it away first", str(exported / "data")):
         assert said in out
 
 
-def test_forget_names_no_log_that_is_gone(world: Path, cli: Cli) -> None:
-    state = world / "state"
-    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
-    assert cli(*args, "--quiet")[0] == 0
-    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+def test_forget_names_no_log_that_is_gone(exported: Path, cli: Cli) -> None:
+    state = exported / "state"
+    log = max((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     log.unlink()
     code, out, _ = cli("--json", "forget", log, "--state", state, "--yes")
     assert (code, json.loads(out)["left"]) == (0, [])
 
 
 def test_forget_of_a_log_that_cannot_be_looked_at(
-    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+    exported: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = world / "state"
-    args = ("export", world / "logs", "-o", world / "data", "--state", state, "--jobs", 1)
-    assert cli(*args, "--quiet")[0] == 0
-    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    state = exported / "state"
+    log = max((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     stat = os.stat
 
     def closed(path: Any, *more: Any, **named: Any) -> os.stat_result:
@@ -716,16 +704,26 @@ def test_an_export_opens_no_connection_and_starts_no_program(made: Path, tmp_pat
     ],
 )
 def test_a_filter_that_takes_nothing_is_refused_and_the_export_stays(
-    world: Path, cli: Cli, option: str, value: str, hint: str
+    exported: Path, cli: Cli, option: str, value: str, hint: str
 ) -> None:
-    args = ("export", world / "logs", "--state", world / "state", "--jobs", 1, "-o", world / "set")
-    assert cli(*args)[0] == 0
-    before = {p: p.read_bytes() for p in sorted((world / "set").rglob("*")) if p.is_file()}
+    args = (
+        "export",
+        exported / "logs",
+        "--state",
+        exported / "state",
+        "--jobs",
+        1,
+        "-o",
+        exported / "data",
+    )
+    before = {p: p.read_bytes() for p in sorted((exported / "data").rglob("*")) if p.is_file()}
     code, _, err = cli(*args, option, value)
     assert code == 2
     assert option in err
     assert hint in err
-    assert before == {p: p.read_bytes() for p in sorted((world / "set").rglob("*")) if p.is_file()}
+    assert before == {
+        p: p.read_bytes() for p in sorted((exported / "data").rglob("*")) if p.is_file()
+    }
 
 
 def test_files_that_are_no_logs_and_lines_that_cannot_be_read_are_named(

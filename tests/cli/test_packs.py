@@ -38,12 +38,11 @@ def files_of(state: Path, *kinds: str) -> list[Path]:
     return [p for kind in kinds or ("shards", "segments") for p in (state / kind).iterdir()]
 
 
-def test_units_share_files(world: Path, cli: Cli) -> None:
-    export(cli, world)
-    with Store(world / "state", write=False) as store:
+def test_units_share_files(exported: Path, cli: Cli) -> None:
+    with Store(exported / "state", write=False) as store:
         assert len(store.units()) > 20
-    assert len(files_of(world / "state")) < 10
-    assert all(p.stat().st_mode & 0o77 == 0 for p in files_of(world / "state"))
+    assert len(files_of(exported / "state")) < 10
+    assert all(p.stat().st_mode & 0o77 == 0 for p in files_of(exported / "state"))
 
 
 def test_shards_of_former_readers_and_rules_are_made_anew(
@@ -64,10 +63,9 @@ def test_shards_of_former_readers_and_rules_are_made_anew(
     assert {name: after[name] for name in rows} == {name: before[name] for name in rows}
 
 
-def test_what_is_purged_leaves_its_pack_and_the_others_stay(world: Path, cli: Cli) -> None:
-    export(cli, world)
-    state = world / "state"
-    log = max((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+def test_what_is_purged_leaves_its_pack_and_the_others_stay(exported: Path, cli: Cli) -> None:
+    state = exported / "state"
+    log = max((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     with Store(state, write=False) as store:
         mine = find(store, str(log))
         shards = store.shards.places(store.db)
@@ -87,7 +85,9 @@ def test_what_is_purged_leaves_its_pack_and_the_others_stay(world: Path, cli: Cl
         sizes = sum(p.stat().st_size for p in files_of(state, "shards"))
         assert sizes == sum(p.size for p in now.values())
     log.unlink()
-    assert export(cli, world)["read_units"] < len(kept) / 2  # only what shared a unit is read again
+    assert (
+        export(cli, exported)["read_units"] < len(kept) / 2
+    )  # only what shared a unit is read again
 
 
 def test_growing_day_by_day_leaves_little_that_is_dead(world: Path, cli: Cli) -> None:
@@ -108,13 +108,12 @@ def test_growing_day_by_day_leaves_little_that_is_dead(world: Path, cli: Cli) ->
     assert published(world) == before
 
 
-def test_what_a_dead_run_left_is_swept_away(world: Path, cli: Cli) -> None:
-    export(cli, world)
+def test_what_a_dead_run_left_is_swept_away(exported: Path, cli: Cli) -> None:
     for kind in ("shards", "segments"):
-        (world / "state" / kind / "0123.4711.part").write_bytes(b"half")
-        (world / "state" / kind / f"{'0' * 32}.{kind[:3]}").write_bytes(b"nobody's")
-    export(cli, world, "--force")
-    with Store(world / "state", write=False) as store:
+        (exported / "state" / kind / "0123.4711.part").write_bytes(b"half")
+        (exported / "state" / kind / f"{'0' * 32}.{kind[:3]}").write_bytes(b"nobody's")
+    export(cli, exported, "--force")
+    with Store(exported / "state", write=False) as store:
         for packs in (store.shards, store.segments):
             known = {p.path for p in packs.places(store.db).values()}
             assert {str(p) for p in packs.folder.iterdir()} == known
@@ -153,129 +152,121 @@ def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> 
 @pytest.mark.parametrize("kind", ["shards", "segments"])
 @pytest.mark.parametrize("left", [0.0, 0.4, 0.99])
 def test_what_a_damaged_pack_lacks_is_made_anew(
-    world: Path, cli: Cli, kind: str, left: float
+    exported: Path, cli: Cli, kind: str, left: float
 ) -> None:
-    export(cli, world)
-    before = published(world)
-    for pack in files_of(world / "state", kind):
+    before = published(exported)
+    for pack in files_of(exported / "state", kind):
         os.truncate(pack, int(pack.stat().st_size * left))
-    again = export(cli, world, "--force")
-    assert published(world) == before
+    again = export(cli, exported, "--force")
+    assert published(exported) == before
     assert (again["read_units"] > 0) == (kind == "shards")
-    with Store(world / "state", write=False) as store:
+    with Store(exported / "state", write=False) as store:
         assert store.shards.places(store.db).keys() == store.units().keys()
 
 
-def test_a_shard_whose_bytes_are_wrong_is_read_again(world: Path, cli: Cli) -> None:
-    export(cli, world)
-    before = published(world)
-    bad = files_of(world / "state", "shards")[0]
+def test_a_shard_whose_bytes_are_wrong_is_read_again(exported: Path, cli: Cli) -> None:
+    before = published(exported)
+    bad = files_of(exported / "state", "shards")[0]
     bad.write_bytes(bytes(bad.stat().st_size))
-    export(cli, world, "--thinking")
-    assert published(world) != before
+    export(cli, exported, "--thinking")
+    assert published(exported) != before
     assert any(bad.read_bytes())
-    export(cli, world)
-    assert published(world) == before
+    export(cli, exported)
+    assert published(exported) == before
 
 
 @pytest.mark.parametrize("kind", ["shards", "segments"])
-def test_one_wrong_letter_is_not_published(world: Path, cli: Cli, kind: str) -> None:
+def test_one_wrong_letter_is_not_published(exported: Path, cli: Cli, kind: str) -> None:
     """It would decode, and it would be taken for a row."""
-    export(cli, world)
-    before = published(world)
-    for bad in files_of(world / "state", kind):
+    before = published(exported)
+    for bad in files_of(exported / "state", kind):
         bad.write_bytes(bad.read_bytes().replace(b"invoice", b"invoicf"))
     if kind == "shards":
-        shutil.rmtree(world / "state" / "segments")
-    export(cli, world, "--force")
-    assert published(world) == before
-    assert not any(b"invoicf" in f.read_bytes() for f in files_of(world / "state", kind))
+        shutil.rmtree(exported / "state" / "segments")
+    export(cli, exported, "--force")
+    assert published(exported) == before
+    assert not any(b"invoicf" in f.read_bytes() for f in files_of(exported / "state", kind))
 
 
-def test_what_a_damaged_shard_held_of_a_vanished_log_is_named(world: Path, cli: Cli) -> None:
-    export(cli, world)
-    before = published(world)
-    log = min((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+def test_what_a_damaged_shard_held_of_a_vanished_log_is_named(exported: Path, cli: Cli) -> None:
+    before = published(exported)
+    log = min((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     log.unlink()
-    for bad in files_of(world / "state", "shards"):
+    for bad in files_of(exported / "state", "shards"):
         bad.write_bytes(bytes(bad.stat().st_size))
-    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
-    code, out, err = cli("export", world / "logs", *where, "--thinking")
+    where = ("-o", exported / "data", "--state", exported / "state", "--jobs", "1")
+    code, out, err = cli("export", exported / "logs", *where, "--thinking")
     said = " ".join((out + err).split())
-    assert (code, published(world)) == (5, before)
+    assert (code, published(exported)) == (5, before)
     assert log.name in said
     assert "--prune" in said
 
 
 @pytest.mark.parametrize("name", ["state.sqlite", "salt"])
-def test_a_changed_database_or_salt_is_named(world: Path, cli: Cli, name: str) -> None:
-    export(cli, world)
-    before = published(world)
-    path = world / "state" / name
+def test_a_changed_database_or_salt_is_named(exported: Path, cli: Cli, name: str) -> None:
+    before = published(exported)
+    path = exported / "state" / name
     whole = path.read_bytes()
     path.write_bytes(whole[:20] + bytes([whole[20] ^ 1]) + whole[21:])
-    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
-    code, out, err = cli("export", world / "logs", *where, "--force")
-    assert (code, published(world)) == (5, before)
+    where = ("-o", exported / "data", "--state", exported / "state", "--jobs", "1")
+    code, out, err = cli("export", exported / "logs", *where, "--force")
+    assert (code, published(exported)) == (5, before)
     assert f"{name} does not hold" in " ".join((out + err).split())
     path.write_bytes(whole)
-    export(cli, world, "--force")
-    assert published(world) == before
+    export(cli, exported, "--force")
+    assert published(exported) == before
 
 
 @pytest.mark.parametrize("left", [0, 3, 4, 7])
-def test_a_seal_that_a_crash_left_short_is_none(world: Path, cli: Cli, left: int) -> None:
-    export(cli, world)
-    before = published(world)
-    seal = world / "state" / "seal"
+def test_a_seal_that_a_crash_left_short_is_none(exported: Path, cli: Cli, left: int) -> None:
+    before = published(exported)
+    seal = exported / "state" / "seal"
     whole = seal.read_bytes()
     for short in (whole[:left], bytes(left)):
         seal.write_bytes(short)
-        export(cli, world, "--force")
-        assert published(world) == before
+        export(cli, exported, "--force")
+        assert published(exported) == before
     assert seal.read_bytes() != bytes(left)
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_whatever_byte_of_the_state_changes_no_other_bytes_are_published(
-    world: Path, cli: Cli, seed: int
+    exported: Path, cli: Cli, seed: int
 ) -> None:
     """In any file, at any place: the same data set, or an error that says what to do."""
-    export(cli, world)
-    before = published(world)
+    before = published(exported)
     rng = random.Random(seed)
-    files = sorted(p for p in (world / "state").rglob("*") if p.is_file() and p.stat().st_size)
+    files = sorted(p for p in (exported / "state").rglob("*") if p.is_file() and p.stat().st_size)
     path = files[seed % len(files)] if seed < len(files) else rng.choice(files)
     data = bytearray(path.read_bytes())
     for _ in range(rng.choice((1, 1, 4))):
         data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
     path.write_bytes(data)
     if path.parent.name == "shards" and seed % 2:
-        shutil.rmtree(world / "state" / "segments")
-    where = ("-o", world / "data", "--state", world / "state", "--jobs", str(1 + seed % 2))
-    code, out, err = cli("export", world / "logs", *where, "--force")
+        shutil.rmtree(exported / "state" / "segments")
+    where = ("-o", exported / "data", "--state", exported / "state", "--jobs", str(1 + seed % 2))
+    code, out, err = cli("export", exported / "logs", *where, "--force")
     assert "Traceback" not in out + err
     assert code in (0, 5), out + err
-    assert published(world) == before
+    assert published(exported) == before
     if code:
         assert "Restore" in err + out
 
 
-def test_what_only_the_state_held_is_not_left_out_in_silence(world: Path, cli: Cli) -> None:
+def test_what_only_the_state_held_is_not_left_out_in_silence(exported: Path, cli: Cli) -> None:
     """A log has vanished and so has its shard: the export stops, until the user lets go of it."""
-    export(cli, world)
-    before = published(world)
-    log = min((world / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    before = published(exported)
+    log = min((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
     log.unlink()
-    for pack in files_of(world / "state", "shards"):
+    for pack in files_of(exported / "state", "shards"):
         os.truncate(pack, 0)
-    where = ("-o", world / "data", "--state", world / "state", "--jobs", "1")
-    code, out, err = cli("export", world / "logs", *where)
+    where = ("-o", exported / "data", "--state", exported / "state", "--jobs", "1")
+    code, out, err = cli("export", exported / "logs", *where)
     said = " ".join((out + err).split())
-    assert (code, published(world)) == (5, before)
+    assert (code, published(exported)) == (5, before)
     assert log.name in said
     assert "--prune" in said
-    pruned = export(cli, world, "--prune")
+    pruned = export(cli, exported, "--prune")
     assert pruned["manifest"]["source_gone"] == 0
 
 
