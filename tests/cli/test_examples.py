@@ -105,7 +105,6 @@ def test_clusters_without_their_library_say_so_before_anything_is_read(
 def test_who_has_little_data_is_told_what_cannot_be_judged(
     tmp_path: Path, cli: Cli, sessions: int, held: int
 ) -> None:
-    from sessiontune.portions import ENOUGH
 
     rng = random.Random(5)
     for n in range(sessions):

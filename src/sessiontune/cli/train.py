@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import AdviceError, UsageError
 from .console import Console
 from .options import Place
 
@@ -216,7 +216,6 @@ def run_train(
 
     `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced.
     """
-    from ..errors import AdviceError
     from ..runtime.train import Request, train
     from .trainview import Progress, show_plan
 
@@ -235,9 +234,7 @@ def run_train(
             show_plan(plan, checks, console.verbose, progress.bar)
         for warning in plan.warnings if heed and not force else ():
             said, _, advice = warning.partition(". ")
-            error = AdviceError(f"{said}.", advice)
-            error.advice = advice
-            raise error
+            raise AdviceError(f"{said}.", advice, advice)
 
     with Progress(console) as progress:
         return train(request, progress.on_event, approve)
