@@ -86,6 +86,11 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
 )
 
 
+def option_name(flag: str) -> str:
+    """The field that a flag sets."""
+    return flag.removeprefix("--").replace("-", "_")
+
+
 def train_options(*only: str) -> Callable[[Any], Any]:
     """The settings of a run as options, all or those named; not given means None."""
 
