@@ -85,7 +85,9 @@ class PreflightError(SessiontuneError):
 class AdviceError(PreflightError):
     """`advice`: the hint without the option that sets the check aside."""
 
-    advice = ""
+    def __init__(self, message: str, hint: str = "", advice: str = "") -> None:
+        super().__init__(message, hint)
+        self.advice = advice
 
 
 class Interrupted(SessiontuneError):

@@ -100,7 +100,10 @@ def axolotl(place: Place) -> str:
         if place.parquet:
             held_out = "eval/data.parquet"
         tests = f"test_datasets:\n  - path: {held_out}\n    split: train\n{body}"
-    return f"""```bash
+    return _AXOLOTL.format(model=MODEL, source=source, body=body, tests=tests, name=place.name)
+
+
+_AXOLOTL = """```bash
 pip install axolotl
 export AXOLOTL_DO_NOT_TRACK=1
 axolotl preprocess axolotl.yaml --debug           # shows which tokens are trained
@@ -108,7 +111,7 @@ axolotl train axolotl.yaml
 ```
 
 ```yaml
-base_model: {MODEL}
+base_model: {model}
 adapter: lora                  # without this line it is a full fine-tune
 lora_r: 16
 lora_alpha: 32
@@ -124,7 +127,7 @@ learning_rate: 0.0002
 lr_scheduler: cosine
 warmup_ratio: 0.1
 bf16: auto
-output_dir: ../{place.name}-axolotl
+output_dir: ../{name}-axolotl
 ```
 
 `type: sharegpt`, which older recipes name, is gone from Axolotl.
@@ -135,7 +138,10 @@ def unsloth(place: Place) -> str:
     """Unsloth 2026.10: a script over the openai rows, and GGUF at the end."""
     source = place.parquet or place.openai
     kind = "parquet" if place.parquet else "json"
-    return f"""```bash
+    return _UNSLOTH.format(kind=kind, source=source, name=place.name)
+
+
+_UNSLOTH = """```bash
 pip install unsloth
 ```
 
@@ -170,7 +176,7 @@ trainer = SFTTrainer(
     processing_class=tokenizer,
     train_dataset=rows.select_columns("text"),
     args=SFTConfig(
-        output_dir="../{place.name}-unsloth",
+        output_dir="../{name}-unsloth",
         max_length=8192,
         per_device_train_batch_size=1,
         gradient_accumulation_steps=8,
@@ -184,7 +190,7 @@ trainer = train_on_responses_only(
     trainer, instruction_part="<|im_start|>user\\n", response_part="<|im_start|>assistant\\n"
 )
 trainer.train()
-model.save_pretrained_gguf("../{place.name}-gguf", tokenizer, quantization_method="q4_k_m")
+model.save_pretrained_gguf("../{name}-gguf", tokenizer, quantization_method="q4_k_m")
 ```
 
 `save_model_for_ollama`, which older recipes name, does not exist; Ollama reads the GGUF file.

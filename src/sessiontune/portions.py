@@ -17,7 +17,7 @@ _LONG = {
 }
 
 
-#: Held-out groups from which `evaluate` gives a verdict (`evaluation.statistics.FEW`).
+#: Held-out groups from which `evaluate` gives a verdict (`evaluation.statistics`).
 ENOUGH = 10
 #: The largest share that is worth proposing: the rest must be enough to train on.
 MOST = 0.4

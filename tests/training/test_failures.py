@@ -243,8 +243,8 @@ def test_figures_that_are_no_numbers_leave_the_metrics_readable(
     from sessiontune.training.watch import Reporter
 
     report = Reporter(tmp_path / "metrics.jsonl")
-    report.measure("train", step=1, loss=2.0, grad_norm=float("inf"))
-    report.measure("train", step=2, loss=float("nan"), grad_norm=1.0)
+    report.measure({"kind": "train", "step": 1, "loss": 2.0, "grad_norm": float("inf")})
+    report.measure({"kind": "train", "step": 2, "loss": float("nan"), "grad_norm": 1.0})
     found = read_metrics(report.path)
     assert [m["grad_norm"] for m in found] == [None, 1.0]
     assert training(found) == [(1, 2.0)]

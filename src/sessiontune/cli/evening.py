@@ -9,6 +9,8 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from ..errors import AdviceError, SessiontuneError, UsageError, WorseError
 from ..figures import several
 from .console import Console
@@ -23,36 +25,29 @@ if TYPE_CHECKING:
 QUESTION = "Say hello in one short sentence."
 
 
-class Evening:
-    """Paths and settings of one way through, and its stages."""
+class Evening(msgspec.Struct, frozen=True):
+    """Paths and settings of one way through, and its stages.
 
-    def __init__(
-        self,
-        console: Console,
-        folder: Path,
-        roots: tuple[str, ...],
-        recipe: Recipe,
-        spec: TrainSpec,
-        *,
-        state: Path | None = None,
-        types: tuple[str, ...] = ("q8_0",),
-        jobs: int = 0,
-        max_cases: int = 40,
-        ask: Callable[[str], bool] | None = None,
-        more: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        self.console = console
-        self.folder = folder
-        self.roots = roots
-        self.recipe = recipe
-        self.spec = spec
-        self.state = state
-        self.types = types
-        self.jobs = jobs
-        self.max_cases = max_cases
-        self.ask = ask or (lambda question: False)
-        self.more = more
-        self.data = folder / "data"
+    ask     answers a gate's question
+    more    what a person may do next besides: a word and the command's arguments
+    """
+
+    console: Console
+    folder: Path
+    roots: tuple[str, ...]
+    recipe: Recipe
+    spec: TrainSpec
+    state: Path | None = None
+    types: tuple[str, ...] = ("q8_0",)
+    jobs: int = 0
+    max_cases: int = 40
+    ask: Callable[[str], bool] = lambda question: False
+    more: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def data(self) -> Path:
+        """The export."""
+        return self.folder / "data"
 
     @property
     def run(self) -> Path:
@@ -190,26 +185,18 @@ class Evening:
         return f"{program()} {' '.join(given)} {more}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
-        import json
+        from ..runtime.trainrecord import read
 
-        from .train import run_train
-
-        note = self.run / "run.json"
-        run = json.loads(note.read_text(encoding="utf-8")) if note.is_file() else {}
+        run = read(self.run) if (self.run / "run.json").is_file() else {}
         if run.get("status") != "done":
             resume = bool(run)
             try:
-                made = run_train(
-                    self.console, self.data, self.run, self.spec, resume=resume, heed=True
-                )
+                made = self._trained(resume)
             except AdviceError as error:
                 said = f"{error.message} {error.advice}".strip()
-                question = f"The checks before training say: {said} Train all the same?"
-                if not self.ask(question):
-                    raise _on_with_tune(error) from error
-                made = self._forced(resume)
-            except SessiontuneError as error:
-                raise _on_with_tune(error) from error
+                if not self.ask(f"The checks before training say: {said} Train all the same?"):
+                    raise
+                made = self._trained(resume, force=True)
             run = made.run
         metrics = run.get("metrics", {})
         said = f"adapter for {run.get('base', {}).get('id', self.spec.base)}"
@@ -217,13 +204,14 @@ class Evening:
             said += f"; held-out loss {metrics['base_eval_loss']:.2f} -> {metrics['eval_loss']:.2f}"
         return said, self._links(self.run, {"curves": "report.html"}), {"metrics": metrics}
 
-    def _forced(self, resume: bool) -> Outcome:
+    def _trained(self, resume: bool, force: bool = False) -> Outcome:
         from .train import run_train
 
         try:
             return run_train(
-                self.console, self.data, self.run, self.spec, resume=resume, force=True
-            )
+                self.console, self.data, self.run, self.spec,
+                resume=resume, force=force, heed=True,
+            )  # fmt: skip
         except SessiontuneError as error:
             raise _on_with_tune(error) from error
 
@@ -274,8 +262,6 @@ class Evening:
         """Digest of the exported rows and the training settings."""
         import hashlib
 
-        import msgspec
-
         from ..shipping.run import file_digest
 
         said = msgspec.json.encode(msgspec.to_builtins(self.spec))
@@ -300,6 +286,7 @@ def _on_with_tune(error: SessiontuneError) -> SessiontuneError:
     hint = re.sub(r"with (the same command and )?--resume", "with the same command", error.hint)
     if isinstance(error, AdviceError):
         hint = f"{error.advice} To train all the same: answer yes, or add --yes.".strip()
+        return AdviceError(error.message, hint, error.advice)
     return type(error)(error.message, hint)
 
 

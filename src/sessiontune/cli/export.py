@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
     from ..pipeline import Export
+    from ..steps.topics import Namer
 
 
 _DEALT_ANEW = (
@@ -65,7 +66,10 @@ def export(
     """
     recipe = recipe_of(options)
     folder = out or Path(f"{recipe.name or 'sessions'}-export")
-    result = run_export(console, recipe, roots, folder, state, jobs, dry_run, force, verify, prune)
+    result = run_export(
+        console, recipe, roots, folder, state, jobs,
+        dry_run=dry_run, force=force, verify=verify, prune=prune,
+    )  # fmt: skip
     console.emit(as_json(result), lambda rich: draw(rich, result, dry_run))
 
 
@@ -75,13 +79,11 @@ def run_export(
     roots: tuple[str, ...],
     folder: Path,
     state: Path | None,
-    jobs: int = 0,
-    dry_run: bool = False,
-    force: bool = False,
-    verify: bool = False,
-    prune: bool = False,
+    jobs: int,
+    **how: bool,
 ) -> Export:
-    """Run an export with progress on stderr; the same for `export`, `tune` and `demo`."""
+    """Run an export with progress on stderr; the same for `export`, `tune` and `demo`. `how`: what
+    of `pipeline.Request` is so: dry_run, force, verify, prune."""
     from ..pipeline import Request, export
     from ..runtime.local import LocalRunner
     from ..store import Store, default_state
@@ -90,11 +92,7 @@ def run_export(
     places = _checked(recipe, roots)
     stage = [""]
     unnamed: list[str] = []
-    namer = None
-    if recipe.cluster_namer:
-        from ..evaluation.naming import local_namer
-
-        namer = local_namer(recipe.cluster_namer, unnamed.append)
+    namer = _namer(recipe, unnamed)
     with console.progress("export") as progress:
 
         def note(name: str) -> None:
@@ -107,15 +105,7 @@ def run_export(
             Store(state or default_state(), write=True) as store,
         ):
             request = Request(
-                recipe=recipe,
-                roots=places,
-                out=folder,
-                force=force,
-                verify=verify,
-                prune=prune,
-                dry_run=dry_run,
-                note=note,
-                namer=namer,
+                recipe=recipe, roots=places, out=folder, note=note, namer=namer, **how
             )
             result = export(request, store, runner)
             if result.dealt_anew:
@@ -123,6 +113,16 @@ def run_export(
     if unnamed:
         console.say(f"{len(unnamed)} groups keep their terms as names: {unnamed[0]}")
     return result
+
+
+def _namer(recipe: Recipe, unnamed: list[str]) -> Namer | None:
+    """What names groups, where the recipe names a model for it; why it did not goes to `unnamed`,
+    once for each."""
+    if not recipe.cluster_namer:
+        return None
+    from ..evaluation.naming import local_namer
+
+    return local_namer(recipe.cluster_namer, unnamed.append)
 
 
 def _checked(recipe: Recipe, roots: tuple[str, ...]) -> tuple[Path, ...]:

@@ -179,24 +179,35 @@ def main(argv: list[str] | None = None) -> int:
             raise
         return 0
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRAS:
+        missing = _of_an_extra(error)
+        if missing is None:
             raise
-        missing = ToolError(
-            f"This needs the package {package}.", f"pip install 'sessiontune[{_EXTRAS[package]}]'"
-        )
         console.error(missing)
         return missing.code
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        where = f" ({error.filename})" if error.filename else ""
-        full = StoreError(
-            f"The disk is full{where}.", "Free some space, and run the same command again to go on."
-        )
+        full = _disk_full(error)
         console.error(full)
         write_no_more()  # it may be stdout that is full: the interpreter would fail there once more
         return full.code
+
+
+def _of_an_extra(error: ModuleNotFoundError) -> ToolError | None:
+    """What to install; None for a package that no extra brings."""
+    package = (error.name or "").partition(".")[0]
+    if package not in _EXTRAS:
+        return None
+    return ToolError(
+        f"This needs the package {package}.", f"pip install 'sessiontune[{_EXTRAS[package]}]'"
+    )
+
+
+def _disk_full(error: OSError) -> StoreError:
+    where = f" ({error.filename})" if error.filename else ""
+    return StoreError(
+        f"The disk is full{where}.", "Free some space, and run the same command again to go on."
+    )
 
 
 def run(argv: list[str] | None = None) -> None:

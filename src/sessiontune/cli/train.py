@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import UsageError
+from ..errors import AdviceError, UsageError
 from .console import Console
 from .options import Place
 
@@ -84,6 +84,11 @@ FIELDS: tuple[tuple[str, Any, str], ...] = (
         "How to use several GPUs (none).",
     ),
 )
+
+
+def option_name(flag: str) -> str:
+    """The field that a flag sets."""
+    return flag.removeprefix("--").replace("-", "_")
 
 
 def train_options(*only: str) -> Callable[[Any], Any]:
@@ -216,7 +221,6 @@ def run_train(
 
     `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced.
     """
-    from ..errors import AdviceError
     from ..runtime.train import Request, train
     from .trainview import Progress, show_plan
 
@@ -235,9 +239,7 @@ def run_train(
             show_plan(plan, checks, console.verbose, progress.bar)
         for warning in plan.warnings if heed and not force else ():
             said, _, advice = warning.partition(". ")
-            error = AdviceError(f"{said}.", advice)
-            error.advice = advice
-            raise error
+            raise AdviceError(f"{said}.", advice, advice)
 
     with Progress(console) as progress:
         return train(request, progress.on_event, approve)

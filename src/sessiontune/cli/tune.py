@@ -11,7 +11,10 @@ import click
 
 from .console import Console
 from .options import privacy_option, recipe_of, recipe_options, run_options
-from .train import train_options
+from .train import option_name, train_options
+
+#: Settings of the training that are offered here; `train` has all.
+_TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 
 
 @click.command(no_args_is_help=True)
@@ -33,7 +36,7 @@ from .train import train_options
     help="Shipped types (q8_0; f16 below 50 million weights).",
 )
 @click.option("--preset", default="", help="Training preset: original or demo (of tiny).")
-@train_options("--rate", "--epochs", "--max-steps", "--length", "--method")
+@train_options(*_TRAINING)
 @click.option(
     "--max-cases", type=click.IntRange(0), default=40, show_default=True, help="Turns to evaluate."
 )
@@ -51,11 +54,6 @@ def tune(
     out: Path,
     types: tuple[str, ...],
     preset: str,
-    rate: float | None,
-    epochs: float | None,
-    max_steps: int | None,
-    length: int | None,
-    method: str | None,
     max_cases: int,
     download: bool,
     yes: bool,
@@ -90,20 +88,13 @@ def tune(
     named = tuple(kind.lower() for kind in types)
     shipped = named or usual_types(found.billions if found else 0)
     check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
-    training = {
-        "base": base,
-        "rate": rate,
-        "epochs": epochs,
-        "max_steps": max_steps,
-        "length": length,
-        "method": method,
-    }
+    training = {name: options.pop(name) for name in map(option_name, _TRAINING)}
     evening = Evening(
         console,
         out,
         roots,
         recipe_of(options),
-        make_spec(training, None, preset_of(base, "sft", preset)),
+        make_spec({"base": base, **training}, None, preset_of(base, "sft", preset)),
         state=state,
         types=shipped,
         jobs=jobs,

@@ -8,8 +8,8 @@ import msgspec
 
 from .cache import Table, digest
 from .callforms import without_thoughts
-from .result import Judged, Result
-from .statistics import Case, Verdict, estimate, verdict
+from .result import Judged, Result, tally
+from .statistics import Case
 
 
 class Blind(msgspec.Struct, frozen=True):
@@ -60,20 +60,7 @@ def outcome(table: Table, pairs: Sequence[Blind], unit: str = "lineages") -> Jud
     cases = [
         Case(p.key, p.cluster, 0.5, share[table.get(p.key)]) for p in pairs if decided(table, p)
     ]
-    rate = estimate(cases) if cases else None
-    return Judged(
-        arm="tuned",
-        against="base",
-        judge="you",
-        wins=sum(c.b == 1 for c in cases),
-        losses=sum(c.b == 0 for c in cases),
-        ties=sum(c.b == 0.5 for c in cases),
-        reversed=0,
-        failed=0,
-        rate=rate,
-        verdict=(
-            verdict(rate, False, "your blind comparison", unit)
-            if rate is not None
-            else Verdict("unclear", "Not enough data to tell: nothing was decided.")
-        ),
-    )
+    return tally(
+        cases, arm="tuned", against="base", judge="you", unit=unit,
+        what="your blind comparison", none="nothing was decided.",
+    )  # fmt: skip

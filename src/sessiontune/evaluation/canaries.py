@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import random
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..templating import Template
+from .answering import Progress
 from .arms import Arm
 from .cache import Table, digest
 from .local import Lab
@@ -97,10 +98,9 @@ def plant(
     try:
         shutil.rmtree(beside, ignore_errors=True)
         (beside / "train").mkdir(parents=True)
-        if (source / "eval").is_dir():
-            shutil.copytree(source / "eval", beside / "eval")
-        if (source / "long").is_dir():
-            shutil.copytree(source / "long", beside / "long")
+        for side in ("eval", "long"):
+            if (source / side).is_dir():
+                shutil.copytree(source / side, beside / side)
         lines = [line for line in rows.read_bytes().split(b"\n") if line]
         lines += [orjson.dumps(row) for row in rows_of(planted)]
         random.Random(seed).shuffle(lines)
@@ -157,7 +157,7 @@ def exposure_of(
     base: Arm,
     tuned: Arm,
     tables: Mapping[str, Table],
-    progress: Callable[[int, int, str], None],
+    progress: Progress,
 ) -> Exposure:
     """Exposure of every canary, tuned minus base, with its interval over canaries."""
     rng = random.Random(f"candidates/{planted.seed}")

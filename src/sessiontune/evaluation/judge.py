@@ -8,16 +8,16 @@ always says "first" gives ties alone.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from .answering import Progress
 from .cache import Table, digest
 from .callforms import words_of
 from .queries import Query
 from .remote import Remote, Reply
-from .result import Judged, Shown, ShownAnswer
-from .statistics import Case, Verdict, estimate, verdict
+from .result import Judged, Shown, ShownAnswer, tally
+from .statistics import Case
 
 #: Tokens of a judgement, at most: many judges think before they speak.
 MOST_TOKENS = 2_048
@@ -42,10 +42,15 @@ _SAID = re.compile(r"VERDICT\W+(FIRST|SECOND|TIE)\b", re.IGNORECASE)
 _BARE = re.compile(r"\b(FIRST|SECOND|TIE)\b", re.IGNORECASE)
 
 
-class Judge(Protocol):
-    """Who compares: the prompt in, the answer out."""
+#: Who compares: the prompt in, the answer out.
+Judge = Callable[[str], Reply]
 
-    def __call__(self, prompt: str) -> Reply: ...
+
+def judge_at(place: str) -> Judge:
+    """The model at URL#MODEL."""
+    url, _, model = place.partition("#")
+    remote = Remote(url, model)
+    return lambda prompt: remote.answer([{"role": "user", "content": prompt}], most=MOST_TOKENS)
 
 
 def prompt_of(query: Query, first: str, second: str) -> str:
@@ -87,14 +92,14 @@ def judged(
     progress: Progress,
     ask: Judge | None = None,
 ) -> Judged:
-    """Compare `arm` with `against` on every query that both answered."""
-    url, _, model = judge.partition("#")
-    remote = Remote(url, model) if ask is None else None
+    """Compare `arm` with `against` on every query that both answered. `ask` takes the place of the
+    model that `judge` names."""
+    ask = ask or judge_at(judge)
     cases: list[Case] = []
     flips = failed = 0
     for done, (query, found) in enumerate(zip(queries, asked, strict=True), 1):
         by_arm = {a.arm: a for a in found.answers}
-        outcome = _pair(query, by_arm[against], by_arm[arm], table, remote, ask)
+        outcome = _pair(query, by_arm[against], by_arm[arm], table, ask)
         progress(done, len(queries), f"judging {arm} against {against}")
         if outcome is None:
             failed += 1
@@ -102,32 +107,14 @@ def judged(
         flips += outcome[1]
         share = (1 + outcome[0]) / 2
         cases.append(Case(query.id, query.cluster, 0.5, share, 1.0, query.tags))
-    rate = estimate(cases) if cases else None
-    return Judged(
-        arm=arm,
-        against=against,
-        judge=judge,
-        wins=sum(c.b == 1 for c in cases),
-        losses=sum(c.b == 0 for c in cases),
-        ties=sum(c.b == 0.5 for c in cases),
-        reversed=flips,
-        failed=failed,
-        rate=rate,
-        verdict=(
-            verdict(rate, False, "judged queries", "questions")
-            if rate is not None
-            else Verdict("unclear", "Not enough data to tell: no pair was judged.")
-        ),
-    )
+    return tally(
+        cases, arm=arm, against=against, judge=judge, unit="questions", flips=flips, failed=failed,
+        what="judged queries", none="no pair was judged.",
+    )  # fmt: skip
 
 
 def _pair(
-    query: Query,
-    a: ShownAnswer,
-    b: ShownAnswer,
-    table: Table,
-    remote: Remote | None,
-    ask: Judge | None,
+    query: Query, a: ShownAnswer, b: ShownAnswer, table: Table, ask: Judge
 ) -> tuple[int, bool] | None:
     """The outcome of one pair, or None where an answer or a judgement is missing."""
     if a.failed or b.failed:
@@ -141,12 +128,7 @@ def _pair(
         key = digest(prompt)
         held = table.get(key)
         if held is None:
-            if ask is not None:
-                reply = ask(prompt)
-            elif remote is not None:
-                reply = remote.answer([{"role": "user", "content": prompt}], most=MOST_TOKENS)
-            else:
-                return None
+            reply = ask(prompt)
             choice = None if reply.failed else choice_in(reply.text)
             if choice is None:
                 return None  # not kept: a later run asks again

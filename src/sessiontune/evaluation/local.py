@@ -18,10 +18,10 @@ from ..bits import (
     without_habits,
 )
 from ..errors import ToolError, UsageError
+from ..templating import IGNORED
 from .arms import Arm
 from .heldout import Run
 
-IGNORED = -100
 #: Positions whose logits are taken to full precision at once: 0.3 GB of a vocabulary of 150,000.
 PIECE = 512
 #: Prompts answered together, and the tokens that they and their answers may have, padding counted:

@@ -6,12 +6,12 @@ import math
 from collections.abc import Sequence
 
 from ..errors import PreflightError
-from ..templating import Template, TemplateRefused
+from ..templating import IGNORED, Template, TemplateRefused
 from .answering import Progress
 from .arms import Arm
 from .cache import Table, digest
 from .heldout import HeldExample
-from .local import IGNORED, Lab, Loss
+from .local import Lab, Loss
 
 
 def losses(

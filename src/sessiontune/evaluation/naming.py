@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from ..errors import UsageError
+from .callforms import without_thoughts
 from .endpoint import address, is_loopback
 from .remote import Remote
 
@@ -45,7 +46,7 @@ def local_namer(place: str, failed: Callable[[str], None]) -> Callable[[Sequence
 
 def tidy(answer: str) -> str:
     """The last line of an answer without marks of any kind; "" where it is no name."""
-    answer = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL)
-    line = next((x for x in reversed(answer.splitlines()) if x.strip()), "")
+    lines = without_thoughts(answer).splitlines()
+    line = next((x for x in reversed(lines) if x.strip()), "")
     line = re.sub(r"[^\w &+#/.-]+", " ", line).strip(" .-#/")
     return line if 0 < len(line) <= LONGEST else ""

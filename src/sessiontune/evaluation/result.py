@@ -114,6 +114,39 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
 
 
+def tally(
+    cases: Sequence[Case],
+    *,
+    arm: str,
+    against: str,
+    judge: str,
+    unit: str,
+    what: str,
+    none: str,
+    flips: int = 0,
+    failed: int = 0,
+) -> Judged:
+    """Who won, where `b` of a case is 1 for `arm`, 0 for `against`, a half for neither. `what` was
+    compared, in the words of a verdict, and `none` says why there may be no case."""
+    rate = estimate(cases) if cases else None
+    if rate is None:
+        said = Verdict("unclear", f"Not enough data to tell: {none}")
+    else:
+        said = verdict(rate, False, what, unit)
+    return Judged(
+        arm=arm,
+        against=against,
+        judge=judge,
+        wins=sum(c.b == 1 for c in cases),
+        losses=sum(c.b == 0 for c in cases),
+        ties=sum(c.b == 0.5 for c in cases),
+        reversed=flips,
+        failed=failed,
+        rate=rate,
+        verdict=said,
+    )
+
+
 class Result(msgspec.Struct, frozen=True, kw_only=True):
     """The evaluation of one run. `outcome` is that of the first measure, held-out loss, unless a
     clear loss on next actions contradicts it. `measures` are tuned minus base; `held` is the digest

@@ -39,7 +39,7 @@ def mined_rules(folder: Path) -> str:
         return rules_of(orjson.loads(line) for line in lines if line.strip())
 
 
-def rules_of(rows: Iterable[Mapping[str, Any]], most: int = MOST) -> str:
+def rules_of(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rules out of training rows. The same rows give the same text."""
     said: Counter[str] = Counter()
     corrections: Counter[str] = Counter()
@@ -62,7 +62,7 @@ def rules_of(rows: Iterable[Mapping[str, Any]], most: int = MOST) -> str:
         _part("Files are mostly in:", [f"`{f}`" for f in _top(folders, 6, least=2)], 300),
         _part("Tools used most:", _top(tools, 8), 200),
     ]
-    return "\n\n".join(filter(None, parts))[:most].strip()
+    return "\n\n".join(filter(None, parts))[:MOST].strip()
 
 
 def _lines(text: str) -> list[str]:

@@ -16,8 +16,10 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
+from ..portions import ENOUGH
+
 #: Below this many lineages no verdict is given, whatever the interval says.
-FEW = 10
+FEW = ENOUGH
 
 
 class Case(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ Reading a template's source would be a guess; what comes out of it is a fact.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from ..errors import UsageError
@@ -32,19 +33,23 @@ TOOLS = [
 
 
 def user(text: str) -> dict[str, Any]:
+    """A question."""
     return {"role": "user", "content": text}
 
 
 def answer(text: str, **more: Any) -> dict[str, Any]:
+    """An answer; `more`: its other fields."""
     return {"role": "assistant", "content": text, **more}
 
 
 def call(value: str, number: int = 1) -> dict[str, Any]:
+    """A call of the tool; two in one message have different numbers."""
     function = {"name": "probe_tool", "arguments": {"probe_key": value}}
     return {"id": f"call{number:05d}", "type": "function", "function": function}
 
 
 def result(text: str, number: int = 1) -> dict[str, Any]:
+    """The result of the call of that number."""
     identity = f"call{number:05d}"
     return {"role": "tool", "content": text, "tool_call_id": identity, "name": "probe_tool"}
 
@@ -56,20 +61,7 @@ CALLED = [USER, answer("", tool_calls=[call("probe-value")]), result("probe-resu
 
 def probe(render: Renderer) -> Abilities:
     """Find the abilities of a template. Raises UsageError if it renders no plain exchange."""
-
-    def shows(messages: Sequence[Mapping[str, Any]], *needles: str, tools: Any = None) -> bool:
-        """The template takes the messages, and the needles come out in this order."""
-        try:
-            text = render(messages, tools, False)
-        except TemplateRefused:
-            return False
-        at = 0
-        for needle in needles:
-            at = text.find(needle, at)
-            if at < 0:
-                return False
-        return True
-
+    shows = partial(_shows, render)
     if not shows([USER, answer("probe-answer")], "probe-user", "probe-answer"):
         raise UsageError(
             "The chat template does not render a question and its answer.",
@@ -109,6 +101,22 @@ def probe(render: Renderer) -> Abilities:
         repeats=shows([USER, user("probe-next"), answer("probe-answer")], "probe-next")
         and shows([USER, answer("probe-answer"), answer("probe-end")], "probe-end"),
     )
+
+
+def _shows(
+    render: Renderer, messages: Sequence[Mapping[str, Any]], *needles: str, tools: Any = None
+) -> bool:
+    """The template takes the messages, and the needles come out in this order."""
+    try:
+        text = render(messages, tools, False)
+    except TemplateRefused:
+        return False
+    at = 0
+    for needle in needles:
+        at = text.find(needle, at)
+        if at < 0:
+            return False
+    return True
 
 
 #: Conversations in which every ability is used: here the quick way of finding spans must agree

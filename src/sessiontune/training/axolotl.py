@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from ..ports import Job
+from .arguments import evaluated
 from .others import CHECKED, ENV, Given, apart, beside_python, jsonl, notes
+from .planner import Plan
 from .prepare import Prepared
 from .settling import Settings
 from .spec import TrainSpec, named_targets
@@ -103,20 +105,32 @@ def _adapter(spec: TrainSpec, chosen: Settings) -> dict[str, Any]:
 def settings(given: Given) -> dict[str, Any]:
     """The YAML's content, as Axolotl's own schema takes it."""
     spec, plan = given.spec, given.plan
-    chosen = plan.settings
     out: dict[str, Any] = {"base_model": given.base, "trust_remote_code": False}
-    out |= _adapter(spec, chosen) | {
+    out |= _adapter(spec, plan.settings) | {
         "chat_template": "jinja",
         "chat_template_jinja": "template.jinja",
         "datasets": datasets("train", given.train),
         "dataset_prepared_path": "trainer/prepared",
         "dataset_num_proc": 1,
         "val_set_size": 0,
-        "sequence_len": chosen.length,
+        "sequence_len": plan.settings.length,
         "sample_packing": False,
         "pad_to_sequence_len": False,
         "train_on_inputs": False,
         "output_dir": "checkpoints",
+    }
+    out |= _steps(spec, plan)
+    if given.held.examples:
+        out |= {"test_datasets": datasets("eval", given.held), **evaluated(plan)}
+        if spec.patience:
+            out["early_stopping_patience"] = spec.patience
+    return out | parallel(given)
+
+
+def _steps(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
+    """How the plan's steps are taken and kept, in Axolotl's words."""
+    chosen = plan.settings
+    return {
         "micro_batch_size": chosen.batch,
         "eval_batch_size": chosen.batch,
         "gradient_accumulation_steps": chosen.accumulation,
@@ -140,18 +154,6 @@ def settings(given: Given) -> dict[str, Any]:
         "seed": spec.seed,
         "use_tensorboard": "tensorboard" in spec.log_to,
     }
-    if given.held.examples:
-        out |= {
-            "test_datasets": datasets("eval", given.held),
-            "eval_strategy": "steps",
-            "eval_steps": plan.eval_every,
-            "load_best_model_at_end": True,
-            "metric_for_best_model": "eval_loss",
-            "greater_is_better": False,
-        }
-        if spec.patience:
-            out["early_stopping_patience"] = spec.patience
-    return out | parallel(given)
 
 
 def parallel(given: Given) -> dict[str, Any]:

@@ -25,6 +25,5 @@ def stop_on(checks: Sequence[Check], force: bool) -> None:
             said = f"{check.name}: {check.seen}"
             if check.level == "bad":
                 raise PreflightError(said, check.hint)
-            soft = AdviceError(said, f"{check.hint} Or go on all the same with --force.".strip())
-            soft.advice = check.hint
-            raise soft
+            hint = f"{check.hint} Or go on all the same with --force.".strip()
+            raise AdviceError(said, hint, check.hint)

@@ -15,6 +15,8 @@ from typing import Any
 
 import orjson
 
+from .hook import measured
+
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """All whole lines; a last line cut by a crash is left out."""
@@ -101,11 +103,8 @@ def from_trainer_state(path: Path) -> list[dict[str, Any]]:
     state = json.loads(path.read_text("utf-8"))
     out = []
     for entry in state.get("log_history", []):
-        common = {"step": entry.get("step", 0), "epoch": entry.get("epoch", 0.0)}
-        if "eval_loss" in entry:
-            kind = "base" if not entry.get("step") else "eval"
-            out.append({"kind": kind, **common, "loss": entry["eval_loss"]})
-        elif "loss" in entry:
-            more = {"rate": entry.get("learning_rate"), "grad_norm": entry.get("grad_norm")}
-            out.append({"kind": "train", **common, "loss": entry["loss"], **more})
+        found = measured(entry, entry.get("step", 0), entry.get("epoch", 0.0))
+        if found.get("kind") == "train":
+            found["grad_norm"] = entry.get("grad_norm")
+        out += [found] if found else []
     return out

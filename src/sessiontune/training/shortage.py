@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from .hardware import Machine
-
-if TYPE_CHECKING:
-    from .settling import Settings
+from .settling import Settings
 
 
 def warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:

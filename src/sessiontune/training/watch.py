@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from .hook import MARK, any_process
+from .hook import MARK, any_process, measured
 from .metrics import keep_until, tokens_seen
 
 #: Written into a checkpoint when all of it is on disk.
@@ -33,19 +33,21 @@ class Reporter:
             keep_until(self.path, step)
 
     def event(self, name: str, /, **facts: Any) -> None:
+        """Tell who started us."""
         if not self.speaks:
             return
         sys.stdout.write(MARK + json.dumps({"event": name, **facts}) + "\n")
         sys.stdout.flush()
 
-    def measure(self, kind: str, /, **facts: Any) -> None:
+    def measure(self, found: dict[str, Any]) -> None:
+        """Note one measurement, as `metrics` describes it, and tell it."""
         if not self.speaks:
             return
         # JSON has no word for what fp16 gives while its scale is found, or a run that diverges.
-        entry = {"kind": kind} | {k: None if _no_number(v) else v for k, v in facts.items()}
+        entry = {k: None if _no_number(v) else v for k, v in found.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
-        self.event("metric", kind=kind, **facts)
+        self.event("metric", **found)
 
 
 def _no_number(value: Any) -> bool:
@@ -100,27 +102,14 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
             self, args: Any, state: Any, control: Any, logs: Any = None, **rest: Any
         ) -> None:
             logs = logs or {}
-            step, epoch = state.global_step, round(float(state.epoch or 0), 4)
-            if "loss" in logs:
-                seen = int(logs.get("num_tokens") or 0)
-                gone = time.monotonic() - self.started
-                report.measure(
-                    "train",
-                    step=step,
-                    epoch=epoch,
-                    loss=float(logs["loss"]),
-                    rate=logs.get("learning_rate"),
-                    grad_norm=logs.get("grad_norm"),
-                    tokens=self.before + seen,
-                    tokens_per_second=round(seen / gone, 1) if gone > 0 and seen else None,
-                    seconds=round(gone, 3),
-                    steps=state.max_steps,
-                )
-            elif "eval_loss" in logs:
-                kind = "eval" if step else "base"
-                more = {k[5:]: v for k, v in logs.items() if k.startswith("eval_rewards/")}
-                loss = float(logs["eval_loss"])
-                report.measure(kind, step=step, epoch=epoch, loss=loss, **more)
+            found = measured(logs, state.global_step, float(state.epoch or 0))
+            if found.get("kind") == "train":
+                found |= _pace(logs, time.monotonic() - self.started, self.before)
+                found["steps"] = state.max_steps
+            elif found:
+                found |= {k[5:]: v for k, v in logs.items() if k.startswith("eval_rewards/")}
+            if found:
+                report.measure(found)
 
         def on_save(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
             folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
@@ -131,6 +120,17 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
     if patience:
         made.append(EarlyStoppingCallback(patience))
     return made
+
+
+def _pace(logs: dict[str, Any], seconds: float, before: int) -> dict[str, Any]:
+    """What TRL tells of a step beside its loss; `before`: tokens seen before this process."""
+    seen = int(logs.get("num_tokens") or 0)
+    return {
+        "grad_norm": logs.get("grad_norm"),
+        "tokens": before + seen,
+        "tokens_per_second": round(seen / seconds, 1) if seconds > 0 and seen else None,
+        "seconds": round(seconds, 3),
+    }
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
