@@ -24,16 +24,20 @@ def program() -> str:
 def with_more_held_out(folder: str, split: str, share: float) -> str:
     """The command that was given, so that all sessions are dealt anew into a folder of their own
     and enough are held out for a verdict. `folder` and `split`: those that hold out too few."""
-    from ..portions import another
-
     given, words = [], iter(sys.argv[1:])
     for word in words:
         if word in ("--eval-share", "--split", "-o", "--out"):
             next(words, "")
         elif not word.startswith(("--eval-share=", "--split=", "--out=", "-o")):
             given.append(quote(word))
+    return " ".join((program(), *given, more_held_out(folder, split, share)))
+
+
+def more_held_out(folder: str, split: str, share: float) -> str:
+    """The options for that."""
+    from ..portions import another
+
     new, name = another(folder, split)
     while Path(new).exists():
         new, name = another(new, name)
-    more = ("-o", quote(new), "--split", name, "--eval-share", f"{share:g}")
-    return " ".join((program(), *given, *more))
+    return f"-o {quote(new)} --split {name} --eval-share {share:g}"
