@@ -26,12 +26,22 @@ MOST = 0.4
 def few_held_out(manifest: Manifest, command: bool = True) -> str:
     """What a user with little data must know about the held-out side; "" where it is enough.
     Without `command` the caller names the one that helps."""
-    sides = manifest.statistics.splits
     if not manifest.options.eval_share or not manifest.statistics.conversations:
         return ""
-    held = sides["eval"].groups if "eval" in sides else 0
-    every = held + (sides["train"].groups if "train" in sides else 0)
+    held, every = _groups(manifest)
     return few(held, every, manifest.name if command else "", manifest.options.split)
+
+
+def share_to_propose(manifest: Manifest) -> float:
+    """The share that holds out enough, where an export does not; else 0."""
+    return share_for(_groups(manifest)[1]) if few_held_out(manifest) else 0.0
+
+
+def _groups(manifest: Manifest) -> tuple[int, int]:
+    """Those that are held out, and all."""
+    sides = manifest.statistics.splits
+    held, trained = (sides[name].groups if name in sides else 0 for name in ("eval", "train"))
+    return held, held + trained
 
 
 def another(folder: str, split: str) -> tuple[str, str]:
@@ -55,12 +65,12 @@ def few(held: int, every: int, folder: str, split: str) -> str:
         f"`sessiontune evaluate` needs {ENOUGH}."
     )
     if share := share_for(every):
-        text += " More logs will do; or export into another folder, where all sessions are dealt "
+        text += " More logs will do, or a further folder in which all are dealt anew"
         if not folder:
-            return f"{text}anew."
+            return f"{text} and enough held out; this one stays."
         new, name = another(folder, split)
         return (
-            f"{text}anew: the same `export` with `-o {quote(new)} --split {name} --eval-share "
+            f"{text}: the same `export` with `-o {quote(new)} --split {name} --eval-share "
             f"{share:g}`. This one and what was trained on it stay."
         )
     least = math.ceil(ENOUGH / MOST)

@@ -16,6 +16,7 @@ import pytest
 from tests.neighbours import claude_lines
 
 from sessiontune import __version__
+from sessiontune.cli.evaluate import _more_held_out
 from sessiontune.portions import few
 from sessiontune.training.data import read_export
 
@@ -430,13 +431,27 @@ def test_forget_of_a_log_that_cannot_be_looked_at(
     assert (code, json.loads(out)["left"]) == (0, [])
 
 
-def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cli: Cli) -> None:
+def test_too_few_held_out_is_said_with_what_helps_and_that_helps(
+    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
     args = ("export", world / "logs", "--jobs", 1)
-    code, out, _ = cli(*args, "-o", world / "a", "--state", world / "s1")
+    first = (*args, "-o", world / "a", "--state", world / "s1")
+    monkeypatch.setattr("sys.argv", ["sessiontune", *map(str, first)])
+    code, out, _ = cli(*first)
     assert code == 0
-    said = " ".join(out.split())
-    assert "5 of 36 independent groups of sessions are held out" in said
-    assert "`-o a-second --split second --eval-share 0.28`" in said
+    assert "5 of 36 independent groups of sessions are held out" in " ".join(out.split())
+    given = f"sessiontune export {world / 'logs'} --jobs 1 --state {world / 's1'}"
+    assert f"  {given} -o {world / 'a-second'} --split second --eval-share 0.28\n" in out
+    assert "`-o a-second --split second --eval-share 0.28`" in " ".join(
+        cli("show", world / "a")[1].split()
+    )
+    for name in ("a", "a-second"):  # what `evaluate` says of runs on them
+        (world / f"{name}-run").mkdir()
+        told = json.dumps({"data": {"dir": str(world / name)}})
+        (world / f"{name}-run" / "run.json").write_text(told)
+    options = f"-o {world / 'a-second'} --split second --eval-share 0.28"
+    assert _more_held_out(world / "a-run") == options
+    assert _more_held_out(world / "a-second-run") == "", "it is gone"
     again = (*args, "--state", world / "s1", "--eval-share", "0.28")
     _, out, _ = cli(*again, "-o", world / "a")
     assert "5 of 36 independent groups" in " ".join(out.split())
@@ -447,10 +462,11 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(world: Path, cl
     code, out, _ = cli(*again, "-o", second, "--split", "second")
     assert (code, "independent groups" in out) == (0, False)
     assert manifest(second)["statistics"]["splits"]["eval"]["groups"] == 10
+    assert _more_held_out(world / "a-second-run") == ""
     third = world / "my a-second"  # a split that was dealt keeps its sides: another is named
     code, out, _ = cli(*args, "--state", world / "s3", "-o", third, "--split", "second")
-    said = " ".join(out.split())
-    assert "-second-2 --split second-2 --eval-share 0.28`" in said
+    assert f"-o '{third}-2' --split second-2 --eval-share 0.28\n" in out
+    assert "--split second-2 --eval-share 0.28`" in " ".join(cli("show", third)[1].split())
     assert read_export(third).split == "second"
     assert "`-o 'my a-second-2' --split second-2 " in few(5, 36, third.name, "second")
     assert (world / "a" / "eval" / "openai.jsonl").read_bytes() == former

@@ -87,7 +87,9 @@ def test_a_missing_program_is_said_before_anything_is_loaded(
     assert "--fetch-converter" in error["hint"]
     (tmp_path / "llama.cpp").mkdir()
     (tmp_path / "llama.cpp/convert_hf_to_gguf.py").touch()
-    code, error = told(capsys, "ship", run, "-t", "q8_0", "--llama-cpp", str(tmp_path / "llama.cpp"))
+    code, error = told(
+        capsys, "ship", run, "-t", "q8_0", "--llama-cpp", str(tmp_path / "llama.cpp")
+    )
     assert (code, "nothing here that serves" in error["message"]) == (6, True)
     code, error = told(capsys, "ship", run, "-t", "safetensors")
     assert (code, "holds no weights" in error["message"]) == (2, True)

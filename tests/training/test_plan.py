@@ -424,3 +424,34 @@ def test_doctor_knows_that_a_mac_trains_in_16_bits_what_is_too_large(
     following = capsys.readouterr().out.rpartition("Next:")[2]
     assert f"train DIR --base {tiny}" in following
     assert "--download" not in following
+
+
+def test_doctor_looks_for_the_converter_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It called the converter "there" where only packages were, and shipping then had none."""
+    from sessiontune.runtime.checkup import _parts
+
+    def converter() -> dict[str, str]:
+        return next(part for part in _parts() if part["name"] == "GGUF converter")
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SESSIONTUNE_CACHE", str(tmp_path / "cache"))
+    assert converter()["state"] == "not here"
+    assert "--fetch-converter" in converter()["hint"]
+    monkeypatch.setenv("SESSIONTUNE_LLAMA_CPP", str(tmp_path / "wrong"))
+    assert converter()["state"] == "not found"
+    (tmp_path / "wrong").mkdir()
+    (tmp_path / "wrong/convert_hf_to_gguf.py").touch()
+    assert converter()["state"] == "there"
+
+
+def test_a_trainer_that_is_not_installed_is_not_said_to_be_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sessiontune.runtime import trainersenv
+
+    monkeypatch.setattr(trainersenv, "find_spec", lambda name: None if name == "trl" else object())
+    first = trainersenv.states()[0]
+    assert (first["name"], first["state"]) == ("trl", "not installed")
+    assert "sessiontune[train]" in first["place"]

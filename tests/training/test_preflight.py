@@ -49,7 +49,7 @@ def altered(
 
 def test_good_data_passes(export: Path, template: Template) -> None:
     found = checks(export, template)
-    few = {"enough held out for a verdict"}  # a small export
+    few = {"held out for a verdict"}  # a small export
     assert {c.name for c in found.values() if c.level != "good"} == few
     stop_on(list(found.values()), force=False)
 
@@ -67,7 +67,7 @@ def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
         some = msgspec.structs.replace(data, train=many(train, 0), eval=many(held, train))
         ready = prepare(data.train, template, 2048), prepare(data.eval, template, 2048)
         found = check_data(some, *ready, template, 0, 3)
-        return next(c for c in found if c.name == "enough held out for a verdict")
+        return next(c for c in found if c.name == "held out for a verdict")
 
     assert seen(10, 26).level == "good"
     assert (seen(9, 51).level, "--split second --eval-share 0.17`" in seen(9, 51).seen) == (

@@ -204,5 +204,30 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
     for text in result.notes:
         rich.print(escape(text))
     rich.print(f"Report: {run / 'evaluation' / 'report.html'}", markup=False, soft_wrap=True)
+    if result.outcome == "unclear" and (options := _more_held_out(run)):
+        same = f"the same `export` with {options}"
+        rich.print(
+            f"For a verdict: {same}; then train and evaluate on that", markup=False, soft_wrap=True
+        )
     if result.outcome != "worse":
         rich.print(f"Next:   sessiontune ship {quote(str(run))}", markup=False, soft_wrap=True)
+
+
+def _more_held_out(run: Path) -> str:
+    """Options of an export that holds out enough for a verdict; "" where the run's own does, or is
+    gone, or no share would."""
+    from ..pipeline.carrying import read_manifest
+    from ..portions import share_to_propose
+    from ..runtime.trainrecord import read
+    from .again import more_held_out
+
+    folder = Path(str(read(run).get("data", {}).get("dir", "")))
+    try:
+        manifest = read_manifest(folder)
+    except OSError:
+        return ""
+    share = share_to_propose(manifest) if manifest else 0.0
+    if manifest is None or not share:
+        return ""
+    shown = folder.name if folder.parent == Path.cwd() else str(folder)
+    return more_held_out(shown, manifest.options.split, share)

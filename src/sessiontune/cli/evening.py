@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from shlex import quote
@@ -13,6 +12,7 @@ import msgspec
 
 from ..errors import AdviceError, SessiontuneError, UsageError, WorseError
 from ..figures import several
+from .again import program, with_more_held_out
 from .console import Console
 
 if TYPE_CHECKING:
@@ -167,22 +167,11 @@ class Evening(msgspec.Struct, frozen=True):
 
     def _more_held(self, done: Done) -> str:
         """The same command, so that enough is held out; "" where no share would do."""
-        from ..portions import another
-
         share = done.data.get("share")
         if not share:
             return ""
-        given, words = [], iter(sys.argv[1:])
-        for word in words:
-            if word in ("--eval-share", "--split", "-o", "--out"):
-                next(words, "")
-            elif not word.startswith(("--eval-share=", "--split=", "--out=", "-o")):
-                given.append(quote(word))
-        new, name = another(str(self.folder), str(done.data.get("split", "")))
-        while Path(new).exists():
-            new, name = another(new, name)
-        more = f"-o {quote(new)} --split {name} --eval-share {share:g}"
-        return f"{program()} {' '.join(given)} {more}\n  "
+        split = str(done.data.get("split", ""))
+        return f"{with_more_held_out(str(self.folder), split, share)}\n  "
 
     def _train(self) -> tuple[str, dict[str, str], dict[str, Any]]:
         from ..runtime.trainrecord import read
@@ -307,13 +296,3 @@ def go(console: Console, evening: Evening) -> list[Done]:
         stages,
         lambda number, stage: console.say(f"[{number}/{len(stages)}] {stage.name}"),
     )
-
-
-def program() -> str:
-    """How the user can call us: a virtual environment that is not active needs its path."""
-    import shutil
-
-    called = Path(sys.argv[0])
-    if called.name != "sessiontune" or shutil.which("sessiontune") == str(called.absolute()):
-        return "sessiontune"
-    return quote(str(called))

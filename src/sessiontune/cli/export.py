@@ -186,7 +186,7 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
     if result.unchanged:
         rich.print(f"Nothing changed: {result.folder} is up to date.", markup=False, soft_wrap=True)
         return
-    draw_manifest(rich, result.manifest, rows=not dry_run)
+    draw_manifest(rich, result.manifest, rows=not dry_run, again=_again(result))
     draw_places(rich, result.faults, result.others)
     if dry_run:
         rich.print("\nDry run: nothing was written.")
@@ -195,3 +195,13 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
         rich.print(f"Report:  {result.folder / 'report.html'}", markup=False, soft_wrap=True)
         show = f"sessiontune show {quote(str(result.folder))}"
         rich.print(f"Next:    {show}", markup=False, soft_wrap=True)
+
+
+def _again(result: Export) -> str:
+    """The command that holds out enough for a verdict; "" where it is enough, or none would."""
+    from ..portions import share_to_propose
+    from .again import with_more_held_out
+
+    share = share_to_propose(result.manifest)
+    split = result.manifest.options.split
+    return with_more_held_out(str(result.folder), split, share) if share else ""

@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 _SHOWN = 8
 
 
-def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> None:
-    """Counts, splits, what was left out, what was redacted. `rows`: some were written."""
+def draw_manifest(
+    rich: RichConsole, manifest: Manifest, rows: bool = True, again: str = ""
+) -> None:
+    """Counts, splits, what was left out, what was redacted. `rows`: some were written; `again`: the
+    command that holds out enough, where this one did not."""
     from rich.markup import escape
     from rich.table import Table
 
@@ -53,8 +56,10 @@ def draw_manifest(rich: RichConsole, manifest: Manifest, rows: bool = True) -> N
     if not manifest.privacy:
         table.add_row("privacy", "[bold red]OFF: this data set holds everything the logs held[/]")
     rich.print(table)
-    if few := few_held_out(manifest):
+    if few := few_held_out(manifest, command=not again):
         rich.print(f"[yellow]{few}[/yellow]")
+        if again:
+            rich.print(f"  {again}", markup=False, soft_wrap=True)
     if cut := manifest.truncation:
         kept, all_of = cut.get("kept_turns", 0), cut.get("turns", 0)
         rich.print(

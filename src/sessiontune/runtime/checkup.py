@@ -12,6 +12,7 @@ import msgspec
 import orjson
 
 from ..errors import ToolError
+from ..shipping.converter import find_converter
 from ..shipping.engine import engines
 from ..training.bases import resolve
 from ..training.hardware import Gpu, Machine, machine
@@ -188,12 +189,23 @@ def need_trainer(spec: TrainSpec, dry_run: bool) -> None:
         )
 
 
+def _converter() -> dict[str, str]:
+    """llama.cpp's converter, which no package of ours brings."""
+    try:
+        found = find_converter(None, os.environ, Path.home())
+    except ToolError as wrong:  # SESSIONTUNE_LLAMA_CPP names another folder
+        return {"name": "GGUF converter", "state": "not found", "hint": wrong.message}
+    fetch = "sessiontune ship --fetch-converter"
+    state, hint = ("there", "") if found else ("not here", fetch)
+    return {"name": "GGUF converter", "state": state, "hint": hint}
+
+
 def _parts() -> list[dict[str, str]]:
     """Packages, trainers and programs: there or not, and how to get them."""
     out = []
     extras = (
         ("TRL and PEFT", ("trl", "peft", "torch"), "pip install 'sessiontune[train]'"),
-        ("GGUF converter", ("gguf", "sentencepiece"), "pip install 'sessiontune[ship]'"),
+        ("for GGUF files", ("gguf", "sentencepiece"), "pip install 'sessiontune[ship]'"),
         ("local server", ("xllamacpp",), "pip install 'sessiontune[serve]'"),
         ("4- and 8-bit bases", ("bitsandbytes",), "pip install bitsandbytes (NVIDIA GPU)"),
     )
@@ -201,6 +213,7 @@ def _parts() -> list[dict[str, str]]:
         missing = [m for m in modules if find_spec(m) is None]
         state = f"missing: {', '.join(missing)}" if missing else "there"
         out.append({"name": name, "state": state, "hint": hint if missing else ""})
+    out.append(_converter())
     for trainer in ("llamafactory", "axolotl", "unsloth"):
         there = (environment_of(trainer) / "bin" / "python").is_file()
         hint = "" if there else f"sessiontune trainers install {trainer}"

@@ -11,6 +11,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from ..errors import StoreError, ToolError
@@ -39,7 +40,13 @@ STUB = '"""Empty stand-in: imported by LLaMA-Factory even where no audio is used
 
 def states() -> list[dict[str, str]]:
     """Each trainer: name, state, place of its environment."""
-    out = [{"name": "trl", "state": "embedded", "place": "pip install 'sessiontune[train]'"}]
+    here = all(map(find_spec, ("trl", "peft", "torch")))
+    state, place = (
+        ("there", "this environment")
+        if here
+        else ("not installed", "pip install 'sessiontune[train]'")
+    )
+    out = [{"name": "trl", "state": state, "place": place}]
     for name in PACKAGES:
         place = environment_of(name)
         there = (place / "bin" / "python").is_file()

@@ -150,7 +150,7 @@ def _judged(data: DataSet) -> Check:
     """Whether `evaluate` will be able to say anything of the run: better known before it."""
     from ..portions import few
 
-    name = "enough held out for a verdict"
+    name = "held out for a verdict"
 
     def groups(rows: Sequence[Row]) -> int:
         return len({row.body.get("group") or row.where for row in rows})

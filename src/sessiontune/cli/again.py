@@ -1,0 +1,43 @@
+"""The command that was given, as a person can give it again with other options."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from shlex import quote
+
+#: The script of the original README: it names the verb and the place of the logs by itself.
+_SCRIPT = "export_conversations.py"
+
+
+def program() -> str:
+    """How the user can call us: a virtual environment that is not active needs its path."""
+    called = Path(sys.argv[0])
+    if called.name == _SCRIPT:
+        return f"python3 {quote(sys.argv[0])}"
+    if called.name != "sessiontune" or shutil.which("sessiontune") == str(called.absolute()):
+        return "sessiontune"
+    return quote(str(called))
+
+
+def with_more_held_out(folder: str, split: str, share: float) -> str:
+    """The command that was given, so that all sessions are dealt anew into a folder of their own
+    and enough are held out for a verdict. `folder` and `split`: those that hold out too few."""
+    given, words = [], iter(sys.argv[1:])
+    for word in words:
+        if word in ("--eval-share", "--split", "-o", "--out"):
+            next(words, "")
+        elif not word.startswith(("--eval-share=", "--split=", "--out=", "-o")):
+            given.append(quote(word))
+    return " ".join((program(), *given, more_held_out(folder, split, share)))
+
+
+def more_held_out(folder: str, split: str, share: float) -> str:
+    """The options for that."""
+    from ..portions import another
+
+    new, name = another(folder, split)
+    while Path(new).exists():
+        new, name = another(new, name)
+    return f"-o {quote(new)} --split {name} --eval-share {share:g}"
