@@ -85,8 +85,11 @@ class Writer:
         t.tip = self.add(t, "user", t.tip, message=message, **more)
         return t.tip
 
-    def prompt(self, t: Thread) -> None:
+    def prompt(self, t: Thread, lost: bool = False) -> None:
+        """What a person says. `lost`: its parent was never written."""
         t.prompts.append((t.tip, True))
+        if lost:
+            t.tip = self.fresh("nowhere")
         words = self.fresh("prompt")
         draw = self.random.random()
         if t.agent or draw < 0.6:
@@ -169,8 +172,8 @@ class Writer:
 
     # -------------------------------------------------------------- turns
 
-    def turn(self, t: Thread) -> None:
-        self.prompt(t)
+    def turn(self, t: Thread, lost: bool = False) -> None:
+        self.prompt(t, lost)
         self.side(t)
         for _ in range(self.random.choice([0, 0, 1, 2, 4])):
             self.answer(t, last=False)
@@ -187,6 +190,9 @@ class Writer:
         if candidates:
             t.tip = self.random.choice(candidates)
             self.forks += 1
+            if not t.agent and self.random.random() < 0.3:  # and runs a command before that
+                self.user(t, f"<bash-input>{self.fresh('ran')}</bash-input>")
+                self.user(t, f"<bash-stdout>{self.fresh('out')}</bash-stdout>")
             self.turn(t)
 
     def compaction(self, t: Thread) -> None:
@@ -250,7 +256,7 @@ class Writer:
             for _ in range(self.random.randint(1, 6)):
                 draw = self.random.random()
                 if draw < 0.5 or (plain and draw >= 0.85):
-                    self.turn(t)
+                    self.turn(t, lost=self.random.random() < 0.1)
                 elif draw < 0.72:
                     self.rewind(t)
                 elif draw < 0.85:

@@ -34,6 +34,9 @@ _FRAMES = (
     re.compile(r"<fork-boilerplate>.*</fork-boilerplate>\s*Your directive: (.*)", re.DOTALL),
 )
 #: What a watched command printed.
+_PLAN_NOTES = re.compile(
+    r"\s*If (?:you need specific details from before exiting plan|this plan can be broken)[^\n]*"
+)
 _EVENT = re.compile(r"<summary>(.*?)</summary>\s*<event>(.*?)</event>", re.DOTALL)
 _SUMMARY = "This session is being continued from a previous conversation"
 
@@ -236,6 +239,8 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
         return [Atom("context", (canon(text), canon_user(text)), {}, False)]
     if text.startswith("Operation stopped by hook: "):
         return [Atom("context", (canon(text),), {}, True)]
+    if text.startswith("Implement the following plan:"):
+        text = _PLAN_NOTES.sub("", text)
     args = _ARGS.search(text)
     if _NAME.search(text):
         said = args.group(1).strip() if args else ""

@@ -235,3 +235,67 @@ def test_a_command_that_is_run_after_going_back_belongs_to_the_branch(
     if went_back:
         assert sessions[1].forked_from is not None
         assert sessions[1].forked_from.message == sessions[0].messages[1].id
+
+
+NOTES = (
+    "If you need specific details from before exiting plan mode (like exact code snippets, error"
+    " messages, or content you generated), read the full transcript at: /home/dev/x/s.jsonl\n\n"
+    "If this plan can be broken down into multiple independent tasks, consider using a team."
+)
+
+
+@pytest.mark.parametrize("more", ["", "\n\nUser feedback on this plan: smaller steps"])
+def test_what_the_program_says_behind_a_plan_is_cut(tmp_path: Path, more: str) -> None:
+    plan = "Implement the following plan:\n\n1. all\n\nIf this fails, stop."
+    rows = [
+        user("u1", None, f"{plan}\n\n{NOTES}{more}"),
+        answer("a1", "u1", "m1", text("Built.")),
+    ]
+    assert said(only(read_rows(tmp_path, rows)))[0] == ("prompt", [plan + more])
+
+
+@pytest.mark.parametrize("answered", [True, False])
+def test_a_command_that_the_program_answered_is_no_request(tmp_path: Path, answered: bool) -> None:
+    asked = "<command-name>/newer</command-name>\n<command-args>at noon</command-args>"
+    rows = [
+        user("u1", None, asked),
+        user("u2", "u1", "<local-command-stdout>Set.</local-command-stdout>"),
+        *([answer("a1", "u2", "m1", text("Noon it is."))] if answered else []),
+        user("u3", "a1" if answered else "u2", "go"),
+        answer("a2", "u3", "m2", text("Gone.")),
+    ]
+    told = said(only(read_rows(tmp_path, rows)))
+    asks = [("prompt", ["at noon"]), ("answer", ["Noon it is."])] if answered else []
+    assert told == [*asks, ("prompt", ["go"]), ("answer", ["Gone."])]
+
+
+def test_a_prompt_that_is_not_answered_is_not_taken_for_the_command_behind_it(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        user("u1", None, "<command-name>/review</command-name>\n<command-args>it</command-args>"),
+        user("u2", "u1", "<command-name>/model</command-name>\n<command-args>x</command-args>"),
+        user("u3", "u2", "<local-command-stdout>Set model.</local-command-stdout>"),
+    ]
+    assert said(only(read_rows(tmp_path, rows))) == [("prompt", ["it"])]
+
+
+def test_a_history_told_again_behind_a_compaction_that_shares_its_line(tmp_path: Path) -> None:
+    """Two records may stand on one line: what is before the boundary there is above it too."""
+    again = [user("u1", None, "one"), answer("a1", "u1", "m1", text("One."))]
+    edge = {"type": "system", "subtype": "compact_boundary", "uuid": "b", "logicalParentUuid": "a1"}
+    rows = [
+        user("k", "b", "What was.", isCompactSummary=True),
+        *again,
+        user("u2", "a1", "two"),
+        answer("a2", "u2", "m2", text("Two.")),
+    ]
+    first, last = (json.dumps(row) for row in again)
+    lines = [first, last + json.dumps(edge), *(json.dumps(row) for row in rows)]
+    path = tmp_path / "s.jsonl"
+    path.write_text("\n".join(lines))
+    reading = read("claude", tmp_path, [str(path)])
+    assert [texts_of([s]) for s in reading.sessions] == [
+        ["one", "One."],
+        ["What was.", "two", "Two."],
+    ]

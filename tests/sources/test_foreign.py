@@ -97,6 +97,14 @@ def test_an_unknown_file_has_no_name(tmp_path: Path) -> None:
     assert "that is read, nor are 2 more. " in advice([unknown] * 3)
 
 
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+def test_printed_output_that_powershell_wrote_is_named(tmp_path: Path, coding: str) -> None:
+    line = json.dumps({"type": "user", "session_id": "s", "message": {"content": "go"}})
+    path = tmp_path / "out.jsonl"
+    path.write_bytes(f"\ufeff{line}\r\n".encode(coding))
+    assert foreign(str(path)).startswith("text in UTF-16, as PowerShell's > writes it")
+
+
 def test_what_is_said_where_no_log_is(tmp_path: Path) -> None:
     _, path = make(tmp_path, "chatgpt/conversations.json")
     assert named([path]) == {

@@ -6,6 +6,7 @@ named, not passed over in silence.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Iterable
@@ -93,6 +94,8 @@ def foreign(path: str) -> str:
             head = log.read(_HEAD) or b""
     except OSError:
         return ""
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "text in UTF-16, as PowerShell's > writes it (logs are read in UTF-8: save it so)"
     for words, whose, patterns in _KINDS:
         if all(re.search(pattern, head, re.DOTALL) for pattern in patterns):
             return words.format(whose)

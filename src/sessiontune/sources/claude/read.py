@@ -39,7 +39,7 @@ keep_alive api-request api-request-blob api-request-resumed api-request-shape
 artifact-autoreact-ledger artifact-comment-monitor continued-in data-flow-incomplete
 data-flow-records derived-from dev-mods ended-by-model history-suppression host-row
 hybrid-organization memory-mode observer-ref relocated repl-mode resume-head-vouch session-owner
-tools-used conversation_reset saved_hook_context
+tools-used conversation_reset saved_hook_context env_manager_log prompt_suggestion
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.
@@ -137,7 +137,8 @@ class Reader(State):
         """Behind a compaction newer versions write again what stands before it. The record that
         comes next may name the last of that as its parent, but the model saw the summary."""
         node = self.owner.get(uuid)
-        if node is None or (node.line < self.boundary and not node.side):
+        first = min(node.places, default=(node.line, 0)) if node is not None else (0, 0)
+        if node is None or (first < (self.boundary, self.boundary_nth) and not node.side):
             self.keep(uuid)
 
     def _goes_on(self, line: Line) -> None:
@@ -184,7 +185,8 @@ class Reader(State):
             if not line.parentUuid:
                 line.parentUuid = line.logicalParentUuid
             if not self.node(line, "boundary").side:
-                self.boundary, self.tip = self.line, line.uuid or ""
+                self.boundary, self.boundary_nth = self.line, self.nth
+                self.tip = line.uuid or ""
                 told = line.compactMetadata and line.compactMetadata.preservedSegment
                 self.keep(told.tailUuid if told else None)
         else:

@@ -98,6 +98,7 @@ class State:
         self.after_copy = ""
         self.tip = ""  # the last record that is no copy
         self.boundary = 0  # the line of the last compaction
+        self.boundary_nth = 0  # and which record of that line it is
         #: Records before a compaction with which what it keeps ends, or what is told again behind
         #: it, and the line since which no words were new: what hangs below them goes on there.
         self.kept: tuple[tuple[str | None, ...], int] = (), 0

@@ -9,7 +9,7 @@ from .content import NO_RULE, document_of, persisted, result_content, status_of
 from .hidden import HIDDEN, name_result
 from .shown import SHOWN, decoded, shown_parts, texts_in
 from .state import State
-from .text import CLEARING, PLAN_START, classify
+from .text import CLEARING, PLAN_START, classify, planned
 from .toolbox import tool_defs
 from .wire import Block, Kind, Line, Outcome
 
@@ -91,6 +91,8 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         said = classify(item, meta, bool(line.isCompactSummary))
         if said.kind in ("drop", "interrupt"):
             reason = said.reason
+            if reason == "local_command_output" and state.nodes:
+                _ran_by_program(state.nodes[-1], line.parentUuid)
             if said.command in CLEARING:
                 state.cleared(line)
             state.sums_up = said.reason == "compaction_request"
@@ -106,8 +108,11 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
             state.link(line, reason)
         return ""
     kind = kind or ("context" if meta else "prompt")
-    if not line.parentUuid and type(parts[0]) is Text and parts[0].text.startswith(PLAN_START):
-        state.cleared(line)
+    first = parts[0]
+    if kind == "prompt" and type(first) is Text and first.text.startswith(PLAN_START):
+        parts[0] = Text(planned(first.text))
+        if not line.parentUuid:
+            state.cleared(line)
     node = state.node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
     node.parts = parts
     node.places.append((state.line, state.nth))
@@ -122,6 +127,17 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         node.kind = "context"
     node.injected = node.kind in ("context", "summary")
     return "used"
+
+
+def _ran_by_program(node: Node, above: str | None) -> None:
+    """A command that the program itself answered, whatever its name, is no request, unless the
+    model answers it too."""
+    if (
+        node.kind == "prompt"
+        and node.id == above
+        and any(flag.startswith("command:") for flag in node.flags)
+    ):
+        node.flags.append("?")
 
 
 #: Origins of what other agents wrote.
