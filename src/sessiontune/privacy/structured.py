@@ -56,7 +56,12 @@ _KEY_LAST = re2.compile(
     rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
     rb"|^[A-Z0-9_]+$"
 )
-_NAME_LIKE = re2.compile(rb"(?:-{0,2}|[_$]{1,2})[A-Za-z]+(?:[._-][A-Za-z]+)*")
+_NAME_LIKE = re2.compile(
+    rb"(?:-{0,2}|[_$]{1,2})[A-Za-z]+(?:[._-][A-Za-z]+)*(?:\.\*)?|[A-Z]{2,12}\d[A-Z]{3,12}"
+)
+
+
+_NEXT_KEY = quick(r"\\{0,3}[\"'][ ]?:")
 
 
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -70,6 +75,8 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
     ):
         return None  # the first word of a text
     listed = data[match.end(1) : start].find(b",") >= 0
+    if listed and _NEXT_KEY.match(data, end, end + 6):
+        return None  # the name of the next field: `"kind": "api-key", "V": ...`
     if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
         return None
     return (start, end) if judge(match.group(1), value, True, b",") else None
