@@ -85,6 +85,12 @@ KEPT = [
     'd="M9.1,3.3c1.06,0,0,1,43.8.63.64,0,1.2-.71,1.72-1.2,s1"',
     'String java_version =\n    "17.0.21.1";',
     "@jls 9.6.4.9 @FunctionalInterface",
+    "+999999999-12-31T23:59:59.999999999-18:00",
+    'psA("SecretKeyFactory", "PBEWithSHA1AndRC2_40", "com.sun");',
+    "dürfen -storepass, -keypass und -new nicht angegeben werden, -srckeypass nicht",
+    r"'Kennwort \u00FCber gesch\u00FCtzten Mechanismus',",
+    "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:65537",
+    "When passing strings for `password` or `salt`, please consider",
     # addresses that stand in licences
     "Please contact Oracle, 500 Oracle Parkway, Redwood Shores, CA 94065 USA",
     # names in code and lists of them

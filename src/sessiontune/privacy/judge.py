@@ -274,13 +274,17 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return False
     if not strong and _CACHE.fullmatch(value):
         return False
-    if value.endswith((b"@openssh.com", b"@libssh.org")):
+    if _CIPHERS.match(value) or value.endswith((b"@openssh.com", b"@libssh.org")):
         return False  # the name of an algorithm
     if b"%" in value:
         value = _ESCAPED.sub(b"", value)
     return judged_random(value, 10 if strong else 16)
 
 
+#: How Java names what is done together: `PBEWithSHA1AndDESede`.
+_CIPHERS = re2.compile(
+    rb"(?:PBE|PBKDF2|SHA|MD\d|RSA|DSA|ECDSA|Hmac|AES|NONE)[A-Za-z0-9/-]{0,12}[Ww]ith[A-Z]"
+)
 _DIGIT = quick(r"\d")
 _ESCAPED = re2.compile(rb"%(?:25)*[0-9A-Fa-f]{2}")
 _HUMPS = re2.compile(rb"[A-Z]*[a-z]+(?:[A-Z0-9]{1,3}[a-z]*)*[A-Z][a-z]{3,}(?:[A-Z][a-z]+)*")

@@ -57,7 +57,7 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 #: A date that ISO 8601 writes with a sign, its year having more than four digits.
-_FAR_DATE = quick(r"\+\d{5,6}-[01]\d-[0-3]\d")
+_FAR_DATE = quick(r"\+\d{5,9}-[01]\d-[0-3]\d")
 
 
 def _dated(value: bytes, groups: list[bytes]) -> bool:

@@ -66,10 +66,15 @@ _ALGORITHM = re2.compile(
 _ESCAPED_END = re2.compile(rb"\\+(?:[nrt]|\\u2192).*\z")
 
 
+_LETTER = re2.compile(rb"u[0-9A-Fa-f]{4}")
+
+
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1)
     escaped = _ESCAPED_END.search(value)
     value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
+    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.match(value):
+        return None  # a letter as Java and JSON write it
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)

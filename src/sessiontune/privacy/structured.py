@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, wordy
+from .checks import is_placeholder, is_small_word, wordy
 from .context import key_or_password_follows
 from .editing import is_sought, put_there
 from .judge import is_dull_value, is_gibberish, judge, like_password
@@ -23,8 +23,8 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(2)
     while value and value[-1:] in (b",", b";", b")", b"\\"):
         value, end = value[:-1], end - 1
-    if value[:2] == b"--":
-        return None  # the next option
+    if value[:2] == b"--" or is_small_word(value):
+        return None  # the next option, the next word of a sentence
     quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
