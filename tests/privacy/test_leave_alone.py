@@ -80,6 +80,31 @@ KEPT = [
     "use production_database_connectionstring, sandbox_customer_authenticationxx",
     'WANDB_NAME="exp12-lr3e4-bs64" WANDB_RUN_GROUP=ddp8xA100run3',
     'wandb_id: 3k2j4h5gabcd\nwandb_artifact = "model-3k2j4h5g:v12"',
+    # paths of drawings, whose numbers run into each other
+    "0 0 1 1.06 0 3.875 3.875 0 0 1 0 5.48.75.75 0 1 1-1.06-1.06 2.375",
+    'd="M9.1,3.3c1.06,0,0,1,43.8.63.64,0,1.2-.71,1.72-1.2,s1"',
+    'String java_version =\n    "17.0.21.1";',
+    "@jls 9.6.4.9 @FunctionalInterface",
+    "+999999999-12-31T23:59:59.999999999-18:00",
+    'psA("SecretKeyFactory", "PBEWithSHA1AndRC2_40", "com.sun");',
+    "dürfen -storepass, -keypass und -new nicht angegeben werden, -srckeypass nicht",
+    r"'Kennwort \u00FCber gesch\u00FCtzten Mechanismus',",
+    "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -pkeyopt rsa_keygen_pubexp:65537",
+    "When passing strings for `password` or `salt`, please consider",
+    # addresses that stand in licences
+    "Please contact Oracle, 500 Oracle Parkway, Redwood Shores, CA 94065 USA",
+    # names in code and lists of them
+    "private_key_ops: &p256::PRIVATE_KEY_OPS,",
+    r"'/user-password' => 'PhpMyAdmin\\Controllers\\UserPasswordController',",
+    "paths: ['password', 'secrets.*', 'users.*.credentials']",
+    "'COOKIEJAR', 'FTPPORT', 'KEYPASSWD', 'KRB4LEVEL', 'SSH_HOST'",
+    '{"kind": "api-custom-key", "c098f218-face-c0fe-dea0-0199cba": "no"}',
+    'CustomKeyStoreId: aws.String("cks-1234567890abcdef0"),',
+    "overrides the cast that we pass to `mysql2` below",
+    'from_str("+262143-12-31T23:59:60.9")',
+    "ACdEwAAFRIAADkXAADwEgAAChAAAHUSAACtEgAAghMAAE8UAAB/E"
+    + "AAAoBUAACMUAACJEgAAixQAAE0VAADUEQAAzxQAABAYAADJFgAA3BYAAMER",
+    "10.0.0.1 default/nginx-7d8b49557c-abcde, 10.0.0.1 python-requests/2.25.1",
     "psk = unhexlify(vector['psk_id']), psk: Optional[tuple[bytes, bytes]]",
 ]
 

@@ -15,6 +15,7 @@ from sessiontune.privacy.vocabulary import Vocabulary
 
 # put together here, so that the repository holds none
 NORTH, EAST = 48 + 0.2082123, 16 + 0.3738456
+PASSPORT, ABROAD = int("739" + "184265"), int("4366" + "41234987")
 PHONE, CARD, CODE = int("650253" + "0000"), int("4532" + "0151" + "1283" + "0366"), int("83741926")
 
 
@@ -34,6 +35,9 @@ def found(arguments: Any) -> int:
         {"pin": {"at": {"coordinates": [EAST, NORTH]}}},
         {"contact": [{"phone_number": PHONE}]},
         {"number": CARD},
+        {"gps": [NORTH, EAST]},
+        {"passport_number": PASSPORT},
+        {"tel": ABROAD},
         {"db": {"password": CODE, "port": 5432}},
     ],
 )
@@ -42,7 +46,7 @@ def test_numbers_that_tell_are_redacted_and_seen_by_the_gate(
 ) -> None:
     new = redactor().value(arguments)
     text = json.dumps(new)
-    assert not any(str(n) in text for n in (NORTH, EAST, PHONE, CARD, CODE))
+    assert not any(str(n) in text for n in (NORTH, EAST, PHONE, CARD, CODE, PASSPORT, ABROAD))
     assert redactor().value(new) == new
     assert found(new) == 0
     assert found(arguments) > 0
@@ -52,6 +56,9 @@ def test_numbers_that_say_nothing_stay() -> None:
     arguments = {
         "ids": {"account_id": 12345678, "max_tokens": 40960, "keyCode": 1300, "line_1": 1000},
         "created": 1700000000000,
+        "user_id": CARD,
+        "mobile": {"mobile": 31536000000, "phone": 1732752000123},
+        "coords": [0.12345, 0.54321],
         "rest": {"latency": 1234.567, "ratio": [0.25, 0.75], "big": 10**30},
         "odd": {"lat": None, "long": True, "password": 8, "at": [float("inf"), float("nan")]},
     }

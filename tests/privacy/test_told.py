@@ -63,6 +63,12 @@ def redactor() -> Redactor:
         "log in with user admin and password {v} please",
         "credentials: admin:{v}",
         "use admin / {v} to log in",
+        "id pw ada // {v}",
+        "ID PW ada {v}",
+        "ID-ada/PASS-{v}",
+        "username-ada password-{v}",
+        "password설정은 {v}",
+        "비번(default:{v})",
     ],
 )
 def test_a_password_in_a_sentence(redactor: Redactor, sentence: str, value: str) -> None:
@@ -171,6 +177,22 @@ def test_accounts_and_machines_as_programs_print_them(
     out = redactor.text(text.replace("{v}", gone))
     assert gone not in out
     assert redactor.text(out) == out
+
+
+@pytest.mark.parametrize("way", ["{} {}", "{},{}", "{} ({})", "{}({})", "{} -> {}", "{}-->{}"])
+def test_who_signs_in_behind_a_machine(redactor: Redactor, way: str) -> None:
+    value = "Ihq" + "Sb1Gg"
+    out = redactor.text(way.format("10.20.30.40", f"ada/{value}"))
+    assert value not in out
+    assert "10.20.30.40" in out
+
+
+def test_a_short_key_behind_its_name(redactor: Redactor) -> None:
+    value = "AIhq5Xyb" + "1Gga9Q"
+    for text in ("Client secret {}", "the access-key {}", "secret ({})", "API token {}"):
+        assert value not in redactor.text(text.format(value))
+    for text in ("token handler2Factory9", "secret (TLSv13Config22)", "token BaseClass2Impl3X"):
+        assert redactor.text(text) == text
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,17 @@ _SET_SO = re2.compile(
 )
 
 
+_SMALL_WORDS = frozenset(
+    b"and are can for from if instead is must not option options or should then to was when will with "
+    b"und oder nicht kann muss wird ist et ou est avec pas pour y con para sin e non per".split()
+)
+
+
+def is_small_word(value: bytes) -> bool:
+    """The next word of a sentence that names an option: `-keypass und -storepass`."""
+    return value.rstrip(b".").lower() in _SMALL_WORDS
+
+
 def entropy(value: bytes) -> float:
     """Shannon entropy in bits per byte of the value's own distribution."""
     size = len(value)

@@ -260,6 +260,8 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     plain = operator.strip(b" \t)")
     if plain in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
         return None
+    if plain == b"or" and lead[-1:] == b"`" and value.isalpha():
+        return None  # names in a text: `password` or `salt`
     if (
         plain in (b"|", b"\xe2\x94\x82")
         and lead

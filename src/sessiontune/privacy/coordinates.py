@@ -70,7 +70,7 @@ def _both(data: bytes, low: int, hit: int) -> list[tuple[int, int]]:
     if not left_edge(data, match.start()) or data[match.end() : match.end() + 1].isdigit():
         return []
     size = [abs(float(match.group(n))) for n in (1, 2)]
-    if min(size) < 0.1 or max(size) > 180 or min(size) > 90:
+    if min(size) < 0.1 or max(size) > 180 or min(size) > 90 or max(size) < 1:
         return []
     return [match.span(1), match.span(2)]
 

@@ -329,7 +329,7 @@ def collect_strings(obj: Any, leaves: list[str]) -> None:
 _HOT_KEY = re2.compile(
     r"(?i)pass|pwd|secret|token|key|cred|auth|cookie|jwt|bearer|signature|email|phone|uuid|_id|Id$|"
     r"account|org|lat|lon|lng|coord|address|mobil|^tel$|telefon|fax|handy|street|strasse|line_?1|"
-    r"direcci|indirizzo|endere|adres|iban|ssn|^mac"
+    r"direcci|indirizzo|endere|adres|iban|ssn|^mac|^gps|^geo|passport|routing|aadha|pesel|insurance"
 )
 
 

@@ -11,11 +11,11 @@ from .rules import Rule, left_edge
 
 #: What stands between the word and the number: `: `, `" : "`, ` no. `, ` is `.
 _IS = (
-    r"(?i:[ ]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
+    r"(?i:[ _-]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
     r"(?: is|[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
 )
 
-#: Words, and the form of the number.
+#: Words (`account number`, also written as a key is: `account_number`), and the form of the number.
 _FORMS: tuple[tuple[str, str], ...] = (
     (
         r"(?i:passport)",
@@ -86,12 +86,12 @@ RULES: tuple[Rule, ...] = tuple(
     Rule(
         "national-id",
         "personal",
-        f"{words}{_IS}(?:{form})",
-        f"{words}{_IS}({form})",
+        f"{spoken}{_IS}(?:{form})",
+        f"{spoken}{_IS}({form})",
         _number,
         before=100,
         after=24,
         rank=3,
     )
-    for words, form in _FORMS
+    for spoken, form in ((words.replace(" ", "[ _-]?"), form) for words, form in _FORMS)
 )

@@ -23,7 +23,7 @@ _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
 _CODE = re2.compile(
-    rb"@{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
+    rb"[@&*]{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
     rb"@?[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
     rb"[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
 )
@@ -150,7 +150,7 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     if _LABEL.fullmatch(value) or _CONSTRAINTS.fullmatch(value) or in_other_letters(value):
         return False
     if quoted:
-        if _RELEASE.fullmatch(value):
+        if _RELEASE.fullmatch(value) or _NAMESPACE.fullmatch(value):
             return False
         if _MIME.match(value) or value[:1] == b"%" or b"%s" in value or b"%d" in value:
             return False
@@ -175,6 +175,8 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
 
+#: The name of a class, with those that it lies in: `App\\Http\\PasswordController`.
+_NAMESPACE = re2.compile(rb"\\*(?:[A-Z][A-Za-z]+\\+){1,8}[A-Z][A-Za-z]+(?:::class)?")
 _OTHER = pattern(r"[\x80-\xff]+|\\+u[0-9A-Fa-f]{4}")
 
 
@@ -272,13 +274,17 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         return False
     if not strong and _CACHE.fullmatch(value):
         return False
-    if value.endswith((b"@openssh.com", b"@libssh.org")):
+    if _CIPHERS.match(value) or value.endswith((b"@openssh.com", b"@libssh.org")):
         return False  # the name of an algorithm
     if b"%" in value:
         value = _ESCAPED.sub(b"", value)
     return judged_random(value, 10 if strong else 16)
 
 
+#: How Java names what is done together: `PBEWithSHA1AndDESede`.
+_CIPHERS = re2.compile(
+    rb"(?:PBE|PBKDF2|SHA|MD\d|RSA|DSA|ECDSA|Hmac|AES|NONE)[A-Za-z0-9/-]{0,12}[Ww]ith[A-Z]"
+)
 _DIGIT = quick(r"\d")
 _ESCAPED = re2.compile(rb"%(?:25)*[0-9A-Fa-f]{2}")
 _HUMPS = re2.compile(rb"[A-Z]*[a-z]+(?:[A-Z0-9]{1,3}[a-z]*)*[A-Z][a-z]{3,}(?:[A-Z][a-z]+)*")

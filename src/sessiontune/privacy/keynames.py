@@ -128,12 +128,12 @@ FEWER_USE = (
 
 #: What may not be a secret though the name says so: the name's last part tells.
 _DULL = re2.compile(
-    rb"(?i)\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
+    rb"(?i)pkeyopt$|\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|csrf|xsrf|cancellation|cancel|\b(?:pad|eos|bos|sep|cls|mask|unk))"
     rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
-    rb"key[_.-]?(?:id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
+    rb"key[_.-]?(?:id|store[_.-]?id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
     rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
     rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"

@@ -35,10 +35,37 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
         or (after == b"." and data[end + 1 : end + 2].isdigit())
     ):
         return []
-    near = data[max(0, start - 24) : start].lower()
-    if _VERSION_WORDS.search(near) or (_small(text) and not _ADDRESS_WORDS.search(near)):
+    if _drawn(data, start, end):
+        return []
+    near = data[max(0, start - 40) : start].lower()
+    if _VERSION_WORDS.search(near) or (_small(text) and not _ADDRESS_WORDS.search(near[-24:])):
         return []
     return [(start, end)]
+
+
+#: What the path of a drawing is made of, and how its numbers run into each other as those of no
+#: list do: `1.06-.53`, `.75.75`, `0a7`.
+_DRAWING = quick(r"[0-9.,\s+a-zA-Z-]{12,24}")
+_RUN_ON = re2.compile(
+    rb"\d[a-zA-Z]-?[\d.]|\d-\d*\.\d|(?:^|[\s,-])\.\d|(?:^|[\s,-])\d+\.\d+\.\d+(?:[\s,-]|$)"
+)
+_WORD = re2.compile(rb"[a-zA-Z]{2}")
+_SIGNS = (b" ", b",", b"-")
+
+
+def _drawn(data: bytes, start: int, end: int) -> bool:
+    """Numbers of a path in SVG, without marks between them: `a.75.75 0 0 1 0 5.48.75.75 0 1 1`."""
+    if data[start - 1 : start] not in _SIGNS and data[end : end + 1] not in _SIGNS:
+        return False
+    return any(
+        _DRAWING.fullmatch(side) is not None
+        and _WORD.search(side) is None
+        and _RUN_ON.search(side) is not None
+        for side in (
+            data[max(0, start - 24) : start].rpartition(b'"')[2],
+            data[end : end + 24].partition(b'"')[0],
+        )
+    )
 
 
 @lru_cache(maxsize=4096)
@@ -50,8 +77,8 @@ def _small(text: bytes) -> bool:
 
 _ADDRESS_WORDS = pattern(r"ip|host|addr|inet|from|remote|server|peer|dns|ping|ssh|://|@")
 _VERSION_WORDS = re2.compile(
-    rb"(?:version|\bver|release|\brev|\bv|\bv8|build|chrome|chromium|firefox|webkit|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
-    rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$"
+    rb"(?:version(?:[_ -]?(?:number|string|name|code))?|@jls|\bver|release|\brev|\bv|\bv8|build|chrome|chromium|firefox|webkit|safari/|\bopr/|edg/|windows nt|[a-z]/|==|>=|<=|~=|"
+    rb"\^|~|sections?|rfc|oid|figure|table|chapter|agent)[ =:\"'/v]*$|version(?:_number)? ?[:=]\s*\"$"
 )
 
 
@@ -68,7 +95,7 @@ def _public(text: bytes) -> bool:
     return text not in _KNOWN_IPS and not (parts[2] == 0 and parts[3] == 0)
 
 
-#: Addresses of public name servers: everybody's, so nobody's.
+#: Addresses of public name servers and of example.com: everybody's, so nobody's.
 _KNOWN_IPS = frozenset(
     b"8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 "
     b"4.2.2.1 4.2.2.2 1.2.3.4 169.254.169.254 168.63.129.16 100.100.100.200".split()
@@ -98,7 +125,7 @@ def _ipv6(data: bytes, match: Any) -> tuple[int, int] | None:
 
 _KNOWN_IPV6 = frozenset(
     b"2001:4860:4860::8888 2001:4860:4860::8844 2606:4700:4700::1111 2606:4700:4700::1001 "
-    b"2620:fe::fe".split()
+    b"2620:fe::fe 2606:2800:220:1:248:1893:25c8:1946".split()
 )
 
 

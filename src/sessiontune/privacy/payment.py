@@ -58,6 +58,8 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     spoken = _CARD_WORDS.search(data, max(0, start - 48), start) is not None
     if not spoken and (len(digits) == 13 or (len(groups) == 1 and _is_number(data, start, end))):
         return None  # hardly a card has so few digits: an id
+    if not spoken and len(groups) == 1 and _IS_ID.search(data, max(0, start - 40), start):
+        return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
         or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 3], [4, 4, 4, 4, 3])
@@ -67,6 +69,10 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _CARD_WORDS = pattern(r"(?i)card|\bpan\b|\bcc|visa|amex|payment|credit|debit|kart")
+#: A key that says id: of ten with sixteen digits one has a card's check digit.
+_IS_ID = quick(
+    r"(?:\b|_)ids?\\{0,3}[\"']?[ ]?[:=][ ]?\\{0,3}[\"']?\Z|Ids?\\{0,3}[\"']?[ ]?[:=][ ]?\\{0,3}[\"']?\Z"
+)
 _BEFORE_NUMBER = quick(r"[\[(,=+*/-] ?\Z")
 _AFTER_NUMBER = quick(r" ?[\]),*/+;-]|\\n|\s*\Z")
 

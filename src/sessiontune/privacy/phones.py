@@ -42,7 +42,9 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     if _made_up(digits):
         return None
     groups = _DIGITS.findall(value, 0, len(value))
-    if value[:1] == b"+" and (_dated(value, groups) or (len(groups) == 2 and b"." in value)):
+    if value[:1] == b"+" and (
+        _dated(value, groups) or _FAR_DATE.fullmatch(value) or (len(groups) == 2 and b"." in value)
+    ):
         return None  # a time, a decimal
     if value[:1] == b"+":
         mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
@@ -52,6 +54,10 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
             (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
         )
     return (start, end) if _PHONE_WORDS.search(around) else None
+
+
+#: A date that ISO 8601 writes with a sign, its year having more than four digits.
+_FAR_DATE = quick(r"\+\d{5,9}-[01]\d-[0-3]\d")
 
 
 def _dated(value: bytes, groups: list[bytes]) -> bool:
@@ -189,8 +195,10 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
 
 def _subscriber(digits: bytes) -> bool:
     """Digits without any mark: as long as a national number, and no count of seconds."""
-    if len(digits) == 11:
-        return digits[0] in b"178" and digits[1] > 50
+    if len(digits) == 11 and digits[0] in b"178":
+        return digits[1] > 50
+    if 11 <= len(digits) <= 13:  # with the country before it, as services keep it
+        return digits[0] in b"234569" and not digits.endswith(b"0000")
     return 9 <= len(digits) <= 10 and digits[0] in b"23456789"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import is_placeholder, is_small_word, judged_random, wordy
 from .rules import UUID, Check, Rule, quick, secret_rule
 from .sentences import typed
 
@@ -33,6 +33,7 @@ def given(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
     if (
         is_placeholder(value)
+        or is_small_word(value)
         or _REFERENCE.match(value, 0, len(value))
         or b"..." in value
         or _FILLED.search(value)

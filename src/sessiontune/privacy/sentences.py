@@ -26,7 +26,7 @@ _WHOSE = (
 )
 _VERB = (
     r"(?::|->|=>|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|c(?:'|\xe2\x80\x99)est|lautet:?|hei(?:\xc3\x9f|ss)t:?|wurde auf|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|"
-    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
+    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xec\x84\xa4\xec\xa0\x95\xec\x9d\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
 #: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
@@ -66,10 +66,15 @@ _ALGORITHM = re2.compile(
 _ESCAPED_END = re2.compile(rb"\\+(?:[nrt]|\\u2192).*\z")
 
 
+_LETTER = re2.compile(rb"u[0-9A-Fa-f]{4}")
+
+
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1)
     escaped = _ESCAPED_END.search(value)
     value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
+    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.match(value):
+        return None  # a letter as Java and JSON write it
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
@@ -90,6 +95,10 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     start, value = found
     before = match.group(0)[: start - match.start()]
+    if _HANDS_ON.match(before, 0, len(before)) and not _SETS.search(
+        data, max(0, match.start() - 24), match.start()
+    ):
+        return None  # `we pass to V`
     if says_password(before) or _SAYS_SO.search(before):
         good = (
             _quoted(data, start, value)
@@ -110,6 +119,9 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
+#: The verb, where no one sets a password.
+_HANDS_ON = quick(r"(?i)pass to [`'\"*]{0,3}\Z")
+_SETS = quick(r"(?i)(?:set|chang|reset|updat|rotat|new|the|my|your|our)[a-z]* (?:[a-z]+ )?\Z")
 _SAYS_SO = re2.compile(rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave|geheimzahl")
 _PIN = re2.compile(rb"(?i)geheimzahl")
 #: `maple-river-anchor-31`, as generators chain words.
@@ -150,6 +162,19 @@ def _beside(data: bytes, match: Any) -> tuple[int, int] | None:
     good = len(value) >= 8 and (typed(value) or _typed_low(value, most)) and wordy(value) < most
     good = good or (most > 0.8 and _chained(value))
     return (start, start + len(value)) if good else None
+
+
+def _at_host(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`10.1.2.3 ada/V`: letters of both cases and digits, as no program's version and no pod has."""
+    found = _beside(data, match)
+    if found is None:
+        return None
+    value = data[found[0] : found[1]]
+    both = value != value.lower() and value != value.upper()
+    return found if both and _MARKS.fullmatch(value) and wordy(value) < 0.5 else None
+
+
+_MARKS = re2.compile(rb"[A-Za-z0-9!@#$%^&*_+~]{8,40}")
 
 
 def _typed_low(value: bytes, most: float) -> bool:
@@ -202,6 +227,8 @@ def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
     if not left_edge(data, match.start()) or is_placeholder(value) or dull(name):
         return None
     cased = value != value.lower() and value != value.upper()
+    if len(value) < 16 and not (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1):
+        return None
     if not _RUN.fullmatch(value) and not (cased and wordy(value) < 0.3 and b"/" not in value):
         return None
     return (start, start + len(value)) if like_key(value, True) else None
@@ -225,9 +252,13 @@ _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:| and | with )"
 _SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
 
 #: `ID/PW: master/V`, `user/pass - admin:V`.
-_PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}[ ]{0,2}[/:,(][ ]{0,2}"
+_PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)(?:[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?(?:/port)?|[ ](?:pw|pwd))[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}(?:[ ]{0,2}[/:,(]{1,2}[ ]{0,2}|[ ]{1,2})"
+#: `user-ada password-V`, `ID-ada/PASS-V`.
+_DASHED = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[-:=][ ]?[\w.@]{2,40}[ /,]{1,3}(?:pw|pwd|pass(?:word|wd)?)[ ]?-[ ]?)"
+#: The machine in front of who signs in, and with what: `10.1.2.3 (ada/V)`, `10.1.2.3 -> ada/V`.
+_AT_HOST = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5})?(?:[ ]{0,2}-{0,2}>[ ]{0,2}|[ ]{0,2}\(|,[ ]?|[ ]{1,2})[a-z][a-z0-9_.-]{1,20}//?"
 #: `password(V)`, and `(admin/V)`.
-_IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\("
+_IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\((?:default:[ ]?)?"
 _IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
 _NAMED = r"(?i:password|passwort|kennwort|passphrase|mot de passe|contrase\xc3\xb1a|senha|wachtwoord|\xbb\xd1\x8c(?: (?:\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|\xd0\xba|\xd0\xbd\xd0\xb0) [^\s]{1,24}){0,2}|\xe5\xaf\x86\xe7\xa0\x81|\xe5\xaf\x86\xe7\xa2\xbc|\xe5\x8f\xa3\xe4\xbb\xa4|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|[\xc5\x9e\xc5\x9f]ifre(?:m|niz|si)?|\bparola(?:m|n\xc4\xb1z|s\xc4\xb1)?|has\xc5\x82[oa]|heslo|(?:la|una) password|sandi(?:nya)?|user(?:name)?:? [\w.@-]{2,32},? (?:and )?pass|\bpw|\bpwd|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|salasana(?:ni|si)?(?: on)?|\xd7\xa1\xd7\x99\xd7\xa1\xd7\x9e\xd7\x94(?: \xd7\x94\xd7\x99\xd7\x90)?|\xe0\xa4\xaa\xe0\xa4\xbe\xe0\xa4\xb8\xe0\xa4\xb5\xe0\xa4\xb0\xe0\xa5\x8d\xe0\xa4\xa1(?: \xe0\xa4\xb9\xe0\xa5\x88)?)[ ]{1,24}(?:-{1,6}[ ]{1,8})?"
 
@@ -239,7 +270,7 @@ _CHANGED = (
 
 _KEYED = r"(?i:secret|token|(?:api|access|auth|private|secret)[ _-]?key|credential)"
 #: `secret V`, `token 2 = 'V'`, `token - 'V'`, `token "V"`.
-_BESIDE = r"s?[ ]{1,2}(?:\d{1,2}[ ]{1,2}(?:[:=]{1,2}[ ]{1,2})?|-[ ]{1,2})?[`'\"]?"
+_BESIDE = r"s?[ ]{1,2}(?:\d{1,2}[ ]{1,2}(?:[:=]{1,2}[ ]{1,2})?|-[ ]{1,2})?[`'\"(]?"
 
 
 def _following(lead: str, before: int, check: Check = _beside) -> Rule:
@@ -272,8 +303,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=rf"{_KEYED}{_BESIDE}[A-Za-z0-9_+/=.-]{{16}}",
-        exact=rf"([\w.-]*{_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{16,900}})",
+        anchor=rf"{_KEYED}{_BESIDE}[A-Za-z0-9_+/=.-]{{14}}",
+        exact=rf"([\w.-]*{_KEYED}){_BESIDE}([A-Za-z0-9_+/=.-]{{14,900}})",
         check=_key_beside,
         before=80,
         after=960,
@@ -304,6 +335,8 @@ RULES: tuple[Rule, ...] = (
     _following(_NAMED, before=110),
     _following(_CHANGED, before=140),
     _following(_PAIR, before=120),
+    _following(_DASHED, before=110),
+    _following(_AT_HOST, before=64, check=_at_host),
     _following(_IN_BRACKETS, before=40),
     _following(_IN_PAIR, before=32),
     _following(

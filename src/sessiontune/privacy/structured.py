@@ -8,7 +8,7 @@ from typing import Any
 
 import re2
 
-from .checks import is_placeholder, wordy
+from .checks import is_placeholder, is_small_word, wordy
 from .context import key_or_password_follows
 from .editing import is_sought, put_there
 from .judge import is_dull_value, is_gibberish, judge, like_password
@@ -23,8 +23,8 @@ def option(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(2)
     while value and value[-1:] in (b",", b";", b")", b"\\"):
         value, end = value[:-1], end - 1
-    if value[:2] == b"--":
-        return None  # the next option
+    if value[:2] == b"--" or is_small_word(value):
+        return None  # the next option, the next word of a sentence
     quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
@@ -56,7 +56,12 @@ _KEY_LAST = re2.compile(
     rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
     rb"|^[A-Z0-9_]+$"
 )
-_NAME_LIKE = re2.compile(rb"(?:-{0,2}|[_$]{1,2})[A-Za-z]+(?:[._-][A-Za-z]+)*")
+_NAME_LIKE = re2.compile(
+    rb"(?:-{0,2}|[_$]{1,2})[A-Za-z]+(?:[._-][A-Za-z]+)*(?:\.\*)?|[A-Z]{2,12}\d[A-Z]{3,12}"
+)
+
+
+_NEXT_KEY = quick(r"\\{0,3}[\"'][ ]?:")
 
 
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -70,6 +75,8 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
     ):
         return None  # the first word of a text
     listed = data[match.end(1) : start].find(b",") >= 0
+    if listed and _NEXT_KEY.match(data, end, end + 6):
+        return None  # the name of the next field: `"kind": "api-key", "V": ...`
     if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
         return None
     return (start, end) if judge(match.group(1), value, True, b",") else None
