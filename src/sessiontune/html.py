@@ -12,6 +12,8 @@ from html import escape
 
 #: A word that no narrow column takes, and the pieces between which it may be broken.
 _LONG, _PIECE = re.compile(r"(\S{21,})"), re.compile(r"[^/_]{1,32}[/_]*|[/_]+")
+#: An option of a command: browsers break a line behind each of its hyphens.
+_OPTION = re.compile(r"--[a-z][a-z-]*")
 
 _CSS = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1f2328;--muted:#59636e;--grid:#d8dee4;
@@ -50,6 +52,7 @@ code,pre{font:.9em ui-monospace,monospace;background:var(--panel);border-radius:
 code{padding:.1em .3em}
 pre{padding:12px;overflow-x:auto;border:1px solid var(--grid);white-space:pre-wrap;
 overflow-wrap:anywhere}
+.whole{white-space:nowrap}
 .note{border-left:4px solid var(--c2);background:var(--panel);padding:10px 14px;margin:1em 0}
 footer{color:var(--muted);font-size:.85rem;margin-top:3em}
 """
@@ -121,11 +124,16 @@ def _breakable(text: str) -> str:
     return "".join("<wbr>".join(map(escape, _PIECE.findall(p) if n % 2 else [p])) for n, p in parts)
 
 
+def words(text: str) -> str:
+    """Text of a sentence, escaped; the options of commands in it stay whole."""
+    return _OPTION.sub(r'<span class="whole">\g<0></span>', escape(text))
+
+
 def note(text: str) -> str:
     """A remark that must not be missed."""
-    return f'<p class="note">{escape(text)}</p>\n'
+    return f'<p class="note">{words(text)}</p>\n'
 
 
 def paragraph(text: str) -> str:
     """Plain text as a paragraph."""
-    return f"<p>{escape(text)}</p>\n"
+    return f"<p>{words(text)}</p>\n"

@@ -100,3 +100,9 @@ def test_scan_counts_messages_as_an_export_does(cli: Cli, tmp_path: Path) -> Non
     assert code == 0, err
     manifest = json.loads((tmp_path / "again" / "manifest.json").read_bytes())
     assert scanned == manifest["statistics"]["messages"] == len(lines) + 1 + 1
+
+
+def test_a_run_is_no_export_and_that_is_said(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text("{}")
+    code, _, err = cli("show", tmp_path)
+    assert (code, "is a training run" in err, "report.html" in err) == (3, True, True)

@@ -166,3 +166,14 @@ def test_an_export_on_another_drive_is_named_without_its_place(
 
     monkeypatch.setattr(reportcases.os.path, "commonpath", commonpath)
     assert reportcases._from(tmp_path, "/data/export") == "export"
+
+
+def test_an_option_in_a_sentence_is_not_broken_at_its_hyphens() -> None:
+    """At 400 pixels the verdict read "a larger -" and "-eval-share" on the next line."""
+    from sessiontune.html import note, paragraph
+
+    for made in (
+        note("a larger --eval-share & <more>"),
+        paragraph("a larger --eval-share & <more>"),
+    ):
+        assert 'larger <span class="whole">--eval-share</span> &amp; &lt;more&gt;' in made

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rich.console import Console as Rich
 
-from sessiontune.cli.chat import _converse, _no_echo, _questions, _shown, _table
+from sessiontune.cli.chat import _converse, _loaded, _no_echo, _questions, _shown, _table
 from sessiontune.cli.console import Console
 from sessiontune.cli.main import main
 from sessiontune.errors import EndpointError
@@ -206,3 +206,24 @@ def test_a_conversation_that_grew_too_long_names_the_command_with_the_run() -> N
     with pytest.raises(EndpointError) as error:
         Talk(Full(), ("tuned",), run="'my run'").ask("x", lambda *_: None)
     assert "sessiontune ship 'my run' --context N" in error.value.hint
+
+
+def test_that_a_model_is_loaded_is_shown_until_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes minutes for a large one; the chat began without a word."""
+    happened: list[str] = []
+
+    @contextlib.contextmanager
+    def noted(name: str) -> Iterator[Any]:
+        happened.append(f"{name} begins")
+        try:
+            yield name
+        finally:
+            happened.append(f"{name} ends")
+
+    monkeypatch.setattr("sessiontune.runtime.host.hosted", lambda *_: noted("model"))
+    monkeypatch.setattr(Console, "progress", lambda self, label: noted(label))
+    nothing: Any = None
+    with _loaded(Console(), nothing, nothing):
+        happened.append("chat")
+    load = "load the model"
+    assert happened == [f"{load} begins", "model begins", f"{load} ends", "chat", "model ends"]

@@ -219,6 +219,11 @@ def test_errors_name_the_next_step_and_leave_nothing(
     on = f"sessiontune train 'my data' -o '{tmp_path / 'my run'}' --resume"
     for task in ((), ("--task", "kto")):
         refused(command(tmp_path / "my run", tiny, out, *task), capsys, 2, "is a training run", on)
+    # ... and where it stands in the way of a new one
+    told = (("done", "run that is done", "leave -o out"), ("interrupted", "exists", "--resume"))
+    for status, *words in told:
+        (tmp_path / "my run" / "run.json").write_text(json.dumps({"status": status}))
+        refused(command(export, tiny, tmp_path / "my run"), capsys, 2, *words)
     empty = make_export(tmp_path / "empty", train=0, held=0)
     refused(command(empty, tiny, out), capsys, 10, "no training rows", "scan")
     refused(command(export, tmp_path / "nobase", out), capsys, 2, "No base model")

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from rich.console import Console as RichConsole
     from rich.table import Table
 
+    from ..runtime.host import Hosted, Hosting
     from ..runtime.talk import Talk
+    from ..shipping.run import Run
 
 _HELP = (
     "Ctrl-C stops an answer. /new starts again, an empty line or Ctrl-D ends.\n"
@@ -74,13 +76,13 @@ def chat(
     --compare asks base and tuned model the same and shows both answers; it needs the LoRA GGUF:
     sessiontune ship RUN --adapter-only.
     """
-    from ..runtime.host import Hosting, hosted
+    from ..runtime.host import Hosting
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
     known = read_run(run, base, out)
     hosting = Hosting(kind=kind, adapter=compare, parallel=2 if compare else 1, threads=threads)
-    with hosted(known, hosting, os.environ) as model:
+    with _loaded(console, known, hosting) as model:
         sides = ("base", "tuned") if compare else ("tuned",)
         talk = Talk(model.client, sides, system, sampling, known.typed)
         if prompt:
@@ -93,15 +95,26 @@ def chat(
 
 def converse(console: Console, run: Path) -> None:
     """Chat with what was shipped of `run` until the user ends it."""
-    from ..runtime.host import Hosting, hosted
+    from ..runtime.host import Hosting
     from ..runtime.talk import Talk
     from ..shipping.run import read_run
 
     known = read_run(run)
-    with hosted(known, Hosting(), os.environ) as model:
+    with _loaded(console, known, Hosting()) as model:
         console.say(f"Chat with {model.model}.\n{_HELP}")
         talk = Talk(model.client, ("tuned",), "", {"max_tokens": 512}, known.typed)
         _converse(console, talk)
+
+
+@contextlib.contextmanager
+def _loaded(console: Console, known: Run, hosting: Hosting) -> Iterator[Hosted]:
+    """The model while the block runs; that it is loaded, which can take minutes, is shown."""
+    from ..runtime.host import hosted
+
+    with contextlib.ExitStack() as serving:
+        with console.progress("load the model"):
+            model = serving.enter_context(hosted(known, hosting, os.environ))
+        yield model
 
 
 def _converse(console: Console, talk: Talk) -> None:

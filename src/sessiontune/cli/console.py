@@ -161,6 +161,6 @@ def _lines(label: str) -> Progress:
         if monotonic() - last[0] >= _EVERY:
             last[0] = monotonic()
             count = f"{done:,} of {total:,}" if total else ""
-            print(f"{label}: {' '.join(filter(None, (count, note)))}", file=sys.stderr, flush=True)
+            print(": ".join(filter(None, (label, note, count))), file=sys.stderr, flush=True)
 
     return step

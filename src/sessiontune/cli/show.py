@@ -85,6 +85,11 @@ def _manifest(folder: Path) -> Manifest:
     try:
         manifest = read_manifest(folder)
     except OSError as error:
+        if (folder / "run.json").is_file():
+            raise SourceError(
+                f"{folder} is a training run, and no export.",
+                f"Look at {folder / 'report.html'}, or name what `sessiontune export` wrote.",
+            ) from error
         raise SourceError(
             f"{folder} is not an export: {error.strerror or error} (manifest.json).",
             "Give a folder that `sessiontune export` wrote.",

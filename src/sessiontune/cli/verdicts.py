@@ -44,7 +44,8 @@ def drop(
         unknown = [k for k in keys if k not in known]
         if unknown:
             raise UsageError(
-                f"No thread {unknown[0]} in the state.", "Look it up with sessiontune show DIR."
+                f"No thread {unknown[0]} in the state.",
+                "sessiontune show DIR ROW tells the thread of a row.",
             )
         decision: Literal["keep", "drop"] = "keep" if undo else "drop"
         at = max((v.at for v in store.verdicts().values()), default="")

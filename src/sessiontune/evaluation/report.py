@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-from ..html import facts, grid, note, page, panel, paragraph, section, table
+from ..html import facts, grid, note, page, panel, paragraph, section, table, words
 from ..reasons import tag_words
 from ..svg import intervals
 from .markdown import further, interval_of
@@ -44,7 +44,7 @@ def report_html(result: Result, folder: Path) -> str:
         Comparison(arm="tuned", against="base", measures=result.measures),
     )
     body = [
-        f'<div class="verdict {result.outcome}"><p>{escape(result.sentence)}</p>'
+        f'<div class="verdict {result.outcome}"><p>{words(result.sentence)}</p>'
         f"<p>{escape(_figures(result.measures[0]))}</p></div>",
         facts(_facts(result)),
         *(note(text) for text in result.notes),

@@ -77,9 +77,7 @@ def train(
         record.must_be_resumable(folder)
         spec = record.as_begun(folder, spec)
     elif folder.exists() and any(folder.iterdir()):
-        is_run = (folder / "run.json").is_file()
-        what, hint = ("exists", "Go on with --resume, or n") if is_run else ("is no run", "N")
-        raise UsageError(f"{folder} {what}.", f"{hint}ame another folder with -o.")
+        raise _taken(folder)
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
@@ -103,6 +101,17 @@ def train(
         return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run={})
     run = _run(ready, folder, job, request, on_event)
     return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run=run)
+
+
+def _taken(folder: Path) -> UsageError:
+    """What stands in the way of a new run, and whether it can go on."""
+    if not (folder / "run.json").is_file():
+        return UsageError(f"{folder} is no run.", "Name another folder with -o.")
+    if record.read(folder).get("status") == "done":
+        return UsageError(
+            f"{folder} is a run that is done.", "Name another folder with -o, or leave -o out."
+        )
+    return UsageError(f"{folder} exists.", "Go on with --resume, or name another folder with -o.")
 
 
 def _make(folder: Path) -> None:
