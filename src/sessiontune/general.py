@@ -150,6 +150,7 @@ def _made(turns: list[dict[str, Any]], refused: dict[str, int]) -> Iterator[Sess
 
 
 def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
+    """The messages of a conversation; None where a role is not known."""
     out: list[Message] = []
     open_calls: list[ToolCall] = []
     for number, turn in enumerate(turns):
@@ -161,19 +162,8 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
             content = turn.get("value")
         text = content if isinstance(content, str) else _text(content)
         name = f"{key}:{number}"
-        given = turn.get("tool_calls")
-        if turn.get("from") == "function_call":
-            text, given = _spoken_calls(text)
         if role == "assistant":
-            parts: list[Any] = []
-            thought = turn.get("reasoning_content")
-            if isinstance(thought, str) and thought:
-                parts.append(Thinking(thought))
-            if text:
-                parts.append(Text(text))
-            calls = _calls(given, name)
-            parts += calls
-            open_calls = calls
+            parts, open_calls = _answer(turn, text, name)
             if parts:
                 out.append(Message(id=name, role=role, kind="answer", parts=tuple(parts)))
         elif role == "tool" and turn.get("from") == "observation" and open_calls:
@@ -199,6 +189,23 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
             kind = "prompt" if role == "user" else "context"
             out.append(Message(id=name, role=role, kind=kind, parts=(Text(text),)))  # type: ignore[arg-type]
     return out
+
+
+def _answer(
+    turn: dict[str, Any], text: str, name: str
+) -> tuple[list[Thinking | Text | ToolCall], list[ToolCall]]:
+    """The parts of an answer, and its calls among them."""
+    given = turn.get("tool_calls")
+    if turn.get("from") == "function_call":
+        text, given = _spoken_calls(text)
+    parts: list[Thinking | Text | ToolCall] = []
+    thought = turn.get("reasoning_content")
+    if isinstance(thought, str) and thought:
+        parts.append(Thinking(thought))
+    if text:
+        parts.append(Text(text))
+    calls = _calls(given, name)
+    return [*parts, *calls], calls
 
 
 def _spoken_calls(value: str) -> tuple[str, list[Any]]:

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiontune import registry
-from sessiontune.formats.parquet import read_rows, write_parquet
+from sessiontune.formats.parquet import write_parquet
+from sessiontune.general import read_rows
 from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.rows import columns
 from sessiontune.rows.flat import flat
@@ -129,7 +130,7 @@ def test_parquet_holds_the_very_rows(
     rows = [row for c in found for row in encode(c, chosen, {})]
     (folder / "a.jsonl").write_bytes(b"".join(row + b"\n" for row in rows))
     assert write_parquet(folder / "a.jsonl", folder / "a.parquet") == len(rows)
-    assert list(read_rows(folder / "a.parquet")) == [json.loads(row) for row in rows]
+    assert list(read_rows(str(folder / "a.parquet"))) == [json.loads(row) for row in rows]
 
 
 @settings(max_examples=100, deadline=None)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from tests.formats.make import conversation, said
 
-from sessiontune.formats.parquet import read_rows
+from sessiontune.general import read_rows
 from sessiontune.pipeline import assemble, columnar, digesting
 from sessiontune.pipeline.assemble import Former, Part, look
 from sessiontune.pipeline.columnar import Kept
@@ -73,7 +73,7 @@ class Export:
         encoded = msgspec.msgpack.encode(Kept(laid, kept.entries, kept.ends))
         self.kept = msgspec.msgpack.decode(encoded, type=Kept)
         assert [p.name for p in folder.iterdir() if p.name.endswith(".part")] == []
-        assert list(read_rows(self.target)) == [
+        assert list(read_rows(str(self.target))) == [
             json.loads(line) for line in self.source.read_bytes().split(b"\n") if line
         ]
         assert self.rows == self.source.read_bytes().count(b"\n")

@@ -18,6 +18,7 @@ from sessiontune.shipping import converter as converting
 from sessiontune.shipping import quantise
 from sessiontune.shipping.convert import Card, explain, metadata
 from sessiontune.shipping.gguf import GgufHead
+from sessiontune.shipping.guide import vllm_argv
 from sessiontune.shipping.parity import Check, _greedy, _likelihood, refuse
 from sessiontune.shipping.pieces import shown_steps
 from sessiontune.shipping.reference import TOOL, Expected, Probe, Reference
@@ -124,6 +125,16 @@ def test_metadata_names_base_and_data_and_leaves_the_licence_to_the_user(run: Ru
     assert not any("license" in key for key in said)
     assert json.loads(metadata(run, Card(license="mit")))["general.license.name"] == "mit"
     assert str(run.folder) not in json.dumps(said)
+
+
+def test_vllm_is_told_the_largest_rank_of_an_adapter(run: Run, tmp_path: Path) -> None:
+    """`serve --engine vllm` told it the usual one: vLLM refuses an adapter with a larger."""
+    config = {"r": 8, "rank_pattern": {"layers.0.mlp": 32}}
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    argv = vllm_argv(run, tmp_path)
+    assert argv[argv.index("--max-lora-rank") + 1] == "32"
+    assert argv[argv.index("--lora-modules") + 1] == f"my-run={tmp_path}"
+    assert argv[-2:] == ["--chat-template", str(tmp_path / "template.jinja")]
 
 
 @pytest.mark.parametrize(

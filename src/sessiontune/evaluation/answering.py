@@ -9,6 +9,7 @@ import msgspec
 
 from ..errors import PreflightError, UsageError
 from ..templating import Template, TemplateRefused
+from ..templating.examples import shared_length
 from .arms import Arm
 from .cache import Table, digest
 from .callforms import still_thinking, thought_in
@@ -139,9 +140,7 @@ class Answerer:
             return ids
         asked = next((n for n, m in enumerate(context) if m["role"] == "user"), 0)
         head = template.ids(context[: asked + 1], tools)
-        pairs = enumerate(zip(ids, head, strict=False))
-        same = next((n for n, (a, b) in pairs if a != b), len(head))
-        kept = min(same, room // 2)
+        kept = min(shared_length(ids, head), room // 2)
         return ids[:kept] + ids[kept - room :]
 
 

@@ -76,15 +76,6 @@ def has_thinking(lines: BinaryIO) -> bool:
     return False
 
 
-def read_rows(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
-    """The rows of such a file, one row group in memory at a time."""
-    from pyarrow import parquet
-
-    with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=64):
-            yield from batch.to_pylist()
-
-
 def arrow_schema(shape: Schema) -> Any:
     """An Arrow schema with the columns of `shape`."""
     import pyarrow as pa

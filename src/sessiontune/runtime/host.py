@@ -15,6 +15,7 @@ from ..evaluation.endpoint import Endpoint
 from ..ports import Job
 from ..shipping import ollama
 from ..shipping.engine import engines
+from ..shipping.guide import vllm_argv
 from ..shipping.run import Run
 from .guide import pick
 from .process import start
@@ -134,19 +135,9 @@ def _vllm(run: Run, hosting: Hosting) -> Iterator[Endpoint]:
     """vLLM on a private socket, with the merged safetensors or base and adapter."""
     if not shutil.which("vllm"):
         raise ToolError("vllm is not on PATH.", "pip install vllm, or leave --engine out.")
-    import json
-
-    merged = run.out / f"{run.slug}-safetensors"
     folder = Path(tempfile.mkdtemp(prefix="sessiontune-"))
     socket = folder / "engine.sock"
-    argv = ["vllm", "serve", str(merged if merged.is_dir() else run.base), "--uds", str(socket)]
-    if merged.is_dir() or run.full:
-        argv += ["--served-model-name", run.slug]
-    else:
-        config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
-        argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
-        argv += ["--max-lora-rank", str(config.get("r") or 16)]
-    argv += ["--chat-template", str(run.folder / "template.jinja")]
+    argv = [*vllm_argv(run, run.out), "--uds", str(socket)]
     argv += ["--max-model-len", str(hosting.context)] if hosting.context else []
     try:
         with start(Job(name="vLLM", argv=tuple(argv), leash=True), folder) as service:

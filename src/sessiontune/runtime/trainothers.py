@@ -15,7 +15,7 @@ import orjson
 from ..errors import PreflightError, ToolError
 from ..ports import Job
 from ..templating import Encoded
-from ..training import axolotl, cluster, llamafactory, unsloth
+from ..training import axolotl, llamafactory, unsloth
 from ..training.checks import Check
 from ..training.metrics import from_trainer_state
 from ..training.others import (
@@ -91,15 +91,7 @@ def plan_job(ready: Ready) -> Job:
         job = axolotl.job(given, rows)
     else:
         job = unsloth.job(given)
-    extra = cluster.files(ready.spec, ready.plan, job, ready.base_path)
-    return Job(
-        name=job.name,
-        files={**job.files, **hook_files(), **extra},
-        argv=job.argv,
-        env=dict(job.env),
-        needs=dict(job.needs),
-        outputs=job.outputs,
-    )
+    return msgspec.structs.replace(job, files={**job.files, **hook_files()})
 
 
 def expected(ready: Ready, held: bool = False) -> Sequence[Encoded]:

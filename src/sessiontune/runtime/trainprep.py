@@ -64,11 +64,12 @@ class Ready(msgspec.Struct, kw_only=True):
 
     def job(self) -> Job:
         """The trainer's job, with paths as seen from the run's folder."""
-        if self.spec.trainer != "trl":
-            return others.plan_job(self)
-        held = bool(self.held.examples or self.pairs[1].rows)
-        stop = self.template.stops[0]
-        job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
+        if self.spec.trainer == "trl":
+            held = bool(self.held.examples or self.pairs[1].rows)
+            stop = self.template.stops[0]
+            job = trl.job(self.spec, self.plan, self.base_path, held, "template.jinja", stop)
+        else:
+            job = others.plan_job(self)
         extra = cluster.files(self.spec, self.plan, job, self.base_path)
         return msgspec.structs.replace(job, files={**job.files, **extra})
 
@@ -125,8 +126,8 @@ class Ready(msgspec.Struct, kw_only=True):
                 flags += [] if fitting == length else [f"--length {fitting}"]
                 said.append(f"{' '.join(flags)} (about {need(method, fitting):g} GB)")
         advice = "Try " + ", or ".join(said or ["a smaller base model"]) + "."
-        others = crowded(settings, self.machine)
-        return " ".join([advice, *others, *(["Then go on with --resume."] if others else [])])
+        crowd = crowded(settings, self.machine)
+        return " ".join([advice, *crowd, *(["Then go on with --resume."] if crowd else [])])
 
 
 def make_ready(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,10 +19,10 @@ def make_modelfile(
     run: Run,
     source: str,
     *,
-    adapter: str = "",
+    adapter: str,
     context: int,
-    system: str = "",
-    licenses: tuple[str, ...] = (),
+    system: str,
+    licenses: tuple[str, ...],
 ) -> Modelfile:
     """The Modelfile of a shipped GGUF. `context` in tokens: Ollama's default is 4096 on small
     machines, which cuts an agent's prompt off in silence. The chat template stands in the GGUF;
@@ -57,7 +58,7 @@ def commands(
     model: str,
     adapter: str,
     context: int,
-    blobs: Mapping[Path, str] = {},
+    blobs: Mapping[Path, str],
 ) -> str:
     """commands.md: how to use the files with each program. `blobs` (file -> digest) where Ollama is
     to be given create.json instead of a Modelfile."""
@@ -75,7 +76,7 @@ def commands(
     ]
     if not adapter:
         parts += ["## LM Studio\n", f"{lm_studio(run, out / model)}\n"]
-    parts += ["## vLLM\n", f"    {vllm(run, out)}\n"]
+    parts += ["## vLLM\n", f"    {shlex.join(vllm_argv(run, out))}\n"]
     parts += ["## This program\n", f"    sessiontune serve {shlex.quote(str(run.folder))}\n"]
     return "\n".join(parts)
 
@@ -115,24 +116,17 @@ def lm_studio(run: Run, file: Path) -> str:
     return f"    lms import {shlex.quote(str(file))} --copy\n\nor copy the file to `{place}`."
 
 
-def vllm(run: Run, out: Path) -> str:
-    """vLLM serves the base with the adapter, or the merged safetensors."""
-    import json
-
+def vllm_argv(run: Run, out: Path) -> list[str]:
+    """vLLM serves the merged safetensors, or the base with the adapter."""
     merged = out / f"{run.slug}-safetensors"
     if merged.is_dir():
-        return f"vllm serve {shlex.quote(str(merged))} --served-model-name {run.slug}"
+        return ["vllm", "serve", str(merged), "--served-model-name", run.slug]
+    argv = ["vllm", "serve", str(run.base)]
     if run.full:
-        given = shlex.quote(str(run.folder / "template.jinja"))
-        return (
-            f"vllm serve {shlex.quote(str(run.base))} --served-model-name {run.slug}"
-            f" --chat-template {given}"
-        )
-    config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
-    ranks = [int(config.get("r") or 8), *(config.get("rank_pattern") or {}).values()]
-    template = shlex.quote(str(run.folder / "template.jinja"))
-    return (
-        f"vllm serve {shlex.quote(str(run.base))} --enable-lora"
-        f" --lora-modules {run.slug}={shlex.quote(str(run.adapter))}"
-        f" --max-lora-rank {max(ranks)} --chat-template {template}"
-    )
+        argv += ["--served-model-name", run.slug]
+    else:
+        config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
+        ranks = [int(config.get("r") or 8), *(config.get("rank_pattern") or {}).values()]
+        argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
+        argv += ["--max-lora-rank", str(max(ranks))]
+    return [*argv, "--chat-template", str(run.folder / "template.jinja")]

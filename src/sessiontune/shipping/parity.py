@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import msgspec
 
 from ..errors import EndpointError, PreflightError
+from ..templating.examples import shared_length
 from .reference import ARGUMENTS, CALL, LONGEST, STEPS, TOOL, Expected, Probe, Reference
 
 #: Largest accepted difference in log-probability, by type of the file.
@@ -153,10 +154,7 @@ def _prompt(server: Caller, probe: Probe, wanted: Expected, bos: str) -> Check:
     one, other = (text.removeprefix(bos) if bos else text for text in (served, wanted.prompt))
     if one == other:
         return Check(name, True, f"{probe.name}: {len(one)} characters are equal")
-    at = next(
-        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
-        min(len(one), len(other)),
-    )
+    at = shared_length(one, other)
     return Check(
         name,
         False,
@@ -171,14 +169,13 @@ def _tokens(server: Caller, probe: Probe, wanted: Expected) -> Check:
     ids = wanted.ids
     if served != ids and [*served] == ids[1:]:
         served = ids  # the BOS is the server's to add; the next check counts it
-    at = next((i for i, (a, b) in enumerate(zip(served, ids, strict=False)) if a != b), len(ids))
     if served == ids:
         return Check("tokens", True, f"{probe.name}: {len(ids)} tokens are equal")
     return Check(
         "tokens",
         False,
         f"{probe.name}: {len(served)} tokens for {len(ids)} in training, the first difference at"
-        f" token {at}",
+        f" token {shared_length(served, ids)}",
     )
 
 

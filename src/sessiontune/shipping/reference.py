@@ -14,11 +14,10 @@ from typing import Any
 import msgspec
 
 from ..bits import model_class, nothing_fetched, without_habits
-from ..errors import PreflightError
 from ..templating import Template, load_tokenizer
 from .pieces import bytes_of, shown_steps
 from .run import Run
-from .weights import base_weights
+from .weights import base_weights, with_adapter
 
 #: New tokens per probe that are compared.
 STEPS = 24
@@ -212,16 +211,7 @@ def _load(base: Path, adapter: Path | None) -> tuple[Any, bool]:
         )
     without_habits(model)
     if adapter is not None:
-        try:
-            with nothing_fetched():
-                from peft import PeftModel
-
-                model = PeftModel.from_pretrained(model, adapter)
-        except (RuntimeError, ValueError, KeyError) as wrong:
-            raise PreflightError(
-                f"The adapter does not fit {base.name}: {str(wrong).splitlines()[0]}",
-                "It was trained on another base. Name the right one with --base PATH.",
-            ) from wrong
+        model = with_adapter(model, base, adapter)
     return model.eval(), not small
 
 

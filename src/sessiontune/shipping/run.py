@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import unicodedata
-from hashlib import sha256
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -147,7 +147,7 @@ def _complete(run: Run, status: str) -> None:
 
 def digest_of(*parts: Path | str) -> str:
     """SHA-256 over files (their bytes), folders (names and bytes) and texts, in this order."""
-    total = sha256()
+    total = hashlib.sha256()
     for part in parts:
         if isinstance(part, str):
             total.update(b"t" + part.encode() + b"\0")
@@ -161,8 +161,5 @@ def digest_of(*parts: Path | str) -> str:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file, read in pieces."""
-    total = sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            total.update(block)
-    return total.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,6 +25,7 @@ from ..errors import PreflightError, ToolError
 SHARD = 1 << 30
 
 Step = Callable[[int, int], None]
+_OTHER = "It was trained on another base. Name the right one with --base PATH."
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -112,18 +113,18 @@ def plan_merge(base: Path, adapter: Path) -> MergePlan:
                 raise PreflightError(
                     f"The adapter does not fit {base.name}: it changes {absent[0]}, which is not"
                     f" there ({len(absent)} such weights).",
-                    "It was trained on another base. Name the right one with --base PATH.",
+                    _OTHER,
                 )
     return MergePlan(pairs, replaced, whole)
 
 
 def _keys(file: Path) -> list[str]:
-    from safetensors import safe_open
+    from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(file, "pt") as opened:
             return list(opened.keys())
-    except Exception as damaged:
+    except (OSError, SafetensorError) as damaged:
         raise PreflightError(f"{file} cannot be read: {damaged}", "Train again.") from damaged
 
 
@@ -286,23 +287,27 @@ def merge_whole(base: Path, adapter: Path, out: Path) -> None:
     changed one of the two, and merging it would change both.
     """
     with nothing_fetched():
-        from peft import PeftModel
-
         model = model_class(base).from_pretrained(
             base, dtype="auto", low_cpu_mem_usage=True, local_files_only=True
         )
     if _tied(base):
         _untie(model)
-    try:
-        with nothing_fetched():
-            tuned = PeftModel.from_pretrained(model, adapter)
-    except (RuntimeError, ValueError, KeyError) as wrong:
-        raise PreflightError(
-            f"The adapter does not fit {base.name}: {str(wrong).splitlines()[0]}",
-            "It was trained on another base. Name the right one with --base PATH.",
-        ) from wrong
+    tuned = with_adapter(model, base, adapter)
     with disk_trouble():
         tuned.merge_and_unload(safe_merge=True).save_pretrained(out, max_shard_size=SHARD)
+
+
+def with_adapter(model: Any, base: Path, adapter: Path) -> Any:
+    """The model of `base` with an adapter on it. PreflightError when the two do not fit."""
+    try:
+        with nothing_fetched():
+            from peft import PeftModel
+
+            return PeftModel.from_pretrained(model, adapter)
+    except (RuntimeError, ValueError, KeyError) as wrong:
+        raise PreflightError(
+            f"The adapter does not fit {base.name}: {str(wrong).splitlines()[0]}", _OTHER
+        ) from wrong
 
 
 @contextlib.contextmanager

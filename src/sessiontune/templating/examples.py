@@ -66,7 +66,7 @@ def labelled(
     return Encoded(where, ids, labels, targets, tuple(ends))
 
 
-def shared_length(one: str, other: str) -> int:
-    """Length of what both texts begin with."""
+def shared_length(one: Sequence[object], other: Sequence[object]) -> int:
+    """Length of what both texts, or lists of tokens, begin with."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -118,17 +118,7 @@ def _from_hub(name: str, download: bool) -> Path:
 def describe(path: Path, name: str) -> Base:
     """Facts from config.json and the safetensors headers; no weights are loaded."""
     path = path.resolve()
-    try:
-        config: dict[str, Any] = json.loads((path / "config.json").read_text("utf-8"))
-    except FileNotFoundError as error:
-        hint = "It should hold config.json, tokenizer.json and *.safetensors."
-        if (path / "adapter_config.json").is_file():
-            hint = "It is a LoRA adapter; name the base model that it was trained on."
-        elif list(path.glob("*.gguf")):
-            hint = "It holds GGUF files; training needs the original weights (safetensors)."
-        raise UsageError(f"{path} is not a base model: config.json is missing.", hint) from error
-    except (OSError, ValueError) as error:
-        raise UsageError(f"{path}/config.json cannot be read: {error}") from error
+    config = _config(path)
     weights = sorted(path.glob("*.safetensors"))
     older = sorted(path.glob("pytorch_model*.bin"))
     if not weights and not older:
@@ -162,6 +152,22 @@ def describe(path: Path, name: str) -> Base:
         heads=int(inner.get("num_attention_heads") or 0),
         matrices=_matrices(tensors or [t for file in older for t in _older(file)]),
     )
+
+
+def _config(path: Path) -> dict[str, Any]:
+    """config.json. Raises UsageError with what the folder is instead of a base."""
+    try:
+        config: dict[str, Any] = json.loads((path / "config.json").read_text("utf-8"))
+    except FileNotFoundError as error:
+        hint = "It should hold config.json, tokenizer.json and *.safetensors."
+        if (path / "adapter_config.json").is_file():
+            hint = "It is a LoRA adapter; name the base model that it was trained on."
+        elif list(path.glob("*.gguf")):
+            hint = "It holds GGUF files; training needs the original weights (safetensors)."
+        raise UsageError(f"{path} is not a base model: config.json is missing.", hint) from error
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{path}/config.json cannot be read: {error}") from error
+    return config
 
 
 def _edges(matrices: list[list[int]]) -> float:

@@ -82,46 +82,46 @@ def prepare(
     Rows whose answers are all marked as untrained are left out and named. Raises PreflightError
     for a row that the template cannot take.
     """
-    examples: list[Encoded] = []
-    sources: list[Source] = []
-    masked: list[str] = []
-    lost_in: list[str] = []
-    changes: Counter[str] = Counter()
-    windowed = targets = lost = cut = 0
-
-    for number, row in enumerate(rows):
-        turns, _, changed = template.prepare(row.body, row.where)
-        wanted = sum(t.train for t in turns)
-        if not wanted:
-            masked.append(row.where)
-            continue
-        changes.update(changed)
-        made = fitted(row, template, length, SPARE if keep_sources else 0)
-        windowed += len({id(body) for body, _, _ in made}) > 1
-        if keep_sources:
-            for body, piece, _ in made:
-                used, tools, _ = template.prepare(body, row.where)
-                sources.append(Source(tuple(used), tools, piece))
-        # an answer in parts is one answer
-        kept = sum(len(e.ends) for _, _, e in made if e.part != "goes on")
-        cut += sum(e.part == "last" for _, _, e in made)
-        if kept < wanted:
-            lost += wanted - kept
-            lost_in.append(row.where)
-        targets += wanted
-        examples += [example for _, _, example in made]
+    parts = []
+    for number, row in enumerate(rows, 1):
+        parts.append(_prepared(row, template, length, keep_sources))
         if step:
-            step(number + 1, len(rows))
+            step(number, len(rows))
     return Prepared(
-        examples=tuple(examples),
+        examples=tuple(example for part in parts for example in part.examples),
         rows=len(rows),
-        masked=tuple(masked),
-        windowed=windowed,
-        targets=targets,
-        cut=cut,
-        lost=lost,
-        lost_in=tuple(lost_in),
-        changes=dict(changes),
+        masked=tuple(where for part in parts for where in part.masked),
+        windowed=sum(part.windowed for part in parts),
+        targets=sum(part.targets for part in parts),
+        cut=sum(part.cut for part in parts),
+        lost=sum(part.lost for part in parts),
+        lost_in=tuple(where for part in parts for where in part.lost_in),
+        changes=dict(Counter(change for part in parts for change in part.changes)),
+        sources=tuple(source for part in parts for source in part.sources),
+    )
+
+
+def _prepared(row: Row, template: Template, length: int, keep_sources: bool) -> Prepared:
+    """One row by itself."""
+    turns, _, changed = template.prepare(row.body, row.where)
+    wanted = sum(t.train for t in turns)
+    if not wanted:
+        return Prepared(masked=(row.where,))
+    made = fitted(row, template, length, SPARE if keep_sources else 0)
+    sources = []
+    for body, piece, _ in made if keep_sources else ():
+        used, tools, _ = template.prepare(body, row.where)
+        sources.append(Source(tuple(used), tools, piece))
+    # an answer in parts is one answer
+    lost = wanted - sum(len(e.ends) for _, _, e in made if e.part != "goes on")
+    return Prepared(
+        examples=tuple(example for _, _, example in made),
+        windowed=int(len({id(body) for body, _, _ in made}) > 1),
+        targets=wanted,
+        cut=sum(e.part == "last" for _, _, e in made),
+        lost=max(0, lost),
+        lost_in=(row.where,) if lost > 0 else (),
+        changes=dict.fromkeys(changed, 1),
         sources=tuple(sources),
     )
 

@@ -74,14 +74,9 @@ def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, lis
         Line("length", f"{length} tokens", why_length),
         Line("precision", precision, why_precision),
         Line("learning rate", f"{rate:g}", _rate_why(spec, method)),
-        Line(
-            "batch", _product(batch, accumulation, devices),
-            "KTO compares within a batch: 2 at least" if batch > spec.batch
-            else from_where(spec, "accumulation") if spec.accumulation
-            else "LoRA dislikes large batches; 8 in effect",
-        ),
+        Line("batch", _product(batch, accumulation, devices), _batch_why(spec)),
         Line("memory", f"about {memory:g} GB of {room:.3g}", "from the model's sizes, an estimate"),
-    ]  # fmt: skip
+    ]
     if method != "full":
         lines.append(_adapter_line(spec, base, dropout))
     settings = Settings(
@@ -125,6 +120,14 @@ def needed(spec: TrainSpec, base: Base, precision: str, method: str, length: int
 def _batch(spec: TrainSpec) -> int:
     """TRL refuses KTO with one example at a time."""
     return max(2, spec.batch) if spec.task == "kto" else spec.batch
+
+
+def _batch_why(spec: TrainSpec) -> str:
+    if _batch(spec) > spec.batch:
+        return "KTO compares within a batch: 2 at least"
+    if spec.accumulation:
+        return from_where(spec, "accumulation")
+    return "LoRA dislikes large batches; 8 in effect"
 
 
 def _product(batch: int, accumulation: int, devices: int) -> str:
