@@ -293,6 +293,22 @@ def test_what_the_program_says_behind_a_plan_is_cut(tmp_path: Path, more: str) -
     assert said(only(read_rows(tmp_path, rows)))[0] == ("prompt", [plan + more])
 
 
+@pytest.mark.parametrize("again", ["s2.jsonl", "audit.jsonl"])
+def test_a_plan_that_is_told_again_is_a_copy(tmp_path: Path, again: str) -> None:
+    """In a session that was resumed, and in the audit of Claude Desktop under ids of its own."""
+    plan = f"Implement the following plan:\n\n1. all\n\n{NOTES}"
+    rows = [user("u1", None, plan), answer("a1", "u1", "m1", text("Built."))]
+    write(tmp_path, "s.jsonl", rows)
+    copies = [{**row, "sessionId": "s2"} for row in rows]
+    if again == "audit.jsonl":
+        own = {"session_id": "s", "sessionId": None, "_audit_timestamp": "2026-01-01T00:00:00Z"}
+        copies = [{**rows[0], **own, "uuid": "x1"}, {**rows[1], **own}]
+    write(tmp_path, again, copies)
+    reading = read("claude", tmp_path)
+    assert texts_of(reading.sessions) == [plan.removesuffix(f"\n\n{NOTES}"), "Built."]
+    assert reading.ledger.drops == {"link/resumed_copy": 2}
+
+
 def test_a_plan_in_the_name_of_the_program_begins_anew_too(tmp_path: Path) -> None:
     rows = [
         user("u1", None, "go"),

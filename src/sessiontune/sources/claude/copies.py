@@ -238,7 +238,8 @@ def told_before(state: State, line: Line) -> bool:
         if line.uuid:
             state.owner[line.uuid] = state.owner.get(again[1])
         return True
-    waiting = state.audited.get((line.session_id or "", text))
+    words = "\n".join(classify(text).texts).strip()
+    waiting = state.audited.get((line.session_id or "", words)) if words else None
     if not waiting:
         return False
     state.drop("resumed_copy", "link")

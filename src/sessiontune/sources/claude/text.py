@@ -127,7 +127,7 @@ def _classified(text: str, meta: bool, summary: bool) -> Said:
     if summary:
         return Said("summary", [text])
     head = text[:1]
-    if head not in "<[ACOSTU\n \t" and not meta:  # the great majority: words of a person
+    if head not in "<[ACIOSTU\n \t" and not meta:  # the great majority: words of a person
         return Said("prompt", [text]) if head else Said("drop", reason="empty")
     start = text.lstrip()
     if not start:
@@ -167,12 +167,9 @@ def _told(text: str, start: str, meta: bool) -> Said:
         return _peer(start)
     elif start.startswith(_COMPUTED) and _COMPUTED_END in start:
         return Said("peer", [textwrap.dedent(start.split(_COMPUTED_END, 1)[1])])
+    elif start.startswith(PLAN_START):  # a person's words behind the plan stay
+        text = _PLAN_NOTES.sub("", text).rstrip()
     return _meta(text, start) if meta else Said("prompt", [text])
-
-
-def planned(text: str) -> str:
-    """An accepted plan without what the program says behind it; a person's words there stay."""
-    return _PLAN_NOTES.sub("", text).rstrip()
 
 
 def unreminded(text: str) -> str:

@@ -9,7 +9,7 @@ from .content import NO_RULE, document_of, persisted, result_content, status_of
 from .hidden import HIDDEN, name_result
 from .shown import SHOWN, decoded, shown_parts, texts_in
 from .state import State
-from .text import CLEARING, PLAN_START, classify, planned
+from .text import CLEARING, PLAN_START, classify
 from .toolbox import tool_defs
 from .wire import Block, Kind, Line, Outcome
 
@@ -108,11 +108,8 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
             state.link(line, reason)
         return ""
     kind = kind or ("context" if meta else "prompt")
-    first = parts[0]
-    if type(first) is Text and first.text.startswith(PLAN_START):
-        parts[0] = Text(planned(first.text))
-        if not line.parentUuid:
-            state.cleared(line)
+    if not line.parentUuid and type(parts[0]) is Text and parts[0].text.startswith(PLAN_START):
+        state.cleared(line)
     node = state.node(line, "prompt" if kind == "command" else kind, "+" if beside else "")
     node.parts = parts
     node.places.append((state.line, state.nth))
