@@ -41,12 +41,9 @@ STUB = '"""Empty stand-in: imported by LLaMA-Factory even where no audio is used
 def states() -> list[dict[str, str]]:
     """Each trainer: name, state, place of its environment."""
     here = all(map(find_spec, ("trl", "peft", "torch")))
-    state, place = (
-        ("there", "this environment")
-        if here
-        else ("not installed", "pip install 'sessiontune[train]'")
-    )
-    out = [{"name": "trl", "state": state, "place": place}]
+    state = "there" if here else "not installed"
+    where = "this environment" if here else "pip install 'sessiontune[train]'"
+    out = [{"name": "trl", "state": state, "place": where}]
     for name in PACKAGES:
         place = environment_of(name)
         there = (place / "bin" / "python").is_file()
