@@ -23,7 +23,7 @@ from .trainothers import environment_of
 TORCH = "torch>=2.6,<2.14"
 #: What pip is asked for.
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "llamafactory": ("llamafactory==0.9.5", "bitsandbytes>=0.46", TORCH),
+    "llamafactory": ("llamafactory==0.9.5", "bitsandbytes>=0.46.1", TORCH),
     "axolotl": ("axolotl==0.19.0", TORCH),
     "unsloth": ("unsloth>=2026.9", TORCH),
 }
