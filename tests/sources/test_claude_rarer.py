@@ -48,6 +48,28 @@ def test_a_refusal_in_the_words_that_sub_agents_and_plans_get(
     assert [w for kind, ws in said(messages)[1:] for w in ws if kind == "prompt"] == typed
 
 
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        ("[Request interrupted by user for tool use]", "interrupted"),
+        ("The user doesn't want to proceed with this tool use.", "rejected"),
+        (DENIED, "ok"),
+    ],
+)
+def test_what_the_first_versions_did_not_mark_as_an_error(
+    tmp_path: Path, words: str, status: str
+) -> None:
+    """Sentences of later versions are marked: without the mark they are a tool's own output."""
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", call("c1")),
+        user("r1", "a1", [result("c1", words)]),
+    ]
+    (part,) = only(read_rows(tmp_path, rows))[-1].parts
+    assert isinstance(part, ToolResult)
+    assert part.status == status
+
+
 def test_words_that_a_person_had_remembered_are_no_request(tmp_path: Path) -> None:
     rows = [
         user("u1", None, "<user-memory-input>use tabs</user-memory-input>"),
