@@ -54,7 +54,7 @@ _SIGNS = (b" ", b",", b"-")
 
 
 def _drawn(data: bytes, start: int, end: int) -> bool:
-    """Numbers of a path in SVG, without marks between them: `a.75.75 0 0 1 0 5.48.75.75 0 1 1`."""
+    """Numbers of a path in SVG, without marks between them: `a.75.75 0 0 1 0`."""
     if data[start - 1 : start] not in _SIGNS and data[end : end + 1] not in _SIGNS:
         return False
     return any(
