@@ -122,6 +122,23 @@ def test_a_summary_that_never_came_takes_no_other_answer(tmp_path: Path) -> None
     assert said(only(read_rows(tmp_path, rows))) == [("prompt", ["go"]), ("answer", ["Gone."])]
 
 
+def test_an_answer_that_calls_tools_is_no_summary(tmp_path: Path) -> None:
+    """Its results would stand behind words of the program."""
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("Gone.")),
+        user("u2", "a1", COMPACTED),
+        answer("a2", "u2", "m2", text("We look.")),
+        answer("a3", "a2", "m2", call("c1")),
+        user("r1", "a3", [result("c1")]),
+    ]
+    assert [(m.kind, m.role, m.injected) for m in only(read_rows(tmp_path, rows))[1:]] == [
+        ("answer", "assistant", False),
+        ("answer", "assistant", False),
+        ("results", "tool", False),
+    ]
+
+
 def test_conversations_that_the_first_versions_kept_as_arrays(tmp_path: Path) -> None:
     """Their records name no parents; a fork repeats them in a file of its own."""
 
@@ -274,6 +291,21 @@ def test_what_the_program_says_behind_a_plan_is_cut(tmp_path: Path, more: str) -
         answer("a1", "u1", "m1", text("Built.")),
     ]
     assert said(only(read_rows(tmp_path, rows)))[0] == ("prompt", [plan + more])
+
+
+def test_a_plan_in_the_name_of_the_program_begins_anew_too(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("Gone.")),
+        user("u2", None, f"Implement the following plan:\n\n1. all\n\n{NOTES}", isMeta=True),
+        answer("a2", "u2", "m2", text("Built.")),
+    ]
+    first, second = read_rows(tmp_path, rows).sessions
+    assert said(first.messages) == [("prompt", ["go"]), ("answer", ["Gone."])]
+    assert said(second.messages) == [
+        ("context", ["Implement the following plan:\n\n1. all"]),
+        ("answer", ["Built."]),
+    ]
 
 
 def test_a_question_that_is_asked_aside_is_no_prompt_of_the_session(tmp_path: Path) -> None:

@@ -137,9 +137,11 @@ class Reader(State):
         """Behind a compaction newer versions write again what stands before it. The record that
         comes next may name the last of that as its parent, but the model saw the summary."""
         node = self.owner.get(uuid)
-        first = min(node.places, default=(node.line, 0)) if node is not None else (0, 0)
-        if node is None or (first < (self.boundary, self.boundary_nth) and not node.side):
-            self.keep(uuid)
+        if node is not None:
+            first = node.places[0] if node.places else (node.line, 0)
+            if node.side or first >= (self.boundary, self.boundary_nth):
+                return
+        self.keep(uuid)
 
     def _goes_on(self, line: Line) -> None:
         """Hang a record below the last one where its parent is a record that a compaction kept, or

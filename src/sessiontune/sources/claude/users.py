@@ -107,7 +107,7 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         return ""
     kind = kind or ("context" if meta else "prompt")
     first = parts[0]
-    if kind == "prompt" and type(first) is Text and first.text.startswith(PLAN_START):
+    if type(first) is Text and first.text.startswith(PLAN_START):
         parts[0] = Text(planned(first.text))
         if not line.parentUuid:
             state.cleared(line)
