@@ -83,7 +83,7 @@ KEPT = [
     # paths of drawings, whose numbers run into each other
     "0 0 1 1.06 0 3.875 3.875 0 0 1 0 5.48.75.75 0 1 1-1.06-1.06 2.375",
     'd="M9.1,3.3c1.06,0,0,1,43.8.63.64,0,1.2-.71,1.72-1.2,s1"',
-    'String java_version =\n    "17.0.21.1";',
+    'String java_version =\n    "17.0.21' + '.1";',
     "@jls 9.6.4.9 @FunctionalInterface",
     "+999999999-12-31T23:59:59.999999999-18:00",
     'psA("SecretKeyFactory", "PBEWithSHA1AndRC2_40", "com.sun");',
