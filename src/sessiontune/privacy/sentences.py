@@ -258,7 +258,11 @@ _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)(?:[ ]?[/&,][ ]?(?:pw|pass(?:w
 #: `user-ada password-V`, `ID-ada/PASS-V`.
 _DASHED = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[-:=][ ]?[\w.@]{2,40}[ /,]{1,3}(?:pw|pwd|pass(?:word|wd)?)[ ]?-[ ]?)"
 #: The machine in front of who signs in, and with what: `10.1.2.3 (ada/V)`, `10.1.2.3 -> ada/V`.
-_AT_HOST = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5})?(?:[ ]{0,2}-{0,2}>[ ]{0,2}|[ ]{0,2}\(|,[ ]?|[ ]{1,2})[a-z][a-z0-9_.-]{1,20}//?"
+_HOST = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
+_BEHIND = (
+    r"(?::\d{1,5})?(?:[ ]{0,2}-{0,2}>[ ]{0,2}|[ ]{0,2}\(|,[ ]?|[ ]{1,2})[a-z][a-z0-9_.-]{1,20}//?"
+)
+_LOGIN_BEHIND = quick(_BEHIND + _REST + "{8}")
 #: `password(V)`, and `(admin/V)`.
 _IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\((?:default:[ ]?)?"
 _IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
@@ -338,9 +342,19 @@ RULES: tuple[Rule, ...] = (
     _following(_CHANGED, before=140),
     _following(_PAIR, before=120),
     _following(_DASHED, before=110),
-    _following(_AT_HOST, before=64, check=_at_host),
     _following(_IN_BRACKETS, before=40),
     _following(_IN_PAIR, before=32),
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=_HOST,  # as the rule for addresses has it: it costs no pass of its own
+        exact=rf"{_HOST}{_BEHIND}{_BEGIN}({_FIRST}{_REST}{{7,200}})",
+        check=_at_host,
+        near=lambda data, end: _LOGIN_BEHIND.match(data, end, end + 60) is not None,
+        before=16,
+        after=280,
+        rank=1,
+    ),
     _following(
         r"(?i:\b(?:new|old|other|current|right|correct) one(?:'s| is| was|:))[ ]{1,2}",
         before=48,

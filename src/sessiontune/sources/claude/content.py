@@ -24,16 +24,20 @@ _PERSISTED = re.compile(
     re.DOTALL,
 )
 
-_REJECTED = (
+#: What only the program says: it counts also where the result is not marked as an error.
+_REFUSED = (
     "The user doesn't want to proceed with this tool use.",
     "The user doesn't want to take this action right now.",
+)
+_BROKEN_OFF = "[Request interrupted by user for tool use]"
+_REJECTED = (
+    *_REFUSED,
     "User rejected tool use",
     "Error: The user doesn't want to",
     "Permission for this tool use was denied. The tool use was rejected",
     "The agent proposed a plan that was rejected by the user.",
-    "[Request interrupted by user for tool use]",
+    _BROKEN_OFF,
 )
-_REFUSED, _BROKEN_OFF = _REJECTED[:2], _REJECTED[4]
 _CANCELLED = tuple(
     tag + words
     for tag in ("", "<tool_use_error>")
