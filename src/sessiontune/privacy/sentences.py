@@ -66,15 +66,15 @@ _ALGORITHM = re2.compile(
 _ESCAPED_END = re2.compile(rb"\\+(?:[nrt]|\\u2192).*\z")
 
 
-_LETTER = re2.compile(rb"u[0-9A-Fa-f]{4}")
+_LETTER = re2.compile(rb"u[0-9A-Fa-f]{4}[a-z]*")
 
 
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1)
     escaped = _ESCAPED_END.search(value)
     value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
-    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.match(value):
-        return None  # a letter as Java and JSON write it
+    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.fullmatch(value):
+        return None  # a word whose first letter is written as Java and JSON do
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
@@ -95,8 +95,8 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     start, value = found
     before = match.group(0)[: start - match.start()]
-    if _HANDS_ON.match(before, 0, len(before)) and not _SETS.search(
-        data, max(0, match.start() - 24), match.start()
+    if _HANDS_ON.match(before, 0, len(before)) and _WHO.search(
+        data, max(0, match.start() - 12), match.start()
     ):
         return None  # `we pass to V`
     if says_password(before) or _SAYS_SO.search(before):
@@ -119,9 +119,11 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
-#: The verb, where no one sets a password.
+#: The verb, behind who does it.
 _HANDS_ON = quick(r"(?i)pass to [`'\"*]{0,3}\Z")
-_SETS = quick(r"(?i)(?:set|chang|reset|updat|rotat|new|the|my|your|our)[a-z]* (?:[a-z]+ )?\Z")
+_WHO = quick(
+    r"(?i)\b(?:i|we|you|they|that|which|to|can|could|may|must|should|will|would|then|and) \Z"
+)
 _SAYS_SO = re2.compile(rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave|geheimzahl")
 _PIN = re2.compile(rb"(?i)geheimzahl")
 #: `maple-river-anchor-31`, as generators chain words.
