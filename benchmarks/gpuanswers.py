@@ -35,14 +35,15 @@ class Bench:
         from sessiontune.evaluation.actions import action_cases, limit_of
         from sessiontune.evaluation.answering import Asked
         from sessiontune.evaluation.arms import usual_arms
-        from sessiontune.evaluation.heldout import held_rows, open_run
+        from sessiontune.evaluation.heldout import open_run
+        from sessiontune.evaluation.side import held_rows
         from sessiontune.templating import Template
 
         self.torch = torch
         if chosen.precision == "fp32":
             local.Lab._dtype = lambda _: torch.float32  # type: ignore[method-assign]
         run = open_run(chosen.run)
-        cases = action_cases(held_rows(run), chosen.cases)
+        cases = action_cases(held_rows(run.data), chosen.cases)
         self.asked = [Asked(c.context, c.tools, min(chosen.most, limit_of(c))) for c in cases]
         self.template = Template.load(run.base, str(run.template))
         self.stop = run.record.get("stop") or self.template.stops

@@ -11,6 +11,8 @@ from hypothesis import HealthCheck, settings
 
 # The local stand-in for the hub speaks plain HTTP only, not the client's other transport.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
+# Who works offline is met by that stand-in too: nothing here asks the hub itself.
+os.environ.pop("HF_HUB_OFFLINE", None)
 
 # How fast cases are drawn says what else the machine does, and nothing of the code.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])

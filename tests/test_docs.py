@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -88,3 +91,15 @@ def test_the_help_names_all_agents() -> None:
     text = next(p for p in export.params if p.name == "sources").help or ""
     named = text.rpartition(": ")[2].removesuffix(". Repeatable.").split(", ")
     assert sorted(named) == sorted(registry._SOURCES)
+
+
+@pytest.mark.parametrize("folder", ["benchmarks", "tools"])
+def test_what_a_benchmark_or_a_tool_imports_is_there(folder: str) -> None:
+    """They are run by hand, so a name that moved would be found months later."""
+    for path in sorted((ROOT / folder).glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("sessiontune"):
+                module = importlib.import_module(str(node.module))
+                for name in (alias.name for alias in node.names):
+                    within = hasattr(module, "__path__") and find_spec(f"{node.module}.{name}")
+                    assert hasattr(module, name) or within, f"{path.name}: {node.module}.{name}"

@@ -128,7 +128,9 @@ def main() -> int:
             whole = place / trainer
             given = {"trainer": trainer, "python": pythons.get(trainer, ""), "length": 512}
             spec = make_spec(given, None, "demo")
-            ready = make_ready(export, spec, whole, whole, lambda event: None)
+            ready = make_ready(
+                export, spec, whole, whole, lambda event: None, download=False, elsewhere=False
+            )
             write_files(ready.job(), whole)
             ready.write(whole)
             for what, change in PLANTS[trainer].items():

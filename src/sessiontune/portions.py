@@ -65,9 +65,9 @@ def few(held: int, every: int, folder: str, split: str) -> str:
         f"`sessiontune evaluate` needs {ENOUGH}."
     )
     if share := share_for(every):
-        text += " More logs will do, or a further folder in which all are dealt anew"
+        text += " More logs will do, or a further folder with more held out"
         if not folder:
-            return f"{text} and enough held out; this one stays."
+            return f"{text}."
         new, name = another(folder, split)
         return (
             f"{text}: the same `export` with `-o {quote(new)} --split {name} --eval-share "

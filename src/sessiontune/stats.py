@@ -246,9 +246,9 @@ class Stats(msgspec.Struct):
         return tuple(sorted(found, key=lambda t: (t.group, -t.conversations, t.name)))
 
 
-def up(counts: dict[Any, int], name: Any, n: int = 1) -> None:
-    """Add to one counter."""
-    counts[name] = counts.get(name, 0) + n
+def up(counts: dict[Any, int], name: Any) -> None:
+    """Add one to a counter."""
+    counts[name] = counts.get(name, 0) + 1
 
 
 def ranked(counts: dict[str, int]) -> dict[str, int]:

@@ -12,6 +12,8 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH = 360.0
+#: Room above a plot, for what its y axis counts.
+_ABOVE = 14
 #: Fallbacks for a page that does not define the variables.
 COLOURS = {
     "ink": "#1f2328",
@@ -68,20 +70,22 @@ def histogram(
     top = max(2.0, 2.0 * -(-most // 2))
     height, bottom = (190.0, 40.0) if x_label else (174.0, 24.0)
     left = _room(0.0, top)
-    plot_h, plot_w = height - bottom - 14, WIDTH - left - 6
-    body = _y_axis(0.0, top, left, 14, plot_h, y_label)
+    plot_h, plot_w = height - bottom - _ABOVE, WIDTH - left - 6
+    body = _y_axis(0.0, top, left, plot_h, y_label)
     each = plot_w / max(1, len(bins))
     widest = 7.0 * max((min(9, len(label)) for label, _ in bins), default=1) + 6
     every = max(1, -(-int(len(bins) * widest) // int(plot_w)))
     for i, (label, value) in enumerate(bins):
         x, h = left + i * each, plot_h * value / top
         body.append(
-            f'<rect x="{x + 1:.1f}" y="{14 + plot_h - h:.1f}" width="{max(1.0, each - 2):.1f}" '
+            f'<rect x="{x + 1:.1f}" y="{_ABOVE + plot_h - h:.1f}" width="{max(1.0, each - 2):.1f}" '
             f'height="{h:.1f}" rx="1.5" fill="{colour("c1")}">'
             f"<title>{escape(label)}: {number(value)}</title></rect>"
         )
         if i % every == 0:
-            body.append(_text(x + each / 2, 14 + plot_h + 14, _shorten(label, 9), anchor="middle"))
+            body.append(
+                _text(x + each / 2, _ABOVE + plot_h + 14, _shorten(label, 9), anchor="middle")
+            )
     if x_label:
         body.append(_text(left + plot_w / 2, height - 6, x_label, anchor="middle", tone="muted"))
     return _frame(body, height, title)
@@ -100,15 +104,15 @@ def lines(series: Sequence[Line], *, title: str, x_label: str = "", y_label: str
     x0, x1 = _range(xs)
     y0, y1 = _range(ys)
     height, left, bottom = 210.0 + legend_h, _room(y0, y1), 40.0 + legend_h
-    plot_h, plot_w = height - bottom - 14, WIDTH - left - 12
+    plot_h, plot_w = height - bottom - _ABOVE, WIDTH - left - 12
 
     def at(x: float, y: float) -> str:
         return (
             f"{left + plot_w * (x - x0) / (x1 - x0):.1f},"
-            f"{14 + plot_h * (1 - (y - y0) / (y1 - y0)):.1f}"
+            f"{_ABOVE + plot_h * (1 - (y - y0) / (y1 - y0)):.1f}"
         )
 
-    body = _y_axis(y0, y1, left, 14, plot_h, y_label)
+    body = _y_axis(y0, y1, left, plot_h, y_label)
     for i, line in enumerate(kept):
         body += _draw_line(line, i, at)
         y = height - legend_h + 16 * i + 6
@@ -116,10 +120,10 @@ def lines(series: Sequence[Line], *, title: str, x_label: str = "", y_label: str
     for x in (x0, x1):
         anchor = "start" if x == x0 else "end"
         place = left if x == x0 else left + plot_w
-        body.append(_text(place, 14 + plot_h + 14, number(x), anchor=anchor, tone="muted"))
+        body.append(_text(place, _ABOVE + plot_h + 14, number(x), anchor=anchor, tone="muted"))
     if x_label:
         body.append(
-            _text(left + plot_w / 2, 14 + plot_h + 14, x_label, anchor="middle", tone="muted")
+            _text(left + plot_w / 2, _ABOVE + plot_h + 14, x_label, anchor="middle", tone="muted")
         )
     return _frame(body, height, title)
 
@@ -250,12 +254,10 @@ def _room(low: float, high: float) -> float:
     return max(40.0, 11 + 7.2 * longest)
 
 
-def _y_axis(
-    low: float, high: float, left: float, top: float, height: float, label: str
-) -> list[str]:
+def _y_axis(low: float, high: float, left: float, height: float, label: str) -> list[str]:
     out = []
     for share in (0.0, 0.5, 1.0):
-        y = top + height * (1 - share)
+        y = _ABOVE + height * (1 - share)
         out.append(
             f'<line x1="{left:g}" x2="{WIDTH - 6:g}" y1="{y:.1f}" y2="{y:.1f}" '
             f'stroke="{colour("grid")}"/>'
@@ -263,7 +265,7 @@ def _y_axis(
         value = low + (high - low) * share
         out.append(_text(left - 5, y + 4, number(value), anchor="end", tone="muted"))
     if label:
-        out.append(_text(left, top - 4, label, tone="muted"))
+        out.append(_text(left, _ABOVE - 4, label, tone="muted"))
     return out
 
 

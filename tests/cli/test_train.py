@@ -13,7 +13,7 @@ import pytest
 from sessiontune.cli.console import Console
 from sessiontune.cli.main import main
 from sessiontune.cli.train import before
-from sessiontune.cli.trainview import Progress
+from sessiontune.cli.trainview import RunView
 from sessiontune.errors import UsageError
 from sessiontune.runtime import checkup as checked
 from sessiontune.runtime.checkup import checkup
@@ -98,7 +98,7 @@ def test_a_run_that_trained_no_step_does_not_keep_the_name(
 def test_the_time_left_is_told_however_slow_a_step_is() -> None:
     """rich alone forgets what is older than half a minute, as every step of a large model is."""
     now = 0.0
-    with Progress(Console()) as shown:
+    with RunView(Console()) as shown:
         shown.live = True
         shown.__enter__()
         shown.bar.get_time = lambda: now
@@ -111,10 +111,10 @@ def test_the_time_left_is_told_however_slow_a_step_is() -> None:
 
 def test_where_output_is_kept_each_phase_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Rendering long sessions takes minutes, and a log of the run said nothing until the plan."""
-    with Progress(Console()) as shown:
+    with RunView(Console()) as shown:
         shown.on_event({"event": "phase", "text": "rendering and masking"})
     assert capsys.readouterr().err == "  rendering and masking\n"
-    with Progress(Console(quiet=True)) as shown:
+    with RunView(Console(quiet=True)) as shown:
         shown.on_event({"event": "phase", "text": "rendering and masking"})
     assert capsys.readouterr().err == ""
 
@@ -297,7 +297,7 @@ def test_why_a_run_cannot_go_on_is_named(now: dict[str, Any], said: str) -> None
 
 def test_a_loss_above_the_bases_is_no_overfitting(capsys: pytest.CaptureFixture[str]) -> None:
     """At step 20 of a first pass nothing is learnt by heart."""
-    with Progress(Console()) as progress:
+    with RunView(Console()) as progress:
         for step, loss in ((0, 7.7), (20, 7.9), (40, 7.0), (60, 7.2)):
             kind = "eval" if step else "base"
             progress.on_event({"event": "metric", "kind": kind, "step": step, "loss": loss})

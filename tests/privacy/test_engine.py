@@ -19,7 +19,7 @@ from sessiontune.privacy import detect, prefilter
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import LONG, Redactor, pieces
 from sessiontune.privacy.options import PrivacyOptions
-from sessiontune.privacy.pseudonym import Pseudonyms, is_pseudonym
+from sessiontune.privacy.pseudonym import Pseudonyms, inside_pseudonym, is_pseudonym
 from sessiontune.privacy.vocabulary import Vocabulary
 
 OPTIONS = PrivacyOptions()
@@ -72,6 +72,17 @@ def test_pseudonyms_are_typed_keyed_and_recognised(shape: str) -> None:
     assert not set(made) & {other.make("kind", shape, value) for value in values}
     assert all(is_pseudonym(name) for name in made)
     assert [one.make("kind", shape, name) for name in made] == made
+
+
+@pytest.mark.parametrize("shape", ["user", "mac", "ip", "email", "uuid", "degree", "placeholder"])
+def test_parts_of_a_pseudonym_are_known_wherever_it_stands(shape: str) -> None:
+    value = {"mac": b"3c:22:fb:00:11:22", "ip": b"2a02:8108::17", "degree": b"48.137154"}
+    name = Pseudonyms(b"salt").make("kind", shape, value.get(shape, b"a value of that shape"))
+    text = b"cd /home/ada/" + name + b"/example"
+    start, end = text.index(name), text.index(name) + len(name)
+    assert all(inside_pseudonym(text, at, at + 2) for at in range(start, end - 1))
+    assert not inside_pseudonym(text, 9, 12)
+    assert not inside_pseudonym(text, end + 1, len(text))
 
 
 @pytest.mark.slow

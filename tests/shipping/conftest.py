@@ -15,7 +15,9 @@ from sessiontune.shipping.run import Run, read_run
 from sessiontune.training.bases import describe
 from warm import warm_workers
 
-TEXTS = [Path(__file__).read_text(encoding="utf-8"), "Hello there. Say hello in one sentence."]
+#: What the bases' tokenizers are made of: text that stays, so that the bases do.
+WORDS = Path(__file__).with_name("words.txt").read_text(encoding="utf-8")
+TEXTS = [WORDS, "Hello there. Say hello in one sentence."]
 GREETING = {"role": "user", "content": "Say hello in one short sentence."}
 QUESTION = {"role": "user", "content": "What is in src/main.py?"}
 TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

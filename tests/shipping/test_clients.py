@@ -31,7 +31,10 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     file.parent.mkdir()
     old = {"permissions": {"allow": ["Bash(ls:*)"]}, "env": {"EDITOR": "vi"}}
     file.write_text(json.dumps(old), encoding="utf-8")
+    file.chmod(0o600)  # a key may stand in it
     [(written, backup)] = put("claude", tmp_path)
+    assert backup is not None
+    assert {path.stat().st_mode & 0o777 for path in (written, backup)} == {0o600}
     new = json.loads(written.read_text(encoding="utf-8"))
     assert new["permissions"] == old["permissions"]
     assert new["env"]["EDITOR"] == "vi"
@@ -39,7 +42,6 @@ def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     assert new["env"]["CLAUDE_CODE_AUTO_COMPACT_WINDOW"] == "16384"  # not its own 200,000
     assert new["env"]["CLAUDE_CODE_MAX_OUTPUT_TOKENS"] == "4096"
     assert int(new["env"]["API_TIMEOUT_MS"]) > 600_000  # not its own ten minutes
-    assert backup is not None
     assert json.loads(backup.read_text(encoding="utf-8")) == old
     [(_, second)] = put("claude", tmp_path)
     assert second is not None

@@ -324,30 +324,12 @@ def test_a_plan_in_the_name_of_the_program_begins_anew_too(tmp_path: Path) -> No
     ]
 
 
-@pytest.mark.parametrize("answered", [True, False])
-def test_a_command_that_the_program_answered_is_no_request(tmp_path: Path, answered: bool) -> None:
-    asked = "<command-name>/newer</command-name>\n<command-args>at noon</command-args>"
+def test_a_question_that_is_asked_aside_is_no_prompt_of_the_session(tmp_path: Path) -> None:
     rows = [
-        user("u1", None, asked),
-        user("u2", "u1", "<local-command-stdout>Set.</local-command-stdout>"),
-        *([answer("a1", "u2", "m1", text("Noon it is."))] if answered else []),
-        user("u3", "a1" if answered else "u2", "go"),
-        answer("a2", "u3", "m2", text("Gone.")),
+        user("u1", None, "<command-name>/btw</command-name>\n<command-args>why?</command-args>"),
+        user("u2", "u1", "go"),
     ]
-    told = said(only(read_rows(tmp_path, rows)))
-    asks = [("prompt", ["at noon"]), ("answer", ["Noon it is."])] if answered else []
-    assert told == [*asks, ("prompt", ["go"]), ("answer", ["Gone."])]
-
-
-def test_a_prompt_that_is_not_answered_is_not_taken_for_the_command_behind_it(
-    tmp_path: Path,
-) -> None:
-    rows = [
-        user("u1", None, "<command-name>/review</command-name>\n<command-args>it</command-args>"),
-        user("u2", "u1", "<command-name>/model</command-name>\n<command-args>x</command-args>"),
-        user("u3", "u2", "<local-command-stdout>Set model.</local-command-stdout>"),
-    ]
-    assert said(only(read_rows(tmp_path, rows))) == [("prompt", ["it"])]
+    assert said(only(read_rows(tmp_path, rows))) == [("prompt", ["go"])]
 
 
 def test_a_history_told_again_behind_a_compaction_that_shares_its_line(tmp_path: Path) -> None:

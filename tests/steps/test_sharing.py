@@ -25,6 +25,7 @@ from sessiontune.marks import (
 from sessiontune.meetings import keys_of, meeting
 from sessiontune.model import Session
 from sessiontune.sharing import NEIGHBOURS, neighbours, shared
+from sessiontune.steps import split
 from sessiontune.steps.dedupe import TAIL, decide
 from sessiontune.steps.split import NEAR, leakage
 
@@ -136,6 +137,18 @@ def test_leakage_is_that_of_all_pairs(seed: int, n: int, share: float) -> None:
     deal = {m.key: "eval" if rng.random() < share else "train" for m in known}
     found = leakage(known, deal)
     assert (found.exact, found.near, found.either) == slow_leakage(known, deal)
+
+
+def test_deals_that_are_measured_together_are_as_measured_alone() -> None:
+    """The naive splits that an export is held against: a session that one deal tells of is looked
+    for in the others still."""
+    known = marks(*leaky_corpus(60, 2))
+    rng = random.Random(7)
+    deals = [bytearray(rng.choices((0, 1, 2), k=len(known))) for _ in range(6)]
+    met = frozenset(m.key for m in known)
+    alone = [split._measure(known, met, [deal])[0] for deal in deals]
+    assert split._measure(known, met, deals) == alone
+    assert any(one.near for one in alone)
 
 
 def test_exact_leakage_has_no_limit() -> None:

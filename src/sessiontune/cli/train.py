@@ -222,7 +222,7 @@ def run_train(
     `heed`: a plan that warns (too little memory or disk) is an AdviceError unless forced.
     """
     from ..runtime.train import Request, train
-    from .trainview import Progress, show_plan
+    from .trainview import RunView, show_plan
 
     request = Request(
         data=data,
@@ -241,7 +241,7 @@ def run_train(
             said, _, advice = warning.partition(". ")
             raise AdviceError(f"{said}.", advice, advice)
 
-    with Progress(console) as progress:
+    with RunView(console) as progress:
         return train(request, progress.on_event, approve)
 
 

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..training.spec import TRAINERS
 from .console import Console
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
-NAMES = ("llamafactory", "axolotl", "unsloth")
+#: Those with an environment of their own: the first is embedded.
+NAMES = TRAINERS[1:]
 
 
 @click.group(invoke_without_command=True)

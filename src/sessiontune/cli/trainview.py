@@ -37,7 +37,7 @@ def show_plan(plan: Plan, checks: list[Check], all_checks: bool, bar: Any = None
             rich.print(f"  {MARKS[check.level]:5}{escape(check.name)}: {escape(check.seen)}")
 
 
-class Progress:
+class RunView:
     """Draws events: a bar where a person watches, plain lines where output is kept."""
 
     def __init__(self, console: Console) -> None:
@@ -47,7 +47,7 @@ class Progress:
         self.task: Any = None
         self.base = self.best = math.inf  # loss of the base, and the best one below it
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> RunView:
         if self.live:
             from rich import progress as parts
             from rich.console import Console as Rich

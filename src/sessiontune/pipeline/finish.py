@@ -22,7 +22,7 @@ from ..privacy.audit import Auditor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 from ..rows import flat
-from ..seams import apart
+from ..seams import Seamed
 from ..stats import Stats
 from ..steps.window import LONG
 from .examples import Choice, ExampleOptions, Made, conversations
@@ -153,14 +153,17 @@ class Segment:
         scan = self.scans.get(stream)
         if scan is None:
             scan = self.scans[stream] = Scan(self.streams[stream].rows)
-        seen = self.seen
-        new = [part for part in row if id(part) not in seen]
-        for part in new:
-            if len(part) >= _SHARED:
+        seen, parts, size = self.seen, scan.parts, scan.size
+        for part in row:
+            if id(part) in seen:
+                continue
+            length = len(part)
+            if length >= _SHARED:
                 seen[id(part)] = part
-        scan.parts += map(apart, new)
-        scan.parts.append(separator)
-        scan.size += sum(map(len, new))
+            parts.append(part.apart if type(part) is Seamed else part)
+            size += length
+        parts.append(separator)
+        scan.size = size
         if scan.size >= _CHUNK:
             self._scan(stream)
 

@@ -39,7 +39,7 @@ from .vanished import Carried
 T = TypeVar("T")
 
 #: Raise when the same input would give other shards.
-PREPARE_VERSION = 12
+PREPARE_VERSION = 13
 
 
 class PreparedSum(msgspec.Struct):

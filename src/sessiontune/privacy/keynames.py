@@ -133,7 +133,7 @@ _DULL = re2.compile(
     rb"expir|issuer|symbol|program|account|mint|s\b)|(?:authenticity|max|num|total|input|output|prompt|page|next|"
     rb"continuation|completion|cached|csrf|xsrf|cancellation|cancel|\b(?:pad|eos|bos|sep|cls|mask|unk))"
     rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
-    rb"key[_.-]?(?:id|store[_.-]?id|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
+    rb"key[_.-]?(?:id|store[_.-]?id$|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
     rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
     rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"

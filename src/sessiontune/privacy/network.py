@@ -14,6 +14,8 @@ import re2
 from .rules import Rule, left_edge, pattern, quick
 
 _IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
+#: The first address of a range, in front of the last.
+_FROM = quick(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}-\Z")
 
 
 def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
@@ -27,11 +29,16 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     before, after = data[start - 1 : start], data[end : end + 1]
     if not left_edge(data, start) or before in (b".", b"_"):
         return []
-    if before in (b"-", b"+") and (start > 1 and data[start - 2 : start - 1] not in (b"\n", b"n")):
-        return []  # not the sign of a change
+    if (
+        before in (b"-", b"+")
+        and (start > 1 and data[start - 2 : start - 1] not in (b"\n", b"n"))
+        and not _FROM.search(data, max(0, start - 16), start)
+    ):
+        return []  # not the sign of a change, nor of a range
     if (
         after.isalnum()
-        or after in (b"-", b"_")
+        or after == b"_"
+        or (after == b"-" and not _IPV4.match(data, end + 1, end + 16))
         or (after == b"." and data[end + 1 : end + 2].isdigit())
     ):
         return []
@@ -43,29 +50,20 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     return [(start, end)]
 
 
-#: What the path of a drawing is made of, and how its numbers run into each other as those of no
-#: list do: `1.06-.53`, `.75.75`, `0a7`.
-_DRAWING = quick(r"[0-9.,\s+a-zA-Z-]{12,24}")
-_RUN_ON = re2.compile(
-    rb"\d[a-zA-Z]-?[\d.]|\d-\d*\.\d|(?:^|[\s,-])\.\d|(?:^|[\s,-])\d+\.\d+\.\d+(?:[\s,-]|$)"
-)
-_WORD = re2.compile(rb"[a-zA-Z]{2}")
+#: What ends the path of a drawing, and how its numbers run into each other as those of no list of
+#: addresses, times or versions do: `1.06-.53`, `1-1.06-1.06`, `9v.5`, `3c-1`.
+_NO_DRAWING = re2.compile(rb"[a-zA-Z]{2}|[^0-9.,\s+a-zA-Z-]")
+_RUN_ON = re2.compile(rb"\d-\.\d|\d-\d*\.\d+-\d*\.\d|\d[achlmqstvACHLMQSTV](?:-\.?\d|\.\d)")
 _SIGNS = (b" ", b",", b"-")
 
 
 def _drawn(data: bytes, start: int, end: int) -> bool:
-    """Numbers of a path in SVG, without marks between them: `a.75.75 0 0 1 0 5.48.75.75 0 1 1`."""
+    """Numbers of a path in SVG, without marks between them: `a.75.75 0 0 1 0`."""
     if data[start - 1 : start] not in _SIGNS and data[end : end + 1] not in _SIGNS:
         return False
-    return any(
-        _DRAWING.fullmatch(side) is not None
-        and _WORD.search(side) is None
-        and _RUN_ON.search(side) is not None
-        for side in (
-            data[max(0, start - 24) : start].rpartition(b'"')[2],
-            data[end : end + 24].partition(b'"')[0],
-        )
-    )
+    left, right = data[max(0, start - 40) : start], data[end : end + 40]
+    sides = _NO_DRAWING.split(left)[-1], _NO_DRAWING.split(right)[0]
+    return any(_RUN_ON.search(side) is not None for side in sides)
 
 
 @lru_cache(maxsize=4096)

@@ -43,7 +43,9 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     groups = _DIGITS.findall(value, 0, len(value))
     if value[:1] == b"+" and (
-        _dated(value, groups) or _FAR_DATE.fullmatch(value) or (len(groups) == 2 and b"." in value)
+        _dated(value, groups)
+        or (data[end : end + 1] == b"T" and _FAR_DATE.fullmatch(value))
+        or (len(groups) == 2 and b"." in value)
     ):
         return None  # a time, a decimal
     if value[:1] == b"+":
@@ -56,7 +58,8 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if _PHONE_WORDS.search(around) else None
 
 
-#: A date that ISO 8601 writes with a sign, its year having more than four digits.
+#: A date that ISO 8601 writes with a sign, its year having more than four digits, in front
+#: of its time.
 _FAR_DATE = quick(r"\+\d{5,9}-[01]\d-[0-3]\d")
 
 

@@ -31,6 +31,9 @@ _WHOLE = re.compile(
         rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|[0-9a-f][26ae][0-9a-f]{{2}}(?:\.[0-9a-f]{{4}}){{2}}|-?0\.0\d{{15}})"
     ).encode()
 )
+#: What a pseudonym is made of, and the fewest of them in one.
+_CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789{}_@.:-"
+_SHORTEST = 14
 #: What is looked for in a text that stands encoded: it was redacted inside.
 _INSIDE = re2.compile(rf"REDACTED_[A-Z0-9_]+_{_TAIL}|person-{_TAIL}@example\.com".encode())
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
@@ -194,7 +197,12 @@ def without_pseudonyms(data: bytes) -> bytes:
 
 def inside_pseudonym(data: bytes, start: int, end: int) -> bool:
     """True where a name is a part of what `Pseudonyms` made (`example` of its addresses)."""
-    made = _WHOLE.finditer(data, max(0, start - 80), end + 80)
+    before, after = data[max(0, start - 80) : start], data[end : end + 80]
+    low = start - len(before) + len(before.rstrip(_CHARACTERS))
+    high = end + len(after) - len(after.lstrip(_CHARACTERS))
+    if high - low < _SHORTEST:  # nearly always: a folder of a path, a word of a sentence
+        return False
+    made = _WHOLE.finditer(data, low, high)
     return any(match.start() <= start and end <= match.end() for match in made)
 
 

@@ -66,15 +66,15 @@ _ALGORITHM = re2.compile(
 _ESCAPED_END = re2.compile(rb"\\+(?:[nrt]|\\u2192).*\z")
 
 
-_LETTER = re2.compile(rb"u[0-9A-Fa-f]{4}")
+_LETTER = re2.compile(rb"u[0-9A-Fa-f]{4}[a-z]*")
 
 
 def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     value = match.group(1)
     escaped = _ESCAPED_END.search(value)
     value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
-    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.match(value):
-        return None  # a letter as Java and JSON write it
+    if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.fullmatch(value):
+        return None  # a word whose first letter is written as Java and JSON do
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
@@ -95,8 +95,8 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     start, value = found
     before = match.group(0)[: start - match.start()]
-    if _HANDS_ON.match(before, 0, len(before)) and not _SETS.search(
-        data, max(0, match.start() - 24), match.start()
+    if _HANDS_ON.match(before, 0, len(before)) and _WHO.search(
+        data, max(0, match.start() - 12), match.start()
     ):
         return None  # `we pass to V`
     if says_password(before) or _SAYS_SO.search(before):
@@ -119,9 +119,11 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
-#: The verb, where no one sets a password.
+#: The verb, behind who does it.
 _HANDS_ON = quick(r"(?i)pass to [`'\"*]{0,3}\Z")
-_SETS = quick(r"(?i)(?:set|chang|reset|updat|rotat|new|the|my|your|our)[a-z]* (?:[a-z]+ )?\Z")
+_WHO = quick(
+    r"(?i)\b(?:i|we|you|they|that|which|to|can|could|may|must|should|will|would|then|and) \Z"
+)
 _SAYS_SO = re2.compile(rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave|geheimzahl")
 _PIN = re2.compile(rb"(?i)geheimzahl")
 #: `maple-river-anchor-31`, as generators chain words.
@@ -256,7 +258,11 @@ _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)(?:[ ]?[/&,][ ]?(?:pw|pass(?:w
 #: `user-ada password-V`, `ID-ada/PASS-V`.
 _DASHED = r"(?i:\b(?:id|user(?:name)?|login|account)[ ]?[-:=][ ]?[\w.@]{2,40}[ /,]{1,3}(?:pw|pwd|pass(?:word|wd)?)[ ]?-[ ]?)"
 #: The machine in front of who signs in, and with what: `10.1.2.3 (ada/V)`, `10.1.2.3 -> ada/V`.
-_AT_HOST = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}(?::\d{1,5})?(?:[ ]{0,2}-{0,2}>[ ]{0,2}|[ ]{0,2}\(|,[ ]?|[ ]{1,2})[a-z][a-z0-9_.-]{1,20}//?"
+_HOST = r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}"
+_BEHIND = (
+    r"(?::\d{1,5})?(?:[ ]{0,2}-{0,2}>[ ]{0,2}|[ ]{0,2}\(|,[ ]?|[ ]{1,2})[a-z][a-z0-9_.-]{1,20}//?"
+)
+_LOGIN_BEHIND = quick(_BEHIND + _REST + "{8}")
 #: `password(V)`, and `(admin/V)`.
 _IN_BRACKETS = r"(?:(?:^|[\s/,])(?i:password|passwd|pwd|pw)|\xeb\xb9\x84\xeb\xb0\x80\xeb\xb2\x88\xed\x98\xb8|\xed\x8c\xa8\xec\x8a\xa4\xec\x9b\x8c\xeb\x93\x9c|\xeb\xb9\x84\xeb\xb2\x88|\xec\x95\x94\xed\x98\xb8|\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|\xe5\xaf\x86\xe7\xa0\x81)[ ]?\((?:default:[ ]?)?"
 _IN_PAIR = r"\((?:admin(?:istrator)?|root|master|user|guest|ubuntu)[/:]"
@@ -336,9 +342,19 @@ RULES: tuple[Rule, ...] = (
     _following(_CHANGED, before=140),
     _following(_PAIR, before=120),
     _following(_DASHED, before=110),
-    _following(_AT_HOST, before=64, check=_at_host),
     _following(_IN_BRACKETS, before=40),
     _following(_IN_PAIR, before=32),
+    Rule(
+        kind="password",
+        layer="secrets",
+        anchor=_HOST,  # as the rule for addresses has it: it costs no pass of its own
+        exact=rf"{_HOST}{_BEHIND}{_BEGIN}({_FIRST}{_REST}{{7,200}})",
+        check=_at_host,
+        near=lambda data, end: _LOGIN_BEHIND.match(data, end, end + 60) is not None,
+        before=16,
+        after=280,
+        rank=1,
+    ),
     _following(
         r"(?i:\b(?:new|old|other|current|right|correct) one(?:'s| is| was|:))[ ]{1,2}",
         before=48,

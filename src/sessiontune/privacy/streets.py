@@ -95,7 +95,7 @@ _REACH = 110
 #: Streets that stand in every manual, and those of publishers that stand in their licences.
 _MADE_UP = pattern(
     r"(?:1|12|123|1234|12345|100|111|42|456|999) (?:Main|Example|Test|Sample|Fake|Any|Elm|Oak|Some|Foo|Broadway|Random|First|Second)\b"
-    r"|500 Oracle Parkway|4150 Network Circle|51 Franklin St|59 Temple P|675 Mass(?:achusetts)? Ave|171 Second St|444 Castro St|543 Howard St|10 Downing St"
+    r"|500 Oracle Parkway|4150 Network Circle|10 Downing St|675 Mass(?:achusetts)? Ave(?:nue)?,? Cambridge|(?:51 Franklin St|59 Temple P|171 Second St|444 Castro St|543 Howard St)(?:reet|lace)?(?:,| -)? +(?:Fifth|5th|Suite)"
     r"|742 Evergreen|221B Baker|1600 (?:Penn|Amphi)|(?:Muster|Beispiel|Test)\w*stra"
 )
 

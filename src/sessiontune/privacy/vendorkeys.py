@@ -13,7 +13,8 @@ from .rules import MORE, WORD, Rule, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats, spelled
 
 _ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
-#: Base64 before it, of which it is a part by chance. (Folders of an address have marks.)
+#: Formats of letters and digits alone, which base64 holds by chance, and base64 before them.
+_BY_CHANCE = frozenset({"facebook-page-token", "square-token"})
 _INSIDE = quick(r"(?=[A-Za-z0-9+/]{0,40}[0-9])(?=[A-Za-z0-9+/]{0,40}[A-Z]{2})[A-Za-z0-9+/]{40}\Z")
 #: The words in front of a weak format.
 _WORDS = re2.compile(rb"[a-z]{1,12}_(?:[a-z]{3,10}_)?|[a-z]{1,3}-")
@@ -39,13 +40,17 @@ _WEAK = frozenset(
 
 
 def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple[int, int] | None]:
-    sure, weak = kind in _SURE, kind in _WEAK
+    sure, weak, by_chance = kind in _SURE, kind in _WEAK, kind in _BY_CHANCE
 
     def check(data: bytes, match: Any) -> tuple[int, int] | None:
         start, end = match.span(1)
         if not left_edge(data, start):
             return None
-        if data[start - 1 : start] == b"/" and _INSIDE.match(data, max(0, start - 40), start):
+        if (
+            by_chance
+            and data[start - 1 : start] == b"/"
+            and _INSIDE.match(data, max(0, start - 40), start)
+        ):
             return None
         after = data[end : end + 1]
         if after == b"#" or _ASSET.match(data, end, min(len(data), end + 6)):

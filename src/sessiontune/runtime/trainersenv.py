@@ -23,7 +23,7 @@ from .trainothers import environment_of
 TORCH = "torch>=2.6,<2.14"
 #: What pip is asked for.
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "llamafactory": ("llamafactory==0.9.5", "bitsandbytes>=0.46", TORCH),
+    "llamafactory": ("llamafactory==0.9.5", "bitsandbytes>=0.46.1", TORCH),
     "axolotl": ("axolotl==0.19.0", TORCH),
     "unsloth": ("unsloth>=2026.9", TORCH),
 }
@@ -41,12 +41,9 @@ STUB = '"""Empty stand-in: imported by LLaMA-Factory even where no audio is used
 def states() -> list[dict[str, str]]:
     """Each trainer: name, state, place of its environment."""
     here = all(map(find_spec, ("trl", "peft", "torch")))
-    state, place = (
-        ("there", "this environment")
-        if here
-        else ("not installed", "pip install 'sessiontune[train]'")
-    )
-    out = [{"name": "trl", "state": state, "place": place}]
+    state = "there" if here else "not installed"
+    where = "this environment" if here else "pip install 'sessiontune[train]'"
+    out = [{"name": "trl", "state": state, "place": where}]
     for name in PACKAGES:
         place = environment_of(name)
         there = (place / "bin" / "python").is_file()

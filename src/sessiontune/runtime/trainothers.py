@@ -94,7 +94,7 @@ def plan_job(ready: Ready) -> Job:
     return msgspec.structs.replace(job, files={**job.files, **hook_files()})
 
 
-def expected(ready: Ready, held: bool = False) -> Sequence[Encoded]:
+def expected(ready: Ready, held: bool) -> Sequence[Encoded]:
     """The examples that the trainer must have prepared."""
     part = ready.held if held else ready.train
     if ready.spec.trainer == "llamafactory":

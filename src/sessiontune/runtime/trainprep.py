@@ -137,8 +137,8 @@ def make_ready(
     final: Path,
     on_event: OnEvent,
     *,
-    download: bool = False,
-    elsewhere: bool = False,
+    download: bool,
+    elsewhere: bool,
 ) -> Ready:
     """Read, resolve, prepare, check and plan; writes only the tiny base, into `beside`.
 

@@ -71,7 +71,9 @@ def must_be_resumable(folder: Path) -> None:
     """UsageError unless the folder is a run that can go on."""
     run = read(folder)
     if run.get("status") == "done":
-        raise UsageError(f"{folder} is done.", "Start a new run with -o.")
+        raise UsageError(
+            f"{folder} is done.", "Leave --resume out: a new run gets a name of its own."
+        )
 
 
 #: Settings that the machine decides where they are left open, and how that is written.

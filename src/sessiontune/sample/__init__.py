@@ -1,7 +1,7 @@
 """A bundled sample of session logs, written by a seeded generator from a small invented world.
 
 `write_sample(folder)` writes it; `variants(folder, kind, n)` writes variants of one oddity;
- `questions(seed)` gives starter questions with references;
+`questions(seed)` gives starter questions with references;
 `python -m sessiontune.sample FOLDER` does the first from the command line.
 """
 

@@ -53,7 +53,7 @@ def need_engine(kind: str | None = None) -> str:
     return chosen
 
 
-def plan_engine(engine: Engine, kind: str | None = None) -> Job:
+def plan_engine(engine: Engine, kind: str | None) -> Job:
     """The program to start. ToolError when there is none."""
     if need_engine(kind) == XLLAMACPP:
         return Job(name="model server", argv=_own(engine))

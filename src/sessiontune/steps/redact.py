@@ -92,14 +92,14 @@ def _batches(strings: list[str]) -> Iterator[list[str]]:
 
 
 def _take(part: Part, strings: list[str], names: set[str]) -> None:
-    if isinstance(part, Text | Thinking):
-        strings.append(part.text)
-    elif isinstance(part, ToolResult):
+    if isinstance(part, ToolResult):
         strings.append(part.content)
         names.add(part.name)
     elif isinstance(part, ToolCall):
         names.add(part.name)
         collect_strings(part.arguments, strings)
+    elif not isinstance(part, Image):
+        strings.append(part.text)
 
 
 def _maybe(kind: str, value: str | None, redactor: Redactor) -> str | None:
@@ -126,7 +126,7 @@ def _message(message: Message, changed: dict[str, str], redactor: Redactor) -> M
         id=redactor.ident("message", message.id),
         parent=_maybe("message", message.parent, redactor),
         model=changed.get(message.model, message.model),
-        parts=tuple(_part(part, changed, redactor) for part in message.parts),
+        parts=tuple([_part(part, changed, redactor) for part in message.parts]),
     )
 
 

@@ -36,7 +36,7 @@ def in_parts(
     row: Mapping[str, Any],
     made: tuple[Piece, Encoded],
     length: int,
-    first: int = 0,
+    first: int,
 ) -> list[tuple[Piece, Encoded]]:
     """The answers of an example from number `first` on, in parts of at most `length` tokens.
 

@@ -12,7 +12,7 @@ from .planner import Plan
 from .spec import TrainSpec, named_targets
 
 NAME = "trl"
-NEEDS = {"trl": ">=1.9", "peft": ">=0.18", "transformers": ">=5", "datasets": ">=4"}
+NEEDS = {"trl": ">=1.9", "peft": ">=0.20", "transformers": ">=5.6", "datasets": ">=4.7"}
 #: Where the worker finds its orders, relative to the run.
 ORDERS = "trainer/orders.json"
 

@@ -91,8 +91,6 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         said = classify(item, meta, bool(line.isCompactSummary))
         if said.kind in ("drop", "interrupt"):
             reason = said.reason
-            if reason == "local_command_output" and state.nodes:
-                _ran_by_program(state.nodes[-1], line.parentUuid)
             if said.command in CLEARING:
                 state.cleared(line)
             state.sums_up = said.reason == "compaction_request"
@@ -124,17 +122,6 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
         node.kind = "context"
     node.injected = node.kind in ("context", "summary")
     return "used"
-
-
-def _ran_by_program(node: Node, above: str | None) -> None:
-    """A command that the program itself answered, whatever its name, is no request, unless the
-    model answers it too."""
-    if (
-        node.kind == "prompt"
-        and node.id == above
-        and any(flag.startswith("command:") for flag in node.flags)
-    ):
-        node.flags.append("?")
 
 
 #: Origins of what other agents wrote.
