@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +102,17 @@ def test_files_in_a_circle_end() -> None:
     a, b = node("a", "prompt", file=0), node("b", "prompt", file=1)
     a.up, b.up = b, a
     assert sorted(n for ids in _ids([[a], [b]]) for n in ids) == ["a", "b"]
+
+
+def test_branches_of_branches_are_told_in_little_time() -> None:
+    nodes = [node("p", "prompt")]
+    for _ in range(10_000):
+        answered = node("a", "answer", nodes[-1])
+        nodes += [answered, node("one", "prompt", answered), node("two", "prompt", answered)]
+    begun = time.process_time()
+    found = threads([nodes])
+    assert time.process_time() - begun < 3
+    assert (len(found), {thread.root for thread in found}) == (10_001, {"p"})
 
 
 def test_epochs_begin_with_a_boundary_or_with_a_summary_alone() -> None:

@@ -112,15 +112,10 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
         for segment in ready:
             _place(segment, found, replied)
         waiting = [s for s in waiting if id(s) not in chosen]
-    for thread in found:
+    for thread in found:  # each after the one that it leaves
         thread.first = thread.nodes[0].id
-        top, seen = thread, {id(thread)}
-        while top.fork is not None and top.fork.thread is not None:
-            if id(top.fork.thread) in seen:
-                break
-            top = top.fork.thread
-            seen.add(id(top))
-        thread.root = top.nodes[0].id
+        above = thread.fork.thread if thread.fork is not None else None
+        thread.root = above.root if above is not None else thread.first
     return found
 
 
