@@ -44,6 +44,15 @@ def test_a_prompt_and_an_answer_below_one_node_are_the_order_of_things() -> None
     assert _ids([nodes]) == [["a1", "p", "a2", "x"]]
 
 
+def test_each_of_many_answers_below_one_prompt_is_told_and_few_are_held_against_the_next() -> None:
+    """No answer is held against all before it, which would take the square of their number."""
+    prompt = node("p", "prompt")
+    given = [node(f"a{i}", "answer", prompt) for i in range(500)]
+    assert _ids([[prompt, *given]]) == [["p", "a0"], *([a.id] for a in given[1:])]
+    assert [a.flags for a in given] == [["retried"]] * 499 + [[]]
+    assert len(prompt.kids) < 100
+
+
 def test_a_branch_may_begin_with_what_was_run_before_its_prompt() -> None:
     a1 = node("a1", "answer")
     p1, ran = node("p1", "prompt", a1), node("ran", "context", a1)

@@ -82,6 +82,8 @@ _FORKING = ("prompt", "task", "answer")
 #: A prompt below one node with any of these begins a branch; with an answer, another program wrote
 #: one of them.
 _NOT_BELOW = ("prompt", "boundary", "answer")
+#: Nodes below one node that are all kept: far more than are found where nothing is odd.
+_MANY = 64
 
 
 def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[Node]]:
@@ -147,13 +149,33 @@ def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
             home.after_call = node.calls_up
             found.append(home)
         if up is not None and (node.parts or node.results or node.kind == "boundary"):
-            up.kids = (*up.kids, node)
+            _hang(node, up, replied)
         elif node.kind == "prompt" and node.parent and node.parts and home.nodes:
-            last = home.nodes[-1]  # its parent was never written: it goes on from what is above it
-            last.kids = (*last.kids, node)
+            # Its parent was never written: it goes on from what is above it.
+            _hang(node, home.nodes[-1], replied)
         node.thread = home
         home.nodes.append(node)
         current = home
+
+
+def _hang(node: Node, up: Node, replied: set[int]) -> None:
+    """Note a node among those below `up`. Where they are many, the two latest stay of those that
+    are alike in all that `_forks` asks for: earlier answers are marked as given again by then."""
+    if len(up.kids) >= _MANY:
+        came = _came(up)
+        alike: dict[tuple[str, bool, bool, bool], list[Node]] = {}
+        for kid in up.kids:
+            early = kid.file == up.file and kid.line <= came
+            alike.setdefault((kid.kind, bool(kid.results), early, id(kid) in replied), []).append(
+                kid
+            )
+        up.kids = tuple(kid for kids in alike.values() for kid in kids[-2:])
+    up.kids = (*up.kids, node)
+
+
+def _came(up: Node) -> int:
+    """The line by which all results of a node were there."""
+    return max(up.result_places)[0] if up.result_places else -1
 
 
 def _forks(node: Node, up: Node, replied: set[int]) -> bool:
@@ -169,7 +191,7 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
         others = ("prompt", "boundary") if "queued" in node.flags else _NOT_BELOW
         return any(kid.kind in others for kid in kids)
     if node.kind == "answer" and up.result_places:  # what came before all results were there
-        came = max(up.result_places)[0]
+        came = _came(up)
         kids = tuple(kid for kid in kids if kid.file != up.file or kid.line > came)
     if _in_turns(node, kids, replied):
         return True
