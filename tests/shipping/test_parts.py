@@ -127,12 +127,16 @@ def test_metadata_names_base_and_data_and_leaves_the_licence_to_the_user(run: Ru
     assert str(run.folder) not in json.dumps(said)
 
 
-def test_vllm_is_told_the_largest_rank_of_an_adapter(run: Run, tmp_path: Path) -> None:
-    """`serve --engine vllm` told it the usual one: vLLM refuses an adapter with a larger."""
-    config = {"r": 8, "rank_pattern": {"layers.0.mlp": 32}}
+@pytest.mark.parametrize(("rank", "told"), [(32, "32"), (4, "8"), (24, "32"), (257, "320")])
+def test_vllm_is_told_the_largest_rank_of_an_adapter(
+    run: Run, tmp_path: Path, rank: int, told: str
+) -> None:
+    """`serve --engine vllm` told it the usual one: vLLM refuses an adapter with a larger, and every
+    number that is not one of its own."""
+    config = {"r": 2, "rank_pattern": {"layers.0.mlp": rank}}
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
     argv = vllm_argv(run, tmp_path)
-    assert argv[argv.index("--max-lora-rank") + 1] == "32"
+    assert argv[argv.index("--max-lora-rank") + 1] == told
     assert argv[argv.index("--lora-modules") + 1] == f"my-run={tmp_path}"
     assert argv[-2:] == ["--chat-template", str(tmp_path / "template.jinja")]
 

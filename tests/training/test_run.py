@@ -21,7 +21,9 @@ pytest.importorskip("trl")
 from exports import make_export
 
 from sessiontune.cli.main import main
+from sessiontune.errors import UsageError
 from sessiontune.training import hardware
+from sessiontune.training.data import read_export
 from sessiontune.training.metrics import evaluations, read_metrics
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -219,6 +221,12 @@ def test_errors_name_the_next_step_and_leave_nothing(
     on = f"sessiontune train 'my data' -o '{tmp_path / 'my run'}' --resume"
     for task in ((), ("--task", "kto")):
         refused(command(tmp_path / "my run", tiny, out, *task), capsys, 2, "is a training run", on)
+    # ... nothing goes on with a run that is done
+    note = '{"data": {"dir": "my data"}, "status": "done"}'
+    (tmp_path / "my run" / "run.json").write_text(note)
+    with pytest.raises(UsageError) as done:
+        read_export(tmp_path / "my run")
+    assert done.value.hint == "For a new run: sessiontune train 'my data' --base MODEL"
     # ... and where it stands in the way of a new one
     told = (("done", "run that is done", "leave -o out"), ("interrupted", "exists", "--resume"))
     for status, *words in told:

@@ -116,6 +116,10 @@ def lm_studio(run: Run, file: Path) -> str:
     return f"    lms import {shlex.quote(str(file))} --copy\n\nor copy the file to `{place}`."
 
 
+#: What vLLM takes as the largest rank of an adapter: it refuses any other number.
+_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
+
+
 def vllm_argv(run: Run, out: Path) -> list[str]:
     """vLLM serves the merged safetensors, or the base with the adapter."""
     merged = out / f"{run.slug}-safetensors"
@@ -128,5 +132,6 @@ def vllm_argv(run: Run, out: Path) -> list[str]:
         config = json.loads((run.adapter / "adapter_config.json").read_text(encoding="utf-8"))
         ranks = [int(config.get("r") or 8), *(config.get("rank_pattern") or {}).values()]
         argv += ["--enable-lora", "--lora-modules", f"{run.slug}={run.adapter}"]
-        argv += ["--max-lora-rank", str(max(ranks))]
+        room = next((rank for rank in _VLLM_RANKS if rank >= max(ranks)), max(ranks))
+        argv += ["--max-lora-rank", str(room)]
     return [*argv, "--chat-template", str(run.folder / "template.jinja")]

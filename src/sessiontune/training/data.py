@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,14 +79,14 @@ def _must_be_export(folder: Path) -> None:
         raise UsageError(f"{folder} is not a folder.", "Name what `sessiontune export` wrote.")
     if not (folder / "run.json").is_file() or (folder / "manifest.json").is_file():
         return
-    try:
-        data = quote(str(orjson.loads((folder / "run.json").read_bytes())["data"]["dir"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        data = "DIR"
+    data, done = "DIR", False
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a note that is damaged
+        run = orjson.loads((folder / "run.json").read_bytes())
+        data, done = quote(str(run["data"]["dir"])), run.get("status") == "done"
+    go_on = f"To go on with it: sessiontune train {data} -o {quote(str(folder))} --resume. "
     raise UsageError(
         f"{folder} is a training run, and no export.",
-        f"To go on with it: sessiontune train {data} -o {quote(str(folder))} --resume. For a new"
-        f" run: sessiontune train {data} --base MODEL",
+        f"{'' if done else go_on}For a new run: sessiontune train {data} --base MODEL",
     )
 
 
