@@ -614,7 +614,7 @@ def test_a_log_shows_progress_now_and_then(
     with console.Console().progress("evaluate") as step:
         for done in (1, 20, 30):
             step(done, 1_000, "base")
-    assert capsys.readouterr().err == "evaluate: 20 of 1,000 base\n"
+    assert capsys.readouterr().err == "evaluate: base: 20 of 1,000\n"
 
 
 def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:

@@ -55,7 +55,7 @@ def keep(
         noted.append(mark)
         if step:
             step(len(noted), len(rows))
-    (own / FILE).write_bytes(msgspec.msgpack.encode(Trained(names, noted)))
+    (own / FILE).write_bytes(msgspec.msgpack.encode(Trained(names, noted), order="deterministic"))
     (own / RULES).write_text(mined_rules(export), "utf-8", "replace")
     for name in HELD_FILES:
         if (export / name).is_file():
