@@ -40,20 +40,24 @@ class _Inner(BaseHTTPRequestHandler):
         """Silent."""
 
 
-@pytest.fixture
-def door() -> Iterator[tuple[Door, list[tuple[str, str, bytes]]]]:
-    seen: list[tuple[str, str, bytes]] = []
-    inner = ThreadingHTTPServer(("127.0.0.1", 0), type("Echo", (_Inner,), {"seen": seen}))
-    thread = threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
+@contextlib.contextmanager
+def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that stands behind the door."""
+    inner = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05}).start()
     try:
-        url = f"http://127.0.0.1:{inner.server_address[1]}"
-        with open_door(0, Endpoint(url, retries=0), "m") as opened:
-            yield opened, seen
+        yield f"http://127.0.0.1:{inner.server_address[1]}"
     finally:
         inner.shutdown()
         inner.server_close()
-        thread.join()
+
+
+@pytest.fixture
+def door() -> Iterator[tuple[Door, list[tuple[str, str, bytes]]]]:
+    seen: list[tuple[str, str, bytes]] = []
+    echo = type("Echo", (_Inner,), {"seen": seen})
+    with _serving(echo) as url, open_door(0, Endpoint(url, retries=0), "m") as opened:
+        yield opened, seen
 
 
 def send(door: Door, text: str) -> bytes:
@@ -198,20 +202,13 @@ def test_who_hangs_up_before_the_answer_ends_the_work_on_it(
             if not self.connection.recv(1):  # as servers look whether anybody waits still
                 given_up.set()
 
-    inner = ThreadingHTTPServer(("127.0.0.1", 0), Reader)
-    threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05}).start()
-    try:
-        url = f"http://127.0.0.1:{inner.server_address[1]}"
-        with open_door(0, Endpoint(url, retries=0), "m") as opened:
-            with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as client:
-                head = f"POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\n"
-                client.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
-                assert reading.wait(10)
-                assert not given_up.wait(0.2)  # who waits is served
-            assert given_up.wait(10)
-    finally:
-        inner.shutdown()
-        inner.server_close()
+    with _serving(Reader) as url, open_door(0, Endpoint(url, retries=0), "m") as opened:
+        with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as client:
+            head = f"POST /v1/messages HTTP/1.1\r\nHost: 127.0.0.1:{opened.port}\r\n"
+            client.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+            assert reading.wait(10)
+            assert not given_up.wait(0.2)  # who waits is served
+        assert given_up.wait(10)
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
@@ -228,21 +225,14 @@ def test_who_only_ends_what_it_sends_gets_its_answer(
             time.sleep(0.3)  # many looks at the client
             self.do_GET()
 
-    inner = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    threading.Thread(target=inner.serve_forever, kwargs={"poll_interval": 0.05}).start()
-    try:
-        url = f"http://127.0.0.1:{inner.server_address[1]}"
-        with open_door(0, Endpoint(url, retries=0), "m") as opened:
-            head = f"POST /v1/messages HTTP/{version}\r\nHost: 127.0.0.1:{opened.port}\r\n"
-            with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as raw:
-                raw.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
-                raw.shutdown(socket.SHUT_WR)
-                reply = http.client.HTTPResponse(raw)
-                reply.begin()
-                assert (reply.status, reply.read()) == (200, b"inner")
-    finally:
-        inner.shutdown()
-        inner.server_close()
+    with _serving(Slow) as url, open_door(0, Endpoint(url, retries=0), "m") as opened:
+        head = f"POST /v1/messages HTTP/{version}\r\nHost: 127.0.0.1:{opened.port}\r\n"
+        with socket.create_connection(("127.0.0.1", opened.port), timeout=10) as raw:
+            raw.sendall(f"{head}Content-Length: 2\r\n\r\n{{}}".encode())
+            raw.shutdown(socket.SHUT_WR)
+            reply = http.client.HTTPResponse(raw)
+            reply.begin()
+            assert (reply.status, reply.read()) == (200, b"inner")
 
 
 @pytest.mark.parametrize("line", ["DELETE /v1/models HTTP/1.1", "no request at all", "GET"])
