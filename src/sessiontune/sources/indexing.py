@@ -149,7 +149,7 @@ def _decoded(value: dict[str, Any], decode: Callable[[memoryview], Any]) -> Any:
 
 
 _FIELD = re.compile(
-    rb'"(uuid|parentUuid|logicalParentUuid|call_id|sessionId|session_id|cwd|timestamp)"'
+    rb'"(uuid|parentUuid|logicalParentUuid|messageUuid|call_id|sessionId|session_id|cwd|timestamp)"'
     rb'\s*:\s*"([^"\\]{1,1000})"'
 )
 

@@ -22,6 +22,7 @@ from .copies import (
     take_renamed,
     told_before,
 )
+from .forks import first_name
 from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
@@ -91,6 +92,8 @@ class Reader(State):
 
     def take(self, line: Line) -> None:
         """One record."""
+        if line.forkedFrom is not None or self.first_names:
+            first_name(self, line)
         uuid = line.uuid
         moved = self.renamed.get(line.parentUuid or "") if self.renamed else None
         if moved is not None:  # what hangs below another record is another one too

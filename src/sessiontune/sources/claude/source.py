@@ -22,6 +22,7 @@ from .read import Reader
 from .recognise import is_log
 from .state import AUDIT, Facts
 from .toolbox import with_tools
+from .wire import Source
 
 _JUNK = (
     ("acompact-", "compaction_agent"),
@@ -47,6 +48,7 @@ class Known(msgspec.Struct, gc=False):
     uuid: str | None = None
     timestamp: str | None = None
     session_id: str | None = None
+    forkedFrom: Source | None = None
 
 
 _known = msgspec.json.Decoder(Known).decode
@@ -62,6 +64,8 @@ def _note(line: Known, seen: Seen) -> None:
         ids.add(line.logicalParentUuid)
     if line.session_id:
         seen.sessions.add(line.session_id)
+    if line.forkedFrom is not None:
+        ids.add(line.forkedFrom.messageUuid)
     at = line.timestamp
     if at:
         if at > seen.last:

@@ -63,6 +63,9 @@ class State:
         self.ledger = ledger
         self.owner: dict[str, Node | None] = {}
         self.others: dict[str, list[str]] = {}  # id -> new ids of other records that bore it
+        self.first_names: dict[str, str] = {}  # id of a fork's copy -> id of what it repeats
+        self.forks_known: set[str] = set()  # sessions of which that is known
+        self.log_of: dict[str, str] = {}  # session -> its log, once a fork is found
         self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
         self.calls: dict[str, Node] = {}
         self.names: dict[str, str] = {}  # call id -> tool

@@ -85,6 +85,13 @@ class Kind(msgspec.Struct, gc=False):
     asUser: bool | None = None
 
 
+class Source(msgspec.Struct, gc=False):
+    """`forkedFrom`: the record that a fork copied."""
+
+    sessionId: str | None = None
+    messageUuid: str | None = None
+
+
 class Outcome(msgspec.Struct, gc=False):
     """The few facts of `toolUseResult` that its text does not hold."""
 
@@ -143,6 +150,7 @@ class Line(msgspec.Struct, gc=False):
     promptSource: str | None = None
     turnOrigin: str | None = None
     toolDenialKind: str | None = None
+    forkedFrom: Source | None = None
     session_id: str | None = None
     parent_tool_use_id: str | None = None
     audit_timestamp: str | None = msgspec.field(name="_audit_timestamp", default=None)
@@ -219,6 +227,9 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
             hookName=_text(data.get("hookName")),
         )
     line.origin = _origin(record.get("origin"))
+    source = record.get("forkedFrom")
+    if isinstance(source, dict):
+        line.forkedFrom = Source(_text(source.get("sessionId")), _text(source.get("messageUuid")))
     line.compactMetadata = _compaction(record.get("compactMetadata"))
     return line
 

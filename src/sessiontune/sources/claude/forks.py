@@ -1,0 +1,54 @@
+"""Forks whose records have new ids: each record names the one that it was copied from.
+
+The copy is given back the id of that record, so that it is found like the copies of a resumed
+session, which keep their ids, whatever model answered and wherever the fork was made.
+"""
+
+from __future__ import annotations
+
+from ...ledger import Ledger
+from ..lines import read_lines, stem
+from .state import State
+from .wire import Line, decode
+
+
+def first_name(state: State, line: Line) -> None:
+    """Give a record, and those that it names, the ids under which they were written first."""
+    named, uuid, source = state.first_names, line.uuid, line.forkedFrom
+    if uuid and source is not None and source.messageUuid and source.messageUuid != uuid:
+        _learn(state, source.sessionId or "")
+        named.setdefault(uuid, named.get(source.messageUuid, source.messageUuid))
+    line.uuid = named.get(uuid or "", uuid)
+    line.parentUuid = named.get(line.parentUuid or "", line.parentUuid)
+    line.logicalParentUuid = named.get(line.logicalParentUuid or "", line.logicalParentUuid)
+
+
+def _learn(state: State, session: str) -> None:
+    """Learn what the records of a session were copied from that may be a fork itself, and whose log
+    may be read later."""
+    chain: list[dict[str, str]] = []
+    while session not in state.forks_known:
+        if not state.forks_known:
+            state.log_of = {stem(path): path for path in state.files}
+        state.forks_known.add(session)
+        copies, session = _copies(state, state.log_of.get(session, ""))
+        chain.append(copies)
+    for copies in reversed(chain):
+        for uuid, source in copies.items():
+            state.first_names.setdefault(uuid, state.first_names.get(source, source))
+
+
+def _copies(state: State, path: str) -> tuple[dict[str, str], str]:
+    """The copies that a log begins with, each with its source, and the session of these."""
+    found: dict[str, str] = {}
+    session = ""
+    for _, raw in read_lines(path, state.options, Ledger()) if path else ():
+        line = decode(raw, Ledger())
+        if type(line) is not Line or not line.uuid:
+            continue
+        source = line.forkedFrom
+        if source is None or not source.messageUuid:
+            break  # the first record of its own
+        if source.messageUuid != line.uuid:
+            found[line.uuid], session = source.messageUuid, source.sessionId or ""
+    return found, session

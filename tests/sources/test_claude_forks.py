@@ -1,0 +1,102 @@
+"""Forks of Claude Code's kit for programs (editors, the desktop program): every record is copied
+under a new id, and names the one that it was copied from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.sources.test_claude import answer, text, user, write
+from tests.sources.test_claude_told_again import compaction, words
+from tests.support import Reading, read
+
+#: Ids of answers that no vendor drew say nothing of copies.
+IDS = {"served": "msg_01{0}{0}{0}{0}{0}{0}{0}{0}", "other": "chatcmpl-{0}"}
+
+
+def turn(name: str, parent: str | None, ids: str, session: str = "s") -> list[dict[str, Any]]:
+    said = answer(f"a{name}", f"u{name}", IDS[ids].format(name * 2), text(f"say {name}"))
+    rows = [user(f"u{name}", parent, f"ask {name}"), said]
+    return [{**row, "sessionId": session} for row in rows]
+
+
+def fork(rows: list[dict[str, Any]], session: str) -> list[dict[str, Any]]:
+    """Records as the kit copies them: the last bears the time of the fork."""
+    new = {row["uuid"]: f"{session}{row['uuid']}" for row in rows}
+    copies = []
+    for row in rows:
+        source = {"sessionId": row["sessionId"], "messageUuid": row["uuid"]}
+        above = {
+            name: new[row[name]] for name in ("parentUuid", "logicalParentUuid") if row.get(name)
+        }
+        copies.append(
+            {**row, **above, "uuid": new[row["uuid"]], "sessionId": session, "forkedFrom": source}
+        )
+    copies[-1]["timestamp"] = "2026-03-01T00:00:00.000Z"
+    return copies
+
+
+def both(tmp_path: Path, logs: dict[str, list[dict[str, Any]]]) -> Reading:
+    for name, rows in logs.items():
+        write(tmp_path, f"{name}.jsonl", rows)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    return reading
+
+
+@pytest.mark.parametrize("ids", IDS)
+@pytest.mark.parametrize("later", [1, 5])
+def test_a_fork_behind_an_answer(tmp_path: Path, ids: str, later: int) -> None:
+    """However long it became: the longer of the files is read first."""
+    first = [*turn("1", None, ids), *turn("2", "a1", ids), *turn("3", "a2", ids)]
+    new = [*fork(first[:4], "f"), *turn("4", "fa2", ids, "f")]
+    for number in range(5, 4 + later):
+        new += turn(str(number), f"a{number - 1}", ids, "f")
+    reading = both(tmp_path, {"s": first, "f": new})
+    told = [word for session in words(reading) for word in session]
+    numbers = range(1, 4 + later)
+    assert sorted(told) == sorted(f"{verb} {n}" for verb in ("ask", "say") for n in numbers)
+    assert len({session.lineage for session in reading.sessions}) == 1
+    assert sum(session.forked_from is not None for session in reading.sessions) == 1
+    assert reading.ledger.drops["link/resumed_copy"] == 4
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_a_fork_behind_the_first_prompt(tmp_path: Path, ids: str) -> None:
+    first = [*turn("1", None, ids), *turn("2", "a1", ids), *turn("3", "a2", ids)]
+    reading = both(
+        tmp_path, {"s": first, "f": [*fork(first[:1], "f"), *turn("4", "fu1", ids, "f")]}
+    )
+    assert words(reading)[1] == ["ask 4", "say 4"]
+    assert reading.sessions[1].forked_from is not None
+
+
+@pytest.mark.parametrize("ids", IDS)
+def test_a_fork_behind_a_compaction(tmp_path: Path, ids: str) -> None:
+    first = [*turn("1", None, ids), *compaction("A", "a1"), *turn("2", "sA", ids)]
+    new = [*fork(first[:4], "f"), *turn("3", "fsA", ids, "f"), *turn("4", "a3", ids, "f")]
+    reading = both(tmp_path, {"s": first, "f": new})
+    assert sorted(words(reading)) == [
+        ["ask 1", "say 1"],
+        ["ask 2", "say 2"],
+        ["sum A", "ask 3", "say 3", "ask 4", "say 4"],
+    ]
+
+
+@pytest.mark.parametrize("order", ["sfg", "sgf", "gfs", "gsf", "fgs", "fsg"])
+def test_a_fork_of_a_fork(tmp_path: Path, order: str) -> None:
+    """Read in any order: longest first."""
+    first = [*turn("1", None, "other"), *turn("2", "a1", "other")]
+    second = [*fork(first, "f"), *turn("3", "fa2", "other", "f")]
+    third = [*fork(second, "g"), *turn("4", "ga3", "other", "g")]
+    logs = {"s": first, "f": second, "g": third}
+    for rank, name in enumerate(reversed(order)):
+        logs[name] = [*logs[name], {"type": "mode", "mode": "x" * 5000 * rank, "sessionId": name}]
+    told = [word for session in words(both(tmp_path, logs)) for word in session]
+    assert sorted(told) == sorted(f"{verb} {n}" for verb in ("ask", "say") for n in range(1, 5))
+
+
+def test_a_fork_whose_first_log_is_gone(tmp_path: Path) -> None:
+    new = [*fork(turn("1", None, "other"), "f"), *turn("2", "fa1", "other", "f")]
+    assert words(both(tmp_path, {"f": new})) == [["ask 1", "say 1", "ask 2", "say 2"]]
