@@ -44,6 +44,7 @@ DROPS: dict[str, str] = {
     "model": "other models, by your choice",
     "vendor": "other vendors, by your choice",
     "api_error": "errors of the model's service",
+    "withdrawn_answer": "answers that a filter broke off, for another model to answer",
     "synthetic": "messages that the program wrote in the model's name",
     "unknown_type": "records of a type that is not known yet",
     "thinking_signature_only": "reasoning of which the log holds only a signature",

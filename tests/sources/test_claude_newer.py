@@ -276,3 +276,71 @@ def test_marks_that_are_never_closed_cost_no_more_than_their_length(
     said = classify(text)
     assert said.kind == kind
     assert texts is None or said.texts == texts
+
+
+# ------------------------------------------------------------------ answers that are taken back
+
+
+def taken_back(printed: bool, *uuids: str) -> dict[str, Any]:
+    name = "retracted_message_uuids" if printed else "retractedMessageUuids"
+    notice = {"type": "system", "subtype": "model_refusal_fallback", "uuid": "f", name: [*uuids]}
+    return {**notice, "parentUuid": uuids[-1], "sessionId": "s", "direction": "retry"}
+
+
+@pytest.mark.parametrize("printed", [False, True])
+def test_an_answer_that_a_filter_broke_off_is_none(tmp_path: Path, printed: bool) -> None:
+    rows = [
+        user("u1", None, "ask"),
+        answer("a1", "u1", "msg_01" + "1" * 20, text("First I")),
+        answer("a2", "a1", "msg_01" + "1" * 20, call("c1", "Bash", command="ls")),
+        user("r1", "a2", [result("c1", "files")]),
+        taken_back(printed, "a1", "a2", "r1"),
+        answer("a3", "f", "msg_01" + "3" * 20, text("Here it is.")),
+        user("u2", "a3", "thanks"),
+        answer("a4", "u2", "msg_01" + "4" * 20, text("Good.")),
+    ]
+    reading = read_rows(tmp_path, rows)
+    assert said(only(reading)) == [
+        ("prompt", ["ask"]),
+        ("answer", ["Here it is."]),
+        ("prompt", ["thanks"]),
+        ("answer", ["Good."]),
+    ]
+    assert reading.ledger.drops["read/withdrawn_answer"] == 3
+
+
+def test_what_stands_before_the_break_stays(tmp_path: Path) -> None:
+    """Of an answer in pieces those are taken back that are named."""
+    rows = [
+        user("u1", None, "ask"),
+        answer("a1", "u1", "msg_01" + "1" * 20, text("First")),
+        answer("a2", "a1", "msg_01" + "1" * 20, text("and then")),
+        taken_back(False, "a2"),
+        answer("a3", "f", "msg_01" + "3" * 20, text("second.")),
+    ]
+    assert [words for _, words in said(only(read_rows(tmp_path, rows)))] == [
+        ["ask"],
+        ["First"],
+        ["second."],
+    ]
+
+
+def test_a_copy_of_an_answer_that_was_taken_back_is_none(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "ask"),
+        answer("a1", "u1", "msg_01" + "1" * 20, text("First I")),
+        taken_back(False, "a1"),
+        answer("a3", "f", "msg_01" + "3" * 20, text("Here it is.")),
+    ]
+    copied = [{**row, "sessionId": "t"} for row in rows]
+    more = [user("u2", "a3", "thanks"), answer("a4", "u2", "msg_01" + "4" * 20, text("Good."))]
+    write(tmp_path, "s.jsonl", rows)
+    write(tmp_path, "t.jsonl", [*copied, *({**row, "sessionId": "t"} for row in more)])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert [words for _, words in said(only(reading))] == [
+        ["ask"],
+        ["Here it is."],
+        ["thanks"],
+        ["Good."],
+    ]

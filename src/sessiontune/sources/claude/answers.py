@@ -68,6 +68,27 @@ def take_answer(state: State, line: Line) -> None:
             node.usage = _more(usage, wire)
 
 
+def withdraw(state: State, uuid: str) -> None:
+    """Leave out a piece of an answer that was taken back, with the result of its call: a filter of
+    the vendor broke it off, and another model answered."""
+    node, line = state.owner.get(uuid), state.mine.get(uuid)
+    if node is None or line is None or node.kind != "answer" or len(node.parts) != len(node.places):
+        return
+    for at, (place, part) in enumerate(zip(node.places, node.parts, strict=True)):
+        if place[0] != line:
+            continue
+        state.withdrawn.add(uuid)
+        del node.places[at], node.parts[at]
+        state.drop("withdrawn_answer")
+        if type(part) is ToolCall:
+            state.calls.pop(part.id, None)
+            node.results.pop(part.id, None)
+        if not node.results:
+            state.drop("withdrawn_answer", count=len(node.result_places))
+            node.result_places = []
+        return
+
+
 def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
     name = message.id if message.id != HIDDEN else None
     name = name or (line.requestId if line.requestId != HIDDEN else None)

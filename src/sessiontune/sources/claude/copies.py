@@ -61,6 +61,8 @@ def is_copy(state: State, line: Line) -> bool:
         return node.id != line.uuid or node.at == utc(line.timestamp or "")
     content = line.message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
+    if line.uuid in state.withdrawn:
+        return True
     if line.type == "assistant":
         if line.isApiErrorMessage or line.message.model == "<synthetic>":
             return True

@@ -13,7 +13,7 @@ from ...linking import Node
 from ...model import Drop, Text
 from ..lines import LineFault, line_fault, read_lines, safe_name
 from ..printed import array_lines, is_array, is_remark
-from .answers import take_answer
+from .answers import take_answer, withdraw
 from .copies import (
     copied_record,
     prompts_told,
@@ -195,6 +195,8 @@ class Reader(State):
                 told = line.compactMetadata and line.compactMetadata.preservedSegment
                 self.keep(told.tailUuid if told else None)
         else:
+            for uuid in line.retractedMessageUuids or line.retracted_message_uuids or ():
+                withdraw(self, uuid)
             self.link(line, f"system:{safe_name(subtype)}")
 
     def _finish(self) -> None:

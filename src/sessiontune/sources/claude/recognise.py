@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from io import BytesIO
 from itertools import islice
+from typing import Any, Literal
+
+import msgspec
 
 from ..printed import STREAMS
-from .wire import is_printed
 
 _CONVERSATION = re.compile(rb'"type"\s*:\s*"(?:user|assistant|system|attachment|progress)"')
 _SESSION = re.compile(rb'"(?:sessionId|session_id)"\s*:\s*"')
@@ -56,3 +58,21 @@ def is_log(path: str, head: bytes) -> bool:
         elif _SIDE.search(raw) and _OWN.search(raw):
             return True
     return False
+
+
+class Printed(msgspec.Struct, gc=False):
+    """A record of `claude -p --output-format stream-json`."""
+
+    type: Literal["system", "assistant", "user"]
+    session_id: str
+    subtype: str | None = None
+    message: dict[str, Any] | None = None
+
+
+def is_printed(raw: bytes) -> bool:
+    """Whether a line is such a record."""
+    try:
+        record = msgspec.json.decode(raw, type=Printed) if raw.startswith(b"{") else None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    return record is not None and (record.message is not None or record.subtype is not None)

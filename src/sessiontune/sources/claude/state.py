@@ -77,6 +77,7 @@ class State:
         self.audits = any(os.path.basename(path) == AUDIT for path in files)
         self.audited: dict[tuple[str, str], list[Node]] = {}  # session, words -> its prompts
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
+        self.withdrawn: set[str] = set()  # records of answers that were taken back
         self.every: list[Node] = []  # the nodes of all files, to be parted in the end
         self.start(0, "")
 

@@ -7,7 +7,7 @@ A line that does not fit, because a field has an odd type or the bytes are damag
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -151,6 +151,8 @@ class Line(msgspec.Struct, gc=False):
     turnOrigin: str | None = None
     toolDenialKind: str | None = None
     forkedFrom: Source | None = None
+    retractedMessageUuids: list[str] | None = None
+    retracted_message_uuids: list[str] | None = None
     session_id: str | None = None
     parent_tool_use_id: str | None = None
     audit_timestamp: str | None = msgspec.field(name="_audit_timestamp", default=None)
@@ -227,6 +229,10 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
             hookName=_text(data.get("hookName")),
         )
     line.origin = _origin(record.get("origin"))
+    for name in ("retractedMessageUuids", "retracted_message_uuids"):
+        listed = record.get(name)
+        if isinstance(listed, list):
+            setattr(line, name, [uuid for uuid in listed if isinstance(uuid, str)])
     source = record.get("forkedFrom")
     if isinstance(source, dict):
         line.forkedFrom = Source(_text(source.get("sessionId")), _text(source.get("messageUuid")))
@@ -329,21 +335,3 @@ def _block(value: dict[str, Any]) -> Block:
         ):
             setattr(block, name, given)
     return block
-
-
-class Printed(msgspec.Struct, gc=False):
-    """A record of `claude -p --output-format stream-json`."""
-
-    type: Literal["system", "assistant", "user"]
-    session_id: str
-    subtype: str | None = None
-    message: dict[str, Any] | None = None
-
-
-def is_printed(raw: bytes) -> bool:
-    """Whether a line is such a record."""
-    try:
-        record = msgspec.json.decode(raw, type=Printed) if raw.startswith(b"{") else None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-        return False
-    return record is not None and (record.message is not None or record.subtype is not None)
