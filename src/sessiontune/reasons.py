@@ -106,6 +106,7 @@ DROPS |= dict.fromkeys(
         *("ended-by-model", "history-suppression", "host-row", "hybrid-organization"),
         *("memory-mode", "observer-ref", "relocated", "repl-mode", "resume-head-vouch"),
         *("session-owner", "tools-used", "retained_context", "dynamic_tools_updated"),
+        *("realtime_item", "agent_response_observation"),
         *("thinking_level_change", "model_change", "start"),
     ),
     _BOOKKEEPING,

@@ -344,3 +344,21 @@ def test_a_copy_of_an_answer_that_was_taken_back_is_none(tmp_path: Path) -> None
         ["thanks"],
         ["Good."],
     ]
+
+
+NAMED = "<command-name>/review</command-name>"
+
+
+@pytest.mark.parametrize(
+    ("given", "kind", "texts"),
+    [
+        (f"{NAMED} is what I typed; why did nothing happen?", "prompt", None),
+        (f"{NAMED}\n<command-args>it</command-args>\n", "prompt", ["it"]),
+        (f"{NAMED}<command-args>a </command-x> b</command-args>", "prompt", ["a </command-x> b"]),
+        (f"{NAMED}<command-contents>Look.</command-contents>", "command", ["/review"]),
+        ("This skill can only be invoked by Claude, not directly by users. Ask", "drop", []),
+    ],
+)
+def test_a_person_who_speaks_of_a_command(given: str, kind: str, texts: list[str] | None) -> None:
+    said = classify(given)
+    assert (said.kind, said.texts) == (kind, [given] if texts is None else texts)

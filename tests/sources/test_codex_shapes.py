@@ -211,6 +211,7 @@ def test_words_of_another_agent_are_no_answer(tmp_path: Path) -> None:
         said("assistant", "b is fine.", 2),
         row("response_item", 3, **other, content=body),
         row("inter_agent_communication_metadata", 3, trigger_turn=True),
+        row("realtime_item", 3, role="user", text="hm, well"),
         said("assistant", '{"author": "Tolstoy"}', 4),
         row("response_item", 5, **other, content=[{"type": "encrypted_content"}]),
     ]
@@ -225,6 +226,7 @@ def test_words_of_another_agent_are_no_answer(tmp_path: Path) -> None:
         ]
     ]
     assert reading.ledger.drops["link/repeated_record"] == 1
+    assert reading.ledger.drops["read/realtime_item"] == 1
 
 
 def test_what_the_program_says_that_it_wrote_was_not_typed(tmp_path: Path) -> None:

@@ -89,6 +89,8 @@ COMPACTED = (
     "Use the /compact command to clear the conversation history, and start a new conversation with"
     " the summary in context."
 )
+#: What answers a command that no person may give.
+_NOT_YOURS = "This skill can only be invoked by Claude, not directly by users. "
 INTERRUPTED = ("[Request interrupted by user]", "[Request interrupted by user for tool use]")
 
 
@@ -161,6 +163,8 @@ def _told(text: str, start: str, meta: bool) -> Said:
         return Said("context", [text])
     elif start.rstrip() == COMPACTED:
         return Said("drop", reason="compaction_request")
+    elif start.startswith(_NOT_YOURS):
+        return Said("drop", reason="local_command_output")
     elif start.startswith(_CAVEAT):
         return Said("drop", reason="local_command_caveat")
     elif start.startswith(_PEERS):
@@ -253,6 +257,8 @@ def _command(text: str) -> Said | None:
     name, message, args = (_inside(text, f"command-{tag}") for tag in ("name", "message", "args"))
     if name is None and message is None:
         return None
+    if text[text.rfind("</command-") :].partition(">")[2].lstrip()[:1] not in ("", "<"):
+        return Said("prompt", [text])  # a person speaks of a command
     command = (message or "" if name is None else name).lstrip("/")
     words = args or ""
     if command in LOCAL_COMMANDS:

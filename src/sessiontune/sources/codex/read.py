@@ -48,6 +48,8 @@ _BOOKS = (
     "security_risk_score",
     "retained_context",
     "dynamic_tools_updated",
+    "realtime_item",  # the talk with the model that listens and speaks, not with this one
+    "agent_response_observation",
 )
 
 
