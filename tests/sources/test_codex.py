@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.support import read
 
 from sessiontune.model import Session, Text, ToolResult
@@ -163,6 +164,46 @@ def _back(turns: int) -> dict[str, Any]:
 
 def _texts(session: Session) -> list[str]:
     return [p.text for m in session.messages for p in m.parts if isinstance(p, Text)]
+
+
+@pytest.mark.parametrize(("own", "turns", "above"), [([], 1, 0), ([], 2, -1), (["3"], 2, 0)])
+def test_going_back_behind_the_fork_that_a_thread_began_with(
+    tmp_path: Path, own: list[str], turns: int, above: int
+) -> None:
+    """An editor that lets a person change a prompt forks the thread, then goes back in the fork."""
+    first = [line for n in "12" for line in (said("user", n, int(n)), said("assistant", f"a{n}"))]
+    mine = [line for n in own for line in (said("user", n, 7), said("assistant", f"a{n}", 8))]
+    head = row("session_meta", 6, id="f", forked_from_id="p")
+    last = [_back(turns), said("user", "new", 11), said("assistant", "done", 12)]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *first])
+    write(tmp_path, "b", [head, row("session_meta", 0, id="p"), *first, *mine, *last])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    assert _texts(reading.sessions[-1]) == ["new", "done"]
+    origin = reading.sessions[-1].forked_from
+    answers = [m.id for m in reading.sessions[0].messages if m.kind == "answer"]
+    assert (origin.message if origin is not None else None) == (
+        answers[above] if above >= 0 else None
+    )
+    assert sum(len(session.messages) for session in reading.sessions) == 6 + 2 * len(own)
+
+
+def test_a_fork_that_copies_how_a_person_went_back(tmp_path: Path) -> None:
+    first = [said("user", "1", 1), said("assistant", "a1", 2), said("user", "2", 3)]
+    again = [*first, said("assistant", "a2", 4), _back(1), said("user", "3", 6)]
+    again.append(said("assistant", "a3", 7))
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *again])
+    head = row("session_meta", 8, id="f", forked_from_id="p")
+    write(tmp_path, "b", [head, *again, said("user", "4", 9), said("assistant", "a4", 10)])
+    reading = read("codex", tmp_path)
+    assert [_texts(s) for s in reading.sessions] == [
+        ["1", "a1", "2", "a2"],
+        ["3", "a3"],
+        ["4", "a4"],
+    ]
+    origin = reading.sessions[-1].forked_from
+    assert origin is not None
+    assert origin.message == reading.sessions[1].messages[-1].id
 
 
 def test_going_back_to_before_the_first_prompt_begins_anew(tmp_path: Path) -> None:

@@ -68,11 +68,12 @@ def fork_from(node: Node | None, after_call: bool = False) -> ForkPoint | None:
     while node is not None:
         if node.tail:
             return ForkPoint(session=node.key, message=node.head if after_call else node.tail)
-        node = _before(node)
+        node = before(node)
     return None
 
 
-def _before(node: Node) -> Node | None:
+def before(node: Node) -> Node | None:
+    """The node that stands before one in its thread, or that its thread goes on from."""
     if node.thread is None:
         return node.up
     at = node.thread.nodes.index(node)

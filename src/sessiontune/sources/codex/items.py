@@ -23,6 +23,7 @@ from .values import (
     called,
     contents,
     drawn,
+    is_served,
     message_of_agent,
     status_of,
     string,
@@ -66,6 +67,7 @@ class Items:
         self.calls: dict[str, Node] = {}
         self.agents: dict[str, str] = {}
         self.asked: list[Node] = []  # prompts that the model still sees
+        self.inherited = 0  # so many of them stand in the rollout that this one was forked from
         self.back: Node | None = None  # where the next prompt begins a branch
         self.early: dict[str, tuple[Line, Payload, Place, str]] = {}  # before their calls
         self.counts: dict[str, int] = {}
@@ -267,7 +269,7 @@ class Items:
             given = {"prompt": payload.revised_prompt}
         arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
         part = ToolCall(call, name, arguments)
-        if call in self.calls and part in self.calls[call].parts and _is_served(call):
+        if call in self.calls and part in self.calls[call].parts and is_served(call):
             self.drop("repeated_record")
             return
         node = self._open(line, kind == "web_search_call")
@@ -356,8 +358,3 @@ class Items:
             if isinstance(found, dict):
                 agent = string(found.get("agent_id")) or string(found.get("thread_id"))
                 self.agents.setdefault(agent, call)
-
-
-def _is_served(call: str) -> bool:
-    """Whether the vendor drew the id of a call, so that no two calls share it."""
-    return call.startswith("call_") and len(call) > 16

@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from ...ledger import Ledger
-from ...linking import Node, Place
+from ...linking import Node, Place, before
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
 from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
@@ -140,6 +140,7 @@ class Rollout(Items):
         if self.copying and copied and digest in told:
             self.drop("resumed_copy")
             self.fork = told[digest] or self.fork
+            self._asked_before(told[digest])
             return
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
@@ -268,12 +269,27 @@ class Rollout(Items):
             old.cache_write,
         )
 
+    def _asked_before(self, node: Node | None) -> None:
+        """Note a prompt of the history that this thread begins with: a person may go back to it."""
+        if node is None or node.kind not in ("prompt", "task"):
+            return
+        if self.asked and self.asked[-1] is node:  # what came behind it became no message
+            return
+        self.asked.append(node)
+        self.inherited, self.back = len(self.asked), None
+
     def _rolled_back(self, turns: int) -> None:
         """The person went back by some prompts: the next begins a branch."""
         if not 0 < turns <= len(self.asked):
             return
         first = self.asked[-turns]
         del self.asked[-turns:]
+        if len(self.asked) < self.inherited:  # it stands in the rollout that this was forked from
+            self.inherited = len(self.asked)
+            self.back = first.up or before(first)
+            self.fork = self.back if not self.nodes else self.fork
+            self.answer = None
+            return
         at = self.nodes.index(first)
         if not at and first.up is None:  # nothing stands before it: both begin below what is empty
             start = Node(id=first.id, file=self.file, line=first.line, kind="context")

@@ -66,6 +66,11 @@ def drawn(result: msgspec.Raw) -> Image | None:
     return picture(data, found[0] if found else "application/octet-stream")
 
 
+def is_served(call: str) -> bool:
+    """Whether the vendor drew the id of a call, so that no two calls share it."""
+    return call.startswith("call_") and len(call) > 16
+
+
 def string(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
