@@ -4,7 +4,7 @@ A source turns its records into `Node`s; `threads` finds forks, resumed copies a
 `sessions_of` makes a session of each compaction epoch of a thread.
 """
 
-from .sessions import Frame, before, epochs, fork_from, sessions_of, unlink
+from .sessions import Frame, epochs, fork_from, sessions_of, unlink
 from .threads import Node, Place, Thread, segments, threads
 
 __all__ = [
@@ -12,7 +12,6 @@ __all__ = [
     "Node",
     "Place",
     "Thread",
-    "before",
     "epochs",
     "fork_from",
     "segments",

@@ -68,12 +68,11 @@ def fork_from(node: Node | None, after_call: bool = False) -> ForkPoint | None:
     while node is not None:
         if node.tail:
             return ForkPoint(session=node.key, message=node.head if after_call else node.tail)
-        node = before(node)
+        node = _before(node)
     return None
 
 
-def before(node: Node) -> Node | None:
-    """The node that stands before one in its thread, or that its thread goes on from."""
+def _before(node: Node) -> Node | None:
     if node.thread is None:
         return node.up
     at = node.thread.nodes.index(node)

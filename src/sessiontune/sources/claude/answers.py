@@ -68,25 +68,26 @@ def take_answer(state: State, line: Line) -> None:
             node.usage = _more(usage, wire)
 
 
-def withdraw(state: State, uuid: str) -> None:
-    """Leave out a piece of an answer that was taken back, with the result of its call: a filter of
-    the vendor broke it off, and another model answered."""
-    node, line = state.owner.get(uuid), state.mine.get(uuid)
-    if node is None or line is None or node.kind != "answer" or len(node.parts) != len(node.places):
-        return
-    for at, (place, part) in enumerate(zip(node.places, node.parts, strict=True)):
-        if place[0] != line:
+def withdraw(state: State, uuids: list[str]) -> None:
+    """Leave out the pieces of answers that were taken back, with the results of their calls: a
+    filter of the vendor broke them off, and another model answered."""
+    lines = {state.mine[uuid] for uuid in uuids if uuid in state.mine}
+    state.withdrawn.update(uuid for uuid in uuids if uuid in state.mine)
+    nodes = {id(node): node for node in map(state.owner.get, uuids) if node is not None}
+    for node in nodes.values():
+        if node.kind != "answer" or len(node.parts) != len(node.places):
             continue
-        state.withdrawn.add(uuid)
-        del node.places[at], node.parts[at]
-        state.drop("withdrawn_answer")
-        if type(part) is ToolCall:
-            state.calls.pop(part.id, None)
-            node.results.pop(part.id, None)
+        pieces = list(zip(node.places, node.parts, strict=True))
+        kept = [(place, part) for place, part in pieces if place[0] not in lines]
+        for place, part in pieces:
+            if type(part) is ToolCall and place[0] in lines:
+                state.calls.pop(part.id, None)
+                node.results.pop(part.id, None)
+        node.places, node.parts = [place for place, _ in kept], [part for _, part in kept]
+        state.drop("withdrawn_answer", count=len(pieces) - len(kept))
         if not node.results:
             state.drop("withdrawn_answer", count=len(node.result_places))
             node.result_places = []
-        return
 
 
 def _answer_node(state: State, line: Line, message: WireMessage) -> Node:

@@ -195,8 +195,8 @@ class Reader(State):
                 told = line.compactMetadata and line.compactMetadata.preservedSegment
                 self.keep(told.tailUuid if told else None)
         else:
-            for uuid in line.retractedMessageUuids or line.retracted_message_uuids or ():
-                withdraw(self, uuid)
+            if taken_back := line.retractedMessageUuids or line.retracted_message_uuids:
+                withdraw(self, taken_back)
             self.link(line, f"system:{safe_name(subtype)}")
 
     def _finish(self) -> None:

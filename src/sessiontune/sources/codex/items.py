@@ -67,7 +67,7 @@ class Items:
         self.calls: dict[str, Node] = {}
         self.agents: dict[str, str] = {}
         self.asked: list[Node] = []  # prompts that the model still sees
-        self.inherited = 0  # so many of them stand in the rollout that this one was forked from
+        self.inherited: list[Node | None] = []  # what is above those that a fork begins with
         self.back: Node | None = None  # where the next prompt begins a branch
         self.early: dict[str, tuple[Line, Payload, Place, str]] = {}  # before their calls
         self.counts: dict[str, int] = {}

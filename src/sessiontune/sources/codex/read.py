@@ -15,7 +15,7 @@ import msgspec
 import orjson
 
 from ...ledger import Ledger
-from ...linking import Node, Place, before
+from ...linking import Node, Place
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
 from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
@@ -139,8 +139,7 @@ class Rollout(Items):
         copied = self.facts.forked_from or self.again or inherited
         if self.copying and copied and digest in told:
             self.drop("resumed_copy")
-            self.fork = told[digest] or self.fork
-            self._asked_before(told[digest])
+            self._inherits(told[digest])
             return
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
@@ -269,14 +268,16 @@ class Rollout(Items):
             old.cache_write,
         )
 
-    def _asked_before(self, node: Node | None) -> None:
-        """Note a prompt of the history that this thread begins with: a person may go back to it."""
-        if node is None or node.kind not in ("prompt", "task"):
+    def _inherits(self, node: Node | None) -> None:
+        """Note what the history that this thread begins with leads to, and each prompt of it with
+        what stands above: a person may go back there."""
+        if node is None or node is self.fork:  # an item that became no message
             return
-        if self.asked and self.asked[-1] is node:  # what came behind it became no message
-            return
-        self.asked.append(node)
-        self.inherited, self.back = len(self.asked), None
+        if node.kind in ("prompt", "task"):
+            self.asked.append(node)
+            self.inherited.append(self.back or self.fork)
+            self.back = None
+        self.fork = node
 
     def _rolled_back(self, turns: int) -> None:
         """The person went back by some prompts: the next begins a branch."""
@@ -284,9 +285,9 @@ class Rollout(Items):
             return
         first = self.asked[-turns]
         del self.asked[-turns:]
-        if len(self.asked) < self.inherited:  # it stands in the rollout that this was forked from
-            self.inherited = len(self.asked)
-            self.back = first.up or before(first)
+        if len(self.asked) < len(self.inherited):  # of the history that this thread begins with
+            self.back = self.inherited[len(self.asked)]
+            del self.inherited[len(self.asked) :]
             self.fork = self.back if not self.nodes else self.fork
             self.answer = None
             return
