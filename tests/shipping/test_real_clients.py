@@ -185,7 +185,8 @@ def _those_here(names: Iterable[str]) -> list[Any]:
     """Seen before a model is made for them."""
     return [
         pytest.param(
-            name, marks=pytest.mark.skipif(not _program(name), reason=f"{CLIENTS[name][0]} is not here")
+            name,
+            marks=pytest.mark.skipif(not _program(name), reason=f"{CLIENTS[name][0]} is not here"),
         )
         for name in sorted(names)
     ]
