@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from sessiontune.privacy import compiled
+from sessiontune.shipping.converter import cache_folder
+
 # The local stand-in for the hub speaks plain HTTP only, not the client's other transport.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
 # Who works offline is met by that stand-in too: nothing here asks the hub itself.
 os.environ.pop("HF_HUB_OFFLINE", None)
+
+# Rules are compiled once for all processes, as for the command: it takes longer than most tests.
+compiled.use(lambda: cache_folder(os.environ) / "rules")
 
 # How fast cases are drawn says what else the machine does, and nothing of the code.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])

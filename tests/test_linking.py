@@ -113,6 +113,19 @@ def test_files_in_a_circle_end() -> None:
     assert sorted(n for ids in _ids([[a], [b]]) for n in ids) == ["a", "b"]
 
 
+def test_what_hangs_below_a_thread_that_was_given_out_is_a_thread_of_its_own() -> None:
+    """As the log of an agent that goes on from its caller's last answer: nobody looks at the
+    caller's thread again."""
+    p1 = node("p1", "prompt")
+    a1 = node("a1", "answer", p1)
+    (first,) = sessions_of(threads([[p1, a1]]), FRAME, ("s.jsonl", "agent.jsonl"), keyed)
+    (thread,) = threads([[node("q", "prompt", a1, file=1)]])
+    assert [n.id for n in thread.nodes] == ["q"]
+    (own,) = sessions_of([thread], FRAME, ("s.jsonl", "agent.jsonl"), keyed)
+    assert own.forked_from is not None
+    assert (own.forked_from.session, own.forked_from.message) == (first.key, "a1")
+
+
 def test_branches_of_branches_are_told_in_little_time() -> None:
     nodes = [node("p", "prompt")]
     for _ in range(10_000):

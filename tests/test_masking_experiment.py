@@ -67,18 +67,18 @@ def tokens(session: Session, flags: tuple[bool, ...]) -> tuple[list[int], list[b
     return ids, list(flags)
 
 
-def rows(how: str) -> list[tuple[list[int], list[bool]]]:
+def taught() -> dict[str, list[tuple[list[int], list[bool]]]]:
+    """The rows of each of the three."""
     label = labeller()
-    out = []
+    out: dict[str, list[tuple[list[int], list[bool]]]] = {"plain": [], "dropped": [], "masked": []}
     for seed in range(SESSIONS):
         one = teacher(seed)
         labels, _ = label(one)
-        flags = train_flags(one, labels)
-        if how == "dropped" and any(x.name == "command_failed" for x in labels):
-            continue
-        if how != "masked":
-            flags = tuple(m.role == "assistant" for m in one.messages)
-        out.append(tokens(one, flags))
+        everything = tokens(one, tuple(m.role == "assistant" for m in one.messages))
+        out["plain"].append(everything)
+        if not any(x.name == "command_failed" for x in labels):
+            out["dropped"].append(everything)
+        out["masked"].append(tokens(one, train_flags(one, labels)))
     return out
 
 
@@ -114,7 +114,7 @@ def tune(data: list[tuple[list[int], list[bool]]], seed: int):
         for at, flag in enumerate(flags):
             if flag:
                 targets[i, at - 1] = row[at]
-    optimiser = torch.optim.AdamW(model.parameters(), 3e-3)
+    optimiser = torch.optim.AdamW(model.parameters(), 3e-3, fused=True)
     batches = 300
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, batches)
     for _ in range(batches):
@@ -133,17 +133,19 @@ def rates(model) -> tuple[float, float]:
     sessions with errors, as probability mass (no sampling noise)."""
     import torch
 
+    rows = [tokens(teacher(seed), ())[0] for seed in range(10_000, 10_150)]
+    length = max(map(len, rows))
+    with torch.no_grad():  # what stands behind a row's end is not seen from before it
+        ids = torch.tensor([row + [OK] * (length - len(row)) for row in rows])
+        chances = model(ids).softmax(-1).tolist()
     errors, recoveries = [], []
-    for seed in range(10_000, 10_150):
-        ids, _ = tokens(teacher(seed), ())
-        with torch.no_grad():
-            chances = model(torch.tensor([ids]))[0].softmax(-1)
-        for at in range(1, len(ids)):
-            if not STATES <= ids[at] < 2 * STATES:
+    for row, chance in zip(rows, chances, strict=True):
+        for at in range(1, len(row)):
+            if not STATES <= row[at] < 2 * STATES:
                 continue
-            state = next(i for i in reversed(ids[:at]) if i < STATES)
-            right = chances[at - 1, STATES + RIGHT[state]].item()
-            if ids[at - 1] == ERR:
+            state = next(i for i in reversed(row[:at]) if i < STATES)
+            right = chance[at - 1][STATES + RIGHT[state]]
+            if row[at - 1] == ERR:
                 recoveries.append(right)
             else:
                 errors.append(1 - right)
@@ -151,10 +153,9 @@ def rates(model) -> tuple[float, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1])
-def test_masking_neither_repeats_errors_nor_forgets_recovery(seed: int) -> None:
+def test_masking_neither_repeats_errors_nor_forgets_recovery() -> None:
     pytest.importorskip("torch")
-    found = {how: rates(tune(rows(how), seed)) for how in ("plain", "dropped", "masked")}
+    found = {how: rates(tune(rows, 0)) for how, rows in taught().items()}
     error, recovery = found["masked"]
     assert error <= 0.05, found
     assert recovery >= 0.95, found

@@ -2,8 +2,8 @@
 
 A training or conversion of a test's size takes a second or two, and the imports before it ten times
 as much. A warm worker has the same arguments, folder, environment, process group and pipes as one
-that is started, and runs the same code. Commands that a test starts itself, to kill them, begin
-cold, and so does what accelerate launches.
+that is started, and runs the same code. `command` begins a whole command so, to be killed; what
+accelerate launches begins cold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -34,24 +34,17 @@ LIBRARIES = [
     "bitsandbytes",
 ]
 _FORKED = multiprocessing.get_context("forkserver")
+#: Within a warm process: the child of whoever asks.
+_FORK = multiprocessing.get_context("fork")
 
 
-class Warm:
-    """As much of a `Popen` as a `Service` needs."""
+class Begun:
+    """As much of a `Popen` as a `Service` needs, but for the pipes."""
 
-    def __init__(
-        self, module: str, argv: Sequence[str], folder: Path, env: Mapping[str, str]
-    ) -> None:
-        (given, stdin), (stdout, told) = os.pipe(), os.pipe()
-        ends = Connection(given, writable=False), Connection(told, readable=False)
-        self._process = _FORKED.Process(
-            target=_work, args=(module, list(argv), str(folder), dict(env), *ends)
-        )
+    def __init__(self, context: Any, target: Callable[..., None], *args: Any) -> None:
+        self._process = context.Process(target=target, args=args)
         self._process.start()
-        for end in ends:
-            end.close()
-        self.pid = self._process.pid
-        self.stdin, self.stdout = os.fdopen(stdin, "wb", 0), os.fdopen(stdout, "rb", 0)
+        self.pid: int = self._process.pid
 
     def poll(self) -> int | None:
         return self._process.exitcode
@@ -63,14 +56,32 @@ class Warm:
         return self._process.exitcode
 
 
+class Warm(Begun):
+    """A worker, and the pipes to it."""
+
+    def __init__(
+        self, context: Any, module: str, argv: Sequence[str], folder: Path, env: Mapping[str, str]
+    ) -> None:
+        (given, stdin), (stdout, told) = os.pipe(), os.pipe()
+        ends = Connection(given, writable=False), Connection(told, readable=False)
+        ours = (stdin, stdout) if context is _FORK else ()
+        super().__init__(context, _work, module, list(argv), str(folder), dict(env), ours, *ends)
+        for end in ends:
+            end.close()
+        self.stdin, self.stdout = os.fdopen(stdin, "wb", 0), os.fdopen(stdout, "rb", 0)
+
+
 def _work(
     module: str,
     argv: list[str],
     folder: str,
     env: dict[str, str],
+    inherited: Sequence[int],
     given: Connection,
     told: Connection,
 ) -> None:
+    for end in inherited:  # or its standard input would stay open when its parent is gone
+        os.close(end)
     os.setsid()
     os.chdir(folder)
     os.environ.clear()
@@ -85,8 +96,46 @@ def _work(
     sys.exit(importlib.import_module(module).main(argv))
 
 
+def command(argv: Sequence[str]) -> Begun:
+    """`sessiontune ARGV`, warm, in a process and a group of its own; so is its worker."""
+    _preload()
+    return Begun(_FORKED, _command, list(argv), {**os.environ, "OMP_NUM_THREADS": "1"})
+
+
+def _command(argv: list[str], env: dict[str, str]) -> None:
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(env)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    from sessiontune.cli.main import main
+
+    with warm_workers(_FORK):
+        sys.exit(main(argv))
+
+
+def apart(work: Callable[..., Any], *args: Any) -> Any:
+    """What `work` returns in a process of its own, forked warm."""
+    _preload()
+    told, tells = _FORKED.Pipe(duplex=False)
+    begun = Begun(_FORKED, _tell, tells, work, *args)
+    tells.close()
+    with told:
+        found = told.recv()
+    assert begun.wait() == 0
+    return found
+
+
+def _tell(tells: Connection, work: Callable[..., Any], *args: Any) -> None:
+    with tells:
+        tells.send(work(*args))
+
+
+def _preload() -> None:
+    _FORKED.set_forkserver_preload([*WORKERS, *LIBRARIES])
+
+
 @contextmanager
-def warm_workers() -> Iterator[None]:
+def warm_workers(context: Any = _FORKED) -> Iterator[None]:
     """Within, the workers of commands that are run in this process begin warm."""
 
     def popen(argv: Sequence[str], **more: Any) -> Any:
@@ -95,9 +144,9 @@ def warm_workers() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as patch:
             for name, value in process.environment().items():  # some is read by what is imported
                 patch.setenv(name, value)
-            return Warm(argv[2], argv[3:], more["cwd"], more["env"])
+            return Warm(context, argv[2], argv[3:], more["cwd"], more["env"])
 
-    _FORKED.set_forkserver_preload([*WORKERS, *LIBRARIES])
+    _preload()
     instead = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(process, "subprocess", instead)

@@ -18,6 +18,7 @@ from tests.neighbours import claude_lines
 from sessiontune import __version__
 from sessiontune.cli.evaluate import _more_held_out
 from sessiontune.portions import few
+from sessiontune.shipping.converter import cache_folder
 from sessiontune.training.data import read_export
 
 from .conftest import Cli, manifest
@@ -699,6 +700,7 @@ def test_an_export_opens_no_connection_and_starts_no_program(made: Path, tmp_pat
         "sys.exit(main(sys.argv[2:]))\n"
     )
     allowed = f"{tmp_path}:/dev/null"
+    shutil.copytree(cache_folder(os.environ) / "rules", tmp_path / "c" / "rules")
     done = subprocess.run(
         [sys.executable, "-B", str(probe), allowed, "export", str(made / "logs"), "-o",
          str(tmp_path / "data"), "--state", str(tmp_path / "state"), "--jobs", "1", "--quiet"],

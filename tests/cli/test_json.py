@@ -48,7 +48,7 @@ def _run(*args: str, shell: str) -> subprocess.CompletedProcess[str]:
     line = f'set -o pipefail; "$@" {shell}'
     argv = ["bash", "-c", line, "bash", sys.executable, "-m", "sessiontune", *args]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return subprocess.run(argv, capture_output=True, text=True, timeout=120, env=buffered)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=600, env=buffered)
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sessiontune.sample import write_sample
+from sessiontune.shipping.converter import cache_folder
 
 SCRIPT = Path(__file__).resolve().parents[2] / "export_conversations.py"
 
@@ -22,6 +23,7 @@ def test_a_folder_is_honoured_whatever_stands_before_it(tmp_path: Path, flags: l
     away = {"CLAUDE_CONFIG_DIR", "XDG_DATA_HOME", "SESSIONTUNE_STATE"}
     env = {k: v for k, v in os.environ.items() if k not in away}
     env["HOME"] = str(tmp_path / "home")
+    env["SESSIONTUNE_CACHE"] = str(cache_folder(os.environ))  # rules are compiled once
 
     subprocess.run(
         [sys.executable, str(SCRIPT), *flags, "-o", "mine"], cwd=tmp_path, env=env, check=True

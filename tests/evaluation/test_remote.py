@@ -18,11 +18,14 @@ from sessiontune.evaluation.remote import Limits, Remote, understood
 from .conftest import ModelServer, completion
 
 ASK = [{"role": "user", "content": "List the files."}]
-QUICK = Limits(wait=0.3, whole=0.6, tries=2)
+QUICK = Limits(wait=0.5, whole=1, tries=2)
+#: Where nothing is waited for: a machine that has much to do answers late.
+PATIENT = Limits(wait=30, whole=60, tries=2)
 
 
 def remote(server: ModelServer) -> Remote:
-    return Remote(server.url, "m", QUICK, sleep=lambda seconds: None)
+    limits = QUICK if {"slow", "endless"} & set(server.script) else PATIENT
+    return Remote(server.url, "m", limits, sleep=lambda seconds: None)
 
 
 @pytest.mark.parametrize(

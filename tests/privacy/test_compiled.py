@@ -16,11 +16,17 @@ TEXT = b"a token=abcd and 123-45"
 HITS = [(0, 12), (1, 23)]
 
 
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    before = compiled._where
+    yield
+    compiled.use(before)
+
+
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     compiled.use(lambda: tmp_path / "rules")
-    yield tmp_path / "rules"
-    compiled.use(None)
+    return tmp_path / "rules"
 
 
 def kept(folder: Path) -> Path:
@@ -73,7 +79,4 @@ def test_nothing_is_written_unasked(folder: Path) -> None:
 def test_a_folder_that_cannot_be_made_is_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     compiled.use(lambda: tmp_path / "file" / "rules")
-    try:
-        assert HyperscanFilter(PATTERNS, kept=True).scan(TEXT) == HITS
-    finally:
-        compiled.use(None)
+    assert HyperscanFilter(PATTERNS, kept=True).scan(TEXT) == HITS

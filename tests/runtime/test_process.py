@@ -39,15 +39,10 @@ def test_a_promise_that_is_not_kept_is_an_error(tmp_path: Path) -> None:
 
 
 def test_past_the_timeout_the_whole_group_ends(tmp_path: Path) -> None:
-    code = (
-        "import subprocess, sys, time\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'])\n"
-        "print(child.pid, flush=True)\n"
-        "time.sleep(600)\n"
-    )
+    job = Job(name="x", argv=("sh", "-c", "sleep 600 & echo $!; sleep 600"))
     seen: list[str] = []
     with pytest.raises(ToolError, match="took longer"):
-        run_job(_python(code), tmp_path, seen.append, timeout=2)
+        run_job(job, tmp_path, seen.append, timeout=2)
     assert _gone(int(seen[0]))
 
 

@@ -85,7 +85,7 @@ def meter(template: Template) -> Meter:
 
 @pytest.mark.slow
 @pytest.mark.models
-@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("budget", [1024, 8192])  # at 32,768 no answer is longer than a row
 def test_every_token_of_every_answer_is_trained_once(
     budget: int, cleaned: list[Session], template: Template, meter: Meter
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import re
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,6 +21,7 @@ from sessiontune.training.memory import estimate
 from sessiontune.training.pace import pace_of
 from sessiontune.training.settling import settle
 from sessiontune.training.spec import make_spec
+from warm import apart
 
 LINES = (Path(__file__).parent / "measured.jsonl").read_text().splitlines()
 HEAD = json.loads(LINES[0])
@@ -182,32 +183,40 @@ def test_experts_stay_as_they_are_whatever_the_method(tmp_path: Path) -> None:
     assert estimate(mixed, "qlora", 2048) > 57
 
 
-PEAK = """
-import re, sys, torch
-from transformers import AutoConfig, AutoModelForCausalLM
-family, length, heads = sys.argv[1], 1536, 16
-sizes = dict(vocab_size=256, hidden_size=64, intermediate_size=64, num_hidden_layers=2,
-             num_attention_heads=heads, num_key_value_heads=2, head_dim=16)
-if family == "gpt_oss":
-    sizes |= dict(num_local_experts=2, num_experts_per_tok=1,
-                  layer_types=["sliding_attention", "full_attention"])
-torch.set_num_threads(1)
-config = AutoConfig.for_model(family, **sizes)
-model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
-model.config.use_cache = False
-for name, weights in model.named_parameters():
-    weights.requires_grad_("proj" in name)
-model.train()
-model.gradient_checkpointing_enable({"use_reentrant": False})
-model.enable_input_require_grads()
-def peak():  # its own: what getrusage says begins with the peak of the process that started it
-    return int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1]) * 1024
-ids = torch.randint(0, 255, (1, length))
-model(input_ids=ids[:, :64], labels=ids[:, :64]).loss.backward()
-before = peak()
-model(input_ids=ids, labels=ids).loss.backward()
-print((peak() - before) / (heads * length * length))
-"""
+def _peak(family: str) -> float:
+    """What a pass takes at its peak, in bytes for each head and pair of tokens."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    length, heads = 1024, 16
+    sizes: dict[str, Any] = {
+        "vocab_size": 256, "hidden_size": 64, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": heads, "num_key_value_heads": 2, "head_dim": 16,
+    }  # fmt: skip
+    if family == "gpt_oss":
+        sizes |= {"num_local_experts": 2, "num_experts_per_tok": 1}
+        sizes |= {"layer_types": ["sliding_attention", "full_attention"]}
+    torch.set_num_threads(1)
+    config = AutoConfig.for_model(family, **sizes)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
+    model.config.use_cache = False
+    for name, weights in model.named_parameters():
+        weights.requires_grad_("proj" in name)
+    model.train()
+    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.enable_input_require_grads()
+
+    def peak() -> int:
+        """Its own: what getrusage says begins with the peak of the process that started it."""
+        found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+        assert found is not None
+        return int(found[1]) * 1024
+
+    ids = torch.randint(0, 255, (1, length))
+    model(input_ids=ids[:, :64], labels=ids[:, :64]).loss.backward()
+    before = peak()
+    model(input_ids=ids, labels=ids).loss.backward()
+    return (peak() - before) / (heads * length * length)
 
 
 @pytest.mark.slow
@@ -216,10 +225,7 @@ print((peak() - before) / (heads * length * length))
 @pytest.mark.parametrize("family", sorted(memory.EAGER))
 def test_attention_step_by_step_takes_what_is_said(family: str) -> None:
     pytest.importorskip("transformers")
-    ran = subprocess.run(
-        [sys.executable, "-c", PEAK, family], capture_output=True, text=True, check=True
-    )
-    measured = float(ran.stdout.split()[-1])
+    measured = apart(_peak, family)
     assert memory.EAGER[family] / 1.5 < measured <= memory.EAGER[family]
 
 

@@ -25,6 +25,8 @@ from sessiontune.errors import UsageError
 from sessiontune.training import hardware
 from sessiontune.training.data import read_export
 from sessiontune.training.metrics import evaluations, read_metrics
+from warm import Begun
+from warm import command as begin
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 
@@ -114,7 +116,7 @@ def start(arguments: list[str]) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for_step(out: Path, step: int, process: subprocess.Popen[bytes]) -> None:
+def wait_for_step(out: Path, step: int, process: subprocess.Popen[bytes] | Begun) -> None:
     for _ in range(3000):
         if process.poll() is not None or any(
             m["step"] >= step for m in read_metrics(out / "metrics.jsonl")
@@ -124,7 +126,7 @@ def wait_for_step(out: Path, step: int, process: subprocess.Popen[bytes]) -> Non
     raise AssertionError("the run did not get going")
 
 
-def worker_of(process: subprocess.Popen[bytes]) -> list[int]:
+def worker_of(process: Begun) -> list[int]:
     """Process ids of the children of a process."""
     path = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     return [int(number) for number in path.read_text().split()]
@@ -140,12 +142,12 @@ def test_killed_anywhere_it_goes_on_to_the_same_loss(
     arguments = command(export, tiny, out)
     for kill in range(5):
         more = ["--resume"] if (out / "run.json").exists() else []
-        process = start([*arguments, *more])
+        process = begin([*arguments, "--quiet", *more])
         wait_for_step(out, 2 * kill + pick.randint(1, 2), process)
         time.sleep(pick.random())
         children = worker_of(process) if process.poll() is None else []
         if kill % 2 == 0:
-            process.send_signal(signal.SIGKILL)
+            os.kill(process.pid, signal.SIGKILL)
         for child in children:
             if kill % 2 == 1:
                 os.kill(child, signal.SIGKILL)

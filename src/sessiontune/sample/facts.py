@@ -213,6 +213,7 @@ def _general() -> Iterator[Fact]:
         yield make("general_rule", "finance", service("fees"), topic=topic, what=what)
 
 
+@cache
 def all_facts() -> tuple[Fact, ...]:
     """Every fixed fact of the world, in a fixed order."""
     sources = (_clients, _flows, _mail_and_documents, _health_and_dashboard, _platform, _general)
