@@ -56,8 +56,7 @@ def publish(
         console.emit(
             msgspec.to_builtins(plan),
             lambda rich: rich.print(
-                f"{listed}\n{plan.size / 1e6:.1f} MB; {plan.scanned} files scanned, all clean.",
-                markup=False,
+                f"{listed}\n{plan.size / 1e6:.1f} MB; {plan.said}", markup=False, soft_wrap=True
             ),
         )
         return
