@@ -221,9 +221,10 @@ def _more_held_out(run: Path) -> str:
     from ..runtime.trainrecord import read
     from .again import more_held_out
 
-    folder = Path(str(read(run).get("data", {}).get("dir", "")))
+    named = str(read(run).get("data", {}).get("dir", ""))
+    folder = Path(named)
     try:
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder) if named else None
     except OSError:
         return ""
     share = share_to_propose(manifest) if manifest else 0.0
