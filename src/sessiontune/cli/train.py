@@ -148,10 +148,13 @@ def train(
     DIR is what `sessiontune export` wrote. The plan is shown before anything runs and written to
     RUN/plan.json; the adapter lands in RUN/adapter, the curves in RUN/report.html.
     """
+    from ..runtime.trainrecord import must_be_free
     from ..training.spec import make_spec, preset_of
 
     settings = {**given, "log_to": log_to or None}
     folder = out or default_run(data, resume)
+    if out and not resume:
+        must_be_free(out)
     table = recipe_table(recipe)
     if resume and not (recipe or preset):
         table = settings_of(folder)

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import StoreError
+from ..errors import StoreError, cannot_write
 
 NOTES = "evening.json"
 
@@ -100,7 +100,7 @@ def _write(folder: Path, notes: dict[str, Done]) -> None:
         beside.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror}", "Is the disk full?") from error
+        raise cannot_write(path, error, "; the same command goes on.") from error
 
 
 def peak_memory() -> int:
