@@ -12,6 +12,7 @@ import click
 
 from ..errors import UsageError, WorseError
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..evaluation.evaluate import EvaluationOptions
     from ..evaluation.result import Comparison, Result
 
-_PATH = click.Path(path_type=Path)
+_PATH = Place(path_type=Path)
 
 
 @click.command()

@@ -189,7 +189,10 @@ def main(argv: list[str] | None = None) -> int:
         if trouble is None:
             raise
         console.error(trouble)
-        write_no_more()  # it may be stdout that is full: the interpreter would fail there once more
+        if (
+            not error.filename
+        ):  # it may be stdout that is full: the interpreter would fail there too
+            write_no_more()
         return trouble.code
 
 
@@ -210,7 +213,9 @@ def _of_the_disk(error: OSError) -> StoreError | None:
         hint = "Free some space, and run the same command again to go on."
         return StoreError(f"The disk is full{where}.", hint)
     if where and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return StoreError(f"{error.strerror}{where}.", "Give yourself the right to it there.")
+        return StoreError(
+            f"{error.strerror}{where}.", "Change its permissions, or name another place."
+        )
     return None
 
 

@@ -123,7 +123,7 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 @click.option(
     "--log-to", multiple=True, help="Also log to tensorboard, trackio or wandb. Repeatable."
 )
-@click.option("--recipe", type=click.Path(path_type=Path), help="TOML with a [train] table.")
+@click.option("--recipe", type=Place(path_type=Path), help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--force", is_flag=True, help="Train despite checks that advise against it.")

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import StoreError, cannot_write
+from ..errors import StoreError, UsageError, cannot_write
 
 NOTES = "evening.json"
 
@@ -50,6 +50,16 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     run: Callable[[], tuple[str, dict[str, str], dict[str, Any]]]
     gate: Callable[[Done], None] = lambda done: None
     always: bool = False
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an evening. UsageError or StoreError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{folder} is not a folder.", "Give another one with -o.") from error
+    except OSError as error:
+        raise cannot_write(folder, error, ", or give another folder with -o.") from error
 
 
 def walk(folder: Path, stages: list[Stage], begin: Callable[[int, Stage], None]) -> list[Done]:

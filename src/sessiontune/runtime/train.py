@@ -81,7 +81,7 @@ def train(
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        _make(beside)
+        _make(beside, folder)
         ready = make_ready(
             request.data, spec, beside, folder, on_event,
             download=request.download, elsewhere=request.dry_run and spec.parallel != "none",
@@ -103,13 +103,11 @@ def train(
     return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run=run)
 
 
-def _make(folder: Path) -> None:
+def _make(beside: Path, folder: Path) -> None:
     try:
-        folder.mkdir(parents=True)
+        beside.mkdir(parents=True)
     except OSError as error:
-        raise StoreError(
-            f"Cannot make {folder}: {error.strerror}", "Name another place with -o."
-        ) from error
+        raise cannot_write(folder, error, ", or name another place with -o.") from error
 
 
 def _as_begun(ready: Ready, folder: Path) -> None:
