@@ -21,6 +21,7 @@ import pytest
 from tests.runs import Run, is_whole, run, tree
 
 from sessiontune import database
+from sessiontune.pipeline.publish import disk_error
 from sessiontune.sample import write_sample
 from sessiontune.store import Store
 
@@ -284,6 +285,18 @@ def test_a_file_cannot_grow(world: World, limit: int) -> None:
     _rerun_is_equal(world, folder)
 
 
+@pytest.mark.parametrize(
+    ("number", "helps"),
+    [(errno.ENOSPC, "Free some space"), (errno.EROFS, "Make it writable"), (errno.EIO, "Mend")],
+)
+def test_what_is_advised_helps(tmp_path: Path, number: int, helps: str) -> None:
+    said = disk_error(OSError(number, os.strerror(number)), tmp_path / "new")
+    assert str(said) == f"Cannot write {tmp_path / 'new'}: {os.strerror(number)}."
+    assert (said.hint.startswith(helps), "former" in said.hint) == (True, False)
+    (tmp_path / "manifest.json").touch()
+    assert disk_error(OSError(number, ""), tmp_path).hint.endswith("The former export is whole.")
+
+
 def test_a_read_only_disk(world: World, small_disk: Path) -> None:
     folder = world.begin("readonly")
     shutil.rmtree(folder / "out")
@@ -293,6 +306,7 @@ def test_a_read_only_disk(world: World, small_disk: Path) -> None:
     before = tree(small_disk)
     ended = world.export(folder)
     assert ended.code == 5, ended.err
+    assert "Make it writable" in ended.out
     assert tree(small_disk) == before
     assert _mount("-o", "remount,rw", str(small_disk)) is None
     _rerun_is_equal(world, folder)

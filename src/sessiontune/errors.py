@@ -20,6 +20,8 @@ never an exception: it is a `Fault` or a `Drop` (see `model`).
 
 from __future__ import annotations
 
+import errno
+
 
 class SessiontuneError(Exception):
     """Base of the tree. `hint` says what the user can do next; `told` that it was printed."""
@@ -60,6 +62,17 @@ class StoreError(SessiontuneError):
 
 class DamagedError(StoreError):
     pass
+
+
+def cannot_write(path: object, error: OSError, otherwise: str = ".") -> StoreError:
+    """What stands in the way of writing, and what helps. `otherwise` ends the hint."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        helps = "Make it writable"
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # libraries of others give no number
+        helps = "Free some space"
+    else:
+        helps = "Mend that"
+    return StoreError(f"Cannot write {path}: {error.strerror or error}.", f"{helps}{otherwise}")
 
 
 class ToolError(SessiontuneError):

@@ -30,16 +30,15 @@ h2{font-size:1.25rem;margin:2em 0 .6em;padding-top:.6em;border-top:1px solid var
 h3{font-size:1rem;margin:0 0 .6em}
 p,li{max-width:72ch}
 .lead{color:var(--muted);font-size:1.05rem}
-.grid{display:grid;gap:16px;align-items:start;grid-template-columns:repeat(auto-fit,minmax(min(400px,100%),1fr))}
-.panel{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:14px;
-min-width:0}
+.grid{columns:400px;column-gap:16px}
+.grid .panel{break-inside:avoid;margin-bottom:16px}
+.panel{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:14px}
 .panel svg{width:100%;max-width:500px;height:auto;display:block}
 .facts{display:grid;gap:8px;grid-template-columns:repeat(auto-fit,minmax(max(140px,22%),1fr));padding:0;
 margin:1em 0}
 .facts div{background:var(--panel);border:1px solid var(--grid);border-radius:8px;padding:10px 12px}
 .facts dt{color:var(--muted);font-size:.85rem}
 .facts dd{margin:0;font-size:1.25rem;font-weight:600;overflow-wrap:anywhere}
-.grid+.scroll{margin-top:16px}
 .scroll{overflow-x:auto}
 .scroll:focus-visible{outline:2px solid var(--c1)}
 table{border-collapse:collapse;width:100%;font-size:.93rem;margin:0 0 1.4em}
@@ -78,7 +77,7 @@ def section(title: str, body_html: str) -> str:
 
 
 def grid(panels_html: Iterable[str]) -> str:
-    """Panels side by side, as many as fit, each at least 400 px wide."""
+    """Panels in columns of about the same height, as many as fit, each at least 400 px wide."""
     return '<div class="grid">' + "\n".join(panels_html) + "</div>\n"
 
 

@@ -19,7 +19,7 @@ from typing import BinaryIO, TypeVar
 
 import msgspec
 
-from .errors import DamagedError, StoreError
+from .errors import DamagedError, cannot_write
 
 T = TypeVar("T")
 
@@ -132,10 +132,7 @@ def writing(path: str, *, summed: bool = False) -> Iterator[Pack]:
         with Pack(path, summed=summed) as pack:
             yield pack
     except OSError as error:
-        raise StoreError(
-            f"The state cannot be written ({path}): {error.strerror}.",
-            "Free some space and run the same command again: it goes on from there.",
-        ) from error
+        raise cannot_write(path, error, "; the same command goes on.") from error
 
 
 def damaged(path: str | os.PathLike[str]) -> DamagedError:

@@ -38,7 +38,7 @@ class Remembered:
         except (sqlite3.DatabaseError, OSError) as error:
             raise StoreError(
                 f"The state in {self.folder} cannot be written: {error}.",
-                "Free some space or give another folder with --state; the run goes on from there.",
+                "It needs room and to be writable. Or give another folder with --state.",
             ) from error
 
     # ------------------------------------------------------------ values by name

@@ -453,6 +453,12 @@ def test_too_few_held_out_is_said_with_what_helps_and_that_helps(
     options = f"-o {world / 'a-second'} --split second --eval-share 0.28"
     assert _more_held_out(world / "a-run") == options
     assert _more_held_out(world / "a-second-run") == "", "it is gone"
+    (world / "nameless").mkdir()
+    (world / "nameless" / "run.json").write_text("{}")
+    monkeypatch.chdir(world / "a")
+    assert _more_held_out(world / "nameless") == "", "the export that one stands in is not its own"
+    monkeypatch.undo()
+    monkeypatch.setattr("sys.argv", ["sessiontune", *map(str, first)])
     again = (*args, "--state", world / "s1", "--eval-share", "0.28")
     _, out, _ = cli(*again, "-o", world / "a")
     assert "5 of 36 independent groups" in " ".join(out.split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -85,3 +86,20 @@ def test_a_closed_stream_stops_nothing(shell: str) -> None:
     assert ended.returncode == 0
     assert "Traceback" not in ended.stderr
     assert shell == ">&-" or json.loads(ended.stdout)["trainers"]
+
+
+def test_what_may_not_be_opened_is_an_error_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where no command has words of its own for it, as of the recipe here."""
+
+    def closed(path: Path, *_: object, **__: object) -> bytes:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    (tmp_path / "r.toml").touch()
+    for read in ("read_bytes", "read_text", "open"):
+        monkeypatch.setattr(Path, read, closed)
+    code = main(["export", str(tmp_path), "--recipe", str(tmp_path / "r.toml")])
+    monkeypatch.undo()
+    assert code == 5
+    assert f"Permission denied ({tmp_path / 'r.toml'}).\n  Change" in capsys.readouterr().err

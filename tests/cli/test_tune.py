@@ -257,3 +257,19 @@ def test_what_shipping_will_lack_is_said_before_anything_is_done(
     assert code == (6 if words == "no converter" else 2)
     assert words in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize("command", [("demo",), ("tune", "--base", "tiny")])
+def test_a_file_in_the_place_of_the_folder_is_no_riddle(
+    command: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("sessiontune.runtime.checkup.find_spec", lambda name: name)
+    monkeypatch.setattr("sessiontune.runtime.ship.check_tools_here", lambda *_: None)
+    (tmp_path / "file").touch()
+    for folder in ("file", "file/below"):
+        assert main([*command, "-o", str(tmp_path / folder)]) == 2
+        assert f"{tmp_path / folder} is not a folder." in capsys.readouterr().err
+    assert main([*command, "-o", ""]) == 2, "the variable in $EMPTY was not set"

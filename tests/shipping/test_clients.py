@@ -26,6 +26,20 @@ def test_every_client_is_told_where_and_what(name: str, tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []  # nothing is written unasked
 
 
+def test_no_reader_can_slip_in_before_the_rights_are_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".claude/settings.local.json"
+    file.parent.mkdir()
+    file.write_text("{}", encoding="utf-8")
+    file.chmod(0o600)
+    for late in ("copymode", "copystat"):
+        monkeypatch.setattr(f"shutil.{late}", lambda *_: None)
+    [(written, backup)] = put("claude", tmp_path)
+    assert backup is not None
+    assert {path.stat().st_mode & 0o777 for path in (written, backup)} == {0o600}
+
+
 def test_claude_keeps_what_was_there(tmp_path: Path) -> None:
     file = tmp_path / ".claude/settings.local.json"
     file.parent.mkdir()

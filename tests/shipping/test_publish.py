@@ -196,6 +196,24 @@ def test_a_data_set_goes_up_private_and_is_read_back(hub: FakeHub, export: Path)
     assert first_info < commit
 
 
+def test_parquet_is_read_for_the_scan(export: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def put(text: str) -> None:
+        pq.write_table(pa.table({"messages": [[{"content": text}]]}), export / "train/data.parquet")
+        names = ("train/openai.jsonl", "train/data.parquet")
+        files = [{"path": name, "sha256": file_digest(export / name)} for name in names]
+        _manifest(export, files=files)
+
+    put("Sort the list.")
+    plan = prepare(export, OK)[1]
+    assert plan.said == "4 of 4 files scanned, all clean."
+    put("the key is sk-ant-" + "api03-" + "Zk4" * 31 + "AA")
+    with pytest.raises(PrivacyError, match=r"1 findings?, the first \S+ at train/data.parquet:1"):
+        prepare(export, OK)
+
+
 def test_public_only_when_asked(hub: FakeHub, export: Path) -> None:
     assert not publish(export, "me/x", OK, public=True, endpoint=hub.url).private
 

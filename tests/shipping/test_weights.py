@@ -114,7 +114,7 @@ def test_what_the_disk_does_not_take_is_no_riddle(
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
     try:
-        with pytest.raises(StoreError, match="Cannot write the merged model") as caught:
+        with pytest.raises(StoreError, match=f"Cannot write {tmp_path / 'merged'}") as caught:
             merge(run, tmp_path / "merged", lambda *_: None)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

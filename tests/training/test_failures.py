@@ -125,7 +125,7 @@ def test_a_full_disk_leaves_nothing(
     assert main(["train", str(export), "-o", str(out), "--base", str(tiny), "--json"]) == 5
     error = json.loads(capsys.readouterr().out)["error"]
     assert "No space left" in error["message"]
-    assert "disk space" in error["hint"]
+    assert "Free some space" in error["hint"]
     assert list((tmp_path / "runs").iterdir()) == []
 
 
@@ -135,7 +135,7 @@ def test_a_folder_that_cannot_be_written_is_named(
     (tmp_path / "file").write_text("")
     out = tmp_path / "file" / "run"
     assert main(["train", str(export), "-o", str(out), "--base", str(tiny), "--json"]) == 5
-    assert "Cannot make" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "Cannot write" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_resuming_with_other_data_is_refused(
@@ -231,7 +231,7 @@ def test_a_disk_too_small_for_the_tiny_base_is_no_traceback(
     assert main(["train", str(export), "--base", "tiny", "-o", str(out)]) == 5
     said = capsys.readouterr().err
     assert f"Cannot write {out}: No space left on device" in said.replace("\n", " ")
-    assert "Free some disk space" in said
+    assert "Free some space, or name another place with -o." in said
     assert [p.name for p in tmp_path.iterdir()] == ["x"]
 
 

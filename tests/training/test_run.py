@@ -265,6 +265,10 @@ def test_errors_name_the_next_step_and_leave_nothing(
     (out / "mine.txt").write_text("keep")
     refused(command(export, tiny, out), capsys, 2, "is no run", "another folder")
     assert [p.name for p in out.parent.rglob("*")] == ["r", "mine.txt"]
+    begun = tmp_path / "begun"
+    begun.mkdir()
+    (begun / "run.json").write_text('{"status": "interrupted"}')
+    refused(["train", str(export), "-o", str(begun)], capsys, 2, "exists", "Go on with --resume")
 
 
 def test_a_tokenizer_of_another_model_is_refused(

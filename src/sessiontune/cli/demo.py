@@ -9,13 +9,14 @@ from pathlib import Path
 import click
 
 from .console import Console
+from .options import Place
 
 
 @click.command()
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     default=Path("sessiontune-demo"),
     show_default=True,
     help="Folder for everything it makes.",
@@ -29,6 +30,7 @@ def demo(console: Console, out: Path) -> None:
     """
     from ..recipe import load_recipe
     from ..runtime.checkup import need_extras
+    from ..runtime.evening import make_folder
     from ..runtime.shop import fetch_converter
     from ..sample import write_sample
     from ..training.spec import make_spec
@@ -37,14 +39,16 @@ def demo(console: Console, out: Path) -> None:
 
     started = time.monotonic()
     need_extras()  # before the converter is fetched
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     with console.progress("prepare") as progress:
         progress(0, 0, "converter")
         fetch_converter(os.environ, Path.home(), console.detail)
         progress(0, 0, "sample logs")
         logs = out / "logs"
-        if not (logs / ".claude").is_dir():
-            write_sample(logs)
+        if not logs.is_dir():
+            beside = out / ".logs.part"
+            write_sample(beside)
+            beside.rename(logs)
     evening = Evening(
         console,
         out,

@@ -12,6 +12,7 @@ import click
 
 from ..errors import UsageError, WorseError
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from ..evaluation.evaluate import EvaluationOptions
     from ..evaluation.result import Comparison, Result
 
-_PATH = click.Path(path_type=Path)
+_PATH = Place(path_type=Path)
 
 
 @click.command()
@@ -221,9 +222,10 @@ def _more_held_out(run: Path) -> str:
     from ..runtime.trainrecord import read
     from .again import more_held_out
 
-    folder = Path(str(read(run).get("data", {}).get("dir", "")))
+    named = str(read(run).get("data", {}).get("dir", ""))
+    folder = Path(named)
     try:
-        manifest = read_manifest(folder)
+        manifest = read_manifest(folder) if named else None
     except OSError:
         return ""
     share = share_to_propose(manifest) if manifest else 0.0

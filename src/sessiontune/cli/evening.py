@@ -290,7 +290,6 @@ def go(console: Console, evening: Evening) -> list[Done]:
     # Libraries warn of names that other libraries still use: nothing that a user could change.
     warnings.simplefilter("ignore", FutureWarning)
     stages = evening.stages()
-    evening.folder.mkdir(parents=True, exist_ok=True)
     return walk(
         evening.folder,
         stages,

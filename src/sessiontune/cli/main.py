@@ -185,12 +185,15 @@ def main(argv: list[str] | None = None) -> int:
         console.error(missing)
         return missing.code
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        trouble = _of_the_disk(error)
+        if trouble is None:
             raise
-        full = _disk_full(error)
-        console.error(full)
-        write_no_more()  # it may be stdout that is full: the interpreter would fail there once more
-        return full.code
+        console.error(trouble)
+        if (
+            not error.filename
+        ):  # it may be stdout that is full: the interpreter would fail there too
+            write_no_more()
+        return trouble.code
 
 
 def _of_an_extra(error: ModuleNotFoundError) -> ToolError | None:
@@ -203,11 +206,17 @@ def _of_an_extra(error: ModuleNotFoundError) -> ToolError | None:
     )
 
 
-def _disk_full(error: OSError) -> StoreError:
+def _of_the_disk(error: OSError) -> StoreError | None:
+    """No room, or no right, where no command has words of its own for it."""
     where = f" ({error.filename})" if error.filename else ""
-    return StoreError(
-        f"The disk is full{where}.", "Free some space, and run the same command again to go on."
-    )
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        hint = "Free some space, and run the same command again to go on."
+        return StoreError(f"The disk is full{where}.", hint)
+    if where and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return StoreError(
+            f"{error.strerror}{where}.", "Change its permissions, or name another place."
+        )
+    return None
 
 
 def run(argv: list[str] | None = None) -> None:

@@ -10,6 +10,7 @@ import click
 
 from ..errors import UsageError
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command(no_args_is_help=True)
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
 @click.option("--repo", metavar="OWNER/NAME", help="Repository on the hub.")
 @click.option("--public", is_flag=True, help="Let everybody see it. Without: private.")
 @click.option("--license", "license_name", default="", help="Its licence: yours to say.")
@@ -56,8 +57,7 @@ def publish(
         console.emit(
             msgspec.to_builtins(plan),
             lambda rich: rich.print(
-                f"{listed}\n{plan.size / 1e6:.1f} MB; {plan.scanned} files scanned, all clean.",
-                markup=False,
+                f"{listed}\n{plan.size / 1e6:.1f} MB; {plan.said}", markup=False, soft_wrap=True
             ),
         )
         return

@@ -13,6 +13,7 @@ import click
 
 from ..errors import UsageError
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from ..shipping.clients import Target
@@ -26,7 +27,7 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 
 
 @click.command(no_args_is_help=True)
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("run", type=Place(path_type=Path), metavar="RUN")
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -47,8 +48,8 @@ _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 @click.option("--client", type=click.Choice(_CLIENTS), help="Print this client's settings.")
 @click.option("--write", is_flag=True, help="With --client: write them, keeping a backup.")
 @click.option("--allow-origin", multiple=True, metavar="URL", help="A web page that may call.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Where it was shipped to.")
-@click.option("--base", type=click.Path(path_type=Path), help="Where the base lies, if moved.")
+@click.option("-o", "--out", type=Place(path_type=Path), help="Where it was shipped to.")
+@click.option("--base", type=Place(path_type=Path), help="Where the base lies, if moved.")
 @click.pass_obj
 def serve(
     console: Console,

@@ -12,6 +12,7 @@ import click
 from ..errors import UsageError
 from ..figures import several
 from .console import Console
+from .options import Place
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from ..runtime.shop import ShipOptions, Shipped
     from ..shipping.ollama import Created
 
-_PATH = click.Path(path_type=Path)
+_PATH = Place(path_type=Path)
 
 
 @click.command(no_args_is_help=True)

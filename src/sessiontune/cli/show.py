@@ -13,7 +13,7 @@ import click
 from ..errors import SourceError, UsageError
 from .console import Console
 from .mask import show_mask
-from .options import state_option
+from .options import Place, state_option
 from .summary import printable, shown
 
 if TYPE_CHECKING:
@@ -38,12 +38,12 @@ _MESSAGE = ("role", "content", "tool_calls", "tool_call_id", "name", "train")
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=Place(path_type=Path), metavar="DIR")
 @click.argument("row", required=False, metavar="[ROW]")
 @click.option("--full", is_flag=True, help="Whole texts instead of their beginnings.")
 @click.option("--mask", is_flag=True, help="Show which tokens bear loss, in colour.")
 @click.option("--base", metavar="MODEL", help="Folder or hub id whose chat template --mask uses.")
-@click.option("--html", type=click.Path(path_type=Path), help="Write --mask to an HTML file too.")
+@click.option("--html", type=Place(path_type=Path), help="Write --mask to an HTML file too.")
 @state_option
 @click.pass_obj
 def show(

@@ -123,7 +123,7 @@ def train_options(*only: str) -> Callable[[Any], Any]:
 @click.option(
     "--log-to", multiple=True, help="Also log to tensorboard, trackio or wandb. Repeatable."
 )
-@click.option("--recipe", type=click.Path(path_type=Path), help="TOML with a [train] table.")
+@click.option("--recipe", type=Place(path_type=Path), help="TOML with a [train] table.")
 @click.option("--dry-run", is_flag=True, help="Write the plan and the trainer's files; stop.")
 @click.option("--resume", is_flag=True, help="Go on from the last checkpoint.")
 @click.option("--force", is_flag=True, help="Train despite checks that advise against it.")
@@ -148,10 +148,13 @@ def train(
     DIR is what `sessiontune export` wrote. The plan is shown before anything runs and written to
     RUN/plan.json; the adapter lands in RUN/adapter, the curves in RUN/report.html.
     """
+    from ..runtime.trainrecord import must_be_free
     from ..training.spec import make_spec, preset_of
 
     settings = {**given, "log_to": log_to or None}
     folder = out or default_run(data, resume)
+    if out and not resume:
+        must_be_free(out)
     table = recipe_table(recipe)
     if resume and not (recipe or preset):
         table = settings_of(folder)

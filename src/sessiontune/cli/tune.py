@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .console import Console
-from .options import privacy_option, recipe_of, recipe_options, run_options
+from .options import Place, privacy_option, recipe_of, recipe_options, run_options
 from .train import option_name, train_options
 
 #: Settings of the training that are offered here; `train` has all.
@@ -23,7 +23,7 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option(
     "-o",
     "--out",
-    type=click.Path(path_type=Path),
+    type=Place(path_type=Path),
     default=Path("sessiontune-evening"),
     show_default=True,
     help="Folder for everything it makes.",
@@ -71,6 +71,7 @@ def tune(
     import sys
 
     from ..runtime.checkup import need_extras
+    from ..runtime.evening import make_folder
     from ..runtime.ship import check_tools_here
     from ..training.bases import resolve
     from ..training.spec import make_spec, preset_of
@@ -88,6 +89,7 @@ def tune(
     named = tuple(kind.lower() for kind in types)
     shipped = named or usual_types(found.billions if found else 0)
     check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
+    make_folder(out)
     training = {name: options.pop(name) for name in map(option_name, _TRAINING)}
     evening = Evening(
         console,

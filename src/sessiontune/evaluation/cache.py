@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from ..errors import StoreError
+from ..errors import StoreError, cannot_write
 
 
 def digest(*parts: Any) -> str:
@@ -78,10 +78,7 @@ class Table:
             with self.path.open("ab") as file:
                 file.write(b"\n" + line if self._torn else line)
         except OSError as error:
-            raise StoreError(
-                f"Cannot write {self.path}: {error.strerror}",
-                "Free some disk space; the same command goes on where it was.",
-            ) from error
+            raise cannot_write(self.path, error, "; the same command goes on.") from error
         self._torn = False
         self._held[key] = value
 

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from ..errors import StoreError, UsageError
+from ..errors import UsageError, cannot_write
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
@@ -108,7 +108,7 @@ def plant(
         (beside / FILE).write_bytes(msgspec.json.encode(planted))
         beside.rename(target)
     except OSError as error:
-        raise StoreError(f"Cannot write {target}: {error.strerror}") from error
+        raise cannot_write(target, error, ", or name another folder.") from error
     return planted
 
 

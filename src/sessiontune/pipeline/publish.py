@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from ..errors import StoreError
+from ..errors import StoreError, cannot_write
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble, look
 from .carrying import MARKER, carry_over
@@ -266,10 +266,9 @@ def read_layout(noted: bytes | None) -> Layout:
 
 def disk_error(error: OSError, target: Path) -> StoreError:
     """A full disk or a read-only target, in words."""
-    return StoreError(
-        f"{target} cannot be written: {error.strerror}.",
-        "Free some space or give another folder with -o; the former export is whole, "
-        "and the same command goes on from here.",
+    kept = " The former export is whole." if (target / MARKER).is_file() else ""
+    return cannot_write(
+        target, error, f", or give another folder with -o: the same command goes on.{kept}"
     )
 
 

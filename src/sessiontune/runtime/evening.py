@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import StoreError
+from ..errors import StoreError, UsageError, cannot_write
 
 NOTES = "evening.json"
 
@@ -50,6 +50,16 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     run: Callable[[], tuple[str, dict[str, str], dict[str, Any]]]
     gate: Callable[[Done], None] = lambda done: None
     always: bool = False
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of an evening. UsageError or StoreError where it cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise UsageError(f"{folder} is not a folder.", "Give another one with -o.") from error
+    except OSError as error:
+        raise cannot_write(folder, error, ", or give another folder with -o.") from error
 
 
 def walk(folder: Path, stages: list[Stage], begin: Callable[[int, Stage], None]) -> list[Done]:
@@ -100,7 +110,7 @@ def _write(folder: Path, notes: dict[str, Done]) -> None:
         beside.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        raise StoreError(f"Cannot write {path}: {error.strerror}", "Is the disk full?") from error
+        raise cannot_write(path, error, "; the same command goes on.") from error
 
 
 def peak_memory() -> int:

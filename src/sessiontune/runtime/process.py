@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
 
-from ..errors import StoreError, ToolError
+from ..errors import StoreError, ToolError, cannot_write
 from ..ports import Job
 
 OnLine = Callable[[str], None]
@@ -42,10 +42,7 @@ def write_files(job: Job, folder: Path) -> None:
             beside.write_text(text, encoding="utf-8")
             beside.replace(target)
         except OSError as error:
-            raise StoreError(
-                f"Cannot write {target}: {error.strerror}",
-                "Free some disk space, or name another place.",
-            ) from error
+            raise cannot_write(target, error, ", or name another place.") from error
 
 
 def run_job(

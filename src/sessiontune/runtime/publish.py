@@ -32,6 +32,12 @@ class Plan(msgspec.Struct, frozen=True):
     size: int
     scanned: int
 
+    @property
+    def said(self) -> str:
+        """How many were scanned, and what was not."""
+        rest = "" if self.scanned == len(self.files) else " (weights and vocabularies are no text)"
+        return f"{self.scanned} of {len(self.files)} files scanned{rest}, all clean."
+
 
 def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
     """All gates but the hub's. UsageError, PrivacyError or PreflightError say what is missing."""
@@ -70,7 +76,7 @@ def publish(
     """
     check_terms(terms)
     parcel, plan = prepare(folder, terms)
-    said = f"{plan.scanned} files scanned, all clean. {plan.size / 1e6:.1f} MB are sent to {repo}."
+    said = f"{plan.said} {plan.size / 1e6:.1f} MB are sent to {repo}."
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
     try:

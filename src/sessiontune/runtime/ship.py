@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import PreflightError, StoreError, UsageError
+from ..errors import PreflightError, UsageError, cannot_write
 from ..shipping import convert
 from ..shipping.converter import find_converter
 from ..shipping.engine import need_engine
@@ -83,7 +83,7 @@ def ship(
         out.mkdir(parents=True, exist_ok=True)
         shop.work.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"Cannot write to {out}: {error.strerror}") from error
+        raise cannot_write(out, error, ", or name another place with --out DIR.") from error
     missing = [kind for kind in options.types if not there(shop, kind, files)]
     for kind in missing:
         check_tools(run, options, kind, converter)

@@ -22,7 +22,7 @@ from ..errors import (
     SessiontuneError,
     StoreError,
     ToolError,
-    UsageError,
+    cannot_write,
 )
 from ..ports import Job
 from ..training import cluster, planner, worker
@@ -76,12 +76,12 @@ def train(
     if request.resume:
         record.must_be_resumable(folder)
         spec = record.as_begun(folder, spec)
-    elif folder.exists() and any(folder.iterdir()):
-        raise _taken(folder)
+    else:
+        record.must_be_free(folder)
     beside = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(beside, ignore_errors=True)
     try:
-        _make(beside)
+        _make(beside, folder)
         ready = make_ready(
             request.data, spec, beside, folder, on_event,
             download=request.download, elsewhere=request.dry_run and spec.parallel != "none",
@@ -103,24 +103,11 @@ def train(
     return Outcome(folder=folder, plan=ready.plan, checks=ready.checks, job=job, run=run)
 
 
-def _taken(folder: Path) -> UsageError:
-    """What stands in the way of a new run, and whether it can go on."""
-    if not (folder / "run.json").is_file():
-        return UsageError(f"{folder} is no run.", "Name another folder with -o.")
-    if record.read(folder).get("status") == "done":
-        return UsageError(
-            f"{folder} is a run that is done.", "Name another folder with -o, or leave -o out."
-        )
-    return UsageError(f"{folder} exists.", "Go on with --resume, or name another folder with -o.")
-
-
-def _make(folder: Path) -> None:
+def _make(beside: Path, folder: Path) -> None:
     try:
-        folder.mkdir(parents=True)
+        beside.mkdir(parents=True)
     except OSError as error:
-        raise StoreError(
-            f"Cannot make {folder}: {error.strerror}", "Name another place with -o."
-        ) from error
+        raise cannot_write(folder, error, ", or name another place with -o.") from error
 
 
 def _as_begun(ready: Ready, folder: Path) -> None:
@@ -141,9 +128,7 @@ def _write(ready: Ready, job: Job, beside: Path, folder: Path, on_event: OnEvent
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside.rename(folder)
     except OSError as error:
-        raise StoreError(
-            f"Cannot write {folder}: {error.strerror}", "Free some disk space, or use -o."
-        ) from error
+        raise cannot_write(folder, error, ", or name another place with -o.") from error
 
 
 def _run(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..errors import StoreError, ToolError
+from ..errors import ToolError, cannot_write
 from ..ports import Job
 from ..training.others import ENV
 from .process import environment, run_job
@@ -65,7 +65,7 @@ def make(name: str, force: bool, on_line: Callable[[str], None], place: Path | N
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StoreError(f"Cannot write {target.parent}: {error.strerror}") from error
+        raise cannot_write(target.parent, error) from error
     # Scripts of an environment hold its path, so it is made in its place; a mark says it is whole.
     shutil.rmtree(target, ignore_errors=True)
     try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import StoreError, ToolError, UsageError
+from ..errors import ToolError, UsageError, cannot_write
 from ..ports import Job
 from ..shipping.convert import not_known
 from ..shipping.converter import find_converter
@@ -248,10 +248,7 @@ def _base(
                 with disk_trouble():
                     found = resolve(str(make_tiny(beside / "base", texts_of(data))))
             except OSError as error:
-                raise StoreError(
-                    f"Cannot write {final}: {error.strerror or error}",
-                    "Free some disk space, or use -o.",
-                ) from error
+                raise cannot_write(final, error, ", or name another place with -o.") from error
         return msgspec.structs.replace(found, id="tiny"), "base"
     found = resolve(spec.base, download=download)
     if final.resolve() in Path(found.path).resolve().parents:

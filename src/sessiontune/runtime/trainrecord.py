@@ -13,7 +13,7 @@ import msgspec
 import orjson
 
 from .. import __version__
-from ..errors import StoreError, UsageError
+from ..errors import StoreError, UsageError, cannot_write
 from ..evaluation.heldout import held_digest
 from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
@@ -74,6 +74,19 @@ def must_be_resumable(folder: Path) -> None:
         raise UsageError(
             f"{folder} is done.", "Leave --resume out: a new run gets a name of its own."
         )
+
+
+def must_be_free(folder: Path) -> None:
+    """UsageError where something stands in the way of a new run: what, and whether it can go on."""
+    if (folder.is_dir() and not any(folder.iterdir())) or not folder.exists():
+        return
+    if not (folder / "run.json").is_file():
+        raise UsageError(f"{folder} is no run.", "Name another folder with -o.")
+    if read(folder).get("status") == "done":
+        raise UsageError(
+            f"{folder} is a run that is done.", "Name another folder with -o, or leave -o out."
+        )
+    raise UsageError(f"{folder} exists.", "Go on with --resume, or name another folder with -o.")
 
 
 #: Settings that the machine decides where they are left open, and how that is written.
@@ -234,7 +247,4 @@ def _put(path: Path, text: str) -> None:
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     except OSError as error:
-        raise StoreError(
-            f"Cannot write {path}: {error.strerror}",
-            "Free some disk space, then go on with --resume.",
-        ) from error
+        raise cannot_write(path, error, ", then go on with --resume.") from error

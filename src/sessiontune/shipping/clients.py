@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import shutil
+import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,23 @@ def _put(file: Path, old: str, new: str) -> Written:
     if old:
         names = (file.with_name(f"{file.name}.bak{n}") for n in itertools.count(1))
         backup = next(name for name in names if not name.exists())
-        shutil.copy2(file, backup)
+        _write_like(file, backup, file.read_bytes())
+        shutil.copystat(file, backup)
     beside = file.with_name(f".{file.name}.part")
-    beside.write_text(new, encoding="utf-8")
-    if old:
-        shutil.copymode(file, beside)
+    _write_like(file, beside, new.encode())
     beside.replace(file)
     return Written(file, backup)
+
+
+def _write_like(file: Path, other: Path, data: bytes) -> None:
+    """Write `other` with the rights of `file` from its first byte on: a key may stand in it."""
+    there = file.exists()
+    mode = stat.S_IMODE(file.stat().st_mode) if there else 0o666
+    other.unlink(missing_ok=True)
+    with open(other, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as made:
+        made.write(data)
+    if there:
+        shutil.copymode(file, other)  # the umask may have taken some
 
 
 def _claude(target: Target, project: Path, env: Mapping[str, str]) -> Settings:

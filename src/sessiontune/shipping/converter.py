@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import StoreError, ToolError
+from ..errors import ToolError, cannot_write
 from ..ports import Job
 from .run import file_digest
 
@@ -163,7 +163,7 @@ def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
     except OSError as error:
-        raise StoreError(f"Cannot unpack the converter to {target}: {error.strerror}") from error
+        raise cannot_write(target, error) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Converter(target, f"{PACKAGE} {VERSION}")

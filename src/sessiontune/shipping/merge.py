@@ -8,13 +8,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from ..errors import PreflightError, StoreError
+from ..errors import PreflightError, StoreError, cannot_write
 from .run import Run
 from .tokenizer import check_vocabulary, read_vocabulary, write_tokenizer
 from .weights import Step, base_weights, merge_pieces, merge_whole, plan_merge
 
 #: Files of a base folder that describe the model and are copied as they are.
 _COPIED = ("config.json", "generation_config.json", "preprocessor_config.json")
+_ELSEWHERE = ", or name another place with --out DIR, and run the command again."
 
 
 def check_fit(run: Run) -> None:
@@ -55,10 +56,7 @@ def merge(run: Run, target: Path, step: Step) -> Path:
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
     except OSError as error:
-        raise StoreError(
-            f"Cannot write the merged model to {target}: {error.strerror or error}",
-            "Free some space or name another place with --out DIR, and run the command again.",
-        ) from error
+        raise cannot_write(target, error, _ELSEWHERE) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target
@@ -88,6 +86,8 @@ def base_folder(run: Run, target: Path) -> Path:
         write_tokenizer(run, vocabulary, beside)
         shutil.rmtree(target, ignore_errors=True)
         beside.rename(target)
+    except OSError as error:
+        raise cannot_write(target, error, _ELSEWHERE) from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return target

@@ -158,9 +158,12 @@ def adapter_card(run: Run, terms: Terms, verdict: str) -> str:
 
 def check_clean(parcel: Parcel, scan: Scan, scratch: Path) -> int:
     """Scan every text that would go up; the number of files. PrivacyError on any finding."""
-    paths = [p for p in parcel.files.values() if p.suffix not in (".safetensors", ".parquet")]
-    skipped = {p.name for p in parcel.files.values()} & set(_TOKENIZER)
-    paths = [p for p in paths if p.name not in skipped]  # vocabularies, not sentences
+    paths = []
+    for name, file in parcel.files.items():
+        if file.suffix == ".parquet":
+            paths.append(_rows_of(file, scratch / name))
+        elif file.suffix != ".safetensors" and file.name not in _TOKENIZER:  # no sentences
+            paths.append(file)
     for name, text in parcel.texts.items():
         copy = scratch / name
         copy.write_text(text, encoding="utf-8")
@@ -170,7 +173,18 @@ def check_clean(parcel: Parcel, scan: Scan, scratch: Path) -> int:
         first = found[0]
         raise PrivacyError(
             f"The scan is not clean: {len(found)} findings, the first {first.kind} at"
-            f" {first.where}.",
+            f" {first.where.removeprefix(f'{scratch}/')}.",
             "Nothing was published. See all: sessiontune scan --files PATH.",
         )
     return len(paths)
+
+
+def _rows_of(columns: Path, target: Path) -> Path:
+    """The rows of a Parquet file, one a line: it is packed, and nothing could be seen in it."""
+    import pyarrow.parquet as pq
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("w", encoding="utf-8") as lines:
+        for batch in pq.ParquetFile(columns).iter_batches(64):
+            lines.writelines(f"{json.dumps(r, ensure_ascii=False)}\n" for r in batch.to_pylist())
+    return target

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from ..errors import PreflightError, StoreError
+from ..errors import PreflightError, cannot_write
 from ..templating import IGNORED, Encoded, Piece, Template, Turn, in_parts
 from ..templating.rows import BREAK
 from .data import Row
@@ -264,9 +264,7 @@ def write_tokens(prepared: Prepared, path: Path) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise StoreError(
-            f"Cannot write {path}: {error.strerror or error}", "Free some disk space."
-        ) from error
+        raise cannot_write(path, error) from error
 
 
 def read_tokens(path: Path) -> list[tuple[list[int], list[int]]]:
