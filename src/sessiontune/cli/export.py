@@ -10,7 +10,7 @@ import click
 
 from ..errors import UsageError
 from ..recipe import Recipe
-from .console import Console
+from .console import Console, print_plain
 from .options import TEXT, Place, privacy_option, recipe_of, recipe_options, run_options
 
 if TYPE_CHECKING:
@@ -184,17 +184,17 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
     from .summary import draw_manifest, draw_places
 
     if result.unchanged:
-        rich.print(f"Nothing changed: {result.folder} is up to date.", markup=False, soft_wrap=True)
+        print_plain(rich, f"Nothing changed: {result.folder} is up to date.")
         return
     draw_manifest(rich, result.manifest, rows=not dry_run, again=_again(result))
     draw_places(rich, result.faults, result.others)
     if dry_run:
         rich.print("\nDry run: nothing was written.")
     else:
-        rich.print(f"\nWritten: {result.folder}", markup=False, soft_wrap=True)
-        rich.print(f"Report:  {result.folder / 'report.html'}", markup=False, soft_wrap=True)
+        print_plain(rich, f"\nWritten: {result.folder}")
+        print_plain(rich, f"Report:  {result.folder / 'report.html'}")
         show = f"sessiontune show {quote(str(result.folder))}"
-        rich.print(f"Next:    {show}", markup=False, soft_wrap=True)
+        print_plain(rich, f"Next:    {show}")
 
 
 def _again(result: Export) -> str:

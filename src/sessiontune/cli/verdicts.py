@@ -11,7 +11,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..figures import several
-from .console import Console
+from .console import Console, print_plain
 from .options import TEXT, state_option
 from .summary import printable
 
@@ -103,6 +103,6 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
             said.append("Folders that hold it: " + ", ".join(found.published))
             said.append("Export them again or delete them, and what was trained on them.")
         for line in said:
-            rich.print(printable(line), markup=False, soft_wrap=True)
+            print_plain(rich, printable(line))
 
     console.emit(msgspec.to_builtins(found) | {"left": left}, draw)
