@@ -46,7 +46,6 @@ _LOW = int.from_bytes(b"\xff\xff\xff\x7f" * PERMUTATIONS, "little")
 _ANSWER_BIT = 1
 _RUN_BIT = 2
 _SPACE = b" \t\n\r\f\v"
-_BANDED = struct.Struct(f"{ROWS * 4}s" * BANDS)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -314,12 +313,6 @@ def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
 
 def _alone(found: dict[int, int]) -> dict[int, int]:
     return {k: v for k, v in found.items() if not is_run(k)}
-
-
-def bands(digest: bytes) -> tuple[bytes, ...]:
-    """The banded keys of one sketch: sessions that share one are candidates. That one band is
-    equal to another one of a different place does not happen: each has permutations of its own."""
-    return _BANDED.unpack(digest)
 
 
 def outlined(mark: Mark) -> Mark:

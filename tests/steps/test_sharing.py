@@ -15,9 +15,9 @@ from test_split import leaky_corpus
 
 from sessiontune.decisions import DedupeOptions, Union
 from sessiontune.marks import (
+    ROWS,
     Mark,
     anchors,
-    bands,
     in_common,
     is_answer,
     jaccard,
@@ -39,6 +39,11 @@ def family(n: int, seed: int) -> list[Session]:
         old, change = rng.choice(out), rng.choice((0.0, 0.01, 0.04, 0.1, 0.2, 0.4))
         out.append(nearly(old, f"s{i}", i, change) if change else renamed(old, f"s{i}"))
     return out
+
+
+def bands(sketch: bytes) -> set[tuple[int, bytes]]:
+    """The bands of a sketch; equal ones at different places are different."""
+    return {(at, sketch[at : at + 4 * ROWS]) for at in range(0, len(sketch), 4 * ROWS)}
 
 
 def lanes_alike(a: bytes, b: bytes) -> float:
@@ -63,7 +68,7 @@ def slow_groups(known: list[Mark]) -> set[frozenset[str]]:
             union.join(m.lineage, f"name {name}")
     for a, b in combinations(known, 2):
         one, two = looks(a), looks(b)
-        near = one and two and set(bands(one)) & set(bands(two))
+        near = one and two and bands(one) & bands(two)
         mine, yours = anchors(a), anchors(b)
         common = mine.keys() & yours.keys()
         if (
@@ -122,7 +127,7 @@ def slow_leakage(known: list[Mark], deal: dict[str, str]) -> tuple[float, float,
                 exact.add(held.key)
             one, two = (m.row or m.minhash for m in (held, other))
             compared = one and two and {held.key, other.key} <= met
-            if compared and set(bands(one)) & set(bands(two)) and lanes_alike(one, two) >= NEAR:
+            if compared and bands(one) & bands(two) and lanes_alike(one, two) >= NEAR:
                 near.add(held.key)
     n = sum(side == "eval" for side in deal.values()) or 1
     return len(exact) / n, len(near) / n, len(exact | near) / n

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..manifest import Manifest
+from ..manifest import Manifest, load
 
 MARKER = "manifest.json"
 #: The size and the time of no file.
@@ -24,7 +24,7 @@ _EDITED = (-1, -1)
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of an export, or None when it cannot be understood. Raises OSError."""
     try:
-        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Manifest)
+        return load((folder / MARKER).read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

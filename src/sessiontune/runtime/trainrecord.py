@@ -194,8 +194,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         known = orjson.loads(path.read_bytes())
     except ValueError:
         return {"manifest": "unreadable"}
-    wanted = ("recipe_digest", "recipe", "tool_version")
-    return {k: known[k] for k in wanted if k in known}
+    return {"recipe": known["recipe"]} if "recipe" in known else {}
 
 
 def _versions() -> dict[str, str]:
