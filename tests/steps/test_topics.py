@@ -15,7 +15,6 @@ from sessiontune.errors import UsageError
 from sessiontune.model import Session
 from sessiontune.steps.clean import CleanOptions, cleaner
 from sessiontune.steps.topics import (
-    LEAST_LINEAGES,
     bag_of,
     clusters,
     load_taxonomy,
@@ -24,6 +23,7 @@ from sessiontune.steps.topics import (
     topic_finder,
     words,
 )
+from sessiontune.summary import LEAST_LINEAGES
 from sessiontune.words import Asked
 
 #: One sentence or two for each subject of the default taxonomy that the first README named.

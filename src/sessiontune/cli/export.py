@@ -11,7 +11,7 @@ import click
 from ..errors import UsageError
 from ..recipe import Recipe
 from .console import Console, print_plain
-from .options import TEXT, Place, privacy_option, recipe_of, recipe_options, run_options
+from .options import TEXT, Place, recipe_of, recipe_options, run_options
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -37,7 +37,6 @@ _DEALT_ANEW = (
     help="Folder to write (sessions-export).",
 )
 @recipe_options
-@privacy_option
 @run_options
 @click.option("--dry-run", is_flag=True, help="Read and count; write no data set.")
 @click.option("--force", is_flag=True, help="Build anew even when nothing changed.")

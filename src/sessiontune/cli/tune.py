@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .console import Console
-from .options import privacy_option, recipe_of, recipe_options, run_options
+from .options import recipe_of, recipe_options, run_options
 from .train import option_name, train_options
 
 #: Settings of the training that are offered here; `train` has all.
@@ -43,7 +43,6 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option("--download", is_flag=True, help="Fetch the base from the hub if it is not here.")
 @click.option("--yes", is_flag=True, help="Answer yes at every gate.")
 @recipe_options
-@privacy_option
 @run_options
 @click.pass_obj
 def tune(

@@ -16,7 +16,6 @@ from ..recipe import Recipe, dump_recipe
 from ..stats import Stats, ranked
 from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
-from ..summary import Topic
 from .carrying import MARKER
 from .finish import WHOLE, separator, stream_name
 from .finishing import Built
@@ -76,8 +75,7 @@ def with_clusters(
     manifest: Manifest, bags: Sequence[tuple[str, str, str]], namer: Namer | None
 ) -> Manifest:
     """The manifest with groups of the conversations that no topic covers, below the topics."""
-    found = clusters(shared_words(bags), namer=namer)
-    groups = tuple(Topic(c.name, "Other subjects", c.sessions, c.lineages) for c in found)
+    groups = tuple(clusters(shared_words(bags), namer=namer))
     statistics = msgspec.structs.replace(
         manifest.statistics, topics=manifest.statistics.topics + groups
     )
