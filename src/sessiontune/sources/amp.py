@@ -58,8 +58,8 @@ def _known(raw: memoryview) -> Known:
 def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.name)
     seen.names.add(line.folder)
-    for at in filter(None, map(moment, line.times)):
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    for at in line.times:
+        seen.time(moment(at))
 
 
 class AmpSource:

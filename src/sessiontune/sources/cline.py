@@ -50,9 +50,7 @@ class Known(msgspec.Struct, gc=False):
 
 def _note(line: Known, seen: Seen) -> None:
     seen.names.add(line.cwd)
-    at = moment(int(line.ts or 0))
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(moment(int(line.ts or 0)))
 
 
 def _known(raw: memoryview) -> Known:

@@ -51,9 +51,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 def _note(event: Known, seen: Seen) -> None:
     seen.ids.add(event.id)
-    at = event.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(event.timestamp)
     if event.data is not None:
         seen.sessions.add(event.data.sessionId)
         if isinstance(event.data.context, dict):

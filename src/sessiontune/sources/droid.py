@@ -51,9 +51,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 
 def _note(record: Known, seen: Seen) -> None:
-    at = record.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(record.timestamp)
     if record.type == "session_start":
         seen.sessions.update((record.id, record.parent, record.callingSessionId))
         seen.names.add(record.cwd)

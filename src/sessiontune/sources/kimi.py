@@ -51,9 +51,7 @@ def _note(record: Known, seen: Seen) -> None:
     for told in (record.message, record.event):
         if told is not None:
             seen.ids.update((told.id, told.uuid))
-    at = moment(record.time)
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(moment(record.time))
 
 
 class KimiSource:

@@ -64,9 +64,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 
 def _note(entry: Known, seen: Seen) -> None:
-    at = entry.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(entry.timestamp)
     if entry.type == "session":
         seen.sessions.add(entry.id)
         seen.sessions.add(_parent(entry.parentSession or entry.branchedFrom))

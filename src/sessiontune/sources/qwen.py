@@ -74,9 +74,7 @@ def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.sessionId)
     seen.sessions.add(line.forkedFrom.sessionId if line.forkedFrom else None)
     seen.names.add(line.cwd)
-    at = line.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(line.timestamp)
 
 
 class QwenSource:

@@ -54,8 +54,8 @@ def _known(raw: memoryview) -> Known:
 
 def _note(line: Known, seen: Seen) -> None:
     seen.ids.update(line.requests)
-    for at in filter(None, map(moment, line.times)):
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    for at in line.times:
+        seen.time(moment(at))
 
 
 class VsCodeSource:
