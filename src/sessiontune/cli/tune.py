@@ -69,24 +69,14 @@ def tune(
     """
     import sys
 
-    from ..runtime.checkup import need_extras
-    from ..runtime.ship import check_tools_here
-    from ..training.bases import resolve
     from ..training.spec import make_spec, preset_of
     from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
-    from .ship import usual_types
 
     started = time.monotonic()
     take_any_bytes()
-    # What is missing is said before the export, the packages all at once: then a base that is not
-    # here, a converter, an engine.
-    need_extras()
-    found = None if base == "tiny" else resolve(base, download=download)
-    named = tuple(kind.lower() for kind in types)
-    shipped = named or usual_types(found.billions if found else 0)
-    check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
+    shipped = _checked_types(types, base, download)
     training = {name: options.pop(name) for name in map(option_name, _TRAINING)}
     evening = Evening(
         console,
@@ -105,6 +95,22 @@ def tune(
     console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))
     if sys.stdin.isatty() and not (console.no_input or console.as_json):
         converse(console, evening.run)
+
+
+def _checked_types(types: tuple[str, ...], base: str, download: bool) -> tuple[str, ...]:
+    """The types to ship. What is missing is said here, before the export: all packages at once,
+    then a base that is not here, a converter, an engine."""
+    from ..runtime.checkup import need_extras
+    from ..runtime.ship import check_tools_here
+    from ..training.bases import resolve
+    from .ship import usual_types
+
+    need_extras()
+    found = None if base == "tiny" else resolve(base, download=download)
+    named = tuple(kind.lower() for kind in types)
+    shipped = named or usual_types(found.billions if found else 0)
+    check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
+    return shipped
 
 
 def _agreed(console: Console, question: str) -> bool:

@@ -23,6 +23,7 @@ from .grouping import Unit
 from .hooks import hook_digest
 from .inputs import Inputs
 from .prepare import (
+    Noted,
     Preparation,
     PreparePack,
     PrepareTask,
@@ -118,53 +119,77 @@ def prepare_all(
         for u in units
         if u.key not in noted or u.key in back or _lacks(u, there, preparation, verify)
     ]
-    before = store.unit_keys() if missing else set()
-    again = {u.key for u in missing if u.key in before}  # read under the same key
-    stale = {os.path.basename(there[key].path) for key in again if key in there}
-    # A pack is never overwritten: a run that dies could not tell what its places hold.
-    fresh = (secrets.token_hex(8),) if stale else ()
-    if again:
-        store.forget_sums()
-        store.remove_memory("quick:")  # no folder passes for up to date unseen
-    known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
-    if missing and preparation.privacy.enabled:
-        # The rules take most of a second to compile: once, not once in every worker.
-        run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
-    by_key = {u.key: u for u in missing}
-    key = preparation_key(preparation)
-    packs = list(packed(missing, lambda u: u.size))
-
-    def pack(mine: tuple[Unit, ...]) -> PreparePack:
-        tasks = tuple(_task(u, preparation, known, there) for u in mine)
-        return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
-
-    shut: list[Fault] = []
-    for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
-        rows = []
-        for one in done:
-            if one.shut:
-                shut += one.shut
-                continue
-            paths = tuple(row.file.path for row in by_key[one.key].rows)
-            gone = [row.file.path for row in by_key[one.key].rows if row.gone]
-            by = f"{key} {msgspec.json.encode(gone).decode()}" if gone else key
-            mine = {one.key: one.place}
-            if one.left is not None:
-                mine[left_of(one.key)] = one.left
-            rows.append((UnitRow(one.key, paths, one.summary, by), mine, one.sketches))
-            there.update(mine)
-        store.put_units(rows)
-    if shut:
-        raise ShutError(shut)
+    stale = _replaced(missing, there, store)
+    _read(missing, preparation, there, bool(stale), store, run)
     there.update(store.shards.tidy(store.transaction, stale, wholly=False))
     run.renew()  # the workers' memory goes back before what is noted of all units is held
-    del packs
     unit_notes, begin = _noted(units, store)
     whole = msgspec.msgpack.Decoder(UnitSummary).decode
     names = ((u.rows[0].file.path, u.key) for u in units)
     total = add_up(store, names, lambda unit: whole(store.unit_summary(unit)), PreparedSum)
     ordered = sorted(units, key=lambda u: begin[u.key])
     return Prepared(ordered, unit_notes, total, there, preparation), len(missing)
+
+
+def _replaced(missing: Sequence[Unit], there: dict[str, Place], store: Store) -> set[str]:
+    """The names of the packs in which older shards of these units lie. Sums in which such a unit
+    is counted are forgotten."""
+    before = store.unit_keys() if missing else set()
+    again = {u.key for u in missing if u.key in before}  # read under the same key
+    if again:
+        store.forget_sums()
+        store.remove_memory("quick:")  # no folder passes for up to date unseen
+    return {os.path.basename(there[key].path) for key in again if key in there}
+
+
+def _read(
+    missing: Sequence[Unit],
+    preparation: Preparation,
+    there: dict[str, Place],
+    afresh: bool,
+    store: Store,
+    run: Runner,
+) -> None:
+    """Prepare units in workers and note them; `there` learns where their shards lie. `afresh`: some
+    of them have a shard already. Raises ShutError."""
+    if missing and preparation.privacy.enabled:
+        # The rules take most of a second to compile: once, not once in every worker.
+        run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
+    known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
+    by_key = {u.key: u for u in missing}
+    key = preparation_key(preparation)
+    # A pack is never overwritten: a run that dies could not tell what its places hold.
+    fresh = (secrets.token_hex(8),) if afresh else ()
+
+    def pack(mine: tuple[Unit, ...]) -> PreparePack:
+        tasks = tuple(_task(u, preparation, known, there) for u in mine)
+        return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
+
+    shut: list[Fault] = []
+    packs = list(packed(missing, lambda u: u.size))
+    for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
+        rows = []
+        for one in done:
+            if one.shut:
+                shut += one.shut
+                continue
+            row, places = _kept(one, by_key[one.key], key)
+            rows.append((row, places, one.sketches))
+            there.update(places)
+        store.put_units(rows)
+    if shut:
+        raise ShutError(shut)
+
+
+def _kept(one: Noted, unit: Unit, key: str) -> tuple[UnitRow, dict[str, Place]]:
+    """What the state keeps of a prepared unit, and where what is of it lies."""
+    gone = [row.file.path for row in unit.rows if row.gone]
+    by = f"{key} {msgspec.json.encode(gone).decode()}" if gone else key
+    places = {one.key: one.place}
+    if one.left is not None:
+        places[left_of(one.key)] = one.left
+    paths = tuple(row.file.path for row in unit.rows)
+    return UnitRow(one.key, paths, one.summary, by), places
 
 
 def _back(units: Iterable[Unit], store: Store) -> set[str]:
