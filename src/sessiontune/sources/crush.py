@@ -21,7 +21,7 @@ from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
 from .linear import Linear, folder_name, moment, words
-from .lines import LineFault, line_fault, safe_name, values
+from .lines import safe_name, values
 from .pictures import picture, picture_of_url
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
@@ -159,10 +159,8 @@ class _Reader:
                 continue
             self.told.add(own)
             summary = own == words(about.get("summary_message_id"))
-            try:
+            with log.faults():
                 _take(log, message, agent, summary or message.get("is_summary_message") == 1)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, path, log.place[0], b"}"))
         call = name.rpartition("$$")[2] if agent else ""
         caller = self.calls.get(call)
         self.calls |= log.calls

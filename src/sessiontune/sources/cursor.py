@@ -18,8 +18,8 @@ from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .cursor_messages import Answering, take
 from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
+from .editors import settings_folders
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault
 from .shapes import folder_of, objects, value_of
 
 _TABLE = b"cursorDiskKV"
@@ -38,10 +38,8 @@ class CursorSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The database of each place where the editor keeps its settings."""
-        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
-        bases.append(os.path.join(home, "Library", "Application Support"))
         below = ("Cursor", "User", "globalStorage", "state.vscdb")
-        return [os.path.join(base, *below) for base in bases if base]
+        return [os.path.join(base, *below) for base in settings_folders(env, home)]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is a database with chats in it; each folder has one without any."""
@@ -170,10 +168,8 @@ class _Reader:
                 up = self.owner[own]
                 continue
             before = len(log.nodes)
-            try:
+            with log.faults():
                 take(log, answering, message, own)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, path, place[0], b"}"))
             made = log.nodes[before:]
             if made and up is not None:
                 made[0].up, up = up, None

@@ -19,7 +19,7 @@ from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, index_of, journal, opened
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture, picture_of_url
 from .shapes import folder_of, objects, value_of
 
@@ -201,10 +201,8 @@ def _read(log: Linear, store: _Store, seen: set[str]) -> None:
                 continue
             seen.add(own)
             before = len(log.nodes)
-            try:
+            with log.faults():
                 _take(log, message, own, begun, model)
-            except LineFault as fault:
-                log.ledger.fault(line_fault(fault, log.path, row, b"}"))
             begun = begun if len(log.nodes) == before else ""  # only the chat has a time
     for own, (row, message) in store.messages.items():
         log.part(row)

@@ -18,7 +18,7 @@ from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, index_of, journal, opened, rows, unpacked
 from .linear import Linear, folder_name, words
-from .lines import LineFault, line_fault, safe_name, size_of, utc
+from .lines import safe_name, size_of, utc
 from .pictures import picture
 from .shapes import digest_of, objects, value_of
 
@@ -152,10 +152,8 @@ class _Reader:
                 up = self.owner[key]
                 continue
             before = len(log.nodes)
-            try:
+            with log.faults():
                 _take(log, message, at, thread, self.begun)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, path, thread.line, b"}"))
             made = log.nodes[before:]
             if made:
                 at = ""
