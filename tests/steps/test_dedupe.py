@@ -20,7 +20,7 @@ from steps_synth import (
     user,
 )
 
-from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
+from sessiontune.decisions import SplitMemory, SplitOptions
 from sessiontune.marks import Mark, jaccard
 from sessiontune.model import Session, ToolResult
 from sessiontune.steps.dedupe import decide, mark
@@ -193,12 +193,6 @@ def test_empty_session_has_a_mark() -> None:
     empty = mark(session("e"))
     assert empty.minhash is None
     assert decide([empty]).counts["sessions"] == 1
-
-
-def test_copies_can_be_kept() -> None:
-    one = dialogue("one", 1)
-    found = decide(marks(one, renamed(one, "two")), None, DedupeOptions(keep_copies=True))
-    assert not found.decisions.duplicates
 
 
 def test_what_was_found_to_be_near_stays_one_group_after_an_edit() -> None:

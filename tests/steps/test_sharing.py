@@ -13,7 +13,7 @@ from steps_synth import dialogue, nearly, renamed
 from test_dedupe import marks
 from test_split import leaky_corpus
 
-from sessiontune.decisions import DedupeOptions, Union
+from sessiontune.decisions import Union
 from sessiontune.marks import (
     ROWS,
     Mark,
@@ -25,7 +25,7 @@ from sessiontune.marks import (
 from sessiontune.meetings import keys_of, meeting
 from sessiontune.model import Session
 from sessiontune.sharing import NEIGHBOURS, neighbours, shared
-from sessiontune.steps import split
+from sessiontune.steps import dedupe, split
 from sessiontune.steps.dedupe import TAIL, decide
 from sessiontune.steps.split import NEAR, leakage
 
@@ -61,7 +61,7 @@ def tail(m: Mark) -> bool:
 
 def slow_groups(known: list[Mark]) -> set[frozenset[str]]:
     """Lineages that belong together, every pair looked at."""
-    options, union = DedupeOptions(), Union()
+    union = Union()
     for m in known:
         union.find(m.lineage)
         for name in (m.key, *m.family):
@@ -73,12 +73,12 @@ def slow_groups(known: list[Mark]) -> set[frozenset[str]]:
         common = mine.keys() & yours.keys()
         if (
             (a.digest == b.digest and not tail(a) and not tail(b))
-            or (near and one and two and lanes_alike(one, two) >= options.near)
+            or (near and one and two and lanes_alike(one, two) >= dedupe.NEAR)
             or (
                 common
                 and one
                 and two
-                and (in_common(mine, yours) or lanes_alike(one, two) >= options.near)
+                and (in_common(mine, yours) or lanes_alike(one, two) >= dedupe.NEAR)
             )
         ):
             union.join(a.lineage, b.lineage)

@@ -14,7 +14,7 @@ from operator import itemgetter
 import msgspec
 
 from .. import codec, notes
-from ..decisions import Decisions, DedupeOptions, SplitMemory, SplitOptions
+from ..decisions import Decisions, SplitMemory, SplitOptions
 from ..marks import Mark
 from ..steps.dedupe import decide
 from ..steps.split import Comparison, compare
@@ -59,15 +59,14 @@ def decided(
     name of the memory of sides."""
     old = store.memory(notes.split_memory(split))
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
-    dedupe = DedupeOptions()
-    key = codec.digest(_VERSION, dedupe, options, old, _fields(marks, stands, met, memory))
+    key = codec.digest(_VERSION, options, old, _fields(marks, stands, met, memory))
     noted = _read(store.memory(notes.DECIDED))
     if noted is not None and noted.key == key:
         seats = {mark.lineage: memory.seats[mark.lineage] for mark in marks}
         decisions = Decisions(seats, noted.bridged, noted.duplicates, noted.near, noted.folded)
         return Decided(decisions, memory, noted.counts, noted.leakage)
     compared = whole()
-    outcome = decide(compared, memory, dedupe, options, met)
+    outcome = decide(compared, memory, options, met)
     made, counts = outcome.decisions, outcome.counts
     leakage = compare(compared, made, outcome.meeting)
     if outcome.memory == memory:

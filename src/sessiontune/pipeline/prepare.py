@@ -25,7 +25,7 @@ from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
-from ..steps.clean import CleanOptions, cleaner
+from ..steps.clean import clean
 from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage
 from ..steps.tools import Shapes, observe
@@ -315,7 +315,7 @@ def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> li
     redactor.take_counts()
     redact = redactor_stage(redactor)
     if not preparation.preprocess:
-        return [cleaner(CleanOptions()), redact]
+        return [clean, redact]
 
     def keep(session: Session) -> None:
         counts = redactor.take_counts()
@@ -325,4 +325,4 @@ def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> li
             codec.write_session(left, redacted)
 
     hook = keeping(hook_stage(preparation.preprocess), keep)
-    return [cleaner(CleanOptions()), hook, redact]
+    return [clean, hook, redact]
