@@ -53,9 +53,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     digest    hash over roles and whole content; equal digest means equal content
     minhash   128 little-endian u32 of the session's own text, or None where it has no words
-    row       the same for prefix and own text of a branch; None where there is no prefix
-    anchors   sorted (u64 hash, u32 length) of longer messages, prefix included; the lowest bit
-              of the hash is set for a model's answer, the next one for a run of short messages
+    anchors   sorted (u64 hash, u32 length) of longer messages; the lowest bit of the hash is set
+              for a model's answer, the next one for a run of short messages
     at        newest timestamp (ISO-8601 UTC), or ""
     size      characters of the session's own content
     forked_from  key of the session whose messages this branch repeats
@@ -71,7 +70,6 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
     size: int = 0
     minhash: bytes | None = None
-    row: bytes | None = None
     anchors: bytes = b""
     forked_from: str | None = None
     family: tuple[str, ...] = ()
@@ -317,4 +315,4 @@ def _alone(found: dict[int, int]) -> dict[int, int]:
 
 def outlined(mark: Mark) -> Mark:
     """The mark without what only sessions that meet others need."""
-    return msgspec.structs.replace(mark, minhash=None, row=None, anchors=b"")
+    return msgspec.structs.replace(mark, minhash=None, anchors=b"")

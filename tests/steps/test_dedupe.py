@@ -27,16 +27,7 @@ from sessiontune.steps.dedupe import decide, mark
 
 
 def marks(*sessions: Session) -> list[Mark]:
-    by_key = {s.key: s for s in sessions}
-
-    def prefix(s: Session) -> tuple:
-        if s.forked_from is None:
-            return ()
-        owner = by_key[s.forked_from.session].messages
-        cut = next(i for i, m in enumerate(owner) if m.id == s.forked_from.message)
-        return owner[: cut + 1]
-
-    return [mark(s, prefix(s)) for s in sessions]
+    return [mark(s) for s in sessions]
 
 
 def group_of(found, s: Session) -> str:

@@ -14,7 +14,7 @@ from test_dedupe import marks
 from sessiontune.decisions import SplitMemory, SplitOptions
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
-from sessiontune.steps.split import compare, leakage
+from sessiontune.steps.leakage import compare, leakage
 
 
 def day(n: int) -> str:

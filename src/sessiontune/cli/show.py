@@ -159,7 +159,7 @@ def _names(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _session(row: dict[str, Any], state: Path | None) -> Session | None:
-    from ..pipeline.memory import session
+    from ..pipeline.lookup import session
     from ..store import Store, default_state
 
     place = state or default_state()

@@ -36,7 +36,7 @@ def drop(
     KEY is a `thread` value of a row, as `sessiontune show` prints it.
     """
     from ..model import Verdict
-    from ..pipeline.memory import threads
+    from ..pipeline.lookup import threads
     from ..store import Store, default_state
 
     with Store(state or default_state(), write=True) as store:
@@ -72,7 +72,7 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
     exist, the next export reads them again, so move them away first or use --exclude. Says which
     published folders held the data.
     """
-    from ..pipeline.memory import find, near, purge
+    from ..pipeline.lookup import find, near, purge
     from ..store import Store, default_state
 
     with Store(state or default_state(), write=True) as store:

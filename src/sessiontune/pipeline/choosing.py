@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from .. import notes
+from ..candidates import meeting
 from ..decisions import SplitMemory, SplitOptions
 from ..errors import UsageError
 from ..manifest import Leakage
 from ..marks import Mark
-from ..meetings import meeting
 from ..recipe import Recipe
-from ..steps.split import Leakage as SplitLeakage
+from ..steps.leakage import Leakage as SplitLeakage
 from ..store import Store
 from .carrying import read_manifest
 from .contexts import with_contexts

@@ -1,9 +1,9 @@
 """The decisions over all sessions, taken over from the last run where they cannot be others.
 
-Of a session that shares nothing with another (`meetings`) only few fields count: its text, its
-length and its time decide nothing once a side of the split is remembered for its lineage. So what
-was decided is noted under a digest of all that it depends on, and a line that is appended to such a
-session changes nothing there.
+Of a session that shares nothing with another (`candidates.meeting`) only few fields count: its
+text, its length and its time decide nothing once a side of the split is remembered for its lineage.
+So what was decided is noted under a digest of all that it depends on, and a line that is appended
+to such a session changes nothing there.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .. import codec, notes
 from ..decisions import Decisions, SplitMemory, SplitOptions
 from ..marks import Mark
 from ..steps.dedupe import decide
-from ..steps.split import Comparison, compare
+from ..steps.leakage import Comparison, compare
 from ..store import Store
 
 #: Raise when the same marks and memory would give other decisions, or another measure of them.

@@ -15,9 +15,9 @@ from typing import IO
 import msgspec
 
 from .. import codec, registry
+from ..candidates import keys_of
 from ..ledger import Ledger, lines_of
 from ..marks import Mark, outlined
-from ..meetings import keys_of
 from ..model import Drop, Fault, Message, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing

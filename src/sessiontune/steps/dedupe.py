@@ -9,11 +9,12 @@ of the test examples of real logs, one by lineage none).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 import msgspec
 
+from ..candidates import Pairs, keys_of, meeting, neighbours, shared
 from ..decisions import (
     Bucket,
     Decisions,
@@ -36,11 +37,9 @@ from ..marks import (
     packed,
     sketch,
 )
-from ..meetings import keys_of, meeting
-from ..model import Message, Session
-from ..sharing import Pairs, neighbours, shared
+from ..model import Session
 
-#: A branch whose own content is shorter (characters) is compared together with its prefix.
+#: The sketch of a branch whose own content is shorter (characters) is not compared.
 TAIL = 2_000
 #: Estimated Jaccard that joins two lineages, and from which a copy is left out.
 NEAR, COPY = 0.55, 0.9
@@ -48,7 +47,7 @@ NEAR, COPY = 0.55, 0.9
 
 class Outcome(msgspec.Struct, frozen=True):
     """What `decide` gives back: the decisions, what to remember, and the counts for the report.
-    `meeting`: sessions that share something with another (`meetings.meeting`)."""
+    `meeting`: sessions that share something with another (`candidates.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory
@@ -56,10 +55,9 @@ class Outcome(msgspec.Struct, frozen=True):
     meeting: frozenset[str] = frozenset()
 
 
-def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
-    """The mark of one session. `prefix`: the messages that a branch repeats as context."""
+def mark(session: Session) -> Mark:
+    """The mark of one session: of its own messages, not of those that a branch repeats."""
     own = look(session.messages)
-    before = look(prefix) if prefix else None
     return Mark(
         key=session.key,
         thread=session.thread,
@@ -69,8 +67,7 @@ def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
         size=own.size,
         digest=own.digest,
         minhash=sketch(own.texts),
-        row=sketch([*before.texts, *own.texts]) if before else None,
-        anchors=packed({**before.anchors, **own.anchors} if before else own.anchors),
+        anchors=packed(own.anchors),
         forked_from=session.forked_from.session if session.forked_from else None,
         family=tuple(x for x in (session.session_id, session.parent_session) if x),
     )
@@ -166,7 +163,7 @@ def _tails(a: Mark, b: Mark) -> bool:
 
 def _sketch(m: Mark) -> bytes | None:
     """What is compared: the session's own text, for a short end of a branch its whole row."""
-    return m.row if _tail(m) else m.minhash
+    return None if _tail(m) else m.minhash
 
 
 def _duplicates(

@@ -1,21 +1,96 @@
-"""Which of many sessions share something, and so must be compared, in little memory.
+"""Candidate pairs: which of many sessions share something, so that only those are compared.
 
+Each session leaves a few 64-bit keys in the state, and `meeting` tells by these alone which
+sessions share one with another: few do. For those `shared` and `neighbours` say with whom.
 A sketch has 32 bands, and of a hundred thousand sessions that are all alike each is shared. So a
 key that several have becomes a number, column by column, and one that nobody shares is not kept.
 """
 
 from __future__ import annotations
 
+import hashlib
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import chain
 
-from .marks import BANDS, ROWS
+from .marks import BANDS, ROWS, Mark, anchors
 
 #: Sessions compared with one another for sharing an anchor or a band, at most.
 NEIGHBOURS = 16
 _BAND = ROWS * 4  # bytes
+
+
+# ------------------------------------------------------------------ keys
+
+
+def keys_of(mark: Mark) -> bytes:
+    """All that may tie a session to another, as 64-bit numbers: digest, anchors, bands of its
+    sketch, and the session that it branches from. Two that differ may have one number."""
+    halves = array("Q", mark.minhash or b"")
+    return array(
+        "Q",
+        [
+            _number(mark.digest),
+            _number(mark.forked_from or mark.key),
+            *anchors(mark),
+            *((a ^ b * _ODD) & _WORD for a, b in zip(halves[::2], halves[1::2], strict=True)),
+        ],
+    ).tobytes()
+
+
+def _number(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
+
+
+_WORD, _ODD = (1 << 64) - 1, 0x9E3779B97F4A7C15
+
+
+def meeting(
+    new: Sequence[tuple[str, bytes]], old: Sequence[tuple[str, bytes]] = ()
+) -> frozenset[str]:
+    """Sessions that share a key with another: few do, and only they need to be compared. Each is
+    given with its keys; `old` ones are not held against one another.
+
+    Of many sessions the keys are looked at in several passes, each at its share of them."""
+    passes = 1 + sum(len(keys) for _, keys in new) // (8 * _AT_ONCE)
+    met: set[str] = set()
+    for turn in range(passes):
+        met |= _meeting(new, old, passes, turn)
+    return frozenset(met)
+
+
+#: Keys that are held in memory at a time, about: some 40 MB.
+_AT_ONCE = 500_000
+
+
+def _meeting(
+    new: Sequence[tuple[str, bytes]], old: Sequence[tuple[str, bytes]], passes: int, turn: int
+) -> set[str]:
+    """The same by the keys that leave this rest when they are divided."""
+
+    def share(keys: bytes) -> Collection[int]:
+        own = memoryview(keys).cast("Q")
+        return own if passes == 1 else [key for key in own if key % passes == turn]
+
+    once: set[int] = set()
+    twice: set[int] = set()
+    met: set[str] = set()
+    for _, keys in new:
+        own = share(keys)
+        if not once.isdisjoint(own):
+            twice.update(once.intersection(own))
+        once.update(own)
+    for session, keys in old:
+        own = share(keys)
+        if not once.isdisjoint(own):
+            twice.update(once.intersection(own))
+            met.add(session)
+    met.update(name for name, keys in new if not twice.isdisjoint(share(keys)))
+    return met
+
+
+# ------------------------------------------------------------------ pairs
 
 
 def shared(

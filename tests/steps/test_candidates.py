@@ -13,6 +13,7 @@ from steps_synth import dialogue, nearly, renamed
 from test_dedupe import marks
 from test_split import leaky_corpus
 
+from sessiontune.candidates import NEIGHBOURS, keys_of, meeting, neighbours, shared
 from sessiontune.decisions import Union
 from sessiontune.marks import (
     ROWS,
@@ -22,12 +23,11 @@ from sessiontune.marks import (
     is_answer,
     jaccard,
 )
-from sessiontune.meetings import keys_of, meeting
 from sessiontune.model import Session
-from sessiontune.sharing import NEIGHBOURS, neighbours, shared
-from sessiontune.steps import dedupe, split
+from sessiontune.steps import dedupe
+from sessiontune.steps import leakage as leak
 from sessiontune.steps.dedupe import TAIL, decide
-from sessiontune.steps.split import NEAR, leakage
+from sessiontune.steps.leakage import NEAR, leakage
 
 
 def family(n: int, seed: int) -> list[Session]:
@@ -52,7 +52,7 @@ def lanes_alike(a: bytes, b: bytes) -> float:
 
 
 def looks(m: Mark) -> bytes | None:
-    return m.row if tail(m) else m.minhash
+    return None if tail(m) else m.minhash
 
 
 def tail(m: Mark) -> bool:
@@ -125,7 +125,7 @@ def slow_leakage(known: list[Mark], deal: dict[str, str]) -> tuple[float, float,
                 or other.forked_from == held.key
             ):
                 exact.add(held.key)
-            one, two = (m.row or m.minhash for m in (held, other))
+            one, two = held.minhash, other.minhash
             compared = one and two and {held.key, other.key} <= met
             if compared and bands(one) & bands(two) and lanes_alike(one, two) >= NEAR:
                 near.add(held.key)
@@ -151,8 +151,8 @@ def test_deals_that_are_measured_together_are_as_measured_alone() -> None:
     rng = random.Random(7)
     deals = [bytearray(rng.choices((0, 1, 2), k=len(known))) for _ in range(6)]
     met = frozenset(m.key for m in known)
-    alone = [split._measure(known, met, [deal])[0] for deal in deals]
-    assert split._measure(known, met, deals) == alone
+    alone = [leak._measure(known, met, [deal])[0] for deal in deals]
+    assert leak._measure(known, met, deals) == alone
     assert any(one.near for one in alone)
 
 
