@@ -49,10 +49,11 @@ _WORD, _ODD = (1 << 64) - 1, 0x9E3779B97F4A7C15
 def meeting(
     new: Sequence[tuple[str, bytes]], old: Sequence[tuple[str, bytes]] = ()
 ) -> frozenset[str]:
-    """Sessions that share a key with another: few do, and only they need to be compared. Each is
-    given with its keys; `old` ones are not held against one another.
+    """Names of the sessions that share a key with another one. Sessions are given as (name, keys of
+    `keys_of`); two `old` ones are not compared with each other.
 
-    Of many sessions the keys are looked at in several passes, each at its share of them."""
+    The keys of many sessions are taken in several passes, each of a share of them, to save memory.
+    """
     passes = 1 + sum(len(keys) for _, keys in new) // (8 * _AT_ONCE)
     met: set[str] = set()
     for turn in range(passes):
@@ -67,7 +68,7 @@ _AT_ONCE = 500_000
 def _meeting(
     new: Sequence[tuple[str, bytes]], old: Sequence[tuple[str, bytes]], passes: int, turn: int
 ) -> set[str]:
-    """The same by the keys that leave this rest when they are divided."""
+    """One pass: by the keys that are `turn` modulo `passes`."""
 
     def share(keys: bytes) -> Collection[int]:
         own = memoryview(keys).cast("Q")
@@ -96,8 +97,9 @@ def _meeting(
 def shared(
     sketches: Sequence[bytes | None], others: Sequence[Collection[object]] = ()
 ) -> list[array[int]]:
-    """For each position the numbers of the bands and of the other keys that it has in common with
-    another position. A key has one number; equal bands of different places are different keys."""
+    """For each session the numbers of the bands and other keys that it shares with another one.
+    `sketches[i]` and `others[i]` are those of session i. A key has one number; equal bands at
+    different places of a sketch are different keys."""
     out = [array("I") for _ in sketches]
     several = {key: n for n, (key, count) in enumerate(_counted(others)) if count > 1}
     for own, keys in zip(out, others, strict=False):
@@ -124,10 +126,11 @@ def _counted(keys: Sequence[Collection[object]]) -> list[tuple[object, int]]:
 
 
 def neighbours(keys: Sequence[array[int]], most: int = NEIGHBOURS) -> Iterator[tuple[int, int]]:
-    """Pairs of positions (i < j) that share a key, each pair once. `keys`: of `shared`.
+    """Pairs (i < j) of sessions that share a key, each pair once. `keys`: as `shared` gives them.
 
-    Each position meets at most the last `most` others of a bucket, so a bucket of n costs
-    n * most and not n squared; chains still join the whole bucket where they are alike.
+    In a bucket (the sessions that have one key) each is paired with at most the last `most` before
+    it, so a bucket of n costs n * most and not n squared. Where all are alike, the chain of pairs
+    still joins the whole bucket.
     """
     buckets: dict[int, list[int]] = {}
     for position, own in enumerate(keys):
@@ -143,8 +146,8 @@ def neighbours(keys: Sequence[array[int]], most: int = NEIGHBOURS) -> Iterator[t
 
 
 class Pairs:
-    """Pairs of positions, and whether they are equal: of many sessions that are all alike there are
-    tens for each, so of each only numbers are held."""
+    """Pairs of sessions, by number, and whether they are equal. Kept in arrays: many sessions that
+    are all alike give tens of pairs each."""
 
     def __init__(self) -> None:
         self.one, self.two, self.exact = array("I"), array("I"), bytearray()

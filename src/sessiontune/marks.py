@@ -1,4 +1,4 @@
-"""What near-duplicate search remembers of a session, and how two memories are compared.
+"""Marks: what the search for near-duplicates keeps of a session, and how two are compared.
 
 A `Mark` is a few hundred bytes: an exact digest, a MinHash sketch of word pairs, and hashes of
 the longer messages ("anchors"). Marks of all shards meet in `steps.dedupe.decide`, so nothing here
@@ -299,8 +299,8 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
 
 
 def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
-    """Whether what two sessions share word for word makes them relatives: one long answer, or long
-    prompts, or whatever was said, where it makes half of the smaller one."""
+    """Whether the anchors that two sessions share make them relatives: one long answer does; long
+    prompts, or runs of short messages, where they are half of the smaller session."""
     common = one.keys() & two.keys()
     if any(is_answer(anchor) for anchor in common):
         return True
@@ -314,5 +314,5 @@ def _alone(found: dict[int, int]) -> dict[int, int]:
 
 
 def outlined(mark: Mark) -> Mark:
-    """The mark without what only sessions that meet others need."""
+    """The mark without what is needed only of sessions that share a key with another one."""
     return msgspec.structs.replace(mark, minhash=None, anchors=b"")

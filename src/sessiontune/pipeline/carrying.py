@@ -1,4 +1,4 @@
-"""What a person put into an export, or edited there, is carried into the next one.
+"""Files that a person put into an export folder, or edited there, are carried into the next one.
 
 A published file that was edited is kept as `NAME.yours`. The state says how files were left; where
 it does not know them so (it is a restored copy, or a new one), their own manifest says it.

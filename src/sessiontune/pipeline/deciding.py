@@ -1,4 +1,5 @@
-"""The decisions over all sessions, taken over from the last run where they cannot be others.
+"""The decisions over all sessions; those of the last run are reused where nothing has changed that
+they depend on.
 
 Of a session that shares nothing with another (`candidates.meeting`) only few fields count: its
 text, its length and its time decide nothing once a side of the split is remembered for its lineage.

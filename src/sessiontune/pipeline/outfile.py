@@ -1,4 +1,4 @@
-"""An output file: bytes, and runs of bytes of other files, written and hashed on the way.
+"""Writing an output file: bytes, and runs of bytes of other files, hashed on the way.
 
 Every run is checked against the sums that are known of it. States of the digest are noted, so that
 a file that begins like this one need not be hashed from its start.

@@ -55,16 +55,22 @@ class PreparedSum(msgspec.Struct):
 
 
 class UnitNote(msgspec.Struct, frozen=True):
-    """What stays in memory of every unit: the tools that it calls, by name, and the
-    characters of its sessions. `outlines` gives more of one unit at a time."""
+    """What stays in memory of every unit: the names of the tools that it calls, and the size of its
+    sessions. `outlines` reads more from the state, one unit at a time."""
 
     tools: tuple[str, ...]
     size: int
 
 
 class Prepared(msgspec.Struct):
-    """All units of this run in a fixed order, what is noted of each, the sum of their summaries,
-    and where the shards of all units are."""
+    """The result of pass 1.
+
+    units        all units of this run, in a fixed order
+    notes        unit key -> what stays in memory of it
+    sum          ledgers and tool shapes, added up
+    shards       unit key -> where its shard lies
+    preparation  what all shards depend on
+    """
 
     units: list[Unit]
     notes: dict[str, UnitNote]
@@ -109,8 +115,10 @@ def prepare_all(
     verify: bool = False,
 ) -> tuple[Prepared, int]:
     """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
-    what is noted of all, and how many were read. Raises ShutError where a log cannot be opened
-    any more: its unit is not noted, for nobody would look at it again until it changes."""
+    the result over all units, and how many were read.
+
+    Raises ShutError where a log cannot be opened any more. Its unit is not written to the state:
+    else no run would read it again until it changes."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     back = _back(units, store)
@@ -193,8 +201,8 @@ def _kept(one: Noted, unit: Unit, key: str) -> tuple[UnitRow, dict[str, Place]]:
 
 
 def _back(units: Iterable[Unit], store: Store) -> set[str]:
-    """The units that were prepared when a log of theirs was gone that is there again, as it was:
-    what stands of it came from an older shard, made by other options maybe."""
+    """Keys of the units of which a log was missing when they were prepared, and is there again as
+    it was: their shard has it from an older one, maybe made with other options."""
     without = store.made_without()
     return {
         unit.key
@@ -214,8 +222,8 @@ def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify
 
 
 def outlines(units: Iterable[Unit], store: Store, kind: type[T]) -> Iterator[T]:
-    """What is noted of units, as much of it as `kind` has, one at a time, in no order that matters:
-    of a hundred thousand units it would fill half a gigabyte."""
+    """The summaries of units, decoded as `kind` (a struct with some of the fields), one at a time
+    and in any order: those of a hundred thousand units would fill half a gigabyte."""
     mine = {unit.key for unit in units}
     decode = msgspec.msgpack.Decoder(kind).decode
     return (decode(noted) for key, noted in store.unit_summaries() if key in mine)
@@ -229,7 +237,7 @@ def outline_of(unit: Unit, store: Store) -> UnitOutline:
 def _noted(
     units: Sequence[Unit], store: Store
 ) -> tuple[dict[str, UnitNote], dict[str, tuple[str, str]]]:
-    """By unit what stays in memory, and what orders it."""
+    """Unit key -> what stays in memory of it, and unit key -> what it is sorted by."""
     found: dict[str, UnitNote] = {}
     begin: dict[str, tuple[str, str]] = {}
     alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # most units call the same tools

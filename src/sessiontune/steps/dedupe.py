@@ -47,7 +47,7 @@ NEAR, COPY = 0.55, 0.9
 
 class Outcome(msgspec.Struct, frozen=True):
     """What `decide` gives back: the decisions, what to remember, and the counts for the report.
-    `meeting`: sessions that share something with another (`candidates.meeting`)."""
+    `meeting`: sessions that share a key with another one (`candidates.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory
