@@ -17,7 +17,6 @@ from sessiontune import registry
 from sessiontune.ledger import Ledger
 from sessiontune.model import Image, Session, Text, Thinking, ToolCall, ToolResult
 from sessiontune.ports import ReadOptions
-from sessiontune.steps.clean import CleanOptions, cleaner
 
 LOGS = Path(__file__).parent / "logs"
 
@@ -142,7 +141,7 @@ def read(
     """Read logs unit by unit through the source and, if wanted, `clean`; count every drop."""
     reading = Reading(root)
     adapter = registry.source(source)
-    stage = cleaner(CleanOptions())
+    stage = clean
     for unit in units(source, logs_under(root, source) if files is None else files):
         for session in adapter.sessions(unit, options or ReadOptions(), reading.ledger, keyed):
             kept: Session | None = session

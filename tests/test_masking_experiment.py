@@ -14,7 +14,7 @@ import random
 import pytest
 
 from sessiontune.model import Message, Session, Text, ToolCall, ToolResult
-from sessiontune.steps.label import labeller, train_flags
+from sessiontune.steps.label import labels_of, train_flags
 
 pytestmark = pytest.mark.models
 
@@ -69,7 +69,7 @@ def tokens(session: Session, flags: tuple[bool, ...]) -> tuple[list[int], list[b
 
 def taught() -> dict[str, list[tuple[list[int], list[bool]]]]:
     """The rows of each of the three."""
-    label = labeller()
+    label = labels_of
     out: dict[str, list[tuple[list[int], list[bool]]]] = {"plain": [], "dropped": [], "masked": []}
     for seed in range(SESSIONS):
         one = teacher(seed)
@@ -167,7 +167,7 @@ def test_masking_neither_repeats_errors_nor_forgets_recovery() -> None:
 def test_the_labels_mask_exactly_the_errors() -> None:
     for seed in range(50):
         one = teacher(seed)
-        flags = train_flags(one, labeller()(one)[0])
+        flags = train_flags(one, labels_of(one)[0])
         for message, answer, flag in zip(
             one.messages, (*one.messages[1:], None), flags, strict=True
         ):

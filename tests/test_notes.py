@@ -21,8 +21,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.runs import is_whole, run, tree
 
-from sessiontune import meetings
-from sessiontune.meetings import meeting
+from sessiontune import candidates
+from sessiontune.candidates import meeting
 from sessiontune.sample import write_sample
 
 
@@ -222,6 +222,6 @@ def test_who_meets_whom_is_the_same_for_all_at_once_and_for_new_ones_after_old(
     old, new = packed[:cut], packed[cut:]
     assert meeting(old) | meeting(new, old) == expected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(meetings, "_AT_ONCE", 5)  # in several passes the same
+        patch.setattr(candidates, "_AT_ONCE", 5)  # in several passes the same
         assert meeting(packed) == expected
         assert meeting(old) | meeting(new, old) == expected

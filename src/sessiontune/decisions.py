@@ -24,21 +24,13 @@ FOLDS = 5
 SLACK = 0.02
 
 
-class DedupeOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """near: estimated Jaccard that joins two lineages; drop: from which a copy is left out."""
-
-    near: float = 0.55
-    drop: float = 0.9
-    keep_copies: bool = False
-
-
 class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the held-out side is chosen. `fold`: which of the folds a small data set holds out."""
+    """How the held-out side is chosen: the newest groups or whole projects, the share of the groups
+    and the fewest."""
 
     by: Literal["time", "project"] = "time"
     share: float = SHARE
     least: int = LEAST
-    fold: int = 0
 
 
 class Seat(msgspec.Struct, frozen=True, array_like=True):
@@ -54,8 +46,7 @@ class SplitMemory(msgspec.Struct, frozen=True):
 
     seats       lineage -> seat; lineages with one group name were found to be near-copies
     duplicates  key of a session left out -> key of the session it copies
-    fold        the fold that was held out, None where the data was large enough for a split.
-                Asking for another fold is the one way to change a side: cross-validation does
+    fold        the fold that was held out (0), None where the data was large enough for a split
     """
 
     seats: dict[str, Seat] = {}
@@ -226,7 +217,7 @@ def assign(buckets: list[Bucket], options: SplitOptions) -> bool:
         return False
     small = len(buckets) < 2 if options.by == "project" else total < _fold_below(options)
     if small and all(b.side is None or b.fold is not None for b in buckets):
-        _fold(buckets, options.fold)
+        _fold(buckets)
         return True
     least = 1 if options.by == "project" else options.least
     target = max(least, round(options.share * total))
@@ -279,8 +270,9 @@ def _fold_below(options: SplitOptions) -> int:
     return max(options.least * 3, 1) if options.least else 0
 
 
-def _fold(buckets: list[Bucket], chosen: int) -> None:
-    """Deal the buckets to `FOLDS` folds; the newest fifth is fold 0. Dealt ones keep their fold."""
+def _fold(buckets: list[Bucket]) -> None:
+    """Deal the buckets to `FOLDS` folds; the newest fifth is fold 0, which is held out. Dealt ones
+    keep their fold."""
     ordered = sorted(buckets, key=lambda b: (b.at, b.name), reverse=True)
     counts = [0] * FOLDS
     for bucket in ordered:
@@ -294,5 +286,5 @@ def _fold(buckets: list[Bucket], chosen: int) -> None:
             counts[fold] += bucket.groups
     alone = len(buckets) < 2
     for bucket in buckets:
-        held = bucket.fold == chosen % FOLDS and not alone
+        held = bucket.fold == 0 and not alone
         bucket.side = bucket.side or ("eval" if held else "train")

@@ -70,9 +70,9 @@ class Ledger(msgspec.Struct):
 
 
 class Books(msgspec.Struct):
-    """The sum of many ledgers, for the manifest: of each file no more than its records, since all
-    else is only told of all together, and of a hundred thousand files their names, several times
-    over, would fill a hundred megabytes."""
+    """The sum of many ledgers, for the manifest. Only `records` is kept by file: the manifest gives
+    all other counts in total, and the names of a hundred thousand files, several times over,
+    would fill a hundred megabytes."""
 
     records: dict[str, int] = {}
     used: int = 0

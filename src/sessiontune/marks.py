@@ -1,4 +1,4 @@
-"""What near-duplicate search remembers of a session, and how two memories are compared.
+"""Marks: what the search for near-duplicates keeps of a session, and how two are compared.
 
 A `Mark` is a few hundred bytes: an exact digest, a MinHash sketch of word pairs, and hashes of
 the longer messages ("anchors"). Marks of all shards meet in `steps.dedupe.decide`, so nothing here
@@ -46,7 +46,6 @@ _LOW = int.from_bytes(b"\xff\xff\xff\x7f" * PERMUTATIONS, "little")
 _ANSWER_BIT = 1
 _RUN_BIT = 2
 _SPACE = b" \t\n\r\f\v"
-_BANDED = struct.Struct(f"{ROWS * 4}s" * BANDS)
 
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,9 +53,8 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
     digest    hash over roles and whole content; equal digest means equal content
     minhash   128 little-endian u32 of the session's own text, or None where it has no words
-    row       the same for prefix and own text of a branch; None where there is no prefix
-    anchors   sorted (u64 hash, u32 length) of longer messages, prefix included; the lowest bit
-              of the hash is set for a model's answer, the next one for a run of short messages
+    anchors   sorted (u64 hash, u32 length) of longer messages; the lowest bit of the hash is set
+              for a model's answer, the next one for a run of short messages
     at        newest timestamp (ISO-8601 UTC), or ""
     size      characters of the session's own content
     forked_from  key of the session whose messages this branch repeats
@@ -72,7 +70,6 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     at: str = ""
     size: int = 0
     minhash: bytes | None = None
-    row: bytes | None = None
     anchors: bytes = b""
     forked_from: str | None = None
     family: tuple[str, ...] = ()
@@ -302,8 +299,8 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
 
 
 def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
-    """Whether what two sessions share word for word makes them relatives: one long answer, or long
-    prompts, or whatever was said, where it makes half of the smaller one."""
+    """Whether the anchors that two sessions share make them relatives: one long answer does; long
+    prompts, or runs of short messages, where they are half of the smaller session."""
     common = one.keys() & two.keys()
     if any(is_answer(anchor) for anchor in common):
         return True
@@ -316,12 +313,6 @@ def _alone(found: dict[int, int]) -> dict[int, int]:
     return {k: v for k, v in found.items() if not is_run(k)}
 
 
-def bands(digest: bytes) -> tuple[bytes, ...]:
-    """The banded keys of one sketch: sessions that share one are candidates. That one band is
-    equal to another one of a different place does not happen: each has permutations of its own."""
-    return _BANDED.unpack(digest)
-
-
 def outlined(mark: Mark) -> Mark:
-    """The mark without what only sessions that meet others need."""
-    return msgspec.structs.replace(mark, minhash=None, row=None, anchors=b"")
+    """The mark without what is needed only of sessions that share a key with another one."""
+    return msgspec.structs.replace(mark, minhash=None, anchors=b"")

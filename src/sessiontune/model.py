@@ -17,7 +17,7 @@ Split = Literal["train", "eval"]
 #: How a tool call ended. `missing`: the log holds no result (cut or interrupted session).
 ResultStatus = Literal["ok", "error", "rejected", "interrupted", "cancelled", "missing"]
 
-#: What a person or the program meant by a message: tells prompts from context.
+#: What a message is: tells prompts from context.
 MessageKind = Literal[
     "prompt",  # typed by a person (also queued prompts, command arguments, words in a rejection)
     "task",  # the prompt of a sub-agent, written by a model
@@ -210,7 +210,8 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """A preference. `chosen` or `rejected` may be empty (KTO needs one side only)."""
+    """A preference. `chosen` or `rejected` may be empty (KTO needs one side only). `because` names
+    the evidence, `tier` how far it is believed."""
 
     key: str
     group: str

@@ -16,10 +16,8 @@ import msgspec
 from .languages import languages_of
 from .model import Message, Text, Thinking, ToolCall, ToolResult
 from .ports import Conversation
-from .summary import SideSummary, Summary, Topic
+from .summary import LEAST_LINEAGES, SideSummary, Summary, Topic
 
-#: Topics seen in fewer lineages than this are not shown: they would point at single sessions.
-MIN_LINEAGES = 3
 BYTES_PER_TOKEN = 4
 
 
@@ -241,7 +239,7 @@ class Stats(msgspec.Struct):
         found = []
         for tag, lineages in self.topics.items():
             group, _, name = tag.rpartition("/")
-            if len(lineages) >= MIN_LINEAGES:
+            if len(lineages) >= LEAST_LINEAGES:
                 found.append(Topic(name, group, sum(lineages.values()), len(lineages)))
         return tuple(sorted(found, key=lambda t: (t.group, -t.conversations, t.name)))
 

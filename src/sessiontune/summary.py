@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import msgspec
 
+#: Topics and clusters seen in fewer lineages are not shown: they would point at single projects.
+LEAST_LINEAGES = 3
+
 
 class Topic(msgspec.Struct, frozen=True):
     """A subject: its group of the taxonomy, and how many conversations and lineages hold it."""

@@ -17,7 +17,7 @@ from tests.cli.conftest import Cli
 from sessiontune.errors import StoreError
 from sessiontune.packs import SCHEMA, Pack, Packs
 from sessiontune.pipeline import preparing
-from sessiontune.pipeline.memory import find
+from sessiontune.pipeline.lookup import find
 from sessiontune.store import Store
 
 

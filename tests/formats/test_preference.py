@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from sessiontune import reasons
 from sessiontune.formats import preference
 from sessiontune.formats.dataset_info import dataset_info
 from sessiontune.model import Pair
@@ -22,11 +23,18 @@ PROMPT = (
 EDIT = calls("Renaming.", ("c2", "Edit", {"new": "b"}))
 OTHER = said("assistant", "Which name?")
 
+LOSSES = {
+    *reasons.LOSSES,
+    "prompt_without_request",
+    "side_without_answer",
+    "later_turns",
+}
+
 
 def rows(name: str, *pairs: Pair) -> tuple[list[dict[str, Any]], dict[str, int]]:
     losses: dict[str, int] = {}
     made = [b"".join(row) for row in preference.parts(name, pairs, EncodeOptions(), losses)]
-    assert set(losses) <= set(preference.LOSSES)
+    assert set(losses) <= LOSSES
     found = [json.loads(row) for row in made]
     for row in found:
         assert set(row) == set(columns.schema(name))

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from sessiontune.pipeline import Request, assemble, columnar, export, finishing, preparing
+from sessiontune.pipeline import Request, columnar, export, finishing, outfile, preparing
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.recipe import Recipe
 from sessiontune.runtime.local import LocalRunner
@@ -68,14 +68,14 @@ class Touched:
         self._add_up_copied(monkeypatch, packs)
 
     def _add_up_copied(self, monkeypatch: pytest.MonkeyPatch, packs: Collection[str]) -> None:
-        plain = assemble._opened
+        plain = outfile._opened
 
         def opened(runs: Any) -> Any:
             for file, run in plain(runs):
                 self.copied += run.length if run.path in packs else 0
                 yield file, run
 
-        monkeypatch.setattr(assemble, "_opened", opened)
+        monkeypatch.setattr(outfile, "_opened", opened)
 
     def _note_opened(self, monkeypatch: pytest.MonkeyPatch, module: Any) -> None:
         plain = module.open

@@ -12,16 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sessiontune.pipeline import assemble as module
-from sessiontune.pipeline import digesting
-from sessiontune.pipeline.assemble import Former, Part, TooShort, Written, assemble
+from sessiontune.pipeline import digesting, outfile
+from sessiontune.pipeline.assemble import Former, Part, Written, assemble
+from sessiontune.pipeline.outfile import TooShort
 
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Buffers and steps so small that files of a few hundred bytes have many of each."""
-    monkeypatch.setattr(module, "_BUFFER", 13)
-    monkeypatch.setattr(module, "_LONG", 30)
-    monkeypatch.setattr(module, "_STEP", 40)
+    monkeypatch.setattr(outfile, "_BUFFER", 13)
+    monkeypatch.setattr(outfile, "_LONG", 30)
+    monkeypatch.setattr(outfile, "_STEP", 40)
 
 
 class Segments:
@@ -152,16 +153,16 @@ def test_a_former_file_that_is_edited_meanwhile(
     done = publish(path, store, b"", keys, 0, None)
     os.utime(path, ns=(1, 1))  # on some systems an edit soon after would have the same time
     former = former_of(path, done)
-    copy = module.File.copy
+    copy = outfile.File.copy
 
-    def edited(self: module.File, runs: list[module.Run]) -> None:
+    def edited(self: outfile.File, runs: list[outfile.Run]) -> None:
         if how == "removed":
             path.unlink(missing_ok=True)
         else:
             path.write_bytes(b"mine" if how == "truncated" else b"x" * done.bytes)
         copy(self, runs)
 
-    monkeypatch.setattr(module.File, "copy", edited)
+    monkeypatch.setattr(outfile.File, "copy", edited)
     publish(tmp_path / "b", store, b"", [*keys, "new"], 0, former)
 
 

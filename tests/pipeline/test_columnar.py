@@ -12,7 +12,7 @@ import pytest
 from tests.formats.make import conversation, said
 
 from sessiontune.general import read_rows
-from sessiontune.pipeline import assemble, columnar, digesting
+from sessiontune.pipeline import columnar, digesting, outfile
 from sessiontune.pipeline.assemble import Former, Part, look
 from sessiontune.pipeline.columnar import Kept
 from sessiontune.ports import EncodeOptions
@@ -22,8 +22,8 @@ from sessiontune.registry import format as format_of
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(columnar, "_STRETCH", 20_000)
-    monkeypatch.setattr(assemble, "_BUFFER", 4096)
-    monkeypatch.setattr(assemble, "_STEP", 4096)
+    monkeypatch.setattr(outfile, "_BUFFER", 4096)
+    monkeypatch.setattr(outfile, "_STEP", 4096)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.steps.steps_synth import branch, dialogue, nearly
 
 from sessiontune import notes
+from sessiontune.candidates import keys_of, meeting
 from sessiontune.decisions import SplitOptions
-from sessiontune.meetings import keys_of, meeting
 from sessiontune.model import Session
 from sessiontune.pipeline import deciding
 from sessiontune.pipeline.deciding import Decided, decided

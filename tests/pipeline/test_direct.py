@@ -10,9 +10,9 @@ from random import Random
 
 import pytest
 
-from sessiontune.pipeline import assemble as module
 from sessiontune.pipeline import direct
-from sessiontune.pipeline.assemble import File, Run
+from sessiontune.pipeline import outfile as module
+from sessiontune.pipeline.outfile import File, Run
 
 SIZE = 9_300_123
 

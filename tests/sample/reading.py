@@ -10,7 +10,7 @@ from sessiontune import registry
 from sessiontune.ledger import Ledger
 from sessiontune.model import Session
 from sessiontune.ports import ReadOptions
-from sessiontune.steps.clean import CleanOptions, cleaner
+from sessiontune.steps.clean import clean
 
 PLACES = {"claude": ".claude/projects/**/*.jsonl", "codex": ".codex/sessions/**/*.jsonl"}
 
@@ -28,7 +28,6 @@ def logs(folder: Path, source: str) -> tuple[str, ...]:
 def read(files: tuple[str, ...], source: str) -> tuple[list[Session], Ledger]:
     """Sessions after cleaning, and the ledger of reading and cleaning."""
     ledger, kept = Ledger(), []
-    clean = cleaner(CleanOptions())
     for session in registry.source(source).sessions(files, ReadOptions(), ledger, keyed):
         cleaned, drops = clean(session)
         for drop in drops:

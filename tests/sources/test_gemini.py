@@ -12,7 +12,7 @@ from tests.support import Reading, read
 
 from sessiontune import registry
 from sessiontune.model import Image
-from sessiontune.steps.clean import CleanOptions, cleaner
+from sessiontune.steps.clean import clean
 
 HEADER = {"sessionId": "g", "projectHash": "h", "startTime": "t", "kind": "main"}
 PNG = {"inlineData": {"data": "iVBORw0KGgo=", "mimeType": "image/png"}}
@@ -221,7 +221,7 @@ def test_what_hooks_and_the_program_add(tmp_path: Path) -> None:
     ]
     assert [p.text for m in session.messages[:2] for p in m.parts] == ["look", hooked]
     assert reading.ledger.drops == {"read/header": 1, "read/synthetic": 1, "read/info": 1}
-    cleaned, _ = cleaner(CleanOptions())(session)
+    cleaned, _ = clean(session)
     assert cleaned is not None
     assert cleaned.messages[3].parts[0].content == "a"
 

@@ -13,7 +13,7 @@ from sessiontune.model import (
     ToolCall,
     ToolResult,
 )
-from sessiontune.steps.clean import CleanOptions, cleaner
+from sessiontune.steps.clean import clean
 
 ROLES: dict[str, Role] = {"prompt": "user", "answer": "assistant", "results": "tool"}
 
@@ -33,9 +33,6 @@ def session(*messages: Message) -> Session:
         messages=messages,
         files=("log",),
     )
-
-
-clean = cleaner(CleanOptions())
 
 
 def kept(*messages: Message) -> tuple[Message, ...]:

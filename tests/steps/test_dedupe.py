@@ -20,23 +20,14 @@ from steps_synth import (
     user,
 )
 
-from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
+from sessiontune.decisions import SplitMemory, SplitOptions
 from sessiontune.marks import Mark, jaccard
 from sessiontune.model import Session, ToolResult
 from sessiontune.steps.dedupe import decide, mark
 
 
 def marks(*sessions: Session) -> list[Mark]:
-    by_key = {s.key: s for s in sessions}
-
-    def prefix(s: Session) -> tuple:
-        if s.forked_from is None:
-            return ()
-        owner = by_key[s.forked_from.session].messages
-        cut = next(i for i, m in enumerate(owner) if m.id == s.forked_from.message)
-        return owner[: cut + 1]
-
-    return [mark(s, prefix(s)) for s in sessions]
+    return [mark(s) for s in sessions]
 
 
 def group_of(found, s: Session) -> str:
@@ -193,12 +184,6 @@ def test_empty_session_has_a_mark() -> None:
     empty = mark(session("e"))
     assert empty.minhash is None
     assert decide([empty]).counts["sessions"] == 1
-
-
-def test_copies_can_be_kept() -> None:
-    one = dialogue("one", 1)
-    found = decide(marks(one, renamed(one, "two")), None, DedupeOptions(keep_copies=True))
-    assert not found.decisions.duplicates
 
 
 def test_what_was_found_to_be_near_stays_one_group_after_an_edit() -> None:

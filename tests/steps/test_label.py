@@ -9,7 +9,7 @@ from steps_synth import answer, call, results, session, user
 from sessiontune import evidence
 from sessiontune.evidence import exit_code, is_probe, is_test, restored
 from sessiontune.model import Label, Message, Session, Text, ToolResult
-from sessiontune.steps.label import LabelOptions, labeller, train_flags
+from sessiontune.steps.label import CONFIDENCE, labels_of, train_flags
 
 PYTEST_BAD = "collected 9 items\n\n=========== 2 failed, 7 passed in 0.31s ==========="
 PYTEST_GOOD = "=========== 9 passed in 0.31s ==========="
@@ -34,7 +34,7 @@ def one_call(command: str, content: str, status: str = "ok", **more) -> Session:
 
 
 def names(one: Session, message: str = "a") -> set[str]:
-    labels, _ = labeller()(one)
+    labels, _ = labels_of(one)
     return {x.name for x in labels if x.message == message}
 
 
@@ -162,7 +162,7 @@ def test_interruption_notice_marks_the_answer_before_it() -> None:
         id="n", role="user", kind="notice", parts=(Text("[interrupted]"),), flags=("interrupted",)
     )
     one = session("s", user("u", "go"), answer("a", "I will now"), notice)
-    labels, end = labeller()(one)
+    labels, end = labels_of(one)
     assert ("a", "interrupted") in {(x.message, x.name) for x in labels}
     assert end == "interrupted"
 
@@ -289,17 +289,16 @@ def test_parallel_calls_are_told_apart() -> None:
             ToolResult("2", "Bash", "Exit code 2\nno", "error"),
         ),
     )
-    (label,) = [x for x in labeller()(one)[0] if x.name == "command_failed"]
+    (label,) = [x for x in labels_of(one)[0] if x.name == "command_failed"]
     assert label == Label("a", "command_failed", "structural", "status:r")
 
 
 def test_failed_and_rejected_turns_stay_but_bear_no_loss() -> None:
     one = one_call("make", "Exit code 2\nno", "error")
-    labels, _ = labeller()(one)
+    labels, _ = labels_of(one)
     assert train_flags(one, labels) == (False, False, False, True)
-    assert train_flags(one, labels, LabelOptions(mask=())) == (False, True, False, True)
     fine = one_call("make", "built")
-    assert train_flags(fine, labeller()(fine)[0]) == (False, True, False, True)
+    assert train_flags(fine, labels_of(fine)[0]) == (False, True, False, True)
 
 
 def test_injected_answers_bear_no_loss() -> None:
@@ -366,7 +365,7 @@ def test_corrections(prompt: str) -> None:
 def test_direction_changes_are_no_failures(prompt: str) -> None:
     assert meaning(prompt) == {"direction_change"}
     one = session("s", user("0", "do it"), answer("a", "Done."), user("u", prompt))
-    labels, _ = labeller()(one)
+    labels, _ = labels_of(one)
     assert train_flags(one, labels)[1], "the turn before a direction change is trained"
 
 
@@ -382,26 +381,27 @@ def test_plain_prompts_say_nothing(prompt: str) -> None:
 
 def test_the_corrected_answer_bears_no_loss_and_names_its_evidence() -> None:
     one = session("s", user("0", "do it"), answer("a", "Done."), user("u", "still not right"))
-    labels, _ = labeller()(one)
+    labels, _ = labels_of(one)
     (label,) = [x for x in labels if x.name == "corrected"]
     assert label.message == "a"
     assert label.tier == "lexical"
     assert label.evidence.endswith(":u")
     assert 0 < label.confidence < 1
     assert not train_flags(one, labels)[1]
-    assert train_flags(one, labels, LabelOptions(confidence=1.0))[1]
+    unsure = msgspec.structs.replace(label, confidence=CONFIDENCE - 0.01)
+    assert train_flags(one, [unsure])[1]
 
 
 def test_evidence_never_quotes_the_text() -> None:
     one = session("s", user("0", "do it"), answer("a", "Done."), user("u", "no, xyzzy is wrong"))
-    assert "xyzzy" not in msgspec.json.encode(labeller()(one)[0]).decode()
+    assert "xyzzy" not in msgspec.json.encode(labels_of(one)[0]).decode()
 
 
 def test_a_first_prompt_and_a_sub_agents_task_say_nothing() -> None:
     first = session("s", user("u", "still not working: the login page"))
-    assert {x.name for x in labeller()(first)[0]} == {"abandoned"}
+    assert {x.name for x in labels_of(first)[0]} == {"abandoned"}
     task = session("s", user("0", "x"), answer("a", "y"), user("u", "no, wrong"), agent_id="g")
-    assert not [x for x in labeller()(task)[0] if x.tier == "lexical"]
+    assert not [x for x in labels_of(task)[0] if x.tier == "lexical"]
 
 
 @pytest.mark.parametrize(
@@ -426,16 +426,16 @@ def test_a_first_prompt_and_a_sub_agents_task_say_nothing() -> None:
     ],
 )
 def test_end_reasons(one: Session, end: str) -> None:
-    assert labeller()(one)[1] == end
+    assert labels_of(one)[1] == end
 
 
 def test_end_of_a_rejected_call_and_of_a_compacted_epoch() -> None:
     one = one_call("rm x", "User rejected tool use", "rejected")
     cut = msgspec.structs.replace(one, messages=one.messages[:-1])
-    labels, end = labeller()(cut)
+    labels, end = labels_of(cut)
     assert end == "rejected"
     assert ("r", "abandoned") in {(x.message, x.name) for x in labels}
-    assert labeller()(one, continued=True)[1] == "compacted"
+    assert labels_of(one, continued=True)[1] == "compacted"
 
 
 def test_every_program_that_tests_is_known() -> None:

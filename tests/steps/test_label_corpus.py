@@ -16,7 +16,7 @@ from sessiontune.codec import keyed
 from sessiontune.ledger import Ledger
 from sessiontune.model import Message, Session
 from sessiontune.ports import ReadOptions
-from sessiontune.steps.label import FAILURES, labeller
+from sessiontune.steps.label import FAILURES, labels_of
 
 LABELS = Path(__file__).parent.parent / "labels"
 FOLDERS = {"claude": "claude-code", "codex": "codex"}
@@ -69,7 +69,7 @@ def hand(name: str) -> dict[str, str]:
 def program() -> dict[str, set[str]]:
     """Labels of the program for every hand-labelled turn, by name of the turn."""
     wanted = set(hand("turns_first.tsv"))
-    label = labeller()
+    label = labels_of
     out: dict[str, set[str]] = {}
     for session in corpus_sessions(corpus()):
         names: dict[str, set[str]] = {}

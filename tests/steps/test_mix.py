@@ -12,7 +12,7 @@ from sessiontune.errors import UsageError
 from sessiontune.evidence import calls_of, results_of, text_of
 from sessiontune.general import read_rows, to_sessions
 from sessiontune.measure import Meter
-from sessiontune.steps.mix import MixOptions, mixer, parse_mix
+from sessiontune.steps.mix import mixer, parse_mix
 
 OPENAI = {
     "messages": [
@@ -128,7 +128,7 @@ def test_rows_without_an_answer_or_a_known_role_are_counted() -> None:
 def test_ratio_is_reached_in_tokens(ratio: float) -> None:
     rows = [{"instruction": f"q{i}", "output": "word " * (i % 40 + 1)} for i in range(3000)]
     made, _ = sessions(rows)
-    taken, counts = mixer(MixOptions(ratio))(made, 20_000)
+    taken, counts = mixer(ratio)(made, 20_000)
     assert counts.ratio == pytest.approx(ratio, abs=0.01)
     assert counts.tokens == sum(Meter().messages(c.session.messages) for c in taken)
     assert counts.rows + counts.left == len(made)
@@ -136,7 +136,7 @@ def test_ratio_is_reached_in_tokens(ratio: float) -> None:
 
 def test_general_rows_are_tagged_and_never_held_out() -> None:
     made, _ = sessions([SHAREGPT, ALPACA])
-    taken, _ = mixer(MixOptions(0.9))(made, 10_000)
+    taken, _ = mixer(0.9)(made, 10_000)
     assert len(taken) == 2
     assert {c.split for c in taken} == {"train"}
     assert {c.tags for c in taken} == {("general",)}
@@ -144,15 +144,15 @@ def test_general_rows_are_tagged_and_never_held_out() -> None:
 
 def test_choice_depends_on_content_only_and_copies_count_once() -> None:
     rows = [{"instruction": f"q{i}", "output": f"a{i}"} for i in range(400)]
-    one = mixer(MixOptions(0.5))(sessions(rows)[0], 2_000)[0]
+    one = mixer(0.5)(sessions(rows)[0], 2_000)[0]
     random.Random(1).shuffle(rows)
-    two = mixer(MixOptions(0.5))(sessions(rows + rows)[0], 2_000)[0]
+    two = mixer(0.5)(sessions(rows + rows)[0], 2_000)[0]
     assert [c.session.key for c in one] == [c.session.key for c in two]
 
 
 def test_too_few_rows_say_so() -> None:
     made, _ = sessions([ALPACA])
-    _, counts = mixer(MixOptions(0.5))(made, 1_000_000)
+    _, counts = mixer(0.5)(made, 1_000_000)
     assert counts.ratio < 0.01
     assert counts.left == 0
 
@@ -164,6 +164,6 @@ def test_bad_mix_is_a_usage_error(text: str) -> None:
 
 
 def test_mix_of_a_windows_path_and_a_missing_file() -> None:
-    assert parse_mix(r"C:\data\rows.jsonl:0.3") == (r"C:\data\rows.jsonl", MixOptions(0.3))
+    assert parse_mix(r"C:\data\rows.jsonl:0.3") == (r"C:\data\rows.jsonl", 0.3)
     with pytest.raises(UsageError):
         list(read_rows("/nowhere/rows.jsonl"))

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from steps_synth import branch, dialogue, nearly, renamed
 from test_dedupe import marks
 
-from sessiontune.decisions import DedupeOptions, SplitMemory, SplitOptions
+from sessiontune.decisions import SplitMemory, SplitOptions
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
-from sessiontune.steps.split import compare, leakage
+from sessiontune.steps.leakage import compare, leakage
 
 
 def day(n: int) -> str:
@@ -118,28 +118,14 @@ def test_at_least_five_groups_are_held_out() -> None:
     assert decide(marks(*some)).counts["eval_groups"] == 5
 
 
-def test_a_small_set_gets_grouped_folds_each_held_out_once() -> None:
+def test_a_small_set_holds_out_the_newest_of_five_folds() -> None:
     some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(11)]
     some.append(branch(some[2], "fork", 50))
-    held: list[str] = []
-    for fold in range(5):
-        found = decide(marks(*some), None, split=SplitOptions(fold=fold))
-        assert found.decisions.folded
-        place = sides(found, some)
-        assert place["fork"] == place["s2"]
-        held += [k for k, v in place.items() if v == "eval"]
-    assert sorted(held) == sorted(s.key for s in some)
-
-
-def test_asking_for_another_fold_deals_the_sides_anew_and_back() -> None:
-    some = [dialogue(f"s{i}", i, 2, day(i)) for i in range(11)]
-    first = decide(marks(*some))
-    other = decide(marks(*some), first.memory, split=SplitOptions(fold=3))
-    one, two = sides(first, some), sides(other, some)
-    assert not {k for k, v in one.items() if v == "eval"} & {
-        k for k, v in two.items() if v == "eval"
-    }
-    assert sides(decide(marks(*some), other.memory), some) == one
+    found = decide(marks(*some))
+    assert found.decisions.folded
+    place = sides(found, some)
+    assert place["fork"] == place["s2"] == "train"
+    assert {k for k, v in place.items() if v == "eval"} == {"s8", "s9", "s10"}
 
 
 def test_growing_one_by_one_moves_nothing() -> None:
@@ -225,8 +211,6 @@ def test_a_changed_recipe_moves_nothing() -> None:
     for options in (SplitOptions(share=0.4), SplitOptions(by="project"), SplitOptions(least=9)):
         after = sides(decide(marks(*some), first.memory, split=options), some)
         assert {k: v for k, v in after.items() if k in before} == before
-    kept = decide(marks(*some), first.memory, DedupeOptions(keep_copies=True))
-    assert {k: v for k, v in sides(kept, some).items() if k in before} == before
 
 
 def test_forgetting_a_lineage_leaves_no_trace_in_the_memory() -> None:

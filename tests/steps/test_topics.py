@@ -13,9 +13,8 @@ from test_label_corpus import FOLDERS, LABELS, corpus, corpus_sessions, turn_nam
 
 from sessiontune.errors import UsageError
 from sessiontune.model import Session
-from sessiontune.steps.clean import CleanOptions, cleaner
+from sessiontune.steps.clean import clean
 from sessiontune.steps.topics import (
-    LEAST_LINEAGES,
     bag_of,
     clusters,
     load_taxonomy,
@@ -24,6 +23,7 @@ from sessiontune.steps.topics import (
     topic_finder,
     words,
 )
+from sessiontune.summary import LEAST_LINEAGES
 from sessiontune.words import Asked
 
 #: One sentence or two for each subject of the default taxonomy that the first README named.
@@ -211,7 +211,6 @@ def test_precision_on_hand_labelled_conversations(tmp_path: Path) -> None:
 
 def named(root: Path, folders: dict[str, str] | None = None) -> Iterator[tuple[str, Session]]:
     """Sessions by the hash of their first log's name and line."""
-    clean = cleaner(CleanOptions())
     for raw in corpus_sessions(root, folders or FOLDERS):
         one, _ = clean(raw)
         if one is not None and one.messages:

@@ -15,7 +15,7 @@ from steps_synth import answer, call, dialogue, prose, results, session, user
 from sessiontune.evidence import blocks_of, calls_of, results_of
 from sessiontune.measure import Meter, Truncation, cut_text, estimate, one_line
 from sessiontune.model import Message, Session, Text, ToolDef, ToolResult
-from sessiontune.steps.window import LONG, WindowOptions, windower
+from sessiontune.steps.window import LONG, windower
 
 BUDGETS = (1024, 2048, 8192, 32768)
 
@@ -36,7 +36,7 @@ def check_laws(
     every = (*prefix, *one.messages)
     own = train if train is not None else [m.role == "assistant" for m in one.messages]
     flags = [False] * len(prefix) + own
-    examples, counts = windower(WindowOptions(budget), meter)(one, prefix, flags, tools)
+    examples, counts = windower(budget, meter)(one, prefix, flags, tools)
     wanted = [m.id for m, t in zip(every, flags, strict=True) if t]
     by_id = {m.id: m for m in every}
     targets: Counter[str] = Counter()
@@ -86,7 +86,7 @@ def long_session(seed: int, turns: int, output: int) -> Session:
 
 def test_short_session_is_one_untouched_row() -> None:
     one = dialogue("s", 1, 2)
-    (example,), counts = windower(WindowOptions(8192))(one)
+    (example,), counts = windower(8192)(one)
     assert example.messages == one.messages
     assert example.key == "s"
     assert example.tags == ()
@@ -95,7 +95,7 @@ def test_short_session_is_one_untouched_row() -> None:
 
 def test_zero_cuts_nothing() -> None:
     one = long_session(1, 200, 400)
-    (example,), _ = windower(WindowOptions(0))(one)
+    (example,), _ = windower(0)(one)
     assert example.messages == one.messages
 
 
@@ -121,7 +121,7 @@ def test_tool_output_is_thinned_before_a_turn_is_dropped() -> None:
         results("3", ToolResult("c", "Bash", log)),
         answer("4", "It built."),
     )
-    (example,), counts = windower(WindowOptions(2048))(one)
+    (example,), counts = windower(2048)(one)
     shown = results_of(example.messages[2])[0].content
     assert "line 0 of" in shown
     assert "line 3999 of" in shown
@@ -132,7 +132,7 @@ def test_tool_output_is_thinned_before_a_turn_is_dropped() -> None:
 
 def test_head_is_pinned_in_every_window() -> None:
     one = long_session(3, 80, 300)
-    examples, _ = windower(WindowOptions(2048))(one)
+    examples, _ = windower(2048)(one)
     assert len(examples) > 3
     for example in examples:
         assert [m.id for m in example.messages[:2]] == ["sys", "task"]
@@ -142,14 +142,14 @@ def test_head_larger_than_the_budget_is_thinned() -> None:
     one = session(
         "s", system("sys", "rule " * 9000), user("task", "please do " * 3000), answer("a", "Done.")
     )
-    (example,), _ = windower(WindowOptions(1024))(one)
+    (example,), _ = windower(1024)(one)
     assert [m.id for m in example.messages] == ["sys", "task", "a"]
     assert Meter().messages(example.messages) <= 1024
     assert "head_thinned" in example.tags or "thinned" in example.tags
 
 
 def test_no_target_begins_on_a_tool_result() -> None:
-    examples, _ = windower(WindowOptions(1024))(long_session(5, 90, 500))
+    examples, _ = windower(1024)(long_session(5, 90, 500))
     assert len(examples) > 1
     for example in examples:
         first = example.train.index(True)
@@ -173,7 +173,7 @@ def test_turn_longer_than_the_budget_is_an_example_of_its_own() -> None:
     )
     counts = check_laws(one, 1024)
     assert counts.reasons.items() >= {"turn_over_budget": 1, "over_budget_call": 1}.items()
-    (long,) = [e for e in windower(WindowOptions(1024))(one)[0] if LONG in e.tags]
+    (long,) = [e for e in windower(1024)(one)[0] if LONG in e.tags]
     assert [m.id for m in long.messages] == ["sys", "1", "2", "3"]
     assert long.train == (False, False, True, False)
     assert long.messages[2] == one.messages[2], "whole"
@@ -191,7 +191,7 @@ def test_everything_around_an_answer_goes_before_the_answer() -> None:
     )
     alone = Meter().messages([one.messages[2]])
     assert 1024 - 30 < alone < 1024 - 16, "nothing else may fit"
-    (example,), counts = windower(WindowOptions(1024))(one, (), None, tools)
+    (example,), counts = windower(1024)(one, (), None, tools)
     check_laws(one, 1024, None, tools)
     assert [m.id for m in example.messages] == ["2", "3"]
     assert example.tools == ()
@@ -221,7 +221,7 @@ def test_masked_turns_are_context_only() -> None:
 
 def test_nothing_to_train_is_no_row_but_counted() -> None:
     one = session("s", user("1", "hi"), answer("2", "hello"))
-    examples, counts = windower(WindowOptions(1024))(one, (), [False, False])
+    examples, counts = windower(1024)(one, (), [False, False])
     assert examples == []
     assert counts.reasons == {"nothing_to_train": 1}
 
@@ -229,7 +229,7 @@ def test_nothing_to_train_is_no_row_but_counted() -> None:
 def test_prefix_of_a_branch_is_context_and_its_own_turns_are_targets() -> None:
     owner = dialogue("owner", 1, 6)
     tail = dialogue("tail", 2, 6)
-    examples, counts = windower(WindowOptions(1024))(tail, owner.messages)
+    examples, counts = windower(1024)(tail, owner.messages)
     own = {m.id for m in tail.messages if m.role == "assistant"}
     targets = [m.id for e in examples for m, t in zip(e.messages, e.train, strict=True) if t]
     assert sorted(targets) == sorted(own)
@@ -260,27 +260,17 @@ def test_definitions_count_and_only_those_of_the_window_stay() -> None:
         out.append(results(f"r{i}", ToolResult(f"c{i}", f"tool{i // 2}", prose(rng, 30))))
     one = session("s", *out)
     check_laws(one, 1024, None, tools)
-    examples, _ = windower(WindowOptions(2048))(one, (), None, tools)
+    examples, _ = windower(2048)(one, (), None, tools)
     assert any(0 < len(example.tools) < 30 for example in examples)
     for example in examples:
         called = {c.name for m in example.messages for c in calls_of(m)}
         assert {t.name for t in example.tools} <= called
 
 
-def test_a_template_that_costs_more_has_the_last_word() -> None:
-    def whole(messages, tools) -> int:
-        return 3 * Meter().messages(messages) // 2 + 40
-
-    one = long_session(9, 60, 200)
-    examples, counts = windower(WindowOptions(2048), None, whole)(one)
-    assert all(whole(e.messages, e.tools) <= 2048 for e in examples)
-    assert counts.kept_turns == counts.turns
-
-
 def test_notices_are_never_rendered() -> None:
     notice = Message(id="n", role="user", kind="notice", parts=(Text("stopped"),))
     one = session("s", user("1", "hi"), answer("2", "hello"), notice)
-    (example,), _ = windower(WindowOptions(1024))(one)
+    (example,), _ = windower(1024)(one)
     assert [m.id for m in example.messages] == ["1", "2"]
 
 

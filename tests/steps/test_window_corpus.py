@@ -15,9 +15,9 @@ from sessiontune.evidence import text_of
 from sessiontune.measure import Meter, Truncation
 from sessiontune.model import Message, Session
 from sessiontune.ports import Conversation, EncodeOptions
-from sessiontune.steps.clean import CleanOptions, cleaner
-from sessiontune.steps.label import labeller, train_flags
-from sessiontune.steps.window import LONG, WindowOptions, windower
+from sessiontune.steps.clean import clean
+from sessiontune.steps.label import labels_of, train_flags
+from sessiontune.steps.window import LONG, windower
 from sessiontune.templating import Template
 
 
@@ -34,13 +34,12 @@ def prefix(session: Session, by_key: dict[str, Session]) -> tuple[Message, ...]:
 
 @pytest.fixture(scope="module")
 def cleaned() -> list[Session]:
-    clean = cleaner(CleanOptions())
     return [one for raw in corpus_sessions(corpus()) if (one := clean(raw)[0]) is not None]
 
 
 @pytest.mark.slow
 def test_laws_on_the_corpus_at_every_length(cleaned: list[Session]) -> None:
-    label = labeller()
+    label = labels_of
     totals = {budget: Truncation() for budget in BUDGETS}
     by_key = {s.key: s for s in cleaned}
     for session in cleaned:
@@ -94,8 +93,8 @@ def test_every_token_of_every_answer_is_trained_once(
     from partlaws import check_parts
 
     by_key = {s.key: s for s in cleaned}
-    cut = windower(WindowOptions(budget), meter)
-    label, encode = labeller(), registry.format("openai").encode
+    cut = windower(budget, meter)
+    label, encode = labels_of, registry.format("openai").encode
     long = parts = rows = 0
     for session in cleaned:
         before = prefix(session, by_key)

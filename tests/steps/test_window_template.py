@@ -14,7 +14,7 @@ from sessiontune.evidence import text_of
 from sessiontune.measure import Meter
 from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.steps.tools import Shapes, definitions, observe
-from sessiontune.steps.window import WindowOptions, windower
+from sessiontune.steps.window import windower
 
 pytestmark = pytest.mark.models
 
@@ -35,7 +35,7 @@ def test_rows_fit_as_rendered_and_are_not_half_empty(tmp_path: Path, budget: int
     observe(one, shapes)
     tools = tuple(definitions(shapes).values())
     meter = Meter(lambda text: len(tokenizer(text, add_special_tokens=False)["input_ids"]))
-    examples, counts = windower(WindowOptions(budget), meter)(one, (), None, tools)
+    examples, counts = windower(budget, meter)(one, (), None, tools)
     assert counts.kept_turns == counts.turns
     lengths = []
     for example in examples:

@@ -129,6 +129,11 @@ class Console(msgspec.Struct, frozen=True):
         self.error(UsageError(error.format_message(), f"See '{where} --help'."))
 
 
+def print_plain(rich: RichConsole, text: str) -> None:
+    """Print text as it is: no markup, and long lines (paths, commands) are not wrapped."""
+    rich.print(text, markup=False, soft_wrap=True)
+
+
 def _put(data: dict[str, Any]) -> None:
     try:
         text = msgspec.json.encode(data).decode()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .console import Console
+from .console import Console, print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -43,11 +43,11 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     missing = [(p["name"], p["state"], p["hint"]) for p in found["parts"]]
     _table(rich, "Parts", ("", "", "how to get it"), missing)
     for warning in found["warnings"]:
-        rich.print(f"! {warning}", markup=False, soft_wrap=True)
+        print_plain(rich, f"! {warning}")
     base = f"{found['begin'][0]['base'] if found['begin'] else 'MODEL'} --download"
     if found.get("base"):  # it is here: its sizes were read
         base = quote(found["asked"])
-    rich.print(f"\nNext: sessiontune train DIR --base {base}", markup=False, soft_wrap=True)
+    print_plain(rich, f"\nNext: sessiontune train DIR --base {base}")
     rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
 
 

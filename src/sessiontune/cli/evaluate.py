@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError, WorseError
-from .console import Console
+from .console import Console, print_plain
 from .options import Place
 
 if TYPE_CHECKING:
@@ -204,14 +204,12 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
         rich.print(f"{failure.arm}: {failure.cases} cases failed ({escape(failure.reason)})")
     for text in result.notes:
         rich.print(escape(text))
-    rich.print(f"Report: {run / 'evaluation' / 'report.html'}", markup=False, soft_wrap=True)
+    print_plain(rich, f"Report: {run / 'evaluation' / 'report.html'}")
     if result.outcome == "unclear" and (options := _more_held_out(run)):
         same = f"the same `export` with {options}"
-        rich.print(
-            f"For a verdict: {same}; then train and evaluate on that", markup=False, soft_wrap=True
-        )
+        print_plain(rich, f"For a verdict: {same}; then train and evaluate on that")
     if result.outcome != "worse":
-        rich.print(f"Next:   sessiontune ship {quote(str(run))}", markup=False, soft_wrap=True)
+        print_plain(rich, f"Next:   sessiontune ship {quote(str(run))}")
 
 
 def _more_held_out(run: Path) -> str:

@@ -8,7 +8,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
-from .console import Console
+from .console import Console, print_plain
 
 if TYPE_CHECKING:
     from ..evaluation.evaluate import EvaluationOptions
@@ -58,7 +58,7 @@ def make_queries(console: Console, run: Path, target: Path, starter: bool) -> No
     done = {"queries": len(made), "file": str(target)}
     again = f"sessiontune evaluate {quote(str(run))} --queries {quote(str(target))}"
     said = f"{len(made)} queries: {target}\nEdit them, then: {again}"
-    console.emit(done, lambda rich: rich.print(said, markup=False, soft_wrap=True))
+    console.emit(done, lambda rich: print_plain(rich, said))
 
 
 def plant_canaries(console: Console, run: Path, chosen: Mapping[str, Any]) -> None:
@@ -78,5 +78,5 @@ def plant_canaries(console: Console, run: Path, chosen: Mapping[str, Any]) -> No
     )
     console.emit(
         {"canaries": len(planted.secrets), "repeats": planted.repeats, "folder": str(target)},
-        lambda rich: rich.print(said, markup=False, soft_wrap=True),
+        lambda rich: print_plain(rich, said),
     )

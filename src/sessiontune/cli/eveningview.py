@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .console import print_plain
+
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
@@ -48,7 +50,7 @@ def draw(rich: RichConsole, evening: Evening, done: list[Done], seconds: float) 
     rich.print("\n[bold]To look at[/bold]")
     for stage in done:
         for name, path in stage.links.items():
-            rich.print(f"  {name:<11} {path}", markup=False, soft_wrap=True)
+            print_plain(rich, f"  {name:<11} {path}")
     rich.print("\n[bold]To go on[/bold]")
     for name, command in evening.after():
-        rich.print(f"  {name:<11} {command}", markup=False, soft_wrap=True)
+        print_plain(rich, f"  {name:<11} {command}")

@@ -10,8 +10,8 @@ import click
 
 from ..errors import UsageError
 from ..recipe import Recipe
-from .console import Console
-from .options import TEXT, Place, privacy_option, recipe_of, recipe_options, run_options
+from .console import Console, print_plain
+from .options import TEXT, Place, recipe_of, recipe_options, run_options
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -37,7 +37,6 @@ _DEALT_ANEW = (
     help="Folder to write (sessions-export).",
 )
 @recipe_options
-@privacy_option
 @run_options
 @click.option("--dry-run", is_flag=True, help="Read and count; write no data set.")
 @click.option("--force", is_flag=True, help="Build anew even when nothing changed.")
@@ -184,17 +183,17 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
     from .summary import draw_manifest, draw_places
 
     if result.unchanged:
-        rich.print(f"Nothing changed: {result.folder} is up to date.", markup=False, soft_wrap=True)
+        print_plain(rich, f"Nothing changed: {result.folder} is up to date.")
         return
     draw_manifest(rich, result.manifest, rows=not dry_run, again=_again(result))
     draw_places(rich, result.faults, result.others)
     if dry_run:
         rich.print("\nDry run: nothing was written.")
     else:
-        rich.print(f"\nWritten: {result.folder}", markup=False, soft_wrap=True)
-        rich.print(f"Report:  {result.folder / 'report.html'}", markup=False, soft_wrap=True)
+        print_plain(rich, f"\nWritten: {result.folder}")
+        print_plain(rich, f"Report:  {result.folder / 'report.html'}")
         show = f"sessiontune show {quote(str(result.folder))}"
-        rich.print(f"Next:    {show}", markup=False, soft_wrap=True)
+        print_plain(rich, f"Next:    {show}")
 
 
 def _again(result: Export) -> str:

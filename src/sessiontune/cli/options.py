@@ -159,6 +159,8 @@ _RECIPE_OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="FILE",
         help="File with these options as fields (TOML).",
     ),
+    # Without it, for tests and measurements, the card says so in large letters.
+    click.option("--privacy/--no-privacy", default=None, help="Redaction and gate (default: on)."),
 )
 
 
@@ -190,14 +192,6 @@ def _apply(options: tuple[Callable[[Any], Any], ...]) -> Callable[[F], F]:
 
 recipe_options = _apply(_RECIPE_OPTIONS)
 run_options = _apply(_RUN_OPTIONS)
-
-
-def privacy_option(command: F) -> F:
-    """`--no-privacy`: for tests and measurements; the card says so in large letters."""
-    done: F = click.option(
-        "--privacy/--no-privacy", default=None, help="Redaction and gate (default: on)."
-    )(command)
-    return done
 
 
 def recipe_of(values: dict[str, Any]) -> Recipe:

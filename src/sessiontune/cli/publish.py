@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..errors import UsageError
-from .console import Console
+from .console import Console, print_plain
 from .options import Place
 
 if TYPE_CHECKING:
@@ -71,4 +71,4 @@ def publish(
 
 def _draw(rich: RichConsole, done: Published) -> None:
     seen = "private, as read back" if done.private else "PUBLIC"
-    rich.print(f"{done.url} ({seen}), {len(done.files)} files", markup=False, soft_wrap=True)
+    print_plain(rich, f"{done.url} ({seen}), {len(done.files)} files")

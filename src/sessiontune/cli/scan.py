@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FindingsError, SourceError, UsageError
-from .console import Console
+from .console import Console, print_plain
 from .options import TEXT, recipe_of
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ def _files(
             files = "1 file is" if len(unread) == 1 else f"{len(unread):,} files are"
             more = ", ..." if len(unread) > 3 else ""
             listed = ", ".join(map(printable, unread[:3])) + more
-            rich.print(f"{files} no text and not read: {listed}", markup=False, soft_wrap=True)
+            print_plain(rich, f"{files} no text and not read: {listed}")
 
     secrets = sum(is_secret(f.kind) for f in found)
     failure = FindingsError(
@@ -222,6 +222,6 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
         rich.print("\n[bold]Where each finding stands[/bold] (kind, detector, fingerprint)")
         for f in found.places:
             what = f"{printable(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}"
-            rich.print(f"  {what}", markup=False, soft_wrap=True)
+            print_plain(rich, f"  {what}")
     again = " ".join(["sessiontune export", *map(quote, roots), "-o my-data"])
-    rich.print(f"\nNothing was changed. Next: {again}", markup=False, soft_wrap=True)
+    print_plain(rich, f"\nNothing was changed. Next: {again}")

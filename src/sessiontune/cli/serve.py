@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError
-from .console import Console
+from .console import Console, print_plain
 from .options import Place
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def serve(
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
         told = _told(door.url, model.model, run)
-        console.emit(data, lambda rich: rich.print(told, markup=False, soft_wrap=True))
+        console.emit(data, lambda rich: print_plain(rich, told))
         console.say(f"Serving {model.what}, {model.context} tokens of context. Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
             threading.Event().wait()
@@ -118,7 +118,7 @@ def _settings(console: Console, client: str, write: bool, target: Target) -> Non
             "text": found.text,
             "files": [str(change.file) for change in found.changes],
         }
-        console.emit(data, lambda rich: rich.print(found.text, markup=False, soft_wrap=True))
+        console.emit(data, lambda rich: print_plain(rich, found.text))
     else:
         written = clients.write(found)
         data = {"client": client, "files": [msgspec.to_builtins(w, enc_hook=str) for w in written]}
@@ -126,7 +126,7 @@ def _settings(console: Console, client: str, write: bool, target: Target) -> Non
             f"Written: {w.file}" + (f" (the old one: {w.backup})" if w.backup else "")
             for w in written
         )
-        console.emit(data, lambda rich: rich.print(said, markup=False, soft_wrap=True))
+        console.emit(data, lambda rich: print_plain(rich, said))
     if target.context < AGENTS:
         console.say(
             f"Agents send 10,000 tokens and more before your first word; {target.context} tokens of"

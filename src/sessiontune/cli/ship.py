@@ -11,7 +11,7 @@ import click
 
 from ..errors import UsageError
 from ..figures import several
-from .console import Console
+from .console import Console, print_plain
 from .options import Place
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def ship(
         fetched = _fetch(console)
         if run is None:
             data = {"converter": fetched}
-            console.emit(data, lambda rich: rich.print(fetched, markup=False, soft_wrap=True))
+            console.emit(data, lambda rich: print_plain(rich, fetched))
             return
     if run is None:
         raise UsageError("Which run?", "sessiontune ship RUN, with the folder `train` made.")
@@ -204,8 +204,8 @@ def draw(
         )
         for check in open_:
             open_text = f"  not decided: {check.name}: {check.detail}"
-            rich.print(open_text, markup=False, soft_wrap=True)
-    rich.print(f"Folder:  {out}", markup=False, soft_wrap=True)
+            print_plain(rich, open_text)
+    print_plain(rich, f"Folder:  {out}")
     if created:
         how = "stopped by itself" if created.stopped else "was cut off after 200 tokens"
         rich.print(f"Ollama:  {created.model} answers; its reply {how}.", markup=False)
@@ -213,8 +213,8 @@ def draw(
         line = f"cd {quote(str(out))} && ollama create {shipped.name} -f Modelfile"
         if guide.note and not guide.yours:
             line = f"the lines in {out / 'commands.md'}"
-        rich.print(f"Ollama:  {line}", markup=False, soft_wrap=True)
+        print_plain(rich, f"Ollama:  {line}")
     elsewhere = "" if out == (run / "ship").resolve() else f" --out {quote(str(out))}"
     for verb in ("serve", "chat"):
         line = f"{verb.title() + ':':8} sessiontune {verb} {quote(str(run))}{elsewhere}"
-        rich.print(line, markup=False, soft_wrap=True)
+        print_plain(rich, line)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import SourceError, UsageError
-from .console import Console
+from .console import Console, print_plain
 from .mask import show_mask
 from .options import Place, state_option
 from .summary import printable, shown
@@ -159,7 +159,7 @@ def _names(row: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _session(row: dict[str, Any], state: Path | None) -> Session | None:
-    from ..pipeline.memory import session
+    from ..pipeline.lookup import session
     from ..store import Store, default_state
 
     place = state or default_state()
@@ -198,7 +198,7 @@ def _overview(
             f"\nNext: sessiontune show {name} 1   (a row, and where it came from)",
             f"      sessiontune train {name} --base MODEL",
         ):
-            rich.print(line, markup=False, soft_wrap=True)
+            print_plain(rich, line)
 
     console.emit({"manifest": msgspec.to_builtins(manifest), "sample": sample}, draw)
 

@@ -15,6 +15,7 @@ from ..reasons import (
     repair_words,
     worded,
 )
+from .console import print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -59,7 +60,7 @@ def draw_manifest(
     if few := few_held_out(manifest, command=not again):
         rich.print(f"[yellow]{few}[/yellow]")
         if again:
-            rich.print(f"  {again}", markup=False, soft_wrap=True)
+            print_plain(rich, f"  {again}")
     if cut := manifest.truncation:
         kept, all_of = cut.get("kept_turns", 0), cut.get("turns", 0)
         rich.print(

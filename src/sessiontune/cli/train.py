@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import AdviceError, UsageError
-from .console import Console
+from .console import Console, print_plain
 from .options import Place
 
 if TYPE_CHECKING:
@@ -270,9 +270,9 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
         rich.print(f"Planned. The trainer's files are in {outcome.folder}:", markup=False)
         for name in sorted(outcome.job.files):
             rich.print(f"  {name}", markup=False)
-        rich.print(f"Plan:    {outcome.folder / 'plan.json'}", markup=False, soft_wrap=True)
+        print_plain(rich, f"Plan:    {outcome.folder / 'plan.json'}")
         go_on = f"sessiontune train {quote(str(data))} -o {quote(str(outcome.folder))} --resume"
-        rich.print(f"Next:    {go_on}   (runs it as planned)", markup=False, soft_wrap=True)
+        print_plain(rich, f"Next:    {go_on}   (runs it as planned)")
         return
     metrics = outcome.run.get("metrics", {})
     if "eval_loss" in metrics:
@@ -283,15 +283,11 @@ def draw(rich: RichConsole, outcome: Outcome, data: Path, dry_run: bool) -> None
         rich.print(metrics["overfitting"], markup=False)
     saved = outcome.folder / outcome.run["adapter"]
     what = "Model:  " if outcome.run.get("model") else "Adapter:"
-    rich.print(f"{what} {saved}", markup=False, soft_wrap=True)
-    rich.print(f"Curves:  {outcome.folder / 'report.html'}", markup=False, soft_wrap=True)
+    print_plain(rich, f"{what} {saved}")
+    print_plain(rich, f"Curves:  {outcome.folder / 'report.html'}")
     former = before(outcome.folder, outcome.run)
     more = f" --arm before={quote(str(former))}" if former else ""
-    rich.print(
-        f"Next:    sessiontune evaluate {quote(str(outcome.folder))}{more}",
-        markup=False,
-        soft_wrap=True,
-    )
+    print_plain(rich, f"Next:    sessiontune evaluate {quote(str(outcome.folder))}{more}")
 
 
 def before(folder: Path, run: dict[str, Any]) -> Path | None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..training.spec import TRAINERS
-from .console import Console
+from .console import Console, print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
@@ -35,7 +35,7 @@ def list_trainers(console: Console) -> None:
     def draw(rich: RichConsole) -> None:
         for one in found:
             line = f"{one['name']:14}{one['state']:16}{one['place']}".rstrip()
-            rich.print(line, markup=False, soft_wrap=True)
+            print_plain(rich, line)
 
     console.emit({"trainers": found}, draw)
 

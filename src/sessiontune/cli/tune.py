@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from .console import Console
-from .options import Place, privacy_option, recipe_of, recipe_options, run_options
+from .options import Place, recipe_of, recipe_options, run_options
 from .train import option_name, train_options
 
 #: Settings of the training that are offered here; `train` has all.
@@ -43,7 +43,6 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 @click.option("--download", is_flag=True, help="Fetch the base from the hub if it is not here.")
 @click.option("--yes", is_flag=True, help="Answer yes at every gate.")
 @recipe_options
-@privacy_option
 @run_options
 @click.pass_obj
 def tune(
@@ -70,25 +69,15 @@ def tune(
     """
     import sys
 
-    from ..runtime.checkup import need_extras
     from ..runtime.evening import make_folder
-    from ..runtime.ship import check_tools_here
-    from ..training.bases import resolve
     from ..training.spec import make_spec, preset_of
     from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
-    from .ship import usual_types
 
     started = time.monotonic()
     take_any_bytes()
-    # What is missing is said before the export, the packages all at once: then a base that is not
-    # here, a converter, an engine.
-    need_extras()
-    found = None if base == "tiny" else resolve(base, download=download)
-    named = tuple(kind.lower() for kind in types)
-    shipped = named or usual_types(found.billions if found else 0)
-    check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
+    shipped = _checked_types(types, base, download)
     make_folder(out)
     training = {name: options.pop(name) for name in map(option_name, _TRAINING)}
     evening = Evening(
@@ -108,6 +97,22 @@ def tune(
     console.emit(as_json(evening, done, seconds), lambda rich: draw(rich, evening, done, seconds))
     if sys.stdin.isatty() and not (console.no_input or console.as_json):
         converse(console, evening.run)
+
+
+def _checked_types(types: tuple[str, ...], base: str, download: bool) -> tuple[str, ...]:
+    """The types to ship. What is missing is said here, before the export: all packages at once,
+    then a base that is not here, a converter, an engine."""
+    from ..runtime.checkup import need_extras
+    from ..runtime.ship import check_tools_here
+    from ..training.bases import resolve
+    from .ship import usual_types
+
+    need_extras()
+    found = None if base == "tiny" else resolve(base, download=download)
+    named = tuple(kind.lower() for kind in types)
+    shipped = named or usual_types(found.billions if found else 0)
+    check_tools_here(shipped, os.environ, Path.home(), Path(found.path) if found else None)
+    return shipped
 
 
 def _agreed(console: Console, question: str) -> bool:

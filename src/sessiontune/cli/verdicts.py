@@ -11,7 +11,7 @@ import msgspec
 
 from ..errors import UsageError
 from ..figures import several
-from .console import Console
+from .console import Console, print_plain
 from .options import TEXT, state_option
 from .summary import printable
 
@@ -36,7 +36,7 @@ def drop(
     KEY is a `thread` value of a row, as `sessiontune show` prints it.
     """
     from ..model import Verdict
-    from ..pipeline.memory import threads
+    from ..pipeline.lookup import threads
     from ..store import Store, default_state
 
     with Store(state or default_state(), write=True) as store:
@@ -72,7 +72,7 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
     exist, the next export reads them again, so move them away first or use --exclude. Says which
     published folders held the data.
     """
-    from ..pipeline.memory import find, near, purge
+    from ..pipeline.lookup import find, near, purge
     from ..store import Store, default_state
 
     with Store(state or default_state(), write=True) as store:
@@ -103,6 +103,6 @@ def forget(console: Console, what: str, state: Path | None, yes: bool) -> None:
             said.append("Folders that hold it: " + ", ".join(found.published))
             said.append("Export them again or delete them, and what was trained on them.")
         for line in said:
-            rich.print(printable(line), markup=False, soft_wrap=True)
+            print_plain(rich, printable(line))
 
     console.emit(msgspec.to_builtins(found) | {"left": left}, draw)

@@ -17,7 +17,7 @@ from ..model import Message, Text
 from ..ports import Conversation, EncodeOptions
 from ..rows import columns, decode
 from ..rows.flat import flat
-from ..rows.pieces import ESCAPED_GAP, add, count, dumps, encoded
+from ..rows.pieces import ESCAPED_GAP, LOSSES, add, count, dumps, encoded
 from ..seams import joined
 
 
@@ -28,11 +28,7 @@ class Alpaca:
     filename = "{name}_conversations_alpaca.jsonl"
     separator = b"\n"
     declared_losses = (
-        "thinking",
-        "image",
-        "tool_call",
-        "tool_result",
-        "empty_message",
+        *LOSSES,
         "untrained_turn",
         "several_turns",
         "row_without_answer",

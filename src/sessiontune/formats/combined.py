@@ -27,7 +27,7 @@ class Combined:
     filename = "{name}_conversations_combined.json"
     separator = b",\n"
     head = b'{"conversations":[\n'
-    declared_losses = ("thinking", "image", "tool_call", "tool_result", "empty_message")
+    declared_losses = pieces.LOSSES
 
     def tail(self, metadata: Mapping[str, Any]) -> bytes:
         """The end of the document. `metadata`: export date, counts and whatever is known."""

@@ -28,11 +28,7 @@ class OpenAI:
     filename = "{name}_conversations_openai.jsonl"
     separator = b"\n"
     declared_losses = (
-        "thinking",
-        "image",
-        "tool_call",
-        "tool_result",
-        "empty_message",
+        *pieces.LOSSES,
         "missing_result",
         "result_without_call",
         "row_without_answer",
@@ -47,9 +43,7 @@ class OpenAI:
         found, lost = made.rendered()
         pieces.add(losses, lost)
         if not any(p.train for p in found):
-            answered = any(p.role == "assistant" for p in found)
-            reason = "row_without_trained_answer" if answered else "row_without_answer"
-            pieces.count(losses, reason)
+            pieces.count_no_row(found, losses)
             return []
         row = [b'{"messages":[']
         for piece in found:

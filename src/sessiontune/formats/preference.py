@@ -26,24 +26,6 @@ from ..rows.pieces import HEADS, Piece, add, count, dumps
 from ..rows.turns import Turn, alternate, answer_turn
 
 NAMES = ("kto", "dpo", "kto_sharegpt", "dpo_sharegpt")
-LOSSES = (
-    "prompt_without_request",
-    "side_without_answer",
-    "later_turns",
-    "thinking",
-    "image",
-    "tool_call",
-    "tool_result",
-    "empty_message",
-    "missing_result",
-    "result_without_call",
-    "call_id",
-    "system_as_human",
-    "text_after_results",
-    "leading_answer",
-    "trailing_turn",
-)
-
 
 _TIERS = ("weak", "medium", "strong")
 

@@ -25,7 +25,7 @@ class Raw:
     name = "raw"
     filename = "{name}_conversations_raw.jsonl"
     separator = b"\n"
-    declared_losses = ("thinking", "image", "tool_call", "tool_result", "empty_message")
+    declared_losses = pieces.LOSSES
 
     def parts(
         self, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]

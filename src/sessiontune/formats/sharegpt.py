@@ -23,7 +23,7 @@ from ..model import Message, Part, Text, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..rows import decode
 from ..rows.flat import flat
-from ..rows.pieces import GAP, NO_RESULT, add, count, encoded
+from ..rows.pieces import GAP, LOSSES, NO_RESULT, add, count_no_row, encoded
 from ..rows.turns import alternate
 
 _OPEN, _CLOSE = "<tool_call>", "</tool_call>"
@@ -36,11 +36,7 @@ class ShareGPT:
     filename = "{name}_conversations_sharegpt.jsonl"
     separator = b"\n"
     declared_losses = (
-        "thinking",
-        "image",
-        "tool_call",
-        "tool_result",
-        "empty_message",
+        *LOSSES,
         "missing_result",
         "result_without_call",
         "call_id",
@@ -62,9 +58,7 @@ class ShareGPT:
         add(losses, lost)
         system, turns = alternate(pieces, losses, ends="answer")
         if not any(p.train for p in pieces) or not turns:
-            answered = any(p.role == "assistant" for p in pieces)
-            reason = "row_without_trained_answer" if answered else "row_without_answer"
-            count(losses, reason)
+            count_no_row(pieces, losses)
             return []
         if system and options.tools:
             turns.insert(0, (b'{"from":"system","value":"', system, b'"}'))

@@ -138,7 +138,7 @@ def _in_call_order(node: Node) -> tuple[Part, ...]:
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What all sessions of one conversation have in common."""
+    """What all sessions of one conversation have in common: fields of `Session`."""
 
     source: str
     session_id: str
@@ -170,7 +170,7 @@ def sessions_of(
                 node.key = key
     for thread, parts in runs:
         base = f"{frame.source}\0{salt}\0{thread.root}"
-        name = keyed(f"thread\0{base}\0{thread.first}")
+        name, lineage = keyed(f"thread\0{base}\0{thread.first}"), keyed(f"lineage\0{base}")
         point = fork_point(thread)
         for epoch, nodes in parts:
             if thread.fork is not None and epoch > thread.fork.epoch:
@@ -178,32 +178,27 @@ def sessions_of(
             used = sorted({node.file for node in nodes if node.parts or node.results})
             if not used:
                 continue
-            local = {file: at for at, file in enumerate(used)}
-            messages: list[Message] = []
-            for node in nodes:
-                made = node_messages(node, local)
-                if made:
-                    node.head, node.tail = made[0].id, made[-1].id
-                    node.parts, node.results, node.places = [], {}, []
-                    messages += made
             yield Session(
                 key=nodes[0].key,
                 thread=name,
-                lineage=keyed(f"lineage\0{base}"),
-                source=frame.source,
-                session_id=frame.session_id,
-                messages=tuple(messages),
+                lineage=lineage,
+                messages=_messages(nodes, used),
                 epoch=epoch,
-                agent_id=frame.agent_id,
-                agent_type=frame.agent_type,
                 forked_from=point,
-                parent_session=frame.parent_session,
-                parent_call=frame.parent_call,
-                project=frame.project,
-                cwd=frame.cwd,
-                branch=frame.branch,
-                title=frame.title,
-                entrypoint=frame.entrypoint,
                 files=tuple(files[file] for file in used),
+                **msgspec.structs.asdict(frame),
             )
             point = None  # later epochs follow their own thread
+
+
+def _messages(nodes: list[Node], used: list[int]) -> tuple[Message, ...]:
+    """The messages of an epoch; its nodes give up their content. `used`: the files they are of."""
+    local = {file: at for at, file in enumerate(used)}
+    messages: list[Message] = []
+    for node in nodes:
+        made = node_messages(node, local)
+        if made:
+            node.head, node.tail = made[0].id, made[-1].id
+            node.parts, node.results, node.places = [], {}, []
+            messages += made
+    return tuple(messages)

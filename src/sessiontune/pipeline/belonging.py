@@ -1,6 +1,6 @@
-"""How a folder was dealt before: what trains there must not be held out later.
+"""The split that an export folder already has: what trains there must not be held out later.
 
-So a folder keeps its split; and where a state does not remember its sides, that is said.
+So a folder keeps its split, and an export into a folder that another state made says so.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def _written_split(folder: Path, default: str) -> str:
 
 
 def dealt_elsewhere(folder: Path, former: Manifest | None, split: str, store: Store) -> bool:
-    """Whether the folder holds an export of whose sides this state remembers nothing: it deals all
-    sessions anew, under other pseudonyms."""
+    """Whether another state made the export in this folder: this one remembers none of its sides,
+    and assigns all sessions anew, under other pseudonyms."""
     if former is None or store.made(former.build):
         return False
     noted = store.memory(notes.split_memory(split))

@@ -166,16 +166,33 @@ def _publish(
         stats,
         build,
         store.salt,
-        chosen.duplicates,
-        chosen.leakage,
+        duplicates=chosen.duplicates,
+        leakage=chosen.leakage,
+        truncation=truncation_of(built.sum.truncation),
+        mixed=mixed,
     )
-    manifest = msgspec.structs.replace(manifest, truncation=truncation_of(built.sum.truncation))
     if request.recipe.clusters:
         manifest = with_clusters(manifest, built.bags, request.namer)
-    if mixed.rows:
-        manifest = msgspec.structs.replace(
-            manifest, mixed={"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
-        )
+    manifest, files, layout = _write(request, store, prepared, chosen, built, manifest)
+    folder = str(request.out.absolute())
+    store.note_published(request.out.absolute(), build, files, built.sessions)
+    store.remember(publish.layout_name(folder), msgspec.msgpack.encode(layout))
+    settle_memory(store)
+    _drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)
+    store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
+    return _result(request, inputs, manifest, books, read)
+
+
+def _write(
+    request: Request,
+    store: Store,
+    prepared: Prepared,
+    chosen: Chosen,
+    built: Built,
+    manifest: Manifest,
+) -> tuple[Manifest, dict[str, tuple[int, int]], publish.Layout]:
+    """Write the folder beside its place and swap it in. Returns the manifest with its files, their
+    sizes and times, and how they are laid out."""
     folder = str(request.out.absolute())
     anew = request.force or request.verify  # of a file that looks as before nothing is copied
     noted = None if anew else store.memory(publish.layout_name(folder))
@@ -187,7 +204,7 @@ def _publish(
         split = msgspec.msgpack.encode(chosen.memory)
         name = notes.split_memory(request.recipe.split)
         if split != store.memory(name):
-            pending = msgspec.msgpack.encode((folder, build, split, name))
+            pending = msgspec.msgpack.encode((folder, manifest.build, split, name))
             store.remember("split.pending", pending)
         files = staging.commit(as_left(request.out, former[1] if former else {}))
     except OSError as error:
@@ -196,15 +213,21 @@ def _publish(
     except BaseException:
         staging.abandon()
         raise
-    store.note_published(request.out.absolute(), build, files, built.sessions)
-    layout = msgspec.msgpack.encode(staging.layout)
-    store.remember(publish.layout_name(folder), layout)
-    settle_memory(store)
-    _drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)
-    store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
-    faults = tuple(books.faults)
+    return manifest, files, staging.layout
+
+
+def _result(
+    request: Request, inputs: Inputs, manifest: Manifest, books: Books, read: int
+) -> Export:
     return Export(
-        request.out, manifest, False, inputs.new, inputs.changed, read, faults, inputs.others
+        request.out,
+        manifest,
+        False,
+        inputs.new,
+        inputs.changed,
+        read,
+        tuple(books.faults),
+        inputs.others,
     )
 
 
@@ -312,9 +335,16 @@ def _dry(request: Request, inputs: Inputs, prepared: Prepared, store: Store, rea
     """What an export would hold, without writing rows."""
     books, stats = totals(inputs, prepared, Built())
     manifest = describe(
-        request.recipe, name_of(request), inputs, books, stats, "", store.salt, {}, ()
+        request.recipe,
+        name_of(request),
+        inputs,
+        books,
+        stats,
+        "",
+        store.salt,
+        duplicates={},
+        leakage=(),
+        truncation={},
+        mixed=Mixed(),
     )
-    faults = tuple(books.faults)
-    return Export(
-        request.out, manifest, False, inputs.new, inputs.changed, read, faults, inputs.others
-    )
+    return _result(request, inputs, manifest, books, read)

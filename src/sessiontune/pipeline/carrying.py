@@ -1,4 +1,4 @@
-"""What a person put into an export, or edited there, is carried into the next one.
+"""Files that a person put into an export folder, or edited there, are carried into the next one.
 
 A published file that was edited is kept as `NAME.yours`. The state says how files were left; where
 it does not know them so (it is a restored copy, or a new one), their own manifest says it.
@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from ..manifest import Manifest
+from ..manifest import Manifest, load
 
 MARKER = "manifest.json"
 #: The size and the time of no file.
@@ -24,7 +24,7 @@ _EDITED = (-1, -1)
 def read_manifest(folder: Path) -> Manifest | None:
     """The manifest of an export, or None when it cannot be understood. Raises OSError."""
     try:
-        return msgspec.json.decode((folder / MARKER).read_bytes(), type=Manifest)
+        return load((folder / MARKER).read_bytes())
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 
 from .. import notes
+from ..candidates import meeting
 from ..decisions import SplitMemory, SplitOptions
 from ..errors import UsageError
 from ..manifest import Leakage
 from ..marks import Mark
-from ..meetings import meeting
 from ..recipe import Recipe
-from ..steps.split import Leakage as SplitLeakage
+from ..steps.leakage import Leakage as SplitLeakage
 from ..store import Store
 from .carrying import read_manifest
 from .contexts import with_contexts
@@ -29,7 +29,13 @@ from .select import has_filters, passes, reason_to_leave_out
 
 
 class Chosen(msgspec.Struct, frozen=True):
-    """The decisions: by unit and session key; what to remember; counts for the report."""
+    """The result of the global step.
+
+    choices     unit key -> session key -> what becomes of the session
+    memory      the split as it is to be remembered
+    duplicates  counts of groups, sides and copies, for the report
+    leakage     measured for this split and for a random one
+    """
 
     choices: dict[str, dict[str, Choice]]
     memory: SplitMemory
@@ -91,9 +97,10 @@ class _Met(msgspec.Struct, frozen=True):
 
 
 def meeting_of(units: Mapping[str, Sequence[str]], store: Store) -> frozenset[str]:
-    """Sessions that share a key with another, of those that each unit has. Units that the last run
-    has looked at are held against the others only; so a session that met one which is gone still
-    counts."""
+    """The sessions that share a key with another one. `units`: unit key -> keys of its sessions.
+
+    Units that the last run compared are compared with new units only, so a session still counts
+    when the one that it shared a key with is gone."""
     noted = _noted_met(store.memory(notes.MET))
     decode = msgspec.msgpack.Decoder(list[bytes]).decode
     new: list[tuple[str, bytes]] = []
@@ -119,8 +126,8 @@ def _noted_met(noted: bytes | None) -> _Met:
 def _with_sketches(
     marks: Sequence[Mark], stands: Sequence[tuple[str, int]], met: frozenset[str], store: Store
 ) -> list[Mark]:
-    """The marks, those of sessions that meet others as a whole. `stands`: the unit of each, and its
-    place there; two sessions may have one key, where a log was copied, ids and all."""
+    """The marks, with sketches where a session is in `met`. `stands`: for each mark the key of its
+    unit and its place there (where a log was copied, ids and all, two sessions have one key)."""
     decode = msgspec.msgpack.Decoder(list[Mark]).decode
     unit, whole = "", list[Mark]()
     out: list[Mark] = []
@@ -179,7 +186,7 @@ def _leakage(name: str, measured: SplitLeakage) -> Leakage:
 
 
 def settle_memory(store: Store) -> None:
-    """A run that died right after publishing had no time to remember its split: do it now."""
+    """Remember the split of a run that died between publishing its folder and remembering it."""
     pending = store.memory("split.pending")
     if pending is None:
         return

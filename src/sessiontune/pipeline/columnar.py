@@ -19,7 +19,8 @@ import msgspec
 from .. import codec
 from ..formats import footer as footers
 from ..formats.parquet import GROUP, has_thinking, write_parquet
-from .assemble import File, Former, Laid, Part, Run, TooShort, Written, begin
+from .assemble import Former, Laid, Part, Written, begin
+from .outfile import File, Run, TooShort
 
 #: Raise when the same rows would give other bytes.
 _VERSION = 1

@@ -1,4 +1,4 @@
-"""Whose words a branch repeats: for the filters by model and vendor.
+"""Which models and vendors stand in the context that a branch repeats, for the filters by them.
 
 A head names the models of its own messages. The row of a branch begins with the messages before its
 fork point, and what they say must pass too.

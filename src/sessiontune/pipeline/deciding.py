@@ -1,9 +1,10 @@
-"""The decisions over all sessions, taken over from the last run where they cannot be others.
+"""The decisions over all sessions; those of the last run are reused where nothing has changed that
+they depend on.
 
-Of a session that shares nothing with another (`meetings`) only few fields count: its text, its
-length and its time decide nothing once a side of the split is remembered for its lineage. So what
-was decided is noted under a digest of all that it depends on, and a line that is appended to such a
-session changes nothing there.
+Of a session that shares nothing with another (`candidates.meeting`) only few fields count: its
+text, its length and its time decide nothing once a side of the split is remembered for its lineage.
+So what was decided is noted under a digest of all that it depends on, and a line that is appended
+to such a session changes nothing there.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from operator import itemgetter
 import msgspec
 
 from .. import codec, notes
-from ..decisions import Decisions, DedupeOptions, SplitMemory, SplitOptions
+from ..decisions import Decisions, SplitMemory, SplitOptions
 from ..marks import Mark
 from ..steps.dedupe import decide
-from ..steps.split import Comparison, compare
+from ..steps.leakage import Comparison, compare
 from ..store import Store
 
 #: Raise when the same marks and memory would give other decisions, or another measure of them.
@@ -59,15 +60,14 @@ def decided(
     name of the memory of sides."""
     old = store.memory(notes.split_memory(split))
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
-    dedupe = DedupeOptions()
-    key = codec.digest(_VERSION, dedupe, options, old, _fields(marks, stands, met, memory))
+    key = codec.digest(_VERSION, options, old, _fields(marks, stands, met, memory))
     noted = _read(store.memory(notes.DECIDED))
     if noted is not None and noted.key == key:
         seats = {mark.lineage: memory.seats[mark.lineage] for mark in marks}
         decisions = Decisions(seats, noted.bridged, noted.duplicates, noted.near, noted.folded)
         return Decided(decisions, memory, noted.counts, noted.leakage)
     compared = whole()
-    outcome = decide(compared, memory, dedupe, options, met)
+    outcome = decide(compared, memory, options, met)
     made, counts = outcome.decisions, outcome.counts
     leakage = compare(compared, made, outcome.meeting)
     if outcome.memory == memory:

@@ -14,9 +14,9 @@ from ..ledger import Books
 from ..manifest import File, Input, Leakage, Manifest, Options, Records, dump
 from ..recipe import Recipe, dump_recipe
 from ..stats import Stats, ranked
+from ..steps.mix import Mixed
 from ..steps.topics import Namer, clusters, shared_words
 from ..steps.window import LONG
-from ..summary import Topic
 from .carrying import MARKER
 from .finish import WHOLE, separator, stream_name
 from .finishing import Built
@@ -32,36 +32,27 @@ def describe(
     stats: Stats,
     build: str,
     salt: bytes,
+    *,
     duplicates: dict[str, int],
     leakage: Sequence[Leakage],
+    truncation: dict[str, int],
+    mixed: Mixed,
 ) -> Manifest:
     """The manifest, but for the files, which are not written yet."""
-    keyed, named = codec.keyed(salt), named_in(salt)
-    gone = {r.file.path for r in inputs.rows if r.gone}
-    summary = stats.summary()
     return Manifest(
         tool=f"sessiontune {__version__}",
         build=build,
         name=name,
         date=recipe.date or _newest(inputs),
-        recipe=keyed(dump_recipe(recipe)),
+        recipe=codec.keyed(salt)(dump_recipe(recipe)),
         options=_options(recipe),
         privacy=recipe.privacy.enabled,
         gate=recipe.privacy.gate and recipe.privacy.enabled,
         records=_records(inputs, books),
-        inputs=tuple(
-            Input(
-                digest=named(r),
-                source=r.file.source,
-                bytes=r.file.size,
-                records=books.records.get(r.file.path, 0),
-                gone=r.file.path in gone,
-            )
-            for r in inputs.rows
-        ),
+        inputs=_inputs(inputs, books, salt),
         sources=dict(sorted(Counter(r.file.source for r in inputs.rows).items())),
-        source_gone=len(gone),
-        statistics=summary,
+        source_gone=sum(r.gone for r in inputs.rows),
+        statistics=stats.summary(),
         drops=ranked(books.drops),
         faults=ranked(Counter(f.reason for f in books.faults)),
         repairs=ranked(books.repairs),
@@ -69,15 +60,36 @@ def describe(
         redactions=ranked(books.redactions),
         duplicates=dict(sorted(duplicates.items())),
         leakage=tuple(leakage),
+        truncation=truncation,
+        mixed=_mixed(mixed),
     )
+
+
+def _inputs(inputs: Inputs, books: Books, salt: bytes) -> tuple[Input, ...]:
+    named = named_in(salt)
+    return tuple(
+        Input(
+            digest=named(row),
+            source=row.file.source,
+            bytes=row.file.size,
+            records=books.records.get(row.file.path, 0),
+            gone=row.gone,
+        )
+        for row in inputs.rows
+    )
+
+
+def _mixed(mixed: Mixed) -> dict[str, int]:
+    if not mixed.rows:
+        return {}
+    return {"rows": mixed.rows, "tokens": mixed.tokens, "left": mixed.left}
 
 
 def with_clusters(
     manifest: Manifest, bags: Sequence[tuple[str, str, str]], namer: Namer | None
 ) -> Manifest:
     """The manifest with groups of the conversations that no topic covers, below the topics."""
-    found = clusters(shared_words(bags), namer=namer)
-    groups = tuple(Topic(c.name, "Other subjects", c.sessions, c.lineages) for c in found)
+    groups = tuple(clusters(shared_words(bags), namer=namer))
     statistics = msgspec.structs.replace(
         manifest.statistics, topics=manifest.statistics.topics + groups
     )

@@ -18,11 +18,11 @@ from ..measure import Meter, Truncation, estimate
 from ..model import Drop, Example, Label, Message, Pair, Session, Split, ToolDef
 from ..packs import Place
 from ..ports import Conversation
-from ..steps.label import LabelOptions, labeller, train_flags
+from ..steps.label import labels_of, train_flags
 from ..steps.pair import pairer
 from ..steps.tools import called
 from ..steps.topics import bag_of, load_taxonomy, topic_finder
-from ..steps.window import WindowOptions, windower
+from ..steps.window import windower
 from .prepare import sessions_at
 
 
@@ -67,7 +67,6 @@ def conversations(
     ledger: Ledger,
 ) -> Iterator[Made]:
     """Every taken session of a shard; those left out are counted in `ledger`."""
-    label = labeller(LabelOptions())
     find_topics = _topic_finder(options.topics)
     branches = _branches(shard, choices) if options.preferences and forks else {}
     for session, prefix in with_prefix(shard, set(choices), forks):
@@ -75,14 +74,14 @@ def conversations(
         if choice.reason:
             _leave_out(session, choice.reason, ledger)
             continue
-        labels, end_reason = label(session, continued=session.key in continued)
+        labels, end_reason = labels_of(session, continued=session.key in continued)
         session = msgspec.structs.replace(session, end_reason=end_reason)
         tags = tuple(f"topic:{name}" for name in find_topics(session))
-        flags = (False,) * len(prefix) + train_flags(session, labels, LabelOptions())
+        flags = (False,) * len(prefix) + train_flags(session, labels)
         whole = _conversation(session, prefix, choice, tools, labels, flags, tags)
         examples, truncation = _cut(whole, options)
         left = branches.get(session.key, ())
-        heard = [x for branch in left for x in label(branch)[0]]
+        heard = [x for branch in left for x in labels_of(branch)[0]]
         pairs = _pairs(whole, labels, left, heard, options, choice)
         tokens = None
         if options.tokenizer:
@@ -127,7 +126,7 @@ def _cut(
 ) -> tuple[list[Conversation], Truncation | None]:
     if not options.max_tokens:
         return [whole], None
-    cut = windower(WindowOptions(options.max_tokens), meter_of(options.tokenizer, options.thinking))
+    cut = windower(options.max_tokens, meter_of(options.tokenizer, options.thinking))
     rows, truncation = cut(whole.session, whole.prefix, whole.train, whole.tools, whole.group)
     return [_example(row, whole) for row in rows], truncation
 
@@ -154,7 +153,7 @@ def _pairs(
 ) -> list[Pair]:
     if not options.preferences:
         return []
-    find = pairer(None, meter_of(options.tokenizer, options.thinking))
+    find = pairer(meter_of(options.tokenizer, options.thinking))
     found = find(whole.session, labels, whole.prefix, branches, whole.group, heard)
     return [msgspec.structs.replace(pair, split=choice.split) for pair in found]
 

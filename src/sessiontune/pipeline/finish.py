@@ -216,7 +216,7 @@ def separator(format_name: str) -> bytes:
 
 def finish(task: FinishPack) -> list[tuple[BuildSummary, Place]]:
     """Encode units, each into its segment. Runs in a worker."""
-    one = task.tasks[0]  # all have one gate: to look for it takes a look at every name it knows
+    one = task.tasks[0]  # all have the same gate, and its cache key hashes the whole vocabulary
     auditor = auditor_of(one.privacy, one.vocabulary, one.salt)
     with writing(task.path) as pack:
         return [_finish(unit, pack, auditor) for unit in task.tasks]
@@ -281,7 +281,7 @@ def _encode(
             rows = rows_of(encoder, conversation, options, losses)
             segment.add(stream_name(stream, conversation.split), rows)
         _count(losses, name, summary.ledger)
-    # Behind the rows: they have made the texts' UTF-8, whose bytes are counted.
+    # After the rows: encoding them cached the texts' UTF-8, whose bytes are counted here.
     summary.stats.add(made.whole, made.tokens, options.thinking)
     if made.pairs:
         _encode_pairs(made, options, segment, summary)

@@ -53,8 +53,15 @@ class BuildSum(msgspec.Struct):
 
 
 class Built(msgspec.Struct):
-    """All units in order, by their keys, and what they gave: where their rows lie, the sum of their
-    summaries, their sessions, what the gate found, and words for clusters."""
+    """What pass 2 gave, over all units in order.
+
+    keys      of the units
+    rows      where the rows of each output file lie
+    sum       ledgers, statistics and truncation, added up
+    sessions  keys of the sessions that have rows
+    findings  what the gate found
+    bags      (project, lineage, words) of conversations without a topic, for clusters
+    """
 
     keys: list[str] = []
     rows: RowPlaces = msgspec.field(default_factory=RowPlaces)
@@ -87,14 +94,14 @@ def finish_all(
     held = store.build_keys()
     there = store.segments.places(store.db)
     common = codec.digest(*_common(recipe))
-    stands = {name: codec.digest(tool) for name, tool in tools.items()}  # each is in many units
+    digests = {name: codec.digest(tool) for name, tool in tools.items()}  # each is in many units
     tasks: list[tuple[Unit, str]] = []
     keys: list[str] = []
     for unit in prepared.units:
         noted, chosen = prepared.notes[unit.key], choices[unit.key]
-        used = [(name, stands[name]) for name in noted.tools]
-        stand = unit.key, prepared.shards[unit.key].crc  # logs may change and look as before
-        key = codec.digest(FINISH_VERSION, stand, sorted(chosen.items()), used, common)
+        used = [(name, digests[name]) for name in noted.tools]
+        shard = unit.key, prepared.shards[unit.key].crc  # a log may change and keep size and time
+        key = codec.digest(FINISH_VERSION, shard, sorted(chosen.items()), used, common)
         keys.append(key)
         if key not in held or key not in there:
             tasks.append((unit, key))
@@ -126,7 +133,7 @@ def _built(
     there: dict[str, Place],
     store: Store,
 ) -> Built:
-    """What units gave. `keys` of their builds, `fresh`: those that this run made."""
+    """The result over all units. `keys`: of their builds, `fresh`: those that this run made."""
     outline = msgspec.msgpack.Decoder(BuildOutline).decode
     whole = msgspec.msgpack.Decoder(BuildSummary).decode
     names = zip((u.rows[0].file.path for u in units), keys, strict=True)

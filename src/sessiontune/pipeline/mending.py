@@ -1,4 +1,4 @@
-"""What is damaged in the state is found, and forgotten so that it is made anew.
+"""Finds damaged shards and segments of the state, and forgets them so that they are made anew.
 
 A run looks at checksums only of what it reads. Where one does not fit, all shards and segments are
 looked at once, and those that do not hold what was noted count as lost: a segment is encoded again
@@ -23,7 +23,7 @@ _COPY = 1 << 20
 
 
 def forget_damaged(store: Store) -> int:
-    """Forget the shards and segments that are damaged; how many they were."""
+    """Forget the shards and segments that are damaged. Returns how many there were."""
     shards = list(_bad_shards(store))
     segments = list(_bad_segments(store))
     with store.transaction() as db:

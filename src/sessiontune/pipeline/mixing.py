@@ -48,14 +48,14 @@ def mix_in(
 
     Raises UsageError for a file that is none, or that holds no row that can be used.
     """
-    path, options = parse_mix(recipe.mix)
+    path, ratio = parse_mix(recipe.mix)
     refused: dict[str, int] = {}
     redactor = Redactor(preparation.salt, preparation.vocabulary, preparation.privacy)
     redact = redactor_stage(redactor)
     meter = meter_of(recipe.tokenizer, recipe.thinking)
     general = (s for s, _ in map(redact, to_sessions(read_rows(path), refused)) if s is not None)
-    taken, counts = mixer(options, meter)(general, own_tokens)
-    if not taken and options.ratio:
+    taken, counts = mixer(ratio, meter)(general, own_tokens)
+    if not taken and ratio:
         raise UsageError(
             f"{Path(path).name} holds no rows that can be mixed in"
             f" ({f'{sum(refused.values()):,} refused' if refused else 'it is empty'}).",

@@ -1,4 +1,4 @@
-"""Whether a log that is not where it was is another one now: renamed, linked or copied.
+"""Whether a missing log goes on at another path: renamed, linked or copied.
 
 It may have grown since. A file that was renamed keeps its number. One that was copied is known by
 its own name, for agents name logs by the session, and by the bytes that it begins with. Where an

@@ -15,9 +15,9 @@ from typing import IO
 import msgspec
 
 from .. import codec, registry
+from ..candidates import keys_of
 from ..ledger import Ledger, lines_of
 from ..marks import Mark, outlined
-from ..meetings import keys_of
 from ..model import Drop, Fault, Message, Session, Text, Thinking, ToolResult
 from ..notes import Sketches
 from ..packs import Pack, Place, Summed, damaged, writing
@@ -25,7 +25,7 @@ from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
-from ..steps.clean import CleanOptions, cleaner
+from ..steps.clean import clean
 from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage
 from ..steps.tools import Shapes, observe
@@ -68,7 +68,8 @@ class PreparePack(msgspec.Struct, frozen=True):
 
 
 class Head(msgspec.Struct, frozen=True, kw_only=True):
-    """What selection needs to know of a session. `lines`: records by file."""
+    """What the filters need to know of a session. `first` and `last`: timestamps of its messages;
+    `bytes`: size of its content; `lines`: file -> records that it is made of."""
 
     key: str
     thread: str
@@ -107,14 +108,14 @@ class UnitOutline(msgspec.Struct):
 
 
 class UnitMarks(msgspec.Struct):
-    """What decisions need."""
+    """What the search for copies and the split need: the fields of the same names."""
 
     key: str
     marks: list[Mark]
 
 
 class HeadStart(msgspec.Struct, frozen=True):
-    """Of a head."""
+    """The part of a head that orders units."""
 
     key: str
     first: str
@@ -122,7 +123,8 @@ class HeadStart(msgspec.Struct, frozen=True):
 
 
 class UnitStart(msgspec.Struct):
-    """What orders units, and tells their tools and their size; of the shapes, the names."""
+    """What is decoded of each unit to keep its order, its tools (the keys of `shapes`) and its size
+    in memory."""
 
     key: str
     heads: list[HeadStart]
@@ -130,9 +132,14 @@ class UnitStart(msgspec.Struct):
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """A prepared unit: its summary, encoded, its sketches, where its shard is, and where the
-    sessions are that a user's hook left out or changed, as they were before. `shut`: logs of
-    the unit that could not be opened."""
+    """What a worker gives back of one prepared unit.
+
+    summary   an encoded `UnitSummary`
+    sketches  keys and marks for the search for copies
+    place     where the shard lies in its file
+    left      where the sessions lie that the user's hook left out or changed, as they were before
+    shut      logs that could not be opened
+    """
 
     key: str
     summary: bytes
@@ -147,7 +154,7 @@ def prepare(task: PreparePack) -> list[Noted]:
 
     The shards are written beside and renamed, so a run that dies leaves no half shard.
     """
-    known = task.tasks[0].preparation  # of all: to look it up takes a look at every name it knows
+    known = task.tasks[0].preparation  # of all; the cache key hashes the whole vocabulary
     redactor = redactor_of(known.salt, known.vocabulary, known.privacy)
     with writing(task.path, summed=True) as pack:
         return [_prepare(unit, pack, redactor) for unit in task.tasks]
@@ -315,7 +322,7 @@ def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> li
     redactor.take_counts()
     redact = redactor_stage(redactor)
     if not preparation.preprocess:
-        return [cleaner(CleanOptions()), redact]
+        return [clean, redact]
 
     def keep(session: Session) -> None:
         counts = redactor.take_counts()
@@ -325,4 +332,4 @@ def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> li
             codec.write_session(left, redacted)
 
     hook = keeping(hook_stage(preparation.preprocess), keep)
-    return [cleaner(CleanOptions()), hook, redact]
+    return [clean, hook, redact]

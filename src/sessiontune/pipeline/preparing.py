@@ -23,6 +23,7 @@ from .grouping import Unit
 from .hooks import hook_digest
 from .inputs import Inputs
 from .prepare import (
+    Noted,
     Preparation,
     PreparePack,
     PrepareTask,
@@ -54,16 +55,22 @@ class PreparedSum(msgspec.Struct):
 
 
 class UnitNote(msgspec.Struct, frozen=True):
-    """What stays in memory of every unit: the tools that it calls, by name, and the
-    characters of its sessions. `outlines` gives more of one unit at a time."""
+    """What stays in memory of every unit: the names of the tools that it calls, and the size of its
+    sessions. `outlines` reads more from the state, one unit at a time."""
 
     tools: tuple[str, ...]
     size: int
 
 
 class Prepared(msgspec.Struct):
-    """All units of this run in a fixed order, what is noted of each, the sum of their summaries,
-    and where the shards of all units are."""
+    """The result of pass 1.
+
+    units        all units of this run, in a fixed order
+    notes        unit key -> what stays in memory of it
+    sum          ledgers and tool shapes, added up
+    shards       unit key -> where its shard lies
+    preparation  what all shards depend on
+    """
 
     units: list[Unit]
     notes: dict[str, UnitNote]
@@ -108,8 +115,10 @@ def prepare_all(
     verify: bool = False,
 ) -> tuple[Prepared, int]:
     """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
-    what is noted of all, and how many were read. Raises ShutError where a log cannot be opened
-    any more: its unit is not noted, for nobody would look at it again until it changes."""
+    the result over all units, and how many were read.
+
+    Raises ShutError where a log cannot be opened any more. Its unit is not written to the state:
+    else no run would read it again until it changes."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     back = _back(units, store)
@@ -118,47 +127,10 @@ def prepare_all(
         for u in units
         if u.key not in noted or u.key in back or _lacks(u, there, preparation, verify)
     ]
-    before = store.unit_keys() if missing else set()
-    again = {u.key for u in missing if u.key in before}  # read under the same key
-    stale = {os.path.basename(there[key].path) for key in again if key in there}
-    # A pack is never overwritten: a run that dies could not tell what its places hold.
-    fresh = (secrets.token_hex(8),) if stale else ()
-    if again:
-        store.forget_sums()
-        store.remove_memory("quick:")  # no folder passes for up to date unseen
-    known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
-    if missing and preparation.privacy.enabled:
-        # The rules take most of a second to compile: once, not once in every worker.
-        run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
-    by_key = {u.key: u for u in missing}
-    key = preparation_key(preparation)
-    packs = list(packed(missing, lambda u: u.size))
-
-    def pack(mine: tuple[Unit, ...]) -> PreparePack:
-        tasks = tuple(_task(u, preparation, known, there) for u in mine)
-        return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
-
-    shut: list[Fault] = []
-    for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
-        rows = []
-        for one in done:
-            if one.shut:
-                shut += one.shut
-                continue
-            paths = tuple(row.file.path for row in by_key[one.key].rows)
-            gone = [row.file.path for row in by_key[one.key].rows if row.gone]
-            by = f"{key} {msgspec.json.encode(gone).decode()}" if gone else key
-            mine = {one.key: one.place}
-            if one.left is not None:
-                mine[left_of(one.key)] = one.left
-            rows.append((UnitRow(one.key, paths, one.summary, by), mine, one.sketches))
-            there.update(mine)
-        store.put_units(rows)
-    if shut:
-        raise ShutError(shut)
+    stale = _replaced(missing, there, store)
+    _read(missing, preparation, there, bool(stale), store, run)
     there.update(store.shards.tidy(store.transaction, stale, wholly=False))
     run.renew()  # the workers' memory goes back before what is noted of all units is held
-    del packs
     unit_notes, begin = _noted(units, store)
     whole = msgspec.msgpack.Decoder(UnitSummary).decode
     names = ((u.rows[0].file.path, u.key) for u in units)
@@ -167,9 +139,70 @@ def prepare_all(
     return Prepared(ordered, unit_notes, total, there, preparation), len(missing)
 
 
+def _replaced(missing: Sequence[Unit], there: dict[str, Place], store: Store) -> set[str]:
+    """The names of the packs in which older shards of these units lie. Sums in which such a unit
+    is counted are forgotten."""
+    before = store.unit_keys() if missing else set()
+    again = {u.key for u in missing if u.key in before}  # read under the same key
+    if again:
+        store.forget_sums()
+        store.remove_memory("quick:")  # no folder passes for up to date unseen
+    return {os.path.basename(there[key].path) for key in again if key in there}
+
+
+def _read(
+    missing: Sequence[Unit],
+    preparation: Preparation,
+    there: dict[str, Place],
+    afresh: bool,
+    store: Store,
+    run: Runner,
+) -> None:
+    """Prepare units in workers and note them; `there` learns where their shards lie. `afresh`: some
+    of them have a shard already. Raises ShutError."""
+    if missing and preparation.privacy.enabled:
+        # The rules take most of a second to compile: once, not once in every worker.
+        run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
+    known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
+    by_key = {u.key: u for u in missing}
+    key = preparation_key(preparation)
+    # A pack is never overwritten: a run that dies could not tell what its places hold.
+    fresh = (secrets.token_hex(8),) if afresh else ()
+
+    def pack(mine: tuple[Unit, ...]) -> PreparePack:
+        tasks = tuple(_task(u, preparation, known, there) for u in mine)
+        return PreparePack(store.shards.path(*(u.key for u in mine), *fresh), tasks)
+
+    shut: list[Fault] = []
+    packs = list(packed(missing, lambda u: u.size))
+    for _, done in run.map(prepare, packs, lambda p: sum(u.size for u in p), pack):
+        rows = []
+        for one in done:
+            if one.shut:
+                shut += one.shut
+                continue
+            row, places = _kept(one, by_key[one.key], key)
+            rows.append((row, places, one.sketches))
+            there.update(places)
+        store.put_units(rows)
+    if shut:
+        raise ShutError(shut)
+
+
+def _kept(one: Noted, unit: Unit, key: str) -> tuple[UnitRow, dict[str, Place]]:
+    """What the state keeps of a prepared unit, and where what is of it lies."""
+    gone = [row.file.path for row in unit.rows if row.gone]
+    by = f"{key} {msgspec.json.encode(gone).decode()}" if gone else key
+    places = {one.key: one.place}
+    if one.left is not None:
+        places[left_of(one.key)] = one.left
+    paths = tuple(row.file.path for row in unit.rows)
+    return UnitRow(one.key, paths, one.summary, by), places
+
+
 def _back(units: Iterable[Unit], store: Store) -> set[str]:
-    """The units that were prepared when a log of theirs was gone that is there again, as it was:
-    what stands of it came from an older shard, made by other options maybe."""
+    """Keys of the units of which a log was missing when they were prepared, and is there again as
+    it was: their shard has it from an older one, maybe made with other options."""
     without = store.made_without()
     return {
         unit.key
@@ -189,8 +222,8 @@ def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify
 
 
 def outlines(units: Iterable[Unit], store: Store, kind: type[T]) -> Iterator[T]:
-    """What is noted of units, as much of it as `kind` has, one at a time, in no order that matters:
-    of a hundred thousand units it would fill half a gigabyte."""
+    """The summaries of units, decoded as `kind` (a struct with some of the fields), one at a time
+    and in any order: those of a hundred thousand units would fill half a gigabyte."""
     mine = {unit.key for unit in units}
     decode = msgspec.msgpack.Decoder(kind).decode
     return (decode(noted) for key, noted in store.unit_summaries() if key in mine)
@@ -204,7 +237,7 @@ def outline_of(unit: Unit, store: Store) -> UnitOutline:
 def _noted(
     units: Sequence[Unit], store: Store
 ) -> tuple[dict[str, UnitNote], dict[str, tuple[str, str]]]:
-    """By unit what stays in memory, and what orders it."""
+    """Unit key -> what stays in memory of it, and unit key -> what it is sorted by."""
     found: dict[str, UnitNote] = {}
     begin: dict[str, tuple[str, str]] = {}
     alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # most units call the same tools

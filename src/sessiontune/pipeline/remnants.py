@@ -1,4 +1,4 @@
-"""What stays of a unit when a part of it is forgotten.
+"""The rest of a unit when a part of it is forgotten.
 
 Nothing else may hold what a vanished log of the unit held, and a log that is there may vanish
 before the next run: so the unit without what is forgotten takes its place in the state, and the

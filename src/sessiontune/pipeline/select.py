@@ -1,4 +1,4 @@
-"""Which sessions a recipe takes: a pure look at their heads."""
+"""Which sessions a recipe takes, decided by their heads alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs that cannot be opened: whether they vanished is not known, so what they told stays.
+"""Logs that cannot be opened: they may not have vanished, so what the state holds of them stays.
 
 Most are found shut when they are looked for (`inputs.py`). One that was there then, and is shut,
 moved away or deleted before it is read, would leave a shard without it under the key of a unit that
@@ -47,7 +47,7 @@ def shut_of(files: tuple[str, ...], ledger: Ledger) -> Iterator[Fault]:
 
 
 def shut_out(shut: ShutError, inputs: Inputs, store: Store) -> None:
-    """Let the logs count as gone where the state holds what they told, and not at all where it does
+    """Treat the logs as gone where the state holds their sessions, and leave them out where it does
     not; a later run looks at them again."""
     paths = {fault.file for fault in shut.faults}
     inputs.faults += shut.faults

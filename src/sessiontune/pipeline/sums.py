@@ -1,4 +1,4 @@
-"""What is noted of thousands of units, added up without looking at each.
+"""The summaries of thousands of units, added up without decoding each in every run.
 
 Units are dealt to a fixed number of groups by a name that stays when they change. The sum of each
 group is kept in the state under a key that is made of the keys of its units; a group of which no
@@ -18,12 +18,12 @@ from ..store import Store
 
 #: Raise when the same notes would add up otherwise.
 _VERSION = 2
-#: Groups. As many additions as there are, and as many as one of them has units, are made each time.
+#: Groups. After a change in one unit, the units of its group are added up anew, then the groups.
 _GROUPS = 64
 
 
 class Sum(Protocol):
-    """Begins as nothing; `add` takes a note, or another sum."""
+    """A sum, empty at first; `add` takes a summary or another sum."""
 
     def __init__(self) -> None: ...
 

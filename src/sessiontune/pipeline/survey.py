@@ -20,7 +20,7 @@ from ..packs import packed
 from ..ports import ReadOptions, Runner
 from ..privacy.engine import Redactor
 from ..recipe import Recipe
-from ..steps.clean import CleanOptions, cleaner
+from ..steps.clean import clean
 from ..store import Store
 from .grouping import Unit, units_of
 from .inputs import Inputs, discover, no_logs
@@ -109,10 +109,9 @@ def _look(
 ) -> Survey:
     found = Survey()
     reading = ReadOptions(max_line=preparation.max_line)
-    stages = [cleaner(CleanOptions())]
     keyed = codec.keyed(preparation.salt)
     for session in registry.source(source).sessions(files, reading, found.ledger, keyed):
-        kept = apply(session, stages, found.ledger)
+        kept = apply(session, [clean], found.ledger)
         if kept is not None:
             _count(kept, redactor, found)
     found.models = {redactor.text(name): count for name, count in found.models.items()}

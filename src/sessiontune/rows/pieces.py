@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +14,8 @@ from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..seams import apart, joined, seamed
 
+#: What any format may leave out of a message.
+LOSSES = ("thinking", "image", "tool_call", "tool_result", "empty_message")
 #: Stands where a call has no result in the log, so that calls and results stay in pairs.
 NO_RESULT = "[no result in the log]"
 #: Between parts of one message that a format has to write as one string.
@@ -68,6 +71,12 @@ def add(total: dict[str, int], more: dict[str, int]) -> None:
 def count(total: dict[str, int], name: str, n: int = 1) -> None:
     """Count one thing."""
     total[name] = total.get(name, 0) + n
+
+
+def count_no_row(found: Iterable[Piece], losses: dict[str, int]) -> None:
+    """Count a conversation that gets no row because nothing of it would be trained."""
+    answered = any(p.role == "assistant" for p in found)
+    count(losses, "row_without_trained_answer" if answered else "row_without_answer")
 
 
 # ------------------------------------------------------------------------------- encoding

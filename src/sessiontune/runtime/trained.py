@@ -22,7 +22,7 @@ from ..evaluation.side import KEPT, RULES
 from ..marks import Mark, look, packed, sketch
 from ..model import Split
 from ..rows.decode import messages_of
-from ..steps.split import leakage
+from ..steps.leakage import leakage
 
 FILE = "trained.msgpack"
 #: What to do where a base knows what is held out.

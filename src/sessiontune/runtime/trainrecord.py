@@ -153,7 +153,6 @@ def _by(known: dict[str, Any], now: dict[str, Any]) -> str:
 def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
     """run.json before the first step."""
     spec, plan, base = ready.spec, ready.plan, ready.base
-    manifest = _manifest(Path(ready.data.folder))
     return {
         "version": 1,
         "name": folder.name,
@@ -164,18 +163,7 @@ def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
             "revision": base.revision,
             "sha256": base.sha256,
         },
-        "data": {
-            "dir": str(Path(ready.data.folder).resolve()),
-            "digest": ready.data.digest,
-            "held": held_digest(Path(ready.data.folder)),
-            "train_rows": len(ready.data.train),
-            "eval_rows": len(ready.data.eval),
-            "train_examples": len(ready.train.examples),
-            "eval_examples": len(ready.held.examples),
-            "trained_tokens": ready.train.trained,
-            "tokens": ready.fingerprint,
-            **manifest,
-        },
+        "data": _data(ready),
         "trainer": spec.trainer,
         "task": spec.task,
         "method": plan.settings.method,
@@ -198,6 +186,22 @@ def start(ready: Ready, folder: Path, started: str) -> dict[str, Any]:
     }
 
 
+def _data(ready: Ready) -> dict[str, Any]:
+    folder = Path(ready.data.folder)
+    return {
+        "dir": str(folder.resolve()),
+        "digest": ready.data.digest,
+        "held": held_digest(folder),
+        "train_rows": len(ready.data.train),
+        "eval_rows": len(ready.data.eval),
+        "train_examples": len(ready.train.examples),
+        "eval_examples": len(ready.held.examples),
+        "trained_tokens": ready.train.trained,
+        "tokens": ready.fingerprint,
+        **_manifest(folder),
+    }
+
+
 def _manifest(folder: Path) -> dict[str, Any]:
     """What the export says of itself, if it has a manifest."""
     path = folder / "manifest.json"
@@ -207,8 +211,7 @@ def _manifest(folder: Path) -> dict[str, Any]:
         known = orjson.loads(path.read_bytes())
     except ValueError:
         return {"manifest": "unreadable"}
-    wanted = ("recipe_digest", "recipe", "tool_version")
-    return {k: known[k] for k in wanted if k in known}
+    return {"recipe": known["recipe"]} if "recipe" in known else {}
 
 
 def _versions() -> dict[str, str]:

@@ -31,7 +31,6 @@ class Engine(msgspec.Struct, frozen=True, kw_only=True):
     context: int = 4096
     parallel: int = 1
     threads: int = 0
-    template: Path | None = None
 
 
 def engines() -> list[str]:
@@ -66,7 +65,6 @@ def _own(engine: Engine) -> tuple[str, ...]:
     argv += ["--context", str(engine.context), "--parallel", str(engine.parallel)]
     argv += ["--threads", str(engine.threads)]
     argv += ["--adapter", str(engine.adapter)] if engine.adapter else []
-    argv += ["--template", str(engine.template)] if engine.template else []
     return tuple(argv)
 
 
@@ -77,7 +75,6 @@ def _llama_server(engine: Engine) -> tuple[str, ...]:
     argv += ["--parallel", str(engine.parallel)]
     argv += ["--threads", str(engine.threads)] if engine.threads else []
     argv += ["--lora", str(engine.adapter)] if engine.adapter else []
-    argv += ["--chat-template-file", str(engine.template)] if engine.template else []
     return tuple(argv)
 
 

@@ -31,9 +31,6 @@ def main(argv: list[str]) -> int:
     threads = options.threads or _cores()
     params.cpuparams.n_threads = threads
     params.cpuparams_batch.n_threads = threads
-    if options.template:
-        with open(options.template, encoding="utf-8") as file:
-            params.chat_template = file.read()
     if options.adapter:
         adapter = xllamacpp.CommonAdapterLoraInfo()
         adapter.path = options.adapter
@@ -58,7 +55,6 @@ def _options(argv: list[str]) -> argparse.Namespace:
     for name in ("model", "socket", "alias"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--adapter")
-    parser.add_argument("--template")
     parser.add_argument("--context", type=int, default=4096)
     parser.add_argument("--parallel", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)

@@ -73,8 +73,7 @@ def _decode(raw: memoryview) -> str:
 def _note(line: str, seen: Seen) -> None:
     found = _TIME.match(line)
     if found:
-        at = f"{found[1]}T{found[2]}"
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+        seen.time(f"{found[1]}T{found[2]}")
 
 
 def _blocks(log: Linear) -> Iterator[Block]:

@@ -20,7 +20,7 @@ from ..model import Image, Part, ResultStatus, Session, Text, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault, safe_name, size_of, stem
+from .lines import safe_name, size_of, stem
 from .pictures import picture
 from .shapes import answered, folder_of, objects, take_answer
 
@@ -58,8 +58,8 @@ def _known(raw: memoryview) -> Known:
 def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.name)
     seen.names.add(line.folder)
-    for at in filter(None, map(moment, line.times)):
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    for at in line.times:
+        seen.time(moment(at))
 
 
 class AmpSource:
@@ -127,10 +127,8 @@ def _read(
             log.drop("resumed_copy", "link")
             continue
         seen.add(key)
-        try:
+        with log.faults():
             _take(log, message if isinstance(message, dict) else {}, begun if nth == 1 else 0)
-        except LineFault as fault:
-            log.ledger.fault(line_fault(fault, log.path, nth, b"}"))
 
 
 def _take(log: Linear, message: dict[str, Any], begun: int) -> None:

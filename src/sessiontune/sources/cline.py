@@ -23,9 +23,10 @@ from ..model import Image, Part, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .cline_sessions import END, Told, about, is_agent, is_session, read_session, session_of
 from .cline_text import NOTES, RESULT, SUMMARY, Call, added, said, status_of, written
+from .editors import user_folders
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault, mend, safe_name, size_of
+from .lines import mend, safe_name, size_of
 from .pictures import picture
 from .printed import array_lines
 
@@ -37,7 +38,6 @@ _WRAPS = (b"<task>", b"<user_message>", b"<environment_details>")
 _FOLDER = re.compile(r"# Current (?:Working|Workspace) Directory \(([^)\n]{1,400})\)")
 _MODEL = re.compile(r"<model>([^<\n]{1,120})</model>")
 _PLACES = ("saoudrizwan.claude-dev", "rooveterinaryinc.roo-cline", "kilocode.kilo-code")
-_EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
 _SERVERS = (".vscode-server", ".vscode-remote", ".cursor-server", ".windsurf-server")
 
 
@@ -50,9 +50,7 @@ class Known(msgspec.Struct, gc=False):
 
 def _note(line: Known, seen: Seen) -> None:
     seen.names.add(line.cwd)
-    at = moment(int(line.ts or 0))
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(moment(int(line.ts or 0)))
 
 
 def _known(raw: memoryview) -> Known:
@@ -70,10 +68,7 @@ class ClineSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where tasks lie: the storage of every editor that is there, and Cline's own folder."""
-        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
-        bases.append(os.path.join(home, "Library", "Application Support"))
-        users = [os.path.join(base, name, "User") for base in bases if base for name in _EDITORS]
-        users += [os.path.join(home, name, "data", "User") for name in _SERVERS]
+        users = user_folders(env, home, _SERVERS)
         found = [os.path.join(u, "globalStorage", p, "tasks") for u in users for p in _PLACES]
         own = os.path.join(env.get("CLINE_DIR") or os.path.join(home, ".cline"), "data")
         found += [os.path.join(own, "tasks"), os.path.join(own, "sessions")]
@@ -148,10 +143,8 @@ class _Task:
                 continue
             seen.add(mark)
             message = orjson.loads(raw)
-            try:
+            with log.faults():
                 self._take(message if isinstance(message, dict) else {})
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, log.path, at, b"}"))
         for found in scratch.faults:
             self.ledger.fault(found)
         for path, records in scratch.records.items():

@@ -20,7 +20,7 @@ from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, ToolCall, Usage
 from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture
 from .shapes import answered, digest_of, objects, take_answer
 
@@ -93,10 +93,8 @@ def read_session(
             log.drop("resumed_copy", "link")
             continue
         unit.messages.add(key)
-        try:
+        with log.faults():
             _take(log, held, own, agent)
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, nth, b"}"))
     if told.get("status") in _STOPPED:
         log.interrupted()
     task = next((p.text for n in log.nodes[:1] for p in n.parts if isinstance(p, Text)), "")

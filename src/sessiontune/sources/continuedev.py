@@ -20,7 +20,7 @@ from ..model import Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name, stem
+from .lines import safe_name, stem
 from .pictures import picture_of_url
 from .shapes import objects, unwrapped
 
@@ -94,13 +94,11 @@ def _read(
     for at, item in enumerate(history if isinstance(history, list) else (), 1):
         log.part(at)
         message = item.get("message") if isinstance(item, dict) else None
-        try:
+        with log.faults():
             if isinstance(message, dict):
                 _take(log, item, message, model, begun if at == 1 else 0)
             else:
                 log.drop("no_message")
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, at, b"}"))
     cwd = words(document.get("workspaceDirectory")).removeprefix("file://")
     title = words(document.get("title"))
     frame = Frame(

@@ -21,7 +21,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .copilot_senders import agent_of, sender
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name, size_of, stem
+from .lines import safe_name, size_of, stem
 from .pictures import picture
 
 _EVENT = re.compile(
@@ -51,9 +51,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 def _note(event: Known, seen: Seen) -> None:
     seen.ids.add(event.id)
-    at = event.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(event.timestamp)
     if event.data is not None:
         seen.sessions.add(event.data.sessionId)
         if isinstance(event.data.context, dict):
@@ -139,10 +137,8 @@ class _Events:
             nodes = side.log.nodes
             before = side.at[name] = len(nodes)
             side.log.place, side.log.session_id = log.place, log.session_id
-            try:
+            with log.faults():
                 self._take(side, event, data if isinstance(data, dict) else {})
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, log.path, log.place[0], b"}"))
             if side.back is not None and len(nodes) > before:
                 nodes[before].up, side.back = side.back, None
 

@@ -17,12 +17,11 @@ import orjson
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
+from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, opened, state, unpacked
-from .indexing import digests
+from .databases import MAGIC, columns, faults_of, index_of, journal, opened, rows, unpacked
 from .linear import Linear, folder_name, moment, words
-from .lines import LineFault, line_fault, safe_name, values
+from .lines import safe_name, values
 from .pictures import picture, picture_of_url
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
@@ -36,6 +35,7 @@ class CrushSource:
 
     name = "crush"
     suffixes = (".db",)
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The data folders of the projects that it has seen: it keeps a list of them."""
@@ -66,19 +66,8 @@ class CrushSource:
                 number, first, last = base.execute(asked).fetchone()
         except (sqlite3.Error, OSError):
             return FileIndex()
-        return FileIndex(
-            ids=digests(set()),
-            links=tuple(sorted({f"session:{words(name)}" for (name,) in found})),
-            names=(_folder(path),),
-            lines=number,
-            first=_time(first),
-            last=_time(last),
-            size=os.stat(path).st_size,
-        )
-
-    def journal(self, path: str) -> tuple[int, int]:
-        """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal") if path.endswith(".db") else (0, 0)
+        names = (words(name) for (name,) in found)
+        return index_of(path, names, (_folder(path),), number, _time(first), _time(last))
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -87,12 +76,8 @@ class CrushSource:
         reader = _Reader(options, ledger, keyed)
         try:
             for path in sorted(files):
-                try:
-                    with opened(path) as base:
-                        yield from _sessions(reader, path, base)
-                except (sqlite3.Error, OSError) as error:
-                    kind = type(error).__name__
-                    ledger.fault(Fault("unreadable_file", path, detail=kind))
+                with faults_of(path, ledger), opened(path) as base:
+                    yield from _sessions(reader, path, base)
         finally:
             unlink(reader.nodes)
 
@@ -102,22 +87,11 @@ SOURCE = CrushSource()
 
 def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[Session]:
     """The sessions of a database, one after the other."""
-    about = {words(row["id"]): row for row in _rows(base, "sessions", "1", ())}
+    about = {words(row["id"]): row for row in rows(base, "sessions")}
     names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
     for name in sorted(names, key=lambda n: (_depth(n, about), n)):
-        messages = list(_rows(base, "messages", "session_id = ?", (name,)))
+        messages = list(rows(base, "messages", "session_id = ?", (name,)))
         yield from reader.session(path, name, about.get(name, {}), messages)
-
-
-def _rows(
-    base: sqlite3.Connection, table: str, where: str, given: tuple[str, ...]
-) -> Iterator[dict[str, Any]]:
-    """Rows of a table by name, with their number: columns came with the versions."""
-    asked = f"SELECT rowid AS line, * FROM {table} WHERE {where} ORDER BY rowid"
-    found = base.execute(asked, given)
-    names = [column[0] for column in found.description]
-    for row in found:
-        yield dict(zip(names, row, strict=True))
 
 
 def _depth(name: str, about: dict[str, dict[str, Any]]) -> int:
@@ -178,17 +152,15 @@ class _Reader:
         log.session_id = name
         agent = bool(words(about.get("parent_session_id")))
         for message in messages:
-            log.part(int(message["line"]))
+            log.part(int(message["rowid"]))
             own = words(message.get("id"))
             if own in self.told:
                 log.drop("resumed_copy", "link")
                 continue
             self.told.add(own)
             summary = own == words(about.get("summary_message_id"))
-            try:
+            with log.faults():
                 _take(log, message, agent, summary or message.get("is_summary_message") == 1)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, path, log.place[0], b"}"))
         call = name.rpartition("$$")[2] if agent else ""
         caller = self.calls.get(call)
         self.calls |= log.calls

@@ -14,13 +14,12 @@ from typing import Any
 
 from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
-from ..model import Fault, Session
+from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
 from .cursor_messages import Answering, take
-from .databases import MAGIC, glanced, opened, state
-from .indexing import digests
+from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
+from .editors import settings_folders
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault
 from .shapes import folder_of, objects, value_of
 
 _TABLE = b"cursorDiskKV"
@@ -35,13 +34,12 @@ class CursorSource:
 
     name = "cursor"
     suffixes = (".vscdb",)
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The database of each place where the editor keeps its settings."""
-        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
-        bases.append(os.path.join(home, "Library", "Application Support"))
         below = ("Cursor", "User", "globalStorage", "state.vscdb")
-        return [os.path.join(base, *below) for base in bases if base]
+        return [os.path.join(base, *below) for base in settings_folders(env, home)]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file is a database with chats in it; each folder has one without any."""
@@ -51,33 +49,22 @@ class CursorSource:
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """The chats; a database is always indexed whole."""
-        links, names = set(), set()
+        chats, names = set(), set()
         times: list[int] = []
         try:
             with opened(path) as base:
                 base.text_factory = bytes
                 counted = len(_keys(base, _MESSAGE))
                 for _, key, chat in _values(base, _CHAT):
-                    links.add(f"session:{key}")
+                    chats.add(key)
                     names.add(_cwd(base, key, chat))
                     counted += len(objects(chat.get("conversation")))
                     times += (number(chat.get("createdAt")), number(chat.get("lastUpdatedAt")))
         except (sqlite3.Error, OSError):
             return FileIndex()
         told = [at for at in map(moment, times) if at]
-        return FileIndex(
-            ids=digests(set()),
-            links=tuple(sorted(links)),
-            names=tuple(sorted(filter(None, names))),
-            lines=counted,
-            first=min(told, default=""),
-            last=max(told, default=""),
-            size=os.stat(path).st_size,
-        )
-
-    def journal(self, path: str) -> tuple[int, int]:
-        """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal") if path.endswith(self.suffixes) else (0, 0)
+        first, last = min(told, default=""), max(told, default="")
+        return index_of(path, chats, names, counted, first, last)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -86,13 +73,9 @@ class CursorSource:
         reader = _Reader(options, ledger, keyed)
         try:
             for path in sorted(files):
-                try:
-                    with opened(path) as base:
-                        base.text_factory = bytes
-                        yield from reader.database(path, base)
-                except (sqlite3.Error, OSError) as error:
-                    kind = type(error).__name__
-                    ledger.fault(Fault("unreadable_file", path, detail=kind))
+                with faults_of(path, ledger), opened(path) as base:
+                    base.text_factory = bytes
+                    yield from reader.database(path, base)
         finally:
             unlink(reader.nodes)
 
@@ -185,10 +168,8 @@ class _Reader:
                 up = self.owner[own]
                 continue
             before = len(log.nodes)
-            try:
+            with log.faults():
                 take(log, answering, message, own)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, path, place[0], b"}"))
             made = log.nodes[before:]
             if made and up is not None:
                 made[0].up, up = up, None

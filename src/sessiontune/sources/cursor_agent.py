@@ -17,10 +17,9 @@ from ..ledger import Ledger
 from ..linking import Frame
 from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, opened, state
-from .indexing import digests
+from .databases import MAGIC, index_of, journal, opened
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture, picture_of_url
 from .shapes import folder_of, objects, value_of
 
@@ -35,6 +34,7 @@ class CursorAgentSource:
 
     name = "cursor-agent"
     suffixes = (".db",)
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its chats lie."""
@@ -60,19 +60,8 @@ class CursorAgentSource:
         except (sqlite3.Error, OSError):
             return FileIndex()
         at = moment(store.about.get("createdAt"))
-        return FileIndex(
-            ids=digests(set()),
-            links=(f"session:{_id(path, store.about)}",),
-            names=tuple(filter(None, (store.folder,))),
-            lines=len(store.messages),
-            first=at,
-            last=at,
-            size=os.stat(path).st_size,
-        )
-
-    def journal(self, path: str) -> tuple[int, int]:
-        """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal") if path.endswith(self.suffixes) else (0, 0)
+        name, count = _id(path, store.about), len(store.messages)
+        return index_of(path, (name,), (store.folder,), count, at, at)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -212,10 +201,8 @@ def _read(log: Linear, store: _Store, seen: set[str]) -> None:
                 continue
             seen.add(own)
             before = len(log.nodes)
-            try:
+            with log.faults():
                 _take(log, message, own, begun, model)
-            except LineFault as fault:
-                log.ledger.fault(line_fault(fault, log.path, row, b"}"))
             begun = begun if len(log.nodes) == before else ""  # only the chat has a time
     for own, (row, message) in store.messages.items():
         log.part(row)

@@ -10,8 +10,13 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
+
+from ..ledger import Ledger
+from ..model import Fault
+from ..ports import FileIndex
 
 MAGIC = b"SQLite format 3\0"
 _COPY_TRIES = 5
@@ -44,6 +49,39 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
             yield base
         finally:
             base.close()
+
+
+@contextmanager
+def faults_of(path: str, ledger: Ledger) -> Iterator[None]:
+    """What ends the reading of a database is a fault of its file."""
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
+
+
+def rows(
+    base: sqlite3.Connection, table: str, where: str = "1", given: tuple[str, ...] = ()
+) -> Iterator[dict[str, Any]]:
+    """Rows of a table by column, which came with the versions; `rowid` is their number."""
+    found = base.execute(f"SELECT rowid, * FROM {table} WHERE {where} ORDER BY rowid", given)
+    names = ["rowid", *(column[0] for column in found.description[1:])]
+    for row in found:
+        yield dict(zip(names, row, strict=True))
+
+
+def index_of(
+    path: str, sessions: Iterable[str], folders: Iterable[str], lines: int, first: str, last: str
+) -> FileIndex:
+    """The index of a database. What is empty of its sessions and folders is left out."""
+    return FileIndex(
+        links=tuple(sorted({f"session:{name}" for name in sessions if name})),
+        names=tuple(sorted({folder for folder in folders if folder})),
+        lines=lines,
+        first=first,
+        last=last,
+        size=os.stat(path).st_size,
+    )
 
 
 def columns(path: str, *tables: str) -> set[tuple[str, str]]:
@@ -81,6 +119,11 @@ def unpacked(raw: bytes) -> bytes | None:
         return bytes(stream.read())
     except OSError:
         return None
+
+
+def journal(path: str) -> tuple[int, int]:
+    """Size and time of what was written beside a database and not yet into it."""
+    return state(path + "-wal") if path.endswith((".db", ".vscdb")) else (0, 0)
 
 
 def state(path: str) -> tuple[int, int]:

@@ -22,7 +22,7 @@ from ..model import Image, Part, ResultStatus, Session, Text
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture
 from .shapes import answered, take_answer
 
@@ -51,9 +51,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 
 def _note(record: Known, seen: Seen) -> None:
-    at = record.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(record.timestamp)
     if record.type == "session_start":
         seen.sessions.update((record.id, record.parent, record.callingSessionId))
         seen.names.add(record.cwd)
@@ -145,10 +143,8 @@ def _read(
             log.drop("repeated_record" if name in mine else "resumed_copy", "link")
             continue
         before = len(log.nodes)
-        try:
+        with log.faults():
             _take(log, record, model, bool(head.get("callingSessionId")))
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
         _hang(log, record, before, unit)
         mine.add(name)
     agent = words(head.get("callingSessionId"))

@@ -33,6 +33,11 @@ class Seen(msgspec.Struct):
     first: str = "~"
     last: str = ""
 
+    def time(self, at: str | None) -> None:
+        """Note a time (ISO-8601); none where it is empty."""
+        if at:
+            self.first, self.last = min(self.first, at), max(self.last, at)
+
 
 def digests(names: set[str | None]) -> bytes:
     """Sorted unique 8-byte digests of ids: half of a UUID's own bytes, else BLAKE2b."""
@@ -163,6 +168,6 @@ def _search(raw: bytes, seen: Seen) -> None:
         elif name == b"cwd":
             seen.names.add(text)
         elif name == b"timestamp":
-            seen.first, seen.last = min(seen.first, text), max(seen.last, text)
+            seen.time(text)
         else:
             seen.ids.add(text)

@@ -23,7 +23,7 @@ from .claude.toolbox import with_tools
 from .indexing import Seen, scan
 from .kimi_records import Agent, Unit
 from .linear import Linear, folder_name, moment, number, words
-from .lines import LineFault, line_fault, size_of
+from .lines import size_of
 from .shapes import digest_of
 
 _FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version"\s*:')
@@ -51,9 +51,7 @@ def _note(record: Known, seen: Seen) -> None:
     for told in (record.message, record.event):
         if told is not None:
             seen.ids.update((told.id, told.uuid))
-    at = moment(record.time)
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(moment(record.time))
 
 
 class KimiSource:
@@ -134,10 +132,8 @@ def _read(
             up = unit.owner[key] or up
             continue
         before = len(log.nodes)
-        try:
+        with log.faults():
             reader.take(record)
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
         made = log.nodes[before:]
         if made and up is not None and made[0].up is None:
             made[0].up, up = up, None

@@ -56,9 +56,7 @@ def _note(line: Known, seen: Seen) -> None:
     if line.data is None:
         return
     seen.ids.add(line.data.message_id)
-    at = moment_of(line.data.meta.timestamp if line.data.meta is not None else None)
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(moment_of(line.data.meta.timestamp if line.data.meta is not None else None))
 
 
 class KiroSource:

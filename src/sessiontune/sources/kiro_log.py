@@ -13,7 +13,7 @@ from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, moment, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture
 from .shapes import inside, objects
 
@@ -74,10 +74,8 @@ class Log:
                 self.copied = before[name]
                 self.ends.append(self.copied)
                 continue
-            try:
+            with log.faults():
                 self._take(words(record.get("kind")), data, name)
-            except LineFault as fault:
-                log.ledger.fault(line_fault(fault, log.path, log.place[0], b"}"))
             made = log.nodes[count:]
             if made and (self.back is not None or not count):
                 made[0].up = self.back if self.back is not None else self.copied

@@ -7,6 +7,7 @@ account: every record ends as a place of a node, as a drop with a reason, or as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -108,6 +109,14 @@ class Linear:
         if not used:
             stage, why = new[0] if new else ("read", reason)
             self.drop(why, stage)
+
+    @contextmanager
+    def faults(self) -> Iterator[None]:
+        """A LineFault raised while the present record is taken becomes a fault of that record."""
+        try:
+            yield
+        except LineFault as fault:
+            self.ledger.fault(line_fault(fault, self.path, self.place[0], b"}"))
 
     def unknown_part(self) -> None:
         """Count a record that is used but for a part of a kind that is not known."""

@@ -21,7 +21,7 @@ from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
 from .linear import Linear, folder_name, number, told_apart, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture_of_url
 from .shapes import inside, unwrapped
 
@@ -101,13 +101,11 @@ def _read(
     listed = document.get("messages")
     for at, item in enumerate(listed if isinstance(listed, list) else (), 1):
         log.part(at)
-        try:
+        with log.faults():
             if isinstance(item, dict):
                 run.take(item)
             else:
                 log.drop("no_message")
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, at, b"}"))
     instance, cwd = (
         _instance(path),
         words(inside(document, "info", "config", "environment", "cwd")),

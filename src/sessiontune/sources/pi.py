@@ -22,7 +22,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .claude.toolbox import tool_def, with_tools
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name
+from .lines import safe_name
 from .pictures import picture
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
@@ -64,9 +64,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 
 def _note(entry: Known, seen: Seen) -> None:
-    at = entry.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(entry.timestamp)
     if entry.type == "session":
         seen.sessions.add(entry.id)
         seen.sessions.add(_parent(entry.parentSession or entry.branchedFrom))
@@ -173,10 +171,8 @@ def _read(
             title = words(entry.get("name")) or title
         _offered(entry.get("message"), tools)
         before = len(log.nodes)
-        try:
+        with log.faults():
             _take(log, kind, entry)
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, log.place[0], b"}"))
         new = log.nodes[-1] if len(log.nodes) > before else None
         _hang(entry, new, owner, log)
         if new is not None and new.up is None and not before:

@@ -23,7 +23,7 @@ from .claude.text import classify
 from .gemini.messages import apart, output_of, parts_of
 from .indexing import Seen, scan
 from .linear import RAN, Linear, folder_name, number, words
-from .lines import LineFault, line_fault, safe_name, size_of
+from .lines import safe_name, size_of
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
@@ -74,9 +74,7 @@ def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.sessionId)
     seen.sessions.add(line.forkedFrom.sessionId if line.forkedFrom else None)
     seen.names.add(line.cwd)
-    at = line.timestamp
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(line.timestamp)
 
 
 class QwenSource:
@@ -167,10 +165,8 @@ class _Chat:
             log = self._side(words(record.get("agentId")))
             log.place, log.session_id = main.place, self._id() + self.again
             before = len(log.nodes)
-            try:
+            with main.faults():
                 self._take(log, record, name)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, main.path, main.place[0], b"}"))
             made = log.nodes[before:]
             up = self.owner.get(above)
             if made and up is not None and up is not (log.nodes[before - 1] if before else None):

@@ -19,7 +19,7 @@ from ..model import Part, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
 from .linear import Linear, told_apart, words
-from .lines import LineFault, line_fault, safe_name, stem
+from .lines import safe_name, stem
 from .shapes import inside, objects, unwrapped
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
@@ -76,10 +76,8 @@ def _read(
         if not isinstance(item, dict):
             log.drop("no_message")
             continue
-        try:
+        with log.faults():
             waiting = _take(log, item, model, waiting)
-        except LineFault as fault:
-            ledger.fault(line_fault(fault, path, number, b"}"))
     instance = stem(path)
     project = instance.rpartition("-")[0] or instance
     frame = Frame(source="swe-agent", session_id=session_id, project=project)

@@ -20,6 +20,7 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
+from .editors import user_folders
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, size_of, stem
@@ -32,7 +33,6 @@ _FIRST = re.compile(rb'\A\s*\{\s*"kind"\s*:\s*0\s*,\s*"v"\s*:\s*\{')
 _KEYS = re.compile(rb'"(?:creationDate|responderUsername|initialLocation|requests)"\s*:')
 _REQUEST = re.compile(rb'"requestId"\s*:\s*"([\w-]{1,100})"')
 _TIME = re.compile(rb'"(?:timestamp|creationDate|lastMessageDate)"\s*:\s*(\d{13})\b')
-_EDITORS = ("Code", "Code - Insiders", "VSCodium", "Cursor", "Windsurf")
 _SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscode-remote")
 _CHATS = (("workspaceStorage", "*", "chatSessions"), ("globalStorage", "emptyWindowChatSessions"))
 
@@ -54,8 +54,8 @@ def _known(raw: memoryview) -> Known:
 
 def _note(line: Known, seen: Seen) -> None:
     seen.ids.update(line.requests)
-    for at in filter(None, map(moment, line.times)):
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    for at in line.times:
+        seen.time(moment(at))
 
 
 class VsCodeSource:
@@ -66,10 +66,7 @@ class VsCodeSource:
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The chats of every folder that was open, and those without a folder."""
-        bases = [env.get("APPDATA", ""), os.path.join(home, ".config")]
-        bases.append(os.path.join(home, "Library", "Application Support"))
-        users = [os.path.join(base, name, "User") for base in bases if base for name in _EDITORS]
-        users += [os.path.join(home, name, "data", "User") for name in _SERVERS]
+        users = user_folders(env, home, _SERVERS)
         asked = [os.path.join(glob.escape(user), *below) for user in users for below in _CHATS]
         return [place for pattern in asked for place in sorted(glob.glob(pattern))]
 

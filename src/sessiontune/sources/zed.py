@@ -16,10 +16,9 @@ from ..ledger import Ledger
 from ..linking import Frame, Node, unlink
 from ..model import Fault, Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
-from .databases import MAGIC, columns, opened, state, unpacked
-from .indexing import digests
+from .databases import MAGIC, columns, index_of, journal, opened, rows, unpacked
 from .linear import Linear, folder_name, words
-from .lines import LineFault, line_fault, safe_name, size_of, utc
+from .lines import safe_name, size_of, utc
 from .pictures import picture
 from .shapes import digest_of, objects, value_of
 
@@ -33,6 +32,7 @@ class ZedSource:
 
     name = "zed"
     suffixes = (".db",)
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where the database lies on each system."""
@@ -59,20 +59,15 @@ class ZedSource:
                 threads = list(_threads(base))
         except (sqlite3.Error, OSError):
             return FileIndex()
-        times = sorted(filter(None, (t for thread in threads for t in thread.times)))
-        return FileIndex(
-            ids=digests(set()),
-            links=tuple(sorted(f"session:{thread.name}" for thread in threads)),
-            names=tuple(sorted({folder for thread in threads for folder in thread.folders})),
-            lines=sum(len(thread.messages) for thread in threads),
-            first=times[0] if times else "",
-            last=times[-1] if times else "",
-            size=os.stat(path).st_size,
+        times = [at for thread in threads for at in thread.times if at]
+        return index_of(
+            path,
+            (thread.name for thread in threads),
+            (folder for thread in threads for folder in thread.folders),
+            sum(len(thread.messages) for thread in threads),
+            min(times, default=""),
+            max(times, default=""),
         )
-
-    def journal(self, path: str) -> tuple[int, int]:
-        """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal") if path.endswith(self.suffixes) else (0, 0)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -126,10 +121,8 @@ class _Thread:
 
 
 def _threads(base: sqlite3.Connection) -> Iterator[_Thread]:
-    found = base.execute("SELECT rowid, * FROM threads ORDER BY rowid")
-    names = [column[0] for column in found.description]
-    for row in found:
-        yield _Thread(row[0], dict(zip(names[1:], row[1:], strict=True)))
+    for row in rows(base, "threads"):
+        yield _Thread(row["rowid"], row)
 
 
 class _Reader:
@@ -159,10 +152,8 @@ class _Reader:
                 up = self.owner[key]
                 continue
             before = len(log.nodes)
-            try:
+            with log.faults():
                 _take(log, message, at, thread, self.begun)
-            except LineFault as fault:
-                self.ledger.fault(line_fault(fault, path, thread.line, b"}"))
             made = log.nodes[before:]
             if made:
                 at = ""

@@ -13,7 +13,6 @@ import msgspec
 
 from ..injected import cut_result, cut_words
 from ..model import Drop, Message, Origin, Part, Session, Text, ToolCall, ToolResult
-from ..ports import Stage
 
 _SAID = re.compile(
     r"\s*(?:To tell you how to proceed, the user said|The user said|the user said):\s*\n?"
@@ -26,39 +25,24 @@ _REJECTION_NOTE = re.compile(
 _BY_PROGRAM = "The user wants to clarify these questions."
 
 
-class CleanOptions(msgspec.Struct, frozen=True):
-    """Options of cleaning.
-
-    close_calls     add a result with the status `missing` to every call that has none
-    """
-
-    close_calls: bool = True
-
-
-def cleaner(options: CleanOptions) -> Stage:
+def clean(session: Session) -> tuple[Session | None, list[Drop]]:
     """The stage that cleans one session."""
-
-    def clean(session: Session) -> tuple[Session | None, list[Drop]]:
-        kept: list[Message] = []
-        gone: list[tuple[str, Message]] = []
-        for message in session.messages:
-            if message.kind == "results":
-                kept += _results(message)
-                continue
-            done = _words(message)
-            if type(done) is str:
-                gone.append((done, message))
-            else:
-                kept.append(done)  # type: ignore[arg-type]
-        kept = _without_retyped(kept, gone)
-        if options.close_calls:
-            kept = _closed(kept)
-        drops = _drops(session, kept, gone)
-        if not kept:
-            return None, drops
-        return msgspec.structs.replace(session, messages=tuple(kept)), drops
-
-    return clean
+    kept: list[Message] = []
+    gone: list[tuple[str, Message]] = []
+    for message in session.messages:
+        if message.kind == "results":
+            kept += _results(message)
+            continue
+        done = _words(message)
+        if type(done) is str:
+            gone.append((done, message))
+        else:
+            kept.append(done)  # type: ignore[arg-type]
+    kept = _closed(_without_retyped(kept, gone))
+    drops = _drops(session, kept, gone)
+    if not kept:
+        return None, drops
+    return msgspec.structs.replace(session, messages=tuple(kept)), drops
 
 
 # ---------------------------------------------------------------- texts

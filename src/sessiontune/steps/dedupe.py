@@ -9,15 +9,15 @@ of the test examples of real logs, one by lineage none).
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from operator import attrgetter
 
 import msgspec
 
+from ..candidates import Pairs, keys_of, meeting, neighbours, shared
 from ..decisions import (
     Bucket,
     Decisions,
-    DedupeOptions,
     Seat,
     SplitMemory,
     SplitOptions,
@@ -37,21 +37,17 @@ from ..marks import (
     packed,
     sketch,
 )
-from ..meetings import keys_of, meeting
-from ..model import Message, Session
-from ..sharing import Pairs, neighbours, shared
+from ..model import Session
 
-#: A branch whose own content is shorter (characters) is compared together with its prefix.
+#: The sketch of a branch whose own content is shorter (characters) is not compared.
 TAIL = 2_000
-#: A copy of a copy is left out for the original from this estimated Jaccard on.
-COPY = 0.9
-#: Stands in a memory for "the sides are to be dealt anew".
-REFOLD = -1
+#: Estimated Jaccard that joins two lineages, and from which a copy is left out.
+NEAR, COPY = 0.55, 0.9
 
 
 class Outcome(msgspec.Struct, frozen=True):
     """What `decide` gives back: the decisions, what to remember, and the counts for the report.
-    `meeting`: sessions that share something with another (`meetings.meeting`)."""
+    `meeting`: sessions that share a key with another one (`candidates.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory
@@ -59,10 +55,9 @@ class Outcome(msgspec.Struct, frozen=True):
     meeting: frozenset[str] = frozenset()
 
 
-def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
-    """The mark of one session. `prefix`: the messages that a branch repeats as context."""
+def mark(session: Session) -> Mark:
+    """The mark of one session: of its own messages, not of those that a branch repeats."""
     own = look(session.messages)
-    before = look(prefix) if prefix else None
     return Mark(
         key=session.key,
         thread=session.thread,
@@ -72,8 +67,7 @@ def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
         size=own.size,
         digest=own.digest,
         minhash=sketch(own.texts),
-        row=sketch([*before.texts, *own.texts]) if before else None,
-        anchors=packed({**before.anchors, **own.anchors} if before else own.anchors),
+        anchors=packed(own.anchors),
         forked_from=session.forked_from.session if session.forked_from else None,
         family=tuple(x for x in (session.session_id, session.parent_session) if x),
     )
@@ -82,7 +76,6 @@ def mark(session: Session, prefix: Sequence[Message] = ()) -> Mark:
 def decide(
     marks: Iterable[Mark],
     memory: SplitMemory | None = None,
-    dedupe: DedupeOptions | None = None,
     split: SplitOptions | None = None,
     met: frozenset[str] | None = None,
 ) -> Outcome:
@@ -90,23 +83,14 @@ def decide(
 
     `met`: the sessions that share a key with another, where that is known, or more; the marks of
     the others may lack their sketches (`marks.outlined`)."""
-    dedupe, split, memory = (
-        dedupe or DedupeOptions(),
-        split or SplitOptions(),
-        memory or SplitMemory(),
-    )
-    if memory.fold is not None and memory.fold != split.fold:
-        memory = _without_sides(memory)
+    split, memory = split or SplitOptions(), memory or SplitMemory()
     ordered = sorted(sorted(marks, key=attrgetter("key")), key=attrgetter("lineage"))
     if met is None:
         met = meeting([(m.key, keys_of(m)) for m in ordered])
-    links, copies = _compare(ordered, met, dedupe)
+    links, copies = _compare(ordered, met)
     groups = groups_of((m.lineage for m in ordered), [*_families(ordered), *links], memory)
     bridged = bridged_of(groups, memory)
-    duplicates: dict[str, str] = {}
-    near: frozenset[str] = frozenset()
-    if not dedupe.keep_copies:
-        duplicates, near = _duplicates(ordered, copies, memory, bridged)
+    duplicates, near = _duplicates(ordered, copies, memory, bridged)
     seats, folded = _seats(ordered, groups, memory, bridged, duplicates, split)
     decisions = Decisions(
         seats={m.lineage: seats[m.lineage] for m in ordered},
@@ -118,16 +102,10 @@ def decide(
     remembered = SplitMemory(
         seats=dict(sorted({**memory.seats, **seats}.items())),
         duplicates=dict(sorted({**memory.duplicates, **duplicates}.items())),
-        fold=split.fold if folded else None,
+        fold=0 if folded else None,
     )
     counts = decisions.counts((m.key, m.lineage) for m in ordered)
     return Outcome(decisions, remembered, counts, met)
-
-
-def _without_sides(memory: SplitMemory) -> SplitMemory:
-    """For another fold: groups and folds stay, no lineage is remembered as held out."""
-    seats = {k: Seat(v.group, "train", v.fold) for k, v in memory.seats.items()}
-    return SplitMemory(seats, memory.duplicates, REFOLD)
 
 
 # ------------------------------------------------------------------ finding relatives
@@ -144,9 +122,7 @@ def _families(marks: list[Mark]) -> Iterator[tuple[str, str]]:
                 yield other, m.lineage
 
 
-def _compare(
-    marks: list[Mark], met: frozenset[str], options: DedupeOptions
-) -> tuple[list[tuple[str, str]], Pairs]:
+def _compare(marks: list[Mark], met: frozenset[str]) -> tuple[list[tuple[str, str]], Pairs]:
     """Related lineages, and the pairs that are copies of one another. `met`: who is compared."""
     here = [i for i, m in enumerate(marks) if m.key in met]
     anchored = [anchors(marks[i]) for i in here]
@@ -166,11 +142,11 @@ def _compare(
             continue
         one, two = looks[x], looks[y]
         likeness = alike(one, two) if one is not None and two is not None else 0.0
-        if same or (likeness >= options.drop and not _tails(a, b)):
+        if same or (likeness >= COPY and not _tails(a, b)):
             copies.add(i, j, same)
         if union.find(a.lineage) == union.find(b.lineage):
             continue
-        if same or likeness >= options.near or in_common(anchored[x], anchored[y]):
+        if same or likeness >= NEAR or in_common(anchored[x], anchored[y]):
             union.join(a.lineage, b.lineage)
             links.append((a.lineage, b.lineage))
     return links, copies
@@ -187,7 +163,7 @@ def _tails(a: Mark, b: Mark) -> bool:
 
 def _sketch(m: Mark) -> bytes | None:
     """What is compared: the session's own text, for a short end of a branch its whole row."""
-    return m.row if _tail(m) else m.minhash
+    return None if _tail(m) else m.minhash
 
 
 def _duplicates(
@@ -294,9 +270,8 @@ def _seats(
                 seats[lineage] = Seat(name, old.side, old.fold)
             continue
         side = bucket.side or "train"
-        if memory.fold != REFOLD:
-            # By project a bucket may hold groups of both sides; relatives go with their group.
-            side = old.side if old else "eval" if name in held else side
+        # By project a bucket may hold groups of both sides; relatives go with their group.
+        side = old.side if old else "eval" if name in held else side
         seats[lineage] = Seat(name, side, bucket.fold if folded else None)
     return seats, folded
 
@@ -337,7 +312,6 @@ def _buckets(
             continue
         # Where a project's lineages sit on both sides from an earlier build by time, new ones
         # join train: a held-out side cannot be made clean again.
-        if memory.fold != REFOLD:
-            known.side = seat.side if known.side in (None, seat.side) else "train"
+        known.side = seat.side if known.side in (None, seat.side) else "train"
         known.fold = seat.fold if known.fold is None else known.fold
     return buckets, bucket_of

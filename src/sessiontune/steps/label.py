@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
-
-import msgspec
+from collections.abc import Iterator, Sequence
 
 from ..edits import Edit, edits_of
 from ..evidence import (
@@ -33,7 +31,7 @@ from ..evidence import (
 from ..model import Label, Message, Session, ToolResult
 from ..wording import read
 
-#: Labels of assistant turns that bear no loss by default.
+#: Labels of assistant turns that bear no loss.
 MASKED = (
     "tool_error",
     "command_failed",
@@ -44,6 +42,8 @@ MASKED = (
     "edit_undone",
     "corrected",
 )
+#: Least confidence of a label that masks.
+CONFIDENCE = 0.8
 #: Labels that say a turn failed (`cancelled`, `no_match` and direction changes do not).
 FAILURES = MASKED
 #: What stands before the first name of a path.
@@ -51,34 +51,16 @@ _LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 #: Kinds of messages in which neither the person nor the model says anything.
 _UNSAID = ("notice", "context", "summary")
 
-Labelled = tuple[tuple[Label, ...], str]
 
-
-class LabelOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """mask: labels of turns that bear no loss. confidence: least confidence of a label that
-    masks. lexical: read the person's words at all."""
-
-    mask: tuple[str, ...] = MASKED
-    confidence: float = 0.8
-    lexical: bool = True
-
-
-def labeller(options: LabelOptions | None = None) -> Callable[..., Labelled]:
-    """A function Session -> (labels, end reason). Its `continued=True` says that another epoch
-    of the same thread follows."""
-    chosen = options or LabelOptions()
-
-    def label(session: Session, continued: bool = False) -> Labelled:
-        messages = session.messages
-        found = [*_structural(messages)]
-        if chosen.lexical:
-            found += _lexical(messages, session.agent_id is not None)
-        end = end_reason(messages, found, continued)
-        if end in ("abandoned", "interrupted", "rejected", "failed") and messages:
-            found.append(Label(messages[-1].id, "abandoned", "structural", f"end:{end}"))
-        return _in_order(messages, found), end
-
-    return label
+def labels_of(session: Session, continued: bool = False) -> tuple[tuple[Label, ...], str]:
+    """The labels of a session, and how it ended. `continued`: another epoch of the same thread
+    follows."""
+    messages = session.messages
+    found = [*_structural(messages), *_lexical(messages, session.agent_id is not None)]
+    end = end_reason(messages, found, continued)
+    if end in ("abandoned", "interrupted", "rejected", "failed") and messages:
+        found.append(Label(messages[-1].id, "abandoned", "structural", f"end:{end}"))
+    return _in_order(messages, found), end
 
 
 def _in_order(messages: Sequence[Message], found: Sequence[Label]) -> tuple[Label, ...]:
@@ -89,14 +71,9 @@ def _in_order(messages: Sequence[Message], found: Sequence[Label]) -> tuple[Labe
     return tuple(sorted(unique.values(), key=lambda x: (place.get(x.message, -1), x.name)))
 
 
-def train_flags(
-    session: Session, labels: Sequence[Label], options: LabelOptions | None = None
-) -> tuple[bool, ...]:
+def train_flags(session: Session, labels: Sequence[Label]) -> tuple[bool, ...]:
     """For every message: does it bear loss. Answers of a model do, except masked ones."""
-    chosen = options or LabelOptions()
-    mask = {
-        x.message for x in labels if x.name in chosen.mask and x.confidence >= chosen.confidence
-    }
+    mask = {x.message for x in labels if x.name in MASKED and x.confidence >= CONFIDENCE}
     return tuple(
         m.role == "assistant" and not m.injected and bool(m.parts) and m.id not in mask
         for m in session.messages

@@ -19,12 +19,6 @@ from ..ports import Conversation
 TAG = "general"
 
 
-class MixOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """ratio: general tokens / all training tokens, from 0 up to but not including 1."""
-
-    ratio: float = 0.5
-
-
 class Mixed(msgspec.Struct):
     """What came of mixing. `ratio` is what was reached; below the wish where rows ran out."""
 
@@ -34,8 +28,9 @@ class Mixed(msgspec.Struct):
     left: int = 0
 
 
-def parse_mix(text: str) -> tuple[str, MixOptions]:
-    """`FILE:RATIO` of the recipe. Raises UsageError where the ratio is missing or out of range."""
+def parse_mix(text: str) -> tuple[str, float]:
+    """`FILE:RATIO` of the recipe; the ratio is general tokens / all training tokens. Raises
+    UsageError where it is missing or out of range."""
     path, colon, ratio = text.rpartition(":")
     try:
         share = float(ratio) if colon else -1.0
@@ -45,11 +40,11 @@ def parse_mix(text: str) -> tuple[str, MixOptions]:
         raise UsageError(
             f"--mix {text!r} is not FILE:RATIO.", "For example general.jsonl:0.5 (of all tokens)."
         )
-    return path, MixOptions(share)
+    return path, share
 
 
 def mixer(
-    options: MixOptions, meter: Meter | None = None
+    ratio: float, meter: Meter | None = None
 ) -> Callable[[Iterable[Session], int], tuple[list[Conversation], Mixed]]:
     """A function (general sessions, own training tokens) -> (conversations, counts).
 
@@ -59,7 +54,7 @@ def mixer(
     measure = meter or Meter()
 
     def mix(general: Iterable[Session], own_tokens: int) -> tuple[list[Conversation], Mixed]:
-        wanted = options.ratio / (1 - options.ratio) * own_tokens
+        wanted = ratio / (1 - ratio) * own_tokens
         unique = {s.key: s for s in general}
         counts = Mixed()
         taken: list[Conversation] = []

@@ -45,27 +45,20 @@ _UNWANTED: dict[str, Tier] = {
 _WANTED: dict[str, Tier] = {"committed": "medium", "accepted": "weak"}
 #: A lexical label below this confidence is a tier weaker.
 _SURE = 0.9
+#: Tokens of context.
+CONTEXT = 8192
 #: A continuation longer than this many messages was worked with, not thrown away.
 _ABANDONED = 6
 
 
-class PairOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """tier: the weakest tier kept. max_tokens: length of the context, 0 for all of it."""
-
-    tier: Tier = "weak"
-    max_tokens: int = 8192
-
-
-def pairer(
-    options: PairOptions | None = None, meter: Meter | None = None
-) -> Callable[..., list[Pair]]:
+def pairer(meter: Meter | None = None, max_tokens: int = CONTEXT) -> Callable[..., list[Pair]]:
     """A function (session, labels, prefix=(), branches=(), group="", heard=()) -> pairs.
 
     `branches` are the sessions that fork from this one; the comparison of a fork belongs to the
     session that owns the fork point, so that it is made once. `heard`: the labels of the branches,
-    whose own pairs they make; here they have a say in what a fork means.
+    whose own pairs they make; here they have a say in what a fork means. `max_tokens`: length of
+    the context, 0 for all of it.
     """
-    chosen = options or PairOptions()
     measure = meter or Meter()
 
     def pairs(
@@ -79,10 +72,8 @@ def pairer(
         every = (*prefix, *session.messages)
         found = [*_from_forks(session, every, branches), *_from_labels(every, len(prefix), labels)]
         out: dict[str, Pair] = {}
-        fit = _Fit(chosen.max_tokens, measure)
+        fit = _Fit(max_tokens, measure)
         for made in found:
-            if _ORDER.index(made.tier) < _ORDER.index(chosen.tier):
-                continue
             context = fit.context(made.prompt)
             key = _key(session.key, made)
             out.setdefault(

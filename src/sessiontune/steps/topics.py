@@ -25,10 +25,10 @@ from ..edits import PATH_SET, PATHS
 from ..errors import UsageError
 from ..evidence import command_of
 from ..model import Session, Text, ToolCall
+from ..summary import LEAST_LINEAGES
+from ..summary import Topic as TopicCount
 from ..words import Asked, words
 
-#: Fewest lineages of a topic or cluster that is shown.
-LEAST_LINEAGES = 3
 #: Topics of one conversation, at most.
 MOST = 5
 #: Characters read of a session, of one prompt, of one answer, of one command.
@@ -57,15 +57,6 @@ class Topic(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     topic: tuple[Topic, ...] = ()
-
-
-class TopicCount(msgspec.Struct, frozen=True):
-    """One line of the card: a topic, its heading, and in how many lineages and sessions."""
-
-    name: str
-    section: str
-    lineages: int
-    sessions: int
 
 
 def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
@@ -291,11 +282,24 @@ def clusters(
         by_lineage.setdefault(lineage, []).append(" ".join(words(text)))
     if len(by_lineage) < 2 * LEAST_LINEAGES:
         return []
+    lineages = sorted(by_lineage)
+    out: list[TopicCount] = []
+    for terms, places in _factors([" ".join(by_lineage[x]) for x in lineages], most):
+        if len(places) < LEAST_LINEAGES:
+            continue
+        name = (namer(terms) if namer else "") or ", ".join(terms[:4])
+        sessions = sum(len(by_lineage[lineages[i]]) for i in places)
+        out.append(TopicCount(name, "Other subjects", sessions, len(places)))
+    return sorted(out, key=lambda t: (-t.lineages, t.name))
+
+
+def _factors(documents: Sequence[str], most: int) -> Iterator[tuple[list[str], list[int]]]:
+    """The top terms of each NMF component, and the places of the documents in which it is the
+    strongest one; at most `most` components."""
     needs_clusters()
     from sklearn.decomposition import NMF
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    lineages = sorted(by_lineage)
     vectorizer = TfidfVectorizer(
         min_df=LEAST_LINEAGES,
         max_df=0.5,
@@ -304,24 +308,14 @@ def clusters(
         sublinear_tf=True,
     )
     try:
-        matrix = vectorizer.fit_transform(" ".join(by_lineage[x]) for x in lineages)
-    except ValueError:  # no term is common to enough lineages: nothing may be shown
-        return []
-    k = max(1, min(most, len(lineages) // LEAST_LINEAGES, matrix.shape[1]))
+        matrix = vectorizer.fit_transform(documents)
+    except ValueError:  # no term is common to enough documents: nothing may be shown
+        return
+    k = max(1, min(most, len(documents) // LEAST_LINEAGES, matrix.shape[1]))
     model = NMF(n_components=k, random_state=0, init="nndsvda", max_iter=400)
     weights = model.fit_transform(matrix)
     terms = vectorizer.get_feature_names_out()
-    out: list[TopicCount] = []
-    for number in range(k):
-        mine = [
-            x
-            for x, row in zip(lineages, weights, strict=True)
-            if row.argmax() == number and row.max() > 0
-        ]
-        if len(mine) < LEAST_LINEAGES:
-            continue
-        top = [str(terms[i]) for i in model.components_[number].argsort()[::-1][:6]]
-        name = (namer(top) if namer else "") or ", ".join(top[:4])
-        sessions = sum(len(by_lineage[x]) for x in mine)
-        out.append(TopicCount(name, "Other", len(mine), sessions))
-    return sorted(out, key=lambda t: (-t.lineages, t.name))
+    for number, component in enumerate(model.components_):
+        top = [str(terms[i]) for i in component.argsort()[::-1][:6]]
+        strongest = (row.argmax() == number and row.max() > 0 for row in weights)
+        yield top, [place for place, mine in enumerate(strongest) if mine]

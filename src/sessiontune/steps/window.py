@@ -37,24 +37,15 @@ LONG = "long"
 LEAST = 48
 
 
-class WindowOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """max_tokens: length of a row as trained, markup included; 0 cuts nothing."""
-
-    max_tokens: int = 8192
-
-
-#: Messages and definitions -> tokens, as the target's template renders them.
-Whole = Callable[[Sequence[Message], Sequence[ToolDef]], int]
 Cut = Callable[..., tuple[list[Example], Truncation]]
 
 
-def windower(options: WindowOptions, meter: Meter | None = None, whole: Whole | None = None) -> Cut:
+def windower(max_tokens: int, meter: Meter | None = None) -> Cut:
     """A function (session, prefix=(), train=None, tools=(), group="") -> (examples, counts).
 
     `train` has one flag for each message of prefix + session.messages (None: every answer of the
-    session itself). `meter` counts messages one by one; `whole`, where given, counts a rendered
-    row and has the last word: no row leaves here above `max_tokens` by it, but for those that are
-    tagged `long`: one answer each that no row can hold.
+    session itself). No row is longer than `max_tokens` as `meter` counts them, markup included (0
+    cuts nothing), but for those that are tagged `long`: one answer each that no row can hold.
     """
     chosen = meter or Meter()
 
@@ -71,7 +62,7 @@ def windower(options: WindowOptions, meter: Meter | None = None, whole: Whole | 
             train = [i in own and m.role == "assistant" for i, m in enumerate(every)]
         kept = [(m, t) for m, t in zip(every, train, strict=True) if m.kind != "notice"]
         messages, flags = [m for m, _ in kept], [t for _, t in kept]
-        cutter = _Cutter(options.max_tokens, chosen, whole, messages, flags, tools)
+        cutter = _Cutter(max_tokens, chosen, messages, flags, tools)
         rows = cutter.rows()
         examples = [
             Example(
@@ -104,7 +95,6 @@ class _Cutter:
         self,
         budget: int,
         meter: Meter,
-        whole: Whole | None,
         messages: Sequence[Message],
         train: Sequence[bool],
         tools: Sequence[ToolDef],
@@ -112,7 +102,6 @@ class _Cutter:
         self.budget = budget
         self.meter = meter
         self.count = lru_cache(512)(meter.count)
-        self.whole = whole
         self.messages = messages
         self.train = train
         self.defs = {t.name: t for t in tools}
@@ -159,8 +148,6 @@ class _Cutter:
     def _least(self, cap: int) -> int:
         """What the whole session costs at the least with results cut to `cap` tokens (0: uncut):
         all that `_thin` leaves as it is. Counting is cheaper than cutting."""
-        if self.whole is not None:  # which has the last word
-            return 0
         most = {"tool": cap, "assistant": 1 << 62}
         kept = zip(self.cost, self.messages, strict=True)
         prompt = self.budget // PROMPT
@@ -328,8 +315,6 @@ class _Cutter:
 
     def _over(self, row: _Row) -> int:
         """Tokens above the budget; zero or less where the row fits."""
-        if self.whole is not None:
-            return self.whole(row.messages, row.tools) - self.budget
         tools = self._definitions(t.name for t in row.tools)
         return self.meter.base + self._total(row.messages) + tools - self.budget
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
@@ -15,9 +14,9 @@ import msgspec
 
 from ...ledger import Ledger
 from ...linking import Frame
-from ...model import Fault, Session
+from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..databases import MAGIC, opened, state
+from ..databases import MAGIC, faults_of, journal, opened
 from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, moment
 from ..lines import LineFault, line_fault, stem
@@ -39,9 +38,7 @@ _known = msgspec.json.Decoder(Known).decode
 
 def _note(line: Known, seen: Seen) -> None:
     seen.names.add(line.working_dir)
-    at = moment(line.created * 1000) if line.created else ""
-    if at:
-        seen.first, seen.last = min(seen.first, at), max(seen.last, at)
+    seen.time(moment(line.created * 1000) if line.created else "")
 
 
 class GooseSource:
@@ -49,6 +46,7 @@ class GooseSource:
 
     name = "goose"
     suffixes = (".db", ".jsonl")
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its sessions lie: GOOSE_PATH_ROOT, XDG_DATA_HOME or ~/.local/share; on a Mac also
@@ -75,10 +73,6 @@ class GooseSource:
             return index_database(path)
         return scan(path, offset, (f"session:{stem(path)}",), "session:", _known, _note)
 
-    def journal(self, path: str) -> tuple[int, int]:
-        """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal") if path.endswith(".db") else (0, 0)
-
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
@@ -89,11 +83,8 @@ class GooseSource:
                 if not path.endswith(".db"):
                     stores.append(File(path, options, ledger))
                     continue
-                try:
+                with faults_of(path, ledger):
                     stores.append(Database(path, stack.enter_context(opened(path)), ledger))
-                except (sqlite3.Error, OSError) as error:
-                    kind = type(error).__name__
-                    ledger.fault(Fault("unreadable_file", path, detail=kind))
             for name in dict.fromkeys(name for store in stores for name in store.sessions):
                 having = [store for store in stores if name in store.sessions]
                 messages = [message for store in having for message in store.messages(name)]

@@ -6,17 +6,14 @@ Both hold the same messages: role, time, content, and who sees them.
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
 
 from ...ledger import Ledger
 from ...ports import FileIndex, ReadOptions
-from ..databases import columns, opened
-from ..indexing import digests
+from ..databases import columns, index_of, opened, rows
 from ..linear import Linear, moment, words
 from ..lines import safe_name, stem, values
 
@@ -82,7 +79,7 @@ class Database:
 
     def __init__(self, path: str, base: sqlite3.Connection, ledger: Ledger) -> None:
         self.path, self.base, self.ledger = path, base, ledger
-        about = {words(row.get("id")): _about(row) for row in _rows(base, "sessions", "1", ())}
+        about = {words(row.get("id")): _about(row) for row in rows(base, "sessions")}
         asked = "SELECT session_id, min(id) FROM messages GROUP BY session_id ORDER BY 2"
         names = [words(name) for name, _ in base.execute(asked)]
         self.sessions = {name: about.get(name, {}) for name in names}
@@ -90,7 +87,7 @@ class Database:
     def messages(self, session: str) -> list[Message]:
         """The messages of a session, in the order in which they were written."""
         found = []
-        for row in _rows(self.base, "messages", "session_id = ?", (session,)):
+        for row in rows(self.base, "messages", "session_id = ?", (session,)):
             self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
             told = {
                 "role": row.get("role"),
@@ -100,16 +97,6 @@ class Database:
             metadata = _decoded(row.get("metadata_json"))
             found.append(_message(self.path, int(row["id"]), told, metadata))
         return found
-
-
-def _rows(
-    base: sqlite3.Connection, table: str, where: str, given: tuple[str, ...]
-) -> Iterator[dict[str, Any]]:
-    """Rows of a table by name: columns came with the versions."""
-    found = base.execute(f"SELECT * FROM {table} WHERE {where} ORDER BY rowid", given)
-    names = [column[0] for column in found.description]
-    for row in found:
-        yield dict(zip(names, row, strict=True))
 
 
 def _about(row: dict[str, Any]) -> dict[str, str]:
@@ -145,12 +132,6 @@ def index_database(path: str) -> FileIndex:
             number, first, last = base.execute(asked).fetchone()
     except (sqlite3.Error, OSError):
         return FileIndex()
-    return FileIndex(
-        ids=digests(set()),
-        links=tuple(sorted({f"session:{words(name)}" for name, _ in sessions})),
-        names=tuple(sorted({words(folder) for _, folder in sessions} - {""})),
-        lines=number,
-        first=moment(first * 1000) if type(first) is int else "",
-        last=moment(last * 1000) if type(last) is int else "",
-        size=os.stat(path).st_size,
-    )
+    names, folders = (words(name) for name, _ in sessions), (words(cwd) for _, cwd in sessions)
+    begun, ended = (moment(at * 1000) if type(at) is int else "" for at in (first, last))
+    return index_of(path, names, folders, number, begun, ended)

@@ -18,10 +18,10 @@ import msgspec
 
 from ...ledger import Ledger
 from ...linking import Frame, Node, unlink
-from ...model import Fault, Session
+from ...model import Session
 from ...ports import FileIndex, Keyed, ReadOptions
-from ..databases import opened, state
-from ..indexing import Seen, digests, scan
+from ..databases import faults_of, index_of, journal, opened
+from ..indexing import Seen, scan
 from ..linear import Linear, folder_name, moment, words
 from ..lines import LineFault, line_fault, open_log
 from . import newer
@@ -69,6 +69,7 @@ class OpenCodeSource:
 
     name = "opencode"
     suffixes = (".json", ".jsonl", ".db")
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """Where its sessions lie: `opencode` in XDG_DATA_HOME or ~/.local/share; `kilo` there is
@@ -90,10 +91,6 @@ class OpenCodeSource:
         if path.endswith(".db"):
             return _index_database(path)
         return scan(path, 0, (), "session:", _find, _note)
-
-    def journal(self, path: str) -> tuple[int, int]:
-        """Size and time of what was written beside a database and not yet into it."""
-        return state(path + "-wal") if path.endswith(".db") else (0, 0)
 
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
@@ -124,10 +121,8 @@ def _stores(
     """The stores among the files of a unit, the newest kind first: it owns what two hold."""
     stores: list[Store] = []
     for path in sorted(path for path in files if path.endswith(".db")):
-        try:
+        with faults_of(path, ledger):
             stores.append(Database(path, stack.enter_context(opened(path)), ledger))
-        except (sqlite3.Error, OSError) as error:
-            ledger.fault(Fault("unreadable_file", path, detail=type(error).__name__))
     rest = sorted(path for path in files if not path.endswith(".db"))
     single = [path for path in rest if is_file(path, _head(path))]
     if single:
@@ -240,8 +235,8 @@ def _digest(kept: Kept) -> bytes:
 
 def _index_database(path: str) -> FileIndex:
     """The index of a database; an empty one where it cannot be read."""
-    sessions: set[str | None] = set()
-    names: set[str | None] = set()
+    sessions: set[str] = set()
+    names: set[str] = set()
     try:
         with opened(path) as base:
             for name, parent, folder in base.execute(
@@ -259,12 +254,4 @@ def _index_database(path: str) -> FileIndex:
                 last = max(filter(None, (last, ended)), default=None)
     except (sqlite3.Error, OSError):
         return FileIndex()
-    return FileIndex(
-        ids=digests(set()),
-        links=tuple(sorted(f"session:{name}" for name in sessions if name)),
-        names=tuple(sorted(filter(None, names))),
-        lines=number,
-        first=moment(first),
-        last=moment(last),
-        size=os.stat(path).st_size,
-    )
+    return index_of(path, sessions, names, number, moment(first), moment(last))

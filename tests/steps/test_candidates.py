@@ -13,21 +13,21 @@ from steps_synth import dialogue, nearly, renamed
 from test_dedupe import marks
 from test_split import leaky_corpus
 
-from sessiontune.decisions import DedupeOptions, Union
+from sessiontune.candidates import NEIGHBOURS, keys_of, meeting, neighbours, shared
+from sessiontune.decisions import Union
 from sessiontune.marks import (
+    ROWS,
     Mark,
     anchors,
-    bands,
     in_common,
     is_answer,
     jaccard,
 )
-from sessiontune.meetings import keys_of, meeting
 from sessiontune.model import Session
-from sessiontune.sharing import NEIGHBOURS, neighbours, shared
-from sessiontune.steps import split
+from sessiontune.steps import dedupe
+from sessiontune.steps import leakage as leak
 from sessiontune.steps.dedupe import TAIL, decide
-from sessiontune.steps.split import NEAR, leakage
+from sessiontune.steps.leakage import NEAR, leakage
 
 
 def family(n: int, seed: int) -> list[Session]:
@@ -41,13 +41,18 @@ def family(n: int, seed: int) -> list[Session]:
     return out
 
 
+def bands(sketch: bytes) -> set[tuple[int, bytes]]:
+    """The bands of a sketch; equal ones at different places are different."""
+    return {(at, sketch[at : at + 4 * ROWS]) for at in range(0, len(sketch), 4 * ROWS)}
+
+
 def lanes_alike(a: bytes, b: bytes) -> float:
     one, two = struct.unpack("<128I", a), struct.unpack("<128I", b)
     return sum(x == y for x, y in zip(one, two, strict=True)) / 128
 
 
 def looks(m: Mark) -> bytes | None:
-    return m.row if tail(m) else m.minhash
+    return None if tail(m) else m.minhash
 
 
 def tail(m: Mark) -> bool:
@@ -56,24 +61,24 @@ def tail(m: Mark) -> bool:
 
 def slow_groups(known: list[Mark]) -> set[frozenset[str]]:
     """Lineages that belong together, every pair looked at."""
-    options, union = DedupeOptions(), Union()
+    union = Union()
     for m in known:
         union.find(m.lineage)
         for name in (m.key, *m.family):
             union.join(m.lineage, f"name {name}")
     for a, b in combinations(known, 2):
         one, two = looks(a), looks(b)
-        near = one and two and set(bands(one)) & set(bands(two))
+        near = one and two and bands(one) & bands(two)
         mine, yours = anchors(a), anchors(b)
         common = mine.keys() & yours.keys()
         if (
             (a.digest == b.digest and not tail(a) and not tail(b))
-            or (near and one and two and lanes_alike(one, two) >= options.near)
+            or (near and one and two and lanes_alike(one, two) >= dedupe.NEAR)
             or (
                 common
                 and one
                 and two
-                and (in_common(mine, yours) or lanes_alike(one, two) >= options.near)
+                and (in_common(mine, yours) or lanes_alike(one, two) >= dedupe.NEAR)
             )
         ):
             union.join(a.lineage, b.lineage)
@@ -120,9 +125,9 @@ def slow_leakage(known: list[Mark], deal: dict[str, str]) -> tuple[float, float,
                 or other.forked_from == held.key
             ):
                 exact.add(held.key)
-            one, two = (m.row or m.minhash for m in (held, other))
+            one, two = held.minhash, other.minhash
             compared = one and two and {held.key, other.key} <= met
-            if compared and set(bands(one)) & set(bands(two)) and lanes_alike(one, two) >= NEAR:
+            if compared and bands(one) & bands(two) and lanes_alike(one, two) >= NEAR:
                 near.add(held.key)
     n = sum(side == "eval" for side in deal.values()) or 1
     return len(exact) / n, len(near) / n, len(exact | near) / n
@@ -146,8 +151,8 @@ def test_deals_that_are_measured_together_are_as_measured_alone() -> None:
     rng = random.Random(7)
     deals = [bytearray(rng.choices((0, 1, 2), k=len(known))) for _ in range(6)]
     met = frozenset(m.key for m in known)
-    alone = [split._measure(known, met, [deal])[0] for deal in deals]
-    assert split._measure(known, met, deals) == alone
+    alone = [leak._measure(known, met, [deal])[0] for deal in deals]
+    assert leak._measure(known, met, deals) == alone
     assert any(one.near for one in alone)
 
 

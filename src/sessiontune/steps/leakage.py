@@ -13,11 +13,10 @@ from operator import attrgetter
 
 import msgspec
 
+from ..candidates import keys_of, meeting, shared
 from ..decisions import Decisions
 from ..marks import Mark, alike, answers, lanes
-from ..meetings import keys_of, meeting
 from ..model import Split
-from ..sharing import shared
 
 #: From this estimated Jaccard on, a held-out session counts as seen in training.
 NEAR = 0.8
@@ -33,7 +32,7 @@ class Leakage(msgspec.Struct, frozen=True):
 
     exact   equal content, a long answer that stands word for word in a training session, or a
             branch whose row repeats messages of one
-    near    estimated Jaccard of the rows at least `NEAR` with some training session
+    near    estimated Jaccard of its own text at least `NEAR` with some training session
     """
 
     held: int
@@ -60,7 +59,7 @@ def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
 
 def compare(marks: Iterable[Mark], decisions: Decisions, met: frozenset[str]) -> Comparison:
     """The leakage of `decisions` beside random splits over all marked sessions. `met`: those that
-    share something with another (`meetings.meeting`).
+    share something with another (`candidates.meeting`).
 
     The random split is what a tool without lineage would do: it deals every session, copies
     included, by a hash of its key.
@@ -99,7 +98,7 @@ def _measure(
     """The leakage of each deal: for each position, where it puts the session."""
     ties = _ties(marks, met)
     exact = [_exact(ties, deal) for deal in deals]
-    looks = {i: look for i, m in enumerate(marks) if m.key in met and (look := m.row or m.minhash)}
+    looks = {i: m.minhash for i, m in enumerate(marks) if m.key in met and m.minhash}
     near = _near(looks, deals)
     out = []
     for deal, same, similar in zip(deals, exact, near, strict=True):
