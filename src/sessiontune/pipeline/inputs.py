@@ -23,7 +23,7 @@ from .walking import Walked, below, place_of, utf8, walk
 _HEAD = 64 * 1024
 #: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
 #: is noted of it is made anew.
-_RULES = 8
+_RULES = 9
 
 
 class Inputs(msgspec.Struct):
