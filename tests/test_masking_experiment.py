@@ -68,11 +68,10 @@ def tokens(session: Session, flags: tuple[bool, ...]) -> tuple[list[int], list[b
 
 
 def rows(how: str) -> list[tuple[list[int], list[bool]]]:
-    label = labels_of
     out = []
     for seed in range(SESSIONS):
         one = teacher(seed)
-        labels, _ = label(one)
+        labels, _ = labels_of(one)
         flags = train_flags(one, labels)
         if how == "dropped" and any(x.name == "command_failed" for x in labels):
             continue
