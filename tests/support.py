@@ -17,6 +17,7 @@ from sessiontune import registry
 from sessiontune.ledger import Ledger
 from sessiontune.model import Image, Session, Text, Thinking, ToolCall, ToolResult
 from sessiontune.ports import ReadOptions
+from sessiontune.steps.clean import clean as clean_session
 
 LOGS = Path(__file__).parent / "logs"
 
@@ -141,12 +142,11 @@ def read(
     """Read logs unit by unit through the source and, if wanted, `clean`; count every drop."""
     reading = Reading(root)
     adapter = registry.source(source)
-    stage = clean
     for unit in units(source, logs_under(root, source) if files is None else files):
         for session in adapter.sessions(unit, options or ReadOptions(), reading.ledger, keyed):
             kept: Session | None = session
             if clean:
-                kept, drops = stage(session)
+                kept, drops = clean_session(session)
                 for drop in drops:
                     reading.ledger.drop(drop)
             if kept is not None:
