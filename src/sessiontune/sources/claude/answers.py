@@ -68,10 +68,10 @@ def take_answer(state: State, line: Line) -> None:
             node.usage = _more(usage, wire)
 
 
-def withdraw(state: State, uuids: list[str]) -> None:
+def withdraw(state: State) -> None:
     """Leave out the pieces of answers that were taken back, with the results of their calls: a
     filter of the vendor broke them off, and another model answered."""
-    named = [state.first_names.get(uuid, uuid) for uuid in uuids]
+    named = [state.first_names.get(uuid, uuid) for uuid in state.taken_back]
     mine = [uuid for uuid in named if uuid in state.mine]
     state.withdrawn.update(mine)
     lines = {state.mine[uuid] for uuid in mine}
