@@ -17,7 +17,7 @@ from sessiontune import registry
 from sessiontune.ledger import Ledger
 from sessiontune.model import Image, Session, Text, Thinking, ToolCall, ToolResult
 from sessiontune.ports import ReadOptions
-from sessiontune.steps.clean import clean as clean_session
+from sessiontune.steps.clean import clean
 
 LOGS = Path(__file__).parent / "logs"
 
@@ -137,18 +137,15 @@ def read(
     root: Path,
     files: Iterable[str] | None = None,
     options: ReadOptions | None = None,
-    clean: bool = True,
 ) -> Reading:
-    """Read logs unit by unit through the source and, if wanted, `clean`; count every drop."""
+    """Read logs unit by unit through the source and `clean`; count every drop."""
     reading = Reading(root)
     adapter = registry.source(source)
     for unit in units(source, logs_under(root, source) if files is None else files):
         for session in adapter.sessions(unit, options or ReadOptions(), reading.ledger, keyed):
-            kept: Session | None = session
-            if clean:
-                kept, drops = clean_session(session)
-                for drop in drops:
-                    reading.ledger.drop(drop)
+            kept, drops = clean(session)
+            for drop in drops:
+                reading.ledger.drop(drop)
             if kept is not None:
                 reading.sessions.append(kept)
     return reading

@@ -97,6 +97,32 @@ def test_a_fork_of_a_fork(tmp_path: Path, order: str) -> None:
     assert sorted(told) == sorted(f"{verb} {n}" for verb in ("ask", "say") for n in range(1, 5))
 
 
+@pytest.mark.parametrize("order", ["sfg", "sgf", "gfs", "gsf", "fgs", "fsg"])
+def test_a_fork_that_keeps_the_ids_of_a_fork(tmp_path: Path, order: str) -> None:
+    """As the program itself makes them (/branch), of what its kit forked before."""
+    first = [*turn("1", None, "other"), *turn("2", "a1", "other")]
+    second = [*fork(first, "f"), *turn("3", "fa2", "other", "f")]
+    third = [
+        {**row, "sessionId": "g", "forkedFrom": {"sessionId": "f", "messageUuid": row["uuid"]}}
+        for row in second
+    ]
+    logs = {"s": first, "f": second, "g": [*third, *turn("4", "a3", "other", "g")]}
+    for rank, name in enumerate(reversed(order)):
+        logs[name] = [*logs[name], {"type": "mode", "mode": "x" * 5000 * rank, "sessionId": name}]
+    told = [word for session in words(both(tmp_path, logs)) for word in session]
+    assert sorted(told) == sorted(f"{verb} {n}" for verb in ("ask", "say") for n in range(1, 5))
+
+
+@pytest.mark.parametrize("named", ["a1", "fa1"])
+def test_a_fork_of_an_answer_that_was_taken_back(tmp_path: Path, named: str) -> None:
+    """Whether the notice names the ids of the first log, which is gone, or those of the copies."""
+    notice = {"type": "system", "subtype": "model_refusal_fallback", "uuid": "n"}
+    rows = turn("1", None, "served")
+    rows += [{**notice, "parentUuid": "a1", "sessionId": "s", "retractedMessageUuids": [named]}]
+    rows += [{**row, "parentUuid": "n"} for row in turn("2", None, "served")[1:]]
+    assert words(both(tmp_path, {"f": fork(rows, "f")})) == [["ask 1", "say 2"]]
+
+
 def test_a_fork_whose_first_log_is_gone(tmp_path: Path) -> None:
     new = [*fork(turn("1", None, "other"), "f"), *turn("2", "fa1", "other", "f")]
     assert words(both(tmp_path, {"f": new})) == [["ask 1", "say 1", "ask 2", "say 2"]]

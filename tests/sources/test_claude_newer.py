@@ -325,6 +325,41 @@ def test_what_stands_before_the_break_stays(tmp_path: Path) -> None:
     ]
 
 
+def test_a_record_of_several_parts_is_taken_back_whole(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "ask"),
+        answer("a1", "u1", "msg_01" + "1" * 20, text("First I"), call("c1", "Bash", command="ls")),
+        user("r1", "a1", [result("c1", "files")]),
+        taken_back(False, "a1", "r1"),
+        answer("a3", "f", "msg_01" + "3" * 20, text("Here it is.")),
+    ]
+    assert [words for _, words in said(only(read_rows(tmp_path, rows)))] == [
+        ["ask"],
+        ["Here it is."],
+    ]
+
+
+def test_what_another_log_tells_is_not_taken_back_by_the_lines_of_this_one(tmp_path: Path) -> None:
+    """Where the answer stands in the longer log, under another record id."""
+    first = [
+        user("u1", None, "ask"),
+        answer("a1", "u1", "msg_01" + "1" * 20, text("First I")),
+        user("u2", "a1", "more"),
+        answer("a2", "u2", "msg_01" + "2" * 20, text("long " * 500)),
+    ]
+    second = [
+        user("v1", None, "ask"),
+        answer("b1", "v1", "msg_01" + "1" * 20, text("First I")),
+        taken_back(False, "b1"),
+        answer("b3", "f", "msg_01" + "3" * 20, text("Here it is.")),
+    ]
+    write(tmp_path, "s.jsonl", first)
+    write(tmp_path, "t.jsonl", [{**row, "sessionId": "t"} for row in second])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert "read/withdrawn_answer" not in reading.ledger.drops
+
+
 def test_a_copy_of_an_answer_that_was_taken_back_is_none(tmp_path: Path) -> None:
     rows = [
         user("u1", None, "ask"),
@@ -347,6 +382,7 @@ def test_a_copy_of_an_answer_that_was_taken_back_is_none(tmp_path: Path) -> None
 
 
 NAMED = "<command-name>/review</command-name>"
+REFUSED = "This skill can only be invoked by Claude, not directly by users."
 
 
 @pytest.mark.parametrize(
@@ -356,7 +392,8 @@ NAMED = "<command-name>/review</command-name>"
         (f"{NAMED}\n<command-args>it</command-args>\n", "prompt", ["it"]),
         (f"{NAMED}<command-args>a </command-x> b</command-args>", "prompt", ["a </command-x> b"]),
         (f"{NAMED}<command-contents>Look.</command-contents>", "command", ["/review"]),
-        ("This skill can only be invoked by Claude, not directly by users. Ask", "drop", []),
+        (f'{REFUSED} Ask Claude to use the "tidy" skill for you.', "drop", []),
+        (f"{REFUSED} Why?", "prompt", None),
     ],
 )
 def test_a_person_who_speaks_of_a_command(given: str, kind: str, texts: list[str] | None) -> None:

@@ -68,26 +68,34 @@ def take_answer(state: State, line: Line) -> None:
             node.usage = _more(usage, wire)
 
 
-def withdraw(state: State, uuids: list[str]) -> None:
+def withdraw(state: State) -> None:
     """Leave out the pieces of answers that were taken back, with the results of their calls: a
     filter of the vendor broke them off, and another model answered."""
-    lines = {state.mine[uuid] for uuid in uuids if uuid in state.mine}
-    state.withdrawn.update(uuid for uuid in uuids if uuid in state.mine)
-    nodes = {id(node): node for node in map(state.owner.get, uuids) if node is not None}
+    named = [state.first_names.get(uuid, uuid) for uuid in state.taken_back]
+    mine = [uuid for uuid in named if uuid in state.mine]
+    state.withdrawn.update(mine)
+    lines = {state.mine[uuid] for uuid in mine}
+    nodes = {id(node): node for node in map(state.owner.get, mine) if node is not None}
     for node in nodes.values():
-        if node.kind != "answer" or len(node.parts) != len(node.places):
+        stays = [line not in lines for line, _ in node.places]
+        if node.kind != "answer" or node.file != state.file:
             continue
-        pieces = list(zip(node.places, node.parts, strict=True))
-        kept = [(place, part) for place, part in pieces if place[0] not in lines]
-        for place, part in pieces:
-            if type(part) is ToolCall and place[0] in lines:
-                state.calls.pop(part.id, None)
-                node.results.pop(part.id, None)
-        node.places, node.parts = [place for place, _ in kept], [part for _, part in kept]
-        state.drop("withdrawn_answer", count=len(pieces) - len(kept))
+        if any(stays) and len(stays) != len(node.parts):
+            continue  # which of the records holds which part is not known
+        kept = [part for part, stay in zip(node.parts, stays, strict=False) if stay]
+        for call in _calls(node.parts) - _calls(kept):
+            state.calls.pop(call, None)
+            node.results.pop(call, None)
+        state.drop("withdrawn_answer", count=stays.count(False))
+        node.parts = kept
+        node.places = [place for place, stay in zip(node.places, stays, strict=True) if stay]
         if not node.results:
             state.drop("withdrawn_answer", count=len(node.result_places))
             node.result_places = []
+
+
+def _calls(parts: list[Part]) -> set[str]:
+    return {part.id for part in parts if type(part) is ToolCall}
 
 
 def _answer_node(state: State, line: Line, message: WireMessage) -> Node:

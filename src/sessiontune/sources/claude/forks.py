@@ -15,9 +15,10 @@ from .wire import Line, decode
 def first_name(state: State, line: Line) -> None:
     """Give a record, and those that it names, the ids under which they were written first."""
     named, uuid, source = state.first_names, line.uuid, line.forkedFrom
-    if uuid and source is not None and source.messageUuid and source.messageUuid != uuid:
+    if uuid and source is not None and source.messageUuid:
         _learn(state, source.sessionId or "")
-        named.setdefault(uuid, named.get(source.messageUuid, source.messageUuid))
+        if source.messageUuid != uuid:  # some forks keep the ids, also those of a fork's copies
+            named.setdefault(uuid, named.get(source.messageUuid, source.messageUuid))
     line.uuid = named.get(uuid or "", uuid)
     line.parentUuid = named.get(line.parentUuid or "", line.parentUuid)
     line.logicalParentUuid = named.get(line.logicalParentUuid or "", line.logicalParentUuid)
@@ -49,6 +50,7 @@ def _copies(state: State, path: str) -> tuple[dict[str, str], str]:
         source = line.forkedFrom
         if source is None or not source.messageUuid:
             break  # the first record of its own
+        session = source.sessionId or ""
         if source.messageUuid != line.uuid:
-            found[line.uuid], session = source.messageUuid, source.sessionId or ""
+            found[line.uuid] = source.messageUuid
     return found, session

@@ -195,8 +195,7 @@ class Reader(State):
                 told = line.compactMetadata and line.compactMetadata.preservedSegment
                 self.keep(told.tailUuid if told else None)
         else:
-            if taken_back := line.retractedMessageUuids or line.retracted_message_uuids:
-                withdraw(self, taken_back)
+            self.taken_back += line.retractedMessageUuids or line.retracted_message_uuids or ()
             self.link(line, f"system:{safe_name(subtype)}")
 
     def _finish(self) -> None:
@@ -208,6 +207,8 @@ class Reader(State):
             elif "used" not in done:
                 self.drop(next((d for d in done if d not in ("late", "")), "result_without_call"))
         self.late = []
+        if self.taken_back:
+            withdraw(self)
         if self.served:
             split_served(self)
         self.resolve(self.nodes)

@@ -96,6 +96,7 @@ class State:
         self.last_answer: Node | None = None
         self.sums_up = False  # the next answer is the summary that an early version begins with
         self.served: list[Node] = []  # answers that hold results of the vendor's own tools
+        self.taken_back: list[str] = []  # records of answers that a filter broke off
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.queue: list[Queued] = []
         self.hidden: dict[str, None] = {}  # calls whose ids were taken out, without a result

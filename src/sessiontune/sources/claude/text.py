@@ -90,7 +90,10 @@ COMPACTED = (
     " the summary in context."
 )
 #: What answers a command that no person may give.
-_NOT_YOURS = "This skill can only be invoked by Claude, not directly by users. "
+_NOT_YOURS = re.compile(
+    r"This skill can only be invoked by Claude, not directly by users\. "
+    r"Ask Claude to use the \"[^\n]{1,200}\" skill for you\.\s*"
+)
 INTERRUPTED = ("[Request interrupted by user]", "[Request interrupted by user for tool use]")
 
 
@@ -163,7 +166,7 @@ def _told(text: str, start: str, meta: bool) -> Said:
         return Said("context", [text])
     elif start.rstrip() == COMPACTED:
         return Said("drop", reason="compaction_request")
-    elif start.startswith(_NOT_YOURS):
+    elif _NOT_YOURS.fullmatch(start):
         return Said("drop", reason="local_command_output")
     elif start.startswith(_CAVEAT):
         return Said("drop", reason="local_command_caveat")
