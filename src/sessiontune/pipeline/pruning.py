@@ -1,4 +1,4 @@
-"""What the state forgets: shards and segments that no longer serve; with `--prune`, vanished logs."""
+"""What the state forgets: shards and segments that no longer serve; vanished logs, if asked."""
 
 from __future__ import annotations
 
