@@ -566,7 +566,8 @@ def test_a_result_in_another_file_than_its_call(tmp_path: Path) -> None:
         if isinstance(p, ToolResult) and p.status != "missing"
     }
     assert results == {"one": "ok", "two": "ok"}
-    assert [m.kind for s in reading.sessions for m in s.messages][-2:] == ["results", "answer"]
+    assert [s.messages[0].id for s in reading.sessions] == ["u1", "r2"]
+    assert [m.kind for m in reading.sessions[-1].messages] == ["results", "answer"]
     assert [s.forked_from.message for s in reading.sessions if s.forked_from] == ["a1"], "its call"
     assert reading.ledger.drops == {"read/result_without_call": 1}
 
