@@ -30,6 +30,7 @@ $(VENV)/.installed-base: $(VENV)/bin/python pyproject.toml
 	touch $@
 
 $(VENV)/.installed-demo: $(VENV)/bin/python pyproject.toml
+	@echo "Installing torch and what else is needed: this takes some minutes."
 	$(BIN)/python -m pip install --quiet -e ".[train,evaluate,ship,serve]"
 	$(BIN)/sessiontune ship --fetch-converter
 	touch $@

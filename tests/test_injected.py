@@ -21,6 +21,10 @@ REMINDER = "<system-reminder>\nconsider it\n</system-reminder>"
         ("<objective>x</objective> <Suspense>", "<objective>x</objective> <Suspense>"),
         ("<system-reminder> never closed", "<system-reminder> never closed"),
         (REMINDER, ""),
+        ("Why is <bash-input>ls</bash-input> in my log?",) * 2,
+        ("<command-name>/x</command-name> is what I typed.",) * 2,
+        ("<bash-input>ls</bash-input> <bash-stdout>a</bash-stdout>\nGo on.", "Go on."),
+        ("Fix it. <ide_selection>a</ide_selection>\nGo on.", "Fix it. \nGo on."),
     ],
 )
 def test_words(text: str, left: str) -> None:

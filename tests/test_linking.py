@@ -70,6 +70,24 @@ def test_context_below_a_node_that_has_a_prompt_is_no_branch_by_itself() -> None
     assert _ids([nodes]) == [["a1", "p1", "shown", "a2", "p2"]]
 
 
+def test_context_that_nothing_hangs_below_begins_no_branch() -> None:
+    a1 = node("a1", "answer")
+    p1, shown = node("p1", "prompt", a1), node("shown", "context", a1)
+    a2 = node("a2", "answer", p1)
+    assert _ids([[a1, p1, shown, a2, node("p2", "prompt", a2)]]) == [
+        ["a1", "p1", "shown", "a2", "p2"]
+    ]
+
+
+def test_what_was_queued_while_the_model_answered_is_no_branch() -> None:
+    p1 = node("p1", "prompt")
+    queued, typed = node("q", "prompt", p1), node("t", "prompt", p1)
+    queued.flags = ["queued"]
+    assert _ids([[p1, node("a1", "answer", p1), queued]]) == [["p1", "a1", "q"]]
+    p1.kids = ()
+    assert _ids([[p1, node("a1", "answer", p1), typed]]) == [["p1", "a1"], ["t"]]
+
+
 def test_going_back_behind_a_prompt_whose_parent_was_never_written() -> None:
     a1 = node("a1", "answer")
     p1 = node("p1", "prompt")

@@ -69,11 +69,10 @@ def tokens(session: Session, flags: tuple[bool, ...]) -> tuple[list[int], list[b
 
 def taught() -> dict[str, list[tuple[list[int], list[bool]]]]:
     """The rows of each of the three."""
-    label = labels_of
     out: dict[str, list[tuple[list[int], list[bool]]]] = {"plain": [], "dropped": [], "masked": []}
     for seed in range(SESSIONS):
         one = teacher(seed)
-        labels, _ = label(one)
+        labels, _ = labels_of(one)
         everything = tokens(one, tuple(m.role == "assistant" for m in one.messages))
         out["plain"].append(everything)
         if not any(x.name == "command_failed" for x in labels):

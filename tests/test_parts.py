@@ -42,7 +42,7 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
         messages.append({"role": "system", "content": "rule " * draw(st.integers(1, 200))})
     messages.append(user("please " * draw(st.integers(1, 150))))
     for number in range(draw(st.integers(1, 5))):
-        long = " ".join(draw(WORDS) * draw(st.sampled_from([1, 1, 40, 120])))
+        long = " ".join(draw(WORDS) * draw(st.sampled_from([1, 60, 120])))
         if draw(st.booleans()):
             messages.append(answer(f"{number} {long}", draw(st.booleans()) or number == 0))
             messages.append(user("go on"))

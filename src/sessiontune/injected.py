@@ -1,8 +1,8 @@
 """Texts that the agent program put among a person's words and a tool's output.
 
-They are known by an explicit list of tags, so a person's own XML survives. In a tool result a
-block is cut only where the program puts it, at the beginning or the end: a file that was read
-and quotes such a tag keeps its lines.
+They are known by an explicit list of tags, so a person's own XML survives, and so does such a tag
+in the midst of a person's line. In a tool result a block is cut only where the program puts it, at
+the beginning or the end: a file that was read and quotes such a tag keeps its lines.
 """
 
 from __future__ import annotations
@@ -55,7 +55,18 @@ def cut_words(text: str) -> str:
     """A user's text without the blocks that the program put into it."""
     if "<" not in text or not _HAS.search(text):
         return text
-    return _BLOCK.sub("", text).strip()
+    return _BLOCK.sub(_unless_quoted, text).strip()
+
+
+def _unless_quoted(block: re.Match[str]) -> str:
+    """Nothing in the place of a block, but a person who speaks of one goes on behind it."""
+    text, start, end = block.string, block.start(), block.end()
+    if "\n" in block[0]:
+        return ""
+    above = text[text.rfind("\n", 0, start) + 1 : start].strip()
+    behind = text[end : end + 80].partition("\n")[0].strip()
+    talked = behind and behind[0] != "<" and (above or block[1].startswith("command-"))
+    return block[0] if talked else ""
 
 
 def unescaped(text: str) -> str:

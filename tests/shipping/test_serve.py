@@ -222,3 +222,13 @@ def test_chat_compares_base_and_tuned(door: tuple[Door, Run]) -> None:
         assert answers["tuned"] == "Hello there!" != answers["base"]
         with pytest.raises(EndpointError):
             Talk(model.client, ("tuned",), "", {"max_tokens": "many"}).ask("x", grow)
+
+
+def test_the_settings_that_are_named_are_of_this_door() -> None:
+    from sessiontune.cli.serve import _told
+
+    asked = {"port": 8040, "context": 0, "out": None, "base": None}
+    assert "serve run --client claude|" in _told("", "m", Path("run"), asked)
+    asked |= {"port": 8049, "context": 32768, "out": Path("my ship")}
+    said = "serve run --port 8049 --context 32768 --out 'my ship' --client claude|"
+    assert said in _told("", "m", Path("run"), asked)

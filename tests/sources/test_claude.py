@@ -567,7 +567,20 @@ def test_a_result_in_another_file_than_its_call(tmp_path: Path) -> None:
     }
     assert results == {"one": "ok", "two": "ok"}
     assert [m.kind for s in reading.sessions for m in s.messages][-2:] == ["results", "answer"]
+    assert [s.forked_from.message for s in reading.sessions if s.forked_from] == ["a1"], "its call"
     assert reading.ledger.drops == {"read/result_without_call": 1}
+
+
+def test_results_of_parallel_calls_stand_once_in_the_order_of_the_calls(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "look"),
+        answer("a1", "u1", "m1", call("c1"), call("c2"), call("c3")),
+        user("r3", "a1", [result("c3", "three")]),
+        user("r1", "r3", [result("c1", "one")]),
+        user("r2", "r1", [result("c2", "two")]),
+    ]
+    parts = only(read_rows(tmp_path, rows))[-1].parts
+    assert [p.content for p in parts if isinstance(p, ToolResult)] == ["one", "two", "three"]
 
 
 def test_who_typed_what_was_queued(tmp_path: Path) -> None:

@@ -77,6 +77,49 @@ def test_a_history_that_was_rewritten(tmp_path: Path) -> None:
     assert reading.ledger.drops == {"read/header": 1, "read/patch": 3}
 
 
+def test_an_answer_that_was_stopped_is_not_seen_by_what_follows(tmp_path: Path) -> None:
+    """The program takes the prompt and what was answered so far out of the history."""
+    setting = user("0", "<session_context>\nThis is the Gemini CLI.")
+    first = [user("1", "one"), gemini("2", "gemini", "first", model="m")]
+    told = {"type": "info", "id": "5", "timestamp": "t", "content": "Request cancelled."}
+    reading = chat(
+        tmp_path,
+        setting,
+        *first,
+        user("3", "two"),
+        gemini("4", "gemini", "I begin", model="m"),
+        told,
+        {"$set": {"messages": [setting, *first], "lastUpdated": "t"}},
+        user("6", "no, three"),
+        gemini("7", "gemini", "third", model="m"),
+        {"$set": {"messages": [setting, *first, user("6", "no, three")], "lastUpdated": "t"}},
+    )
+    assert shape(reading) == [
+        [("prompt", "one"), ("answer", "first"), ("prompt", "two"), ("answer", "I begin")],
+        [("prompt", "no, three"), ("answer", "third")],
+    ]
+    main, branch = reading.sessions
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == main.messages[1].id
+    assert reading.ledger.drops["read/rewind"] == 1
+
+
+def test_a_first_answer_that_was_stopped(tmp_path: Path) -> None:
+    setting = user("0", "<session_context>\nThis is the Gemini CLI.")
+    begun = [setting, user("1", "one"), gemini("2", "gemini", "I begin", model="m")]
+    reading = chat(tmp_path, *begun, {"$set": {"messages": [setting]}}, user("3", "two"))
+    assert shape(reading) == [[("prompt", "one"), ("answer", "I begin")], [("prompt", "two")]]
+    assert [s.epoch for s in reading.sessions] == [0, 1]
+
+
+def test_what_the_program_says_to_a_model_that_repeats_itself_is_no_prompt(tmp_path: Path) -> None:
+    said = "System: Potential loop detected. Details: read a. Please take a step back"
+    reading = chat(
+        tmp_path, user("1", "one"), user("2", said), gemini("3", "gemini", "a", model="m")
+    )
+    assert shape(reading) == [[("prompt", "one"), ("context", said), ("answer", "a")]]
+
+
 def test_results_are_no_prompts_and_stand_once(tmp_path: Path) -> None:
     def answer(call: str, output: str) -> dict[str, Any]:
         return {"functionResponse": {"id": call, "name": "look", "response": {"output": output}}}

@@ -69,11 +69,10 @@ def hand(name: str) -> dict[str, str]:
 def program() -> dict[str, set[str]]:
     """Labels of the program for every hand-labelled turn, by name of the turn."""
     wanted = set(hand("turns_first.tsv"))
-    label = labels_of
     out: dict[str, set[str]] = {}
     for session in corpus_sessions(corpus()):
         names: dict[str, set[str]] = {}
-        for x in label(session)[0]:
+        for x in labels_of(session)[0]:
             names.setdefault(x.message, set()).add(x.name)
         for message in session.messages:
             # Two turns are a hook's words: by now context, no prompt.

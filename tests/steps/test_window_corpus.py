@@ -39,11 +39,10 @@ def cleaned() -> list[Session]:
 
 @pytest.mark.slow
 def test_laws_on_the_corpus_at_every_length(cleaned: list[Session]) -> None:
-    label = labels_of
     totals = {budget: Truncation() for budget in BUDGETS}
     by_key = {s.key: s for s in cleaned}
     for session in cleaned:
-        train = list(train_flags(session, label(session)[0]))
+        train = list(train_flags(session, labels_of(session)[0]))
         for budget in BUDGETS:
             before = prefix(session, by_key)
             totals[budget].add(check_laws(session, budget, train, (), before))
@@ -94,11 +93,11 @@ def test_every_token_of_every_answer_is_trained_once(
 
     by_key = {s.key: s for s in cleaned}
     cut = windower(budget, meter)
-    label, encode = labels_of, registry.format("openai").encode
+    encode = registry.format("openai").encode
     long = parts = rows = 0
     for session in cleaned:
         before = prefix(session, by_key)
-        flags = [False] * len(before) + list(train_flags(session, label(session)[0]))
+        flags = [False] * len(before) + list(train_flags(session, labels_of(session)[0]))
         examples, _ = cut(session, before, flags)
         for number, example in enumerate(examples):
             if LONG not in example.tags and number % 20:

@@ -189,10 +189,8 @@ def main(argv: list[str] | None = None) -> int:
         if trouble is None:
             raise
         console.error(trouble)
-        if (
-            not error.filename
-        ):  # it may be stdout that is full: the interpreter would fail there too
-            write_no_more()
+        if not error.filename:
+            write_no_more()  # it may be stdout that is full: the interpreter would fail there too
         return trouble.code
 
 

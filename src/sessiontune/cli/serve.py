@@ -23,6 +23,7 @@ PORT = 8040
 #: Tokens of context that an agent's prompts need.
 AGENTS = 32768
 _CLIENTS = ("claude", "opencode", "codex", "continue", "aider", "cline")
+_USUAL = ("port", PORT)
 _ENGINES = ("xllamacpp", "llama-server", "ollama", "vllm")
 
 
@@ -88,20 +89,24 @@ def serve(
         open_door(port, model.client, model.model, origins) as door,
     ):
         data = {"url": door.url, "model": model.model, "context": model.context}
-        told = _told(door.url, model.model, run)
+        asked = {"port": door.port, "context": given["context"], "out": out, "base": base}
+        told = _told(door.url, model.model, run, asked)
         console.emit(data, lambda rich: print_plain(rich, told))
         console.say(f"Serving {model.what}, {model.context} tokens of context. Ctrl-C ends it.")
         with contextlib.suppress(KeyboardInterrupt):  # the way to end it, not an error
             threading.Event().wait()
 
 
-def _told(url: str, model: str, run: Path) -> str:
+def _told(url: str, model: str, run: Path, asked: dict[str, Any]) -> str:
+    """Where it is served, and the command that prints a client's settings for just this."""
+    given = {name: value for name, value in asked.items() if value and (name, value) != _USUAL}
+    more = "".join(f" --{name} {quote(str(value))}" for name, value in given.items())
     return "\n".join(
         [
             f"Model:      {model}",
             f"OpenAI:     {url}/v1",
             f"Anthropic:  {url}",
-            f"Settings:   sessiontune serve {quote(str(run))} --client {'|'.join(_CLIENTS)}",
+            f"Settings:   sessiontune serve {quote(str(run))}{more} --client {'|'.join(_CLIENTS)}",
         ]
     )
 

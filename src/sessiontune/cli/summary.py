@@ -19,6 +19,7 @@ from .console import print_plain
 
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
+    from rich.table import Table
 
     from ..manifest import Manifest
     from ..model import Fault
@@ -32,10 +33,30 @@ def draw_manifest(
     """Counts, splits, what was left out, what was redacted. `rows`: some were written; `again`: the
     command that holds out enough, where this one did not."""
     from rich.markup import escape
+
+    rich.print(f"[bold]{escape(manifest.name)}[/bold]  logs up to {manifest.date}")
+    rich.print(_overview(manifest, rows))
+    if few := few_held_out(manifest, command=not again):
+        rich.print(f"[yellow]{few}[/yellow]")
+        if again:
+            print_plain(rich, f"  {again}")
+    if cut := manifest.truncation:
+        kept, all_of = cut.get("kept_turns", 0), cut.get("turns", 0)
+        rich.print(
+            f"Cut to {manifest.options.max_tokens:,} tokens: {kept:,} of {all_of:,} trained answers"
+            " fit into a row."
+        )
+    draw_counts(rich, "Replaced", manifest.redactions, kind_words)
+    draw_counts(rich, "Left out (records)", manifest.drops, drop_words)
+    draw_counts(rich, "Unreadable", manifest.faults, fault_words)
+    draw_counts(rich, "Lines mended", manifest.repairs, repair_words)
+    draw_counts(rich, "What a format cannot carry", manifest.losses, loss_of_format)
+
+
+def _overview(manifest: Manifest, rows: bool) -> Table:
     from rich.table import Table
 
     records, stats = manifest.records, manifest.statistics
-    rich.print(f"[bold]{escape(manifest.name)}[/bold]  logs up to {manifest.date}")
     table = Table(show_header=False, box=None, padding=(0, 1))
     agents = ", ".join(f"{n} {name}" for name, n in manifest.sources.items())
     table.add_row("session files", f"{records.files:,} ({agents})")
@@ -56,22 +77,7 @@ def draw_manifest(
         table.add_row("logs gone since", f"{manifest.source_gone:,} (kept; --prune forgets them)")
     if not manifest.privacy:
         table.add_row("privacy", "[bold red]OFF: this data set holds everything the logs held[/]")
-    rich.print(table)
-    if few := few_held_out(manifest, command=not again):
-        rich.print(f"[yellow]{few}[/yellow]")
-        if again:
-            print_plain(rich, f"  {again}")
-    if cut := manifest.truncation:
-        kept, all_of = cut.get("kept_turns", 0), cut.get("turns", 0)
-        rich.print(
-            f"Cut to {manifest.options.max_tokens:,} tokens: {kept:,} of {all_of:,} trained answers"
-            " fit into a row."
-        )
-    draw_counts(rich, "Replaced", manifest.redactions, kind_words)
-    draw_counts(rich, "Left out (records)", manifest.drops, drop_words)
-    draw_counts(rich, "Unreadable", manifest.faults, fault_words)
-    draw_counts(rich, "Lines mended", manifest.repairs, repair_words)
-    draw_counts(rich, "What a format cannot carry", manifest.losses, loss_of_format)
+    return table
 
 
 def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str]) -> None:

@@ -1,4 +1,5 @@
-"""The held-out side that a run is tested on: as it was then, as it is now, or the run's copy."""
+"""The held-out side that a run is tested on: the export's, as it was at the training or as it is
+now, or the run's own copy."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        """Of the rows' bytes: results of two sides are no results of one test."""
+        """Digest of the rows' bytes: results on two different sides cannot be compared."""
         return held_digest(self.root)
 
     @property

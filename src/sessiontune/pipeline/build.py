@@ -31,7 +31,8 @@ from .inputs import Inputs, discover, no_logs
 from .mending import forget_damaged
 from .mixing import add_general
 from .preparing import PREPARE_VERSION, Prepared, preparation_key, preparation_of, prepare_all
-from .shutout import ShutError, closed, shut_out
+from .pruning import drop_stale, prune
+from .shutout import ShutError, shut_out
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,7 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     inputs = discover(request.roots, names, store, run, verify=request.verify, before=before)
     del former, before  # of many logs they are large
     if request.prune:
-        inputs = _prune(inputs, store)
+        inputs = prune(inputs, store)
     if not inputs.rows:
         raise no_logs(inputs, request.roots)
     damaged = False
@@ -178,7 +179,7 @@ def _publish(
     store.note_published(request.out.absolute(), build, files, built.sessions)
     store.remember(publish.layout_name(folder), msgspec.msgpack.encode(layout))
     settle_memory(store)
-    _drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)
+    drop_stale(store, folder, {u.key for u in prepared.units}, built.keys, inputs)
     store.remember(f"quick:{folder}", _quick_key(request, store, prepared.units, inputs).encode())
     return _result(request, inputs, manifest, books, read)
 
@@ -253,49 +254,6 @@ def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Books, Sta
     books.faults.sort(key=lambda f: (f.file, f.line))
     books.faults.extend(inputs.faults)
     return books, built.sum.stats
-
-
-#: Exports whose segments are kept; one that is older is made anew as a whole.
-FOLDERS = 4
-
-
-def _drop_stale(
-    store: Store, folder: str, units: set[str], builds: Sequence[str], inputs: Inputs
-) -> None:
-    """Forget shards that no longer serve, and old segments. One that tells of a known log that
-    this run was not asked for still does, and so do the segments of the newest other exports."""
-    others = store.unit_keys() - units
-    if others:
-        mine = {r.file.path for r in inputs.rows} | inputs.renamed | inputs.moved
-
-        def elsewhere(unit: str) -> bool:
-            return any(p not in mine and store.is_log(p) for p in store.paths_of(unit))
-
-        store.delete_units([unit for unit in others if not elsewhere(unit)])
-    store.delete_files(inputs.renamed)
-    store.remember(f"{_SERVES}:{folder}", msgspec.msgpack.encode(builds))
-    there = [name for name in store.folders() if Path(name).is_dir()][-FOLDERS:]
-    keep: set[str] = set()
-    for name, noted in store.memories(_SERVES):
-        if name.partition(":")[2] in there:
-            keep.update(_keys(noted))
-        else:
-            store.remove_memory(name)
-    store.keep_builds(keep, units)
-    store.sweep()
-
-
-#: Before the folder in the name under which the segments that it is made of are remembered.
-_SERVES = "serves"
-_keys = msgspec.msgpack.Decoder(list[str]).decode
-
-
-def _prune(inputs: Inputs, store: Store) -> Inputs:
-    """Forget vanished files, as the user asked; those that could not be opened stay."""
-    stay = closed(inputs)
-    store.delete_files(r.file.path for r in inputs.rows if r.gone and r.file.path not in stay)
-    rows = [r for r in inputs.rows if not r.gone or r.file.path in stay]
-    return msgspec.structs.replace(inputs, rows=rows, gone=len(stay))
 
 
 def _quick_key(request: Request, store: Store, units: Sequence[Unit], inputs: Inputs) -> str:

@@ -1,10 +1,10 @@
 """Which held-out side a run is tested on, weeks after its training.
 
-An export that goes on growing holds out more; what is once held out stays so. So its held-out side
-of now is honest for an older run, and larger, and the same for the old and the new run. But the
-folder may hold an export that was dealt anew by now, or of other sessions. So what the run
-remembers of its training decides: where nothing held out now was trained on, that is the test; else
-the run's own copy of its held-out side.
+An export that grows holds out more, and what was held out stays so. So its present held-out side is
+an honest test for an older run too, a larger one, and the same for the old and the new run. But the
+folder may hold other sessions by now, or sides that were assigned anew. So what the run remembers
+of its training decides: if nothing that is held out now was trained on, that is the test; else it
+is the run's own copy of its held-out side.
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def _trained_names(export: Path) -> set[str]:
 
 
 def _fitted(run: Run, rows: dict[str, dict[str, Any]], template: Template) -> list[HeldExample]:
-    """The examples that the trainer would evaluate on: long rows in windows, none too long."""
+    """The rows as the trainer would cut them: windows no longer than the run's length."""
     every = with_long(run.data, rows)
     listed = [Row(where, body) for where, body in every.items()]
     limit = int((run.record.get("spec") or {}).get("eval_limit") or 0)

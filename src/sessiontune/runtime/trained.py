@@ -45,8 +45,8 @@ def keep(
     run: Path,
     step: Callable[[int, int], None] | None = None,
 ) -> None:
-    """Note in the folder of a run that is being made what it will be trained on: `rows`. `step` is
-    told how many are noted, and of how many: a hundred thousand take minutes."""
+    """Write into the folder of a new run what it will be trained on: `rows`. `step(done, total)` is
+    called on the way: a hundred thousand rows take minutes."""
     own = run / "data"
     own.mkdir(exist_ok=True)
     names = frozenset(_lineage(row) for row in rows) - {""}
@@ -64,7 +64,7 @@ def keep(
 
 
 def trained_on(run: Path) -> Trained | str:
-    """What a run remembers, or why it does not."""
+    """What a run remembers, or the reason why it remembers nothing."""
     path = run / "data" / FILE
     try:
         return msgspec.msgpack.decode(path.read_bytes(), type=Trained)
@@ -112,9 +112,9 @@ def makers(base: Path) -> list[Path]:
 
 
 def seen_in(trained: Trained, held: Iterable[Mapping[str, Any]]) -> int:
-    """How many held-out rows the training has seen: a branch, a copy or a near-copy of each, by the
-    measure of the export. A row that is held out now may be new, and stand near to one that trained
-    then and is left out since."""
+    """How many of the held-out rows the training has seen, or a branch, a copy or a near-copy of
+    them, measured as the export measures leakage. A row that is new in the held-out side may be a
+    near-copy of one that was trained on and has been left out since."""
     listed = list(held)
     marks = list(_marks(listed, "held"))
     sides: dict[str, Split] = {mark.key: "train" for mark in trained.marks}
@@ -130,8 +130,8 @@ def lineages_of(rows: Iterable[Mapping[str, Any]]) -> set[str]:
 
 
 def keyed(lineages: Iterable[str]) -> set[str]:
-    """Those that are keyed with the secret of a private state: two sets that share one were made
-    with the same. What is mixed in or planted has one name everywhere."""
+    """The lineages whose names are keyed with the secret of a private state: two exports that share
+    one were made with the same state. General rows and canaries have the same names everywhere."""
     return {name for name in lineages if name and not name.startswith(("general-", "canary-"))}
 
 

@@ -22,7 +22,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, number, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
-from .shapes import answered, folder_of, objects, take_answer
+from .shapes import answered, folder_of, inside, mapping, objects, take_answer
 
 _DOCUMENT = re.compile(
     rb'\A\s*\{(?=.{0,400}"id"\s*:\s*"T-[0-9a-f-]{36}").*"messages"\s*:\s*\[', re.DOTALL
@@ -109,9 +109,7 @@ SOURCE = AmpSource()
 
 
 def _folder(document: dict[str, Any]) -> str:
-    env = document.get("env")
-    first = env.get("initial") if isinstance(env, dict) else None
-    trees = objects(first.get("trees")) if isinstance(first, dict) else []
+    trees = objects(inside(document, "env", "initial", "trees"))
     return folder_of(trees[0].get("uri")) if trees else ""
 
 
@@ -128,7 +126,7 @@ def _read(
             continue
         seen.add(key)
         with log.faults():
-            _take(log, message if isinstance(message, dict) else {}, begun if nth == 1 else 0)
+            _take(log, mapping(message), begun if nth == 1 else 0)
 
 
 def _take(log: Linear, message: dict[str, Any], begun: int) -> None:
@@ -206,7 +204,7 @@ def _output(result: Any) -> str:
 def _result(log: Linear, block: dict[str, Any], at: int) -> bool:
     """Take a result; whether a call waited for it."""
     call, told = words(block.get("toolUseID")), block.get("run")
-    run = told if isinstance(told, dict) else {}
+    run = mapping(told)
     status = _STATUS.get(words(run.get("status")))
     if status is None:
         log.drop("pending")
@@ -235,7 +233,7 @@ def _answer(log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], 
     stopped = isinstance(state, dict) and state.get("type") == "cancelled"
     if isinstance(state, dict) and state.get("type") == "error" and not (parts or calls):
         reason = "api_error"
-    used = usage if isinstance(usage, dict) else {}
+    used = mapping(usage)
     taken = take_answer(log, (parts, calls, reason), at, words(used.get("model")))
     names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
     if taken and used:

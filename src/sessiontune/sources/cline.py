@@ -29,6 +29,7 @@ from .linear import Linear, folder_name, moment, number, words
 from .lines import mend, safe_name, size_of
 from .pictures import picture
 from .printed import array_lines
+from .shapes import mapping, objects
 
 _FILE = "api_conversation_history.json"
 _FIRST = re.compile(
@@ -144,7 +145,7 @@ class _Task:
             seen.add(mark)
             message = orjson.loads(raw)
             with log.faults():
-                self._take(message if isinstance(message, dict) else {})
+                self._take(mapping(message))
         for found in scratch.faults:
             self.ledger.fault(found)
         for path, records in scratch.records.items():
@@ -160,7 +161,7 @@ class _Task:
     def _take(self, message: dict[str, Any]) -> None:
         role, content, at = words(message.get("role")), message.get("content"), message.get("ts")
         blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        found = [b for b in blocks if isinstance(b, dict)] if isinstance(blocks, list) else []
+        found = objects(blocks)
         if not found:
             self.log.drop("no_message" if not role else "empty")
         elif message.get("isSummary") is True:
@@ -244,8 +245,7 @@ class _Task:
         """One block: to the result of a call, if there is one, and what a person said in it."""
         kind = words(block.get("type"))
         if kind == "image":
-            source = block.get("source")
-            given = source if isinstance(source, dict) else {}
+            given = mapping(block.get("source"))
             image = picture(given.get("data"), given.get("media_type"))
             found = [image] if image is not None else []
             if call:

@@ -22,7 +22,7 @@ from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, number, words
 from .lines import safe_name
 from .pictures import picture
-from .shapes import answered, digest_of, objects, take_answer
+from .shapes import answered, digest_of, mapping, objects, take_answer
 
 END = ".messages.json"
 _FIRST = re.compile(
@@ -68,7 +68,7 @@ def about(path: str) -> dict[str, Any]:
             told = orjson.loads(stream.read(1 << 24))
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return mapping(told)
 
 
 def read_session(
@@ -86,7 +86,7 @@ def read_session(
     listed = document.get("messages")
     for nth, message in enumerate(listed if isinstance(listed, list) else (), 1):
         log.part(nth)
-        held = message if isinstance(message, dict) else {}
+        held = mapping(message)
         own = words(held.get("id"))
         key = (own, digest_of(held.get("content")))
         if own and key in unit.messages:
@@ -166,7 +166,7 @@ def _result(log: Linear, block: dict[str, Any], at: Any) -> bool:
     texts, images = list[str](), list[Image]()
     failed = block.get("is_error") is True
     for piece in content if isinstance(content, list) else [content]:
-        held = piece if isinstance(piece, dict) else {}
+        held = mapping(piece)
         image = _image(held)
         images += [image] if image is not None else []
         inner = held.get("result")

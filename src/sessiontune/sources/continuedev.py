@@ -22,7 +22,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import safe_name, stem
 from .pictures import picture_of_url
-from .shapes import objects, unwrapped
+from .shapes import mapping, objects, unwrapped
 
 _HEADER = re.compile(
     rb'\A\s*\{(?=.*"sessionId"\s*:\s*")(?=.*"workspaceDirectory"\s*:).*"history"\s*:\s*\[',
@@ -175,8 +175,7 @@ def _answer(
         node.parts.append(Thinking(thought))
     node.parts += parts
     for call in calls:
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
+        function = mapping(call.get("function"))
         name = words(function.get("name"))
         log.call(node, words(call.get("id")), name, unwrapped(function.get("arguments")))
     counts = dict(log.counts)

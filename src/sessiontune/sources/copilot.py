@@ -23,6 +23,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import safe_name, size_of, stem
 from .pictures import picture
+from .shapes import mapping, objects
 
 _EVENT = re.compile(
     rb'"type"\s*:\s*"(?:session\.start|user\.message|assistant\.message|assistant\.turn_start'
@@ -132,13 +133,13 @@ class _Events:
                 log.drop("resumed_copy", "link")
                 continue
             seen.add(name)
-            data = event.get("data")
-            side = self._side(event, data if isinstance(data, dict) else {})
+            data = mapping(event.get("data"))
+            side = self._side(event, data)
             nodes = side.log.nodes
             before = side.at[name] = len(nodes)
             side.log.place, side.log.session_id = log.place, log.session_id
             with log.faults():
-                self._take(side, event, data if isinstance(data, dict) else {})
+                self._take(side, event, data)
             if side.back is not None and len(nodes) > before:
                 nodes[before].up, side.back = side.back, None
 
@@ -241,7 +242,7 @@ class _Events:
     def _result(self, side: _Side, data: dict[str, Any], at: object, name: str) -> None:
         status: ResultStatus = "ok"
         found = data.get("result")
-        result = found if isinstance(found, dict) else {}
+        result = mapping(found)
         text = words(result.get("content")) or words(found)
         shell = data.get("shellExecution")
         if data.get("success") is False:
@@ -303,8 +304,7 @@ def _answer(log: Linear, data: dict[str, Any], at: object, name: str, model: str
         parts.append(Thinking(thought))
     if words(data.get("content")).strip():
         parts.append(Text(words(data.get("content"))))
-    requests = data.get("toolRequests")
-    calls = [r for r in requests if isinstance(r, dict)] if isinstance(requests, list) else []
+    calls = objects(data.get("toolRequests"))
     if not parts and not calls:
         log.drop("empty")
         return

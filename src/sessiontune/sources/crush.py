@@ -23,6 +23,7 @@ from .databases import MAGIC, columns, faults_of, index_of, journal, opened, row
 from .linear import Linear, folder_name, moment, words
 from .lines import safe_name, values
 from .pictures import picture, picture_of_url
+from .shapes import objects
 
 _NEEDED = {("sessions", "parent_session_id"), ("messages", "parts"), ("messages", "finished_at")}
 _COMPRESSED = b"\x28\xb5\x2f\xfd"
@@ -45,7 +46,7 @@ class CrushSource:
                 listed = orjson.loads(stream.read(1 << 24)).get("projects")
         except (OSError, orjson.JSONDecodeError, AttributeError):
             return []
-        projects = [p for p in listed if isinstance(p, dict)] if isinstance(listed, list) else []
+        projects = objects(listed)
         places = [words(p.get("data_dir")) for p in projects]
         return [place for place in dict.fromkeys(places) if os.path.isabs(place)]
 

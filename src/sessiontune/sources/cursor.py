@@ -20,7 +20,7 @@ from .cursor_messages import Answering, take
 from .databases import MAGIC, faults_of, glanced, index_of, journal, opened
 from .editors import settings_folders
 from .linear import Linear, folder_name, moment, number, words
-from .shapes import folder_of, objects, value_of
+from .shapes import folder_of, mapping, objects, value_of
 
 _TABLE = b"cursorDiskKV"
 _CHAT, _MESSAGE = "composerData:", "bubbleId:"
@@ -203,7 +203,7 @@ class _Reader:
 def _agent(chat: dict[str, Any]) -> dict[str, Any]:
     """What a chat of a sub-agent says of itself; nothing for other chats."""
     told = chat.get("subagentInfo")
-    return told if isinstance(told, dict) else {}
+    return mapping(told)
 
 
 def _depth(name: str, above: dict[str, str]) -> int:

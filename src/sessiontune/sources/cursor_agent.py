@@ -21,7 +21,7 @@ from .databases import MAGIC, index_of, journal, opened
 from .linear import Linear, folder_name, moment, number, words
 from .lines import safe_name
 from .pictures import picture, picture_of_url
-from .shapes import folder_of, objects, value_of
+from .shapes import folder_of, mapping, objects, value_of
 
 _TABLES = (b"CREATE TABLE blobs", b"CREATE TABLE meta")
 _QUERY = re.compile(r"<user_query>\n?(.*?)\n?</user_query>", re.DOTALL)
@@ -184,7 +184,7 @@ def _cursor(holder: dict[str, Any]) -> dict[str, Any]:
     """What the program notes of a message, or of a block of it."""
     options = holder.get("providerOptions")
     told = options.get("cursor") if isinstance(options, dict) else None
-    return told if isinstance(told, dict) else {}
+    return mapping(told)
 
 
 def _read(log: Linear, store: _Store, seen: set[str]) -> None:
@@ -282,9 +282,8 @@ def _results(
     log: Linear, message: dict[str, Any], blocks: list[dict[str, Any]], at: object
 ) -> None:
     told = _cursor(message).get("highLevelToolCallResult")
-    high = told if isinstance(told, dict) else {}
-    output = high.get("output")
-    ended = output if isinstance(output, dict) else {}
+    high = mapping(told)
+    ended = mapping(high.get("output"))
     status: ResultStatus = "error" if True in (high.get("isError"), ended.get("isError")) else "ok"
     status = "rejected" if any(name in ended for name in _REFUSED) else status
     counts, used = dict(log.counts), False

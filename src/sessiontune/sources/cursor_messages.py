@@ -10,7 +10,7 @@ from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear, number, words
 from .lines import mend
 from .pictures import picture, picture_of_url
-from .shapes import objects, value_of
+from .shapes import mapping, objects, value_of
 
 #: What the output of a tool is, among what is noted of how it ran.
 _SAID = ("output", "contents")
@@ -188,7 +188,7 @@ def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result |
     """What came of a call; None where it was still running. Raises LineFault for what is nested
     too deep."""
     status, told = words(tool.get("status")), _decoded(tool.get("result"))
-    ran = told if isinstance(told, dict) else {}
+    ran = mapping(told)
     said = next((ran[field] for field in _SAID if isinstance(ran.get(field), str)), None)
     text = said if said is not None else words(tool.get("result"))
     if said is None and not text and told not in (None, "", {}, []):
@@ -202,7 +202,6 @@ def _result(call: str, tool: dict[str, Any], place: tuple[int, int]) -> Result |
     elif status not in ("completed", "error") and not text:
         return None
     if status == "error" and not text:
-        error = _decoded(tool.get("error"))
-        why = error if isinstance(error, dict) else {}
+        why = mapping(_decoded(tool.get("error")))
         text = next(filter(None, (words(why.get(f)) for f in _TOLD)), words(tool.get("error")))
     return Result(call, text, found, place)

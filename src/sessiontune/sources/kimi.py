@@ -24,7 +24,7 @@ from .indexing import Seen, scan
 from .kimi_records import Agent, Unit
 from .linear import Linear, folder_name, moment, number, words
 from .lines import size_of
-from .shapes import digest_of
+from .shapes import digest_of, mapping
 
 _FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version"\s*:')
 
@@ -105,7 +105,7 @@ def _state(path: str) -> dict[str, Any]:
             told = orjson.loads(stream.read(1 << 22))
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return mapping(told)
 
 
 def _order(path: str) -> tuple[bool, int, str]:

@@ -14,7 +14,7 @@ from .claude.toolbox import tool_def
 from .linear import Linear, number, words
 from .lines import safe_name
 from .pictures import picture_of_url
-from .shapes import objects
+from .shapes import mapping, objects
 
 #: Records that are no part of what the model sees, by the first part of their type.
 _BOOKS = {
@@ -110,9 +110,8 @@ class Agent:
 
     def _message(self, message: Any, at: Any) -> None:
         log = self.log
-        held = message if isinstance(message, dict) else {}
-        told = held.get("origin")
-        origin = told if isinstance(told, dict) else {}
+        held = mapping(message)
+        origin = mapping(held.get("origin"))
         kind, role = words(origin.get("kind")), words(held.get("role"))
         if role == "user" and kind in ("user", ""):
             self._asked(held.get("content"), origin, at)
@@ -171,7 +170,7 @@ class Agent:
             self.log.node("prompt", [Text(typed)], at)
 
     def _event(self, event: Any, at: Any) -> None:
-        log, held = self.log, event if isinstance(event, dict) else {}
+        log, held = self.log, mapping(event)
         kind, call = words(held.get("type")), words(held.get("toolCallId"))
         if kind == "step.begin":
             log.open = None
@@ -185,8 +184,7 @@ class Agent:
         elif kind == "tool.call" and call:
             log.call(log.answer(at, self.model), call, words(held.get("name")), held.get("args"))
         elif kind == "tool.result":
-            result = held.get("result")
-            told = result if isinstance(result, dict) else {}
+            told = mapping(held.get("result"))
             parts = self._parts(told.get("output"))
             images = tuple(part for part in parts if isinstance(part, Image))
             failed = told.get("isError") is True

@@ -23,6 +23,7 @@ from .indexing import Seen, scan
 from .kiro_log import Log, moment_of
 from .linear import words
 from .lines import stem
+from .shapes import mapping
 
 _FIRST = re.compile(
     rb'\A\s*\{\s*"version"\s*:\s*"?v?1"?\s*,\s*"kind"\s*:\s*'
@@ -109,7 +110,7 @@ def _about(path: str) -> dict[str, Any]:
             told = orjson.loads(stream.read(1 << 26))
     except (OSError, orjson.JSONDecodeError):
         return {}
-    return told if isinstance(told, dict) else {}
+    return mapping(told)
 
 
 def _id(path: str, about: dict[str, Any]) -> str:

@@ -15,7 +15,7 @@ from ..ports import Keyed, ReadOptions
 from .linear import Linear, folder_name, moment, words
 from .lines import safe_name
 from .pictures import picture
-from .shapes import inside, objects
+from .shapes import inside, mapping, objects
 
 #: What a person said while calls ran: the program puts it behind their results, among words to
 #: the model on how to take it.
@@ -66,8 +66,7 @@ class Log:
         """Read the events."""
         log, before = self.log, dict(self.told)
         for record in log.records():
-            given = record.get("data")
-            data = given if isinstance(given, dict) else {}
+            data = mapping(record.get("data"))
             name, count = words(data.get("message_id")), len(log.nodes)
             if name and name in before:
                 log.drop("resumed_copy", "link")

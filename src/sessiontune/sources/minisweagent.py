@@ -23,7 +23,7 @@ from .indexing import unread
 from .linear import Linear, folder_name, number, told_apart, words
 from .lines import safe_name
 from .pictures import picture_of_url
-from .shapes import inside, unwrapped
+from .shapes import inside, mapping, objects, unwrapped
 
 _ENDS = (".traj.json", ".json")
 _FORMAT = re.compile(
@@ -146,15 +146,14 @@ class _Run:
     # ------------------------------------------------------------ answers
 
     def _answer(self, item: dict[str, Any], text: str, listed: Any) -> None:
-        calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+        calls = objects(listed)
         thought = words(item.get("reasoning_content")) or words(item.get("reasoning"))
         commands = [] if calls else _commands(item, text)
         if commands and (found := _ACTION.search(text)):
             text = (text[: found.start()].rstrip() + "\n\n" + text[found.end() :].lstrip()).strip()
         made = []
         for call in calls:
-            function = call.get("function")
-            function = function if isinstance(function, dict) else {}
+            function = mapping(call.get("function"))
             made.append((words(call.get("id")), words(function.get("name")), function))
         self._told(item, [Thinking(thought)] if thought.strip() else [], text, made, commands)
 
@@ -281,8 +280,7 @@ def _status(item: dict[str, Any]) -> ResultStatus:
 
 
 def _extra(item: dict[str, Any]) -> dict[str, Any]:
-    extra = item.get("extra")
-    return extra if isinstance(extra, dict) else {}
+    return mapping(item.get("extra"))
 
 
 def _at(item: dict[str, Any]) -> int:

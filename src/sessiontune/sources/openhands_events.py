@@ -10,7 +10,7 @@ from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
 from .linear import Linear, words
 from .lines import LineFault, line_fault, read_lines, safe_name, values
 from .pictures import picture, picture_of_url
-from .shapes import inside, objects, unwrapped
+from .shapes import inside, mapping, objects, unwrapped
 
 #: What the program says in the user's name; newer versions name themselves as its source.
 _BY_PROGRAM = (
@@ -115,7 +115,7 @@ class Conversation:
 
     def _message(self, event: dict[str, Any]) -> None:
         said, at = event.get("llm_message"), event.get("timestamp")
-        message = said if isinstance(said, dict) else {}
+        message = mapping(said)
         role, source = words(message.get("role")), words(event.get("source"))
         parts = _parts(message.get("content"))
         if role == "assistant":
@@ -167,7 +167,7 @@ class Conversation:
 
     def _observation(self, event: dict[str, Any]) -> None:
         seen = event.get("observation")
-        text, images = _shown(seen if isinstance(seen, dict) else {})
+        text, images = _shown(mapping(seen))
         self.cwd = self.cwd or words(inside(seen, "metadata", "working_dir"))
         self._ended(
             event, text, _status(seen), images, context=_parts(event.get("extended_content"))

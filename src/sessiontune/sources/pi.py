@@ -24,6 +24,7 @@ from .indexing import Seen, scan
 from .linear import Linear, folder_name, number, words
 from .lines import safe_name
 from .pictures import picture
+from .shapes import objects
 
 _HEADER = re.compile(rb'"type"\s*:\s*"session"')
 _MESSAGE = re.compile(rb'"type"\s*:\s*"message"')
@@ -280,8 +281,7 @@ def _parts(content: Any) -> list[Text | Image]:
 
 
 def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None:
-    content = message.get("content")
-    blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
+    blocks = objects(message.get("content"))
     parts: list[Part] = []
     reason = "empty"
     for block in blocks:

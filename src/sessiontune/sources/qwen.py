@@ -24,6 +24,7 @@ from .gemini.messages import apart, output_of, parts_of
 from .indexing import Seen, scan
 from .linear import RAN, Linear, folder_name, number, words
 from .lines import safe_name, size_of
+from .shapes import mapping, objects
 
 _RECORD = re.compile(rb'"message"\s*:\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:')
 _TREE = re.compile(rb'"parentUuid"\s*:')
@@ -187,8 +188,7 @@ class _Chat:
         kind, at = words(record.get("type")), record.get("timestamp")
         message, subtype = record.get("message"), words(record.get("subtype"))
         parts = message.get("parts") if isinstance(message, dict) else None
-        told = record.get("systemPayload")
-        payload = told if isinstance(told, dict) else {}
+        payload = mapping(record.get("systemPayload"))
         if kind == "user":
             self._user(log, record, parts_of(parts), subtype, name)
         elif kind == "assistant":
@@ -273,7 +273,7 @@ def _answer(
     log: Linear, record: dict[str, Any], parts: Any, at: object, name: str, model: str
 ) -> None:
     said = parts_of(parts)
-    blocks = [b for b in parts if isinstance(b, dict)] if isinstance(parts, list) else []
+    blocks = objects(parts)
     calls = [b["functionCall"] for b in blocks if isinstance(b.get("functionCall"), dict)]
     if not said and not calls:
         log.drop("empty")

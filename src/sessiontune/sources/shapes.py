@@ -96,6 +96,11 @@ def digest_of(value: Any) -> bytes:
     return hashlib.blake2b(raw, digest_size=16).digest()
 
 
+def mapping(value: Any) -> dict[str, Any]:
+    """The value where it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a list; none where it is no list."""
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []

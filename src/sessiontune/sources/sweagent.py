@@ -20,7 +20,7 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from .indexing import unread
 from .linear import Linear, told_apart, words
 from .lines import safe_name, stem
-from .shapes import inside, objects, unwrapped
+from .shapes import inside, mapping, objects, unwrapped
 
 _KEYS = re.compile(rb'"(?:history|trajectory|environment|replay_config)"\s*:')
 
@@ -107,8 +107,7 @@ def _take(log: Linear, item: dict[str, Any], model: str, waiting: list[str]) -> 
 
 
 def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[str]:
-    listed = item.get("tool_calls")
-    calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
+    calls = objects(item.get("tool_calls"))
     action = words(item.get("action")).strip()
     if not calls and action:
         text = words(item.get("thought"))
@@ -123,8 +122,7 @@ def _answer(log: Linear, item: dict[str, Any], text: str, model: str) -> list[st
     node.parts = parts
     made: list[str] = []
     for call in calls:
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
+        function = mapping(call.get("function"))
         made.append(words(call.get("id")) or f"{node.id}:{len(made)}")
         log.call(node, made[-1], words(function.get("name")), unwrapped(function.get("arguments")))
     if not calls and action:

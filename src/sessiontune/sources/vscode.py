@@ -24,7 +24,7 @@ from .editors import user_folders
 from .indexing import Seen, scan
 from .linear import Linear, folder_name, moment, words
 from .lines import LineFault, line_fault, size_of, stem
-from .shapes import folder_of, objects
+from .shapes import folder_of, mapping, objects
 from .vscode_turns import summaries_of, turn
 
 _DOCUMENT = re.compile(rb'\A\s*\{(?=.*"(?:responderUsername|requesterUsername)"\s*:)', re.DOTALL)
@@ -111,7 +111,7 @@ def _folder(path: str) -> str:
             told = orjson.loads(stream.read(1 << 16))
     except (OSError, orjson.JSONDecodeError):
         return ""
-    found = told if isinstance(told, dict) else {}
+    found = mapping(told)
     return folder_of(found.get("folder") or found.get("workspace"))
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ..model import Image, Part, ResultStatus, Text, Thinking, Usage
 from .linear import Linear, number, words
 from .pictures import picture
-from .shapes import objects, value_of
+from .shapes import inside, mapping, objects, value_of
 
 _ATTACHED = re.compile(r"<attachments>\s*(.*?)\s*</attachments>", re.DOTALL)
 _CANCELLED = 2
@@ -40,8 +40,7 @@ def turn(log: Linear, request: Any, summaries: dict[str, str], own: str) -> None
     metadata, model = _metadata(request), words(request.get("modelId")).rpartition("/")[2]
     model = words(metadata.get("resolvedModel")) or ("" if model == "auto" else model)
     rounds = objects(metadata.get("toolCallRounds"))
-    results = metadata.get("toolCallResults")
-    told = results if isinstance(results, dict) else {}
+    told = mapping(metadata.get("toolCallResults"))
     for nth, one in enumerate(rounds):
         _round(log, one, told, model, f"{own}:{nth}")
         summary = words(one.get("summary")) or summaries.get(words(one.get("id")), "")
@@ -63,9 +62,7 @@ def turn(log: Linear, request: Any, summaries: dict[str, str], own: str) -> None
 
 
 def _metadata(request: dict[str, Any]) -> dict[str, Any]:
-    result = request.get("result")
-    told = result.get("metadata") if isinstance(result, dict) else None
-    return told if isinstance(told, dict) else {}
+    return mapping(inside(request, "result", "metadata"))
 
 
 def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
@@ -217,8 +214,8 @@ def _reference(told: Any) -> str:
 
 def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
     details, data = part.get("resultDetails"), part.get("toolSpecificData")
-    held = details if isinstance(details, dict) else {}
-    ran = data if isinstance(data, dict) else {}
+    held = mapping(details)
+    ran = mapping(data)
     line = ran.get("commandLine")
     command = words(line.get("original")) if isinstance(line, dict) else ""
     given = held.get("input")
@@ -241,9 +238,7 @@ def _tool(log: Linear, part: dict[str, Any], model: str, own: str) -> None:
 
 
 def _usage(log: Linear, request: dict[str, Any], metadata: dict[str, Any]) -> None:
-    result = request.get("result")
-    told = result.get("usage") if isinstance(result, dict) else None
-    used = told if isinstance(told, dict) else {}
+    used = mapping(inside(request, "result", "usage"))
     read = used.get("promptTokens") or metadata.get("promptTokens") or request.get("promptTokens")
     made = used.get("completionTokens") or metadata.get("outputTokens")
     made = made or request.get("completionTokens")

@@ -20,7 +20,7 @@ from .databases import MAGIC, columns, index_of, journal, opened, rows, unpacked
 from .linear import Linear, folder_name, words
 from .lines import safe_name, size_of, utc
 from .pictures import picture
-from .shapes import digest_of, objects, value_of
+from .shapes import digest_of, mapping, objects, value_of
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
 #: What a mention names, where it has no name of its own.
@@ -177,7 +177,7 @@ class _Reader:
 def _take(
     log: Linear, message: Any, at: str, thread: _Thread, begun: dict[str, tuple[str, Node]]
 ) -> None:
-    held = message if isinstance(message, dict) else {}
+    held = mapping(message)
     user, agent = held.get("User"), held.get("Agent")
     if message == "Resume" or "Resume" in held:
         log.drop("continue_marker")

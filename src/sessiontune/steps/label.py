@@ -4,9 +4,9 @@ Two tiers, never mixed. Structural labels rest on facts of the record (a status,
 test runner's summary, an edit put back). Lexical labels rest on a person's words and carry a
 confidence. Every label names its rule and the message that is its evidence, never its text.
 
-Failed and rejected turns stay in the context and bear no loss. Measured on a tiny model: plain
-training repeats the teacher's error rate, dropping such sessions unlearns recovery (.10 to .12),
-masking keeps both. Published: SRFT +3.7, SWE-Lego with `turn_mask` +3.8 points.
+Failed and rejected turns stay in the context and bear no loss: training on everything repeats the
+teacher's errors, leaving such sessions out unlearns recovery (tests/test_masking_experiment.py).
+Published: SRFT +3.7, SWE-Lego with `turn_mask` +3.8 points.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 In a file of lines a message is written again and again as it grows; its last writing counts, at
 the place of the first. `$rewindTo` takes messages back: what follows is a branch. `$set` with
-messages rewrites the history: where it leaves messages out, it was compacted.
+messages rewrites the history: where it leaves messages out, it was compacted, or its end was taken
+back, as it is when a person stops an answer or a request fails.
 """
 
 from __future__ import annotations
@@ -97,6 +98,8 @@ class Chat:
         names = [words(m.get("id")) for m in messages]
         gone = bool(messages) and bool(set(self.active) - set(names))
         new = [m for m in messages if words(m.get("id")) not in {"", *self.written}]
+        if isinstance(listed, list) and not new and self._taken_back(names):
+            return
         for at, message in enumerate(new):
             made = "summary" if gone and not at and message.get("type") == "user" else "history"
             writing = Writing(self.log.place, message, made, compacts=gone and not at)
@@ -106,6 +109,20 @@ class Chat:
         if not new:
             self.log.drop("patch")
 
+    def _taken_back(self, names: list[str]) -> bool:
+        """Whether a rewritten history is the one before without its end, from something that was
+        sent to the model on; then it goes on there."""
+        kept = set(names)
+        told = [n for n in self.active if n in kept or self._type(n) in ("user", "gemini")]
+        rest = told[len(names) :]
+        if told[: len(names)] != names or not rest or self._type(rest[0]) != "user":
+            return False
+        self._rewind(rest[0])
+        return True
+
+    def _type(self, name: str) -> str:
+        return words(self.written[name].message.get("type"))
+
     # ------------------------------------------------------------ nodes
 
     def _emit(self) -> None:
@@ -114,7 +131,8 @@ class Chat:
         rewrites: set[tuple[int, int]] = set()
         for name, writing in self.written.items():
             log.place = writing.place
-            if writing.compacts or (writing.branches and not writing.after and ends):
+            anew = writing.branches and log.nodes and ends.get(writing.after) is None
+            if writing.compacts or anew:
                 log.boundary()
             before, counts = len(log.nodes), dict(log.counts)
             sound = self._take(writing, name)

@@ -22,6 +22,8 @@ _HOOKED = ("<hook_context>", "<qwen:user-prompt-submit-context>")
 #: What stands in the place of a signature where the program wrote a part in the model's name.
 _UNSIGNED = "skip_thought_signature_validator"
 _LAST_CHANCE = "You have stopped calling tools without finishing."
+#: What it says to a model that repeats itself.
+_LOOP = "System: Potential loop detected. Details: "
 _FILES = "--- Content from referenced files ---"
 _FILES_END = "--- End of content ---"
 
@@ -59,7 +61,7 @@ def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: s
         log.drop("continue_marker")
     elif not typed and not injected:
         log.drop("empty")
-    elif first.startswith(RAN) or (agent and first.startswith(_LAST_CHANCE)):
+    elif first.startswith((RAN, _LOOP)) or (agent and first.startswith(_LAST_CHANCE)):
         log.node("context", [*typed, *injected], at, name)
     elif made:
         log.node("summary" if made == "summary" else "context", [*typed, *injected], at, name)

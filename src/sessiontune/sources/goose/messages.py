@@ -13,6 +13,7 @@ from ...model import Image, Part, ResultStatus, Text, Thinking
 from ..linear import Linear, words
 from ..lines import safe_name
 from ..pictures import picture
+from ..shapes import mapping, objects
 from .store import Message
 
 #: What the program asks or tells the person; the model sees nothing of it.
@@ -114,13 +115,13 @@ class Reader:
     def _result(self, block: dict[str, Any], at: int) -> int:
         """Take the result of a call; how many were taken."""
         call, told = words(block.get("id")), block.get("toolResult")
-        told = told if isinstance(told, dict) else {}
+        told = mapping(told)
         value = told.get("value")
         failed = told.get("status") == "error"
         if isinstance(value, dict):
             failed = failed or value.get("isError") is True
             value = value.get("content")
-        blocks = [b for b in value if isinstance(b, dict)] if isinstance(value, list) else []
+        blocks = objects(value)
         parts = [part for block in blocks for part in _shown(block)]
         text = "\n".join(part.text for part in parts if isinstance(part, Text))
         text = text or words(told.get("error"))

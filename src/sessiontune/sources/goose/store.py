@@ -16,6 +16,7 @@ from ...ports import FileIndex, ReadOptions
 from ..databases import columns, index_of, opened, rows
 from ..linear import Linear, moment, words
 from ..lines import safe_name, stem, values
+from ..shapes import mapping
 
 
 class Message(msgspec.Struct):
@@ -39,7 +40,7 @@ class Message(msgspec.Struct):
 def _message(path: str, line: int, told: dict[str, Any], metadata: Any) -> Message:
     content, created = told.get("content"), told.get("created")
     blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else None
-    about = metadata if isinstance(metadata, dict) else {}
+    about = mapping(metadata)
     return Message(
         path=path,
         line=line,

@@ -13,6 +13,7 @@ from ...model import Image, Part, ResultStatus, Text, Thinking, Usage
 from ..linear import Linear, number, words
 from ..lines import safe_name
 from ..pictures import picture_of_url
+from ..shapes import mapping
 
 #: Parts that say nothing to the model.
 _SILENT = ("step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction")
@@ -138,8 +139,7 @@ def _answer(
         node.flags.append("interrupted")
     tokens = info.get("tokens")
     if isinstance(tokens, dict):
-        cache = tokens.get("cache")
-        cache = cache if isinstance(cache, dict) else {}
+        cache = mapping(tokens.get("cache"))
         counts = (tokens.get("input"), tokens.get("output"), cache.get("read"), cache.get("write"))
         log.usage(Usage(*map(number, counts)))
 
@@ -166,8 +166,7 @@ def _result(log: Linear, node: Node, part: dict[str, Any]) -> None:
     if not isinstance(state, dict):
         return
     call = words(part.get("callID"))
-    metadata = state.get("metadata")
-    metadata = metadata if isinstance(metadata, dict) else {}
+    metadata = mapping(state.get("metadata"))
     child = metadata.get("sessionId") or metadata.get("sessionID")
     if isinstance(child, str):
         node.flags.append(f"?{child}?{call}")

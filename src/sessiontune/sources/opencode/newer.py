@@ -11,6 +11,7 @@ import sqlite3
 from typing import Any
 
 from ..linear import words
+from ..shapes import mapping
 
 _COLUMNS = {"id", "session_id", "type", "seq", "time_created", "data"}
 
@@ -59,8 +60,7 @@ def older(kind: str, told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[st
 def _part(part: dict[str, Any]) -> dict[str, Any]:
     if part.get("type") != "tool":
         return part
-    state = part.get("state")
-    state = state if isinstance(state, dict) else {}
+    state = mapping(part.get("state"))
     content = state.get("content")
     listed = content if isinstance(content, list) else []
     shown = [item for item in listed if isinstance(item, dict)]

@@ -20,6 +20,7 @@ from ...ports import ReadOptions
 from ..databases import MAGIC, opened
 from ..linear import Linear, words
 from ..lines import LineFault, line_fault, stem, values
+from ..shapes import mapping, objects
 from . import newer
 
 _FILE = re.compile(r"(ses|msg|prt)_\w+\.json")
@@ -48,8 +49,7 @@ class Document:
         self.path = path
         log = Linear(path, options, ledger)
         whole = log.document() or {}
-        info = whole.get("info")
-        self.info = info if isinstance(info, dict) else {}
+        self.info = mapping(whole.get("info"))
         name = words(self.info.get("id")) or os.path.basename(path)
         self.sessions = {name: self.info}
         listed = whole.get("messages")
@@ -62,7 +62,7 @@ class Document:
         for at, message in enumerate(self.listed, 1):
             info = message.get("info") if isinstance(message, dict) else None
             parts = message.get("parts") if isinstance(message, dict) else None
-            yield Kept(self.path, at, info if isinstance(info, dict) else None, _objects(parts))
+            yield Kept(self.path, at, info if isinstance(info, dict) else None, objects(parts))
 
 
 class Files:
@@ -103,7 +103,7 @@ class Files:
                 continue
             self._count(path)
             parts = [self._read(p) for p in self._parts.get(stem(path), ())]
-            own = _objects(info.get("parts"))  # the first versions kept them in the message
+            own = objects(info.get("parts"))  # the first versions kept them in the message
             yield Kept(path, 1, info, [*own, *(p for p in parts if p is not None)])
 
     def _count(self, path: str) -> None:
@@ -215,7 +215,3 @@ def is_file(path: str, head: bytes) -> bool:
     if _FILE.fullmatch(os.path.basename(path)) is None or is_document(head):
         return False
     return head.lstrip()[:1] == b"{" and b'"id"' in head
-
-
-def _objects(value: Any) -> list[dict[str, Any]]:
-    return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
