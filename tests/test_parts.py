@@ -66,7 +66,7 @@ def test_every_token_is_trained_once(family: str, tokenizer: Any) -> None:
         parts += check_parts(template, row, length)
 
     check()
-    assert parts > 50, "hardly any answer was cut"
+    assert parts > 20, "hardly any answer was cut"
 
 
 def long_row(text: str = "The next line of it, with a name: user-3fa2c1. ") -> dict[str, Any]:

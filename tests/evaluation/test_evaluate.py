@@ -365,7 +365,7 @@ def test_the_report_of_another_test_is_kept_beside_the_new_one(
 
 @pytest.mark.parametrize(
     ("damage", "status", "said"),
-    [("cut", 2, "cannot be read"), ("nan", 10, "computes no numbers")],
+    [("cut", 2, "cannot be read"), ("gone", 2, "are gone"), ("nan", 10, "computes no numbers")],
 )
 def test_a_damaged_adapter_is_named(
     run_folder: Path, tmp_path: Path, damage: str, status: int, said: str,
@@ -378,12 +378,31 @@ def test_a_damaged_adapter_is_named(
     weights = folder / "adapter" / "adapter_model.safetensors"
     if damage == "cut":
         weights.write_bytes(weights.read_bytes()[:-100])
+    elif damage == "gone":
+        weights.unlink()
     else:
         save_file({k: v * float("nan") for k, v in load_file(weights).items()}, weights)
     assert main(["--json", "evaluate", str(folder), "--max-cases", "0", "--no-rules"]) == status
     error = json.loads(capsys.readouterr().out)["error"]
     assert said in error["message"]
     assert "rain again" in error["hint"]
+
+
+def test_half_a_record_and_a_base_that_is_gone_are_named(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    note = tmp_path / "run.json"
+    for half in ("{}", "[]", '{"base": {}, "data": 1}'):
+        note.write_text(half)
+        assert main(["evaluate", str(tmp_path)]) == 2
+        assert "run.json is missing or damaged" in capsys.readouterr().err
+    note.write_text("[]")
+    assert main(["train", "x", "-o", str(tmp_path), "--resume"]) == 2
+    record = json.loads((run_folder / "run.json").read_text())
+    note.write_text(json.dumps(record | {"base": {**record["base"], "path": "moved"}}))
+    (tmp_path / "adapter").mkdir()
+    assert main(["evaluate", str(tmp_path)]) == 2
+    assert f"is not at {tmp_path / 'moved'} any more" in capsys.readouterr().err
 
 
 def test_a_worse_model_fails_the_gate(

@@ -261,6 +261,9 @@ def test_an_upload_that_breaks_off_leaves_nothing_and_the_next_one_goes_through(
     folder = tmp_path / "run"
     shutil.copytree(runs("llama").folder, folder, ignore=shutil.ignore_patterns("ship"))
     (folder / "evaluation").mkdir()
+    (folder / "evaluation/result.json").write_text("{", encoding="utf-8")
+    with pytest.raises(PreflightError, match="was not evaluated"):
+        prepare(folder, OK)
     (folder / "evaluation/result.json").write_text("{}", encoding="utf-8")
     hub.fault = fault
     with pytest.raises(EndpointError, match="did not take it") as caught:

@@ -566,7 +566,8 @@ def test_a_result_in_another_file_than_its_call(tmp_path: Path) -> None:
         if isinstance(p, ToolResult) and p.status != "missing"
     }
     assert results == {"one": "ok", "two": "ok"}
-    assert [m.kind for s in reading.sessions for m in s.messages][-2:] == ["results", "answer"]
+    assert [s.messages[0].id for s in reading.sessions] == ["u1", "r2"]
+    assert [m.kind for m in reading.sessions[-1].messages] == ["results", "answer"]
     assert [s.forked_from.message for s in reading.sessions if s.forked_from] == ["a1"], "its call"
     assert reading.ledger.drops == {"read/result_without_call": 1}
 
@@ -674,6 +675,24 @@ def test_a_resumed_copy_under_new_record_ids(tmp_path: Path) -> None:
     )
     assert branch.lineage == main.lineage
     assert reading.ledger.drops["link/resumed_copy"] == 5
+
+
+def test_what_a_copy_holds_more_of_an_answer_is_kept(tmp_path: Path) -> None:
+    """The longer file lost a call at its end: the words before it alone make no copy."""
+    name = "msg_01AAAAAAAAAAAAAAAAAAAAAA"
+    lost = [user("u1", None, "look " * 400), answer("a1", "u1", name, text("I look."))]
+    copy = [
+        user("v1", None, "look", sessionId="t"),
+        answer("b1", "v1", name, text("I look."), call("c1"), sessionId="t"),
+        user("s1", "b1", [result("c1", "a.txt")], sessionId="t"),
+    ]
+    write(tmp_path, "s.jsonl", lost)
+    write(tmp_path, "t.jsonl", copy)
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    parts = [p for s in reading.sessions for m in s.messages for p in m.parts]
+    assert [p.content for p in parts if isinstance(p, ToolResult)] == ["a.txt"]
+    assert "read/result_without_call" not in reading.ledger.drops
 
 
 def test_a_branch_that_begins_with_results_is_there_once_in_spite_of_a_copy(tmp_path: Path) -> None:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from steps_synth import branch, dialogue, nearly, renamed
 from test_dedupe import marks
 
-from sessiontune.decisions import SplitMemory, SplitOptions
+from sessiontune.decisions import (
+    Bucket,
+    DedupeOptions,
+    Seat,
+    SplitMemory,
+    SplitOptions,
+    assign,
+    groups_of,
+)
 from sessiontune.model import Session
 from sessiontune.steps.dedupe import Outcome, decide
 from sessiontune.steps.leakage import compare, leakage
@@ -334,3 +342,31 @@ def test_no_history_of_logs_and_recipes_moves_a_row(operations: list, seed: int)
         if "eval" in now.values():
             assert compare(marks(*some), found.decisions, found.meeting).ours.either == 0
         before.update(now)
+
+
+def test_a_group_keeps_its_name_whoever_joins_it() -> None:
+    seats = {"b": Seat("g", "eval"), "c": Seat("g", "eval"), "d": Seat("f", "train")}
+    memory = SplitMemory(seats=seats)
+    assert groups_of([], [], memory) == {"g": ["b", "c"], "f": ["d"]}
+    assert groups_of(["a", "e"], [("a", "c")], memory) == {
+        "g": ["a", "b", "c"],
+        "f": ["d"],
+        "e": ["e"],
+    }
+    assert groups_of(["d"], [("b", "d")], memory) == {"f": ["b", "c", "d"]}
+
+
+def test_who_copied_what_is_forgotten_is_a_copy_no_more() -> None:
+    memory = SplitMemory(seats={"l": Seat("l", "eval")}, duplicates={"copy": "kept", "x": "y"})
+    assert memory.without([], ["kept"]).duplicates == {"x": "y"}
+    assert memory.without([], ["x"]).duplicates == {"copy": "kept"}
+    assert memory.without(["l"]).seats == {}
+
+
+def test_a_project_of_many_small_groups_does_not_fill_the_held_out_side() -> None:
+    """It is the newest, and its sessions alone are few."""
+    large = Bucket("large", groups=40, sessions=40, at=day(50))
+    others = [Bucket(f"p{n}", groups=3, sessions=30, at=day(n)) for n in range(20)]
+    assert not assign([large, *others], SplitOptions(by="project", share=0.15))
+    assert large.side == "train"
+    assert [b.name for b in others if b.side == "eval"] == [f"p{n}" for n in range(17, 20)]

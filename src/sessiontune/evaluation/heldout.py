@@ -63,7 +63,8 @@ def open_run(folder: Path) -> Run:
     """Read a finished run. Raises UsageError for anything else."""
     try:
         record = orjson.loads((folder / "run.json").read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
+        _ = record["base"]["path"], record["data"]["dir"]
+    except (OSError, ValueError, LookupError, TypeError) as error:
         export = (folder / "manifest.json").is_file()
         raise UsageError(
             f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
@@ -78,6 +79,13 @@ def open_run(folder: Path) -> Run:
             f"The run in {folder} is not finished (status: {record.get('status')}).",
             f"Go on with it first: sessiontune train {record['data']['dir']} -o {folder} --resume.",
         )
+    if not (run.base / "config.json").is_file():
+        raise UsageError(
+            f"The base model is not at {run.base} any more.", "Put it, or a link to it, back there."
+        )
+    lora = (run.adapter / "adapter_config.json").is_file()
+    if lora and not any(run.adapter.glob("adapter_model.*")):
+        raise UsageError(f"The weights in {run.adapter} are gone.", "Train again.")
     return run
 
 

@@ -47,7 +47,7 @@ def pick(run: Run, shipped: Shipped, kind: str | None = None) -> ShippedFile:
             return found[wanted]
     raise UsageError(
         f"There is no GGUF{f' of type {kind}' if kind else ''} yet.",
-        f"sessiontune ship {run.typed} --type {kind or 'q8_0'}",
+        f"sessiontune ship {run.typed}{f' --type {kind}' if kind else ''}",
     )
 
 

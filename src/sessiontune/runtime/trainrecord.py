@@ -34,7 +34,7 @@ def now() -> str:
 def read(folder: Path) -> dict[str, Any]:
     """run.json of a run; UsageError when there is none."""
     try:
-        run: dict[str, Any] = orjson.loads((folder / "run.json").read_bytes())
+        run = msgspec.convert(orjson.loads((folder / "run.json").read_bytes()), dict[str, Any])
     except (OSError, ValueError) as error:
         raise UsageError(
             f"{folder} is not a training run: run.json is missing or damaged.",

@@ -104,11 +104,12 @@ def adapter_parcel(run: Run, terms: Terms) -> Parcel:
             "Only data sets and adapters are published. Train with --method lora.",
         )
     result = run.folder / "evaluation/result.json"
-    if not result.is_file():
+    try:
+        said = msgspec.json.decode(result.read_bytes(), type=dict[str, Any])
+    except (FileNotFoundError, ValueError) as error:  # or it is damaged
         raise PreflightError(
             f"{run.folder} was not evaluated.", f"sessiontune evaluate {run.typed}"
-        )
-    said = json.loads(result.read_text(encoding="utf-8"))
+        ) from error
     for field, words in (
         ("secrets_in_answers", "answers with secrets in them"),
         ("regurgitated", "answers that repeat training text"),

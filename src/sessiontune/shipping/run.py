@@ -79,7 +79,7 @@ def read_run(folder: Path, base: Path | None = None, shipped: Path | None = None
         raw = json.loads(note.read_text(encoding="utf-8"))
         run = _run(folder.resolve(), raw, base)
     except (ValueError, KeyError, TypeError, AttributeError) as wrong:
-        raise UsageError(f"{note} cannot be read: {wrong!r}.", "Train again.") from wrong
+        raise UsageError(f"{note} is damaged: {wrong!r}.", "Train again.") from wrong
     _complete(run, str(raw.get("status", "")))
     return msgspec.structs.replace(run, shipped=shipped.resolve()) if shipped else run
 
