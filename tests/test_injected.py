@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +27,8 @@ REMINDER = "<system-reminder>\nconsider it\n</system-reminder>"
         ("<command-name>/x</command-name> is what I typed.",) * 2,
         ("<bash-input>ls</bash-input> <bash-stdout>a</bash-stdout>\nGo on.", "Go on."),
         ("Fix it. <ide_selection>a</ide_selection>\nGo on.", "Fix it. \nGo on."),
+        (f"{REMINDER}<ide_selection>a</ide_selection> Go on.", "Go on."),
+        ("<ide_opened_file>b</ide_opened_file><ide_selection>a</ide_selection> Go.", "Go."),
     ],
 )
 def test_words(text: str, left: str) -> None:
@@ -61,6 +65,17 @@ _pieces = st.sampled_from(
         *(f"<{t}>" for t in TAGS[:4]),
     ]
 )
+
+
+def test_a_long_line_of_blocks_takes_no_square_time() -> None:
+    def seconds(times: int) -> float:
+        text = "Why <bash-input>ls</bash-input> here? " * times
+        begun = time.process_time()
+        assert cut_words(text) == text.strip()
+        return time.process_time() - begun
+
+    once = min(seconds(1_000) for _ in range(3))
+    assert seconds(16_000) < 100 * max(once, 0.001)
 
 
 @given(st.lists(_pieces, max_size=12).map("".join))

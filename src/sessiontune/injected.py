@@ -55,18 +55,26 @@ def cut_words(text: str) -> str:
     """A user's text without the blocks that the program put into it."""
     if "<" not in text or not _HAS.search(text):
         return text
-    return _BLOCK.sub(_unless_quoted, text).strip()
+    kept: list[str] = []
+    at, said = 0, False  # whether a person's words stand on the line, before the block
+    for block in _BLOCK.finditer(text):
+        gap = text[at : block.start()]
+        at = block.end()
+        _, above, line = gap.rpartition("\n")
+        said = bool(line.strip()) or (said and not above)
+        kept.append(gap)
+        if "\n" in block[0]:
+            said = False
+        elif _is_quoted(block, said):
+            said = True
+            kept.append(block[0])
+    return "".join([*kept, text[at:]]).strip()
 
 
-def _unless_quoted(block: re.Match[str]) -> str:
-    """Nothing in the place of a block, but a person who speaks of one goes on behind it."""
-    text, start, end = block.string, block.start(), block.end()
-    if "\n" in block[0]:
-        return ""
-    above = text[text.rfind("\n", 0, start) + 1 : start].strip()
-    behind = text[end : end + 80].partition("\n")[0].strip()
-    talked = behind and behind[0] != "<" and (above or block[1].startswith("command-"))
-    return block[0] if talked else ""
+def _is_quoted(block: re.Match[str], said: bool) -> bool:
+    """Whether a person speaks of a block: then they go on behind it."""
+    behind = block.string[block.end() : block.end() + 80].partition("\n")[0].strip()
+    return behind[:1] not in ("", "<") and (said or block[1].startswith("command-"))
 
 
 def unescaped(text: str) -> str:

@@ -206,6 +206,51 @@ def test_a_fork_that_copies_how_a_person_went_back(tmp_path: Path) -> None:
     assert origin.message == reading.sessions[1].messages[-1].id
 
 
+@pytest.mark.parametrize("turns", [0, 1])
+def test_a_history_that_says_the_same_again_and_again(tmp_path: Path, turns: int) -> None:
+    """A fork goes on from the last of what is alike, not from the first."""
+    rules = said("developer", "Be kind.")
+    talk = [
+        [said("user", word, at), {**rules, "timestamp": str(at)}, said("assistant", "Done.", at)]
+        for at, word in enumerate(["one", "two", "go", "go"], 1)
+    ]
+    first = [line for turn in talk for line in turn]
+    back = [_back(turns)] if turns else []
+    last = [*back, said("user", "new", 11), said("assistant", "fine", 12)]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *first])
+    write(tmp_path, "b", [row("session_meta", 6, id="f", forked_from_id="p"), *first, *last])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    parent, branch = reading.sessions
+    assert _texts(branch) == ["new", "fine"]
+    assert branch.forked_from is not None
+    answers = [m.id for m in parent.messages if m.kind == "answer"]
+    assert branch.forked_from.message == answers[3 - turns]
+
+
+def test_going_back_in_a_fork_and_then_behind_all_that_it_began_with(tmp_path: Path) -> None:
+    """Nothing of what stood there is above the last words."""
+    first = [line for n in "12" for line in (said("user", n, int(n)), said("assistant", f"a{n}"))]
+
+    def turn(words: str) -> list[dict[str, Any]]:
+        return [said("user", words, 7), said("assistant", f"did {words}", 8)]
+
+    own = [*turn("other"), _back(2), *turn("more"), _back(2), *turn("new"), _back(1), *turn("last")]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *first])
+    write(tmp_path, "b", [row("session_meta", 6, id="f", forked_from_id="p"), *first, *own])
+    reading = read("codex", tmp_path)
+    assert reading.unbalanced() == {}
+    above = {_texts(session)[0]: session.forked_from for session in reading.sessions}
+    answers = [m.id for m in reading.sessions[0].messages if m.kind == "answer"]
+    assert {words: point and point.message for words, point in above.items()} == {
+        "1": None,
+        "other": answers[1],
+        "more": answers[0],
+        "new": None,
+        "last": None,
+    }
+
+
 def test_going_back_to_before_the_first_prompt_begins_anew(tmp_path: Path) -> None:
     def turn(words: str) -> list[dict[str, Any]]:
         return [said("user", words, 1), said("assistant", f"done {words}", 2)]

@@ -16,6 +16,7 @@ from ...ports import ReadOptions
 from ..linear import stopped
 from ..lines import safe_name, utc
 from .text import classify, delegated
+from .told import Told
 from .values import (
     arguments_of,
     as_json,
@@ -39,7 +40,7 @@ class Items:
     """Nodes of one file.
 
     `calls` maps call ids to nodes, `agents` the threads that this one started to their calls.
-    `told` maps digests of items of the unit's earlier files to nodes: forks begin with copies.
+    `told` holds the items of the unit's earlier files: forks begin with copies.
     """
 
     def __init__(
@@ -48,10 +49,11 @@ class Items:
         path: str,
         options: ReadOptions,
         ledger: Ledger,
-        told: dict[bytes, Node | None] | None = None,
+        told: Told | None = None,
         again: int = 0,
     ) -> None:
         self.told = told
+        self.copied = 0  # the number of the last of them that this file begins with
         self.again = again  # so many files of this thread were read before
         self.thread = ""  # whose items these are, as the whole file says
         self.hidden: list[str] = []  # calls whose ids were taken out, without an output
@@ -66,8 +68,9 @@ class Items:
         self.nodes: list[Node] = []
         self.calls: dict[str, Node] = {}
         self.agents: dict[str, str] = {}
-        self.asked: list[Node] = []  # prompts that the model still sees
-        self.inherited: list[Node | None] = []  # what is above those that a fork begins with
+        #: Prompts that the model still sees, each with what stands above it.
+        self.asked: list[tuple[Node, Node | None]] = []
+        self.inherited = 0  # so many of them stand in the history that this thread begins with
         self.back: Node | None = None  # where the next prompt begins a branch
         self.early: dict[str, tuple[Line, Payload, Place, str]] = {}  # before their calls
         self.counts: dict[str, int] = {}
@@ -231,7 +234,7 @@ class Items:
         node = self.node(line, kind)
         if kind in ("prompt", "task"):
             node.up, self.back = self.back, None
-            self.asked.append(node)
+            self.asked.append((node, self.nodes[-2] if len(self.nodes) > 1 else None))
         node.parts = [*parts, *images]
         node.injected = kind in ("context", "summary")
 

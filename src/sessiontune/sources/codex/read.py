@@ -23,6 +23,7 @@ from ..printed import is_remark
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
 from .streams import stream_lines
+from .told import Told
 from .values import (
     contents,
     count,
@@ -130,22 +131,24 @@ class Rollout(Items):
                     if isinstance(taken, Line):
                         self._take(taken)
 
-    def _take_once(self, line: Line, raw: bytes, told: dict[bytes, Node | None]) -> None:
+    def _take_once(self, line: Line, raw: bytes, told: Told) -> None:
         """Take an item, unless it belongs to the copy that a fork or a sub-agent begins with."""
         start, end = max(0, raw.find(b'"payload"')), raw.rfind(_BESIDE)
         body = raw[start : end if end > start else len(raw)].rstrip(b"}\n\r ")
         digest = hashlib.blake2b(body, digest_size=8).digest()
         inherited = type(line.ordinal) is int and line.ordinal < self.facts.begins
         copied = self.facts.forked_from or self.again or inherited
-        if self.copying and copied and digest in told:
+        found = told.find(digest, self.copied) if self.copying and copied else None
+        if found is not None:
             self.drop("resumed_copy")
-            self._inherits(told[digest])
+            self.copied, node = found
+            self._inherits(node)
             return
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
         if node is not None and node.kind != "context" and not inherited:
             self.copying = False
-        told.setdefault(digest, node)
+        told.add(digest, node)
 
     def take_raw(self, raw: bytes | memoryview) -> None:
         """Take one line for its facts only."""
@@ -274,8 +277,8 @@ class Rollout(Items):
         if node is None or node is self.fork:  # an item that became no message
             return
         if node.kind in ("prompt", "task"):
-            self.asked.append(node)
-            self.inherited.append(self.back or self.fork)
+            self.asked.append((node, self.back or self.fork))
+            self.inherited += 1
             self.back = None
         self.fork = node
 
@@ -283,21 +286,27 @@ class Rollout(Items):
         """The person went back by some prompts: the next begins a branch."""
         if not 0 < turns <= len(self.asked):
             return
-        first = self.asked[-turns]
+        first, above = self.asked[-turns]
         del self.asked[-turns:]
-        if len(self.asked) < len(self.inherited):  # of the history that this thread begins with
-            self.back = self.inherited[len(self.asked)]
-            del self.inherited[len(self.asked) :]
-            self.fork = self.back if not self.nodes else self.fork
-            self.answer = None
+        if len(self.asked) < self.inherited:
+            self.inherited = len(self.asked)
+            self._behind_fork(above)
             return
-        at = self.nodes.index(first)
-        if not at and first.up is None:  # nothing stands before it: both begin below what is empty
-            start = Node(id=first.id, file=self.file, line=first.line, kind="context")
-            self.nodes.insert(0, start)
-            at = 1
-        first.up = self.back = first.up or self.nodes[at - 1]
+        if above is None and first.up is None:  # both begin below what is empty
+            above = Node(id=first.id, file=self.file, line=first.line, kind="context")
+            self.nodes.insert(0, above)
+        first.up = self.back = first.up or above
         self.answer = None
+
+    def _behind_fork(self, above: Node | None) -> None:
+        """The person went back to a place in the history that this thread begins with."""
+        self.answer, self.back = None, above
+        if not self.nodes:
+            self.fork = above
+        elif above is None:  # nothing stands before it: what comes begins below what is empty
+            self.nodes[0].up, self.fork = self.fork, None
+            self.back = Node(id=self.name(), file=self.file, line=self.place[0], kind="context")
+            self.nodes.insert(0, self.back)
 
     def _summarised(self, summary: str) -> None:
         """Drop the answer that became the summary: what asked for it is not in the log."""

@@ -20,6 +20,7 @@ from ..printed import STREAMS
 from .older import document_lines, is_document
 from .read import Rollout
 from .streams import holds_stream, is_stream, stream_lines
+from .told import Told
 
 _LINE = re.compile(
     rb'"type"\s*:\s*"(?:session_meta|response_item|event_msg|turn_context|compacted)"'
@@ -211,7 +212,7 @@ def _read_all(
     ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
     own = {thread for thread, _, _ in ids.values() if thread}
     pieces = {_piece(path, ids[path][0]) for path in ids}
-    told: dict[bytes, Node | None] | None = {} if len(ids) > 1 else None
+    told = Told() if len(ids) > 1 else None
     done: dict[str, int] = {}  # thread, or a file's name where none is known -> files read
     todo = _longest_first(ids, printed)
     while todo:
