@@ -101,10 +101,11 @@ class Chat:
     def _set(self, patch: dict[str, Any]) -> None:
         """A patch of the header; with messages, the whole history as the model sees it now."""
         listed = patch.get("messages")
-        messages = [m for m in listed if _told(m)] if isinstance(listed, list) else []
+        given = listed if isinstance(listed, list) else []
+        messages = [m for m in given if _told(m) and words(m.get("id"))]
         names = [words(m.get("id")) for m in messages]
         gone = bool(messages) and bool(set(self.active) - set(names))
-        new = [m for m in messages if words(m.get("id")) not in {"", *self.written}]
+        new = [m for m, name in zip(messages, names, strict=True) if name not in self.written]
         if isinstance(listed, list) and not new and self._taken_back(names):
             return
         for at, message in enumerate(new):
