@@ -65,7 +65,7 @@ def keyed(salt: bytes) -> Callable[[str], str]:
 
 
 def meant(error: msgspec.ValidationError, known: Iterable[str]) -> str:
-    """What a person may have meant by a field that a record does not have; "" when unknown."""
+    """A "Did you mean" hint for an unknown field of a record; "" where no known one is close."""
     from difflib import get_close_matches
 
     _, _, rest = str(error).partition("unknown field `")

@@ -172,7 +172,7 @@ class InParts(Protocol):
 
 
 def itself(task: Any) -> Any:
-    """A task that is what the function takes."""
+    """The default `make`: the task itself is the argument."""
     return task
 
 
@@ -186,13 +186,16 @@ class Runner(Protocol):
         weight: Callable[[T], int],
         make: Callable[[T], A] = itself,
     ) -> Iterator[tuple[int, R]]:
-        """`make` gives what the function takes, when it is handed over: many tasks wait."""
+        """(index, result) of each task, as they come. `weight` is the size of a task in bytes;
+        `make` builds the argument of `function` just before a task is handed to a worker."""
 
     def begin_with(self, function: Callable[..., object], *arguments: object) -> None:
-        """Let later tasks run in processes that begin with what this call leaves in memory."""
+        """Make this call once in the process from which workers are forked, so that later tasks
+        find in memory what it leaves there (compiled rules)."""
 
     def renew(self, *, last: bool = False) -> None:
-        """Let what earlier tasks have left in memory go. `last`: most likely no others follow."""
+        """Replace the workers, so that the memory of earlier tasks is freed. `last`: probably no
+        tasks follow."""
 
 
 # ---------------------------------------------------------------- jobs (training, shipping)

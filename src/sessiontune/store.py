@@ -55,8 +55,8 @@ class FileRow(msgspec.Struct, frozen=True):
 
 
 class UnitRow(msgspec.Struct, frozen=True):
-    """One prepared unit: its files and the summary that `pipeline.prepare` returned. `prepared`: by
-    which preparation, and after a space the files, as JSON, that were gone then."""
+    """One prepared unit: its files, and the summary that `pipeline.prepare` returned. `prepared` is
+    the key of the preparation; after a space follow, as JSON, the files that were gone then."""
 
     key: str
     paths: tuple[str, ...]
@@ -64,7 +64,7 @@ class UnitRow(msgspec.Struct, frozen=True):
     prepared: str
 
 
-#: A prepared unit, what lies where of it, and its sketches.
+#: A prepared unit, the places of its shard and of what a hook left out, and its sketches.
 Prepared = tuple[UnitRow, dict[str, Place], notes.Sketches]
 
 
@@ -190,16 +190,16 @@ class Store(Remembered):
         return {key: decode(noted.partition(" ")[2]) for key, noted in rows}
 
     def unit_summaries(self) -> Iterator[tuple[str, bytes]]:
-        """What is noted of all prepared units: key and summary, one at a time."""
+        """(key, encoded summary) of all prepared units, one at a time."""
         yield from self.db.execute("select key, summary from units")
 
     def unit_summary(self, key: str) -> bytes:
-        """What is noted of one prepared unit."""
+        """The encoded summary of one prepared unit."""
         found = self.db.execute("select summary from units where key = ?", (key,)).fetchone()
         return bytes(found[0])
 
     def put_units(self, rows: Iterable[Prepared]) -> None:
-        """Insert or replace prepared units, with what lies where of them, and their sketches."""
+        """Insert or replace prepared units, with the places of their shards, and their sketches."""
         with self.transaction() as db:
             self._put_units(db, list(rows))
 
@@ -231,8 +231,8 @@ class Store(Remembered):
         self.segments.tidy(self.transaction, segments, wholly=False)
 
     def purge_units(self, keys: Iterable[str], instead: Iterable[Prepared]) -> None:
-        """Put units in the place of others, at once. No byte of what is dead stays, also not of
-        what earlier runs have replaced."""
+        """Replace units by others in one transaction, and rewrite all packs: no byte of what was
+        deleted stays, not even of what earlier runs replaced."""
         with self.transaction() as db:
             self._delete_units(db, list(keys))
             self._put_units(db, list(instead))
@@ -243,7 +243,7 @@ class Store(Remembered):
         self.sweep()
 
     def _delete_units(self, db: sqlite3.Connection, keys: list[str]) -> tuple[set[str], set[str]]:
-        """The packs of shards and of segments that held something of them."""
+        """Delete rows; returns the packs of shards and of segments that held something of them."""
         db.executemany("delete from units where key = ?", [(k,) for k in keys])
         notes.drop_sketches(db, keys)
         builds = [
@@ -284,7 +284,7 @@ class Store(Remembered):
             self.segments.note(db, ((key, place) for _, key, _, place in rows))
 
     def keep_builds(self, keep: set[str], units: set[str]) -> None:
-        """Remove the segments of `units` that no longer serve."""
+        """Remove the segments of `units` whose build is not in `keep`."""
         rows = self.db.execute("select unit, key from builds").fetchall()
         stale = [(u, k) for u, k in rows if u in units and k not in keep]
         with self.transaction() as db:
@@ -293,13 +293,13 @@ class Store(Remembered):
         self.segments.tidy(self.transaction, packs, wholly=False)
 
     def sweep(self) -> None:
-        """Remove what runs that died have left in the folders of shards and segments."""
+        """Remove files that no row names: runs that died left them among shards and segments."""
         with self.transaction() as db:
             self.shards.sweep(db, "select key from units")
             self.segments.sweep(db, "select key from builds")
 
     def forget_sums(self) -> None:
-        """Forget what was made of the notes of many units: it is made anew when needed."""
+        """Forget the sums over many units; they are made anew when needed."""
         with self.transaction() as db:
             notes.clear_sums(db)
 

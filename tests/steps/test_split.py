@@ -13,7 +13,6 @@ from test_dedupe import marks
 
 from sessiontune.decisions import (
     Bucket,
-    DedupeOptions,
     Seat,
     SplitMemory,
     SplitOptions,

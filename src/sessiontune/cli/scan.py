@@ -17,6 +17,7 @@ from .options import TEXT, recipe_of
 if TYPE_CHECKING:
     from rich.console import Console as RichConsole
 
+    from ..model import Finding
     from ..pipeline.survey import Survey
     from ..recipe import Recipe
 
@@ -125,7 +126,6 @@ def _files(
 
     from ..privacy.files import scan_files
     from ..privacy.kinds import is_secret
-    from .summary import printable
 
     unread: list[str] = []
     try:
@@ -141,28 +141,33 @@ def _files(
         ) from error
     data: dict[str, Any] = {"findings": [msgspec.to_builtins(f) for f in found], "unread": unread}
 
-    def draw(rich: RichConsole) -> None:
-        from rich.markup import escape
-        from rich.table import Table
-
-        if found:
-            table = Table("where", "kind", "detector", "fingerprint", box=None)
-            for f in found:
-                table.add_row(escape(f.where), f.kind, f.detector, f.fingerprint)
-            rich.print(table)
-        else:
-            rich.print("Nothing found.")
-        if unread:
-            files = "1 file is" if len(unread) == 1 else f"{len(unread):,} files are"
-            more = ", ..." if len(unread) > 3 else ""
-            listed = ", ".join(map(printable, unread[:3])) + more
-            print_plain(rich, f"{files} no text and not read: {listed}")
-
     secrets = sum(is_secret(f.kind) for f in found)
     failure = FindingsError(
         f"Secrets found: {secrets}.", "Remove them, or allow harmless ones in the recipe."
     )
-    console.emit(data, draw, failure if fail and secrets else None)
+    console.emit(
+        data, lambda rich: _draw_found(rich, found, unread), failure if fail and secrets else None
+    )
+
+
+def _draw_found(rich: RichConsole, found: list[Finding], unread: list[str]) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from .summary import printable
+
+    if found:
+        table = Table("where", "kind", "detector", "fingerprint", box=None)
+        for f in found:
+            table.add_row(escape(f.where), f.kind, f.detector, f.fingerprint)
+        rich.print(table)
+    else:
+        rich.print("Nothing found.")
+    if unread:
+        files = "1 file is" if len(unread) == 1 else f"{len(unread):,} files are"
+        more = ", ..." if len(unread) > 3 else ""
+        listed = ", ".join(map(printable, unread[:3])) + more
+        print_plain(rich, f"{files} no text and not read: {listed}")
 
 
 def _end_of(path: str, room: int) -> str:

@@ -1,4 +1,4 @@
-"""What the state forgets: shards and segments that no longer serve; vanished logs, if asked."""
+"""What the state forgets: old shards and segments, and vanished logs with `--prune`."""
 
 from __future__ import annotations
 
