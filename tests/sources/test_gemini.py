@@ -90,6 +90,7 @@ def test_an_answer_that_was_stopped_is_not_seen_by_what_follows(tmp_path: Path) 
         gemini("4", "gemini", "I begin", model="m"),
         told,
         {"$set": {"messages": [setting, *first], "lastUpdated": "t"}},
+        {**told, "id": "8"},
         user("6", "no, three"),
         gemini("7", "gemini", "third", model="m"),
         {"$set": {"messages": [setting, *first, user("6", "no, three")], "lastUpdated": "t"}},
@@ -102,6 +103,18 @@ def test_an_answer_that_was_stopped_is_not_seen_by_what_follows(tmp_path: Path) 
     assert branch.forked_from is not None
     assert branch.forked_from.message == main.messages[1].id
     assert reading.ledger.drops["read/rewind"] == 1
+
+
+def test_what_stands_on_the_screen_alone_makes_no_epoch(tmp_path: Path) -> None:
+    """The program's own answer to calls that were stopped stands only in the rewritten history."""
+    told = {"type": "info", "id": "3", "timestamp": "t", "content": "A server is slow."}
+    own = gemini("4", "gemini", "[The previous response was interrupted before it completed.]")
+    begun = [user("1", "one"), gemini("2", "gemini", "first", model="m")]
+    history = {"$set": {"messages": [*begun, own]}}
+    reading = chat(tmp_path, *begun, told, history, {"$rewindTo": "1"}, told, user("5", "two"))
+    assert shape(reading) == [[("prompt", "one"), ("answer", "first")], [("prompt", "two")]]
+    reading = chat(tmp_path, *begun, told, history, user("5", "two"))
+    assert shape(reading) == [[("prompt", "one"), ("answer", "first"), ("prompt", "two")]]
 
 
 def test_a_first_answer_that_was_stopped(tmp_path: Path) -> None:

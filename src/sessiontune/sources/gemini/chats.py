@@ -29,6 +29,11 @@ class Writing(msgspec.Struct):
     compacts: bool = False
 
 
+def _told(message: Any) -> bool:
+    """Whether a message is one of those that the model and a person exchange."""
+    return isinstance(message, dict) and words(message.get("type")) in ("user", "gemini")
+
+
 class Chat:
     """One file. `kind` is "main" or "subagent"; `seen` are ids of the unit's other files."""
 
@@ -76,10 +81,12 @@ class Chat:
         self.kind = self.kind or words(record.get("kind"))
 
     def _add(self, name: str, writing: Writing) -> None:
+        self.written[name] = writing
+        if not _told(writing.message):  # the screen's, not the model's
+            return
         if self.back:
             writing.branches, self.back = True, False
             writing.after = self.active[-1] if self.active else ""
-        self.written[name] = writing
         self.active.append(name)
 
     def _rewind(self, name: str) -> None:
@@ -94,10 +101,11 @@ class Chat:
     def _set(self, patch: dict[str, Any]) -> None:
         """A patch of the header; with messages, the whole history as the model sees it now."""
         listed = patch.get("messages")
-        messages = [m for m in listed if isinstance(m, dict)] if isinstance(listed, list) else []
+        given = listed if isinstance(listed, list) else []
+        messages = [m for m in given if _told(m) and words(m.get("id"))]
         names = [words(m.get("id")) for m in messages]
         gone = bool(messages) and bool(set(self.active) - set(names))
-        new = [m for m in messages if words(m.get("id")) not in {"", *self.written}]
+        new = [m for m, name in zip(messages, names, strict=True) if name not in self.written]
         if isinstance(listed, list) and not new and self._taken_back(names):
             return
         for at, message in enumerate(new):
@@ -112,16 +120,13 @@ class Chat:
     def _taken_back(self, names: list[str]) -> bool:
         """Whether a rewritten history is the one before without its end, from something that was
         sent to the model on; then it goes on there."""
-        kept = set(names)
-        told = [n for n in self.active if n in kept or self._type(n) in ("user", "gemini")]
-        rest = told[len(names) :]
-        if told[: len(names)] != names or not rest or self._type(rest[0]) != "user":
+        if len(self.active) <= len(names) or self.active[: len(names)] != names:
             return False
-        self._rewind(rest[0])
+        first = self.active[len(names)]
+        if words(self.written[first].message.get("type")) != "user":
+            return False
+        self._rewind(first)
         return True
-
-    def _type(self, name: str) -> str:
-        return words(self.written[name].message.get("type"))
 
     # ------------------------------------------------------------ nodes
 
