@@ -706,7 +706,9 @@ def test_an_export_opens_no_connection_and_starts_no_program(made: Path, tmp_pat
         "sys.exit(main(sys.argv[2:]))\n"
     )
     allowed = f"{tmp_path}:/dev/null"
-    shutil.copytree(cache_folder(os.environ) / "rules", tmp_path / "c" / "rules")
+    rules = cache_folder(os.environ) / "rules"
+    if rules.is_dir():  # not every system has the engine that compiles them
+        shutil.copytree(rules, tmp_path / "c" / "rules")
     done = subprocess.run(
         [sys.executable, "-B", str(probe), allowed, "export", str(made / "logs"), "-o",
          str(tmp_path / "data"), "--state", str(tmp_path / "state"), "--jobs", "1", "--quiet"],
