@@ -5,17 +5,21 @@ address stands whole in this file."""
 
 from __future__ import annotations
 
+import json
+import re
 from random import Random
 
 import pytest
 from planted import real
 
+from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.payment import _IBAN_SIZES
 from sessiontune.privacy.vocabulary import Vocabulary
 
 REDACTOR = Redactor(b"salt of the tests", Vocabulary(), PrivacyOptions())
+AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt of the tests")
 
 
 @pytest.mark.parametrize(
@@ -91,3 +95,38 @@ def test_accounts_of_every_country_are_found_however_they_are_grouped(country: b
     grouped = " ".join(value[i : i + 4] for i in range(0, size, 4))
     for text in (value, grouped, f"Konto {value}.", f'"{grouped}"', f"\\n{grouped}"):
         assert account[-8:] not in REDACTOR.text(text).replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "T: 030 48§29§1736",
+        "Mob: 0748§2 91§7364",
+        "Телефон: 8 (903) 48§2-91-73",
+        "Τηλ.: 694 82§9 1736",
+        "SĐT: 0912 48§2 917",
+        "Puh. 040 48§2 9173",
+        "Tel.: 0049 30 48§291736",
+        "Tel.: 0176 48§291736, 0171 58§29173",
+        "Tel.: 0176 48§291736 / 0171 58§29173",
+        "phones:\n  - 0176 48§291736\n  - 0171 58§29173",
+        '{"phoneNumbers": ["0176 48§291736", "0171 58§29173"]}',
+        "(415) 82§9-1736",
+        "+49 176 48§291736",
+        "https://wa.me/491764§8291736",
+        "phone=%2B491764§8291736&x=1",
+        "name,phone\nAda,0176 48§291736\nBob,415-82§9-1736",
+        "lat,lon\n48.2§0849,16.3§7208\n48.2§1004,16.3§7491",
+        "INSERT INTO p (name, lat, phone) VALUES ('a', 48.2§0849, '0176 48§291736'), ('b', 48.2§1004, NULL);",
+    ],
+)
+def test_every_number_goes_and_the_gate_sees_each_at_a_lines_beginning(text: str) -> None:
+    whole = real(text)
+    digits = re.findall(r"[\d§ .()-]*§[\d§ .()-]*", text)
+    for one in (whole, f"as said\n{whole}\nbye", json.dumps({"command": whole})):
+        clean = REDACTOR.text(one)
+        assert not [part for part in digits if real(part).strip(" .") in clean]
+        assert REDACTOR.text(clean) == clean
+        for inner in (one, json.dumps({"command": one})):
+            assert AUDITOR.scan(json.dumps({"content": inner}).encode(), "row")
+        assert not AUDITOR.scan(json.dumps({"content": clean}).encode(), "row")

@@ -41,6 +41,12 @@ def _named(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+def is_degree(value: bytes) -> bool:
+    """A number as degrees of a place are written."""
+    return _A_DEGREE.match(value, 0, len(value)) is not None and 0.1 <= abs(float(value)) <= 180
+
+
+_A_DEGREE = quick(rf"{_DECIMAL}\Z")
 _PLACE_WORDS = re2.compile(
     rb"(?i)\blat(?:itude|[^a-z]|lng|lon)|\blon(?:gitude|[^a-z])|latlng|gps|coord|geo|location"
 )

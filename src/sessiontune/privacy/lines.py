@@ -1,4 +1,5 @@
-"""Lines of a text, also where it stands in a JSON string and its line ends are `\\n`."""
+"""Lines of a text, also where it stands in a JSON string and its line ends are `\\n` (`\\\\n` where
+that string stands in another)."""
 
 from __future__ import annotations
 
@@ -25,8 +26,10 @@ def around(data: bytes, at: int, reach: int) -> tuple[int, int, bytes]:
     if not ends:
         return low, high, b"\n"
     before, after = data.rfind(b"\\n", low, at), data.find(b"\\n", at, high)
-    low = before + 2 if before >= 0 else _after_quote(data, low, at)
-    return low, after if after >= 0 else _quote(data, at, high), b"\\n"
+    slashes = _slashes(data, ends[-1] + 1)
+    low = _after_quote(data, before + 2 if before >= 0 else low, at, slashes)
+    high = after + 1 - slashes if after >= 0 else _quote(data, at, high, slashes)
+    return low, high, b"\\" * slashes + b"n"
 
 
 _LISTED = quick(
@@ -40,18 +43,23 @@ def unlisted(data: bytes, low: int, high: int) -> int:
     return match.end() if match else low
 
 
-def _quote(data: bytes, low: int, high: int) -> int:
-    """Where the string ends: a quote without a backslash before it."""
+def _slashes(data: bytes, at: int) -> int:
+    """How many backslashes end here."""
+    return at - len(data[max(0, at - 64) : at].rstrip(b"\\")) - max(0, at - 64)
+
+
+def _quote(data: bytes, low: int, high: int, slashes: int) -> int:
+    """Where the string ends whose line ends have so many backslashes: at a quote with fewer."""
     at = data.find(b'"', low, high)
-    while at > 0 and data[at - 1 : at] == b"\\":
+    while at >= 0 and _slashes(data, at) >= slashes:
         at = data.find(b'"', at + 1, high)
-    return high if at < 0 else at
+    return high if at < 0 else at - _slashes(data, at)
 
 
-def _after_quote(data: bytes, low: int, high: int) -> int:
+def _after_quote(data: bytes, low: int, high: int, slashes: int) -> int:
     """Where the string begins, the same way back."""
     at = data.rfind(b'"', low, high)
-    while at > 0 and data[at - 1 : at] == b"\\":
+    while at >= 0 and _slashes(data, at) >= slashes:
         at = data.rfind(b'"', low, at)
     return low if at < 0 else at + 1
 
@@ -65,7 +73,7 @@ def below(data: bytes, end: int, line_end: bytes) -> Iterator[tuple[int, int]]:
         stop = last if stop < 0 else stop
         if line_end != b"\n":
             real = data.find(b"\n", at, stop)
-            real = _quote(data, at, stop if real < 0 else real)
+            real = _quote(data, at, stop if real < 0 else real, len(line_end) - 1)
             if real < stop:
                 yield at, real
                 return

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import counts_up
-from .rules import Rule, pattern, quick
+from .rules import Rule, after_escapes, left_edge, pattern, quick, windowed
 
 _PLUS = (
     r"(\+[1-9]\d{0,2}[ .()-]{0,2}\(?\d{1,4}\)?(?:[ .-]?\d{2,5}){2,5}"
@@ -37,7 +37,9 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     around = data[max(0, start - 60) : start]
     before = data[start - 1 : start]
     odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_", b"=")
-    if before.isalnum() or (odd and not _PHONE_WORDS.search(around)):
+    if (before.isalnum() and not left_edge(data, start)) or (
+        odd and not _PHONE_WORDS.search(around)
+    ):
         return None
     if _made_up(digits):
         return None
@@ -55,9 +57,13 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
         return (
             (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
         )
+    if _AMERICAN.match(value, 0, len(value)):
+        return start, end
     return (start, end) if _PHONE_WORDS.search(around) else None
 
 
+#: As North America writes them, and hardly anything else.
+_AMERICAN = quick(r"\([2-9]\d\d\) [2-9]\d\d-\d{4}\Z")
 #: A date that ISO 8601 writes with a sign, its year having more than four digits, in front
 #: of its time.
 _FAR_DATE = quick(r"\+\d{5,9}-[01]\d-[0-3]\d")
@@ -80,14 +86,19 @@ def _made_up(digits: bytes) -> bool:
     return b"55501" in digits[-8:]
 
 
-#: Labels and keys, in the languages of the docstring of `streets`, and Chinese, Japanese, Korean,
-#: Russian.
-_LABELS = (
+#: Labels and keys, in the languages of the docstring of `streets`, and Arabic, Finnish, Greek, Hebrew,
+#: Indonesian, Korean, Russian, Thai, Vietnamese. In two parts: Hyperscan takes both with less work.
+_LABEL_PARTS = (
     r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
     r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bgsm[ ]?:|\bportable :|"
     r"\xe7\x94\xb5\xe8\xaf\x9d|\xe6\x89\x8b\xe6\x9c\xba|\xe9\x9b\xbb\xe8\xa9\xb1|\xe6\x90\xba\xe5\xb8\xaf|\xec\xa0\x84\xed\x99\x94|"
-    r"\xd1\x82\xd0\xb5\xd0\xbb(?:\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd|[.:])|\xd0\xbf\xd0\xbe \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80\xd1\x83|\xec\x97\xb0\xeb\x9d\xbd\xec\xb2\x98|\xe9\x80\xa3\xe7\xb5\xa1\xe5\x85\x88|\xd0\xbc\xd0\xbe\xd0\xb9 \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80|(?:\xeb\x82\xb4|\xec\xa0\x9c) \xeb\xb2\x88\xed\x98\xb8\xeb\x8a\x94"
+    r"(?:\xd1\x82|\xd0\xa2)\xd0\xb5\xd0\xbb(?:\xd0\xb5\xd1\x84\xd0\xbe\xd0\xbd|[.:])|\xd0\xbf\xd0\xbe \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80\xd1\x83|\xec\x97\xb0\xeb\x9d\xbd\xec\xb2\x98|\xe9\x80\xa3\xe7\xb5\xa1\xe5\x85\x88|\xd0\xbc\xd0\xbe\xd0\xb9 \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80|(?:\xeb\x82\xb4|\xec\xa0\x9c) \xeb\xb2\x88\xed\x98\xb8\xeb\x8a\x94",
+    r"telepon|\bfone?[ :.]|\bmob[ :.]|mobiel|\bph[.:]|\btfno|\bkom\.|\btl[fm][.:]|\bpuh(?:elin|\.)|\bnatel|\bcel[.:]|wa\.me/|"
+    r"(?:\xce\xa4|\xcf\x84)\xce\xb7\xce\xbb|\xce[\x9a\xba]\xce\xb9\xce\xbd\xce\xb7\xcf\x84|\xd7\x98\xd7\x9c\xd7\xa4\xd7\x95\xd7\x9f|\xd7\xa0\xd7\x99\xd7\x99\xd7\x93|"
+    r"\xd9\x87\xd8\xa7\xd8\xaa\xd9\x81|\xd8\xaa\xd9\x84\xd9\x8a\xd9\x81\xd9\x88\xd9\x86|\xd8\xac\xd9\x88\xd8\xa7\xd9\x84|\xe0\xb9\x82\xe0\xb8\x97\xe0\xb8\xa3|"
+    r"\xc4[\x90\x91]i\xe1\xbb\x87n tho\xe1\xba\xa1i|\xc4[\x90\x91]t[ :.]|\xed\x9c\xb4\xeb\x8c\x80|\xed\x95\xb8\xeb\x93\x9c\xed\x8f\xb0|\xd0[\x9c\xbc]\xd0\xbe\xd0\xb1[. ]",
 )
+_LABELS = "|".join(_LABEL_PARTS)
 #: Requests to call, up to the number.
 _REQUESTS = (
     r"\b(?:(?:(?:please )?call|ring|text|dial|phone)(?:/text)?(?: (?:me|us|him|her|them|back|now))?(?: (?:at|on|to))?|sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
@@ -100,13 +111,19 @@ _CONTACT = (
     r"(?i:contact|kontakt|contatto|contacto|contato|ansprechpartner(?:in)?|r\xc3\xa9f\xc3\xa9rent|referente)[ ]?:[ ]{1,2}"
     r"(?:[A-Z][A-Za-z.\x80-\xff'-]{0,24},?[ ]){1,4}(?:[/|-] )?"
 )
+#: A letter at the beginning of a line, as in signatures: `T: 030 ...`.
+_LETTER = r"(?:^|[\n\x00|\"] ?|\\n)(?:T|M|F|P|Tel|Fax):? "
 #: Whose number it is, or nothing else on the line before it: `mein Nummer: 0176 ...`.
 _OF_WHOM = (
     r"(?:\A|[\n\x00\"'>(\[{,;.!] ?|\b(?:my|meine?|neue|mon|ton|son|votre|mi|tu|meu|mio|mijn|m\xc3\xb3j|min|mitt)[ ])"
     r"(?:number|nummer|num[e\xc3]\xa9?ro|n\xc3\xbamero|numer)(?: is| ist| est| es| to|:| :|\xc2\xa0:)[ ]{1,2}"
 )
-_START = r"(?:\+|00)?[(]{0,2}\d"
-_NUMBER = r"(?:\+|\(\+|00)?\(?\d(?:[ .()/-]{0,3}\d|\xc2\xa0\d){6,16}"
+_START = r"(?:\+|%2B|00)?[(]{0,2}\d"
+_NUMBER = r"(?:\+|\(\+|%2B|00)?\(?\d(?:[ .()/-]{0,3}\d|\xc2\xa0\d){6,16}"
+
+#: The names of lists, and a line of one in YAML.
+_LISTS = r"phones?|(?:phone|mobile|fax)[_ ]?numbers?|telefon\w{0,10}|m\xc3\xb3viles|celulares"
+_ITEM = r"(?:\r?\n|\\+n)[ \t]{0,12}- \\*[\"']?"
 
 #: Words that may stand between a label and its number, or follow the label inside its word.
 _BETWEEN = frozenset(
@@ -116,8 +133,15 @@ _BETWEEN = frozenset(
     primary secondary support customer service line phone mobile cell tel fax telephone text voice
     value uri type ist lautet unter privat dienstlich est le au es el al il op para pra pod kom p\xc3\xa5
     \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80\xd1\x83 \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80 \xeb\xb2\x88\xed\x98\xb8\xeb\x8a\x94 \xc3\xa9 \xc3\xa8 \xd0\xbc\xd0\xbd\xd0\xb5 ou call sms whatsapp app string str u202d b p span strong td th class href a r ular are er o ne nn
+    tho\xe1\xba\xa1i t
     \xe7\x94\xb5\xe8\xaf\x9d \xe6\x89\x8b\xe6\x9c\xba \xe9\x9b\xbb\xe8\xa9\xb1 \xe5\x8f\xb7\xe7\xa0\x81 \xe7\x95\xaa\xe5\x8f\xb7
     """.split()
+)
+_LABELLED = after_escapes(
+    rf"(?i)(?:{_LABELS})(?:[^\n\d\x00]{{0,40}}?|[^\n\d\x00]{{0,12}}:{_ITEM})({_NUMBER})"
+)
+_NEXT = quick(
+    rf"(?:[ \t]?(?:[,;/|]|or|oder|ou|o|und|and|et|y|e)[ \t]{{1,2}}|\\*[\"'][ ]?,\s{{0,20}}\\*[\"']|\\*[\"']?{_ITEM})({_NUMBER})"
 )
 _WORD = quick(r"[A-Za-z\x80-\xff]+")
 _PIECES = quick(r"[A-Z]?[a-z\x80-\xff]+|[A-Z]+")
@@ -128,17 +152,40 @@ _UNIT = quick(
 
 def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
     """A number after a label, unless the words between say something else."""
-    start = match.start(1)
-    before = data[match.start() - 1 : match.start()]
-    head = match.group()[:1]
-    if before.isalpha() and not (before.islower() and head.isupper()):
+    start, label = match.start(1), match.start()
+    if data[label] == 92:  # `\\nTel.`: an escape ends before it
+        label += 2
+    inside = data[label] < 128 and data[label - 1 : label].isalpha() and not left_edge(data, label)
+    if inside and not (97 <= data[label - 1] <= 122 and 65 <= data[label] <= 90):
         return None  # `microphone`
-    between = data[match.start() : start].replace(b"\xef\xbc\x9a", b":")
+    between = data[label:start].replace(b"\xef\xbc\x9a", b":")
     words = _WORD.findall(between, 0, len(between))[1:]
     tail = _PIECES.findall(_WORD.search(between, 0, len(between)).group(), 0, 64)[1:]  # type: ignore[union-attr]
     if any(word.lower() not in _BETWEEN for word in (*words, *tail)):
         return None
     return _national(data, start, match.end(1), True)
+
+
+def _behind_label(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The number after a label, and those that are listed behind it."""
+    low, high = max(0, hit - 96), min(len(data), hit + 32)
+    while (match := windowed(_LABELLED).search(data, low, high)) and match.start() < hit:
+        if (first := _labelled(data, match)) is not None:
+            return [first, *_listed(data, first[1])]
+        low = match.start() + 1
+    return []
+
+
+def _listed(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The numbers of a list, of which the first ends here."""
+    found: list[tuple[int, int]] = []
+    while more := _NEXT.match(data, end, end + 80):
+        one = _national(data, more.start(1), more.end(1), True)
+        if one is None:
+            break
+        found.append(one)
+        end = one[1]
+    return found
 
 
 def _linked(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -152,11 +199,11 @@ def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _of_someone(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A number behind a name, or behind the word for numbers of all sorts: as it is dialled, in
+    """A number behind a name, a letter, or behind the word for numbers of all sorts: as it is dialled, in
     groups."""
     value = match.group(1)
     groups = _DIGITS.findall(value, 0, len(value))
-    if value.lstrip(b"(")[:1] not in (b"+", b"0") or len(groups) == 1:
+    if value.lstrip(b"(")[:1] not in (b"+", b"0") or len(groups) == 1 or value[1:2] == b".":
         return None
     if all(group[:1] == b"0" for group in groups):
         return None  # a row of short numbers, padded: `0755 0644 0600`
@@ -168,7 +215,12 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
     if data[start : start + 1] == b"(" and b")" not in data[start:end]:
         start += 1  # the number as a whole stands in brackets
     value = data[start:end]
+    if value[:3].upper() == b"%2B":
+        start, value = start + 3, value[3:]
     digits = bytes(c for c in value if 48 <= c <= 57)
+    if len(digits) > 15 and b" / " in value:  # two numbers
+        value = value[: value.index(b" / ")]
+        end, digits = start + len(value), bytes(c for c in value if 48 <= c <= 57)
     after = data[end : end + 1]
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4 or _made_up(digits):
         return None
@@ -189,11 +241,21 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
     if len(groups) == 2 and b"." in value and not called:
         return None  # a decimal
     if max(map(len, groups)) > (11 if value[:2] == b"00" else 9) or (
-        len(groups) > 2 and max(map(len, groups)) > 7
+        len(groups) > 2 and max(map(len, groups)) > (8 if value[:2] == b"00" else 7)
     ):
         return None
     usual = called or (len(digits) in (10, 11) and len(groups[-1]) == 4)
     return (start, end) if usual or sure else None
+
+
+def is_dialled(value: bytes) -> bool:
+    """The whole value is a number as phones have them."""
+    return _WHOLE.match(value, 0, len(value)) is not None and _national(
+        value, 0, len(value), True
+    ) == (0, len(value))
+
+
+_WHOLE = quick(rf"{_NUMBER}\Z")
 
 
 def _subscriber(digits: bytes) -> bool:
@@ -230,15 +292,15 @@ RULES: tuple[Rule, ...] = (
         after=40,
         rank=1,
     ),
-    Rule(
-        "phone",
-        "personal",
-        rf"(?i)(?:{_LABELS})[^\n\d\x00]{{0,40}}{_START}[\d ()./-]{{7}}",
-        rf"(?i)(?:{_LABELS})[^\n\d\x00]{{0,40}}?({_NUMBER})",
-        _labelled,
-        before=96,
-        after=32,
-        rank=1,
+    *(
+        Rule("phone", "personal", anchor, "()", direct=_behind_label, rank=1)
+        for anchor in (
+            *(
+                rf"(?i)(?:{part})[^\n\d\x00]{{0,40}}{_START}[\d ()./-]{{7}}"
+                for part in _LABEL_PARTS
+            ),
+            rf"(?i)(?:{_LISTS}):{_ITEM}{_START}",
+        )
     ),
     Rule(
         "phone",
@@ -261,6 +323,6 @@ RULES: tuple[Rule, ...] = (
             after=32,
             rank=1,
         )
-        for lead in (_CONTACT, f"(?i:{_OF_WHOM})")
+        for lead in (_CONTACT, _LETTER, f"(?i:{_OF_WHOM})")
     ),
 )

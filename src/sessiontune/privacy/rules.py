@@ -115,18 +115,20 @@ def windowed(source: str) -> Any:
 
 
 #: Where a word begins, in a pattern.
-_BEGINS = re.compile(r"(?<![\w\])}?*+.\\])\\b(?=[A-Za-z\[(\\])")
+_BEGINS = re.compile(r"(?:(?<=\(\?i\))|(?<![\w\])}?*+.\\]))\\b(?=[A-Za-z\[(\\])")
+
+
+def after_escapes(source: str) -> str:
+    """The pattern, whose words begin also after an escaped line end or tab: what begins a line of a
+    text is seen in a row of JSON, too."""
+    return _BEGINS.sub(lambda _: r"(?:\b|\\[nrt])", source)
 
 
 def begun(rule: Rule) -> Rule:
-    """The rule, whose words begin also after an escaped line end or tab: what begins a line of a
-    text is seen in a row of JSON, too."""
-
-    def also(source: str) -> str:
-        return _BEGINS.sub(lambda _: r"(?:\b|\\[nrt])", source)
-
-    faster = tuple(also(source) for source in rule.faster)
-    return replace(rule, anchor=also(rule.anchor), exact=also(rule.exact), faster=faster)
+    """The rule, whose words begin so."""
+    faster = tuple(after_escapes(source) for source in rule.faster)
+    anchor, exact = after_escapes(rule.anchor), after_escapes(rule.exact)
+    return replace(rule, anchor=anchor, exact=exact, faster=faster)
 
 
 _TAIL = re.compile(r"(\[(?:\\.|[^\]\\])*\]|=)\{(\d+),\d+\}\Z")

@@ -1,4 +1,4 @@
-"""Secrets in tables: the head of a column says what stands in its cells.
+"""Secrets, phones, places and dates of birth in tables: a column's head says what its cells hold.
 
 CSV and its kin, what `psql` and `mysql` print, Markdown, `COPY ... FROM stdin`, and `INSERT` with
 the names of its columns. The prefilter finds a name that says so where a column's name may end;
@@ -9,15 +9,19 @@ what stands around it then must be the head of a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 import re2
 
 from .checks import judged_random
+from .coordinates import is_degree
 from .judge import is_gibberish, judge
 from .keynames import dull
 from .lines import around, below, unlisted
-from .rules import Rule, quick
+from .phones import is_dialled
+from .rules import Layer, Rule, quick
 from .sentences import typed
 
 #: Names of columns, loosely.
@@ -26,6 +30,8 @@ _NAMES = (
     r"access[_ -]?key|private[_ -]?key|totp|authentication_string|credential"
 )
 _BIRTHS = r"birth[_ -]?da(?:te|y)|date[_ -]of[_ -]birth|\bdob|geburts(?:datum|tag)|naissance|nacimiento|nascita"
+_PHONES = r"phone(?:[_ ]?(?:number|no))?|mobile|telefono?|telefone|celular|\bfax|whatsapp|handy"
+_DEGREES = r"\b(?:lat(?:itude)?|lng|lon(?:g(?:itude)?)?)"
 #: A column's name may end so: `,` and a letter, a bar, a line's end with more below.
 _ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}\|[^|&])"
 _LAST = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:\r?\n|(?:\\+r)?\\+n)"
@@ -92,13 +98,44 @@ _DIGIT = quick(r"\d")
 _DATE = quick(
     r"(?:19[2-9]\d|20[01]\d)[-/.]\d\d[-/.]\d\d|\d{1,2}[-/.]\d{1,2}[-/.](?:19[2-9]\d|20[01]\d)"
 )
-_SAYS = re2.compile(rf"(?i)(?:{_NAMES})".encode("latin-1"))
-_SAYS_BIRTH = re2.compile(rf"(?i)(?:{_BIRTHS})".encode("latin-1"))
-_NAME_ENDS = quick(rf"(?i)(?:{_NAMES}){_ENDS}")
-_BIRTH_ENDS = quick(rf"(?i)(?:{_BIRTHS})(?:{_ENDS}|{_LAST})")
 
 
-def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
+class _Column(NamedTuple):
+    """What a head says of the cells below it, and which of them must go."""
+
+    kind: str
+    layer: Layer
+    names: str
+    good: Callable[[bytes, bytes], bool]
+
+    @property
+    def anchor(self) -> str:
+        last = "" if self.kind == "secret" else f"|{_LAST}"
+        return rf"(?i)(?:{self.names})(?:{_ENDS}{last})"
+
+    def chosen(self, cells: list[bytes]) -> dict[int, bytes]:
+        """The heads that say so, by their numbers."""
+        says = _says(self.names).search
+        secret = self.kind == "secret"
+        return {
+            i: name for i, name in enumerate(cells) if says(name) and not (secret and dull(name))
+        }
+
+
+@lru_cache(maxsize=8)
+def _says(names: str) -> Any:
+    return re2.compile(f"(?i)(?:{names})".encode("latin-1"))
+
+
+_SECRETS = _Column("secret", "secrets", _NAMES, _secret)
+_OF_PEOPLE = (
+    _Column("birth-date", "personal", _BIRTHS, _born),
+    _Column("phone", "personal", _PHONES, lambda _, value: is_dialled(value)),
+    _Column("gps", "personal", _DEGREES, lambda _, value: is_degree(value)),
+)
+
+
+def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     """The cells that must go, of a table whose head holds the name that ends about `end`."""
     if _in_code(data, end):
         return []
@@ -112,17 +149,15 @@ def _below(data: bytes, end: int, births: bool) -> list[tuple[int, int]]:
     mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
     if mark is None:
         return []
-    if (_BIRTH_ENDS if births else _NAME_ENDS).search(data, low, end - 1) is not None:
+    if quick(column.anchor).search(data, low, end - 1) is not None:
         return []  # the whole table was looked through at the head's first name
     columns = _cells(data, low, high, mark)
-    says = _SAYS_BIRTH if births else _SAYS
-    named = {i: data[a:b] for i, (a, b) in enumerate(columns) if says.search(data[a:b])}
-    named = {i: name for i, name in named.items() if births or not dull(name)}
+    named = column.chosen([data[a:b] for a, b in columns])
     if not named or (
         mark != b"|" and not listed and _is_row(data, low, line_end, mark, len(columns))
     ):
         return []
-    good = _born if births else _secret
+    good = column.good
     found: list[tuple[int, int]] = []
     for number, row in enumerate(_rows(data, high, line_end, mark, len(columns), listed)):
         if number > _FIRST and not found:
@@ -136,7 +171,7 @@ def _in_code(data: bytes, end: int) -> bool:
     before = data[end - 160 if end > 160 else 0 : end - 2]
     line, escaped = before.rfind(b"\n") + 1, before.rfind(b"\\n") + 2
     if escaped > max(line, 1):
-        begin = unlisted(before, escaped, len(before))
+        begin = max(unlisted(before, escaped, len(before)), before.rfind(b'"') + 1)
         return bool(before[begin:].translate(None, _OF_HEADS))
     begin = max(line, before.rfind(b'"') + 1)
     return bool(before[begin:].translate(None, _BEFORE))
@@ -173,14 +208,6 @@ def _rows(
         yield row
 
 
-def _columns(data: bytes, end: int) -> list[tuple[int, int]]:
-    return _below(data, end, births=False)
-
-
-def _birth_columns(data: bytes, end: int) -> list[tuple[int, int]]:
-    return _below(data, end, births=True)
-
-
 _VALUES = quick(r"'(?:[^'\\]|''|\\.){0,4000}'|[^,()'\s]{1,200}|\([^()]{0,200}\)")
 _GAP = quick(r"[\s,]{0,40}")
 _INSERTS = re2.compile(rb"\)\s*(?i:values)\s*\(")
@@ -194,27 +221,27 @@ def _names_before(data: bytes, end: int) -> list[bytes]:
     return [name.strip(b' \t\r\n`"[]') for name in inner.split(b",")]
 
 
-def _copied(data: bytes, end: int) -> list[tuple[int, int]]:
+def _copied(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     """The cells under `COPY table (names) FROM stdin;`."""
     names = _names_before(data, end)
-    chosen = {i: name for i, name in enumerate(names) if _SAYS.search(name)}
+    chosen = column.chosen(names)
     if not chosen:
         return []
     found: list[tuple[int, int]] = []
     _, high, line_end = around(data, end, 200)
-    mark = b"\t" if line_end == b"\n" else b"\\t"
+    mark = b"\t" if line_end == b"\n" else line_end[:-1] + b"t"
     for start, stop in below(data, high, line_end):
         row = _cells(data, start, stop, mark, len(names))
         if len(row) != len(names) or data[stop - 6 : stop] == b"stdin;":
             break
-        found += [row[i] for i, name in chosen.items() if _secret(name, data[slice(*row[i])])]
+        found += [row[i] for i, name in chosen.items() if column.good(name, data[slice(*row[i])])]
     return found
 
 
-def _inserted(data: bytes, end: int) -> list[tuple[int, int]]:
+def _inserted(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     """The values of `INSERT INTO table (names) VALUES (...), (...)`."""
     names = _names_before(data, end - 1)
-    chosen = {i: name for i, name in enumerate(names) if _SAYS.search(name)}
+    chosen = column.chosen(names)
     if not chosen:
         return []
     found: list[tuple[int, int]] = []
@@ -226,9 +253,10 @@ def _inserted(data: bytes, end: int) -> list[tuple[int, int]]:
             if match is None or _INSERTS.search(match.group()):
                 return found  # another begins, or is quoted: it is looked through by itself
             at = match.end()
-            if i in chosen and match.group()[:1] == b"'":
-                low, high = match.start() + 1, match.end() - 1
-                if high > low and _secret(chosen[i], data[low:high]):
+            if i in chosen:
+                quoted = match.group()[:1] == b"'"
+                low, high = match.start() + quoted, match.end() - quoted
+                if (quoted or column is not _SECRETS) and column.good(chosen[i], data[low:high]):
                     found.append((low, high))
         match = _NEXT_ROW.match(data, at, min(last, at + 80))
         if match is None:
@@ -240,14 +268,23 @@ def _inserted(data: bytes, end: int) -> list[tuple[int, int]]:
 _NEXT_ROW = quick(r"[^,()'\n]{0,10}\)\s{0,8},\s{0,40}\(")
 
 
-def _rule(kind: str, layer: str, anchor: str, direct: object) -> Rule:
-    return Rule(kind, layer, anchor, "()", direct=direct, rank=2, table=True)  # type: ignore[arg-type]
+def _rule(column: _Column, anchor: str, direct: Any) -> Rule:
+    find = partial(direct, column=column)
+    shape = "degree" if column.kind == "gps" else "placeholder"
+    return Rule(
+        column.kind, column.layer, anchor, "()", shape=shape, direct=find, rank=2, table=True
+    )
 
 
 RULES: tuple[Rule, ...] = (
-    _rule("secret", "secrets", rf"(?i)(?:{_NAMES}){_ENDS}", _columns),
-    _rule("secret", "secrets", rf"(?i){_MARK}(?:{_NAMES}){_LAST}", _columns),
-    _rule("birth-date", "personal", rf"(?i)(?:{_BIRTHS})(?:{_ENDS}|{_LAST})", _birth_columns),
-    _rule("secret", "secrets", r"\)\s+FROM stdin;", _copied),
-    _rule("secret", "secrets", r"\)\s*(?i:values)\s*\(", _inserted),
+    _rule(_SECRETS, rf"(?i){_MARK}(?:{_NAMES}){_LAST}", _below),
+    *(
+        rule
+        for column in (_SECRETS, *_OF_PEOPLE)
+        for rule in (
+            _rule(column, column.anchor, _below),
+            _rule(column, r"\)\s+FROM stdin;", _copied),
+            _rule(column, r"\)\s*(?i:values)\s*\(", _inserted),
+        )
+    ),
 )
