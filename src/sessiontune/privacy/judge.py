@@ -309,11 +309,17 @@ _TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,40})\.([A-Za-z0-9_-]{16,80})")
 
 
 def _in_two(value: bytes) -> bool:
-    """A key's id and its secret with a dot between, and no member of a thing in code: both parts
-    are random (`Ab3dE5gh.xY9...`)."""
+    """A key's id and its secret with a dot between, and no member of a thing in code: the second
+    part is random, the first no word (`Ab3dE5gh.xY9...`)."""
     match = _TWO_PARTS.fullmatch(value)
-    return match is not None and all(
-        sum(48 <= c <= 57 for c in part) >= 2 and wordy(part) < 0.3 for part in match.groups()
+    if match is None:
+        return False
+    first, second = match.groups()
+    return (
+        wordy(first) < 0.5
+        and (any(48 <= c <= 57 for c in first) or _cased(first))
+        and sum(48 <= c <= 57 for c in second) >= 2
+        and wordy(second) < 0.42
     )
 
 

@@ -1,0 +1,159 @@
+"""Keys that only the words around them tell: `my acme token is V, try it`, `V is the acme key`.
+
+What a person writes, a program prints and a call is given differs too much for a pattern of each.
+Here a key is a long run that a machine made, at most a few words from a word for a key, and no
+word between them says what else it is: a digest, an id, a path. Runs of hexadecimal digits, which
+digests and ids are as well, ask for more.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .checks import is_placeholder, judged_random, wordy
+from .examples import is_published_example
+from .judge import like_key
+from .keynames import STRONG, dull, vendor_of
+from .rules import Rule, left_edge, quick
+from .tokens import names_a_thing
+
+_SIZE = 20
+_RUN = rf"[A-Za-z0-9_-]{{{_SIZE}}}"
+_SAYS = r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate)?\b)"
+#: A line's end, and what stands before a value on the next: an indent, a list's dash, a tag.
+_NEXT_LINE = r"(?:(?:\\+r)?\\+n|\r?\n){1,2}[ \t]{0,12}(?:[-*>][ ]{1,3})?(?:<string>)?"
+#: A whole value.
+_VALUE = quick(r"[A-Za-z0-9_-]+(?:[.~+/=%][A-Za-z0-9_-]+){0,12}={0,2}")
+_RUNS = quick(r"[A-Za-z0-9_-][A-Za-z0-9_.~+/=%-]{19,200}")
+#: The last word for a key in front of a value, the word before it, and up to five words between.
+_BEFORE = quick(
+    rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}{_SAYS})s?(?![A-Za-z])"
+    r"([^\w]{0,8}(?:[A-Za-z][\w.-]{0,20}[^\w]{1,8}){0,5})\Z"
+)
+#: The same on the line above: nothing else behind the word.
+_ABOVE = quick(
+    rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}(?:key|token|secret))s?"
+    rf"((?:\\*[\"']|[`*])?:?[*]{{0,2}}(?:</key>)?[ \t]{{0,2}}{_NEXT_LINE}\\*[`\"']?)\Z"
+)
+#: Behind a value: `is my acme key`, `| acme login`, `<- acme key`, `as api key`, `> acme_token.txt`.
+_AFTER = quick(
+    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|<-|#|//|\||>)[^\w\n]{0,6}"
+    rf"(?:[A-Za-z~][\w./~-]{{0,20}}[^\w\n]{{1,4}}){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
+)
+#: The next value of a list.
+_NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={_RUN})")
+#: Words that say what else such a run is.
+_ELSE = quick(
+    r"(?i)(?:\b|_)(?:[a-z]*hash(?:es)?|sha-?\d*|md5|[a-z]*digest|[a-z]*sum|commit(?:ted)?|rev(?:ision)?|etag|[ug]uid|[a-z]*ids?|"
+    r"fingerprint|thumbprint|public|pub|cache|primary|foreign|sort|partition|index|csrf|count|usage|next|page|cursor|continuation|"
+    r"files?|paths?|https?|url|uri|model|branch|version|integrity|idempotency|request|trace|span|messages?|tools?|calls?|example|"
+    r"sample|fake|dummy|mock|placeholder|redacted|address|wallet|contract|mint|symbol|image|build|snapshot|nonce|tenant|device|"
+    r"signature|ssh|ed25519|rsa|cert(?:ificate)?|object|row|merge|parent|tree|blob|ref|head|step|node|class|fixture|length)(?:\b|_)"
+)
+#: What a value is named right before it, where the word for a key stands behind it.
+_NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
+#: Whose it is, or what is done with it: a run of hexadecimal digits behind it is a key, too.
+_OWNED = quick(
+    r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
+)
+_SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate)?|credential)\Z")
+_HEX = quick(r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z")
+_WORD_FIRST = quick(r"[a-z]{4,}/")
+#: What may stand right before a value.
+_OPENS = b" \t\n\"'`(=:*>|,[<{n"
+#: What goes on behind it: an address, a call, a place in a file.
+_GOES_ON = (b"@", b"#", b"(", b":", b"/")
+
+
+@lru_cache(maxsize=4096)
+def machine_key(value: bytes) -> bool:
+    """A run that a machine made, and no name of a thing."""
+    return (
+        sum(48 <= c <= 57 for c in value) > 1
+        and like_key(value, True)
+        and judged_random(value, _SIZE)
+        and wordy(value) < 0.42
+        and not _WORD_FIRST.match(value)
+        and not names_a_thing(value)
+        and not is_placeholder(value)
+        and not is_published_example(value)
+    )
+
+
+def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
+    """The value that begins at `start`, where nothing belongs to it before and behind."""
+    if not left_edge(data, start) or (start and data[start - 1] not in _OPENS):
+        return None
+    match = _VALUE.match(data, start, start + 900)
+    if match is None or data[match.end() : match.end() + 1] in _GOES_ON:
+        return None
+    return match.span() if machine_key(match.group()) else None
+
+
+def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value whose first letters end at `end`, and those that follow in its list."""
+    span = whole_key(data, end - _SIZE)
+    if span is None:
+        return []
+    low, start = max(0, span[0] - 110), span[0]
+    match = _BEFORE.search(data, low, start) or _ABOVE.search(data, low, start)
+    if match is None:
+        return []
+    word, said, between = (part or b"" for part in match.groups())
+    name = word + b"_" + said if word else said
+    if dull(name) or _ELSE.search(word + b" " + said + b" " + between):
+        return []
+    if _HEX.match(data, *span) and not (
+        STRONG.search(name)
+        or said.isupper()
+        or vendor_of(said)
+        or _SIGNS_IN.search(said)
+        or _OWNED.search(data, max(0, match.start(2) - 60), match.start(2))
+    ):
+        return []
+    found = [span]
+    while (more := _NEXT.match(data, span[1], span[1] + 40)) and len(found) < 99:
+        other = whole_key(data, more.end())
+        if other is None:
+            break
+        span = other
+        found.append(span)
+    return found
+
+
+def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value before a word for a key, which ends at `end`."""
+    for run in _RUNS.finditer(data, max(0, end - 240), end):
+        match = _AFTER.match(data, run.end(), run.end() + 120)
+        if match is None or match.end() < end:
+            continue
+        between, said = match.groups()
+        span = whole_key(data, run.start())
+        if span is None or span[1] != run.end() or dull(said):
+            continue
+        named = _NAMED.search(data, max(0, span[0] - 44), span[0])
+        if _ELSE.search(b" ".join((named.group() if named else b"", between, said))):
+            continue
+        return [span]
+    return []
+
+
+RULES: tuple[Rule, ...] = (
+    *(
+        Rule("secret", "secrets", anchor, "()", direct=_behind, rank=1)
+        for anchor in (
+            rf"(?i:{_SAYS})[^\n\x00]{{0,48}}[^A-Za-z0-9_.+/-]{_RUN}",
+            rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{_RUN}",
+        )
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{_RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}(?:is|was|are|as|<-|#|//|\||>)[^\n\x00]{{1,60}}(?i:{_SAYS})",
+        "()",
+        direct=_ahead,
+        rank=1,
+    ),
+)
