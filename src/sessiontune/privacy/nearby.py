@@ -19,9 +19,9 @@ from .keynames import STRONG, dull, vendor_of
 from .rules import Rule, left_edge, quick
 from .tokens import names_a_thing
 
-_SIZE = 20
-_RUN = rf"[A-Za-z0-9_-]{{{_SIZE}}}"
-_SAYS = r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate)?\b)"
+SIZE = 20
+RUN = rf"[A-Za-z0-9_.-]{{{SIZE}}}"
+_SAYS = r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate|orization)?\b)"
 #: A line's end, and what stands before a value on the next: an indent, a list's dash, a tag.
 _NEXT_LINE = r"(?:(?:\\+r)?\\+n|\r?\n){1,2}[ \t]{0,12}(?:[-*>][ ]{1,3})?(?:<string>)?"
 #: A whole value.
@@ -43,7 +43,7 @@ _AFTER = quick(
     rf"(?:[A-Za-z~][\w./~-]{{0,20}}[^\w\n]{{1,4}}){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
 #: The next value of a list.
-_NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={_RUN})")
+_NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={RUN})")
 #: Words that say what else such a run is.
 _ELSE = quick(
     r"(?i)(?:\b|_)(?:[a-z]*hash(?:es)?|sha-?\d*|md5|[a-z]*digest|[a-z]*sum|commit(?:ted)?|rev(?:ision)?|etag|[ug]uid|[a-z]*ids?|"
@@ -58,9 +58,12 @@ _NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
 _OWNED = quick(
     r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
 )
-_SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate)?|credential)\Z")
-_HEX = quick(r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z")
-_WORD_FIRST = quick(r"[a-z]{4,}/")
+_SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
+HEX = quick(
+    r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z"
+)
+#: A path, a day.
+_NO_KEY = quick(r"[a-z]{4,}/|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d")
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
 #: What goes on behind it: an address, a call, a place in a file.
@@ -73,9 +76,9 @@ def machine_key(value: bytes) -> bool:
     return (
         sum(48 <= c <= 57 for c in value) > 1
         and like_key(value, True)
-        and judged_random(value, _SIZE)
+        and judged_random(value, SIZE)
         and wordy(value) < 0.42
-        and not _WORD_FIRST.match(value)
+        and not _NO_KEY.match(value)
         and not names_a_thing(value)
         and not is_placeholder(value)
         and not is_published_example(value)
@@ -94,7 +97,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
 
 def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
     """The value whose first letters end at `end`, and those that follow in its list."""
-    span = whole_key(data, end - _SIZE)
+    span = whole_key(data, end - SIZE)
     if span is None:
         return []
     low, start = max(0, span[0] - 110), span[0]
@@ -105,7 +108,7 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
     name = word + b"_" + said if word else said
     if dull(name) or _ELSE.search(word + b" " + said + b" " + between):
         return []
-    if _HEX.match(data, *span) and not (
+    if HEX.match(data, *span) and not (
         STRONG.search(name)
         or said.isupper()
         or vendor_of(said)
@@ -140,20 +143,32 @@ def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
     return []
 
 
+def _option(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value of an option of one letter: of all that such options take, no digest and no id."""
+    span = whole_key(data, end - SIZE)
+    return [span] if span and not HEX.match(data, *span) else []
+
+
 RULES: tuple[Rule, ...] = (
     *(
         Rule("secret", "secrets", anchor, "()", direct=_behind, rank=1)
         for anchor in (
-            rf"(?i:{_SAYS})[^\n\x00]{{0,48}}[^A-Za-z0-9_.+/-]{_RUN}",
-            rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{_RUN}",
+            rf"(?i:{_SAYS})[^\n\x00]{{0,48}}[^A-Za-z0-9_.+/-]{RUN}",
+            rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{RUN}",
         )
     ),
     Rule(
         "secret",
         "secrets",
-        rf"{_RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}(?:is|was|are|as|<-|#|//|\||>)[^\n\x00]{{1,60}}(?i:{_SAYS})",
+        rf"{RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}(?:is|was|are|as|<-|#|//|\||>)[^\n\x00]{{1,60}}(?i:{_SAYS})",
         "()",
         direct=_ahead,
         rank=1,
+    ),
+    *(
+        Rule(
+            "secret", "secrets", rf"[ \t]-{letter}[ =]\\*[\"']?{RUN}", "()", direct=_option, rank=1
+        )
+        for letter in "ktp"
     ),
 )
