@@ -8,10 +8,12 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
 from .keynames import vendor_of
-from .nearby import HEX, RUN, SIZE, whole_key
+from .nearby import HEX, whole_key
 from .rules import Rule, quick
 from .sentences import typed
 
+#: What the prefilter saw of a value.
+_SIZE = 20
 _LITERAL = r"[^\s\"'`\\<>$()]"
 #: Calls that sign or encrypt: the key is the first argument, or the second.
 _SIGNS = (
@@ -43,7 +45,7 @@ _FAR = 400
 def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
     """A literal among the arguments, of which the first twenty letters end at `end`: a long run
     that a machine made, and no name of a thing."""
-    start = end - SIZE
+    start = end - _SIZE
     if data.rfind(b"(", max(0, start - _FAR), start) < 0:
         return []
     match = _RUN.match(data, start, start + 900)
@@ -58,33 +60,37 @@ def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 #: Who is called with nothing but a literal: `new Acme(`, `acme.connect(`, `require('acme')(`.
-_CALLEE = quick(r"(new )?((?:[\w$]+(?:\.|::|->|\\{1,4}))*[\w$]+|[\"']\))\(\\*[\"']\Z")
+_CALLEE = quick(
+    r"(?:((?:[\w$]{1,40}(?:\.|::|->|\\{1,4})){0,5}[\w$]{1,40})|require\(\\*[\"']([\w@/-]{1,60})\\*[\"']\))\(\\*[\"']\Z"
+)
 #: What such a call makes or does, where it takes a key.
 _TAKES = quick(
     r"(?:.*[.:>\\])?(?:[A-Z]\w*|(?:new|init|initiali[sz]e|setup|connect|log_?in|sign_?in|auth\w*|client|create\w*|configure|from_\w+|"
-    r"start|use|register|with\w+|set\w+|token|key|credentials?)|.*[\"']\))\Z"
+    r"start|use|register|with\w+|set\w+|token|key|credentials?))\Z"
 )
 #: What else such a run is, where its maker says so.
 _MAKES = quick(
     r"(?i).*(?:id|hash|digest|uuid|guid|image|img|sha\d*|md5|commit|ref|bytes|buffer|array|date|base64|b64|code[cr]?|string|str|"
     r"url|uri|path|file|version|regexp?|pattern|text|title|name|class|style|attribute|item|element|content|data|value|state|html|print)\Z"
 )
+_FIRST = quick(r"\w*")
 _OF_SERVICE = quick(r"(?i).*(?:client|api|sdk)\Z")
 
 
 def _given(data: bytes, end: int) -> list[tuple[int, int]]:
     """The first argument of a call, whose first letters end at `end`."""
-    start = end - SIZE
+    start = end - _SIZE
     callee = _CALLEE.search(data, max(0, start - 90), start)
     if callee is None:
         return []
-    new, name = callee.groups()
-    if not _TAKES.match(name) or _MAKES.match(name):
+    name, required = callee.groups()
+    vendor = vendor_of(required or _FIRST.match(name).group())  # type: ignore[union-attr]
+    if not (required or vendor or _TAKES.match(name)) or (name and _MAKES.match(name)):
         return []
     span = whole_key(data, start)
     if span is None or not _CLOSES.match(data, span[1], span[1] + 12):
         return []
-    if HEX.match(data, *span) and not (_OF_SERVICE.match(name) or vendor_of(name.rsplit(b".")[0])):
+    if HEX.match(data, *span) and not (vendor or required or _OF_SERVICE.match(name)):
         return []
     return [span]
 
@@ -93,7 +99,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{20}}",
+        rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
         "()",
         direct=_opening,
         rank=2,
@@ -101,7 +107,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"[A-Za-z0-9_)]\(\\*[\"']{RUN}",
+        rf"[A-Za-z0-9_)]\(\\*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
         "()",
         direct=_given,
         rank=1,

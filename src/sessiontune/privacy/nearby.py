@@ -12,16 +12,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .checks import is_placeholder, judged_random, wordy
+from .checks import even_case, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import like_key
 from .keynames import STRONG, dull, vendor_of
 from .rules import Rule, left_edge, quick
 from .tokens import names_a_thing
 
-SIZE = 20
+SIZE = 16
 RUN = rf"[A-Za-z0-9_.-]{{{SIZE}}}"
-_SAYS = r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate|orization)?\b)"
+_SAYS = (
+    r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate|orization)?\b|cl\xc3\xa9|\bclave|\bchave|\bchiave|schl\xc3\xbcssel|"
+    r"\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0)"
+)
 #: A line's end, and what stands before a value on the next: an indent, a list's dash, a tag.
 _NEXT_LINE = r"(?:(?:\\+r)?\\+n|\r?\n){1,2}[ \t]{0,12}(?:[-*>][ ]{1,3})?(?:<string>)?"
 #: A whole value.
@@ -54,16 +57,21 @@ _ELSE = quick(
 )
 #: What a value is named right before it, where the word for a key stands behind it.
 _NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
+#: A name of its own right before a value: not the word for a key is its name.
+_OWN_NAME = quick(r"([A-Za-z][\w-]*)(?:=>?|\\*[\"'][ ]?(?::|=>?)[ ]?)\\*[\"'`]?\Z")
+_FOR_VALUE = frozenset(b"value default content body user username login header data name".split())
 #: Whose it is, or what is done with it: a run of hexadecimal digits behind it is a key, too.
 _OWNED = quick(
     r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
 )
+_HEADER = quick(r"(?i)authorization\Z")
 _SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
+#: Of hexadecimal digits alone: what is shorter than 24 is a digest that was cut.
 HEX = quick(
     r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z"
 )
-#: A path, a day.
-_NO_KEY = quick(r"[a-z]{4,}/|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d")
+#: A path, a day, a number.
+_NO_KEY = quick(r"[a-z]{4,}/|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z")
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
 #: What goes on behind it: an address, a call, a place in a file.
@@ -71,18 +79,22 @@ _GOES_ON = (b"@", b"#", b"(", b":", b"/")
 
 
 @lru_cache(maxsize=4096)
-def machine_key(value: bytes) -> bool:
+def _machine_key(value: bytes) -> bool:
     """A run that a machine made, and no name of a thing."""
     return (
         sum(48 <= c <= 57 for c in value) > 1
         and like_key(value, True)
         and judged_random(value, SIZE)
-        and wordy(value) < 0.42
+        and all(_no_words(part) for part in value.split(b"."))
         and not _NO_KEY.match(value)
         and not names_a_thing(value)
         and not is_placeholder(value)
         and not is_published_example(value)
     )
+
+
+def _no_words(part: bytes) -> bool:
+    return len(part) < 4 or wordy(part) < (0.6 if even_case(part) else 0.42)
 
 
 def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
@@ -92,7 +104,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
     match = _VALUE.match(data, start, start + 900)
     if match is None or data[match.end() : match.end() + 1] in _GOES_ON:
         return None
-    return match.span() if machine_key(match.group()) else None
+    return match.span() if _machine_key(match.group()) else None
 
 
 def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -106,14 +118,22 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
         return []
     word, said, between = (part or b"" for part in match.groups())
     name = word + b"_" + said if word else said
-    if dull(name) or _ELSE.search(word + b" " + said + b" " + between):
+    if (dull(name) and not _HEADER.search(said)) or _ELSE.search(
+        word + b" " + said + b" " + between
+    ):
         return []
-    if HEX.match(data, *span) and not (
-        STRONG.search(name)
-        or said.isupper()
-        or vendor_of(said)
-        or _SIGNS_IN.search(said)
-        or _OWNED.search(data, max(0, match.start(2) - 60), match.start(2))
+    own = _OWN_NAME.search(between)
+    if own and own.group(1).lower() not in _FOR_VALUE:
+        return []
+    if HEX.match(data, *span) and (
+        span[1] - start < 24
+        or not (
+            STRONG.search(name)
+            or said.isupper()
+            or vendor_of(said)
+            or _SIGNS_IN.search(said)
+            or _OWNED.search(data, max(0, match.start(2) - 60), match.start(2))
+        )
     ):
         return []
     found = [span]
