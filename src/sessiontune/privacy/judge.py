@@ -233,7 +233,7 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     vendor = vendor_of(name)
     shell = _shell_like(name, operator)
     strong = vendor is not None or STRONG.search(name) is not None
-    strong = strong or (name.isupper() and name.endswith(b"_KEY"))
+    strong = strong or (name.isupper() and name.endswith(b"_KEY")) or name[:2].lower() == b"x-"
     if not strong and not IS_KEY.search(name):
         return False
     if STRONG.search(name) is None and (

@@ -74,8 +74,8 @@ HEX = quick(
 _NO_KEY = quick(r"[a-z]{4,}/|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z")
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
-#: What goes on behind it: an address, a call, a place in a file.
-_GOES_ON = (b"@", b"#", b"(", b":", b"/")
+#: What goes on behind it, an address, a call, a place in a file; or it is a name itself: `"V": 1`.
+_GOES_ON = quick(r"[@#(:/]|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
@@ -102,7 +102,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
     if not left_edge(data, start) or (start and data[start - 1] not in _OPENS):
         return None
     match = _VALUE.match(data, start, start + 900)
-    if match is None or data[match.end() : match.end() + 1] in _GOES_ON:
+    if match is None or _GOES_ON.match(data, match.end(), match.end() + 8):
         return None
     return match.span() if _machine_key(match.group()) else None
 
@@ -130,6 +130,8 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
         or not (
             STRONG.search(name)
             or said.isupper()
+            or said[:2].lower() == b"x-"
+            or data[match.start(2) - 2 : match.start(2)] == b"--"
             or vendor_of(said)
             or _SIGNS_IN.search(said)
             or _OWNED.search(data, max(0, match.start(2) - 60), match.start(2))
