@@ -221,8 +221,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
         "secrets",
-        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?[A-Za-z0-9_.$-]{8}[A-Za-z0-9_.-]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
-        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?([A-Za-z0-9_.$-]{8,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
+        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?[^\s\"'\\:$]{6}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
+        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?([^\s\"'\\:$]{6,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
         _only_user,
         before=240,
         after=20,

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from .checks import even_case, is_placeholder, judged_random, wordy
 from .examples import is_published_example
-from .judge import like_key
+from .judge import judge, like_key
 from .keynames import STRONG, dull, vendor_of
 from .rules import Rule, left_edge, quick
 from .tokens import names_a_thing
@@ -57,6 +57,7 @@ _ELSE = quick(
 )
 #: What a value is named right before it, where the word for a key stands behind it.
 _NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
+_ASSIGNS = quick(r"[^\w]*[:=][^\w]*\Z")
 #: A name of its own right before a value: not the word for a key is its name.
 _OWN_NAME = quick(r"([A-Za-z][\w-]*)(?:=>?|\\*[\"'][ ]?(?::|=>?)[ ]?)\\*[\"'`]?\Z")
 _FOR_VALUE = frozenset(b"value default content body user username login header data name".split())
@@ -70,12 +71,15 @@ _SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
 HEX = quick(
     r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z"
 )
-#: A path, a day, a number.
-_NO_KEY = quick(r"[a-z]{4,}/|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z")
+#: A path, what a cluster calls a thing, a day, a number.
+_NO_KEY = quick(
+    r"[a-z]{4,}/|[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z"
+)
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
-#: What goes on behind it, an address, a call, a place in a file; or it is a name itself: `"V": 1`.
-_GOES_ON = quick(r"[@#(:/]|\\*[\"'][ ]?:")
+#: What goes on behind it, an address, a call, a place in a file; or it is a name itself
+#: (`"V": 1`), or it was cut.
+_GOES_ON = quick(r"[@#(:/]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
@@ -122,6 +126,9 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
         word + b" " + said + b" " + between
     ):
         return []
+    told = name if vendor_of(name) else said if _ASSIGNS.match(between) else b""
+    if told and not _HEADER.search(said) and judge(told, data[slice(*span)], True, b"=") is None:
+        return []  # a value of this very name, or a service whose formats are known
     own = _OWN_NAME.search(between)
     if own and own.group(1).lower() not in _FOR_VALUE:
         return []
