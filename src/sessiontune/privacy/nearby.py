@@ -33,7 +33,7 @@ _RUNS = quick(r"[A-Za-z0-9_-][A-Za-z0-9_.~+/=%-]{19,200}")
 #: The last word for a key in front of a value, the word before it, and up to five words between.
 _BEFORE = quick(
     rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}{_SAYS})s?(?![A-Za-z])"
-    r"([^\w]{0,8}(?:[A-Za-z][\w.-]{0,20}[^\w]{1,8}){0,5})\Z"
+    r"([^\w]{0,8}+(?:[A-Za-z]\w{0,20}+(?:[.-]\w{1,20}+){0,3}+[^\w]{1,8}+){0,5}+)\Z"
 )
 #: The same on the line above: nothing else behind the word.
 _ABOVE = quick(
@@ -43,7 +43,7 @@ _ABOVE = quick(
 #: Behind a value: `is my acme key`, `| acme login`, `<- acme key`, `as api key`, `> acme_token.txt`.
 _AFTER = quick(
     r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|<-|#|//|\||>)[^\w\n]{0,6}"
-    rf"(?:[A-Za-z~][\w./~-]{{0,20}}[^\w\n]{{1,4}}){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
+    rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
 #: The next value of a list.
 _NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={RUN})")
