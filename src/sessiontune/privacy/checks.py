@@ -163,6 +163,14 @@ _SHORT_WORDS = frozenset(
 )
 
 
+def even_case(body: bytes) -> bool:
+    """Capitals and small letters in about equal numbers: random letters that happen to hold
+    words. Chains of words in camel case have one capital in five or so."""
+    letters = [c for c in body if c >= 65]
+    capitals = sum(c < 91 for c in letters)
+    return len(letters) >= 16 and 0.32 <= capitals / len(letters) <= 0.68
+
+
 @lru_cache(maxsize=4096)
 def is_placeholder(value: bytes) -> bool:
     """True for stand-ins: `xxxx`, `<your key>`, `${VAR}`, `changeme`, `REDACTED_...`."""

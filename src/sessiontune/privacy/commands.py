@@ -27,8 +27,7 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
         or b"`" in raw
     ):
         return None
-    only_user = not password and judged_random(user, 8)
-    if not only_user and is_placeholder(password) and (is_placeholder(user) or not password):
+    if is_placeholder(password) and (is_placeholder(user) or not password):
         return None
     if (
         any(c in b"<>[]" for c in raw)
@@ -41,6 +40,12 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
     if b"x" * 3 in password.lower() or b"y" * 3 in password.lower():
         return None
     return start, end
+
+
+def _only_user(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`-u KEY:`, `-u KEY:x`: the key stands for the user."""
+    user = match.group(1)
+    return match.span(1) if judged_random(user, 8) and not is_placeholder(user) else None
 
 
 #: Commands that set a variable, an option or a secret, and what may stand between name and value.
@@ -112,21 +117,6 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(2) if good else None
 
 
-#: Calls that sign or encrypt: the key is the first argument, or the second.
-_SIGNS = (
-    r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
-    r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new)\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
-)
-_B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
-
-
-def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
-    """What a machine made, or looks the part."""
-    value = match.group(1)
-    good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
-    return match.span(1) if good and not is_placeholder(value) else None
-
-
 #: What a cluster calls a thing: `secret "app-tls-9c8d7f6b5-x2x4z" deleted`.
 _RESOURCE = quick(r"[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z")
 
@@ -138,35 +128,6 @@ def _literal_follows(data: bytes, end: int) -> bool:
 
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 
-#: Calls that take keys: `Client::new("V")`, `acme.configure('V')`, `OAuth("V", "V")`.
-_OPENED = (
-    r"(?:Client|Api|API|SDK|Sdk|OAuth\d?|OAuth1Session|OAuthHandler|Credentials?)"
-    r"(?:(?:::|\.)(?:new|create|from|init))?\(|\.(?:configure|authenticate|set_access_token)\("
-)
-_RUN = quick(r"[A-Za-z0-9_.-]{20,900}")
-_CLOSES = quick(r"[\"'](?:[ ]?[,)]|\s)")
-#: So far from the bracket a literal may stand; what comes later is of another thing.
-_FAR = 400
-
-
-def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
-    """A literal among the arguments, of which the first twenty letters end at `end`: a long run
-    that a machine made, and no name of a thing."""
-    start = end - 20
-    if data.rfind(b"(", max(0, start - _FAR), start) < 0:
-        return []
-    match = _RUN.match(data, start, start + 900)
-    if match is None or not _CLOSES.match(data, match.end(), match.end() + 3):
-        return []
-    value = match.group()
-    plain = value.replace(b"_", b"").replace(b"-", b"").isalnum()
-    good = plain and any(48 <= c <= 57 for c in value) and judged_random(value, 20)
-    if not good or wordy(value) >= 0.3 or is_placeholder(value) or _UUID.match(value):
-        return []
-    return [(start, match.end())]
-
-
-_UUID = quick(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
 _TEXT = r"\\*[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
 #: Between two arguments of a call, also on lines of their own.
 _NEXT = r",(?:\s|\\n){0,40}"
@@ -238,24 +199,6 @@ RULES: tuple[Rule, ...] = (
         rank=3,
     ),
     Rule(
-        "secret",
-        "secrets",
-        rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{20}}",
-        "()",
-        direct=_opening,
-        rank=2,
-    ),
-    Rule(
-        "secret",
-        "secrets",
-        rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
-        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})[\"'`]",
-        _signing,
-        before=160,
-        after=960,
-        rank=3,
-    ),
-    Rule(
         "password",
         "secrets",
         r"[A-Za-z0-9]@(?:tcp|unix|udp)\(",
@@ -278,10 +221,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
         "secrets",
-        r"[ \t](?:-u|--user)[ =]{1,3}[\"'][^\s\"'\\:$]+:[\"']",
-        r"[ \t](?:-u|--user)[ =]{1,3}([\"'][^\s\"'\\:$]{6,120}:[\"'])",
-        _curl_user,
-        before=200,
+        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?[^\s\"'\\:$]{6}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
+        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?([^\s\"'\\:$]{6,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
+        _only_user,
+        before=240,
         after=20,
         rank=3,
     ),

@@ -33,7 +33,7 @@ _NO_SECRET = re2.compile(
 #: Words that say that it is one.
 _SECRET = re2.compile(
     rb"(?:^|_)(?:SIGN(?:ER|ING)?|PEPPER|SALT|H?MAC|[A-Z]*CRYPT(?:ION|O)?|CIPHER|COOKIE|SESSION|[A-Z]*HOOK|WH|ADMIN|AUTH|"
-    rb"BOT|API|PSK|CRED|JWT|LICEN[CS]E|DSN|OAUTH|SSO|ROOT|MASTER)(?:_|\d*\z)"
+    rb"BOT|API|PSK|CRED|JWT|LICEN[CS]E|DSN|OAUTH|SSO|ROOT|MASTER|PAT)(?:_|\d*\z)"
 )
 _NAME = quick(r"[A-Z][A-Z0-9_]{2,59}\Z")
 _RUN = quick(r"[A-Za-z0-9+/_-]{24,200}={0,2}")
@@ -61,7 +61,7 @@ def machine_made(name: bytes, value: bytes) -> bool:
     mixed = value != value.lower() and value != value.upper()
     if b"/" in value[:2] or value.count(b"/") > 3 or value.count(b"-") > 3 or value.count(b"_") > 3:
         return False  # a path, words that are joined
-    return mixed or (plain and len(value) >= 28)
+    return mixed or (plain and len(value) >= (24 if says else 28))
 
 
 def _under(data: bytes, end: int) -> list[tuple[int, int]]:
@@ -111,8 +111,8 @@ RULES: tuple[Rule, ...] = tuple(
     Rule("secret", "secrets", anchor, "()", direct=_under, rank=1, faster=faster)
     for anchor, faster in (
         (
-            rf"[A-Z0-9_]=\\*[\"']?{_VALUE}",
-            tuple(rf"{letter}=\\*[\"']?{_VALUE}" for letter in _CAPITALS),
+            rf"[A-Z0-9_](?:=\\*[\"']?| = \\*[\"']){_VALUE}",
+            tuple(rf"{letter}(?:=\\*[\"']?| = \\*[\"']){_VALUE}" for letter in _CAPITALS),
         ),
         (
             rf"[A-Z0-9_]\\*[\"']: ?\\*[\"']{_VALUE}",

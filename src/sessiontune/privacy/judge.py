@@ -10,7 +10,7 @@ from functools import lru_cache
 
 import re2
 
-from .checks import entropy, is_placeholder, judged_random, typed_out, wordy
+from .checks import entropy, even_case, is_placeholder, judged_random, typed_out, wordy
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .rules import pattern, quick
@@ -233,7 +233,7 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     vendor = vendor_of(name)
     shell = _shell_like(name, operator)
     strong = vendor is not None or STRONG.search(name) is not None
-    strong = strong or (shell and name.endswith(b"_KEY"))
+    strong = strong or (name.isupper() and name.endswith(b"_KEY")) or name[:2].lower() == b"x-"
     if not strong and not IS_KEY.search(name):
         return False
     if STRONG.search(name) is None and (
@@ -305,15 +305,22 @@ def _random_path(value: bytes) -> bool:
     return value[:1] not in b".~" and entropy(value) >= 4.5 and wordy(value) < 0.3
 
 
-_TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,40})\.([A-Za-z0-9_-]{16,80})")
+_TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,64})\.([A-Za-z0-9_-]{12,80})")
 
 
 def _in_two(value: bytes) -> bool:
-    """A key's id and its secret with a dot between, and no member of a thing in code: both parts
-    are random (`Ab3dE5gh.xY9...`)."""
+    """A key's id and its secret with a dot between, and no member of a thing in code: the second
+    part is random, the first no word (`Ab3dE5gh.xY9...`)."""
     match = _TWO_PARTS.fullmatch(value)
-    return match is not None and all(
-        sum(48 <= c <= 57 for c in part) >= 2 and wordy(part) < 0.3 for part in match.groups()
+    if match is None:
+        return False
+    first, second = match.groups()
+    return (
+        len(value) >= 24
+        and wordy(first) < (0.6 if even_case(first) else 0.3)
+        and (any(48 <= c <= 57 for c in first) or _cased(first))
+        and sum(48 <= c <= 57 for c in second) >= 2
+        and wordy(second) < (0.6 if even_case(second) else 0.3)
     )
 
 

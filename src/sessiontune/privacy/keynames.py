@@ -135,7 +135,7 @@ _DULL = re2.compile(
     rb"[_.-]?token|secret[_.-]?(?:name|arn|path|id\b|ref|store|manager|key[_.-]?ref|version)|"
     rb"key[_.-]?(?:id|store[_.-]?id$|name|path|file|type|code|word|board|frame|map|pair[_.-]?name|size|len|ring|"
     rb"usage|alias|arn|vault|space|down|up|press|event|fingerprint|algorithm|spec|schema|prefix|s\b)|"
-    rb"(?:public|primary|foreign|cache|sort|partition|row|object|unique|dict|json|map|hash|"
+    rb"(?:public|primary|foreign|cache|sort|partition|\brow|_row|object|unique|dict|json|map|hash|"
     rb"composite|translation|i18n|shortcut|hot|arrow|registry|index|sort|group|lookup|config|"
     rb"dedup|dedupe|idempotency|routing|issue|project|site|query|react|data|event|parent|child|"
     rb"ssh_host|host|known|verify|verification|trusted|gpg|pgp|signing_pub|\bentry|[^s]entry|field|column|"

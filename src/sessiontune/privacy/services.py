@@ -1,4 +1,5 @@
-"""Keys under the name of a service that fewer use, with no word for key: `acme = "..."`.
+"""Keys under the name of a service that fewer use, with no word for key: `acme = "..."`, and those
+that stand right behind the name of any: `acme V`.
 
 Such names hardly ever stand in a text, so only they are looked for in the pass over it, and what
 follows where one stands.
@@ -7,7 +8,8 @@ follows where one stands.
 from __future__ import annotations
 
 from .context import VENDOR_VALUE, assign, assigned, vendor_value_follows
-from .keynames import FEWER_USE
+from .keynames import FEWER_USE, dull, vendor_of
+from .nearby import HEX, whole_key
 from .rules import Rule, quick
 
 _VALUE = quick(f"(?i){VENDOR_VALUE}")
@@ -26,6 +28,21 @@ def _follows(data: bytes, end: int) -> bool:
     return match is not None and vendor_value_follows(data, match.end())
 
 
+#: Between a name and the key that stands right behind it.
+_GAP = quick(r"[ \t]?[ \t,|:][ \t]?[\"'`]?(?=[A-Za-z0-9_.-]{20})")
+_NAME = quick(r"[\w.-]{1,40}\Z")
+
+
+def _beside(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The key right behind the service's name that ends at `end`: no digest, no id."""
+    gap = _GAP.match(data, end, end + 24)
+    name = _NAME.search(data, max(0, end - 40), end)
+    if gap is None or name is None or dull(name.group()) or vendor_of(name.group()) is None:
+        return []
+    span = whole_key(data, gap.end())
+    return [span] if span and not HEX.match(data, *span) else []
+
+
 RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
@@ -38,5 +55,14 @@ RULES: tuple[Rule, ...] = (
         after=1000,
         first=256,
         rank=2,
+    ),
+    Rule(
+        kind="secret",
+        layer="secrets",
+        anchor=f"(?i)(?:{FEWER_USE})",
+        exact="()",
+        direct=_beside,
+        near=lambda data, end: _GAP.match(data, end, end + 24) is not None,
+        rank=1,
     ),
 )

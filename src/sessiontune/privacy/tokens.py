@@ -127,6 +127,15 @@ def _machine_made(words: str, run: bytes) -> bool:
     return entropy(run) >= 3.3 and wordy(run) < 0.4 and counts_up(run) < 0.3
 
 
+def names_a_thing(value: bytes) -> bool:
+    """The words in front of a run say that it is no key: `msg_`, `sha256-`."""
+    match = _WORDS.match(value, 0, len(value))
+    if match is None:
+        return False
+    parts = match.group().decode().lower().replace("-", "_").split("_")
+    return any(part in _NONE for part in parts) and not any(part in _TELLING for part in parts)
+
+
 def _changes(run: bytes) -> int:
     """How often letters and digits take turns."""
     kinds = [48 <= c <= 57 for c in run]

@@ -7,7 +7,7 @@ from typing import Any
 
 import re2
 
-from .checks import counts_up, is_example, wordy
+from .checks import counts_up, even_case, is_example, wordy
 from .examples import is_published_example
 from .rules import MORE, WORD, Rule, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats, spelled
@@ -64,7 +64,7 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
             return None
         if sure:
             return None if counts_up(value) > 0.5 else (start, end)
-        part = data[start - 1 : start] == b"_" and not _even_case(value)
+        part = data[start - 1 : start] == b"_" and not even_case(value)
         if weak and (part or not _mixed(value) or _HEX.fullmatch(value)):
             return None
         return None if is_example(value) or is_published_example(value) else (start, end)
@@ -78,17 +78,9 @@ def _mixed(value: bytes) -> bool:
     body = value[words.end() if words else 2 :]
     if body.isupper() or (body.islower() and body.isalpha()):
         return False
-    if wordy(body) > 0.4 and not _even_case(body):
+    if wordy(body) > 0.4 and not even_case(body):
         return False
     return value[:2] != b"s." or (any(48 <= c <= 57 for c in body) and body != body.lower())
-
-
-def _even_case(body: bytes) -> bool:
-    """Capitals and small letters in about equal numbers: random letters that happen to hold
-    words. Chains of words in camel case have one capital in five or so."""
-    letters = [c for c in body if c >= 65]
-    capitals = sum(c < 91 for c in letters)
-    return len(letters) >= 16 and 0.32 <= capitals / len(letters) <= 0.68
 
 
 def _rules() -> Iterator[Rule]:

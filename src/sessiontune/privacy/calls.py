@@ -1,0 +1,125 @@
+"""Keys that a call is given with no name: `new Acme("V")`, `acme.connect('V')`, `jwt.sign(x, "V")`."""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import is_placeholder, judged_random, wordy
+from .keynames import vendor_of
+from .nearby import HEX, whole_key
+from .rules import Rule, quick
+from .sentences import typed
+
+#: What the prefilter saw of a value.
+_SIZE = 20
+_LITERAL = r"[^\s\"'`\\<>$()]"
+#: Calls that sign or encrypt: the key is the first argument, or the second.
+_SIGNS = (
+    r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
+    r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new)\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
+)
+_B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
+
+
+def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
+    """What a machine made, or looks the part."""
+    value = match.group(1)
+    good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
+    return match.span(1) if good and not is_placeholder(value) else None
+
+
+#: Calls that take keys: `Client::new("V")`, `acme.configure('V')`, `OAuth("V", "V")`.
+_OPENED = (
+    r"(?:Client|Api|API|SDK|Sdk|OAuth\d?|OAuth1Session|OAuthHandler|Credentials?)"
+    r"(?:(?:::|\.)(?:new|create|from|init))?\(|\.(?:configure|authenticate|set_access_token)\("
+)
+_RUN = quick(r"[A-Za-z0-9_.-]{20,900}")
+_CLOSES = quick(r"\\*[\"'](?:[ ]?[,)]|\s)")
+_UUID = quick(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
+#: So far from the bracket a literal may stand; what comes later is of another thing.
+_FAR = 400
+
+
+def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
+    """A literal among the arguments, of which the first twenty letters end at `end`: a long run
+    that a machine made, and no name of a thing."""
+    start = end - _SIZE
+    if data.rfind(b"(", max(0, start - _FAR), start) < 0:
+        return []
+    match = _RUN.match(data, start, start + 900)
+    if match is None or not _CLOSES.match(data, match.end(), match.end() + 12):
+        return []
+    value = match.group()
+    plain = value.replace(b"_", b"").replace(b"-", b"").isalnum()
+    good = plain and any(48 <= c <= 57 for c in value) and judged_random(value, 20)
+    if not good or wordy(value) >= 0.3 or is_placeholder(value) or _UUID.match(value):
+        return []
+    return [(start, match.end())]
+
+
+#: Who is called with nothing but a literal: `new Acme(`, `acme.connect(`, `require('acme')(`.
+_CALLEE = quick(
+    r"(?:((?:[\w$]{1,40}(?:\.|::|->|\\{1,4})){0,5}[\w$]{1,40})|require\(\\*[\"']([\w@/-]{1,60})\\*[\"']\))\(\\*[\"']\Z"
+)
+#: What such a call makes or does, where it takes a key.
+_TAKES = quick(
+    r"(?:.*[.:>\\])?(?:[A-Z]\w*|(?:new|init|initiali[sz]e|setup|connect|log_?in|sign_?in|auth\w*|client|create\w*|configure|from_\w+|"
+    r"start|use|register|with\w+|set\w+|token|key|credentials?))\Z"
+)
+#: What else such a run is, where its maker says so.
+_MAKES = quick(
+    r"(?i).*(?:id|hash|digest|uuid|guid|image|img|sha\d*|md5|commit|ref|bytes|buffer|array|date|base64|b64|code[cr]?|string|str|"
+    r"url|uri|path|file|version|regexp?|pattern|text|title|name|class|style|attribute|item|element|content|data|value|state|html|print)\Z"
+)
+_FIRST = quick(r"\w*")
+_OF_SERVICE = quick(r"(?i).*(?:client|api|sdk)\Z")
+
+
+def _given(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The first argument of a call, whose first letters end at `end`."""
+    start = end - _SIZE
+    callee = _CALLEE.search(data, max(0, start - 90), start)
+    if callee is None:
+        return []
+    name, required = callee.groups()
+    vendor = vendor_of(required or _FIRST.match(name).group())  # type: ignore[union-attr]
+    if not (required or vendor or _TAKES.match(name)) or (name and _MAKES.match(name)):
+        return []
+    span = whole_key(data, start)
+    if span is None or not _CLOSES.match(data, span[1], span[1] + 12):
+        return []
+    if HEX.match(data, *span) and not (vendor or required or _OF_SERVICE.match(name)):
+        return []
+    return [span]
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?:{_OPENED})[^()\x00]*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
+        "()",
+        direct=_opening,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"[A-Za-z0-9_)]\(\\*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
+        "()",
+        direct=_given,
+        rank=1,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?:{_SIGNS}){_B_QUOTE}{_LITERAL}{{8}}",
+        rf"(?:{_SIGNS}){_B_QUOTE}({_LITERAL}{{8,900}})[\"'`]",
+        _signing,
+        before=160,
+        after=960,
+        rank=3,
+    ),
+)

@@ -1,0 +1,203 @@
+"""Keys that only the words around them tell: `my acme token is V, try it`, `V is the acme key`.
+
+What a person writes, a program prints and a call is given differs too much for a pattern of each.
+Here a key is a long run that a machine made, at most a few words from a word for a key, and no
+word between them says what else it is: a digest, an id, a path. Runs of hexadecimal digits, which
+digests and ids are as well, ask for more.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from .checks import even_case, is_placeholder, judged_random, wordy
+from .examples import is_published_example
+from .judge import judge, like_key
+from .keynames import STRONG, dull, vendor_of
+from .rules import Rule, left_edge, quick
+from .tokens import names_a_thing
+
+SIZE = 16
+RUN = rf"[A-Za-z0-9_.-]{{{SIZE}}}"
+_SAYS = (
+    r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate|orization)?\b|cl\xc3\xa9|\bclave|\bchave|\bchiave|schl\xc3\xbcssel|"
+    r"\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0)"
+)
+#: A line's end, and what stands before a value on the next: an indent, a list's dash, a tag.
+_NEXT_LINE = r"(?:(?:\\+r)?\\+n|\r?\n){1,2}[ \t]{0,12}(?:[-*>][ ]{1,3})?(?:<string>)?"
+#: A whole value.
+_VALUE = quick(r"[A-Za-z0-9_-]+(?:[.~+/=%][A-Za-z0-9_-]+){0,12}={0,2}")
+_RUNS = quick(r"[A-Za-z0-9_-][A-Za-z0-9_.~+/=%-]{19,200}")
+#: The last word for a key in front of a value, the word before it, and up to five words between.
+_BEFORE = quick(
+    rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}{_SAYS})s?(?![A-Za-z])"
+    r"([^\w]{0,8}+(?:[A-Za-z]\w{0,20}+(?:[.-]\w{1,20}+){0,3}+[^\w]{1,8}+){0,5}+)\Z"
+)
+#: The same on the line above: nothing else behind the word.
+_ABOVE = quick(
+    rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}(?:key|token|secret))s?"
+    rf"((?:\\*[\"']|[`*])?:?[*]{{0,2}}(?:</key>)?[ \t]{{0,2}}{_NEXT_LINE}\\*[`\"']?)\Z"
+)
+#: Behind a value: `is my acme key`, `| acme login`, `<- acme key`, `as api key`, `> acme_token.txt`.
+_AFTER = quick(
+    r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|<-|#|//|\||>)[^\w\n]{0,6}"
+    rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
+)
+#: The next value of a list.
+_NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={RUN})")
+#: Words that say what else such a run is.
+_ELSE = quick(
+    r"(?i)(?:\b|_)(?:[a-z]*hash(?:es)?|sha-?\d*|md5|[a-z]*digest|[a-z]*sum|commit(?:ted)?|rev(?:ision)?|etag|[ug]uid|[a-z]*ids?|"
+    r"fingerprint|thumbprint|public|pub|cache|primary|foreign|sort|partition|index|csrf|count|usage|next|page|cursor|continuation|"
+    r"files?|paths?|https?|url|uri|model|branch|version|integrity|idempotency|request|trace|span|messages?|tools?|calls?|example|"
+    r"sample|fake|dummy|mock|placeholder|redacted|address|wallet|contract|mint|symbol|image|build|snapshot|nonce|tenant|device|"
+    r"signature|ssh|ed25519|rsa|cert(?:ificate)?|object|row|merge|parent|tree|blob|ref|head|step|node|class|fixture|length)(?:\b|_)"
+)
+#: What a value is named right before it, where the word for a key stands behind it.
+_NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
+_ASSIGNS = quick(r"[^\w]*[:=][^\w]*\Z")
+#: A name of its own right before a value: not the word for a key is its name.
+_OWN_NAME = quick(r"([A-Za-z][\w-]*)(?:=>?|\\*[\"'][ ]?(?::|=>?)[ ]?)\\*[\"'`]?\Z")
+_FOR_VALUE = frozenset(b"value default content body user username login header data name".split())
+#: Whose it is, or what is done with it: a run of hexadecimal digits behind it is a key, too.
+_OWNED = quick(
+    r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
+)
+_HEADER = quick(r"(?i)authorization\Z")
+_SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
+#: Of hexadecimal digits alone: what is shorter than 24 is a digest that was cut.
+HEX = quick(
+    r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z"
+)
+#: A path, what a cluster calls a thing, a day, a number.
+_NO_KEY = quick(
+    r"[a-z]{4,}/|[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z"
+)
+#: What may stand right before a value.
+_OPENS = b" \t\n\"'`(=:*>|,[<{n"
+#: What goes on behind it, an address, a call, a place in a file; or it is a name itself
+#: (`"V": 1`), or it was cut.
+_GOES_ON = quick(r"[@#(:/]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
+
+
+@lru_cache(maxsize=4096)
+def _machine_key(value: bytes) -> bool:
+    """A run that a machine made, and no name of a thing."""
+    return (
+        sum(48 <= c <= 57 for c in value) > 1
+        and like_key(value, True)
+        and judged_random(value, SIZE)
+        and all(_no_words(part) for part in value.split(b"."))
+        and not _NO_KEY.match(value)
+        and not names_a_thing(value)
+        and not is_placeholder(value)
+        and not is_published_example(value)
+    )
+
+
+def _no_words(part: bytes) -> bool:
+    return len(part) < 4 or wordy(part) < (0.6 if even_case(part) else 0.42)
+
+
+def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
+    """The value that begins at `start`, where nothing belongs to it before and behind."""
+    if not left_edge(data, start) or (start and data[start - 1] not in _OPENS):
+        return None
+    match = _VALUE.match(data, start, start + 900)
+    if match is None or _GOES_ON.match(data, match.end(), match.end() + 8):
+        return None
+    return match.span() if _machine_key(match.group()) else None
+
+
+def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value whose first letters end at `end`, and those that follow in its list."""
+    span = whole_key(data, end - SIZE)
+    if span is None:
+        return []
+    low, start = max(0, span[0] - 110), span[0]
+    match = _BEFORE.search(data, low, start) or _ABOVE.search(data, low, start)
+    if match is None:
+        return []
+    word, said, between = (part or b"" for part in match.groups())
+    name = word + b"_" + said if word else said
+    if (dull(name) and not _HEADER.search(said)) or _ELSE.search(
+        word + b" " + said + b" " + between
+    ):
+        return []
+    told = name if vendor_of(name) else said if _ASSIGNS.match(between) else b""
+    if told and not _HEADER.search(said) and judge(told, data[slice(*span)], True, b"=") is None:
+        return []  # a value of this very name, or a service whose formats are known
+    own = _OWN_NAME.search(between)
+    if own and own.group(1).lower() not in _FOR_VALUE:
+        return []
+    if HEX.match(data, *span) and (
+        span[1] - start < 24
+        or not (
+            STRONG.search(name)
+            or said.isupper()
+            or said[:2].lower() == b"x-"
+            or data[match.start(2) - 2 : match.start(2)] == b"--"
+            or vendor_of(said)
+            or _SIGNS_IN.search(said)
+            or _OWNED.search(data, max(0, match.start(2) - 60), match.start(2))
+        )
+    ):
+        return []
+    found = [span]
+    while (more := _NEXT.match(data, span[1], span[1] + 40)) and len(found) < 99:
+        other = whole_key(data, more.end())
+        if other is None:
+            break
+        span = other
+        found.append(span)
+    return found
+
+
+def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value before a word for a key, which ends at `end`."""
+    for run in _RUNS.finditer(data, max(0, end - 240), end):
+        match = _AFTER.match(data, run.end(), run.end() + 120)
+        if match is None or match.end() < end:
+            continue
+        between, said = match.groups()
+        span = whole_key(data, run.start())
+        if span is None or span[1] != run.end() or dull(said):
+            continue
+        named = _NAMED.search(data, max(0, span[0] - 44), span[0])
+        if _ELSE.search(b" ".join((named.group() if named else b"", between, said))):
+            continue
+        return [span]
+    return []
+
+
+def _option(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The value of an option of one letter: of all that such options take, no digest and no id."""
+    span = whole_key(data, end - SIZE)
+    return [span] if span and not HEX.match(data, *span) else []
+
+
+RULES: tuple[Rule, ...] = (
+    *(
+        Rule("secret", "secrets", anchor, "()", direct=_behind, rank=1)
+        for anchor in (
+            rf"(?i:{_SAYS})[^\n\x00]{{0,48}}[^A-Za-z0-9_.+/-]{RUN}",
+            rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{RUN}",
+        )
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        rf"{RUN}[\"'`)*\\]{{0,4}}[ ]{{1,2}}(?:is|was|are|as|<-|#|//|\||>)[^\n\x00]{{1,60}}(?i:{_SAYS})",
+        "()",
+        direct=_ahead,
+        rank=1,
+    ),
+    *(
+        Rule(
+            "secret", "secrets", rf"[ \t]-{letter}[ =]\\*[\"']?{RUN}", "()", direct=_option, rank=1
+        )
+        for letter in "ktp"
+    ),
+)
