@@ -93,7 +93,7 @@ def _rerun_is_equal(world: World, folder: Path) -> None:
 
 
 _RANDOM = Random(20)
-MOMENTS = [_RANDOM.random() for _ in range(12)]
+MOMENTS = [_RANDOM.random() for _ in range(20)]
 
 
 @pytest.mark.parametrize("moment", range(len(MOMENTS)))

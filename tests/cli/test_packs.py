@@ -149,6 +149,47 @@ def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> 
     assert packs.places(db) == {}  # what was noted is not there
 
 
+def test_a_pack_that_is_written_anew_takes_no_wrong_byte_along(tmp_path: Path) -> None:
+    """With the checksum of the bytes as they are now it would be believed."""
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    packs = Packs(tmp_path, ".seg")
+    with Pack(packs.path("a", "b", "c"), summed=True) as pack:
+        places = []
+        for key in "abc":
+            pack.write(key.encode() * 1000)
+            places.append((key, pack.place(pack.size - 1000)))
+    packs.note(db, places)
+    path = Path(pack.path)
+    data = path.read_bytes()
+    path.write_bytes(data[:2500] + b"?" + data[2501:])
+    touched = packs.drop(db, ["a", "b"]) & {path.name}
+    with pytest.raises(StoreError, match=f"{path.name} is damaged"):
+        packs.tidy(lambda: contextlib.nullcontext(db), touched, wholly=True)
+    assert packs.places(db) == {"c": places[2][1]}
+    path.write_bytes(data)
+    moved = packs.tidy(lambda: contextlib.nullcontext(db), touched, wholly=True)
+    assert [(p.at, p.size, p.crc) for p in moved.values()] == [(0, 1000, places[2][1].crc)]
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"c" * 1000]
+
+
+@pytest.mark.parametrize("wholly", [True, False])
+def test_what_is_purged_leaves_no_byte_where_most_of_its_pack_lives(
+    tmp_path: Path, wholly: bool
+) -> None:
+    db = sqlite3.connect(":memory:")
+    db.executescript(SCHEMA)
+    packs = Packs(tmp_path, ".seg")
+    with Pack(packs.path("a", "b", "c")) as pack:
+        for key in "abc":
+            pack.write(key.encode() * 10)
+            packs.note(db, [(key, pack.place(pack.size - 10))])
+    packs.tidy(lambda: contextlib.nullcontext(db), packs.drop(db, ["b"]), wholly=wholly)
+    (left,) = (p.read_bytes() for p in tmp_path.iterdir())
+    assert left == b"a" * 10 + (b"" if wholly else b"b" * 10) + b"c" * 10
+    assert [left[p.at : p.at + p.size] for p in packs.places(db).values()] == [b"a" * 10, b"c" * 10]
+
+
 @pytest.mark.parametrize("kind", ["shards", "segments"])
 @pytest.mark.parametrize("left", [0.0, 0.4, 0.99])
 def test_what_a_damaged_pack_lacks_is_made_anew(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sessiontune.errors import UsageError
+from sessiontune.errors import StoreError, UsageError
 from sessiontune.evaluation.canaries import (
     CANDIDATES,
     Planted,
@@ -53,6 +55,18 @@ def test_planting_makes_a_copy(tmp_path: Path) -> None:
     assert planted_in(source) is None
     with pytest.raises(UsageError, match="exists already"):
         plant(source, tmp_path / "copy")
+
+
+def test_a_full_disk_leaves_no_half_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = export(tmp_path / "data")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(StoreError, match=r"Cannot write .*copy: No space left on device\.$"):
+        plant(source, tmp_path / "copy")
+    assert list(tmp_path.iterdir()) == [source]
 
 
 def test_redacted_canaries_hold_no_secret() -> None:

@@ -95,7 +95,7 @@ def test_every_token_of_every_answer_is_trained_once(
     cut = windower(budget, meter)
     encode = registry.format("openai").encode
     long = parts = rows = 0
-    for session in cleaned:
+    for session in cleaned[:: 3 if budget == 1024 else 1]:  # where long answers are many
         before = prefix(session, by_key)
         flags = [False] * len(before) + list(train_flags(session, labels_of(session)[0]))
         examples, _ = cut(session, before, flags)
@@ -112,4 +112,6 @@ def test_every_token_of_every_answer_is_trained_once(
                 long += LONG in example.tags
                 parts += check_parts(template, row, budget)
     print(f"{budget}: {long} answers longer than a row in {parts} parts; {rows} other rows")
+    assert rows
     assert parts >= 2 * long
+    assert long or budget > 1024

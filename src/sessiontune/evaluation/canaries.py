@@ -100,7 +100,9 @@ def plant(
         (beside / "train").mkdir(parents=True)
         for side in ("eval", "long"):
             if (source / side).is_dir():
-                shutil.copytree(source / side, beside / side)
+                (beside / side).mkdir()
+                for file in (source / side).iterdir():
+                    shutil.copyfile(file, beside / side / file.name)
         lines = [line for line in rows.read_bytes().split(b"\n") if line]
         lines += [orjson.dumps(row) for row in rows_of(planted)]
         random.Random(seed).shuffle(lines)
@@ -108,6 +110,7 @@ def plant(
         (beside / FILE).write_bytes(msgspec.json.encode(planted))
         beside.rename(target)
     except OSError as error:
+        shutil.rmtree(beside, ignore_errors=True)
         raise cannot_write(target, error, ", or name another folder.") from error
     return planted
 

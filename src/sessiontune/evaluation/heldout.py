@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import msgspec
@@ -69,7 +70,7 @@ def open_run(folder: Path) -> Run:
         raise UsageError(
             f"{folder} is {'an export, and no' if export else 'no'} training run: run.json is"
             " missing or damaged.",
-            f"Train on it first: sessiontune train {folder} --base MODEL"
+            f"Train on it first: sessiontune train {quote(str(folder))} --base MODEL"
             if export
             else "Give the folder that `sessiontune train` made.",
         ) from error
@@ -77,7 +78,8 @@ def open_run(folder: Path) -> Run:
     if record.get("status") != "done" or not run.adapter.is_dir():
         raise UsageError(
             f"The run in {folder} is not finished (status: {record.get('status')}).",
-            f"Go on with it first: sessiontune train {record['data']['dir']} -o {folder} --resume.",
+            f"Go on with it first: sessiontune train {quote(str(run.data))} -o"
+            f" {quote(str(folder))} --resume",
         )
     if not (run.base / "config.json").is_file():
         raise UsageError(
