@@ -103,3 +103,13 @@ def test_what_may_not_be_opened_is_an_error_of_ours(
     monkeypatch.undo()
     assert code == 5
     assert f"Permission denied ({tmp_path / 'r.toml'}).\n  Change" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [("export", "."), ("train", ".", "--base", "tiny")])
+def test_a_name_that_is_too_long_is_an_error_of_ours(
+    command: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "-o", str(tmp_path / ("a" * 300))]) == 5
+    said = " ".join(capsys.readouterr().err.split())
+    assert "File name too long" in said
+    assert said.endswith("Name another place.")

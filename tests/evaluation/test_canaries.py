@@ -43,6 +43,7 @@ def export(folder: Path) -> Path:
 
 def test_planting_makes_a_copy(tmp_path: Path) -> None:
     source = export(tmp_path / "export")
+    (source / "eval" / "mine").mkdir()  # a folder that somebody put there is in nobody's way
     before = (source / "train" / "openai.jsonl").read_bytes()
     planted = plant(source, tmp_path / "copy", count=20, repeats=8)
     assert (source / "train" / "openai.jsonl").read_bytes() == before

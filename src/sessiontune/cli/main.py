@@ -205,7 +205,7 @@ def _of_an_extra(error: ModuleNotFoundError) -> ToolError | None:
 
 
 def _of_the_disk(error: OSError) -> StoreError | None:
-    """No room, or no right, where no command has words of its own for it."""
+    """No room, no right, no such name, where no command has words of its own for it."""
     where = f" ({error.filename})" if error.filename else ""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         hint = "Free some space, and run the same command again to go on."
@@ -214,6 +214,8 @@ def _of_the_disk(error: OSError) -> StoreError | None:
         return StoreError(
             f"{error.strerror}{where}.", "Change its permissions, or name another place."
         )
+    if where and error.errno == errno.ENAMETOOLONG:
+        return StoreError(f"{error.strerror}{where}.", "Name another place.")
     return None
 
 

@@ -101,7 +101,7 @@ def plant(
         for side in ("eval", "long"):
             if (source / side).is_dir():
                 (beside / side).mkdir()
-                for file in (source / side).iterdir():
+                for file in filter(Path.is_file, (source / side).iterdir()):
                     shutil.copyfile(file, beside / side / file.name)
         lines = [line for line in rows.read_bytes().split(b"\n") if line]
         lines += [orjson.dumps(row) for row in rows_of(planted)]

@@ -53,7 +53,7 @@ class Items:
         again: int = 0,
     ) -> None:
         self.told = told
-        self.copied = 0  # the number of the last of them that this file begins with
+        self.copied = -1  # the number of the last of them that this file begins with
         self.again = again  # so many files of this thread were read before
         self.thread = ""  # whose items these are, as the whole file says
         self.hidden: list[str] = []  # calls whose ids were taken out, without an output

@@ -141,8 +141,8 @@ class Rollout(Items):
         found = told.find(digest, self.copied) if self.copying and copied else None
         if found is not None:
             self.drop("resumed_copy")
-            self.copied, node = found
-            self._inherits(node)
+            self.copied = found
+            self._inherits(told.nodes[found])
             return
         self._take(line)
         node = self.nodes[-1] if self.nodes else None

@@ -7,28 +7,31 @@ keeps the order, so it is the next of them.
 from __future__ import annotations
 
 from bisect import bisect_right
-from operator import itemgetter
 
 from ...linking import Node
 
 
 class Told:
-    """Digests of items, each with the nodes that it stands in; all in the order of reading."""
+    """Items by the digests of their payloads; their numbers are the order of reading."""
 
     def __init__(self) -> None:
-        self.items: dict[bytes, list[tuple[int, Node | None]]] = {}
-        self.count = 0
+        self.nodes: list[Node | None] = []  # of each item: what was read up to it leads there
+        self.first: dict[bytes, int] = {}
+        self.again: dict[bytes, list[int]] = {}  # of payloads that stand there several times
 
     def add(self, digest: bytes, node: Node | None) -> None:
-        """Note an item: what was read up to it leads to this node."""
-        self.count += 1
-        self.items.setdefault(digest, []).append((self.count, node))
+        """Note an item."""
+        here = len(self.nodes)
+        self.nodes.append(node)
+        first = self.first.setdefault(digest, here)
+        if first != here:
+            self.again.setdefault(digest, [first]).append(here)
 
-    def find(self, digest: bytes, after: int) -> tuple[int, Node | None] | None:
-        """The number and the node of the first such item behind number `after`, or else the first
-        of all; None where there is none."""
-        found = self.items.get(digest)
-        if found is None:
-            return None
-        at = bisect_right(found, after, key=itemgetter(0))
-        return found[at if at < len(found) else 0]
+    def find(self, digest: bytes, after: int) -> int | None:
+        """The number of the first such item behind number `after`, or else of the first of all;
+        None where there is none."""
+        numbers = self.again.get(digest)
+        if numbers is None:
+            return self.first.get(digest)
+        at = bisect_right(numbers, after)
+        return numbers[at if at < len(numbers) else 0]
