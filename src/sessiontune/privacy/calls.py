@@ -111,6 +111,9 @@ RULES: tuple[Rule, ...] = (
         "()",
         direct=_given,
         rank=1,
+        faster=tuple(
+            rf"\({quote}[A-Za-z0-9_.-]{{{_SIZE}}}" for quote in ('"', "'", r"\\+\"", r"\\+'")
+        ),
     ),
     Rule(
         "secret",

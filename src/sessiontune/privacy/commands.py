@@ -221,12 +221,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "curl-password",
         "secrets",
-        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?[^\s\"'\\:$]{6}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
-        r"[ \t](?:-u|--user|-a|--auth)[ =]{1,3}\\*[\"']?([^\s\"'\\:$]{6,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
+        r"[ \t](?:-u|--user)[ =]{1,3}\\*[\"']?[^\s\"'\\:$]{6}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]",
+        r"[ \t](?:-u|--user)[ =]{1,3}\\*[\"']?([^\s\"'\\:$]{6,200}):(?:x-oauth-basic|[xX])?[\s\"'\\]",
         _only_user,
         before=240,
         after=20,
         rank=3,
+        faster=tuple(
+            rf"{option}[ =]{{1,3}}\\*[\"']?[^\s\"'\\:$]{{6}}[^\s\"'\\:$]*:(?:x-oauth-basic|[xX])?[\s\"'\\]"
+            for option in (r"[ \t]-u", "--user")
+        ),
     ),
     Rule(
         "curl-password",

@@ -112,7 +112,16 @@ _CONTACT = (
     r"(?:[A-Z][A-Za-z.\x80-\xff'-]{0,24},?[ ]){1,4}(?:[/|-] )?"
 )
 #: A letter at the beginning of a line, as in signatures: `T: 030 ...`.
-_LETTER = r"(?:^|[\n\x00|\"] ?|\\n)(?:T|M|F|P|Tel|Fax):? "
+_LETTER = r"(?:^|[\n\x00|\"] ?|\\n)[TMFP]:? "
+#: How a number begins that `_of_someone` takes.
+_DIALS = (r"\+[(\d]", "0", r"\([+0]")
+#: Each with fixed bytes, by which Hyperscan finds it.
+_LETTERS = tuple(
+    rf"{letter}{colon} {start}[\d ()./-]{{7}}"
+    for letter in "TMFP"
+    for colon in (":", "")
+    for start in _DIALS
+)
 #: Whose number it is, or nothing else on the line before it: `mein Nummer: 0176 ...`.
 _OF_WHOM = (
     r"(?:\A|[\n\x00\"'>(\[{,;.!] ?|\b(?:my|meine?|neue|mon|ton|son|votre|mi|tu|meu|mio|mijn|m\xc3\xb3j|min|mitt)[ ])"
@@ -316,13 +325,18 @@ RULES: tuple[Rule, ...] = (
         Rule(
             "phone",
             "personal",
-            rf"{lead}{_START}[\d ()./-]{{7}}",
+            rf"{lead}{start}[\d ()./-]{{7}}",
             rf"{lead}({_NUMBER})",
             _of_someone,
             before=160,
             after=32,
             rank=1,
+            faster=faster,
         )
-        for lead in (_CONTACT, _LETTER, f"(?i:{_OF_WHOM})")
+        for lead, start, faster in (
+            (_CONTACT, _START, ()),
+            (_LETTER, f"(?:{'|'.join(_DIALS)})", _LETTERS),
+            (f"(?i:{_OF_WHOM})", _START, ()),
+        )
     ),
 )
