@@ -80,15 +80,15 @@ _OF_SERVICE = quick(r"(?i).*(?:client|api|sdk)\Z")
 def _given(data: bytes, end: int) -> list[tuple[int, int]]:
     """The first argument of a call, whose first letters end at `end`."""
     start = end - _SIZE
+    span = whole_key(data, start)  # first, as it takes less time than the look back
+    if span is None or not _CLOSES.match(data, span[1], span[1] + 12):
+        return []
     callee = _CALLEE.search(data, max(0, start - 90), start)
     if callee is None:
         return []
     name, required = callee.groups()
     vendor = vendor_of(required or _FIRST.match(name).group())  # type: ignore[union-attr]
     if not (required or vendor or _TAKES.match(name)) or (name and _MAKES.match(name)):
-        return []
-    span = whole_key(data, start)
-    if span is None or not _CLOSES.match(data, span[1], span[1] + 12):
         return []
     if HEX.match(data, *span) and not (vendor or required or _OF_SERVICE.match(name)):
         return []
