@@ -77,9 +77,9 @@ _NO_KEY = quick(
 )
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
-#: What goes on behind it, an address, a call, a place in a file; or it is a name itself
-#: (`"V": 1`), or it was cut.
-_GOES_ON = quick(r"[@#(:/]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
+#: What goes on behind it, an address, a call, a place in a file, an index; or it is a name itself
+#: (`"V": 1`), a class of letters in a pattern (`[A-Z0-9]{20}`), or it was cut.
+_GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
