@@ -108,7 +108,7 @@ def test_an_object_that_was_scanned_is_held_so_that_no_other_gets_its_place(tmp_
 
 
 def test_a_secret_that_stands_in_one_format_only_is_found(tmp_path: Path) -> None:
-    token = "gh" + "p_x7Kq2mZr9T" + "bW4nYc8VdL1s" + "Hf6JgP3aQe5RuN"
+    token = "gh" + "p_" + "x7Kq2mZr9TbW4nYc8VdL1sHf6JgP3aQe5RuN"
     segment = Segment(Pack(str(tmp_path / "x.seg")), {}, Seen())
     one = long("marigold")
     segment.add("raw", rows_of(format_of("raw"), one, EncodeOptions(), {}))

@@ -108,7 +108,7 @@ SIGNED: dict[str, Make] = {
     "grafana-cloud": _of("gl", "c_", (B64, 120)),
     "dynatrace": _of("dt0", "c01.", (UPPER + DIGITS, 24), ".", (UPPER + DIGITS, 64)),
     "newrelic": _of("NR", "AK-", (UPPER + DIGITS, 27)),
-    "age": _of("AGE-SECRET", "-KEY-1", ("QPZRY9X8GF2T" + "VDW0S3JN54" + "KHCE6MUA7L", 58)),
+    "age": _of("AGE-SECRET", "-KEY-1", ("QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L", 58)),
     "rainforest-pay": _of("api", "key_", (HEX, 64)),
     "scale": _of("li", "ve_", (HEX, 32)),
     "shortcut": _of("sc", "t_rw_", (LOWER + DIGITS, 10), "_", (ALNUM, 128)),

@@ -43,7 +43,7 @@ def test_a_row_that_shows_a_span_is_judged_in_few_passes(monkeypatch: pytest.Mon
     messages = [{"role": "user", "content": f"note {i}", "token": f"n{i}"} for i in range(300)]
     messages[150]["content"] = folder
     row = json.dumps({"messages": messages}).encode()
-    messages[7] |= {"content": text, "token": "k9Zx81Qw7" + "LmN4pR2vT"}
+    messages[7] |= {"content": text, "token": "k9Zx81" + "Qw7LmN4pR2vT"}
     messages[290]["content"] = "ask zelda77"
     leaky = json.dumps({"messages": messages, "api_key" + "x" * 9: value}).encode()
     passes: list[int] = []

@@ -90,9 +90,10 @@ def _given(data: bytes, end: int) -> list[tuple[int, int]]:
     span = whole_key(data, start)
     if span is None or not _CLOSES.match(data, span[1], span[1] + 12):
         return []
-    if HEX.match(data, *span) and not (vendor or required or _OF_SERVICE.match(name)):
-        return []
-    return [span]
+    if vendor or required or not HEX.match(data, *span):
+        return [span]
+    is_id = _UUID.match(data, *span) or not _OF_SERVICE.match(name)  # or a digest
+    return [] if is_id else [span]
 
 
 RULES: tuple[Rule, ...] = (
