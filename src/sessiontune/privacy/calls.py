@@ -74,7 +74,7 @@ _MAKES = quick(
     r"url|uri|path|file|version|regexp?|pattern|text|title|name|class|style|attribute|item|element|content|data|value|state|html|print)\Z"
 )
 _FIRST = quick(r"\w*")
-_OF_SERVICE = quick(r"(?i).*\w(?:client|api|sdk)\Z")
+_OF_SERVICE = quick(r"(?i).*(?:client|api|sdk)\Z")
 
 
 def _given(data: bytes, end: int) -> list[tuple[int, int]]:
