@@ -77,6 +77,17 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         "places",
+        rf"\bssh[ ]-l[ ]{{1,2}}{_USER}",
+        rf"\bssh[ ]-l[ ]{{1,2}}({_USER})[ ]",
+        _account,
+        "user",
+        before=60,
+        after=40,
+        rank=2,
+    ),
+    Rule(
+        "user",
+        "places",
         r"[d-]r[w-][xsS-][r-][w-][xsS-][r-][w-][xtT-][.+@]? {1,6}\d{1,7} {1,6}[A-Za-z_]",
         "()",
         None,
@@ -87,8 +98,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         "places",
-        rf"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b{_USER}@[A-Za-z0-9]",
-        rf"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?({_USER})@[A-Za-z0-9]",
+        rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]",
+        rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?|(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
         _account,
         "user",
         before=150,

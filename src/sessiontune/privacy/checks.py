@@ -178,8 +178,10 @@ def is_placeholder(value: bytes) -> bool:
     if not plain:
         return True
     low = plain.lower()
-    if low in PLACEHOLDERS or low.rstrip(b"]") in PLACEHOLDERS or low.startswith(
-        (b"redacted", b"<", b"${", b"$(", b"{{", b"%(", b"#{", b"@{")
+    if (
+        low in PLACEHOLDERS
+        or low.rstrip(b"]") in PLACEHOLDERS
+        or low.startswith((b"redacted", b"<", b"${", b"$(", b"{{", b"%(", b"#{", b"@{"))
     ):
         return True
     if plain[:1] == b"$" and (len(plain) < 2 or plain[1:2].isalpha() or plain[1] in b"_{("):

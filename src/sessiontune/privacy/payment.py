@@ -68,9 +68,7 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-_CARD_WORDS = pattern(
-    r"(?i)card|(?:\b|\\[nrt])(?:pan\b|cc)|visa|amex|payment|credit|debit|kart"
-)
+_CARD_WORDS = pattern(r"(?i)card|(?:\b|\\[nrt])(?:pan\b|cc)|visa|amex|payment|credit|debit|kart")
 
 
 def _spoken(data: bytes, start: int, size: int) -> bool:
@@ -95,9 +93,8 @@ def _is_number(data: bytes, start: int, end: int) -> bool:
     if indented and _spoken(data, start, 400):
         return False
     return (
-        (indented or _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None)
-        and _AFTER_NUMBER.match(data, end, end + 4) is not None
-    )
+        indented or _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None
+    ) and _AFTER_NUMBER.match(data, end, end + 4) is not None
 
 
 def _issuer(digits: bytes) -> bool:

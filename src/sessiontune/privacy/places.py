@@ -78,9 +78,52 @@ _ACCOUNT = (
     r"device|machine|profile|member)_?-?(?i:uuid|id)"
 )
 _QUOTED = r"(?:\\*[\"'])?[ ]{0,2}[:=][ ]{0,2}(?:\\*[\"'])?"
+_AWS_ID = (
+    r"(?:\"(?:Account|OwnerId|AccountId)\\*\": ?\\*\"|"
+    r"(?i:aws_?account(?:_?id)?|account_id)(?:\\*\")? ?[:=] ?(?:\\*[\"'])?)"
+)
+_AZURE = r"subscriptions?[/ =]"
+#: What git prints and keeps of a remote: `To ...`, `From ...` of a fetch, the section of a file.
+_REMOTE = (
+    r"(?:\bTo |(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
+    r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"
+)
+_ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
+
+def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
+    return Rule(kind, "places", anchor, exact, check, kind, before=110, after=after, rank=3)
+
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{1,60}"
+
 RULES: tuple[Rule, ...] = (
+    # Kali's prompt, Git for Windows'
+    _prompt("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", _prompt_user, 4),
+    _prompt("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
+    _prompt(
+        "user",
+        r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ",
+        rf"\b({_NAME})@{_NAME} MINGW",
+        _prompt_user,
+        4,
+    ),
+    _prompt("host", r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ", rf"@({_NAME}) MINGW", host_name, 4),
+    _prompt(
+        "host",
+        r"\bCOMPUTERNAME=[A-Za-z0-9]",
+        r"\bCOMPUTERNAME=([A-Za-z0-9][A-Za-z0-9-]{1,62})",
+        host_name,
+        64,
+    ),
+    _prompt(
+        "host",
+        r"[A-Za-z0-9]\.fritz\.box\b",
+        r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.fritz\.box",
+        host_name,
+        4,
+    ),
     Rule(
         "user",
         "places",
@@ -173,22 +216,22 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git-owner",
         "places",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
+        rf"{_REMOTE}[A-Za-z0-9]",
+        rf"{_REMOTE}([A-Za-z0-9][A-Za-z0-9_.-]{{1,60}})/",
         _owner,
         "org",
-        before=48,
+        before=110,
         after=70,
         rank=2,
     ),
     Rule(
         "git-repo",
         "places",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/([A-Za-z0-9_-]{1,100})",
+        rf"{_REMOTE}[A-Za-z0-9]",
+        rf"{_REMOTE}([A-Za-z0-9][A-Za-z0-9_.-]{{1,60}})/([A-Za-z0-9_-]{{1,100}})",
         _repo,
         "repo",
-        before=48,
+        before=110,
         after=170,
         rank=2,
     ),
@@ -239,8 +282,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git-owner",
         "places",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/([A-Za-z0-9_.-]{1,60})/[A-Za-z0-9_.-]",
+        rf"{_ORIGIN}[A-Za-z0-9_.-]",
+        rf"{_ORIGIN}([A-Za-z0-9_.-]{{1,60}})/[A-Za-z0-9_.-]",
         _owner,
         "org",
         before=140,
@@ -250,8 +293,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git-repo",
         "places",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/([A-Za-z0-9_.-]{1,60})/"
+        rf"{_ORIGIN}[A-Za-z0-9_.-]",
+        rf"{_ORIGIN}([A-Za-z0-9_.-]{{1,60}})/"
         r"([A-Za-z0-9_-]{1,100})",
         _repo,
         "repo",
@@ -272,8 +315,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "cloud-account",
         "places",
-        r"\"Account\\*\": ?\\*\"\d{12}\b",
-        r"\"Account\\*\": ?\\*\"(\d{12})\b",
+        rf"{_AWS_ID}\d{{12}}\b",
+        rf"{_AWS_ID}(\d{{12}})\b",
         _aws,
         before=40,
         after=4,
@@ -312,8 +355,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         "places",
-        _ACCOUNT + r"[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}" + _NOT_MADE_UUID,
-        rf"{_ACCOUNT}{_QUOTED}({_UUID})",
+        rf"(?:{_ACCOUNT}[\\\"']{{0,66}} {{0,2}}[:=] {{0,2}}[\\\"']{{0,66}}|{_AZURE}){_NOT_MADE_UUID}",
+        rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({_UUID})",
         _account,
         "uuid",
         before=160,
