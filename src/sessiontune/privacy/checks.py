@@ -318,3 +318,23 @@ def iban(value: bytes) -> bool:
 def judged_random(value: bytes, least: int = 10) -> bool:
     """`looks_random`, remembered: the same value comes many times in a log."""
     return looks_random(value, least)
+
+
+def is_limit(value: bytes) -> bool:
+    """The largest or smallest of the numbers that some bits hold: `9223372036854775807`."""
+    if not value.isdigit() or len(value) > 40:
+        return False
+    number = int(value)
+    return number & (number + 1) == 0 or number & (number - 1) == 0
+
+
+#: The name of a thing with those that it lies in: `SshHostKeyType::Ed25519`.
+_QUALIFIED = re2.compile(rb"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+")
+
+
+def is_qualified(value: bytes) -> bool:
+    return (
+        b"::" in value
+        and _QUALIFIED.fullmatch(value) is not None
+        and wordy(value.rpartition(b"::")[0]) > 0.6
+    )

@@ -10,7 +10,16 @@ from functools import lru_cache
 
 import re2
 
-from .checks import entropy, even_case, is_placeholder, judged_random, typed_out, wordy
+from .checks import (
+    entropy,
+    even_case,
+    is_limit,
+    is_placeholder,
+    is_qualified,
+    judged_random,
+    typed_out,
+    wordy,
+)
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .rules import pattern, quick
@@ -257,7 +266,7 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
     if len(value) < 10 or value.startswith(_STRICT):
         return False
-    if _is_limit(value) or _is_qualified(value):
+    if is_limit(value) or is_qualified(value):
         return False
     if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
         return value.isalpha() and judged_random(value, 20)
@@ -283,26 +292,6 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     if b"%" in value:
         value = _ESCAPED.sub(b"", value)
     return judged_random(value, 10 if strong else 16)
-
-
-def _is_limit(value: bytes) -> bool:
-    """The largest or smallest of the numbers that some bits hold: `9223372036854775807`."""
-    if not value.isdigit() or len(value) > 40:
-        return False
-    number = int(value)
-    return number & (number + 1) == 0 or number & (number - 1) == 0
-
-
-#: The name of a thing with those that it lies in: `SshHostKeyType::Ed25519`.
-_QUALIFIED = re2.compile(rb"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+")
-
-
-def _is_qualified(value: bytes) -> bool:
-    return (
-        b"::" in value
-        and _QUALIFIED.fullmatch(value) is not None
-        and wordy(value.rpartition(b"::")[0]) > 0.6
-    )
 
 
 #: How Java names what is done together: `PBEWithSHA1AndDESede`.

@@ -17,7 +17,7 @@ _NOT_MADE_UUID = (
 ).replace("H", "[0-9A-Fa-f]")
 
 
-def _prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
+def prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return None if is_generic(match.group(1).decode("latin-1")) else (start, end)
 
@@ -91,45 +91,13 @@ _REMOTE = (
 _ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
-
-def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
-    return Rule(kind, "places", anchor, exact, check, kind, before=110, after=after, rank=3)
-
-
-_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{1,60}"
-
 RULES: tuple[Rule, ...] = (
-    # Kali's prompt, Git for Windows'
-    _prompt("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", _prompt_user, 4),
-    _prompt("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
-    _prompt(
-        "user",
-        r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ",
-        rf"\b({_NAME})@{_NAME} MINGW",
-        _prompt_user,
-        4,
-    ),
-    _prompt("host", r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ", rf"@({_NAME}) MINGW", host_name, 4),
-    _prompt(
-        "host",
-        r"\bCOMPUTERNAME=[A-Za-z0-9]",
-        r"\bCOMPUTERNAME=([A-Za-z0-9][A-Za-z0-9-]{1,62})",
-        host_name,
-        64,
-    ),
-    _prompt(
-        "host",
-        r"[A-Za-z0-9]\.fritz\.box\b",
-        r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.fritz\.box",
-        host_name,
-        4,
-    ),
     Rule(
         "user",
         "places",
         r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
         r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
-        _prompt_user,
+        prompt_user,
         "user",
         before=240,
         after=8,
@@ -151,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
         r"\[([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
-        _prompt_user,
+        prompt_user,
         "user",
         before=240,
         after=8,
@@ -196,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
         r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9-]{3,60}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
-        _prompt_user,
+        prompt_user,
         "user",
         before=160,
         after=4,
