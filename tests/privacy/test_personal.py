@@ -155,14 +155,14 @@ def test_every_number_goes_and_the_gate_sees_each_at_a_lines_beginning(text: str
         ("/subscriptions/7f3c9a1e-52d8-4b6f-9e07-§c1d84a6b3f25/resourceGroups", "c1d84a6b3f25"),
         ("BDAY:1984-§03-17", "1984-03-17"),
         ("GEO:48.20§849;16.37§208", "48.20849 16.37208"),
-        ("pan=4539453§331478936", "4539453331478936"),
+        ("pan=4539453§331478936", "4539453§331478936"),
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("before", ["", "hello\n"])
 def test_places_go_and_the_gate_sees_each(text: str, values: str, before: str) -> None:
     whole = before + real(text)
     clean = REDACTOR.text(whole)
-    assert not [value for value in values.split() if value in clean]
+    assert not [value for value in real(values).split() if value in clean]
     assert REDACTOR.text(clean) == clean
     assert AUDITOR.scan(json.dumps({"content": whole}).encode(), "f")
     assert AUDITOR.scan(json.dumps({"content": clean}).encode(), "f") == []
