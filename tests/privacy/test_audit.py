@@ -162,3 +162,13 @@ def test_what_begins_or_ends_a_line_is_seen_in_a_row(text: str, deep: int) -> No
         text = json.dumps({"command": text})
     row = json.dumps({"messages": [{"content": text}]}, ensure_ascii=False).encode()
     assert Auditor(OPTIONS, Vocabulary(), b"salt").scan(row, "out")
+
+
+def test_a_row_with_half_of_a_pair_is_judged_in_its_places() -> None:
+    """Which orjson does not read: what stays in a text would be taken for more among escapes."""
+    text = '\ud83d ALTER USER \\"erp\\" WITH ENCRYPTED PASSWORD \''
+    auditor = Auditor(OPTIONS, Vocabulary(), b"salt")
+    assert auditor.scan(json.dumps({"content": text + "x"}).encode(), "f") == []
+    text, _ = carrier("github", 5)
+    (found,) = auditor.scan(json.dumps({"content": "\udc00 " + text}).encode(), "f")
+    assert found.where == "f:1.content"
