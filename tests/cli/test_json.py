@@ -14,7 +14,7 @@ import pytest
 from sessiontune.cli.main import main
 
 #: Put together here, so that this file holds none.
-KEY = "AK" + "IA" + "Q3EGT7WLNZ5VYXHB"
+KEY = "AK" + "IA" + "Q3EGT7WL" + "NZ5VYXHB"
 
 
 def test_findings_and_the_error_are_one_object(

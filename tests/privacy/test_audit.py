@@ -43,7 +43,7 @@ def test_a_row_that_shows_a_span_is_judged_in_few_passes(monkeypatch: pytest.Mon
     messages = [{"role": "user", "content": f"note {i}", "token": f"n{i}"} for i in range(300)]
     messages[150]["content"] = folder
     row = json.dumps({"messages": messages}).encode()
-    messages[7] |= {"content": text, "token": "k9" + "Zx81Qw7LmN4pR2vT"}
+    messages[7] |= {"content": text, "token": "k9Zx81" + "Qw7LmN4pR2vT"}
     messages[290]["content"] = "ask zelda77"
     leaky = json.dumps({"messages": messages, "api_key" + "x" * 9: value}).encode()
     passes: list[int] = []
@@ -162,3 +162,13 @@ def test_what_begins_or_ends_a_line_is_seen_in_a_row(text: str, deep: int) -> No
         text = json.dumps({"command": text})
     row = json.dumps({"messages": [{"content": text}]}, ensure_ascii=False).encode()
     assert Auditor(OPTIONS, Vocabulary(), b"salt").scan(row, "out")
+
+
+def test_a_row_with_half_of_a_pair_is_judged_in_its_places() -> None:
+    """Which orjson does not read: what stays in a text would be taken for more among escapes."""
+    text = '\ud83d ALTER USER \\"erp\\" WITH ENCRYPTED PASSWORD \''
+    auditor = Auditor(OPTIONS, Vocabulary(), b"salt")
+    assert auditor.scan(json.dumps({"content": text + "x"}).encode(), "f") == []
+    text, _ = carrier("github", 5)
+    (found,) = auditor.scan(json.dumps({"content": "\udc00 " + text}).encode(), "f")
+    assert found.where == "f:1.content"

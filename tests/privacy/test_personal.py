@@ -106,9 +106,11 @@ def test_accounts_of_every_country_are_found_however_they_are_grouped(country: b
         "Τηλ.: 694 82§9 1736",
         "SĐT: 0912 48§2 917",
         "Puh. 040 48§2 9173",
-        "Tel.: 0049 30 48§291736",
+        "Tel.: 0049 30 4§8§2§91736",
         "Tel.: 0176 48§291736, 0171 58§29173",
         "Tel.: 0176 48§291736 / 0171 58§29173",
+        "Tel.: 0176 48§291736, fax 0171 58§29173",
+        'Tel.: 0176 48§291736, 0171 58§29173 "phones": ["0172 38§29174", "0173 28§29175"]',
         "phones:\n  - 0176 48§291736\n  - 0171 58§29173",
         '{"phoneNumbers": ["0176 48§291736", "0171 58§29173"]}',
         "(415) 82§9-1736",
@@ -130,3 +132,52 @@ def test_every_number_goes_and_the_gate_sees_each_at_a_lines_beginning(text: str
         for inner in (one, json.dumps({"command": one})):
             assert AUDITOR.scan(json.dumps({"content": inner}).encode(), "row")
         assert not AUDITOR.scan(json.dumps({"content": clean}).encode(), "row")
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("//wsl$/Ubuntu/ho§me/tkowal§czyk/x", "tkowalczyk"),
+        ("vscode://file/ho§me/tkowal§czyk/x", "tkowalczyk"),
+        ("/run/med§ia/tkowal§czyk/USB", "tkowalczyk"),
+        ("┌──(tkowal§czyk㉿berg§werk)-[~/code]", "tkowalczyk bergwerk"),
+        ("tkowal§czyk@berg§werk MINGW§64 ~/code (main)", "tkowalczyk bergwerk"),
+        ("ssh -l tkowal§czyk nas", "tkowalczyk"),
+        ("ssh:/§/tkowal§czyk@nas.lan:2222/x.git", "tkowalczyk"),
+        ("smb:/§/tkowal§czyk@nas/x", "tkowalczyk"),
+        ("COMPUTER§NAME=berg§werk", "bergwerk"),
+        ("ping berg§werk.fritz§.box", "bergwerk"),
+        ("origin\thttps:/§/git.acme.io:8443/tkowal§czyk/ledg§erly.git (fetch)", "tkowalczyk ledgerly"),
+        ("To https:/§/github.com/tkowal§czyk/ledg§erly.git", "tkowalczyk ledgerly"),
+        ("From https:/§/github.com/tkowal§czyk/ledg§erly", "tkowalczyk ledgerly"),
+        ('[remote "origin"]\n\turl = https:/§/github.com/tkowal§czyk/ledg§erly.git', "tkowalczyk ledgerly"),
+        ("AWS_ACCOUNT_ID=48291§7364058", "482917364058"),
+        ('account_id = "48291§7364058"', "482917364058"),
+        ('{"OwnerId": "48291§7364058"}', "482917364058"),
+        ("/subscriptions/7f3c9a1e-52d8-4b6f-9e07-§c1d84a6b3f25/resourceGroups", "c1d84a6b3f25"),
+        ("BDAY:1984-§03-17", "1984-03-17"),
+        ("GEO:48.20§849;16.37§208", "48.20849 16.37208"),
+        ("pan=4539453§331478936", "4539453§331478936"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("before", ["", "hello\n"])
+def test_places_go_and_the_gate_sees_each(text: str, values: str, before: str) -> None:
+    whole = before + real(text)
+    clean = REDACTOR.text(whole)
+    assert not [value for value in real(values).split() if value in clean]
+    assert REDACTOR.text(clean) == clean
+    assert AUDITOR.scan(json.dumps({"content": whole}).encode(), "f")
+    assert AUDITOR.scan(json.dumps({"content": clean}).encode(), "f") == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "# From https://github.com/python/cpython/blob/main/x.py",
+        '[submodule "x"]\n\turl = https://github.com/google/googletest.git',
+        "see https://example.com/home/index and //cdn.example.com/users/list.js",
+        "git@host MINGW64 ~/code; account_id = 123456789012",
+    ],
+)
+def test_public_places_stay(text: str) -> None:
+    assert REDACTOR.text(text) == text

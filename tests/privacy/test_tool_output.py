@@ -90,7 +90,7 @@ def test_taken(text: str, form: str) -> None:
         "CHECKSUM=9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
         "ACMECO=9f86d081884c7d659a2feaa0c55ad015",
         "SCRATCH=/c/Users/x/AppData/Local/Temp/claude and FAIL: TestBuildDataDocument2_Records3Every4",
-        "DATABRICKS_TOKEN=dapi" + "123456789012345678a9bc01234defg5",
+        "DATABRICKS_TOKEN=dapi" + "1234567890" + "12345678a9bc01234defg5",
         "MODEL=Qwen2.5-Coder-7B-Instruct-Q4_K_M-00001-of-00003",
         "proxy_set_header X-Request-Id 6c4b0e9d1f8a27354c1d6c4b0e9d1f8a;",
         "proxy_set_header Authorization $http_authorization;",

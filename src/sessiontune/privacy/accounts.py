@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .places import host_name
+from .places import host_name, prompt_user
 from .rules import Rule, quick
 from .vocabulary import is_generic
 
@@ -73,7 +73,50 @@ def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
     return [(start, end)]
 
 
+def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
+    return Rule(kind, "places", anchor, exact, check, kind, before=110, after=after, rank=3)
+
+
+_NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{1,60}"
+
+
 RULES: tuple[Rule, ...] = (
+    # Kali's prompt, Git for Windows'
+    _prompt("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user, 4),
+    _prompt("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
+    _prompt(
+        "user",
+        r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ",
+        rf"\b({_NAME})@{_NAME} MINGW",
+        prompt_user,
+        4,
+    ),
+    _prompt("host", r"@[A-Za-z0-9.-]{2,60} MINGW(?:64|32) ", rf"@({_NAME}) MINGW", host_name, 4),
+    _prompt(
+        "host",
+        r"\bCOMPUTERNAME=[A-Za-z0-9]",
+        r"\bCOMPUTERNAME=([A-Za-z0-9][A-Za-z0-9-]{1,62})",
+        host_name,
+        64,
+    ),
+    _prompt(
+        "host",
+        r"[A-Za-z0-9]\.fritz\.box\b",
+        r"\b([A-Za-z0-9][A-Za-z0-9-]{1,62})\.fritz\.box",
+        host_name,
+        4,
+    ),
+    Rule(
+        "user",
+        "places",
+        rf"\bssh[ ]-l[ ]{{1,2}}{_USER}",
+        rf"\bssh[ ]-l[ ]{{1,2}}({_USER})[ ]",
+        _account,
+        "user",
+        before=60,
+        after=40,
+        rank=2,
+    ),
     Rule(
         "user",
         "places",
@@ -87,8 +130,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         "places",
-        rf"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b{_USER}@[A-Za-z0-9]",
-        rf"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?({_USER})@[A-Za-z0-9]",
+        rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]",
+        rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?|(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
         _account,
         "user",
         before=150,

@@ -227,4 +227,14 @@ def _json(row: bytes) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
+        return _with_halves(text)
+
+
+def _with_halves(text: bytes) -> Any:
+    """The value of a row with halves of pairs (`\\ud83d`), which orjson refuses, else None."""
+    if b"\\ud" not in text.lower():
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
         return None

@@ -25,7 +25,7 @@ _DATE = (
 )
 #: Names of fields and labels: marks stand between them and the date, and little else.
 _LABELS = (
-    r"birth[ _-]?da(?:te|y)|date[ _-]?of[ _-]?birth|\bdob|geburts(?:datum|tag)|date de naissance|"
+    r"birth[ _-]?da(?:te|y)|date[ _-]?of[ _-]?birth|\bdob|\bbday|geburts(?:datum|tag)|date de naissance|"
     r"fecha[ _]de[ _]nacimiento|data di nascita|data de nascimento|geboortedatum|f\xc3\xb6delsedatum|data urodzenia|"
     r"\xe7\x94\x9f\xe5\xb9\xb4\xe6\x9c\x88\xe6\x97\xa5|\xe5\x87\xba\xe7\x94\x9f(?:\xe6\x97\xa5\xe6\x9c\x9f|\xe5\xb9\xb4\xe6\x9c\x88)|"
     r"\xec\x83\x9d\xeb\x85\x84\xec\x9b\x94\xec\x9d\xbc|\xd0\xb4\xd0\xb0\xd1\x82\xd0\xb0 \xd1\x80\xd0\xbe\xd0\xb6\xd0\xb4\xd0\xb5\xd0\xbd\xd0\xb8\xd1\x8f"

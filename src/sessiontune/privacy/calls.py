@@ -90,9 +90,10 @@ def _given(data: bytes, end: int) -> list[tuple[int, int]]:
     vendor = vendor_of(required or _FIRST.match(name).group())  # type: ignore[union-attr]
     if not (required or vendor or _TAKES.match(name)) or (name and _MAKES.match(name)):
         return []
-    if HEX.match(data, *span) and not (vendor or required or _OF_SERVICE.match(name)):
-        return []
-    return [span]
+    if vendor or required or not HEX.match(data, *span):
+        return [span]
+    is_id = _UUID.match(data, *span) or not _OF_SERVICE.match(name)  # or a digest
+    return [] if is_id else [span]
 
 
 RULES: tuple[Rule, ...] = (

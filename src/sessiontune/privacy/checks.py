@@ -96,7 +96,7 @@ PLACEHOLDERS = frozenset(
     enabled not-set not_set notset auto automatic manual never always encrypted hashed plaintext plain_text cleartext
     private public internal external local remote oauth oauth2 saml ldap kerberos ntlm jwt sha256
     sha512 md5 bcrypt scrypt argon2 pbkdf2 base64 hex utf-8 latin1 latin-1 ascii xxx xxxx xxxxx
-    *** **** ***** ****** ******** ... .... none. redacted removed deleted masked hide show
+    none:none *** **** ***** ****** ******** ... .... none. redacted removed deleted masked hide show
     toggle visible current confirm confirmation required. forgot forgotten reset expired strong
     weak medium short long keyring keychain vault gnome-keyring pass: file: env: pinentry getpass
     changed stored saved protected verified generated updated confirmed encoded mandatory rotated
@@ -178,8 +178,10 @@ def is_placeholder(value: bytes) -> bool:
     if not plain:
         return True
     low = plain.lower()
-    if low in PLACEHOLDERS or low.startswith(
-        (b"redacted", b"<", b"${", b"$(", b"{{", b"%(", b"#{", b"@{")
+    if (
+        low in PLACEHOLDERS
+        or low.rstrip(b"]") in PLACEHOLDERS
+        or low.startswith((b"redacted", b"<", b"${", b"$(", b"{{", b"%(", b"#{", b"@{"))
     ):
         return True
     if plain[:1] == b"$" and (len(plain) < 2 or plain[1:2].isalpha() or plain[1] in b"_{("):
@@ -187,6 +189,8 @@ def is_placeholder(value: bytes) -> bool:
     if plain[0] in b"{[(" and plain[-1] in b"}])" and not any(c in b"0123456789" for c in plain):
         return True
     if len(plain) > 2 and plain[:1] == b"%" and plain[-1:] == b"%":
+        return True
+    if plain[:1] == b"@" == plain[-1:] and plain[1:-1].replace(b"_", b"").isalpha():
         return True
     if len(set(plain)) <= 2 or _FILLER.search(plain):
         return True
@@ -314,3 +318,23 @@ def iban(value: bytes) -> bool:
 def judged_random(value: bytes, least: int = 10) -> bool:
     """`looks_random`, remembered: the same value comes many times in a log."""
     return looks_random(value, least)
+
+
+def is_limit(value: bytes) -> bool:
+    """The largest or smallest of the numbers that some bits hold: `9223372036854775807`."""
+    if not value.isdigit() or len(value) > 40:
+        return False
+    number = int(value)
+    return number & (number + 1) == 0 or number & (number - 1) == 0
+
+
+#: The name of a thing with those that it lies in: `SshHostKeyType::Ed25519`.
+_QUALIFIED = re2.compile(rb"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+")
+
+
+def is_qualified(value: bytes) -> bool:
+    return (
+        b"::" in value
+        and _QUALIFIED.fullmatch(value) is not None
+        and wordy(value.rpartition(b"::")[0]) > 0.6
+    )

@@ -208,6 +208,10 @@ def _vendor_anchors() -> tuple[str, ...]:
 
 
 _CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")
+_FLAG = re2.compile(rb"[A-Z]{2,}(?:_[A-Z0-9]+){2,}")
+_CMDLET = re2.compile(rb"[A-Z][a-zA-Z]+-[A-Z][A-Za-z]+")
+#: What follows the first key of a map: `'password' => ['type' => ...`.
+_MAPS = quick(r"\\*[\"'][ \t]{0,24}=>")
 #: What is no secret: `cache key: ...`.
 _SORT_OF_KEY = quick(
     r"(?i)(?:cache|primary|foreign|sort|partition|public|index|lookup|dedup|group) \Z"
@@ -249,6 +253,13 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
     )
 
 
+def _is_code(data: bytes, name: int, quoted: bool, value: bytes, end: int) -> bool:
+    """A call of PowerShell behind `$name =`; the first key of a map that stands for the value."""
+    if quoted:
+        return _MAPS.match(data, end, end + 32) is not None
+    return data[name - 1 : name] == b"$" and _CMDLET.fullmatch(value) is not None
+
+
 def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     start = match.start(4)
@@ -268,6 +279,8 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         and (_CONSTANT.fullmatch(value) or not judged_random(value, 16))
     ):
         return None  # names that are listed
+    if plain == b"|" and _FLAG.fullmatch(value):
+        return None  # flags that are joined
     if (plain[-2:] in (b"==", b"!=") and not lead) or (
         plain == b"->" and data[end : end + 1] == b":"
     ):
@@ -284,6 +297,8 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # `Secrets::Kind`
     if lead and value[-1:] == b":" and _JOINED.match(data, end, end + 8):
         return None  # `user = "name:" + name`
+    if _is_code(data, match.start(1), bool(lead), value, end):
+        return None
     if lead and (
         value[:2] == b".$"
         or _METHOD.match(value)

@@ -51,7 +51,7 @@ _PLACE_WORDS = re2.compile(
     rb"(?i)\blat(?:itude|[^a-z]|lng|lon)|\blon(?:gitude|[^a-z])|latlng|gps|coord|geo|location"
 )
 _MORE = quick(r" ?, ?-?\d+\.\d")
-_PAIR = rf"({_DECIMAL})(?:, ?|%2C|%20| |/)({_DECIMAL})"
+_PAIR = rf"({_DECIMAL})(?:, ?|%2C|%20| |/|;)({_DECIMAL})"
 
 
 def _pair(data: bytes, hit: int) -> list[tuple[int, int]]:
@@ -113,7 +113,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _direct(r"\d\.\d{4,15}, ?-?\d{1,3}\.\d{4}", _pair),
     _direct(
-        r"(?:(?i:\bpoint) ?Z? ?\(|#map=\d{1,2}/|[?&](?:q|ll|sll|center|daddr|saddr|query|destination|origin|loc)=(?:loc:)?|/@|(?i:gps)(?: (?:position|location|coordinates))? ?[:=]? ?|!3d)-?\d{1,3}\.\d{3}",
+        r"(?:(?i:\bpoint) ?Z? ?\(|\bGEO:(?:geo:)?|#map=\d{1,2}/|[?&](?:q|ll|sll|center|daddr|saddr|query|destination|origin|loc)=(?:loc:)?|/@|(?i:gps)(?: (?:position|location|coordinates))? ?[:=]? ?|!3d)-?\d{1,3}\.\d{3}",
         _mapped,
     ),
     _rule(

@@ -75,7 +75,7 @@ _MOUNTS = (b"export", b"var", b"/c", b"/d", b"/e", b"/C", b"/D")
 #: Folders of the root under which homes lie, machines that serve files, addresses of files.
 _ROOTED = quick(
     r"(?:(?:(?<![\w.~)}\]-])|(?<=\\[nt]))/(?:usr|mnt|net|nfs|data|cluster|gpfs|lustre|afs|media|vol\d?|storage|private|rootfs|host|System/Volumes/Data|Volumes/[\w ]{1,24})|"
-    r"(?:smb|sftp|nfs|afp|ssh|rsync|scp|vscode-remote|cifs|file)://[^\s/]{1,40})(?:/[\w.+-]{1,32})*\Z"
+    r"(?:(?<![\w:/])|(?<=\\n))//[\w.$-]{2,40}/[\w.$-]{1,40}|(?:smb|sftp|nfs|afp|ssh|rsync|scp|vscode(?:-insiders|-remote)?|cursor|cifs|file)://[^\s/]{1,40})(?:/[\w.+-]{1,32})*\Z"
 )
 _UNC = quick(r"(?:(?<![\w\\])|(?<=\\n))(\\{2,32})[\w.$-]{1,40}((?:\\{1,16}[\w.$-]{1,40})*)\Z")
 
@@ -156,8 +156,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "home",
         "places",
-        r"(?:/scratch|/work/users|/u/home|/gpfs/home)/[a-z]",
-        r"(?:/scratch|/work/users|/u/home|/gpfs/home)/([a-z][a-z0-9_.-]{2,31})(?:[/\s\"'\x00]|$)",
+        r"(?:/scratch|/work/users|/u/home|/gpfs/home|/run/media)/[a-z]",
+        r"(?:/scratch|/work/users|/u/home|/gpfs/home|/run/media)/([a-z][a-z0-9_.-]{2,31})(?:[/\s\"'\x00]|$)",
         _named,
         "user",
         before=24,

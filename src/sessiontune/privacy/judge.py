@@ -10,7 +10,16 @@ from functools import lru_cache
 
 import re2
 
-from .checks import entropy, even_case, is_placeholder, judged_random, typed_out, wordy
+from .checks import (
+    entropy,
+    even_case,
+    is_limit,
+    is_placeholder,
+    is_qualified,
+    judged_random,
+    typed_out,
+    wordy,
+)
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .rules import pattern, quick
@@ -25,11 +34,11 @@ _UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0
 _CODE = re2.compile(
     rb"[@&*]{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
     rb"@?[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
-    rb"[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
+    rb"(?:process|import\.meta)\.env\.\w+!?|[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
 )
 _PATHLIKE = re2.compile(
     rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|vault|op|env|secret|ref|urn|npm|docker)://?.*|arn:aws[\w-]*:.*|"
-    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
+    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|(?:[A-Za-z][A-Za-z._-]*/){2,}|@?(?:[a-z]+(?:-[a-z]+)*/)+[a-z]+(?:-[a-z0-9]+)*\.[A-Z][A-Za-z]+|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
     rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
 )
@@ -39,6 +48,8 @@ _VERSION = re2.compile(
 )
 #: What a cache is restored by: words, and a digest of all that counts.
 _CACHE = re2.compile(rb"(?:[A-Za-z][A-Za-z0-9.]*[_-]){2,8}(?:[0-9a-f]{40}|[0-9a-f]{64})")
+#: What a monitor measures: words and numbers with dots between, `zyxel.3500_10.hw.uptime`.
+_METRIC = re2.compile(rb"[a-z]+(?:\.(?:[a-z_]+|[\d_]+))+")
 _HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
 
 
@@ -255,6 +266,8 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
     if len(value) < 10 or value.startswith(_STRICT):
         return False
+    if is_limit(value) or is_qualified(value):
+        return False
     if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
         return value.isalpha() and judged_random(value, 20)
     if any(c in b"()[]{}|*,?;\\ " for c in value):
@@ -272,7 +285,7 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
         or _camel_case(value)
     ):
         return False
-    if not strong and _CACHE.fullmatch(value):
+    if not strong and (_CACHE.fullmatch(value) or _METRIC.fullmatch(value)):
         return False
     if _CIPHERS.match(value) or value.endswith((b"@openssh.com", b"@libssh.org")):
         return False  # the name of an algorithm

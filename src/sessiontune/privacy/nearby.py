@@ -79,9 +79,9 @@ _NO_KEY = quick(
 )
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
-#: What goes on behind it, an address, a call, a place in a file; or it is a name itself
+#: What goes on behind it, an address, a call, a place in a file, a pattern; or it is a name itself
 #: (`"V": 1`), or it was cut.
-_GOES_ON = quick(r"[@#(:/]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
+_GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
@@ -93,6 +93,7 @@ def _machine_key(value: bytes) -> bool:
         and judged_random(value, SIZE)
         and all(_no_words(part) for part in value.split(b"."))
         and not _NO_KEY.match(value)
+        and not (len(value) > 30 and len(set(value)) == len(value))  # an alphabet
         and not names_a_thing(value)
         and not is_placeholder(value)
         and not is_published_example(value)
@@ -131,6 +132,8 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
     told = name if vendor_of(name) else said if _ASSIGNS.match(between) else b""
     if told and not _HEADER.search(said) and judge(told, data[slice(*span)], True, b"=") is None:
         return []  # a value of this very name, or a service whose formats are known
+    if between[:1] == b"." and between[1:2].isalpha():  # a file: `token.py`
+        return []
     own = _OWN_NAME.search(between)
     if own and own.group(1).lower() not in _FOR_VALUE:
         return []

@@ -55,7 +55,7 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     if not _issuer(digits) or not luhn(digits) or digits in _TEST_CARDS or len(set(digits)) < 4:
         return None
     groups = value.replace(b"-", b" ").split()
-    spoken = _CARD_WORDS.search(data, max(0, start - 48), start) is not None
+    spoken = _spoken(data, start, 48)
     if not spoken and (len(digits) == 13 or (len(groups) == 1 and _is_number(data, start, end))):
         return None  # hardly a card has so few digits: an id
     if not spoken and len(groups) == 1 and _IS_ID.search(data, max(0, start - 40), start):
@@ -68,21 +68,33 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-_CARD_WORDS = pattern(r"(?i)card|\bpan\b|\bcc|visa|amex|payment|credit|debit|kart")
+_CARD_WORDS = pattern(r"(?i)card|(?:\b|\\[nrt])(?:pan\b|cc)|visa|amex|payment|credit|debit|kart")
+
+
+def _spoken(data: bytes, start: int, size: int) -> bool:
+    """The words before speak of cards (a pseudonym of another card is no word)."""
+    before = data[max(0, start - size) : start].replace(b"REDACTED_CARD", b"")
+    return _CARD_WORDS.search(before) is not None
+
+
 #: A key that says id: of ten with sixteen digits one has a card's check digit.
 _IS_ID = quick(
-    r"(?:\b|_)ids?\\{0,3}[\"']?[ ]?[:=][ ]?\\{0,3}[\"']?\Z|Ids?\\{0,3}[\"']?[ ]?[:=][ ]?\\{0,3}[\"']?\Z"
+    r"(?:(?:\b|_)(?:ids?|ts|snowflake)|Ids?|(?<=\\[nrt])ids?)(?:\\{0,3}[\"']?[ ]?[:=][ ]?\[?|[ ])\\{0,3}[\"']?\Z"
 )
 _BEFORE_NUMBER = quick(r"[\[(,=+*/-] ?\Z")
-_AFTER_NUMBER = quick(r" ?[\]),*/+;-]|\\n|\s*\Z")
+#: In a table of numbers in code, a line for each.
+_INDENTED = quick(r"[\[({,][ \t]{0,8}(?:\r?\n|(?:\\+r)?\\+n)(?:[ ]{2,40}|(?:\t|\\+t){1,12})\Z")
+_AFTER_NUMBER = quick(r" ?[\]}),*/+;-]|\\n|\s*\Z")
 
 
 def _is_number(data: bytes, start: int, end: int) -> bool:
     """A number of a program (`default_rng(4202...)`)."""
+    indented = _INDENTED.search(data, max(0, start - 48), start) is not None
+    if indented and _spoken(data, start, 400):
+        return False
     return (
-        _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None
-        and _AFTER_NUMBER.match(data, end, end + 4) is not None
-    )
+        indented or _BEFORE_NUMBER.search(data, max(0, start - 2), start) is not None
+    ) and _AFTER_NUMBER.match(data, end, end + 4) is not None
 
 
 def _issuer(digits: bytes) -> bool:

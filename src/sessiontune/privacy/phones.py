@@ -179,9 +179,12 @@ def _behind_label(data: bytes, hit: int) -> list[tuple[int, int]]:
     """The number after a label, and those that are listed behind it."""
     low, high = max(0, hit - 96), min(len(data), hit + 32)
     while (match := windowed(_LABELLED).search(data, low, high)) and match.start() < hit:
-        if (first := _labelled(data, match)) is not None:
+        if match.end(1) < hit - 12:  # of an earlier hit: another label stands behind it
+            low = match.end(1)
+        elif (first := _labelled(data, match)) is not None:
             return [first, *_listed(data, first[1])]
-        low = match.start() + 1
+        else:
+            low = match.start() + 1
     return []
 
 

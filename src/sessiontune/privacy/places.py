@@ -17,7 +17,7 @@ _NOT_MADE_UUID = (
 ).replace("H", "[0-9A-Fa-f]")
 
 
-def _prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
+def prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     return None if is_generic(match.group(1).decode("latin-1")) else (start, end)
 
@@ -78,6 +78,17 @@ _ACCOUNT = (
     r"device|machine|profile|member)_?-?(?i:uuid|id)"
 )
 _QUOTED = r"(?:\\*[\"'])?[ ]{0,2}[:=][ ]{0,2}(?:\\*[\"'])?"
+_AWS_ID = (
+    r"(?:\"(?:Account|OwnerId|AccountId)\\*\": ?\\*\"|"
+    r"(?i:aws_?account(?:_?id)?|account_id)(?:\\*\")? ?[:=] ?(?:\\*[\"'])?)"
+)
+_AZURE = r"subscriptions?[/ =]"
+#: What git prints and keeps of a remote: `To ...`, `From ...` of a fetch, the section of a file.
+_REMOTE = (
+    r"(?:\bTo |(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
+    r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"
+)
+_ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
 RULES: tuple[Rule, ...] = (
@@ -86,7 +97,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\b[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
         r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60}:[~/][^\s]{0,100}[$#%] ",
-        _prompt_user,
+        prompt_user,
         "user",
         before=240,
         after=8,
@@ -108,7 +119,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\[[a-z_][a-z0-9_.-]{1,31}@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
         r"\[([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9][A-Za-z0-9.-]{1,60} [^\]\n]{1,80}\][$#] ",
-        _prompt_user,
+        prompt_user,
         "user",
         before=240,
         after=8,
@@ -153,7 +164,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"@(?:[A-Za-z0-9]{1,24}s-)?(?:MacBook|iMac|Mac)[A-Za-z0-9-]{0,30}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
         r"\b([a-z_][a-z0-9_.-]{1,31})@[A-Za-z0-9-]{3,60}(?:\.[a-z]{2,8})? [^\s]{1,60} %",
-        _prompt_user,
+        prompt_user,
         "user",
         before=160,
         after=4,
@@ -173,22 +184,22 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git-owner",
         "places",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
+        rf"{_REMOTE}[A-Za-z0-9]",
+        rf"{_REMOTE}([A-Za-z0-9][A-Za-z0-9_.-]{{1,60}})/",
         _owner,
         "org",
-        before=48,
+        before=110,
         after=70,
         rank=2,
     ),
     Rule(
         "git-repo",
         "places",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/][A-Za-z0-9]",
-        r"\bTo (?:ssh://git@)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/([A-Za-z0-9_-]{1,100})",
+        rf"{_REMOTE}[A-Za-z0-9]",
+        rf"{_REMOTE}([A-Za-z0-9][A-Za-z0-9_.-]{{1,60}})/([A-Za-z0-9_-]{{1,100}})",
         _repo,
         "repo",
-        before=48,
+        before=110,
         after=170,
         rank=2,
     ),
@@ -239,8 +250,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git-owner",
         "places",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/([A-Za-z0-9_.-]{1,60})/[A-Za-z0-9_.-]",
+        rf"{_ORIGIN}[A-Za-z0-9_.-]",
+        rf"{_ORIGIN}([A-Za-z0-9_.-]{{1,60}})/[A-Za-z0-9_.-]",
         _owner,
         "org",
         before=140,
@@ -250,8 +261,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "git-repo",
         "places",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/[A-Za-z0-9_.-]",
-        r"(?:origin|upstream|fork)[ \t]+https?://[A-Za-z0-9.-]{3,60}/([A-Za-z0-9_.-]{1,60})/"
+        rf"{_ORIGIN}[A-Za-z0-9_.-]",
+        rf"{_ORIGIN}([A-Za-z0-9_.-]{{1,60}})/"
         r"([A-Za-z0-9_-]{1,100})",
         _repo,
         "repo",
@@ -272,8 +283,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "cloud-account",
         "places",
-        r"\"Account\\*\": ?\\*\"\d{12}\b",
-        r"\"Account\\*\": ?\\*\"(\d{12})\b",
+        rf"{_AWS_ID}\d{{12}}\b",
+        rf"{_AWS_ID}(\d{{12}})\b",
         _aws,
         before=40,
         after=4,
@@ -312,8 +323,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "account",
         "places",
-        _ACCOUNT + r"[\\\"']{0,66} {0,2}[:=] {0,2}[\\\"']{0,66}" + _NOT_MADE_UUID,
-        rf"{_ACCOUNT}{_QUOTED}({_UUID})",
+        rf"(?:{_ACCOUNT}[\\\"']{{0,66}} {{0,2}}[:=] {{0,2}}[\\\"']{{0,66}}|{_AZURE}){_NOT_MADE_UUID}",
+        rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({_UUID})",
         _account,
         "uuid",
         before=160,
