@@ -13,11 +13,12 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, judged_random, wordy
-from .judge import is_dull_value, is_gibberish, judge
+from .judge import judge
 from .pseudonym import inside_pseudonym
 from .rules import Rule
 from .sentences import typed
 from .structured import WORDS
+from .values import is_dull_value, is_gibberish
 
 #: How a name that says so ends, loosely, for the prefilter.
 _SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"

@@ -8,11 +8,12 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
 from .context import key_or_password_follows
-from .judge import is_dull_value, is_gibberish, judge, like_password
+from .judge import judge
 from .keynames import says_password
 from .rules import Rule, left_edge, quick
 from .sentences import typed
 from .structured import QUOTE, WORDS, option, whole
+from .values import is_dull_value, is_gibberish, like_password
 
 
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:

@@ -16,9 +16,10 @@ import re2
 
 from .checks import is_placeholder, judged_random
 from .editing import is_sought, put_there
-from .judge import TYPES, in_other_letters, is_package, judge, like_key, like_password
+from .judge import judge
 from .keynames import KEY_WORDS, PASS_PARTS, VENDORS, dull, says_password
 from .rules import Rule, quick
+from .values import TYPES, in_other_letters, is_package, like_key, like_password
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
 _SP = r"(?:[ \t]|%20|\\*u0020)"

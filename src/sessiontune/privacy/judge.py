@@ -6,56 +6,23 @@ secret: a value that a machine made.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import re2
 
-from .checks import (
-    entropy,
-    even_case,
-    is_limit,
-    is_placeholder,
-    is_qualified,
-    judged_random,
-    typed_out,
-    wordy,
-)
+from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
-from .rules import pattern, quick
+from .values import DIGITS, HASHES, UUID, cased, like_key, like_password
 
 #: Of a thing in code: `event.key=codes.NUL:event.code`.
 _MEMBER = re2.compile(rb"[A-Za-z_]\.[A-Za-z_]")
 #: A file's, in a list of files.
 _DIGEST = re2.compile(rb"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}")
 _HEX40 = re2.compile(rb"[0-9a-f]{40}")
-_LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
-_UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
-_CODE = re2.compile(
-    rb"[@&*]{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
-    rb"@?[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
-    rb"(?:process|import\.meta)\.env\.\w+!?|[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
-)
-_PATHLIKE = re2.compile(
-    rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|vault|op|env|secret|ref|urn|npm|docker)://?.*|arn:aws[\w-]*:.*|"
-    rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|(?:[A-Za-z][A-Za-z._-]*/){2,}|@?(?:[a-z]+(?:-[a-z]+)*/)+[a-z]+(?:-[a-z0-9]+)*\.[A-Z][A-Za-z]+|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
-    rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
-    rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
-)
-_VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
-    rb"0x[0-9a-f]{1,16}|[a-z][a-z0-9.-]*:\d+(?:\.\d+)+[\w.-]{0,20}"
-)
-#: What a cache is restored by: words, and a digest of all that counts.
-_CACHE = re2.compile(rb"(?:[A-Za-z][A-Za-z0-9.]*[_-]){2,8}(?:[0-9a-f]{40}|[0-9a-f]{64})")
-#: What a monitor measures: words and numbers with dots between, `zyxel.3500_10.hw.uptime`.
-_METRIC = re2.compile(rb"[a-z]+(?:\.(?:[a-z_]+|[\d_]+))+")
-_HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
 
 
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if dull(name) and not (_SECRET_ID.search(name) and _UUID.fullmatch(value)):
+    if dull(name) and not (_SECRET_ID.search(name) and UUID.fullmatch(value)):
         return None
     if names_a_file(name) and (
         not judged_random(value, 16)
@@ -66,7 +33,7 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
     password = says_password(name)
     if len(value) < (4 if password else 10):
         return None
-    if is_placeholder(value) or _HASHES.fullmatch(value) or _same_word(name, value):
+    if is_placeholder(value) or HASHES.fullmatch(value) or _same_word(name, value):
         return None
     if _COUNT.fullmatch(value):
         return None
@@ -85,30 +52,6 @@ def _same_word(name: bytes, value: bytes) -> bool:
 
 #: How many there are of something, as the report says of passwords: `1,620`.
 _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
-#: A release, an object's identifier in dots: `1.2.1`, `^7.0.0`, `1.2.840.113549`.
-_RELEASE = re2.compile(rb"[~^]?\d{1,3}(?:\.\d{1,6}){2,12}")
-
-
-def is_dull_value(value: bytes) -> bool:
-    """A path, a version, a date, a number with its unit, a place in a file: whatever the name."""
-    return (
-        _PATHLIKE.fullmatch(value) is not None
-        or _VERSION.fullmatch(value) is not None
-        or _HASHES.fullmatch(value) is not None
-        or _LINE.search(value) is not None
-    )
-
-
-#: What a lock file takes under another name: `npm:@scope/name@1.2.3-linux-x64`.
-_PACKAGE = quick(r"npm:(?:(?:@[\w.-]{1,80}/)?[\w.-]{1,80}@)?[~^<>=v]{0,2}\d+\.\d+\.\d")
-
-
-def is_package(data: bytes, start: int, end: int) -> bool:
-    """The value, perhaps with the `npm:` before it, is a package and its version."""
-    at = data.find(b"npm:", max(0, start - 4), start + 4)
-    return at >= 0 and _PACKAGE.match(data, at, end) is not None
-
-
 #: One half of Vault's AppRole; elsewhere the name of a secret, which is no UUID.
 _SECRET_ID = re2.compile(rb"(?i)secret_?id$")
 #: A table's next cell, comparisons.
@@ -129,110 +72,20 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
                 or operator == b"="
                 or (b"_" in name and judged_random(value, 8))
                 or judged_random(value, 20)
-                or (operator.strip() == b"=" and _cased(value) and judged_random(value, 8))
+                or (operator.strip() == b"=" and cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
             and wordy(value) < 0.7
         )
     ):
         return False
-    if not quoted and _DIGITS.fullmatch(value):
+    if not quoted and DIGITS.fullmatch(value):
         assigns = operator == b"=" or (operator.strip() == b":" and len(value) >= 8)
         return assigns and _PASSWORD_LAST.search(name) is not None
     return like_password(value, quoted, _shell_like(name, operator))
 
 
-#: As a password, behind its name. Shorter ones in a table are counts: of passwords, say.
-_DIGITS = re2.compile(rb"\d{6,13}")
 _PASSWORD_LAST = re2.compile(rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd)$")
-
-
-def _cased(value: bytes) -> bool:
-    """Letters of both cases, as few names and numbers have them."""
-    return value.isalnum() and value != value.lower() and value != value.upper()
-
-
-@lru_cache(maxsize=8192)
-def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
-    """True where `value` may be a password under a name that says so (`shell`: as in a shell)."""
-    if len(value) < 4 or _PATHLIKE.fullmatch(value):
-        return False
-    low = value.lower()
-    if _LABEL.fullmatch(value) or _CONSTRAINTS.fullmatch(value) or in_other_letters(value):
-        return False
-    if quoted:
-        if _RELEASE.fullmatch(value) or _NAMESPACE.fullmatch(value):
-            return False
-        if _MIME.match(value) or value[:1] == b"%" or b"%s" in value or b"%d" in value:
-            return False
-        words = low.replace(b"_", b"").replace(b"-", b"")
-        if value == value.upper() and b"_" in value and words.isalpha():
-            return False  # the name of a constant
-        return words.rstrip(b"?") not in _IDENTIFIERS and not (
-            value == low and _field_name(low.lstrip(b"#.:@"))
-        )
-    shell = shell and b"(" not in value
-    if _CODE.fullmatch(value) and not shell:
-        return is_gibberish(value)
-    first, comma, _ = value.partition(b",")
-    if comma and not shell and _CODE.fullmatch(first):
-        return False  # `password:this.password,user:...`, `[type="password"]:focus,.form`
-    if any(c in b"()[]{}|" for c in value) and not shell:
-        return False
-    if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
-        return False
-    if _VERSION.fullmatch(value) and not (_DIGITS.fullmatch(value) and (shell or len(value) >= 8)):
-        return False
-    return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
-
-
-#: The name of a class, with those that it lies in: `App\\Http\\PasswordController`.
-_NAMESPACE = re2.compile(rb"\\*(?:[A-Z][A-Za-z]+\\+){1,8}[A-Z][A-Za-z]+(?:::class)?")
-_OTHER = pattern(r"[\x80-\xff]+|\\+u[0-9A-Fa-f]{4}")
-
-
-def in_other_letters(value: bytes) -> bool:
-    """Words of a language with other letters than ASCII's: no digits and signs among letters."""
-    if value.isascii() and b"\\u" not in value:
-        return False
-    plain = bytes(c for c in _OTHER.sub(b"", value) if c not in b".,:;!?-")
-    return len(plain) < 4 or plain.isalpha()
-
-
-@lru_cache(maxsize=4096)
-def is_gibberish(value: bytes) -> bool:
-    """Letters only, as a generator of passwords strings them: no word, and no name in code."""
-    return value.isalpha() and 12 <= len(value) <= 40 and wordy(value) < 0.2 and entropy(value) > 3
-
-
-#: One capitalised word, in any alphabet: a label or a translation.
-_LABEL = pattern(
-    r"[A-Z][a-z]+-(?:de-)?pass(?:e|wort|word)|(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
-)
-#: What a form asks of a password: `required|string|min:8`.
-_CONSTRAINTS = re2.compile(
-    rb"(?:(?:required|nullable|sometimes|present|filled|string|confirmed|bail|min|max|between|size|regex|"
-    rb"same|different|alpha|alpha_num|alpha_dash|hash|current_password)(?:[_:][\w,/-]*)?(?:\||$))+"
-)
-_MIME = re2.compile(
-    rb"(?:application|text|image|audio|video|multipart|font)/|Password[A-Z][a-z]|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
-    rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
-)
-_IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
-#: What stands for a value where its type is said.
-TYPES = _IDENTIFIERS | frozenset(
-    b"varchar bytes option optional secret never unknown readonly object nullable".split()
-)
-
-
-def _field_name(low: bytes) -> bool:
-    """`password_confirm`, `current-password`: the name of a field, not a password."""
-    parts = re2.split(rb"[-_./]", low)
-    return (
-        len(parts) > 1
-        and b"".join(parts).isalpha()
-        and any(p in (b"password", b"pass", b"passwd", b"pwd", b"passphrase") for p in parts)
-    )
 
 
 def _shell_like(name: bytes, operator: bytes) -> bool:
@@ -261,104 +114,6 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     return like_key(value, quoted or shell, strong)
 
 
-@lru_cache(maxsize=8192)
-def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
-    """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
-    if len(value) < 10 or value.startswith(_STRICT):
-        return False
-    if is_limit(value) or is_qualified(value):
-        return False
-    if value.isalpha() or not _DIGIT.search(value, 0, len(value)):
-        return value.isalpha() and judged_random(value, 20)
-    if any(c in b"()[]{}|*,?;\\ " for c in value):
-        return quoted and strong and _typed_by_machine(value)
-    if _UUID.fullmatch(value):
-        return strong and not typed_out(value.replace(b"-", b""))
-    if _VERSION.fullmatch(value) or _LINE.search(value):
-        return False
-    if _PATHLIKE.fullmatch(value) and not (
-        len(value) >= 32 and len(value) % 4 == 0 and _random_path(value)
-    ):
-        return False
-    if not quoted and (
-        (_CODE.fullmatch(value) and not value.isalnum() and not _in_two(value))
-        or _camel_case(value)
-    ):
-        return False
-    if not strong and (_CACHE.fullmatch(value) or _METRIC.fullmatch(value)):
-        return False
-    if _CIPHERS.match(value) or value.endswith((b"@openssh.com", b"@libssh.org")):
-        return False  # the name of an algorithm
-    if b"%" in value:
-        value = _ESCAPED.sub(b"", value)
-    return judged_random(value, 10 if strong else 16)
-
-
-#: How Java names what is done together: `PBEWithSHA1AndDESede`.
-_CIPHERS = re2.compile(
-    rb"(?:PBE|PBKDF2|SHA|MD\d|RSA|DSA|ECDSA|Hmac|AES|NONE)[A-Za-z0-9/-]{0,12}[Ww]ith[A-Z]"
-)
-_DIGIT = quick(r"\d")
-_ESCAPED = re2.compile(rb"%(?:25)*[0-9A-Fa-f]{2}")
-_HUMPS = re2.compile(rb"[A-Z]*[a-z]+(?:[A-Z0-9]{1,3}[a-z]*)*[A-Z][a-z]{3,}(?:[A-Z][a-z]+)*")
-
-
-def _camel_case(value: bytes) -> bool:
-    """The name of a class (`GitLabOAuth2Adapter`): few digits, and capitals that begin words."""
-    capitals = sum(65 <= c <= 90 for c in value)
-    return (
-        sum(48 <= c <= 57 for c in value) <= 2
-        and capitals <= 0.35 * len(value)
-        and _HUMPS.fullmatch(value) is not None
-    )
-
-
-def _random_path(value: bytes) -> bool:
-    """Base64 with slashes by chance, as in an AWS secret: its parts are no names."""
-    return value[:1] not in b".~" and entropy(value) >= 4.5 and wordy(value) < 0.3
-
-
-_TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,64})\.([A-Za-z0-9_-]{12,80})")
-
-
-def _in_two(value: bytes) -> bool:
-    """A key's id and its secret with a dot between, and no member of a thing in code: the second
-    part is random, the first no word (`Ab3dE5gh.xY9...`)."""
-    match = _TWO_PARTS.fullmatch(value)
-    if match is None:
-        return False
-    first, second = match.groups()
-    return (
-        len(value) >= 24
-        and wordy(first) < (0.6 if even_case(first) else 0.3)
-        and (any(48 <= c <= 57 for c in first) or _cased(first))
-        and sum(48 <= c <= 57 for c in second) >= 2
-        and wordy(second) < (0.6 if even_case(second) else 0.3)
-    )
-
-
-def _mixed_signs(value: bytes) -> bool:
-    """`Winter*4602`, no expression: letters, digits, and signs between them."""
-    return (
-        any(48 <= c <= 57 for c in value) and value[:1].isalnum() and not _EXPRESSION.search(value)
-    )
-
-
-_EXPRESSION = re2.compile(rb"[=%&*]{2}|^[A-Za-z_]\w*[=%&*]\w*[a-z_]$|^\w+=\w")
-
-
-def _typed_by_machine(value: bytes) -> bool:
-    """A long key with marks of all sorts among its letters, as Django's are: no code, no path."""
-    letters = sum(48 <= c <= 57 or 65 <= (c & 0xDF) <= 90 for c in value)
-    return (
-        len(value) >= 32
-        and not any(c in b",;\\ {}" for c in value)
-        and letters > 0.55 * len(value)
-        and entropy(value) >= 4.2
-        and wordy(value) < 0.35
-    )
-
-
 def _is_thing(name: bytes, vendor: bytes) -> bool:
     """`elevenlabs_voice`. Names of services end so themselves: `airtable`, `coinbase`, `plaid`."""
     return _THING.search(name.lower().rpartition(vendor)[2]) is not None
@@ -372,17 +127,3 @@ _THING = re2.compile(
 #: How the ids of such things begin.
 _IDS = (b"price_", b"prod_", b"cus_", b"sub_", b"asst_", b"thread_", b"evt_", b"prj_")
 _BOT = re2.compile(rb"\d{5,16}:A[A-Za-z0-9_-]{34}|\d{1,20}:")
-#: Prefixes whose whole format is known: what starts so and is not of the format is no key.
-_STRICT = (
-    b"xoxb-",
-    b"xoxp-",
-    b"xoxa-",
-    b"xoxs-",
-    b"xoxe-",
-    b"xapp-",
-    b"AKIA",
-    b"ghp_",
-    b"glpat-",
-    b"npm_",
-    b"dapi",
-)

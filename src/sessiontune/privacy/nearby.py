@@ -14,10 +14,11 @@ from functools import lru_cache
 
 from .checks import even_case, is_placeholder, judged_random, wordy
 from .examples import is_published_example
-from .judge import judge, like_key
+from .judge import judge
 from .keynames import STRONG, dull, vendor_of
 from .rules import Rule, left_edge, quick
 from .tokens import names_a_thing
+from .values import like_key
 
 SIZE = 16
 RUN = rf"[A-Za-z0-9_.-]{{{SIZE}}}"

@@ -12,12 +12,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
-from .judge import is_gibberish, judge
+from .judge import judge
 from .lines import below
 from .programs import NL, given, random_value
 from .rules import Check, Rule, quick, secret_rule
 from .sentences import typed
 from .structured import WORDS
+from .values import is_gibberish
 
 _S = r"[ \t]"
 _Q = r"(?:\\*[\"'])?"

@@ -10,9 +10,9 @@ import re2
 
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
-from .judge import is_dull_value, is_gibberish, like_key
 from .keynames import PASS_PARTS, dull, says_password
 from .rules import Check, Rule, left_edge, quick
+from .values import is_dull_value, is_gibberish, like_key
 
 #: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
 _SAID = (

@@ -11,8 +11,9 @@ import re2
 from .checks import is_placeholder, is_small_word, wordy
 from .context import key_or_password_follows
 from .editing import is_sought, put_there
-from .judge import is_dull_value, is_gibberish, judge, like_password
+from .judge import judge
 from .rules import Rule, quick
+from .values import is_dull_value, is_gibberish, like_password
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 

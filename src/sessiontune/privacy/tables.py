@@ -17,12 +17,13 @@ import re2
 
 from .checks import judged_random
 from .coordinates import is_degree
-from .judge import is_gibberish, judge
+from .judge import judge
 from .keynames import dull
 from .lines import around, below, unlisted
 from .phones import is_dialled
 from .rules import Layer, Rule, quick
 from .sentences import typed
+from .values import is_gibberish
 
 #: Names of columns, loosely.
 _NAMES = (
