@@ -72,7 +72,10 @@ def cannot_write(path: object, error: OSError, otherwise: str = ".") -> StoreErr
         helps = "Free some space"
     else:
         helps = "Mend that"
-    return StoreError(f"Cannot write {path}: {error.strerror or error}.", f"{helps}{otherwise}")
+    why = error.strerror or str(error)
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        why = "a file stands in the place of a folder"
+    return StoreError(f"Cannot write {path}: {why}.", f"{helps}{otherwise}")
 
 
 class ToolError(SessiontuneError):

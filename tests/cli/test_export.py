@@ -283,6 +283,21 @@ def test_an_empty_name_of_a_state_is_refused(
     assert not list(tmp_path.iterdir())
 
 
+def test_links_in_a_circle_and_a_file_in_the_place_of_a_folder_are_named(
+    cli: Cli, tmp_path: Path
+) -> None:
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    (tmp_path / "file").touch()
+    log = tmp_path / "log.jsonl"
+    log.write_bytes(b"\n".join(claude_lines()))
+    for place in ("a", "a/x"):
+        code, _, err = cli("export", log, "-o", tmp_path / place)
+        assert (code, "lead in a circle" in err) == (2, True)
+    code, _, err = cli("export", log, "-o", tmp_path / "file/x", "--state", tmp_path / "state")
+    assert (code, "a file stands in the place of a folder" in err) == (5, True)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

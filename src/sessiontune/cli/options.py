@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,11 +20,16 @@ _EMPTY = "It is empty: give it a value, or leave it out."
 
 class Place(click.Path):
     """A file or folder by name. An empty name, as of a variable that is not set, would be the
-    folder that the command was started in."""
+    folder that the command was started in; links that lead in a circle are no name."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":
             self.fail("It is empty: name a folder, or leave the option out.", param, ctx)
+        try:
+            os.stat(value)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                self.fail(f"The links of {value} lead in a circle.", param, ctx)
         return super().convert(value, param, ctx)
 
 
