@@ -94,6 +94,8 @@ def test_all_values_of_a_list() -> None:
         f'Client("{UUID}")',
         f"age_secret_key\t([{MIXED.upper()}]{{58}})",
         f"the key is {MIXED}[0]",
+        f"<HealthCard key={{row.id}} payment_snapshot_{HEX[:9]}={{health.of}} />",
+        f"raise ApiError('invoice_snapshot_{HEX[:9]}', 'no token')",
         "key, (ed25519.Ed25519PrivateKey, ed25519.Ed25519PublicKey)",
         "Float('1.08420217248550443401e-19', precision=80)",
         "include the `context-1m-2025-08-07` beta header in requests with your key",

@@ -20,7 +20,7 @@ from .rules import Rule, left_edge, quick
 from .tokens import names_a_thing
 from .values import like_key
 
-SIZE = 16
+SIZE = 20
 RUN = rf"[A-Za-z0-9_.-]{{{SIZE}}}"
 _SAYS = (
     r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate|orization)?\b|cl\xc3\xa9|\bclave|\bchave|\bchiave|schl\xc3\xbcssel|"
@@ -78,6 +78,8 @@ HEX = quick(
 _NO_KEY = quick(
     r"[a-z]{4,}/|[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z"
 )
+#: Words and a few letters and digits, `chunk_4b168c895`, also as the name of what follows: `...={`.
+_SHORT = quick(r"(?:[A-Za-z]+[_-])+[0-9a-z]{4,14}={0,2}")
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
 #: What goes on behind it, an address, a call, a place in a file, a pattern; or it is a name itself
@@ -111,6 +113,8 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
         return None
     match = _VALUE.match(data, start, start + 900)
     if match is None or _GOES_ON.match(data, match.end(), match.end() + 8):
+        return None
+    if _SHORT.fullmatch(match.group()):
         return None
     return match.span() if _machine_key(match.group()) else None
 
