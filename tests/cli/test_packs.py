@@ -127,17 +127,25 @@ def test_a_pack_that_cannot_be_written_leaves_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> None:
-    """It shrinks while it is written anew: its rows stay noted as they were, nothing is half."""
+def _three_in_a_pack(
+    folder: Path, *, summed: bool = False
+) -> tuple[sqlite3.Connection, Packs, Pack]:
+    """A pack of three parts of 1,000 bytes, noted as `a`, `b` and `c`."""
     db = sqlite3.connect(":memory:")
     db.executescript(SCHEMA)
-    packs = Packs(tmp_path, ".seg")
-    with Pack(packs.path("a", "b", "c")) as pack:
+    packs = Packs(folder, ".seg")
+    with Pack(packs.path("a", "b", "c"), summed=summed) as pack:
         places = []
         for key in "abc":
             pack.write(key.encode() * 1000)
             places.append((key, pack.place(pack.size - 1000)))
     packs.note(db, places)
+    return db, packs, pack
+
+
+def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> None:
+    """It shrinks while it is written anew: its rows stay noted as they were, nothing is half."""
+    db, packs, pack = _three_in_a_pack(tmp_path)
     path = Path(pack.path)
     touched = packs.drop(db, ["a", "b"]) & {path.name}
     os.truncate(path, 2500)
@@ -151,25 +159,18 @@ def test_a_pack_that_is_shorter_than_noted_is_named_and_left(tmp_path: Path) -> 
 
 def test_a_pack_that_is_written_anew_takes_no_wrong_byte_along(tmp_path: Path) -> None:
     """With the checksum of the bytes as they are now it would be believed."""
-    db = sqlite3.connect(":memory:")
-    db.executescript(SCHEMA)
-    packs = Packs(tmp_path, ".seg")
-    with Pack(packs.path("a", "b", "c"), summed=True) as pack:
-        places = []
-        for key in "abc":
-            pack.write(key.encode() * 1000)
-            places.append((key, pack.place(pack.size - 1000)))
-    packs.note(db, places)
+    db, packs, pack = _three_in_a_pack(tmp_path, summed=True)
+    last = packs.places(db)["c"]
     path = Path(pack.path)
     data = path.read_bytes()
     path.write_bytes(data[:2500] + b"?" + data[2501:])
     touched = packs.drop(db, ["a", "b"]) & {path.name}
     with pytest.raises(StoreError, match=f"{path.name} is damaged"):
         packs.tidy(lambda: contextlib.nullcontext(db), touched, wholly=True)
-    assert packs.places(db) == {"c": places[2][1]}
+    assert packs.places(db) == {"c": last}
     path.write_bytes(data)
     moved = packs.tidy(lambda: contextlib.nullcontext(db), touched, wholly=True)
-    assert [(p.at, p.size, p.crc) for p in moved.values()] == [(0, 1000, places[2][1].crc)]
+    assert [(p.at, p.size, p.crc) for p in moved.values()] == [(0, 1000, last.crc)]
     assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"c" * 1000]
 
 
