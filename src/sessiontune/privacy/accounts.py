@@ -7,6 +7,7 @@ Accounts that many machines share (`root`, `www-data`) say nothing about a perso
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from .places import host_name, prompt_user
@@ -29,6 +30,7 @@ _SYSTEM = frozenset(
 )
 
 
+@lru_cache(maxsize=4096)
 def _person(name: bytes) -> bool:
     text = name.decode("latin-1")
     return name not in _SYSTEM and not is_generic(text) and not name.startswith((b"systemd", b"_"))

@@ -8,7 +8,7 @@ from typing import Any
 
 from .checks import is_placeholder, judged_random, wordy
 from .keynames import vendor_of
-from .nearby import HEX, whole_key
+from .nearby import HEX, no_name, whole_key
 from .rules import Rule, quick
 from .sentences import typed
 
@@ -110,6 +110,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         rf"[A-Za-z0-9_)]\(\\*[\"'][A-Za-z0-9_.-]{{{_SIZE}}}",
         "()",
+        near=no_name,
         direct=_given,
         rank=1,
         faster=tuple(

@@ -314,6 +314,10 @@ _TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token")
 _LONG_VALUE, _MOST = 20, 32
 
 
+def _few_words(value: bytes) -> bool:
+    return wordy(value) < (0.5 if value.isalnum() else 0.2)
+
+
 def again(data: bytes, spans: list[Span]) -> list[Span]:
     """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`. What has
     words in it (an address, a name in code) may be a key at one place and none at others."""
@@ -324,7 +328,7 @@ def again(data: bytes, spans: list[Span]) -> list[Span]:
         and s.text is None
         and s.end - s.start >= _LONG_VALUE
         and not _UUID.match(data, s.start, s.end)
-        and wordy(data[s.start : s.end]) < (0.5 if data[s.start : s.end].isalnum() else 0.2)
+        and _few_words(data[s.start : min(s.end, s.start + 400)])
     }
     more: list[Span] = []
     for value, span in list(values.items())[:_MOST]:

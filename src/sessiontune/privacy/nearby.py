@@ -107,6 +107,17 @@ def _no_words(part: bytes) -> bool:
     return len(part) < 4 or wordy(part) < (0.6 if even_case(part) else 0.42)
 
 
+#: A name of words, or of words and a short digest, up to its end: what such rules meet most.
+_A_NAME = quick(
+    r"(?:[A-Za-z]+[_.-])+(?:[A-Za-z]+|[0-9a-z]{1,14})(?![A-Za-z0-9_~+/=%-]|\.[A-Za-z0-9_-])"
+)
+
+
+def no_name(data: bytes, end: int) -> bool:
+    """A look at the value whose first letters end at `end`: may it be a key?"""
+    return _A_NAME.match(data, end - SIZE, end + 100) is None
+
+
 def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
     """The value that begins at `start`, where nothing belongs to it before and behind."""
     if not left_edge(data, start) or (start and data[start - 1] not in _OPENS):
@@ -190,7 +201,7 @@ def _option(data: bytes, end: int) -> list[tuple[int, int]]:
 
 RULES: tuple[Rule, ...] = (
     *(
-        Rule("secret", "secrets", anchor, "()", direct=_behind, rank=1)
+        Rule("secret", "secrets", anchor, "()", near=no_name, direct=_behind, rank=1)
         for anchor in (
             rf"(?i:{_WORDS})s?[^\w\n\x00](?:[^\n\x00]{{0,30}}[^A-Za-z0-9_.+/-])?{RUN}",
             rf"(?i:key|token|secret)s?[\"'`:*<>/a-z \t\\]{{0,12}}{_NEXT_LINE}\\*[`\"']?{RUN}",

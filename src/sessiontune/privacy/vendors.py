@@ -7,7 +7,7 @@ from functools import lru_cache
 from importlib.resources import files
 from string import ascii_letters, digits, hexdigits
 
-from .rules import Near, ends_with, quick
+from .rules import Near, ends_with, left_edge, quick
 from .tokens import MARKED_RUN
 
 #: Cheaper things to look for where the head has no letters of its own to search by.
@@ -69,6 +69,8 @@ NEAR: dict[str, Near] = {
         end >= 48 and data[end - 48] == 50 and _NGROK.match(data, end - 48, end) is not None
     ),
     "hashicorp-vault-token": lambda data, end: _LETTERS.match(data, max(0, end - 26), end) is None,
+    # a plus sign within base64
+    "pagerduty-key": lambda data, end: left_edge(data, end - 20),
     _MAILGUN: ends_with(_MAILGUN, 50),
 }
 
