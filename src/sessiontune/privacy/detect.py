@@ -115,6 +115,7 @@ class Detector:
         chosen = frozenset(layers)
         rules = [rule for rule in all_rules() if rule.layer in chosen]
         self._rules: list[Rule] = [*_DECODERS, *rules]
+        self._tables = frozenset(i for i, rule in enumerate(self._rules) if rule.table)
         self._filter, shared = _prefilter(chosen)
         #: For each pattern of the prefilter: its rules, with the look that each takes first.
         self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
@@ -137,7 +138,7 @@ class Detector:
         ]
 
     def in_tables(self, hits: list[Hit]) -> bool:
-        return any(self._rules[index].table for index, _ in hits)  # where cells are counted
+        return any(index in self._tables for index, _ in hits)  # where cells are counted
 
     @property
     def placed(self) -> bool:
