@@ -379,3 +379,11 @@ def test_a_large_newest_session_leaves_the_least_number_of_groups_held_out() -> 
     held = [bucket for bucket in (newest, *others) if bucket.side == "eval"]
     assert len(held) == 5
     assert sum(bucket.sessions for bucket in held) < 29 + 4 * 4, "it was exchanged, or left"
+
+
+def test_what_was_large_enough_for_a_split_gets_no_folds_when_it_shrinks() -> None:
+    old = [Bucket(f"p{n}", 1, 2, day(n), side="train" if n else "eval") for n in range(6)]
+    new = [Bucket(f"q{n}", 1, 2, day(20 + n)) for n in range(4)]
+    assert not assign([*old, *new], SplitOptions())
+    assert {bucket.fold for bucket in (*old, *new)} == {None}
+    assert [bucket.side for bucket in old] == ["eval"] + ["train"] * 5
