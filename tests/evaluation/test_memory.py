@@ -57,14 +57,15 @@ def test_a_passage_inside_an_argument_counts_too(tmp_path: Path) -> None:
 def test_preferences_that_were_trained_are_known_without_the_export(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     rows = [
-        {"prompt": "p", "chosen": f"{PASSAGE} end", "rejected": "no"},
-        {"prompt": "p", "completion": "yes", "label": True},
+        {"prompt": "p", "chosen": f"{PASSAGE} end", "rejected": f"not {PASSAGE.upper()}"},
+        {"prompt": "p", "completion": PASSAGE.title(), "label": True},
     ]
     text = "".join(json.dumps(r) + "\n" for r in rows)
     (tmp_path / "data" / "train.jsonl").write_text(text)
     run = Run(tmp_path, {"data": {"dir": str(tmp_path / "gone")}})
     told = trained_texts(run, None)  # type: ignore[arg-type]
-    assert repeated(told, [PASSAGE], [""]) == [0]
+    answers = [PASSAGE, PASSAGE.upper(), PASSAGE.title()]
+    assert repeated(told, answers, [""] * 3) == [0, 1, 2]
 
 
 def test_a_secret_in_an_answer_is_counted() -> None:

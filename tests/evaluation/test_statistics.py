@@ -12,6 +12,7 @@ from sessiontune.evaluation.result import conclude, measure
 from sessiontune.evaluation.statistics import (
     FEW,
     Case,
+    clear,
     estimate,
     permuted,
     spread,
@@ -95,6 +96,43 @@ def test_more_cases_of_one_lineage_do_not_narrow_the_interval() -> None:
     often = [Case(f"{c.id}/{i}", c.cluster, c.a, c.b, c.weight) for c in once for i in range(10)]
     a, b = estimate(once), estimate(often)
     assert b.high - b.low == pytest.approx(a.high - a.low)
+
+
+def test_an_estimate_reckoned_by_hand() -> None:
+    """Weighted, clustered: without each of the three lineages the ratio is 8/6, 2 and 1."""
+    given = [("a", 1, 1), ("a", 3, 1), ("b", 0, 2), ("c", 2, 4)]
+    found = estimate([Case(str(i), c, 1.0, 1.0 + d, w) for i, (c, d, w) in enumerate(given)])
+    se = (2 / 3 * (1 / 36 + 1 / 4 + 1 / 4)) ** 0.5
+    assert (found.difference, found.a, found.b) == pytest.approx((1.5, 1.0, 2.5))
+    assert (found.se, found.effective) == pytest.approx((se, 64 / 24))
+    half = se * t_quantile(0.975, 5 / 3)
+    assert (found.low, found.high) == pytest.approx((1.5 - half, 1.5 + half))
+    assert (found.needed_clusters, found.needed) == (FEW, 14), "ten lineages of 4/3 cases"
+
+
+def test_arms_that_do_the_same_are_not_told_apart() -> None:
+    found = estimate([Case(str(i), str(i), 2.0, 2.0) for i in range(20)])
+    assert (found.low, found.high) == (0, 0)
+    assert verdict(found, True, "loss").outcome == "unclear"
+
+
+def test_a_few_lineages_make_nothing_clear() -> None:
+    enough, few = (estimate(cases(Random(3), n, -3.0)) for n in (FEW, FEW - 1))
+    assert few.high < 0
+    assert clear(enough)
+    assert not clear(few)
+
+
+def test_no_more_lineages_are_asked_for_than_are_there() -> None:
+    """One lineage with nearly all of the weight: it is what keeps the interval wide."""
+    weights = [100.0] + [1.0] * 11
+    gains = [1.0] + [1.2] * 11
+    found = estimate(
+        [Case(str(i), str(i), 0, g, w) for i, (g, w) in enumerate(zip(gains, weights, strict=True))]
+    )
+    assert found.low < 0 < found.high
+    assert found.needed_clusters == FEW < found.clusters
+    assert verdict(found, False, "loss").sentence.endswith("the interval includes 0.")
 
 
 def test_one_lineage_has_no_interval() -> None:

@@ -98,6 +98,16 @@ def test_what_was_trained_on_is_no_test_and_the_runs_own_copy_is(
     assert said in side.note
 
 
+def test_an_export_that_holds_out_only_new_sessions_is_known_by_what_it_trains(
+    week: tuple[Path, Run],
+) -> None:
+    data, run = week
+    export(data, [row(n) for n in range(6)], [row(n) for n in (20, 21, 22)])
+    side = side_of(run)
+    assert not side.then
+    assert groups_of(side.rows) == 3
+
+
 def test_a_run_outlives_its_export(week: tuple[Path, Run]) -> None:
     data, run = week
     rules = rules_for(run)
@@ -236,6 +246,38 @@ def test_a_name_that_all_states_share_proves_nothing(public: str, tmp_path: Path
     side = side_of(run)
     assert side.then
     assert "another private state" in side.note
+
+
+def test_a_run_that_noted_no_digest_of_the_test_takes_the_export_as_it_is(
+    week: tuple[Path, Run],
+) -> None:
+    data, run = week
+    del run.record["data"]["held"]
+    export(data, [row(n) for n in range(6)], [row(12), row(10), row(11)])
+    assert side_of(run).then
+
+
+def test_an_arm_that_knows_the_same_sessions_or_the_same_test_is_known(
+    week: tuple[Path, Run], tmp_path: Path
+) -> None:
+    data, run = week
+    side = side_of(run)
+    other = export(tmp_path / "other", [row(60), row(61)], [row(10)])
+    trained(tmp_path / "later", other)
+    trained(tmp_path / "twin", data)
+    shutil.rmtree(tmp_path / "twin" / "data")
+    assert check_arms(run, side, [f"{n}={tmp_path / n}" for n in ("later", "twin")]) == []
+
+
+def test_a_run_is_no_arm_against_itself(tmp_path: Path) -> None:
+    """An answer that stands on both sides of its export makes it no other run."""
+    data = export(tmp_path / "data", [row(1), row(6, LONG)], [row(10, LONG), row(11)])
+    run = trained(tmp_path / "run", data)
+    twin = trained(tmp_path / "twin", data)
+    side = side_of(run)
+    with pytest.raises(UsageError, match="at least 1 of the 2 rows"):
+        check_arms(run, side, [f"twin={twin.folder}"])
+    assert check_arms(run, side, [f"mine={run.folder}"]) == []
 
 
 def test_an_arm_of_another_state_is_said_to_be_unknown(

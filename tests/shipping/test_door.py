@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -184,6 +184,28 @@ def test_slow_clients_do_not_keep_others_out(
         for client in slow:
             client.close()
     assert [path for _, path, _ in seen] == ["/v1/models"]
+
+
+def test_many_who_come_at_once_need_not_come_again(
+    door: tuple[Door, list[tuple[str, str, bytes]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the system's queue of connections is full, a client tries again after a second."""
+    opened, _ = door
+    free = threading.Event()
+    take = opened.process_request
+
+    def late(*given: Any) -> None:
+        free.wait(10)
+        take(*given)
+
+    monkeypatch.setattr(opened, "process_request", late)
+    try:
+        with contextlib.ExitStack() as clients:
+            for _ in range(40):
+                address = "127.0.0.1", opened.port
+                clients.enter_context(socket.create_connection(address, timeout=0.8))
+    finally:
+        free.set()
 
 
 def test_who_hangs_up_before_the_answer_ends_the_work_on_it(

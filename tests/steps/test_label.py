@@ -167,6 +167,31 @@ def test_interruption_notice_marks_the_answer_before_it() -> None:
     assert end == "interrupted"
 
 
+def test_a_flag_on_several_results_is_about_the_one_whose_status_says_so() -> None:
+    one = session(
+        "s",
+        user("u", "go"),
+        answer("a", "", call("1", "Bash", command="rm x")),
+        answer("b", "", call("2", "Bash", command="ls")),
+        results(
+            "r",
+            ToolResult("1", "Bash", "User rejected tool use", "rejected"),
+            ToolResult("2", "Bash", "f"),
+            flags=("rejected",),
+        ),
+    )
+    assert "rejected" in names(one)
+    assert names(one, "b") == set()
+
+
+def test_what_was_interrupted_behind_a_prompt_is_not_the_answer_before_it() -> None:
+    notice = Message(
+        id="n", role="user", kind="notice", parts=(Text("[interrupted]"),), flags=("interrupted",)
+    )
+    one = session("s", user("u", "go"), answer("a", "done"), user("v", "and on"), notice)
+    assert names(one) == set()
+
+
 def edit(id: str, old: str, new: str, path: str = "/w/f.py"):
     return (
         answer(
@@ -276,6 +301,20 @@ def test_same_call_after_a_failure_is_a_retry() -> None:
     )
     assert names(one) == {"command_failed", "retried"}
     assert names(one, "b") == set()
+
+
+def test_the_same_call_at_once_or_after_a_search_without_a_hit_is_no_retry() -> None:
+    def twice(command: str, apart: bool) -> Session:
+        calls = [call(n, "Bash", command=command) for n in "12"]
+        failed = [ToolResult(n, "Bash", "Exit code 1\n", "error") for n in "12"]
+        if apart:
+            between = (answer("a", "", calls[0]), results("r", failed[0]))
+            return session("s", user("u", "x"), *between, answer("b", "", calls[1]))
+        return session("s", user("u", "x"), answer("a", "", *calls), results("r", *failed))
+
+    assert names(twice("make", True)) == {"command_failed", "retried"}
+    assert names(twice("make", False)) == {"command_failed"}
+    assert names(twice("grep needle f.py", True)) == {"no_match"}
 
 
 def test_parallel_calls_are_told_apart() -> None:
@@ -404,6 +443,12 @@ def test_a_first_prompt_and_a_sub_agents_task_say_nothing() -> None:
     assert not [x for x in labels_of(task)[0] if x.tier == "lexical"]
 
 
+def test_what_a_command_of_the_program_says_is_no_judgement() -> None:
+    said = user("v", "still not working: the login page", flags=("command:/review",))
+    one = session("s", user("u", "x"), answer("a", "y"), said, answer("b", "z"))
+    assert not [x for x in labels_of(one)[0] if x.tier == "lexical"]
+
+
 @pytest.mark.parametrize(
     ("one", "end"),
     [
@@ -416,6 +461,10 @@ def test_a_first_prompt_and_a_sub_agents_task_say_nothing() -> None:
             "accepted",
         ),
         (session("s", user("u", "x"), answer("a", "y"), user("v", "still wrong")), "abandoned"),
+        (
+            session("s", user("u", "x"), answer("a", "y", flags=("interrupted",)), user("v", "z")),
+            "abandoned",
+        ),
         (session("s", user("u", "x"), answer("a", "", call("c", command="ls"))), "cut"),
         (session("s", user("u", "x"), *shell("1", "make", "fine")), "cut"),
         (session("s", user("u", "x"), *shell("1", "make", "Exit code 2\nno")), "failed"),

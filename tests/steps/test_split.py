@@ -369,3 +369,21 @@ def test_a_project_of_many_small_groups_does_not_fill_the_held_out_side() -> Non
     assert not assign([large, *others], SplitOptions(by="project", share=0.15))
     assert large.side == "train"
     assert [b.name for b in others if b.side == "eval"] == [f"p{n}" for n in range(17, 20)]
+
+
+def test_a_large_newest_session_leaves_the_least_number_of_groups_held_out() -> None:
+    """With it the share of sessions is full, and no other fits."""
+    newest = Bucket("newest", 1, 29, day(50))
+    others = [Bucket(f"p{n}", 1, 4, day(n)) for n in range(16)]
+    assert not assign([newest, *others], SplitOptions(share=0.15, least=5))
+    held = [bucket for bucket in (newest, *others) if bucket.side == "eval"]
+    assert len(held) == 5
+    assert sum(bucket.sessions for bucket in held) < 29 + 4 * 4, "it was exchanged, or left"
+
+
+def test_what_was_large_enough_for_a_split_gets_no_folds_when_it_shrinks() -> None:
+    old = [Bucket(f"p{n}", 1, 2, day(n), side="train" if n else "eval") for n in range(6)]
+    new = [Bucket(f"q{n}", 1, 2, day(20 + n)) for n in range(4)]
+    assert not assign([*old, *new], SplitOptions())
+    assert {bucket.fold for bucket in (*old, *new)} == {None}
+    assert [bucket.side for bucket in old] == ["eval"] + ["train"] * 5

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from steps_synth import answer, call, dialogue, prose, results, session, user
 
-from sessiontune.evidence import blocks_of, calls_of, results_of
+from sessiontune.evidence import blocks_of, calls_of, results_of, text_of
 from sessiontune.measure import Meter, Truncation, cut_text, estimate, one_line
 from sessiontune.model import Message, Session, Text, ToolDef, ToolResult
 from sessiontune.steps.window import LONG, windower
@@ -52,6 +52,9 @@ def check_laws(
             long += sum(example.train)
         else:
             assert cost <= budget, f"{cost} tokens in a row of {budget}"
+        if "window" in example.tags:
+            last = blocks_of(example.messages)[-1]
+            assert any(example.train[i] for i in last), "what follows the target is learned by none"
         for message, target in zip(example.messages, example.train, strict=True):
             if message.role == "assistant":
                 assert message == by_id[message.id], "an answer was changed"
@@ -65,6 +68,7 @@ def check_laws(
     assert counts.reasons.get("turn_over_budget", 0) == long
     assert counts.turns == counts.kept_turns == len(wanted)
     assert counts.kept_tokens == counts.tokens
+    assert counts.rows == sum(LONG not in example.tags for example in examples)
     return counts
 
 
@@ -146,6 +150,23 @@ def test_head_larger_than_the_budget_is_thinned() -> None:
     assert [m.id for m in example.messages] == ["sys", "task", "a"]
     assert Meter().messages(example.messages) <= 1024
     assert "head_thinned" in example.tags or "thinned" in example.tags
+
+
+def test_the_newest_prompt_before_the_first_answer_is_the_task() -> None:
+    rng = random.Random(5)
+    asked = [user(name, prose(rng, 900)) for name in ("first", "second", "task")]
+    (example, *_), _ = windower(1024)(session("s", *asked, answer("a", "Done.")))
+    size = {m.id: len(text_of(m)) for m in example.messages}
+    assert size["task"] > 1.5 * max(size.get("first", 0), size.get("second", 0))
+
+
+def test_rows_of_one_session_are_numbered_and_begin_with_what_was_before() -> None:
+    examples, _ = windower(2048)(long_session(3, 120, 100))
+    assert len(examples) > 3
+    assert [e.key for e in examples] == [f"long-{n}" for n in range(len(examples))]
+    for example in examples[1:]:
+        before = example.messages[: example.train.index(True)]
+        assert any(m.role == "assistant" for m in before)
 
 
 def test_no_target_begins_on_a_tool_result() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -184,27 +184,21 @@ def permuted(cases: Iterable[Case], seed: int = 0) -> list[Case]:
 
 
 def t_quantile(p: float, df: float) -> float:
-    """Quantile of Student's t for any positive degrees of freedom, by bisection on the CDF."""
+    """Quantile of Student's t for any positive degrees of freedom, by Newton's method. The CDF is
+    concave above 0, so each step from there ends short of the quantile."""
     if not 0 < p < 1 or df <= 0:
         raise ValueError("t_quantile needs 0 < p < 1 and df > 0")
     if p < 0.5:
         return -t_quantile(1 - p, df)
-    low, high = 0.0, 2.0
-    while _t_cdf(high, df) < p:
-        high *= 2
-    return _bisect(lambda x: _t_cdf(x, df) - p, low, high)
-
-
-def _bisect(f: Callable[[float], float], low: float, high: float) -> float:
+    half = (df + 1) / 2
+    peak = math.exp(math.lgamma(half) - math.lgamma(df / 2)) / math.sqrt(df * math.pi)
+    t = 0.0
     for _ in range(200):
-        middle = (low + high) / 2
-        if f(middle) < 0:
-            low = middle
-        else:
-            high = middle
-        if high - low < 1e-12 * max(1.0, high):
+        step = (p - _t_cdf(t, df)) / (peak * (1 + t * t / df) ** -half)
+        t += step
+        if step < 1e-12 * max(1.0, t):
             break
-    return (low + high) / 2
+    return t
 
 
 def _t_cdf(t: float, df: float) -> float:

@@ -42,6 +42,8 @@ class Door(ThreadingHTTPServer):
 
     daemon_threads = True
     allow_reuse_address = True
+    #: Who comes while so many wait to be taken tries again a second later.
+    request_queue_size = 128
 
     def __init__(self, port: int, inner: Endpoint, model: str, origins: tuple[str, ...]) -> None:
         try:
