@@ -75,6 +75,21 @@ def test_a_second_compaction_writes_the_summarised_history_again(
     assert all(s.forked_from is None for s in reading.sessions)
 
 
+@pytest.mark.parametrize("below", ["a1", "c"])
+def test_who_goes_back_to_before_a_compaction_saw_no_summary(tmp_path: Path, below: str) -> None:
+    """Newer versions write down what then stands before the model as a compaction of no time."""
+    kept = {"headUuid": "u1", "anchorUuid": "c", "tailUuid": "a1"}
+    about = {"trigger": "manual", "durationMs": 0, "preservedSegment": kept}
+    boundary = system("c", None, "compact_boundary", compactMetadata=about)
+    rows = [*BEFORE, *compaction("A", "a2"), *turn("3", "sA"), boundary, *turn("4", below)]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["ask 4", "say 4"]]
+    branch = reading.sessions[2]
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == "a1"
+    assert reading.unbalanced() == {}
+
+
 @pytest.mark.parametrize("again", [1, 2, 3, 4, 5])
 def test_a_prompt_below_the_last_of_what_was_written_again(tmp_path: Path, again: int) -> None:
     """As it is where a sub-agent's context was compacted in between."""
