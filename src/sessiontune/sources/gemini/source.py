@@ -134,7 +134,8 @@ def _whole(raw: memoryview) -> Known:
         found = list(_FIELD.finditer(line.partition(b'"messages"')[0]))
     else:
         found = [field] if (field := _FIELD.match(line)) else []
-    return Known(**{field[1].decode(): field[2].decode("utf-8", "replace") for field in found})
+    told = {field[1].decode(): field[2].decode("utf-8", "replace") for field in found}
+    return msgspec.convert(told, Known)
 
 
 def _read(
