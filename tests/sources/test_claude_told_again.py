@@ -90,6 +90,25 @@ def test_who_goes_back_to_before_a_compaction_saw_no_summary(tmp_path: Path, bel
     assert reading.unbalanced() == {}
 
 
+def test_an_answer_that_is_told_again_after_somebody_spoke_stands_once(tmp_path: Path) -> None:
+    again = {**BEFORE[1], "uuid": "again", "parentUuid": "a3"}
+    rows = [*BEFORE, *compaction("A", "a2", "a2"), *turn("3", "sA"), again, *turn("4", "again")]
+    later = ["sum A", "ask 3", "say 3", "ask 4", "say 4"]
+    assert words(read_rows(tmp_path, rows)) == [FIRST, later]
+
+
+def test_below_a_record_that_only_shares_its_id_all_is_new(tmp_path: Path) -> None:
+    """Also an answer in the very words of the one of that id."""
+    ids = [user("u1", None, "ask"), answer("a1", "u1", "m1", text("Done."))]
+    ids += [user("u2", "a1", "more"), answer("a2", "u2", "m2", text("Done."))]
+    other = [user("u1", None, "else"), *ids[1:]]
+    for name, rows in (("s", [*ids, *turn("3", "a2")]), ("t", other)):
+        write(tmp_path, f"{name}.jsonl", [{**row, "sessionId": name} for row in rows])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert words(reading)[1] == ["else", "Done.", "more", "Done."]
+
+
 @pytest.mark.parametrize("again", [1, 2, 3, 4, 5])
 def test_a_prompt_below_the_last_of_what_was_written_again(tmp_path: Path, again: int) -> None:
     """As it is where a sub-agent's context was compacted in between."""

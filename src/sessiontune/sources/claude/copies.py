@@ -161,7 +161,7 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
             return False
         twins.append((own, up))
         up = up.up
-    if not (twins or _before(state, node)):
+    if not twins and node.line >= state.boundary:  # nor is it from before a compaction
         return False
     if twins and twins[-1][0].up is state.answers.get(message.id or ""):
         return False  # said to that very answer: a client may give all of them one id and one time
@@ -175,11 +175,6 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
         state.tip = state.nodes[-1].id
         state.keep(line.uuid)
     return True
-
-
-def _before(state: State, node: Node) -> bool:
-    """Whether an answer is one of before the compaction, behind which nobody spoke yet."""
-    return node.line < state.boundary and not state.spoke()
 
 
 def take_prompt_again(state: State, node: Node) -> None:
