@@ -97,6 +97,20 @@ def test_an_answer_that_is_told_again_after_somebody_spoke_stands_once(tmp_path:
     assert words(read_rows(tmp_path, rows)) == [FIRST, later]
 
 
+def test_records_on_one_line_behind_copies_stay_together(tmp_path: Path) -> None:
+    """Of which the second names a parent that was never written."""
+    write(tmp_path, "s.jsonl", [*turn("1", None), *turn("2", "a1"), *turn("4", "a2")])
+    note = user("k", "a1", "<user-memory-input>mind it</user-memory-input>")
+    own = [note, *turn("3", "nowhere")]
+    copies = write(tmp_path, "t.jsonl", [{**r, "sessionId": "t"} for r in [*turn("1", None), *own]])
+    lines = copies.read_text().splitlines()
+    copies.write_text("\n".join([*lines[:2], lines[2] + lines[3], *lines[4:]]))
+    assert words(read("claude", tmp_path)) == [
+        [*FIRST, "ask 4", "say 4"],
+        ["mind it", "ask 3", "say 3"],
+    ]
+
+
 def test_below_a_record_that_only_shares_its_id_all_is_new(tmp_path: Path) -> None:
     """Also an answer in the very words of the one of that id."""
     ids = [user("u1", None, "ask"), answer("a1", "u1", "m1", text("Done."))]
