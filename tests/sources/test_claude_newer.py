@@ -39,18 +39,20 @@ def test_tags_around_pasted_words_are_no_words_of_a_person(
     assert said(only(read_rows(tmp_path, rows)))[0] == ("prompt", [words])
 
 
-def test_a_pasted_prompt_that_was_queued_stands_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("at", [{}, {"timestamp": "2026-01-01T00:00:00.000Z"}])
+def test_a_pasted_prompt_that_was_queued_stands_once(tmp_path: Path, at: dict[str, str]) -> None:
     queued = {"type": "queued_command", "prompt": "    indented = 1", "commandMode": "prompt"}
     rows = [
         user("u1", None, "go"),
         answer("a1", "u1", "m1", text("On it.")),
-        {"type": "attachment", "uuid": "q", "parentUuid": "a1", "attachment": queued},
-        user("u2", "q", f"\n\n{PASTE}\n", sessionId="s"),
+        {"type": "attachment", "uuid": "q", "parentUuid": "a1", "attachment": queued, **at},
+        user("u2", "q", f"\n\n{PASTE}\n", **at),
         answer("a2", "u2", "m2", text("Seen.")),
     ]
     reading = read_rows(tmp_path, rows)
     assert [kind for kind, _ in said(only(reading))] == ["prompt", "answer", "prompt", "answer"]
     assert reading.ledger.drops == {"read/queued_twin": 1}
+    assert not any(m.flags for m in only(reading))
 
 
 @pytest.mark.parametrize(
@@ -60,6 +62,10 @@ def test_a_pasted_prompt_that_was_queued_stands_once(tmp_path: Path) -> None:
         ({"kind": "channel", "server": "phone"}, "prompt"),
         ({"kind": "coordinator"}, "task"),
         ({"kind": "peer"}, "task"),
+        ({"kind": "slack-ping"}, "task"),
+        ({"kind": "observer", "from": "observer:x"}, "context"),
+        ({"kind": "observer-activity"}, "context"),
+        ({"kind": "voice-call"}, "context"),
         ({"kind": "task-notification"}, "context"),
         ({"kind": "auto-continuation"}, "context"),
         ({"kind": "plugin", "name": "p"}, "context"),

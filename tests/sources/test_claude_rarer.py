@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -221,6 +222,8 @@ def test_an_agent_that_was_woken_again_hangs_below_its_first_call(tmp_path: Path
         ({"type": "plan_file_reference", "planContent": "1. all"}, "1. all"),
         ({"type": "selected_lines_in_ide", "content": "x = 1", "lineStart": 1}, "x = 1"),
         ({"type": "relevant_memories", "memories": 5}, ""),
+        ({"type": "account_memory_recall", "content": "A.", "files": []}, "A."),
+        ({"type": "cowork_memory_context", "version": None, "content": None}, ""),
         ({"type": "invoked_skills", "skills": [{"content": 5}]}, ""),
         ({"type": "plan_file_reference", "planContent": []}, ""),
     ],
@@ -351,3 +354,16 @@ def test_a_history_told_again_behind_a_compaction_that_shares_its_line(tmp_path:
         ["one", "One."],
         ["What was.", "two", "Two."],
     ]
+
+
+def test_an_answer_of_very_many_pieces_costs_its_length(tmp_path: Path) -> None:
+    """As of a client that gives all its answers one id."""
+    pieces = [call(f"c{i}") if i % 2 else text(f"say {i}") for i in range(12_000)]
+    rows = [user("u1", None, "go")]
+    for i, piece in enumerate([*pieces, *pieces[:200]]):
+        rows.append(answer(f"a{i}", rows[-1]["uuid"], "m1", piece))
+    begun = time.process_time()
+    reading = read_rows(tmp_path, rows)
+    assert time.process_time() - begun < 4
+    assert len(only(reading)[1].parts) == len(pieces)
+    assert reading.ledger.drops == {"read/repeated_block": 200}

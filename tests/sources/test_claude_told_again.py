@@ -75,6 +75,54 @@ def test_a_second_compaction_writes_the_summarised_history_again(
     assert all(s.forked_from is None for s in reading.sessions)
 
 
+@pytest.mark.parametrize("below", ["a1", "c"])
+def test_who_goes_back_to_before_a_compaction_saw_no_summary(tmp_path: Path, below: str) -> None:
+    """Newer versions write down what then stands before the model as a compaction of no time."""
+    kept = {"headUuid": "u1", "anchorUuid": "c", "tailUuid": "a1"}
+    about = {"trigger": "manual", "durationMs": 0, "preservedSegment": kept}
+    boundary = system("c", None, "compact_boundary", compactMetadata=about)
+    rows = [*BEFORE, *compaction("A", "a2"), *turn("3", "sA"), boundary, *turn("4", below)]
+    reading = read_rows(tmp_path, rows)
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["ask 4", "say 4"]]
+    branch = reading.sessions[2]
+    assert branch.forked_from is not None
+    assert branch.forked_from.message == "a1"
+    assert reading.unbalanced() == {}
+
+
+def test_an_answer_that_is_told_again_after_somebody_spoke_stands_once(tmp_path: Path) -> None:
+    again = {**BEFORE[1], "uuid": "again", "parentUuid": "a3"}
+    rows = [*BEFORE, *compaction("A", "a2", "a2"), *turn("3", "sA"), again, *turn("4", "again")]
+    later = ["sum A", "ask 3", "say 3", "ask 4", "say 4"]
+    assert words(read_rows(tmp_path, rows)) == [FIRST, later]
+
+
+def test_records_on_one_line_behind_copies_stay_together(tmp_path: Path) -> None:
+    """Of which the second names a parent that was never written."""
+    write(tmp_path, "s.jsonl", [*turn("1", None), *turn("2", "a1"), *turn("4", "a2")])
+    note = user("k", "a1", "<user-memory-input>mind it</user-memory-input>")
+    own = [note, *turn("3", "nowhere")]
+    copies = write(tmp_path, "t.jsonl", [{**r, "sessionId": "t"} for r in [*turn("1", None), *own]])
+    lines = copies.read_text().splitlines()
+    copies.write_text("\n".join([*lines[:2], lines[2] + lines[3], *lines[4:]]))
+    assert words(read("claude", tmp_path)) == [
+        [*FIRST, "ask 4", "say 4"],
+        ["mind it", "ask 3", "say 3"],
+    ]
+
+
+def test_below_a_record_that_only_shares_its_id_all_is_new(tmp_path: Path) -> None:
+    """Also an answer in the very words of the one of that id."""
+    ids = [user("u1", None, "ask"), answer("a1", "u1", "m1", text("Done."))]
+    ids += [user("u2", "a1", "more"), answer("a2", "u2", "m2", text("Done."))]
+    other = [user("u1", None, "else"), *ids[1:]]
+    for name, rows in (("s", [*ids, *turn("3", "a2")]), ("t", other)):
+        write(tmp_path, f"{name}.jsonl", [{**row, "sessionId": name} for row in rows])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert words(reading)[1] == ["else", "Done.", "more", "Done."]
+
+
 @pytest.mark.parametrize("again", [1, 2, 3, 4, 5])
 def test_a_prompt_below_the_last_of_what_was_written_again(tmp_path: Path, again: int) -> None:
     """As it is where a sub-agent's context was compacted in between."""

@@ -292,3 +292,22 @@ def test_what_a_search_found_was_seen_before_the_words_behind_it(tmp_path: Path)
     ]
     missing = [p.status for p in session.messages[2].parts if isinstance(p, ToolResult)]
     assert missing == ["missing", "missing"]
+
+
+def test_a_call_before_a_search_and_one_behind_it_were_made_without_any_output(
+    tmp_path: Path,
+) -> None:
+    def call(name: str) -> dict[str, Any]:
+        asked = {"type": "function_call", "name": "look", "arguments": "{}"}
+        return row("response_item", 2, **asked, call_id=name)
+
+    def output(name: str) -> dict[str, Any]:
+        return row("response_item", 4, type="function_call_output", call_id=name, output=name)
+
+    search = row("response_item", 2, type="web_search_call", id="w", action={"query": "q"})
+    asked = [said("user", "look", 1), call("c1"), search, call("c2"), output("c1"), output("c2")]
+    write(tmp_path, "a", [row("session_meta", 0, id="p"), *asked, said("assistant", "So.", 5)])
+    (session,) = read("codex", tmp_path).sessions
+    told = [[getattr(p, "id", "") for p in m.parts] for m in session.messages]
+    assert [m.kind for m in session.messages] == ["prompt", "answer", "results", "answer"]
+    assert told[1] == ["c1", "w", "c2"]

@@ -361,6 +361,45 @@ def test_a_fork_that_points_at_its_parent(tmp_path: Path) -> None:
     assert len({s.lineage for s in reading.sessions}) == 1
 
 
+def pointed(tmp_path: Path, *own: dict[str, Any]) -> Reading:
+    """A thread of two turns, which then went back, and one that goes on from the two turns."""
+    back = row("event_msg", 9, type="thread_rolled_back", num_turns=1)
+    talk = [
+        row("session_meta", 0, id="p"),
+        *TALK,
+        said("user", "two", 4),
+        said("assistant", "B", 5),
+    ]
+    rows = [*talk, back, said("user", "else", 9)]
+    write(tmp_path, "b", [{"ordinal": at, **line} for at, line in enumerate(rows)])
+    base = {"thread_id": "p", "end_ordinal_exclusive": len(talk)}
+    head = row("session_meta", 5, id="f", forked_from_id="p", history_base=base)
+    rows = [{"ordinal": at, **line} for at, line in enumerate([head, *own], len(talk))]
+    write(tmp_path, "a", rows)
+    return whole(tmp_path, *sorted(tmp_path.iterdir()))
+
+
+@pytest.mark.parametrize(("turns", "at"), [(1, 5), (2, 3), (3, 0)])
+def test_a_fork_that_goes_back_behind_where_it_points(tmp_path: Path, turns: int, at: int) -> None:
+    back = row("event_msg", 8, type="thread_rolled_back", num_turns=turns)
+    own = [said("user", "other", 6), said("assistant", "C", 7), back, said("user", "third", 9)]
+    reading = pointed(tmp_path, *own)
+    last = next(s for s in reading.sessions if told(Reading(tmp_path, [s]))[0][0][1] == "third")
+    main = reading.sessions[0]
+    if not at:  # before the first prompt
+        assert last.forked_from is None
+    else:
+        assert last.forked_from is not None
+        assert last.forked_from.message == main.messages[at].id
+        assert len({s.lineage for s in reading.sessions}) == 1
+
+
+def test_a_fork_that_points_at_its_parent_may_say_the_same_again(tmp_path: Path) -> None:
+    again = said("user", "two", 4)
+    reading = pointed(tmp_path, again, said("assistant", "C", 7))
+    assert [("prompt", "two"), ("answer", "C")] in told(reading)
+
+
 def test_a_tool_of_a_namespace_keeps_it(tmp_path: Path) -> None:
     asked = {"type": "function_call", "name": "find", "namespace": "mcp__docs__"}
     output = {"type": "function_call_output", "call_id": "c", "output": "unsupported call: find"}

@@ -425,6 +425,21 @@ def test_pi_tells_the_definitions_of_its_tools(tmp_path: Path) -> None:
         assert reading.ledger.drops[f"read/{reason}"] == 1
 
 
+def test_pi_entries_of_one_id(tmp_path: Path) -> None:
+    """Written twice, as by two windows, or another entry that got the same id."""
+    rows = [pi("user", "1", None, text("one")), pi("assistant", "2", "1", text("first"))]
+    twice = [{**row, "timestamp": f"2026-01-01T00:00:0{n}Z"} for n, row in enumerate(rows)]
+    other = {**pi("user", "2", "2", text("two")), "timestamp": "2026-01-01T00:00:09Z"}
+    rows = [{"type": "session", "id": "s", "version": 3}, *twice, *twice, other]
+    rows.append(pi("assistant", "3", "2", text("second")))
+    reading = run("pi", write(tmp_path, "p.jsonl", rows))
+    assert shape(reading) == [
+        [("prompt", "one"), ("answer", "first"), ("prompt", "two"), ("answer", "second")]
+    ]
+    assert [m.id for m in reading.sessions[0].messages] == ["s#1", "s#2", "s#2#6", "s#3"]
+    assert reading.ledger.drops["link/repeated_record"] == 2
+
+
 def test_pi_forks_of_a_session_that_has_a_name(tmp_path: Path) -> None:
     shared = [pi("user", "1", None, text("one")), pi("assistant", "2", "1", text("first"))]
     stamped = [{**row, "timestamp": "2026-03-01T10:00:00.000Z"} for row in shared]

@@ -188,7 +188,6 @@ def sessions_of(
                 files=tuple(files[file] for file in used),
                 **msgspec.structs.asdict(frame),
             )
-            point = None  # later epochs follow their own thread
 
 
 def _messages(nodes: list[Node], used: list[int]) -> tuple[Message, ...]:

@@ -89,15 +89,17 @@ _MANY = 64
 def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[Node]]:
     """Cut file-ordered nodes where the file changes or where copies were left out.
 
-    `seams` holds (file, line) of nodes that follow a record owned by another file.
+    `seams` holds (file, line) of nodes that follow a record owned by another file; of several on
+    one line the first.
     """
     out: list[list[Node]] = []
-    file = -1
+    file = line = -1
     for node in nodes:
-        if node.file != file or (seams and (node.file, node.line) in seams):
+        if node.file != file or (node.line != line and seams and (node.file, node.line) in seams):
             out.append([])
             file = node.file
         out[-1].append(node)
+        line = node.line
     return out
 
 

@@ -151,6 +151,7 @@ def _read(
     stem = os.path.splitext(os.path.basename(path))[0]
     cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
+    mine: dict[str, set[str]] = {}  # ids of this file, with the times of the entries
     tools: dict[str, ToolDef] = {}
     for entry in log.records():
         kind = words(entry.get("type"))
@@ -167,13 +168,19 @@ def _read(
             if last is not None and mark[0]:
                 owner[mark[0]] = last
             continue
+        times = mine.setdefault(mark[0], set())
+        if all(mark) and mark[1] in times:
+            log.drop("repeated_record", "link")
+            continue
+        named = {**entry, "id": f"{mark[0]}#{log.place[0]}"} if times and mark[0] else entry
+        times.add(mark[1])
         log.session_id = log.session_id or stem
         if kind == "session_info":
             title = words(entry.get("name")) or title
         _offered(entry.get("message"), tools)
         before = len(log.nodes)
         with log.faults():
-            _take(log, kind, entry)
+            _take(log, kind, named)  # what hangs below an id hangs below the last that bore it
         new = log.nodes[-1] if len(log.nodes) > before else None
         _hang(entry, new, owner, log)
         if new is not None and new.up is None and not before:

@@ -38,7 +38,7 @@ def take_answer(state: State, line: Line) -> None:
         if type(part) is str:
             unknown = unknown or part.startswith("unknown_block")
             reason = part
-        elif part in parts:
+        elif state.holds(node, part):
             reason = "repeated_block"
         elif type(part) is not ToolCall:
             parts.append(part)  # type: ignore[arg-type]

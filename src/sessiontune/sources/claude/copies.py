@@ -66,7 +66,7 @@ def is_copy(state: State, line: Line) -> bool:
     if line.type == "assistant":
         if line.isApiErrorMessage or line.message.model == "<synthetic>":
             return True
-        return _answer_again(blocks, node)
+        return _answer_again(state, blocks, node)
     if line.type != "user" or (node is not None and node.empty()):
         return True  # a prompt that was left out for a reason
     results = [block for block in blocks if block.type == "tool_result"]
@@ -94,9 +94,9 @@ def _holds(node: Node | None, block: Block) -> bool:
     return known is not None and (known.content == text or "<persisted-output>" in text[:40])
 
 
-def _answer_again(blocks: list[Block], node: Node | None) -> bool:
+def _answer_again(state: State, blocks: list[Block], node: Node | None) -> bool:
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
-    return not parts or (node is not None and any(is_part(part, node) for part in parts))
+    return not parts or (node is not None and any(is_part(state, part, node) for part in parts))
 
 
 def _words_again(line: Line, blocks: list[Block], node: Node | None) -> bool:
@@ -123,7 +123,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     content = message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
     parts = [part for part in map(answer_part, blocks) if type(part) is not str]
-    if not parts or not all(is_part(part, node) for part in parts):
+    if not parts or not all(is_part(state, part, node) for part in parts):
         return False
     if node.file == state.file:
         return _told_twice(state, line, message, node)
@@ -161,7 +161,7 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
             return False
         twins.append((own, up))
         up = up.up
-    if not (twins or _before(state, node)):
+    if not twins and node.line >= state.boundary:  # nor is it from before a compaction
         return False
     if twins and twins[-1][0].up is state.answers.get(message.id or ""):
         return False  # said to that very answer: a client may give all of them one id and one time
@@ -175,11 +175,6 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
         state.tip = state.nodes[-1].id
         state.keep(line.uuid)
     return True
-
-
-def _before(state: State, node: Node) -> bool:
-    """Whether an answer is one of before the compaction, behind which nobody spoke yet."""
-    return node.line < state.boundary and not state.spoke()
 
 
 def take_prompt_again(state: State, node: Node) -> None:

@@ -33,9 +33,9 @@ def name_result(state: State, line: Line, block: Block) -> None:
         del state.hidden[name]
 
 
-def is_part(part: object, node: Node) -> bool:
+def is_part(state: State, part: object, node: Node) -> bool:
     """Whether an answer holds a part; a call whose id was taken out is known by what it asks."""
-    if part in node.parts:
+    if state.holds(node, part):
         return True
     if type(part) is not ToolCall or part.id != HIDDEN:
         return False

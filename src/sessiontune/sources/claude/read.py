@@ -27,7 +27,7 @@ from .queue import take_queue, tell_queued
 from .served import split_served
 from .state import Facts, State, Stray
 from .users import take_attachment, take_result, take_user
-from .wire import Line, WireMessage, decode
+from .wire import Compaction, Line, Segment, WireMessage, decode
 
 _SIDE_NAMES = """
 progress queue-operation file-history-snapshot file-history-delta last-prompt mode
@@ -38,9 +38,9 @@ marble-origami-reset speculation-accept attribution-snapshot task-summary post_t
 cost-state stream_event rate_limit_event tool_progress auth_status control_request control_response
 keep_alive api-request api-request-blob api-request-resumed api-request-shape
 artifact-autoreact-ledger artifact-comment-monitor continued-in data-flow-incomplete
-data-flow-records derived-from dev-mods ended-by-model history-suppression host-row
-hybrid-organization memory-mode observer-ref relocated repl-mode resume-head-vouch session-owner
-tools-used conversation_reset saved_hook_context env_manager_log prompt_suggestion
+data-flow-handover data-flow-records derived-from dev-mods ended-by-model history-suppression
+host-row hybrid-organization memory-mode observer-ref relocated repl-mode resume-head-vouch
+session-owner tools-used conversation_reset saved_hook_context env_manager_log prompt_suggestion
 """
 
 #: Record types that carry no part of a conversation; the type is the reason of the drop.
@@ -186,14 +186,20 @@ class Reader(State):
     def _system(self, line: Line) -> None:
         subtype = line.subtype or ""
         if subtype == "compact_boundary":
+            told = line.compactMetadata or Compaction()
+            kept = told.preservedSegment or Segment()
+            if told.durationMs == 0 and kept.tailUuid and kept.anchorUuid == line.uuid:
+                # The person went back to before a compaction: what is kept is what they went to.
+                line.parentUuid = kept.tailUuid
+                self.link(line, "system:compact_boundary")
+                return
             self.drop("system:compact_boundary")
             if not line.parentUuid:
                 line.parentUuid = line.logicalParentUuid
             if not self.node(line, "boundary").side:
                 self.boundary, self.boundary_nth = self.line, self.nth
                 self.tip = line.uuid or ""
-                told = line.compactMetadata and line.compactMetadata.preservedSegment
-                self.keep(told.tailUuid if told else None)
+                self.keep(kept.tailUuid)
         else:
             self.taken_back += line.retractedMessageUuids or line.retracted_message_uuids or ()
             self.link(line, f"system:{safe_name(subtype)}")

@@ -13,6 +13,7 @@ from .wire import Attachment
 SHOWN = (
     *("nested_memory", "file", "directory", "instructions", "mcp_resource"),
     *("relevant_memories", "invoked_skills", "plan_file_reference", "selected_lines_in_ide"),
+    *("account_memory_recall", "cowork_memory_context"),
 )
 
 

@@ -11,13 +11,22 @@ import msgspec
 
 from ...ledger import Ledger
 from ...linking import Node, Place
-from ...model import ToolDef
+from ...model import ToolCall, ToolDef
 from ...ports import ReadOptions
 from ..lines import stem, utc
 from .wire import Block, Line
 
 #: What Claude Desktop notes of a session, beside the session's own log.
 AUDIT = "audit.jsonl"
+
+
+#: So many parts of an answer are looked through one by one.
+_MANY = 64
+
+
+def _mark(part: object) -> int:
+    """What tells most parts apart; a call's arguments have no hash."""
+    return hash(part.id if type(part) is ToolCall else part)
 
 
 class Facts(msgspec.Struct):
@@ -78,6 +87,7 @@ class State:
         self.audited: dict[tuple[str, str], list[Node]] = {}  # session, words -> its prompts
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
         self.withdrawn: set[str] = set()  # records of answers that were taken back
+        self.marks: dict[int, tuple[Node, int, set[int]]] = {}  # see `holds`
         self.every: list[Node] = []  # the nodes of all files, to be parted in the end
         self.start(0, "")
 
@@ -126,6 +136,18 @@ class State:
         """Note the last of what a compaction keeps, or of what is told again behind it."""
         kept = () if self.spoke() else self.kept[0]
         self.kept = (*kept[-3:], uuid), self.line
+
+    def holds(self, node: Node, part: object) -> bool:
+        """Whether a node holds a part. Of one with very many parts the marks are kept, and how many
+        parts they are of: a part of a new mark is a new part."""
+        parts = node.parts
+        if len(parts) > _MANY:
+            _, done, marks = self.marks.get(id(node), (node, 0, set()))
+            marks.update(map(_mark, parts[done:]))
+            self.marks[id(node)] = node, len(parts), marks
+            if _mark(part) not in marks:
+                return False
+        return part in parts
 
     def spoke(self) -> bool:
         """Whether anybody said something new since records were kept."""

@@ -125,7 +125,12 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
 
 
 #: Origins of what other agents wrote.
-_AGENTS = ("peer", "coordinator")
+_AGENTS = ("peer", "coordinator", "slack-ping")
+#: Origins of what the program wrote, and of what it tells of others: of a call, of who observes.
+_PROGRAM = (
+    *("auto-continuation", "task-notification", "system"),
+    *("observer", "observer-activity", "voice-call"),
+)
 
 
 def _origin(line: Line) -> str:
@@ -140,7 +145,7 @@ def _by_program(origin: str, told: Kind | None) -> bool:
     """Whether the program, or a plugin of its own accord, wrote a record in the user's name."""
     if origin == "plugin":
         return told is None or not told.asUser
-    return origin in ("auto-continuation", "task-notification", "system")
+    return origin in _PROGRAM
 
 
 def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None:
@@ -191,8 +196,9 @@ def take_result(state: State, line: Line, block: Block) -> str:
         text = text if whole is None else whole
     status = status_of(text, block, facts, line.toolDenialKind)
     node.results[call] = ToolResult(call, state.names[call], text, status, images)
-    if place not in node.result_places:
-        node.result_places.append(place)
+    places = node.result_places
+    if not places or place > places[-1] or place not in places:
+        places.append(place)
     if not node.result_id:
         node.result_id = line.uuid or f"{node.id}:results"
         node.result_at = utc(line.timestamp or line.audit_timestamp or "")

@@ -102,15 +102,17 @@ class Outcome(msgspec.Struct, gc=False):
 
 
 class Segment(msgspec.Struct, gc=False):
-    """The messages that a compaction keeps, by the last of them."""
+    """The messages that a compaction keeps: the last of them, and what they follow."""
 
     tailUuid: str | None = None
+    anchorUuid: str | None = None
 
 
 class Compaction(msgspec.Struct, gc=False):
     """`compactMetadata` of a boundary."""
 
     preservedSegment: Segment | None = None
+    durationMs: float | None = None
 
 
 class Line(msgspec.Struct, gc=False):
@@ -242,8 +244,9 @@ def _coerced(record: dict[str, Any]) -> Line | LineFault:
 
 def _compaction(value: Any) -> Compaction | None:
     kept = value.get("preservedSegment") if isinstance(value, dict) else None
-    tail = _text(kept.get("tailUuid")) if isinstance(kept, dict) else None
-    return Compaction(Segment(tail)) if tail else None
+    if not isinstance(kept, dict):
+        return None
+    return Compaction(Segment(_text(kept.get("tailUuid")), _text(kept.get("anchorUuid"))))
 
 
 def _origin(value: Any) -> Kind | None:

@@ -6,6 +6,7 @@ One answer is the run of reasoning, text and calls up to the next output or user
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 
 import msgspec
 
@@ -30,10 +31,15 @@ from .values import (
     string,
 )
 from .wire import Facts, Line, Payload
+from .written import Written
 
 #: What stands in the place of an id that a program took for a secret when it published a log:
 #: outputs then come in the order of their calls.
 _HIDDEN = "REDACTED"
+
+
+#: A prompt, and what stands above it.
+Asked = tuple[Node, Node | None]
 
 
 class Items:
@@ -69,8 +75,12 @@ class Items:
         self.calls: dict[str, Node] = {}
         self.agents: dict[str, str] = {}
         #: Prompts that the model still sees, each with what stands above it.
-        self.asked: list[tuple[Node, Node | None]] = []
+        self.asked: list[Asked] = []
         self.inherited = 0  # so many of them stand in the history that this thread begins with
+        self.given: list[Asked] = []  # those of a history that it points at
+        #: On which line each was asked, or by how many of them the person went back.
+        self.steps: list[tuple[int, Asked | int]] = []
+        self.spoken: Mapping[str, Items] = {}  # pieces of threads that were read before
         self.back: Node | None = None  # where the next prompt begins a branch
         self.early: dict[str, tuple[Line, Payload, Place, str]] = {}  # before their calls
         self.counts: dict[str, int] = {}
@@ -80,9 +90,7 @@ class Items:
         self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
         self.piece = ""  # tells the items of one line apart
-        self.written: dict[tuple[str, str, str], int] = {}  # items, and on which line each stands
-        #: Time and place of the last of them, its number, the number of the first of that time.
-        self.lines: tuple[str, Place, int, int] = "", (0, 0), 0, 0
+        self.written = Written()
         self.counted: set[tuple[str, str]] = set()  # times and counts of tokens
         self.twice: set[str] = set()  # of the hidden calls those whose lines stand twice
         self.served = ""  # the last hidden call that was answered
@@ -107,33 +115,11 @@ class Items:
     def repeats(self, line: Line, kind: str, words: str, named: bool = False) -> bool:
         """Whether the item was written before, at the very same time; then it is dropped. `named`:
         an id says which item it is."""
-        stands = self._stands(line, kind, words)
+        stands = self.written.stands(line.timestamp, self.place, self.piece, kind, words)
         if not stands or (stands == "among" and not named):
             return False
         self.drop("repeated_record")
         return True
-
-    def _stands(self, line: Line, kind: str, words: str) -> str:
-        """Where the same item of the same time stands: `before` others, which have other times;
-        right `above`; `among` others of that time; nowhere.
-
-        A history that is written in one go (that of a fork, several items on a line) has one time:
-        a person who went on with the same words twice did so among others.
-        """
-        if not line.timestamp or not words:
-            return ""
-        time, place, number, since = self.lines
-        if place != self.place:
-            number += 1
-        if time != line.timestamp:
-            since = number
-        self.lines = line.timestamp, self.place, number, since
-        mark = (line.timestamp, kind + self.piece, words)
-        first = self.written.get(mark)
-        self.written[mark] = number
-        if first is None:
-            return ""
-        return "before" if first < since else "above" if first == number - 1 else "among"
 
     def name(self) -> str:
         """A name for what begins on the present line."""
@@ -156,10 +142,11 @@ class Items:
 
     def _open(self, line: Line, searches: bool = False) -> Node:
         """The answer that takes the next part: the open one, unless its tools have answered. What a
-        search found is not in the log, but the model saw it before it wrote on."""
+        search found is not in the log, but the model saw it before it wrote on; not so the outputs
+        of calls that are still to come."""
         node, searched = self.answer, self.searched
         self.searched = searches
-        if node is None or node.results or (searched and not searches):
+        if node is None or node.results or (searched and not searches and not _asks(node)):
             node = self.node(line, "answer")
             node.model = self.model
             self.answer = self.last = node
@@ -234,9 +221,14 @@ class Items:
         node = self.node(line, kind)
         if kind in ("prompt", "task"):
             node.up, self.back = self.back, None
-            self.asked.append((node, self.nodes[-2] if len(self.nodes) > 1 else None))
+            self.ask(node, self.nodes[-2] if len(self.nodes) > 1 else None)
         node.parts = [*parts, *images]
         node.injected = kind in ("context", "summary")
+
+    def ask(self, node: Node, above: Node | None) -> None:
+        """Note a prompt and what stands above it."""
+        self.asked.append((node, above))
+        self.steps.append((self.place[0], (node, above)))
 
     def _reasoning(self, line: Line, payload: Payload) -> None:
         texts = [text for text in contents(payload.content)[0] if text.strip()]
@@ -334,7 +326,8 @@ class Items:
     def _output_again(self, line: Line, payload: Payload) -> bool:
         """Whether an output without an id is a copy. Calls that end together may well say the same:
         of one time it is a copy only where the line of its call stands twice too."""
-        stands = self._stands(line, "output", as_json([payload.output, payload.tools]))
+        words = as_json([payload.output, payload.tools])
+        stands = self.written.stands(line.timestamp, self.place, self.piece, "output", words)
         if not stands or (stands != "before" and self.served not in self.twice):
             return False
         self.twice.discard(self.served)
@@ -361,3 +354,8 @@ class Items:
             if isinstance(found, dict):
                 agent = string(found.get("agent_id")) or string(found.get("thread_id"))
                 self.agents.setdefault(agent, call)
+
+
+def _asks(node: Node) -> bool:
+    """Whether an answer without results holds a call that waits for its output."""
+    return any(type(part) is ToolCall and part.name != "web_search" for part in node.parts)

@@ -15,11 +15,12 @@ import msgspec
 import orjson
 
 from ...ledger import Ledger
-from ...linking import Node, Place
+from ...linking import Place
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
 from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
 from ..printed import is_remark
+from .asked import go_back, goes_on_from, inherits
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
 from .streams import stream_lines
@@ -83,7 +84,7 @@ class Rollout(Items):
             self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + records
         if self.shown:
             self._tell_shown(self.shown)
-        if self.fork is not None and self.nodes:
+        if self.fork is not None and self.nodes and self.nodes[0].up is None:
             self.nodes[0].up = self.fork
         for node in self.nodes:
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
@@ -142,7 +143,7 @@ class Rollout(Items):
         if found is not None:
             self.drop("resumed_copy")
             self.copied = found
-            self._inherits(told.nodes[found])
+            inherits(self, told.nodes[found])
             return
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
@@ -179,6 +180,7 @@ class Rollout(Items):
             self._event(payload, payload.type or "none", line.timestamp or "")
         elif kind == "session_meta":
             note_meta(self.facts, payload)
+            goes_on_from(self, self.spoken.get(self.facts.base[0]))
             if self.place == (1, 0):
                 self.facts.ordinal = count(line.ordinal)
             self.facts.begun = self.facts.begun or line.timestamp or ""
@@ -227,7 +229,7 @@ class Rollout(Items):
         elif kind == "turn_aborted":
             stopped(self.nodes)
         elif kind == "thread_rolled_back":
-            self._rolled_back(count(payload.num_turns))
+            go_back(self, count(payload.num_turns))
         elif kind == "thread_name_updated":
             self.facts.title = payload.thread_name or self.facts.title
         elif kind == "item_completed" and _ACTIVITY in bytes(payload.item):
@@ -270,43 +272,6 @@ class Rollout(Items):
             max(old.cache_read, cached),
             old.cache_write,
         )
-
-    def _inherits(self, node: Node | None) -> None:
-        """Note what the history that this thread begins with leads to, and each prompt of it with
-        what stands above: a person may go back there."""
-        if node is None or node is self.fork:  # an item that became no message
-            return
-        if node.kind in ("prompt", "task"):
-            self.asked.append((node, self.back or self.fork))
-            self.inherited += 1
-            self.back = None
-        self.fork = node
-
-    def _rolled_back(self, turns: int) -> None:
-        """The person went back by some prompts: the next begins a branch."""
-        if not 0 < turns <= len(self.asked):
-            return
-        first, above = self.asked[-turns]
-        del self.asked[-turns:]
-        if len(self.asked) < self.inherited:
-            self.inherited = len(self.asked)
-            self._behind_fork(above)
-            return
-        if above is None and first.up is None:  # both begin below what is empty
-            above = Node(id=first.id, file=self.file, line=first.line, kind="context")
-            self.nodes.insert(0, above)
-        first.up = self.back = first.up or above
-        self.answer = None
-
-    def _behind_fork(self, above: Node | None) -> None:
-        """The person went back to a place in the history that this thread begins with."""
-        self.answer, self.back = None, above
-        if not self.nodes:
-            self.fork = above
-        elif above is None:  # nothing stands before it: what comes begins below what is empty
-            self.nodes[0].up, self.fork = self.fork, None
-            self.back = Node(id=self.name(), file=self.file, line=self.place[0], kind="context")
-            self.nodes.insert(0, self.back)
 
     def _summarised(self, summary: str) -> None:
         """Drop the answer that became the summary: what asked for it is not in the log."""

@@ -229,6 +229,7 @@ def _read_all(
         done[thread] = again + 1
         rollout = Rollout(0, path, options, ledger, told, again)
         rollout.thread, rollout.waiting = ids[path][0], unit.waiting
+        rollout.spoken = unit.spoken
         rollout.printed = path in printed
         if again and rollout.printed:  # a rollout tells it, and better
             rollout.facts.junk = "told_in_rollout"
@@ -249,9 +250,6 @@ def _sessions(
         rollout.read()
         facts, nodes = rollout.facts, rollout.nodes
     unit.nodes += nodes
-    base = unit.spoken.get(facts.base[0])
-    if base is not None and nodes and nodes[0].up is None:
-        nodes[0].up = _end_of(base, facts.base[1])
     if facts.junk:
         _discard(nodes, path, ledger, facts.junk)
         return
@@ -306,13 +304,6 @@ def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[
             if facts.session_id:
                 return facts.session_id, facts.parent_thread or facts.forked_from, facts.base[0]
     return "", "", ""
-
-
-def _end_of(base: Rollout, ordinal: int) -> Node | None:
-    """The last node of a rollout before an ordinal: where a thread goes on from it."""
-    line = ordinal - base.facts.ordinal + 1
-    above = base.nodes[0].up if base.nodes else None
-    return next((node for node in reversed(base.nodes) if node.line < line), above)
 
 
 def _discard(nodes: list[Node], path: str, ledger: Ledger, reason: str) -> None:

@@ -1,6 +1,6 @@
 """The `Source` for Gemini CLI: `~/.gemini/tmp/<project>/chats/session-*.json`, newer `.jsonl`.
 
-The chats of sub-agents lie in a folder named after their parent's session.
+The chats of sub-agents lie in a folder named after their parent's session, or beside its chat.
 """
 
 from __future__ import annotations
@@ -22,13 +22,22 @@ from .chats import Chat
 from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
-_FIELD = re.compile(rb'\s*"(sessionId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
+_AGENT = re.compile(rb'"kind"\s*:\s*"subagent"')
+_FIELD = re.compile(rb'\s*"(sessionId|agentId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
+
+
+class Called(msgspec.Struct, gc=False):
+    """What the index takes from a call: the session of the agent that it started."""
+
+    agentId: str | None = None
 
 
 class Known(msgspec.Struct, gc=False):
     """What the index takes from a line."""
 
     sessionId: str | None = None
+    agentId: str | None = None
+    toolCalls: list[Called] | None = None
     timestamp: str | None = None
     startTime: str | None = None
     lastUpdated: str | None = None
@@ -39,6 +48,11 @@ _known = msgspec.json.Decoder(Known).decode
 
 def _note(line: Known, seen: Seen) -> None:
     seen.sessions.add(line.sessionId)
+    if line.agentId:
+        seen.sessions.add(line.agentId)
+    for call in line.toolCalls or ():
+        if call.agentId:
+            seen.sessions.add(call.agentId)
     for at in (line.timestamp, line.startTime, line.lastUpdated):
         if at:
             seen.first, seen.last = min(seen.first, at), max(seen.last, at)
@@ -78,31 +92,39 @@ class GeminiSource:
         the longer file owns it."""
         seen: set[str] = set()
         started: dict[str, tuple[str, Node]] = {}  # session or agent -> its call, and a node
-        for path in sorted(files, key=lambda p: (bool(_place(p)[0]), -size_of(p), p)):
+        for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
             yield from _read(path, options, ledger, keyed, seen, started)
 
 
 SOURCE = GeminiSource()
 
 
-def _is_document(path: str) -> bool:
-    """Whether the file is one JSON object: then its first line is no whole value."""
+def _head(path: str) -> bytes:
+    """The beginning of a file; nothing where it cannot be read."""
     try:
         with open(path, "rb") as log:
-            head = log.read(4096)
+            return log.read(4096)
     except OSError:
-        return False
-    return b"\n" not in head.strip() or head.lstrip()[:2] in (b"{\n", b"{\r")
+        return b""
+
+
+def _of_agent(path: str) -> bool:
+    """Whether a chat is a sub-agent's, by its place or its header."""
+    return (
+        bool(_place(path)[0]) or _AGENT.search(_head(path).partition(b'"messages"')[0]) is not None
+    )
+
+
+def _is_document(path: str) -> bool:
+    """Whether the file is one JSON object: then its first line is no whole value."""
+    head = _head(path)
+    return bool(head) and (b"\n" not in head.strip() or head.lstrip()[:2] in (b"{\n", b"{\r"))
 
 
 def _is_saved(path: str) -> bool:
     """Whether the file is a history that was saved: no chat has such a name or beginning."""
-    try:
-        with open(path, "rb") as log:
-            head = log.read(4096)
-    except OSError:
-        return False
-    return _HEADER.search(head[:2000]) is None and is_saved(path, head)
+    head = _head(path)
+    return bool(head) and _HEADER.search(head[:2000]) is None and is_saved(path, head)
 
 
 def _whole(raw: memoryview) -> Known:
@@ -112,7 +134,8 @@ def _whole(raw: memoryview) -> Known:
         found = list(_FIELD.finditer(line.partition(b'"messages"')[0]))
     else:
         found = [field] if (field := _FIELD.match(line)) else []
-    return Known(**{field[1].decode(): field[2].decode("utf-8", "replace") for field in found})
+    told = {field[1].decode(): field[2].decode("utf-8", "replace") for field in found}
+    return msgspec.convert(told, Known)
 
 
 def _read(

@@ -1,0 +1,76 @@
+"""The prompts that a thread's model still sees: a person goes back by a number of them.
+
+A thread may begin with the history of another, copied or pointed at; a person may go back to a
+place in that, too.
+"""
+
+from __future__ import annotations
+
+from ...linking import Node
+from .items import Asked, Items
+
+
+def inherits(log: Items, node: Node | None) -> None:
+    """Note what the history that this thread begins with leads to, and each prompt of it with
+    what stands above: a person may go back there."""
+    if node is None or node is log.fork:  # an item that became no message
+        return
+    if node.kind in ("prompt", "task"):
+        log.ask(node, log.back or log.fork)
+        log.inherited += 1
+        log.back = None
+    log.fork = node
+
+
+def goes_on_from(log: Items, base: Items | None) -> None:
+    """Begin where another history ends that the header points at; nothing of it is copied."""
+    if base is None or log.nodes or log.fork is not None:
+        return
+    line = log.facts.base[1] - base.facts.ordinal + 1
+    above = base.nodes[0].up if base.nodes else base.fork
+    log.fork = next((node for node in reversed(base.nodes) if node.line < line), above)
+    log.given = _asked_by(base, line)
+    log.asked, log.inherited = list(log.given), len(log.given)
+    log.copying = False
+
+
+def _asked_by(base: Items, line: int) -> list[Asked]:
+    """The prompts that a thread's model saw at a line."""
+    seen = list(base.given)
+    for at, step in base.steps:
+        if at >= line:
+            break
+        if isinstance(step, int):
+            del seen[-step:]
+        else:
+            seen.append(step)
+    return seen
+
+
+def go_back(log: Items, turns: int) -> None:
+    """The person went back by some prompts: the next begins a branch."""
+    if not 0 < turns <= len(log.asked):
+        return
+    first, above = log.asked[-turns]
+    del log.asked[-turns:]
+    log.steps.append((log.place[0], turns))
+    if len(log.asked) < log.inherited:
+        log.inherited = len(log.asked)
+        _behind_fork(log, above)
+        return
+    if above is None and first.up is None:  # both begin below what is empty
+        above = Node(id=first.id, file=log.file, line=first.line, kind="context")
+        log.nodes.insert(0, above)
+    first.up = log.back = first.up or above
+    log.answer = None
+
+
+def _behind_fork(log: Items, above: Node | None) -> None:
+    """The person went back to a place in the history that this thread begins with."""
+    log.answer, log.back = None, above
+    if not log.nodes:
+        log.fork = above
+    elif above is None:  # nothing stands before it: what comes begins below what is empty
+        log.nodes[0].up, log.fork = log.fork, None
+        log.back = Node(id=log.name(), file=log.file, line=log.place[0], kind="context")
+        log.nodes.insert(0, log.back)
