@@ -158,6 +158,18 @@ def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert names == ["trl", "llamafactory", "axolotl", "unsloth"]
 
 
+def test_a_trainer_that_is_not_here_is_listed_with_its_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "sessiontune.runtime.trainersenv.environment_of", lambda name: tmp_path / name
+    )
+    assert main(["trainers"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("llamafactory", "axolotl", "unsloth"):
+        assert f"not installed   sessiontune trainers install {name}\n" in shown
+
+
 def test_doctor_compares_with_the_original_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
