@@ -57,6 +57,7 @@ template: qwen3_nothink        # must belong to the model
 stage: sft
 do_train: true
 finetuning_type: lora
+# quantization_bit: 4          # QLoRA: for cards up to 24 GB
 lora_target: all
 lora_rank: 16
 lora_alpha: 32
@@ -113,6 +114,7 @@ axolotl train axolotl.yaml
 ```yaml
 base_model: {model}
 adapter: lora                  # without this line it is a full fine-tune
+# load_in_4bit: true           # with adapter: qlora, for cards up to 24 GB
 lora_r: 16
 lora_alpha: 32
 lora_dropout: 0.05

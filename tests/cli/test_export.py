@@ -657,7 +657,7 @@ def test_show_leads_back_to_the_lines(made: Path, cli: Cli) -> None:
 def test_scan_names_places_never_values(made: Path, cli: Cli) -> None:
     code, out, err = cli("scan", made / "logs", "--places", "--fail-on-secrets", "--jobs", 1)
     assert code == 8
-    assert ".jsonl:" in out.split("Where each finding stands")[1]
+    assert ".jsonl:" in out.split("Where (kind, detector, fingerprint)")[1]
     published = (made / "data" / "data_conversations_raw.jsonl").read_text()
     for path in (made / "logs").rglob("*.jsonl"):
         for word in path.read_text(errors="replace").split('"'):

@@ -197,3 +197,14 @@ def test_help_loads_nothing_heavy(verb: str) -> None:
         "sys.exit(1 if heavy & set(sys.modules) else 0)"
     )
     assert subprocess.run([sys.executable, "-c", code, verb], capture_output=True).returncode == 0
+
+
+def test_a_wrong_folder_is_told_before_repository_licence_and_consent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, error = told(capsys, "publish", str(tmp_path / "typo"))
+    assert code == 2
+    assert "neither an export nor a run" in error["message"]
+
+    code, error = told(capsys, "publish", str(run_folder(tmp_path / "run")))
+    assert (code, error["message"]) == (2, "Which repository?")

@@ -16,7 +16,7 @@ from sessiontune.cli.show import _messages
 from sessiontune.cli.summary import draw_counts
 from sessiontune.reasons import kind_words
 
-from .conftest import Cli
+from .conftest import Cli, manifest
 
 
 def drawn(how: Any, **console: Any) -> str:
@@ -89,3 +89,15 @@ def test_long_reasons_hang_and_one_more_is_shown_rather_than_counted() -> None:
 )
 def test_kinds_of_findings_in_words(kind: str, words: str) -> None:
     assert kind_words(kind) == words
+
+
+def test_a_loss_that_several_formats_have_is_one_line(cli: Cli, made: Path) -> None:
+    """Else four lines on reasoning stand before what differs between the formats."""
+    losses = manifest(made / "data")["losses"]
+    out = cli("show", made / "data")[1]
+    told = out.split("What a format cannot carry")[1].split("\n\n")[0]
+
+    assert told.count("reasoning left out") == 1
+    most = max(losses[f"{form}/thinking"] for form in ("combined", "openai", "raw", "sharegpt"))
+    assert re.search(rf"\n +{most}  combined, openai, raw, sharegpt: reasoning left out", told)
+    assert re.search(rf"\n +{losses['sharegpt/call_id']}  sharegpt: ids of calls", told)

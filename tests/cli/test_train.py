@@ -158,6 +158,18 @@ def test_trainers_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     assert names == ["trl", "llamafactory", "axolotl", "unsloth"]
 
 
+def test_a_trainer_that_is_not_here_is_listed_with_its_next_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(
+        "sessiontune.runtime.trainersenv.environment_of", lambda name: tmp_path / name
+    )
+    assert main(["trainers"]) == 0
+    shown = capsys.readouterr().out
+    for name in ("llamafactory", "axolotl", "unsloth"):
+        assert f"not installed   sessiontune trainers install {name}\n" in shown
+
+
 def test_doctor_compares_with_the_original_recipe(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +222,22 @@ def test_doctor_advises_the_owner_of_one_card(
     assert f"train DIR --base {begin['lora']} --download" in shown
     assert f"Card ({card} GB)" in shown
     assert "8 GB: yes" in shown
+
+
+def test_doctor_does_not_say_that_a_card_is_missing_that_it_cannot_see(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After `pip install .` alone there is no torch: who owns a card is not told to rent one."""
+    here = Machine(system="Linux", cpu="x", cores=8, memory=33, free=28, disk=200)
+    monkeypatch.setattr("sessiontune.runtime.checkup.machine", lambda folder: here)
+    gpu = checkup(tmp_path, None)["requirements"][1]
+    assert (gpu["have"], gpu["enough"]) == (None, [None, None])
+    assert main(["doctor", "--base", "tiny"]) == 0
+    shown = capsys.readouterr().out
+    assert "torch is missing, so no GPU can be seen" in shown
+    assert "8 GB: ?" in shown
+    assert "renting" not in shown
+    assert "--base tiny\n" in shown.split("Next: ")[1]
 
 
 def test_doctor_reads_when_logs_are_deleted(

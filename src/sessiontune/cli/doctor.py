@@ -45,7 +45,7 @@ def draw(rich: RichConsole, found: dict[str, Any]) -> None:
     for warning in found["warnings"]:
         print_plain(rich, f"! {warning}")
     base = f"{found['begin'][0]['base'] if found['begin'] else 'MODEL'} --download"
-    if found.get("base"):  # it is here: its sizes were read
+    if found.get("asked"):  # it is here: its sizes were read
         base = quote(found["asked"])
     print_plain(rich, f"\nNext: sessiontune train DIR --base {base}")
     rich.print("      or your own: a folder, another hub id, or tiny to try the way in a minute")
@@ -79,13 +79,13 @@ def _machine(rich: RichConsole, found: dict[str, Any]) -> None:
         ("cpu", f"{machine['cpu']}, {machine['cores']} cores"),
         ("memory", f"{machine['memory']:.0f} GB, {machine['free']:.0f} GB free"),
         ("disk", f"{machine['disk']:.0f} GB free"),
-        ("gpu", ", ".join(gpus) or "none"),
+        (
+            "gpu",
+            ", ".join(gpus) or ("none" if machine["torch"] else "cannot be seen without torch"),
+        ),
     ]
     _table(rich, "This machine", ("", ""), facts)
-    needs = [
-        (r["what"], f"{r['have']:.0f} GB" if r["have"] else "none", *_verdicts(r))
-        for r in found["requirements"]
-    ]
+    needs = [(r["what"], _here(r["have"]), *_verdicts(r)) for r in found["requirements"]]
     head = ("", "here", "minimum", "recommended")
     _table(rich, "The original recipe (Llama 3 8B)", head, needs)
 
@@ -104,6 +104,8 @@ def _models(rich: RichConsole, found: dict[str, Any]) -> None:
         _table(rich, "To begin with (Qwen3: open, in every size)", head, begin)
     if found["suggested"]:
         rich.print(f"Unsloth's documentation names for this GPU: {found['suggested']}.\n")
+    if found.get("asked") == "tiny":
+        rich.print("tiny is made on the spot and fits anywhere.\n")
     if base := found.get("base"):
         rows = [
             (b["method"], *(f"{need:g} GB" for need in b["needs"]), b["verdict"])
@@ -121,9 +123,16 @@ def _free(size: float | None) -> str:
     return "" if size is None else f", {_gib(size)} GB free"
 
 
+def _here(size: float | None) -> str:
+    if size is None:
+        return "?"
+    return f"{size:.0f} GB" if size else "none"
+
+
 def _verdicts(row: dict[str, Any]) -> list[str]:
+    words = {True: "yes", False: "no", None: "?"}
     return [
-        f"{row[kind]} GB: {'yes' if enough else 'no'}"
+        f"{row[kind]} GB: {words[enough]}"
         for kind, enough in zip(("minimum", "recommended"), row["enough"], strict=True)
     ]
 

@@ -44,10 +44,11 @@ def publish(
     clean and you state the licence and that you may publish. The token is the hub's own (HF_TOKEN
     or `hf auth login`); it is never read by this program.
     """
-    from ..runtime.publish import prepare
+    from ..runtime.publish import must_be_ours, prepare
     from ..runtime.publish import publish as put
     from ..shipping.publish import Terms
 
+    must_be_ours(folder)
     terms = Terms(license=license_name, accepted=i_may_publish)
     if dry_run:
         import msgspec

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 #: So many projects are listed: someone may have thousands.
 _SHOWN = 40
+#: So many findings in files are listed without --places.
+_FIRST = 20
 
 
 @click.command()
@@ -42,7 +45,11 @@ _SHOWN = 40
     help="With --files: let kingfisher (extra 'scan') read them too, offline.",
 )
 @click.option("--fail-on-secrets", is_flag=True, help="Exit 8 when a secret is found.")
-@click.option("--places", is_flag=True, help="List where each finding stands.")
+@click.option(
+    "--places",
+    is_flag=True,
+    help="List where each finding stands (of logs: the first 200 of each kind).",
+)
 @click.option(
     "--source",
     "sources",
@@ -81,7 +88,12 @@ def scan(
     names = [n for text in sources for n in text.split(",") if n]
     recipe = recipe_of({"sources": names or None, "recipe_file": recipe_file})
     if paths:
-        _files(console, paths, recipe, third, fail_on_secrets)
+        if roots or sources:
+            raise UsageError(
+                "--files reads any files, ROOT and --source are for logs.",
+                "Scan them one after the other.",
+            )
+        _files(console, paths, recipe, third, fail_on_secrets, places)
         return
     if third:
         raise UsageError("--kingfisher reads files.", "Name them with --files PATH.")
@@ -120,7 +132,12 @@ def _survey(console: Console, roots: tuple[str, ...], recipe: Recipe, jobs: int)
 
 
 def _files(
-    console: Console, paths: tuple[Path, ...], recipe: Recipe, third: bool, fail: bool
+    console: Console,
+    paths: tuple[Path, ...],
+    recipe: Recipe,
+    third: bool,
+    fail: bool,
+    places: bool,
 ) -> None:
     import msgspec
 
@@ -146,21 +163,24 @@ def _files(
         f"Secrets found: {secrets}.", "Remove them, or allow harmless ones in the recipe."
     )
     console.emit(
-        data, lambda rich: _draw_found(rich, found, unread), failure if fail and secrets else None
+        data,
+        lambda rich: _draw_found(rich, found, unread, len(found) if places else _FIRST),
+        failure if fail and secrets else None,
     )
 
 
-def _draw_found(rich: RichConsole, found: list[Finding], unread: list[str]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from .summary import printable
+def _draw_found(rich: RichConsole, found: list[Finding], unread: list[str], most: int) -> None:
+    from ..privacy.kinds import is_secret
+    from ..reasons import kind_words
+    from .summary import draw_counts, printable
 
     if found:
-        table = Table("where", "kind", "detector", "fingerprint", box=None)
-        for f in found:
-            table.add_row(escape(f.where), f.kind, f.detector, f.fingerprint)
-        rich.print(table)
+        secrets = sum(is_secret(f.kind) for f in found)
+        rich.print(f"[bold]{len(found):,} found[/bold], {secrets:,} of them secrets")
+        draw_counts(rich, "By kind", Counter(f.kind for f in found), kind_words)
+        _draw_findings(rich, _secrets_first(found)[:most])
+        if len(found) > most:
+            rich.print(f"  and {len(found) - most:,} more (--places lists all)")
     else:
         rich.print("Nothing found.")
     if unread:
@@ -168,6 +188,22 @@ def _draw_found(rich: RichConsole, found: list[Finding], unread: list[str]) -> N
         more = ", ..." if len(unread) > 3 else ""
         listed = ", ".join(map(printable, unread[:3])) + more
         print_plain(rich, f"{files} no text and not read: {listed}")
+
+
+def _secrets_first(found: list[Finding]) -> list[Finding]:
+    """A home folder stands in every second line: what must be rotated is not to drown in it."""
+    from ..privacy.kinds import is_secret
+
+    return sorted(found, key=lambda f: not is_secret(f.kind))
+
+
+def _draw_findings(rich: RichConsole, found: list[Finding]) -> None:
+    """Each on a line of its own, whole: the end of a place is its line number."""
+    from .summary import printable
+
+    rich.print("\n[bold]Where[/bold] (kind, detector, fingerprint)")
+    for f in found:
+        print_plain(rich, f"  {printable(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}")
 
 
 def _end_of(path: str, room: int) -> str:
@@ -212,8 +248,9 @@ def _projects(rich: RichConsole, found: Survey) -> None:
 
 
 def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
+    from ..pipeline.survey import KEEP_PLACES
     from ..reasons import drop_words, kind_words, repair_words
-    from .summary import draw_counts, draw_places, printable
+    from .summary import draw_counts, draw_places
 
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     logs = f"{found.files:,} log{'s' * (found.files != 1)}"
@@ -224,9 +261,8 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words)
     draw_places(rich, found.ledger.faults, found.other_paths)
     if places and found.places:
-        rich.print("\n[bold]Where each finding stands[/bold] (kind, detector, fingerprint)")
-        for f in found.places:
-            what = f"{printable(f.where)}  {f.kind}  {f.detector}  {f.fingerprint}"
-            print_plain(rich, f"  {what}")
+        _draw_findings(rich, _secrets_first(found.places))
+        if (rest := sum(found.kinds.values()) - len(found.places)) > 0:
+            rich.print(f"  and {rest:,} more (the first {KEEP_PLACES} of each kind are listed)")
     again = " ".join(["sessiontune export", *map(quote, roots), "-o my-data"])
     print_plain(rich, f"\nNothing was changed. Next: {again}")

@@ -50,7 +50,7 @@ def draw_manifest(
     draw_counts(rich, "Left out (records)", manifest.drops, drop_words)
     draw_counts(rich, "Unreadable", manifest.faults, fault_words)
     draw_counts(rich, "Lines mended", manifest.repairs, repair_words)
-    draw_counts(rich, "What a format cannot carry", manifest.losses, loss_of_format)
+    draw_counts(rich, "What a format cannot carry", _by_loss(manifest.losses), str)
 
 
 def _overview(manifest: Manifest, rows: bool) -> Table:
@@ -153,7 +153,12 @@ def draw_counts(
         )
 
 
-def loss_of_format(name: str) -> str:
-    """`format/reason` in plain words."""
-    form, _, reason = name.partition("/")
-    return f"{form}: {loss_words(reason)}".replace("`", "")
+def _by_loss(losses: Mapping[str, int]) -> dict[str, int]:
+    """Each loss under the formats that bear it, with the count of the one that bears most."""
+    found: dict[str, dict[str, int]] = {}
+    for name, n in losses.items():
+        form, _, reason = name.partition("/")
+        found.setdefault(loss_words(reason).replace("`", ""), {})[form] = n
+    return {
+        f"{', '.join(sorted(forms))}: {loss}": max(forms.values()) for loss, forms in found.items()
+    }

@@ -34,7 +34,10 @@ def list_trainers(console: Console) -> None:
 
     def draw(rich: RichConsole) -> None:
         for one in found:
-            line = f"{one['name']:14}{one['state']:16}{one['place']}".rstrip()
+            name, place = one["name"], one["place"]
+            if name in NAMES and one["state"] == "not installed":
+                place = f"sessiontune trainers install {name}"
+            line = f"{name:14}{one['state']:16}{place}".rstrip()
             print_plain(rich, line)
 
     console.emit({"trainers": found}, draw)

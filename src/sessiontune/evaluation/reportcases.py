@@ -21,7 +21,7 @@ _TOPS = ("/", "/home", "/Users")
 FILTERS = 24
 
 CASES_CSS = """
-.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(260px,100%),1fr));gap:.8rem}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(235px,100%),1fr));gap:.8rem}
 .pair>div{min-width:0}
 .case{content-visibility:auto;contain-intrinsic-size:auto 320px;margin:1rem 0;padding:0 0 .6rem;
 border-bottom:1px solid var(--grid)}

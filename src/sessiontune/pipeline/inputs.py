@@ -61,9 +61,11 @@ def find_roots(
     places = [p for name in sources for p in registry.source(name).roots(env, home)]
     found = [Path(p) for p in dict.fromkeys(places) if os.path.exists(p)]
     if not found:
-        short = ("~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places)
+        short = ["~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places]
+        where = ", ".join(short[:4]) or "nowhere"
+        where += f" and {len(short) - 4} more places" if len(short) > 4 else ""
         raise SourceError(
-            f"No session logs found (looked in {', '.join(short) or 'nowhere'}).",
+            f"No session logs found (looked in {where}).",
             f"{unread(home)} Give the folder that holds them: ".lstrip()
             + "sessiontune export FOLDER -o DIR. "
             "No agent used yet? `sessiontune demo` runs on bundled sessions.",
@@ -249,6 +251,8 @@ def index_one(job: tuple[IndexTask, tuple[str, ...]]) -> _Indexed:
         return _Indexed(None, Fault("unreadable", file.path, detail=error.strerror or ""))
     name = _recognise(file.path, head, sources)
     if not name:
+        if _recognise(file.path, head, [n for n in registry.source_names() if n not in sources]):
+            return _Indexed(None, None)  # a log of an agent that is not asked for
         return _Indexed(FileRow(file, tail, FileIndex(rules=_RULES)), None)
     named = msgspec.structs.replace(file, source=name)
     source = registry.source(name)

@@ -27,8 +27,8 @@ from .inputs import Inputs, discover, no_logs
 from .prepare import Preparation, apply, redactor_of
 from .preparing import preparation_of
 
-#: Findings listed with their place, at most.
-_KEEP_PLACES = 200
+#: Findings of one kind listed with their place, at most.
+KEEP_PLACES = 200
 
 
 class SurveyTask(msgspec.Struct, frozen=True):
@@ -51,7 +51,8 @@ class ProjectCount(msgspec.Struct):
 
 
 class Survey(msgspec.Struct):
-    """The answer of `scan`. `places` holds the first findings, with file:line, never a value."""
+    """The answer of `scan`. `places` holds the first findings of each kind, with file:line, never
+    a value."""
 
     sources: dict[str, int] = {}
     files: int = 0
@@ -141,7 +142,7 @@ def _count(session: Session, redactor: Redactor, found: Survey) -> None:
                 kind = finding.kind
                 project.findings[kind] = project.findings.get(kind, 0) + 1
                 found.kinds[kind] = found.kinds.get(kind, 0) + 1
-                if len(found.places) < _KEEP_PLACES:
+                if found.kinds[kind] <= KEEP_PLACES:
                     length = finding.end - finding.start
                     found.places.append(
                         Finding(where, kind, kind, finding.start, length, finding.fingerprint)
@@ -177,10 +178,14 @@ def _strings(value: Any) -> Iterator[str]:
 
 def _merge(total: Survey, part: Survey) -> None:
     total.ledger.add(part.ledger)
+    listed = {kind: min(n, KEEP_PLACES) for kind, n in total.kinds.items()}
+    for finding in part.places:
+        listed[finding.kind] = listed.get(finding.kind, 0) + 1
+        if listed[finding.kind] <= KEEP_PLACES:
+            total.places.append(finding)
     for counts, more in ((total.kinds, part.kinds), (total.models, part.models)):
         for name, n in more.items():
             counts[name] = counts.get(name, 0) + n
-    total.places.extend(part.places[: max(0, _KEEP_PLACES - len(total.places))])
     for name, project in part.projects.items():
         mine = total.projects.setdefault(name, ProjectCount())
         mine.sessions += project.sessions

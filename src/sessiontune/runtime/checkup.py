@@ -62,8 +62,10 @@ def checkup(folder: Path, base: str | None, length: int = 0) -> dict[str, Any]:
         "parts": _parts(),
         "warnings": _warnings(here),
     }
+    if base:
+        found["asked"] = base
     if base and base != "tiny":
-        found["base"], found["asked"] = _base(base, here, lengths), base
+        found["base"] = _base(base, here, lengths)
     return found
 
 
@@ -100,20 +102,19 @@ def _impossible(here: Machine, method: str) -> str:
 
 
 def _requirements(here: Machine) -> list[dict[str, Any]]:
-    """Half a GB of tolerance: a 16 GB machine reports a little less."""
+    """Half a GB of tolerance: a 16 GB machine reports a little less. None: it cannot be seen."""
     gpu = _gpu(here)
     card = gpu.memory * 1e9 / 2**30 if gpu else 0.0  # cards are named by GiB
-    have = {"memory": here.memory, "gpu": card, "disk": here.disk}
-    return [
-        {
-            "what": what,
-            "have": round(have[what], 1),
-            "minimum": low,
-            "recommended": high,
-            "enough": [have[what] + 0.5 >= low, have[what] + 0.5 >= high],
-        }
-        for what, low, high in ORIGINAL
-    ]
+    seen = {"memory": here.memory, "gpu": card if gpu or here.torch else None, "disk": here.disk}
+    out = []
+    for what, low, high in ORIGINAL:
+        have = seen[what]
+        enough = [None if have is None else have + 0.5 >= least for least in (low, high)]
+        rounded = have if have is None else round(have, 1)
+        out.append(
+            {"what": what, "have": rounded, "minimum": low, "recommended": high, "enough": enough}
+        )
+    return out
 
 
 def _fits(here: Machine, method: str, lengths: tuple[int, ...]) -> dict[str, Any]:
@@ -237,7 +238,12 @@ def _warnings(here: Machine) -> list[str]:
     gpu = _gpu(here)
     claude = Path(os.environ.get("CLAUDE_CONFIG_DIR") or Path.home() / ".claude")
     out = [_claude_cleanup(claude)] if claude.is_dir() else []
-    if gpu is None:
+    if gpu is None and not here.torch:
+        out.append(
+            "torch is missing, so no GPU can be seen, and what fits is said for the CPU. First: "
+            "pip install 'sessiontune[train]'"
+        )
+    elif gpu is None:
         out.append(
             "No GPU that torch can use: training a model of more than about 1B would take days. "
             "`sessiontune train --dry-run --parallel ddp --gpus 1` writes a task for renting one."
@@ -246,8 +252,6 @@ def _warnings(here: Machine) -> list[str]:
         out.append(
             "bitsandbytes is missing: 4-bit bases (qlora) cannot be used. pip install bitsandbytes"
         )
-    if not here.torch:
-        out.append("torch is missing, so no GPU can be seen. pip install 'sessiontune[train]'")
     return out
 
 

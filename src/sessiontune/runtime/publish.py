@@ -39,17 +39,22 @@ class Plan(msgspec.Struct, frozen=True):
         return f"{self.scanned} of {len(self.files)} files scanned{rest}, all clean."
 
 
-def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
-    """All gates but the hub's. UsageError, PrivacyError or PreflightError say what is missing."""
-    if (folder / "manifest.json").is_file():
-        parcel = dataset_parcel(folder, terms)
-    elif (folder / "run.json").is_file():
-        parcel = adapter_parcel(read_run(folder), terms)
-    else:
+def must_be_ours(folder: Path) -> None:
+    """UsageError for a folder that no command of ours wrote."""
+    if not any((folder / name).is_file() for name in ("manifest.json", "run.json")):
         raise UsageError(
             f"{folder} is neither an export nor a run.",
             "Name a folder that `sessiontune export` or `sessiontune train` made.",
         )
+
+
+def prepare(folder: Path, terms: Terms) -> tuple[Parcel, Plan]:
+    """All gates but the hub's. UsageError, PrivacyError or PreflightError say what is missing."""
+    must_be_ours(folder)
+    if (folder / "manifest.json").is_file():
+        parcel = dataset_parcel(folder, terms)
+    else:
+        parcel = adapter_parcel(read_run(folder), terms)
     with tempfile.TemporaryDirectory(prefix="sessiontune-") as scratch:
         scanned = check_clean(
             parcel,

@@ -58,7 +58,8 @@ def read_export(folder: Path) -> DataSet:
             what = "no rows for training" if not found else f"{len(found)} exports"
             raise UsageError(
                 f"{folder} holds {what}.",
-                "It needs train/openai.jsonl; run `sessiontune export -o DIR` first.",
+                "It needs train/openai.jsonl: run `sessiontune export -o DIR`, with openai among"
+                " the formats where --format names some.",
             )
         rows = list(_rows(found[0], folder))
         train = tuple(r for r in rows if r.body.get("split") != "eval")
