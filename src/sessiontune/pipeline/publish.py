@@ -19,6 +19,7 @@ from types import MappingProxyType
 import msgspec
 
 from ..errors import StoreError, cannot_write
+from ..whole import write_whole
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble, look
 from .carrying import MARKER, carry_over
@@ -90,13 +91,10 @@ class Staging:
         self.pages: dict[str, bytes] = {}
 
     def text(self, name: str, content: str) -> None:
-        """Write a small text file beside its place and rename it: `recover` takes a manifest as the
-        sign that a killed run had finished its folder."""
+        """Write a small text file, whole: `recover` takes a manifest as the sign that a killed run
+        had finished its folder."""
         data = content.encode()
-        path = self._path(name)
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(self._path(name), data)
         self.pages[name] = data
         self.files[name] = OutFile(name, hashlib.sha256(data).hexdigest(), len(data), 0)
 
