@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import EndpointError, UsageError
 from ..evaluation.endpoint import Endpoint, Reply
@@ -106,8 +106,6 @@ class _Handler(BaseHTTPRequestHandler):
     sys_version = ""
     timeout = 120  # seconds that a client may be silent: a slow body, an idle connection
     server: Door
-    #: Methods that are passed on; others are not known here.
-    allowed: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST")
 
     def do_GET(self) -> None:
         self._serve()
