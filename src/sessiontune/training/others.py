@@ -42,7 +42,7 @@ Paths are relative to the run's folder: run it from there."""
 
 
 def notes(given: Given, command: str) -> str:
-    """The comment at the head of a trainer's file: how to run it, and the reason for each setting."""
+    """The comment at the head of a trainer's file: how to run it, and why each setting is so."""
     why = [f"{line.name}: {line.value} ({line.reason})" for line in given.plan.lines]
     return "\n".join([NOTE, f"  {command}", "", *why])
 
