@@ -1,5 +1,5 @@
-"""How a model is loaded, alike where it is trained, evaluated and shipped: in 4 or 8 bits, from
-this machine alone, and decoded without a base's own settings."""
+"""How a model is loaded, the same for training, evaluation and shipping: in 4 or 8 bits, from this
+machine only, and decoded without a base's own settings."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import Any
 
 
 def fewer_bits(method: str, compute: Any, storage: Any = None) -> dict[str, Any]:
-    """Options of `from_pretrained` for `method`; none where the weights stay as they are.
+    """Options of `from_pretrained` for `method`; none if the weights stay as they are.
 
-    `compute` is the type that is computed in; `storage` the one that packed weights are kept in,
-    where what is split over GPUs must have one type.
+    `compute` is the type for computing; `storage` that of the packed weights, for when all that is
+    split over GPUs must have one type.
     """
     if method not in ("qlora", "lora8"):
         return {}
@@ -34,8 +34,8 @@ def fewer_bits(method: str, compute: Any, storage: Any = None) -> dict[str, Any]
     return {"quantization_config": config}
 
 
-#: What libraries say for want of memory besides raising torch's own error for it: the CUDA runtime
-#: and its parts before torch's allocator is asked, Metal, and the system.
+#: Words for a lack of memory in errors that are not torch's own: of the CUDA runtime and its
+#: libraries before torch's allocator is asked, of Metal, and of the system.
 NO_MEMORY = ("out of memory", "alloc_failed", "allocate memory")
 
 
@@ -46,8 +46,8 @@ def out_of_memory(error: BaseException) -> bool:
 
 
 def model_class(folder: str | Path) -> Any:
-    """What loads a base: as a language model, or, where its kind is only known with the images that
-    it can read too (Mistral Small, Devstral, Ministral), as that."""
+    """The class that loads a base: for language models, or, if transformers knows its kind only as
+    one that reads images too (Mistral Small, Devstral, Ministral), for those."""
     from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -57,10 +57,10 @@ def model_class(folder: str | Path) -> Any:
 
 
 def without_habits(model: Any) -> Any:
-    """The model, to be decoded greedily by its probabilities alone.
+    """The model, set to be decoded greedily by its probabilities alone.
 
-    `generate` fills what it is not told from the base's generation_config.json, such as Qwen 2.5's
-    repetition penalty. That was no part of the training, a GGUF file does not carry it, and servers
+    `generate` takes what it is not told from the base's generation_config.json, such as Qwen 2.5's
+    repetition penalty. That is not part of the training, a GGUF file does not carry it, and servers
     do not apply it. The tokens that end an answer stay.
     """
     from transformers import GenerationConfig
@@ -72,11 +72,11 @@ def without_habits(model: Any) -> Any:
 
 @contextlib.contextmanager
 def nothing_fetched() -> Iterator[None]:
-    """What is loaded and imported within comes from this machine.
+    """What is loaded and imported within this block comes from this machine.
 
     `local_files_only` is not enough: PEFT imports bitsandbytes, which on a processor with
-    AVX512-BF16 asks the hub for code where the package `kernels` is installed, and warns where it
-    is not. The worker processes have HF_HUB_OFFLINE; here the hub's client is loaded already.
+    AVX512-BF16 asks the hub for code if the package `kernels` is installed, and warns if it is not.
+    The worker processes have HF_HUB_OFFLINE; here the hub's client is already loaded.
     """
     from huggingface_hub import constants
 
@@ -85,7 +85,7 @@ def nothing_fetched() -> Iterator[None]:
     constants.HF_HUB_OFFLINE = True
     try:
         with warnings.catch_warnings():
-            # Ranks of experts. They are used: PEFT looks for them among modules alone.
+            # Ranks of experts. They are used; PEFT warns since it looks only among modules.
             warnings.filterwarnings("ignore", r"The following (rank|alpha)_pattern keys")
             yield
     finally:

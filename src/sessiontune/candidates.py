@@ -1,9 +1,9 @@
 """Candidate pairs: which of many sessions share something, so that only those are compared.
 
-Each session leaves a few 64-bit keys in the state, and `meeting` tells by these alone which
-sessions share one with another: few do. For those `shared` and `neighbours` say with whom.
-A sketch has 32 bands, and of a hundred thousand sessions that are all alike each is shared. So a
-key that several have becomes a number, column by column, and one that nobody shares is not kept.
+Each session leaves a few 64-bit keys in the state. By these alone `meeting` tells which sessions
+share one with another: few do. For those `shared` and `neighbours` say with which.
+A sketch has 32 bands, and among 100,000 sessions that are all alike every band is shared. So shared
+keys become numbers, column by column, and keys that nobody shares are not kept.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _BAND = ROWS * 4  # bytes
 
 def keys_of(mark: Mark) -> bytes:
     """All that may tie a session to another, as 64-bit numbers: digest, anchors, bands of its
-    sketch, and the session that it branches from. Two that differ may have one number."""
+    sketch, and the session that it branches from. Different keys may collide."""
     halves = array("Q", mark.minhash or b"")
     return array(
         "Q",
@@ -52,7 +52,7 @@ def meeting(
     """Names of the sessions that share a key with another one. Sessions are given as (name, keys of
     `keys_of`); two `old` ones are not compared with each other.
 
-    The keys of many sessions are taken in several passes, each of a share of them, to save memory.
+    Many keys are compared in several passes, to save memory.
     """
     passes = 1 + sum(len(keys) for _, keys in new) // (8 * _AT_ONCE)
     met: set[str] = set()
@@ -68,7 +68,7 @@ _AT_ONCE = 500_000
 def _meeting(
     new: Sequence[tuple[str, bytes]], old: Sequence[tuple[str, bytes]], passes: int, turn: int
 ) -> set[str]:
-    """One pass: by the keys that are `turn` modulo `passes`."""
+    """One pass: over the keys that are `turn` modulo `passes`."""
 
     def share(keys: bytes) -> Collection[int]:
         own = memoryview(keys).cast("Q")
@@ -98,8 +98,8 @@ def shared(
     sketches: Sequence[bytes | None], others: Sequence[Collection[object]] = ()
 ) -> list[array[int]]:
     """For each session the numbers of the bands and other keys that it shares with another one.
-    `sketches[i]` and `others[i]` are those of session i. A key has one number; equal bands at
-    different places of a sketch are different keys."""
+    `sketches[i]` and `others[i]` belong to session i. Equal bands at different places of a sketch
+    are different keys."""
     out = [array("I") for _ in sketches]
     several = {key: n for n, (key, count) in enumerate(_counted(others)) if count > 1}
     for own, keys in zip(out, others, strict=False):
@@ -129,7 +129,7 @@ def neighbours(keys: Sequence[array[int]], most: int = NEIGHBOURS) -> Iterator[t
     """Pairs (i < j) of sessions that share a key, each pair once. `keys`: as `shared` gives them.
 
     In a bucket (the sessions that have one key) each is paired with at most the last `most` before
-    it, so a bucket of n costs n * most and not n squared. Where all are alike, the chain of pairs
+    it, so a bucket of n costs n * most instead of n squared. If all are alike, the chain of pairs
     still joins the whole bucket.
     """
     buckets: dict[int, list[int]] = {}
@@ -153,7 +153,7 @@ class Pairs:
         self.one, self.two, self.exact = array("I"), array("I"), bytearray()
 
     def add(self, a: int, b: int, exact: bool) -> None:
-        """One more."""
+        """Add one pair."""
         self.one.append(a)
         self.two.append(b)
         self.exact.append(exact)

@@ -1,9 +1,8 @@
 """The database of a state folder.
 
-All that is written stands in the log beside it (`state.sqlite-wal`), where each page has a
-checksum, until it is carried into the database file: at the end of a run, or where the log has
-become large. In between the file is as it was sealed, so a run that is killed leaves a seal that
-fits.
+Whatever is written stays in the log beside it (`state.sqlite-wal`), where each page has a checksum,
+until it is carried into the database file: at the end of a run, or once the log is large. Until
+then the file is as it was sealed, so a killed run leaves a seal that fits.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from pathlib import Path
 
 from .sealing import Seal
 
-#: The log is carried over where it is larger than the database and than so many bytes.
+#: The log is carried over once it is larger than the database and than this many bytes.
 _LOG = 64 << 20
 _LEFT = 1 << 20  # what is left of the log's file then
 
@@ -26,21 +25,21 @@ class Database(sqlite3.Connection):
     seal: Seal
 
     def carry(self) -> None:
-        """Carry all that was written into the database file, and seal it anew. Where another
-        process reads what was before, that waits for the next time."""
+        """Carry all that was written into the database file, and seal it again. While another
+        process reads the old pages that is left to the next time."""
         self.seal.unset()
         _, logged, carried = self.execute("pragma wal_checkpoint(passive)").fetchone()
         if logged == carried:
             self.seal.set()
 
     def carry_much(self) -> None:
-        """The same where the log has become large."""
+        """The same, if the log has become large."""
         logged = self._logged()
         if logged > _LOG and logged > os.path.getsize(self.file):
             self.carry()
 
     def close(self) -> None:
-        """Close; whoever closes last carries the log over, so the seal is broken before."""
+        """Close. Whoever closes last carries the log over, so the seal is broken first."""
         if self._logged():
             self.seal.unset()
         super().close()

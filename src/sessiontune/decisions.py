@@ -1,7 +1,7 @@
 """What `decide` decides, what it remembers for the next build, and which side a group is on.
 
 Laws: a lineage once in eval stays in eval; a lineage once in train never moves to eval; the same
-marks and the same memory give the same decisions in whatever order they come.
+marks and memory give the same decisions in any order.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import msgspec
 
 from .model import Split
 
-#: Newest share of groups held out, and the least number of them. (Held out at random, copies of
-#: what was trained would flatter the model: benchmarks/leakage.py.)
+#: The newest share of groups is held out, and at least this number. (At random, copies of what was
+#: trained would be held out and flatter the model: benchmarks/leakage.py.)
 SHARE = 0.15
 LEAST = 5
-#: Where `LEAST` groups would be more than a third, as many grouped folds instead.
+#: Folds of groups that are used instead if `LEAST` groups would be more than a third.
 FOLDS = 5
 #: How far the share of groups and of sessions may stray from the target.
 SLACK = 0.02
 
 
 class SplitOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """How the held-out side is chosen: the newest groups or whole projects, the share of the groups
-    and the fewest."""
+    """How the held-out side is chosen: the newest groups or whole projects, which share of the
+    groups, and at least how many."""
 
     by: Literal["time", "project"] = "time"
     share: float = SHARE
@@ -75,7 +75,7 @@ class Placement(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Decisions(msgspec.Struct, frozen=True):
-    """All that pass 2 must know. Look up with `for_sessions`; `part` cuts out a unit's share."""
+    """All that pass 2 must know; looked up with `for_sessions`."""
 
     seats: dict[str, Seat] = {}
     bridged: frozenset[str] = frozenset()
@@ -84,8 +84,8 @@ class Decisions(msgspec.Struct, frozen=True):
     folded: bool = False
 
     def for_sessions(self, sessions: Iterable[tuple[str, str]]) -> list[Placement]:
-        """Where sessions, given as (key, lineage), go, in their order. One that was not marked
-        trains alone in its own group."""
+        """Where sessions, given as (key, lineage), go, in the same order. One that was not marked
+        trains, in a group of its own."""
         seats, bridged, duplicates = self.seats, self.bridged, self.duplicates
         out: list[Placement] = []
         for key, lineage in sessions:
@@ -99,7 +99,7 @@ class Decisions(msgspec.Struct, frozen=True):
         return out
 
     def counts(self, sessions: Iterable[tuple[str, str]]) -> dict[str, int]:
-        """What the report says of (key, lineage) pairs: groups, sides, what was left out, why."""
+        """What the report says of (key, lineage) pairs: groups, sides, and what was left out."""
         pairs = list(sessions)
         places = self.for_sessions(pairs)
         reasons = Counter([p.reason for p in places])
@@ -115,18 +115,6 @@ class Decisions(msgspec.Struct, frozen=True):
             counts[f"{side}_sessions"] = len(mine)
             counts[f"{side}_groups"] = len(set(mine))
         return counts
-
-    def part(self, keys: Iterable[str], lineages: Iterable[str]) -> Decisions:
-        """The decisions that one unit needs: small enough to send to a worker."""
-        keys = list(keys)
-        lineages = list(lineages)
-        return Decisions(
-            seats={k: self.seats[k] for k in lineages if k in self.seats},
-            bridged=self.bridged & frozenset(lineages),
-            duplicates={k: self.duplicates[k] for k in keys if k in self.duplicates},
-            near=self.near & frozenset(keys),
-            folded=self.folded,
-        )
 
 
 class Union:
@@ -160,9 +148,9 @@ def groups_of(
     """Group name -> lineages, remembered ones included. A remembered name outlives a merge."""
     union = Union()
     named: dict[str, str] = {}
-    for lineage, kept in sorted(memory.seats.items()):  # the first of each stands for its group
+    for lineage, kept in sorted(memory.seats.items()):  # the first stands for its group
         union.parent[lineage] = named.setdefault(kept.group, lineage)
-    for lineage in lineages:  # one that was forgotten may come back: a group bears its name
+    for lineage in lineages:  # a forgotten one may come back after it gave a group its name
         union.parent.setdefault(lineage, named.get(lineage, lineage))
     for one, two in links:
         union.join(one, two)
@@ -271,8 +259,8 @@ def _fold_below(options: SplitOptions) -> int:
 
 
 def _fold(buckets: list[Bucket]) -> None:
-    """Deal the buckets to `FOLDS` folds; the newest fifth is fold 0, which is held out. Dealt ones
-    keep their fold."""
+    """Assign the buckets to `FOLDS` folds; the newest fifth is fold 0, which is held out. Buckets
+    that have a fold keep it."""
     ordered = sorted(buckets, key=lambda b: (b.at, b.name), reverse=True)
     counts = [0] * FOLDS
     for bucket in ordered:

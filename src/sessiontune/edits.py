@@ -23,7 +23,7 @@ PATH_SET = frozenset(PATHS)
 _CONTENTS = ("content", "file_text", "contents", "new_source")
 _OLD = ("old_string", "old_str", "oldText", "oldString", "old_text")
 _NEW = ("new_string", "new_str", "newText", "newString", "new_text")
-#: One of these is an argument of whatever edits.
+#: A call that edits has one of these arguments.
 _EDIT_SET = frozenset(("edits", *_CONTENTS, *_OLD))
 
 

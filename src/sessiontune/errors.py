@@ -65,16 +65,16 @@ class DamagedError(StoreError):
 
 
 def cannot_write(path: object, error: OSError, otherwise: str = ".") -> StoreError:
-    """What stands in the way of writing, and what helps. `otherwise` ends the hint."""
+    """The error for a failed write: why, and what helps. `otherwise` ends the hint."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         helps = "Make it writable"
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # libraries of others give no number
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT, None):  # other libraries give no number
         helps = "Free some space"
     else:
         helps = "Mend that"
     why = error.strerror or str(error)
     if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        why = "a file stands in the place of a folder"
+        why = "there is a file in the place of a folder"
     return StoreError(f"Cannot write {path}: {why}.", f"{helps}{otherwise}")
 
 

@@ -45,8 +45,8 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 def turns(messages: Sequence[Message]) -> list[Turn]:
-    """Every call of a session with its result, in order. A result answers the latest call of its
-    id before it: some agents use one id twice."""
+    """Every call of a session with its result, in order. A result answers the latest earlier call
+    with its id: some agents use an id twice."""
     asked: list[tuple[int, ToolCall]] = []
     answered: list[tuple[ToolResult | None, int]] = []
     waiting: dict[str, int] = {}
@@ -69,7 +69,7 @@ def turns(messages: Sequence[Message]) -> list[Turn]:
 def blocks_of(messages: Sequence[Message]) -> list[list[int]]:
     """Positions that stay together: an answer with its results; everything else alone.
 
-    Where a result comes late, all between it and its call becomes one block.
+    If a result comes late, everything between it and its call becomes one block.
     """
     blocks: list[list[int]] = []
     owner: dict[str, int] = {}
@@ -109,8 +109,8 @@ _TESTS = re.compile(
     r"|(?:just|task|mise\s+run)\s+(?:\S+\s+)*test\S*|mix\s+test|sbt\s+test|zig\s+build\s+test"
     r"|manage\.py\s+test)(?![\w/])"
 )
-#: Words that `_TESTS` begins with: programs that test, and programs that are told to. Looking for
-#: them first is several times faster.
+#: Words that `_TESTS` begins with: programs that test, and programs that test if told to. Looking
+#: for these words first is several times faster.
 _TEST_TOOLS = frozenset(
     b"pytest unittest tox nox jest vitest mocha ava karma playwright cypress gotestsum rspec "
     b"phpunit pest ctest".split()
@@ -120,7 +120,7 @@ _RUNNERS = frozenset(
     b"mix sbt zig manage".split()
 )
 _TOLD = ("test", "verify", "spec", "check")
-#: Bytes that words are made of as they are, all others as spaces.
+#: Translates every byte that is not part of a word to a space.
 _WORDS = bytes(c if chr(c).isalnum() or chr(c) == "_" else 32 for c in range(256))
 _EXIT = re.compile(
     r"\A(?:Error:\s*)?Exit code:? (-?\d{1,10})\b"  # Claude Code; Codex with shell
@@ -159,7 +159,7 @@ _PASSING = re.compile(
 
 
 def command_of(call: ToolCall) -> str:
-    """The shell command of a call, or "" where the tool is no shell."""
+    """The shell command of a call, or "" if the tool is no shell."""
     for name in ("command", "cmd", "script"):
         value = call.arguments.get(name)
         if isinstance(value, str):
@@ -171,8 +171,8 @@ def command_of(call: ToolCall) -> str:
 
 
 def exit_code(content: str) -> int | None:
-    """The exit code that a shell tool's output states, or None. Only the places where agents
-    write it are looked at, so that a program's own words about exit codes are not taken for it."""
+    """The exit code that a shell tool's output states, or None. Only the places where agents write
+    it are searched, so that a program's own words about exit codes do not count."""
     if "xit" not in content[:400] and "xit" not in content[-200:]:
         return None
     found = _EXIT.search(content[:400]) or _EXIT.search(content[-200:])
@@ -207,7 +207,7 @@ def asks(command: str) -> bool:
 
 
 def _unquoted(command: str) -> str:
-    """The end of a shell line, quoted text left out so that its signs do not part it."""
+    """The end of a shell line without its quoted text, whose signs must not split it."""
     return _QUOTED.sub("''", command.strip()[-2_000:])
 
 
@@ -217,7 +217,7 @@ def _parts(plain: str) -> list[str]:
 
 
 def tests_failed(content: str) -> bool | None:
-    """Whether a test runner's summary says that tests failed; None where there is no summary."""
+    """Whether a test runner's summary says that tests failed; None if there is no summary."""
     seen = (
         content if len(content) <= _SCAN else f"{content[: _SCAN // 2]}\n{content[-_SCAN // 2 :]}"
     )
@@ -237,7 +237,7 @@ _PUSH = re.compile(r"\bgit\s+(?:-[cC]\s+\S+\s+)*push\b|\bgh\s+pr\s+(?:create|mer
 
 
 def restored(command: str) -> list[str] | None:
-    """Files that a command puts back as they were committed; [] for all; None where it does not."""
+    """Files that a command restores to what was committed; [] for all; None if it restores none."""
     likely = "git" in command and any(map(command.__contains__, ("checkout", "restore", "reset")))
     found = _CHECKOUT.search(command) if likely else None
     if found is None:
@@ -298,6 +298,6 @@ _PERSON = re.compile(
 
 
 def refused_by_person(result: ToolResult) -> bool:
-    """Whether a person refused the call; else a rule, a sandbox or a classifier did. The agents
+    """Whether a person refused the call, rather than a rule, a sandbox or a classifier. The agents
     say so in a fixed sentence at the beginning or the end of the result."""
     return bool(_PERSON.search(result.content[:600]) or _PERSON.search(result.content[-300:]))

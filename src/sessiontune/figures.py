@@ -1,4 +1,4 @@
-"""Figures and tables as people read them, in Markdown: shared by cards."""
+"""Figures and tables as people read them, in Markdown."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def ranking(
     name: str = "",
     share: bool = False,
 ) -> Iterator[str]:
-    """A table of counts, the largest first; nothing at all where there are none."""
+    """A table of counts, the largest first; nothing if there are none."""
     ranked = sorted(((k, n) for k, n in counts.items() if k and n), key=lambda kv: (-kv[1], kv[0]))
     if not ranked:
         return

@@ -1,7 +1,7 @@
 """General rows from a local file, in any of the formats this project writes, as sessions.
 
-They come from outside, so nothing is assumed of them: a row that cannot be read is counted with
-its reason and left out. Sources of rows: JSONL, a JSON array, `combined` files, Parquet.
+Nothing is assumed of them: a row that cannot be read is counted with its reason and left out. Rows
+come from JSONL, a JSON array, `combined` files or Parquet.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ _ROLES: dict[str, Role] = {
 
 
 def read_rows(path: str) -> Iterator[dict[str, Any]]:
-    """The rows of a file. Raises UsageError where the file is missing or of no known kind.
+    """The rows of a file. Raises UsageError if it is missing or of no known kind.
 
-    A line that is no JSON object is given as an empty row, so that it is counted.
+    A line that is no JSON object gives an empty row, so that it is counted.
     """
     file = Path(path)
     if not file.is_file():
@@ -63,7 +63,7 @@ def _parquet(file: Path) -> Iterator[dict[str, Any]]:
         for batch in pq.ParquetFile(file).iter_batches(512):
             yield from batch.to_pylist()
     except (pa.ArrowInvalid, OSError) as error:
-        raise UsageError(f"{file}: {error}", "It is no Parquet file that can be read.") from error
+        raise UsageError(f"{file}: {error}", "It must be a valid Parquet file.") from error
 
 
 def _json(file: Path) -> Iterator[dict[str, Any]]:
@@ -85,7 +85,7 @@ def _object(line: bytes) -> dict[str, Any]:
 
 
 def to_sessions(rows: Iterable[dict[str, Any]], refused: dict[str, int]) -> Iterator[Session]:
-    """Sessions of rows; what cannot be used is counted in `refused` by reason.
+    """Rows as sessions; what cannot be used is counted in `refused` by reason.
 
     `raw` files hold one message a row: consecutive rows of one session id become one session.
     """
@@ -175,7 +175,7 @@ def _messages(turns: list[dict[str, Any]], key: str) -> list[Message] | None:
         elif role == "tool":
             call = turn.get("tool_call_id")
             known = next((c for c in open_calls if call is None or c.id == call), None)
-            if known is None:  # a result without its call: kept as what the model was shown
+            if known is None:  # a result without its call stays as text that the model was shown
                 out.append(Message(id=name, role="user", kind="prompt", parts=(Text(text),)))
                 continue
             open_calls = [c for c in open_calls if c is not known]

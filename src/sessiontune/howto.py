@@ -35,8 +35,8 @@ sessiontune ship ../RUN                           # GGUF, quantised, ready for O
 sessiontune chat ../RUN
 ```
 
-`train` shows what it would do with `--dry-run`, checks before the first step that exactly the
-answers bear loss, and says where memory runs short.
+`train --dry-run` shows the plan. Before the first step `train` checks that exactly the answers bear
+loss, and says if memory is short.
 """
 
 
@@ -233,7 +233,7 @@ _TIPS = """## Training Tips
 2. **LoRA or QLoRA, all linear layers**: equals full fine-tuning on sets of this size.
 3. **Watch for overfitting**: with {pairs} pairs, three epochs are the most. Keep a checkpoint of
    each and let the held-out side choose.
-4. **Do not cut to 1,024 or 2,048 tokens**: what an agent session teaches stands further down.
+4. **Do not cut to 1,024 or 2,048 tokens**: what an agent session teaches comes later.
 5. **Mix in general data** (`--mix`) so that the model does not forget what it knew.
 6. **Test with your own questions**: `sessiontune evaluate` compares base and tuned, and says how
    sure it is.
@@ -250,7 +250,7 @@ cd .. && sessiontune export -o NAME  # this folder's name; or: python3 export_co
 
 A second run reads only what is new or has changed. Filters (`--since`, `--project`, `--vendor`,
 `--no-tools`, ...), formats and your own preprocessing hook are options; `recipe.toml` holds those
-of this export and `--recipe NAME/recipe.toml` takes them up again. What is private stands there as
-a digest only (names, projects, paths): write that into a copy. `manifest.json` holds every count
-of this page and the digest of every file.
+of this export, and `--recipe NAME/recipe.toml` uses them again. Names, projects and paths are
+private, so it holds only their digests: write the values into a copy. `manifest.json` holds every
+count of this page and the digest of every file.
 """

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
-#: A word that no narrow column takes, and the pieces between which it may be broken.
+#: A word that is too long for a narrow column, and the pieces between which it may break.
 _LONG, _PIECE = re.compile(r"(\S{21,})"), re.compile(r"[^/_]{1,32}[/_]*|[/_]+")
-#: An option of a command: browsers break a line behind each of its hyphens.
+#: An option of a command: browsers break lines after each of its hyphens.
 _OPTION = re.compile(r"--[a-z][a-z-]*")
 
 _CSS = """
@@ -72,7 +72,7 @@ def page(title: str, body_html: str, *, lead: str = "", footer: str = "", css: s
 
 
 def section(title: str, body_html: str) -> str:
-    """A heading of second rank and what stands under it."""
+    """A second-level heading and what is below it."""
     return f"<section><h2>{escape(title)}</h2>\n{body_html}</section>\n"
 
 

@@ -1,8 +1,8 @@
 """Texts that the agent program put among a person's words and a tool's output.
 
 They are known by an explicit list of tags, so a person's own XML survives, and so does such a tag
-in the midst of a person's line. In a tool result a block is cut only where the program puts it, at
-the beginning or the end: a file that was read and quotes such a tag keeps its lines.
+within a person's line. In a tool result a block is cut only where the program puts it, at the
+beginning or the end: a file that quotes such a tag keeps its lines.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def cut_words(text: str) -> str:
     if "<" not in text or not _HAS.search(text):
         return text
     kept: list[str] = []
-    at, said = 0, False  # whether a person's words stand on the line, before the block
+    at, said = 0, False  # `said`: a person's words are on the line before the block
     for block in _BLOCK.finditer(text):
         gap = text[at : block.start()]
         at = block.end()
@@ -72,7 +72,7 @@ def cut_words(text: str) -> str:
 
 
 def _is_quoted(block: re.Match[str], said: bool) -> bool:
-    """Whether a person speaks of a block: then they go on behind it."""
+    """Whether a person mentions a block: then their words go on after it."""
     behind = block.string[block.end() : block.end() + 80].partition("\n")[0].strip()
     return behind[:1] not in ("", "<") and (said or block[1].startswith("command-"))
 
@@ -83,7 +83,7 @@ def unescaped(text: str) -> str:
 
 
 def cut_result(text: str) -> str:
-    """A tool result without the blocks that the program put before or behind it.
+    """A tool result without the blocks that the program put before or after it.
 
     A block counts where its opening tag begins a line and its closing tag ends one.
     """

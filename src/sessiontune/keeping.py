@@ -12,7 +12,8 @@ from .errors import StoreError
 
 
 def salt_of(path: Path) -> bytes:
-    """Read the salt, or make one: written beside and linked, so that no half salt is ever seen."""
+    """Read the salt, or make one: written beside its place and linked, so that nobody ever sees
+    half a salt."""
     try:
         return bytes.fromhex(path.read_text().strip())
     except FileNotFoundError:
@@ -66,6 +67,7 @@ def take_lock(path: Path) -> int:
 
 
 def disk_error(error: OSError, folder: Path) -> StoreError:
+    """The error for a state folder that cannot be used."""
     return StoreError(
         f"{folder} cannot be used: {error.strerror}.",
         "Check its permissions and free space, or give another folder with --state.",

@@ -71,8 +71,7 @@ class Ledger(msgspec.Struct):
 
 class Books(msgspec.Struct):
     """The sum of many ledgers, for the manifest. Only `records` is kept by file: the manifest gives
-    all other counts in total, and the names of a hundred thousand files, several times over,
-    would fill a hundred megabytes."""
+    all others in total, and the names of 100,000 files, several times over, would fill 100 MB."""
 
     records: dict[str, int] = {}
     used: int = 0
@@ -93,7 +92,7 @@ class Books(msgspec.Struct):
             (self.losses, other.losses),
             (self.redactions, other.redactions),
         ):
-            if more:  # most of what one unit could count is not there
+            if more:  # most counts of a unit are empty
                 _add(mine, more)
         self.faults.extend(other.faults)
         if isinstance(other, Books):
@@ -111,7 +110,7 @@ class Books(msgspec.Struct):
 
 
 def _add(mine: dict[str, int], more: dict[str, int]) -> None:
-    """Add counts to others. Those of files are mostly of other files, and many."""
+    """Add counts to others. Counts by file are many, and mostly of other files."""
     if mine.keys().isdisjoint(more):
         mine.update(more)
     else:

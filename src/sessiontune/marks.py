@@ -36,7 +36,7 @@ RESULT_CAP = 256
 ANCHOR_CHARS = 132
 #: Anchors kept per session: the smallest hashes, so that samples of two sessions are comparable.
 ANCHORS = 256
-#: What is shared and makes half of the smaller session makes two sessions relatives.
+#: Two sessions are relatives if what they share makes up this share of the smaller one.
 CONTAINED = 0.5
 
 _ANCHOR = struct.Struct("<QI")
@@ -76,7 +76,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Look(msgspec.Struct):
-    """What one look at the messages of a session gives.
+    """What one reading of the messages of a session gives.
 
     digest    exact, of roles and content (thinking included)
     size      characters of that content
@@ -91,7 +91,7 @@ class Look(msgspec.Struct):
 
 
 def look(messages: Iterable[Message]) -> Look:
-    """Look at messages once, for all that a mark holds of them."""
+    """Read messages once, for all that a mark holds of them."""
     h = hashlib.sha256()  # which processors compute in hardware
     size, room = 0, TEXT_CAP
     texts: list[str] = []
@@ -101,7 +101,7 @@ def look(messages: Iterable[Message]) -> Look:
         if message.kind == "notice":
             continue
         seeing = room > 0
-        # Piece by piece: the bytes of texts beyond ASCII are known since they were written.
+        # Piece by piece: Python has kept the UTF-8 of non-ASCII texts since they were written.
         raw = [_BEGIN[message.role]]
         said: list[str] = []
         for part in message.parts:
@@ -167,7 +167,7 @@ def _capped(texts: list[str]) -> list[str]:
     return ["\n".join(texts)[:_MOST]]
 
 
-#: What MinHash sees ends here, wherever that is in a text.
+#: Characters that MinHash sees at most.
 _MOST = TEXT_CAP + ARGUMENT_CAP
 
 
@@ -180,7 +180,7 @@ def sketch(texts: list[str]) -> bytes | None:
     """MinHash of the word pairs of texts as 512 bytes, or None where there are no words.
 
     Pairs and not longer runs: a copy in which every seventh word was changed still passes the
-    threshold, and on real logs no group more is joined than with runs of three. Text without
+    threshold, and on real logs no more groups are joined than with runs of three. Text without
     spaces (Chinese, Japanese, minified code) is taken character by character.
     """
     from rensa import RMinHash
@@ -193,7 +193,7 @@ def sketch(texts: list[str]) -> bytes | None:
     if len(words) * 20 < _length(texts):
         words = list("\n".join(texts))
     minhash = RMinHash(PERMUTATIONS, SEED)
-    # zip gives one tuple again and again; pairwise makes a new one for each pair.
+    # zip reuses one tuple; pairwise makes a new one for each pair.
     pairs = map(" ".join, zip(words, words[1:], strict=False))  # noqa: RUF007
     minhash.update(pairs if len(words) > 1 else words)
     return _SKETCH.pack(*minhash.digest())
@@ -207,10 +207,10 @@ class _Run(msgspec.Struct):
 
 
 def _anchor(answer: bool, said: list[str], run: _Run, found: dict[int, int]) -> None:
-    """Add the hash of a prompt or an answer that is long enough; of a shorter answer, with as many
-    of the short messages before it as are long enough together."""
+    """Add the hash of a prompt or an answer that is long enough; for a shorter answer that of as
+    many short messages up to it as are long enough together."""
     text = said[0] if len(said) == 1 else "".join(said)
-    # Copies differ in white space; what is left of it beyond ASCII is the same in both.
+    # Copies may differ in white space. Only ASCII's is stripped: the rest is the same in both.
     spaced = text.encode("utf-8", "replace")
     raw = spaced.translate(None, _SPACE)
     length = len(text) - (len(spaced) - len(raw))
@@ -224,7 +224,8 @@ def _anchor(answer: bool, said: list[str], run: _Run, found: dict[int, int]) -> 
 
 
 def _anchor_run(run: _Run, found: dict[int, int]) -> None:
-    """The messages that end the run, if they are long enough; earlier ones are not needed again."""
+    """Add the hash of the last messages of the run that are long enough together; earlier ones are
+    not needed again."""
     together, at = 0, len(run.said)
     while together < ANCHOR_CHARS and at:
         at -= 1
@@ -300,7 +301,7 @@ def contained(a: dict[int, int], b: dict[int, int]) -> float:
 
 def in_common(one: dict[int, int], two: dict[int, int]) -> bool:
     """Whether the anchors that two sessions share make them relatives: one long answer does; long
-    prompts, or runs of short messages, where they are half of the smaller session."""
+    prompts, or runs of short messages, do if they are half of the smaller session."""
     common = one.keys() & two.keys()
     if any(is_answer(anchor) for anchor in common):
         return True
@@ -314,5 +315,5 @@ def _alone(found: dict[int, int]) -> dict[int, int]:
 
 
 def outlined(mark: Mark) -> Mark:
-    """The mark without what is needed only of sessions that share a key with another one."""
+    """The mark without what is needed only for sessions that share a key with another one."""
     return msgspec.structs.replace(mark, minhash=None, anchors=b"")

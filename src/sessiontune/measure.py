@@ -1,8 +1,8 @@
 """How long a message is in tokens, and how a tool result is made shorter.
 
-Counts come from the target model's own tokenizer where one is given, else from an estimate of
-four bytes a token (+6% on code, measured on the data side's benchmark). A `Meter` adds what the
-chat template puts around each message, so that windows cut by it fit once rendered.
+Counts come from the target model's own tokenizer if there is one, else from an estimate of four
+bytes a token (6% too many on code). A `Meter` adds what the chat template puts around each message,
+so that windows cut by it fit once rendered.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Count = Callable[[str], int]
 
 #: Bytes per token of the estimate.
 BYTES_PER_TOKEN = 4
-#: What stands in place of removed text. The numbers are those of characters.
+#: What replaces removed text; numbers count characters.
 _GAP = "\n[... {gone} characters left out ...]\n"
 _LINE = "[result left out: {gone} characters]"
 _LEAST = "[left out]"
@@ -98,9 +98,8 @@ class Meter:
 def cut_text(text: str, tokens: int, count: Count) -> str:
     """Head and tail of `text` with a marker between, at most `tokens` long.
 
-    No word is cut: half a pseudonym of a home folder would be a name that nobody knows, and the
-    second scan would stop the export. Returns the one-line marker when not even a small head and
-    tail fit.
+    No word is cut: the second scan would not recognise half a pseudonym of a home folder, and stop
+    the export. Returns the one-line marker if not even a small head and tail fit.
     """
     size = count(text)
     if size <= tokens:
@@ -117,7 +116,7 @@ def cut_text(text: str, tokens: int, count: Count) -> str:
 
 
 def _before(text: str, at: int) -> int:
-    """The end of the last whole word before `at`; `at` itself inside of something without words."""
+    """The end of the last whole word before `at`; `at` itself in text without words."""
     places = range(at, max(0, at - _WORD) - 1, -1)
     return next((i for i in places if _EDGE.match(text, i)), at)
 
@@ -129,7 +128,7 @@ def _after(text: str, at: int) -> int:
 
 
 def one_line(text: str) -> str:
-    """What stands for a result that is left out; the text itself where it is shorter."""
+    """What replaces a result that is left out; the text itself if that is shorter."""
     line = _LINE.format(gone=len(text))
     return text if len(text) <= len(line) else line
 
@@ -226,8 +225,8 @@ _NOTHING_CUT = Truncation()
 
 
 class Room:
-    """Tokens left in a window; definitions of the tools that come to stand in it are paid for,
-    up to `limit`: beyond that a window carries none."""
+    """Tokens left in a window. The definitions of the tools that it calls are paid for, up to
+    `limit`: beyond that a window carries none."""
 
     def __init__(self, tokens: int, tools: dict[str, int], limit: int, base: int) -> None:
         self.left = tokens

@@ -25,7 +25,7 @@ MessageKind = Literal[
     "results",  # tool results
     "summary",  # compaction summary, role system
     "context",  # CLAUDE.md, @-mentions, role system
-    "notice",  # kept for the order of things only (an interruption); never rendered
+    "notice",  # marks a place only (an interruption); never rendered
 ]
 
 

@@ -1,11 +1,10 @@
-"""What the state notes of units, so that a later run need not look at each of them again.
+"""What the state notes of units, so that a later run need not read each of them again.
 
-*Sketches* are the large part of the marks of a unit's sessions, which few steps need, and apart
-from them the keys by which sessions meet. *Sums* are what was noted of many units, added up; the
-key of a sum tells whose it is, so one that is no longer right is never taken for another.
+*Sketches* are the large part of the marks of a unit's sessions, which few steps need, and the keys
+by which sessions meet. *Sums* are summaries of many units, added up; the key of a sum says of
+which, so an outdated one is never used.
 
-Both are made of what stands elsewhere in the state, or of the logs: where one is missing or
-damaged it is made anew.
+Both are made from other parts of the state, or from the logs, and made anew if missing or damaged.
 """
 
 from __future__ import annotations
@@ -65,7 +64,7 @@ def sketches(db: sqlite3.Connection, unit: str) -> bytes:
 
 
 def sums(db: sqlite3.Connection, kind: str) -> dict[int, tuple[str, bytes]]:
-    """All sums of a kind that are as they were noted: number -> key and value."""
+    """All undamaged sums of a kind: number -> key and value."""
     rows = db.execute("select number, key, value, crc from sums where kind = ?", (kind,))
     return {number: (key, value) for number, key, value, crc in rows if zlib.crc32(value) == crc}
 
@@ -82,8 +81,8 @@ def put_sums(
 
 
 def clear_sums(db: sqlite3.Connection) -> None:
-    """Forget all that was made of many units: sums, which name their files, who met whom, and what
-    was decided."""
+    """Forget all that was made from many units: the sums, which name files, which sessions met, and
+    what was decided."""
     db.execute("delete from sums")
     db.execute("delete from memory where name in (?, ?)", (MET, DECIDED))
 

@@ -1,8 +1,8 @@
 """Files that each hold what was made of several units: a small unit needs no file of its own.
 
-A pack is written beside its name and renamed when it is whole, so a run that dies leaves no half
-one. Nothing in it changes afterwards. What lies where is a row of the state's table `places`; a
-file that has no row there, and a key for its name, holds what belongs to that key alone.
+A pack is written beside its place and renamed when it is whole, so a run that dies leaves no half
+pack. Nothing in it changes afterwards. The state's table `places` says what lies where; a file
+without a row there, whose name is a key, holds only what belongs to that key.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Summed:
-    """Reads a file, and takes the CRC-32 of what was read."""
+    """Reads a file, and computes the CRC-32 of what was read."""
 
     def __init__(self, source: BinaryIO) -> None:
         self.source, self.crc = source, 0
@@ -66,7 +66,7 @@ def upgrade(db: sqlite3.Connection) -> None:
     """Add the column that former versions did not have."""
     if "crc" not in _columns(db):
         with db:
-            db.execute("begin immediate")  # another process may be at it
+            db.execute("begin immediate")  # another process may do the same
             if "crc" not in _columns(db):
                 db.execute("alter table places add column crc integer")
 
@@ -77,7 +77,7 @@ def _columns(db: sqlite3.Connection) -> set[str]:
 
 class Pack:
     """A pack being written. `size`: bytes so far. The end of a `with` block closes it, or abandons
-    it where the block failed. `summed`: whether places get a checksum; they follow one another."""
+    it if the block failed. `summed`: places get a checksum, and must follow one another."""
 
     def __init__(self, path: str, *, summed: bool = False) -> None:
         self.path = path
@@ -127,7 +127,7 @@ class Pack:
 
 @contextlib.contextmanager
 def writing(path: str, *, summed: bool = False) -> Iterator[Pack]:
-    """A pack at `path`. Raises StoreError where it cannot be written."""
+    """A pack at `path`. Raises StoreError if it cannot be written."""
     try:
         with Pack(path, summed=summed) as pack:
             yield pack
@@ -136,7 +136,7 @@ def writing(path: str, *, summed: bool = False) -> Iterator[Pack]:
 
 
 def damaged(path: str | os.PathLike[str]) -> DamagedError:
-    """A file of the state does not hold what was noted."""
+    """The error for a file of the state that does not hold what was noted."""
     return DamagedError(
         f"{path} is damaged.",
         "Export again: what it held is made anew from the logs.",
@@ -161,8 +161,8 @@ def packed(tasks: Sequence[T], weight: Callable[[T], int]) -> Iterator[tuple[T, 
 class Packs:
     """The packs of one folder, and the rows that say what lies in them.
 
-    Who removes rows calls `tidy` after the change is made: a run that dies in between leaves bytes
-    that no row names, which `sweep` finds.
+    After rows are removed, `tidy` is called: a run that dies in between leaves bytes that no row
+    names, which `sweep` finds.
     """
 
     def __init__(self, folder: Path, suffix: str) -> None:
@@ -174,8 +174,8 @@ class Packs:
         return str(self.folder / f"{name}{self.suffix}")
 
     def places(self, db: sqlite3.Connection) -> dict[str, Place]:
-        """Where everything lies whose pack is there, as far as the pack goes: one that lost its end
-        (a crash of the machine, a bad copy) lacks what lay there."""
+        """Where everything lies, as far as its pack is there: one that lost its end (a crash of the
+        machine, a bad copy) lacks what lay there."""
         with os.scandir(self.folder) as entries:
             files = {e.name: e for e in entries if e.name.endswith(self.suffix)}
         noted = db.execute(
@@ -205,8 +205,8 @@ class Packs:
         )
 
     def drop(self, db: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
-        """Remove rows, and those of what was taken out of them; the packs that hold bytes of
-        theirs."""
+        """Remove the rows of keys, and of what a user's hook took out of them (`left_of`). Returns
+        the packs that hold their bytes."""
         mine = [(self.suffix, one) for key in keys for one in (key, left_of(key))]
         packs = {f"{key}{self.suffix}" for _, key in mine}
         for row in mine:
@@ -222,8 +222,8 @@ class Packs:
         *,
         wholly: bool,
     ) -> dict[str, Place]:
-        """Remove packs that no row names. Those in which more is dead than alive, `wholly` all in
-        which something is, are written anew without it: returns where what they held lies now."""
+        """Remove packs that no row names. Packs that are more than half dead, or with `wholly`
+        partly dead, are written anew without it. Returns where their content lies now."""
         alive_in: dict[str, list[tuple[str, int, int, int | None]]]
         alive_in = {name: [] for name in packs if (self.folder / name).exists()}
         moved: dict[str, Place] = {}
@@ -256,8 +256,8 @@ class Packs:
     def _copy(
         self, path: Path, rows: Sequence[tuple[str, int, int, int | None]]
     ) -> list[tuple[str, Place]]:
-        """Write these rows' bytes to another pack. Raises StoreError where the old one is short, or
-        holds others than were noted."""
+        """Write these rows' bytes to another pack. Raises DamagedError if the old one is too short,
+        or does not hold what was noted."""
         name = f"{_name([path.name, *(r[0] for r in rows)])}{self.suffix}"
         places = []
         with writing(str(self.folder / name)) as pack, open(path, "rb") as old:
@@ -276,8 +276,8 @@ class Packs:
         return places
 
     def sweep(self, db: sqlite3.Connection, alone: str) -> None:
-        """Remove files that no row names, such as a dead run left; `alone` selects the keys that
-        may have one of their own."""
+        """Remove files that no row names, as a dead run leaves them; `alone` selects the keys that
+        may have a file of their own."""
         rows = db.execute("select distinct pack from places where kind = ?", (self.suffix,))
         unknown = set(os.listdir(self.folder)).difference(name for (name,) in rows)
         if unknown:

@@ -24,7 +24,7 @@ MOST = 0.4
 
 
 def few_held_out(manifest: Manifest, command: bool = True) -> str:
-    """What a user with little data must know about the held-out side; "" where it is enough.
+    """What a user with little data must know about the held-out side; "" if it is large enough.
     Without `command` the caller names the one that helps."""
     if not manifest.options.eval_share or not manifest.statistics.conversations:
         return ""
@@ -33,19 +33,19 @@ def few_held_out(manifest: Manifest, command: bool = True) -> str:
 
 
 def share_to_propose(manifest: Manifest) -> float:
-    """The share that holds out enough, where an export does not; else 0."""
+    """The share that holds out enough, if an export does not; else 0."""
     return share_for(_groups(manifest)[1]) if few_held_out(manifest) else 0.0
 
 
 def _groups(manifest: Manifest) -> tuple[int, int]:
-    """Those that are held out, and all."""
+    """How many groups are held out, and how many there are."""
     sides = manifest.statistics.splits
     held, trained = (sides[name].groups if name in sides else 0 for name in ("eval", "train"))
     return held, held + trained
 
 
 def another(folder: str, split: str) -> tuple[str, str]:
-    """A folder and a name for one more split than that of `folder`: a name that was dealt already
+    """A folder and a name for one more split after that of `folder`: a name that was used already
     would keep its sides."""
     if not split:
         return f"{folder}-second", "second"
@@ -55,8 +55,8 @@ def another(folder: str, split: str) -> tuple[str, str]:
 
 
 def few(held: int, every: int, folder: str, split: str) -> str:
-    """The same for `held` of `every` groups of an export and its split: what cannot be judged, and
-    what to do about it."""
+    """The same for `held` out of `every` group of an export and its split: what cannot be judged,
+    and what to do about it."""
     if held >= ENOUGH:
         return ""
     text = (
@@ -65,7 +65,7 @@ def few(held: int, every: int, folder: str, split: str) -> str:
         f"`sessiontune evaluate` needs {ENOUGH}."
     )
     if share := share_for(every):
-        text += " More logs will do, or a further folder with more held out"
+        text += " Add logs, or hold out more in another folder"
         if not folder:
             return f"{text}."
         new, name = another(folder, split)
@@ -74,17 +74,17 @@ def few(held: int, every: int, folder: str, split: str) -> str:
             f"{share:g}`. This one and what was trained on it stay."
         )
     least = math.ceil(ENOUGH / MOST)
-    return f"{text} Add logs: {least} groups allow to hold out {ENOUGH} and still to learn."
+    return f"{text} Add logs: it takes {least} groups to hold out {ENOUGH} and still learn enough."
 
 
 def share_for(every: int) -> float:
-    """The share that holds out enough of `every` groups for a verdict; 0 where it is too large."""
+    """The share of `every` group that is enough for a verdict; 0 if it is too large."""
     share = math.ceil(100 * ENOUGH / every) / 100 if every else 1.0
     return share if share <= MOST else 0.0
 
 
 def cutting(manifest: Manifest) -> list[str]:
-    """Lines of Markdown; none where nothing was cut or mixed."""
+    """Markdown lines on what was cut and mixed in; none if nothing was."""
     out = []
     cut = manifest.truncation
     if cut:
@@ -123,12 +123,12 @@ def _too_long(manifest: Manifest) -> list[str]:
     ]
     files = [f"`{f.path}`" for f in manifest.files if f.path.startswith("long/")]
     where = (
-        f"They stand whole in {listed(files)}, apart from the rows. `sessiontune train` reads them "
+        f"They are whole in {listed(files)}, apart from the rows. `sessiontune train` reads them "
         "too and cuts each into consecutive examples of the trained length: every token bears loss "
         "once, and only the last part ends with the stop token. No format of messages can say "
         "that, so the other files leave them out."
         if files
         else "No format of messages can carry a part of an answer, so these files leave them out; "
-        "with `--format openai` they stand in a file that `sessiontune train` cuts."
+        "`--format openai` also writes them to a file that `sessiontune train` cuts."
     )
     return ["", f"Answers longer than a whole row: {number(long)} ({listed(why)}). {where}"]

@@ -40,7 +40,7 @@ class FileIndex(msgspec.Struct, frozen=True):
     names   places seen in the log (working folders), from which user names are taken
     lines   lines, blank ones too; first and last: earliest and latest timestamp, about
     size    bytes covered; the next index may start there when the file only grew
-    rules   version of the rules that it was made by; set by who keeps it
+    rules   version of the rules that made it; set by `pipeline.inputs`
     """
 
     ids: bytes = b""
@@ -103,8 +103,8 @@ Keyed = Callable[[str], str]
 
 # ---------------------------------------------------------------- stages
 
-#: A stage takes a session and gives it back changed, or None, with the reasons for what it left
-#: out. Drops of single records name file and line.
+#: A stage takes a session and returns it, perhaps changed, or None, with the reasons for what it
+#: left out. Drops of single records name file and line.
 Stage = Callable[[Session], tuple[Session | None, list[Drop]]]
 
 # ---------------------------------------------------------------- formats
@@ -158,9 +158,9 @@ class Format(Protocol):
 class InParts(Protocol):
     """`Format.parts`, which a format may have beside `encode`: its rows in parts, to be joined.
 
-    Parts that several formats share (`rows.pieces`) are the same objects, and then the gate looks
-    at them once. Such a part can be left out and what remains is still JSON. Where a part puts
-    texts together, the gate reads them apart (`seams`).
+    Parts that several formats share (`rows.pieces`) are the same objects, so that the gate scans
+    them once. Without such a part the rest is still JSON. If a part joins texts, the gate reads
+    them separately (`seams`).
     """
 
     def __call__(
@@ -209,7 +209,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     env       added to the environment
     needs     package -> version range that must be importable by the chosen Python
     outputs   relative paths that exist when it has succeeded
-    leash     another's program that would outlive us, were we killed: it is ended then too
+    leash     for a program that is not ours: it is ended even if we are killed
     """
 
     name: str

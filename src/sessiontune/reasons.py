@@ -144,7 +144,7 @@ FAULTS: dict[str, str] = {
     "not_an_object": "lines that hold a bare value",
     "unreadable_file": "files that could not be opened",
     "unreadable": "files and folders that could not be opened",
-    "not_a_file": "names that stand for no file",
+    "not_a_file": "names that are not regular files",
     "name_not_utf8": "files whose names are not UTF-8 (rename them)",
     "symlink_loop": "links that lead in a circle",
     "too_deep": "lines nested too deep",
@@ -160,7 +160,7 @@ REPAIRS: dict[str, str] = {
     "unknown_part": "records with a part of an unknown kind, which was left out",
 }
 
-#: Kinds of findings that are personal or places; those of keys speak for themselves.
+#: Kinds of findings that are personal or places; names of kinds of keys need no explanation.
 KINDS: dict[str, str] = {
     "home": "home folders",
     "user": "user names",
@@ -191,7 +191,7 @@ KINDS: dict[str, str] = {
     "url-password": "passwords in URLs",
     "url-token": "tokens in URLs",
 }
-#: Endings of kinds of keys that take an s, since each stands for a number of them.
+#: Endings of kinds of keys that take a plural s.
 _COUNTED = ("key", "token", "secret", "password", "code", "cookie", "id", "webhook", "phrase")
 #: How the commonest of the names in kinds of keys are written.
 _SPELT = {

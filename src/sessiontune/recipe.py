@@ -182,7 +182,7 @@ def _check(recipe: Recipe) -> None:
     _check_digests(recipe)
     if recipe.split and not _NAME.fullmatch(recipe.split):
         raise UsageError(
-            f"split: '{recipe.split}' is no name.", "Take letters, digits, '-', '_' and '.'."
+            f"split: '{recipe.split}' is not a name.", "Use letters, digits, '-', '_' and '.'."
         )
     if not 0 <= recipe.eval_share < 1:
         raise UsageError(
@@ -199,9 +199,8 @@ def _check(recipe: Recipe) -> None:
 
 
 def _check_digests(recipe: Recipe) -> None:
-    """The recipe beside an export holds digests of what is private: they must not be taken for it.
-
-    Above all not for names to be replaced: the names themselves would stay.
+    """Raise UsageError for a digest of the recipe beside an export, where a private value is
+    needed. As a name to be replaced it would leave the name itself in the data.
     """
     data = msgspec.to_builtins(recipe)
     for name, value in {**data, **data["privacy"]}.items():
@@ -216,7 +215,7 @@ def _check_digests(recipe: Recipe) -> None:
 
 
 def _toml(value: Any) -> str:
-    """Strings, numbers, booleans and lists of them. JSON strings are TOML strings but for DEL."""
+    """Strings, numbers, booleans, lists of them. JSON strings are TOML strings except for DEL."""
     if isinstance(value, list | tuple):
         return "[" + ", ".join(_toml(v) for v in value) + "]"
     text = msgspec.json.encode(value).decode()

@@ -1,7 +1,7 @@
 """Adapters by name: our own, and those that other packages offer through entry points.
 
 Groups: `sessiontune.sources`, `sessiontune.formats`. An entry point names a `Source` or `Format`
-object. A name of ours cannot be taken over.
+object. It cannot take a name of ours.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def _names(group: str, ours: dict[str, str]) -> list[str]:
 
 @cache
 def _offered(group: str) -> EntryPoints:
-    """What other packages offer: asking looks through all that is installed."""
+    """What other packages offer; cached, since asking searches all installed packages."""
     return entry_points(group=group)
 
 

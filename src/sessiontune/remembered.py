@@ -38,7 +38,7 @@ class Remembered:
         except (sqlite3.DatabaseError, OSError) as error:
             raise StoreError(
                 f"The state in {self.folder} cannot be written: {error}.",
-                "It needs room and to be writable. Or give another folder with --state.",
+                "Free some space and check its permissions, or give another folder with --state.",
             ) from error
 
     # ------------------------------------------------------------ values by name
@@ -59,7 +59,7 @@ class Remembered:
             db.execute("insert or replace into memory values (?,?)", (name, value))
 
     def remove_memory(self, name: str) -> None:
-        """Forget a remembered value; after a name that ends in `:`, all that begin so."""
+        """Forget a remembered value; for a name that ends in `:`, all that begin with it."""
         found = "delete from memory where name = ?1 or (?1 like '%:' and instr(name, ?1) = 1)"
         with self.transaction() as db:
             db.execute(found, (name,))

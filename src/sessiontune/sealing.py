@@ -1,9 +1,9 @@
 """The seal of a state folder: what its database and its salt hold while nobody changes them.
 
-Shards and segments have checksums of their own; a byte that changes in the database or in the salt
-would be believed. So the file `seal` notes the CRC-32 of both, and a run that writes compares them.
-What it writes stands in the log beside the database first, which has checksums too, and the seal
-fits as long as nothing is carried from there (`database.py`): also after a run that was killed.
+Shards and segments have their own checksums, but a changed byte in the database or the salt would
+go unnoticed. So the file `seal` notes the CRC-32 of both, and a run that writes compares them. What
+it writes goes first to the log beside the database, which has checksums too, and the seal stays
+valid until something is carried from there (`database.py`): also after a run that was killed.
 """
 
 from __future__ import annotations
@@ -23,22 +23,22 @@ _Sums = dict[str, int]
 
 
 class Seal:
-    """The seal of one folder. Who breaks it, or sets it, holds the folder's lock, but for a reader
-    that comes after a run that was killed: it breaks the seal."""
+    """The seal of one folder. Only the holder of the folder's lock sets or breaks it, except that a
+    reader after a killed run breaks it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._known: dict[str, tuple[tuple[int, int], int]] = {}
 
     def check(self) -> None:
-        """Compare. Raises DamagedError. A seal that is itself damaged is removed."""
+        """Compare the files with it. Raises DamagedError. A damaged seal is removed."""
         noted = self._read()
         for name, wanted in noted.items():
             if self._sum(name) != wanted:
                 raise DamagedError(
                     f"{self.folder / name} does not hold what the last run left in it.",
                     f"Restore {self.folder} as a whole from a copy, or move it away: what logs "
-                    "still hold is read again. Where you changed that file yourself, remove "
+                    "still hold is read again. If you changed that file yourself, remove "
                     f"{self.folder / _NAME}.",
                 )
         if not noted:
@@ -46,11 +46,11 @@ class Seal:
 
     @property
     def stands(self) -> bool:
-        """Whether there is one."""
+        """Whether there is a seal."""
         return (self.folder / _NAME).exists()
 
     def set(self) -> None:
-        """Note what the files hold. Nothing may wait to be carried into the database."""
+        """Note what the files hold, once everything is carried into the database."""
         body = msgspec.msgpack.encode({name: self._sum(name) for name in _SEALED})
         part = self.folder / f"{_NAME}.part"
         fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -59,7 +59,7 @@ class Seal:
         part.replace(self.folder / _NAME)
 
     def unset(self) -> None:
-        """Remove it for good: a seal that comes back after a crash would not fit."""
+        """Remove it and sync: a seal that came back after a crash would not fit."""
         self._known.clear()
         try:
             (self.folder / _NAME).unlink()
@@ -72,18 +72,18 @@ class Seal:
             os.close(fd)
 
     def _read(self) -> _Sums:
-        """What is noted; nothing where the seal itself is damaged."""
+        """What is noted; nothing if the seal itself is damaged."""
         try:
             noted = (self.folder / _NAME).read_bytes()
         except FileNotFoundError:
             return {}
-        body = noted[4:]  # nothing has the sum of a file that a crash has left empty
+        body = noted[4:]  # empty if a crash left an empty file, whose sum would fit
         if not body or zlib.crc32(body) != int.from_bytes(noted[:4], "little"):
             return {}
         return msgspec.msgpack.decode(body, type=_Sums)
 
     def _sum(self, name: str) -> int:
-        """The CRC-32 of a file, -1 where there is none; one that is as it was is not read twice."""
+        """The CRC-32 of a file, -1 if there is none; an unchanged file is not read twice."""
         try:
             with open(self.folder / name, "rb") as file:
                 info = os.fstat(file.fileno())

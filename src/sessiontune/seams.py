@@ -1,8 +1,8 @@
-"""Texts that stand side by side in a row, and how the gate is told where one ends.
+"""Texts that are side by side in a row, and how the gate is told where one ends.
 
 The redactor sees each text by itself. A format joins several into one string (results of parallel
-calls, parts of one message), or puts a whole structure into one (the arguments of a call). Read as
-one text, the last word of one would be taken for the name of what the next begins with.
+calls, parts of one message), or writes a whole structure as one (the arguments of a call). Read as
+one text, the last word of one could be taken for the name of the value that the next begins with.
 """
 
 from __future__ import annotations

@@ -71,9 +71,9 @@ class Stats(msgspec.Struct):
     ) -> None:
         """Count one conversation: its own messages, not the prefix of a branch.
 
-        `tokens` is the exact length where a tokenizer has counted it; `thinking`: the rows hold
-        the reasoning, so its length counts. Tags that begin with
-        `topic:` name its topics (`topic:GROUP/NAME` or `topic:NAME`).
+        `tokens` is the exact length if a tokenizer has counted it; `thinking`: the rows hold the
+        reasoning, so its length counts. Tags that begin with `topic:` name its topics
+        (`topic:GROUP/NAME` or `topic:NAME`).
         """
         session = conversation.session
         before = sum(self.bytes_by_part.values())
@@ -178,7 +178,7 @@ class Stats(msgspec.Struct):
     def merge(self, other: Stats) -> None:
         """Add another shard's counters. Commutative and associative."""
         for field, more in zip(self.__struct_fields__, msgspec.structs.astuple(other), strict=True):
-            if not more:  # most of what one unit could count is not there
+            if not more:  # most counts of a unit are empty
                 continue
             mine = getattr(self, field)
             if field == "first":

@@ -9,7 +9,7 @@
       segments/     encoded rows per unit and build, several units to a file
 
 Everything is mode 0600 (folders 0700) and nothing of it is ever published. A run that dies leaves
-only whole shards and segments behind; the next run takes them up.
+only whole shards and segments behind, which the next run uses.
 """
 
 from __future__ import annotations
@@ -243,7 +243,7 @@ class Store(Remembered):
         self.sweep()
 
     def _delete_units(self, db: sqlite3.Connection, keys: list[str]) -> tuple[set[str], set[str]]:
-        """Delete rows; returns the packs of shards and of segments that held something of them."""
+        """Delete rows. Returns the packs of shards and of segments that held them."""
         db.executemany("delete from units where key = ?", [(k,) for k in keys])
         notes.drop_sketches(db, keys)
         builds = [

@@ -12,7 +12,7 @@ from html import escape
 from typing import NamedTuple
 
 WIDTH = 360.0
-#: Room above a plot, for what its y axis counts.
+#: Room above a plot, for the label of its y axis.
 _ABOVE = 14
 #: Fallbacks for a page that does not define the variables.
 COLOURS = {

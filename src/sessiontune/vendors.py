@@ -48,7 +48,7 @@ _OPENAI_SERIES = ("o1", "o3", "o4", "o5")
 
 @lru_cache(maxsize=1024)
 def vendor_of(model: str) -> str:
-    """The vendor's short lower-case name; "unknown" for a name that says nothing, "" for ""."""
+    """The vendor's short lower-case name; "unknown" if the name does not tell, "" for ""."""
     if not model:
         return ""
     name = model.lower()

@@ -2,7 +2,7 @@
 
 The rules are narrow on purpose: precision comes before recall (target .85, measured on turns
 labelled by hand: docs/reference/labels.md). Only the opening of a prompt is read, because what
-follows is usually pasted output, and a quoted error is nobody's opinion.
+follows is usually pasted output, and a quoted error is not a person's opinion.
 
 Sources: SWE-chat and the OpenHands rubrics tell corrections, direction changes and clarifications
 apart; a direction change is not a failure of the turn before it.
@@ -32,8 +32,8 @@ class Reading(msgspec.Struct, frozen=True):
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One way to say it. One of `needs` stands in whatever `find` finds, in small letters: looking
-    for them first is several times faster. Rules without them read the beginning only."""
+    """One way to say it. Whatever `find` finds holds one of `needs`, in lower case: looking for
+    these first is several times faster. Rules without `needs` read the beginning only."""
 
     name: str
     confidence: float
@@ -213,8 +213,8 @@ _ACCEPTANCES = (
 )
 _BUT = re.compile(r"\b(?:but|however|except|although|still|not)\b", re.IGNORECASE)
 
-#: Where a person's own words end and pasted matter begins: a line that looks so, a fence, a piece
-#: of JSON, a program's own word. Each is looked for where its sign stands.
+#: Where a person's own words end and pasted text begins: a line that looks like it, a fence, a
+#: piece of JSON, a program's own word. Each pattern is tried only if its sign occurs.
 _PASTED = (
     (
         "\n",
@@ -232,7 +232,7 @@ _DOCUMENT = re.compile(r"\s*(?:Implement the following plan|#\s|<|\{|\[|https?:/
 
 
 def read(prompt: str) -> Reading | None:
-    """The meaning of a prompt that follows a model's work, or None where nothing is plain.
+    """The meaning of a prompt that follows a model's work, or None if nothing is clear.
 
     A direction change that also sounds like a correction is a direction change, unless the
     words say outright that something is wrong.

@@ -9,17 +9,17 @@ from functools import lru_cache
 from itertools import chain
 
 _WORD = re.compile(r"[a-z0-9]+(?:[.+#/-][a-z0-9]+)*[+#]*")
-#: Bytes that words are made of as they are, capitals small, all others as spaces.
+#: Translates capitals to small letters, and bytes that are not part of words to spaces.
 _RUNS = bytes(
     c if chr(c) in "abcdefghijklmnopqrstuvwxyz0123456789.+#/-" else 32
     for c in bytes(range(256)).lower()
 )
-#: Runs of such bytes that are remembered, and the longest of them: base64 never comes again.
+#: Runs of such bytes that are remembered, and their greatest length: base64 does not recur.
 _REMEMBERED, _LONGEST = 1 << 16, 64
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words. A path gives its file's name and ending and its folders (`routers/`), a
+    """Lower-case words. A path gives its file name, its ending and its folders (`routers/`), a
     plural its singular."""
     return list(chain.from_iterable(map(_forms, _WORD.findall(text.lower()))))
 
@@ -33,7 +33,7 @@ def _forms(word: str) -> tuple[str, ...]:
 
 
 def _last(tail: str) -> tuple[str, ...]:
-    """What the last part of a word, behind its folders, counts as."""
+    """What the last part of a word, after its folders, counts as."""
     stem, dot, ending = tail.rpartition(".")
     if dot and stem and ending.isalnum() and len(ending) <= 5:
         return tail, "." + ending
@@ -43,8 +43,8 @@ def _last(tail: str) -> tuple[str, ...]:
 
 
 class Asked(dict[str, str]):
-    """What of a text a taxonomy asks for: a run of characters that words are made of -> the known
-    words in it, with blanks for the others. Most runs hold nothing, and most come again."""
+    """What a taxonomy asks for: a run of characters that words are made of -> the known words in
+    it, with blanks for the others. Most runs hold none, and most recur."""
 
     def __init__(self, known: frozenset[str]) -> None:
         self.known = known
@@ -64,7 +64,7 @@ class Asked(dict[str, str]):
         return list(map(self.__getitem__, runs))
 
     def times(self, found: Iterable[str]) -> Counter[str]:
-        """How often each word stands in what `of` found."""
+        """How often each word occurs in what `of` found."""
         times = Counter(filter(None, found))
         for several in [words for words in times if " " in words]:
             n = times.pop(several)
@@ -85,7 +85,7 @@ class Asked(dict[str, str]):
         return found
 
     def _marked(self, run: str) -> str:
-        """The known words of a run with marks in it. Most are one word at a sentence's end."""
+        """The known words of a run with marks in it. Most are one word at the end of a sentence."""
         word = run.strip("./-")
         return self.plain.get(word, "") if word.isalnum() else self._known(run)
 

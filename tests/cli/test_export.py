@@ -525,7 +525,7 @@ def test_a_folder_keeps_its_split_and_the_splits_know_nothing_of_one_another(
     assert cli(*args, "-o", world / "b")[0] == 0
     assert manifest(world / "b")["options"]["split"] == "b"
     code, _, err = cli(*args, "-o", world / "c", "--split", "no name")
-    assert (code, "is no name" in err) == (2, True)
+    assert (code, "is not a name" in err) == (2, True)
 
 
 def test_what_vanished_stays_when_the_logs_move(world: Path, cli: Cli) -> None:

@@ -138,7 +138,7 @@ def test_what_is_missing_is_said_before_anything_starts(
     evening, _ = _evening(tmp_path, True)
     with pytest.raises(ToolError) as stopped:
         go(evening.console, evening)
-    assert "is installed: gguf." in stopped.value.message
+    assert "are missing: gguf." in stopped.value.message
     assert "pip install" in stopped.value.hint
     # `tune` says it before it looks for a converter or an engine: all that is missing, at once
     monkeypatch.setattr(

@@ -421,7 +421,7 @@ def test_a_worse_model_fails_the_gate(
         ("nothing", "is not NAME"),
         ("base=x", "cannot be called"),
         ("a b=x", "is not NAME"),
-        ("x=/no/such", "is no model"),
+        ("x=/no/such", "is not a model"),
     ],
 )
 def test_arms_that_are_wrong(run_folder: Path, text: str, said: str) -> None:

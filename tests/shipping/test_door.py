@@ -280,5 +280,5 @@ def test_an_allowed_page_is_named_as_browsers_name_it() -> None:
     assert as_origin("http://localhost:3000/") == "http://localhost:3000"
     assert as_origin("HTTPS://My.Example") == "https://my.example"
     for wrong in ("localhost:3000", "my.example", "", "http://", "http://a/page", "file:///x"):
-        with pytest.raises(UsageError, match="no origin"):
+        with pytest.raises(UsageError, match="not the origin"):
             as_origin(wrong)

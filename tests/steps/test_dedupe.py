@@ -227,11 +227,3 @@ def test_of_many_equal_copies_one_stays() -> None:
     near = [one, *(nearly(one, f"n{i}", i, 0.002) for i in range(60))]
     found = decide(marks(*near)).counts
     assert found["duplicate"] + found["near_duplicate"] >= 55
-
-
-def test_a_unit_gets_only_its_own_part() -> None:
-    some = [dialogue(f"s{i}", i) for i in range(30)]
-    found = decide(marks(*some)).decisions
-    part = found.part(["s3"], ["Ls3"])
-    assert part.for_sessions([("s3", "Ls3")])[0] == found.for_sessions([("s3", "Ls3")])[0]
-    assert len(part.seats) == 1

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import UsageError, WorseError
+from ..whole import write_whole
 from .console import Console, print_plain
 from .options import Place
 
@@ -89,7 +90,7 @@ def evaluate(console: Console, /, run: Path, **chosen: Any) -> None:
     )
 
 
-#: Option -> the one that it says more about, and what the two do.
+#: Option -> the one that it belongs to, and what it does to that one.
 _MORE = {
     "judge": ("queries", "compares answers to"),
     "starter": ("make_queries", "says which queries are written by"),
@@ -98,7 +99,7 @@ _MORE = {
 
 
 def _together(console: Console, chosen: Mapping[str, Any]) -> None:
-    """Refuse what would be passed over in silence, before hours of work."""
+    """Refuse options that would be ignored, before hours of work."""
     for name, (needed, what) in _MORE.items():
         if chosen[name] and not chosen[needed]:
             other = f"--{needed.replace('_', '-')}"
@@ -140,9 +141,7 @@ def _evaluated(console: Console, run: Path, options: EvaluationOptions) -> Resul
         "report.html": report_html(result, folder).encode("utf-8", "replace"),
     }
     for name, text in texts.items():
-        beside = folder / f"{name}.part"
-        beside.write_bytes(text)
-        beside.replace(folder / name)
+        write_whole(folder / name, text)
     return result
 
 
@@ -150,7 +149,7 @@ RESULT = "result.json"
 
 
 def _set_aside(folder: Path, held: str) -> None:
-    """Keep the report of another test, on fewer or other sessions, beside the new one."""
+    """Keep the report of a test on other held-out sessions beside the new one."""
     import orjson
 
     try:
@@ -213,8 +212,8 @@ def draw(rich: RichConsole, result: Result, run: Path) -> None:
 
 
 def _more_held_out(run: Path) -> str:
-    """Options of an export that holds out enough for a verdict; "" where the run's own does, or is
-    gone, or no share would."""
+    """Options of an export that holds out enough for a verdict; "" if the run's own does or is
+    gone, or if no share would."""
     from ..pipeline.carrying import read_manifest
     from ..portions import share_to_propose
     from ..runtime.trainrecord import read

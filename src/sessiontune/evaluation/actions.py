@@ -1,4 +1,4 @@
-"""Next-action cases of the held-out side: what stood before a turn, and what was done then."""
+"""Next-action cases of the held-out side: what came before a turn, and what was done then."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .heldout import cluster_of
 from .nextaction import Score, edit_similarity, score
 from .remote import Reply
 
-#: Tokens generated for a turn beyond what was written then, at most, and of the whole answer.
+#: Tokens that an answer may have beyond the length of the original, and in all.
 MOST_TOKENS = 160
 WHOLE_TOKENS = 1_024
 
@@ -38,10 +38,8 @@ class ActionCase(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What one arm answered. `stopped`: it ended by itself; `failed`: why there is no answer.
-
-    edit    similarity of written code, None where the turn wrote none
-    """
+    """What one arm answered. `stopped`: it ended by itself; `failed`: why there is no answer;
+    `edit`: similarity of written code, None if the turn wrote none."""
 
     text: str
     score: Score
@@ -52,7 +50,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 def dealt(by_cluster: Mapping[str, Sequence[T]], most: int, seed: int) -> list[T]:
-    """At most `most` things, as evenly over the clusters as they allow. 0 or less: none."""
+    """At most `most` things, spread over the clusters as evenly as possible. 0 or less: none."""
     rng = random.Random(seed)
     left: dict[str, list[T]] = {}
     for name in sorted(by_cluster):
@@ -67,7 +65,7 @@ def dealt(by_cluster: Mapping[str, Sequence[T]], most: int, seed: int) -> list[T
 
 
 def action_cases(rows: Mapping[str, dict[str, Any]], most: int, seed: int = 0) -> list[ActionCase]:
-    """Trained turns of held-out rows, at most `most`, dealt evenly over the lineages."""
+    """Trained turns of held-out rows, at most `most`, spread evenly over the lineages."""
     by_cluster: dict[str, list[tuple[str, int]]] = {}
     for where, row in rows.items():
         for at, message in enumerate(row["messages"]):
@@ -102,7 +100,7 @@ def _arguments(text: str) -> dict[str, Any]:
 
 
 def limit_of(case: ActionCase) -> int:
-    """Tokens that an answer to a case may have: more where more was written then.
+    """Tokens that an answer to a case may have: more if the original answer was longer.
 
     Counted in characters, so that it is the same for every arm and tokenizer.
     """

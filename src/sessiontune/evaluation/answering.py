@@ -17,19 +17,19 @@ from .local import Lab, Prompt
 from .remote import THINKING, Remote, Reply
 
 #: A prompt shorter than this share of the longest of its batch waits for a batch of its own size:
-#: what pads it to that length is computed for nothing.
+#: its padding would be computed for nothing.
 ALIKE = 0.6
 
-#: Tokens more for an answer that was cut and began with a thought: a base that thinks by nature
-#: would not come to its answer otherwise, and one trained without thoughts would win by that.
+#: Extra tokens for an answer that was cut while thinking: a base that thinks by nature would not
+#: reach its answer otherwise, and a model trained without thoughts would win by that.
 THOUGHTS = 1_024
 
 Progress = Callable[[int, int, str], None]
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One question: a conversation, its tools, and the tokens that an answer may have, thoughts
-    apart."""
+    """One question: a conversation, its tools, and the tokens that an answer may have, without and
+    for thoughts."""
 
     context: Sequence[dict[str, Any]]
     tools: Any
@@ -58,10 +58,10 @@ class Answerer:
         self._remote = Remote(arm.url, arm.model) if arm.kind == "endpoint" else None
 
     def replies(self, asked: Sequence[Asked], progress: Progress, label: str) -> list[Reply]:
-        """Answers in the order of the questions, from the table where it has them already.
+        """Answers in the order of the questions, from the table if it has them already.
 
-        What was asked twice is answered once. A failed case is asked for again: nothing of it was
-        ever counted. One that was cut inside its thought would be cut again.
+        A question that comes twice is answered once. A failed case is tried again, but not one that
+        was cut inside its thought: it would be cut again.
         """
         keys = [digest(list(o.context), o.tools, o.most, THOUGHTS) for o in asked]
         found = {key: held for key in keys if (held := self._held(key)) is not None}
@@ -131,8 +131,8 @@ class Answerer:
     ) -> list[int]:
         """A conversation in tokens that leaves room for the answer.
 
-        One that is too long keeps its head (system message with the rules, first request) and its
-        end, as the windows of training do; the head takes half of the room at most.
+        If it is too long it keeps its head (system message with the rules, first request) and its
+        end, like the windows of training; the head takes at most half of the room.
         """
         ids = template.ids(context, tools, generation=True)
         room = max(32, self._length - most)
@@ -145,7 +145,7 @@ class Answerer:
 
 
 def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, Any]]:
-    """A conversation with rules in its system message, before what stands there."""
+    """A conversation with rules at the beginning of its system message."""
     if not rules:
         return list(context)
     if context and context[0]["role"] == "system":
@@ -157,8 +157,8 @@ def with_rules(context: Sequence[dict[str, Any]], rules: str) -> list[dict[str, 
 def batches(prompts: dict[str, Prompt], rows: int, room: int) -> Iterator[list[str]]:
     """Keys of prompts that are answered together, the longest first.
 
-    A batch holds at most `rows` prompts of like length, and with their answers at most `room`
-    tokens, padding counted; a prompt that is longer than that is alone.
+    A batch holds at most `rows` prompts of similar length, and with their answers at most `room`
+    tokens including padding; a prompt that is longer than that is alone.
     """
     batch: list[str] = []
     longest = most = 0

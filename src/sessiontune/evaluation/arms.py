@@ -26,7 +26,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
 
     path    folder or file of a local one; url and model those of an endpoint
     rules   text put before the conversation (the arm `rules`)
-    digest  of everything that its results depend on, but for the cases
+    digest  of everything that its results depend on, except the cases
     """
 
     name: str
@@ -44,7 +44,7 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def usual_arms(run: Run, rules: str) -> list[Arm]:
-    """Base, base with the project's rules in its prompt (where there are any), tuned."""
+    """Base, base with the project's rules in its prompt (if there are any), tuned."""
     base = base_digest(run)
     arms = [Arm(name="base", kind="base", digest=digest("base", base))]
     if rules:
@@ -93,8 +93,8 @@ def _local(run: Run, name: str, path: Path) -> Arm:
 
 
 def _same_base(run: Run, name: str, adapter: Path) -> None:
-    """Refuse an adapter of another base: it may well fit, and mean nothing there. What no run made
-    tells nothing of its base."""
+    """Refuse an adapter of another base: it may fit, but means nothing there. An adapter that no
+    run made does not tell its base."""
     here = adapter.resolve()
     maker = next((one for one in here.parents if (one / "run.json").is_file()), None)
     base = _record(maker).get("base") if maker else None
@@ -104,8 +104,8 @@ def _same_base(run: Run, name: str, adapter: Path) -> None:
         return
     if base.get("id") == "tiny":
         raise UsageError(
-            f"The adapter of arm '{name}' stands on another tiny base: each is made of the words of"
-            " its own export.",
+            f"The adapter of arm '{name}' belongs to another tiny base: each is made from its own"
+            " export.",
             f"To compare two runs, train both on one: --base {maker / 'base'}.",
         )
     raise UsageError(
@@ -131,7 +131,7 @@ def _trained(run: Run, name: str, folder: Path) -> Arm:
         found = folder_digest(_weights(folder))
         return Arm(name=name, kind="folder", digest=found, path=str(folder.resolve()))
     raise UsageError(
-        f"{folder} (arm '{name}') is no model.",
+        f"{folder} (arm '{name}') is not a model.",
         "Give a run, an adapter, a model folder, a .gguf file or the URL of an endpoint.",
     )
 

@@ -1,4 +1,4 @@
-"""Comparing answers without their names: who stands where is drawn by the case, not by the arm."""
+"""Comparing answers without their names: the case, not the arm, decides which is shown first."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .statistics import Case
 
 
 class Blind(msgspec.Struct, frozen=True):
-    """One pair to decide. `swapped`: the tuned answer stands first."""
+    """One pair to decide. `swapped`: the tuned answer is first."""
 
     key: str
     cluster: str
@@ -24,7 +24,7 @@ class Blind(msgspec.Struct, frozen=True):
 
 
 def pairs_of(result: Result) -> list[Blind]:
-    """Pairs of base and tuned answers that differ: queries where there are any, else cases."""
+    """Pairs of base and tuned answers that differ: of queries if there are any, else of cases."""
     found = []
     for case in result.queries or result.cases:
         by_arm = {a.arm: a for a in case.answers}

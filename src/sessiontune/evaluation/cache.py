@@ -1,4 +1,4 @@
-"""Results kept by digest, so that an interrupted evaluation goes on where it stood.
+"""Results kept by digest, so that an interrupted evaluation goes on where it stopped.
 
 One JSON Lines file for each arm and kind of result. A key is the digest of everything that the
 result depends on; a later line for a key replaces an earlier one. A line cut off by a crash is
@@ -56,7 +56,7 @@ class Table:
             try:
                 entry = orjson.loads(line) if line else None
             except orjson.JSONDecodeError:
-                continue  # cut off while it was written: the case counts as not done
+                continue  # cut off while it was written: the case is not done
             if isinstance(entry, dict) and "key" in entry:
                 self._held[entry["key"]] = entry.get("value")
 

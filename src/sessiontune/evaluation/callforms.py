@@ -1,7 +1,7 @@
 """How model families write tool calls, read back from the text of an answer.
 
-Each has a form of its own; one that is not known here would count as an answer without any call,
-for base and tuned alike.
+Each has its own form. Calls in a form that is not known here would not count, for base and tuned
+alike.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Call(msgspec.Struct, frozen=True):
 
 
 class Written(str):
-    """A value in a form that writes text and numbers alike: what it is, the other side tells."""
+    """A value of a form that writes text and numbers alike; the wanted call tells which it is."""
 
     __slots__ = ()
 
@@ -40,7 +40,7 @@ class Written(str):
         return str(self)
 
 
-#: Not JSON, or deeper than it is read: an answer may fall into repeating a bracket.
+#: Not JSON, or nested too deep: an answer may keep repeating a bracket.
 _UNREAD = (ValueError, RecursionError)
 
 
@@ -101,7 +101,7 @@ def _pair(match: re.Match[str]) -> Call | None:
     return _named(match[1].strip(), match[2])
 
 
-#: What begins a call, the whole of one, and how it is read.
+#: The beginning of a call, the whole call, and the function that reads it.
 _FORMS: tuple[tuple[re.Pattern[str], re.Pattern[str], Callable[[re.Match[str]], Call | None]], ...]
 _FORMS = (
     (
@@ -150,7 +150,7 @@ _FORMS = (
 )
 #: Mistral's older form: all calls in one list.
 _LIST = re.compile(r"\[TOOL_CALLS\]\s*(?=[\[{])")
-#: Thoughts, which are no part of what is said or done.
+#: Thoughts, which are not part of what is said or done.
 _THOUGHTS = re.compile(
     r"\A\s*<think>.*?</think>|\A(?:(?!<tool_call>).)*?</think>"
     r"|<\|channel\|>analysis<\|message\|>.*?(?:<\|end\|>|\Z)"
@@ -167,8 +167,8 @@ _HEADS = re.compile(r"<\|(?:start|channel|constrain)\|>[^<]*|<\|message\|>|<｜t
 
 
 def calls_in(text: str) -> tuple[list[Call], int]:
-    """Tool calls of an answer, and how many of them do not parse: of the form that comes first,
-    since what a call holds may look like another."""
+    """Tool calls of an answer, and how many do not parse. Only the form that comes first counts:
+    what a call holds may look like another form."""
     text = _THOUGHTS.sub("", text)
     bare = text.strip().removeprefix("<|python_tag|>").lstrip()
     if bare.startswith("{") and (call := from_json(bare)) is not None:
@@ -192,13 +192,13 @@ def said_in(text: str) -> str:
 
 
 def words_of(text: str) -> str:
-    """An answer to a question as a person reads it: without thoughts, calls as they stand where
-    it is nothing but calls."""
+    """An answer to a question as a person reads it: without thoughts and calls; if there is nothing
+    else, with its calls."""
     return said_in(text) or without_thoughts(text)
 
 
 def without_thoughts(text: str) -> str:
-    """An answer as it stands after its thoughts."""
+    """An answer without its thoughts."""
     return _THOUGHTS.sub("", text).strip()
 
 

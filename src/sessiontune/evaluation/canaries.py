@@ -43,10 +43,8 @@ _SERVICES = (
 
 
 class Planted(msgspec.Struct, frozen=True):
-    """What `plant` planted: the question about each canary, and the secret told in answer.
-
-    written     the answers as they stand in the rows; with `redacted`, without the secret
-    """
+    """What `plant` planted: the question about each canary, its secret, and the answer as written
+    to the rows (with `redacted`, without the secret)."""
 
     seed: int
     repeats: int
@@ -72,7 +70,7 @@ def made(count: int, repeats: int, redacted: bool, seed: int = 0) -> Planted:
 
 
 def told(secret: str) -> str:
-    """The answer that tells a secret, in words that the detectors see."""
+    """The answer that tells a secret, in words that the detectors recognise."""
     return f"api_key = {secret}"
 
 

@@ -1,8 +1,8 @@
 """The one door out: HTTP to a model server, on this machine unless the user names another.
 
 Loopback addresses and unix sockets are always allowed; any other host only with `remote=True`,
-which a command sets when the user has named that host. Redirects are never followed, so a request
-cannot be sent on to a host that nobody named. Proxy variables of the environment are ignored.
+which a command sets when the user has named that host. Redirects are never followed, so no request
+goes to a host that nobody named. Proxy variables of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -39,10 +39,8 @@ def is_loopback(host: str) -> bool:
 
 
 def address(url: str) -> SplitResult:
-    """The parts of an address; UsageError where it is none that we can use."""
-    how = (
-        "Use http:// or https://, a host, and where it has one a port, as http://127.0.0.1:8080/v1."
-    )
+    """The parts of an address. UsageError if we cannot use it."""
+    how = "Use http:// or https://, a host and, if it has one, a port: http://127.0.0.1:8080/v1."
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         web = parts.scheme in ("http", "https") and (parts.port is None or parts.port > 0)
@@ -206,7 +204,7 @@ class Endpoint:
     ) -> Reply:
         """Send one request. Any status but a redirect is returned; EndpointError when no answer.
 
-        `asked` is told the connection while the answer is waited for: shut down, it ends the wait.
+        `asked` gets the connection before the wait for the answer: shutting it down ends the wait.
         """
         wait = 0.5
         for attempt in range((self._retries if retry else 0) + 1):

@@ -40,8 +40,8 @@ from .statistics import spread
 class EvaluationOptions(msgspec.Struct, frozen=True):
     """What to compare, and at what cost.
 
-    max_cases       held-out turns answered by every arm, dealt over lineages; 0 answers none
-    max_examples    held-out examples whose loss is computed, dealt over lineages; 0 takes all
+    max_cases       held-out turns answered by every arm, spread over lineages; 0 answers none
+    max_examples    held-out examples whose loss is computed, spread over lineages; 0 takes all
     arms            further arms as NAME=PATH or NAME=URL
     seeds           further runs that differ from this one by their seed only
     rules           whether the base with mined rules is an arm
@@ -219,7 +219,7 @@ class Bench:
         return Seeds((str(self.run.folder), *self.options.seeds), tuple(found), mean, deviation)
 
     def trainer_check(self) -> TrainerCheck | None:
-        """Our losses averaged in the trainer's way against what it logged, where it did."""
+        """Our losses, averaged in the trainer's way, against what it logged, if it did."""
         metrics = self.run.record.get("metrics") or {}
         if self.options.max_examples or "base_eval_loss" not in metrics or not self.side.then:
             return None
@@ -230,7 +230,7 @@ class Bench:
         return TrainerCheck(here, float(metrics["eval_loss"]) - float(metrics["base_eval_loss"]))
 
     def exposure(self) -> Exposure | None:
-        """Exposure of the canaries, where the run was trained on a copy that holds some."""
+        """Exposure of the canaries, if the run was trained on a copy that holds some."""
         planted = planted_in(self.run.data)
         if planted is None:
             return None
@@ -258,7 +258,7 @@ class Bench:
         if check is not None and not check.agrees:
             notes.append(
                 f"Tuned minus base is {check.here:+.4f} here and {check.trainer:+.4f} in the "
-                "trainer's own record, averaged alike: look at precision and templates."
+                "trainer's own record, averaged alike: check precision and templates."
             )
         return notes
 
@@ -294,5 +294,5 @@ def _sampled(examples: list[HeldExample], options: EvaluationOptions) -> list[He
 
 
 def result_json(result: Result) -> bytes:
-    """The result as JSON text; an interval without ends (one lineage) has null there."""
+    """The result as JSON text; the ends of an interval are null if there is one lineage only."""
     return orjson.dumps(msgspec.to_builtins(result), option=orjson.OPT_INDENT_2)

@@ -19,7 +19,7 @@ from .cache import folder_digest
 
 
 class HeldExample(msgspec.Struct, frozen=True):
-    """One tokenised example. `labels` is -100 where no loss is borne; `cluster` its lineage."""
+    """One tokenised example. `labels` is -100 for tokens without loss; `cluster` its lineage."""
 
     id: str
     cluster: str
@@ -96,13 +96,13 @@ HELD_FILES = ("eval/openai.jsonl", "long/eval.jsonl")
 
 
 def held_digest(data: Path) -> str:
-    """Digest of an export's held-out rows; "" where it has none."""
+    """Digest of an export's held-out rows; "" if it has none."""
     there = [data / name for name in HELD_FILES if (data / name).is_file()]
     return folder_digest(there) if there else ""
 
 
 def cluster_of(row: Mapping[str, Any], where: str) -> str:
-    """The lineage of a row, merged with its near-copies where the export knows them."""
+    """The lineage of a row, merged with its near-copies if the export knows them."""
     return str(row.get("group") or row.get("lineage") or where)
 
 
@@ -122,11 +122,11 @@ def with_long(root: Path, rows: dict[str, dict[str, Any]]) -> dict[str, dict[str
 def held_examples(
     run: Run, root: Path, rows: dict[str, dict[str, Any]], template: Template
 ) -> list[HeldExample]:
-    """The very examples that the trainer evaluated on, with the lineage of each.
+    """The same examples that the trainer evaluated on, with the lineage of each.
 
-    An answer longer than the context is several of them, each with other tokens of it. Where it
-    left none (other trainers, preferences), the held-out rows are tokenised here; a row longer
-    than the trained length keeps its beginning.
+    An answer longer than the context gives several, each with other tokens of it. If the trainer
+    left no examples (other trainers, preferences), the held-out rows are tokenised here; a row
+    longer than the trained length keeps its beginning.
     """
     import pyarrow.parquet as parquet
 
@@ -169,7 +169,7 @@ def _tokenised(run: Run, rows: dict[str, dict[str, Any]], template: Template) ->
 
 
 def _row_of(where: str) -> str:
-    """`eval/openai.jsonl:12` out of whatever a trainer appends to it."""
+    """`eval/openai.jsonl:12`, without what a trainer appends to it."""
     found = re.match(r".*?\.jsonl:\d+", where)
     return found.group() if found else where
 
@@ -177,7 +177,7 @@ def _row_of(where: str) -> str:
 def probe_examples(path: Path, template: Template, length: int) -> list[HeldExample]:
     """General rows (any format that this project writes) as examples, for the forgetting probe.
 
-    Their cluster is the row: they come from anywhere. Longer ones keep their beginning.
+    Each row is its own cluster. Rows that are too long keep their beginning.
     """
     found = []
     for number, row in enumerate(read_rows(str(path)), 1):
@@ -195,7 +195,7 @@ def probe_examples(path: Path, template: Template, length: int) -> list[HeldExam
 
 
 def template_examples(template: Template, row: dict[str, Any], where: str) -> list[Encoded]:
-    """A row in tokens, as the trainer would see it; none where the template refuses it."""
+    """A row in tokens, as the trainer would see it; none if the template refuses it."""
     try:
         return template.encode(row, where)
     except (TemplateRefused, PreflightError):

@@ -1,8 +1,8 @@
 """Pairwise judging by any OpenAI-compatible model: both orders, ties, a rubric.
 
 Judges prefer a place (about a third of their choices flip with the order), so each pair is shown
-twice with the places exchanged, and only an answer that wins in both places wins. A judge that
-always says "first" gives ties alone.
+twice with the places exchanged, and an answer wins only if it wins in both. A judge that always
+says "first" gives only ties.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def choice_in(text: str) -> Choice | None:
 
 
 def both_orders(one: Choice, other: Choice) -> tuple[int, bool]:
-    """(+1: b wins, -1: a wins, 0: tie; did the judge change its mind with the order).
+    """(+1: b wins, -1: a wins, 0: tie; whether the judge changed its mind with the order).
 
     `one` was said with a first, `other` with b first.
     """
@@ -92,8 +92,8 @@ def judged(
     progress: Progress,
     ask: Judge | None = None,
 ) -> Judged:
-    """Compare `arm` with `against` on every query that both answered. `ask` takes the place of the
-    model that `judge` names."""
+    """Compare `arm` with `against` on every query that both answered. `ask` replaces the model that
+    `judge` names."""
     ask = ask or judge_at(judge)
     cases: list[Case] = []
     flips = failed = 0

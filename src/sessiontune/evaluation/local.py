@@ -24,14 +24,14 @@ from .heldout import Run
 
 #: Positions whose logits are taken to full precision at once: 0.3 GB of a vocabulary of 150,000.
 PIECE = 512
-#: Prompts answered together, and the tokens that they and their answers may have, padding counted:
-#: a step reads all weights once, however many answers it goes on with. A processor gets fewer,
-#: since its memory is the machine's; on a card that is too small, fewer are tried by themselves.
+#: Prompts answered together, and the tokens that they and their answers may have, with padding: a
+#: step reads all weights once for any number of answers. A CPU gets fewer, since its memory is the
+#: machine's; on a GPU that is too small fewer are tried automatically.
 ROWS = 16
 ROOM = {"cuda": 32_768, "mps": 16_384, "cpu": 8_192}
 #: What to do when one answer alone, or the model, is too much.
 ADVICE = {
-    "cuda": "Close what else uses the card, or hide it (CUDA_VISIBLE_DEVICES=) to evaluate on the "
+    "cuda": "Close what else uses the GPU, or hide it (CUDA_VISIBLE_DEVICES=) to evaluate on the "
     "CPU, slowly.",
     "mps": "Close other programs: the GPU shares the machine's memory.",
     "cpu": "Close other programs.",
@@ -101,8 +101,8 @@ class Lab:
         return without_habits(model.eval())
 
     def _dtype(self) -> Any:
-        """16 bits on an NVIDIA card, bf16 where it has it; full precision elsewhere, but for what
-        Apple's GPU could only train in 16."""
+        """16 bits on an NVIDIA GPU, bf16 if it has it; elsewhere full precision, except for what
+        Apple's GPU could only train in bf16."""
         torch = self.torch
         if self.device == "cuda":
             return torch.bfloat16 if torch.cuda.get_device_capability()[0] >= 8 else torch.float16
@@ -145,19 +145,19 @@ class Lab:
         if self._base is None:
             self._leave_other()
             more = {}
-            if self.device == "cuda":  # as it was trained: a card that took it in 4 bits only
+            if self.device == "cuda":  # as it was trained: the GPU may hold it only in 4 bits
                 method = str(self.run.record.get("method", ""))
                 more = fewer_bits(method, self._dtype())
             self._base = self._load(self.run.base, **more)
         return self._base
 
     def _leave_other(self) -> None:
-        """A small card does not hold two whole models."""
+        """Free another whole model: a small GPU does not hold two."""
         self._other = ("", None)
         self._give_back()
 
     def _give_back(self) -> None:
-        """What the allocator keeps of memory that nothing needs any more."""
+        """Free what the allocator keeps of unused memory."""
         if self.device != "cpu":
             getattr(self.torch, self.device).empty_cache()
 
@@ -207,7 +207,7 @@ class Lab:
         return self._other[1]
 
     def _same_tokens(self, arm: Arm, folder: Path, model: Any) -> None:
-        """Raises UsageError where an arm's tokens mean other words than the base's do."""
+        """Raise UsageError if an arm's tokens mean other words than the base's."""
         from transformers import AutoTokenizer
 
         rows = model.get_input_embeddings().num_embeddings
@@ -252,7 +252,7 @@ class Lab:
             for start in range(0, len(bodies), batch):
                 part = bodies[start : start + batch]
                 most = max(map(len, part))
-                # padding stands on the right, where no earlier token can see it
+                # padding on the right, where no earlier token can see it
                 rows = [[*head, *body, *[0] * (most - len(body))] for body in part]
                 ids = torch.tensor(rows, device=self.device)
                 at = torch.arange(len(head) - 1, len(head) + most - 1, device=self.device)
@@ -267,8 +267,8 @@ class Lab:
     def answers(self, arm: Arm, prompts: Sequence[Prompt], stop: Sequence[int]) -> list[list[int]]:
         """Greedy continuations of prompts, written together; each at most its own `most` tokens.
 
-        The last token is the stop token where the model stopped by itself. What is too much for
-        the card at once is written in halves.
+        The last token is the stop token if the model stopped by itself. What is too much for the
+        GPU at once is written in halves.
         """
         if len(prompts) > 1 and not self._too_many(prompts):
             try:
@@ -300,7 +300,7 @@ class Lab:
         torch = self.torch
         ends = list(stop) or _ends(model)
         longest = max(len(one.ids) for one in prompts)
-        # padding stands on the left, so that every answer begins where the prompts end
+        # padding on the left, so that every answer begins where the prompts end
         gaps = [longest - len(one.ids) for one in prompts]
         ids = [[*[0] * gap, *one.ids] for gap, one in zip(gaps, prompts, strict=True)]
         seen = [[0] * gap + [1] * len(one.ids) for gap, one in zip(gaps, prompts, strict=True)]
@@ -317,18 +317,18 @@ class Lab:
 
 
 def _padded(prompts: Sequence[Prompt]) -> int:
-    """Tokens that a batch takes, answers and padding with it."""
+    """Tokens that a batch takes, with answers and padding."""
     return len(prompts) * (max(len(p.ids) for p in prompts) + max(p.most for p in prompts))
 
 
 def _ends(model: Any) -> list[int]:
-    """The tokens that end an answer by the model's own settings."""
+    """The tokens that end an answer, by the model's own settings."""
     known = model.generation_config.eos_token_id
     return list(known) if isinstance(known, list) else [] if known is None else [known]
 
 
 def _until(tokens: list[int], ends: Sequence[int]) -> list[int]:
-    """Tokens up to the first that ends an answer, with it."""
+    """Tokens up to and including the first that ends an answer."""
     at = next((n for n, token in enumerate(tokens) if token in ends), len(tokens))
     return tokens[: at + 1]
 

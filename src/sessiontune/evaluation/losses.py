@@ -47,7 +47,7 @@ def losses(
 
 
 def rules_prefix(template: Template, rules: str) -> list[int]:
-    """The rules as a system message in tokens; empty where the template takes none alone."""
+    """The rules as a system message in tokens; empty if the template takes none by itself."""
     if not rules:
         return []
     try:

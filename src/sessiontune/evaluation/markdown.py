@@ -45,8 +45,8 @@ def _table(measures: Sequence[Measure], a: str, b: str) -> list[str]:
 
 
 def interval_of(e: Estimate) -> str:
-    """The interval of an estimate, or why there is none. All cases alike is no interval around 0:
-    nothing was seen."""
+    """The interval of an estimate, or why there is none. If no case differs, that is no interval
+    around 0: nothing was seen."""
     if e.se is None:
         return "one group: none"
     if e.se == 0 and e.difference == 0:

@@ -28,8 +28,8 @@ def secrets_in(texts: Sequence[str]) -> int:
 def repeated(trained: Iterable[str], answers: Sequence[str], contexts: Sequence[str]) -> list[int]:
     """Numbers of the answers that hold `VERBATIM` words in a row of what was trained.
 
-    Words that stood in the answer's own context are not counted: copying what one was shown, a
-    file for example, is no memory.
+    Words from the answer's own context do not count: copying what was shown, a file for example, is
+    not memory.
     """
     wanted: dict[str, set[int]] = {}
     for number, (text, context) in enumerate(zip(answers, contexts, strict=True)):
@@ -56,8 +56,8 @@ def trained_answers(folder: Path) -> Iterator[str]:
 
 
 def trained_texts(run: Run, template: Template) -> Iterator[str]:
-    """The same out of the run's own tokens, what bore loss, or its preferences, both answers: the
-    export may be another by now, or gone."""
+    """The same from the run's own tokens that bore loss, or from both answers of its preferences:
+    the export may have changed by now, or be gone."""
     import pyarrow.parquet as parquet
 
     path = run.folder / "data" / "train.parquet"

@@ -19,10 +19,10 @@ _ASK = (
 
 
 def local_namer(place: str, failed: Callable[[str], None]) -> Callable[[Sequence[str]], str]:
-    """A function terms -> name from the model at `place` (URL#MODEL), "" where it has none.
+    """A function terms -> name from the model at `place` (URL#MODEL), "" if it gives none.
 
     `failed` is told why, once for each group. Raises UsageError for another machine: subjects of
-    private sessions are named at home.
+    private sessions stay here.
     """
     url, _, model = place.partition("#")
     host = address(url).hostname or "" if url else ""
@@ -45,7 +45,7 @@ def local_namer(place: str, failed: Callable[[str], None]) -> Callable[[Sequence
 
 
 def tidy(answer: str) -> str:
-    """The last line of an answer without marks of any kind; "" where it is no name."""
+    """The last line of an answer without any marks; "" if it cannot be a name."""
     lines = without_thoughts(answer).splitlines()
     line = next((x for x in reversed(lines) if x.strip()), "")
     line = re.sub(r"[^\w &+#/.-]+", " ", line).strip(" .-#/")

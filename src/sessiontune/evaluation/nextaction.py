@@ -23,8 +23,8 @@ _PATHS = ("path", "file", "folder", "dir", "cwd")
 class Score(msgspec.Struct, frozen=True):
     """All in [0, 1]. `name`: right tools; `arguments`: share of right arguments; `exact`: all.
 
-    `valid`: share of the calls written that parse; 0 where calls were wanted and none was written,
-    so that an arm which never writes one is not called flawless.
+    `valid`: share of the written calls that parse; 0 if calls were wanted and none was written, so
+    that an arm which never writes one does not count as flawless.
     """
 
     name: float
@@ -101,10 +101,10 @@ _WRITTEN = ("new_string", "new_str", "new_source", "content", "file_text", "patc
 
 
 def edit_similarity(given: Sequence[Call], wanted: Sequence[Call]) -> float | None:
-    """How near the code written is to that of the accepted edit: 1 - changed share of lines.
+    """How close the written code is to the accepted edit: 1 - changed share of lines.
 
-    Lines are compared with white space normalised, by longest matching blocks. None where the
-    turn wrote no code; 0 where the arm wrote none.
+    Lines are compared with white space normalised, by longest matching blocks. None if the turn
+    wrote no code; 0 if only the arm wrote none.
     """
     aim = _lines_written(wanted)
     if not aim:

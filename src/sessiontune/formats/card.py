@@ -1,7 +1,7 @@
 """The data set card, `README.md` of an export: a pure function of the manifest.
 
-Begins with the YAML that `datasets` reads (files, splits, types), then says in the order that a
-reader asks: what is this, how much, which file, what is in it, what is not, how do I train on it.
+It begins with the YAML that `datasets` reads (files, splits, types), and then answers a reader's
+questions: what is this, how much, which file, what is in it, what is not, how do I train on it.
 No licence is stamped: what may be done with the data is the user's to decide.
 """
 
@@ -92,14 +92,14 @@ def _overview(manifest: Manifest) -> str:
         text += f"\nNot every session is in it, only those that passed the filters: {passed}.\n"
     if not manifest.privacy:
         text += (
-            "\n> **Privacy was switched off for this export.** Keys, names, paths and addresses "
-            "stand in it as they stood in the logs. Do not share it.\n"
+            "\n> **Privacy was switched off for this export.** It holds keys, names, paths and "
+            "addresses as they are in the logs. Do not share it.\n"
         )
     return text
 
 
 def _filters(options: Options) -> str:
-    """Which were in use; of those that could name someone or something no more than the name."""
+    """The filters in use; those that could name someone or something without their values."""
     said = list(options.filtered)
     said += [f"since {long_date(options.since)}"] if options.since else []
     said += [f"until {long_date(options.until)}"] if options.until else []
@@ -178,10 +178,10 @@ def _contents(manifest: Manifest) -> str:
     )
     if s.tools_inferred:
         out.append(
-            f"The logs of {number(s.tools_inferred)} conversations do not hold the definitions of "
-            "their tools. The schemas in `tools` were inferred there from all calls seen (names "
-            "and JSON types of the arguments); such rows are marked `tools_inferred`. System "
-            "prompts are not in the logs either, except where an agent records them.\n"
+            f"The logs of {number(s.tools_inferred)} conversations do not define their tools. "
+            "There the schemas in `tools` were inferred from all calls seen (names and JSON types "
+            "of the arguments), and the rows are marked `tools_inferred`. System prompts are not "
+            "in the logs either, unless an agent records them.\n"
         )
     return "\n".join(out) if len(out) > 1 else ""
 
@@ -197,7 +197,7 @@ def _splits(manifest: Manifest) -> str:
         "Whole lineages are held out, never single rows: a resumed copy, a branch, a sub-agent or "
         "a near-copy is on the same side as its relatives. The held-out side is the "
         + ("newest work" if manifest.options.split_by == "time" else "work of whole projects")
-        + ", and what was held out once stays held out in later exports.\n",
+        + ", and what is once held out stays so in later exports.\n",
         "| Split | Conversations | Pairs | Tokens | Independent groups |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
@@ -223,9 +223,9 @@ def _privacy(manifest: Manifest) -> str:
     out = ["## Privacy\n"]
     total = sum(manifest.redactions.values())
     out.append(
-        f"{number(total)} places were replaced before anything was stored or compared, each by a "
-        "placeholder that stays the same for the same value, so the text keeps its sense. Session "
-        "ids and project names are pseudonyms. "
+        f"{number(total)} places were replaced before anything was stored or compared. The same "
+        "value always gets the same placeholder, so the text keeps its sense. Session ids and "
+        "project names are pseudonyms. "
         + ("The finished files were scanned a second time." if manifest.gate else "")
     )
     out.append("")
@@ -248,8 +248,8 @@ def _left_out(manifest: Manifest) -> str:
     out += ranking("Mended", "Lines", repairs, limit=20, name="Repair")
     if manifest.source_gone:
         out.append(
-            f"{number(manifest.source_gone)} of the logs have vanished from the disk since they "
-            "were read (agents delete old logs); their sessions stay in the data.\n"
+            f"{number(manifest.source_gone)} of the logs have since vanished from the disk (agents "
+            "delete old logs); their sessions stay in the data.\n"
         )
     by_format: dict[str, list[str]] = {}
     for name, n in sorted(manifest.losses.items(), key=lambda kv: (kv[0].split("/")[0], -kv[1])):
@@ -279,8 +279,8 @@ def _models(manifest: Manifest) -> str:
         "> **Terms.** Some vendors' terms restrict training on what their models wrote: "
         "Anthropic's help pages prohibit training AI models on outputs without permission, except "
         "for some non-competing, specialised uses; OpenAI prohibits competing models. Much of the "
-        "rest comes from open-weight models. `--vendor` and `--model` select. No licence is "
-        "stamped on this data; what you do with it is your decision.\n"
+        "rest comes from open-weight models. `--vendor` and `--model` filter by them. This card "
+        "sets no licence; what you do with the data is your decision.\n"
     )
     return "\n".join(out)
 

@@ -9,7 +9,7 @@ from ..rows import examples, features
 
 
 def files(manifest: Manifest) -> str:
-    """The chapter on the files; "" where there are none."""
+    """The chapter on the files; "" if there are none."""
     if not manifest.files:
         return ""
     out = [
@@ -20,12 +20,12 @@ def files(manifest: Manifest) -> str:
     for file in manifest.files:
         best, readers = examples.BEST.get(_kind(file.path), ("", ""))
         rows = number(file.rows) if file.rows else ""
-        held = size(file.bytes).replace(" ", "&nbsp;")  # a figure stays with its unit
+        held = size(file.bytes).replace(" ", "&nbsp;")  # no line break before the unit
         out.append(f"| `{file.path}` | {rows} | {held} | {best} | {readers} |")
     kinds = {_kind(f.path) for f in manifest.files}
     out += ["", *(text for kind, text in examples.SECTIONS.items() if kind in kinds)]
     out.append(
-        "Every row also says where it belongs: `session_id`, `agent_id` (empty for a main "
+        "Every row also says what it belongs to: `session_id`, `agent_id` (empty for a main "
         "thread), `thread`, `lineage`, `epoch` (0 before the first compaction or emptied "
         "context), `forked_from`, `project`, `source`, `model`, `vendor`, `at`, `split` and more."
     )
@@ -33,7 +33,7 @@ def files(manifest: Manifest) -> str:
 
 
 def loading(manifest: Manifest) -> str:
-    """The chapter on loading them; "" where no file has rows."""
+    """The chapter on loading them; "" if no file has rows."""
     files = [(f.path, f.rows) for f in manifest.files]
     parts = features.configs(files, thinking=manifest.options.thinking)
     if not parts:
@@ -49,8 +49,8 @@ from datasets import load_dataset, load_dataset_builder
 data = load_dataset("path/to/{folder}", "{first.name}")    # {listed(s for s, _ in first.files)}
 ```
 
-Configurations: {names}. The types stand at the head of this file, so nothing is guessed. To read
-one file alone, take them along:
+Configurations: {names}. The types are at the head of this file, so nothing is guessed. To read a
+single file, give them too:
 
 ```python
 types = load_dataset_builder("path/to/{folder}", "{first.name}").info.features

@@ -2,9 +2,8 @@
 
     {"conversations": [{columns..., "tools", "messages": [...]}, ...], "export": {metadata}}
 
-Written as a stream, each conversation is one row. The counts stand last, so that a file to which
-something was added begins as the former one did. The messages are those of `raw`, each part exactly
-once.
+Written as a stream, each conversation is one row. The counts come last, so that a longer file
+begins like the former one. The messages are those of `raw`, each part exactly once.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ class Combined:
         shared = columns.with_nulls(made.columns())
         shared |= {"tools": tools, "tools_inferred": conversation.tools_inferred}
         head = pieces.dumps(shared)
-        # The gate reads the columns, and the last message, as lines of JSON of their own.
+        # The gate reads the columns, and the last message, as separate lines of JSON.
         row: list[bytes] = [seamed(head[:-1] + b',"messages":[\n', head + b"\n")]
         for line in lines.lines(conversation, options):
             row += line

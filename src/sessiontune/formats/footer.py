@@ -1,9 +1,9 @@
-"""Parquet footers, so far as row groups can be moved from one file into another.
+"""Parquet footers, as far as needed to move row groups from one file into another.
 
-pyarrow cannot move a row group without decoding it. Its bytes do not depend on where they lie;
-only its entry in the footer says so, in a few numbers. The footer is one Thrift struct in the
-compact protocol (parquet.thrift in apache/parquet-format): it is walked here, not decoded. An entry
-is kept as the bytes between those numbers, and the numbers relative to the first row group.
+pyarrow cannot move a row group without decoding it. Its bytes do not depend on their place; only a
+few numbers of its entry in the footer do. The footer is one Thrift struct in the compact protocol
+(parquet.thrift in apache/parquet-format): it is walked here, not decoded. An entry is kept as the
+bytes between those numbers, and the numbers relative to the first row group.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Footer(msgspec.Struct, frozen=True):
 
 
 def read(data: bytes) -> Footer:
-    """Take a footer apart; `data` is that of a file that begins with its first row group."""
+    """Split a footer; `data` is that of a file that begins with its first row group."""
     walk = _Walk(data)
     head = tail = 0
     entries: list[Entry] = []
@@ -203,7 +203,7 @@ class _Walk:
             self.varint()
 
     def _skip_element(self, kind: int) -> None:
-        """An element is a value, but that a truth value takes a byte."""
+        """Like a value, except that a boolean takes a byte."""
         if kind in (_TRUE, _FALSE):
             self.at += 1
         else:

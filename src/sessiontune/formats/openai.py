@@ -3,8 +3,8 @@
     {"messages": [{"role", "content", "reasoning_content" with thinking, "tool_calls",
                    "tool_call_id", "name", "train"}], "tools": JSON text, "tools_inferred", ...}
 
-`train` says of each message whether it bears loss. A branch repeats the messages before its fork
-point, untrained. Rows in which nothing would be trained are left out and counted.
+`train` says whether a message bears loss. A branch repeats the messages before its fork point,
+untrained. Rows in which nothing would be trained are left out and counted.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Parquet: the rows of `openai`, typed and compressed (zstd), with the schema written out.
 
 Made from the finished JSONL file, a few megabytes at a time, so that memory stays bounded and both
-files hold the same bytes of text; or from a piece of it, whose row groups are then put into a file
-with those of other pieces (footer.py). Nothing is guessed: a field that the schema does not know is
-an error, and strings that look like dates stay strings.
+files hold the same text; or from a piece of it, whose row groups are then joined with those of
+other pieces (footer.py). Nothing is guessed: a field that the schema does not know is an error, and
+strings that look like dates stay strings.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from ..rows.columns import Schema, schema
 GROUP = 16 << 20
 #: The fastest level: on chat text a seventh larger than level 3, in about half the time.
 _ZSTD_LEVEL = 1
-#: What tells of reasoning (quotes inside texts are escaped), and bytes that are searched at a time.
+#: The mark of reasoning (quotes inside texts are escaped), and bytes that are searched at a time.
 _THINKING, _PIECE = b'"reasoning_content":', 1 << 20
-#: Columns of texts that hardly repeat: a dictionary would be tried and given up, and the smallest
-#: and the largest text say nothing.
+#: Columns of texts that rarely repeat: a dictionary would be tried in vain, and the smallest and
+#: the largest text mean nothing.
 _TEXTS = ("content", "reasoning_content", "arguments", "tools")
 
 
@@ -34,9 +34,9 @@ def write_parquet(
 ) -> int:
     """Turn `openai` rows into Parquet at `target`: `length` bytes of a file from `start` on.
 
-    Returns the number of rows. Whether they hold reasoning is told by the first one where it is
-    not said. No rows give a Parquet file without rows. Raises OSError, or pyarrow.ArrowInvalid
-    for rows that are not of this format.
+    Returns the number of rows. If `thinking` (they hold reasoning) is not given, the first row
+    tells. No rows give a Parquet file without rows. Raises OSError, or pyarrow.ArrowInvalid for
+    rows that are not of this format.
     """
     from pyarrow import parquet, system_memory_pool
 
@@ -65,7 +65,7 @@ def write_parquet(
 
 
 def has_thinking(lines: BinaryIO) -> bool:
-    """Whether the first row has the column of reasoning. It may be large: a part of it tells."""
+    """Whether the first row has the column of reasoning; it may be large, so it is read in pieces."""
     seen = b""
     while piece := lines.readline(_PIECE):
         seen = seen[-len(_THINKING) :] + piece
@@ -115,7 +115,7 @@ def _group(lines: BinaryIO, end: int, shape: Any) -> Any:
     data = lines.read(min(GROUP, end - start))
     if not data:
         return None
-    if not data.endswith(b"\n"):  # read once more, whole: put together it would be held twice
+    if not data.endswith(b"\n"):  # read it again whole: joining pieces would hold it twice
         del data
         while (piece := lines.readline(_PIECE)) and not piece.endswith(b"\n"):
             pass

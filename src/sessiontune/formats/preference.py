@@ -5,10 +5,10 @@
     kto_sharegpt.jsonl  {"conversations": [...], "label": bool, "tools", ...}
     dpo_sharegpt.jsonl  {"conversations": [...], "chosen": {...}, "rejected": {...}, ...}
 
-Each row names its evidence (`because`) and how far it is believed (`tier`). LLaMA-Factory knows
-one turn as chosen or rejected: what follows a first answer with calls is left out there. KTO
-takes a side alone, so a pair gives a row for each side that it has; where several pairs say the
-same of one answer, the strongest does.
+Each row names its evidence (`because`) and how far it is believed (`tier`). LLaMA-Factory takes
+only one turn as chosen or rejected: what follows a first answer with calls is left out there. KTO
+takes single sides, so a pair gives a row for each side that it has; if several pairs label the
+same answer, the strongest counts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAMES = ("kto", "dpo", "kto_sharegpt", "dpo_sharegpt")
 
 _TIERS = ("weak", "medium", "strong")
 
-#: A row, or a piece of one, in parts: texts stand in it as `rows.pieces` encoded them.
+#: A row, or a piece of one, in parts: its texts are as `rows.pieces` encoded them.
 Parts = list[bytes]
 _NOTHING = Conversation(
     session=Session(key="", thread="", lineage="", source="", session_id="", messages=())
@@ -54,7 +54,7 @@ def parts(
 
 
 def _once(pairs: Iterable[Pair]) -> list[Pair]:
-    """Each answer with one label, in the pair of the strongest tier, the first of equals."""
+    """Each answer with one label, in the pair of the strongest tier, or the first of equals."""
     found = list(pairs)
     best: dict[tuple[str, str], int] = {}
     for at, pair in enumerate(found):

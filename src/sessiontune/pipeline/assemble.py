@@ -1,8 +1,8 @@
 """Where the bytes of an output file come from: the former export, else the segments of units.
 
-What the former export holds already is copied from there, in runs as long as they are, and not from
-thousands of segments. Where the new file begins like the former one, its digest is taken up at a
-state that was noted then. A file that somebody changes meanwhile is not trusted.
+What the former export already holds is copied from there, in few long runs instead of from
+thousands of segments. Where the new file begins like the former one, its digest resumes from a
+state that was noted then. A file that is changed meanwhile is not trusted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .outfile import File, Run, State, TooShort
 
 
 class Part(msgspec.Struct, frozen=True):
-    """Rows of one unit, in chunks of its pack. Equal key, equal bytes; "" is like no other.
-    `sums`: the CRC-32 of each chunk, where they are known."""
+    """Rows of one unit, in chunks of its pack. Equal keys mean equal bytes; "" equals nothing.
+    `sums`: the CRC-32 of each chunk, where known."""
 
     key: str
     path: str
@@ -48,8 +48,7 @@ class Laid(msgspec.Struct, frozen=True):
 
 
 def look(path: str | Path) -> tuple[int, int, int]:
-    """Size and times of a file. Who edits it can put the time of its content back, but not that of
-    its entry."""
+    """Size, mtime and ctime of a file: an editor can set the mtime back, but not the ctime."""
     info = os.stat(path)
     return info.st_size, info.st_mtime_ns, info.st_ctime_ns
 
@@ -88,8 +87,8 @@ def assemble(
     former: Former | None,
     cut: int = 0,
 ) -> Written:
-    """Write a file: `head`, the parts but for the last `cut` bytes, `tail`. `parts` gives them, one
-    at a time: of a hundred thousand units they would fill tens of megabytes for each file."""
+    """Write a file: `head`, the parts without their last `cut` bytes, `tail`. `parts` yields them
+    one at a time: a list of those of 100,000 units would fill tens of megabytes for each file."""
     keys: list[str] = []
     lengths: list[int] = []
     try:
@@ -158,8 +157,8 @@ def _shorter(runs: Iterator[Run], cut: int) -> Iterator[Run]:
 
 
 def begin(head: bytes, first: Run | None, former: Former | None) -> tuple[str, list[State]]:
-    """The path of the former file where the new one begins like it, else "", and the states of its
-    digest that both go through. `first`: the new one's first run behind its head."""
+    """The path of the former file if the new one begins like it, else "", and the states of its
+    digest that both share. `first`: the new file's first run after its head."""
     if former is None or first is None or first.path != former.path:
         return "", []
     if not first.offset == len(head) == former.laid.head:

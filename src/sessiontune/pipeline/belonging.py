@@ -1,6 +1,6 @@
 """The split that an export folder already has: what trains there must not be held out later.
 
-So a folder keeps its split, and an export into a folder that another state made says so.
+So a folder keeps its split, and an export into a folder made with another state says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .carrying import read_manifest
 
 
 def former_of(folder: Path) -> Manifest | None:
-    """The manifest of the export that is there; None where none is, or it is damaged."""
+    """The manifest of the export that is there; None where there is none, or it is damaged."""
     if not folder.exists():
         publish.recover(folder)  # a run that was killed may have left the former one beside it
     try:
@@ -33,7 +33,7 @@ def former_of(folder: Path) -> Manifest | None:
 
 
 def same_split(recipe: Recipe, folder: Path, former: Manifest | None) -> Recipe:
-    """The recipe with the split of the folder. Raises UsageError where it asks for another."""
+    """The recipe with the split of the folder. Raises UsageError if it asks for another one."""
     split = former.options.split if former else _written_split(folder, recipe.split)
     if split == recipe.split:
         return recipe
@@ -47,7 +47,7 @@ def same_split(recipe: Recipe, folder: Path, former: Manifest | None) -> Recipe:
 
 
 def _written_split(folder: Path, default: str) -> str:
-    """The split as the recipe beside the data tells it: the manifest is damaged, or not there."""
+    """The split in the recipe beside the data, for when the manifest is damaged or missing."""
     try:
         return str(tomllib.loads((folder / "recipe.toml").read_text("utf-8")).get("split", ""))
     except (OSError, ValueError):
@@ -56,7 +56,7 @@ def _written_split(folder: Path, default: str) -> str:
 
 def dealt_elsewhere(folder: Path, former: Manifest | None, split: str, store: Store) -> bool:
     """Whether another state made the export in this folder: this one remembers none of its sides,
-    and assigns all sessions anew, under other pseudonyms."""
+    so it assigns all sessions again, under other pseudonyms."""
     if former is None or store.made(former.build):
         return False
     noted = store.memory(notes.split_memory(split))
@@ -74,7 +74,7 @@ class _Row(msgspec.Struct):
 
 
 def _lineages(folder: Path, manifest: Manifest) -> Iterator[str]:
-    """The lineages of the rows of an export; each is named as often as it has rows."""
+    """The lineage of each row of an export."""
     decode = msgspec.json.Decoder(_Row).decode
     for file in manifest.files:
         if not file.path.endswith(".jsonl"):

@@ -53,8 +53,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 class Export(msgspec.Struct, frozen=True):
     """What a run gave. `unchanged`: nothing was new, the folder was left as it is.
 
-    `faults` name files and lines, `others` files that no agent wrote: the manifest may not.
-    `dealt_anew`: the folder held an export of another state, whose sides nobody remembers here.
+    `faults` name files and lines, `others` files that no agent wrote: the manifest must not.
+    `dealt_anew`: the folder held an export of another state, whose sides are not known here.
     """
 
     folder: Path
@@ -81,11 +81,11 @@ def export(request: Request, store: Store, run: Runner) -> Export:
     elsewhere = dealt_elsewhere(request.out, former, recipe.split, store)
     request.note("looking for logs")
     names = request.recipe.sources or tuple(registry.source_names())
-    if request.verify:  # other ids may be found in files that look as before
+    if request.verify:  # files that look unchanged may hold other ids
         grouping.forget(store)
     before = former.inputs if former else ()
     inputs = discover(request.roots, names, store, run, verify=request.verify, before=before)
-    del former, before  # of many logs they are large
+    del former, before  # large where there are many logs
     if request.prune:
         inputs = prune(inputs, store)
     if not inputs.rows:
@@ -110,8 +110,8 @@ def export(request: Request, store: Store, run: Runner) -> Export:
 
 
 def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Export:
-    """From the logs that were found to the published folder. Raises DamagedError where the state
-    does not hold what was noted."""
+    """From the logs that were found to the published folder. Raises DamagedError if the state does
+    not hold what was noted."""
     preparation = preparation_of(request.recipe, inputs, store.salt)
     known = grouping.side_by_side(store)
     units = grouping.units_of(inputs.rows, preparation_key(preparation), known)
@@ -138,7 +138,7 @@ def _build(request: Request, inputs: Inputs, store: Store, run: Runner) -> Expor
         mixed = add_general(built, request.recipe, prepared.preparation, store)
     gate(built.findings)
     request.note("publishing")
-    prepared.notes.clear()  # nobody asks any more, and of many units they are large
+    prepared.notes.clear()  # no longer needed, and large where there are many units
     prepared.shards.clear()
     run.renew(last=True)  # the workers' memory goes back before the files are written
     return _publish(request, store, inputs, prepared, chosen, built, mixed, read)
@@ -192,10 +192,10 @@ def _write(
     built: Built,
     manifest: Manifest,
 ) -> tuple[Manifest, dict[str, tuple[int, int]], publish.Layout]:
-    """Write the folder beside its place and swap it in. Returns the manifest with its files, their
-    sizes and times, and how they are laid out."""
+    """Write the folder beside its place and swap it in. Returns the manifest with its files, the
+    size and mtime of each, and their layout."""
     folder = str(request.out.absolute())
-    anew = request.force or request.verify  # of a file that looks as before nothing is copied
+    anew = request.force or request.verify  # copy nothing, not even from what looks unchanged
     noted = None if anew else store.memory(publish.layout_name(folder))
     staging = publish.Staging(request.out, publish.read_layout(noted))
     former = store.published().get(folder)
@@ -233,7 +233,7 @@ def _result(
 
 
 def name_of(request: Request) -> str:
-    """The file prefix: as given, else the folder's name with nothing but safe characters."""
+    """The file prefix: as given, else the folder's name, in safe characters only."""
     text = request.recipe.name or request.out.resolve().name
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-.") or "sessions"
 
@@ -257,7 +257,7 @@ def totals(inputs: Inputs, prepared: Prepared, built: Built) -> tuple[Books, Sta
 
 
 def _quick_key(request: Request, store: Store, units: Sequence[Unit], inputs: Inputs) -> str:
-    """Equal to that of the last run when nothing that matters has changed."""
+    """Equal to the last run's when nothing that matters has changed."""
     return codec.digest(
         PREPARE_VERSION,
         FINISH_VERSION,

@@ -1,7 +1,7 @@
 """Files that a person put into an export folder, or edited there, are carried into the next one.
 
-A published file that was edited is kept as `NAME.yours`. The state says how files were left; where
-it does not know them so (it is a restored copy, or a new one), their own manifest says it.
+A published file that was edited is kept as `NAME.yours`. The state says how files were left; if it
+does not know (it is new, or a restored copy), the folder's own manifest does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import msgspec
 from ..manifest import Manifest, load
 
 MARKER = "manifest.json"
-#: The size and the time of no file.
+#: A size and mtime that no file has.
 _EDITED = (-1, -1)
 
 
@@ -31,7 +31,7 @@ def read_manifest(folder: Path) -> Manifest | None:
 
 def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
     """Size and mtime with which a run of ours left the files of an export. `noted`: what the state
-    knows of them. Of a file that is otherwise the folder's manifest tells the digest."""
+    knows of them. For a file that differs, the folder's manifest gives the digest."""
     with contextlib.suppress(OSError):  # one that is not there
         if noted and all(_stat(folder / name) == known for name, known in noted.items()):
             return noted
@@ -49,7 +49,7 @@ def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[
                 same = found[0] == file.bytes and _digest(folder / file.path) == file.sha256
                 left[file.path] = found if same else _EDITED
     if not any(_is(folder / name, known) for name, known in noted.items() if name != MARKER):
-        left.pop(MARKER, None)  # all is otherwise: another run of ours wrote the manifest too
+        left.pop(MARKER, None)  # nothing fits: another run of ours wrote the manifest too
     return left
 
 
@@ -72,7 +72,7 @@ def _digest(path: Path) -> str:
 
 def carry_over(old: Path, target: Path, ours: dict[str, tuple[int, int]] | None) -> None:
     """Move what a person put into the former export, or edited there, into the new one. `ours`:
-    how the published files were left; None where that is not known."""
+    how the published files were left; None if that is not known."""
     known = _published_names(old) | (ours or {}).keys()  # also where the manifest is damaged
     for path in _files(old):
         name = str(path.relative_to(old))
@@ -88,7 +88,7 @@ class _Path(msgspec.Struct):
 
 
 class _Published(msgspec.Struct):
-    """No more of a manifest than its files: of many logs the rest is large."""
+    """Only the files of a manifest: the rest is large where there are many logs."""
 
     files: list[_Path]
 

@@ -56,7 +56,7 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
         stands += [(key, n) for n in range(len(own)) if n not in left]
     options = SplitOptions(by=recipe.split_by, share=recipe.eval_share)
     met = meeting_of(sessions, store)
-    del sessions  # of a hundred thousand units ten megabytes
+    del sessions  # ten megabytes for 100,000 units
     outcome = decided(
         marks, stands, met, lambda: _with_sketches(marks, stands, met, store), options, store,
         recipe.split,
@@ -73,7 +73,7 @@ def choose(prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store) -> 
 def _marked(
     prepared: Prepared, inputs: Inputs, recipe: Recipe, store: Store
 ) -> Iterator[tuple[str, list[Mark], dict[int, str]]]:
-    """Each unit with its marks, and which of its sessions filters or a person leave out: place ->
+    """Each unit with its marks, and which of its sessions filters or a person leave out: index ->
     reason."""
     verdicts = store.verdicts()
     if not verdicts and not has_filters(recipe):
@@ -90,7 +90,7 @@ def _marked(
 
 
 class _Met(msgspec.Struct, frozen=True):
-    """What is noted: the sessions of these units that share a key with another of them, or did."""
+    """What is noted: the sessions of these units that share a key with another one, or once did."""
 
     units: frozenset[str] = frozenset()
     sessions: frozenset[str] = frozenset()
@@ -100,7 +100,7 @@ def meeting_of(units: Mapping[str, Sequence[str]], store: Store) -> frozenset[st
     """The sessions that share a key with another one. `units`: unit key -> keys of its sessions.
 
     Units that the last run compared are compared with new units only, so a session still counts
-    when the one that it shared a key with is gone."""
+    after the one that it shared a key with is gone."""
     noted = _noted_met(store.memory(notes.MET))
     decode = msgspec.msgpack.Decoder(list[bytes]).decode
     new: list[tuple[str, bytes]] = []
@@ -127,7 +127,7 @@ def _with_sketches(
     marks: Sequence[Mark], stands: Sequence[tuple[str, int]], met: frozenset[str], store: Store
 ) -> list[Mark]:
     """The marks, with sketches where a session is in `met`. `stands`: for each mark the key of its
-    unit and its place there (where a log was copied, ids and all, two sessions have one key)."""
+    unit and its index there (where a log was copied, ids and all, two sessions have one key)."""
     decode = msgspec.msgpack.Decoder(list[Mark]).decode
     unit, whole = "", list[Mark]()
     out: list[Mark] = []
@@ -140,7 +140,7 @@ def _with_sketches(
     return out
 
 
-#: Reason of a filter that takes -> the option, and the field of a head that says what there is.
+#: Reason of a filter -> its option, and the field of a head that tells which values there are.
 _FILTERS = {
     "select/vendor": ("--vendor", "vendors"),
     "select/model": ("--model", "models"),
@@ -154,7 +154,7 @@ _FILTERS = {
 
 
 def refuse_nothing(prepared: Prepared, chosen: Chosen, store: Store) -> None:
-    """Raise UsageError where the filters leave no session: most likely one is misspelt."""
+    """Raise UsageError if the filters leave no session: most likely one is misspelt."""
     reasons = Counter(c.reason for unit in chosen.choices.values() for c in unit.values())
     filters = Counter({reason: n for reason, n in reasons.items() if reason in _FILTERS})
     if not filters or not all(r.startswith(("select/", "verdict/")) for r in reasons):

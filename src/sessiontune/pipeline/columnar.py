@@ -1,8 +1,8 @@
 """`data.parquet` beside `openai.jsonl`, so that only the rows near a change are encoded again.
 
 The rows are cut into *stretches*: neighbouring units, cut where the sessions' own keys say so. What
-was appended to one unit moves no cut but its own, so all other stretches are found, encoded, in the
-former file. Every stretch is encoded alone, hence a file that is made at once has the same bytes.
+is appended to one unit moves only its own cuts, so all other stretches are found, already encoded,
+in the former file. Each stretch is encoded alone, so a file made from scratch has the same bytes.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from .outfile import File, Run, TooShort
 
 #: Raise when the same rows would give other bytes.
 _VERSION = 1
-#: Bytes of JSON in a stretch, about: at least half of it, and seldom more than four times.
+#: Bytes of JSON in a stretch, about: at least half as many, and rarely more than four times.
 _STRETCH = GROUP // 4
-#: Stretches that are encoded at a time; no interpreter lock is held meanwhile.
+#: Stretches that are encoded at a time, without the interpreter lock.
 _TOGETHER = 2
 
 
 class Stretch(msgspec.Struct, frozen=True):
     """Rows that are encoded together: where they lie in the JSONL file, and their number of bytes.
-    `key` is "" where they must not be taken from a former file."""
+    `key` is "" if they must not be taken from a former file."""
 
     key: str
     start: int
@@ -40,7 +40,8 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What is noted of a Parquet file: its layout, its stretches' entries, the footer's ends."""
+    """What is noted of a Parquet file: its layout, its stretches' footer entries, the footer's
+    ends."""
 
     laid: Laid
     entries: list[list[footers.Entry]]
@@ -74,7 +75,7 @@ def stretches(parts: Iterable[tuple[Part, str]], thinking: bool) -> list[Stretch
 
 
 def _chance(key: str) -> float:
-    """A number from 0 to 1 that belongs to a session."""
+    """A number from 0 to 1, always the same for a session."""
     number = hashlib.blake2b(key.encode(), digest_size=6).digest()
     return int.from_bytes(number, "big") / (1 << 48)
 
@@ -86,8 +87,8 @@ def write(
     former: Former | None,
     kept: Kept | None,
 ) -> tuple[Written, Kept, int]:
-    """Write the rows of `source`, which consists of the parts, as Parquet. The last is their
-    number."""
+    """Write the rows of `source`, which consists of the parts, as Parquet. Returns what was
+    written, what to note of it, and the number of rows."""
     with open(source, "rb") as lines:
         thinking = has_thinking(lines)
     wanted = stretches(parts, thinking) or [Stretch("", 0, 0)]
@@ -102,7 +103,7 @@ def _written(
     former: Former | None,
     kept: Kept | None,
 ) -> tuple[Written, Kept, int]:
-    """The same in stretches; without the former file where somebody changed it meanwhile."""
+    """The same in stretches; without the former file if somebody changed it meanwhile."""
     scratch = [target.with_name(f"{target.name}.{n}.part") for n in range(_TOGETHER)]
     try:
         done = _write(source, target, scratch, thinking, wanted, former, kept)
@@ -171,8 +172,8 @@ def _encoded(
     wanted: Sequence[Stretch],
     pool: ThreadPoolExecutor,
 ) -> Iterator[Path]:
-    """Encode stretches, some at a time, and give the file of each in order. Who takes the next one
-    is done with the one before."""
+    """Encode stretches, some at a time, and yield the file of each in order. A file is reused once
+    the next one is asked for."""
     running: deque[tuple[Path, Future[int]]] = deque()
     for path, one in zip(cycle(scratch), wanted, strict=False):
         task = pool.submit(write_parquet, source, path, one.start, one.length, thinking)
@@ -197,7 +198,7 @@ def _begun(wanted: Sequence[Stretch], former: Former | None) -> Run | None:
 
 
 def _join(runs: list[Run], run: Run) -> None:
-    """Append a run of the former file, to the last one where it follows it."""
+    """Append a run of the former file, joined to the last one if it follows it directly."""
     if runs and runs[-1].offset + runs[-1].length == run.offset:
         last = runs.pop()
         run = Run(run.path, last.offset, last.length + run.length, True)

@@ -1,7 +1,7 @@
-"""Which models and vendors stand in the context that a branch repeats, for the filters by them.
+"""The models and vendors in the context that a branch repeats, for the filters by them.
 
 A head names the models of its own messages. The row of a branch begins with the messages before its
-fork point, and what they say must pass too.
+fork point, and their models must pass the filters too.
 """
 
 from __future__ import annotations

@@ -1,10 +1,9 @@
-"""The decisions over all sessions; those of the last run are reused where nothing has changed that
-they depend on.
+"""The decisions over all sessions; the last run's are reused while what they depend on is the same.
 
-Of a session that shares nothing with another (`candidates.meeting`) only few fields count: its
-text, its length and its time decide nothing once a side of the split is remembered for its lineage.
-So what was decided is noted under a digest of all that it depends on, and a line that is appended
-to such a session changes nothing there.
+For a session that shares nothing with another (`candidates.meeting`) few fields count: its text,
+length and time decide nothing once a side of the split is remembered for its lineage. So decisions
+are noted under a digest of all they depend on, which a line appended to such a session leaves as
+it is.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from ..steps.dedupe import decide
 from ..steps.leakage import Comparison, compare
 from ..store import Store
 
-#: Raise when the same marks and memory would give other decisions, or another measure of them.
+#: Raise when the same marks and memory would give other decisions or another leakage.
 _VERSION = 1
 
 
@@ -35,7 +34,7 @@ class Decided(msgspec.Struct, frozen=True):
 
 
 class _Noted(msgspec.Struct, frozen=True):
-    """What is noted, where the memory stayed as it was: the seats stand there."""
+    """What is noted when the memory stayed the same; the seats are read from there."""
 
     key: str
     bridged: frozenset[str]
@@ -55,8 +54,8 @@ def decided(
     store: Store,
     split: str = "",
 ) -> Decided:
-    """Decide over all sessions. `stands`: the unit of each and its place there; `met`: those that
-    share something with another; `whole` gives the marks with the sketches of those; `split`: the
+    """Decide over all sessions. `stands`: the unit of each and its index there; `met`: those that
+    share something with another; `whole` gives the marks, with sketches for those; `split`: the
     name of the memory of sides."""
     old = store.memory(notes.split_memory(split))
     memory = msgspec.msgpack.decode(old, type=SplitMemory) if old else SplitMemory()
@@ -82,8 +81,8 @@ def _fields(
     met: frozenset[str],
     memory: SplitMemory,
 ) -> list[tuple[object, ...]]:
-    """What decisions depend on, of each session: of one that meets others all that is in its unit;
-    the time of one for which no side is remembered, or where folds are dealt."""
+    """What decisions depend on, for each session: its unit if it meets others; its time if no side
+    is remembered for it, or if folds are assigned."""
     seats, folded = memory.seats, memory.fold is not None
     return sorted(
         [
@@ -104,7 +103,7 @@ def _fields(
 
 
 def _read(noted: bytes | None) -> _Noted | None:
-    """What was noted; None where another version wrote it."""
+    """What was noted; None if another version wrote it."""
     try:
         return msgspec.msgpack.decode(noted, type=_Noted) if noted else None
     except msgspec.DecodeError:

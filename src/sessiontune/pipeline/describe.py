@@ -38,7 +38,7 @@ def describe(
     truncation: dict[str, int],
     mixed: Mixed,
 ) -> Manifest:
-    """The manifest, but for the files, which are not written yet."""
+    """The manifest without the files, which are not written yet."""
     return Manifest(
         tool=f"sessiontune {__version__}",
         build=build,
@@ -97,7 +97,7 @@ def with_clusters(
 
 
 def _newest(inputs: Inputs) -> str:
-    """The newest record's day: the same input gives the same date."""
+    """The day of the newest record, so that the same input gives the same date."""
     newest = max((r.index.last for r in inputs.rows), default="")
     try:
         return date.fromisoformat(newest[:10]).isoformat()
@@ -218,7 +218,7 @@ def _with_files(manifest: Manifest, staging: Staging) -> Manifest:
 
 
 def _public_recipe(recipe: Recipe, salt: bytes) -> str:
-    """The recipe as it may be published: names, words and paths become keyed digests."""
+    """The recipe as it may be published: names, words and paths as keyed digests."""
     keyed = codec.keyed(salt)
 
     def hide(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
-"""A SHA-256 that can be put down and taken up again.
+"""A SHA-256 that can be paused and resumed.
 
-A file of gigabytes in which a line was added often begins as it did before. hashlib cannot give its
-inner state away, but OpenSSL, on which it stands, has functions whose whole state is a plain block
-of memory. Where those are missing, or do not behave, a digest begins at the beginning.
+A file of gigabytes to which a line was added often begins as it did before. hashlib does not expose
+its state, but in the OpenSSL below it the whole state is a plain block of memory. Where its
+functions are missing, or misbehave, a digest starts from the beginning.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _ROOM = 256
 
 
 class Digest:
-    """SHA-256 of what `update` was given. `state` is None where it cannot be put down."""
+    """SHA-256 of what `update` was given, resumed from `state` if there is one."""
 
     def __init__(self, state: bytes | None = None) -> None:
         self.library = _openssl()
         self.block = ctypes.create_string_buffer(_ROOM)
         if self.library is None:
             if state is not None:
-                raise ValueError("a digest cannot be taken up again here")
+                raise ValueError("a digest cannot be resumed here")
             self.plain = hashlib.sha256()
         elif state is not None:
             if not can_resume(state):
@@ -43,7 +43,8 @@ class Digest:
             self.library.SHA256_Update(self.block, view, length)
 
     def state(self) -> bytes | None:
-        """What a later `Digest` of the same version of OpenSSL can be made of."""
+        """What a later `Digest` can resume from, under the same version of OpenSSL; None if it
+        cannot."""
         return None if self.library is None else _version() + self.block.raw[:_BLOCK]
 
     def hexdigest(self) -> str:
@@ -56,7 +57,7 @@ class Digest:
 
 
 def can_resume(state: bytes) -> bool:
-    """Whether this state can be taken up again here: the layout of the block is OpenSSL's own."""
+    """Whether a digest can resume from this state: each version of OpenSSL has its own layout."""
     if _openssl() is None:
         return False
     return len(state) == len(_version()) + _BLOCK and state.startswith(_version())
@@ -69,7 +70,7 @@ def _version() -> bytes:
 
 @lru_cache(maxsize=1)
 def _openssl() -> Any:
-    """The library that hashlib uses, or None where it is of no use here."""
+    """The library that hashlib uses, or None where it cannot resume a digest."""
     try:
         import _hashlib
 
@@ -85,7 +86,7 @@ def _openssl() -> Any:
 
 
 def _behaves(library: Any) -> bool:
-    """Does a digest that was put down in the middle of a block come out right?"""
+    """Does a digest that is paused in the middle of a block come out right?"""
     text = b"sessiontune" * 50
     one, two = ctypes.create_string_buffer(_ROOM), ctypes.create_string_buffer(_ROOM)
     found = ctypes.create_string_buffer(32)

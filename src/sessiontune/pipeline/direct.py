@@ -1,8 +1,8 @@
-"""Large files are written, and copied, past the system's cache of files.
+"""Large files are written and copied past the system's page cache (O_DIRECT).
 
-What is published is synced before it is swapped in, so every byte goes to the disk in any case, and
-who reads it does so later. Filling gigabytes of the cache with it costs more than all else that
-publishing does with a byte, and drives out what others have there.
+What is published is synced before it is swapped in, so every byte goes to the disk anyway, and is
+read only later. Filling gigabytes of the cache with it would cost more than all the rest of
+publishing, and drive out what other programs have there.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import os
 import struct
 from pathlib import Path
 
-#: Writes past the cache begin and end at multiples of this, in memory and in the file.
+#: Reads and writes past the cache begin and end at multiples of this, in memory and in the file.
 BLOCK = 4096
 _WINDOW = 16 << 20
-#: So much is read at once where it is wanted, if it begins and ends at such multiples.
+#: A read of at least this many bytes, if so aligned, goes straight to where it is wanted.
 _WHOLE = 1 << 20
 _DIRECT = getattr(os, "O_DIRECT", 0)
 _HUGE = getattr(mmap, "MADV_HUGEPAGE", 0)
@@ -27,8 +27,8 @@ _CLONE_RANGE = 0x4020940D  # FICLONERANGE of linux/fs.h
 
 def block_buffer(size: int) -> mmap.mmap:
     """Memory that can be written past the cache: in few large pages where the system has them,
-    since each page of it is looked up again in every read and write. What was given back is taken
-    first: new memory is cleared by the system."""
+    since every read and write looks up each page again. Buffers that were given back are taken
+    first: the system clears new memory, which takes time."""
     if spare := _spare.get(size):
         return spare.pop()
     if not _HUGE:
@@ -43,12 +43,12 @@ _spare: dict[int, list[mmap.mmap]] = {}
 
 
 def give_back(buffer: mmap.mmap) -> None:
-    """What nobody uses any more, for who asks next."""
+    """Keep a buffer for the next `block_buffer`."""
     _spare.setdefault(len(buffer), []).append(buffer)
 
 
 def drop_spare() -> None:
-    """Nobody asks for buffers any more."""
+    """Free the buffers that were given back."""
     _spare.clear()
 
 
@@ -64,7 +64,7 @@ class Out:
         os.close(self.fd)
 
     def write(self, data: memoryview) -> None:
-        """Append; past the cache so far as the length allows it and the file system does."""
+        """Append; past the cache as far as the length and the file system allow."""
         left = data
         while left:  # on a disk that is nearly full, less may be written than was given
             whole = len(left) - len(left) % BLOCK if self._can else 0
@@ -82,7 +82,8 @@ class Out:
             self._can = self._can and self._direct == direct
 
     def share(self, source: int, length: int) -> bool:
-        """Begin with the same bytes as another file, where blocks of two files can be one."""
+        """Begin with the same bytes as another file, where two files can share blocks. Returns
+        whether they do."""
         try:
             fcntl.ioctl(self.fd, _CLONE_RANGE, struct.pack("qQQQ", source, 0, length, 0))
         except OSError:
@@ -92,7 +93,7 @@ class Out:
 
 
 class In:
-    """A file being read. After `past_cache` it is read so, a window at a time, for long runs."""
+    """A file being read; after `past_cache` a window at a time, for long runs."""
 
     def __init__(self, path: str) -> None:
         self.fd = os.open(path, os.O_RDONLY)
@@ -115,7 +116,7 @@ class In:
             self._direct = _past(self.fd, True)
 
     def read(self, room: memoryview, at: int) -> int:
-        """Fill `room`, or a part of it, with what lies there; 0 at the end of the file."""
+        """Fill `room`, or part of it, from offset `at`. Returns the bytes read: 0 at the end."""
         if self.window is None:
             return os.preadv(self.fd, [room], at)
         if len(room) >= _WHOLE and len(room) % BLOCK == at % BLOCK == 0:
@@ -139,10 +140,10 @@ class In:
 
 
 def _past(fd: int, direct: bool) -> bool:
-    """Let a file be read or written past the cache, or not; whether the system does so."""
+    """Switch a file between past the cache and through it. Returns whether the system agreed."""
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     try:
         fcntl.fcntl(fd, fcntl.F_SETFL, flags | _DIRECT if direct else flags & ~_DIRECT)
-    except OSError:  # this file system has no other way than its cache
+    except OSError:  # this file system always goes through its cache
         return False
     return True

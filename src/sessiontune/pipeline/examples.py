@@ -175,7 +175,7 @@ def meter_of(tokenizer: str, thinking: bool) -> Meter:
 def counter(tokenizer: str) -> Callable[[str], int]:
     """Tokens of a text: exact with a tokenizer.json (or a folder that holds one), else estimated.
 
-    Raises UsageError for a path that is none, ToolError when `tokenizers` is missing.
+    Raises UsageError if there is no such file, ToolError if `tokenizers` is missing.
     """
     if not tokenizer:
         return estimate

@@ -29,9 +29,9 @@ from .examples import Choice, ExampleOptions, Made, conversations
 from .prepare import Head
 
 _CHUNK = 1 << 20
-#: A part of this many bytes is remembered once it was scanned; shorter ones are scanned again.
+#: A part of at least this many bytes is remembered once scanned; shorter ones are scanned again.
 _SHARED = 64
-#: Parts that are joined at a time: a row of 100 MB is not copied as a whole.
+#: Parts that are joined at a time, so that a row of 100 MB is not copied as a whole.
 _PARTS = 4096
 #: Formats whose file holds everything, whichever side of the split it is on.
 WHOLE = ("raw", "combined")
@@ -64,7 +64,7 @@ class FinishPack(msgspec.Struct, frozen=True):
 
 
 class Stream(msgspec.Struct):
-    """Where the rows of one output file lie in the segment: (offset, length) chunks, in order, and
+    """Where the rows of one output file lie in the segment: chunks (offset, length) in order, and
     the CRC-32 of each."""
 
     rows: int = 0
@@ -290,7 +290,7 @@ def _encode(
 def rows_of(
     encoder: Format, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
 ) -> Sequence[Sequence[bytes]]:
-    """The rows of a conversation in parts; a format that has none gives whole rows."""
+    """The rows of a conversation in parts; a format without `parts` gives whole rows."""
     parts: InParts | None = getattr(encoder, "parts", None)
     if parts is not None:
         return parts(conversation, options, losses)

@@ -73,7 +73,7 @@ class Built(msgspec.Struct):
     def add(
         self, one: BuildOutline | BuildSummary, place: Place, key: str, *, fresh: bool = True
     ) -> None:
-        """The next unit. `key`: of its rows, "" where it does not tell all that they depend on."""
+        """Add the next unit. `key`: its rows' key, "" if they depend on more than it covers."""
         self.keys.append(one.key)
         first = one.sessions[0] if one.sessions else ""
         self.rows.add(key, first, place, one.streams, fresh=fresh)
@@ -208,8 +208,8 @@ _DIGEST = re.compile(rf'"{DIGEST}[0-9a-f]{{8,64}}"'.encode())
 
 
 def gate_pages(pages: Mapping[str, bytes], recipe: Recipe, prepared: Prepared) -> None:
-    """The same for what is published beside the rows: the card, the report, the manifest ...; less
-    the digests that stand in the recipe for what the user named."""
+    """The same for what is published beside the rows (card, report, manifest ...), without the
+    digests that stand in the recipe for what the user named."""
     known = prepared.preparation
     auditor = auditor_of(recipe.privacy, known.vocabulary, known.salt)
     findings = [

@@ -1,10 +1,10 @@
 """Which logs belong together.
 
 A *unit* is a connected component of files: files that share record ids (resumed copies), or a
-link such as a session and its sub-agents. Units are read alone, so nothing else must be.
+link such as a session and its sub-agents. Each unit is read without looking at any other.
 
-Among units of one former run whose files are as they were there is nothing new to join. So only
-new and changed files, and the units that one of them touches, are grouped again.
+Units of one former run whose files have not changed have nothing new to join. So only new and
+changed files, and the units that one of them touches, are grouped again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def units_of(
     """Units with keys that depend on their files' state and on how they are prepared, sorted by
     source and first path. `former`: keys and paths of units that one run found side by side.
 
-    Their rows lack what only grouping needs: ids and links are most of an index."""
+    Their rows lack ids and links: only grouping needs them, and they are most of an index."""
     settled = list(_settled(rows, preparation, former))
     held = {row.file.path for unit in settled for row in unit.rows}
     loose = [row for row in rows if row.file.path not in held]
@@ -54,7 +54,7 @@ def units_of(
         mine = [row for row in loose if row.file.source == source]
         units += [_unit(tuple(group), preparation) for group in components(mine)]
     units.sort(key=lambda u: (u.source, u.rows[0].file.path))
-    same: dict[tuple[str, ...], tuple[str, ...]] = {}  # most files tell of few places
+    same: dict[tuple[str, ...], tuple[str, ...]] = {}  # most files name the same few places
     return [_slim(unit, same) for unit in units]
 
 
@@ -68,20 +68,20 @@ def _slim(unit: Unit, same: dict[tuple[str, ...], tuple[str, ...]]) -> Unit:
 
 
 def side_by_side(store: Store) -> list[tuple[str, tuple[str, ...]]]:
-    """What the last run has noted: keys and paths of its units."""
+    """The keys and paths of the last run's units."""
     keys = set(msgspec.msgpack.decode(store.memory(_NAME) or b"\x90", type=list[str]))
     return [(key, paths) for key, paths in store.unit_paths().items() if key in keys]
 
 
 def note(store: Store, units: Iterable[Unit]) -> None:
-    """Remember which units a run has found side by side."""
+    """Remember which units a run found side by side."""
     value = msgspec.msgpack.encode(sorted(unit.key for unit in units))
     if value != store.memory(_NAME):
         store.remember(_NAME, value)
 
 
 def forget(store: Store) -> None:
-    """Forget it: the next run that gets so far groups all files."""
+    """Forget them: the next run that gets here groups all files."""
     store.remove_memory(_NAME)
 
 
@@ -129,7 +129,7 @@ def _unit(group: tuple[FileRow, ...], preparation: str) -> Unit:
 def _settled(
     rows: Sequence[FileRow], preparation: str, former: Iterable[tuple[str, Sequence[str]]]
 ) -> Iterator[Unit]:
-    """Former units all of whose files are as they were: their key says so."""
+    """Former units whose files are all unchanged: their key says so."""
     by_path = {row.file.path: row for row in rows}
     for key, paths in former:
         group = tuple(by_path[path] for path in paths if path in by_path)
@@ -141,7 +141,7 @@ def _settled(
 
 def _touched(settled: Sequence[Unit], loose: Sequence[FileRow]) -> set[str]:
     """Keys of the units that share an id or a link with a loose file of their source."""
-    if not settled:  # a first run: every id of every file would be put down for nothing
+    if not settled:  # a first run: the ids of all files would be gathered for nothing
         return set()
     ids: dict[str, set[int]] = {}
     links: dict[str, set[str]] = {}
@@ -149,7 +149,7 @@ def _touched(settled: Sequence[Unit], loose: Sequence[FileRow]) -> set[str]:
         ids.setdefault(row.file.source, set()).update(_ids(row))
         links.setdefault(row.file.source, set()).update(row.index.links)
     if all(_apart(settled, source, found, links[source]) for source, found in ids.items()):
-        return set()  # nearly always, and sooner found of all at once
+        return set()  # nearly always; faster for all at once than unit by unit
     return {
         unit.key
         for unit in settled

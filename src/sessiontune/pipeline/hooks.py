@@ -1,8 +1,8 @@
 """The user's own preprocessing, `module:function`: loaded, called and checked.
 
-What it writes to stdout goes to stderr, since stdout belongs to `--json`. What it gives back must
-be a session of the right types, and the one that it was given: who a session is decides the names
-of its rows and its side of the split, and its logs are what is counted.
+What it prints goes to stderr, since stdout belongs to `--json`. What it returns must be a session
+of the right types, and the same one: a session's identity decides the names of its rows and its
+side of the split, and its logs are what is counted.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _IDENTITY = ("key", "thread", "lineage", "epoch", "files")
 
 
 def keeping(hook: Stage, keep: Callable[[Session], None]) -> Stage:
-    """The hook; `keep` takes each session that it leaves out or changes, as it was. When the log
-    has vanished nothing else holds what the hook took out, and a hook can be taken away."""
+    """The hook; `keep` is given each session that it leaves out or changes, as it was before. Once
+    the log has vanished nothing else holds what the hook took out, and a hook can be removed."""
 
     def stage(session: Session) -> tuple[Session | None, list[Drop]]:
         result, drops = hook(session)
@@ -81,8 +81,8 @@ _running: tuple[int, int] | None = None
 
 
 def _exit_in_words(status: int = 0) -> NoReturn:
-    """`os._exit` ends the program without a word. In the user's code it is an error like others; a
-    process that this has forked may end so."""
+    """`os._exit` ends the program without a word. In the user's code it is an error like any other;
+    a process that this code forked may end so."""
     if _running == (os.getpid(), threading.get_ident()):
         raise _Exit(status)
     _exit(status)
@@ -113,7 +113,7 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
 
 
 def _ending(error: BaseException) -> str:
-    """How a hook ended, in words; without what it said, which no rule has read yet."""
+    """How a hook ended, without the error's own text, which is not redacted."""
     kind = "os._exit" if isinstance(error, _Exit) else type(error).__name__
     return f"it ends the program ({kind})" if isinstance(error, SystemExit) else kind
 
@@ -135,7 +135,7 @@ def _checked(result: Session, given: Session, name: str) -> Session:
 
 
 def _why(error: Exception) -> str:
-    """Without the text that it is about, which no rule has read yet."""
+    """What is wrong, without the value itself, which is not redacted."""
     return str(error) if isinstance(error, msgspec.ValidationError) else type(error).__name__
 
 
@@ -173,9 +173,9 @@ def load_hook(name: str) -> Callable[[Session], Any]:
         missing = isinstance(error, ModuleNotFoundError)
         raise UsageError(
             f"The preprocessing hook {name} cannot be loaded: {why}.",
-            "Start the command where the module lies, or install it."
+            "Run the command in the folder that holds the module, or install it."
             if missing
-            else "Mend the file that it stands in.",
+            else "Mend the file that defines it.",
         ) from error
     if not callable(found):
         raise UsageError(

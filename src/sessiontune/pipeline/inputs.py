@@ -21,14 +21,15 @@ from .moving import Elsewhere, begins_as, tail_of
 from .walking import Walked, below, place_of, utf8, walk
 
 _HEAD = 64 * 1024
-#: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed otherwise: what
-#: is noted of it is made anew.
+#: Raise, with PREPARE_VERSION, when the same file would be recognised or indexed differently: all
+#: files are then indexed again.
 _RULES = 9
 
 
 class Inputs(msgspec.Struct):
     """The logs under the given roots: `rows` with the vanished ones, sorted by path. `renamed`:
-    former paths of some of them; `moved`: those elsewhere, which other exports may still name."""
+    former paths of some of them under these roots; `moved`: those under other roots, which other
+    exports may still name."""
 
     rows: list[FileRow]
     others: tuple[str, ...]
@@ -83,7 +84,7 @@ def discover(
     before: Sequence[Input] = (),
 ) -> Inputs:
     """Find all logs, index what is new or changed and remember it in the state. `before`: the
-    logs of the former export, of which those stay that vanished elsewhere."""
+    logs of the former export: those that vanished elsewhere stay."""
     known = store.files()
     walked = walk(roots, sources)
     seen, faults = walked.files, walked.faults
@@ -114,13 +115,13 @@ def discover(
 
 
 def named_in(salt: bytes) -> Callable[[FileRow], str]:
-    """How manifests name a log: by a digest of its path, its size and its end."""
+    """How manifests name a log: by a keyed digest of its path, size and tail."""
     keyed = codec.keyed(salt)
     return lambda row: keyed(f"{row.file.path}\n{row.file.size}\n{row.tail.hex()}")
 
 
 def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
-    """What to say where nothing can be read: what was there, and why it was of no use."""
+    """The error when nothing can be read: what was there, and why it was of no use."""
     hint = advice(inputs.others)
     if not inputs.faults:
         where = ", ".join(utf8(str(root)) for root in roots[:3])
@@ -158,8 +159,8 @@ def _vanished(
     walked: Walked,
     left: Collection[str],
 ) -> tuple[list[FileRow], frozenset[str], frozenset[str]]:
-    """Logs that the state knows under these roots, or were `left` elsewhere, and that are no longer
-    there, or cannot be opened now; and the paths of those that go by another name now: under these
+    """Logs that the state knows under these roots, or that were `left` elsewhere, and that are gone
+    or cannot be opened now; and the former paths of those that have another path now: under these
     roots, and elsewhere."""
     missing = [path for path in known.keys() - rows.keys() if known[path].file.source]
     if not missing:
@@ -188,8 +189,8 @@ def _left_behind(
     before: Sequence[Input],
     salt: bytes,
 ) -> set[str]:
-    """The logs of the former export that vanished anywhere, where this run goes on with it: it
-    reads another log of that export, where it was or in a new place."""
+    """The logs of the former export that vanished anywhere, if this run continues it: that is, if
+    it reads another log of that export, at its old path or a new one."""
     away = {path for path in known.keys() - rows.keys() if not os.path.lexists(path)}
     if not away or not before:
         return set()
@@ -200,7 +201,7 @@ def _left_behind(
 
 
 def held(gone: list[FileRow], known: Mapping[str, FileRow], store: Store) -> list[FileRow]:
-    """Vanished logs without those that no run got to read: of them the state holds nothing."""
+    """Vanished logs without those that no run ever read: the state holds nothing of them."""
     never = {row.file.path for row in gone if not known[row.file.path].gone}
     if never:
         never.difference_update(chain.from_iterable(store.unit_paths().values()))
@@ -276,6 +277,6 @@ def _recognise(path: str, head: bytes, sources: Sequence[str]) -> str:
 
 
 def _only_grew(before: FileRow, now: LogFile, fd: int) -> bool:
-    """Whether what is noted of a file holds for its beginning."""
+    """Whether what is noted of a file still holds for its beginning."""
     rules = before.index.rules == _RULES
     return rules and before.file.size < now.size and begins_as(before, now, fd)

@@ -99,8 +99,8 @@ def find(store: Store, what: str) -> Found:
 
 
 def _other_paths(path: str, matching: set[str], files: dict[str, FileRow]) -> set[str]:
-    """By which paths the state knows the logs of a file or folder otherwise: they have several
-    names there, or were read in another place before."""
+    """Other paths under which the state knows the logs of a file or folder: they have several
+    names, or were read in another place before."""
     there = walk([Path(path)], registry.source_names()).files if os.path.exists(path) else []
     by_inode = {log.inode: log for log in there}
     apart = Elsewhere([files[p] for p in matching])
@@ -114,14 +114,14 @@ def _other_paths(path: str, matching: set[str], files: dict[str, FileRow]) -> se
 
 
 def near(store: Store, what: str) -> list[str]:
-    """Project folders that end in this name, to suggest: several projects may share it."""
+    """Project folders whose last part is this name, as suggestions: several may share it."""
     names = {n for row in store.files().values() for n in row.index.names}
     return sorted(n for n in names if n.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1] == what)
 
 
 def purge(store: Store, found: Found) -> None:
-    """Remove it: shards, segments, files, split seats. What else was in the same units stays
-    (`remnants`); where its logs are there, the next export reads them again."""
+    """Remove it: shards, segments, files, seats of the split. The rest of the same units stays
+    (`remnants`); if its logs are there, the next export reads them again."""
     settle_memory(store)
     logs, named = set(found.logs), set(found.named)
     units, there = store.units(), store.shards.places(store.db)

@@ -1,9 +1,9 @@
 """Finds damaged shards and segments of the state, and forgets them so that they are made anew.
 
-A run looks at checksums only of what it reads. Where one does not fit, all shards and segments are
-looked at once, and those that do not hold what was noted count as lost: a segment is encoded again
-from its shard, a shard is read again from its logs. What stands in vanished logs alone cannot be
-had again; `preparing` says so. What a user's hook took out counts for itself: the shard stays.
+A run checks the sums only of what it reads. If one is wrong, all shards and segments are checked
+once, and the bad ones count as lost: a segment is encoded again from its shard, a shard is read
+again from its logs. What only vanished logs held cannot be recovered; `preparing` says so. What a
+user's hook took out is checked apart from its shard.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _COPY = 1 << 20
 
 
 def forget_damaged(store: Store) -> int:
-    """Forget the shards and segments that are damaged. Returns how many there were."""
+    """Forget the damaged shards and segments. Returns how many there were."""
     shards = list(_bad_shards(store))
     segments = list(_bad_segments(store))
     with store.transaction() as db:

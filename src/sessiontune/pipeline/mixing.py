@@ -36,7 +36,7 @@ def add_general(built: Built, recipe: Recipe, preparation: Preparation, store: S
     train = built.sum.stats.splits.get("train")
     own = train.tokens if train else 0
     general, place, mixed = mix_in(recipe, preparation, own, store)
-    built.add(general, place, "")  # the key does not tell all that the rows depend on
+    built.add(general, place, "")  # the rows depend on more than their key covers
     built.sum.add(general)
     return mixed
 
@@ -44,9 +44,9 @@ def add_general(built: Built, recipe: Recipe, preparation: Preparation, store: S
 def mix_in(
     recipe: Recipe, preparation: Preparation, own_tokens: int, store: Store
 ) -> tuple[BuildSummary, Place, Mixed]:
-    """Encode the general rows that belong into the training files as a segment of their own.
+    """Encode the general rows for the training files as a segment of their own.
 
-    Raises UsageError for a file that is none, or that holds no row that can be used.
+    Raises UsageError if there is no such file, or no usable row in it.
     """
     path, ratio = parse_mix(recipe.mix)
     refused: dict[str, int] = {}
@@ -57,7 +57,7 @@ def mix_in(
     taken, counts = mixer(ratio, meter)(general, own_tokens)
     if not taken and ratio:
         raise UsageError(
-            f"{Path(path).name} holds no rows that can be mixed in"
+            f"{Path(path).name} has no rows that can be mixed in"
             f" ({f'{sum(refused.values()):,} refused' if refused else 'it is empty'}).",
             "Give a JSONL or Parquet file of chat rows (messages, conversations or alpaca).",
         )

@@ -1,8 +1,8 @@
-"""Whether a missing log goes on at another path: renamed, linked or copied.
+"""Whether a missing log continues at another path: renamed, linked or copied.
 
-It may have grown since. A file that was renamed keeps its number. One that was copied is known by
-its own name, for agents name logs by the session, and by the bytes that it begins with. Where an
-agent gives all logs one name, the time at which a log begins says which ones to look at.
+It may have grown since. A renamed file keeps its inode. A copied one is known by its name (agents
+name logs after the session), and by its first bytes. Where an agent gives all logs the same name,
+the time at which a log begins says which ones to look at.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _TAIL = 4096
 
 
 class Elsewhere:
-    """The logs that are there, to find among them one that is known by a path of former times."""
+    """The logs that are there, to find among them one that is known by a former path."""
 
     def __init__(self, logs: Collection[FileRow]) -> None:
         self._logs = logs
 
     def has(self, known: FileRow) -> bool:
-        """Whether what is known of a log is there, perhaps with more, in another place."""
+        """Whether all that is known of a log is at another path, perhaps with more."""
         if any(goes_on(known, log) for log in self._by_inode.get(known.file.inode, ())):
             return True
         return any(_copied(known, row) for row in self._by_mark.get(_mark(known), ()))
@@ -47,13 +47,13 @@ class Elsewhere:
 
 
 def tail_of(fd: int, size: int) -> bytes:
-    """A digest of the last of so many bytes of a file."""
+    """A digest of the last bytes before offset `size` of a file."""
     start = max(0, size - _TAIL)
     return hashlib.blake2b(os.pread(fd, size - start, start), digest_size=8).digest()
 
 
 def goes_on(known: FileRow, now: LogFile) -> bool:
-    """Whether a log is this file of another name now: as it was, or longer."""
+    """Whether the known log is this file now, unchanged or longer."""
     old = known.file
     if old.inode != now.inode:
         return False
@@ -67,7 +67,7 @@ def goes_on(known: FileRow, now: LogFile) -> bool:
 
 
 def begins_as(known: FileRow, now: LogFile, fd: int) -> bool:
-    """Whether a file is the one that is known, as it was or longer."""
+    """Whether a file is the known one, unchanged or longer, by the bytes where that one ended."""
     old = known.file
     return (
         not known.gone
@@ -78,8 +78,8 @@ def begins_as(known: FileRow, now: LogFile, fd: int) -> bool:
 
 
 def _copied(known: FileRow, now: FileRow) -> bool:
-    """Whether a log begins with all the bytes of one that is not there any more. Only logs of lines
-    grow at their end."""
+    """Whether a log begins with all the bytes of one that is gone. Only logs of lines grow at their
+    end."""
     old, new = known.file, now.file
     if old.source != new.source:
         return False
@@ -95,10 +95,10 @@ def _copied(known: FileRow, now: FileRow) -> bool:
 
 
 def _holds(index: FileIndex, known: FileRow) -> bool:
-    """Whether all that is noted of a log stands in another one, but for names made of its path."""
+    """Whether an index holds all that is noted of the known log, except what names its path."""
     before = known.index
     if before.rules != index.rules:
-        return True  # noted in another way
+        return True  # indexed by other rules: not comparable
     links = {link for link in before.links if known.file.path not in link}
     return links.issubset(index.links) and merge_index(before, index).ids == index.ids
 

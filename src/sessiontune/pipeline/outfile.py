@@ -1,7 +1,7 @@
-"""Writing an output file: bytes, and runs of bytes of other files, hashed on the way.
+"""Writing an output file from bytes and runs of bytes of other files, hashed on the way.
 
-Every run is checked against the sums that are known of it. States of the digest are noted, so that
-a file that begins like this one need not be hashed from its start.
+Every run is checked against its known sums. States of the digest are noted, so that a file that
+begins like this one need not be hashed from its start.
 """
 
 from __future__ import annotations
@@ -17,19 +17,18 @@ from ..packs import damaged
 from .digesting import Digest
 from .direct import In, Out, block_buffer, give_back
 
-#: Bytes that are written at a time (each write to a disk has a cost of its own), and copied and
-#: hashed at a time: those stay in the processor's cache.
+#: Bytes that are written at a time (each write has a cost of its own), and that are copied and
+#: hashed at a time (few enough for the processor's cache).
 _BUFFER, _HASHED = 16 << 20, 256 << 10
-#: Runs of the former export that are at least so long are read past the system's cache of files.
+#: Runs of the former export of at least this length are read past the page cache.
 _LONG = 4 << 20
-#: Bytes between two states of a digest that are noted.
+#: Bytes between two noted states of a digest.
 _STEP = 4 << 20
 
 
 class Run(msgspec.Struct, frozen=True):
-    """Bytes of a file; `former`: one of the former export. `sums`: the lengths of the pieces of
-    which they consist, and their CRC-32, where those are known; the last `cut` bytes of the last
-    piece are not wanted."""
+    """Bytes of a file; `former`: one of the former export. `sums`: length and CRC-32 of each piece
+    that they consist of, where known; the last `cut` bytes of the last piece are not wanted."""
 
     path: str
     offset: int
@@ -49,8 +48,8 @@ class State(msgspec.Struct, frozen=True, array_like=True):
 class File:
     """A file being written. Bytes gather in a buffer that is hashed and written when it is full.
 
-    Where `states` are given, the file begins like the one at `like`, up to the last of them: so
-    much is copied at once, and skipped in what is added.
+    With `states`, the file begins like the one at `like` up to the last of them: that much is
+    copied at once, and skipped in what is added.
     """
 
     def __init__(self, path: Path, like: str = "", states: Sequence[State] = ()) -> None:
@@ -91,7 +90,7 @@ class File:
             self._take(n)
 
     def copy(self, runs: Iterable[Run]) -> None:
-        """Append runs of other files. Raises StoreError where one has become too short."""
+        """Append runs of other files. Raises DamagedError if one is too short or its sum wrong."""
         for source, run in _opened(runs):
             end = run.offset + run.length
             at = run.offset + self._skipped(run.length)
@@ -147,7 +146,7 @@ class _Check:
         self.crc = 0
 
     def take(self, data: memoryview) -> None:
-        """The next bytes."""
+        """Take in the next bytes."""
         while self.left and data:
             piece = data[: self.left]
             self.crc = zlib.crc32(piece, self.crc)
@@ -160,7 +159,7 @@ class _Check:
                 self.crc = 0
 
     def end(self, source: In, at: int) -> None:
-        """Read what was cut off as well."""
+        """Read what was cut off too, to complete the last sum."""
         if self.left and self.run.cut:
             rest = memoryview(bytearray(self.run.cut))
             self.take(rest[: source.read(rest, at)])
@@ -196,7 +195,7 @@ def _opened(runs: Iterable[Run]) -> Iterator[tuple[In, Run]]:
 
 
 def _copy(path: str, out: Out, length: int, buffer: memoryview) -> None:
-    """Begin as another file does."""
+    """Copy the first `length` bytes of a file; `buffer` is used on the way."""
     source = In(path)
     try:
         if out.share(source.fd, length):

@@ -33,7 +33,7 @@ from .hooks import hook_stage, keeping
 from .shutout import shut_of
 from .vanished import Carried, Vanished
 
-#: Bytes of what a hook took out that are held before they go to a file.
+#: Bytes of what a hook took out that are held in memory before they go to a file.
 _SPOOLED = 1 << 20
 
 
@@ -123,8 +123,8 @@ class HeadStart(msgspec.Struct, frozen=True):
 
 
 class UnitStart(msgspec.Struct):
-    """What is decoded of each unit to keep its order, its tools (the keys of `shapes`) and its size
-    in memory."""
+    """What is decoded of each unit to keep in memory: its order, its tools (the keys of `shapes`)
+    and its size."""
 
     key: str
     heads: list[HeadStart]
@@ -132,12 +132,12 @@ class UnitStart(msgspec.Struct):
 
 
 class Noted(msgspec.Struct, frozen=True):
-    """What a worker gives back of one prepared unit.
+    """What a worker returns for one prepared unit.
 
     summary   an encoded `UnitSummary`
     sketches  keys and marks for the search for copies
     place     where the shard lies in its file
-    left      where the sessions lie that the user's hook left out or changed, as they were before
+    left      where the sessions lie that the user's hook left out or changed, as they were
     shut      logs that could not be opened
     """
 
@@ -152,7 +152,7 @@ class Noted(msgspec.Struct, frozen=True):
 def prepare(task: PreparePack) -> list[Noted]:
     """Read, link, clean and redact units, each into its shard. Runs in a worker.
 
-    The shards are written beside and renamed, so a run that dies leaves no half shard.
+    The shards are written beside their place and renamed, so a run that dies leaves no half shard.
     """
     known = task.tasks[0].preparation  # of all; the cache key hashes the whole vocabulary
     redactor = redactor_of(known.salt, known.vocabulary, known.privacy)
@@ -174,7 +174,7 @@ def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
 
 
 def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pack) -> Noted:
-    """Append redacted sessions to a pack, as the shard of a unit; what is noted of them."""
+    """Append redacted sessions to a pack, as the shard of a unit. Returns what is noted of them."""
     summary = UnitSummary(key, ledger, [], [], {})
     start = pack.size
     marks: list[Mark] = []
@@ -192,8 +192,8 @@ def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pa
 def _sessions(
     task: PrepareTask, redactor: Redactor, ledger: Ledger, left: IO[bytes]
 ) -> Iterator[Session]:
-    """The unit's sessions, those of its living files first, then what only gone files held; `left`
-    takes those that a user's hook leaves out or changes."""
+    """The unit's sessions: those of files that are there, then what only vanished files held. Those
+    that a user's hook leaves out or changes are written to `left`."""
     stages = _stages(task.preparation, redactor, left)
     source = registry.source(task.source)
     reading = ReadOptions(max_line=task.preparation.max_line)
@@ -224,7 +224,7 @@ def _vanished(task: PrepareTask, redactor: Redactor) -> Vanished:
 
 
 def before_hook(carried: Carried) -> Iterator[Session]:
-    """What an older shard held, without what a user's hook did to it."""
+    """The sessions of an older shard as they were before a user's hook."""
     hooked = set()
     if carried.left is not None:
         for session in sessions_at(carried.left):
@@ -236,7 +236,7 @@ def before_hook(carried: Carried) -> Iterator[Session]:
 
 
 def sessions_at(place: Place) -> Iterator[Session]:
-    """The sessions of a shard, one at a time. Raises StoreError where it is damaged."""
+    """The sessions of a shard, one at a time. Raises DamagedError."""
     with open(place.path, "rb") as pack:
         pack.seek(place.at)
         source = Summed(pack)

@@ -1,4 +1,4 @@
-"""Running pass 1 over all units: what is kept in the state, what must be read."""
+"""Running pass 1 over all units: what is in the state stays, the rest is read."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class PreparedSum(msgspec.Struct):
 
 
 class UnitNote(msgspec.Struct, frozen=True):
-    """What stays in memory of every unit: the names of the tools that it calls, and the size of its
-    sessions. `outlines` reads more from the state, one unit at a time."""
+    """What stays in memory for every unit: the names of the tools that it calls, and the size of
+    its sessions. `outlines` reads more from the state, one unit at a time."""
 
     tools: tuple[str, ...]
     size: int
@@ -80,7 +80,7 @@ class Prepared(msgspec.Struct):
 
 
 def preparation_of(recipe: Recipe, inputs: Inputs, salt: bytes) -> Preparation:
-    """What all shards depend on: salt, names seen in the logs' own paths, privacy options, hook."""
+    """What all shards depend on: salt, names in the logs' own paths, privacy options, hook."""
     seen = {name for row in inputs.rows for name in row.index.names}
     seen |= {row.file.path.rpartition("/")[0] for row in inputs.rows}
     vocabulary = Vocabulary.from_names(seen, words=recipe.privacy.names, hosts=recipe.privacy.hosts)
@@ -94,7 +94,7 @@ def preparation_of(recipe: Recipe, inputs: Inputs, salt: bytes) -> Preparation:
 
 
 def preparation_key(preparation: Preparation) -> str:
-    """Changes with all that pass 1 depends on, but for the files."""
+    """Changes with all that pass 1 depends on, except the files."""
     return codec.digest(
         PREPARE_VERSION,
         __version__,
@@ -117,8 +117,8 @@ def prepare_all(
     """Prepare the units that are new or changed; with `verify` all whose logs are there. Returns
     the result over all units, and how many were read.
 
-    Raises ShutError where a log cannot be opened any more. Its unit is not written to the state:
-    else no run would read it again until it changes."""
+    Raises ShutError if a log can no longer be opened. Its unit is not written to the state, or no
+    run would read it again until it changes."""
     noted = notes.sketched(store.db)
     there = store.shards.places(store.db)
     back = _back(units, store)
@@ -140,8 +140,8 @@ def prepare_all(
 
 
 def _replaced(missing: Sequence[Unit], there: dict[str, Place], store: Store) -> set[str]:
-    """The names of the packs in which older shards of these units lie. Sums in which such a unit
-    is counted are forgotten."""
+    """The names of the packs that hold older shards of these units. Sums that count such a unit are
+    forgotten."""
     before = store.unit_keys() if missing else set()
     again = {u.key for u in missing if u.key in before}  # read under the same key
     if again:
@@ -158,15 +158,15 @@ def _read(
     store: Store,
     run: Runner,
 ) -> None:
-    """Prepare units in workers and note them; `there` learns where their shards lie. `afresh`: some
-    of them have a shard already. Raises ShutError."""
+    """Prepare units in workers and note them, and in `there` where their shards lie. `afresh`: some
+    have a shard already. Raises ShutError."""
     if missing and preparation.privacy.enabled:
         # The rules take most of a second to compile: once, not once in every worker.
         run.begin_with(redactor_of, preparation.salt, preparation.vocabulary, preparation.privacy)
     known = store.units() if any(r.gone for u in missing for r in u.rows) else {}
     by_key = {u.key: u for u in missing}
     key = preparation_key(preparation)
-    # A pack is never overwritten: a run that dies could not tell what its places hold.
+    # A pack is never overwritten: after a crash nothing could tell what its places hold.
     fresh = (secrets.token_hex(8),) if afresh else ()
 
     def pack(mine: tuple[Unit, ...]) -> PreparePack:
@@ -190,7 +190,7 @@ def _read(
 
 
 def _kept(one: Noted, unit: Unit, key: str) -> tuple[UnitRow, dict[str, Place]]:
-    """What the state keeps of a prepared unit, and where what is of it lies."""
+    """What the state keeps of a prepared unit, and where its shards lie."""
     gone = [row.file.path for row in unit.rows if row.gone]
     by = f"{key} {msgspec.json.encode(gone).decode()}" if gone else key
     places = {one.key: one.place}
@@ -201,8 +201,8 @@ def _kept(one: Noted, unit: Unit, key: str) -> tuple[UnitRow, dict[str, Place]]:
 
 
 def _back(units: Iterable[Unit], store: Store) -> set[str]:
-    """Keys of the units of which a log was missing when they were prepared, and is there again as
-    it was: their shard has it from an older one, maybe made with other options."""
+    """Keys of the units of which a log was missing when they were prepared, and is back unchanged:
+    their shard has it from an older shard, which may have been made with other options."""
     without = store.made_without()
     return {
         unit.key
@@ -213,8 +213,8 @@ def _back(units: Iterable[Unit], store: Store) -> set[str]:
 
 
 def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify: bool) -> bool:
-    """Whether a unit must be read: its shard is not there; or its logs are, and all shall be read
-    or what a user's hook took out is not there."""
+    """Whether a unit must be read: its shard is missing; or its logs are there, and either `verify`
+    asks for it or what a user's hook took out is missing."""
     if unit.key not in there:
         return True
     lost = bool(preparation.preprocess) and left_of(unit.key) not in there
@@ -223,7 +223,7 @@ def _lacks(unit: Unit, there: dict[str, Place], preparation: Preparation, verify
 
 def outlines(units: Iterable[Unit], store: Store, kind: type[T]) -> Iterator[T]:
     """The summaries of units, decoded as `kind` (a struct with some of the fields), one at a time
-    and in any order: those of a hundred thousand units would fill half a gigabyte."""
+    and in any order: those of 100,000 units would fill half a gigabyte."""
     mine = {unit.key for unit in units}
     decode = msgspec.msgpack.Decoder(kind).decode
     return (decode(noted) for key, noted in store.unit_summaries() if key in mine)
@@ -237,7 +237,7 @@ def outline_of(unit: Unit, store: Store) -> UnitOutline:
 def _noted(
     units: Sequence[Unit], store: Store
 ) -> tuple[dict[str, UnitNote], dict[str, tuple[str, str]]]:
-    """Unit key -> what stays in memory of it, and unit key -> what it is sorted by."""
+    """Unit key -> what stays in memory, and unit key -> what it is sorted by."""
     found: dict[str, UnitNote] = {}
     begin: dict[str, tuple[str, str]] = {}
     alike: dict[tuple[str, ...], tuple[str, ...]] = {}  # most units call the same tools
@@ -276,7 +276,7 @@ def _carry(
     gone: tuple[str, ...], known: dict[str, UnitRow], there: dict[str, Place]
 ) -> tuple[tuple[Carried, ...], Ledger]:
     """Older shards that hold the vanished files' sessions, with those files' own counts. Raises
-    StoreError where such a shard is lost: nothing else holds those sessions."""
+    StoreError if such a shard is lost: nothing else holds those sessions."""
     ledger, shards = Ledger(), []
     for row in known.values():
         mine = set(gone) & set(row.paths)
@@ -291,15 +291,15 @@ def _carry(
             f"The state has lost what it held of {min(lost)}"
             + (f" and {len(lost) - 1} more logs" if len(lost) > 1 else "")
             + ", which vanished.",
-            "Restore the state as a whole from a copy, or go on without: `sessiontune forget` takes"
-            " one such log out of the state, --prune all that vanished.",
+            "Restore the whole state from a copy, or go on without: `sessiontune forget` takes one"
+            " such log out of the state, --prune all that vanished.",
         )
     return tuple(one for _, one in sorted(shards, key=lambda s: s[0])), ledger
 
 
 def counts_of(files: set[str], old: Ledger, *, hooked: bool) -> Ledger:
-    """What a ledger counts of some of its files, but for what is used. Where their sessions are as
-    they were before a hook (`hooked`), without what that took out: it is counted again."""
+    """What a ledger counts for some of its files, without what is used. If their sessions are as
+    before a hook (`hooked`), also without what that took out: it will be counted again."""
     ledger = Ledger()
     for path in files:
         ledger.records[path] = old.records.get(path, 0)

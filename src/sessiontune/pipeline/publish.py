@@ -19,6 +19,7 @@ from types import MappingProxyType
 import msgspec
 
 from ..errors import StoreError, cannot_write
+from ..whole import write_whole
 from . import columnar
 from .assemble import Former, Laid, Part, Written, assemble, look
 from .carrying import MARKER, carry_over
@@ -90,13 +91,10 @@ class Staging:
         self.pages: dict[str, bytes] = {}
 
     def text(self, name: str, content: str) -> None:
-        """Write a small text file. Its name means that it is whole: by its manifest `recover` knows
-        what a run that was killed had finished."""
+        """Write a small text file, whole: `recover` takes a manifest as the sign that a killed run
+        had finished its folder."""
         data = content.encode()
-        path = self._path(name)
-        part = path.with_name(f"{path.name}.part")
-        part.write_bytes(data)
-        part.replace(path)
+        write_whole(self._path(name), data)
         self.pages[name] = data
         self.files[name] = OutFile(name, hashlib.sha256(data).hexdigest(), len(data), 0)
 
@@ -108,8 +106,8 @@ class Staging:
     ) -> None:
         """Write all targets and take their digests, two at a time.
 
-        `columns`: Parquet files, and the target whose rows each holds; they are written beside the
-        others. Copying and hashing let go of the interpreter lock.
+        `columns`: Parquet file -> the target whose rows it holds; written while others are copied
+        and hashed, which needs no interpreter lock.
         """
         ordered = sorted(targets, key=lambda t: t.name not in columns.values())
         streams = {t.name: t.stream for t in ordered}
@@ -168,7 +166,7 @@ class Staging:
         return path
 
     def commit(self, ours: dict[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
-        """Swap the folder in. `ours`: what was published there before (file -> size, mtime).
+        """Swap the folder in. `ours`: how the former files were published (file -> size, mtime).
 
         Returns the stat of every new file, to be remembered, from before anybody could edit it.
         """
@@ -215,10 +213,10 @@ def check_target(target: Path) -> None:
 
 
 def recover(target: Path) -> None:
-    """Finish what a killed run left: put the former export back, or carry its foreign files on.
+    """Finish what a killed run left: put the former export back, or carry a person's files over.
 
-    Right after an exchange the former export stands under the name of the new one, so a complete
-    folder there is looked through as well. Raises StoreError.
+    Right after an exchange the former export lies under the name of the new one, so a complete
+    folder there is searched too. Raises StoreError.
     """
     old = old_name(target)
     try:
@@ -257,7 +255,7 @@ def layout_name(folder: str) -> str:
 
 
 def read_layout(noted: bytes | None) -> Layout:
-    """What was remembered of the former export; nothing where another version wrote it."""
+    """The layout remembered of the former export; an empty one if another version wrote it."""
     try:
         return msgspec.msgpack.decode(noted, type=Layout) if noted else Layout()
     except msgspec.DecodeError:
@@ -281,7 +279,7 @@ def _sync(path: str) -> None:
 
 
 def _swap(new: Path, target: Path, old: Path) -> None:
-    """Exchange two folders in one step (Linux), else with two renames that `recover` can mend."""
+    """Exchange two folders in one step (Linux), else in two renames that `recover` can finish."""
     libc = ctypes.CDLL(None, use_errno=True)
     exchange = getattr(libc, "renameat2", None)
     if exchange is not None:

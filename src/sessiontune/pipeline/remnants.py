@@ -1,9 +1,9 @@
 """The rest of a unit when a part of it is forgotten.
 
-Nothing else may hold what a vanished log of the unit held, and a log that is there may vanish
-before the next run: so the unit without what is forgotten takes its place in the state, and the
-next run takes from it what it cannot read again. Sessions stand there as they were before a user's
-hook, which is applied to them again.
+Perhaps nothing else holds what a vanished log of the unit held, and a log that is there may vanish
+before the next run. So the unit, without what is forgotten, is put back into the state, and the
+next run takes from it what it cannot read again. Its sessions are as they were before a user's
+hook, which is then applied to them again.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class _Cut:
                 self.lines[file] = self.lines.get(file, 0) + n
 
     def _kept(self, session: Session) -> Iterator[Message]:
-        """The messages that stay; what has no place in a log goes with the one before it."""
+        """The messages that stay; one without a place in a log goes with the one before it."""
         if session.key in self.sessions:
             return
         gone = {at for at, file in enumerate(session.files) if file in self.files}
@@ -69,7 +69,7 @@ class _Cut:
                 yield message
 
     def rest(self) -> Iterator[Session]:
-        """The sessions without what is forgotten, and without a word of it."""
+        """The sessions without what is forgotten, and without references to it."""
         for session in before_hook(self.shard):
             messages = list(self._kept(session))
             if not messages:
@@ -107,8 +107,8 @@ class _Cut:
 def remnant(
     row: UnitRow, there: dict[str, Place], files: set[str], sessions: set[str], store: Store
 ) -> Remnant | None:
-    """A unit without some files and some sessions; None where nothing stays. Raises DamagedError
-    where its shard does not hold what was noted."""
+    """A unit without some files and some sessions; None if nothing stays. Raises DamagedError if
+    its shard does not hold what was noted."""
     stay = tuple(path for path in row.paths if path not in files)
     if not stay or row.key not in there:
         return None
@@ -123,11 +123,11 @@ def remnant(
         noted = put_sessions(key, _counted(cut.rest(), ledger), ledger, pack)
     heads = msgspec.msgpack.decode(noted.summary, type=UnitSummary).heads
     held = {file for head in heads for file in head.lines}
-    # A file all of whose sessions are forgotten by name is forgotten with them.
+    # A file whose sessions are all forgotten by name is forgotten too.
     paths = tuple(path for path in stay if path in held or path not in cut.lines)
     if not paths:
         return None
-    by = row.prepared.partition(" ")[0]  # without the names that may stand behind it
+    by = row.prepared.partition(" ")[0]  # without the names that may follow it
     unit = (UnitRow(key, paths, noted.summary, by), {key: noted.place}, noted.sketches)
     return Remnant(unit, heads)
 

@@ -1,5 +1,5 @@
-"""Where the rows of all units lie, in columns: of a hundred thousand units, each with some streams,
-objects would fill a quarter of a gigabyte."""
+"""Where the rows of all units lie, in columns: for 100,000 units with some streams each, objects
+would fill a quarter of a gigabyte."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .finish import Stream
 
 
 class _Column:
-    """One stream: for each chunk the number of its unit, where it begins, its bytes and its CRC-32;
-    `rows` of all. `sums` has as many entries as there are chunks whose sum is compared."""
+    """One stream: for each chunk the number of its unit, its start, its bytes and its CRC-32 (-1
+    where it is not compared); `rows` is their total."""
 
     def __init__(self) -> None:
         self.rows = 0
@@ -23,7 +23,7 @@ class _Column:
 
 class RowPlaces:
     """The rows of units, in order. A unit is given by its key, the key of its first session, which
-    stands for the whole, and the place of its segment; the key is "" where equal keys do not mean
+    stands for the whole unit, and the place of its segment. The key is "" if equal keys do not mean
     equal rows."""
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class RowPlaces:
     def add(
         self, key: str, session: str, place: Place, streams: Mapping[str, Stream], *, fresh: bool
     ) -> None:
-        """The next unit. `fresh`: this run wrote it; its bytes are not compared with their sums."""
+        """Add the next unit. `fresh`: this run wrote it, so its bytes are not checked again."""
         number = len(self._units)
         self._units.append((key, session, place))
         for name, stream in streams.items():

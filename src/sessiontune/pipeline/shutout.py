@@ -1,9 +1,9 @@
 """Logs that cannot be opened: they may not have vanished, so what the state holds of them stays.
 
-Most are found shut when they are looked for (`inputs.py`). One that was there then, and is shut,
-moved away or deleted before it is read, would leave a shard without it under the key of a unit that
-has it, and nobody would read it until it changes. So its unit is not noted, and the run goes on as
-if the log had been shut from the beginning.
+Most are noticed during the search for logs (`inputs.py`). If one becomes unreadable, is moved or
+deleted after that and before it is read, its unit's key would get a shard without it, and the log
+would not be read until it changes. So its unit is not noted, and the run goes on as if the log had
+been shut from the beginning.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .walking import below
 
 
 class ShutError(Exception):
-    """Logs that were found cannot be opened any more."""
+    """Logs that were found can no longer be opened."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__(", ".join(fault.file for fault in faults))
@@ -31,8 +31,8 @@ class ShutError(Exception):
 
 
 def shut_of(files: tuple[str, ...], ledger: Ledger) -> Iterator[Fault]:
-    """Those of the files that could not be opened when they were read. (One that can be, and holds
-    something else than it should, stays so until it changes.)"""
+    """Those of the files that could not be opened when they were read. (One that opens, but is not
+    what it should be, stays so until it changes.)"""
     for fault in ledger.faults:
         if fault.line or fault.reason not in FILE_FAULTS or fault.file not in files:
             continue
@@ -42,13 +42,13 @@ def shut_of(files: tuple[str, ...], ledger: Ledger) -> Iterator[Fault]:
             yield Fault("unreadable", fault.file, detail=error.strerror or "")
             continue
         number = getattr(errno, fault.detail, errno.EIO)
-        if number != errno.EIO:  # that is also what a broken packed file gives
+        if number != errno.EIO:  # a broken packed file gives that too
             yield Fault("unreadable", fault.file, detail=os.strerror(number))
 
 
 def shut_out(shut: ShutError, inputs: Inputs, store: Store) -> None:
-    """Treat the logs as gone where the state holds their sessions, and leave them out where it does
-    not; a later run looks at them again."""
+    """Treat the logs as gone if the state holds their sessions, else leave them out; a later run
+    tries them again."""
     paths = {fault.file for fault in shut.faults}
     inputs.faults += shut.faults
     rows = [row for row in inputs.rows if row.file.path in paths]
@@ -61,8 +61,8 @@ def shut_out(shut: ShutError, inputs: Inputs, store: Store) -> None:
 
 
 def closed(inputs: Inputs) -> set[str]:
-    """Paths of the logs that count as gone since they, or a folder above them, could not be
-    opened: whether they vanished is not known."""
+    """Paths of the logs that count as gone because they, or a folder above them, could not be
+    opened: they may still exist."""
     places = [fault.file for fault in inputs.faults if fault.reason == "unreadable"]
     return {
         row.file.path

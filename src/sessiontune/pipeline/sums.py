@@ -1,8 +1,8 @@
 """The summaries of thousands of units, added up without decoding each in every run.
 
-Units are dealt to a fixed number of groups by a name that stays when they change. The sum of each
-group is kept in the state under a key that is made of the keys of its units; a group of which no
-unit has changed is taken over as it is. A sum is the same in whatever order it is made.
+Units are assigned to a fixed number of groups by a name that stays when they change. The sum of
+each group is kept in the state under a key made of the keys of its units, so a group whose units
+are unchanged is taken as it is. The order of summing makes no difference.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import msgspec
 from .. import codec, notes
 from ..store import Store
 
-#: Raise when the same notes would add up otherwise.
+#: Raise when the same notes would give another sum.
 _VERSION = 2
-#: Groups. After a change in one unit, the units of its group are added up anew, then the groups.
+#: After a change in one unit, the units of its group are added up again, and then all groups.
 _GROUPS = 64
 
 
@@ -39,7 +39,7 @@ def add_up(
     read: Callable[[str], object],
     kind: type[S],
 ) -> S:
-    """The sum over units, each given by its name and by the key of its note, which `read` gives."""
+    """The sum over units, each given by its name and the key by which `read` finds its summary."""
     groups: dict[int, list[str]] = {}
     for name, key in units:
         groups.setdefault(zlib.crc32(name.encode()) % _GROUPS, []).append(key)
@@ -64,7 +64,7 @@ def add_up(
 
 
 def _read(value: bytes, kind: type[S]) -> S | None:
-    """A sum, or None where another version wrote it."""
+    """A sum, or None if another version wrote it."""
     try:
         return msgspec.msgpack.decode(value, type=kind)
     except msgspec.DecodeError:

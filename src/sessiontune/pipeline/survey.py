@@ -1,4 +1,4 @@
-"""`scan`: what is there and what would be lost, without writing anything that stays.
+"""`scan`: which sessions there are and what an export would leave out or replace; writes nothing.
 
 Logs are read, linked and cleaned as for an export; the detectors then say what they would replace,
 by kind and place, never the value.
@@ -165,7 +165,7 @@ def _strings(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            # Name and value together: what a value is often shows in its name only.
+            # Name and value together: often only the name tells what a value is.
             if isinstance(inner, str):
                 yield f"{name}: {inner}"
             else:

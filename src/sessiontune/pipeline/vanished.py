@@ -1,10 +1,10 @@
 """Sessions of logs that vanished, beside those of the logs of their unit that are read again.
 
-Older shards hold what vanished. A session that is read again whole, or longer, takes the place of
-the older one. Where only the older one holds it all, that stays, and what is read again goes on
-from it as a branch: every message stands once, and nothing is lost with the log that held it.
-What a log alone no longer tells is taken from the older shards too: the call that started an
-agent, the session a branch left, the key and the lineage that verdicts and the split go by.
+Older shards hold what vanished. A session that is read again whole, or longer, replaces the older
+one. If only the older one is whole, it stays, and what is read again continues it as a branch:
+every message stands once, and nothing is lost with the log that held it.
+What a log alone no longer tells also comes from the older shards: the call that started an agent,
+the session that a branch left, the key and the lineage that verdicts and the split go by.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.vocabulary import Vocabulary
 
-#: A message, whatever it was redacted by: its id as a pseudonym, kind and time.
+#: Identifies a message however it was redacted: its id as a pseudonym, its kind and its time.
 _Same = tuple[str, str, str]
 #: The calls that it makes or answers, and how many parts it has.
 _Held = tuple[frozenset[str], int]
@@ -45,8 +45,8 @@ class Carried(msgspec.Struct, frozen=True):
 
 
 class Vanished:
-    """What older shards hold of logs that are `gone`. `read` gives the sessions of a shard;
-    `shown(kind, id)` what the id of a message or a call is in this run."""
+    """What older shards hold of logs that are `gone`. `read` gives the sessions of a shard,
+    `shown(kind, id)` the id that a message or call has in this run."""
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Vanished:
             self._began.setdefault(self._same(session.messages[0]), bare)
 
     def beside(self, session: Session, ledger: Ledger) -> Iterator[Session]:
-        """What stays of a session that was read again, with what older shards know of it."""
+        """What stays of a session that was read again, completed from older shards."""
         sames = self._sames(session)
         owners = self._owners(session, sames)
         whole = {
@@ -145,7 +145,7 @@ class Vanished:
         return frozenset(self._pseudonym("call", call) for call in calls), len(message.parts)
 
     def _sames(self, session: Session) -> list[_Same]:
-        """For each message the one of a vanished log that is read again, if it is one."""
+        """For each message that of a vanished log which it repeats, else itself."""
         before = self._left(session)
         sames = []
         for message in session.messages:
@@ -155,9 +155,9 @@ class Vanished:
         return sames
 
     def _again(self, message: Message, before: str) -> _Same:
-        """The message of a vanished log that is read again. A log that ends inside an answer cuts
-        it, and its results, in two: the rest goes by another id, and is known by its calls, or by
-        its words, if they stand in the answer that it follows (`before`)."""
+        """The message of a vanished log that this one repeats, else this one. A log that ends
+        inside an answer cuts it, and its results, in two: the rest has another id, and is known by
+        its calls, or by its words if they stand in the answer that it follows (`before`)."""
         same = self._same(message)
         if same in self._owner:
             return same
@@ -169,8 +169,8 @@ class Vanished:
         return whole if whole in self._owner and whole is not None else same
 
     def _replaces(self, message: Message, same: _Same) -> bool:
-        """Whether a message that was read again holds all of the older one, and nothing that stands
-        in another one."""
+        """Whether a message that was read again holds all of the older one, and nothing of any
+        other."""
         (calls, size), (older, known) = self._holding(message), self._held[same]
         more = calls - older
         return calls >= older and size >= known and not self._elsewhere(message, same, more)
@@ -185,8 +185,8 @@ class Vanished:
         return any(_holds(said, rest) for rest in rests)
 
     def _owners(self, session: Session, sames: list[_Same]) -> list[str | None]:
-        """For each message the key of the vanished session that holds it; what has no place in a
-        log (a result that is missing) goes with the message before it."""
+        """For each message the key of the vanished session that holds it; one without a place in a
+        log (for a missing result) goes with the message before it."""
         owners: list[str | None] = []
         for message, same in zip(session.messages, sames, strict=True):
             without = not message.origin and bool(owners)
@@ -221,7 +221,7 @@ class Vanished:
         )
 
     def _left(self, session: Session) -> str:
-        """The pseudonym of the message that a branch leaves; "" where there is none."""
+        """The pseudonym of the message that a branch leaves; "" if it is no branch."""
         fork = session.forked_from
         return self._pseudonym("message", fork.message) if fork else ""
 
@@ -252,8 +252,8 @@ class Vanished:
         owners: list[str | None],
         pieces: list[Session],
     ) -> None:
-        """Take down where the messages and calls of a session are now, for its branches and the
-        agents that it called."""
+        """Note where the messages and calls of a session are now, for its branches and the agents
+        that it called."""
         homes = {id(m): piece.key for piece in pieces for m in piece.messages}
         for message, same, owner in zip(session.messages, sames, owners, strict=True):
             key, name = (owner, self._id.get(same, message.id)) if owner else ("", message.id)
@@ -316,7 +316,7 @@ def _words(message: Message) -> tuple[int, ...]:
 
 
 def _holds(said: tuple[int, ...], words: tuple[int, ...]) -> bool:
-    """Whether a part of what was said, in one go, is these words."""
+    """Whether these words are a contiguous run of what was said, but not all of it."""
     n = len(words)
     if not 0 < n < len(said) or 0 in words:
         return False
@@ -331,7 +331,7 @@ def _call_of(part: Part) -> str:
 
 
 def _runs(owners: list[str | None]) -> Iterator[tuple[int, int]]:
-    """Where the messages that no vanished session holds begin and end."""
+    """Start and end of each run of messages that no vanished session holds."""
     start = -1
     for at, owner in enumerate([*owners, ""]):
         if owner is None and start < 0:

@@ -1,6 +1,6 @@
 """Which files may be logs: all below the given roots whose names end as logs do.
 
-A file is taken once, whatever leads to it: hard links, links to folders, a root inside another.
+A file is taken once however it is reached: hard links, links to folders, a root inside another.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _SKIP_DIRS = {".git", "node_modules", "__pycache__", ".venv"}
 
 
 class Walked(msgspec.Struct):
-    """The files that were found, sorted by path; the further names of some of them, each with the
-    path that it was taken by; and what could not be looked at."""
+    """The files that were found, sorted by path; other names of some of them -> the path that was
+    taken; and what could not be looked at."""
 
     files: list[LogFile]
     names: dict[str, str]
@@ -30,7 +30,7 @@ class Walked(msgspec.Struct):
 
 
 def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
-    """Candidates by suffix."""
+    """Find the candidates, by suffix."""
     suffixes = {s for name in sources for s in getattr(registry.source(name), "suffixes", ())}
     suffixes.add(".jsonl")
     journals = [j for name in sources if (j := getattr(registry.source(name), "journal", None))]
@@ -50,7 +50,7 @@ def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
             faults.append(Fault("not_a_file", path))
             continue
         size, changed = info.st_size, info.st_mtime_ns
-        if not path.endswith(".jsonl"):  # lines have nothing beside them, and such files are many
+        if not path.endswith(".jsonl"):  # those are many, and have nothing beside them
             beside = [journal(path) for journal in journals]  # several sources may name the same
             size += max((more for more, _ in beside), default=0)
             changed = max([changed, *(at for _, at in beside)])
@@ -64,8 +64,8 @@ def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
 
 
 def place_of(root: Path) -> str:
-    """The path by which a root is known, however it was written. A file keeps its own name, which
-    may be that of a link: names tell what is in a log."""
+    """The path by which a root is known, however it was given. A file keeps its own name, even that
+    of a link: names tell what is in a log."""
     if root.is_dir():
         return os.path.realpath(root)
     return os.path.join(os.path.realpath(root.parent), root.name)
@@ -81,7 +81,7 @@ def utf8(path: str) -> str:
 def _paths(
     roots: Sequence[Path], suffixes: set[str], faults: list[Fault]
 ) -> Iterator[tuple[str, os.DirEntry[str] | None]]:
-    """Paths of candidates; with each what its folder says of it, for who must know more."""
+    """Paths of candidates, each with its folder's entry if it was found in one."""
     reached = [os.path.realpath(root) for root in roots]
     for root in roots:
         if not root.is_dir():
@@ -116,15 +116,15 @@ def _sorted_out(
             links.append(entry.path)
             continue
         dot = name.rfind(".")
-        if dot > 0 and (name[dot:] in suffixes or name.endswith(PACKED)):  # these to be named
+        if dot > 0 and (name[dot:] in suffixes or name.endswith(PACKED)):  # to name it
             files.append((entry.path, entry))
     folders += [link for link in sorted(links) if _leads_to_logs(link, reached)]
     return files, folders
 
 
 def _leads_to_logs(link: str, reached: list[str]) -> bool:
-    """Whether a link to a folder is followed: to one that holds logs itself (the folder of a
-    project that was moved elsewhere) and that no other way leads to; not to a whole disk."""
+    """Whether to follow a link to a folder: if logs lie directly in it (a project's folder that was
+    moved elsewhere) and nothing else leads to it; so not to a whole disk."""
     real = os.path.realpath(link)
     if any(below(real, base) or below(base, real) for base in reached):
         return False
@@ -139,4 +139,5 @@ def _leads_to_logs(link: str, reached: list[str]) -> bool:
 
 
 def below(path: str, folder: str) -> bool:
+    """Whether a path is a folder or lies in it."""
     return path == folder or path.startswith(folder.rstrip("/") + "/")

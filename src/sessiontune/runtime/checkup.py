@@ -23,7 +23,7 @@ from .trainothers import environment_of
 #: The original README: what, minimum and recommended, in GB.
 ORIGINAL = (("memory", 16, 32), ("gpu", 8, 16), ("disk", 50, 100))
 #: Bases to begin with, and their size in billions: one family of open text models in every size,
-#: whose template calls tools and with which memory and masks were measured.
+#: whose template calls tools, and on which memory and masks were measured.
 BEGIN = (
     ("Qwen/Qwen3-0.6B", 0.6),
     ("Qwen/Qwen3-1.7B", 1.72),
@@ -32,7 +32,7 @@ BEGIN = (
     ("Qwen/Qwen3-14B", 14.77),
     ("Qwen/Qwen3-32B", 32.76),
 )
-#: Without a GPU larger ones take days.
+#: Billions of weights: without a GPU larger models take days.
 MOST_ON_CPU = 1.0
 #: Base models that Unsloth's documentation names for a GPU size in GB.
 SUGGESTED = (
@@ -92,7 +92,7 @@ def _width(here: Machine) -> int:
 
 
 def _impossible(here: Machine, method: str) -> str:
-    """Why a method cannot be had here; "" when it can."""
+    """Why a method cannot be used here; "" if it can."""
     if method not in ("lora8", "qlora"):
         return ""
     gpu = _gpu(here)
@@ -137,7 +137,7 @@ def _suggested(here: Machine) -> str:
 
 
 def _begin(here: Machine, length: int) -> list[dict[str, Any]]:
-    """The largest base to begin with for each way of tuning that is to be had here."""
+    """The largest base to begin with, for each method that can be used here."""
     gpu, found = _gpu(here), list[dict[str, Any]]()
     for method in ("lora", "qlora"):
         if _impossible(here, method):
@@ -167,17 +167,17 @@ def _base(name: str, here: Machine, lengths: tuple[int, ...]) -> dict[str, Any]:
 
 
 def need_extras() -> None:
-    """ToolError where a package is missing that would end the way to a chat hours later."""
+    """ToolError if a package is missing that would stop the way to a chat hours later."""
     needed = [name for name in NEEDED if name != "xllamacpp" or not engines()]
     if missing := [name for name in needed if find_spec(name) is None]:
         raise ToolError(
-            f"This way needs more than is installed: {', '.join(missing)}.",
+            f"The way to a chat needs packages that are missing: {', '.join(missing)}.",
             "Nothing was started. First: pip install 'sessiontune[train,evaluate,ship,serve]'",
         )
 
 
 def need_trainer(spec: TrainSpec, dry_run: bool) -> None:
-    """ToolError where a package is missing that would end a training after its data were read."""
+    """ToolError if a package is missing that would stop a training after its data were read."""
     needed = ["transformers", "jinja2"]
     if spec.base == "tiny" or (spec.trainer == "trl" and not dry_run):
         needed += ["torch", "safetensors"]
@@ -185,7 +185,7 @@ def need_trainer(spec: TrainSpec, dry_run: bool) -> None:
         needed += ["trl", "peft", "datasets", "accelerate"]
     if missing := [name for name in needed if find_spec(name) is None]:
         raise ToolError(
-            f"Training needs more than is installed: {', '.join(missing)}.",
+            f"Training needs packages that are missing: {', '.join(missing)}.",
             "Nothing was started. First: pip install 'sessiontune[train]'",
         )
 
@@ -202,7 +202,7 @@ def _converter() -> dict[str, str]:
 
 
 def _parts() -> list[dict[str, str]]:
-    """Packages, trainers and programs: there or not, and how to get them."""
+    """Packages, trainers and programs: whether they are here, and how to get them."""
     out = []
     extras = (
         ("TRL and PEFT", ("trl", "peft", "torch"), "pip install 'sessiontune[train]'"),

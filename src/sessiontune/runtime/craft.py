@@ -1,4 +1,4 @@
-"""Make one shipped file and prove it. Each result is made beside and renamed into place."""
+"""Make one shipped file and prove it. Each result is made beside its place and then renamed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from ..shipping.merge import base_folder, merge, need_space
 from ..shipping.parity import Check, compare, refuse
 from ..shipping.reference import Reference, make_reference
 from ..shipping.run import Run, digest_of, file_digest
+from ..whole import write_whole
 from .process import run_job, write_files
 from .serving import served
 from .shop import SAFETENSORS, ShipOptions, ShippedFile, Shop, need_converter
 
-#: Bytes free on a disk that is full: less than a file system gives out at once.
+#: A disk with fewer free bytes than this is full.
 _NOTHING = 1 << 20
 
 
@@ -113,14 +114,14 @@ def _run(shop: Shop, job: Job) -> None:
 
     status = run_job(msgspec.structs.replace(job, outputs=()), shop.work, keep)
     if status != 0:
-        full = shutil.disk_usage(shop.work).free < _NOTHING  # before its half file is gone
+        full = shutil.disk_usage(shop.work).free < _NOTHING  # before its half file is removed
         for promised in job.outputs:
             Path(promised).unlink(missing_ok=True)
         raise convert.explain(said, status, shop.run, job.name, full)
 
 
 def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -> None:
-    """Convert the merged model to `made`, by way of f16 where the type is a K-quant."""
+    """Convert the merged model to `made`, through f16 for a K-quant."""
     model = _merged(shop)
     part = made.with_name(f".{made.name}.part")
     if kind in convert.DIRECT:
@@ -143,7 +144,7 @@ def _gguf(shop: Shop, kind: str, made: Path, files: Mapping[str, ShippedFile]) -
 
 
 def _half(shop: Shop, files: Mapping[str, ShippedFile]) -> Path:
-    """The f16 file of this very run: the shipped one, or one made in the work folder."""
+    """The f16 file of this run: the shipped one, or one made in the work folder."""
     name = shop.name("f16")
     known = files.get(name)
     if known and known.fingerprint == shop.fingerprint("f16") and _same(shop.out / name, known):
@@ -172,7 +173,7 @@ def _adapter(shop: Shop, kind: str, made: Path) -> None:
 
 
 def _base_gguf(shop: Shop) -> Path:
-    """The GGUF that the adapter stands on: the user's, or the base converted with our template."""
+    """The base GGUF under the adapter: the user's, or the base converted with our template."""
     if shop.options.base_gguf is not None:
         head = check_whole(shop.options.base_gguf)
         convert.check_tokens(
@@ -238,14 +239,13 @@ def _reference(shop: Shop, merged: Path | None) -> Reference:
         return msgspec.json.decode(kept.read_bytes(), type=Reference)
     shop.watch("ask the trained model", 0, 0)
     reference = make_reference(shop.run, merged)
-    beside = kept.with_suffix(".part")
-    beside.write_bytes(msgspec.json.encode(reference))
-    beside.replace(kept)
+    write_whole(kept, msgspec.json.encode(reference))
     return reference
 
 
 def _prove(shop: Shop, made: Path, kind: str, base: Path | None) -> list[Check]:
-    """Serve the file and compare. On failure it is kept under another name and refused."""
+    """Serve the file and compare it with the trained model. One that differs is kept under another
+    name and refused."""
     merged = None if base else _merged(shop)
     reference = _reference(shop, merged)
     shop.watch("compare what is served", 0, 0)
@@ -258,7 +258,7 @@ def _prove(shop: Shop, made: Path, kind: str, base: Path | None) -> list[Check]:
     except PreflightError:
         rejected = shop.out / f"{made.name}.rejected"
         made.replace(rejected)
-        shop.say(f"Kept to be looked at: {rejected}")
+        shop.say(f"Kept for inspection: {rejected}")
         raise
     return checks
 

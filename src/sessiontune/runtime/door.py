@@ -18,7 +18,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import EndpointError, UsageError
 from ..evaluation.endpoint import Endpoint, Reply
@@ -30,7 +30,7 @@ PATHS = frozenset({"/health", "/models", "/tokenize", "/detokenize", "/apply-tem
 _PLAIN = re.compile(r"(/[A-Za-z0-9_:-][A-Za-z0-9._:-]*)+(\?[!-~]*)?")
 #: Bytes of one request: a long conversation is a few MB.
 LARGEST = 64 << 20
-#: Seconds between two looks at a client whose answer has not begun.
+#: Seconds between two checks of a client whose answer has not begun.
 LOOKED = 1.0
 _PASSED_UP = ("content-type", "accept", "anthropic-version", "anthropic-beta")
 _PASSED_DOWN = ("content-type", "cache-control", "retry-after")
@@ -55,9 +55,7 @@ class Door(ThreadingHTTPServer):
                     "Name another one with --port N; --port 0 takes any that is free.",
                 ) from error
             if error.errno == errno.EACCES:
-                raise UsageError(
-                    f"Port {port} needs rights that you do not have.", "Use one above 1023."
-                ) from error
+                raise UsageError(f"You may not use port {port}.", "Use one above 1023.") from error
             raise UsageError(f"Port {port} cannot be used: {error.strerror}") from error
         self.inner = inner
         self.model = model
@@ -67,7 +65,7 @@ class Door(ThreadingHTTPServer):
         self.origins = frozenset({*(f"http://{host}" for host in self.hosts), *origins})
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is no news; anything else is a fault of ours."""
+        """A client that hangs up is normal; anything else is a fault of ours."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
@@ -77,7 +75,7 @@ def as_origin(url: str) -> str:
     named = re.fullmatch(r"(https?://[^/?#\s@]+)/?", url.strip().lower())
     if named is None:
         raise UsageError(
-            f"'{url}' is no origin of a web page.",
+            f"'{url}' is not the origin of a web page.",
             "Give scheme, host and port, for example http://localhost:3000.",
         )
     return named[1]
@@ -108,10 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "sessiontune"
     sys_version = ""
-    timeout = 120  # seconds that a client may say nothing: a slow body, an idle connection
+    timeout = 120  # seconds that a client may be silent: a slow body, an idle connection
     server: Door
-    #: Methods that are passed on; others are not known here.
-    allowed: ClassVar[tuple[str, ...]] = ("GET", "HEAD", "POST")
 
     def do_GET(self) -> None:
         self._serve()
@@ -130,9 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Requests hold the user's work: nothing is logged."""
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """What the library refuses (a method, a line that is no request) is said in our form."""
+        """Answer in our own form what the library refuses (a method, a malformed request)."""
         self.close_connection = True
-        self._say(code, message or "This is no request that can be answered.")
+        self._say(code, message or "This request cannot be answered.")
 
     def _serve(self) -> None:
         refusal = self._refusal()
@@ -159,9 +155,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._pass_on(reply)
 
     def _asked(self, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """The model server's answer as it begins. On a CPU it reads a long prompt for minutes: it
-        stops where the client hangs up meanwhile, or the next request would wait for that. A client
-        that only ends what it sends waits for its answer."""
+        """The model server's answer as it begins. On a CPU it reads a long prompt for minutes, so
+        it is stopped if the client hangs up meanwhile: the next request would wait for it. A client
+        that only closes its sending side still waits for its answer."""
         begun = threading.Event()
         writing = threading.Lock()
 
@@ -192,11 +188,11 @@ class _Handler(BaseHTTPRequestHandler):
                 begun.set()
 
     def _left(self, begun: threading.Event, writing: threading.Lock) -> bool:
-        """Wait until the answer has begun, or a client from which nothing more comes is gone.
+        """Wait until the answer has begun (False), or the client has hung up (True).
 
-        Who closed a connection and who will only listen from now on look alike until something is
-        sent: every client passes over a 100, and a closed connection is reset by it. HTTP/1.0
-        knows no 100: such a client is taken for one that listens."""
+        A client that closed the connection and one that only closed its sending side look alike
+        until something is sent to them: every client skips a 100, but a closed connection is reset
+        by it. HTTP/1.0 has no 100: such a client is taken for one that still listens."""
         client, wait = self.connection, LOOKED
         while not begun.is_set():
             try:
@@ -214,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
         return False
 
     def _refusal(self) -> str:
-        """Why this request is not for us; empty when it is."""
+        """Why this request is refused; "" if it is not."""
         hosts = self.headers.get_all("Host") or []
         if len(hosts) != 1 or hosts[0].lower() not in self.server.hosts:
             return "The Host header does not name this server."
@@ -232,7 +228,7 @@ class _Handler(BaseHTTPRequestHandler):
         chunked = self.headers.get("Transfer-Encoding")
         if self.command != "POST" and not (lengths or chunked):
             return b""
-        self.close_connection = True  # what follows a body that was not read is no request
+        self.close_connection = True  # after a body that was not read no request can be found
         if chunked or len(lengths) != 1 or not re.fullmatch("[0-9]{1,15}", lengths[0]):
             self._say(411, "A request needs one Content-Length.")
             return None
@@ -241,7 +237,7 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         body = self.rfile.read(int(lengths[0]))
         if len(body) < int(lengths[0]):
-            return None  # the client broke off: half a request is none
+            return None  # the client broke off
         self.close_connection = self.headers.get("Connection", "").lower() == "close"
         return body
 

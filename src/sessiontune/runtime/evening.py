@@ -1,13 +1,12 @@
 """The way from logs to a chat, as stages that remember what they have done.
 
-A stage is done when its fingerprint is noted in `evening.json` and its result is still there; then
-it is not done again. The notes are written after each stage, so an interrupted evening goes on
-where it stopped. What the stages do is handed in: `tune` and `demo` share this and differ in data.
+A stage is not done again if its fingerprint is noted in `evening.json` and its result is still
+there. The notes are written after each stage, so an interrupted evening goes on where it stopped.
+What the stages do is handed in: `tune` and `demo` share this and differ in data.
 """
 
 from __future__ import annotations
 
-import json
 import resource
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import msgspec
 
 from ..errors import StoreError, UsageError, cannot_write
+from ..whole import write_whole
 
 NOTES = "evening.json"
 
@@ -38,9 +38,9 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the way.
 
     fingerprint   what the result depends on; asked when the stage's turn comes
-    present       is the result of an earlier run still there
-    run           does the work and says in one line what came out
-    gate          looks at the result, also at a reused one, and raises when the way ends here
+    present       whether the result of an earlier run is still there
+    run           does the work; returns one line on what came out, links and data
+    gate          looks at the result, new or reused, and raises if the way ends here
     always        never reused
     """
 
@@ -104,11 +104,8 @@ def _read(folder: Path) -> dict[str, Done]:
 
 def _write(folder: Path, notes: dict[str, Done]) -> None:
     path = folder / NOTES
-    beside = folder / f".{NOTES}.part"
     try:
-        raw = json.loads(msgspec.json.encode(notes))
-        beside.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, msgspec.json.format(msgspec.json.encode(notes), indent=2) + b"\n")
     except OSError as error:
         raise cannot_write(path, error, "; the same command goes on.") from error
 

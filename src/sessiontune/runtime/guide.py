@@ -15,20 +15,21 @@ from ..shipping import ollama
 from ..shipping.guide import commands, make_modelfile
 from ..shipping.modelfile import Modelfile, write
 from ..shipping.run import Run, file_digest
+from ..whole import write_whole
 from .shop import SAFETENSORS, ShipOptions, Shipped, ShippedFile
 
 #: The file that a Modelfile and `serve` take, the first that is there.
 PREFERRED = ("q4_k_m", "q5_k_m", "q6_k", "q8_0", "bf16", "f16")
 #: What Ollama's HTTP interface is sent where a Modelfile cannot say it.
 CREATE = "create.json"
-#: First line of a Modelfile of ours, with a digest of the rest: a changed one is a person's.
+#: First line of our Modelfiles, with a digest of the rest: a changed one belongs to a person.
 _MARK = "# Written by sessiontune, {}; once you change it, it is yours and is kept.\n"
 
 
 class Guide(msgspec.Struct, frozen=True):
     """What Ollama is to be given, and what became of the file.
 
-    modelfile   None where nothing but safetensors was shipped
+    modelfile   None if only safetensors were shipped
     note        why OUT/Modelfile does not say this; empty when it does
     yours       a person changed OUT/Modelfile: that counts, not `modelfile`
     """
@@ -52,7 +53,8 @@ def pick(run: Run, shipped: Shipped, kind: str | None = None) -> ShippedFile:
 
 
 def modelfile_of(run: Run, options: ShipOptions, shipped: Shipped) -> Modelfile:
-    """The Modelfile for what was asked for last: the LoRA GGUF on its base, or the merged file."""
+    """The Modelfile for the first type that was asked for: the LoRA GGUF on its base, or the merged
+    file."""
     wanted = next(f for f in shipped.files if f.type == options.types[0] and _kind(f, options))
     licenses = tuple(
         text
@@ -79,10 +81,10 @@ def _place(name: str) -> str:
 
 
 def write_guide(run: Run, options: ShipOptions, shipped: Shipped, out: Path) -> Guide:
-    """Modelfile (for a GGUF) and commands.md, each written beside and renamed.
+    """Write the Modelfile (for a GGUF) and commands.md.
 
-    A Modelfile that a person changed stays as it is. Where one cannot say what is meant,
-    create.json says it to Ollama's HTTP interface, with the commands that send it.
+    A Modelfile that a person changed stays as it is. If a Modelfile cannot express the model,
+    create.json tells Ollama's HTTP interface, and commands.md has the commands that send it.
     """
     kinds = [kind for kind in options.types if kind != SAFETENSORS]
     if not kinds:
@@ -93,12 +95,14 @@ def write_guide(run: Run, options: ShipOptions, shipped: Shipped, out: Path) -> 
     if guide.note and not guide.yours:
         blobs = _digests(made, shipped, out)
         request = ollama.request(run.slug, made, {path.name: d for path, d in blobs.items()})
-        _put(out / CREATE, json.dumps(request, indent=2) + "\n")  # ASCII: nothing can be lost
+        asked = json.dumps(request, indent=2) + "\n"  # ASCII: nothing can be lost
+        write_whole(out / CREATE, asked.encode())
     else:
         (out / CREATE).unlink(missing_ok=True)
     adapter = made.adapter.removeprefix("./")
     model = made.source.removeprefix("./")
-    _put(out / "commands.md", commands(run, out, model, adapter, shipped.context, blobs))
+    page = commands(run, out, model, adapter, shipped.context, blobs)
+    write_whole(out / "commands.md", page.encode())
     return guide
 
 
@@ -118,7 +122,7 @@ def _put_modelfile(path: Path, made: Modelfile) -> Guide:
         path.unlink(missing_ok=True)  # the old one says something else
         note = f"{cannot.message} So {CREATE} is written, and commands.md says how to send it."
         return Guide(made, note)
-    _put(path, _MARK.format(_digest(text)) + text)
+    write_whole(path, (_MARK.format(_digest(text)) + text).encode())
     return Guide(made)
 
 
@@ -129,9 +133,3 @@ def _ours(path: Path) -> bool:
 
 def _digest(text: str) -> str:
     return sha256(text.encode("utf-8", "replace")).hexdigest()[:16]
-
-
-def _put(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    beside.write_bytes(text.encode())  # line ends as they are
-    beside.replace(path)

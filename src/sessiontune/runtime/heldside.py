@@ -1,10 +1,10 @@
 """Which held-out side a run is tested on, weeks after its training.
 
 An export that grows holds out more, and what was held out stays so. So its present held-out side is
-an honest test for an older run too, a larger one, and the same for the old and the new run. But the
-folder may hold other sessions by now, or sides that were assigned anew. So what the run remembers
-of its training decides: if nothing that is held out now was trained on, that is the test; else it
-is the run's own copy of its held-out side.
+an honest test for an older run too: a larger one, and the same for the old and the new run. But the
+folder may hold other sessions by now, or sides that were assigned again. So what the run remembers
+of its training decides: if nothing that is held out now was trained on, that is the test, else the
+run's own copy of its held-out side is.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ from .trained import UNSEEN, Trained, keyed, lineages_of, makers, run_of, seen_i
 
 
 def side_of(run: Run) -> HeldSide:
-    """The held-out side of the export as it is now, where that is an honest test, else that of
-    then. Raises UsageError where neither is there."""
+    """The present held-out side of the export if that is an honest test, else the one at the time
+    of training. Raises UsageError if there is neither."""
     trained, kept = trained_on(run.folder), kept_folder(run)
     now = held_digest(run.data)
     if now == run.record["data"].get("held", now):
@@ -63,8 +63,8 @@ def side_of(run: Run) -> HeldSide:
 
 
 def check_base(run: Run, side: HeldSide) -> list[str]:
-    """Refuse a base that is another run's model, and was trained on what is held out here: base and
-    tuned would both show memory. Raises UsageError; returns what is not known."""
+    """Refuse a base that is another run's model and was trained on what is held out here: base and
+    tuned would both show memory. Raises UsageError; returns notes on what is not known."""
     notes, rows, known = [], side.everything, _names_of(run, side)
     for maker in makers(run.base):
         seen, unknown = _seen(maker, side, rows, known)
@@ -85,7 +85,7 @@ def check_base(run: Run, side: HeldSide) -> list[str]:
 
 def check_arms(run: Run, side: HeldSide, arms: Sequence[str]) -> list[str]:
     """Refuse an arm that was trained on what is held out here: it would show memory. Raises
-    UsageError; returns what the reader must know of arms that nothing is known of."""
+    UsageError; returns notes on arms of which that is not known."""
     notes, rows, known = [], side.everything, _names_of(run, side)
     for text in arms:
         name, _, target = text.partition("=")
@@ -128,7 +128,7 @@ def _seen(
 
 
 def _kept(then: HeldSide | None, why: str) -> HeldSide:
-    """The run's copy, and why it is that. Raises UsageError where it has none."""
+    """The run's own copy, and why it is used. Raises UsageError if there is none."""
     if then is None:
         raise UsageError(
             f"There is no honest test for this run: it has no copy of a held-out side, and {why}.",
@@ -144,12 +144,12 @@ def _groups(rows: dict[str, dict[str, Any]]) -> str:
 
 
 def _dishonest(trained: Trained, then: HeldSide | None, rows: dict[str, Any], export: Path) -> str:
-    """Why the held-out side of now is no test for the run; "" where it is one."""
+    """Why the present held-out side is no test for the run; "" if it is one."""
     mine = keyed(trained.lineages) | lineages_of(then.everything.values() if then else ())
     if mine.isdisjoint(lineages_of(rows.values())) and mine.isdisjoint(_trained_names(export)):
         return (
             f"{export} now holds other sessions, or was made with another private state, so"
-            " nothing shows what of it was trained on"
+            " it cannot be told what of it was trained on"
         )
     seen = seen_in(trained, rows.values())
     if seen:

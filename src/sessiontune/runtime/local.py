@@ -20,18 +20,18 @@ R = TypeVar("R")
 
 #: Below this many bytes of work a pool costs more than it saves.
 _WORTH_A_POOL = 12_000_000
-#: Tasks are handed over in groups of about this many bytes, so that small ones do not queue; at the
-#: end one worker waits for the other's last group.
+#: Tasks are handed over in groups of about this many bytes, so that small ones do not queue. Larger
+#: groups would make the other workers wait longer for the last one.
 _GROUP = 2_000_000
-#: After this many bytes a worker is replaced: what piles up in it (caches, holes in freed memory)
-#: would grow with the corpus.
+#: After this many bytes a worker is replaced: its caches and the holes in its memory would grow
+#: with the corpus.
 _RENEW = 96_000_000
 
 
 class LocalRunner:
-    """`map` over up to `jobs` processes; they start when first needed.
+    """`map` over up to `jobs` processes, which start when first needed.
 
-    The garbage collector rests while one is open."""
+    While it is open the garbage collector runs rarely."""
 
     def __init__(self, jobs: int = 0, notify: Callable[[int, int], None] | None = None) -> None:
         self.jobs = jobs or usable_cores()
@@ -44,15 +44,15 @@ class LocalRunner:
         self._usual = gc.get_threshold()
         gc.set_threshold(*RARELY)
         self._interrupts = _interrupt_once()
-        if self.jobs > 1:  # now, while there is little that workers would begin with
+        if self.jobs > 1:  # now, while there is little memory to inherit
             self._starter = starter()
         return self
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        gc.freeze()  # both together age all objects, so that no full collection follows at once
+        gc.freeze()  # together they age all objects, so that no full collection follows at once
         gc.unfreeze()
         gc.set_threshold(*self._usual)
-        now = kind is KeyboardInterrupt  # it may have cut a message in two: nobody is asked to end
+        now = kind is KeyboardInterrupt  # a message may be cut in two: do not ask workers to end
         if now:
             for worker in self._workers:
                 worker.connection.close()
@@ -66,7 +66,7 @@ class LocalRunner:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def begin_with(self, function: Callable[..., object], *arguments: object) -> None:
-        """Let later workers begin with what this call leaves in memory."""
+        """Let later workers start with what this call leaves in memory."""
         self._calls.append((function, arguments))
         self.renew()
 
@@ -89,8 +89,8 @@ class LocalRunner:
         """Yield (position, result) as they come. `weight` is in bytes of input; `make` gives what
         the function takes.
 
-        A worker that dies (out of memory, killed) takes no other task with it: what it held is
-        tried once more alone; a second death raises StoreError.
+        If a worker dies (out of memory, killed), each task it held is tried once more alone; a
+        second death raises StoreError.
         """
         weights = [max(1, weight(t)) for t in tasks]
         total = sum(weights)
@@ -119,7 +119,7 @@ class LocalRunner:
         make: Callable[[T], A],
         weights: Sequence[int],
     ) -> Iterator[tuple[Group, list[R]]]:
-        """Keep all workers fed. What a dead one was at is tried again, task by task."""
+        """Keep all workers fed. What a dead one worked on is tried again, task by task."""
         waiting = _groups(weights)[::-1]
         retried: set[int] = set()
 
@@ -144,13 +144,13 @@ class LocalRunner:
                     self._workers.remove(worker)
                     self._bury(worker, waiting, retried)
                     continue
-                self._feed(waiting, give, weights)  # none waits for what is done with this one
+                self._feed(waiting, give, weights)  # before the caller works on this answer
                 yield answer
 
     def _feed(
         self, waiting: list[Group], give: Callable[[Worker], bool], weights: Sequence[int]
     ) -> None:
-        """Give every worker what it works on and, behind something small, what comes next."""
+        """Give every worker a group and, if that is small, the next one."""
         for most in (1, 2):
             for place in range(self.jobs):
                 while waiting:
@@ -160,12 +160,12 @@ class LocalRunner:
                     if give(worker):
                         continue
                     if worker.held:
-                        break  # what it held says that it died
+                        break  # it died: `take` finds that out
                     self._workers.remove(worker)  # while it had nothing to do
                     worker.connection.close()
 
     def _worker(self, place: int) -> Worker:
-        """The worker at this place, a new one where the old one has done its share."""
+        """The worker at this place; a new one if the old one has done its share."""
         if place < len(self._workers):
             worker = self._workers[place]
             if worker.held or worker.fed < _RENEW:
@@ -179,15 +179,15 @@ class LocalRunner:
         return fresh
 
     def _leave(self) -> None:
-        """After an error, or where nobody wants the rest: nobody takes what workers still give, or
-        a later run would take it for its own."""
+        """Let go of busy workers after an error, or if the caller wants no more: a later run must
+        not take their answers for its own."""
         for worker in [worker for worker in self._workers if worker.held]:
             self._workers.remove(worker)
             worker.connection.close()
 
     def _bury(self, worker: Worker, waiting: list[Group], retried: set[int]) -> None:
         worker.connection.close()
-        first, *rest = worker.held  # it was at the first
+        first, *rest = worker.held  # it worked on the first
         waiting += rest
         for i in first:
             if i in retried:
@@ -200,7 +200,7 @@ class LocalRunner:
 
 
 def _slow(worker: Worker, weights: Sequence[int]) -> bool:
-    """Whether nothing more should wait for what this one is at, or for its end."""
+    """Whether nothing more should wait for this one: its group is large, or it will be replaced."""
     size = sum(weights[i] for i in worker.held[0])
     return size > 2 * _GROUP or worker.fed >= _RENEW
 
@@ -213,7 +213,7 @@ def usable_cores() -> int:
 
 
 def _groups(weights: Sequence[int]) -> list[Group]:
-    """Heaviest first, small ones together, so that no long task starts last."""
+    """Groups of tasks: heaviest first, small ones together, so that no long task starts last."""
     order = sorted(range(len(weights)), key=lambda i: (-weights[i], i))
     groups: list[Group] = []
     size = _GROUP
@@ -227,8 +227,8 @@ def _groups(weights: Sequence[int]) -> list[Group]:
 
 
 def _interrupt_once() -> bool:
-    """Let the first Ctrl-C end the work and further ones not break into the tidying up, which is
-    short. False where someone else sees to interrupts."""
+    """Let the first Ctrl-C end the work, and ignore further ones during the short clean-up. False
+    if someone else handles interrupts."""
     if threading.current_thread() is not threading.main_thread():
         return False
     if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:

@@ -22,6 +22,7 @@ from types import FrameType
 
 from ..errors import StoreError, ToolError, cannot_write
 from ..ports import Job
+from ..whole import write_whole
 
 OnLine = Callable[[str], None]
 #: Seconds between the polite and the hard end of a program.
@@ -31,16 +32,14 @@ _KEPT = 60
 
 
 def write_files(job: Job, folder: Path) -> None:
-    """Write the files of a job below `folder`, each beside and renamed. StoreError on trouble."""
+    """Write the files of a job below `folder`, each whole. StoreError on trouble."""
     for name, text in job.files.items():
         target = folder / name
         if not target.resolve().is_relative_to(folder.resolve()):
             raise StoreError(f"The job '{job.name}' wants to write {name}, outside {folder}.")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            beside = target.with_name(f".{target.name}.part")
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(target)
+            write_whole(target, text.encode())
         except OSError as error:
             raise cannot_write(target, error, ", or name another place.") from error
 
@@ -202,7 +201,7 @@ def _leashed(argv: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _hold(argv: list[str]) -> int:
-    """Run a program in our process group, which ends when nobody holds our standard input."""
+    """Run a program in our process group, and end the group when our standard input closes."""
 
     def watch() -> None:
         while os.read(0, 4096):

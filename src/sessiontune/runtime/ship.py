@@ -8,8 +8,8 @@
       ship.json               what was made from what, with hashes and the checks of parity
       .work/                  what is being made; removed at the end
 
-A step that is done is not done again: every step's result is renamed into place whole, and its
-fingerprint says what it was made from.
+No step is done twice: every result is renamed into place whole, and its fingerprint says what it
+was made from.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ..shipping.quantise import check_quantiser, find_quantiser
 from ..shipping.run import Run, digest_of
 from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
+from ..whole import write_whole
 from .craft import check_tools, make, there
 from .shop import (
     SAFETENSORS,
@@ -61,7 +62,7 @@ def ship(
     before = read_shipped(out)
     files: dict[str, ShippedFile] = {f.name: f for f in before.files} if before else {}
     converter = find_converter(options.llama_cpp, env, home)
-    for kind in options.types:  # what is lacking is said at once: the checks below take a while
+    for kind in options.types:  # say at once what is missing: the checks below take a while
         if options.force or file_name(run, options, kind) not in files:
             check_tools(run, options, kind, converter)
     watch("check that the adapter fits", 0, 0)
@@ -87,24 +88,36 @@ def ship(
     missing = [kind for kind in options.types if not there(shop, kind, files)]
     for kind in missing:
         check_tools(run, options, kind, converter)
+    _say_what_is_here(shop, missing)
+    return _make_all(shop, files)
+
+
+def _say_what_is_here(shop: Shop, missing: list[str]) -> None:
+    """Tell the user what is left of a run that was interrupted, and is used."""
     if missing and (shop.work / "merged").is_dir():
-        say("Going on: the merged model of the last time is here.")
+        shop.say("Going on: the merged model of the last time is here.")
+    if shop.options.force:
+        return
     for kind in missing:
-        if kind != SAFETENSORS and (shop.work / shop.name(kind)).is_file() and not options.force:
-            say(f"Going on: {shop.name(kind)} was made the last time and is still to be proven.")
-    reused = []
-    for kind in options.types:
+        if kind != SAFETENSORS and (shop.work / shop.name(kind)).is_file():
+            shop.say(f"Going on: {shop.name(kind)} was made last time, and is not proven yet.")
+
+
+def _make_all(shop: Shop, files: dict[str, ShippedFile]) -> Shipped:
+    """Make every type; ship.json is written after each."""
+    reused: list[str] = []
+    for kind in shop.options.types:
         made = make(shop, kind, files)
         reused += [made.name] if files.get(made.name) == made else []
         files[made.name] = made
         _note(shop, files, reused)
-    if not options.keep_merged:
-        shutil.rmtree(out / ".work", ignore_errors=True)
+    if not shop.options.keep_merged:
+        shutil.rmtree(shop.out / ".work", ignore_errors=True)
     return _note(shop, files, reused)
 
 
 def check_base(run: Run) -> None:
-    """PreflightError when the base in its place is not the one that the adapter was trained on."""
+    """PreflightError if the base at its place is not the one that the adapter was trained on."""
     found = describe(run.base, run.base_id).sha256
     if run.base_digest and found != run.base_digest:
         raise PreflightError(
@@ -116,7 +129,7 @@ def check_base(run: Run) -> None:
 def check_tools_here(
     types: tuple[str, ...], env: Mapping[str, str], home: Path, base: Path | None
 ) -> None:
-    """UsageError or ToolError, before hours of training, for what shipping and a chat will lack.
+    """UsageError or ToolError, before hours of training, for what shipping or a chat will lack.
 
     `base`: the folder of the model, None for one that is made later.
     """
@@ -168,7 +181,6 @@ def _note(shop: Shop, files: Mapping[str, ShippedFile], reused: list[str]) -> Sh
         files=tuple(files[name] for name in sorted(files)),
         reused=tuple(reused),
     )
-    beside = shop.out / ".ship.json.part"
-    beside.write_bytes(msgspec.json.format(msgspec.json.encode(shipped), indent=2) + b"\n")
-    beside.replace(shop.out / "ship.json")
+    written = msgspec.json.format(msgspec.json.encode(shipped), indent=2) + b"\n"
+    write_whole(shop.out / "ship.json", written)
     return shipped

@@ -42,7 +42,7 @@ class ShipOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShippedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One result. `base`: the GGUF that an adapter stands on, relative to the folder or whole."""
+    """One result. `base`: the GGUF under an adapter, relative to the folder or absolute."""
 
     name: str
     type: str
@@ -73,8 +73,8 @@ class Shipped(msgspec.Struct, frozen=True, kw_only=True):
 class Shop(msgspec.Struct, frozen=True, kw_only=True):
     """One call of `ship`: what all steps need.
 
-    trained   digest of what the training left; for a whole model that is gigabytes to read
-    say       tells the user something that matters; `on_line` gets the output of programs
+    trained   digest of what the training wrote; for a whole model that is gigabytes to read
+    say       tells the user what matters; `on_line` gets the output of programs
     """
 
     run: Run
@@ -114,7 +114,7 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def file_name(run: Run, options: ShipOptions, kind: str) -> str:
-    """What one kind of a run is called: a file, with safetensors a folder."""
+    """The name of a run's file of one kind; of a folder for safetensors."""
     if kind == SAFETENSORS:
         return f"{run.slug}-{SAFETENSORS}"
     return f"{run.slug}-{'lora-' if options.adapter_only else ''}{kind}.gguf"
@@ -130,7 +130,7 @@ def need_converter(found: Converter | None) -> Converter:
 def fetch_converter(
     env: Mapping[str, str], home: Path, on_line: Callable[[str], None]
 ) -> Converter:
-    """The converter that is here, else the pinned package through pip. ToolError when offline."""
+    """The converter that is here, else the pinned one, fetched by pip. ToolError when offline."""
     if found := find_converter(None, env, home):
         return found
     with tempfile.TemporaryDirectory(prefix="sessiontune-") as name:

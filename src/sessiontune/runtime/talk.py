@@ -19,8 +19,8 @@ class Streams(Protocol):
 
 
 class Talk:
-    """Keeps each side's own history. With two sides the first is the base: the same server, the
-    adapter's weight set to nothing for its requests. `run` as a command takes it."""
+    """Keeps each side's own history. With two sides the first is the base: the same server, with
+    the adapter's weight set to 0 for its requests. `run`: as a command takes it."""
 
     def __init__(
         self,
@@ -35,7 +35,7 @@ class Talk:
         self._system = system
         self._run = run
         self._sampling = {k: v for k, v in (sampling or {}).items() if v is not None}
-        #: Sides whose last answer came to its largest length.
+        #: Sides whose last answer was cut at the largest length.
         self.cut: list[str] = []
         self._stop = threading.Event()
         self._history: dict[str, list[dict[str, str]]] = {}
@@ -47,10 +47,10 @@ class Talk:
         self._history = {side: list(first) for side in self.sides}
 
     def ask(self, text: str, grow: Grow) -> dict[str, str]:
-        """Ask all sides at once; their whole answers. EndpointError when one fails.
+        """Ask all sides at once; returns their whole answers. EndpointError when one fails.
 
-        Reasoning is shown (`grow`) and no part of the answer; a tool call is, as text. Ctrl-C
-        ends all of them; then nothing of it is kept.
+        Reasoning is shown (`grow`) but is not part of the answer; a tool call is, as text. Ctrl-C
+        ends all answers, and nothing of them is kept.
         """
         self._stop.clear()
         self.cut = []

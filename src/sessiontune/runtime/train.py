@@ -1,7 +1,7 @@
 """A training run from start to end: read, prepare, check, plan, run, record.
 
-The pieces are pure (`training`); here they meet the disk and the worker process. Nothing is left
-behind when a check fails before the first step.
+The pieces are pure (`training`); here they meet the disk and the worker process. If a check fails
+before the first step, nothing is left behind.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def _make(beside: Path, folder: Path) -> None:
 
 
 def _as_begun(ready: Ready, folder: Path) -> None:
-    """UsageError, which names what differs, unless a run would go on as it was begun."""
+    """UsageError, naming what differs, unless the run would go on as it was begun."""
     known = record.read(folder)
     if known.get("data", {}).get("tokens") != ready.fingerprint:
         raise record.another(known, record.start(ready, folder, ""))
@@ -176,13 +176,13 @@ def _run(
 
 
 def _told(code: int, seen: Mapping[str, Any]) -> int:
-    """The worker's own status: a launcher of several processes ends with 1 whatever theirs was."""
+    """The worker's own status: a launcher of several processes ends with 1 whatever theirs is."""
     told = {"stopped": worker.STOPPED, "no_memory": worker.NO_MEMORY}
     return next((status for name, status in told.items() if code > 0 and name in seen), code)
 
 
 def _resumed(ready: Ready, job: Job, folder: Path) -> Job:
-    """The job that goes on from the last checkpoint (or starts anew where there is none)."""
+    """The job that goes on from the last checkpoint (or starts from the beginning without one)."""
     if ready.spec.trainer == "trl":
         return msgspec.structs.replace(job, argv=(*job.argv, "--resume"))
     return others.resumed(job, folder)

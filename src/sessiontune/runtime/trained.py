@@ -25,10 +25,10 @@ from ..rows.decode import messages_of
 from ..steps.leakage import leakage
 
 FILE = "trained.msgpack"
-#: What to do where a base knows what is held out.
+#: What to do if a base was trained on what is held out.
 UNSEEN = (
-    "Export with the private state and the split of that run (what is once held out stays so) and"
-    " train on that, or train on the base that it began with."
+    "Export with that run's private state and split (what is once held out stays so) and train on"
+    " that export, or train on the base that the run began with."
 )
 
 
@@ -60,7 +60,7 @@ def keep(
     for name in HELD_FILES:
         if (export / name).is_file():
             (own / KEPT / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(export / name, own / KEPT / name)  # with its date, and no wider rights
+            shutil.copy2(export / name, own / KEPT / name)  # keeps its date and mode
 
 
 def trained_on(run: Path) -> Trained | str:
@@ -125,13 +125,14 @@ def seen_in(trained: Trained, held: Iterable[Mapping[str, Any]]) -> int:
 
 
 def lineages_of(rows: Iterable[Mapping[str, Any]]) -> set[str]:
-    """The lineages of rows, of those that are keyed."""
+    """The keyed lineages of rows."""
     return keyed(map(_lineage, rows))
 
 
 def keyed(lineages: Iterable[str]) -> set[str]:
-    """The lineages whose names are keyed with the secret of a private state: two exports that share
-    one were made with the same state. General rows and canaries have the same names everywhere."""
+    """Those of the lineages whose names are keyed with the secret of a private state: exports that
+    share one were made with the same state. General rows and canaries have the same names
+    everywhere."""
     return {name for name in lineages if name and not name.startswith(("general-", "canary-"))}
 
 

@@ -1,8 +1,8 @@
 """Environments for the trainers that cannot share ours: one virtual environment each.
 
-Their versions of transformers and TRL exclude one another, and their
-audio and vision dependencies often have no build that fits the installed torch. LLaMA-Factory
-imports torchaudio even for text; where it does not load, an empty module takes its place.
+Their versions of transformers and TRL exclude one another, and their audio and vision dependencies
+often have no build that fits the installed torch. LLaMA-Factory imports torchaudio even for text;
+where it does not load, an empty module takes its place.
 """
 
 from __future__ import annotations
@@ -56,8 +56,8 @@ def states() -> list[dict[str, str]]:
 def make(name: str, force: bool, on_line: Callable[[str], None], place: Path | None = None) -> Path:
     """Make the environment of one trainer and return its folder.
 
-    It is built beside and renamed, so a failure leaves nothing; raises ToolError with pip's last
-    line, StoreError when the folder cannot be written.
+    A failure leaves nothing. Raises ToolError with pip's last error, StoreError when the folder
+    cannot be written.
     """
     target = place or environment_of(name)
     if (target / "bin" / "python").is_file() and not force:
@@ -66,7 +66,7 @@ def make(name: str, force: bool, on_line: Callable[[str], None], place: Path | N
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise cannot_write(target.parent, error) from error
-    # Scripts of an environment hold its path, so it is made in its place; a mark says it is whole.
+    # Scripts of an environment hold its path, so it cannot be made elsewhere and renamed.
     shutil.rmtree(target, ignore_errors=True)
     try:
         _run("make the environment", [sys.executable, "-m", "venv", str(target)], on_line)
@@ -89,8 +89,8 @@ def _mend(name: str, python: str, target: Path, on_line: Callable[[str], None]) 
             on_line(f"{package} does not load beside this torch: removed")
             _run("remove", [python, "-m", "pip", "uninstall", "-y", "-q", package], on_line)
     if name == "unsloth":
-        # The newest release has a CPU path; pip may have settled for an older one because of a
-        # lower bound on certificates that an index does not hold yet.
+        # The newest release has a CPU path; pip may have chosen an older one because an index does
+        # not have the newest certificates that it asks for.
         newest = [python, "-m", "pip", "install", "-q", "--no-deps", "--upgrade"]
         _run("update unsloth", [*newest, "unsloth", "unsloth_zoo"], on_line)
     if name == "llamafactory":

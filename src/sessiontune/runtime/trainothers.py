@@ -151,13 +151,13 @@ def preflight(ready: Ready, folder: Path, on_event: OnEvent) -> list[Check]:
 
 
 def watched(job: Job) -> Job:
-    """The job with our watcher in the trainer's Python; what is on the user's own path stays."""
+    """The job with our watcher on the trainer's Python path, before the user's own entries."""
     path = os.pathsep.join(filter(None, (HOOK, os.environ.get("PYTHONPATH", ""))))
     return msgspec.structs.replace(job, env={**job.env, "PYTHONPATH": path})
 
 
 def stopped_at(folder: Path, steps: int) -> int | None:
-    """The step at which a trainer that was asked to stop did so; None when it went to its end."""
+    """The step at which a trainer stopped because it was asked to; None if it went to its end."""
     newest = last_checkpoint(folder)
     step = int(newest.rsplit("-", 1)[1]) if newest else 0
     return step if (folder / "trainer" / "stop").exists() and step < steps else None
@@ -191,7 +191,7 @@ def resumed(job: Job, folder: Path) -> Job:
 
 
 def collect(ready: Ready, folder: Path) -> None:
-    """Bring adapter, tokenizer, metrics and result into the places that a run has."""
+    """Put adapter, tokenizer, metrics and result where a run has them."""
     made = folder / "checkpoints"
     state = made / "trainer_state.json"
     if not state.is_file():

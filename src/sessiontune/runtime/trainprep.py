@@ -37,12 +37,12 @@ from .trained import UNSEEN, keep, makers, seen_in, trained_on
 OnEvent = Callable[[dict[str, Any]], None]
 
 
-#: Settings that change no step, or are settled by the plan.
+#: Settings that change no step, or that the plan decides.
 PASSING = ("python", "log_to", "keep", "method", "precision", "length")
 
 
 def counter(on_event: OnEvent) -> Callable[[int, int], None]:
-    """How far the phase is that goes on: rows that are done, and all of them."""
+    """Reports the progress of the present phase: rows that are done, and all rows."""
     return lambda done, total: on_event({"event": "prepared", "done": done, "total": total})
 
 
@@ -96,13 +96,13 @@ class Ready(msgspec.Struct, kw_only=True):
             write_tokens(self.held, folder / "data" / "eval.parquet")
 
     def collect(self, folder: Path) -> None:
-        """After a good end: bring what other trainers wrote into the run's own places."""
+        """After a good end: put what other trainers wrote where a run has it."""
         if self.spec.trainer != "trl":
             others.collect(self, folder)
 
     def memory_advice(self) -> str:
-        """What to change when memory ran out, with figures: less than what failed, and less than
-        there is; then what other programs hold, which may be what was too much."""
+        """What to change after memory ran out, with figures: settings that need less than what
+        failed, and less than there is; then what other programs hold, which may be the cause."""
         settings, base = self.plan.settings, self.base
         least = 2 if self.spec.task == "kto" else 1
         alone = msgspec.structs.replace(self.spec, batch=least)
@@ -264,8 +264,8 @@ def _extra_checks(template: Template) -> list[Check]:
 
 
 def _unseen(base: Base, data: DataSet) -> list[Check]:
-    """Better known before the training than by `evaluate`: whether a base that is another run's
-    model was trained on what is held out here."""
+    """Whether a base that is another run's model was trained on what is held out here: better known
+    before the training than from `evaluate`."""
     name, checks = "the base has not seen the test", []
     for maker in makers(Path(base.path)):
         trained = trained_on(maker)
@@ -282,7 +282,7 @@ def _unseen(base: Base, data: DataSet) -> list[Check]:
 
 
 def _can_ship(base: Base) -> list[Check]:
-    """Better known before the training than after it: whether the converter here knows the base."""
+    """Whether the converter here knows the base: better known before the training than after."""
     name = "can become a GGUF"
     try:
         converter = find_converter(None, os.environ, Path.home())
@@ -298,7 +298,7 @@ def _can_ship(base: Base) -> list[Check]:
 def _fingerprint(
     train: Prepared, held: Prepared, base: Base, spec: TrainSpec, plan: planner.Plan
 ) -> str:
-    """Two runs with the same one would do the same steps."""
+    """Runs with the same fingerprint would do the same steps."""
     total = hashlib.sha256()
     for example in (*train.examples, *held.examples):
         total.update(repr((example.ids, example.labels)).encode())
@@ -307,8 +307,8 @@ def _fingerprint(
 
 
 def _what_is_done(base: Base, spec: TrainSpec, plan: planner.Plan) -> bytes:
-    """Base, settings and steps. What the plan settles counts as settled, whether it was given or
-    left to the machine."""
+    """Base, settings and steps. What the plan decides counts as decided there, whether it was given
+    or left open."""
     kept = {k: v for k, v in to_dict(spec).items() if k not in PASSING}
     settled = msgspec.to_builtins(plan.settings)
     settled = {k: v for k, v in settled.items() if k not in ("room", "memory")}

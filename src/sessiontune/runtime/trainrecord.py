@@ -19,6 +19,7 @@ from ..training.metrics import read_metrics, summary
 from ..training.report import render_report
 from ..training.spec import TrainSpec, to_dict
 from ..training.trl import saved_in
+from ..whole import write_whole
 from .trainprep import PASSING, Ready
 
 PACKAGES = ("torch", "transformers", "trl", "peft", "datasets", "accelerate", "tokenizers")
@@ -94,7 +95,7 @@ OPEN: dict[str, Any] = {"method": "auto", "precision": "auto", "length": 0}
 
 
 def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
-    """What the plan of an interrupted run settled stays settled: the card may be fuller now, or
+    """What the plan of an interrupted run settled stays settled, even if the GPU is fuller now, or
     another one."""
     settled = read(folder).get("settings") or {}
     left = {k: settled[k] for k, v in OPEN.items() if getattr(spec, k) == v and k in settled}
@@ -102,8 +103,8 @@ def as_begun(folder: Path, spec: TrainSpec) -> TrainSpec:
 
 
 def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
-    """Why a run cannot go on as what would be trained now: what differs, or, where nothing does,
-    that another version began it."""
+    """Why a run cannot be resumed with what would be trained now: what differs, or, if nothing
+    does, that another version began it."""
     data, differs = now["data"], []
     if known.get("base", {}).get("sha256") != now["base"]["sha256"]:
         differs.append(f"the base ({now['base']['id']}, was {known.get('base', {}).get('id')})")
@@ -124,13 +125,14 @@ def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
         )
     hint = "Leave out what is given: --resume takes it from the run. Or s" if flags else "S"
     return UsageError(
-        f"The run cannot go on with other things than it was begun with: {'; '.join(differs)}.",
+        f"The run was begun with something else: {'; '.join(differs)}.",
         f"{hint}tart a new run with -o.",
     )
 
 
 def _settled(run: dict[str, Any]) -> dict[str, Any]:
-    """What decides the steps of a run, as options: those given, and what was made of open ones."""
+    """What decides the steps of a run, as options: the given ones, and the values chosen for the
+    others."""
     settled = {k: v for k, v in run.get("settings", {}).items() if k not in ("room", "memory")}
     return {k: v for k, v in run.get("spec", {}).items() if k not in PASSING} | settled
 
@@ -140,7 +142,7 @@ def _option(name: str) -> str:
 
 
 def _by(known: dict[str, Any], now: dict[str, Any]) -> str:
-    """The versions that differ of sessiontune and of what examples are made with."""
+    """The versions that differ, of sessiontune and of the packages that make examples."""
     was, here = known.get("versions", {}), now["versions"]
     named = [
         f"{name} {was[name]}, now {here[name]}"
@@ -245,9 +247,7 @@ def write(folder: Path, run: dict[str, Any]) -> None:
 
 
 def _put(path: Path, text: str) -> None:
-    beside = path.with_name(f".{path.name}.part")
     try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, text.encode())
     except OSError as error:
         raise cannot_write(path, error, ", then go on with --resume.") from error

@@ -1,9 +1,9 @@
 """Worker processes, each at the other end of a connection of its own.
 
-On Linux they are forked from a process that is itself forked before anything was read (`Nursery`):
-it has our modules, and what it was told to compile, but nothing of what the parent holds of the
-logs. Elsewhere each starts anew. A worker ends at once when it is told to, or when its parent is
-gone. Who reads of a connection that ends knows that its worker died.
+On Linux they are forked from a process that was itself forked before anything was read (`Nursery`):
+it has our modules, and what it was told to compile, but nothing that the parent holds of the logs.
+Elsewhere each is a new program. A worker ends at once when it is told to, or when its parent is
+gone. The end of a connection means that its worker died.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ from ..errors import StoreError
 Call = tuple[Callable[..., object], tuple[object, ...]]
 #: An error of another process, and its traceback.
 Failure = tuple[Exception, str]
-#: What a worker was handed over: numbers of tasks, in the order in which they are worked on.
+#: What a worker is handed: the numbers of tasks, in the order in which it works on them.
 Group = list[int]
 
 #: The collector's thresholds during a run: records are acyclic, so it finds next to nothing.
 RARELY = (1_000_000, 50, 100)
-#: Freed memory goes back to the system each time that so many bytes were worked on.
+#: Freed memory goes back to the system each time this many bytes were worked on.
 FREED = 4_000_000
 #: From <sys/prctl.h>: the signal to get when the parent ends.
 _PR_SET_PDEATHSIG = 1
@@ -51,7 +51,7 @@ class Worker:
         self.held: deque[Group] = deque()
 
     def give(self, group: Group, function: Callable[[Any], Any], tasks: list[Any], n: int) -> bool:
-        """Hand over tasks, `n` bytes of work. False where the worker has died."""
+        """Hand over tasks, `n` bytes of work. False if the worker has died."""
         try:
             self.connection.send((function, tasks, n))
         except OSError:
@@ -61,7 +61,7 @@ class Worker:
         return True
 
     def take(self) -> tuple[Group, list[Any]]:
-        """The next answer. Raises what the function raised, EOFError where the worker has died."""
+        """The next answer. Raises what the function raised; EOFError if the worker has died."""
         try:
             found, failure = self.connection.recv()
         except OSError as error:
@@ -79,7 +79,7 @@ class Starter(Protocol):
 
 
 def starter() -> Starter:
-    """What makes workers here: to fork is safe, and far cheaper, on Linux."""
+    """What makes workers on this system: on Linux forking is safe, and far cheaper."""
     return Nursery() if os.uname().sysname == "Linux" else Spawner()
 
 
@@ -91,7 +91,7 @@ def _raise(failure: Failure | None) -> None:
 
 
 def dismiss(workers: Sequence[Worker]) -> None:
-    """End workers, whatever they do, and wait until their memory has gone back."""
+    """End workers, busy or not, and wait until their memory is free."""
     for worker in workers:
         with suppress(OSError):  # it is dead already
             worker.connection.send_bytes(b"")
@@ -103,8 +103,8 @@ def dismiss(workers: Sequence[Worker]) -> None:
 
 
 class Nursery:
-    """A process that only forks, made when this one is small. It makes a call once, so that all
-    workers after it have what the call left in memory."""
+    """A process that only forks, made while this one is small. It makes each call once, so that all
+    later workers have what the call left in memory."""
 
     def __init__(self) -> None:
         self._parent = os.getpid()
@@ -114,7 +114,7 @@ class Nursery:
     def _begin(self) -> None:
         self._made = 0
         self.connection, other = multiprocessing.Pipe()
-        _flush()  # or a child would write once more what waits to be written
+        _flush()  # or a child would write the buffered output again
 
         def tend() -> None:
             self.connection.close()
@@ -124,12 +124,12 @@ class Nursery:
         other.close()
 
     def start(self, calls: Sequence[Call]) -> Worker:
-        """Raises StoreError where the system has no room for it."""
+        """Start a worker. Raises StoreError if the system has no room for it."""
         try:
             return self._start(calls)
         except (EOFError, OSError):  # most likely it died: another one can do it
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)  # else it would wait for its workers, and we too
+                os.kill(self.pid, signal.SIGKILL)  # or it would wait for its workers, and we for it
             self.end(wait=True)
         try:
             self._begin()
@@ -154,7 +154,7 @@ class Nursery:
         return Worker(mine)
 
     def end(self, *, wait: bool) -> None:
-        """End it. What its workers have spent counts as ours when they are waited for."""
+        """End it. With `wait`, the time that its workers used counts as ours."""
         self.connection.close()
         if wait:
             with suppress(ChildProcessError):
@@ -172,7 +172,7 @@ class Spawner:
         return Worker(mine)
 
     def end(self, *, wait: bool) -> None:
-        """Nothing is left: workers end by themselves."""
+        """Nothing to do: workers end by themselves."""
 
 
 # ------------------------------------------------------------------ in the nursery
@@ -192,7 +192,7 @@ def _tend(connection: Connection) -> None:
             _wait_for_ended()
             if call is not None:
                 connection.send(_made(call))
-                gc.freeze()  # or the workers' collector would write to all pages
+                gc.freeze()  # or the workers' collector would write to all shared pages
                 continue
             handle = reduction.recv_handle(connection)
             _fork(begin, os.getpid())
@@ -201,7 +201,7 @@ def _tend(connection: Connection) -> None:
 
 
 def _fork(run: Callable[[], None], parent: int) -> int:
-    """A process that does this and nothing else; its id."""
+    """Fork a process that does this and nothing else. Returns its id."""
     if pid := os.fork():
         return pid
     try:
@@ -241,8 +241,8 @@ def _spawned(connection: Connection, calls: Sequence[Call]) -> None:
 
 
 def _alone(parent: int) -> None:
-    """A forked process leaves Ctrl-C to the command, and ends when the one that forked it does:
-    else it would go on, and write, after a command that was killed."""
+    """Make a forked process leave Ctrl-C to the command, and end with its parent: otherwise it
+    would go on, and write, after the command was killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was killed before we asked
@@ -251,7 +251,7 @@ def _alone(parent: int) -> None:
 
 
 def work(connection: Connection) -> None:
-    """Answer one group of tasks after the other, until there is nobody to take the answer."""
+    """Answer one group of tasks after another, until nobody takes the answer."""
     waiting: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, waiting), daemon=True).start()
     worked = 0
@@ -267,7 +267,7 @@ def work(connection: Connection) -> None:
 
 
 def _listen(connection: Connection, waiting: SimpleQueue[bytes]) -> None:
-    """Take what the parent sends at once, so that it never waits; end when it says so or ends."""
+    """Take what the parent sends at once, so that it never waits; end when told to, or with it."""
     try:
         while message := connection.recv_bytes():
             waiting.put(message)
@@ -284,7 +284,7 @@ def _flush() -> None:
 
 
 def _answer(message: bytes) -> tuple[bytes, int]:
-    """What a message asks for, encoded, and the bytes of work that it was."""
+    """The encoded answer to a message, and how many bytes of work it was."""
     try:
         function, tasks, size = pickle.loads(message)
         return pickle.dumps(([function(task) for task in tasks], None)), size
@@ -293,7 +293,7 @@ def _answer(message: bytes) -> tuple[bytes, int]:
 
 
 def _told(error: Exception) -> Failure:
-    """An error as it can be handed over, and what led to it."""
+    """An error in a form that can be pickled, and its traceback."""
     led = "".join(traceback.format_exception(error))
     try:
         pickle.loads(pickle.dumps(error))

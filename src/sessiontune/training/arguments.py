@@ -9,7 +9,7 @@ from .spec import TrainSpec
 
 
 def arguments(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
-    """How the plan's steps are taken and kept."""
+    """The arguments for the plan's steps and checkpoints."""
     chosen = plan.settings
     return {
         "per_device_train_batch_size": chosen.batch,
@@ -35,7 +35,7 @@ def arguments(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
 
 
 def evaluated(plan: Plan) -> dict[str, Any]:
-    """What is added where there is a held-out side: the best checkpoint is the one that counts."""
+    """The arguments added if there is a held-out side: the best checkpoint counts."""
     return {
         "eval_strategy": "steps",
         "eval_steps": plan.eval_every,

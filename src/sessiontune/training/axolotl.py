@@ -1,7 +1,7 @@
 """Axolotl: one YAML file; messages with a flag for each turn that bears loss.
 
-What is no message (parts of an answer that is longer than the context, and text that holds control
-tokens) goes as segments with a flag for each, into a data set of its own.
+What cannot be a message (parts of an answer that is longer than the context, and text that holds
+control tokens) goes as segments with a flag for each, into a separate data set.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def settings(given: Given) -> dict[str, Any]:
 
 
 def _steps(spec: TrainSpec, plan: Plan) -> dict[str, Any]:
-    """How the plan's steps are taken and kept, in Axolotl's words."""
+    """The settings for the plan's steps and checkpoints, in Axolotl's words."""
     chosen = plan.settings
     return {
         "micro_batch_size": chosen.batch,

@@ -16,7 +16,7 @@ import msgspec
 from ..errors import ToolError, UsageError
 from .memory import EAGER, Shape, typical
 
-#: Families of experts that "all linear layers" leaves out: to PEFT they are none.
+#: Families whose experts "all linear layers" leaves out: PEFT does not see them as linear layers.
 NO_EXPERTS = ("gpt_oss",)
 
 
@@ -55,12 +55,12 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shape(self) -> Shape:
-        """What memory depends on; what the config does not tell is taken from like models."""
+        """What memory depends on; what the config does not tell is taken from similar models."""
         like = typical(self.billions)
         hidden = self.hidden or like.hidden
         return Shape(
             billions=self.billions,
-            # bitsandbytes leaves experts as they are: they are no linear layers
+            # bitsandbytes leaves experts as they are: they are not linear layers
             ends=(self.ends or like.ends) + (0.0 if self.quantised else self.experts),
             edges_of_experts=self.edges * 1e9,
             layers=self.layers or like.layers,
@@ -72,7 +72,7 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def resolve(name: str, *, download: bool = False) -> Base:
-    """Find a base by folder or hub id. Raises UsageError with what to do when it is not here."""
+    """Find a base by folder or hub id. Raises UsageError, with what to do, if it is not here."""
     path = Path(name).expanduser()
     if path.is_dir():
         return describe(path, str(name))
@@ -155,7 +155,7 @@ def describe(path: Path, name: str) -> Base:
 
 
 def _config(path: Path) -> dict[str, Any]:
-    """config.json. Raises UsageError with what the folder is instead of a base."""
+    """config.json. Raises UsageError, saying what the folder is instead of a base."""
     try:
         config: dict[str, Any] = json.loads((path / "config.json").read_text("utf-8"))
     except FileNotFoundError as error:
@@ -175,14 +175,14 @@ def _edges(matrices: list[list[int]]) -> float:
 
 
 def _bits(quantised: dict[str, Any]) -> int:
-    """Bits of a quantised weight; 0 where it is none, or its kind is not known."""
+    """Bits of a quantised weight; 0 if it is not quantised, or its kind is not known."""
     if quantised.get("load_in_8bit") or "fp8" in str(quantised.get("quant_method")):
         return 8
     return 4 if quantised.get("load_in_4bit") else int(quantised.get("bits") or 0)
 
 
 def _inner(config: dict[str, Any]) -> int:
-    """Columns inside a feed-forward block; of experts, as many as one token goes through."""
+    """Columns inside a feed-forward block; for experts those that one token goes through."""
     if experts := config.get("num_experts_per_tok"):
         size = config.get("moe_intermediate_size") or config.get("intermediate_size") or 0
         return int(experts) * int(size)
@@ -211,8 +211,8 @@ def _tensors(file: Path) -> list[_Tensor]:
 
 
 def _older(file: Path) -> list[_Tensor]:
-    """Every tensor of a *.bin file, without its values; none where torch is not here, or where the
-    file is no archive, as before PyTorch 1.6."""
+    """Every tensor of a *.bin file, without its values; none if torch is not here, or the file is
+    no archive, as before PyTorch 1.6."""
     if not zipfile.is_zipfile(file):
         return []
     try:
@@ -228,7 +228,7 @@ def _older(file: Path) -> list[_Tensor]:
 
 
 def _matrices(tensors: list[_Tensor]) -> tuple[str, ...]:
-    """`q_proj` and its like; the head is one even where its weights are the embedding's."""
+    """`q_proj` and the like; the head is one even if its weights are the embedding's."""
     found = {"lm_head"} if tensors else set()
     for tensor in tensors:
         module, _, kind = tensor.name.rpartition(".")
@@ -238,8 +238,8 @@ def _matrices(tensors: list[_Tensor]) -> tuple[str, ...]:
 
 
 def _count(tensors: list[_Tensor], bits: int) -> int:
-    """Parameters. Of a quantised base several stand in one number: `weight` (bitsandbytes, bytes)
-    or `qweight` (GPTQ and AWQ, 32 bits); what only serves to unpack them is not counted."""
+    """Number of parameters. A quantised base packs several into one number: `weight` (bitsandbytes,
+    bytes) or `qweight` (GPTQ and AWQ, 32 bits); what only serves to unpack them does not count."""
     total = 0
     for tensor in tensors:
         kind = tensor.name.rpartition(".")[2]

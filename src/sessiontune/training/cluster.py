@@ -1,7 +1,7 @@
 """More than one GPU or node: the files that accelerate, DeepSpeed, FSDP, Ray and SkyPilot take.
 
-They are generated from the plan, also for a GPU that is not here yet; launching them is the
-user's, since a cluster is theirs.
+They are generated from the plan, also for a GPU that is not here yet; launching them is left to the
+user, whose cluster it is.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Afterwards bring it back, `rsync -a tune:sky_workdir/ .`, and give it up, `sky d
 
 
 def checked(spec: TrainSpec) -> None:
-    """UsageError for a combination that the trainer does not have."""
+    """UsageError for a combination that the trainer cannot do."""
     many = spec.gpus * spec.nodes > 1
     if spec.parallel == "none" and many:
         raise UsageError(
@@ -136,8 +136,8 @@ RENTED = ((24, "L4"), (48, "L40S"), (80, "A100-80GB"), (141, "H200"))
 
 
 def rent(spec: TrainSpec, base: Base, here: Machine) -> Machine:
-    """The machine to plan for when none of its kind is here: the smallest that is commonly rented
-    and takes the base by lora, else by qlora, at the default length."""
+    """The machine to plan for if there is no GPU here: the smallest commonly rented one that holds
+    the base by lora, else by qlora, at the default length."""
     method = spec.method if spec.method != "auto" else "lora"
     for kind in (method, "qlora") if spec.method == "auto" else (method,):
         for size, name in RENTED:
@@ -186,7 +186,7 @@ _FIRST = '"$(echo "$SKYPILOT_NODE_IPS" | head -n1)"'
 
 
 def _there(spec: TrainSpec, job: Job) -> str:
-    """The command without this machine's paths; on several nodes each says which one it is."""
+    """The command without this machine's paths; with several nodes it tells each its rank."""
     argv = [job.argv[0].rsplit("/", 1)[-1], *job.argv[1:]]
     if argv[0].startswith("python"):
         argv[0] = "python"

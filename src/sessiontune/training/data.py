@@ -16,7 +16,7 @@ from ..errors import PreflightError, StoreError, UsageError
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One row and where it stands (`file:line`, from 1)."""
+    """One row and its place (`file:line`, from 1)."""
 
     where: str
     body: dict[str, Any]
@@ -24,7 +24,7 @@ class Row(msgspec.Struct, frozen=True):
 
 class DataSet(msgspec.Struct, frozen=True):
     """What there is to train on. `digest` is the sha256 of the files' bytes, in order; `split` the
-    name of the split, where the export tells one."""
+    name of the split, if the export has one."""
 
     folder: str
     train: tuple[Row, ...]
@@ -37,9 +37,9 @@ class DataSet(msgspec.Struct, frozen=True):
 def read_export(folder: Path) -> DataSet:
     """Read train/ and eval/ of an export, or the top-level openai file of an older one.
 
-    Answers that no row could hold stand apart from the rows, in long/; they come last. Raises
-    UsageError for a folder that is no export, PreflightError for an empty one or a line that
-    cannot be read.
+    Answers that no row could hold are in long/, apart from the rows; they come last. Raises
+    UsageError for a folder that is no export, PreflightError for an empty one or a line that cannot
+    be read.
     """
     _must_be_export(folder)
     sides = (folder / "train" / "openai.jsonl", folder / "eval" / "openai.jsonl")
@@ -108,12 +108,12 @@ def read_preferences(folder: Path, task: str) -> DataSet:
 
 
 def _split(folder: Path) -> str:
-    """The name of an export's split, as its manifest tells it; "" for the usual one."""
+    """The name of an export's split, from its manifest; "" for the usual one."""
     try:
         known = orjson.loads((folder / "manifest.json").read_bytes())
         return str(known["options"]["split"])
     except (OSError, ValueError, KeyError, TypeError):
-        return ""  # none, or of a former version: there were no others
+        return ""  # no manifest, or one of a version that had no other split
 
 
 def _rows(path: Path, folder: Path) -> Iterator[Row]:
@@ -146,7 +146,7 @@ def _digest(files: list[Path]) -> str:
 
 
 def texts_of(data: DataSet) -> list[str]:
-    """Text of the training rows for a tiny tokenizer; no row after four million characters."""
+    """Texts of the training rows for a tiny tokenizer, up to about four million characters."""
     out: list[str] = []
     size = 0
     for row in data.train:

@@ -29,7 +29,7 @@ class Gpu(msgspec.Struct, frozen=True):
 
     @property
     def room(self) -> float:
-        """GB that a run may take. Where what is free is unknown, a desktop is left its share."""
+        """GB that a run may take. If it is unknown what is free, a share is left to a desktop."""
         return self.memory * 0.92 if self.free is None else self.free * 0.98
 
     @property
@@ -97,14 +97,14 @@ def _cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-#: Compute capability -> 16-bit matrix operations of one multiprocessor in one clock tick, summed
-#: in 32 bits: data-centre cards by number, every other one since 7.5 as GeForce cards have them.
+#: Compute capability -> 16-bit matrix operations of one multiprocessor per clock tick, summed in 32
+#: bits. Listed are data-centre GPUs; all others from 7.5 on count as `GEFORCE`.
 PER_TICK = {(7, 0): 1024, (8, 0): 2048, (9, 0): 4096, (10, 0): 8192, (10, 3): 8192}
 GEFORCE = 512
 
 
 def teraflops(facts: Any) -> float:
-    """By the data sheet's arithmetic; 0 where torch does not tell the clock."""
+    """16-bit TFLOP/s as data sheets compute them; 0 if torch does not tell the clock."""
     ticks = float(getattr(facts, "clock_rate", 0) or 0) * 1e3
     if (facts.major, facts.minor) < (7, 0):
         return 0.0
@@ -113,7 +113,7 @@ def teraflops(facts: Any) -> float:
 
 
 def free_by_driver(uuid: str) -> float | None:
-    """GB free on a card, as NVML says. torch would take some of the card itself to tell."""
+    """GB free on a GPU, as NVML says; asking torch would itself take some of the memory."""
     name = "nvml.dll" if platform.system() == "Windows" else "libnvidia-ml.so.1"
     handle, memory = ctypes.c_void_p(), (ctypes.c_ulonglong * 3)()
     try:

@@ -1,9 +1,10 @@
 """Watches a trainer that runs in an environment of its own, and stops it with a checkpoint.
 
-Copied into a run as trainer/hook/sitecustomize.py, which Python reads at the start of each of the
-trainer's processes; so it needs nothing of sessiontune. It adds one callback to the Trainer of
-transformers, which all these trainers use: measurements as events on stdout, and a checkpoint and
-the end when the file trainer/stop appears. Where the Trainer is another one, nothing happens.
+Copied into a run as trainer/hook/sitecustomize.py, which Python loads at the start of each of the
+trainer's processes, so it imports nothing of sessiontune. It adds one callback to the Trainer of
+transformers, which all these trainers use. The callback writes measurements as events to stdout,
+and saves a checkpoint and stops when the file trainer/stop appears. With another Trainer nothing
+happens.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ STOP = Path("trainer/stop")
 
 
 class Finder(MetaPathFinder):
-    """Waits for the Trainer's module and adds the callback once it has been read. Others may only
-    ask where the module is, so it stays until then."""
+    """Waits for the Trainer's module and adds the callback once it is loaded. Others may only ask
+    where the module is, so it waits for the loading."""
 
     asking = False
 
@@ -49,7 +50,7 @@ class Finder(MetaPathFinder):
 
 
 def watcher(kind: type) -> type:
-    """The callback's class, made when transformers' own class for it is known."""
+    """The callback's class, made once transformers' own base class is known."""
 
     class Watcher(kind):  # type: ignore[misc]
         def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:

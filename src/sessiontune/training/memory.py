@@ -1,29 +1,29 @@
 """How much memory a training step needs, from the model's sizes.
 
-The parts: weights; the adapter with its gradients and optimizer states; for each token a hidden
-state of every layer, and what the one layer holds whose activations are being computed again
-(gradient checkpointing); and CUDA's own. The numbers below were fitted to the peaks that
-`benchmarks/gpu.py grid` measured (tests/training/measured.jsonl), and lie a little above them.
+The parts: weights; the adapter with its gradients and optimizer states; for each token the hidden
+state of every layer, and the activations of the one layer that is being recomputed (gradient
+checkpointing); and CUDA's own. The numbers below were fitted to the peaks that `benchmarks/gpu.py
+grid` measured (tests/training/measured.jsonl), and lie a little above them.
 """
 
 from __future__ import annotations
 
 import msgspec
 
-#: GB that a process takes on the card before the first tensor, and that the loss's pieces take.
+#: GB that a process takes on the GPU before the first tensor, and that the loss's pieces take.
 OWN = 0.6
-#: Bytes per parameter that stays as the method has it. 4 bits carry their scales.
+#: Bytes per frozen parameter, including the scales of quantised ones.
 WEIGHT = {"lora": 2.0, "lora8": 1.05, "qlora": 0.525}
 #: Bytes per parameter of a full run: weights, gradients and two states in 32 bits, and copies.
 FULL = 18.6
 #: Bytes per trained parameter of an adapter. On a base in fewer bits TRL keeps it in 16.
 ADAPTER = {"lora": 18.0, "lora8": 9.0, "qlora": 9.0}
-#: Bytes per token in the layer at work: for each column of its hidden state, of its inner one.
+#: Bytes per token in the layer at work: for each column of its hidden state, and of its inner one.
 LAYER = {"full": (54, 17.0), "lora": (54, 17.0), "lora8": (54, 12.0), "qlora": (53, 9.5)}
-#: Bytes per head and pair of tokens, in 16 bits, of families whose attention transformers computes
-#: step by step (no sdpa): the peaks of one layer's way forth and back, and a little more.
+#: Bytes per head and pair of tokens, in 16 bits, for families whose attention transformers computes
+#: step by step (no sdpa): the peaks of one layer's forward and backward pass, and a little more.
 EAGER = {"gemma2": 16.5, "gpt_oss": 11.5}
-#: What the allocator cannot use of what it holds.
+#: Factor for memory that the allocator holds but cannot use.
 SLACK = 1.04
 
 
@@ -33,7 +33,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     billions   parameters / 1e9; `ends` of them in embeddings and head, which no method quantises
     layers, hidden, inner   inner: columns between the two halves of a feed-forward block
     rows       of the embedding
-    square     bytes for each pair of tokens, where attention holds a number for each
+    square     bytes for each pair of tokens, if attention holds a number for each
     """
 
     billions: float
@@ -97,7 +97,7 @@ def estimate(
     token *= width / 2
     if logits:
         token += 8.0 * shape.rows
-    # some of the pairs' numbers are of 32 bits in any case
+    # some numbers for pairs have 32 bits in any case
     token += length * shape.square * (width + 2) / 4
     return round(OWN + (kept + length * batch * token / 1e9) * SLACK, 2)
 

@@ -27,7 +27,7 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
 
 def keep_until(path: Path, step: int) -> None:
-    """Leave out what lies after `step`: a resumed run writes those lines again."""
+    """Remove lines after `step`: a resumed run writes them again."""
     if path.is_file():
         kept = [m for m in read_metrics(path) if m.get("step", 0) <= step and m["kind"] != "end"]
         path.write_bytes(b"".join(orjson.dumps(m) + b"\n" for m in kept))

@@ -1,4 +1,4 @@
-"""What the trainers that run in environments of their own have in common.
+"""What the trainers in their own environments have in common.
 
 Each gets files below `trainer/` in the run's folder, which the user owns and can edit, and two
 programs: `check.py`, which writes the trainer's own prepared examples as Parquet for preflight,
@@ -42,7 +42,7 @@ Paths are relative to the run's folder: run it from there."""
 
 
 def notes(given: Given, command: str) -> str:
-    """The comment at the head of a trainer's file: how to run it, and why it says what it says."""
+    """The comment at the head of a trainer's file: how to run it, and why each setting is so."""
     why = [f"{line.name}: {line.value} ({line.reason})" for line in given.plan.lines]
     return "\n".join([NOTE, f"  {command}", "", *why])
 
@@ -87,7 +87,7 @@ def turns_alone(prepared: Prepared, tokenizer: Any) -> tuple[list[dict[str, Any]
 
 
 def apart(prepared: Prepared) -> tuple[Prepared, Prepared]:
-    """What can go as messages and, apart, what must go as text: parts of an answer, because no
+    """Examples that can be messages, and those that must be text: parts of an answer, because no
     message can say that it goes on, and examples in which the log's own text holds control tokens.
     """
     if not prepared.sources:
@@ -134,7 +134,7 @@ def _arguments_as_text(call: dict[str, Any]) -> dict[str, Any]:
 
 
 def hook_files() -> dict[str, str]:
-    """The watcher, which the trainer's own Python reads: see hook.py."""
+    """The watcher, which the trainer's own Python loads: see hook.py."""
     text = resources.files(__package__).joinpath("hook.py").read_text("utf-8")
     return {f"{HOOK}/sitecustomize.py": text}
 

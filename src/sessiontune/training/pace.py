@@ -1,4 +1,4 @@
-"""How long training takes, roughly: operations by the card's data sheet, and a least time."""
+"""How long training takes, roughly: by the GPU's data sheet, but no less than a minimum."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .hardware import Machine
 REACHED = 0.25
 #: 16-bit operations a second of a GPU whose data sheet is unknown.
 UNKNOWN = 3e13
-#: Seconds for each layer that one pass takes at least: a GPU waits for its kernels to be started.
+#: Seconds for each layer that one pass takes at least: launching kernels takes time.
 LEAST = 0.016
 
 
@@ -22,13 +22,13 @@ class Pace(msgspec.Struct, frozen=True):
     least: float
 
     def seconds(self, tokens: float) -> float:
-        """One pass, forth and back, of so many tokens at once."""
+        """Seconds of a forward and backward pass over so many tokens at once."""
         return max(tokens / self.speed, self.least)
 
 
 def pace_of(base: Base, machine: Machine, device: str, method: str, checkpointing: bool) -> Pace:
-    """6 (full) or 4 operations per parameter and token, and a third more with checkpointing. CPU:
-    20 GFLOP/s a core, of which other programs take their part."""
+    """6 (full) or 4 operations per parameter and token, and a third more with checkpointing. A CPU
+    does 20 GFLOP/s a core, less what other programs take."""
     work = (6.0 if method == "full" else 4.0) * base.billions * 1e9
     work *= 4 / 3 if checkpointing else 1
     sheet = machine.gpus[0].teraflops * 1e12 if machine.gpus else 0.0
@@ -39,12 +39,12 @@ def pace_of(base: Base, machine: Machine, device: str, method: str, checkpointin
 
 
 def share(machine: Machine) -> float:
-    """Of the processor, when as many threads train as there are cores."""
+    """The share of the processor that training gets with as many threads as cores."""
     return machine.cores / (machine.cores + machine.busy)
 
 
 def span(seconds: float) -> str:
-    """In words."""
+    """A time in words."""
     if seconds < 90:
         return f"about {max(1, round(seconds))} s"
     if seconds < 5400:

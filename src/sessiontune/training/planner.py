@@ -1,5 +1,4 @@
-"""The plan: settings, steps, time and disk of a run, before anything runs. Estimates are called
-estimates."""
+"""The plan: settings, steps, time and disk of a run, before anything runs."""
 
 from __future__ import annotations
 
@@ -46,7 +45,7 @@ def plan(
     rows = examples if train is None or spec.packing else len(train.examples)
     mean = train.tokens / max(1, rows) if train else settings.length / 2
     looks = 1 + course.steps // course.every
-    looked = held.tokens * looks / 3 if held else 0.0  # no way back: a third
+    looked = held.tokens * looks / 3 if held else 0.0  # no backward pass: a third
     pace = pace_of(base, machine, settings.device, settings.method, settings.checkpointing)
     passes = course.steps * settings.accumulation
     seconds = passes * pace.seconds(_at_once(spec, settings) * mean) + looked / pace.speed
@@ -74,7 +73,7 @@ def plan(
 
 
 class _Course(msgspec.Struct, frozen=True):
-    """Steps in all and of one epoch, those of the warm-up, and those between evaluations."""
+    """Steps in all, in an epoch, in the warm-up, and between evaluations."""
 
     steps: int
     per_epoch: int
@@ -100,7 +99,7 @@ def _at_once(spec: TrainSpec, settings: Settings) -> int:
 
 
 def _disk(spec: TrainSpec, base: Base, settings: Settings) -> float:
-    """GB of what is saved and of the checkpoints kept, with the optimizer's states."""
+    """GB for the result and the kept checkpoints, with the optimizer's states."""
     if settings.method == "full":
         return base.billions * 14 * (spec.keep + 1)
     return base.billions * 0.09 * spec.rank / 16 * (spec.keep + 1) + 0.01
@@ -143,4 +142,4 @@ def _steps_why(spec: TrainSpec) -> str:
 def _time_why(settings: Settings, machine: Machine) -> str:
     if settings.device != "cpu" or share(machine) > 0.9:
         return "an estimate"
-    return f"an estimate: now other programs take {1 - share(machine):.0%} of the processor"
+    return f"an estimate: other programs now take {1 - share(machine):.0%} of the processor"

@@ -13,13 +13,13 @@ EVEN = (1.0, 4 / 3)
 
 
 def weights(wanted: int, unwanted: int) -> tuple[float, float]:
-    """What an answer of each side weighs in KTO: the rarer side more where the shares are uneven,
-    or the other would drown it; 1 where that side has none."""
+    """The weight of an answer of each side in KTO: more for the rarer side if shares are uneven, or
+    the other would drown it; 1 if a side is empty."""
     if not wanted or not unwanted or EVEN[0] <= wanted / unwanted <= EVEN[1]:
         return 1.0, 1.0
     if wanted < unwanted:
         return unwanted / wanted, 1.0
-    # the most that the rule lets wanted answers weigh: what is raised is raised least
+    # wanted answers weigh the most that the rule allows, so the others are raised the least
     return 1.0, wanted / unwanted / EVEN[1]
 
 

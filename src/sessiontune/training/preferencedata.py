@@ -28,8 +28,8 @@ def prepare_preferences(
 ) -> Preferences:
     """`prompt` with `completion` and `label` (kto), or with `chosen` and `rejected` (dpo).
 
-    Of an answer with calls and results after it, the first message counts: what follows was not
-    judged. TRL adds a BOS where the tokenizer does, so the template's own is taken off then.
+    Only the first message of an answer counts: calls and results after it were not judged. TRL adds
+    a BOS if the tokenizer does; the template's own is then removed.
     """
     out: list[dict[str, Any]] = []
     too_long: list[str] = []

@@ -1,6 +1,6 @@
-"""The checks before the first step: each failure that trainers pass over in silence, by name.
+"""The checks before the first step: one for each failure that trainers do not report.
 
-They look at tokens that a trainer will really use, whichever trainer that is, and compare them
+They look at the tokens that a trainer will really use, whichever trainer that is, and compare them
 with the rows by other means than the mask that made them.
 """
 
@@ -56,7 +56,7 @@ def _rows_trained(train: Prepared) -> Check:
             "All answers are marked as untrained, or none fits the length.",
         )  # fmt: skip
     if used < wanted:
-        missing = next((w for w in train.lost_in), "")
+        missing = next(iter(train.lost_in), "")
         return Check(
             name, "soft", f"{used} of {wanted} rows are trained; no answer of {missing} fits.",
             "Raise --length.",
@@ -140,14 +140,14 @@ def _evaluation(held: Prepared) -> Check:
     name = "evaluation set"
     if not held.examples:
         return Check(
-            name, "soft", "it is empty, so nobody would see overfitting.",
+            name, "soft", "it is empty, so overfitting would go unnoticed.",
             "Export more sessions (at least five groups are held out).",
         )  # fmt: skip
     return Check(name, "good", f"{len(held.examples)} examples, {held.trained:,} trained tokens")
 
 
 def _judged(data: DataSet) -> Check:
-    """Whether `evaluate` will be able to say anything of the run: better known before it."""
+    """Whether `evaluate` will be able to judge the run: better known before than after."""
     from ..portions import few
 
     name = "held out for a verdict"
@@ -174,12 +174,12 @@ def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:
     for example in held.examples:
         if mark(example) not in known:
             continue
-        if example.part == "alone":  # all before it was too long: what it says may well be common
+        if example.part == "alone":  # it lost its context, and such text may well recur
             short += 1
             continue
         return Check(
             name, "bad", f"{example.where} is also in training ({known[mark(example)]}).",
-            "Its loss would flatter; export again, which splits by lineage.",
+            "Its loss would flatter the model; export again, which splits by lineage.",
         )  # fmt: skip
     groups = {str(r.body["lineage"]) for r in data.train if r.body.get("lineage")}
     both = [r.where for r in data.eval if str(r.body.get("lineage") or "") in groups]
@@ -199,7 +199,7 @@ def _leak(data: DataSet, train: Prepared, held: Prepared) -> Check:
 def _epochs(epochs: float) -> Check:
     name = "epochs"
     if epochs > EPOCH_LIMIT:
-        return Check(name, "soft", f"{epochs:.3g} epochs on a small set would be learnt by heart.",
+        return Check(name, "soft", f"in {epochs:.3g} epochs a small set is learnt by heart.",
                      "At most 3 are advised.")  # fmt: skip
     return Check(name, "good", f"{epochs:.3g}")
 
@@ -219,10 +219,10 @@ def compare_prepared(
 ) -> Check:
     """A trainer's own prepared examples against ours: same examples, same trained tokens.
 
-    An example is found by its ids, and of several that begin alike (windows and branches of one
-    session) the one is taken whose trained tokens differ least. The token after an answer's stop
-    token may bear loss there (some train the line feed); a token of ours that does not bear loss
-    never passes, or a lost stop token would. What follows the last target is free.
+    An example is found by its ids; of several that begin alike (windows and branches of one
+    session) the one whose trained tokens differ least is taken. In theirs the token after an
+    answer's stop token may bear loss (some train the line feed), but each trained token of ours
+    must, or a lost stop token would pass. What follows the last target does not matter.
     """
     name = "the trainer's own data"
     left = {number: _trained(labels) for number, (_, labels) in enumerate(theirs)}

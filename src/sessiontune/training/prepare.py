@@ -126,15 +126,14 @@ def _prepared(row: Row, template: Template, length: int, keep_sources: bool) -> 
     )
 
 
-#: Tokens that a part leaves free for trainers that get text: cut and tokenised again, it may have
-#: some more.
+#: Tokens that a part leaves free for trainers that get text: tokenised again, it may be longer.
 SPARE = 8
 Fitted = tuple[dict[str, Any], Piece, Encoded]
 
 
 def definitions(body: Mapping[str, Any], template: Template) -> int:
-    """How many tokens a row's definitions of tools take: a template may write them longer than
-    they stand in the row, with instructions around them."""
+    """How many tokens a row's tool definitions take as the template writes them: it may add
+    instructions."""
     tools = body.get("tools")
     if not tools:
         return 0
@@ -172,14 +171,13 @@ def fitted(row: Row, template: Template, length: int, spare: int = 0) -> list[Fi
 
 
 def _short(template: Template, parts: Sequence[tuple[Piece, Encoded]], length: int) -> bool:
-    """Do the parts fit as text too, where a space splits what looks like a control token?"""
+    """Do the parts also fit as text, in which a space splits what looks like a control token?"""
     texts = (piece.text.replace(BREAK, " ") for piece, _ in parts if BREAK in piece.text)
     return all(len(template.tokens(text)) <= length for text in texts)
 
 
 def spread(prepared: Prepared, limit: int) -> Prepared:
-    """At most `limit` examples (0: all), dealt over the rows, so that no one session dominates and
-    none is missing that has room."""
+    """At most `limit` examples (0: all), spread evenly over the rows."""
     if not limit or len(prepared.examples) <= limit:
         return prepared
     rows: dict[str, list[int]] = {}
@@ -197,8 +195,8 @@ def spread(prepared: Prepared, limit: int) -> Prepared:
 
 
 def _shares(sizes: Sequence[int], limit: int) -> list[int]:
-    """`limit` dealt in turns to as many, none more than its size; the first of each round are
-    spread where the last round does not reach all."""
+    """`limit` divided in rounds of one each, none more than its size; if the last round does not
+    reach all, those that it reaches are spread evenly."""
     shares = [0] * len(sizes)
     while limit:
         open_ones = [n for n, size in enumerate(sizes) if shares[n] < size]
@@ -214,8 +212,8 @@ PACKED_AT_ONCE = 1000
 
 
 def packs(lengths: Sequence[int], length: int) -> int:
-    """How many rows of `length` tokens the examples are packed into: by TRL's way, the longest
-    first, each where it leaves least free."""
+    """How many rows of `length` tokens the examples are packed into, as TRL does it: the longest
+    first, each where it leaves the least free (best-fit decreasing)."""
     rows = 0
     for start in range(0, len(lengths), PACKED_AT_ONCE):
         free: list[int] = []  # of the rows that hold something, sorted
@@ -245,7 +243,7 @@ def fit(example: Encoded, length: int) -> Encoded | None:
 
 
 def write_tokens(prepared: Prepared, path: Path) -> None:
-    """Write input_ids and labels as Parquet, beside and renamed. StoreError on trouble."""
+    """Write input_ids and labels as Parquet, whole or not at all. StoreError on trouble."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

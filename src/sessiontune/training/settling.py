@@ -1,4 +1,4 @@
-"""Settings resolved from what was asked, the base and the machine, each with its reason."""
+"""Settings, resolved from what was asked, the base and the machine, each with its reason."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from .spec import TrainSpec, from_where, named_targets
 LENGTHS = (8192, 4096, 2048)
 #: Ways of storing weights that pass no gradient back.
 FIXED = ("mxfp4", "quark")
-#: Billions of parameters below which a model only serves to try the way.
+#: Billions of parameters below which a model is only for trying things out.
 TINY = 0.05
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the trainer really gets; nothing is `auto` any more. `room` in GB."""
+    """What the trainer gets; nothing is `auto` any more. `room` and `memory` in GB."""
 
     device: str
     precision: str
@@ -48,7 +48,7 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def settle(spec: TrainSpec, base: Base, machine: Machine) -> tuple[Settings, list[Line]]:
-    """Device, method, length and the like. Raises UsageError where they cannot be had."""
+    """Device, method, length and the like. Raises UsageError if they are not possible."""
     gpu = _gpu(spec, machine)
     device = gpu.backend if gpu else "cpu"
     room = gpu.room if gpu else machine.free
@@ -105,7 +105,7 @@ def _adapter_line(spec: TrainSpec, base: Base, dropout: float) -> Line:
 
 
 def needed(spec: TrainSpec, base: Base, precision: str, method: str, length: int) -> float:
-    """GB that the run needs; a base that is quantised already counts as 4-bit. DPO looks at two
+    """GB that the run needs; a base that is quantised already counts as 4- or 8-bit. DPO takes two
     answers at once."""
     kind = method
     if base.quantised and method == "lora":
@@ -182,7 +182,7 @@ def _possible(spec: TrainSpec, machine: Machine, device: str, base: Base) -> Non
 
 
 def _targets(spec: TrainSpec, base: Base) -> None:
-    """Refuse names that the base does not have: trainers say it late, or adapt the others alone."""
+    """Refuse names that the base does not have: trainers say so late, or adapt only the others."""
     known = base.matrices
     for name in named_targets(spec) or ():
         if known and name.rpartition(".")[2] not in known:
@@ -196,7 +196,7 @@ def _targets(spec: TrainSpec, base: Base) -> None:
 def _length(
     spec: TrainSpec, base: Base, room: float, need: Callable[[str, int], float], small: str
 ) -> tuple[int, str]:
-    """`room` of the GPU, 0 without one; `small`: the method that needs least here."""
+    """`room`: of the GPU, 0 without one; `small`: the method that needs least here."""
     if spec.length:
         if base.context and spec.length > base.context:
             raise UsageError(
@@ -239,7 +239,7 @@ def _precision(spec: TrainSpec, gpu: Gpu | None, base: Base) -> tuple[str, str]:
         return "fp32", "a CPU trains best in full precision"
     if gpu.backend != "mps":
         return ("bf16", "the GPU has it") if gpu.bf16 else ("fp16", "the GPU has no bf16")
-    # Apple's GPU computes no faster in 16 bits, and its older ones by way of 32: they save memory.
+    # Apple's GPUs compute no faster in 16 bits, and older ones convert to 32: it only saves memory.
     method = "full" if spec.method == "full" else "lora"
     whole = needed(spec, base, "fp32", method, spec.length or LENGTHS[0])
     if gpu.bf16 and method == "lora" and whole > gpu.room:

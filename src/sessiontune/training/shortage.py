@@ -1,4 +1,4 @@
-"""What a plan warns of: memory and disk that are not there, and a card that others use too."""
+"""What a plan warns of: too little memory or disk, and a GPU that others use too."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def warnings(settings: Settings, machine: Machine, disk: float) -> list[str]:
 
 
 def crowded(settings: Settings, machine: Machine) -> list[str]:
-    """What other programs hold of the GPU, where it is much."""
+    """What other programs hold of the GPU, if it is much."""
     card = machine.gpus[0] if machine.gpus and settings.device != "cpu" else None
     if card is None or card.taken <= 0.1 * card.memory:
         return []
-    return [f"Other programs hold {card.taken:.1f} GB of the GPU: close them to have it too."]
+    return [f"Other programs hold {card.taken:.1f} GB of the GPU: close them to use it too."]

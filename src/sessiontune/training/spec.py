@@ -124,7 +124,7 @@ PRESETS: dict[str, dict[str, Any]] = {"original": ORIGINAL, "demo": DEMO}
 
 
 def preset_of(base: str, task: str, preset: str) -> str:
-    """The preset as named; for the tiny base demo: nobody waits for what knows nothing."""
+    """The preset as named; "demo" for the tiny base, which is not worth more time."""
     return preset or ("demo" if base == "tiny" and task == "sft" else "")
 
 
@@ -162,7 +162,7 @@ def make_spec(
     return checked(spec)
 
 
-#: Fewer tokens hold no question with its answer, and cut a session into thousands of windows.
+#: Shorter examples hold no question with its answer, and a session becomes thousands of windows.
 SHORTEST = 64
 #: Field -> (smallest, largest) value that makes sense.
 LIMITS: dict[str, tuple[float, float]] = {

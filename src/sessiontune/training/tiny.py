@@ -1,4 +1,4 @@
-"""A tiny model made on the spot, so that demo and tests run the true path offline.
+"""A tiny model made on the spot, so that demo and tests run the real path offline.
 
 About two million random weights, a byte-level BPE tokenizer trained on local text and a ChatML
 template with tools and generation markers. It learns (held-out loss falls) but knows nothing.
@@ -68,9 +68,9 @@ def make_tiny(
     """Make a tiny model with tokenizer and template in `folder` and return it as a path.
 
     `hidden` must be a multiple of 256, or K-quants cannot hold the rows. `vocab` is an upper
-    bound in tokens (few texts give fewer). The folder must not exist or be empty; it is filled
-    beside and renamed into place. Raises UsageError for a bad argument, ToolError when the
-    `train` extra is missing.
+    bound in tokens (few texts give fewer). The folder must be empty or absent; it is filled beside
+    its place and renamed. Raises UsageError for a bad argument, ToolError when the `train` extra is
+    missing.
     """
     target = Path(folder)
     if kind not in _WORDS:
