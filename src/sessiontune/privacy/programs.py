@@ -256,5 +256,24 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"(?i:identified{_S}+by){_S}+\\*\"", r"[^\s\"\\]{4,100}", r"\\*\""),
     _rule(rf"(?:^|{_S})--?pass[ =]{_QUOTE}", check=_typed),
+    _rule(rf"{_B}ldappasswd\b[^\n|;]{{0,120}}{_S}-[as]{_S}{_QUOTE}", check=_mixed),
+    _rule(
+        rf"{_B}security{_S}add-(?:generic|internet)-password\b[^\n|;]{{1,160}}{_S}-w{_S}{_QUOTE}",
+        check=_mixed,
+    ),
+    _rule(rf"{_B}ansible-vault{_S}encrypt_string{_S}(?:--\S{{1,40}}{_S})*{_QUOTE}", check=_mixed),
+    # what a dialogue asks for and a directory keeps: base64 of a password
+    _rule(rf"334 UGFzc3dvcmQ6{NL}(?:[^\n\\]{{0,20}}> ?)?", r"[A-Za-z0-9+/]{4,200}={0,2}"),
+    _rule(r"(?i:userPassword|unicodePwd):: ", r"[A-Za-z0-9+/]{4,200}={0,2}"),
+    *(
+        secret_rule("secret", head, value, random_value)
+        for head, value in (
+            (rf"\bkubeadm{_S}[^\n]{{0,200}}--token[ =]", r"[a-z0-9]{6}\.[a-z0-9]{16}"),
+            (rf"\bmicrok8s{_S}join{_S}[\w.:-]{{3,80}}/", "[0-9a-f]{32}(?:/[0-9a-f]{12})?"),
+            (rf"\bcloudflared{_S}[^\n|;]{{0,60}}service{_S}install{_S}", "[A-Za-z0-9+/_=-]{40,900}"),
+            (rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}{_QUOTE}", _VALUE + "{8,100}"),
+            (rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}\S{{3,100}}{_S}{_QUOTE}", _VALUE + "{8,100}"),
+        )
+    ),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )
