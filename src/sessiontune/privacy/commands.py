@@ -92,7 +92,9 @@ def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 #: Another address, a host, the name of a thing.
-_ADDRESS = re2.compile(rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+")
+_ADDRESS = re2.compile(
+    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
+)
 #: Calls that hash a password, check it or set it.
 _HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
 
@@ -251,7 +253,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'[^'\n]{40}",
         r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'([^'\n]{40,90})'",
-        whole,
+        None,
         before=100,
         after=60,
         rank=3,

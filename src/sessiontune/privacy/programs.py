@@ -67,6 +67,12 @@ def _typed(data: bytes, match: Any) -> tuple[int, int] | None:
     return given(data, match) if typed(value) and wordy(value) < 0.85 else None
 
 
+def _letters(data: bytes, match: Any) -> tuple[int, int] | None:
+    """Four by four letters that are no words."""
+    value = match.group(1)
+    return match.span(1) if wordy(value.replace(b" ", b"")) < 0.5 else None
+
+
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
     """The same where code may stand: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
     value = match.group(1)
@@ -165,6 +171,12 @@ RULES: tuple[Rule, ...] = (
         r"(?i:\blogin)\(\\*[\"'][^\"'\n]{3,80}[\"'],[ ]?\\*[\"']",
         r"[a-z]{4} [a-z]{4} [a-z]{4} [a-z]{4}",
         r"\\*[\"']",
+    ),
+    _rule(
+        r"(?i:pass(?:word|wd)?|pwd)\\*[\"']?[ ]?(?:[:=]|=>)[ ]?\\*[\"']?",
+        r"[a-z]{4} [a-z]{4} [a-z]{4} [a-z]{4}",
+        r"(?:[\"'\r\n\\\x00]|$)",
+        _letters,
     ),
     _rule(
         rf"<auth-user-pass>{_NL2}[^\n\\]{{1,120}}{_NL2}",
@@ -270,9 +282,18 @@ RULES: tuple[Rule, ...] = (
         for head, value in (
             (rf"\bkubeadm{_S}[^\n]{{0,200}}--token[ =]", r"[a-z0-9]{6}\.[a-z0-9]{16}"),
             (rf"\bmicrok8s{_S}join{_S}[\w.:-]{{3,80}}/", "[0-9a-f]{32}(?:/[0-9a-f]{12})?"),
-            (rf"\bcloudflared{_S}[^\n|;]{{0,60}}service{_S}install{_S}", "[A-Za-z0-9+/_=-]{40,900}"),
-            (rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}{_QUOTE}", _VALUE + "{8,100}"),
-            (rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}\S{{3,100}}{_S}{_QUOTE}", _VALUE + "{8,100}"),
+            (
+                rf"\bcloudflared{_S}[^\n|;]{{0,60}}service{_S}install{_S}",
+                "[A-Za-z0-9+/_=-]{40,900}",
+            ),
+            (
+                rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}{_QUOTE}",
+                _VALUE + "{8,100}",
+            ),
+            (
+                rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}\S{{3,100}}{_S}{_QUOTE}",
+                _VALUE + "{8,100}",
+            ),
         )
     ),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
