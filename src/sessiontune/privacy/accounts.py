@@ -82,7 +82,65 @@ def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{1,60}"
 
 
+#: Machines that everybody pushes to.
+_PUBLIC = quick(
+    r"(?i)(?:.*\.)?(?:github|gitlab|bitbucket|codeberg|sr|sourceforge|gitea|heroku|launchpad|example)\.[a-z]{2,4}\Z|\d+(?:\.\d+){3}\Z"
+)
+
+
+def _machine(data: bytes, match: Any) -> tuple[int, int] | None:
+    return None if _PUBLIC.match(match.group(1)) else host_name(data, match)
+
+
+#: Lines of a client's settings that stand beside `User ada`.
+_SETTINGS = quick(
+    r"(?i)[\s\S]{0,200}(?:Host(?:Name)?|IdentityFile|ProxyJump|Port|ForwardAgent)[ \t]"
+)
+
+
+def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
+    around = data[max(0, match.start() - 160) : match.end() + 120]
+    return _account(data, match) if _SETTINGS.match(around, 0, len(around)) else None
+
+
+_REMOTES = r"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ]"
+_CLOCK = r"\d\d:\d\d:\d\d"
+_LOGGED = rf"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ]{{1,2}}\d{{1,2}} {_CLOCK} |T{_CLOCK}(?:\.\d{{1,9}})?(?:Z|[+-]\d\d:\d\d) )"
+_WRITER = r"[A-Za-z][\w./() -]{0,40}(?:\[\d{1,7}\])?: "
+
+
 RULES: tuple[Rule, ...] = (
+    _prompt(
+        "host",
+        rf"{_REMOTES}[^\n|;<>@]{{0,100}}\b{_USER}@[A-Za-z0-9]",
+        rf"{_REMOTES}(?:[^\n|;<>@]{{0,100}}[ '\"=])?{_USER}@([A-Za-z0-9](?:[A-Za-z0-9.-]{{0,60}}[A-Za-z0-9])?)",
+        _machine,
+        70,
+    ),
+    _prompt(
+        "host",
+        rf"{_LOGGED}[A-Za-z][\w.-]{{0,62}} {_WRITER}",
+        rf"{_LOGGED}([A-Za-z][\w.-]{{1,62}}) {_WRITER}",
+        host_name,
+        4,
+    ),
+    _prompt(
+        "host", r"Static hostname: [A-Za-z0-9]", r"Static hostname: ([\w.-]{2,62})", host_name, 64
+    ),
+    _prompt(
+        "host",
+        r"\.c[a-z0-9]{11}\.[a-z0-9-]{6,24}\.rds\.amazonaws\.com",
+        r"\b([a-z][a-z0-9-]{0,62}\.c[a-z0-9]{11})\.[a-z0-9-]{6,24}\.rds",
+        host_name,
+        4,
+    ),
+    _prompt(
+        "user",
+        rf"(?:^|[\n\x00]|\\n)(?:[ ]{{1,8}}|\t|\\t)User[ \t]{{1,8}}{_USER}",
+        rf"[ t\t]User[ \t]{{1,8}}({_USER})(?:[\s\\]|$)",
+        _configured,
+        48,
+    ),
     # Kali's prompt, Git for Windows'
     _prompt("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user, 4),
     _prompt("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
@@ -177,7 +235,7 @@ RULES: tuple[Rule, ...] = (
         "host",
         "places",
         r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
-        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){1,5})(?:[\s\"'\\]|$)",
+        r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
         host_name,
         "host",
         before=32,

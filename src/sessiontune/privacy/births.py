@@ -49,12 +49,12 @@ def _lived(data: bytes, match: Any) -> tuple[int, int] | None:
 _ANY = quick(r"\d{4}[-/.]0?1[-/.]0?1\Z|0?1[-/.]0?1[-/.]\d{4}\Z")
 
 
-def _rule(words: str) -> Rule:
+def _rule(words: str, date: str = _DATE) -> Rule:
     return Rule(
         "birth-date",
         "personal",
-        rf"(?i:{words})(?:{_DATE})",
-        rf"(?i:{words})({_DATE})",
+        rf"(?i:{words})(?:{date})",
+        rf"(?i:{words})({date})",
         _lived,
         before=120,
         after=16,
@@ -62,7 +62,17 @@ def _rule(words: str) -> Rule:
     )
 
 
+#: Whose: `Geburtsdatum des Kunden: ...`.
+_WHOSE = (
+    r"(?:birth|geburtsdatum|naissance|nacimiento|nascita|nascimento|geboortedatum)"
+    r"[ ](?:of|des|der|von|de|du|del|di|do|da|van)[ ][^\s:=]{1,20}(?:[ ][^\s:=]{1,20})?:[ ]"
+)
+_COMPACT = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_SHORT = r"(?:birth[ _-]?da(?:te|y)|date[ _-]?of[ _-]?birth|\bdob|\bbday)(?:;[a-z=-]{1,30})?"
+
 RULES: tuple[Rule, ...] = (
     _rule(rf"(?:{_LABELS}){_MARKS}"),
+    _rule(_WHOSE, rf"{_DAY}[-/.]{_DAY}[-/.]{_YEAR}|{_YEAR}[-/.][01]?[0-9][-/.]{_DAY}"),
+    _rule(rf"{_SHORT}[\\\"']{{0,3}}[:=][ ]?[\\\"']{{0,3}}", _COMPACT),
     _rule(rf"(?:{_SAID})[ ]"),
 )

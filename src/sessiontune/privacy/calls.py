@@ -18,7 +18,8 @@ _LITERAL = r"[^\s\"'`\\<>$()]"
 #: Calls that sign or encrypt: the key is the first argument, or the second.
 _SIGNS = (
     r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
-    r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new)\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
+    r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new|from_secret|hmacShaKeyFor)\(|\bhmac\.New\([^,\n]+,[ ]?|"
+    r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
 )
 _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 
@@ -56,7 +57,20 @@ def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
     good = plain and any(48 <= c <= 57 for c in value) and judged_random(value, 20)
     if not good or wordy(value) >= 0.3 or is_placeholder(value) or _UUID.match(value):
         return []
-    return [(start, match.end())]
+    return _and_next(data, (start, match.end()))
+
+
+#: Between two literals that one call is given.
+_BETWEEN = quick(r"\\*[\"'],\s{0,20}\\*[\"']")
+
+
+def _and_next(data: bytes, span: tuple[int, int]) -> list[tuple[int, int]]:
+    """A key and the one behind it: `new Acme("KEY", "SECRET")`."""
+    gap = _BETWEEN.match(data, span[1], span[1] + 32)
+    second = whole_key(data, gap.end()) if gap else None
+    if second is None or not _CLOSES.match(data, second[1], second[1] + 12):
+        return [span]
+    return [span, second]
 
 
 #: Who is called with nothing but a literal: `new Acme(`, `acme.connect(`, `require('acme')(`.
@@ -91,9 +105,9 @@ def _given(data: bytes, end: int) -> list[tuple[int, int]]:
     if not (required or vendor or _TAKES.match(name)) or (name and _MAKES.match(name)):
         return []
     if vendor or required or not HEX.match(data, *span):
-        return [span]
+        return _and_next(data, span)
     is_id = _UUID.match(data, *span) or not _OF_SERVICE.match(name)  # or a digest
-    return [] if is_id else [span]
+    return [] if is_id else _and_next(data, span)
 
 
 RULES: tuple[Rule, ...] = (

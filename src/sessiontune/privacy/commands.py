@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import re2
+
 from .checks import is_placeholder, judged_random, wordy
 from .context import key_or_password_follows
 from .judge import judge
@@ -81,6 +83,22 @@ def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`("ada@acme.io", "V")`, `hashSync("V", 10)`: what looks the part, and is no host or date."""
+    value = match.group(1)
+    if not typed(value) or is_dull_value(value) or _ADDRESS.fullmatch(value):
+        return None
+    return _argument(data, match)
+
+
+#: Another address, a host, the name of a thing.
+_ADDRESS = re2.compile(
+    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
+)
+#: Calls that hash a password, check it or set it.
+_HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
+
+
 def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     """The end of `machine HOST login USER ...`; in a sentence other words stand there."""
     if match.group(1).lower() in (
@@ -96,11 +114,12 @@ def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-#: `setPassword("V")`, `key := []byte("V")`, `api_key = SecretStr("V")`, `api_key "V"`: a call between
-#: the name and its value, or nothing.
+#: `setPassword("V")`, `key := []byte("V")`, `api_key: SecretStr = SecretStr("V")`, `api_key "V"`: a call
+#: between the name and its value, or nothing.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
 _CALL = (
-    r"(?:(?:(?:\\*[\"'])?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?\([ ]?[bfru@]{0,2}|[ ])"
+    r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?"
+    r"\([ ]?(?:default=)?[bfru@]{0,2}|[ ])"
 )
 _LITERAL = r"[^\s\"'`\\<>$()]"
 
@@ -162,8 +181,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?)[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
-        rf"[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[,)]|\s|$)",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"[\[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[\],)]|\s|$)",
         _argument,
         before=140,
         after=220,
@@ -172,10 +191,30 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect)\([^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*,[ ]?\\*[\"'][^\"'\n]*[\"'],|(?i:mqtt)\w*\.connect)[( ][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
         rf"\([^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}{{6}}",
+        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
+        _behind_address,
+        before=400,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}{_PLAIN}{{6}}",
+        rf"\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}({_PLAIN}{{6,200}}){_Q}",
+        _behind_address,
+        before=100,
         after=220,
         rank=3,
     ),
@@ -214,7 +253,7 @@ RULES: tuple[Rule, ...] = (
         "secrets",
         r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'[^'\n]{40}",
         r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'([^'\n]{40,90})'",
-        whole,
+        None,
         before=100,
         after=60,
         rank=3,
@@ -274,7 +313,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password[ \t]*=)[ \t]*(?i:password[ \t]+)?'[^'\s]{3}",
+        r"(?i:identified[ \t]+(?:with[ \t]+\S+[ \t]+)?by|(?-i:\bPASSWORD)[ ]?\(|(?:with|login|role[ \t]+\w+|superuser|createdb|createrole|encrypted|inherit)[ \t]+password|set[ \t]+password(?:[ \t]+for[ \t]+[^\n=;]{1,80})?[ \t]*=)[ \t]*(?i:password[ \t]+)?'[^'\s]{3}",
         r"(?i:by|(?-i:\bPASSWORD)[ ]?\(|password|=)[ \t]*(?i:password[ \t]+)?'([^'\s]{3,200})'",
         whole,
         before=64,
@@ -294,8 +333,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p[^\s\"'$-][^\s]{3}",
-        r" -p([^\s\"'$-][^\s\"']{3,100})",
+        r"\bmysql(?:dump|admin)?\b[^\n]{0,120}[ ]-p(?:\\*[\"'])?[^\s\"'$\\-][^\s]{3}",
+        r" -p(?:\\*[\"'])?([^\s\"'$\\-][^\s\"'\\]{3,100})",
         whole,
         before=200,
         after=120,

@@ -81,6 +81,24 @@ def _both(data: bytes, low: int, hit: int) -> list[tuple[int, int]]:
     return [match.span(1), match.span(2)]
 
 
+_POINT = quick(
+    rf"[\s\[\](,]{{0,24}}({_DECIMAL})(?:[ ]|,\s{{0,12}})({_DECIMAL})(?:[ ,]-?\d+(?:\.\d+)?)?[\s\])]{{0,24}}"
+)
+
+
+def _line(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """The points of a line or an area: `LINESTRING(8.68 50.11, ...)`, `"coordinates": [[8.68, 50.11], ...]`."""
+    found: list[tuple[int, int]] = []
+    at = hit
+    while len(found) < 20000 and (point := _POINT.match(data, at, at + 120)):
+        spans = (point.span(1), point.span(2))
+        if not all(is_degree(data[low:high]) for low, high in spans):
+            break
+        found += spans
+        at = point.end()
+    return found
+
+
 _DEGREE = r"(?:\xc2\xb0|\xc2\xba|\\+u00b0|&deg;| ?deg)"
 _MINUTE = r"(?:\\?'|\xe2\x80\xb2|\xe2\x80\x99|\\+u2032|\\+u2019|&#39;|&prime;)"
 _SECOND = r"(?:\\*\"|''|\xe2\x80\xb3|\xe2\x80\x9d|\\+u2033|\\+u201[cd]|&quot;|&Prime;)"
@@ -115,6 +133,10 @@ RULES: tuple[Rule, ...] = (
     _direct(
         r"(?:(?i:\bpoint) ?Z? ?\(|\bGEO:(?:geo:)?|#map=\d{1,2}/|[?&](?:q|ll|sll|center|daddr|saddr|query|destination|origin|loc)=(?:loc:)?|/@|(?i:gps)(?: (?:position|location|coordinates))? ?[:=]? ?|!3d)-?\d{1,3}\.\d{3}",
         _mapped,
+    ),
+    _direct(
+        r"(?i:linestring|polygon|multipoint|point)[ ]?(?:Z[ ]?|M[ ]?)?\({1,3}|\"coordinates\\*\": ?\[",
+        _line,
     ),
     _rule(
         rf"{_DEGREE} ?\d{{1,2}}(?:[.,]\d{{1,7}})? ?{_MINUTE}",

@@ -169,7 +169,7 @@ VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)(?:$|-)")
 #: The same after the name of what asks for a password: nothing else.
 ASKED = re2.compile(
     rb"(?i)(?:store|trust|key|db|database|mysql|mariadb|postgres|pg|mongo|redis|rabbitmq|ldap|bind|smtp|imap|"
-    rb"mail|e?mail|ftp|sftp|ssh|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
+    rb"mail|e?mail|ftp|sftp|ssh|mqtt|rdp|vnc|telnet|snmp|broker|router|nas|grafana|jenkins|elastic|kafka|deploy|backup|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
     rb"[_.-]?(?:pass|pwd|pw)$"
 )
 _VENDOR = re2.compile(f"(?i)({VENDORS}|{FEWER_USE})".encode())

@@ -67,6 +67,12 @@ def _typed(data: bytes, match: Any) -> tuple[int, int] | None:
     return given(data, match) if typed(value) and wordy(value) < 0.85 else None
 
 
+def _letters(data: bytes, match: Any) -> tuple[int, int] | None:
+    """Four by four letters that are no words."""
+    value = match.group(1)
+    return match.span(1) if wordy(value.replace(b" ", b"")) < 0.5 else None
+
+
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
     """The same where code may stand: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
     value = match.group(1)
@@ -167,6 +173,12 @@ RULES: tuple[Rule, ...] = (
         r"\\*[\"']",
     ),
     _rule(
+        r"(?i:pass(?:word|wd)?|pwd)\\*[\"']?[ ]?(?:[:=]|=>)[ ]?\\*[\"']?",
+        r"[a-z]{4} [a-z]{4} [a-z]{4} [a-z]{4}",
+        r"(?:[\"'\r\n\\\x00]|$)",
+        _letters,
+    ),
+    _rule(
         rf"<auth-user-pass>{_NL2}[^\n\\]{{1,120}}{_NL2}",
         r"[^\s<\"\\]{4,200}",
     ),
@@ -256,5 +268,33 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule(rf"(?i:identified{_S}+by){_S}+\\*\"", r"[^\s\"\\]{4,100}", r"\\*\""),
     _rule(rf"(?:^|{_S})--?pass[ =]{_QUOTE}", check=_typed),
+    _rule(rf"{_B}ldappasswd\b[^\n|;]{{0,120}}{_S}-[as]{_S}{_QUOTE}", check=_mixed),
+    _rule(
+        rf"{_B}security{_S}add-(?:generic|internet)-password\b[^\n|;]{{1,160}}{_S}-w{_S}{_QUOTE}",
+        check=_mixed,
+    ),
+    _rule(rf"{_B}ansible-vault{_S}encrypt_string{_S}(?:--\S{{1,40}}{_S})*{_QUOTE}", check=_mixed),
+    # what a dialogue asks for and a directory keeps: base64 of a password
+    _rule(rf"334 UGFzc3dvcmQ6{NL}(?:[^\n\\]{{0,20}}> ?)?", r"[A-Za-z0-9+/]{4,200}={0,2}"),
+    _rule(r"(?i:userPassword|unicodePwd):: ", r"[A-Za-z0-9+/]{4,200}={0,2}"),
+    *(
+        secret_rule("secret", head, value, random_value)
+        for head, value in (
+            (rf"\bkubeadm{_S}[^\n]{{0,200}}--token[ =]", r"[a-z0-9]{6}\.[a-z0-9]{16}"),
+            (rf"\bmicrok8s{_S}join{_S}[\w.:-]{{3,80}}/", "[0-9a-f]{32}(?:/[0-9a-f]{12})?"),
+            (
+                rf"\bcloudflared{_S}[^\n|;]{{0,60}}service{_S}install{_S}",
+                "[A-Za-z0-9+/_=-]{40,900}",
+            ),
+            (
+                rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}{_QUOTE}",
+                _VALUE + "{8,100}",
+            ),
+            (
+                rf"\bmc{_S}alias{_S}set{_S}[\w-]{{1,40}}{_S}\S{{4,100}}{_S}\S{{3,100}}{_S}{_QUOTE}",
+                _VALUE + "{8,100}",
+            ),
+        )
+    ),
     secret_rule("instrumentation-key", "InstrumentationKey=", UUID, given, rank=4),
 )

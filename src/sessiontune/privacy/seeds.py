@@ -89,12 +89,40 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
     return _value(data, match) if judged_random(match.group(1), 12) else None
 
 
+def _bytes(data: bytes, match: Any) -> tuple[int, int] | None:
+    """Bytes as Python prints them."""
+    value = match.group(1)
+    return match.span(1) if value.count(b"\\x") > 3 and len(set(value)) > 10 else None
+
+
 def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
     """A licence: digits and letters in groups."""
     value = match.group(1)
     digits = sum(48 <= c <= 57 for c in value)
     return _value(data, match) if digits and digits < len(value.replace(b"-", b"")) else None
 
+
+#: Codes of a few digits: of a phone, a door, a card, a message.
+_OF_DIGITS = (
+    r"(?:\b(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|gate|alarm|safe|verification|security|access|unlock|entry|"
+    r"one-time|2fa|sms|confirmation|disarm|lock|pass)[ _-]?code|\botp))"
+)
+_FOR = r"(?:[ ](?i:for|of|f\xc3\xbcrs?|vom|der|des|pour|para|per|de|du|del|they|you|i)(?:[ ][^\s\d:=]{1,16}){1,4}?)?"
+_SHOWN = rf"{_QUOTE}(?:[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?: now)?:?[ ]|[ \t]{{0,3}}[:=][ \t]{{0,3}}|[ ]){_QUOTE}"
+
+
+def _code(data: bytes, match: Any) -> tuple[int, int] | None:
+    """No stand-in, no round number, no year; and what is said with no sign between is a PIN."""
+    head, value = match.group(0)[: match.start(1) - match.start()], match.group(1)
+    card = head[:2].lower() == b"cv"
+    if (len(value) < 4 and not card) or value.endswith(b"000") or is_placeholder(value):
+        return None
+    if not _SAID_SO.search(head) and not (head[:3] in (b"PIN", b"PUK") or card):
+        return None
+    return match.span(1) if len(set(value)) > 1 and value not in b"0123456789" else None
+
+
+_SAID_SO = quick(r"[:=]|[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)\b")
 
 _LICENCE = r"(?i:licen[cs]e|product|serial|activation|registration|cd)[ _-]?(?i:key|code|number)"
 
@@ -135,6 +163,20 @@ RULES: tuple[Rule, ...] = (
         _value,
         "(?:[^a-z]|$)",
         rank=4,
+    ),
+    secret_rule(
+        "code",
+        rf"{_OF_DIGITS}{_FOR}{_SHOWN}",
+        r"\d{3,8}",
+        _code,
+        r"(?:[^\w.,%-]|[.,](?:[^\d]|$)|$)",
+    ),
+    secret_rule(
+        "secret",
+        r"(?i:secret|_key)\w*[\"'\]]{0,3}[ ]?[:=][ ]?b\\*[\"']",
+        r"(?:\\+x[0-9a-fA-F]{2}|[^\"'\\\s]){8,200}",
+        _bytes,
+        r"\\*[\"']",
     ),
     secret_rule(
         "licence-key",

@@ -208,7 +208,7 @@ def _set_by_somebody(value: bytes, told: bool) -> bool:
 #: A name with such a word in it. (Without bounds, which both engines compile and run faster.)
 WORDS = (
     r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
-    r"auth[_-]?key|private[_-]?key|credentials?|key)[A-Za-z0-9_.-]*"
+    r"auth[_-]?key|private[_-]?key|credentials?|[_-](?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
 )
 
 RULES: tuple[Rule, ...] = (

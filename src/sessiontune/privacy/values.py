@@ -235,9 +235,15 @@ def _in_two(value: bytes) -> bool:
 
 def _mixed_signs(value: bytes) -> bool:
     """`Winter*4602`, no expression: letters, digits, and signs between them."""
-    return (
-        any(48 <= c <= 57 for c in value) and value[:1].isalnum() and not _EXPRESSION.search(value)
-    )
+    if not any(48 <= c <= 57 for c in value) or not value[:1].isalnum():
+        return False
+    signs = {c for c in value if not (48 <= c <= 57 or 65 <= (c & 0xDF) <= 90)}
+    many = len(signs) > 2 and not signs & _OF_CODE and len(value) >= 12 and wordy(value) < 0.4
+    return many or not _EXPRESSION.search(value)
+
+
+#: What stands in expressions, as few passwords have it.
+_OF_CODE = frozenset(b".()[]{};,<>'\"\\/:_$")
 
 
 _EXPRESSION = re2.compile(rb"[=%&*]{2}|^[A-Za-z_]\w*[=%&*]\w*[a-z_]$|^\w+=\w")

@@ -1,14 +1,16 @@
 """Secrets in requests: cookies, signatures, tokens of sign-in flows."""
 
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
 from __future__ import annotations
 
 from typing import Any
 
 import re2
 
-from .checks import judged_random
+from .checks import is_placeholder, judged_random
 from .checks import no_stand_in as _value
-from .rules import UUID, Rule, secret_rule
+from .rules import UUID, Rule, quick, secret_rule
 
 _QUOTE = r"(?:\\*[\"'])?"
 _W = "[A-Za-z0-9_-]"
@@ -35,7 +37,43 @@ _COOKIES = (
 )
 
 
+#: One of the pairs of a Cookie header, and those that count visits or keep a choice.
+_PAIR = quick(r"[ ]{0,2}([\w.%$-]{1,120})=([^;\s\"'\\,]{0,3000})(?:;|(?=[\s\"'\\,]|\Z))")
+_COUNTS = quick(
+    r"(?i)_g[a-z]|__utm|_fb[pc]\b|_hj|ajs_|amp_|mp_|_pk_|(?:[\w.-]*consent|[\w.-]*version|locale|lang)\b"
+)
+_PARTS = re2.compile(rb"%7C|%3A|\||:")
+
+
+def _pairs(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The values of cookies that a machine made, whatever their names; `end` ends the first name."""
+    found: list[tuple[int, int]] = []
+    at = end - 1
+    while at > 0 and (
+        data[at - 1 : at].isalnum() or data[at - 1 : at] in (b"_", b"-", b".", b"%", b"$")
+    ):
+        at -= 1
+    while len(found) < 50 and (pair := _PAIR.match(data, at, at + 3200)):
+        name, value = pair.groups()
+        if not _COUNTS.match(name) and any(map(_is_session, _PARTS.split(value))):
+            found.append(pair.span(2))
+        at = pair.end()
+    return found
+
+
+def _is_session(part: bytes) -> bool:
+    return judged_random(part, 20) and not is_placeholder(part)
+
+
 RULES: tuple[Rule, ...] = (
+    Rule(
+        "cookie",
+        "secrets",
+        r"(?i:\bcookie\\*[\"']?(?:: ?| ?= ?|, ?)\\*[\"']?)[\w.%$-]{1,80}=|[ \t](?:-b|--cookie)[ =]\\*[\"']?[\w.%$-]{1,80}=",
+        "()",
+        direct=_pairs,
+        rank=2,
+    ),
     secret_rule(
         "cookie", rf"(?:^|[^A-Za-z0-9_-])(?:{_COOKIES})=", r"[A-Za-z0-9_%.|:~+/-]{16,900}", _random
     ),

@@ -1,0 +1,110 @@
+"""Passwords and keys under a name that says of several things what they are: `TOKENS = ["V", "V"]`,
+`users = {"ada": "V"}`, `[passwords]` and `ada = "V"` below it, and sign-ins noted as `admin / V`.
+"""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+from .checks import is_placeholder, wordy
+from .nearby import whole_key
+from .rules import Rule, quick
+from .sentences import said_follows, typed
+from .values import HASHES, is_dull_value
+
+_NAMES = r"(?i:passwords|passwd|users|accounts|logins|credentials|creds|tokens|secrets|api_?keys|cookies)"
+_OPENS = r"\\*[\"']?(?:\]|: ?[A-Za-z\[\], |]{1,24})?[ ]?(?:=|:|=>)[ ]?[\[{(]"
+_NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
+_SPACE = r"(?:\s|\\+[nt]){0,80}"
+#: The next of a list, and of a map.
+_ITEM = quick(rf"{_SPACE}\\*[\"']([^\s\"'\\]{{6,400}})\\*[\"'],?")
+_ENTRY = quick(
+    rf"{_SPACE}\\*[\"']?([\w.@-]{{1,60}})\\*[\"']?[ ]?(?::|=>|=)[ ]?\\*[\"']([^\s\"'\\]{{6,400}})\\*[\"'],?"
+)
+#: What is told of somebody that is no password.
+_TOLD = quick(
+    r"(?i).*(?:id|type|name|user|login|email|mail|host|url|uri|path|file|version|role|group|date|time|hash|phone|avatar|colou?r|title|label|key|ref|region|scope|provider)s?\Z"
+)
+_MOST = 60
+
+
+def _collected(data: bytes, end: int) -> list[tuple[int, int]]:
+    """The values that follow, up to the first thing that is none."""
+    found: list[tuple[int, int]] = []
+    at = end
+    for _ in range(_MOST):
+        entry = _ENTRY.match(data, at, at + 700)
+        item = entry or _ITEM.match(data, at, at + 700)
+        if item is None:
+            break
+        start, stop = item.span(item.re.groups)
+        key = whole_key(data, start)
+        if (key is not None and key[1] == stop) or (
+            entry and not _TOLD.match(entry[1]) and _set_by_somebody(entry[2])
+        ):
+            found.append((start, stop))
+        at = item.end()
+    return found
+
+
+def _set_by_somebody(value: bytes) -> bool:
+    return (
+        typed(value)
+        and wordy(value) < 0.85
+        and not is_placeholder(value)
+        and not is_dull_value(value)
+        and not HASHES.match(value)
+        and not any(c in b"/@:<>{}()[]" for c in value[1:-1])
+    )
+
+
+_ADMIN = r"(?i:administrator|admin|root|sa)"
+_MARKS = r"[`*]{0,3}"
+_WHERE = r"(?i:router|nas|wi-?fi|wlan|ftp|sftp|ssh|vpn|rdp|ipmi|idrac|ilo|login|zugang\w{0,8}|access|account|creds|credentials|acc\xc3\xa8s|acceso|acesso|accesso)"
+_WHO = r"[A-Za-z][\w.@-]{1,40}"
+_SIGN = r"[A-Za-z0-9!@#$%^&+_.~-][^\s`'\"<>\x80-\xff]"
+
+
+def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`admin / V`: what looks the part, and is no path, no version and no list of roles."""
+    value = match.group(1).rstrip(b".,;:!?)`*\\")
+    good = (
+        len(value) >= 7
+        and (typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1))
+        and wordy(value) < 0.9
+        and not any(c in b"/\\(){}[]|<>," for c in value)
+        and not is_placeholder(value)
+        and not is_dull_value(value)
+    )
+    return (match.start(1), match.start(1) + len(value)) if good else None
+
+
+def _login(lead: str) -> Rule:
+    return Rule(
+        "password",
+        "secrets",
+        rf"{lead}{_MARKS}{_SIGN}{{3}}",
+        rf"{lead}{_MARKS}({_SIGN}{{6,80}})",
+        _signs_in,
+        near=said_follows,
+        before=160,
+        after=120,
+        rank=1,
+    )
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("secret", "secrets", rf"{_NAMES}{_OPENS}", "()", direct=_collected, rank=2),
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?:^|[\n\x00\"]|\\n)\[(?:[\w-]{{1,40}}\.)?{_NAMES}\][ \t]*{_NL}",
+        "()",
+        direct=_collected,
+        rank=2,
+    ),
+    _login(rf"\b{_ADMIN}{_MARKS}(?: / | : |:)"),
+    _login(rf"\b{_WHERE}[^\n/]{{0,40}}:[ ]{_WHO}{_MARKS} / "),
+)
