@@ -133,6 +133,7 @@ def _below(line: str, end: str) -> Rule:
     )
 
 
+_NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: What prints a password and nothing else.
 _PRINTS = (
     r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASS|PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASS|PWD|_PW)[A-Z0-9_]*|"
@@ -149,18 +150,15 @@ def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 RULES: tuple[Rule, ...] = (
-    *(
-        Rule(
-            "password",
-            "secrets",
-            rf"{_PRINTS}{end}\\*[\"']?{_ALONE}{{6,}}\\*[\"']?{_ENDS}",
-            rf"{_PRINTS}{end}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
-            _printed,
-            before=320,
-            after=140,
-            rank=3,
-        )
-        for _, end in _LINES
+    Rule(
+        "password",
+        "secrets",
+        rf"{_PRINTS}{_NL}\\*[\"']?{_ALONE}{{6}}",
+        rf"{_PRINTS}{_NL}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        _printed,
+        before=320,
+        after=140,
+        rank=3,
     ),
     Rule(
         "secret",
