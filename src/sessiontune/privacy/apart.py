@@ -136,7 +136,7 @@ def _below(line: str, end: str) -> Rule:
 _NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: What prints a password and nothing else.
 _PRINTS = (
-    r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASS|PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASS|PWD|_PW)[A-Z0-9_]*|"
+    r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
     r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
     r">>> [^\n\\]{0,80}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{0,12}[\"'\])]{0,3})[ \t]*"
 )
@@ -144,7 +144,13 @@ _PRINTS = (
 
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
     value = match.group(1)
-    if is_placeholder(value) or value.isalpha() or _NAMES.fullmatch(value) or value[-1:] in b":(":
+    if (
+        is_placeholder(value)
+        or is_dull_value(value)
+        or value.isalpha()
+        or _NAMES.fullmatch(value)
+        or value[-1:] in b":("
+    ):
         return None
     return match.span(1)
 
