@@ -83,8 +83,8 @@ def _fields(
     memory: SplitMemory,
 ) -> list[tuple[object, ...]]:
     """What decisions depend on, of each session: of one that meets others all that is in its unit;
-    the time of one for which no side is remembered, or where folds are dealt."""
-    seats, folded = memory.seats, memory.fold is not None
+    its time where folds are dealt. (Nothing is noted while a side is still to be decided.)"""
+    folded = memory.fold is not None
     return sorted(
         [
             (
@@ -95,7 +95,7 @@ def _fields(
                 m.project,
                 m.forked_from,
                 m.family,
-                m.at if folded or m.lineage not in seats else "",
+                m.at if folded else "",
             )
             for m, (unit, place) in zip(marks, stands, strict=True)
         ],
