@@ -81,9 +81,9 @@ class Converter(msgspec.Struct, frozen=True):
         return frozenset(re.findall(r"[\"'](\w+)[\"']", " ".join(marks)))
 
     def unknown(self, base: Path) -> str:
-        """The architecture of a base that it does not convert; "" when it does, or cannot be asked.
+        """The architecture of a base the scripts cannot convert; "" if they can, or cannot tell.
 
-        Models with parts for images name a second one for their text."""
+        A model that also takes images names a second architecture, for its text."""
         config = json.loads((base / "config.json").read_text(encoding="utf-8"))
         inner = config.get("text_config") or {}
         named = [*(config.get("architectures") or ())[:1], *(inner.get("architectures") or ())[:1]]
@@ -144,7 +144,7 @@ def plan_fetch(folder: Path) -> Job:
 
 
 def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
-    """Unpack the scripts into the cache, beside their place and renamed. ToolError on a wrong hash."""
+    """Unpack the scripts beside their place in the cache, then rename. ToolError: a wrong hash."""
     if (found := file_digest(archive)) != SHA256:
         raise ToolError(
             f"{archive} is not the archive that was pinned (SHA-256 {found[:16]}...).",
