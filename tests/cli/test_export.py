@@ -304,7 +304,7 @@ def test_links_in_a_circle_and_a_file_in_the_place_of_a_folder_are_named(
         code, _, err = cli("export", log, "-o", tmp_path / place)
         assert (code, "lead in a circle" in err) == (2, True)
     code, _, err = cli("export", log, "-o", tmp_path / "file/x", "--state", tmp_path / "state")
-    assert (code, "a file stands in the place of a folder" in err) == (5, True)
+    assert (code, "a file in the place of a folder" in err) == (5, True)
 
 
 @pytest.mark.parametrize(
