@@ -73,6 +73,7 @@ KEPT = [
     '<strength-bar [passwordToCheck]="newPasswordRef.value" :password="loginForm.value" />',
     '"gracePeriodSeconds": 4518808233936994290, "runAsUser": 4288903380102217677',
     '{"card_id": "4539453331478936"}, {"paymentId": 4539453331478936}',
+    "#{name => F@_1, password => F@_0 };",
     "COPY C:\\Users\\ContainerAdministrator\\AppData /home/kubernetes/bin /Users/expo/x",
     'run id 4539453331478936, "ids": ["4539453331478936", "17"], commit_ts: 4539453331478936',
     "2026-11-23T01:02:03.456Z 1700000000000 lat 10.5",

@@ -23,7 +23,7 @@ _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
 _CODE = re2.compile(
     rb"[@&*]{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
-    rb"@?[A-Za-z_]+|try[?!]|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
+    rb"@?[A-Za-z_]+|try[?!]|[A-Z]@_\d+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
     rb"(?:process|import\.meta)\.env\.\w+!?|[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
 )
 _PATHLIKE = re2.compile(

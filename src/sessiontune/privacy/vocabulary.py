@@ -30,7 +30,7 @@ GENERIC_USERS = frozenset(
     allusers defaultuser0 wdagutilityaccount appveyor vsts vssadministrator semaphore site
     website web webapp production staging swe-agent swebench nemo devcontainer kali parrot abc
     xyz bot azureuser kubernetes containerd maven gradle expo web_user
-    containeradministrator my-username user1
+    containeradministrator ieuser my-username user1
     """.split()  # noqa: SIM905
 )
 
