@@ -69,7 +69,7 @@ per_device_train_batch_size: 1
 gradient_accumulation_steps: 8
 learning_rate: 2.0e-4
 lr_scheduler_type: cosine
-warmup_ratio: 0.1
+warmup_steps: 5
 num_train_epochs: 3
 bf16: true
 save_strategy: epoch
@@ -127,7 +127,7 @@ gradient_accumulation_steps: 8
 num_epochs: 3
 learning_rate: 0.0002
 lr_scheduler: cosine
-warmup_ratio: 0.1
+warmup_steps: 5
 bf16: auto
 output_dir: ../{name}-axolotl
 ```
@@ -184,7 +184,7 @@ trainer = SFTTrainer(
         gradient_accumulation_steps=8,
         learning_rate=2e-4,
         lr_scheduler_type="cosine",
-        warmup_ratio=0.1,
+        warmup_steps=5,
         num_train_epochs=3,
     ),
 )

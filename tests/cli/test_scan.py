@@ -15,6 +15,7 @@ from .conftest import Cli
 
 #: Put together here, so that this file holds none.
 KEY = "AK" + "IA" + "Q3EGT7WL" + "NZ5VYXHB"
+HOME = "/ho" + "me/idabrandt"
 
 
 def test_every_secret_has_its_place_beside_hundreds_of_homes(cli: Cli, made: Path) -> None:
@@ -36,7 +37,7 @@ def test_every_secret_has_its_place_beside_hundreds_of_homes(cli: Cli, made: Pat
 def test_files_are_summed_up_and_the_secret_stands_first(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "a-folder-with-a-rather-long-name" / "below-which-there-is-another"
     folder.mkdir(parents=True)
-    (folder / "a.txt").write_text("see /home/idabrandt/notes\n" * 30, encoding="utf-8")
+    (folder / "a.txt").write_text(f"see {HOME}/notes\n" * 30, encoding="utf-8")
     (folder / "b.py").write_text(f'\n\nkey = "{KEY}"\n', encoding="utf-8")
 
     code, out, _ = cli("scan", "--files", tmp_path)

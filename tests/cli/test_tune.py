@@ -273,3 +273,11 @@ def test_a_file_in_the_place_of_the_folder_is_no_riddle(
         assert main([*command, "-o", str(tmp_path / folder)]) == 2
         assert f"{tmp_path / folder} is not a folder." in capsys.readouterr().err
     assert main([*command, "-o", ""]) == 2, "the variable in $EMPTY was not set"
+
+
+def test_without_a_base_it_is_said_where_some_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["tune", str(tmp_path), "-o", str(tmp_path / "e")]) == 2
+    assert "`sessiontune doctor` names some" in capsys.readouterr().err
+    assert not (tmp_path / "e").exists()

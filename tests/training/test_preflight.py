@@ -74,7 +74,7 @@ def test_too_few_groups_for_a_verdict_are_named_before_the_first_step(
         "note",
         True,
     )
-    assert "Add logs: 25 groups" in seen(5, 15).seen
+    assert "Add logs: it takes 25 groups" in seen(5, 15).seen
 
 
 def test_template_without_generation_markers_still_trains_the_answers(

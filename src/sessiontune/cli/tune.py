@@ -19,7 +19,7 @@ _TRAINING = ("--rate", "--epochs", "--max-steps", "--length", "--method")
 
 @click.command(no_args_is_help=True)
 @click.argument("roots", nargs=-1, metavar="[ROOT]...")
-@click.option("--base", required=True, help="Local folder, hub id, or 'tiny'.")
+@click.option("--base", default="", help="Local folder, hub id, or 'tiny' (required).")
 @click.option(
     "-o",
     "--out",
@@ -70,13 +70,14 @@ def tune(
     import sys
 
     from ..runtime.evening import make_folder
-    from ..training.spec import make_spec, preset_of
+    from ..training.spec import make_spec, need_base, preset_of
     from .chat import converse, take_any_bytes
     from .evening import Evening, go
     from .eveningview import as_json, draw
 
     started = time.monotonic()
     take_any_bytes()
+    need_base(base)
     shipped = _checked_types(types, base, download)
     make_folder(out)
     training = {name: options.pop(name) for name in map(option_name, _TRAINING)}

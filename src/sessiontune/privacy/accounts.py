@@ -88,8 +88,17 @@ _PUBLIC = quick(
 )
 
 
+#: `host1`, `server-2`: as manuals call them.
+_NUMBERED = quick(
+    r"(?i)(?:remote|my|your)?[-_]?(?:host|server|machine|node|box|vm|ip|address)(?:name)?[-_]?\d{0,3}\Z"
+)
+
+
 def _machine(data: bytes, match: Any) -> tuple[int, int] | None:
-    return None if _PUBLIC.match(match.group(1)) else host_name(data, match)
+    name = match.group(1)
+    if _PUBLIC.match(name, 0, len(name)) or _NUMBERED.match(name, 0, len(name)):
+        return None
+    return host_name(data, match)
 
 
 #: Lines of a client's settings that stand beside `User ada`.

@@ -143,6 +143,7 @@ _PRINTS = (
 
 
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
     value = match.group(1)
     if (
         is_placeholder(value)
@@ -152,7 +153,7 @@ def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
         or value[-1:] in b":("
     ):
         return None
-    return match.span(1)
+    return start, end
 
 
 RULES: tuple[Rule, ...] = (

@@ -30,6 +30,8 @@ _LABELS = (
     r"\xe7\x94\x9f\xe5\xb9\xb4\xe6\x9c\x88\xe6\x97\xa5|\xe5\x87\xba\xe7\x94\x9f(?:\xe6\x97\xa5\xe6\x9c\x9f|\xe5\xb9\xb4\xe6\x9c\x88)|"
     r"\xec\x83\x9d\xeb\x85\x84\xec\x9b\x94\xec\x9d\xbc|\xd0\xb4\xd0\xb0\xd1\x82\xd0\xb0 \xd1\x80\xd0\xbe\xd0\xb6\xd0\xb4\xd0\xb5\xd0\xbd\xd0\xb8\xd1\x8f"
 )
+#: As vCards write a date.
+_TOGETHER = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _MARKS = r"(?:[ \t:=>.\"'`*\\(|]|\xef\xbc\x9a|%3[AaDd]|is |was |ist |on |new |Date|date|value|&quot;){0,16}"
 #: Words of a sentence, with the date right behind them.
 _SAID = (
@@ -74,4 +76,5 @@ RULES: tuple[Rule, ...] = (
     _rule(r"geburtsdatum d(?:es|er) [^\s:=]{1,20}:[ ]"),
     _rule(rf"(?:{_FIELDS})", _COMPACT),
     _rule(rf"(?:{_SAID})[ ]"),
+    _rule(r"\bbday(?:;[a-z=,-]{1,40})?:", _TOGETHER),
 )

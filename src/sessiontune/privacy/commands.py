@@ -84,7 +84,7 @@ def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`("ada@acme.io", "V")`, `hashSync("V", 10)`: what looks the part, and is no host or date."""
+    """`("ada@...", "V")`, `hashSync("V", 10)`: what looks the part, and is no host or date."""
     value = match.group(1)
     if not typed(value) or is_dull_value(value) or _ADDRESS.fullmatch(value):
         return None

@@ -255,9 +255,11 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
 
 
 def _is_code(data: bytes, name: int, quoted: bool, value: bytes, end: int) -> bool:
-    """A call of PowerShell behind `$name =`; the first key of a map that stands for the value."""
+    """A call of PowerShell behind `$name =`; the first key of a map that stands for the value;
+    what a template binds, as `[password]="form.value"` and `:password="form.value"` do."""
     if quoted:
-        return _MAPS.match(data, end, end + 32) is not None
+        bound = data[name - 1 : name] in (b"[", b":") and _DOTTED.fullmatch(value) is not None
+        return bound or _MAPS.match(data, end, end + 32) is not None
     return data[name - 1 : name] == b"$" and _CMDLET.fullmatch(value) is not None
 
 
@@ -307,9 +309,12 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     ):
         return None  # the quote before it closes a string: `"password = " + value`
     if operator.strip() == b"," and (
-        value.isalpha() or not lead or middle[:1] not in (b'"', b"'", b"`", b"\\")
+        value.isalpha()
+        or not lead
+        or middle[:1] not in (b'"', b"'", b"`", b"\\")
+        or value.startswith(name.partition(b"-")[0] + b"-")
     ):
-        return None  # a list of words
+        return None  # a list of words, or of names: `"Adobe-CNS1-0", "Adobe-CNS1-1"`
     if value == name or is_package(data, start, end):
         return None
     if judge(name, value, bool(lead), operator) is None and not (

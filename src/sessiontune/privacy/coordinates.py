@@ -48,7 +48,7 @@ def is_degree(value: bytes) -> bool:
 
 _A_DEGREE = quick(rf"{_DECIMAL}\Z")
 _PLACE_WORDS = re2.compile(
-    rb"(?i)\blat(?:itude|[^a-z]|lng|lon)|\blon(?:gitude|[^a-z])|latlng|gps|coord|geo|location"
+    rb"(?i)\blat(?:itude|[^a-z]|lng|lon)|\blon(?:gitude|[^a-z])|latlng|gps|[ck]oord|geo|location|localisation|standort|ubicaci|posizione"
 )
 _MORE = quick(r" ?, ?-?\d+\.\d")
 _PAIR = rf"({_DECIMAL})(?:, ?|%2C|%20| |/|;)({_DECIMAL})"

@@ -77,6 +77,8 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
         value, end = value[:-1], end - 1
     if len(value) < 6 or is_placeholder(value) or any(c in b"{}<>$()[]*" for c in value):
         return None
+    if data[end : end + 1] == b"(":
+        return None  # a call
     if _FIELD.fullmatch(value) or _stand_in_pair(value) or is_published_example(value):
         return None
     if (

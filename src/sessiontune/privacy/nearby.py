@@ -26,6 +26,8 @@ _SAYS = (
     r"(?:key|token|secret|credential|log ?in\b|auth(?:enticate|orization)?\b|cl\xc3\xa9|\bclave|\bchave|\bchiave|schl\xc3\xbcssel|"
     r"\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0)"
 )
+_SAID = quick(rf"(?i){_SAYS}")
+_IN_TAG = (b"<", b"/")
 #: The same for Hyperscan, to which `\\b` costs time.
 _WORDS = _SAYS.replace(r"\b", "")
 #: A line's end, and what stands before a value on the next: an indent, a list's dash, a tag.
@@ -56,7 +58,7 @@ _ELSE = quick(
     r"fingerprint|thumbprint|public|pub|cache|primary|foreign|sort|partition|index|csrf|count|usage|next|page|cursor|continuation|"
     r"files?|paths?|https?|url|uri|model|branch|version|integrity|idempotency|request|trace|span|messages?|tools?|calls?|example|"
     r"sample|fake|dummy|mock|placeholder|redacted|address|wallet|contract|mint|symbol|image|build|snapshot|nonce|tenant|device|"
-    r"signature|ssh|ed25519|rsa|cert(?:ificate)?|object|row|merge|parent|tree|blob|ref|head|step|node|class|fixture|length)(?:\b|_)"
+    r"signature|ssh|ed25519|rsa|cert(?:ificate)?|object|row|merge|parent|tree|blob|ref|head|step|node|class|fixture|length|h1(?=:))(?:\b|_)"
 )
 #: What a value is named right before it, where the word for a key stands behind it.
 _NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
@@ -140,6 +142,10 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
     if match is None:
         return []
     word, said, between = (part or b"" for part in match.groups())
+    if said == b"key" and data[match.start(2) - 1 : match.start(2)] in _IN_TAG:
+        between = between.removesuffix(b"<string>")  # a list of properties: the tag is no word
+        if not _SAID.search(between.replace(b"</key>", b"")):
+            return []
     name = word + b"_" + said if word else said
     if (dull(name) and not _HEADER.search(said)) or _ELSE.search(
         word + b" " + said + b" " + between

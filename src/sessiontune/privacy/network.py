@@ -90,6 +90,8 @@ def _public(text: bytes) -> bool:
         return False
     if len({b - a for a, b in pairwise(parts)}) == 1:
         return False  # 42.42.42.42, 12.34.56.78: made up
+    if parts[:3] in ([192, 0, 0], [192, 88, 99]):
+        return False  # what IETF keeps for protocols, relays of 6to4
     return text not in _KNOWN_IPS and not (parts[2] == 0 and parts[3] == 0)
 
 

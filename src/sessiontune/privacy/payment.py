@@ -56,9 +56,12 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     groups = value.replace(b"-", b" ").split()
     spoken = _spoken(data, start, 48)
-    if not spoken and (len(digits) == 13 or (len(groups) == 1 and _is_number(data, start, end))):
-        return None  # hardly a card has so few digits: an id
-    if not spoken and len(groups) == 1 and _IS_ID.search(data, max(0, start - 40), start):
+    alone = len(groups) == 1
+    if not spoken and (len(digits) == 13 or (alone and len(digits) == 19)):
+        return None  # hardly a card has so few digits, or so many: an id
+    if not spoken and alone and _is_number(data, start, end):
+        return None
+    if alone and (_IS_ID if not spoken else _CARD_ID).search(data, max(0, start - 40), start):
         return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
@@ -81,6 +84,8 @@ def _spoken(data: bytes, start: int, size: int) -> bool:
 _IS_ID = quick(
     r"(?:(?:\b|_)(?:ids?|ts|snowflake)|Ids?|(?<=\\[nrt])ids?)(?:\\{0,3}[\"']?[ ]?[:=][ ]?\[?|[ ])\\{0,3}[\"']?\Z"
 )
+#: The same where the name speaks of cards: `"card_id": `.
+_CARD_ID = quick(r"(?:(?<=[A-Za-z0-9])_ids?|Ids?)\\{0,3}[\"']?[ ]?[:=][ ]?\[?\\{0,3}[\"']?\Z")
 _BEFORE_NUMBER = quick(r"[\[(,=+*/-] ?\Z")
 #: In a table of numbers in code, a line for each.
 _INDENTED = quick(r"[\[({,][ \t]{0,8}(?:\r?\n|(?:\\+r)?\\+n)(?:[ ]{2,40}|(?:\t|\\+t){1,12})\Z")

@@ -69,6 +69,8 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
         return end, end
     if data[start - 1 : start] == b"$":  # `$TOKEN@github.com`
         return end, end
+    if local in (b"this", b"super") and domain not in _PROVIDERS:
+        return end, end  # Kotlin: `this@label.member`
     if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
         return end, end
     if local in _ANYBODY and domain in _PROVIDERS:

@@ -20,7 +20,7 @@ _PLUS = (
     r"|\(\d{3}\)[ -]?\d{3}[ -.]\d{4}|\b\d{3}[-.]\d{3}[-.]\d{4}\b)"
 )
 _PHONE_WORDS = pattern(
-    r"(?i)phone|tel\b|tel[:.]|mobile|cell|fax|call|whatsapp|sms|contact|dial|handy|rufnummer|\xe7\x94\xb5\xe8\xaf\x9d"
+    r"(?i)phone|tel\b|tel[:.]|office:|mobile|cell|fax|call|whatsapp|sms|contact|dial|handy|rufnummer|\xe7\x94\xb5\xe8\xaf\x9d"
     r"|\xe6\x89\x8b\xe6\x9c\xba|telefon"
 )
 

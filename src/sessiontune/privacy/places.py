@@ -85,10 +85,12 @@ _AWS_ID = (
 _AZURE = r"subscriptions?[/ =]"
 #: What git prints and keeps of a remote: `To ...`, `From ...` of a fetch, the section of a file.
 _REMOTE = (
-    r"(?:\bTo |(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
+    r"(?:\bTo |remote:[ ]{1,8}|\bgit push (?:-[\w-]{1,20} ){0,3}|(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
     r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"
 )
 _ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
+#: How Windows names a machine by itself.
+_MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
 RULES: tuple[Rule, ...] = (
@@ -151,12 +153,23 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "host",
         "places",
-        r"\b(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}\b|\bWIN-[A-Z0-9]{11}\b",
-        r"\b((?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11})\b",
+        rf"\b(?:{_MACHINE})\b",
+        rf"\b({_MACHINE})\b",
         _plain,
         "host",
         before=24,
         after=8,
+        rank=2,
+    ),
+    Rule(
+        "user",
+        "places",
+        rf"\b(?:{_MACHINE})\\{{1,4}}[A-Za-z]",
+        rf"\b(?:{_MACHINE})\\{{1,4}}([A-Za-z][\w.-]{{1,31}})",
+        prompt_user,
+        "user",
+        before=24,
+        after=40,
         rank=2,
     ),
     Rule(

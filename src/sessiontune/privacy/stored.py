@@ -34,6 +34,12 @@ def _told(data: bytes, match: Any) -> tuple[int, int] | None:
     return _value(data, match)
 
 
+def _no_call(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`_auth = Settings(token)` makes something."""
+    end = match.end(1)
+    return None if data[end : end + 1] in (b"(", b".") else _value(data, match)
+
+
 def _random(data: bytes, match: Any) -> tuple[int, int] | None:
     return _value(data, match) if looks_random(match.group(1), 12) else None
 
@@ -150,7 +156,7 @@ RULES: tuple[Rule, ...] = (
         r"\.docker(?:configjson|cfg)\\*[\"']?: ?\\*[\"']?",
         r"[A-Za-z0-9+/]{40,1000}[A-Za-z0-9+/]{0,1000}={0,2}",
     ),
-    _after("npm-auth", r"(?:^|[\s\"'\x00]|\\n)_auth ?= ?", r"[A-Za-z0-9+/]{8,400}={0,2}"),
+    _after("npm-auth", r"(?:^|[\s\"'\x00]|\\n)_auth ?= ?", r"[A-Za-z0-9+/]{8,400}={0,2}", _no_call),
     _after("secret", r"APP_KEY=base64:", r"[A-Za-z0-9+/]{43}="),
     _after("wireguard-key", r"(?:Private|Preshared)Key ?= ?", r"[A-Za-z0-9+/]{43}="),
 )

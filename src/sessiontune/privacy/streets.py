@@ -172,11 +172,19 @@ _VALUE = rf"((?:\d{{1,5}}[A-Za-z]?,? )?(?:[a-z]{{1,4}}\.? ){{0,3}}{_CAP}[^\"\\\n
 _NUMBER = quick(r"(?:\A|[ ,./-])\d{1,5}[A-Za-z]?(?:[ ,/-]|\Z)")
 
 
+#: What a translation says of a field: `"address1": "Adress 1"`.
+_LABEL = quick(
+    r"(?i)(?:addr?ess\w{0,4}|indirizzo|direcci\S{1,2}n|endere\S{1,2}o|adres\w{0,2}|line|linea|ligne|zeile) ?\d\Z"
+)
+
+
 def _keyed(data: bytes, match: Any) -> tuple[int, int] | None:
     """What stands under a key that says street: capital words with a number."""
     value = match.group(1).rstrip(b" ,.'")
     start = match.start(1)
     if not _NUMBER.search(value, 0, 90) or _MADE_UP.match(value) or value.count(b" ") > 9:
+        return None
+    if _LABEL.match(value, 0, len(value)):
         return None
     if len(set(value)) < 5 or not any(c >= 97 for c in value):
         return None

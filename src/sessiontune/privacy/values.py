@@ -23,17 +23,17 @@ _LINE = re2.compile(rb"\.[a-z]{1,5}:\d+")
 UUID = re2.compile(rb"(?i)\{?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\}?")
 _CODE = re2.compile(
     rb"[@&*]{0,2}(?:[A-Za-z_$][\w$]*(?:\.|::|->|\?\.))+[A-Za-z_$][\w$]*%?|[A-Za-z_$][\w$.:]*[\[(].*|"
-    rb"@?[A-Za-z_]+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
+    rb"@?[A-Za-z_]+|try[?!]|[A-Z]@_\d+|\$\w+|%\w+%|&\w+|\*\w+|!\w+|::?[A-Za-z_]\w*|\d+(?:\.[a-z_]+)+|"
     rb"(?:process|import\.meta)\.env\.\w+!?|[a-z]+\d{0,2}(?:_[a-z]+\d{0,2})+|(?:Big)?(?:[UI]i?nt|Float)\d{1,2}Array"
 )
 _PATHLIKE = re2.compile(
     rb"(?:https?|file|s3|gs|ftp|wss?|git|ssh|data|vault|op|env|secret|ref|urn|npm|docker)://?.*|arn:aws[\w-]*:.*|"
     rb"(?:~|\.{1,2}|[A-Za-z]:)?[/\\].*|[\w.-]+/|(?:[A-Za-z][A-Za-z._-]*/){2,}|@?(?:[a-z]+(?:-[a-z]+)*/)+[a-z]+(?:-[a-z0-9]+)*\.[A-Z][A-Za-z]+|[\w.-]+(?:/[\w.-]+){2,}|[\w.-]+(?:/[\w.-]+)+#\w+|[Xx]-[A-Za-z]{2,}(?:-[A-Za-z0-9]{2,})+|"
     rb"[\w-]+\.(?:json|ya?ml|txt|pem|key|env|py|js|ts|tsx|jsx|go|rs|java|kt|rb|sh|md|html|css|toml|"
-    rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)"
+    rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)|[\w.+-]+\.(?:so|dylib)(?:\.\d+)*"
 )
 _VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
+    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|v\d+\.\d+\.\d+-(?:[\w.]+\.)?\d{14}-[0-9a-f]{12}(?:\+incompatible)?(?:/go\.mod)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}|[a-z][a-z0-9.-]*:\d+(?:\.\d+)+[\w.-]{0,20}"
 )
 #: What a cache is restored by: words, and a digest of all that counts.
@@ -77,7 +77,7 @@ def cased(value: bytes) -> bool:
 @lru_cache(maxsize=8192)
 def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     """True where `value` may be a password under a name that says so (`shell`: as in a shell)."""
-    if len(value) < 4 or _PATHLIKE.fullmatch(value):
+    if len(value) < 4 or value[:2] == b"::" or _PATHLIKE.fullmatch(value):
         return False
     low = value.lower()
     if _LABEL.fullmatch(value) or _CONSTRAINTS.fullmatch(value) or in_other_letters(value):
@@ -90,6 +90,8 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
         words = low.replace(b"_", b"").replace(b"-", b"")
         if value == value.upper() and b"_" in value and words.isalpha():
             return False  # the name of a constant
+        if _CONSTANT.fullmatch(value):
+            return False
         return words.rstrip(b"?") not in _IDENTIFIERS and not (
             value == low and _field_name(low.lstrip(b"#.:@"))
         )
@@ -129,13 +131,15 @@ def is_gibberish(value: bytes) -> bool:
 
 #: One capitalised word, in any alphabet: a label or a translation.
 _LABEL = pattern(
-    r"[A-Z][a-z]+-(?:de-)?pass(?:e|wort|word)|(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
+    r"(?:[A-Z][a-z]+|[A-Z]{2,4})-(?:de-)?(?:pass(?:e|wort|word)|Pass(?:e|wort))|&?(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
 )
 #: What a form asks of a password: `required|string|min:8`.
 _CONSTRAINTS = re2.compile(
     rb"(?:(?:required|nullable|sometimes|present|filled|string|confirmed|bail|min|max|between|size|regex|"
     rb"same|different|alpha|alpha_num|alpha_dash|hash|current_password)(?:[_:][\w,/-]*)?(?:\||$))+"
 )
+#: `E2E_PASSWORD`
+_CONSTANT = re2.compile(rb"(?:[A-Z][A-Z0-9]*_)+(?:PASS(?:WORD|WD|PHRASE)?|PWD)")
 _MIME = re2.compile(
     rb"(?:application|text|image|audio|video|multipart|font)/|Password[A-Z][a-z]|[A-Z][a-zA-Z]*(?:Mgr|Manager|Handler|"
     rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"

@@ -29,7 +29,8 @@ GENERIC_USERS = frozenset(
     oracle hadoop spark airflow jupyter student teacher python java go rust npm pip conda
     allusers defaultuser0 wdagutilityaccount appveyor vsts vssadministrator semaphore site
     website web webapp production staging swe-agent swebench nemo devcontainer kali parrot abc
-    xyz bot
+    xyz bot azureuser kubernetes containerd maven gradle expo web_user
+    containeradministrator ieuser my-username user1
     """.split()  # noqa: SIM905
 )
 

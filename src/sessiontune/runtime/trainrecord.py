@@ -125,7 +125,7 @@ def another(known: dict[str, Any], now: dict[str, Any]) -> UsageError:
         )
     hint = "Leave out what is given: --resume takes it from the run. Or s" if flags else "S"
     return UsageError(
-        f"The run was begun with something else: {'; '.join(differs)}.",
+        f"The run cannot be resumed, since this differs: {'; '.join(differs)}.",
         f"{hint}tart a new run with -o.",
     )
 

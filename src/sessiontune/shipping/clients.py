@@ -1,8 +1,8 @@
 """Settings of coding clients for our server: as text, and merged into their own files.
 
-Written are only files of the current project or, for Codex, a profile of its own; what stands
-there already is kept, and a copy of the old file is made first. Every form here was run with the
-client's own program (docs/howto/clients.md says which versions).
+Only files of the current project are written or, for Codex, a profile of its own. Other settings in
+them are kept, and the old file is copied first. Every form here was run with the client's own
+program (docs/howto/clients.md says which versions).
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def settings(client: str, target: Target, project: Path, env: Mapping[str, str])
 
 
 def write(found: Settings) -> list[Written]:
-    """Change the client's files. UsageError, and nothing is changed, where that cannot be."""
+    """Change the client's files. UsageError, without any change, if that is not possible."""
     if not found.changes:
         raise UsageError(
             f"{found.client} keeps its settings where no program can write them.",
@@ -92,7 +92,7 @@ def _put(file: Path, old: str, new: str) -> Written:
 
 
 def _write_like(file: Path, other: Path, data: bytes) -> None:
-    """Write `other` with the rights of `file` from its first byte on: a key may stand in it."""
+    """Write `other` with the mode of `file` from its first byte on: it may hold a key."""
     there = file.exists()
     mode = stat.S_IMODE(file.stat().st_mode) if there else 0o666
     other.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def _opencode(target: Target, project: Path, env: Mapping[str, str]) -> Settings
 
 
 def _codex(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
-    """A profile in a file of its own: Codex refuses profiles inside config.toml by now."""
+    """A profile in a separate file: Codex no longer takes profiles inside config.toml."""
     home = Path(env.get("CODEX_HOME") or Path(env.get("HOME", "~")).expanduser() / ".codex")
     file = home / "sessiontune.config.toml"
     text = "\n".join(
@@ -196,8 +196,8 @@ def _continue(target: Target, project: Path, env: Mapping[str, str]) -> Settings
 
 
 def _aider(target: Target, project: Path, env: Mapping[str, str]) -> Settings:
-    """aider asks the network for the context size of a model that it does not know: so it is told
-    in a file, and nothing is asked."""
+    """aider asks the network for the context size of a model that it does not know, so a file tells
+    it."""
     name = f"openai/{target.model}"
     known = project / ".aider.model.metadata.json"
     metadata = {
@@ -265,7 +265,7 @@ CLIENTS: dict[str, Callable[[Target, Path, Mapping[str, str]], Settings]] = {
 
 
 def _object(text: str, name: str) -> dict[str, Any]:
-    """The JSON object in a settings file; UsageError when it is none (comments, say)."""
+    """The JSON object in a settings file; UsageError if it is not one (for comments, say)."""
     try:
         data = json.loads(text) if text.strip() else {}
     except ValueError as wrong:

@@ -127,9 +127,9 @@ def metadata(run: Run, card: Card) -> str:
 def explain(
     lines: Iterable[str], status: int, run: Run, what: str = "the conversion", full: bool = False
 ) -> SessiontuneError:
-    """The program for `what` failed: say why in words, with the next step.
+    """The error for a failed program: why, in words, and the next step.
 
-    `full`: nothing was left on the disk when it ended; llama.cpp's own programs do not say so.
+    `full`: the disk was full when it ended; llama.cpp's own programs do not say so.
     """
     said = list(lines)
     text = "\n".join(said)
@@ -198,8 +198,8 @@ def check_model(path: Path, run: Run, vocabulary: Vocabulary) -> GgufHead:
 def check_tokens(path: Path, tokens: object, vocabulary: Vocabulary) -> None:
     """PreflightError when the file's tokens are not those of the training.
 
-    Converters rewrite a few added tokens (spaces for their marks), so up to one in a thousand may
-    be spelled differently, but no stop token and no BOS: parity compares real text besides.
+    Converters rewrite a few added tokens (marks as spaces), so up to one in a thousand may be
+    spelled differently, but no stop token and no BOS. Parity also compares real text.
     """
     if not isinstance(tokens, list):
         raise PreflightError(f"{path.name} holds no vocabulary.", "Convert again.")

@@ -20,7 +20,7 @@ from .leash import end_with_parent
 
 
 def main(argv: list[str]) -> None:
-    """Prepare the converter's modules, then run the script as it stands."""
+    """Prepare the converter's modules, then run the script unchanged."""
     end_with_parent()
     facts = json.loads(Path(argv[0]).read_text(encoding="utf-8"))
     script = Path(argv[1]).resolve()
@@ -35,7 +35,7 @@ def main(argv: list[str]) -> None:
         sys.argv = [str(script), *argv[2:]]
         runpy.run_path(str(script), run_name="__main__")
         return
-    # Before 2026 the model classes stood in the script itself.
+    # Before 2026 the model classes were in the script itself.
     sys.argv = [str(script), *argv[2:]]
     from importlib import import_module
 
@@ -61,7 +61,7 @@ def _state_facts(gguf: Any, facts: dict[str, Any]) -> None:
 
 
 def _name_unknown(module: ModuleType, name: str | None) -> None:
-    """Where the pre-tokenizer is not recognised, answer `name` instead of failing."""
+    """If the pre-tokenizer is not recognised, answer `name` instead of failing."""
     if name is None:
         return
     for kind in list(vars(module).values()):

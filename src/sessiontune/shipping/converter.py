@@ -2,9 +2,9 @@
 
 Order: the checkout that the user names (`--llama-cpp`, SESSIONTUNE_LLAMA_CPP), a checkout in the
 usual places, then a pinned source package (PyPI `llama-cpp-python`, whose archive carries the
-scripts) in the user's cache. The package is downloaded by pip, with the user's own settings, only
-when asked; its hash is checked before it is opened, none of its code runs and nothing is built:
-pip wants metadata of a source package, and gets them from a few lines of ours.
+scripts) in the user's cache. pip downloads the package, with the user's own settings, only when
+asked. Its hash is checked before it is opened, none of its code runs and nothing is built: pip
+wants the metadata of a source package, and gets it from a few lines of ours.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VERSION = "0.3.36"
 ARCHIVE = f"llama_cpp_python-{VERSION}.tar.gz"
 #: SHA-256 of the archive on PyPI.
 SHA256 = "832db0699007f1be95a7e41ef12e88926b02ba836461e36a36372db2760c1a2e"
-#: Below this folder of the archive stands llama.cpp; these parts are unpacked.
+#: The folder of llama.cpp in the archive, and the parts of it that are unpacked.
 _INSIDE = f"llama_cpp_python-{VERSION}/vendor/llama.cpp/"
 _PARTS = ("convert_hf_to_gguf.py", "convert_lora_to_gguf.py", "conversion/", "gguf-py/", "LICENSE")
 MODEL_SCRIPT = "convert_hf_to_gguf.py"
@@ -62,15 +62,15 @@ class Converter(msgspec.Struct, frozen=True):
     origin: str
 
     def script(self, name: str) -> Path:
-        """One of the scripts; ToolError when this llama.cpp has it not."""
+        """One of the scripts; ToolError if this llama.cpp does not have it."""
         path = self.root / name
         if not path.is_file():
             raise ToolError(f"{self.root} has no {name}.", HINT)
         return path
 
     def architectures(self) -> frozenset[str]:
-        """Those that it converts, read from its source without running it: a table by now, before
-        2026 marks at each class. Empty where neither is found."""
+        """The architectures that it converts, read from its source without running it: from a table
+        or, before 2026, from decorators. Empty if there is neither."""
         table = self.root / "conversion/__init__.py"
         if table.is_file():
             text = table.read_text(encoding="utf-8")
@@ -81,9 +81,9 @@ class Converter(msgspec.Struct, frozen=True):
         return frozenset(re.findall(r"[\"'](\w+)[\"']", " ".join(marks)))
 
     def unknown(self, base: Path) -> str:
-        """The architecture of a base that it does not convert; "" when it does, or cannot be asked.
+        """The architecture of a base the scripts cannot convert; "" if they can, or cannot tell.
 
-        Models with parts for images name a second one for their text."""
+        A model that also takes images names a second architecture, for its text."""
         config = json.loads((base / "config.json").read_text(encoding="utf-8"))
         inner = config.get("text_config") or {}
         named = [*(config.get("architectures") or ())[:1], *(inner.get("architectures") or ())[:1]]
@@ -125,7 +125,7 @@ def _kept(env: Mapping[str, str]) -> Path:
 
 
 def plan_fetch(folder: Path) -> Job:
-    """pip downloads the archive into `folder`, where the job is to run, checked by our hash."""
+    """Let pip download the archive into `folder`, where the job must run, checked by our hash."""
     return Job(
         name="fetch the converter",
         files={
@@ -144,7 +144,7 @@ def plan_fetch(folder: Path) -> Job:
 
 
 def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
-    """Unpack the scripts into the cache, beside and renamed. ToolError on a wrong hash."""
+    """Unpack the scripts beside their place in the cache, then rename. ToolError: a wrong hash."""
     if (found := file_digest(archive)) != SHA256:
         raise ToolError(
             f"{archive} is not the archive that was pinned (SHA-256 {found[:16]}...).",
@@ -170,7 +170,7 @@ def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
 
 
 def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
-    """The bytes of a file alone: `extract` knows no safe filter before Python 3.11.4."""
+    """Only the bytes of a file: `extract` has no safe filter before Python 3.11.4."""
     content = tar.extractfile(member)
     assert content is not None  # members that are no files were left out
     target.parent.mkdir(parents=True, exist_ok=True)

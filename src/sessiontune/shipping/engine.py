@@ -40,7 +40,7 @@ def engines() -> list[str]:
 
 
 def need_engine(kind: str | None = None) -> str:
-    """The engine to take. ToolError when it, or any, is missing."""
+    """The engine to use. ToolError if it is missing, or if there is none."""
     here = engines()
     chosen = kind or next(iter(here), None)
     if chosen is None or chosen not in here:
@@ -79,7 +79,7 @@ def _llama_server(engine: Engine) -> tuple[str, ...]:
 
 
 def command_line(model: str, adapter: str | None, alias: str, context: int) -> str:
-    """The line for a user who runs llama.cpp's server himself."""
+    """The command line for users who run llama.cpp's server themselves."""
     lora = f" --lora {adapter}" if adapter else ""
     return (
         f"llama-server --model {model}{lora} --alias {alias} --jinja --ctx-size {context}"

@@ -1,8 +1,8 @@
-"""Go templates for the five families whose plain conversations we can prove to be right.
+"""Go templates for five families, for plain conversations that can be proved right.
 
-Current Ollama uses the Jinja template inside the GGUF; a TEMPLATE is for older ones. It is written
-only when the training template and the family's own text agree on plain conversations, to the
-character. For any other template none is written: a wrong one is worse than none.
+Current Ollama uses the Jinja template inside the GGUF; a TEMPLATE is for older versions. It is
+written only if the training template and the family's own text agree on plain conversations to the
+character: a wrong one is worse than none.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def _system_agrees(render: Callable[[Turns], str], family: Family, bos: str) -> 
     try:
         return _plain(render(WITH_SYSTEM), bos) == family.text(WITH_SYSTEM)
     except ValueError:
-        return True  # the template takes none, so none is asked of it
+        return True  # the template takes no system message
 
 
 def _plain(text: str, bos: str) -> str:

@@ -1,8 +1,8 @@
 """Read the head of a GGUF file: metadata, tensor table, and whether the file is whole.
 
 Written from the published layout (GGUF versions 2 and 3, little endian): magic, version, counts,
-key-value pairs, tensor infos, padding, tensor data. Nothing of the tensor data is read. A file
-from elsewhere may lie about its lengths, so every length is checked against the file's size.
+key-value pairs, tensor infos, padding, tensor data. The tensor data is not read. A file from
+elsewhere may lie about its lengths, so every length is checked against the file's size.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class TensorInfo(msgspec.Struct, frozen=True):
 
 
 class GgufHead(msgspec.Struct, frozen=True):
-    """What stands before the tensor data."""
+    """What comes before the tensor data."""
 
     version: int
     meta: dict[str, Any]
@@ -87,7 +87,7 @@ class GgufHead(msgspec.Struct, frozen=True):
         return str(self.meta.get("general.architecture", ""))
 
     def needed(self) -> int:
-        """The least length in bytes that the whole file must have."""
+        """The length in bytes that the whole file must have at least."""
         ends = [self.data_at + t.offset + (t.size or 0) for t in self.tensors]
         return max(ends, default=self.data_at)
 

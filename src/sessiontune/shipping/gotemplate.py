@@ -1,7 +1,7 @@
-"""Go templates with the characters that a Modelfile cannot carry written as escapes.
+"""Escapes for the characters of Go templates that a Modelfile cannot carry.
 
 Between actions a character becomes an action that prints it, `{{ "\\u00a0" }}`; inside a quoted
-constant of an action it becomes its escape there. What the template writes stays the same. Text in
+constant of an action it becomes an escape. What the template writes stays the same. Text in
 backquotes has no escapes: there, and in the bare words of an action, nothing can be done.
 """
 

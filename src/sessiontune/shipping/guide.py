@@ -24,9 +24,9 @@ def make_modelfile(
     system: str,
     licenses: tuple[str, ...],
 ) -> Modelfile:
-    """The Modelfile of a shipped GGUF. `context` in tokens: Ollama's default is 4096 on small
-    machines, which cuts an agent's prompt off in silence. The chat template stands in the GGUF;
-    TEMPLATE is written for known families only."""
+    """The Modelfile of a shipped GGUF. `context` in tokens: Ollama's default of 4096 on small
+    machines silently cuts an agent's prompt. The chat template is in the GGUF; TEMPLATE is written
+    for known families only."""
     parameters = [("num_ctx", str(context)), *(("stop", text) for text in run.stop)]
     return Modelfile(
         source=source,
@@ -39,7 +39,7 @@ def make_modelfile(
 
 
 def go_template(run: Run) -> str:
-    """Ollama's own template of the run's family, where it provably writes the same; else empty."""
+    """Ollama's own template of the run's family, if it provably writes the same; else empty."""
     template = Template(run.template, load_tokenizer(run.tokenizer))
 
     def render(turns: Turns) -> str:
@@ -60,8 +60,8 @@ def commands(
     context: int,
     blobs: Mapping[Path, str],
 ) -> str:
-    """commands.md: how to use the files with each program. `blobs` (file -> digest) where Ollama is
-    to be given create.json instead of a Modelfile."""
+    """commands.md: how to use the files with each program. `blobs` (file -> digest): given if
+    Ollama gets create.json instead of a Modelfile."""
     name = run.slug
     file = shlex.quote(str(out / model))
     lora = shlex.quote(str(out / adapter)) if adapter else None
@@ -103,7 +103,7 @@ def _by_http(run: Run, folder: str, blobs: Mapping[Path, str]) -> str:
     return "\n".join(
         [
             "A Modelfile cannot carry your texts: Ollama's reader drops what does not print.",
-            "Its HTTP interface keeps everything, and create.json says it:\n",
+            "Its HTTP interface keeps everything; create.json holds the request:\n",
             *(f"    {line}" for line in lines),
             f"\nOr ship again with the same options and `--ollama {run.slug}`.",
         ]
@@ -116,7 +116,7 @@ def lm_studio(run: Run, file: Path) -> str:
     return f"    lms import {shlex.quote(str(file))} --copy\n\nor copy the file to `{place}`."
 
 
-#: What vLLM takes as the largest rank of an adapter: it refuses any other number.
+#: The values that vLLM takes as the largest rank of an adapter.
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)
 
 

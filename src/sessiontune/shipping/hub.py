@@ -26,7 +26,7 @@ class Api(Protocol):
 
 
 class Published(msgspec.Struct, frozen=True):
-    """What stands on the hub now, as it was read back."""
+    """What is on the hub now, as it was read back."""
 
     url: str
     private: bool
@@ -94,8 +94,8 @@ def _explained(error: BaseException) -> EndpointError:
         return EndpointError(text, "Is the name right? --repo OWNER/NAME.")
     return EndpointError(
         text,
-        "The files appear all at once, at the end: nothing is there by halves. Run the same"
-        " command again; what arrived whole is not sent twice.",
+        "All files appear at once, at the end, so nothing is half there. Run the same command"
+        " again; what arrived whole is not sent twice.",
     )
 
 
@@ -105,6 +105,6 @@ def _visible(api: Api, repo: str, parcel: Parcel, public: bool) -> Any:
     if not public and seen.private is not True:
         raise PreflightError(
             f"{repo} is public on the hub; nothing was sent that was not there before.",
-            "Make it private on its settings page, take another name, or say --public.",
+            "Make it private on its settings page, choose another name, or add --public.",
         )
     return seen

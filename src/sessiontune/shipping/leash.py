@@ -1,4 +1,4 @@
-"""A program of ours ends with the one that started it, also when that one was killed outright."""
+"""Lets a program of ours end with the one that started it, even if that one was killed."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ def check_fit(run: Run) -> None:
 def merge(run: Run, target: Path, step: Step) -> Path:
     """Merge the run's adapter into its base as the folder `target` and return it.
 
-    `step(done, total)` counts weights. StoreError when the disk is too small or full. Where all
+    `step(done, total)` counts weights. StoreError when the disk is too small or full. If all
     weights were trained there is nothing to merge.
     """
     if run.full:
@@ -63,8 +63,8 @@ def merge(run: Run, target: Path, step: Step) -> Path:
 
 
 def base_folder(run: Run, target: Path) -> Path:
-    """The base model with the run's tokenizer, template and stops: for a LoRA GGUF to stand on,
-    or the tuned model itself where all weights were trained.
+    """The base model with the run's tokenizer, template and stops: the base for a LoRA GGUF, or the
+    tuned model itself if all weights were trained.
 
     Weights are linked, not copied.
     """

@@ -1,12 +1,12 @@
 """Ollama's Modelfile: written so that its reader gets back exactly what was meant.
 
 Grammar (docs/modelfile.md of Ollama): a line is `INSTRUCTION arguments`, instructions in any case,
-`#` begins a comment line. A value may stand in `"`, or in three of them over several lines; there
-is no escape inside. The reader takes away blanks around a value, drops every character in it that
-does not print (non-breaking blanks, joiners of emoji, control characters; Ollama's parser.go), and
-looks for the closing quotes at the end of a line only. A template can write such characters as
-escapes of its own language. Any other value that no form can carry is an error here, never silently
-another value: `ollama.py` has a way for it.
+`#` begins a comment line. A value may be in `"`, or in three of them over several lines, without
+escapes. The reader strips blanks around a value, drops every character in it that does not print
+(non-breaking spaces, joiners of emoji, control characters; Ollama's parser.go), and looks for the
+closing quotes only at the end of a line. A template can write such characters as escapes of its own
+language. Any other value that no form can carry is an error here, never silently changed:
+`ollama.py` has a way to send it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Line(msgspec.Struct, frozen=True):
 
 class Modelfile(msgspec.Struct, frozen=True, kw_only=True):
     """What a model is made of. `source` is a path (`./x.gguf`) or a model's name; `more` holds
-    instructions that we never write and a person may."""
+    instructions that a person may write and we never do."""
 
     source: str
     adapter: str = ""
@@ -85,7 +85,7 @@ def _quoted(line: Line) -> str:
     why = f"a line of it ends in {_THREE}"
     if lost:
         name = unicodedata.name(lost, "a control character").lower()
-        why = f"Ollama drops U+{ord(lost):04X} ({name}) from it without a word"
+        why = f"Ollama silently drops U+{ord(lost):04X} ({name}) from it"
     raise UsageError(f"A Modelfile cannot carry this {line.instruction}: {why}.")
 
 
@@ -94,7 +94,7 @@ def _lost(character: str) -> bool:
 
 
 def _must_quote(line: Line) -> bool:
-    """Stop sequences and long texts are quoted for the reader's eye."""
+    """Stop sequences and long texts are always quoted, for readability."""
     return line.instruction in ("TEMPLATE", "SYSTEM", "LICENSE") or line.key == "stop"
 
 

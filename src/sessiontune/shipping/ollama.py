@@ -80,7 +80,7 @@ WITHOUT = (0, 34, 1)
 
 
 def check_version(version: str, adapter: bool, quantize: str) -> None:
-    """UsageError, before a byte is sent, for what this version does not do any more."""
+    """UsageError, before a byte is sent, for what this version no longer does."""
     numbers = re.match(r"(\d+)\.(\d+)\.(\d+)", version)
     if numbers is None or tuple(map(int, numbers.groups())) < WITHOUT:
         return
@@ -91,7 +91,7 @@ def check_version(version: str, adapter: bool, quantize: str) -> None:
 
 
 def send_blob(client: Client, file: Path, step: Step) -> str:
-    """Make sure that the server has the file; its digest (`sha256:...`)."""
+    """Make sure that the server has the file. Returns its digest (`sha256:...`)."""
     digest = f"sha256:{file_digest(file)}"
     head = client.request("HEAD", f"/api/blobs/{digest}")
     head.close()
@@ -99,7 +99,7 @@ def send_blob(client: Client, file: Path, step: Step) -> str:
         step("already there", 1, 1)
         return digest
     if head.status != 404:
-        raise EndpointError(f"Ollama answers {head.status} to a question for a blob.")
+        raise EndpointError(f"Ollama answers {head.status} when asked for a blob.")
     step(f"send {file.name}", 0, 0)
     reply = client.request("POST", f"/api/blobs/{digest}", body=file)
     if reply.status not in (200, 201):
@@ -122,9 +122,9 @@ def create(
     step: Step,
     quantize: str = "",
 ) -> dict[str, str]:
-    """Create the model `name` from the files that the Modelfile names; file name -> digest.
+    """Create the model `name` from the files that the Modelfile names. Returns file name -> digest.
 
-    EndpointError with what the server said when it does not end in `success`.
+    EndpointError, with what the server said, if it does not end in `success`.
     """
     files = files_of(modelfile, folder)
     digests = {file.name: send_blob(client, file, step) for file in files}
@@ -149,8 +149,8 @@ def create(
 
 
 def files_of(modelfile: Modelfile, folder: Path) -> list[Path]:
-    """The files that must go up. UsageError when one is not there: Ollama takes a path that is not
-    there for the name of a model, and looks for it online."""
+    """The files that must go up. UsageError if one is not there: Ollama would take its path for the
+    name of a model, and look for it online."""
     named = [("FROM", modelfile.source)] if modelfile.source.endswith(".gguf") else []
     named += [("ADAPTER", modelfile.adapter)] if modelfile.adapter else []
     for instruction, place in named:
@@ -160,7 +160,7 @@ def files_of(modelfile: Modelfile, folder: Path) -> list[Path]:
 
 
 def request(name: str, modelfile: Modelfile, digests: Mapping[str, str]) -> dict[str, Any]:
-    """What `/api/create` is asked. `digests`: file name -> digest."""
+    """The body of `/api/create`. `digests`: file name -> digest."""
     body: dict[str, Any] = {"model": name, "stream": True}
     source, adapter = Path(modelfile.source).name, Path(modelfile.adapter).name
     if modelfile.source.endswith(".gguf"):
@@ -197,7 +197,7 @@ def _settings(modelfile: Modelfile) -> dict[str, Any]:
 
 
 def _typed(value: str) -> object:
-    """Numbers and truth values as such: Ollama refuses a temperature that is a text."""
+    """Numbers and booleans as such: Ollama refuses a temperature that is a text."""
     if value in ("true", "false"):
         return value == "true"
     for kind in (int, float):

@@ -2,9 +2,9 @@
 
 Measured on tiny models (Llama and Qwen2 layout, CPU): f16 differs by less than 0.005 in
 log-probability, Q8_0 by 0.04, Q4_K_M by 0.26 with other text. So text is compared for 16-bit files
-only, and log-probabilities with a tolerance by type. A model that was barely trained neither stops
-nor calls tools by itself: such behaviour is demanded only where the trained model shows it, but
-the stop token and a tool call's text are also *forced*, which any model can pass.
+only, and log-probabilities with a tolerance by type. A barely trained model neither stops nor calls
+tools by itself: that is demanded only if the trained model does it, but the stop token and a tool
+call's text are also *forced*, which any model can pass.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TOLERANCE: dict[str, float] = {
     "q3_k_m": 2.0,
     "q2_k": 3.0,
 }
-#: Added where the reference itself was computed in 16 bits.
+#: Added if the reference itself was computed in 16 bits.
 COARSE = 0.15
 #: Types whose greedy text is compared.
 EXACT = ("f16", "bf16")
@@ -73,7 +73,7 @@ def refuse(checks: Sequence[Check], what: str, kind: str = EXACT[0]) -> None:
         hint = _NEXT.get(name, "Nothing was put in place. Ship again from the run.")
         if name == "log-probabilities" and kind not in EXACT:
             hint = (
-                f"Rounded to {kind} the model answers otherwise: take a larger type (-t f16). Where"
+                f"Rounded to {kind} the model answers differently: take a larger type (-t f16). If"
                 " that fails too, other weights are served than were trained: is it the right base?"
             )
         raise PreflightError(
@@ -244,8 +244,8 @@ def _greedy(
 
 
 def _begins_call(steps: Sequence[Mapping[str, Any]], call: str) -> bool:
-    """Whether a reply has begun a tool call. From there on the server allows only what a call may
-    hold, whatever the model prefers: a barely trained one may write its mark over and over."""
+    """Whether a reply has begun a tool call. From there on the server allows only the text of a
+    call, whatever the model prefers: a barely trained one may repeat its mark."""
     mark = re.match(r"\s*([^\s{]+|\{)", call)
     return mark is not None and mark[1] in "".join(str(step["token"]) for step in steps)
 

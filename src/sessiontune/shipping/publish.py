@@ -34,7 +34,7 @@ class Parcel(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """What only the user can say: the licence, and that he may publish this at all."""
+    """What only the user can say: the licence, and that they may publish this at all."""
 
     license: str = ""
     accepted: bool = False

@@ -1,7 +1,7 @@
-"""Takes out what the agent program put into the texts, and mends what a cut log left open.
+"""Takes out what the agent program put into the texts, and completes what a cut log left open.
 
-What a person typed into a rejection becomes their prompt; a call that has no result gets one
-with the status `missing`; a prompt that failed and was typed again stands once.
+What a person typed into a rejection becomes their prompt; a call without a result gets one with the
+status `missing`; a prompt that failed and was typed again is kept once.
 """
 
 from __future__ import annotations

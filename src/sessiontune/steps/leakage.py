@@ -30,8 +30,8 @@ MOST = 64
 class Leakage(msgspec.Struct, frozen=True):
     """Held-out sessions, and the shares of them that training has seen.
 
-    exact   equal content, a long answer that stands word for word in a training session, or a
-            branch whose row repeats messages of one
+    exact   equal content, a long answer that is word for word in a training session, or a branch
+            whose row repeats messages of one
     near    estimated Jaccard of its own text at least `NEAR` with some training session
     """
 

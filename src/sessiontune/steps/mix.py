@@ -20,7 +20,7 @@ TAG = "general"
 
 
 class Mixed(msgspec.Struct):
-    """What came of mixing. `ratio` is what was reached; below the wish where rows ran out."""
+    """The result of mixing. `ratio` is what was reached; less than asked for if rows ran out."""
 
     rows: int = 0
     tokens: int = 0

@@ -200,11 +200,7 @@ def checked(spec: TrainSpec) -> TrainSpec:
             f"length = {spec.length} is out of range.",
             f"From {SHORTEST}; left out, the longest that fits is taken.",
         )
-    if not spec.base:
-        raise UsageError(
-            "No base model named.",
-            "Give --base PATH, --base HUB/ID, or --base tiny to try the way.",
-        )
+    need_base(spec.base)
     strange = [name for name in spec.log_to if name not in LOGGERS]
     if strange:
         raise UsageError(f"No logger '{strange[0]}'.", f"Known: {', '.join(LOGGERS)}.")
@@ -218,6 +214,16 @@ def checked(spec: TrainSpec) -> TrainSpec:
             "Leave --packing out, or use --trainer trl.",
         )
     return spec
+
+
+def need_base(base: str) -> None:
+    """UsageError where no model is named; who has none in mind learns where some are."""
+    if not base:
+        raise UsageError(
+            "No base model named.",
+            "Give --base PATH or --base HUB/ID (`sessiontune doctor` names some that fit here), or"
+            " --base tiny to try the way.",
+        )
 
 
 def to_dict(spec: TrainSpec) -> dict[str, Any]:
