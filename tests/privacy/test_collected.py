@@ -6,6 +6,8 @@ from __future__ import annotations
 import pytest
 from taking import REDACTOR, TYPED, H, N, check_taken, gone
 
+from sessiontune.privacy import web
+
 _RUN = f"[a-z][A-Z][0-9]{N}{{29}}"
 
 
@@ -19,6 +21,7 @@ _RUN = f"[a-z][A-Z][0-9]{N}{{29}}"
         ("**Grafana**: `admin` : `{}`", TYPED),
         ("NAS (192.168.1.20) login: ada / {}", TYPED),
         ("Cookie: zk={}; consent=yes", _RUN),
+        ("cookie=theme=dark; zk={}; cookie=a=b; q=1", _RUN),
         ("Set-Cookie: acme_sid={}; Path=/", _RUN),
         ("curl -b 'uid=118; tok={}' https://acme.io", _RUN),
         ('$ echo "$DB_PASSWORD"\n{}\n$ ls', "[a-z]{6}fly[0-9]{2}"),
@@ -105,6 +108,9 @@ def test_a_date_and_a_place_are_taken(text: str, value: str) -> None:
         "Nov 28 12:12:12 INFO app[12]: started",
         'tokens = {"colorPrimary": "#1677ff", "accent": "Rose-400"}',
         "accounts = {'savings': 'ACC-0012X', 'checking': 'ACC-0013Y'}",
+        'users = ["8f14e45fceea167a5a36dedd4bea2543", "65f1c2a9b7d64e0f5a1c3f2a"]',
+        'accounts: ["0x52908400098527886E0F7030069857D2E4169EE7"]',
+        'secrets: { githubToken: "GITHUB_TOKEN_2" }',
         "FROM acme/admin:Rel-2024a AS x; docker run shop-admin:build-12aX",
         "LINESTRING(0 0, 10 10, 20 25)",
         '"coordinates": [[0, 0], [1, 1]]',
@@ -121,3 +127,10 @@ def test_what_looks_like_it_stays(text: str) -> None:
 
 def test_a_password_full_of_signs_is_taken() -> None:
     assert gone("wifi_password: 9Hqo=yYY" + "&-d?Wt&n", "9Hqo=yYY" + "&-d?Wt&n")
+
+
+def test_each_cookie_of_a_line_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bytes] = []
+    monkeypatch.setattr(web, "_is_session", lambda part: bool(looked.append(part)))
+    REDACTOR.text("cookie=a=b; zk=1; " * 300)
+    assert len(looked) < 1000

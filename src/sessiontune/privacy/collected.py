@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import is_placeholder, wordy
-from .nearby import whole_key
+from .nearby import HEX, whole_key
 from .rules import Rule, quick
 from .sentences import said_follows, typed
 from .values import HASHES, is_dull_value
@@ -29,24 +29,31 @@ _TOLD = quick(
 )
 #: What machines make; `tokens = {"primary": "Blue-500"}` are of a design.
 _MADE = quick(r"(?i)(?:tokens|api_?keys|cookies)[^a-z]")
-#: A colour, an account's number.
-_CODE = quick(r"#[0-9a-fA-F]{6,8}\Z|[A-Z]{2,5}(?:[_-][0-9]+[A-Z]?)+\Z")
+#: Whose lists hold ids and addresses.
+_PEOPLE = quick(r"(?i)(?:users|accounts|logins)[^a-z]")
+#: A colour, an account's number, the name of a constant.
+_CODE = quick(r"#[0-9a-fA-F]{6,8}\Z|[A-Z]{2,5}(?:-[0-9]+[A-Z]?)+\Z|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")
 _MOST = 60
 
 
 def _collected(data: bytes, end: int) -> list[tuple[int, int]]:
     """The values that follow, up to the first thing that is none."""
     found: list[tuple[int, int]] = []
-    at, set_so = end, not _MADE.search(data, max(0, end - 48), end)
+    head, at = data[max(0, end - 48) : end], end
+    made, people = _MADE.search(head, 0, 48), _PEOPLE.search(head, 0, 48)
     for _ in range(_MOST):
         entry = _ENTRY.match(data, at, at + 700)
         item = entry or _ITEM.match(data, at, at + 700)
         if item is None:
             break
         start, stop = item.span(item.re.groups)
-        key = whole_key(data, start)
+        key = (
+            None
+            if people and (not entry or HEX.match(data, start, stop))
+            else whole_key(data, start)
+        )
         if (key is not None and key[1] == stop) or (
-            entry and set_so and not _TOLD.match(entry[1]) and _set_by_somebody(entry[2])
+            entry and not made and not _TOLD.match(entry[1]) and _set_by_somebody(entry[2])
         ):
             found.append((start, stop))
         at = item.end()
