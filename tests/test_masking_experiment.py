@@ -114,7 +114,7 @@ def tune(data: list[tuple[list[int], list[bool]]], seed: int):
             if flag:
                 targets[i, at - 1] = row[at]
     optimiser = torch.optim.AdamW(model.parameters(), 3e-3, fused=True)
-    batches = 300
+    batches = 200
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, batches)
     for _ in range(batches):
         chosen = torch.randint(len(data), (48,))

@@ -30,9 +30,13 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
     return run
 
 
-def _export(folder: Path) -> None:
-    """Write the sample to `logs`, and export it to `data` with its `state` beside it."""
+def _export(folder: Path, largest: int = 1 << 20) -> None:
+    """Write the sample, but for logs larger than `largest`, to `logs`, and export it to `data` with
+    its `state` beside it."""
     write_sample(folder / "logs")
+    for log in (folder / "logs").rglob("*.jsonl"):
+        if log.stat().st_size > largest:
+            log.unlink()
     where = ("-o", str(folder / "data"), "--state", str(folder / "state"))
     assert main(["export", str(folder / "logs"), *where, "--jobs", "1", "--quiet"]) == 0
 
@@ -48,15 +52,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     base = tmp_path_factory.mktemp("exported")
-    _export(base / "world")
+    _export(base / "world", largest=80_000)
     (base / "world").rename(base / "kept")
     return base
 
 
 @pytest.fixture
 def exported(_kept: Path) -> Iterator[Path]:
-    """The same as `made`, which a test may change, but for the bytes of the logs. It always stands
-    in the same place, and the logs are the same files, so that the state holds of them."""
+    """The same with the smaller half of the logs, which a test may change, but for their bytes. It
+    always stands in the same place, and the logs are the same files, so that the state holds."""
     kept, world = _kept / "kept", _kept / "world"
     logs = _times(kept / "logs")
     shutil.copytree(kept / "logs", world / "logs", copy_function=os.link)

@@ -218,10 +218,19 @@ def test_what_a_person_put_into_the_export_survives(exported: Path, cli: Cli) ->
     (exported / "data" / "notes").mkdir()
     (exported / "data" / "notes" / "mine.txt").write_text("mine")
     (exported / "data" / "README.md").write_text("my own words")
+    rows = exported / "data" / "train" / "openai.jsonl"
+    whole = rows.read_bytes()
+    rows.write_bytes(whole.replace(b"the ", b"The "))
     assert cli(*args, "--jobs", 1, "--force")[0] == 0
+    assert rows.read_bytes() == whole, "nothing of it is taken for ours"
+    assert rows.with_name("openai.jsonl.yours").stat().st_size == len(whole)
     assert (exported / "data" / "notes" / "mine.txt").read_text() == "mine"
     assert (exported / "data" / "README.md.yours").read_text() == "my own words"
     assert (exported / "data" / "README.md").read_text() != "my own words"
+    (exported / "data" / "README.md").write_text("and again")
+    assert cli(*args, "--jobs", 1, "--force")[0] == 0
+    kept = {path.read_text() for path in (exported / "data").glob("README.md.yours*")}
+    assert kept == {"my own words", "and again"}
 
 
 def test_a_restored_state_takes_no_export_for_an_edited_one(exported: Path, cli: Cli) -> None:

@@ -19,7 +19,9 @@ SCRIPT = Path(__file__).resolve().parents[2] / "export_conversations.py"
 @pytest.mark.parametrize("flags", [["-q"], ["--json"], []])
 def test_a_folder_is_honoured_whatever_stands_before_it(tmp_path: Path, flags: list[str]) -> None:
     write_sample(tmp_path / "all")
-    shutil.copytree(tmp_path / "all" / ".claude", tmp_path / "home" / ".claude")
+    logs = sorted((tmp_path / "all").rglob("*.jsonl"), key=lambda path: path.stat().st_size)
+    (tmp_path / "home" / ".claude" / "projects" / "p").mkdir(parents=True)
+    shutil.copy(logs[len(logs) // 2], tmp_path / "home" / ".claude" / "projects" / "p")
     away = {"CLAUDE_CONFIG_DIR", "XDG_DATA_HOME", "SESSIONTUNE_STATE"}
     env = {k: v for k, v in os.environ.items() if k not in away}
     env["HOME"] = str(tmp_path / "home")

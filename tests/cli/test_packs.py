@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 from tests.cli.conftest import Cli
 
-from sessiontune.errors import StoreError
+from sessiontune.errors import DamagedError, StoreError
 from sessiontune.packs import SCHEMA, Pack, Packs
 from sessiontune.pipeline import preparing
 from sessiontune.pipeline.lookup import find
+from sessiontune.sealing import Seal
 from sessiontune.store import Store
 
 
@@ -65,7 +66,8 @@ def test_shards_of_former_readers_and_rules_are_made_anew(
 
 def test_what_is_purged_leaves_its_pack_and_the_others_stay(exported: Path, cli: Cli) -> None:
     state = exported / "state"
-    log = max((exported / "logs").rglob("*.jsonl"), key=lambda p: p.stat().st_size)
+    alone = (p for p in (exported / "logs").rglob("*.jsonl") if not p.with_suffix("").exists())
+    log = max(alone, key=lambda p: p.stat().st_size)
     with Store(state, write=False) as store:
         mine = find(store, str(log))
         shards = store.shards.places(store.db)
@@ -212,7 +214,9 @@ def test_a_shard_whose_bytes_are_wrong_is_read_again(exported: Path, cli: Cli) -
     bad.write_bytes(bytes(bad.stat().st_size))
     export(cli, exported, "--thinking")
     assert published(exported) != before
-    assert any(bad.read_bytes())
+    packs = [pack.read_bytes() for pack in files_of(exported / "state", "shards")]
+    assert any(packs)
+    assert all(any(pack) for pack in packs if pack)
     export(cli, exported)
     assert published(exported) == before
 
@@ -269,6 +273,39 @@ def test_a_seal_that_a_crash_left_short_is_none(exported: Path, cli: Cli, left: 
         export(cli, exported, "--force")
         assert published(exported) == before
     assert seal.read_bytes() != bytes(left)
+
+
+def _sealed(folder: Path) -> Seal:
+    (folder / "salt").write_bytes(b"salt")
+    (folder / "state.sqlite").write_bytes(bytes(3000))
+    seal = Seal(folder)
+    seal.set()
+    return seal
+
+
+@pytest.mark.parametrize("at", [0, 1500, 2999])
+def test_a_seal_covers_every_piece_of_a_large_file(
+    tmp_path: Path, at: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sessiontune.sealing._COPY", 1000)
+    _sealed(tmp_path)
+    Seal(tmp_path).check()
+    data = bytearray(3000)
+    data[at] = 1
+    (tmp_path / "state.sqlite").write_bytes(data)
+    with pytest.raises(DamagedError):
+        Seal(tmp_path).check()
+
+
+def test_what_was_written_while_a_seal_was_broken_is_read_again(tmp_path: Path) -> None:
+    seal, database = _sealed(tmp_path), tmp_path / "state.sqlite"
+    seal.check()
+    seal.unset()
+    before = database.stat()
+    database.write_bytes(b"other" * 600)
+    os.utime(database, ns=(before.st_atime_ns, before.st_mtime_ns))
+    seal.set()
+    Seal(tmp_path).check()
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.sources.test_claude import answer, text, user, write
+from tests.sources.test_claude import answer, call, result, text, user, write
 from tests.sources.test_claude_told_again import compaction, words
 from tests.support import Reading, read
 
@@ -126,3 +126,38 @@ def test_a_fork_of_an_answer_that_was_taken_back(tmp_path: Path, named: str) -> 
 def test_a_fork_whose_first_log_is_gone(tmp_path: Path) -> None:
     new = [*fork(turn("1", None, "other"), "f"), *turn("2", "fa1", "other", "f")]
     assert words(both(tmp_path, {"f": new})) == [["ask 1", "say 1", "ask 2", "say 2"]]
+
+
+def test_pieces_of_a_fork_that_stand_before_the_piece_above_them(tmp_path: Path) -> None:
+    """Programs that write several records at a time may write a child before its parent."""
+    rows = turn("1", None, "other")
+    for name, above, piece in (("x", "a1", text("look")), ("y", "x", call("c1"))):
+        rows.append(answer(name, above, "chatcmpl-2", piece))
+    rows += [user("z", "y", [result("c1")]), answer("w", "z", "chatcmpl-3", text("seen"))]
+    copies = fork(rows, "f")
+    copies[2], copies[3] = copies[3], copies[2]
+    logs = {
+        "s": rows,
+        "f": [*copies, *turn("4", "fw", "other", "f"), *turn("5", "a4", "other", "f")],
+    }
+    (session,) = both(tmp_path, logs).sessions
+    kinds = [m.kind for m in session.messages]
+    assert kinds[:5] == ["prompt", "answer", "answer", "results", "answer"]
+    assert len(session.messages[2].parts) == 2
+
+
+def test_an_agent_that_stands_inline_is_no_branch_of_what_a_copy_tells_before_it(
+    tmp_path: Path,
+) -> None:
+    """A resumed session copies what its main thread said, and not what its agents did."""
+    asked = answer("t", "u1", "m1", call("c1", "Task", prompt="look"))
+    rows = [user("u1", None, "go"), asked]
+    inline = [user("k1", None, "look"), answer("k2", "k1", "m2", text("found"))]
+    main = [user("r", "t", [result("c1")]), answer("a1", "r", "m3", text("done"))]
+    side = [{**row, "isSidechain": True} for row in inline]
+    copies = [{**row, "sessionId": "f"} for row in [*rows, *main]]
+    more = [*turn("4", "a1", "other", "f"), *turn("5", "a4", "other", "f")]
+    reading = both(tmp_path, {"s": [*rows, *side, *main], "f": [*copies, *more]})
+    (agent,) = [session for session in reading.sessions if session.agent_id]
+    assert agent.forked_from is None
+    assert agent.parent_call == "c1"

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from steps_synth import branch, dialogue, nearly, renamed
+from steps_synth import answer, branch, dialogue, nearly, renamed, session, user
 from test_dedupe import marks
 
 from sessiontune.decisions import (
@@ -19,7 +19,7 @@ from sessiontune.decisions import (
     assign,
     groups_of,
 )
-from sessiontune.model import Session
+from sessiontune.model import ForkPoint, Session
 from sessiontune.steps.dedupe import Outcome, decide
 from sessiontune.steps.leakage import compare, leakage
 
@@ -79,6 +79,25 @@ def test_leakage_counts_what_is_really_shared() -> None:
     leaking = leakage(known, {"one": "train", "two": "eval", "three": "eval"})
     assert (leaking.held, leaking.exact, leaking.near) == (2, 0.5, 0.5)
     assert leakage(known, {"one": "eval", "two": "eval", "three": "train"}).either == 0
+
+
+def test_branches_that_end_alike_share_nothing_of_what_was_before() -> None:
+    owners = [dialogue(f"s{n}", n) for n in (1, 2)]
+    ends = [
+        session(
+            f"b{n}",
+            user(f"u{n}", "Go on."),
+            answer(f"a{n}", "Done."),
+            forked_from=ForkPoint(owner.key, owner.messages[-1].id),
+        )
+        for n, owner in enumerate(owners, 1)
+    ]
+    known = marks(*owners, *ends)
+    assert len({mark.digest for mark in known}) == 3, "the two ends are the same"
+    dealt = {"s1": "train", "b1": "train", "s2": "eval", "b2": "eval"}
+    assert leakage(known, dealt).exact == 0
+    crossed = {**dealt, "b1": "eval", "b2": "train"}
+    assert leakage(known, crossed).exact == 1, "a branch shows its session"
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -65,7 +65,7 @@ def write_parquet(
 
 
 def has_thinking(lines: BinaryIO) -> bool:
-    """Whether the first row has the column of reasoning; it may be large, so it is read in pieces."""
+    """Whether the first row has a reasoning column. A row may be large: it is read in pieces."""
     seen = b""
     while piece := lines.readline(_PIECE):
         seen = seen[-len(_THINKING) :] + piece

@@ -81,9 +81,9 @@ def _fields(
     met: frozenset[str],
     memory: SplitMemory,
 ) -> list[tuple[object, ...]]:
-    """What decisions depend on, for each session: its unit if it meets others; its time if no side
-    is remembered for it, or if folds are assigned."""
-    seats, folded = memory.seats, memory.fold is not None
+    """What decisions depend on, for each session: all of its unit if it meets others; its time if
+    folds are assigned. (Nothing is noted while a side is still to be decided.)"""
+    folded = memory.fold is not None
     return sorted(
         [
             (
@@ -94,7 +94,7 @@ def _fields(
                 m.project,
                 m.forked_from,
                 m.family,
-                m.at if folded or m.lineage not in seats else "",
+                m.at if folded else "",
             )
             for m, (unit, place) in zip(marks, stands, strict=True)
         ],

@@ -88,8 +88,17 @@ _PUBLIC = quick(
 )
 
 
+#: `host1`, `server-2`: as manuals call them.
+_NUMBERED = quick(
+    r"(?i)(?:remote|my|your)?[-_]?(?:host|server|machine|node|box|vm|ip|address)(?:name)?[-_]?\d{0,3}\Z"
+)
+
+
 def _machine(data: bytes, match: Any) -> tuple[int, int] | None:
-    return None if _PUBLIC.match(match.group(1)) else host_name(data, match)
+    name = match.group(1)
+    if _PUBLIC.match(name, 0, len(name)) or _NUMBERED.match(name, 0, len(name)):
+        return None
+    return host_name(data, match)
 
 
 #: Lines of a client's settings that stand beside `User ada`.
@@ -103,26 +112,33 @@ def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
     return _account(data, match) if _SETTINGS.match(around, 0, len(around)) else None
 
 
+#: As the rule for users has it: it costs no pass of its own.
+_AT_HOST = rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]"
 _REMOTES = r"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ]"
-_CLOCK = r"\d\d:\d\d:\d\d"
-_LOGGED = rf"(?:(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ]{{1,2}}\d{{1,2}} {_CLOCK} |T{_CLOCK}(?:\.\d{{1,9}})?(?:Z|[+-]\d\d:\d\d) )"
+_LOGGED = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ]{1,2}\d{1,2} \d\d:\d\d:\d\d "
 _WRITER = r"[A-Za-z][\w./() -]{0,40}(?:\[\d{1,7}\])?: "
 
 
 RULES: tuple[Rule, ...] = (
     _prompt(
         "host",
-        rf"{_REMOTES}[^\n|;<>@]{{0,100}}\b{_USER}@[A-Za-z0-9]",
+        _AT_HOST,
         rf"{_REMOTES}(?:[^\n|;<>@]{{0,100}}[ '\"=])?{_USER}@([A-Za-z0-9](?:[A-Za-z0-9.-]{{0,60}}[A-Za-z0-9])?)",
         _machine,
         70,
     ),
-    _prompt(
+    Rule(
         "host",
+        "places",
         rf"{_LOGGED}[A-Za-z][\w.-]{{0,62}} {_WRITER}",
         rf"{_LOGGED}([A-Za-z][\w.-]{{1,62}}) {_WRITER}",
         host_name,
-        4,
+        "host",
+        before=160,
+        after=4,
+        rank=3,
+        # what stands behind the host costs less to look for than twelve months
+        faster=(r"[a-z]\[\d{1,7}\]: ", " kernel: ", " sudo: "),
     ),
     _prompt(
         "host", r"Static hostname: [A-Za-z0-9]", r"Static hostname: ([\w.-]{2,62})", host_name, 64
@@ -190,7 +206,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "user",
         "places",
-        rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]",
+        _AT_HOST,
         rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ](?:[^\n|;<>@]{{0,100}}[ '\"=])?|(?:ssh|scp|sftp|rsync|smb)://)({_USER})@[A-Za-z0-9]",
         _account,
         "user",

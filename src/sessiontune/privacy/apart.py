@@ -133,34 +133,39 @@ def _below(line: str, end: str) -> Rule:
     )
 
 
+_NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: What prints a password and nothing else.
 _PRINTS = (
-    r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASS|PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASS|PWD|_PW)[A-Z0-9_]*|"
+    r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
     r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
     r">>> [^\n\\]{0,80}(?i:passw(?:or)?d|passphrase|_pass|_pwd|\(pw)[A-Za-z0-9_]{0,12}[\"'\])]{0,3})[ \t]*"
 )
 
 
 def _printed(data: bytes, match: Any) -> tuple[int, int] | None:
+    start, end = match.span(1)
     value = match.group(1)
-    if is_placeholder(value) or value.isalpha() or _NAMES.fullmatch(value) or value[-1:] in b":(":
+    if (
+        is_placeholder(value)
+        or is_dull_value(value)
+        or value.isalpha()
+        or _NAMES.fullmatch(value)
+        or value[-1:] in b":("
+    ):
         return None
-    return match.span(1)
+    return start, end
 
 
 RULES: tuple[Rule, ...] = (
-    *(
-        Rule(
-            "password",
-            "secrets",
-            rf"{_PRINTS}{end}\\*[\"']?{_ALONE}{{6,}}\\*[\"']?{_ENDS}",
-            rf"{_PRINTS}{end}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
-            _printed,
-            before=320,
-            after=140,
-            rank=3,
-        )
-        for _, end in _LINES
+    Rule(
+        "password",
+        "secrets",
+        rf"{_PRINTS}{_NL}\\*[\"']?{_ALONE}{{6}}",
+        rf"{_PRINTS}{_NL}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        _printed,
+        before=320,
+        after=140,
+        rank=3,
     ),
     Rule(
         "secret",

@@ -62,17 +62,16 @@ def _rule(words: str, date: str = _DATE) -> Rule:
     )
 
 
-#: Whose: `Geburtsdatum des Kunden: ...`.
-_WHOSE = (
-    r"(?:birth|geburtsdatum|naissance|nacimiento|nascita|nascimento|geboortedatum)"
-    r"[ ](?:of|des|der|von|de|du|del|di|do|da|van)[ ][^\s:=]{1,20}(?:[ ][^\s:=]{1,20})?:[ ]"
-)
 _COMPACT = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-_SHORT = r"(?:birth[ _-]?da(?:te|y)|date[ _-]?of[ _-]?birth|\bdob|\bbday)(?:;[a-z=-]{1,30})?"
+#: Fields that may hold a date without marks in it.
+_FIELDS = (
+    r"(?-i:BDAY)(?:;[a-z=-]{1,30})?:|"
+    r"(?-i:dob|birth_?[dD]ate|birthday|date_of_birth|dateOfBirth)[\\\"']{1,3}:[ ]?[\\\"']{0,3}"
+)
 
 RULES: tuple[Rule, ...] = (
     _rule(rf"(?:{_LABELS}){_MARKS}"),
-    _rule(_WHOSE, rf"{_DAY}[-/.]{_DAY}[-/.]{_YEAR}|{_YEAR}[-/.][01]?[0-9][-/.]{_DAY}"),
-    _rule(rf"{_SHORT}[\\\"']{{0,3}}[:=][ ]?[\\\"']{{0,3}}", _COMPACT),
+    _rule(r"geburtsdatum d(?:es|er) [^\s:=]{1,20}:[ ]"),
+    _rule(rf"(?:{_FIELDS})", _COMPACT),
     _rule(rf"(?:{_SAID})[ ]"),
 )

@@ -84,7 +84,7 @@ def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`("ada@acme.io", "V")`, `hashSync("V", 10)`: what looks the part, and is no host or date."""
+    """`("ada@...", "V")`, `hashSync("V", 10)`: what looks the part, and is no host or date."""
     value = match.group(1)
     if not typed(value) or is_dull_value(value) or _ADDRESS.fullmatch(value):
         return None
@@ -191,8 +191,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*,[ ]?\\*[\"'][^\"'\n]*[\"'],|(?i:mqtt)\w*\.connect)[( ][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
-        rf"\([^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
+        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
         after=220,

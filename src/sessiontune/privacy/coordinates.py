@@ -135,7 +135,7 @@ RULES: tuple[Rule, ...] = (
         _mapped,
     ),
     _direct(
-        r"(?i:linestring|polygon|multipoint|point)[ ]?(?:Z[ ]?|M[ ]?)?\({1,3}|\"coordinates\\*\": ?\[",
+        r"(?:LINESTRING|POLYGON|MULTIPOINT)[ ]?(?:Z[ ]?|M[ ]?)?\({1,3}|\"coordinates\\*\": ?\[",
         _line,
     ),
     _rule(

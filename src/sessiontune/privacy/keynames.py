@@ -161,7 +161,7 @@ _FIXTURE = re2.compile(
 STRONG = re2.compile(
     rb"(?i)secret|api[_.-]?key|apikey|access[_.-]?(?:key|token)|auth[_.-]?(?:token|key)|"
     rb"private[_.-]?key|client[_.-]?key|bearer|token|credential|session[_.-]?key|license[_.-]?key|"
-    rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook)[_.-]?key"
+    rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook|integration)[_.-]?key"
 )
 _IS_PASS = pattern(r"(?i)(?:" + PASS_WORDS + ")")
 #: Names that are often something else (a verdict, a folder): they ask for more of the value.

@@ -105,7 +105,8 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
         node = state.answers.get(name) or _same_call(state, message)
         if node is not None:
             up = state.owner.get(line.parentUuid) if line.parentUuid else None
-            if node.up is None and node.parent and node.parent == line.uuid:
+            below = state.first_names.get(node.parent, node.parent) if node.up is None else ""
+            if below and below == line.uuid:
                 node.parent, node.up = line.parentUuid or "", up  # told before the piece above it
             if not _strays(node, up) and (up is None or up.side == node.side):
                 state.last_answer = node

@@ -274,6 +274,7 @@ class Reader(State):
         """The node that a late or distant parent leads to; None for a circle or a gap."""
         steps = 0
         while steps < 100_000:
+            parent = self.first_names.get(parent, parent)  # learnt behind its child
             found = self.owner.get(parent)
             if found is not None:
                 later = found.file == node.file and found.line > node.line

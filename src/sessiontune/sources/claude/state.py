@@ -204,7 +204,7 @@ class State:
         )
         if line.sessionId != self.spoken:
             self._speak(line, up)
-        if self.after_copy:
+        if self.after_copy and node.side == self.side:  # an agent that stands inline is by itself
             self.seams.add((self.file, self.line))
             if not parent:
                 node.parent = self.after_copy

@@ -60,7 +60,7 @@ def _set_by_somebody(value: bytes) -> bool:
     )
 
 
-_ADMIN = r"(?i:administrator|admin|root|sa)"
+_ADMINS = ("[aA]dmin(?:istrator)?", "root", r"\bsa")
 _MARKS = r"[`*]{0,3}"
 _WHERE = r"(?i:router|nas|wi-?fi|wlan|ftp|sftp|ssh|vpn|rdp|ipmi|idrac|ilo|login|zugang\w{0,8}|access|account|creds|credentials|acc\xc3\xa8s|acceso|acesso|accesso)"
 _WHO = r"[A-Za-z][\w.@-]{1,40}"
@@ -100,11 +100,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:^|[\n\x00\"]|\\n)\[(?:[\w-]{{1,40}}\.)?{_NAMES}\][ \t]*{_NL}",
+        rf"(?:^|[\n\x00\"]|\\n)\[{_NAMES}\][ \t]*{_NL}",
         "()",
         direct=_collected,
         rank=2,
     ),
-    _login(rf"\b{_ADMIN}{_MARKS}(?: / | : |:)"),
+    *(_login(rf"{who}{_MARKS}(?: / | : |:)") for who in _ADMINS),
     _login(rf"\b{_WHERE}[^\n/]{{0,40}}:[ ]{_WHO}{_MARKS} / "),
 )
