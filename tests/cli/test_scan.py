@@ -36,7 +36,7 @@ def test_every_secret_has_its_place_beside_hundreds_of_homes(cli: Cli, made: Pat
 def test_files_are_summed_up_and_the_secret_stands_first(cli: Cli, tmp_path: Path) -> None:
     folder = tmp_path / "a-folder-with-a-rather-long-name" / "below-which-there-is-another"
     folder.mkdir(parents=True)
-    (folder / "a.txt").write_text("see /home/" "idabrandt/notes\n" * 30, encoding="utf-8")
+    (folder / "a.txt").write_text("see /home/idabrandt/notes\n" * 30, encoding="utf-8")
     (folder / "b.py").write_text(f'\n\nkey = "{KEY}"\n', encoding="utf-8")
 
     code, out, _ = cli("scan", "--files", tmp_path)
