@@ -75,6 +75,17 @@ def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
     return [(start, end)]
 
 
+#: What begins a machine's part of SSH's configuration.
+_PART = quick(r"(?s:.*)\bHost[ \t]+\S")
+
+
+def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
+    """SSH's `HostName acme-db`; a single word only in a machine's part, or it may be a type."""
+    name, start = match.group(1), match.start(1)
+    told = any(mark in b".-0123456789" for mark in name)
+    return host_name(data, match) if told or _PART.match(data, max(0, start - 160), start) else None
+
+
 def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
     return Rule(kind, "places", anchor, exact, check, kind, before=110, after=after, rank=3)
 
@@ -252,7 +263,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
         r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
-        host_name,
+        _configured,
         "host",
         before=32,
         after=160,
