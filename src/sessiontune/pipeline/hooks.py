@@ -107,8 +107,9 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
         with _users_code():
             return function(deepcopy(session))  # which it may change in place
     except (Exception, SystemExit, GeneratorExit) as error:
+        how = _ending(error) + _line(error, function)
         raise UsageError(
-            f"The preprocessing hook {name} failed on {_where(session)}: {_ending(error)}{_line(error, function)}.",
+            f"The preprocessing hook {name} failed on {_where(session)}: {how}.",
             "Mend the hook; it takes a Session and returns a Session or None.",
         ) from error
 
