@@ -50,6 +50,8 @@ KEPT = [
     "obj.intKeyMax = 9223372036854775807",
     "static const u64 t[] = {\n    4539453331478936,\n    5412288040723860 };",
     "Password : @PASSWORD@\ndb_pass = @DB_PASSWORD@",
+    "type Config struct {\n\tHostName      string\n}",
+    "AbsolutePWD Code Folder HostName Interrupted",
     "amqp://user[:password]@host:5672/vhost",
     "const password = process.env.SESSION_PASSWORD!",
     "OVESETUP_DB/password=none:None",

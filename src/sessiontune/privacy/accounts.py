@@ -79,7 +79,7 @@ def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
 _PART = quick(r"(?s:.*)\bHost[ \t]+\S")
 
 
-def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
+def _ssh_host(data: bytes, match: Any) -> tuple[int, int] | None:
     """SSH's `HostName acme-db`; a single word only in a machine's part, or it may be a type."""
     name, start = match.group(1), match.start(1)
     told = any(mark in b".-0123456789" for mark in name)
@@ -263,7 +263,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
         r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
-        _configured,
+        _ssh_host,
         "host",
         before=32,
         after=160,
