@@ -108,7 +108,8 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
             return function(deepcopy(session))  # which it may change in place
     except (Exception, SystemExit, GeneratorExit) as error:
         raise UsageError(
-            f"The preprocessing hook {name} failed on {_where(session)}: {_ending(error)}{_line(error, function)}.",
+            f"The preprocessing hook {name} failed on {_where(session)}: "
+            f"{_ending(error)}{_line(error, function)}.",
             "Mend the hook; it takes a Session and returns a Session or None.",
         ) from error
 
