@@ -50,13 +50,13 @@ KEPT = [
     "obj.intKeyMax = 9223372036854775807",
     "static const u64 t[] = {\n    4539453331478936,\n    5412288040723860 };",
     "Password : @PASSWORD@\ndb_pass = @DB_PASSWORD@",
+    "type Config struct {\n\tHostName      string\n}",
+    "AbsolutePWD Code Folder HostName Interrupted",
     "amqp://user[:password]@host:5672/vhost",
     "const password = process.env.SESSION_PASSWORD!",
     "OVESETUP_DB/password=none:None",
-    "k8s.io/gengo v0.0.0-20200413195148-"
-    + "3a45101e95ac"
-    + "/go.mod h1:X/FiERA/W4tHapMX5mGpAtMSVE=",
-    "go-autorest/azure/auth v0.5.8/go.mod h1:" + "kxyKZTSfKh8OVFWPAgOgQ/frrJgeYQJPyR5fLFmXko4=",
+    "k8s.io/gengo v0.0.0-20200413195148-3a45101e95ac/go.mod h1:X/FiERA/W4tHapMX5mGpAtMSVE=",
+    "go-autorest/azure/auth v0.5.8/go.mod h1:kxyKZTSfKh8OVFWPAgOgQ/frrJgeYQJPyR5fLFmXko4=",
     "lrwxrwxrwx 1 root root 20 Aug 31 2022 libsecret-1.so.0 -> libsecret-1.so.0.0.0",
     "sonar.issue.ignore.multicriteria.S6437.ruleKey=java:S6437",
     '"webAuthnPolicyPasswordlessRpEntityName": "keycloak"',

@@ -75,12 +75,19 @@ def test_a_second_compaction_writes_the_summarised_history_again(
     assert all(s.forked_from is None for s in reading.sessions)
 
 
-@pytest.mark.parametrize("below", ["a1", "c"])
-def test_who_goes_back_to_before_a_compaction_saw_no_summary(tmp_path: Path, below: str) -> None:
-    """Newer versions write down what then stands before the model as a compaction of no time."""
-    kept = {"headUuid": "u1", "anchorUuid": "c", "tailUuid": "a1"}
+def gone_back(tail: str, **more: Any) -> dict[str, Any]:
+    """What newer versions write where a person goes back: a compaction that took no time."""
+    kept = {"headUuid": "u1", "anchorUuid": "c", "tailUuid": tail}
     about = {"trigger": "manual", "durationMs": 0, "preservedSegment": kept}
-    boundary = system("c", None, "compact_boundary", compactMetadata=about)
+    return system("c", None, "compact_boundary", compactMetadata=about, **more)
+
+
+@pytest.mark.parametrize("more", [{}, {"cwd": 5}])
+@pytest.mark.parametrize("below", ["a1", "c"])
+def test_who_goes_back_to_before_a_compaction_saw_no_summary(
+    tmp_path: Path, below: str, more: dict[str, Any]
+) -> None:
+    boundary = gone_back("a1", **more)
     rows = [*BEFORE, *compaction("A", "a2"), *turn("3", "sA"), boundary, *turn("4", below)]
     reading = read_rows(tmp_path, rows)
     assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["ask 4", "say 4"]]
@@ -90,11 +97,33 @@ def test_who_goes_back_to_before_a_compaction_saw_no_summary(tmp_path: Path, bel
     assert reading.unbalanced() == {}
 
 
+def test_who_goes_back_to_what_is_not_in_the_log_saw_no_summary_either(tmp_path: Path) -> None:
+    back = [gone_back("lost"), *turn("4", "c")]
+    reading = read_rows(tmp_path, [*BEFORE, *compaction("A", "a2"), *turn("3", "sA"), *back])
+    assert words(reading) == [FIRST, ["sum A", "ask 3", "say 3"], ["ask 4", "say 4"]]
+
+
+def stamped(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows with a time each, unless they have one, in their order."""
+    return [{"timestamp": f"2026-01-01T00:00:{at:02}.000Z", **row} for at, row in enumerate(rows)]
+
+
 def test_an_answer_that_is_told_again_after_somebody_spoke_stands_once(tmp_path: Path) -> None:
-    again = {**BEFORE[1], "uuid": "again", "parentUuid": "a3"}
-    rows = [*BEFORE, *compaction("A", "a2", "a2"), *turn("3", "sA"), again, *turn("4", "again")]
+    before = stamped(BEFORE)
+    again = {**before[1], "uuid": "again", "parentUuid": "a3"}
+    rows = [*before, *compaction("A", "a2", "a2"), *turn("3", "sA"), again, *turn("4", "again")]
     later = ["sum A", "ask 3", "say 3", "ask 4", "say 4"]
-    assert words(read_rows(tmp_path, rows)) == [FIRST, later]
+    assert words(read_rows(tmp_path, stamped(rows))) == [FIRST, later]
+
+
+def test_the_words_of_an_answer_from_before_a_compaction_may_be_said_anew(tmp_path: Path) -> None:
+    """By a client that gives all its answers one id."""
+    rows = [user("u1", None, "ask"), answer("a1", "u1", ONLY, text("Done."))]
+    rows += [user("u2", "a1", "ask 2"), answer("a2", "u2", ONLY, text("Well."))]
+    rows += [*compaction("A", "a2"), user("u3", "sA", "ask 3"), answer("a3", "u3", ONLY, call("c"))]
+    rows += [user("r", "a3", [result("c")]), answer("a4", "r", ONLY, text("Done."))]
+    reading = read_rows(tmp_path, stamped(rows))
+    assert words(reading) == [["ask", "Done.", "ask 2", "Well."], ["sum A", "ask 3", "Done."]]
 
 
 def test_records_on_one_line_behind_copies_stay_together(tmp_path: Path) -> None:

@@ -379,6 +379,16 @@ def pointed(tmp_path: Path, *own: dict[str, Any]) -> Reading:
     return whole(tmp_path, *sorted(tmp_path.iterdir()))
 
 
+@pytest.mark.parametrize("again", [[], [row("session_meta", 8, id="f")]])
+def test_a_fork_that_goes_back_at_once(tmp_path: Path, again: list[dict[str, Any]]) -> None:
+    """Behind all that it points at; a thread that is resumed writes its header again."""
+    back = row("event_msg", 7, type="thread_rolled_back", num_turns=2)
+    reading = pointed(tmp_path, back, *again, said("user", "third", 9))
+    last = reading.sessions[-1]
+    assert told(Reading(tmp_path, [last])) == [[("prompt", "third")]]
+    assert last.forked_from is None
+
+
 @pytest.mark.parametrize(("turns", "at"), [(1, 5), (2, 3), (3, 0)])
 def test_a_fork_that_goes_back_behind_where_it_points(tmp_path: Path, turns: int, at: int) -> None:
     back = row("event_msg", 8, type="thread_rolled_back", num_turns=turns)

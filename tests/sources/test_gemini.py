@@ -194,19 +194,22 @@ def test_a_sub_agent_lies_in_its_parents_folder(tmp_path: Path) -> None:
     assert (parent.project, agent.project) == ("shop", "shop")
 
 
-@pytest.mark.parametrize("document", [False, True])
-def test_a_sub_agent_may_lie_beside_its_parent(tmp_path: Path, document: bool) -> None:
+@pytest.mark.parametrize("form", ["lines", "document", "kind behind the messages"])
+def test_a_sub_agent_may_lie_beside_its_parent(tmp_path: Path, form: str) -> None:
     """And tell more than its parent; only the call that started it says whose it is."""
     chats = tmp_path / "shop" / "chats"
     chats.mkdir(parents=True)
     call = {"id": "c1", "name": "invoke_agent", "args": {}, "status": "success", "agentId": "k"}
     main = [user("1", "go"), gemini("2", "gemini", "", model="m", toolCalls=[call])]
     child = [user("3", "look"), gemini("4", "gemini", "seen " * 200)]
-    for name, more, rows in (("g", {}, main), ("k", {"kind": "subagent"}, child)):
-        head = {**HEADER, "sessionId": name, **more}
-        whole = json.dumps({**head, "messages": rows}, indent=2)
-        text = whole if document else "".join(json.dumps(row) + "\n" for row in [head, *rows])
-        (chats / f"session-{name}.json{'' if document else 'l'}").write_text(text)
+    for name, kind, rows in (("g", "main", main), ("k", "subagent", child)):
+        head = {**HEADER, "sessionId": name, "kind": kind}
+        if form == "lines":
+            text = "".join(json.dumps(row) + "\n" for row in [head, *rows])
+        else:
+            last = {"kind": head.pop("kind")} if form != "document" else {}
+            text = json.dumps({**head, "messages": rows, **last, "directories": ["x"]}, indent=2)
+        (chats / f"session-{name}.json{'l' if form == 'lines' else ''}").write_text(text)
     parent, agent = read("gemini", tmp_path).sessions
     assert (agent.agent_id, agent.parent_session, agent.parent_call) == ("k", parent.key, "c1")
 

@@ -142,7 +142,7 @@ def _logging(data: bytes, match: Any) -> tuple[int, int] | None:
 _AT_HOST = rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]"
 _REMOTES = r"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ]"
 _LOGGED = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ]{1,2}\d{1,2} \d\d:\d\d:\d\d "
-_WRITER = r"[A-Za-z][\w./() -]{0,40}(?:\[\d{1,7}\])?: "
+_WRITER = r"(?:(?:[A-Za-z][\w./-]{0,40})?[a-z]\[\d{1,7}\]|kernel|sudo): "
 
 
 RULES: tuple[Rule, ...] = (

@@ -161,7 +161,7 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
             return False
         twins.append((own, up))
         up = up.up
-    if not twins and node.line >= state.boundary:  # nor is it from before a compaction
+    if not twins and not _from_before(state, line, node):
         return False
     if twins and twins[-1][0].up is state.answers.get(message.id or ""):
         return False  # said to that very answer: a client may give all of them one id and one time
@@ -175,6 +175,13 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
         state.tip = state.nodes[-1].id
         state.keep(line.uuid)
     return True
+
+
+def _from_before(state: State, line: Line, node: Node) -> bool:
+    """Whether an answer is one of before the compaction: nobody spoke since, or it bears a time of
+    before what stands above it (a client may give all answers one id, but not one of the past)."""
+    at = utc(line.timestamp or line.audit_timestamp or "")
+    return node.line < state.boundary and (not state.spoke() or at < state.nodes[-1].at)
 
 
 def take_prompt_again(state: State, node: Node) -> None:

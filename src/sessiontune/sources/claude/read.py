@@ -188,7 +188,8 @@ class Reader(State):
         if subtype == "compact_boundary":
             told = line.compactMetadata or Compaction()
             kept = told.preservedSegment or Segment()
-            if told.durationMs == 0 and kept.tailUuid and kept.anchorUuid == line.uuid:
+            known = kept.tailUuid and self.owner.get(kept.tailUuid) is not None
+            if told.durationMs == 0 and known and kept.anchorUuid == line.uuid:
                 # The person went back to before a compaction: what is kept is what they went to.
                 line.parentUuid = kept.tailUuid
                 self.link(line, "system:compact_boundary")

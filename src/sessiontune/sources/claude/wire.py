@@ -246,7 +246,9 @@ def _compaction(value: Any) -> Compaction | None:
     kept = value.get("preservedSegment") if isinstance(value, dict) else None
     if not isinstance(kept, dict):
         return None
-    return Compaction(Segment(_text(kept.get("tailUuid")), _text(kept.get("anchorUuid"))))
+    segment = Segment(_text(kept.get("tailUuid")), _text(kept.get("anchorUuid")))
+    took = value.get("durationMs")
+    return Compaction(segment, took if type(took) in (int, float) else None)
 
 
 def _origin(value: Any) -> Kind | None:

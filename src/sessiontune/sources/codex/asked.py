@@ -23,8 +23,9 @@ def inherits(log: Items, node: Node | None) -> None:
 
 
 def goes_on_from(log: Items, base: Items | None) -> None:
-    """Begin where another history ends that the header points at; nothing of it is copied."""
-    if base is None or log.nodes or log.fork is not None:
+    """Begin where another history ends that the header points at; nothing of it is copied. A header
+    that stands again, as a resumed thread writes it, says nothing new."""
+    if base is None or log.nodes or log.fork is not None or not log.copying:
         return
     line = log.facts.base[1] - base.facts.ordinal + 1
     above = base.nodes[0].up if base.nodes else base.fork

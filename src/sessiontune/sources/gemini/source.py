@@ -23,6 +23,8 @@ from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
 _AGENT = re.compile(rb'"kind"\s*:\s*"subagent"')
+#: The same as a document tells it, behind its messages.
+_AGENT_LATE = re.compile(rb'^  "kind": "subagent"', re.MULTILINE)
 _FIELD = re.compile(rb'\s*"(sessionId|agentId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
 
 
@@ -99,20 +101,21 @@ class GeminiSource:
 SOURCE = GeminiSource()
 
 
-def _head(path: str) -> bytes:
-    """The beginning of a file; nothing where it cannot be read."""
+def _head(path: str, start: int = 0) -> bytes:
+    """The beginning of a file, or what stands from `start` on; nothing where it cannot be read."""
     try:
         with open(path, "rb") as log:
+            log.seek(start)
             return log.read(4096)
     except OSError:
         return b""
 
 
 def _of_agent(path: str) -> bool:
-    """Whether a chat is a sub-agent's, by its place or its header."""
-    return (
-        bool(_place(path)[0]) or _AGENT.search(_head(path).partition(b'"messages"')[0]) is not None
-    )
+    """Whether a chat is a sub-agent's, by its place or by what it says of itself."""
+    if _place(path)[0] or _AGENT.search(_head(path).partition(b'"messages"')[0]):
+        return True
+    return _AGENT_LATE.search(_head(path, max(0, size_of(path) - 4096))) is not None
 
 
 def _is_document(path: str) -> bool:
