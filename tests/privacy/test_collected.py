@@ -20,6 +20,8 @@ _RUN = f"[a-z][A-Z][0-9]{N}{{29}}"
         ("- Router: admin / {}", TYPED),
         ("**Grafana**: `admin` : `{}`", TYPED),
         ("NAS (192.168.1.20) login: ada / {}", TYPED),
+        ("passwordless_token={}", _RUN),
+        ('websocket_key = "{}"', _RUN),
         ("Cookie: zk={}; consent=yes", _RUN),
         ("cookie=theme=dark; zk={}; cookie=a=b; q=1", _RUN),
         ("Set-Cookie: acme_sid={}; Path=/", _RUN),
