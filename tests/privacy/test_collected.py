@@ -103,6 +103,7 @@ def test_a_date_and_a_place_are_taken(text: str, value: str) -> None:
         ">>> check_password(raw)\nTrue",
         "PIN the version to 1.2.3; pin: 13; PIN_COUNT=4096",
         "the status code is 4031; error code: 50001",
+        "aggregate code: 4711; block_code = 4711; bypass code is 4711",
         "OTP = 300000",
         "  password: must have more than",
         "type Config struct {\n\tHostName string\n\tPort     int\n\tUser     string\n}",

@@ -104,8 +104,8 @@ def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
 
 #: Codes of a few digits: of a phone, a door, a card, a message.
 _OF_DIGITS = (
-    r"(?:\b(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|gate|alarm|safe|verification|security|access|unlock|entry|"
-    r"one-time|2fa|sms|confirmation|disarm|lock|pass)[ _-]?code|\botp))"
+    r"(?:\b(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|alarm|\bsafe|verification|security|access|unlock|entry|"
+    r"one-time|2fa|sms|confirmation|disarm|\b(?:gate|lock|pass)|_(?:gate|lock|pass))[ _-]?code|\botp))"
 )
 _FOR = r"(?:[ ](?i:for|of|f\xc3\xbcrs?|vom|der|des|pour|para|per|de|du|del|they|you|i)(?:[ ][^\s\d:=]{1,16}){1,4}?)?"
 _SHOWN = rf"{_QUOTE}(?:[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?: now)?:?[ ]|[ \t]{{0,3}}[:=][ \t]{{0,3}}|[ ]){_QUOTE}"
