@@ -5,7 +5,7 @@ test runner's summary, an edit put back), lexical labels on a person's words, wi
 Every label names its rule and the message that is its evidence, never its text.
 
 Failed and rejected turns stay in the context and bear no loss: training on everything repeats the
-teacher's errors, and leaving such sessions out unlearns recovery (tests/test_masking_experiment.py).
+teacher's errors, leaving such sessions out unlearns recovery (tests/test_masking_experiment.py).
 Published: SRFT +3.7, SWE-Lego with `turn_mask` +3.8 points.
 """
 
