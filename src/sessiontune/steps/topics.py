@@ -79,7 +79,7 @@ def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
     names = Counter(t.name for t in found)
     twice = [name for name, n in names.items() if n > 1]
     if twice or not found:
-        problem = f"topic {twice[0]!r} stands twice" if twice else "no [[topic]] in it"
+        problem = f"topic {twice[0]!r} is there twice" if twice else "no [[topic]] in it"
         raise UsageError(f"{where}: {problem}.", "Give every topic a name of its own.")
     return found
 
