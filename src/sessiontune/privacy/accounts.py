@@ -141,7 +141,9 @@ def _logging(data: bytes, match: Any) -> tuple[int, int] | None:
 #: As the rule for users has it: it costs no pass of its own.
 _AT_HOST = rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]"
 _REMOTES = r"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ]"
-_LOGGED = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[ ]{1,2}\d{1,2} \d\d:\d\d:\d\d "
+_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
+_TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d) "
+_LOGGED = rf"(?:{_MONTH}[ ]{{1,2}}\d{{1,2}} \d\d:\d\d:\d\d |{_TIME})"
 _WRITER = r"(?:(?:[A-Za-z][\w./-]{0,40})?[a-z]\[\d{1,7}\]|kernel|sudo): "
 
 
@@ -165,6 +167,47 @@ RULES: tuple[Rule, ...] = (
         rank=3,
         # what stands behind the host costs less to look for than twelve months
         faster=(r"[a-z]\[\d{1,7}\]: ", " kernel: ", " sudo: "),
+    ),
+    # what servers write down of who comes, and from where
+    _prompt("host", rf"<\d{{1,3}}>1 {_TIME}[A-Za-z]", rf"{_TIME}({_NAME}) ", _machine, 64),
+    *(
+        _prompt("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", _account, 48)
+        for head, tail in (
+            (r"\b(?:Accepted|Failed) [a-z/-]{4,24} for (?:invalid user )?", " from "),
+            (r"\bInvalid user ", " from "),
+            (r"\bsudo(?:\[\d{1,7}\])?:[ ]{1,9}", " : "),
+            (r"\bStarted Session \w{1,9} of [Uu]ser ", r"[.\s\\]"),
+            (r"\bsession opened for user ", r"[(\s]"),
+            (r"'su [a-z_]\S{1,31}' failed for ", " on "),
+        )
+    ),
+    _prompt(
+        "user",
+        rf" - {_USER} \[\d\d/[A-Z][a-z]{{2}}/\d{{4}}:",
+        rf" - ({_USER}) \[\d\d/",
+        _account,
+        4,
+    ),
+    _prompt(
+        "host",
+        r"\bconnect from [A-Za-z0-9][A-Za-z0-9.-]{3,80}\[\d",
+        r"\bconnect from ([A-Za-z0-9][A-Za-z0-9-]*\.[A-Za-z0-9.-]{3,80})\[\d",
+        _machine,
+        4,
+    ),
+    _prompt(
+        "host",
+        r"\bDHCP[A-Z]{3,8} [^\n]{7,80} \([A-Za-z]",
+        r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} \(([A-Za-z][\w.-]{2,62})\)",
+        host_name,
+        70,
+    ),
+    _prompt(
+        "user",
+        r"Logged in to [a-z0-9.-]{4,60} (?:account|as) [A-Za-z0-9]",
+        r"Logged in to [a-z0-9.-]{4,60} (?:account|as) ([A-Za-z0-9][A-Za-z0-9-]{1,38})[ \r\n\\(]",
+        _account,
+        48,
     ),
     _prompt(
         "host", r"Static hostname: [A-Za-z0-9]", r"Static hostname: ([\w.-]{2,62})", host_name, 64

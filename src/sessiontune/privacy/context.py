@@ -154,12 +154,12 @@ def key_or_password_follows(data: bytes, end: int) -> bool:
     return key_follows(data, end)
 
 
-def trimmed(value: bytes, quoted: bool) -> bytes:
-    """The value without what closes it in code."""
+def trimmed(value: bytes, quoted: bool, field: bool = True) -> bytes:
+    """The value without what closes it in code; `field`: it may be one of a URL's query."""
     if quoted:
         return _CLOSING.sub(b"", value).rstrip(b"\\")
     value = value.rstrip(b",;)]}.:|\\")
-    next_field = _NEXT_FIELD.search(value, 0, 1000) if b"&" in value else None
+    next_field = _NEXT_FIELD.search(value, 0, 1000) if field and b"&" in value else None
     return value[: next_field.start()] if next_field else value
 
 
@@ -266,7 +266,7 @@ def _is_code(data: bytes, name: int, quoted: bool, value: bytes, end: int) -> bo
 def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
     start = match.start(4)
-    value = put_there(data, match.start(), trimmed(value, bool(lead)))
+    value = put_there(data, match.start(), trimmed(value, bool(lead), b"=" in middle))
     end = start + len(value)
     if is_sought(data, start) or data[end : end + 3].startswith((b"..", b"\xe2\x80\xa6")):
         return None

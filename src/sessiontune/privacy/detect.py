@@ -44,6 +44,7 @@ from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
 from .rules import MORE, UUID, Rule, Span, begun, left_edge, pattern, quick, windowed
+from .sentences import typed
 from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -314,32 +315,34 @@ class Detector:
 #: Kinds of values that are long and random: the same bytes elsewhere are the same key.
 _TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
 #: How long a value must be to be looked for, and how many of a text's values are.
-_LONG_VALUE, _MOST = 20, 32
+_LONG_VALUE, _LONG_PASSWORD, _MOST = 20, 8, 32
 
 
-def _few_words(value: bytes) -> bool:
+def _tells(data: bytes, span: Span) -> bool:
+    """The same bytes elsewhere are the same key, password or machine, and no word."""
+    value = data[span.start : min(span.end, span.start + 400)]
+    size = span.end - span.start
+    if span.kind == "password":
+        return size >= _LONG_PASSWORD and typed(value)
+    if span.kind == "host":
+        return size >= 4 and any(c in b"-0123456789" for c in value)
+    if span.kind not in _TELLTALE or size < _LONG_VALUE or _UUID.match(value, 0, size):
+        return False
     return wordy(value) < (0.5 if value.isalnum() else 0.2)
 
 
 def again(data: bytes, spans: list[Span]) -> list[Span]:
-    """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`. What has
-    words in it (an address, a name in code) may be a key at one place and none at others."""
-    values = {
-        data[s.start : s.end]: s
-        for s in spans
-        if s.kind in _TELLTALE
-        and s.text is None
-        and s.end - s.start >= _LONG_VALUE
-        and not _UUID.match(data, s.start, s.end)
-        and _few_words(data[s.start : min(s.end, s.start + 400)])
-    }
+    """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`; of
+    passwords and machines, too. What has words in it (an address, a name in code) may be a key at
+    one place and none at others."""
+    values = {data[s.start : s.end]: s for s in spans if s.text is None and _tells(data, s)}
     more: list[Span] = []
     for value, span in list(values.items())[:_MOST]:
         at = data.find(value)
         while at >= 0:
             end = at + len(value)
             if at != span.start and left_edge(data, at) and not _WORD_AFTER.match(data, end):
-                more.append(Span(at, end, span.kind, span.shape, span.rank))
+                more.append(Span(at, end, span.kind, span.shape, 0))
             at = data.find(value, end)
     return resolve([*spans, *more]) if more else spans
 

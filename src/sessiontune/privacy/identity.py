@@ -9,10 +9,10 @@ from typing import Any
 
 from .rules import Rule, left_edge
 
-#: What stands between the word and the number: `: `, `" : "`, ` no. `, ` is `.
+#: What stands between the word and the number: `: `, `" : "`, ` no. `, ` is `, ` es `.
 _IS = (
     r"(?i:[ _-]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
-    r"(?: is|[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
+    r"(?: (?:is|ist|es|est|to|\xc3[\xa9\xa8])(?: el| le)?|[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
 )
 
 #: Words (`account number`, also written as a key is: `account_number`), and the form of the number.
@@ -34,7 +34,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"\bPESEL", r"[0-9]{11}"),
     (r"(?i:codice fiscale)", r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]"),
     (
-        r"(?i:steuer-?(?:id(?:entifikationsnummer)?|nummer))",
+        r"(?i:steuer-?(?:id(?:entifikationsnummer)?|nummer)|\btax id)",
         r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}",
     ),
     (r"(?i:steuer-?(?:nummer|nr)\.?)", r"[0-9]{2,3}/[0-9]{3,4}/[0-9]{4,5}"),

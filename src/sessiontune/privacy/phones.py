@@ -102,7 +102,7 @@ _LABELS = "|".join(_LABEL_PARTS)
 #: Requests to call, up to the number.
 _REQUESTS = (
     r"\b(?:(?:(?:please )?call|ring|text|dial|phone)(?:/text)?(?: (?:me|us|him|her|them|back|now))?(?: (?:at|on|to))?|sms (?:to|at)|reach (?:me|us|him|her|them)(?: by \w+)? (?:at|on)|"
-    r"ruf(?:en sie|e?)? mich (?:an )?(?:unter|auf)|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|joignable au|r\xc3\xbcckruf unter|mon num\xc3\xa9ro est le|"
+    r"ruf(?:en sie|e?)? mich (?:an|(?:an )?(?:unter|auf))|erreich\w{0,5}(?: \w+){0,2} unter|(?:appel|joign)\w{1,4}[- ]\w{2,4} au|joignable au|r\xc3\xbcckruf unter|mon num\xc3\xa9ro est le|"
     r"ll\xc3\xa1ma(?:me|nos) al|chiam\w{2,4} (?:al|allo)|bel (?:me|mij|ons) op|lig(?:ue|a)(?: me)? (?:para|pra|no)|zadzwo\xc5\x84 (?:pod|na)(?: numer| nr)?|"
     r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o):? "
 )

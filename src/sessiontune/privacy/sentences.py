@@ -78,7 +78,7 @@ def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
-        or (any(c in b"/=" for c in value) and not judged_random(value, 20))
+        or (any(c in b"/=" for c in value) and not (judged_random(value, 20) or _signed(value)))
         or is_placeholder(value)
         or is_dull_value(value)
         or is_published_example(value)
@@ -88,6 +88,11 @@ def _trimmed(data: bytes, match: Any) -> tuple[int, bytes] | None:
     return match.start(1), value
 
 
+def _signed(value: bytes) -> bool:
+    """An equals sign among others, as passwords have them, and no assignment, no query."""
+    return b"/" not in value and typed(value) and any(c in b"!#%^*@$" for c in value)
+
+
 def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     """A value in a sentence: only what no word or number of a sentence looks like."""
     found = _trimmed(data, match)
@@ -95,10 +100,11 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     start, value = found
     before = match.group(0)[: start - match.start()]
-    if _HANDS_ON.match(before, 0, len(before)) and _WHO.search(
-        data, max(0, match.start() - 12), match.start()
+    if before[-1:].isalpha() or (
+        _HANDS_ON.match(before, 0, len(before))
+        and _WHO.search(data, max(0, match.start() - 12), match.start())
     ):
-        return None  # `we pass to V`
+        return None  # a verb inside of a word: `password for user1`; `we pass to V`
     if says_password(before) or _SAYS_SO.search(before):
         good = (
             _quoted(data, start, value)
