@@ -19,7 +19,7 @@ _LITERAL = r"[^\s\"'`\\<>$()]"
 _SIGNS = (
     r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
     r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new|from_secret|hmacShaKeyFor)\(|\bhmac\.New\([^,\n]+,[ ]?|"
-    r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
+    r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bsignWith\([^,\n]+,[ ]?|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
 )
 _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 
@@ -139,6 +139,16 @@ RULES: tuple[Rule, ...] = (
         _signing,
         before=160,
         after=960,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"\"\.toCharArray\(",
+        r"\"([^\s\"\\<>$]{6,200})\\*\"\.toCharArray\(",
+        _signing,
+        before=240,
+        after=4,
         rank=3,
     ),
 )

@@ -82,7 +82,9 @@ _AWS_ID = (
     r"(?:\"(?:Account|OwnerId|AccountId)\\*\": ?\\*\"|"
     r"(?i:aws_?account(?:_?id)?|account_id)(?:\\*\")? ?[:=] ?(?:\\*[\"'])?)"
 )
-_AZURE = r"subscriptions?[/ =]"
+_AZURE = r"(?:subscriptions?|--tenant)[/ =]"
+#: A subscription, behind whose it is.
+_LISTED_BY_AZURE = r"enantId\\*\": \\*\"[0-9a-f-]{36}\\*\",(?:\s|\\n){1,20}\\*\"id\\*\": \\*\""
 #: What git prints and keeps of a remote: `To ...`, `From ...` of a fetch, the section of a file.
 _REMOTE = (
     r"(?:\bTo |remote:[ ]{1,8}|\bgit push (?:-[\w-]{1,20} ){0,3}|(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
@@ -338,6 +340,17 @@ RULES: tuple[Rule, ...] = (
         "places",
         rf"(?:{_ACCOUNT}[\\\"']{{0,66}} {{0,2}}[:=] {{0,2}}[\\\"']{{0,66}}|{_AZURE}){_NOT_MADE_UUID}",
         rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({_UUID})",
+        _account,
+        "uuid",
+        before=160,
+        after=40,
+        rank=2,
+    ),
+    Rule(
+        "account",
+        "places",
+        rf"{_LISTED_BY_AZURE}{_NOT_MADE_UUID}",
+        rf"{_LISTED_BY_AZURE}({_UUID})",
         _account,
         "uuid",
         before=160,
