@@ -75,7 +75,8 @@ TALK = Session(
         ("replace(s, project='\\ud83d')", "UnicodeEncodeError"),
         ("__import__('sys').exit(0)", r"failed on a.jsonl: it ends the program \(SystemExit\)"),
         ("__import__('os')._exit(0)", r"failed on a.jsonl: it ends the program \(os._exit\)"),
-        ("(_ for _ in ()).throw(GeneratorExit)", "failed on a.jsonl: GeneratorExit"),
+        ("(_ for _ in ()).throw(GeneratorExit)", "failed on a.jsonl: GeneratorExit in odd_"),
+        ("s.tools[9]", r"failed on a.jsonl: IndexError in odd_\d+\.py:3\."),
         ("[s]", "returned list"),
     ],
 )

@@ -166,7 +166,7 @@ def test_a_run_with_damaged_notes_says_so_and_takes_its_copy(week: tuple[Path, R
     assert side.then
     assert "trained.msgpack is damaged" in side.note
     shutil.rmtree(run.folder / "data" / "held")
-    with pytest.raises(UsageError, match=r"remembers neither .*msgpack is damaged"):
+    with pytest.raises(UsageError, match=r"kept neither .*msgpack is damaged"):
         side_of(run)
 
 

@@ -154,11 +154,14 @@ def draw_counts(
 
 
 def _by_loss(losses: Mapping[str, int]) -> dict[str, int]:
-    """Each loss under the formats that bear it, with the count of the one that bears most."""
+    """Each loss under the formats that bear it; where they differ, with the count of the one that
+    bears most, and said so."""
     found: dict[str, dict[str, int]] = {}
     for name, n in losses.items():
         form, _, reason = name.partition("/")
         found.setdefault(loss_words(reason).replace("`", ""), {})[form] = n
-    return {
-        f"{', '.join(sorted(forms))}: {loss}": max(forms.values()) for loss, forms in found.items()
-    }
+    out = {}
+    for loss, forms in found.items():
+        least, most = min(forms.values()), max(forms.values())
+        out[f"{', '.join(sorted(forms))}: {loss}" + (", at most" if least < most else "")] = most
+    return out

@@ -1,7 +1,7 @@
-"""The user's own queries: read them, make templates of them, ask every arm.
+"""The user's own queries: read them, make templates for them, ask every arm.
 
-A query file is TOML with `[[query]]` tables, or JSON Lines with one object each: `question`, and
-where wanted `id`, `reference` (a good answer), `rubric` (what counts) and `tags`.
+A query file is TOML with `[[query]]` tables, or JSON Lines with one object each: `question` and,
+optionally, `id`, `reference` (a good answer), `rubric` (what counts) and `tags`.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from .heldout import cluster_of
 from .remote import Reply
 from .result import Shown, ShownAnswer
 
-#: Tokens of one answer, at most.
+#: Most tokens of one answer.
 MOST_TOKENS = 320
 
 
 class Query(msgspec.Struct, frozen=True):
-    """One question. `cluster` is what it was made from, itself where nothing is known."""
+    """One question. `cluster`: what it was made from, or its own id if that is unknown."""
 
     question: str
     id: str = ""
@@ -44,7 +44,7 @@ _HOW = "Give a .toml file with [[query]] tables, or JSON Lines; --make-queries F
 
 
 def read_queries(path: Path) -> tuple[Query, ...]:
-    """The queries of a file. Raises UsageError that names the entry that is wrong."""
+    """The queries of a file. Raises UsageError that names the wrong entry."""
     try:
         text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -68,7 +68,7 @@ def read_queries(path: Path) -> tuple[Query, ...]:
 
 
 def _lines(path: Path, text: str) -> Iterable[tuple[str, Any]]:
-    for number, line in enumerate(text.split("\n"), 1):  # other line ends may stand in a text
+    for number, line in enumerate(text.split("\n"), 1):  # a text may hold other line ends
         if line.strip():
             try:
                 yield f"line {number}", orjson.loads(line)
@@ -92,7 +92,7 @@ def _query(where: str, number: int, entry: Any) -> Query:
 def made_queries(rows: Mapping[str, dict[str, Any]], most: int = 50) -> list[Query]:
     """Templates from held-out prompts: the first request of a row, with the last answer to it.
 
-    Later requests of a row lean on what was said before and make no question of their own.
+    Later requests of a row depend on what was said before, so they are no questions by themselves.
     """
     groups: dict[str, list[Query]] = {}
     for where, row in rows.items():
@@ -133,12 +133,12 @@ def queries_toml(queries: Iterable[Query], head: str = "") -> str:
 
 
 def _toml(text: str) -> str:
-    """A TOML basic string: JSON's escapes are TOML's, but for DEL."""
+    """A TOML basic string: JSON's escapes are TOML's, except for DEL."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def ask_all(asker: Answerer, queries: Sequence[Query], progress: Progress) -> list[Reply]:
-    """One arm's answers to all queries, from the cache where it has answered before."""
+    """One arm's answers to all queries, from the cache if it has answered before."""
     asked = [
         Asked([{"role": "user", "content": query.question}], None, MOST_TOKENS) for query in queries
     ]

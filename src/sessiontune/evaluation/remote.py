@@ -1,8 +1,8 @@
 """Answers from an OpenAI-compatible endpoint, where a fault is a recorded case and not a crash.
 
-A busy or failing server is asked again by `Endpoint`; a broken, empty or unreadable answer is
-asked for once more here. What then still fails is a `Reply` with `failed` set: the run goes on,
-the case is left out of the comparison and named in the report.
+`Endpoint` asks a busy or failing server again; a broken, empty or unreadable answer is requested
+once more here. If that fails too, the `Reply` has `failed` set: the run goes on, and the case is
+left out of the comparison and named in the report.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from ..errors import EndpointError
 from .callforms import still_thinking, thought_in
 from .endpoint import RETRIED, Endpoint, said
 
-#: Bytes of one answer: beyond it an answer counts as endless.
+#: Most bytes of one answer; a longer one counts as endless.
 MOST_BYTES = 4_000_000
-#: The variable with the key of a server that wants one.
+#: The variable with the key for a server that requires one.
 KEY = "SESSIONTUNE_ENDPOINT_KEY"
-#: Why an answer that was cut inside its thought is none.
+#: Why an answer that was cut inside its thought is none. The cache of answers holds these words.
 THINKING = "still thinking when its tokens were used up"
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """Seconds for one wait on the server and for a whole answer; further tries after a fault."""
+    """Seconds for one wait on the server and for a whole answer; more tries after a fault."""
 
     wait: float = 120.0
     whole: float = 600.0
@@ -88,7 +88,7 @@ class Remote:
         for _ in range(2):
             reply = self._once(raw)
             if not reply.failed or reply.failed.startswith(("no answer", "status", THINKING)):
-                break  # `Endpoint` has tried those again already; a cut one would be cut again
+                break  # `Endpoint` has retried those; a cut one would be cut again
         return reply
 
     def _once(self, raw: bytes) -> Reply:
@@ -143,7 +143,7 @@ def understood(raw: bytes) -> Reply:
         return Reply(failed="an answer that is no chat completion")
     if not isinstance(text, str):
         return Reply(failed="an answer that is no chat completion")
-    # cut in the middle of a sign, which JSON can say and no file can hold
+    # lone surrogates of a cut character are valid in JSON but not in a file
     text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     thought = bool(apart) or thought_in(text)
     if not ended and (still_thinking(text) or (apart and not text.strip())):
@@ -154,7 +154,7 @@ def understood(raw: bytes) -> Reply:
 
 
 def spoken(message: Mapping[str, Any]) -> dict[str, Any]:
-    """A row's message as the API takes it: without our own marks."""
+    """A row's message as the API takes it, without our own marks."""
     known = ("role", "content", "tool_calls", "tool_call_id", "name")
     found = {k: message[k] for k in known if message.get(k) is not None}
     found.setdefault("content", "")

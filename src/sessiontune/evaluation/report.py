@@ -38,8 +38,8 @@ _SHORT = {
 
 
 def report_html(result: Result, folder: Path) -> str:
-    """Verdict first, then measures with intervals, then answers side by side. `folder`: where the
-    page will lie."""
+    """Verdict first, then measures with intervals, then answers side by side. `folder`: the page's
+    folder."""
     comparisons = result.comparisons or (
         Comparison(arm="tuned", against="base", measures=result.measures),
     )
@@ -70,7 +70,7 @@ def report_html(result: Result, folder: Path) -> str:
 
 
 def _figures(first: Measure) -> str:
-    """The first measure in a sentence, for those who read no further."""
+    """The first measure in one sentence."""
     e = first.found
     reach = interval_of(e)
     reach = f"95% interval {reach}" if " to " in reach else reach
@@ -120,7 +120,7 @@ def _needed(m: Measure) -> str:
 
 
 def _plots(comparison: Comparison, title: str) -> str:
-    """Losses in nats and shares stand on axes of their own."""
+    """Losses in nats and shares have separate axes."""
     panels = []
     for name, lower in (("loss in nats: left is better", True), ("shares: right is better", False)):
         rows = [
@@ -148,7 +148,7 @@ def _tags(result: Result) -> str:
         for tag in m.tags
     ]
     if not rows:
-        return paragraph("The held-out rows bear no tags.")
+        return paragraph("The held-out rows have no tags.")
     head = ["tag", "measure", "tuned - base", "95% interval", "groups", "cases"]
     return table(head, rows, numbers=(2, 4, 5))
 
@@ -157,8 +157,8 @@ def _cases(result: Result, folder: Path) -> str:
     if not result.cases:
         return paragraph("No answers were generated (--max-cases 0).")
     how = paragraph(
-        "The figure beside a name says how near the answer comes to what was done, 1 at most: by "
-        "its calls where there were some, else by its words."
+        "The figure beside a name tells how close the answer is to what was done, 1 at most: by "
+        "its calls if there were any, else by its words."
     )
     return how + cases_html(result.cases, "c", result.data, folder)
 

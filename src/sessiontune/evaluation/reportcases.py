@@ -15,9 +15,9 @@ from urllib.parse import quote
 from ..reasons import tag_words
 from .result import Shown, ShownAnswer
 
-#: Folders whose place says nothing of what lies in them.
+#: Folders whose place tells nothing about what is in them.
 _TOPS = ("/", "/home", "/Users")
-#: Tags that get a filter; the others are rare and found by the page's own search.
+#: Tags that get a filter; the others are rare, and the browser's search finds them.
 FILTERS = 24
 
 CASES_CSS = """
@@ -36,13 +36,13 @@ overflow-wrap:anywhere}
 """
 
 _WORDS = re.compile(r"\w+\s*|[^\w]+")
-#: Pieces of one answer that are marked apart; beyond it the page grows heavy and says nothing.
+#: Most marked pieces of one answer; more make the page slow and tell nothing.
 _MARKS = 40
 
 
 def cases_html(cases: Sequence[Shown], group: str, data: str, page: Path) -> str:
     """All cases with a filter by tag. `group` keeps two lists on one page apart; `data` is the
-    export, `page` the folder that the page will lie in."""
+    export, `page` the page's folder."""
     way = _from(page, data)
     counted = Counter(tag for case in cases for tag in case.tags)
     tags = [tag for tag, _ in sorted(counted.items(), key=lambda i: (-i[1], i[0]))[:FILTERS]]
@@ -80,17 +80,17 @@ def _case(case: Shown, group: str, numbers: dict[str, int], way: str) -> str:
     known = f"<div><h3>{wanted}</h3><pre>{escape(case.wanted)}</pre></div>" if case.wanted else ""
     return (
         f'<article class="{classes}"><p>{_where(case, way)}</p>'
-        f"<details><summary>What stood before</summary><pre>{escape(case.prompt)}</pre></details>"
+        f"<details><summary>What came before</summary><pre>{escape(case.prompt)}</pre></details>"
         f'<div class="pair">{known}{answers}</div></article>\n'
     )
 
 
 def _from(page: Path, data: str) -> str:
-    """The export as the page sees it. A page may be passed on, so it tells no place on this
-    machine: what only the first folders of the disk hold together is named without its place."""
+    """The path of the export from the page. A page may be passed on, so it tells no place on this
+    machine: if both share only the top folders of the disk, the path is the export's name."""
     try:
         shared = os.path.commonpath((page.absolute(), os.path.abspath(data)))
-    except ValueError:  # another drive of Windows
+    except ValueError:  # on different drives of Windows
         shared = _TOPS[0]
     if shared in _TOPS:
         return Path(data).name
@@ -98,7 +98,7 @@ def _from(page: Path, data: str) -> str:
 
 
 def _where(case: Shown, way: str) -> str:
-    """The way back: the row's file as a link, and the command that shows its log lines."""
+    """The row's file as a link, and the command that shows its log lines."""
     if not case.row:
         return f"<code>{escape(case.id)}</code> {escape(', '.join(map(tag_words, case.tags)))}"
     file = case.id.partition(":")[0]
@@ -120,14 +120,14 @@ def _answer(answer: ShownAnswer, wanted: str, best: float) -> str:
 
 
 def differences(given: str, wanted: str) -> str:
-    """The answer as HTML: words that stand in `wanted` too as <ins>, others as <mark>.
+    """The answer as HTML: words that are in `wanted` too as <ins>, others as <mark>.
 
     Without a reference nothing is marked.
     """
     if not wanted:
         return escape(given)
     a, b = _WORDS.findall(given), _WORDS.findall(wanted)
-    if len(a) * len(b) > 400_000:  # the matcher is quadratic; the report must stay quick
+    if len(a) * len(b) > 400_000:  # the matcher is quadratic
         return escape(given)
     if not {*a} & {*b}:
         return f"<mark>{escape(given)}</mark>"

@@ -37,7 +37,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShownAnswer(msgspec.Struct, frozen=True):
-    """What one arm answered in a case. `score` in [0, 1]; `failed`: why there is none."""
+    """One arm's answer in a case. `score` in [0, 1]; `failed`: why there is none."""
 
     arm: str
     text: str
@@ -58,7 +58,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True):
-    """Cases that an arm gave no answer to, for one reason; they are left out of its figures."""
+    """Cases without an answer of an arm, for one reason; they are left out of its figures."""
 
     arm: str
     reason: str
@@ -66,7 +66,7 @@ class Failure(msgspec.Struct, frozen=True):
 
 
 class Seeds(msgspec.Struct, frozen=True):
-    """Held-out loss minus the base's over runs that differ by their seed only."""
+    """Held-out loss minus the base's, over runs that differ only by their seed."""
 
     runs: tuple[str, ...]
     differences: tuple[float, ...]
@@ -75,7 +75,7 @@ class Seeds(msgspec.Struct, frozen=True):
 
 
 class TrainerCheck(msgspec.Struct, frozen=True):
-    """Tuned minus base as computed here in the trainer's way of averaging, and as it said."""
+    """Tuned minus base, computed here with the trainer's way of averaging, and by the trainer."""
 
     here: float
     trainer: float
@@ -99,7 +99,7 @@ class Exposure(msgspec.Struct, frozen=True):
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
     """Pairwise judgements on the user's own queries. `rate`: tuned's share, ties count a half.
 
-    reversed    pairs where the judge named another winner when the order was changed: ties
+    reversed    pairs with another winner when the order was changed; they count as ties
     """
 
     arm: str
@@ -126,8 +126,8 @@ def tally(
     flips: int = 0,
     failed: int = 0,
 ) -> Judged:
-    """Who won, where `b` of a case is 1 for `arm`, 0 for `against`, a half for neither. `what` was
-    compared, in the words of a verdict, and `none` says why there may be no case."""
+    """Who won. `b` of a case is 1 for `arm`, 0 for `against`, a half for neither; `what` names, for
+    the verdict, what was compared, and `none` tells why there may be no case."""
     rate = estimate(cases) if cases else None
     if rate is None:
         said = Verdict("unclear", f"Not enough data to tell: {none}")
@@ -148,9 +148,9 @@ def tally(
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """The evaluation of one run. `outcome` is that of the first measure, held-out loss, unless a
-    clear loss on next actions contradicts it. `measures` are tuned minus base; `held` is the digest
-    of the held-out rows."""
+    """The evaluation of one run. `outcome` is that of the first measure, held-out loss, unless next
+    actions are clearly worse. `measures` are tuned minus base; `held` is the digest of the held-out
+    rows."""
 
     run: str
     base: str
@@ -196,11 +196,11 @@ def _by_tag(cases: Sequence[Case]) -> tuple[TagEstimate, ...]:
 
 
 def conclude(measures: Sequence[Measure]) -> Verdict:
-    """One verdict from all measures: worse on any is worse; else that of the first.
+    """One verdict from all measures: worse if any is worse; else that of the first.
 
     Held-out loss alone never makes a model better: low perplexity and good answers can disagree
     (LIMA), so a tuned model that is clearly worse at its next actions is called worse. The other
-    measures share the 5% of that look, or chance would find one that is worse too often.
+    measures share the 5% of that look, or one would too often be worse by chance.
     """
     first, *others = measures
     if first.verdict.outcome == "worse":

@@ -1,8 +1,8 @@
 """The cheap baseline: project rules mined from the training side, for the base's prompt.
 
-Tuning must beat what a page of instructions does. The rules come from the training side only:
-context files that the logs kept (CLAUDE.md and its like), what the user asked for again and again
-or corrected, the tools, commands and folders used most. The held-out side is never read here.
+Tuning must beat a page of instructions. The rules come only from the training side: context files
+in the logs (CLAUDE.md and the like), what the user asked for again and again or corrected, and the
+tools, commands and folders used most. The held-out side is never read here.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from typing import Any
 
 import orjson
 
-#: Characters of the whole text: about a page, some 600 tokens.
+#: Characters of the whole text: about a page, or 600 tokens.
 MOST = 2_400
 #: Characters taken from context files.
 _CONTEXT = 1_200
 
-#: What may be said again another day. A bare "no, that is wrong" answers one moment only.
+#: Instructions of lasting use. A bare "no, that is wrong" is about one moment only.
 _CORRECTION = re.compile(
     r"^(?:no[,. ]+)?(?:please )?(?:don'?t\b|do not\b|never\b|always\b|stop\b|instead\b"
     r"|use \S+ (?:instead|not)\b|not \S+[,.] )",
@@ -31,7 +31,7 @@ _PLACEHOLDER = re.compile(r"[\[<{](?:redacted|secret|email|path)", re.IGNORECASE
 
 
 def mined_rules(folder: Path) -> str:
-    """Rules out of `train/openai.jsonl` of an export; empty without anything to say."""
+    """Rules from `train/openai.jsonl` of an export; empty if there are none."""
     path = folder / "train" / "openai.jsonl"
     if not path.is_file():
         return ""
@@ -40,7 +40,7 @@ def mined_rules(folder: Path) -> str:
 
 
 def rules_of(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Rules out of training rows. The same rows give the same text."""
+    """Rules from training rows. The same rows give the same text."""
     said: Counter[str] = Counter()
     corrections: Counter[str] = Counter()
     tools: Counter[str] = Counter()
@@ -69,7 +69,7 @@ def _lines(text: str) -> list[str]:
     found = []
     for line in text.splitlines():
         if line.lstrip().startswith("#"):
-            continue  # a heading announces rules and is none
+            continue  # a heading is no rule
         plain = line.strip().lstrip("-* ").strip()
         if 8 <= len(plain) <= 200 and not _PLACEHOLDER.search(plain):
             found.append(plain)
@@ -86,7 +86,7 @@ def _count_call(
     try:
         arguments = orjson.loads(function.get("arguments") or "{}")
     except orjson.JSONDecodeError:
-        return  # a call that was broken in the log teaches no command
+        return  # the call is broken in the log
     if not isinstance(arguments, dict):
         return
     command = arguments.get("command") or arguments.get("cmd")
@@ -101,7 +101,7 @@ def _count_call(
 
 
 def _habit(command: str) -> str:
-    """The first three words of the first part that is more than a change of folder."""
+    """The first three words of the first part that is not only `cd`, `export` or `set`."""
     parts = [p.strip() for p in re.split(r"&&|\|\||;|\n|\|", command) if p.strip()]
     telling = [p for p in parts if not p.startswith(("cd ", "export ", "set "))] or parts
     return " ".join(telling[0].split()[:3]) if telling else command.strip()

@@ -30,9 +30,9 @@ RULES = "rules.txt"
 class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
     """Held-out rows by `file:line`, and the folder that holds them in eval/ and long/.
 
-    then    they are those of the time of the training: RUN/data/eval.parquet names their lines
-    note    what the reader must know of the choice; "" where there was none
-    fitted  the rows as examples no longer than the run's length, where `then` does not hold
+    then    they are those of the training: RUN/data/eval.parquet names their lines
+    note    what the reader must know of the choice; "" if there was none
+    fitted  the rows as examples no longer than the run's length, if not `then`
     """
 
     root: Path
@@ -48,18 +48,18 @@ class HeldSide(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def everything(self) -> dict[str, dict[str, Any]]:
-        """The rows, and the answers that no row could hold: all that is scored."""
+        """All that is scored: the rows, and the answers that no row could hold."""
         return with_long(self.root, self.rows)
 
     def examples(self, run: Run, template: Template) -> list[HeldExample]:
-        """The rows in tokens."""
+        """The rows as tokens."""
         if self.fitted is not None:
             return self.fitted(template)
         return held_examples(run, self.root, self.rows, template)
 
 
 def kept_folder(run: Run) -> Path | None:
-    """The run's own copy of its held-out side, where it has a whole one."""
+    """The run's own copy of its held-out side, if it has a complete one."""
     folder = run.folder / "data" / KEPT
     before = run.record["data"].get("held")
     there = (folder / "eval" / "openai.jsonl").is_file()
@@ -67,8 +67,8 @@ def kept_folder(run: Run) -> Path | None:
 
 
 def side_of_then(run: Run, why: str = "it is of an older version") -> HeldSide:
-    """The held-out side as it was when the run was trained. Raises UsageError where it is lost;
-    `why`: the reason that the run remembers nothing."""
+    """The held-out side as it was when the run was trained. Raises UsageError if it is lost; `why`:
+    the reason that the run has no copy."""
     before = run.record["data"].get("held")
     if run.data.is_dir() and (not before or before == held_digest(run.data)):
         return HeldSide(root=run.data, rows=held_rows(run.data))
@@ -77,19 +77,19 @@ def side_of_then(run: Run, why: str = "it is of an older version") -> HeldSide:
         return HeldSide(root=kept, rows=held_rows(kept))
     if not run.data.is_dir():
         raise UsageError(
-            f"The export that this run was trained on, {run.data}, is not there, and the run has no"
-            " copy of its held-out side.",
+            f"The export that this run was trained on, {run.data}, is gone, and the run has no copy"
+            " of its held-out side.",
             "Move the export back, or put a link to it there.",
         )
     raise UsageError(
-        f"The held-out side of {run.data} has changed since this run was trained on it, and the"
-        f" run remembers neither it nor what it was trained on: {why}.",
+        f"The held-out side of {run.data} has changed since this run was trained, and the run kept"
+        f" neither a copy of it nor what it was trained on: {why}.",
         "Train on the new export, and evaluate that run: runs keep both now.",
     )
 
 
 def held_rows(root: Path) -> dict[str, dict[str, Any]]:
-    """The rows of a held-out side by `file:line`. Raises UsageError where there are none."""
+    """The rows of a held-out side by `file:line`. Raises UsageError if there are none."""
     path = root / "eval" / "openai.jsonl"
     if not path.is_file():
         raise UsageError(
@@ -99,7 +99,7 @@ def held_rows(root: Path) -> dict[str, dict[str, Any]]:
 
 
 def groups_of(rows: dict[str, dict[str, Any]]) -> int:
-    """How many groups of sessions are held out."""
+    """The number of held-out groups of sessions."""
     return len({cluster_of(row, where) for where, row in rows.items()})
 
 

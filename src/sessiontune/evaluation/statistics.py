@@ -1,11 +1,11 @@
-"""Is a difference real? Paired differences, clustered by lineage, with intervals that hold.
+"""Is a difference real? Paired differences, clustered by lineage, with reliable intervals.
 
 Turns of one session, and sessions of one lineage, are not independent, so the cluster is the
 unit (Miller, "Adding error bars to evals", 2024). The interval is a jackknife over clusters with a
 t quantile whose degrees of freedom come from the *effective* number of clusters, 1 / sum of squared
-weight shares: a few large sessions carry most tokens. `benchmarks/intervals.py` compares six
-methods at 5 to 100 clusters of equal and of very unequal size; this one stays nearest to 95%, where
-a percentile bootstrap covers 80 to 88% at 10 clusters.
+weight shares: a few large sessions hold most tokens. `benchmarks/intervals.py` compares six methods
+at 5 to 100 clusters of equal and of very unequal size; this one stays closest to 95%, while a
+percentile bootstrap covers 80 to 88% at 10 clusters.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import msgspec
 
 from ..portions import ENOUGH
 
-#: Below this many lineages no verdict is given, whatever the interval says.
+#: Fewer lineages give no verdict, whatever the interval is.
 FEW = ENOUGH
 
 
@@ -36,8 +36,8 @@ class Case(msgspec.Struct, frozen=True):
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """Weighted mean of b - a with its 95% interval; `se` is None with a single cluster.
 
-    needed   cases that would make a difference of this size clear at 80% power, None if none is
-             seen; `needed_clusters` the same in lineages
+    needed   cases that would make a difference of this size clear at 80% power, None if there is
+             no difference; `needed_clusters` the same in lineages
     """
 
     difference: float
@@ -85,17 +85,17 @@ def estimate(cases: Sequence[Case], level: float = 0.95) -> Estimate:
 
 
 def reach(se: float | None, effective: float, level: float) -> float:
-    """Half the width of the interval at a level; infinite where one lineage gives no error."""
+    """Half the width of the interval at a level; infinite for one lineage, which has no error."""
     if se is None:
         return math.inf
     return se * t_quantile(0.5 + level / 2, max(1.0, effective - 1))
 
 
 def clear(found: Estimate, looks: int = 1) -> bool:
-    """Does the interval exclude 0, when this is one of `looks` looks at the same data?
+    """Whether the interval excludes 0, if this is one of `looks` looks at the same data.
 
-    Each gets its share of the 5% (Bonferroni): of eight measures that do not differ one would
-    otherwise look worse in 18% of evaluations (1 - 0.975 ** 8).
+    Each gets its share of the 5% (Bonferroni): otherwise, of eight measures without a difference
+    one would look worse in 18% of evaluations (1 - 0.975 ** 8).
     """
     half = reach(found.se, found.effective, 1 - 0.05 / looks)
     return found.clusters >= FEW and abs(found.difference) > half
@@ -110,8 +110,8 @@ def _jackknife(pairs: Sequence[tuple[float, float]], whole: float) -> float:
 
 
 def _needed(difference: float, se: float | None, clusters: int) -> int | None:
-    """Clusters for 80% power at 5%, where they are enough for a verdict: the variance of the mean
-    falls as 1/n."""
+    """Clusters for 80% power at 5%, at least enough for a verdict: the variance of the mean falls
+    as 1/n."""
     if not difference or se is None or not se:
         return None
     z = 1.959964 + 0.841621
@@ -119,13 +119,13 @@ def _needed(difference: float, se: float | None, clusters: int) -> int | None:
 
 
 class Verdict(msgspec.Struct, frozen=True):
-    """In words: `better`, `worse` or `unclear`, and a sentence for the person who decides."""
+    """`better`, `worse` or `unclear`, and a sentence for the user."""
 
     outcome: str
     sentence: str
 
 
-#: What clusters are called in a sentence, and how to get more of them.
+#: Names of clusters in a sentence, and how to get more of them.
 UNITS = {
     "lineages": (
         "held-out group{} of sessions",
@@ -137,7 +137,7 @@ UNITS = {
 
 
 def verdict(found: Estimate, lower_is_better: bool, what: str, unit: str = "lineages") -> Verdict:
-    """What an estimate of tuned minus base says about one measure."""
+    """The verdict of an estimate of tuned minus base for one measure."""
     gain = -found.difference if lower_is_better else found.difference
     called, advice = UNITS[unit]
     if found.clusters < FEW:
@@ -173,7 +173,7 @@ def spread(values: Sequence[float]) -> tuple[float, float]:
 def permuted(cases: Iterable[Case], seed: int = 0) -> list[Case]:
     """The same cases with the names of the arms exchanged in a random half of the clusters.
 
-    With names that mean nothing there must be no win: the control of every comparison.
+    The control of every comparison: such names must not give a win.
     """
     cases = list(cases)
     flip = {c: random.Random(f"{seed}/{c}").random() < 0.5 for c in {x.cluster for x in cases}}
@@ -185,7 +185,7 @@ def permuted(cases: Iterable[Case], seed: int = 0) -> list[Case]:
 
 def t_quantile(p: float, df: float) -> float:
     """Quantile of Student's t for any positive degrees of freedom, by Newton's method. The CDF is
-    concave above 0, so each step from there ends short of the quantile."""
+    concave above 0, so no step from there passes the quantile."""
     if not 0 < p < 1 or df <= 0:
         raise ValueError("t_quantile needs 0 < p < 1 and df > 0")
     if p < 0.5:
@@ -202,7 +202,7 @@ def t_quantile(p: float, df: float) -> float:
 
 
 def _t_cdf(t: float, df: float) -> float:
-    """For t >= 0, through the regularised incomplete beta function."""
+    """The CDF for t >= 0, by the regularised incomplete beta function."""
     return 1 - 0.5 * _beta(df / (df + t * t), df / 2, 0.5)
 
 

@@ -23,11 +23,11 @@ from .threads import Node, Place, Thread
 
 
 def unlink(nodes: Iterable[Node]) -> None:
-    """Part nodes from one another when all their sessions are made.
+    """Cut the links between nodes when all their sessions are made.
 
-    They stand in circles (a node and the one above it, a thread and its nodes), and the garbage
-    collector does not see them: what is not parted stays for good. One by one, for a chain that is
-    freed from its end goes as deep as it is long.
+    Nodes are in reference cycles (with the node above, with their thread) that the garbage
+    collector does not track, so they would never be freed. One by one: freeing a chain from its
+    end recurses as deep as it is long.
     """
     for node in nodes:
         node.up = node.thread = None
@@ -35,10 +35,10 @@ def unlink(nodes: Iterable[Node]) -> None:
 
 
 def epochs(thread: Thread) -> Iterator[tuple[int, list[Node]]]:
-    """(epoch, nodes) of a thread: a boundary, or a summary without one, starts the next."""
+    """(epoch, nodes) of a thread: a boundary, or a summary without one, starts the next epoch."""
     base = thread.fork.epoch if thread.fork is not None else 0
     run: list[Node] = []
-    opened = False  # the epoch has just begun with a boundary: its summary belongs to it
+    opened = False  # just begun with a boundary, whose summary belongs to the same epoch
     for node in thread.nodes:
         starts = node.kind == "boundary" or (node.kind == "summary" and not opened)
         if starts:
@@ -56,14 +56,14 @@ def epochs(thread: Thread) -> Iterator[tuple[int, list[Node]]]:
 
 
 def fork_point(thread: Thread) -> ForkPoint | None:
-    """The last message before the branch; None for a main thread or when nothing is left."""
+    """The last message before the branch; None for a main thread or if nothing is left."""
     return fork_from(thread.fork, thread.after_call) if thread.fork is not None else None
 
 
 def fork_from(node: Node | None, after_call: bool = False) -> ForkPoint | None:
     """The last message up to `node` (its call rather than its results with `after_call`).
 
-    Only nodes that were emitted have messages; one that became none leads to the one before.
+    Nodes without messages are skipped backwards.
     """
     while node is not None:
         if node.tail:
@@ -120,7 +120,7 @@ def node_messages(node: Node, files: dict[int, int]) -> list[Message]:
 
 
 def _origins(file: int, places: list[Place]) -> tuple[Origin, ...]:
-    out = []  # no comprehension, which would be a function made anew for every message
+    out = []  # a comprehension would make a function for every message
     for line, nth in places:
         out.append(Origin(file, line, nth))
     return tuple(out)
@@ -138,7 +138,7 @@ def _in_call_order(node: Node) -> tuple[Part, ...]:
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """What all sessions of one conversation have in common: fields of `Session`."""
+    """Fields of `Session` that all sessions of one conversation share."""
 
     source: str
     session_id: str
@@ -158,7 +158,7 @@ def sessions_of(
 ) -> Iterator[Session]:
     """Sessions of linked threads. Nodes give up their content as they are emitted.
 
-    `salt` tells conversations apart whose records have no ids of their own.
+    `salt` distinguishes conversations whose records have no ids.
     """
     runs: list[tuple[Thread, list[tuple[int, list[Node]]]]] = []
     for thread in found:
@@ -174,7 +174,7 @@ def sessions_of(
         point = fork_point(thread)
         for epoch, nodes in parts:
             if thread.fork is not None and epoch > thread.fork.epoch:
-                point = None  # the model saw the summary, nothing of what stood before the branch
+                point = None  # the model saw the summary, nothing from before the branch
             used = sorted({node.file for node in nodes if node.parts or node.results})
             if not used:
                 continue
@@ -191,7 +191,7 @@ def sessions_of(
 
 
 def _messages(nodes: list[Node], used: list[int]) -> tuple[Message, ...]:
-    """The messages of an epoch; its nodes give up their content. `used`: the files they are of."""
+    """The messages of an epoch; its nodes give up their content. `used`: their files."""
     local = {file: at for at, file in enumerate(used)}
     messages: list[Message] = []
     for node in nodes:

@@ -1,13 +1,12 @@
-"""From records to straight threads: where a branch leaves, where a copy goes on.
+"""From records to straight threads: where a branch begins, where a copy continues.
 
 A source turns its records into `Node`s: one per prompt, per model answer with all its tool
-results, per piece of context. Records that say nothing (progress, hooks, titles) are no nodes;
-the source lets their children point past them. So parallel tool calls and chains through
-dropped records have vanished before a fork is looked for, and what is left of a fork is real:
-two prompts, or two answers, below one node.
+results, per piece of context. Records without content (progress, hooks, titles) are no nodes; the
+source lets their children point past them. So neither parallel tool calls nor chains through
+dropped records look like forks; what is left is real: two prompts, or two answers, below one node.
 
-Order is that of the file, never that of the tree: walking up from the last record loses a fifth
-of real logs. The tree only decides where a branch leaves.
+The order is that of the file, never that of the tree: walking up from the last record loses a fifth
+of real logs. The tree only decides where a branch begins.
 """
 
 from __future__ import annotations
@@ -24,15 +23,15 @@ Place = tuple[int, int]
 
 
 class Node(msgspec.Struct, gc=False):
-    """One step of a conversation, while it is being put together.
+    """One step of a conversation, while it is being built.
 
     id          id of the first record: becomes Message.id
     file        index into the unit's files; line: where it begins
-    kind        a MessageKind, or "boundary" (a compaction; holds nothing)
-    parent      record id of what came before, as the log says; `up` the node found for it
+    kind        a MessageKind, or "boundary" (a compaction; without content)
+    parent      record id of what came before, according to the log; `up` the node found for it
     side        "" for the main thread, else the sub-agent it belongs to
     results     call id -> result; `result_places` the records they came from
-    calls_up    the results answer calls of `up` (they stand in another file than the call)
+    calls_up    the results answer calls of `up` (they are in another file than the call)
     """
 
     id: str
@@ -63,12 +62,12 @@ class Node(msgspec.Struct, gc=False):
     tail: str = ""
 
     def empty(self) -> bool:
-        """Whether no message comes of it."""
+        """Whether it makes no message."""
         return not self.parts and not self.results
 
 
 class Thread(msgspec.Struct):
-    """A straight run of nodes. `fork` is the node after which it leaves its parent thread."""
+    """A straight run of nodes. `fork`: the node after which it leaves its parent thread."""
 
     nodes: list[Node]
     fork: Node | None = None
@@ -77,20 +76,20 @@ class Thread(msgspec.Struct):
     first: str = ""
 
 
-#: Two of these below one node are a fork; anything else is the order of things.
+#: Two of these below one node are a fork.
 _FORKING = ("prompt", "task", "answer")
-#: A prompt below one node with any of these begins a branch; with an answer, another program wrote
-#: one of them.
+#: A prompt beside any of these below one node begins a branch; beside an answer, another program
+#: wrote one of them.
 _NOT_BELOW = ("prompt", "boundary", "answer")
-#: Nodes below one node that are all kept: far more than are found where nothing is odd.
+#: Most nodes below one node that are all kept: far more than normal logs have.
 _MANY = 64
 
 
 def segments(nodes: Iterable[Node], seams: set[tuple[int, int]]) -> list[list[Node]]:
-    """Cut file-ordered nodes where the file changes or where copies were left out.
+    """Cut file-ordered nodes where the file changes or copies were left out.
 
-    `seams` holds (file, line) of nodes that follow a record owned by another file; of several on
-    one line the first.
+    `seams` holds (file, line) of nodes that follow a record owned by another file; it means the
+    first of several nodes on one line.
     """
     out: list[list[Node]] = []
     file = line = -1
@@ -110,13 +109,13 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
     waiting = parts
     while waiting:
         ready = [s for s in waiting if s[0].up is None or s[0].up.thread is not None]
-        if not ready:  # a circle of files: the first one starts it
+        if not ready:  # a cycle of files: begin with the first
             ready = waiting[:1]
         chosen = {id(s) for s in ready}
         for segment in ready:
             _place(segment, found, replied)
         waiting = [s for s in waiting if id(s) not in chosen]
-    for thread in found:  # each after the one that it leaves
+    for thread in found:  # parents come first
         thread.first = thread.nodes[0].id
         above = thread.fork.thread if thread.fork is not None else None
         thread.root = above.root if above is not None else thread.first
@@ -124,21 +123,19 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
 
 
 def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
-    """Put a segment's nodes into threads; `replied`: the nodes that have an answer below them."""
+    """Put a segment's nodes into threads; `replied`: the nodes with an answer below them."""
     current: Thread | None = None
     for at, node in enumerate(segment):
         up = node.up
         if up is None or up.thread is None or up is node:
             home = current
         elif node.calls_up or _leads_off(segment, at, up, replied):
-            home = None  # results of a call that another file went on from, or a branch
+            home = None  # results of a call from which another file continued, or a branch
         elif current is None:  # a segment begins: below a node of another file, or of this one
-            ends = up.thread.nodes[-1] is up and not up.key  # with a key it was given out already
+            ends = up.thread.nodes[-1] is up and not up.key  # a key: it was emitted already
             home = up.thread if ends else None
-        elif up.key or (
-            node.kind in _FORKING and _forks(node, up, replied)
-        ):  # given out, or a fork
-            home = None
+        elif up.key or (node.kind in _FORKING and _forks(node, up, replied)):
+            home = None  # emitted already, or a fork
         else:
             home = up.thread
         if home is None:
@@ -148,7 +145,7 @@ def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
         if up is not None and (node.parts or node.results or node.kind == "boundary"):
             _hang(node, up, replied)
         elif node.kind == "prompt" and node.parent and node.parts and home.nodes:
-            # Its parent was never written: it goes on from what is above it.
+            # Its parent was never written: it continues what is above it.
             _hang(node, home.nodes[-1], replied)
         node.thread = home
         home.nodes.append(node)
@@ -156,8 +153,8 @@ def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
 
 
 def _hang(node: Node, up: Node, replied: set[int]) -> None:
-    """Note a node among those below `up`. Where they are many, the two latest stay of those that
-    are alike in all that `_forks` asks for: earlier answers are marked as given again by then."""
+    """Add a node to those below `up`. If they are many, only the two latest stay of those that are
+    equal to `_forks`: earlier answers are marked as retried by then."""
     if len(up.kids) >= _MANY:
         came = _came(up)
         alike: dict[tuple[str, bool, bool, bool], list[Node]] = {}
@@ -171,23 +168,23 @@ def _hang(node: Node, up: Node, replied: set[int]) -> None:
 
 
 def _came(up: Node) -> int:
-    """The line by which all results of a node were there."""
+    """The line of the last result of a node, or -1."""
     return max(up.result_places)[0] if up.result_places else -1
 
 
 def _forks(node: Node, up: Node, replied: set[int]) -> bool:
     """Whether a node below `up` begins a branch: a second prompt, or an answer given again.
 
-    Clients that hang every answer of a turn below its prompt do not retry: there the earlier
+    Some clients put every answer of a turn below its prompt. These are no retries: the earlier
     answers ran their tools.
     """
     kids = up.kids
     if not kids:
         return False
-    if node.kind == "prompt":  # also where the person went back to before a compaction
+    if node.kind == "prompt":  # also if the person went back to before a compaction
         others = ("prompt", "boundary") if "queued" in node.flags else _NOT_BELOW
         return any(kid.kind in others for kid in kids)
-    if node.kind == "answer" and up.result_places:  # what came before all results were there
+    if node.kind == "answer" and up.result_places:  # leave out what came before all results
         came = _came(up)
         kids = tuple(kid for kid in kids if kid.file != up.file or kid.line > came)
     if _in_turns(node, kids, replied):
@@ -205,8 +202,8 @@ def _forks(node: Node, up: Node, replied: set[int]) -> bool:
 
 
 def _leads_off(segment: list[Node], at: int, up: Node, replied: set[int]) -> bool:
-    """Whether a branch begins with context: what a person had run or remembered after they went
-    back stands before their prompt, which hangs below it."""
+    """Whether a branch begins with context: after going back, a person first ran or remembered
+    something, and their prompt is below that."""
     if segment[at].kind != "context" or not up.kids:
         return False
     for before, node in pairwise(segment[at : at + 64]):
@@ -220,7 +217,7 @@ def _leads_off(segment: list[Node], at: int, up: Node, replied: set[int]) -> boo
 
 
 def _in_turns(node: Node, kids: tuple[Node, ...], replied: set[int]) -> bool:
-    """Whether two programs go on with one session at a time and write its log in turns: one with a
-    prompt, the other with what answers the turn before. Then what comes later is a branch."""
+    """Whether two programs continue one session at the same time and write its log in turns: one a
+    prompt, the other an answer to the turn before. Then the later one is a branch."""
     asked = [kid for kid in kids if kid.kind == "prompt" and id(kid) in replied]
     return node.kind == "answer" and any(kid.id != f"{node.parent}+" for kid in asked)

@@ -16,6 +16,7 @@ from copy import deepcopy
 from functools import lru_cache
 from importlib import import_module
 from pathlib import Path
+from traceback import extract_tb
 from typing import Any, NoReturn
 
 import msgspec
@@ -106,8 +107,9 @@ def _called(function: Callable[[Session], Any], name: str, session: Session) -> 
         with _users_code():
             return function(deepcopy(session))  # which it may change in place
     except (Exception, SystemExit, GeneratorExit) as error:
+        how = _ending(error) + _line(error, function)
         raise UsageError(
-            f"The preprocessing hook {name} failed on {_where(session)}: {_ending(error)}.",
+            f"The preprocessing hook {name} failed on {_where(session)}: {how}.",
             "Mend the hook; it takes a Session and returns a Session or None.",
         ) from error
 
@@ -116,6 +118,13 @@ def _ending(error: BaseException) -> str:
     """How a hook ended, without the error's own text, which is not redacted."""
     kind = "os._exit" if isinstance(error, _Exit) else type(error).__name__
     return f"it ends the program ({kind})" if isinstance(error, SystemExit) else kind
+
+
+def _line(error: BaseException, function: Callable[[Session], Any]) -> str:
+    """The last line of the user's own file that ran, or "" where none is known."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", "")
+    mine = [frame for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    return f" in {Path(file).name}:{mine[-1].lineno}" if mine else ""
 
 
 def _checked(result: Session, given: Session, name: str) -> Session:

@@ -75,17 +75,6 @@ def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
     return [(start, end)]
 
 
-#: What begins a machine's part of SSH's configuration.
-_PART = quick(r"(?s:.*)\bHost[ \t]+\S")
-
-
-def _ssh_host(data: bytes, match: Any) -> tuple[int, int] | None:
-    """SSH's `HostName acme-db`; a single word only in a machine's part, or it may be a type."""
-    name, start = match.group(1), match.start(1)
-    told = any(mark in b".-0123456789" for mark in name)
-    return host_name(data, match) if told or _PART.match(data, max(0, start - 160), start) else None
-
-
 def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
     return Rule(kind, "places", anchor, exact, check, kind, before=110, after=after, rank=3)
 
@@ -112,15 +101,41 @@ def _machine(data: bytes, match: Any) -> tuple[int, int] | None:
     return host_name(data, match)
 
 
-#: Lines of a client's settings that stand beside `User ada`.
+#: What else stands in the settings of a client: `Host b` at a line's beginning, `Port 22`.
 _SETTINGS = quick(
-    r"(?i)[\s\S]{0,200}(?:Host(?:Name)?|IdentityFile|ProxyJump|Port|ForwardAgent)[ \t]"
+    r"(?:^|[\n\"\x00]|\\n)Host[ \t]+\S|(?:\b|\\[nt])Port[ \t]+\d|(?:\b|\\[nt])Host[Nn]ame[ \t]+[\w-]*[.\d-]|"
+    r"(?:\b|\\[nt])(?:IdentityFile|IdentitiesOnly|Proxy(?:Jump|Command)|ForwardAgent|StrictHostKeyChecking)[ \t]"
 )
+_LINE_ENDS = quick(r"[ \t]*(?:[\r\n\"\x00]|\\+[rn]|\Z)")
+
+
+def _in_settings(data: bytes, match: Any) -> bool:
+    """The value ends its line and is set beside others of such a client: no field of a struct."""
+    start, end = match.start(), match.end(1)
+    if not _LINE_ENDS.match(data, end, end + 20):
+        return False
+    return bool(
+        _SETTINGS.search(data, max(0, start - 160), start + 1)
+        or _SETTINGS.search(data, end, end + 120)
+    )
 
 
 def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
-    around = data[max(0, match.start() - 160) : match.end() + 120]
-    return _account(data, match) if _SETTINGS.match(around, 0, len(around)) else None
+    return _account(data, match) if _in_settings(data, match) else None
+
+
+def _host_set(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A host of several parts anywhere; one word may be a type: `HostName string`."""
+    parts = b"." in match.group(1) or b"-" in match.group(1)
+    return host_name(data, match) if parts or _in_settings(data, match) else None
+
+
+#: What a line of a log holds behind the time where no host does.
+_LEVELS = frozenset(b"trace debug info notice warn warning error critical fatal last".split())
+
+
+def _logging(data: bytes, match: Any) -> tuple[int, int] | None:
+    return None if match.group(1).lower() in _LEVELS else host_name(data, match)
 
 
 #: As the rule for users has it: it costs no pass of its own.
@@ -145,7 +160,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         rf"{_LOGGED}[A-Za-z][\w.-]{{0,62}} {_WRITER}",
         rf"{_LOGGED}([A-Za-z][\w.-]{{1,62}}) {_WRITER}",
-        host_name,
+        _logging,
         "host",
         before=160,
         after=4,
@@ -306,7 +321,7 @@ RULES: tuple[Rule, ...] = (
         "places",
         r"\bHostName[ \t]{1,8}[A-Za-z0-9]",
         r"\bHostName[ \t]{1,8}([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z0-9-]+){0,5})(?:[\s\"'\\]|$)",
-        _ssh_host,
+        _host_set,
         "host",
         before=32,
         after=160,

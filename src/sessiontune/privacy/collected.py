@@ -27,13 +27,17 @@ _ENTRY = quick(
 _TOLD = quick(
     r"(?i).*(?:id|type|name|user|login|email|mail|host|url|uri|path|file|version|role|group|date|time|hash|phone|avatar|colou?r|title|label|key|ref|region|scope|provider)s?\Z"
 )
+#: What machines make; `tokens = {"primary": "Blue-500"}` are of a design.
+_MADE = quick(r"(?i)(?:tokens|api_?keys|cookies)[^a-z]")
+#: A colour, an account's number.
+_CODE = quick(r"#[0-9a-fA-F]{6,8}\Z|[A-Z]{2,5}(?:[_-][0-9]+[A-Z]?)+\Z")
 _MOST = 60
 
 
 def _collected(data: bytes, end: int) -> list[tuple[int, int]]:
     """The values that follow, up to the first thing that is none."""
     found: list[tuple[int, int]] = []
-    at = end
+    at, set_so = end, not _MADE.search(data, max(0, end - 48), end)
     for _ in range(_MOST):
         entry = _ENTRY.match(data, at, at + 700)
         item = entry or _ITEM.match(data, at, at + 700)
@@ -42,7 +46,7 @@ def _collected(data: bytes, end: int) -> list[tuple[int, int]]:
         start, stop = item.span(item.re.groups)
         key = whole_key(data, start)
         if (key is not None and key[1] == stop) or (
-            entry and not _TOLD.match(entry[1]) and _set_by_somebody(entry[2])
+            entry and set_so and not _TOLD.match(entry[1]) and _set_by_somebody(entry[2])
         ):
             found.append((start, stop))
         at = item.end()
@@ -56,6 +60,7 @@ def _set_by_somebody(value: bytes) -> bool:
         and not is_placeholder(value)
         and not is_dull_value(value)
         and not HASHES.match(value)
+        and not _CODE.match(value)
         and not any(c in b"/@:<>{}()[]" for c in value[1:-1])
     )
 
@@ -70,6 +75,9 @@ _SIGN = r"[A-Za-z0-9!@#$%^&+_.~-][^\s`'\"<>\x80-\xff]"
 def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
     """`admin / V`: what looks the part, and is no path, no version and no list of roles."""
     value = match.group(1).rstrip(b".,;:!?)`*\\")
+    start = match.start(1)
+    if data[start - 1] == 58 and data[match.start() - 1 : match.start()] in (b"/", b"-", b"."):
+        return None  # an image and its tag: `acme/admin:V`
     good = (
         len(value) >= 7
         and (typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1))
@@ -78,7 +86,7 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
         and not is_placeholder(value)
         and not is_dull_value(value)
     )
-    return (match.start(1), match.start(1) + len(value)) if good else None
+    return (start, start + len(value)) if good else None
 
 
 def _login(lead: str) -> Rule:

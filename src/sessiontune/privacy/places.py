@@ -24,7 +24,8 @@ def prompt_user(data: bytes, match: Any) -> tuple[int, int] | None:
 
 _COMMON_HOSTS = frozenset(
     b"localhost host hostname server ubuntu debian github gitlab bitbucket ssh example remote "
-    b"machine computer local docker container node vm box my-host myhost yourhost origin codeberg".split()
+    b"machine computer local docker container node vm box my-host myhost yourhost "
+    b"your-host your-server my-server remote-host remote-server origin codeberg".split()
 )
 
 

@@ -1,9 +1,9 @@
 """The columns of the files, and their types.
 
-Chosen for what `datasets` 4 and 5 do to rows: every key stands in every row, content is always a
-string, arguments and tool definitions are JSON text, and the columns of the row formats are never
-null: a column that is null for the first 10 MB of a file breaks every loader that guesses types,
-and trainers guess. `raw` and `combined`, which trainers do not read, say null where there is none.
+Chosen for what `datasets` 4 and 5 do to rows: every row has every key, content is always a string,
+arguments and tool definitions are JSON text. The columns of the row formats are never null: a
+column that is null for the first 10 MB of a file breaks every loader that guesses types, and
+trainers guess. `raw` and `combined`, which trainers do not read, have null for absent values.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BETWEEN_TAGS = re.compile(r",(?! )")
 #: Column -> type: a primitive's name, a record (dict), or a list of one of them.
 Schema = dict[str, Any]
 
-#: The columns of every row, in order, beside what a format adds.
+#: The columns of every row, in order, besides those of a format.
 COLUMNS: Schema = {
     "session_id": "string",
     "agent_id": "string",
@@ -45,12 +45,12 @@ COLUMNS: Schema = {
 }
 
 
-#: Columns that are null in `raw` and `combined` where there is none, and "" elsewhere.
+#: Columns whose absent values are null in `raw` and `combined`, and "" elsewhere.
 _NULLABLE = ("agent_id", "forked_from", "split", "parent_session", "parent_call")
 
 
 def columns(conversation: Conversation) -> dict[str, Any]:
-    """The columns that every row carries; what is absent is ""."""
+    """The columns of every row; absent values are ""."""
     session = conversation.session
     fork = session.forked_from
     model, vendor = main_model(session.messages)
@@ -78,30 +78,30 @@ def columns(conversation: Conversation) -> dict[str, Any]:
 
 
 def tags_in(text: Any) -> tuple[str, ...]:
-    """The tags that stand in a column. A name may hold a comma, which a space follows."""
+    """The tags in a column. A name may hold a comma that a space follows."""
     return tuple(filter(None, map(str.strip, _BETWEEN_TAGS.split(str(text or "")))))
 
 
 def with_nulls(found: dict[str, Any]) -> dict[str, Any]:
-    """The columns as `raw` and `combined` say them."""
+    """The columns as `raw` and `combined` have them."""
     return {**found, **{name: found[name] or None for name in _NULLABLE}}
 
 
 def main_model(messages: tuple[Message, ...]) -> tuple[str, str]:
-    """The model and vendor of most answers; the first of them when several tie."""
+    """The model and vendor of most answers; of equal ones the first."""
     seen = Counter((m.model, m.vendor) for m in messages if m.role == "assistant" and m.model)
     return seen.most_common(1)[0][0] if seen else ("", "")
 
 
 def tools_key(tools: tuple[ToolDef, ...], options: EncodeOptions) -> Seamed:
-    """`,"tools":` and definitions in OpenAI's shape, as JSON text, encoded as a JSON string. The
-    gate reads them as a structure."""
+    """`,"tools":` and definitions in OpenAI's form: JSON text, encoded as a JSON string. The gate
+    reads them as a structure."""
     plain = dumps([tool_entry(tool) for tool in tools]) if options.tools else b"[]"
     return seamed(b',"tools":' + dumps(plain.decode()), b',"tools":' + plain)
 
 
 def tool_entry(tool: ToolDef) -> dict[str, Any]:
-    """One definition. `parameters` always has a type and properties: trainers index them."""
+    """One definition. `parameters` always has `type` and `properties`: trainers index them."""
     parameters = {"type": "object", "properties": {}, **tool.parameters}
     function = {"name": tool.name, "description": tool.description, "parameters": parameters}
     return {"type": "function", "function": function}
@@ -126,7 +126,7 @@ PREFERENCES: dict[str, Schema] = {
         "tools": "string",
     },
 }
-#: Why a preference is believed, and where it belongs.
+#: The evidence of a preference, and where it belongs.
 REASONS: Schema = dict.fromkeys(("because", "tier", "id", "group", "split"), "string")
 
 
@@ -152,7 +152,7 @@ def schema(name: str, *, thinking: bool = False) -> Schema:
     raise KeyError(name)
 
 
-#: What `raw` and `combined` say of each message beside its content.
+#: What `raw` and `combined` hold of each message besides its content.
 OF_A_LINE: Schema = {
     "kind": "string",
     "status": "string",

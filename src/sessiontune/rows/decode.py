@@ -1,4 +1,4 @@
-"""Rows back to conversations: what `Format.decode` shares, tolerant of files that others wrote."""
+"""From rows to conversations: what `Format.decode` shares, tolerant of files that others wrote."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _ROLES: dict[str, Role] = {
 
 
 def messages_of(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Message], list[bool]]:
-    """Chat messages as records, neighbouring results as one; and which of them bear loss."""
+    """Chat messages as records, neighbouring results joined, and which of them bear loss."""
     found: list[Message] = []
     train: list[bool] = []
     for row in rows:
@@ -62,7 +62,7 @@ def messages_of(rows: Iterable[Mapping[str, Any]]) -> tuple[list[Message], list[
 
 
 def message(index: int, role: Role, parts: Sequence[Part], **more: Any) -> Message:
-    """A message whose id is its place."""
+    """A message whose id is its position."""
     return Message(id=str(index), role=role, kind=_KINDS[role], parts=tuple(parts), **more)
 
 
@@ -90,21 +90,21 @@ def text_of(content: Any) -> str:
 
 
 def call_of(call: Mapping[str, Any]) -> ToolCall:
-    """A call in OpenAI's shape or bare; arguments decoded where they are a JSON object."""
+    """A call in OpenAI's form or bare; arguments decoded if they are a JSON object."""
     inner = call.get("function") or call
     arguments = inner.get("arguments", {})
     if isinstance(arguments, str):
         try:
             arguments = orjson.loads(arguments)
         except orjson.JSONDecodeError:
-            arguments = {"": arguments}  # not JSON: kept as the text that the model wrote
+            arguments = {"": arguments}  # not JSON: the model's own text
     if not isinstance(arguments, dict):
         arguments = {"": arguments}
     return ToolCall(str(call.get("id") or ""), str(inner.get("name") or ""), arguments)
 
 
 def tools_of(given: Any) -> tuple[ToolDef, ...]:
-    """Definitions from JSON text or a list, in OpenAI's shape or bare."""
+    """Definitions from JSON text or a list, in OpenAI's form or bare."""
     listed = orjson.loads(given) if isinstance(given, str) and given.strip() else given
     found = []
     for tool in listed or []:
@@ -122,7 +122,7 @@ def tools_of(given: Any) -> tuple[ToolDef, ...]:
 def conversation(
     row: Mapping[str, Any], messages: Sequence[Message], train: Sequence[bool] | None
 ) -> Conversation:
-    """The columns of a row around its messages. Absent columns take their defaults."""
+    """A conversation of the messages and columns of a row. Absent columns take their defaults."""
 
     def text(name: str) -> str:
         return str(row.get(name) or "")
@@ -157,7 +157,7 @@ def conversation(
 
 
 def _stamped(messages: Sequence[Message], model: str, vendor: str, at: str) -> tuple[Message, ...]:
-    """The row's model on every answer without one, its time on the first message without one."""
+    """Set the row's model on answers without one, and its time on a first message without one."""
     out = list(messages)
     for i, one in enumerate(out):
         if one.role == "assistant" and not one.model and (model or vendor):

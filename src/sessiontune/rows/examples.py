@@ -1,4 +1,4 @@
-"""What each format is best for, and what a row of it looks like, for the card."""
+"""Uses of each format and examples of its rows, for the card."""
 
 #: Format -> (what it is best for, what reads it).
 BEST = {
@@ -19,7 +19,7 @@ BEST = {
     "dataset_info.json": ("Registers the files as data sets", "LLaMA-Factory"),
 }
 
-#: Format -> a section of the card.
+#: Format -> its section of the card.
 SECTIONS = {
     "sharegpt": """### ShareGPT
 

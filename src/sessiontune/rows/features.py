@@ -1,7 +1,7 @@
 """Which files a loader reads together, and with which types: the head of a data set card.
 
-`datasets` guesses the types of JSON from the first rows of a file. The features given here spare
-it the guess; they are the same for `datasets` 4 and 5.
+`datasets` guesses the types of JSON from the first rows of a file, unless features are given. These
+are the same for `datasets` 4 and 5.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class Config(NamedTuple):
 
 
 def format_of(path: str) -> str:
-    """The format of a JSONL file of ours by its path, or "" for anything else."""
+    """The format of an exported JSONL file by its path, or "" for any other file."""
     folder, _, file = path.rpartition("/")
     if folder in ("train", "eval", "preferences") and file.endswith(".jsonl"):
         return file.removesuffix(".jsonl")
-    if folder == "long":  # by side: what is longer than a row stands apart from train/ and eval/
+    if folder == "long":  # answers longer than a row are apart from train/ and eval/
         return folder
     return next((name for end, name in _SUFFIXES.items() if path.endswith(end)), "")
 
 
 def side_of(path: str) -> str:
-    """`train`, `eval` or `preferences`; `all` for a file at the top of the folder."""
+    """`train`, `eval` or `preferences`; `all` for a file at the top level."""
     folder, _, file = path.rpartition("/")
     return file.partition(".")[0] if folder == "long" else folder or "all"
 
@@ -47,8 +47,8 @@ def side_of(path: str) -> str:
 def configs(files: Iterable[tuple[str, int]], *, thinking: bool) -> list[Config]:
     """Configurations for the (path, rows) of an export; openai first. Empty files are left out.
 
-    Where there are `train/` and `eval/`, these are read; the file at the top of the folder, which
-    holds the training side once more, is not read twice.
+    If there are `train/` and `eval/`, the file at the top level, which repeats the training side,
+    is left out.
     """
     found: dict[str, dict[str, str]] = {}
     for path, rows in files:
@@ -103,7 +103,7 @@ def _fields(schema: Schema) -> Iterator[str]:
 
 
 def quoted(text: str) -> str:
-    """A YAML scalar that is text whatever it looks like."""
+    """A YAML scalar that is always read as text."""
     import orjson
 
     return orjson.dumps(text).decode()

@@ -1,7 +1,7 @@
 """Conversations as encoded pieces, calls paired with their results.
 
 The same content goes into several files, and the windows and preferences of a session repeat its
-messages: each message is turned into JSON once for all of them.
+messages, so each message is encoded once for all of them.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from ..ports import Conversation, EncodeOptions
 from .columns import columns, tools_key
 from .pieces import NO_RESULT, Call, Piece, add, count, dumps, piece_of, result_of
 
-#: Id of a message -> what became of it: the message itself, so that no other gets its id, its
-#: pieces, and what they lost.
+#: `id` of a message -> the message itself (so that its id is not reused), its pieces, their losses.
 Memory = dict[int, tuple[Message, tuple[Piece, ...], dict[str, int]]]
 #: What most messages lost.
 _NOTHING: dict[str, int] = {}
@@ -54,13 +53,13 @@ class Flat:
             self.prefix = _pieces(before, flags, options, self.prefix_losses, memory)
         flags = (True,) * len(messages) if train is None else train[len(before) :]
         self.own = _pieces(messages, flags, options, self.own_losses, memory)
-        self.known: list[bytes] | None = None  # what else is known of `own`: see lines.py
+        self.known: list[bytes] | None = None  # further keys of `own`: see lines.py
         self._paired: tuple[list[Piece], dict[str, int]] | None = None
         self._columns: dict[str, Any] | None = None
         self._tail: tuple[bytes, bytes] | None = None
 
     def rendered(self) -> tuple[list[Piece], dict[str, int]]:
-        """Prefix and own pieces with every call followed by its results, and what that lost."""
+        """Prefix and own pieces with every call followed by its results, and the losses."""
         if self._paired is None:
             losses = dict(self.own_losses)
             add(losses, self.prefix_losses)
@@ -74,8 +73,8 @@ class Flat:
         return self._columns
 
     def tail(self) -> tuple[bytes, bytes]:
-        """The tools and the columns of its row, each with a comma before it: the formats share
-        them as the same objects, as they do the pieces."""
+        """The tools and the columns of its row, each after a comma; all formats share these objects
+        and the pieces."""
         if self._tail is None:
             tools = tools_key(self.conversation.tools, self.options)
             self._tail = (tools, b"," + dumps(self.columns())[1:-1])
@@ -90,13 +89,13 @@ _memory: dict[EncodeOptions, Memory] = {}
 def flat(conversation: Conversation, options: EncodeOptions) -> Flat:
     """The pieces of a conversation. The last one is kept for the next format's call.
 
-    A message stands in all rows of its session as the same objects, which the gate knows by that.
+    All rows of a session share the objects of a message, by which the gate recognises it.
     """
     global _last, _session
     last = _last
     if last is not None and last[0] is conversation and last[1] == options:
         return last[2]
-    _last = None  # the former one goes before the next is made: a session may hold 100 MB
+    _last = None  # before the next is made, as a session may hold 100 MB
     session = (conversation.session.thread, conversation.session.epoch)
     if session != _session:
         forget()
@@ -162,7 +161,7 @@ def _paired(pieces: list[Piece], losses: dict[str, int], options: EncodeOptions)
     """Every call directly followed by its results, in call order.
 
     A call without a result gets `NO_RESULT`; a result without a call is left out. Both are
-    counted. Nothing is copied where the log is in order, which is nearly always.
+    counted. Nothing is copied if the log is in order, as it nearly always is.
     """
     if _in_order(pieces):
         return pieces

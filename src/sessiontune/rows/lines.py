@@ -1,4 +1,4 @@
-"""Messages with all that is known of them: the lines of `raw`, the messages of `combined`."""
+"""Messages with all metadata: the lines of `raw`, the messages of `combined`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from .pieces import HEADS, Piece, dumps, instant
 def lines(
     conversation: Conversation, options: EncodeOptions
 ) -> list[tuple[bytes, bytes, bytes, bytes, bytes]]:
-    """The session's own pieces with all that is known of them (`columns.OF_A_LINE`): the parts of
-    an object without its closing brace, for `raw` a line each and for `combined` one list."""
+    """The session's own pieces with all metadata (`columns.OF_A_LINE`), each as the parts of an
+    object without its closing brace: a line of `raw`, an entry of `combined`."""
     found = flat(conversation, options)
     if found.known is None:
         labels = _labels(conversation.labels)

@@ -14,15 +14,15 @@ from ..model import Image, Message, Text, Thinking, ToolCall, ToolResult
 from ..ports import Conversation, EncodeOptions
 from ..seams import apart, joined, seamed
 
-#: What any format may leave out of a message.
+#: Losses of a message that any format may have.
 LOSSES = ("thinking", "image", "tool_call", "tool_result", "empty_message")
-#: Stands where a call has no result in the log, so that calls and results stay in pairs.
+#: Result of a call that has none in the log, so that calls and results stay in pairs.
 NO_RESULT = "[no result in the log]"
-#: Between parts of one message that a format has to write as one string.
+#: Separates the parts of a message that a format must write as one string.
 GAP = "\n\n"
 #: The same inside a JSON string.
 ESCAPED_GAP = b"\\n\\n"
-#: Role -> how a message of a row begins; its escaped text follows.
+#: Role -> the beginning of a message in a row; its escaped text follows.
 HEADS = {
     role: b'{"role":"%b","content":"' % role.encode()
     for role in ("system", "user", "assistant", "tool")
@@ -30,8 +30,8 @@ HEADS = {
 
 
 class Call(msgspec.Struct, gc=False):
-    """One tool call. `arguments`: its JSON, escaped for the inside of a JSON string; `plain`: the
-    same as it is."""
+    """One tool call. `arguments`: its JSON, escaped for the inside of a JSON string; `plain`:
+    unescaped."""
 
     id: str
     name: str
@@ -74,7 +74,7 @@ def count(total: dict[str, int], name: str, n: int = 1) -> None:
 
 
 def count_no_row(found: Iterable[Piece], losses: dict[str, int]) -> None:
-    """Count a conversation that gets no row because nothing of it would be trained."""
+    """Count a conversation that gets no row because nothing in it would be trained."""
     answered = any(p.role == "assistant" for p in found)
     count(losses, "row_without_trained_answer" if answered else "row_without_answer")
 
@@ -85,12 +85,12 @@ def count_no_row(found: Iterable[Piece], losses: dict[str, int]) -> None:
 def encoded(
     self: Any, conversation: Conversation, options: EncodeOptions, losses: dict[str, int]
 ) -> list[bytes]:
-    """`Format.encode` of a format that has `parts`: its rows, each as one."""
+    """`Format.encode` of a format with `parts`: its rows, the parts of each joined."""
     return [b"".join(row) for row in self.parts(conversation, options, losses)]
 
 
 def dumps(value: Any) -> bytes:
-    """JSON, also of what orjson refuses: lone surrogates, integers beyond 64 bits."""
+    """JSON, also of what orjson rejects: lone surrogates, integers beyond 64 bits."""
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -126,7 +126,7 @@ def _mended(value: Any) -> Any:
 
 
 def image_text(image: Image) -> str:
-    """What stands in a row for a picture, for example `[image: png, 34 kB]`."""
+    """The text for a picture in a row, for example `[image: png, 34 kB]`."""
     what, _, kind = image.media_type.rpartition("/")
     name = "image" if what in ("", "image") else "document"
     return f"[{name}: {kind or 'unknown'}, {max(1, round(image.bytes / 1000))} kB]"
@@ -135,7 +135,7 @@ def image_text(image: Image) -> str:
 def piece_of(
     message: Message, train: bool, options: EncodeOptions, losses: dict[str, int]
 ) -> Piece | None:
-    """A system, user or assistant message; None when nothing of it is left."""
+    """A system, user or assistant message; None if nothing of it is left."""
     role, parts = message.role, message.parts
     calls: list[Call] = []
     thoughts: list[str] = []
@@ -184,7 +184,7 @@ def _reasoning(thinking: bytes, known: bool) -> bytes:
 
 
 def _calls(calls: list[Call]) -> bytes:
-    """The calls of a message. The gate reads their arguments as they are, not as a text."""
+    """The calls of a message. The gate reads their arguments unescaped, not as a text."""
     texts, structures = [], []
     for call in calls:
         head = _CALL % (dumps(call.id), _name(call.name))
@@ -213,8 +213,8 @@ def result_of(
 
 
 def instant(at: str) -> str:
-    """A time that loaders leave alone: with a fraction of a second, JSON readers of Arrow take
-    it for text; without one they turn the column into timestamps."""
+    """A time that loaders leave as it is: Arrow's JSON reader takes one with a fraction of a second
+    as text, and makes timestamps of others."""
     if at.endswith("Z") and "." not in at and ":" in at:
         return at[:-1] + ".000Z"
     return at

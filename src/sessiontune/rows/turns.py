@@ -1,8 +1,8 @@
-"""Pieces as ShareGPT turns: the human side and the model's side strictly in turn.
+"""Pieces as ShareGPT turns: the human side and the model's side alternate strictly.
 
-The forms are those that LLaMA-Factory 0.9.5 takes: its converter skips rows that do not alternate,
-and its formatter reads the first `<tool_call>` block of a turn as the calls (one object, or a list)
-and everything around it as text; without such a block the whole turn is the calls' JSON.
+The forms are those of LLaMA-Factory 0.9.5: its converter skips rows that do not alternate, and its
+formatter reads the first `<tool_call>` block of a turn as the calls (one object, or a list) and
+everything around it as text; without such a block the whole turn is the calls' JSON.
 """
 
 from __future__ import annotations
@@ -17,29 +17,29 @@ from .pieces import ESCAPED_GAP, Call, Piece, count, dumps, escaped
 
 _FUNCTION = b'{"from":"function_call","value":"'
 _BLOCK = (b"<tool_call>\\n", b"\\n</tool_call>")
-#: Tags that trainers look for in a call's JSON. They can only stand inside its strings, where the
+#: Tags that trainers look for in a call's JSON. They can only be inside its strings, where the
 #: escape below means the same character.
 _TAGS = re.compile(rb"<(?=/?think|/?tool_call|/?seed:|\|)")
-#: Looked for as a number: looking for bytes in bytes first fails to read them as one.
+#: As a number, which is faster to look for: bytes are first tried as a number.
 _SIGN = ord("<")
 _LESS = b"\\\\\\\\u003c"  # as re.sub takes it: gives \\u003c inside the row, \u003c in the value
 
 
-#: An encoded turn in parts, so that texts are not copied before the whole row is.
+#: An encoded turn in parts, so that texts are copied only once, with the whole row.
 Turn = tuple[bytes, ...]
 
 
 def alternate(
     pieces: Sequence[Piece], losses: dict[str, int], *, ends: Literal["answer", "request"]
 ) -> tuple[bytes, list[Turn]]:
-    """The system text and the encoded turns, alternating, human side first, last side `ends`.
+    """The system text and the alternating encoded turns, human side first, last side `ends`.
 
     Calls must be followed by their results (`Flat.rendered`). What does not fit is counted.
     """
     first = next((i for i, p in enumerate(pieces) if p.role != "system"), len(pieces))
     system = joined(ESCAPED_GAP, [p.text for p in pieces[:first]]) if first else b""
     if first and first < len(pieces) and pieces[first].role == "assistant":
-        # An epoch that goes on after its summary: the summary is what the model answered to.
+        # In an epoch that begins with a summary, the model answered to the summary.
         first, system = 0, b""
     turns: list[Turn] = []
     for side in _sides(pieces[first:]):
@@ -59,7 +59,7 @@ def alternate(
 
 
 def _sides(pieces: Sequence[Piece]) -> list[list[Piece]]:
-    """Neighbouring answers together, and all that stands between them."""
+    """Groups of neighbouring answers, and of what is between them."""
     sides: list[list[Piece]] = []
     before: bool | None = None
     for piece in pieces:
@@ -73,7 +73,7 @@ def _sides(pieces: Sequence[Piece]) -> list[list[Piece]]:
 
 
 def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
-    """Neighbouring answers as one turn; only the last can hold calls."""
+    """Neighbouring answers as one turn; only the last one can hold calls."""
     if [p for p in run if not p.train]:
         count(losses, "untrained_turn")
     texts = []
@@ -92,12 +92,12 @@ def answer_turn(run: list[Piece], losses: dict[str, int]) -> Turn:
     body = b",".join([_call(call) for call in calls])
     if len(calls) > 1:
         body = b"[%b]" % body
-    # The gate reads the calls as a structure of their own, not as a text behind the text.
+    # The gate reads the calls as a separate structure, not as text after the text.
     read = b'","calls":[' + b",".join([call.read() for call in calls]) + b"]"
     if not text:
         return _FUNCTION, seamed(body, b""), seamed(b'"', read), b"}"
     block = _BLOCK[0] + body + _BLOCK[1]
-    # The first block in the value counts: ours goes first where the text holds such a tag.
+    # The first block counts, so ours goes first if the text holds such a tag.
     if _SIGN in text and b"<tool_call>" in text:
         return _FUNCTION, seamed(block, b""), text, seamed(b'\\n"', read), b"}"
     return _FUNCTION, text, seamed(b"\\n" + block, b""), seamed(b'"', read), b"}"
@@ -116,10 +116,10 @@ def _name(name: str) -> bytes:
 
 
 def _request(run: list[Piece], answered: bool, losses: dict[str, int]) -> Turn | None:
-    """Neighbouring prompts, contexts and results as one turn; None when nothing can be said.
+    """Neighbouring prompts, contexts and results as one turn; None if nothing is left.
 
-    Results come first: every call is directly followed by its own. Before the first answer there
-    is no call that they could belong to.
+    Results come first, as every call is directly followed by its own. Before the first answer
+    there is no call that they could belong to.
     """
     if len(run) == 1 and run[0].role == "tool" and answered:  # as nearly always
         return b'{"from":"observation","value":"', run[0].text, b'"}'

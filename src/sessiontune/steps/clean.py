@@ -1,6 +1,6 @@
 """Takes out what the agent program put into the texts, and completes what a cut log left open.
 
-What a person typed into a rejection becomes their prompt; a call without a result gets one with the
+What a person typed into a rejection becomes a prompt; a call without a result gets one with the
 status `missing`; a prompt that failed and was typed again is kept once.
 """
 
@@ -21,12 +21,12 @@ _REJECTION_NOTE = re.compile(
     r"\s*\n\s*Note: The user's next message may contain a correction or preference\..*\Z", re.DOTALL
 )
 
-#: What the program says in the person's name when they would rather talk about its questions.
+#: What the program writes in the person's name when they prefer to discuss its questions.
 _BY_PROGRAM = "The user wants to clarify these questions."
 
 
 def clean(session: Session) -> tuple[Session | None, list[Drop]]:
-    """The stage that cleans one session."""
+    """Clean one session: what is left, or None, and what was dropped."""
     kept: list[Message] = []
     gone: list[tuple[str, Message]] = []
     for message in session.messages:
@@ -49,7 +49,7 @@ def clean(session: Session) -> tuple[Session | None, list[Drop]]:
 
 
 def _words(message: Message) -> Message | str:
-    """The message with its texts cut, or the reason why nothing is left."""
+    """The message with its texts cut, or the reason for its drop if nothing is left."""
     if message.kind in ("answer", "summary"):
         return message if message.parts else "empty"
     parts: list[Part] = []
@@ -71,7 +71,7 @@ def _words(message: Message) -> Message | str:
 
 
 def _results(message: Message) -> list[Message]:
-    """Tool results, cut, and the words that a person put into a rejection."""
+    """Tool results, cut, and what a person typed into a rejection."""
     parts: list[Part] = []
     said: list[Part] = []
     changed = False
@@ -108,7 +108,7 @@ def _results(message: Message) -> list[Message]:
 
 
 def _without_retyped(kept: list[Message], gone: list[tuple[str, Message]]) -> list[Message]:
-    """Drop a prompt whose turn failed and that was typed again, word for word, at once."""
+    """Drop a prompt whose turn failed if the next message repeats it word for word."""
     out: list[Message] = []
     for message in kept:
         if (
@@ -123,9 +123,9 @@ def _without_retyped(kept: list[Message], gone: list[tuple[str, Message]]) -> li
 
 
 def _closed(messages: list[Message]) -> list[Message]:
-    """Give every call without a result one that says so.
+    """Give every call without a result one with the status `missing`.
 
-    A branch may begin with results of calls that stand in its parent's thread.
+    A branch may begin with results of calls in its parent's thread.
     """
     out: list[Message] = []
     for at, message in enumerate(messages, 1):
@@ -134,7 +134,7 @@ def _closed(messages: list[Message]) -> list[Message]:
             continue
         results = messages[at] if at < len(messages) and messages[at].kind == "results" else None
         if results is not None and len(results.parts) >= len(message.parts):
-            continue  # one for each call at least
+            continue  # at least one for each call
         calls = [part for part in message.parts if type(part) is ToolCall]
         if not calls:
             continue
@@ -160,7 +160,7 @@ def _filled(results: Message, calls: list[ToolCall]) -> Message:
         have.get(call.id) or ToolResult(call.id, call.name, "", "missing") for call in calls
     ]
     placed = set(map(id, parts))
-    # what answers none of them is counted where rows are made
+    # results of no call are counted when rows are made
     parts += [part for part in results.parts if id(part) not in placed]
     return msgspec.structs.replace(results, parts=tuple(parts))
 
@@ -168,7 +168,7 @@ def _filled(results: Message, calls: list[ToolCall]) -> Message:
 def _drops(
     session: Session, kept: Iterable[Message], gone: list[tuple[str, Message]]
 ) -> list[Drop]:
-    """Drops of the records that stand in no kept message."""
+    """Drops of the records that are in no kept message."""
     if not gone:
         return []
     used: set[Origin] = {origin for message in kept for origin in message.origin}

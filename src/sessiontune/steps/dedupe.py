@@ -1,9 +1,8 @@
-"""Near-duplicates and lineage: `mark` each session, `decide` once over all marks, look up.
+"""Near-duplicates and lineage: `mark` each session, `decide` once over all marks.
 
-`mark` and `dedupe` run in the workers; `decide` is the only step that sees everything, and it
-sees marks only. A group is a lineage merged with its near-copies: two branches, resumed copies
-or near-copies never sit on both sides of the split. What a random split leaks:
-benchmarks/leakage.py.
+`mark` runs in the workers; `decide` is the only step that sees everything, and it sees only marks.
+A group is a lineage merged with its near-copies: two branches, resumed copies or near-copies are
+never on both sides of the split. What a random split leaks: benchmarks/leakage.py.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ from ..marks import (
 )
 from ..model import Session
 
-#: The sketch of a branch whose own content is shorter (characters) is not compared.
+#: Branches with less content of their own (characters) are not compared by sketch.
 TAIL = 2_000
 #: Estimated Jaccard that joins two lineages, and from which a copy is left out.
 NEAR, COPY = 0.55, 0.9
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What `decide` gives back: the decisions, what to remember, and the counts for the report.
-    `meeting`: sessions that share a key with another one (`candidates.meeting`)."""
+    """The decisions, what to remember, and the counts for the report. `meeting`: sessions that
+    share a key with another one (`candidates.meeting`)."""
 
     decisions: Decisions
     memory: SplitMemory
@@ -56,7 +55,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def mark(session: Session) -> Mark:
-    """The mark of one session: of its own messages, not of those that a branch repeats."""
+    """The mark of a session's own messages, without those that a branch repeats."""
     own = look(session.messages)
     return Mark(
         key=session.key,
@@ -79,10 +78,10 @@ def decide(
     split: SplitOptions | None = None,
     met: frozenset[str] | None = None,
 ) -> Outcome:
-    """Group, drop copies, and choose sides. Depends on the set of marks and the memory only.
+    """Group, drop copies, and choose sides. Depends only on the set of marks and the memory.
 
-    `met`: the sessions that share a key with another, where that is known, or more; the marks of
-    the others may lack their sketches (`marks.outlined`)."""
+    `met`: the sessions that share a key with another (or a superset), if known; the marks of the
+    others may lack their sketches (`marks.outlined`)."""
     split, memory = split or SplitOptions(), memory or SplitMemory()
     ordered = sorted(sorted(marks, key=attrgetter("key")), key=attrgetter("lineage"))
     if met is None:
@@ -123,7 +122,7 @@ def _families(marks: list[Mark]) -> Iterator[tuple[str, str]]:
 
 
 def _compare(marks: list[Mark], met: frozenset[str]) -> tuple[list[tuple[str, str]], Pairs]:
-    """Related lineages, and the pairs that are copies of one another. `met`: who is compared."""
+    """Related lineages, and the pairs of copies. `met`: the sessions that are compared."""
     here = [i for i, m in enumerate(marks) if m.key in met]
     anchored = [anchors(marks[i]) for i in here]
     sketches = [_sketch(marks[i]) for i in here]
@@ -131,7 +130,7 @@ def _compare(marks: list[Mark], met: frozenset[str]) -> tuple[list[tuple[str, st
     looks = [lanes(sketch) if sketch else None for sketch in sketches]
     links: list[tuple[str, str]] = []
     copies = Pairs()
-    union = Union()  # of a thousand that are all alike, a thousand links say it
+    union = Union()  # a thousand links connect a thousand equal ones
     for x, y in neighbours(shared(sketches, others)):
         i, j = here[x], here[y]
         a, b = marks[i], marks[j]
@@ -153,7 +152,7 @@ def _compare(marks: list[Mark], met: frozenset[str]) -> tuple[list[tuple[str, st
 
 
 def _tail(m: Mark) -> bool:
-    """A short end of a branch: its text alone ("go on", "Done.") proves nothing."""
+    """Whether it is the short end of a branch, whose text ("go on", "Done.") proves nothing."""
     return m.forked_from is not None and m.size < TAIL
 
 
@@ -162,7 +161,7 @@ def _tails(a: Mark, b: Mark) -> bool:
 
 
 def _sketch(m: Mark) -> bytes | None:
-    """What is compared: the session's own text, for a short end of a branch its whole row."""
+    """The sketch that is compared: none for the short end of a branch."""
     return None if _tail(m) else m.minhash
 
 
@@ -171,8 +170,8 @@ def _duplicates(
 ) -> tuple[dict[str, str], frozenset[str]]:
     """Copies to leave out: key -> key of the session that stays, and which are inexact.
 
-    What an earlier build kept stays kept, held-out rows first; then the larger, the newer, the
-    smaller key. A session whose branch stays is never left out: the branch needs its prefix.
+    Order of preference: kept by an earlier build, held-out rows first; then larger, newer, smaller
+    key. A session whose branch stays is never left out: the branch needs its prefix.
     """
     present = {m.key for m in marks}
 
@@ -186,7 +185,7 @@ def _duplicates(
     known = {i for a, b, _ in copies for i in (a, b) if marks[i].lineage not in bridged}
     order = sorted(known, key=lambda i: rank(marks[i]))
     place = {i: n for n, i in enumerate(order)}
-    better: dict[int, array[int]] = {}  # twice the position of each that is, and 1 where exact
+    better: dict[int, array[int]] = {}  # for each: twice its position, plus 1 if exact
     for a, b, exact in copies:
         if a in place and b in place:
             good, bad = (a, b) if place[a] < place[b] else (b, a)
@@ -195,7 +194,7 @@ def _duplicates(
     for i in order:
         seat = memory.seats.get(marks[i].lineage)
         if seat is not None and seat.side == "eval" and marks[i].key not in memory.duplicates:
-            continue  # no row ever leaves eval
+            continue  # no row leaves eval
         stay = _staying(marks, i, better.get(i, ()), gone)
         if stay:
             gone[i] = min(stay, key=lambda s: (not s[1], place[s[0]]))
@@ -209,11 +208,11 @@ def _duplicates(
 def _staying(
     marks: list[Mark], i: int, better: Iterable[int], gone: dict[int, tuple[int, bool]]
 ) -> set[tuple[int, bool]]:
-    """The sessions that stay for `i`, and whether it equals each: those of `better`, or those that
-    one of them was left out for, if `i` is a copy of that too (likeness does not carry over a chain
-    by itself)."""
+    """The sessions that stay instead of `i`, and whether it equals each: those of `better`. For one
+    of them that is left out itself, the session that stays instead, if `i` is a copy of that too
+    (likeness is not transitive)."""
     stay: set[tuple[int, bool]] = set()
-    held: dict[int, bool] = {}  # many were left out for the same one
+    held: dict[int, bool] = {}  # kept, as many were left out for the same one
     for number in better:
         good, exact = number >> 1, bool(number & 1)
         if good not in gone:
@@ -232,7 +231,7 @@ def _staying(
 
 
 def _keep_owners(marks: list[Mark], gone: dict[int, tuple[int, bool]]) -> None:
-    """Take back, in place, the drop of sessions that a staying branch repeats as its prefix."""
+    """Take sessions out of `gone` that a staying branch repeats as its prefix."""
     position = {m.key: i for i, m in enumerate(marks)}
     changed = True
     while changed:
@@ -255,7 +254,7 @@ def _seats(
     duplicates: dict[str, str],
     options: SplitOptions,
 ) -> tuple[dict[str, Seat], bool]:
-    """A seat for every lineage: remembered sides first, the others by `decisions.assign`."""
+    """A seat for every lineage: the remembered side, or one by `decisions.assign`."""
     name_of = {lineage: name for name, lineages in groups.items() for lineage in lineages}
     buckets, bucket_of = _buckets(marks, name_of, groups, memory, bridged, duplicates, options)
     folded = assign(list(buckets.values()), options)
@@ -265,7 +264,7 @@ def _seats(
     for lineage, name in name_of.items():
         old = memory.seats.get(lineage)
         bucket = buckets.get(bucket_of.get(name, ""))
-        if bucket is None:  # nothing of this group is present any more
+        if bucket is None:  # nothing of this group is left
             if old is not None:
                 seats[lineage] = Seat(name, old.side, old.fold)
             continue
@@ -285,7 +284,7 @@ def _buckets(
     duplicates: dict[str, str],
     options: SplitOptions,
 ) -> tuple[dict[str, Bucket], dict[str, str]]:
-    """What is assigned as one: a group, or by project all groups that share a project."""
+    """What is assigned together: a group, or by project all groups that share a project."""
     there = {name_of[m.lineage] for m in marks}
     bucket_of = {name: name for name in groups if name in there}
     if options.by == "project":
@@ -310,8 +309,8 @@ def _buckets(
         known = buckets.get(bucket_of.get(name_of[lineage], ""))
         if known is None or lineage in bridged:
             continue
-        # Where a project's lineages sit on both sides from an earlier build by time, new ones
-        # join train: a held-out side cannot be made clean again.
+        # If an earlier build by time put a project's lineages on both sides, new ones join
+        # train: the held-out side cannot be made clean again.
         known.side = seat.side if known.side in (None, seat.side) else "train"
         known.fold = seat.fold if known.fold is None else known.fold
     return buckets, bucket_of

@@ -1,8 +1,8 @@
 """What happened in a session: which turns failed, were rejected, undone, corrected, accepted.
 
-Two tiers, never mixed. Structural labels rest on facts of the record (a status, an exit code, a
-test runner's summary, an edit put back). Lexical labels rest on a person's words and carry a
-confidence. Every label names its rule and the message that is its evidence, never its text.
+Two tiers, never mixed: structural labels rest on facts of the record (a status, an exit code, a
+test runner's summary, an edit put back), lexical labels on a person's words, with a confidence.
+Every label names its rule and the message that is its evidence, never its text.
 
 Failed and rejected turns stay in the context and bear no loss: training on everything repeats the
 teacher's errors, leaving such sessions out unlearns recovery (tests/test_masking_experiment.py).
@@ -42,11 +42,11 @@ MASKED = (
     "edit_undone",
     "corrected",
 )
-#: Least confidence of a label that masks.
+#: The least confidence of labels that mask.
 CONFIDENCE = 0.8
-#: Labels that say a turn failed (`cancelled`, `no_match` and direction changes do not).
+#: Labels of failed turns (`cancelled`, `no_match` and direction changes are none).
 FAILURES = MASKED
-#: What stands before the first name of a path.
+#: What precedes the first name of a path.
 _LEADING = re.compile(r"\A(?:\.{0,2}/)+")
 #: Kinds of messages in which neither the person nor the model says anything.
 _UNSAID = ("notice", "context", "summary")
@@ -72,7 +72,7 @@ def _in_order(messages: Sequence[Message], found: Sequence[Label]) -> tuple[Labe
 
 
 def train_flags(session: Session, labels: Sequence[Label]) -> tuple[bool, ...]:
-    """For every message: does it bear loss. Answers of a model do, except masked ones."""
+    """Whether each message bears loss: answers of a model do, except masked ones."""
     mask = {x.message for x in labels if x.name in MASKED and x.confidence >= CONFIDENCE}
     return tuple(
         m.role == "assistant" and not m.injected and bool(m.parts) and m.id not in mask
@@ -136,7 +136,7 @@ _FLAGS = {
 
 
 def _of_flags(messages: Sequence[Message]) -> Iterator[Label]:
-    """Flags stand on the answer, on its results, or on the notice that follows."""
+    """Labels of flags, which are on the answer, its results, or the notice that follows."""
     last: Message | None = None
     for message in messages:
         if message.role == "assistant":
@@ -150,7 +150,7 @@ def _of_flags(messages: Sequence[Message]) -> Iterator[Label]:
             continue
         for flag in message.flags:
             name = _FLAGS.get(flag)
-            # A flag on a message of several results is about one of them: the status says which.
+            # A flag on a message of several results is about one of them; the status tells which.
             if name is None or (name in ("rejected", "interrupted") and _settled(message)):
                 continue
             yield Label(last.id, name, "structural", f"flag:{message.id}")
@@ -198,14 +198,14 @@ def _undone(messages: Sequence[Message], old: Turn, by: Turn, rule: str) -> Labe
 
 
 def _reversed(edit: Edit) -> Edit | None:
-    """The earlier edit that this one would put back; None for a write of a whole file."""
+    """The earlier edit that this one would undo; None for a write of a whole file."""
     if edit.old is None or edit.old == edit.new:
         return None
     return Edit(edit.path, edit.new, edit.old)
 
 
 def _named(path: str, names: Sequence[str]) -> bool:
-    """Is the file one of those, or in one of those folders?"""
+    """Whether the file is one of those, or in one of those folders."""
     within = "/" + path.replace("\\", "/") + "/"
     bare = (_LEADING.sub("", n.replace("\\", "/")).rstrip("/") for n in names)
     return any(f"/{n}/" in within for n in bare if n)
@@ -214,7 +214,7 @@ def _named(path: str, names: Sequence[str]) -> bool:
 def _of_retries(
     messages: Sequence[Message], made: Sequence[Turn], whys: Sequence[str]
 ) -> Iterator[Label]:
-    """The same call again right after it failed: the first was retried."""
+    """A call is retried if it failed and the same call follows at once."""
     for (before, after), why in zip(itertools.pairwise(made), whys, strict=False):
         if why in ("", "no_match") or before.at == after.at or before.call.name != after.call.name:
             continue
@@ -231,7 +231,7 @@ def _of_retries(
 
 
 def _lexical(messages: Sequence[Message], agent: bool) -> Iterator[Label]:
-    """What prompts say about the answer before them. Sub-agents are prompted by models."""
+    """What prompts say about the answer before them; none of sub-agents, which models prompt."""
     if agent:
         return
     last: Message | None = None
@@ -264,7 +264,7 @@ def end_reason(messages: Sequence[Message], labels: Sequence[Label], continued: 
     rejected     the last call was refused and nothing followed
     abandoned    the last prompt was never answered, or the last prompt corrects what came before
     failed       the log ends on a failed call
-    cut          the log ends on a call without a result, or on results nobody used
+    cut          the log ends on a call without a result, or on unused results
     accepted     the last prompt accepts the work, or the work was committed or pushed at the end
     completed    the last message is an answer
     empty        nothing was said

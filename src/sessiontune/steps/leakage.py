@@ -1,6 +1,6 @@
 """The measured leakage of a split, and of a random one for comparison.
 
-A leak test must also show that the random split leaks, or it proves nothing.
+A leakage test that does not find the leaks of a random split proves nothing.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from ..decisions import Decisions
 from ..marks import Mark, alike, answers, lanes
 from ..model import Split
 
-#: From this estimated Jaccard on, a held-out session counts as seen in training.
+#: Least estimated Jaccard at which a held-out session counts as seen in training.
 NEAR = 0.8
-#: Random splits that are averaged for the comparison.
+#: Number of random splits that are averaged.
 DRAWS = 5
-#: Sessions compared with one another for sharing a band: those so far before and behind in the
+#: Of the sessions that share a band, each is compared with so many before and behind it, in the
 #: order of their keys. More than in `decide`, which may chain.
 MOST = 64
 
@@ -42,15 +42,15 @@ class Leakage(msgspec.Struct, frozen=True):
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """This split beside a random one by session of the same size, mean over `DRAWS` draws."""
+    """This split beside random ones by session of the same size, mean of `DRAWS` draws."""
 
     ours: Leakage
     random: Leakage
 
 
 def leakage(marks: Iterable[Mark], sides: Mapping[str, Split]) -> Leakage:
-    """Share of held-out sessions that also stand in train. `sides`: session key -> side;
-    sessions without a side are not published and do not count."""
+    """Share of held-out sessions that are also in train. `sides`: session key -> side; sessions
+    without a side are not published and do not count."""
     kept = sorted((m for m in marks if m.key in sides), key=lambda m: m.key)
     deal = [_HELD if sides[m.key] == "eval" else _TRAIN for m in kept]
     met = meeting([(m.key, keys_of(m)) for m in kept])
@@ -88,7 +88,7 @@ def _chances(keys: Sequence[str]) -> list[list[str]]:
     return [[h[at : at + 8] for h in hashes] for at in range(0, 8 * DRAWS, 8)]
 
 
-#: Where a deal puts a session.
+#: The side on which a deal puts a session.
 _TRAIN, _HELD, _OUT = 0, 1, 2
 
 
@@ -109,10 +109,9 @@ def _measure(
 
 
 def _ties(marks: Sequence[Mark], met: frozenset[str]) -> dict[int, array[int]]:
-    """Of each session, what it has in common with one that shows what it holds: its content, a
-    long answer, the session that it is a branch of or that is a branch of it. A branch holds its
-    own end only, so equal content is none."""
-    names: dict[int, list[object]] = {}  # most sessions have nothing in common with any
+    """What each session has in common with another: content, a long answer, or that one is a branch
+    of the other. A branch holds only its own end, so equal content does not count there."""
+    names: dict[int, list[object]] = {}  # most sessions have nothing in common with others
     branches = [m for m in marks if m.forked_from]
     others = {m.forked_from for m in branches}.union(m.key for m in branches)
     for i, m in enumerate(marks):
@@ -132,7 +131,7 @@ def _ties(marks: Sequence[Mark], met: frozenset[str]) -> dict[int, array[int]]:
 
 
 def _exact(ties: Mapping[int, array[int]], deal: bytearray) -> set[int]:
-    """Held-out positions that are tied to one in training."""
+    """Held-out positions with a tie to one in training."""
     trained: set[int] = set()
     for i, own in ties.items():
         if deal[i] == _TRAIN:
@@ -141,9 +140,8 @@ def _exact(ties: Mapping[int, array[int]], deal: bytearray) -> set[int]:
 
 
 def _near(sketches: Mapping[int, bytes], deals: Sequence[bytearray]) -> list[set[int]]:
-    """Held-out positions of each deal that are nearly like one in training; `sketches` of those
-    that may be. Among many that are all alike the first that is looked at tells; what is held out
-    in no deal is not looked at."""
+    """Held-out positions of each deal that are nearly equal to one in training; `sketches` of the
+    candidates. The first match is enough, and positions that no deal holds out are skipped."""
     found = zip(sketches, shared(list(sketches.values())), strict=True)
     bands = {i: own for i, own in found if own}
     looks = {i: lanes(sketches[i]) for i in bands}

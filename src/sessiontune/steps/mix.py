@@ -1,7 +1,7 @@
 """Mix general data into the training side, to a share of its tokens.
 
-The default share, 50% of tokens, is a guess (25 to 80 are reasonable); a forgetting probe decides.
-General rows are tagged, keep their own groups, and never enter the evaluation set.
+The default share, 50% of tokens, is a guess (25 to 80 are reasonable); measure forgetting to
+decide. General rows are tagged, keep their own groups, and never enter the evaluation set.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TAG = "general"
 
 
 class Mixed(msgspec.Struct):
-    """The result of mixing. `ratio` is what was reached; less than asked for if rows ran out."""
+    """The result of mixing. `ratio`: the share reached, less than asked for if rows ran out."""
 
     rows: int = 0
     tokens: int = 0
@@ -30,7 +30,7 @@ class Mixed(msgspec.Struct):
 
 def parse_mix(text: str) -> tuple[str, float]:
     """`FILE:RATIO` of the recipe; the ratio is general tokens / all training tokens. Raises
-    UsageError where it is missing or out of range."""
+    UsageError if it is missing or out of range."""
     path, colon, ratio = text.rpartition(":")
     try:
         share = float(ratio) if colon else -1.0
@@ -48,8 +48,8 @@ def mixer(
 ) -> Callable[[Iterable[Session], int], tuple[list[Conversation], Mixed]]:
     """A function (general sessions, own training tokens) -> (conversations, counts).
 
-    Rows are taken in the order of a hash of their content, so the same file gives the same rows
-    wherever it lies and however its lines are ordered. Equal rows are taken once.
+    Rows are taken in the order of a hash of their content, so neither the file's place nor the
+    order of its lines matters. Equal rows are taken once.
     """
     measure = meter or Meter()
 

@@ -1,9 +1,9 @@
 """Preferences from real use: rewinds, rejections, interruptions, corrections, retries.
 
-A `Pair` with both sides is a DPO row and exists only where the context of both answers is the
-same, message for message. With one side empty it is a KTO row: an answer that was wanted, or one
-that was not. KTO is the default of the two (it matches DPO from 1B to 30B, Ethayarajh et
-al. 2024, and needs no pairs). Every pair names its evidence and a tier:
+A `Pair` with both sides is a DPO row; it exists only if the context of both answers is the same,
+message for message. With one side empty it is a KTO row: an answer that was wanted, or one that
+was not. KTO is the default (it matches DPO from 1B to 30B, Ethayarajh et al. 2024, and needs no
+pairs). Every pair names its evidence and a tier:
 
 strong   the person did something to this very answer: refused the call, or asked again from the
          same context and went on with the second answer
@@ -12,7 +12,7 @@ medium   the person stopped it, sent the same prompt again, put the edit back, o
 weak     the words only suggest it, or followed a call and not a text; a rule of the agent refused
          the call, or the person changed the edit or rewrote the prompt
 
-A direction change is no evidence at all.
+A direction change is no evidence.
 """
 
 from __future__ import annotations
@@ -41,23 +41,23 @@ _UNWANTED: dict[str, Tier] = {
     "corrected": "medium",
     "edited_by_user": "weak",
 }
-#: Label -> tier of the answer that was.
+#: Label -> tier of the answer that was wanted.
 _WANTED: dict[str, Tier] = {"committed": "medium", "accepted": "weak"}
-#: A lexical label below this confidence is a tier weaker.
+#: Lexical labels of less confidence are a tier weaker.
 _SURE = 0.9
 #: Tokens of context.
 CONTEXT = 8192
-#: A continuation longer than this many messages was worked with, not thrown away.
+#: A continuation of more messages was used, not thrown away.
 _ABANDONED = 6
 
 
 def pairer(meter: Meter | None = None, max_tokens: int = CONTEXT) -> Callable[..., list[Pair]]:
     """A function (session, labels, prefix=(), branches=(), group="", heard=()) -> pairs.
 
-    `branches` are the sessions that fork from this one; the comparison of a fork belongs to the
-    session that owns the fork point, so that it is made once. `heard`: the labels of the branches,
-    whose own pairs they make; here they have a say in what a fork means. `max_tokens`: length of
-    the context, 0 for all of it.
+    `branches` are the sessions that fork from this one; a fork is compared by the session that
+    owns the fork point, so once. `heard`: the labels of the branches; they make the branches' own
+    pairs, and here they help to decide what a fork means. `max_tokens`: length of the context, 0
+    for all of it.
     """
     measure = meter or Meter()
 
@@ -92,8 +92,8 @@ def _key(session: str, pair: Pair) -> str:
 
 
 def _consistent(pairs: list[Pair], beside: list[Pair]) -> list[Pair]:
-    """One verdict per answer: the stronger tier wins, and of equals the one against it. `beside`:
-    what other sessions say; what is weak here is not said again."""
+    """One verdict per answer: the stronger tier wins; of equal ones the negative. `beside`: the
+    pairs of other sessions, which weak ones of this session do not repeat."""
     best: dict[str, tuple[int, int]] = {}
     for pair in (*pairs, *beside):
         for side, sign in ((pair.rejected, 1), (pair.chosen, 0)):
@@ -124,7 +124,7 @@ def _from_labels(messages: Sequence[Message], own: int, labels: Sequence[Label])
         if against:
             label, tier = against
             if label.name == "corrected" and calls_of(message):
-                tier = "weak"  # the words may be about anything that was done before
+                tier = "weak"  # the words may be about anything before it
             yield _single(messages[:at], message, label, tier, wanted=False)
             continue
         for_it = _strongest(about, _WANTED)
@@ -134,8 +134,8 @@ def _from_labels(messages: Sequence[Message], own: int, labels: Sequence[Label])
 
 
 def _by_answer(messages: Sequence[Message], labels: Sequence[Label]) -> dict[str, list[Label]]:
-    """Labels by the answer that they speak about: a commit speaks for the last edit in it, and
-    says nothing about the command that made it."""
+    """Labels by the answer that they are about: a commit is about the last edit in it, not about
+    the command that made it."""
     found: dict[str, list[Label]] = {}
     commits = {label.message: label for label in labels if label.name == "committed"}
     for label in labels:
@@ -190,7 +190,7 @@ def _says_something(message: Message) -> bool:
 def _from_forks(
     session: Session, messages: Sequence[Message], branches: Sequence[Session]
 ) -> Iterator[Pair]:
-    """At each fork point, each continuation against the one that came after it."""
+    """At each fork point, each continuation against the next one."""
     place = {m.id: i for i, m in enumerate(messages)}
     at_point: dict[int, list[tuple[Session, tuple[Message, ...]]]] = {}
     for branch in branches:
@@ -211,7 +211,8 @@ def _from_forks(
 def _compare(
     prompt: Sequence[Message], old: Sequence[Message], new: Sequence[Message], same_session: bool
 ) -> Iterator[Pair]:
-    """The later continuation was preferred. `same_session`: a rewind, not a copy that lives on."""
+    """The pair of a fork: the later continuation was preferred. `same_session`: a rewind, not a
+    copy that goes on."""
     lived = len(old) > _ABANDONED or not same_session
     first, second = old[0], new[0]
     if first.role == second.role == "assistant":
@@ -260,8 +261,8 @@ def _said(message: Message) -> str:
 
 
 class _Fit:
-    """Contexts of one session, each within `budget`: its pairs share most of their messages, so
-    what a message costs and what it is cut to is remembered."""
+    """Contexts of one session, each within `budget`. Pairs share most messages, so the cost of a
+    message and its cut form are cached."""
 
     def __init__(self, budget: int, meter: Meter) -> None:
         self.budget = budget
@@ -305,7 +306,7 @@ class _Fit:
         return True
 
     def _cost(self, message: Message) -> int:
-        """Tokens of a message. It is kept beside them, so that its id is not given twice."""
+        """Tokens of a message, which is kept beside them so that its id is not reused."""
         found = self.costs.get(id(message))
         if found is None:
             found = self.costs[id(message)] = (message, self.meter.message(message))

@@ -1,7 +1,7 @@
 """Redacts a session: every text, at every depth, and every identifier.
 
-Nothing is stored, compared or shown before this stage. `files` and `origin` stay: they are
-private, never published, and needed to trace a row to its log.
+Nothing is stored, compared or shown before this stage. `files` and `origin` stay: they are needed
+to trace a row to its log, and never published.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLAIN_BRANCHES = frozenset(
 
 
 def redactor_stage(redactor: Redactor) -> Stage:
-    """The stage: `Session -> Session` with pseudonyms. It drops nothing."""
+    """The stage `Session -> Session`, with pseudonyms. It drops nothing."""
 
     def stage(session: Session) -> tuple[Session | None, list[Drop]]:
         if not redactor.options.enabled:
@@ -46,7 +46,7 @@ def redactor_stage(redactor: Redactor) -> Stage:
 
 def _redact(session: Session, redactor: Redactor) -> Session:
     strings: list[str] = [session.title, session.agent_type, session.entrypoint]
-    names: set[str] = set()  # of models and tools: few, and the same in all messages
+    names: set[str] = set()  # of models and tools: few and repeated
     for message in session.messages:
         names.add(message.model)
         for part in message.parts:

@@ -1,7 +1,7 @@
 """Tool definitions inferred from the calls that were seen, as JSON Schema.
 
-Shapes are counters, so they merge in any order to the same result. A property is required when
-every call had it. Values are never kept: only names and JSON types.
+Shapes are counters, so they merge in any order. A property is required if every call had it. Only
+names and JSON types are kept, never values.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 
 from ..model import Session, ToolCall, ToolDef
 
-#: Objects with more distinct keys than this are maps, not records: their keys are data.
+#: Objects with more distinct keys are maps, not records: their keys are data.
 _MAX_PROPERTIES = 40
 _TYPES: dict[type, str] = {
     str: "string",
@@ -27,7 +27,7 @@ _TYPES: dict[type, str] = {
 
 
 class ToolShape(msgspec.Struct):
-    """Counts of one tool's calls: `properties[name][type]` is how often it was so."""
+    """Counts of one tool's calls: `properties[name][type]`."""
 
     calls: int = 0
     properties: dict[str, dict[str, int]] = {}

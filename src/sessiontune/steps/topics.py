@@ -1,11 +1,11 @@
 """What conversations are about: a taxonomy the user may edit, and clusters for the rest.
 
-A topic is found by its keywords, weighted by how rare they are in the taxonomy, together with
-the TF-IDF likeness of the conversation to the topic's description. Both are pure Python over
-the taxonomy's own words, so no corpus statistics are needed and shards need not meet. Clusters
-(TF-IDF and NMF; scikit-learn, extra `topics`) name what no topic covers.
+A topic is found by its keywords, weighted by their rarity in the taxonomy, and by the TF-IDF
+similarity of the conversation to the topic's description. Both need only the taxonomy's own words,
+no corpus statistics, so shards are independent. Clusters (TF-IDF and NMF; scikit-learn, extra
+`topics`) name what no topic covers.
 
-Nothing is shown below three lineages: a topic of one project would tell whose project it is.
+Nothing is shown for fewer than three lineages: the topic of one project could identify it.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from ..summary import LEAST_LINEAGES
 from ..summary import Topic as TopicCount
 from ..words import Asked, words
 
-#: Topics of one conversation, at most.
+#: Most topics of one conversation.
 MOST = 5
 #: Characters read of a session, of one prompt, of one answer, of one command.
 READ, PROMPT, ANSWER, COMMAND = 10_000, 2_500, 1_200, 160
-#: Score below which a topic is not given.
+#: The least score of a topic.
 ENOUGH = 3.4
-#: A topic scoring less than this share of the session's best one is not given either.
+#: The least share of the session's best score.
 BESIDE = 0.3
 
 _STOP_WORDS = (
@@ -60,7 +60,7 @@ class _File(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
-    """The taxonomy of a TOML file, or the bundled one. Raises UsageError naming the file."""
+    """The taxonomy of a TOML file, or the bundled one. Raises UsageError that names the file."""
     where = path or "the bundled topics.toml"
     try:
         if path:
@@ -79,14 +79,14 @@ def load_taxonomy(path: str = "") -> tuple[Topic, ...]:
     names = Counter(t.name for t in found)
     twice = [name for name, n in names.items() if n > 1]
     if twice or not found:
-        problem = f"topic {twice[0]!r} stands twice" if twice else "no [[topic]] in it"
+        problem = f"topic {twice[0]!r} is there twice" if twice else "no [[topic]] in it"
         raise UsageError(f"{where}: {problem}.", "Give every topic a name of its own.")
     return found
 
 
 def pieces_of(session: Session) -> list[tuple[float, str]]:
-    """What is read of a session, with its weight: prompts say most about the subject, the
-    beginnings of answers and the paths of files less, routine commands least."""
+    """The texts read of a session, with weights: prompts tell most about the subject, beginnings
+    of answers and paths of files less, routine commands least."""
     out: list[tuple[float, str]] = []
     room = READ
     for message in session.messages:
@@ -122,7 +122,7 @@ def topic_finder(taxonomy: Sequence[Topic]) -> Callable[[Session], tuple[str, ..
 
 
 class _Matcher:
-    """The taxonomy made ready: keywords by word and by phrase, descriptions as unit vectors."""
+    """The taxonomy, prepared: keywords by word and by phrase, descriptions as unit vectors."""
 
     def __init__(self, taxonomy: Sequence[Topic]) -> None:
         self.taxonomy = taxonomy
@@ -223,15 +223,15 @@ def _unit(vector: Mapping[str, float]) -> dict[str, float]:
 
 # ------------------------------------------------------------------ clusters
 
-#: Words kept of a conversation that no topic covers, and how often one of them counts.
+#: Most words kept of a conversation that no topic covers, and most counts of one.
 BAG, OFTEN = 200, 3
 _PROSE = re.compile(r"(?<![\w/.@\\-])[a-z]{3,20}(?![\w/@\\-]|\.\w)")
 _NO_WORD = re.compile(r"[bcdfghjklmnpqrstvwxz]{6}")
 
 
 def bag_of(session: Session) -> str:
-    """The commonest words of what was said in a conversation, for `clusters`: small, so that all
-    fit in memory. Paths, code words and pseudonyms (consonants only) are no words."""
+    """The most frequent words said in a conversation, for `clusters`; few, so that all fit in
+    memory. Paths, code words and pseudonyms (only consonants) are no words."""
     said = (
         part.text[:PROMPT]
         for message in session.messages
@@ -245,8 +245,8 @@ def bag_of(session: Session) -> str:
 
 
 def shared_words(bags: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
-    """(lineage, words) of (project, lineage, words): only words that stand in several projects, as
-    many as `LEAST_LINEAGES` where there are so many, so that no project is named by its own."""
+    """(lineage, words) of (project, lineage, words): only words found in `LEAST_LINEAGES` projects
+    (in all, if there are fewer), so that no project is named by its own words."""
     projects: dict[str, set[str]] = {}
     for project, _, bag in bags:
         for word in set(bag.split()):
@@ -256,12 +256,12 @@ def shared_words(bags: Sequence[tuple[str, str, str]]) -> list[tuple[str, str]]:
     return [(lineage, " ".join(w for w in bag.split() if w in kept)) for _, lineage, bag in bags]
 
 
-#: Top terms and example terms -> a name; from a local model, where the user gives one.
+#: Top terms and example terms -> a name; from a local model, if the user gives one.
 Namer = Callable[[Sequence[str]], str]
 
 
 def needs_clusters() -> None:
-    """Raises UsageError where scikit-learn is missing; asked before anything is read."""
+    """Raise UsageError if scikit-learn is missing; called before anything is read."""
     if find_spec("sklearn") is None:
         raise UsageError(
             "Clusters of topics need scikit-learn.", "pip install 'sessiontune[topics]'"
@@ -273,9 +273,9 @@ def clusters(
 ) -> list[TopicCount]:
     """Clusters of (lineage, text) that no topic covers: TF-IDF and NMF, named by top terms.
 
-    Needs the extra `topics`; raises UsageError where scikit-learn is missing. Terms that occur in
+    Needs the extra `topics`; raises UsageError if scikit-learn is missing. Terms that occur in
     fewer than LEAST_LINEAGES lineages are not used, so a name cannot show one lineage's own words.
-    Where `namer` gives "", the terms are the name.
+    If `namer` gives "", the terms are the name.
     """
     by_lineage: dict[str, list[str]] = {}
     for lineage, text in texts:
@@ -294,8 +294,8 @@ def clusters(
 
 
 def _factors(documents: Sequence[str], most: int) -> Iterator[tuple[list[str], list[int]]]:
-    """The top terms of each NMF component, and the places of the documents in which it is the
-    strongest one; at most `most` components."""
+    """The top terms of each NMF component, and the positions of the documents in which it is the
+    strongest; at most `most` components."""
     needs_clusters()
     from sklearn.decomposition import NMF
     from sklearn.feature_extraction.text import TfidfVectorizer
@@ -309,7 +309,7 @@ def _factors(documents: Sequence[str], most: int) -> Iterator[tuple[list[str], l
     )
     try:
         matrix = vectorizer.fit_transform(documents)
-    except ValueError:  # no term is common to enough documents: nothing may be shown
+    except ValueError:  # no term occurs in enough documents: nothing may be shown
         return
     k = max(1, min(most, len(documents) // LEAST_LINEAGES, matrix.shape[1]))
     model = NMF(n_components=k, random_state=0, init="nndsvda", max_iter=400)

@@ -1,14 +1,14 @@
 """Cut a session to the context length so that every trainable turn is a target exactly once.
 
-Method: compaction boundaries are cut already (epochs are sessions); tool output is
-thinned before turns are dropped; then windows of pinned head (system and task), overlap context
-without loss, and a target segment with loss. A call and its results never part. What plain
-truncation would keep: `pytest -s tests/steps/test_window_corpus.py`.
+Sessions end at compactions already (epochs are sessions). Tool output is thinned before turns are
+dropped; then come windows of pinned head (system and task), overlap context without loss, and a
+target segment with loss. A call and its results are never separated. What plain truncation would
+keep: `pytest -s tests/steps/test_window_corpus.py`.
 
-An answer is not cut here, nor parted between its calls: the calls of one answer are rendered as
-one message, by a template that is not known yet. Everything around it goes first: older turns, the
-head, tool output, definitions of tools. What is longer than the whole budget then is an example of
-its own with the tag `long`, counted by what makes it long; training cuts it (templating/parts.py).
+An answer is not cut here, not even between its calls: they are rendered as one message, by a
+template that is not known yet. Everything around it goes first: older turns, the head, tool output,
+definitions of tools. If it is still longer than the budget, it is an example of its own with the
+tag `long`, counted by what makes it long; training cuts it (templating/parts.py).
 """
 
 from __future__ import annotations
@@ -22,17 +22,18 @@ from ..evidence import blocks_of, results_of
 from ..measure import Meter, Room, Truncation, shorten, thin
 from ..model import Example, Message, Session, ToolCall, ToolDef
 
-#: Shares of the budget: head at most, overlap kept free, one prompt, definitions, one result.
+#: Divisors of the budget: most for the head, free for overlap, most for a prompt, for definitions,
+#: for a result.
 HEAD = 2
 OVERLAP = 4
 PROMPT = 4
 TOOLS = 4
 RESULT = 8
-#: Results of the overlap nearest to the target that keep head and tail; older ones become a line.
+#: Results of the overlap, nearest to the target, that keep head and tail; older ones become a line.
 KEEP_LAST = 5
 #: Tag of an example that is one answer longer than the budget.
 LONG = "long"
-#: A result is cut no shorter than this many tokens before it becomes one line.
+#: Least tokens to which a result is cut; below them it becomes one line.
 LEAST = 48
 
 
@@ -43,8 +44,8 @@ def windower(max_tokens: int, meter: Meter | None = None) -> Cut:
     """A function (session, prefix=(), train=None, tools=(), group="") -> (examples, counts).
 
     `train` has one flag for each message of prefix + session.messages (None: every answer of the
-    session itself). No row is longer than `max_tokens` as `meter` counts them, markup included (0
-    cuts nothing), but for those that are tagged `long`: one answer each that no row can hold.
+    session itself). No row is longer than `max_tokens` as `meter` counts them, with markup (0 cuts
+    nothing), except those tagged `long`: one answer each that no row can hold.
     """
     chosen = meter or Meter()
 
@@ -115,7 +116,7 @@ class _Cutter:
     # -------------------------------------------------------------- rows
 
     def rows(self) -> list[_Row]:
-        """All rows of the session; none where no turn bears loss."""
+        """All rows of the session; none if no turn bears loss."""
         if not any(self.train):
             if self.messages:
                 self.counts.count("nothing_to_train")
@@ -131,7 +132,7 @@ class _Cutter:
         return rows
 
     def _one(self) -> list[_Row]:
-        """The whole session as one row, as it is or with tool output thinned; [] if too long."""
+        """The whole session as one row, unchanged or with tool output thinned; [] if too long."""
         whole = range(len(self.messages))
         fixed = sum(c for c, m in zip(self.cost, self.messages, strict=True) if m.role != "tool")
         caps = [0, *(self.budget // n for n in (4, RESULT, 16, 32) if self.budget // n >= LEAST)]
@@ -145,8 +146,8 @@ class _Cutter:
         return []
 
     def _least(self, cap: int) -> int:
-        """What the whole session costs at the least with results cut to `cap` tokens (0: uncut):
-        all that `_thin` leaves as it is. Counting is cheaper than cutting."""
+        """The least cost of the whole session with results cut to `cap` tokens (0: uncut): all that
+        `_thin` leaves as it is. Counting is cheaper than cutting."""
         most = {"tool": cap, "assistant": 1 << 62}
         kept = zip(self.cost, self.messages, strict=True)
         prompt = self.budget // PROMPT
@@ -170,7 +171,7 @@ class _Cutter:
         return rows
 
     def _long(self, blocks: list[list[int]], first: int, at: int) -> _Row:
-        """The answers of block `at`, which no row can hold, behind little of what was before."""
+        """The answers of block `at`, which no row can hold, behind a little context."""
         for i in (i for i in blocks[at] if self.train[i]):
             self.counts.too_long(self.messages[i], self.meter, self.budget)
         before = self._head(blocks[:first], self.budget // OVERLAP)
@@ -204,8 +205,8 @@ class _Cutter:
         cap: int,
         bare: bool = False,
     ) -> tuple[_Row | None, int]:
-        """Target segment from block `at` on, then as much context before it as fits. `bare`:
-        without definitions of tools."""
+        """Target segment from block `at` on, with as much context before it as fits. `bare`:
+        without tool definitions."""
         budget = self.budget
         for _ in range(6):
             tools = {} if bare else self.tool_cost
@@ -243,7 +244,7 @@ class _Cutter:
     def _overlap(
         self, blocks: list[list[int]], first: int, at: int, cap: int, room: Room
     ) -> list[Message]:
-        """The blocks before `at`, newest first as long as they fit, in their order."""
+        """As many of the blocks just before `at` as fit, in their order."""
         out: list[list[Message]] = []
         seen = 0
         for number in range(at - 1, first - 1, -1):
@@ -261,7 +262,7 @@ class _Cutter:
         return [m for block in reversed(out) for m in block]
 
     def _head(self, blocks: Iterable[list[int]], limit: int) -> list[Message]:
-        """System messages and task within `limit` tokens: the task has half, at least."""
+        """System messages and task within `limit` tokens, of which the task may take half."""
         messages = [self.messages[i] for block in blocks for i in block]
         if not messages or not limit:
             return []
@@ -284,8 +285,8 @@ class _Cutter:
     # -------------------------------------------------------------- small things
 
     def _thin(self, at: int, cap: int) -> tuple[Message, int]:
-        """Message `at` with results cut to `cap` tokens (0: one line each) and a long prompt to a
-        quarter of the budget; answers stay as they are. With its cost, remembered."""
+        """Message `at` and its cost, cached: results cut to `cap` tokens (0: one line each), a long
+        prompt to a quarter of the budget, answers unchanged."""
         found = self.made.get((at, cap))
         if found is None:
             message, cost = self.messages[at], self.cost[at]
@@ -313,13 +314,13 @@ class _Cutter:
         return _Row(messages, train, tools, tags)
 
     def _over(self, row: _Row) -> int:
-        """Tokens above the budget; zero or less where the row fits."""
+        """Tokens above the budget; zero or less if the row fits."""
         tools = self._definitions(t.name for t in row.tools)
         return self.meter.base + self._total(row.messages) + tools - self.budget
 
     def _price(self, message: Message) -> int:
-        """Tokens of a message, counted once: a real tokenizer is slow. The message is kept so
-        that its id is not given to another one."""
+        """Tokens of a message, counted once, as tokenizers are slow. The message is kept so that
+        its id is not reused."""
         found = self.known.get(id(message))
         if found is None:
             found = self.known[id(message)] = (message, self.meter.message(message))

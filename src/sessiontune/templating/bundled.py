@@ -1,7 +1,7 @@
 """Chat templates that come with the package, for base models that have none of their own.
 
-`chatml` is ChatML with tools. Its tool prompt is the fixed wording of the Hermes/Qwen convention,
-so that LLaMA-Factory's `qwen` tool format and llama.cpp's tool-call parser read and write the same
+`chatml` is ChatML with tools. Its tool prompt has the wording of the Hermes/Qwen convention, so
+that LLaMA-Factory's `qwen` tool format and llama.cpp's tool-call parser read and write the same
 text. Each message renders alone, so the text of a prefix is a prefix of the text. The loop variable
 must be called `message`: Axolotl finds the message fields by that name.
 """
@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from ..errors import UsageError
 
-#: Name of the template -> the token that must be in the vocabulary for it to make sense.
+#: Name of the template -> the token that the vocabulary must hold.
 NEEDS = {"chatml": "<|im_end|>", "llama3": "<|eot_id|>", "gemma": "<end_of_turn>"}
 
 

@@ -1,8 +1,8 @@
-"""The Jinja engine that chat templates are written for, and nothing else of it.
+"""The Jinja engine of chat templates, in the dialect of transformers.
 
-The same dialect as transformers: sandboxed, trimmed blocks, `tojson` without HTML escapes,
-`raise_exception`, `strftime_now` and the `generation` tag. The date is pinned, so that the same
-rows give the same tokens on any day.
+It is sandboxed, with trimmed blocks, `tojson` without HTML escapes, `raise_exception`,
+`strftime_now` and the `generation` tag. The date is pinned, so that the same rows give the same
+tokens on any day.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..errors import ToolError, UsageError
 Message = Mapping[str, Any]
 Render = Callable[..., str]
 
-#: What `strftime_now` answers: templates such as gpt-oss's write the day into the prompt.
+#: The date of `strftime_now`: templates such as gpt-oss's write the day into the prompt.
 PINNED_DAY = datetime(2026, 1, 1)
 
 
 class TemplateRefused(ValueError):
-    """The template raised: it does not take this order of roles or this kind of message."""
+    """The template does not take this order of roles or this kind of message."""
 
 
 def render_with(
@@ -33,7 +33,7 @@ def render_with(
     generation: bool,
     special: Mapping[str, str],
 ) -> str:
-    """Text of a conversation. Raises TemplateRefused when the template itself objects."""
+    """Text of a conversation. Raises TemplateRefused if the template raises."""
     import jinja2
 
     try:
@@ -70,7 +70,7 @@ def _environment() -> Any:
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
     class Generation(jinja2.ext.Extension):  # type: ignore[misc]
-        """`{% generation %}` marks what the model writes; its body has a scope of its own."""
+        """`{% generation %}`, which marks what the model writes; its body is a separate scope."""
 
         tags = {"generation"}  # noqa: RUF012 - jinja2's own convention
 

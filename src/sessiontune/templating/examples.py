@@ -15,7 +15,7 @@ IGNORED = -100
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Characters [start, end) of a text that bear loss, and the turn that they come from."""
+    """Characters [start, end) of a text that bear loss, and their turn."""
 
     start: int
     end: int
@@ -30,12 +30,12 @@ class Piece(msgspec.Struct, frozen=True):
 
 
 class Encoded(msgspec.Struct, frozen=True):
-    """One training example. `labels` is `ids` where loss is borne, else -100.
+    """One training example. `labels` is `ids` for tokens that bear loss, else -100.
 
     targets   message indexes in the row that bear loss here
     ends      for each target, the number of tokens up to and with its stop token
     part      of an answer that does not fit behind its context: "goes on" (without its stop
-              token), "last", or "alone" where the answer itself is whole
+              token), "last", or "alone" if the answer itself is whole
     """
 
     where: str
@@ -49,7 +49,7 @@ class Encoded(msgspec.Struct, frozen=True):
 def labelled(
     piece: Piece, tokens: Sequence[tuple[int, int, int]], turns: Sequence[Turn], where: str
 ) -> Encoded:
-    """A piece as ids and labels; `tokens` are (id, start, end). Raises PreflightError where a span
+    """A piece as ids and labels; `tokens` are (id, start, end). Raises PreflightError if a span
     holds no token."""
     ids = [token for token, _, _ in tokens]
     begins = [begin for _, begin, _ in tokens]
@@ -67,6 +67,6 @@ def labelled(
 
 
 def shared_length(one: Sequence[object], other: Sequence[object]) -> int:
-    """Length of what both texts, or lists of tokens, begin with."""
+    """Length of the common beginning of two texts or lists of tokens."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))

@@ -1,4 +1,4 @@
-"""Finding a model's tokenizer and chat template on this machine; no network."""
+"""Finds a model's tokenizer and chat template on this machine; no network."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import ToolError, UsageError
 from .bundled import NEEDS, bundled, suited
 
-#: What looks like a control token of some model family.
+#: Text that looks like a control token of some model family.
 _CONTROL = re.compile(r"<[|｜][^|｜<>\s]{1,40}[|｜]>|</?s>|<(?:start|end)_of_turn>|\[/?INST\]")
 
 
@@ -38,7 +38,7 @@ def load_tokenizer(folder: str | os.PathLike[str]) -> Any:
 
 
 def template_source(tokenizer: Any, template: str | None) -> str:
-    """The template asked for, else the tokenizer's own, else a bundled one that suits."""
+    """The requested template, else the tokenizer's own, else a bundled one that suits."""
     if template is not None:
         if template in NEEDS:
             return bundled(template)
@@ -48,7 +48,7 @@ def template_source(tokenizer: Any, template: str | None) -> str:
                 f"No chat template '{template}'.", f"Known: {', '.join(NEEDS)}, or a file."
             )
         try:
-            return path.read_text("utf-8-sig")  # the mark of some editors is no part of a prompt
+            return path.read_text("utf-8-sig")  # without the byte order mark of some editors
         except UnicodeDecodeError as error:
             raise UsageError(
                 f"The chat template {path} is not UTF-8.", "Save it as UTF-8 (not UTF-16)."
@@ -68,8 +68,8 @@ def template_source(tokenizer: Any, template: str | None) -> str:
 
 
 def check_family(rendered: str, tokenizer: Any) -> None:
-    """Raise UsageError for a template whose marks are no tokens of this tokenizer: it was made for
-    another model."""
+    """Raise UsageError if marks of the template are no tokens of this tokenizer: then it was made
+    for another model."""
     vocabulary = tokenizer.get_vocab()
     foreign = sorted({m for m in _CONTROL.findall(rendered) if m not in vocabulary})
     if foreign:

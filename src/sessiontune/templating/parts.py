@@ -1,10 +1,10 @@
 """An answer that is longer than a row, in parts: each of its tokens bears loss exactly once.
 
 The answer is rendered and tokenised whole; then its tokens are cut, so nothing in it changes. A
-part is what was said before (its head where all is too long), the mark that begins an answer, what
-was written just before as context, and the next tokens with loss. Only the last part holds the
-stop token: no part teaches to stop in the middle. Cuts fall between words, where the tokenizer
-gives the same tokens to the text on either side alone.
+part is what was said before (only its head if all is too long), the mark that begins an answer, the
+tokens just before as context, and the next tokens with loss. Only the last part holds the stop
+token: no part teaches to stop in the middle. Cuts fall between words, where the tokenizer gives the
+same tokens to the text on each side alone.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from .rows import Turn
 if TYPE_CHECKING:
     from .template import Template
 
-#: Largest share of a row that what was said before may take; share of the rest kept for context.
+#: Largest share of a row for what was said before; share of the rest for context.
 HEAD, CONTEXT = 5 / 8, 1 / 3
-#: Where a cut may fall, the best first: at white space, beside punctuation, anywhere.
+#: Places for a cut, the best first: at white space, beside punctuation, anywhere.
 _EDGES = (re.compile(r"\s"), re.compile(r"[\s\"'`,;:<>(){}\[\]|=]"), re.compile(r"[\s\S]"))
-#: Tokens on either side of a cut that are looked at, and those that must come out the same.
+#: Tokens on each side of a cut that are encoded again, and those that must come out the same.
 _NEAR, _SAME = 24, 6
 
 Run = tuple[int, int]
@@ -59,8 +59,8 @@ def in_parts(
 def _pinned(
     template: Template, piece: Piece, span: Span, turns: Sequence[Turn], tools: Any
 ) -> tuple[int, int]:
-    """How many characters the head has (all before the first answer), and where the mark before
-    the answer begins; 0 and the answer's own start where the template does not show them."""
+    """The length of the head in characters (all before the first answer), and where the mark before
+    the answer begins; 0 and the answer's own start if the template does not show them."""
     first = next(i for i, t in enumerate(turns) if t.role == "assistant")
 
     def shown(count: int) -> int:
@@ -75,8 +75,8 @@ def _pinned(
 
 
 class _Cutter:
-    """The tokens of one example and the places where they may be parted. A run is [first, last)
-    of them."""
+    """The tokens of one example and the places where they may be cut. A run is [first, last) of
+    them."""
 
     def __init__(self, template: Template, piece: Piece) -> None:
         self.template = template
@@ -87,7 +87,7 @@ class _Cutter:
     def parts(
         self, span: Span, pinned: tuple[int, int], length: int
     ) -> Iterator[tuple[list[Run], Run]]:
-        """For each part the runs of its context, and the run that bears loss."""
+        """For each part, the runs of its context and the run that bears loss."""
         begin, end = bisect_left(self.starts, span.start), bisect_left(self.starts, span.end)
         head, mark = bisect_left(self.starts, pinned[0]), bisect_left(self.starts, pinned[1])
         if begin <= length * HEAD:
@@ -102,7 +102,7 @@ class _Cutter:
             most = room - (int(room * CONTEXT) if at > begin else 0)
             stop = end
             if end - at > most:
-                # a last part of a few tokens would hold little but the stop token
+                # a last part of few tokens would hold little but the stop token
                 last = at + most - (most // 4 if end - at < most + most // 4 else 0)
                 stop = self._cut(at + most // 2, last)
             if at > begin:
@@ -119,7 +119,7 @@ class _Cutter:
         return most
 
     def _word(self, least: int, most: int) -> int:
-        """The first place from `least` on where a word begins."""
+        """The first position from `least` on at which a word begins."""
         for edge in _EDGES:
             found = next((i for i in range(least, most) if self._between(i, edge)), None)
             if found is not None:
@@ -127,13 +127,13 @@ class _Cutter:
         return most
 
     def _between(self, at: int, edge: re.Pattern[str]) -> bool:
-        """Is token `at` the first after an edge, and no second piece of one character?"""
+        """Whether token `at` is the first after an edge, and no further piece of a character."""
         start, before = self.starts[at], self.tokens[at - 1][2]
         text = self.text
         return start >= before and bool(edge.match(text, start) or edge.match(text, start - 1))
 
     def _stable(self, at: int) -> bool:
-        """Do the texts before and after a cut, each alone, give the same tokens?"""
+        """Whether the texts before and after a cut, each alone, give the same tokens."""
         first, last = max(0, at - _NEAR), min(len(self.tokens), at + _NEAR)
         before = [i for i, _, _ in self.template.tokens(self._text((first, at)))]
         after = [i for i, _, _ in self.template.tokens(self._text((at, last)))]

@@ -1,6 +1,6 @@
 """What a chat template can render, found by rendering small conversations with it.
 
-Reading a template's source would be a guess; what comes out of it is a fact.
+Its source would allow only a guess.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ def probe(render: Renderer) -> Abilities:
 def _shows(
     render: Renderer, messages: Sequence[Mapping[str, Any]], *needles: str, tools: Any = None
 ) -> bool:
-    """The template takes the messages, and the needles come out in this order."""
+    """Whether the template takes the messages, and the needles come out in this order."""
     try:
         text = render(messages, tools, False)
     except TemplateRefused:
@@ -119,8 +119,8 @@ def _shows(
     return True
 
 
-#: Conversations in which every ability is used: here the quick way of finding spans must agree
-#: with the careful one before it is trusted.
+#: Conversations that use every ability: on them, the quick way of finding spans must agree with the
+#: careful one before it is trusted.
 TRIALS: list[list[dict[str, Any]]] = [
     [USER, answer("probe-answer"), user("probe-next"), answer("probe-end")],
     [SYSTEM, *CALLED, answer("probe-middle"), user("probe-next"), answer("probe-end")],

@@ -1,7 +1,7 @@
 """From a row of `openai.jsonl` to messages that a given chat template can take.
 
-A template that knows no tools, no system message or no parallel calls gets the same content in a
-form that it does know; nothing is left out in silence. What was changed is said in `changes`.
+A template without tools, system messages or parallel calls gets the same content in a form that it
+knows. `changes` tells what was changed or left out.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ import msgspec
 
 from ..errors import PreflightError
 
-#: Stands inside control tokens that a log's own text holds, so that text never becomes structure.
-#: A Unicode noncharacter: it is taken out again before anything is tokenised or shown.
+#: Put inside control tokens in a log's own text, so that text never becomes structure. A Unicode
+#: noncharacter, which is removed before anything is tokenised or shown.
 BREAK = "\ufdd0"
-#: Stands for a request that a row does not hold.
+#: Replaces a request that a row does not hold.
 _LEFT_OUT = "[left out]"
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """One message for a template. `sources`: indexes in the row; `train`: it bears loss."""
+    """One message for a template. `sources`: indexes in the row; `train`: whether it bears loss."""
 
     message: dict[str, Any]
     train: bool
@@ -36,7 +36,7 @@ class Turn(msgspec.Struct, frozen=True):
 
 
 class Abilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a template was seen to render, by probing it.
+    """What a template can render, found by probing it.
 
     system        a system message first
     mid_system    a system message later
@@ -65,8 +65,8 @@ class Abilities(msgspec.Struct, frozen=True, kw_only=True):
 def turns_of(row: Mapping[str, Any], where: str) -> tuple[list[Turn], list[dict[str, Any]]]:
     """Read one row: its turns and its tool definitions.
 
-    `train` is taken from each assistant message and is true where it is not given; no other role
-    ever bears loss. Raises PreflightError naming `where` for a row that is not a conversation.
+    `train` is taken from each assistant message, by default true; no other role ever bears loss.
+    Raises PreflightError, naming `where`, for a row that is not a conversation.
     """
     messages = row.get("messages")
     if not isinstance(messages, list) or not messages:
@@ -82,7 +82,7 @@ def turns_of(row: Mapping[str, Any], where: str) -> tuple[list[Turn], list[dict[
 
 
 def _plain(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Only the fields that templates know; content a string; arguments decoded."""
+    """The fields that templates know: content as a string, arguments decoded."""
     content = given.get("content")
     if isinstance(content, list):
         content = "".join(str(part.get("text", "")) for part in content if isinstance(part, dict))
@@ -105,7 +105,7 @@ def _call(call: Mapping[str, Any]) -> dict[str, Any]:
         try:
             decoded = json.loads(arguments)
         except ValueError:
-            decoded = None  # not JSON: kept as the text that the model wrote
+            decoded = None  # not JSON: the model's own text
         arguments = decoded if isinstance(decoded, dict) else arguments
     function = {"name": str(inner.get("name", "")), "arguments": arguments}
     return {"id": str(call.get("id") or ""), "type": "function", "function": function}
@@ -134,7 +134,7 @@ def _tools(given: Any, where: str) -> list[dict[str, Any]]:
 def adapt(
     turns: Sequence[Turn], tools: Sequence[dict[str, Any]], able: Abilities
 ) -> tuple[list[Turn], list[dict[str, Any]], list[str]]:
-    """The same conversation in what the template knows, and a list of what was changed."""
+    """The same conversation in forms that the template knows, and a list of the changes."""
     changes: list[str] = []
     out = list(turns)
     kept = list(tools)
@@ -162,7 +162,7 @@ def adapt(
 
 
 def _without(turns: list[Turn], able: Abilities, changes: list[str]) -> list[Turn]:
-    """Take out what the template would lose anyway, and say so: a target must be what is there."""
+    """Take out what the template would lose, and say so: a target must be what is rendered."""
     out = turns
     if not able.thinking and any("reasoning_content" in t.message for t in out):
         out = [_less(t, "reasoning_content") for t in out]
@@ -183,7 +183,7 @@ def _all_beside(turn: Turn) -> bool:
 
 
 def _joined(turn: Turn) -> Turn:
-    """Thinking and text as thinking: gpt-oss writes both into one channel before a call."""
+    """Thinking and text, both as thinking: gpt-oss writes them into one channel before a call."""
     both = f"{turn.message['reasoning_content']}\n\n{turn.message['content']}"
     return Turn(
         {**turn.message, "reasoning_content": both, "content": ""}, turn.train, turn.sources
@@ -191,7 +191,7 @@ def _joined(turn: Turn) -> Turn:
 
 
 def _nine(turn: Turn) -> Turn:
-    """Ids of calls as nine letters and digits, equal where they were equal."""
+    """Ids of calls as nine letters and digits; equal ids stay equal."""
 
     def short(identity: str) -> str:
         return hashlib.blake2b(identity.encode("utf-8", "replace"), digest_size=5).hexdigest()[:9]
@@ -211,7 +211,7 @@ def _less(turn: Turn, field: str) -> Turn:
 
 
 def schemas_as_text(tools: Sequence[Mapping[str, Any]]) -> str:
-    """Tool definitions for a model whose template has no place for them."""
+    """Tool definitions as text, for templates without a place for them."""
     lines = "\n".join(json.dumps(tool, ensure_ascii=False) for tool in tools)
     return (
         f"You can call these tools, one definition a line:\n{lines}\n"
@@ -271,7 +271,7 @@ def _one_call_each(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def _answer_to(call: str, pool: Sequence[Turn]) -> Turn | None:
-    """The result of one call; results without an id are taken in order."""
+    """The result of one call; those without an id are taken in order."""
     named = next((r for r in pool if r.message.get("tool_call_id", "") == call), None)
     return named or next((r for r in pool if not r.message.get("tool_call_id")), None)
 
@@ -304,8 +304,8 @@ def _systems(turns: list[Turn], able: Abilities, changes: list[str]) -> list[Tur
 
 
 def _asked_first(turns: list[Turn], changes: list[str]) -> list[Turn]:
-    """A request before the first answer, for templates that alternate: the head, where an epoch
-    goes on after its summary; a mark, where a window had room for its target alone."""
+    """A request before the first answer, for templates that alternate: the head, if an epoch goes
+    on after its summary; a mark, if a window had room only for its target."""
     first = next((i for i, t in enumerate(turns) if t.role != "system"), len(turns))
     if first == len(turns) or turns[first].role != "assistant":
         return turns
@@ -320,7 +320,7 @@ def _side(turn: Turn) -> str:
 
 
 def _merged(turns: Sequence[Turn]) -> list[Turn]:
-    """Neighbours of one side as one message. Merged answers bear loss only if both did."""
+    """Neighbours of one side as one message. Merged answers bear loss only if all did."""
     out: list[Turn] = []
     for turn in turns:
         last = out[-1] if out else None
@@ -338,7 +338,7 @@ def _merged(turns: Sequence[Turn]) -> list[Turn]:
 
 
 def broken(value: Any, pattern: Any) -> Any:
-    """`value` with `BREAK` inside every control token that its strings hold (keys too)."""
+    """`value` with `BREAK` inside every control token in its strings and keys."""
     if isinstance(value, str):
         clean = value.replace(BREAK, "") if BREAK in value else value
         return pattern.sub(lambda m: m.group()[0] + BREAK + m.group()[1:], clean)

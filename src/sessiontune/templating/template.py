@@ -1,9 +1,9 @@
 """A model's own chat template: rendering, tokens, and exactly which tokens bear loss.
 
-A trained turn's tokens are what the model would have to write after the prompt that it would see:
+A trained turn's tokens are what the model must write after the prompt that it would see:
 `completion(i) = render(messages[:i+1])` minus `render(messages[:i], add_generation_prompt=True)`,
-up to and with the stop token. The trainer's own masks are not used (they are off by
-4 to 8 tokens, or empty). A template that is not prefix-stable gives several examples of one row.
+up to and with the stop token. The trainers' own masks are not used (they are off by 4 to 8 tokens,
+or empty). A template that is not prefix-stable gives several examples of one row.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .loading import check_family, load_tokenizer, template_source
 from .probe import TOOLS, TRIALS, probe
 from .rows import BREAK, Abilities, Turn, adapt, broken, turns_of
 
-#: Marks of a thought: no control tokens in most models.
+#: Marks of a thought, which are no control tokens in most models.
 THOUGHT = ("<think>", "</think>")
 
 
@@ -43,7 +43,7 @@ class Template:
         self.special.setdefault("eos_token", "")
         added = tokenizer.added_tokens_decoder.values()
         self.controls = {t.content for t in added if t.special} | set(self.special.values()) - {""}
-        # A template that looks for them in an answer would take it apart there.
+        # Templates that look for them would split an answer there.
         thought = {mark for mark in THOUGHT if mark in source}
         self._control = _any_of(self.controls)
         self._breaks = _any_of(self.controls | thought)
@@ -57,10 +57,10 @@ class Template:
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str], template: str | None = None) -> Template:
-        """The template of the model in a local folder, or another one given by name or file.
+        """The template of the model in a local folder, or another one by name or file.
 
-        Raises UsageError when the folder holds no tokenizer or no template suits it, ToolError
-        when the `train` extra is missing.
+        Raises UsageError if the folder holds no tokenizer or no template suits it, ToolError if
+        the `train` extra is missing.
         """
         tokenizer = load_tokenizer(folder)
         return cls(template_source(tokenizer, template), tokenizer)
@@ -76,7 +76,7 @@ class Template:
         return render_with(self._render, messages, tools, generation, self.special)
 
     def text(self, turns: Sequence[Turn], tools: Any, generation: bool = False) -> str:
-        """What the template makes of prepared turns, control tokens of the log broken."""
+        """The rendered text of prepared turns, with control tokens of the log broken."""
         messages = []
         for turn in turns:
             message = turn.message
@@ -86,8 +86,8 @@ class Template:
         return self._raw(messages, broken(tools, self._breaks), generation)
 
     def _broken(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """A message of the log whose text is no structure. One that begins with a thought in its
-        text is left for the template to take apart, and refused where it loses it."""
+        """A message of the log whose text is no structure. If the text begins with a thought, the
+        template may split it, and is refused if it loses it."""
         thinks = message["content"].lstrip().startswith(THOUGHT[0])
         made: dict[str, Any] = broken(message, self._control if thinks else self._breaks)
         return made
@@ -95,21 +95,21 @@ class Template:
     def render(
         self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, generation: bool = False
     ) -> str:
-        """The text of a conversation; `generation` adds the head of the next answer."""
+        """The rendered text of messages; `generation` adds the head of the next answer."""
         turns, schemas = self.prepare({"messages": list(messages), "tools": tools}, "messages")[:2]
         return self.text(turns, schemas, generation).replace(BREAK, "")
 
     def prepare(
         self, row: Mapping[str, Any], where: str
     ) -> tuple[list[Turn], list[dict[str, Any]], list[str]]:
-        """A row in what this template knows: turns, tool definitions, what was changed."""
+        """A row in forms that this template knows: turns, tool definitions, changes."""
         return adapt(*turns_of(row, where), self.able)
 
     # ------------------------------------------------------------ tokens
 
     def tokens(self, text: str, cuts: Sequence[int] = ()) -> list[tuple[int, int, int]]:
-        """(id, start, end) of each token; never a control token across a `BREAK`, none across
-        a cut. Offsets count characters of `text` as given."""
+        """(id, start, end) of each token; no control token across a `BREAK`, no token across a cut.
+        Offsets count characters of `text` as given."""
         out: list[tuple[int, int, int]] = []
         at = 0
         bounds = sorted({*cuts, *(m.start() for m in re.finditer(BREAK, text)), len(text)})
@@ -125,7 +125,7 @@ class Template:
                 part,
                 add_special_tokens=False,
                 return_offsets_mapping=True,
-                verbose=False,  # a session is cut later: its length is nothing to warn of
+                verbose=False,  # no warning of the length: sessions are cut later
             )
             pairs = zip(encoded["input_ids"], encoded["offset_mapping"], strict=True)
             out += [(i, s + shift, e + shift) for i, (s, e) in pairs]
@@ -138,19 +138,19 @@ class Template:
         begins = [begin for _, begin, _ in tokens]
         before = ((s, bisect_left(begins, s)) for s in starts)
         across = [s for s, at in before if at and tokens[at - 1][2] > s]
-        # a token over the border of head and answer: at inference there is none
+        # a token across the border of head and answer, which inference does not have
         return self.tokens(piece.text, across) if across else tokens
 
     def ids(
         self, messages: Sequence[Mapping[str, Any]], tools: Any = None, *, generation: bool = False
     ) -> list[int]:
-        """Token ids of a conversation, as they are trained (no token is added)."""
+        """Token ids of a conversation, as in training (no token is added)."""
         turns, schemas = self.prepare({"messages": list(messages), "tools": tools}, "messages")[:2]
         return [i for i, _, _ in self.tokens(self.text(turns, schemas, generation))]
 
     @property
     def adds_bos(self) -> bool:
-        """The rendered text begins with the tokenizer's BOS token."""
+        """Whether the rendered text begins with the tokenizer's BOS token."""
         bos = self.special["bos_token"]
         return bool(bos) and self._raw(TRIALS[0], None, False).startswith(bos)
 
@@ -163,8 +163,8 @@ class Template:
     def examples(self, row: Mapping[str, Any], where: str = "row") -> list[tuple[Piece, Encoded]]:
         """Examples of one row; each trained message is a target in exactly one of them.
 
-        Raises PreflightError, naming `where`, when no token would bear loss or the template
-        loses a target's content.
+        Raises PreflightError, naming `where`, if no token would bear loss or the template loses a
+        target's content.
         """
         turns, tools, _ = self.prepare(row, where)
         if not any(t.train for t in turns):
@@ -178,10 +178,10 @@ class Template:
     def completion(
         self, messages: Sequence[Mapping[str, Any]], tools: Any = None, where: str = "row"
     ) -> tuple[str, str]:
-        """The prompt before the last message, an answer, and what is to be written for it.
+        """The prompt before the last message, which is an answer, and the text to write for it.
 
-        Control tokens inside a log's own text are split by a space in both. Raises
-        PreflightError as `examples` does, and when the last message is no answer.
+        Control tokens inside a log's own text are split by a space in both. Raises PreflightError
+        as `examples` does, and if the last message is no answer.
         """
         row = {"messages": list(messages), "tools": tools}
         turns, schemas, _ = self.prepare(row, where)
@@ -194,7 +194,7 @@ class Template:
         return prompt.replace(BREAK, " "), body.replace(BREAK, " ")
 
     def pieces(self, turns: Sequence[Turn], tools: Any, where: str) -> list[Piece]:
-        """Texts with spans; as few as the template allows, in the order of their last turn."""
+        """Texts with spans: as few as the template allows, in the order of their last turn."""
         try:
             quick = self._quick_piece(turns, tools) if self._quick else None
             return [quick] if quick else self._careful(turns, tools, where)
@@ -205,7 +205,7 @@ class Template:
             ) from error
 
     def _careful(self, turns: Sequence[Turn], tools: Any, where: str) -> list[Piece]:
-        """By prefixes: sound for any template."""
+        """Pieces by prefixes: sound for any template."""
         pending = [i for i, t in enumerate(turns) if t.train]
         parts = {i: self._completion(turns, tools, i, where) for i in pending}
         out: list[Piece] = []
@@ -225,7 +225,7 @@ class Template:
         return out[::-1]
 
     def _completion(self, turns: Sequence[Turn], tools: Any, i: int, where: str) -> tuple[str, str]:
-        """The prompt before turn i and what the model has to write after it."""
+        """The prompt before turn i and what the model must write after it."""
         prompt = self.text(turns[:i], tools, True) if i else ""
         full = self.text(turns[: i + 1], tools)
         raw = full[len(prompt) :]
@@ -244,18 +244,18 @@ class Template:
     def _rewritten(
         self, turns: Sequence[Turn], tools: Any, i: int, prompt: str, full: str, where: str
     ) -> tuple[str, str]:
-        """Prompt and answer where an answer changes how what precedes it is rendered.
+        """Prompt and answer if the answer changes how what precedes it is rendered.
 
         Either the earlier conversation (gpt-oss drops the text before old calls once there is a
-        final answer): then the prompt that inference would see stands. Or the head of the answer
-        (a thought opened in the generation prompt, absent in history): then it is cut short.
+        final answer): then the prompt is the one of inference. Or the head of the answer (a thought
+        opened in the generation prompt, absent in history): then the prompt is cut.
         """
         asked = Turn({"role": "user", "content": "."}, False, ())
         opening = self.text([asked], tools, True)
         alone = self.text([asked, turns[i]], tools)
         if alone.startswith(opening) and full.endswith(alone[len(opening) :]):
             return prompt, alone[len(opening) :]
-        # Where the head ends is seen with an answer that has no letter in common with it.
+        # The end of the head shows with an answer that has no letter in common with it.
         other = Turn({"role": "assistant", "content": "\ufdd1"}, False, ())
         head = shared_length(prompt, self.text([*turns[:i], other], tools))
         shared = min(shared_length(prompt, full), head)
@@ -273,7 +273,7 @@ class Template:
         return body[: ends[-1]] if ends and not body[ends[-1] :].strip() else None
 
     def _keeps(self, turn: Turn, body: str, where: str) -> None:
-        """An answer's text and calls must be in what is trained."""
+        """Raise PreflightError if an answer's text or calls are not in what is trained."""
         message = self._broken(turn.message)
         calls = message.get("tool_calls", ())
         wanted = [message["content"].strip(), *(c["function"]["name"] for c in calls)]
@@ -288,7 +288,7 @@ class Template:
     # ------------------------------------------------------------ the quick way
 
     def _learn(self) -> None:
-        """Find the head of an answer and the stop tokens; test whether one rendering is enough."""
+        """Find the head of an answer and the stop tokens; test if one rendering is enough."""
         asked = TRIALS[0][:1]
         try:
             head = self._raw(asked, None, True).removeprefix(self._raw(asked, None, False))
@@ -304,7 +304,7 @@ class Template:
             except PreflightError:
                 if trial is TRIALS[0]:
                     raise
-                self._odd = True  # some rows will fail by name; none takes the quick way
+                self._odd = True  # some rows will fail, by name; none takes the quick way
                 continue
             for piece in pieces:
                 for span in piece.spans:
@@ -321,8 +321,8 @@ class Template:
         )
 
     def _quick_piece(self, turns: Sequence[Turn], tools: Any) -> Piece | None:
-        """By one rendering: sound because content can hold no control token (see `BREAK`), so
-        each head of an answer is the template's. None where counts do not fit."""
+        """A piece by one rendering: sound because content can hold no control token (see `BREAK`),
+        so each head of an answer is the template's. None if the counts do not fit."""
         if any("reasoning_content" in t.message for t in turns):
             return None
         last = max(i for i, t in enumerate(turns) if t.train)
@@ -344,5 +344,5 @@ class Template:
 
     @property
     def one_example_per_turn(self) -> bool:
-        """The template is not prefix-stable: a row becomes several examples."""
+        """Whether the template is not prefix-stable, so that a row becomes several examples."""
         return not self._quick

@@ -13,7 +13,7 @@ from .template import Template
 
 
 class MaskSpan(msgspec.Struct, frozen=True):
-    """A run of tokens with the same fate. `message` is the row's message index, -1 between."""
+    """A run of tokens, all trained or none. `message`: index in the row, -1 between messages."""
 
     text: str
     trained: bool
@@ -24,10 +24,10 @@ class MaskSpan(msgspec.Struct, frozen=True):
 def mask_view(
     template: Template, row: Mapping[str, Any], where: str = "row"
 ) -> list[list[MaskSpan]]:
-    """Runs of trained and masked tokens, one list for each example that the row becomes.
+    """Runs of trained and masked tokens, one list for each example of the row.
 
-    The runs come from the labels that are really trained on, joined in order: their texts give
-    the rendered conversation. Raises PreflightError as `Template.encode` does.
+    They come from the labels that are really trained on; joined in order, their texts are the
+    rendered conversation. Raises PreflightError as `Template.encode` does.
     """
     made = template.examples(row, where)
     return [example_view(template, row, piece, example) for piece, example in made]
@@ -38,13 +38,13 @@ def example_view(
 ) -> list[MaskSpan]:
     """The runs of one example that was made from `row`."""
     turns = template.prepare(row, example.where)[0]
-    if example.part:  # context, then what bears loss; cut where the tokenizer need not
+    if example.part:  # context, then what bears loss; encoded anew, the text may give other tokens
         start, hidden = piece.spans[0].start, example.labels.count(IGNORED)
         message, trained = turns[piece.spans[0].turn].sources[0], len(example.ids) - hidden
         context, text = (t.replace(BREAK, "") for t in (piece.text[:start], piece.text[start:]))
         return [MaskSpan(context, False, hidden), MaskSpan(text, True, trained, message)]
     tokens = template.tokens_of(piece)
-    every = len(example.ids)  # fewer where only the first answers fit
+    every = len(example.ids)  # fewer if only the first answers fit
     runs: list[MaskSpan] = []
     at = index = 0
     while index < every:

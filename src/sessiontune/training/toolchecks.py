@@ -1,6 +1,6 @@
-"""The checks of tool calls and their results: calls are trained, results are not.
+"""The checks that tool calls are trained and their results are not.
 
-Both are looked for in the text of what bears loss, by other means than the mask that made it.
+Both are looked for in the decoded text of what bears loss, independently of how the mask was made.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ def _trained_text(examples: Sequence[Encoded], template: Template) -> dict[str, 
 
 
 def _answers(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The answers of a row that are to bear loss."""
+    """The answers of a row that must bear loss."""
     return [
         m for m in row["messages"] if m.get("role") == "assistant" and m.get("train") is not False
     ]
 
 
 def tool_calls(rows: Sequence[Row], train: Prepared, template: Template) -> Check:
-    """The names of calls in trained answers are looked for in what bears loss."""
+    """Look for the names of calls in trained answers in what bears loss."""
     name = "tool-call tokens trained"
     texts = _trained_text(train.examples, template)
     wanted = found = 0
@@ -60,8 +60,8 @@ def tool_calls(rows: Sequence[Row], train: Prepared, template: Template) -> Chec
 
 
 def _own_lines(row: Mapping[str, Any]) -> str:
-    """All that the trained answers of a row may say: their text, thoughts and arguments, these as
-    they stand and decoded, for a template may write either."""
+    """All that the trained answers of a row may say: their text, thoughts and arguments. These raw
+    and decoded, as a template may write either."""
     parts: list[str] = []
 
     def add(value: Any) -> None:
@@ -90,7 +90,7 @@ def _own_lines(row: Mapping[str, Any]) -> str:
 
 
 def tool_results(rows: Sequence[Row], train: Prepared, template: Template) -> Check:
-    """Long lines of tool output are looked for in what bears loss. An answer may repeat some."""
+    """Look for long lines of tool output in what bears loss. An answer may repeat some."""
     name = "tool-result tokens masked"
     texts = _trained_text(train.examples, template)
     looked = 0
@@ -106,7 +106,7 @@ def tool_results(rows: Sequence[Row], train: Prepared, template: Template) -> Ch
                 if len(line) < 40:
                     continue
                 looked += 1
-                # The first and last share their line with what the template writes around them.
+                # The first and last lines share theirs with what the template writes around them.
                 edge = number in (0, len(lines) - 1)
                 if line not in whole and not (edge and line in text):
                     continue

@@ -1,4 +1,4 @@
-"""TRL and PEFT: the embedded default. A worker process of ours gets our own tokens and labels."""
+"""TRL and PEFT, the default trainer: our worker process trains on our own tokens and labels."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from .spec import TrainSpec, named_targets
 
 NAME = "trl"
 NEEDS = {"trl": ">=1.9", "peft": ">=0.20", "transformers": ">=5.6", "datasets": ">=4.7"}
-#: Where the worker finds its orders, relative to the run.
+#: The file with the worker's orders, relative to the run.
 ORDERS = "trainer/orders.json"
 
 
 def saved_in(method: str) -> str:
-    """The folder of a run that holds what was trained: an adapter, or the whole model."""
+    """The folder of a run for what was trained: an adapter, or the whole model."""
     return "model" if method == "full" else "adapter"
 
 
 def orders(
     spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop: str = ""
 ) -> dict[str, Any]:
-    """Everything the worker needs to know. Paths are relative to the run, but for the base."""
+    """Everything the worker needs to know. Paths are relative to the run, except the base's."""
     settings = plan.settings
     return {
         "base": base,
@@ -55,7 +55,7 @@ def orders(
 
 
 def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
-    """As all of TRL's configurations take them."""
+    """The arguments that all of TRL's configurations take."""
     settings = plan.settings
     out = arguments(spec, plan) | {
         "disable_tqdm": True,
@@ -64,11 +64,11 @@ def _arguments(spec: TrainSpec, plan: Plan, held: bool) -> dict[str, Any]:
         "gradient_checkpointing": settings.checkpointing,
     }
     if settings.checkpointing and settings.method == "lora8":
-        # bitsandbytes keeps the inputs of 8-bit products where the other kind cannot drop them.
+        # Non-reentrant checkpointing cannot drop the inputs of 8-bit products of bitsandbytes.
         out["gradient_checkpointing_kwargs"] = {"use_reentrant": True}
     if spec.task == "sft":
         out["packing"] = spec.packing
-        if spec.packing:  # held-out examples are scored one by one all the same
+        if spec.packing:  # held-out examples are scored one by one
             out["eval_packing"] = False
     return out | evaluated(plan) if held else out
 
@@ -87,9 +87,9 @@ def job(spec: TrainSpec, plan: Plan, base: str, held: bool, template: str, stop:
         env={
             "SESSIONTUNE_WATCH_STDIN": "1",
             "HF_DATASETS_DISABLE_PROGRESS_BARS": "1",
-            # Examples of all lengths tear the card's memory into pieces that fit none of the next.
+            # Examples of varying length fragment the GPU's memory.
             "PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True",
-            # Threads that wait sleep: spinning burns ten times the work on a busy machine.
+            # Waiting threads sleep: spinning costs ten times the work on a busy machine.
             "OMP_WAIT_POLICY": "PASSIVE",
         },
         needs=NEEDS,

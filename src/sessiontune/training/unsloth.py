@@ -1,6 +1,6 @@
-"""Unsloth: a generated Python script that gets our own tokens and labels, run as a program.
+"""Unsloth: a generated Python script that trains on our own tokens and labels, run as a program.
 
-Its YAML runner has no evaluation, resuming or early stopping, and parts of it are AGPL: nothing
+Its YAML runner has no evaluation, resuming or early stopping. Parts of Unsloth are AGPL, so nothing
 of it is imported here.
 """
 
@@ -17,7 +17,7 @@ from .spec import named_targets
 NAME = "unsloth"
 NEEDS = {"unsloth": ">=2026.9"}
 
-#: What "all linear layers" means for Llama-like models; Unsloth wants names.
+#: "All linear layers" of Llama-like models; Unsloth requires names.
 LINEAR = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 SCRIPT = '''"""Train with Unsloth. Made by sessiontune from plan.json; yours to edit.
@@ -75,7 +75,7 @@ if __name__ == "__main__":
 
 
 def settings(given: Given) -> dict[str, Any]:
-    """unsloth.json: everything the script is told."""
+    """unsloth.json: all settings of the script."""
     spec, plan = given.spec, given.plan
     chosen = plan.settings
     held = bool(given.held.examples)
@@ -118,7 +118,7 @@ def settings(given: Given) -> dict[str, Any]:
 
 
 def job(given: Given) -> Job:
-    """Files and program."""
+    """The script as a job: files and program."""
     argv = [given.python, "trainer/train_unsloth.py"]
     if given.spec.parallel != "none":
         launch = ["-m", "torch.distributed.run", f"--nproc-per-node={given.spec.gpus}"]
@@ -137,5 +137,5 @@ def job(given: Given) -> Job:
 
 
 def check_argv(given: Given) -> tuple[str, ...]:
-    """The program that writes what Unsloth gets, for preflight."""
+    """The program that writes the examples as Unsloth gets them, for preflight."""
     return (given.python, "trainer/train_unsloth.py", "--check")

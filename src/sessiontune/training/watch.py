@@ -1,4 +1,4 @@
-"""What the worker tells while it trains, and how it is asked to stop."""
+"""What the worker reports while it trains, and how it is asked to stop."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from .hook import MARK, any_process, measured
 from .metrics import keep_until, tokens_seen
 
-#: Written into a checkpoint when all of it is on disk.
+#: File that marks a checkpoint as completely written.
 WHOLE = "whole"
 
 
@@ -24,26 +24,26 @@ class Reporter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        #: With several GPUs each has a process; the first one speaks.
+        #: With several GPUs there is a process for each; only the first one reports.
         self.speaks = os.environ.get("RANK", "0") == "0"
 
     def keep_until(self, step: int) -> None:
-        """Leave out of the metrics what lies after `step`."""
+        """Remove from the metrics what comes after `step`."""
         if self.speaks:
             keep_until(self.path, step)
 
     def event(self, name: str, /, **facts: Any) -> None:
-        """Tell who started us."""
+        """Report an event to the parent process."""
         if not self.speaks:
             return
         sys.stdout.write(MARK + json.dumps({"event": name, **facts}) + "\n")
         sys.stdout.flush()
 
     def measure(self, found: dict[str, Any]) -> None:
-        """Note one measurement, as `metrics` describes it, and tell it."""
+        """Write down one measurement, in the form of `metrics`, and report it."""
         if not self.speaks:
             return
-        # JSON has no word for what fp16 gives while its scale is found, or a run that diverges.
+        # JSON has no NaN or infinity, which fp16 gives while its scale is found, or divergence.
         entry = {k: None if _no_number(v) else v for k, v in found.items()}
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(entry) + "\n")
@@ -56,14 +56,14 @@ def _no_number(value: Any) -> bool:
 
 def missed(checkpoint: Path) -> int:
     """Evaluations without gain before a checkpoint. (Transformers restores them only together with
-    the order to stop, in which an interrupted run ended.)"""
+    the order to stop with which an interrupted run ended.)"""
     state = json.loads((checkpoint / "trainer_state.json").read_text("utf-8"))
     told = state.get("stateful_callbacks", {}).get("EarlyStoppingCallback") or {}
     return int(told.get("attributes", {}).get("early_stopping_patience_counter", 0))
 
 
 class StopFlag:
-    """Set by a signal, by the end of our parent, or by a file."""
+    """Set by a signal, by the end of the parent process, or by a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -83,7 +83,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
     from transformers import EarlyStoppingCallback, TrainerCallback
 
     class Watch(TrainerCallback):  # type: ignore[misc]
-        """Measurements after each step and evaluation; a checkpoint when asked to stop."""
+        """Measures after each step and evaluation; saves a checkpoint when asked to stop."""
 
         def __init__(self) -> None:
             self.started = time.monotonic()
@@ -123,7 +123,7 @@ def callbacks(report: Reporter, flag: StopFlag, patience: int) -> list[Any]:
 
 
 def _pace(logs: dict[str, Any], seconds: float, before: int) -> dict[str, Any]:
-    """What TRL tells of a step beside its loss; `before`: tokens seen before this process."""
+    """What TRL reports of a step besides its loss; `before`: tokens seen before this process."""
     seen = int(logs.get("num_tokens") or 0)
     return {
         "grad_norm": logs.get("grad_norm"),
@@ -134,7 +134,7 @@ def _pace(logs: dict[str, Any], seconds: float, before: int) -> dict[str, Any]:
 
 
 def last_whole_checkpoint(folder: Path) -> Path | None:
-    """The newest checkpoint that was written to its end; torn ones are removed."""
+    """The newest complete checkpoint; incomplete ones are removed."""
     found = []
     for path in folder.glob("checkpoint-*"):
         if not (path / WHOLE).is_file():

@@ -2,9 +2,9 @@
 
 A window is a pinned head (system messages and the task), context without loss, and a segment of
 targets. Every trained answer is a target in exactly one window; a call and its results stay
-together; tool output is thinned before anything is dropped. A row that fits is left alone. What is
-around an answer that fills the window gives way to it; one that is longer is cut inside, after it
-was rendered (templating/parts.py).
+together; tool output is thinned before anything is dropped. A row that fits is unchanged. An answer
+that fills the window takes the place of what is around it; a longer one is cut after it is
+rendered (templating/parts.py).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from typing import Any
 import msgspec
 
 Message = Mapping[str, Any]
-#: Number of tokens of some text.
+#: Counts the tokens of a text.
 Count = Callable[[str], int]
 
-#: Tokens that a template puts around one message, generously.
+#: Tokens that a template puts around one message, a generous estimate.
 AROUND = 12
-#: Share of the budget that context before the segment may take, the pinned head, and each of head,
-#: context and definitions of tools before an answer that is longer than the window.
+#: Most shares of the budget: for context before the segment, for the pinned head, and for each of
+#: head, context and tool definitions before an answer that is longer than the window.
 CONTEXT, HEAD, LEAST = 0.25, 0.5, 1 / 6
 
 
@@ -37,16 +37,16 @@ class Unit(msgspec.Struct):
 def windows(
     row: Mapping[str, Any], count: Count, length: int, schemas: int
 ) -> list[dict[str, Any]]:
-    """The row as rows that should fit into `length` tokens; [row] when it does already.
+    """The row as rows that should fit into `length` tokens; [row] if it already does.
 
-    `schemas` is what the row's definitions of tools take, as the template writes them. An answer
-    that alone is longer than the budget stays whole, in a window of its own.
+    `schemas`: tokens of the row's tool definitions, as the template writes them. An answer that
+    alone is longer than the budget stays whole, in a window of its own.
     """
     messages = [dict(m) for m in row["messages"]]
     free = length - 8 * AROUND
     budget = free - schemas
     if budget < length // 4:
-        # The definitions alone fill the window: they go, the calls show how tools are used.
+        # The definitions would fill the window: leave them out, as the calls show the tools' use.
         row, schemas, budget = {**row, "tools": None}, 0, free
     sizes = [_size(m, count) for m in messages]
     if sum(sizes) <= budget:
@@ -61,7 +61,7 @@ def windows(
             out.append({**row, "messages": [*head, *window]})
             continue
         without = schemas > length * LEAST
-        most = free if without else budget  # what the definitions took is free for the head
+        most = free if without else budget  # the head may take the definitions' place
         room = most - size if size <= most else int(most * LEAST)
         thin = _thinned_all(whole, min(room, int(most * HEAD)), count)
         out.append({**row, "messages": [*thin, *window]})
@@ -80,7 +80,7 @@ def _size(message: Message, count: Count) -> int:
 def _split_head(
     messages: list[dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    """System messages and the first question; the rest."""
+    """System messages and the first question, and the rest."""
     end = 0
     while end < len(messages) and messages[end]["role"] == "system":
         end += 1
@@ -107,8 +107,8 @@ def _units(messages: Sequence[dict[str, Any]], cap: int, count: Count) -> list[U
 def _segments(
     units: list[Unit], budget: int, whole: int, count: Count
 ) -> list[tuple[list[dict[str, Any]], int]]:
-    """Greedy segments of units, each with context before it, and how long they are. `whole` is
-    the budget without a head: an answer beyond it has little context, its question at least."""
+    """Greedy segments of units, each with context before it, and their lengths. `whole`: the budget
+    without a head; a longer answer has little context, but at least its question."""
     out: list[tuple[list[dict[str, Any]], int]] = []
     start = 0
     while start < len(units):
@@ -139,7 +139,7 @@ def _masked(message: dict[str, Any]) -> dict[str, Any]:
 
 
 def _thinned_all(messages: list[dict[str, Any]], budget: int, count: Count) -> list[dict[str, Any]]:
-    """Head messages, the longest ones thinned until they fit together."""
+    """Head messages, the longest ones thinned until all fit."""
     share = budget // max(1, len(messages))
     if sum(_size(m, count) for m in messages) <= budget:
         return messages
@@ -147,8 +147,8 @@ def _thinned_all(messages: list[dict[str, Any]], budget: int, count: Count) -> l
 
 
 def thinned(message: dict[str, Any], cap: int, count: Count) -> dict[str, Any]:
-    """The message with its text cut to about `cap` tokens: head and tail, and a line between
-    that says how much is gone."""
+    """The message with its text cut to about `cap` tokens: head and tail, and between them a line
+    that tells how much was left out."""
     text = str(message.get("content") or "")
     size = count(text)
     if size <= cap:

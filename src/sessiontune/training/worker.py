@@ -24,7 +24,7 @@ from typing import Any
 from ..bits import fewer_bits, model_class, out_of_memory
 from .watch import Reporter, StopFlag, callbacks, last_whole_checkpoint, missed
 
-#: Exit statuses that the caller tells apart.
+#: Exit statuses that the caller distinguishes.
 STOPPED, NO_MEMORY, BAD_LOSS, BAD_DATA = 10, 12, 13, 14
 
 
@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
 
 
 def _watch_stdin(flag: StopFlag) -> None:
-    """Our parent holds the other end: when it dies, we save and stop."""
+    """Save and stop when the parent process, which holds the other end, dies."""
     while os.read(0, 4096):
         continue
     flag.set()
@@ -71,7 +71,7 @@ def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFla
         return BAD_DATA
     checkpoint = None
     if resume:
-        with trainer.accelerator.main_process_first():  # it removes torn ones
+        with trainer.accelerator.main_process_first():  # it removes incomplete ones
             checkpoint = last_whole_checkpoint(Path("checkpoints"))
     if checkpoint is None:
         report.keep_until(-1)
@@ -91,7 +91,7 @@ def _train(orders: dict[str, Any], resume: bool, report: Reporter, flag: StopFla
 
 
 def _patient(trainer: Any, checkpoint: Path) -> None:
-    """A resumed run stops early where one that was never stopped would have."""
+    """Let a resumed run stop early at the same step as an uninterrupted one."""
     from transformers import EarlyStoppingCallback
 
     for callback in trainer.callback_handler.callbacks:
@@ -100,37 +100,37 @@ def _patient(trainer: Any, checkpoint: Path) -> None:
 
 
 def _seeded(orders: dict[str, Any]) -> None:
-    """Everything that chance touches, from one seed: on the CPU the same run, the same bytes."""
+    """Seed all that is random: on the CPU, the same run gives the same bytes."""
     import torch
     from transformers import set_seed
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     logging.set_verbosity_error()
-    # It says at every layer and step that an 8-bit product takes 16-bit numbers of one kind.
+    # It warns at every layer and step that an 8-bit product casts its inputs to fp16.
     getLogger("bitsandbytes.autograd._functions").setLevel(ERROR)
     if orders["threads"]:
         torch.set_num_threads(orders["threads"])
     set_seed(orders["seed"])
     if orders["device"] == "cpu":
         torch.use_deterministic_algorithms(True, warn_only=True)
-        # Meant for finding reads of uninitialised memory; it would fill every new tensor.
+        # Only for finding reads of uninitialised memory; it would fill every new tensor.
         torch.utils.deterministic.fill_uninitialized_memory = False
 
 
 def _model(orders: dict[str, Any], adapter: Any = None) -> Any:
-    """The base; `adapter` is told which parts of it are no language model."""
+    """The base; sets in `adapter` which parts of it are no language model."""
     import torch
 
     types = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     wanted = types[orders["precision"]]
-    # Weights that are all tuned stay in full precision: a small step is lost in 16 bits.
+    # If all weights are tuned, they stay in full precision: a small step is lost in 16 bits.
     kept = torch.float32 if orders["method"] == "full" else wanted
     options: dict[str, Any] = {"local_files_only": True, "dtype": kept}
     split = orders["parallel"] in ("fsdp", "zero3")
     options |= fewer_bits(orders["method"], wanted, storage=wanted if split else None)
     if orders["device"] == "cuda" and not split:
-        # Straight onto the card: on the way it would stand in the machine's memory as a whole.
+        # Directly onto the GPU; otherwise all of it would be in the machine's memory first.
         options["device_map"] = {"": int(os.environ.get("LOCAL_RANK", "0"))}
     elif "quantization_config" in options and not split:
         options["device_map"] = {"": "cpu"}
@@ -144,7 +144,7 @@ def _model(orders: dict[str, Any], adapter: Any = None) -> Any:
 
 
 def _beside_language(model: Any) -> list[str]:
-    """Linear layers outside of the decoder: what reads images gets no gradient from text."""
+    """Linear layers outside of the decoder, such as those for images: text gives no gradient."""
     import torch
 
     decoder = model.get_decoder()
@@ -156,16 +156,16 @@ def _beside_language(model: Any) -> list[str]:
 
 
 def _keep_unpacked(model: Any) -> None:
-    """Some CPUs repack 4-bit weights when they are evaluated, and the packed ones pass no
-    gradient back: training after the first evaluation would go wrong without an error."""
+    """Some CPUs repack 4-bit weights in an evaluation, and packed ones pass no gradient back:
+    training after the first evaluation would silently go wrong."""
     for module in model.modules():
         if hasattr(module, "support_avx512bf16_for_cpu"):
             module.support_avx512bf16_for_cpu = False
 
 
 def _scalable(model: Any) -> None:
-    """Trained weights in full precision: TRL keeps adapters on a quantised base in bf16, which a
-    card that needs fp16 does not have, and gradients in 16 bits cannot be scaled."""
+    """Put trained weights into full precision: TRL keeps adapters on a quantised base in bf16,
+    which GPUs that need fp16 do not have, and gradients in 16 bits cannot be scaled."""
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
@@ -193,7 +193,7 @@ def _trainer(orders: dict[str, Any]) -> Any:
     from trl import SFTConfig, SFTTrainer
 
     def read(name: str) -> Any:
-        """In memory: `Dataset.from_parquet` would leave a copy in the user's cache."""
+        """The data, in memory: `Dataset.from_parquet` would leave a copy in the user's cache."""
         return Dataset(pq.read_table(name, columns=["input_ids", "labels"]))
 
     packing = bool(orders["arguments"].get("packing"))
@@ -215,9 +215,9 @@ def _trainer(orders: dict[str, Any]) -> Any:
 
 
 def _data_as_ordered(trainer: Any, orders: dict[str, Any], report: Reporter) -> bool:
-    """The tokens that the trainer will use are the ones we gave: counted from its own batches.
+    """Check that the trainer uses the tokens that we gave, by counts of its own batches.
 
-    Packed, several examples are one row; then the tokens alone must agree.
+    Packed, several examples are one row; then only the tokens must agree.
     """
     import pyarrow.parquet as pq
 
@@ -234,16 +234,16 @@ def _data_as_ordered(trainer: Any, orders: dict[str, Any], report: Reporter) -> 
 
 
 def _apart(trainer: Any, orders: dict[str, Any]) -> bool:
-    """Packed examples do not see each other: with another one before it, the next reads the same.
+    """Whether packed examples do not see each other: an example gives the same after another one.
 
     Not every architecture heeds where one ends (gpt-oss does not), and none says so. On an H200 the
-    two differed by 4e-6 of the logits' spread at most, in 16 bits by nothing, with experts and in 4
-    bits too; where examples mix, by 4 and more.
+    two differed by at most 4e-6 of the logits' spread, in 16 bits by nothing, also with experts and
+    in 4 bits; if examples mix, by 4 and more.
     """
     import torch
 
     if orders["parallel"] in ("fsdp", "zero3"):
-        return True  # the weights are not whole here; a run on one device tells
+        return True  # the weights are sharded here; a run on one device tells
     given = trainer.train_dataset[0]["input_ids"]
     half = min(len(given) // 2, 64)
     last, model = given[-half:], trainer.model.eval()
@@ -275,11 +275,11 @@ def _base_loss(trainer: Any, report: Reporter) -> bool:
 def _finish(trainer: Any, orders: dict[str, Any], report: Reporter) -> int:
     name = orders["saved"]
     folder = Path(f"{name}.part")
-    trainer.save_model(str(folder))  # all processes take part, the first one writes
+    trainer.save_model(str(folder))  # all processes take part; the first one writes
     if not trainer.is_world_process_zero():
         return 0
     trainer.processing_class.save_pretrained("tokenizer")
-    # TRL's model card names paths of this machine.
+    # TRL's model card holds paths of this machine.
     for stray in ("training_args.bin", "optimizer.pt", "README.md"):
         (folder / stray).unlink(missing_ok=True)
     if Path(name).exists():

@@ -1,4 +1,4 @@
-"""YAML as a person would write it, for the files that trainers read and users own."""
+"""YAML as a person would write it, for files that trainers read and users edit."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _UNPRINTABLE = re.compile("[\x7f-\x9f\ud800-\udfff\u2028\u2029\ufeff\ufffe\uffff
 
 
 def to_yaml(value: Mapping[str, Any], comment: str = "") -> str:
-    """A mapping as YAML; strings are quoted as JSON where plain ones could be misread."""
+    """A mapping as YAML; strings that could be misread are quoted as JSON."""
     head = "".join(f"# {line}".rstrip() + "\n" for line in comment.splitlines())
     return head + "\n".join(_mapping(value, 0)) + "\n"
 
@@ -34,7 +34,7 @@ def _mapping(value: Mapping[str, Any], depth: int) -> list[str]:
 
 def _scalar(value: Any) -> str:
     if isinstance(value, float):
-        # YAML 1.1 reads 5e-05 as text: it wants a point.
+        # YAML 1.1 reads 5e-05 as text: it requires a point.
         text = f"{value:.10f}".rstrip("0")
         return text + "0" if text.endswith(".") else text
     if isinstance(value, str):
@@ -48,5 +48,5 @@ def _scalar(value: Any) -> str:
         ):
             return value
     text = json.dumps(value, ensure_ascii=False)
-    # YAML takes JSON but for characters that it calls unprintable, and its own line breaks.
+    # YAML takes JSON, except for characters that it calls unprintable, and its own line breaks.
     return _UNPRINTABLE.sub(lambda m: f"\\u{ord(m.group()):04x}", text)
