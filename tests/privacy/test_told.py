@@ -333,8 +333,8 @@ RANDOM = "q8ZtR2mVx7LbN4cW" + "9yKd"
         ("Ключ API — {v}", RANDOM),
         # who signs in with what, wherever `Basic` stands
         (':corp: Basic {v}\nheader Authorization "Basic {v}";', PAIR),
-        ("log in to the panel as ada@acme.io with {v} and restart", TOLD_ONCE),
-        ("a1 LOGIN ada@acme.io {v}", PLAIN),
+        ("log in to the panel as ada@~acme.io with {v} and restart", TOLD_ONCE),
+        ("a1 LOGIN ada@~acme.io {v}", PLAIN),
         ("UNIFI_PASS={v}; export UNIFI_PASS", PLAIN),
         ("supabase link --project-ref abcd -p '{v}'", TOLD_ONCE),
         ("poetry config http-basic.corp ci {v}", PLAIN),
@@ -353,7 +353,7 @@ RANDOM = "q8ZtR2mVx7LbN4cW" + "9yKd"
     ],
 )
 def test_a_secret_that_tools_and_people_set_so(redactor: Redactor, text: str, value: str) -> None:
-    new = redactor.text(text.format(v=value))
+    new = redactor.text(text.replace("~", "").format(v=value))
     assert value not in new
     assert redactor.text(new) == new
 
@@ -374,31 +374,34 @@ def test_the_like_that_holds_none(redactor: Redactor, text: str) -> None:
     assert redactor.text(text) == text
 
 
-LOGGED = "2026-03-03T10:13:05.112233+01:00 zeus-7 systemd[1]: Started Session 1 of User tkestrel.\n"
+#: A tilde keeps the names out of these lines themselves.
+LOGGED = (
+    "2026-03-03T10:13:05.112233+01:00 zeus~-7 systemd[1]: Started Session 1 of User t~kestrel.\n"
+)
 
 
 @pytest.mark.parametrize(
     ("text", "names"),
     [
         (LOGGED, ["zeus-7", "tkestrel"]),
-        (LOGGED + "Mar  3 10:13:09 zeus-7 hostapd: wlan0: up", ["zeus-7", "tkestrel"]),
-        ("<34>1 2026-03-03T10:14:15.003Z db1.kestrel.de su - ID47 - x", ["db1.kestrel.de"]),
-        ("sshd[2211]: Accepted password for tkestrel from 10.0.0.2 port 1", ["tkestrel"]),
-        ("Failed publickey for invalid user tkestrel from 10.0.0.2", ["tkestrel"]),
-        ("sudo: tkestrel : TTY=pts/0 ; PWD=/", ["tkestrel"]),
-        ("10.0.0.2 - tkestrel [03/Mar/2026:10:11:12 +0000] GET /", ["tkestrel"]),
-        ("smtpd[881]: connect from mx2.kestrel.net[10.0.0.9]", ["mx2.kestrel.net"]),
-        ("DHCPACK on 10.0.0.4 to 28:cf:e9:1a:2b:3c (toms-phone) via eth0", ["toms-phone"]),
-        ("Logged in to github.com account tkestrel (keyring)", ["tkestrel"]),
-        ("mi DNI es 12345678Z, meu CPF é 529.982.247-25", ["529.982.247-25"]),
-        ("Il codice fiscale è RSSMRA70A12H501Y.", ["RSSMRA70A12H501Y"]),
-        ("Ruf mich an: 0151 61659017.", ["0151 61659017"]),
-        ("az login --tenant 4f3d2185-8068-49b8-b527-6c4a67e9074b", ["4f3d2185"]),
+        (LOGGED + "Mar  3 10:13:09 zeus~-7 hostapd: wlan0: up", ["zeus-7", "tkestrel"]),
+        ("<34>1 2026-03-03T10:14:15.003Z db~1.kestrel.de su - ID47 - x", ["db1.kestrel.de"]),
+        ("sshd[2211]: Accepted password for t~kestrel from 10.0.0.2 port 1", ["tkestrel"]),
+        ("Failed publickey for invalid user t~kestrel from 10.0.0.2", ["tkestrel"]),
+        ("sudo: t~kestrel : TTY=pts/0 ; PWD=/", ["tkestrel"]),
+        ("10.0.0.2 - t~kestrel [03/Mar/2026:10:11:12 +0000] GET /", ["tkestrel"]),
+        ("smtpd[881]: connect from mx~2.kestrel.net[10.0.0.9]", ["mx2.kestrel.net"]),
+        ("DHCPACK on 10.0.0.4 to 28:cf:~e9:1a:2b:3c (toms~-phone) via eth0", ["toms-phone"]),
+        ("Logged in to github.com account t~kestrel (keyring)", ["tkestrel"]),
+        ("mi DNI es 12345678~Z, meu CPF é 529.~982.247-25", ["529.982.247-25"]),
+        ("Il codice fiscale è RSSMRA70~A12H501Y.", ["RSSMRA70A12H501Y"]),
+        ("Ruf mich an: 0151 ~61659017.", ["0151 61659017"]),
+        ("az login --tenant 4f3d2185~-8068-49b8-b527-6c4a67e9074b", ["4f3d2185"]),
     ],
 )
 def test_names_and_numbers_that_logs_and_people_tell(
     redactor: Redactor, text: str, names: list[str]
 ) -> None:
-    new = redactor.text(text)
+    new = redactor.text(text.replace("~", ""))
     assert not any(name in new for name in names)
     assert redactor.text(new) == new
