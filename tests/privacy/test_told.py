@@ -8,6 +8,7 @@ import json
 
 import pytest
 
+from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -350,6 +351,8 @@ RANDOM = "q8ZtR2mVx7LbN4cW" + "9yKd"
         ('{{"refresh":"{v}"}}', RANDOM),
         ('[{{"name":"pass","value":"{v}"}}]', TOLD_ONCE),
         ("secure: AAAB{v}", RANDOM),
+        ('redis:new():auth("{v}")', TOLD_ONCE),
+        ('SymmetricSecurityKey(Encoding.UTF8.GetBytes("{v}"))', PLAIN),
     ],
 )
 def test_a_secret_that_tools_and_people_set_so(redactor: Redactor, text: str, value: str) -> None:
@@ -395,6 +398,9 @@ LOGGED = (
         ("Logged in to github.com account t~kestrel (keyring)", ["tkestrel"]),
         ("mi DNI es 12345678~Z, meu CPF é 529.~982.247-25", ["529.982.247-25"]),
         ("Il codice fiscale è RSSMRA70~A12H501Y.", ["RSSMRA70A12H501Y"]),
+        ("host=github.com\nusername=t~kestrel\n", ["tkestrel"]),
+        ("origin\thttps://me:x@git.acme.de/t~kestrel/notes.git (fetch)", ["tkestrel"]),
+        ('account_id = "e7585ef2c21cb16bf~6545f0faa970c79"', ["e7585ef2"]),
         ("Ruf mich an: 0151 ~61659017.", ["0151 61659017"]),
         ("az login --tenant 4f3d2185~-8068-49b8-b527-6c4a67e9074b", ["4f3d2185"]),
     ],
@@ -405,3 +411,18 @@ def test_names_and_numbers_that_logs_and_people_tell(
     new = redactor.text(text.replace("~", ""))
     assert not any(name in new for name in names)
     assert redactor.text(new) == new
+
+
+@pytest.mark.parametrize("ends", ["=", ""])
+def test_an_address_alone_in_base64(redactor: Redactor, ends: str) -> None:
+    public = base64.b64encode(b"93.184.12." + b"7").decode().rstrip("=") + ends
+    inner = base64.b64encode(b"192.168.12.7").decode()
+    new = redactor.text(f'{{"peer": "{public}", "me": "{inner}"}}')
+    assert public not in new
+    assert inner in new
+
+
+def test_the_gate_sees_below_a_command_with_quotes_what_the_redactor_does() -> None:
+    gate = Auditor(PrivacyOptions(), Vocabulary(), b"s")
+    text = f'$ kubectl get secret db -o jsonpath="{{.data.password}}" | base64 -d\n{RANDOM}\n'
+    assert gate.scan(json.dumps({"content": text}).encode(), "rows")

@@ -107,7 +107,7 @@ _NAMES = re2.compile(
 )
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 #: What a line holds, and its end: as it is, and in a row of JSON, where lines have no other end.
-_LINES = ((r"[^\n]", r"\r?\n"), (r"[^\n\\]", r"(?:\\+r)?\\+n"))
+_LINES = ((r"[^\n]", r"\r?\n"), (r"(?:[^\n\\]|\\+\")", r"(?:\\+r)?\\+n"))
 _TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen|randomBytes\(|/dev/u?random)"
 _TELLING = re2.compile(_TELLS.replace(r"\b", "").encode())
 _ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"

@@ -27,7 +27,9 @@ _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
     """What a machine made, or looks the part."""
     value = match.group(1)
+    numbered = value.isalnum() and sum(48 <= c <= 57 for c in value) > 1
     good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
+    good = good or (numbered and wordy(value) < 0.9)
     return match.span(1) if good and not is_placeholder(value) else None
 
 

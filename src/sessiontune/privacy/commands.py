@@ -211,6 +211,16 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
+        rf"[.:]auth\({_Q}{_PLAIN}{{6}}",
+        rf"[.:]auth\({_Q}({_PLAIN}{{6,200}}){_Q}[ ]?\)",
+        _behind_address,
+        before=20,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
         rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}{_PLAIN}{{6}}",
         rf"\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}({_PLAIN}{{6,200}}){_Q}",
         _behind_address,

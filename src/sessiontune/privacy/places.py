@@ -91,7 +91,7 @@ _REMOTE = (
     r"(?:\bTo |remote:[ ]{1,8}|\bgit push (?:-[\w-]{1,20} ){0,3}|(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
     r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"
 )
-_ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
+_ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://(?:[^\s@/]{1,120}@)?[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
 #: How Windows names a machine by itself.
 _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
@@ -299,10 +299,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "cloud-account",
         "places",
-        rf"{_AWS_ID}\d{{12}}\b",
-        rf"{_AWS_ID}(\d{{12}})\b",
+        rf"{_AWS_ID}(?:\d{{12}}|[0-9a-f]{{32}})\b",
+        rf"{_AWS_ID}(\d{{12}}|[0-9a-f]{{32}})\b",
         _aws,
-        before=40,
+        before=64,
         after=4,
         rank=2,
     ),
