@@ -3,10 +3,12 @@ that is none. Values are put together when the tests run."""
 
 from __future__ import annotations
 
+import base64
 import json
 
 import pytest
 
+from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
@@ -312,3 +314,115 @@ def test_the_street_of_the_next_row_is_not_told_by_what_replaced_the_first() -> 
     once = redactor.text("\n".join((head, first, *rest)))
     assert "5535 Oak" not in once
     assert redactor.text(once) == once
+
+
+TOLD_ONCE = "k7Hq" + "%" + "Vw2pZ"
+PLAIN = "heron" + "stone" + "58"
+PAIR = base64.b64encode(f"ada:{TOLD_ONCE}".encode()).decode()
+RANDOM = "q8ZtR2mVx7LbN4cW" + "9yKd"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        # a password once told, elsewhere
+        ("wpa_passphrase home '{v}'\n\t#psk=\"{v}\"", TOLD_ONCE),
+        ("u = create(password: '{v}', password_confirmation: '{v}')", TOLD_ONCE),
+        # signs that end a URL's fields and begin an assignment
+        ("password: SN{v}&d=^0x9FY", TOLD_ONCE),
+        ("la contraseña es jJ=y{v}", TOLD_ONCE),
+        ("Ключ API — {v}", RANDOM),
+        # who signs in with what, wherever `Basic` stands
+        (':corp: Basic {v}\nheader Authorization "Basic {v}";', PAIR),
+        ("log in to the panel as ada@~acme.io with {v} and restart", TOLD_ONCE),
+        ("a1 LOGIN ada@~acme.io {v}", PLAIN),
+        ("UNIFI_PASS={v}; export UNIFI_PASS", PLAIN),
+        ("supabase link --project-ref abcd -p '{v}'", TOLD_ONCE),
+        ("poetry config http-basic.corp ci {v}", PLAIN),
+        ('lftp -e "mirror dist; bye" -u web,{v} ftp.acme.de', PLAIN),
+        ('sed -i "s/^requirepass .*/requirepass {v}/" redis.conf', PLAIN),
+        (': RSA vpnHostKey.pem "{v}"', TOLD_ONCE),
+        ('"ada" * "{v}" *', TOLD_ONCE),
+        ('ks.load(in, "{v}".toCharArray());', TOLD_ONCE),
+        ('signWith(SignatureAlgorithm.HS256, "{v}")', RANDOM),
+        ("Net::FTP.open('ftp.acme.de', 'web', '{v}')", TOLD_ONCE),
+        ("sp_addlinkedsrvlogin 'REMOTE', 'false', NULL, 'sa', '{v}';", TOLD_ONCE),
+        ('"Type": "SecureString",\n  "Value": "{v}",', RANDOM),
+        ('{{"refresh":"{v}"}}', RANDOM),
+        ('[{{"name":"pass","value":"{v}"}}]', TOLD_ONCE),
+        ("secure: AAAB{v}", RANDOM),
+        ('redis:new():auth("{v}")', TOLD_ONCE),
+        ('SymmetricSecurityKey(Encoding.UTF8.GetBytes("{v}"))', PLAIN),
+    ],
+)
+def test_a_secret_that_tools_and_people_set_so(redactor: Redactor, text: str, value: str) -> None:
+    new = redactor.text(text.replace("~", "").format(v=value))
+    assert value not in new
+    assert redactor.text(new) == new
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Basic authentication: see the page, Basic functionality:",
+        "the password for userland is kept by the kernel",
+        "password: userId, x = 'y'",
+        'area = 2 * "width" * 3',
+        'char[] c = "some-plain-words".toCharArray();',
+        '{"refresh": "refresh-the-page-every-now-and-then"}',
+        "secure: true",
+    ],
+)
+def test_the_like_that_holds_none(redactor: Redactor, text: str) -> None:
+    assert redactor.text(text) == text
+
+
+#: A tilde keeps the names out of these lines themselves.
+LOGGED = (
+    "2026-03-03T10:13:05.112233+01:00 zeus~-7 systemd[1]: Started Session 1 of User t~kestrel.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (LOGGED, ["zeus-7", "tkestrel"]),
+        (LOGGED + "Mar  3 10:13:09 zeus~-7 hostapd: wlan0: up", ["zeus-7", "tkestrel"]),
+        ("<34>1 2026-03-03T10:14:15.003Z db~1.kestrel.de su - ID47 - x", ["db1.kestrel.de"]),
+        ("sshd[2211]: Accepted password for t~kestrel from 10.0.0.2 port 1", ["tkestrel"]),
+        ("Failed publickey for invalid user t~kestrel from 10.0.0.2", ["tkestrel"]),
+        ("sudo: t~kestrel : TTY=pts/0 ; PWD=/", ["tkestrel"]),
+        ("10.0.0.2 - t~kestrel [03/Mar/2026:10:11:12 +0000] GET /", ["tkestrel"]),
+        ("smtpd[881]: connect from mx~2.kestrel.net[10.0.0.9]", ["mx2.kestrel.net"]),
+        ("DHCPACK on 10.0.0.4 to 28:cf:~e9:1a:2b:3c (toms~-phone) via eth0", ["toms-phone"]),
+        ("Logged in to github.com account t~kestrel (keyring)", ["tkestrel"]),
+        ("mi DNI es 12345678~Z, meu CPF é 529.~982.247-25", ["529.982.247-25"]),
+        ("Il codice fiscale è RSSMRA70~A12H501Y.", ["RSSMRA70A12H501Y"]),
+        ("host=github.com\nusername=t~kestrel\n", ["tkestrel"]),
+        ("origin\thttps://me:x@git.acme.de/t~kestrel/notes.git (fetch)", ["tkestrel"]),
+        ('account_id = "e7585ef2c21cb16bf~6545f0faa970c79"', ["e7585ef2"]),
+        ("Ruf mich an: 0151 ~61659017.", ["0151 61659017"]),
+        ("az login --tenant 4f3d2185~-8068-49b8-b527-6c4a67e9074b", ["4f3d2185"]),
+    ],
+)
+def test_names_and_numbers_that_logs_and_people_tell(
+    redactor: Redactor, text: str, names: list[str]
+) -> None:
+    new = redactor.text(text.replace("~", ""))
+    assert not any(name in new for name in names)
+    assert redactor.text(new) == new
+
+
+@pytest.mark.parametrize("ends", ["=", ""])
+def test_an_address_alone_in_base64(redactor: Redactor, ends: str) -> None:
+    public = base64.b64encode(b"93.184.12." + b"7").decode().rstrip("=") + ends
+    inner = base64.b64encode(b"192.168.12.7").decode()
+    new = redactor.text(f'{{"peer": "{public}", "me": "{inner}"}}')
+    assert public not in new
+    assert inner in new
+
+
+def test_the_gate_sees_below_a_command_with_quotes_what_the_redactor_does() -> None:
+    gate = Auditor(PrivacyOptions(), Vocabulary(), b"s")
+    text = f'$ kubectl get secret db -o jsonpath="{{.data.password}}" | base64 -d\n{RANDOM}\n'
+    assert gate.scan(json.dumps({"content": text}).encode(), "rows")

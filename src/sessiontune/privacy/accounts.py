@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from .places import host_name, prompt_user
+from .programs import NL
 from .rules import Rule, quick
 from .vocabulary import is_generic
 
@@ -201,6 +202,13 @@ RULES: tuple[Rule, ...] = (
         r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2} \(([A-Za-z][\w.-]{2,62})\)",
         host_name,
         70,
+    ),
+    _prompt(
+        "user",
+        rf"\bhost=[\w.:-]{{3,60}}{NL}username=[A-Za-z0-9]",
+        rf"{NL}username=([A-Za-z0-9][\w.-]{{1,38}})(?:[\r\n\\\"]|$)",
+        _account,
+        48,
     ),
     _prompt(
         "user",

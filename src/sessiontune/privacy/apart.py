@@ -47,7 +47,7 @@ _VALUE = re2.compile(
 _NAMED = re2.compile(
     rb"(?i)[\s{,\"'](?:key|name|id|type)\\*[\"']?\s{0,4}[:=]\s{0,4}\\*[\"']("
     + WORDS.encode()
-    + rb")\\*[\"']"
+    + rb"|pass)\\*[\"']"
 )
 #: How far the ends of a tag or an object are looked for.
 _REACH = 500
@@ -107,15 +107,13 @@ _NAMES = re2.compile(
 )
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
 #: What a line holds, and its end: as it is, and in a row of JSON, where lines have no other end.
-_LINES = ((r"[^\n]", r"\r?\n"), (r"[^\n\\]", r"(?:\\+r)?\\+n"))
-_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen)"
+_LINES = ((r"[^\n]", r"\r?\n"), (r"(?:[^\n\\]|\\+\")", r"(?:\\+r)?\\+n"))
+_TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen|randomBytes\(|/dev/u?random)"
 _TELLING = re2.compile(_TELLS.replace(r"\b", "").encode())
 _ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
 #: A field that gives a name, and a name that tells.
 _FIELD = r"(?:[kK]ey|[nN]ame|[iI]d|type)"
-_NAMED_SO = (
-    r"[:=][ ]?\\*[\"'][A-Za-z0-9_.-]*(?i:passw|passphrase|pwd|secret|token|api_?key|access_?key)"
-)
+_NAMED_SO = r"[:=][ ]?\\*[\"'][A-Za-z0-9_.-]*(?i:passw|pass\\*[\"']|passphrase|pwd|secret|token|api_?key|access_?key)"
 
 
 def _below(line: str, end: str) -> Rule:

@@ -19,7 +19,7 @@ _LITERAL = r"[^\s\"'`\\<>$()]"
 _SIGNS = (
     r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
     r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new|from_secret|hmacShaKeyFor)\(|\bhmac\.New\([^,\n]+,[ ]?|"
-    r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
+    r"SymmetricSecurityKey\((?:System\.Text\.)?Encoding\.\w+\.GetBytes\(|\bsignWith\([^,\n]+,[ ]?|\bhash_hmac\([^,\n]+,[^,\n]+,[ ]?"
 )
 _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 
@@ -27,7 +27,9 @@ _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
     """What a machine made, or looks the part."""
     value = match.group(1)
+    numbered = value.isalnum() and sum(48 <= c <= 57 for c in value) > 1
     good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
+    good = good or (numbered and wordy(value) < 0.9)
     return match.span(1) if good and not is_placeholder(value) else None
 
 
@@ -139,6 +141,16 @@ RULES: tuple[Rule, ...] = (
         _signing,
         before=160,
         after=960,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"\"\.toCharArray\(",
+        r"\"([^\s\"\\<>$]{6,200})\\*\"\.toCharArray\(",
+        _signing,
+        before=240,
+        after=4,
         rank=3,
     ),
 )

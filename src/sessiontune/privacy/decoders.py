@@ -27,8 +27,8 @@ from .views import STRETCH, View, replaced
 _FIRST = "[CDI-Za-f]"
 _SECOND = "[ACDEFGHQSTUVWXgijklmnwyz0123]"
 _THIRD = "[ABEFIJMNQRUVYZcdghklopstwx014589]"
-_QUAD = f"(?:{_FIRST}{_SECOND}{_THIRD}[A-Za-z0-9+/_-])"
-BASE64_ANCHOR = _QUAD + "{5}"
+QUAD = f"(?:{_FIRST}{_SECOND}{_THIRD}[A-Za-z0-9+/_-])"
+BASE64_ANCHOR = QUAD + "{5}"
 HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
 #: Both in one: half the work for Hyperscan.
 RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
@@ -135,10 +135,10 @@ class Region(msgspec.Struct, frozen=True):
 def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
     """The base64 text around a hit that ends at `hit`, not reaching before `floor`."""
     start = hit - 20
-    quad = pattern(_QUAD).fullmatch
+    quad = pattern(QUAD).fullmatch
     while start - 4 >= floor and quad(data, start - 4, start):
         start -= 4
-    stop = pattern(f"{_QUAD}*").match(data, hit).end()
+    stop = pattern(f"{QUAD}*").match(data, hit).end()
     text, width, mark = data[start:stop], 0, b"\n"
     tail = pattern(r"[A-Za-z0-9+/_-]*").match(data, stop, min(len(data), stop + 4)).end()
     if tail - stop in (2, 3):

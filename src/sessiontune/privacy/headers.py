@@ -11,6 +11,7 @@ from typing import Any
 import re2
 
 from .checks import entropy, is_placeholder, judged_random
+from .decoders import QUAD
 from .examples import is_published_example
 from .keyblocks import BEGIN
 from .pseudonym import LETTERS, without_pseudonyms
@@ -119,6 +120,18 @@ def _stand_in_pair(value: bytes) -> bool:
     return bool(colon) and is_placeholder(user) and is_placeholder(password)
 
 
+def _user_and_password(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`Basic VALUE`, wherever it stands, where the value says who signs in, and with what."""
+    value = match.group(1)
+    try:
+        user, colon, password = base64.b64decode(value, validate=True).partition(b":")
+    except binascii.Error:
+        return None
+    plain = colon and user.isascii() and user.decode("ascii").isprintable() and len(password) > 3
+    shown = _stand_in_pair(value) or is_published_example(value)
+    return match.span(1) if plain and user and not shown else None
+
+
 _MADE = quick(rf"\{{REDACTED_URL_PASSWORD_[{LETTERS}]{{14}}\}}@")
 _SCHEME = r"[a-zA-Z][a-zA-Z0-9+.-]{1,30}:(?:\\*/){2}"
 
@@ -198,6 +211,16 @@ RULES: tuple[Rule, ...] = (
         before=160,
         after=2100,
         rank=4,
+    ),
+    Rule(
+        "authorization",
+        "secrets",
+        rf"\bBasic (?:{QUAD}){{3}}",
+        r"\bBasic ([A-Za-z0-9+/]{12,1000}={0,2})",
+        _user_and_password,
+        before=24,
+        after=1100,
+        rank=3,
     ),
     Rule(
         "authorization",

@@ -12,7 +12,8 @@ from .rules import Rule, left_edge
 #: What stands between the word and the number: `: `, `" : "`, ` no. `, ` is `, ` es `.
 _IS = (
     r"(?i:[ _-]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
-    r"(?: (?:is|ist|es|est|to|\xc3[\xa9\xa8])(?: el| le)?|[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
+    r"(?: (?:is|ist|es|est|to|\xc3[\xa9\xa8])(?: el| le)?|"
+    r"[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
 )
 
 #: Words (`account number`, also written as a key is: `account_number`), and the form of the number.

@@ -75,7 +75,8 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
                 or (operator.strip() == b"=" and cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-            and wordy(value) < 0.7
+            and wordy(value)
+            < (0.9 if b"_" in name and operator == b"=" and len(value) > 7 else 0.7)
         )
     ):
         return False

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import base64
 import ipaddress
 from functools import lru_cache
 from itertools import pairwise
@@ -48,6 +49,22 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     if _VERSION_WORDS.search(near) or (_small(text) and not _ADDRESS_WORDS.search(near[-24:])):
         return []
     return [(start, end)]
+
+
+#: Digits and dots in base64: of few letters each.
+_CODED = r"[L-O][CDSTijyz][AEIMQUYcgk4][uw-z0-5]"
+_CODED_RUN = quick(rf"(?:{_CODED})+(?:[L-O][CDSTijyz][AEIMQUYcgk4]=?|[L-O][AQgw](?:==)?)?")
+
+
+def _coded(data: bytes, hit: int) -> list[tuple[int, int]]:
+    """A public IPv4 address alone in base64, whose first letters end at `hit`."""
+    start = hit - 12
+    match = _CODED_RUN.match(data, start, start + 24)
+    if match is None or not left_edge(data, start) or data[match.end() : match.end() + 1].isalnum():
+        return []
+    text = match.group().rstrip(b"=")
+    plain = base64.b64decode(text + b"=" * (-len(text) % 4))
+    return [match.span()] if _IPV4.fullmatch(plain) and _public(plain) else []
 
 
 #: What ends the path of a drawing, and how its numbers run into each other as those of no list of
@@ -177,6 +194,7 @@ RULES: tuple[Rule, ...] = (
         direct=_ipv4,
         rank=2,
     ),
+    Rule("ip", "personal", rf"(?:{_CODED}){{3}}", "()", direct=_coded, rank=2),
     Rule(
         "ipv6",
         "personal",

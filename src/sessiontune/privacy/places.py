@@ -82,13 +82,15 @@ _AWS_ID = (
     r"(?:\"(?:Account|OwnerId|AccountId)\\*\": ?\\*\"|"
     r"(?i:aws_?account(?:_?id)?|account_id)(?:\\*\")? ?[:=] ?(?:\\*[\"'])?)"
 )
-_AZURE = r"subscriptions?[/ =]"
+_AZURE = r"(?:subscriptions?|--tenant)[/ =]"
+#: A subscription, behind whose it is.
+_LISTED_BY_AZURE = r"enantId\\*\": \\*\"[0-9a-f-]{36}\\*\",(?:\s|\\n){1,20}\\*\"id\\*\": \\*\""
 #: What git prints and keeps of a remote: `To ...`, `From ...` of a fetch, the section of a file.
 _REMOTE = (
     r"(?:\bTo |remote:[ ]{1,8}|\bgit push (?:-[\w-]{1,20} ){0,3}|(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
     r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"
 )
-_ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
+_ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://(?:[^\s@/]{1,120}@)?[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
 #: How Windows names a machine by itself.
 _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
@@ -296,10 +298,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "cloud-account",
         "places",
-        rf"{_AWS_ID}\d{{12}}\b",
-        rf"{_AWS_ID}(\d{{12}})\b",
+        rf"{_AWS_ID}(?:\d{{12}}|[0-9a-f]{{32}})\b",
+        rf"{_AWS_ID}(\d{{12}}|[0-9a-f]{{32}})\b",
         _aws,
-        before=40,
+        before=64,
         after=4,
         rank=2,
     ),
@@ -338,6 +340,17 @@ RULES: tuple[Rule, ...] = (
         "places",
         rf"(?:{_ACCOUNT}[\\\"']{{0,66}} {{0,2}}[:=] {{0,2}}[\\\"']{{0,66}}|{_AZURE}){_NOT_MADE_UUID}",
         rf"(?:{_ACCOUNT}{_QUOTED}|{_AZURE})({_UUID})",
+        _account,
+        "uuid",
+        before=160,
+        after=40,
+        rank=2,
+    ),
+    Rule(
+        "account",
+        "places",
+        rf"{_LISTED_BY_AZURE}{_NOT_MADE_UUID}",
+        rf"{_LISTED_BY_AZURE}({_UUID})",
         _account,
         "uuid",
         before=160,

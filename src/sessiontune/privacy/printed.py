@@ -157,7 +157,17 @@ RULES: tuple[Rule, ...] = (
         rf"\buser-secrets{_S}set{_S}{_Q}[\w:.-]{{1,100}}{_Q}{_S}{_Q}",
         rf"{_VALUE}{{6,900}}",
     ),
-    _rule("password", r"\b(?:EAP|XAUTH|NTLM)[ ]{1,4}\\*[\"']", r"[^\s\"'\\]{6,200}"),
+    _rule(
+        "password",
+        r"(?:\b(?:EAP|XAUTH|NTLM)|: (?:RSA|ECDSA|PKCS8|P12) \S{1,80})[ ]{1,4}\\*[\"']",
+        r"[^\s\"'\\]{6,200}",
+    ),
+    _rule(
+        "password",
+        r"[\w\"][ \t]{1,8}\*[ \t]{1,8}\\*\"",
+        r"[^\s\"\\]{6,200}",
+        tail=r"\\*\"[ \t]{1,8}\*",
+    ),
     _rule(
         "password",
         rf"\busername{_S}\S{{1,40}}{_S}(?:privilege{_S}\d{{1,2}}{_S})?(?:secret|password){_S}(?:0{_S})?",
@@ -173,6 +183,7 @@ RULES: tuple[Rule, ...] = (
         "password",
         rf"\bLOGIN{_S}\"?[\w.+-]{{1,60}}@[\w.-]{{1,80}}\"?{_S}\\*\"?",
         rf"{_VALUE}{{6,100}}",
+        given,
     ),
     _rule("password", rf"\bIDENTIFY{_S}(?:[\w-]{{1,30}}{_S})?", rf"{_VALUE}{{6,100}}"),
     _rule("password", rf"\bsend{_S}(?:--{_S})?\\*\"", r"[^\s\"\\$]{6,100}", tail=r"\\+[rn]"),
@@ -253,7 +264,27 @@ RULES: tuple[Rule, ...] = (
         rank=3,
     ),
     _rule("secret", r"\bsecure_link_md5[ \t]+\"[^\"\n]{1,160}[ ]", r"[^\s\"$]{8,200}"),
+    _rule(
+        "secret",
+        r"\b(?:secure|encryptionsalt):[ ]\\*\"?",
+        r"(?:AAAB|v1:)[A-Za-z0-9+/=:]{20,900}",
+        given,
+    ),
+    _rule(
+        "password",
+        r"addlinkedsrvlogin\b[^\n;]{1,160},[ ]?N?'",
+        r"[^\s']{4,100}",
+        given,
+        r"'[ ]?(?:[;\r\n\x00]|$)",
+    ),
     # ------------------------------------------------------------ what is printed
+    _rule("secret", r"\"refresh\\*\":[ ]?\\*\"", r"[A-Za-z0-9_.~+/=-]{20,2000}", random_value),
+    _rule(
+        "secret",
+        r"SecureString\\*\",(?:\s|\\n){1,40}\\*\"Value\\*\":[ ]?\\*\"",
+        r"[^\s\"\\]{4,900}",
+        given,
+    ),
     _rule(
         "password",
         r"\b(?:Key Content|Contenu de la cl\xc3\xa9|Contenido de la clave|Schl\xc3\xbcsselinhalt|Contenuto chiave)[ \t]{1,20}:[ ]",

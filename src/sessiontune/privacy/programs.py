@@ -87,7 +87,7 @@ def _rule(
 
 
 #: Programs whose option `-p` is a password, and those whose `-P` or `-w` is.
-_SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|nxc|crackmapexec|(?i:psexec(?:64)?(?:\.exe)?))"
+_SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|(?i:psexec(?:64)?(?:\.exe)?))"
 _LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
 _READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]"
@@ -154,6 +154,8 @@ RULES: tuple[Rule, ...] = (
         rf"{_B}{_SMALL_P}\b[^\n|;]{{0,160}}{_S}(?:-u|--username|-U)[ =][^\n|;]{{1,80}}{_S}-p{_S}{{0,2}}{_QUOTE}",
         check=_mixed,
     ),
+    _rule(rf"{_B}supabase{_S}[^\n|;]{{0,160}}{_S}-p{_S}{{0,2}}{_QUOTE}", check=_mixed),
+    _rule(rf"{_B}poetry{_S}config{_S}http-basic\.\S{{1,40}}{_S}\S{{1,60}}{_S}{_QUOTE}"),
     _rule(rf"{_B}(?:7z[ar]?|unrar|rar){_S}[^\n|;]{{0,160}}{_S}-h?p{_QUOTE}", check=_mixed),
     _rule(rf"{_PIPED}[^\n|;]{{0,160}}<<<{_S}?{_QUOTE}", check=_mixed),
     _rule(rf"{_B}openssl{_S}passwd{_S}(?:-[a-z0-9]{{1,10}}{_S})*{_QUOTE}", check=_mixed),
@@ -161,7 +163,11 @@ RULES: tuple[Rule, ...] = (
         rf"{_B}set_network{_S}\d{{1,3}}{_S}(?:psk|(?:sae_)?password){_S}[\\\"']{{1,6}}",
         check=_mixed,
     ),
-    _rule(rf"{_B}(?:requirepass|masterauth){_S}{{1,4}}{_QUOTE}", check=_mixed),
+    _rule(
+        rf"{_B}(?:requirepass|masterauth){_S}{{1,4}}{_QUOTE}",
+        r"[^\s\"'`\\|;<>.][^\s\"'`\\|;<>]{2,200}",
+        check=_mixed,
+    ),
     _rule(
         rf"(?:\buser|\bSETUSER){_S}[\w.-]{{1,60}}{_S}on{_S}(?:[~&+-]\S{{1,40}}{_S})?>", check=_mixed
     ),
@@ -218,7 +224,7 @@ RULES: tuple[Rule, ...] = (
     _rule(
         rf"{_B}(?:bundle|composer)(?:r)?{_S}config{_S}[^\n|;]{{3,120}}{_S}[A-Za-z0-9_.@%-]{{1,60}}:"
     ),
-    _rule(rf"{_B}lftp{_S}[^\n|;]{{0,60}}-u{_S}?{_QUOTE}[A-Za-z0-9_.@-]{{1,60}},"),
+    _rule(rf"{_B}lftp{_S}[^\n|]{{0,120}}-u{_S}?{_QUOTE}[A-Za-z0-9_.@-]{{1,60}},"),
     _rule(
         rf"(?:{_B}cmdkey{_S}[^\n|;]{{0,120}}/pass(?:word)?:|\b[xw]freerdp{_S}[^\n|;]{{0,120}}/p:){_QUOTE}"
     ),

@@ -31,7 +31,7 @@ _VERB = (
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
 #: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
-    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|\xd1\x82\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0\xba\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
+    rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|(?:\xd1\x82|\xd0\xa2)\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0[\x9a\xba]\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
     r"\bjeton(?: d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|api))?|\banahtar\xc4\xb1|\bgeheimzahl|\bsleutel|\bnyckel|\bklucz|schl\xc3\xbcssel)"
 )
@@ -257,7 +257,7 @@ def said_follows(data: bytes, end: int) -> bool:
 
 
 _USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:| and | with )"
-_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
+_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: (?:in)?to (?:[\w-]{1,20} ){0,2}[\w-]{1,20})?(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
 
 #: `ID/PW: master/V`, `user/pass - admin:V`.
 _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)(?:[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?(?:/port)?|[ ](?:pw|pwd))[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}(?:[ ]{0,2}[/:,(]{1,2}[ ]{0,2}|[ ]{1,2})"
