@@ -1,4 +1,4 @@
-"""Text for the benchmark corpus: distinct lines of code, prose, SQL and output, quickly."""
+"""Text for the benchmark corpus, made quickly: distinct lines of code, prose, SQL and output."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SHAPES = (
 
 @cache
 def pool(seed: int, lines: int = 150_000) -> list[str]:
-    """Pairs of distinct lines; most hold a mark where a block puts a name of its own."""
+    """Pairs of distinct lines; most hold a mark for a name of the block."""
     rng = Random(f"{seed}/pool")
     stems = _STEMS.split() + [t.one.replace(" ", "_").replace("-", "") for t in world.TABLES]
     verbs, cjk = _VERBS.split(), _CJK.split()

@@ -4,10 +4,10 @@
         [--dataclaw PROGRAM]
 
 Every run is a fresh process and a fresh state. CPU seconds are those of the process and all its
-children; bare loads are taken before and after each run, so that a busy machine slows both. Wall
-times, and so the gain of a second process, mean something on an idle machine only. Memory is the
-largest sum of proportional set sizes over the process tree. The table of stages (stages.py) says
-what stands between the ratio and the goal.
+children; bare loads are measured before and after each run, so that a busy machine slows both. Wall
+times, and so the gain of a second process, are meaningful only on an idle machine. Memory is the
+largest sum of proportional set sizes over the process tree. The table of stages (stages.py)
+explains the ratio.
 """
 
 from __future__ import annotations
@@ -141,14 +141,14 @@ def _project(args: argparse.Namespace, work: Path, rows: list[Row]) -> None:
     logs = sorted(p for p in project.rglob("*.jsonl") if not p.name.startswith("agent-"))
     for which, log in (("any session", logs[0]), ("the newest session", max(logs, key=_began))):
         append_line(log)
-        os.sync()  # what the run before left to be written is not this one's cost
+        os.sync()  # pending writes of the previous run are not this one's cost
         more = export(project, work / "p", work / "sp")
         cost = (f"{more.cpu:.2f} s", f"{more.cpu / first.cpu:.1%}", "< 2%")
         put(rows, (f"one line appended to {which}", *cost))
 
 
 def _ratio(name: str, run: Run, bare: list[float], goal: str) -> Row:
-    """`bare`: what loads cost before the run and after it."""
+    """`bare`: cost of loads before and after the run."""
     return (name, f"{run.cpu / mean(bare):.1f} x", f"{run.cpu:.2f} CPU s", goal)
 
 
@@ -272,7 +272,7 @@ def _stages_of(corpus: Path, *more: str) -> dict[str, float]:
 
 
 def _dataclaw(name: str, corpus: Path, work: Path) -> Row:
-    """The same corpus through dataclaw, where it is installed."""
+    """The same corpus with dataclaw, if it is installed."""
     program = shutil.which(name) or shutil.which(name, path=str(Path(sys.executable).parent))
     if program is None:
         return ("dataclaw", "not installed", "", "")
@@ -282,7 +282,7 @@ def _dataclaw(name: str, corpus: Path, work: Path) -> Row:
     os.environ["HOME"], old = str(home), os.environ["HOME"]
     quiet: dict[str, Any] = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     try:
-        # It asks for these two decisions before it exports anything.
+        # It requires these two decisions before an export.
         for decision in (["--source", "claude"], ["--confirm-projects"]):
             subprocess.run([program, "config", *decision], check=True, **quiet)
         out = work / "dataclaw.jsonl"
@@ -299,7 +299,7 @@ def _dataclaw(name: str, corpus: Path, work: Path) -> Row:
 
 
 def put(rows: list[Row], row: Row) -> None:
-    """Note a result and print it at once: a whole run takes most of an hour."""
+    """Add a result and print it at once: a whole run takes most of an hour."""
     rows.append(row)
     widths = (38, 12, 14, 0)
     print("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)), flush=True)

@@ -1,13 +1,13 @@
-"""What a training step takes on a CUDA card: memory and seconds, beside the plan's estimates.
+"""Memory and seconds of a training step on a CUDA card, beside the plan's estimates.
 
     python benchmarks/gpu.py grid  --work DIR > measured.jsonl     # sizes x methods x lengths
     python benchmarks/gpu.py cards --work DIR                      # plans for 8 to 24 GB cards
 
 Base models are made on the card: real shapes and vocabularies, random weights (memory and time do
-not depend on their values). Every cell is a process of its own that runs the product's worker, on
+not depend on their values). Every cell is a separate process that runs the product's worker on
 made-up tokens of one length, all of which bear loss. `grid` prints the peak of PyTorch's allocator
-for each length; `cards` lets the planner choose for a card of a given size, holds the allocator to
-what the plan says (less CUDA's own), and tells whether the run went through in that.
+for each length; `cards` lets the planner choose for a card of a given size, limits the allocator to
+the plan's memory (less CUDA's own), and tells whether the run succeeded.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def make_model(name: str, folder: Path, texts: Iterable[str] = ()) -> Path:
 def orders_of(
     model: Path, given: dict[str, Any], card: float
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The worker's orders for one cell, and what the plan says of it. `card` in GB, 0: this one."""
+    """The worker's orders for one cell, and its plan. `card` in GB, 0: this one."""
     import torch
 
     from sessiontune.templating import Encoded
@@ -146,10 +146,10 @@ def cell(job: dict[str, Any]) -> None:
     from sessiontune.templating.bundled import bundled
 
     Path("template.jinja").write_text(bundled("chatml"))
-    # Else all lengths up to the longest, in an order that leaves gaps.
+    # Otherwise all lengths up to the longest, in an order that leaves gaps.
     lengths = job.get("lengths") or [max(64, int(known["length"] * part)) for part in MIXED]
     batch = orders["arguments"]["per_device_train_batch_size"]
-    # A short first step, in which the optimizer makes its states.
+    # A short first step, in which the optimizer creates its states.
     written = [n for n in (256, *lengths) for _ in range(2 * batch)]
     write_rows(Path("data/train.parquet"), written, SHAPES[job["shape"]][7])
     orders["arguments"] |= {
@@ -234,7 +234,7 @@ def estimate_for(model: Path, given: dict[str, Any], known: dict[str, Any], leng
 
 
 def run_cells(jobs: list[dict[str, Any]], chosen: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    """Each job in a process; their lines as they end."""
+    """Run each job in a process; yields their lines as they end."""
 
     def one(job: dict[str, Any]) -> list[dict[str, Any]]:
         env = {**os.environ, "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
@@ -267,7 +267,7 @@ def grid(chosen: argparse.Namespace) -> None:
 
 
 def cards(chosen: argparse.Namespace) -> None:
-    """What the planner picks for each card, and whether it goes through in that much memory."""
+    """What the planner chooses for each card, and whether it succeeds in that much memory."""
     jobs = []
     for card in chosen.cards:
         for shape in chosen.shapes:

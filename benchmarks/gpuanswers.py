@@ -2,9 +2,9 @@
 
     python benchmarks/gpuanswers.py RUN [--cases 16] [--precision bf16]
 
-By the product's own answerer, for the base and for what was trained: how many answers are the same
-however many are written together, how long both take, and whether they stay the same on a card
-that is held to less memory than a batch needs, so that batches are halved.
+With the product's own answerer, for the base and for the tuned model: how many answers are the same
+in batches and one by one, how long both take, and whether they stay the same if a card is limited
+to less memory than a batch needs, so that batches are halved.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ GB = 1e9
 
 
 class Kept(dict[str, Any]):
-    """A table of answers that forgets with the process."""
+    """A table of answers in memory."""
 
     def put(self, key: str, value: Any) -> None:
         self[key] = value
@@ -81,7 +81,7 @@ class Bench:
         return found | (self.short(arm, together, alone, peak[0], least[1]) if self.cuda else {})
 
     def warm(self, arm: Any) -> None:
-        """The model loaded and its kernels known."""
+        """Load the model and its kernels."""
         from sessiontune.evaluation.local import Prompt
 
         self.lab.rows = 2
@@ -90,7 +90,7 @@ class Bench:
     def short(
         self, arm: Any, together: list[str], alone: list[str], peak: float, least: float
     ) -> dict[str, Any]:
-        """The same in less memory than the largest batch used, and more than one answer takes."""
+        """The same with less memory than the largest batch used, and more than one answer needs."""
         total = self.torch.cuda.get_device_properties(0).total_memory / GB
         room, tried = self.lab.room, 0
         before = self.lab._written
@@ -116,7 +116,7 @@ class Bench:
 
 
 def same(some: list[str], others: list[str]) -> int:
-    """How many answers are equal."""
+    """The number of equal answers."""
     return sum(a == b for a, b in zip(some, others, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""Does training hold on this machine's card? Packed examples apart, and `kill -9` survived.
+"""Is training right on this machine's card? Packed examples stay separate, `kill -9` is survived.
 
     python benchmarks/gpurun.py --work DIR [--shape qwen2.5-0.5b]
 
@@ -43,7 +43,7 @@ def packing(model: Path, place: Path) -> None:
 
 
 def loss_of(model: Path, precision: str, packed: bool) -> float:
-    """The trainer's own batches through its own model."""
+    """Mean loss of the trainer's own batches in its own model."""
     import torch
 
     from sessiontune.training import worker
@@ -68,7 +68,7 @@ def loss_of(model: Path, precision: str, packed: bool) -> float:
 
 
 def kill(model: Path, place: Path) -> None:
-    """Train, and train with an end by force in between."""
+    """Train, and train with a kill in between."""
     from exports import make_export
 
     make_export(place / "export", train=60)

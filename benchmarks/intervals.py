@@ -1,9 +1,9 @@
-"""Which interval covers the truth? Coverage of several methods on simulated evaluations.
+"""Which interval covers the true value? Coverage of several methods in simulated evaluations.
 
     python benchmarks/intervals.py [--trials 1000]
 
 Clusters have equal sizes, very unequal sizes, or unequal sizes and a skewed shared effect. Needs
-numpy. A method is good when its column stays near 0.95 in every line.
+numpy. A method is good if its column is near 0.95 in every line.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Leakage of the published split, measured on the published rows and not on what built them.
+"""Leakage of the published split, measured on the published rows alone.
 
     python benchmarks/leakage.py [--sessions 160] [--seed 0] [--weeks 10]
 
@@ -86,7 +86,7 @@ class Log:
             parent = self.turn(parent)
 
     def copied(self, rename: bool, change: float = 0.0) -> Log:
-        """The same talk in another session: with the same record ids, or with new ones."""
+        """The same conversation in another session: with the same record ids, or with new ones."""
         twin = Log(self.rng, self.day)
         new = {r["uuid"]: self.id() if rename else r["uuid"] for r in self.records}
         text = json.dumps(self.records)
@@ -173,7 +173,7 @@ def rows(path: Path) -> list[Row]:
 
 
 def leaks(train: list[Row], held: list[Row]) -> tuple[float, float]:
-    """Share of held-out rows with an exact pair in train, and with Jaccard >= .8 to a row."""
+    """Shares of held-out rows with an exact pair in train, and with Jaccard >= .8 to a row."""
     known = {pair for _, _, pairs in train for pair in pairs}
     exact = sum(bool(pairs & known) for _, _, pairs in held)
     near = sum(
@@ -183,7 +183,7 @@ def leaks(train: list[Row], held: list[Row]) -> tuple[float, float]:
 
 
 def main() -> int:
-    """Run the benchmark; 0 when every law held."""
+    """Run the benchmark; returns 0 if every law held."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=160)
     parser.add_argument("--seed", type=int, default=0)

@@ -33,7 +33,7 @@ DAY = 86_400_000  # milliseconds
 
 
 class Session:
-    """Writes records of one file until it is as large as wanted."""
+    """Writes records of one file until it has the wanted size."""
 
     def __init__(self, rng: Random, seed: int, cwd: str, session_id: str, agent: str = "") -> None:
         self.rng, self.text, self.session_id = rng, Text(rng, seed), session_id
@@ -234,7 +234,7 @@ class Session:
         return "Grep", {"pattern": f"{word}.*"}, out, {"mode": "content", "content": out}
 
 
-#: The invented user whose home the logs stand in.
+#: The invented user in whose home the logs are.
 USER = "dkorrin"
 
 
@@ -317,7 +317,7 @@ def make(out: Path, mb: float, big: float = 0, seed: int = 1, one_project: bool 
 
 
 def main() -> None:
-    """Read the options, write, and say what was written."""
+    """Read the options, write, and report what was written."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--mb", type=float, default=500, help="size of the corpus in 10^6 bytes")

@@ -1,4 +1,4 @@
-"""How much the redaction finds, what it takes by mistake, and how fast it is.
+"""How much the redaction finds, what it redacts by mistake, and how fast it is.
 
     python benchmarks/redaction.py [--keys FILE] [--corpus DIR] [--stdlib DIR]
 
@@ -37,7 +37,7 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared"
 
 
 def surviving(secret: str, out: str, around: str) -> float:
-    """Share of the secret that can still be read in one piece and does not stand around it."""
+    """Share of the secret that is still readable in one piece and is not in its surroundings."""
     low, high = 0, len(secret)
     while low < high:
         size = (low + high + 1) // 2

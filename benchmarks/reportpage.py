@@ -26,7 +26,7 @@ VIEWS = tuple((width, scheme) for width in (400, 1400) for scheme in ("light", "
 
 @dataclass
 class Look:
-    """What was seen in one view. `wide`: elements that reach beyond the window; `broken`: words."""
+    """What was seen in one view. `wide`: elements wider than the window; `broken`: broken words."""
 
     width: int
     scheme: str
@@ -68,7 +68,7 @@ def browser() -> Iterator[Any]:
             opened.close()
 
 
-#: Elements that reach beyond the window and are not inside something that scrolls.
+#: Elements that extend beyond the window and are not inside something that scrolls.
 _WIDE = """() => {
   const room = document.documentElement.clientWidth;
   const inside = e => {
@@ -84,7 +84,7 @@ _WIDE = """() => {
 }"""
 
 
-#: Words in tables that go on in the next line without a sign between.
+#: Words in tables that are broken across lines without a hyphen.
 _BROKEN = r"""() => {
   const found = [];
   for (const cell of document.querySelectorAll('th, td')) {
@@ -104,7 +104,7 @@ _BROKEN = r"""() => {
 def look(
     opened: Any, path: Path, width: int, scheme: str, shots: Path | None = None, checks: bool = True
 ) -> Look:
-    """One view of one page, with all that folds opened for the checks."""
+    """One view of one page, with all details opened for the checks."""
     page = opened.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     messages: list[str] = []
     page.on("console", lambda m: messages.append(m.text))
@@ -137,7 +137,7 @@ def _violations(page: Any) -> list[str]:
 
 
 def many(cases: int) -> str:
-    """A made-up report of so many cases."""
+    """A made-up report with this number of cases."""
     sys.path.insert(0, str(Path(__file__).parents[1]))  # the maker of such results is a test's
     from tests.evaluation.test_report import made
 

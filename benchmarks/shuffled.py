@@ -7,19 +7,19 @@ request with what was answered; the arms take the short ones. `sessiontune train
 on the training side, and a second time on the same turns with whole answers exchanged between the
 requests; `sessiontune evaluate` compares base, tuned and shuffled on the same held-out lineages.
 Both arms see the same requests, the same answers and the same number of steps; only which answer
-belongs to which request differs. So what tuned has before shuffled is what it learnt about answers
-*given* requests. Held-out turns whose answer stands word for word in training are left out: they
-would ask for memory. Nothing is picked on the held-out side: no early stop, one evaluation after
+belongs to which request differs. So the lead of tuned over shuffled is what it learned about
+answers *given* requests. Held-out turns whose answer is word for word in training are left out:
+they would test memory. Nothing is chosen by the held-out side: no early stop, one evaluation after
 the last step.
 
-A model of random weights spends a short training on how frequent words are, and the arms do not
-differ there. So the base has been trained before, once for all runs: on another sample (another
-seed and salt), with its answers shuffled too. It knows how these people write, and nothing of which
-answer belongs to which request. All of its weights are tuned.
+In a short training, a model of random weights learns only the frequencies of words, in which the
+arms do not differ. So the base is trained before, once for all runs: on another sample (another
+seed and salt), with its answers shuffled too. It knows how these people write, but not which answer
+belongs to which request. All of its weights are tuned.
 
-Run N has N as the seed of the sample, as the salt of the export's pseudonyms and as the draw of the
+In run N, N is the seed of the sample, the salt of the export's pseudonyms, and the seed of the
 shuffle and of both trainings. The settings were found on runs 1, 2 and 101; runs from 3 on were
-first seen with the settings as they stand.
+first made with the present settings.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def text_of(turn: Row) -> tuple[str, ...]:
 def shuffled(turns: Sequence[Row], seed: int) -> list[Row]:
     """The turns with their answers exchanged; none stays in its lineage.
 
-    Raises ValueError where one lineage holds most of them.
+    Raises ValueError if one lineage holds most of them.
     """
     groups = [turn["group"] for turn in turns]
     halves = [parted(turn) for turn in turns]
@@ -140,7 +140,7 @@ def trained(folder: Path, train: Sequence[Row], held: Sequence[Row], *words: obj
 
 
 def base_of(folder: Path) -> Path:
-    """A tiny base, made below `folder`, that has read the shuffled turns of another sample."""
+    """A tiny base, made below `folder`, trained on the shuffled turns of another sample."""
     train, held = sides_of(folder, OTHER, OTHER, 0.1)
     trained(folder / "run", shuffled(train, 0), held, "--base", "tiny", *LANGUAGE)
     return folder / "run" / "model"

@@ -1,10 +1,10 @@
-"""What each stage of an export costs: CPU in multiples of bare `orjson.loads` of the same lines.
+"""Cost of each stage of an export: CPU in multiples of bare `orjson.loads` of the same lines.
 
     python benchmarks/stages.py CORPUS [--no-privacy] [--json FILE]
 
-One process, one fresh state. The functions of the stages are wrapped in timers that take out the
-time of the stages inside them, so the lines add up to the whole. A timer sits around whole
-sessions, files or rows of a session, never around single messages, and adds about a percent.
+One process, one fresh state. The functions of the stages are wrapped in timers that subtract the
+time of the stages inside them, so the lines add up to the whole. A timer is around whole sessions,
+files or rows of a session, never around single messages, and adds about a percent.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ def timed_iterator(stage: str, function: Callable[..., Any]) -> Callable[..., An
 
 
 class InOrder:
-    """Stands for a thread pool: CPU time has one owner only when one thing runs at a time."""
+    """Replaces a thread pool: CPU time has one owner only if one thing runs at a time."""
 
     def __init__(self, workers: int) -> None:
         pass
@@ -142,7 +142,7 @@ def _factory(stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def run(corpus: str, more: list[str]) -> float:
-    """Export once; CPU seconds, the imports among them."""
+    """Export once; CPU seconds, including imports."""
     start = time.process_time()
     from sessiontune.cli.main import main
 

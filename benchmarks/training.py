@@ -1,13 +1,13 @@
-"""What a training step costs by `sessiontune train`, compared with a TRL script written by hand.
+"""Cost of a training step of `sessiontune train`, compared with a TRL script written by hand.
 
     python benchmarks/training.py [--steps 20 120] [--rounds 3]
 
-Both are run as a user would, on the CPU, on the same tokens and a tiny model: the whole command
-(its own process and its worker's, with plan, metrics, progress and checkpoints), and a script of
-TRL's SFTTrainer with the same settings. Each is run for two numbers of steps, by turns; the
-difference of their CPU seconds, divided by that of the steps, is what one step costs, without the
-start. CPU time is little disturbed by what else the machine does. Prints the seconds a step of each
-round, and the ratio of the medians.
+Both run as for a user, on the CPU, on the same tokens and a tiny model: the whole command (its own
+process and its worker's, with plan, metrics, progress and checkpoints), and a script of TRL's
+SFTTrainer with the same settings. Each runs for two numbers of steps, alternately; the difference
+of their CPU seconds, divided by that of the steps, is the cost of one step, without the start. CPU
+time is little disturbed by other work of the machine. Prints the seconds a step of each round, and
+the ratio of the medians.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from statistics import median
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "tests" / "training"))
 
-#: As one would write it after TRL's documentation, for tokens that are there already.
+#: As one would write it from TRL's documentation, for existing tokens.
 BY_HAND = """
 import json, sys
 import pyarrow.parquet as pq
@@ -75,7 +75,7 @@ def main() -> None:
         base = make_tiny(place / "base", [str(conversation(i)) for i in range(30)])
         make_export(place / "export", train=40)
         (place / "by_hand.py").write_text(BY_HAND)
-        # The first run of ours leaves the tokens that the script takes.
+        # The first run of ours makes the tokens for the script.
         spent(ours(place, base, 1, "first"))
         for number in range(chosen.rounds):
             for kind, known in costs.items():
@@ -108,7 +108,7 @@ def ours(place: Path, base: Path, steps: int, name: str) -> list[str]:
 
 
 def spent(argv: list[str]) -> float:
-    """CPU seconds of a program and all that it started."""
+    """CPU seconds of a program and all its children."""
 
     def so_far() -> float:
         used = resource.getrusage(resource.RUSAGE_CHILDREN)

@@ -3,11 +3,11 @@
     python tools/check_jobs.py [--env NAME=PYTHON ...]
 
 Twelve combinations of base, method and trainer, and each trainer's settings for several GPUs. An
-environment is what `sessiontune trainers install NAME` makes (or the interpreter named). The files
-are written into temporary folders beside a tiny base, and that trainer's own argument or schema
+environment is made by `sessiontune trainers install NAME` (or is the interpreter named). The files
+are written into temporary folders beside a tiny base, and the trainer's own argument or schema
 classes load them; accelerate's loader reads its file, and with `--env skypilot=PYTHON` SkyPilot's
 schema and task parser read the tasks. Prints one line for each; the exit status is the number of
-those that failed. A trainer without an environment is said to be so and counts as failed.
+failures. A trainer without an environment is reported and counts as failed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from sessiontune.training.others import ENV  # noqa: E402
 from sessiontune.training.spec import TRAINERS  # noqa: E402
 from sessiontune.training.tiny import make_tiny  # noqa: E402
 
-#: Bodies of a function that loads a folder's files with each trainer's own classes. bf16 is turned
-#: off, since those classes look for the GPU: what is tested is the file, not the machine.
+#: Bodies of a function that loads a folder's files with each trainer's own classes. bf16 is off, as
+#: those classes look for the GPU: the file is tested, not the machine.
 VALIDATE = {
     "trl": """
 import json
@@ -99,7 +99,7 @@ SFTConfig(**{**known["arguments"], "bf16": False, "fp16": False})
 }
 
 
-#: Runs such a body in each folder named, and prints what came of it.
+#: Runs such a body in each folder named, and prints the results.
 AROUND = """
 import os, sys, traceback
 def check():
@@ -155,7 +155,7 @@ def one(place: Path, trainer: str, base: str, method: str, parallel: str = "") -
 
 
 def checked(name: str, python: str, folders: list[Path]) -> int:
-    """Run the validator over the folders; the number that it does not accept."""
+    """Run the validator over the folders; returns the number that it rejects."""
     if not Path(python).exists():
         print(f"{name}: no environment ({python})", flush=True)
         return len(folders)

@@ -1,11 +1,11 @@
-"""Do the trainers take every row of an export? Asked of their own code, not of ours.
+"""Do the trainers take every row of an export? Checked with their own code, not with ours.
 
     python tools/check_rows.py setup ENV            # fetches pinned releases into a folder
     python tools/check_rows.py run EXPORT ENV       # exit code 1 when a row is refused
 
-Checked are LLaMA-Factory's converter and its formatters for tools and calls, Axolotl's
-chat_template strategy (labels included), and `datasets` in two major versions, with the types of
-the card and, for LLaMA-Factory's file, without. Only the data side of the trainers is loaded, from
+Checks with LLaMA-Factory's converter and its formatters for tools and calls, Axolotl's
+chat_template strategy (including labels), and `datasets` in two major versions, with the types of
+the card and, for LLaMA-Factory's file, without. Only the data code of the trainers is loaded, from
 wheels without their dependencies; the `train` extra of this project must be installed.
 """
 
@@ -88,7 +88,7 @@ class Roles(StrEnum):
 
 
 def llamafactory_modules(folder: Path, warned: list[str]) -> tuple[Any, Any, Any]:
-    """Its converter, formatter and parser; what they import besides is put in as bare modules."""
+    """Its converter, formatter and parser; their other imports are replaced by empty modules."""
 
     def module(name: str, **values: Any) -> types.ModuleType:
         made = types.ModuleType(name)
@@ -165,7 +165,7 @@ def check_axolotl(export: Path, env: Path, largest: int) -> list[str]:
     from sessiontune.training.tiny import make_tiny
 
     strategies = importlib.import_module("axolotl.prompt_strategies.chat_template")
-    logging.disable(logging.WARNING)  # a row may end in a result, which it says of each
+    logging.disable(logging.WARNING)  # it warns of each row that ends in a result
     config = importlib.import_module("axolotl.utils.dict").DictDefault
     wrong: list[str] = []
     with tempfile.TemporaryDirectory() as scratch:
@@ -247,7 +247,7 @@ def check_datasets(export: Path, env: Path) -> list[str]:
 
 
 def main() -> int:
-    """See the head of this file."""
+    """Run the command in the module's docstring."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("setup").add_argument("env", type=Path)

@@ -2,10 +2,10 @@
 
     python tools/plant_failures.py [--env NAME=PYTHON ...] [--only llamafactory,axolotl,unsloth]
 
-For each trainer that runs in an environment of its own, a run on made rows is written as
-`sessiontune train` writes it. Then one thing is changed, the trainer prepares its data with it,
-and what it prepared is compared with ours, as before each training. Prints what was said; the exit
-status is the number of failures that went unseen. TRL's are in tests/training/test_preflight.py.
+For each trainer with a separate environment, a run on made-up rows is written as `sessiontune
+train` writes it. Then one thing is changed, the trainer prepares its data with it, and the result
+is compared with ours, as before each training. Prints what was said; the exit status is the number
+of failures that were missed. TRL's are in tests/training/test_preflight.py.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def replaced(name: str, old: str, new: str) -> Change:
 
 
 def renamed(run: Path) -> None:
-    """The template's loop variable gets another name than the one that Axolotl looks for."""
+    """Give the template's loop variable another name than the one that Axolotl looks for."""
     path = run / "template.jinja"
     path.write_text(re.sub(r"\bmessage\b", "entry", path.read_text("utf-8")), "utf-8")
 
@@ -114,7 +114,7 @@ PLANTS: dict[str, dict[str, Change]] = {
 
 
 def main() -> int:
-    """Plant them all; the number that was not seen."""
+    """Plant them all; returns the number that was missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--env", action="append", default=[], metavar="NAME=PYTHON")
     parser.add_argument("--only", default=",".join(PLANTS))
@@ -147,7 +147,7 @@ def main() -> int:
 
 
 def preflight(ready: Ready, run: Path) -> str:
-    """What stopped it; "" when nothing did."""
+    """What stopped it; "" if nothing did."""
     try:
         others.preflight(ready, run, lambda event: None)
     except (PreflightError, ToolError) as error:

@@ -4,10 +4,10 @@
                                      [--only unmasked,masked,sample]
 
 Uses the environments of `sessiontune trainers install` (made first with --install) or the
-interpreters named. Three exports: made rows without masked turns, the same with them, and the
+interpreters named. Three exports: made-up rows without masked turns, the same with them, and the
 bundled sample as `sessiontune export` writes it. For each, the base's loss on the same held-out
-rows must agree between the trainers within .01 and the evaluation loss must fall in each. Prints
-a table; exit status 1 when anything does not hold.
+rows must agree between the trainers within .01, and the evaluation loss must fall in each. Prints a
+table; exit status 1 if anything fails.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from sessiontune.sample import write_sample  # noqa: E402
 from sessiontune.training.metrics import evaluations, read_metrics  # noqa: E402
 from sessiontune.training.spec import TRAINERS, make_spec  # noqa: E402
 
-#: How far base losses may differ between trainers.
+#: Largest difference of base losses between trainers.
 TOLERANCE = 0.01
 
 
 def main() -> int:
-    """Run it all; 0 when everything holds."""
+    """Run it all; returns 0 if everything holds."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--env", action="append", default=[], metavar="NAME=PYTHON")
     parser.add_argument("--install", action="store_true")
@@ -75,7 +75,7 @@ def made(place: Path, masked: bool) -> Path:
 
 
 def sample(place: Path) -> Path:
-    """The bundled sample, exported as a user would; .15 of it would hold out too few rows."""
+    """The bundled sample, exported as by a user, but .15 of it would hold out too few rows."""
     write_sample(place / "logs")
     out = place / "sample"
     told = ["--state", str(place / "state"), "--eval-share", "0.35", "--quiet"]
@@ -94,7 +94,7 @@ MAKE: dict[str, Callable[[Path], Path]] = {
 def one(
     trainer: str, data: Path, place: Path, python: str, steps: int, losses: dict[str, float]
 ) -> bool:
-    """One run; its base loss goes into `losses`. True when its evaluation loss fell."""
+    """One run; puts its base loss into `losses`. True if its evaluation loss fell."""
     given = {"trainer": trainer, "python": python, "max_steps": steps, "eval_every": steps // 2}
     spec = make_spec(given, None, "demo")
     try:

@@ -1,8 +1,8 @@
 """A bundled sample of session logs, written by a seeded generator from a small invented world.
 
-`write_sample(folder)` writes it; `variants(folder, kind, n)` writes variants of one oddity;
-`questions(seed)` gives starter questions with references;
-`python -m sessiontune.sample FOLDER` does the first from the command line.
+`write_sample(folder)` writes it, as does `python -m sessiontune.sample FOLDER`;
+`variants(folder, kind, n)` writes variants of one oddity; `questions(seed)` gives starter questions
+with references.
 """
 
 from __future__ import annotations

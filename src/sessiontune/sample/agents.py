@@ -14,7 +14,7 @@ from .tools import Call, Reply, Turn, read
 
 @dataclass
 class Agent:
-    """The file of a sub-agent, its meta file if it has one, and whether it is real work."""
+    """The file of a sub-agent, its meta file if any, and whether it is real work."""
 
     log: ClaudeLog
     nested: bool
@@ -69,7 +69,7 @@ def _meta(nested: bool, given: dict[str, str], call_id: str) -> dict[str, Any] |
 def begun(
     parent: ClaudeLog, turn: Turn, *, nested: bool = True, kind: str = "Explore"
 ) -> tuple[ClaudeLog, Call]:
-    """The file of a sub-agent that has done its work, and the call that asks for it."""
+    """The file of a sub-agent that has done its work, and the call that starts it."""
     given = _task(turn, kind)
     log = _work(parent, turn, given, nested)
     answer = turn.replies[-1].text

@@ -68,7 +68,7 @@ def phrase(rng: Random, section: str, **values: object) -> str:
 
 
 def varied(rng: Random, text: str, section: str = "detail") -> str:
-    """The text with a detail of the moment: long answers never stand twice word for word."""
+    """The text with a detail of the moment, so that no long answer is repeated word for word."""
     if len(text) < LONG and rng.random() < 0.75:
         return text
     detail = phrase(

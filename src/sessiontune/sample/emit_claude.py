@@ -1,8 +1,8 @@
-"""Writes turns as Claude Code records, and keeps note of what a reader should find in them.
+"""Writes turns as Claude Code records, and notes what a reader should find in them.
 
-A `ClaudeLog` is one file. It knows the tip of the conversation (the record that the next one
-hangs on) and the threads that it stands for: `Expect`ed messages, with the ids of the records
-that each is made of. Nothing here reads a clock; time and ids come from a seeded generator.
+A `ClaudeLog` is one file. It knows the tip of the conversation (the parent of the next record) and
+the expected threads: `Expect`ed messages, with the ids of their records. Nothing here reads a
+clock; time and ids come from a seeded generator.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ClaudeLog:
     # ------------------------------------------------------------ records
 
     def linked(self, kind: str, body: Record, *, parent: str | None = "", move: bool = True) -> str:
-        """Append a record that hangs on another (the tip, unless told); returns its id."""
+        """Append a record below another one (by default the tip); returns its id."""
         uuid = self.src.uuid()
         agent = {"agentId": self.agent_id} if self.agent_id else {}
         self.records.append(
@@ -80,7 +80,7 @@ class ClaudeLog:
         return uuid
 
     def side(self, kind: str, **body: Any) -> None:
-        """Append a record that stands beside the conversation."""
+        """Append a record beside the conversation."""
         self.records.append({"type": kind, **body})
 
     def expect(self, role: str, kind: str, parts: list[dict[str, Any]], uuids: list[str]) -> Expect:
@@ -238,7 +238,7 @@ class ClaudeLog:
         return self.linked("user", body, parent=asked)
 
     def progress(self, call_id: str, kind: str = "bash_progress") -> None:
-        """A record of the screen's progress line; nothing hangs on it."""
+        """A record of the screen's progress line; nothing is below it."""
         data = {"type": kind, "output": "", "fullOutput": "", "elapsedTimeSeconds": 2}
         ids = {"toolUseID": f"{kind}-0", "parentToolUseID": call_id}
         self.linked("progress", {"data": data, **ids}, move=False)
@@ -254,7 +254,7 @@ class ClaudeLog:
     def rewind(self, message: Expect) -> None:
         """Go back to the end of an earlier message: what follows is another branch.
 
-        It hangs on the same record as what followed the first time.
+        It is below the same record as what followed the first time.
         """
         later = self.thread.messages
         if message in later[:-1]:
@@ -283,7 +283,7 @@ def slug(cwd: str) -> str:
 
 
 def place(projects: Path, log: ClaudeLog, *, nested: bool = False) -> Path:
-    """Where a log belongs under `.claude/projects`."""
+    """The path of a log under `.claude/projects`."""
     folder = projects / slug(log.cwd)
     if log.agent_id is None:
         return folder / f"{log.session_id}.jsonl"

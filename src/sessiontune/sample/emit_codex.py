@@ -131,7 +131,7 @@ class CodexLog:
         self.add("event_msg", {"type": "token_count", "info": info, "rate_limits": None})
 
     def compacted(self, summary: str) -> None:
-        """The history is replaced; what came before stays above."""
+        """Replace the history; what came before stays above."""
         history = [
             {
                 "type": "message",
@@ -152,7 +152,7 @@ class CodexLog:
         return b"".join(encode(record) + b"\n" for record in self.records)
 
     def path(self) -> str:
-        """Where the file belongs under `.codex/sessions`."""
+        """The path of the file under `.codex/sessions`."""
         local = self.started.strftime("%Y-%m-%dT%H-%M-%S")
         return f"{self.started:%Y/%m/%d}/rollout-{local}-{self.session_id}.jsonl"
 

@@ -243,5 +243,5 @@ def ask(fact: Fact, rng: Random) -> tuple[str, str]:
 
 
 def _articles(text: str) -> str:
-    """Mend "a invoice", which the wordings cannot know of."""
+    """Correct "a invoice", which the wordings cannot avoid."""
     return re.sub(r"\b([Aa]) (?=invoice|e-mail)", r"\1n ", text)

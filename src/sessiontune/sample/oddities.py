@@ -1,7 +1,7 @@
 """What real logs hold besides plain turns. Each function adds one oddity to a `ClaudeLog`.
 
-Names and shapes follow the agent program; the words are our own. Functions that show text which
-a person wrote note it as an expected message, all others note nothing.
+Names and shapes are the agent program's; the words are our own. Functions that add text of a person
+note it as an expected message, all others note nothing.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def mention(log: ClaudeLog, path: str) -> None:
 
 
 def queued(log: ClaudeLog, text: str) -> None:
-    """Typed while the agent worked: it stands only in an attachment and in the queue's traffic."""
+    """Typed while the agent worked: it is only in an attachment and in the queue's records."""
     at = log.src.tick()
     log.side("queue-operation", operation="enqueue", timestamp=at, sessionId=log.session_id,
              content=text)  # fmt: skip

@@ -1,7 +1,7 @@
 """Fake secrets and personal data for the privacy stage to catch, made when the sample is written.
 
-No value stands in this source: prefixes are joined from pieces and the rest is random, with the
-check digits that the formats ask for, so that a detector takes them for real. People, numbers and
+No value is in this source: prefixes are joined from pieces and the rest is random, with the check
+digits that the formats require, so that a detector takes them for real. People, numbers and
 addresses are invented; phone numbers come from ranges that regulators keep for fiction.
 """
 

@@ -50,7 +50,7 @@ class Source:
 
 @dataclass
 class Expect:
-    """A message that a reader should find. `tip` is the record that a successor hangs on."""
+    """A message that a reader should find. `tip` is the parent record of a successor."""
 
     role: str
     kind: str

@@ -35,7 +35,7 @@ class Variant:
         self.copies: list[ClaudeLog] = []
         self.agents: list[agents.Agent] = []
         self.inline: dict[str, ClaudeLog] = {}  # by call: sub-agents in their parent's file
-        self.raw: dict[str, bytes] = {}  # further files below the project's folder
+        self.raw: dict[str, bytes] = {}  # other files below the project's folder
         self.meta_texts: dict[str, str | None] = {}  # agent id -> what the meta file holds
         self.session()
 
@@ -59,7 +59,7 @@ class Variant:
             self.log.turn(make(self.rng))
 
     def noise(self) -> None:
-        """Records that may stand between any two others."""
+        """Records that may be between any two others."""
         choice = self.rng.randrange(4)
         if choice == 0:
             oddities.reminders(self.log)
@@ -134,7 +134,7 @@ def _subagents(v: Variant) -> None:
 
 
 def _inline(v: Variant) -> None:
-    """Before version 2 a sub-agent's records stood in the file of its parent."""
+    """Before version 2 a sub-agent's records were in its parent's file."""
     v.log.version = "1.0.98"
     turn = review_turn(v.rng)
     v.log.prompt(f"Let a sub-agent do it. {turn.prompt}")

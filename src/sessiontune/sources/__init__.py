@@ -1,1 +1,1 @@
-"""One module for each agent: its own logs, and no other."""
+"""One module or package for each agent's logs, and what they share."""

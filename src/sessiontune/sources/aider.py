@@ -1,9 +1,9 @@
-"""Aider: `.aider.chat.history.md`, prose in which every chat of a folder follows the last.
+"""Aider: `.aider.chat.history.md`, prose in which the chats of a folder follow one another.
 
 `# aider chat started at` begins a chat, `#### ` a prompt, `> ` a notice of the program; all else
-is the model's. The form is ambiguous: an answer may hold a heading of four marks. Aider writes a
-notice after every answer, so a heading counts as a prompt only at a chat's beginning or behind a
-notice or another prompt. A record is a block of lines of one kind; its line is its first.
+is the model's. The form is ambiguous, as an answer may hold a heading of four marks. Aider writes a
+notice after every answer, so a heading is a prompt only at a chat's beginning or after a notice or
+another prompt. A record is a block of lines of one kind; its line is the first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class AiderSource:
     suffixes = (".md",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Histories lie in each project; only the one of the home folder has a fixed place."""
+        """Histories are in each project; only the home folder's has a fixed place."""
         named = env.get("AIDER_CHAT_HISTORY_FILE")
         return [path for path in (named, os.path.join(home, ".aider.chat.history.md")) if path]
 
@@ -51,7 +51,7 @@ class AiderSource:
         return path.endswith(self.suffixes) and _START.search(head[:4000]) is not None
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
-        """Times of the chats of a file from `offset` on; nothing ties it to other files."""
+        """Times of the chats of a file from `offset` on; it has no links to other files."""
         return scan(path, offset, (), "", _decode, _note)
 
     def sessions(

@@ -1,8 +1,8 @@
 """Amp: `~/.local/share/amp/threads/T-<id>.json`, a document for each thread.
 
-Messages hold blocks as the vendor of Claude has them; what came of a call stands in the message of
-the user after it, as a run with a status. Threads are kept on the vendor's servers as well: newer
-versions may keep none, or a part of them, on the machine.
+Messages hold blocks as in Anthropic's API; the result of a call is in the user's message after it,
+as a run with a status. Threads are also kept on the vendor's servers: newer versions may keep only
+some of them, or none, on the machine.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _STATUS: dict[str, ResultStatus] = {
     "rejected-by-user": "rejected",
     "cancelled": "interrupted",
 }
-#: What the output of a tool is, among what is noted of how it ran.
+#: Fields with the output of a tool, among those about its run.
 _SAID = ("output", "content")
 
 
@@ -69,7 +69,7 @@ class AmpSource:
     suffixes = (".json",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its threads lie."""
+        """The folders of its threads."""
         base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
         return [os.path.join(base, "amp", "threads")]
 
@@ -145,7 +145,7 @@ def _take(log: Linear, message: dict[str, Any], begun: int) -> None:
 
 
 def _user(log: Linear, blocks: list[dict[str, Any]], at: int) -> None:
-    """Words, results of calls, a summary, and commands that a person ran."""
+    """Take words, results of calls, a summary, and commands that a person ran."""
     typed: list[Part] = []
     counted, used, reason = dict(log.counts), False, "empty"
     for nth, block in enumerate(blocks):
@@ -189,7 +189,7 @@ def _ran(block: dict[str, Any]) -> str:
 
 
 def _output(result: Any) -> str:
-    """What a tool gave back: words, or what of it is the output."""
+    """The result of a tool: words, or its field with the output."""
     if isinstance(result, str):
         return result
     if isinstance(result, dict):

@@ -1,9 +1,9 @@
-"""Cline, and Roo Code and Kilo Code, which came of it: `tasks/<id>/api_conversation_history.json`.
+"""Cline and its forks Roo Code and Kilo Code: `tasks/<id>/api_conversation_history.json`.
 
-One JSON array of the messages that went to the model. Newer versions hold calls as blocks; in
-older ones the model wrote them as tags into its text, and what came of them went back as text of
-the user under a head such as `[read_file for 'a.py'] Result:`. Both become calls and results.
-`ui_messages.json` beside it tells the same to the screen.
+One JSON array of the messages that went to the model. Newer versions have calls as blocks; in older
+ones the model wrote them as tags into its text, and the results went back as text of the user under
+a head such as `[read_file for 'a.py'] Result:`. Both become calls and results. `ui_messages.json`
+beside it holds the same for the screen.
 """
 
 from __future__ import annotations
@@ -55,20 +55,20 @@ def _note(line: Known, seen: Seen) -> None:
 
 
 def _known(raw: memoryview) -> Known:
-    """The folder that a document names, and its last time; each of its lines is looked through."""
+    """The folder that a document names, and its last time, from all of its lines."""
     text = bytes(raw).decode("utf-8", "replace")
     folder, times = _FOLDER.search(text), re.findall(r'"ts"\s*:\s*(\d{13})\b', text)
     return Known(int(times[-1]) if times else None, folder[1] if folder else "")
 
 
 class ClineSource:
-    """Tasks of Cline and its kin."""
+    """Tasks of Cline and its forks."""
 
     name = "cline"
     suffixes = (".json",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where tasks lie: the storage of every editor that is there, and Cline's own folder."""
+        """The folders of tasks: the storage of every installed editor, and Cline's own folder."""
         users = user_folders(env, home, _SERVERS)
         found = [os.path.join(u, "globalStorage", p, "tasks") for u in users for p in _PLACES]
         own = os.path.join(env.get("CLINE_DIR") or os.path.join(home, ".cline"), "data")
@@ -76,7 +76,7 @@ class ClineSource:
         return [path for path in found if os.path.isdir(path)]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether a file begins as the messages of a task."""
+        """Whether a file begins like the messages of a task."""
         if not path.endswith(self.suffixes) or _FIRST.match(head) is None:
             return is_session(path, head)
         return os.path.basename(path) == _FILE or any(tag in head for tag in _WRAPS)
@@ -108,19 +108,19 @@ SOURCE = ClineSource()
 
 
 def _task(path: str) -> str:
-    """The task's id: the name of its folder, or of a file that was taken out of it."""
+    """The task's id: the name of its folder, or of a file that was copied out of it."""
     name = os.path.basename(path)
     return os.path.basename(os.path.dirname(path)) if name == _FILE else os.path.splitext(name)[0]
 
 
 class _Back:
-    """What one message of the user holds."""
+    """The content of one message of the user."""
 
     def __init__(self) -> None:
         self.results: dict[str, tuple[list[str], list[Image]]] = {}
         self.context: list[Part] = []
         self.own: list[Part] = []  # a person's words and pictures
-        self.reason = "environment_details"  # why it goes, if nothing is left
+        self.reason = "environment_details"  # of the drop, if nothing is left
 
 
 class _Task:
@@ -242,7 +242,7 @@ class _Task:
         self._emit(back, at)
 
     def _piece(self, block: dict[str, Any], call: str, back: _Back) -> None:
-        """One block: to the result of a call, if there is one, and what a person said in it."""
+        """Take one block: the result of a call, if there is one, and a person's words in it."""
         kind = words(block.get("type"))
         if kind == "image":
             given = mapping(block.get("source"))
@@ -264,7 +264,7 @@ class _Task:
                 back.own.append(Text(rest))
 
     def _emit(self, back: _Back, at: int) -> None:
-        """Results first, then what the program added, then the person's own words."""
+        """Emit the results, then what the program added, then the person's own words."""
         log, used = self.log, bool(back.context or back.own)
         for call, (texts, images) in back.results.items():
             node = log.calls.get(call)
@@ -282,13 +282,13 @@ class _Task:
             log.drop("result_without_call" if back.results else back.reason)
 
     def _called(self, tool: str, results: Mapping[str, Any]) -> str:
-        """The waiting call that a head names; the first one left where none bears the name."""
+        """The waiting call that a head names, or the first one if none has the name."""
         left = [(call, name) for call, name in self.waiting if call not in results]
         named = [call for call, name in left if name == tool]
         return (named or [call for call, _ in left or self.waiting])[0]
 
     def _without_notes(self, text: str) -> str:
-        """The text without what the editor told; the folder and the model are taken down."""
+        """The text without the editor's notes, from which the folder and the model are taken."""
         if "<environment_details>" not in text:
             return text
         folder, model = _FOLDER.search(text), _MODEL.search(text)
@@ -302,7 +302,7 @@ def _text(block: dict[str, Any]) -> str:
 
 
 def _at(told: Any, task: str) -> int:
-    """Milliseconds: those of the message, else those by which the task is named."""
+    """Milliseconds: those of the message, else those in the name of the task."""
     if isinstance(told, int | float) and 0 < told < 1 << 43:
         return int(told)
     return int(task) if task.isdecimal() and len(task) == 13 else 0

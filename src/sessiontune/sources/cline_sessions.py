@@ -1,8 +1,8 @@
 """Cline from version 3 of its program on: `sessions/<id>/<id>.messages.json`.
 
-A document with the messages of a session, blocks as the vendor of Claude has them; what is known
-of the session besides stands in `<id>.json`. Sub-agents lie beside it (`agent_<id>`); a call of
-the session holds the words of their task.
+A document with the messages of a session, with blocks as in Anthropic's API; `<id>.json` holds the
+other facts about the session. Sub-agents are beside it (`agent_<id>`); a call of the session holds
+the words of their task.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _STOPPED = ("cancelled", "canceled", "aborted", "interrupted")
 
 
 class Told(msgspec.Struct):
-    """What is known of the files of a unit that were read before.
+    """What earlier files of the unit told.
 
     messages  ids of messages, with what they hold
     tasks     (session, words of a task) -> the call that gave it, and its node
@@ -51,7 +51,7 @@ def session_of(path: str) -> str:
 
 
 def is_agent(path: str) -> bool:
-    """Whether a file is that of a sub-agent."""
+    """Whether a file is a sub-agent's."""
     return os.path.basename(path).startswith("agent_") and path.endswith(END)
 
 
@@ -61,7 +61,7 @@ def is_session(path: str, head: bytes) -> bool:
 
 
 def about(path: str) -> dict[str, Any]:
-    """What the program notes of a session beside its messages."""
+    """The program's notes on a session, beside its messages."""
     try:
         beside = os.path.join(os.path.dirname(path), f"{session_of(path)}.json")
         with open(beside, "rb") as stream:

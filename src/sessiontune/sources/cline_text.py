@@ -1,4 +1,4 @@
-"""What Cline writes as tags and heads into plain text: calls, results, notes, a person's words."""
+"""Tags and heads that Cline writes into plain text: calls, results, notes, a person's words."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 
 from ..model import Part, ResultStatus, Text, Thinking
 
-#: Tools that a model calls by tags in its text.
+#: Tools that a model calls with tags in its text.
 _TOOL_NAMES = """
 access_mcp_resource apply_diff ask_followup_question attempt_completion browser_action
 codebase_search condense edit_file execute_command fetch_instructions generate_image
@@ -18,7 +18,7 @@ plan_mode_respond plan_mode_response read_file replace_in_file report_bug run_sl
 search_and_replace search_files summarize_task switch_mode update_todo_list use_mcp_tool
 web_fetch web_search write_to_file
 """
-_TOOL = re.compile(  # at the beginning of a line; the last one need not be closed
+_TOOL = re.compile(  # begins a line; the last one may be unclosed
     rf"^[ \t]*<({'|'.join(_TOOL_NAMES.split())})>(?:(.*?)</\1>|(\s*<\w+>.*)\Z)",
     re.DOTALL | re.MULTILINE,
 )
@@ -34,11 +34,11 @@ _SAID = re.compile(
     r"(?:\A\s*|:[ \t]*\n\s*)<(feedback|user_message)>\s*(.*?)\s*</\1>\s*\Z", re.DOTALL
 )
 _SAID_BESIDE = re.compile(r"feedback[^\n]*:[ \t]*\n\s*<(feedback)>\s*(.*?)\s*</\1>\s*\Z", re.DOTALL)
-#: Tools whose result is what a person said.
+#: Tools whose results are a person's words.
 _ASKING = ("ask_followup_question", "attempt_completion", "plan_mode_respond", "plan_mode_response")
 _ANSWER = re.compile(r"\A\s*<answer>\s*(.*?)\s*</answer>\s*\Z", re.DOTALL)
 
-#: What the program writes as the user -> the reason why it goes; "" where it stays as context.
+#: What the program writes as the user -> the reason of its drop, or "" if it is context.
 _PROGRAM = (
     ("# task_progress", "todo_reminder"),
     ("# TODO LIST", "todo_reminder"),
@@ -57,7 +57,7 @@ _DENIED = "The user denied this operation"
 
 
 class Call(msgspec.Struct):
-    """A call; without an id where it was written as tags."""
+    """A call; without an id if it was written as tags."""
 
     name: str
     arguments: Any
@@ -78,12 +78,12 @@ def said(text: str, tool: str | None) -> tuple[str, str]:
 
 
 def added(text: str) -> str | None:
-    """Why a text that the program wrote goes, "" where it is context; None for any other."""
+    """The reason to drop a text of the program, "" if it is context; None for any other text."""
     return next((why for start, why in _PROGRAM if text.lstrip().startswith(start)), None)
 
 
 def written(text: str) -> list[Part | Call]:
-    """The text of an answer in steps: thinking, words, and calls written as tags."""
+    """The text of an answer in pieces: thinking, words, and calls written as tags."""
     steps: list[Part | Call] = []
     thought = _THOUGHT.match(text)
     if thought is not None:

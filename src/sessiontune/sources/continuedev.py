@@ -1,7 +1,7 @@
 """Continue: `~/.continue/sessions/<id>.json`, one JSON document of its editor plugins and `cn`.
 
-An item of `history` is a message with what belongs to it: attached files, the states of its calls
-with their outputs, reasoning. A summary of what came before stands on the item that it ends with.
+An item of `history` is a message with attached files, the states of its calls with their outputs,
+and reasoning. A summary is on the last item that it covers.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ContinueSource:
     suffixes = (".json",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its sessions lie: CONTINUE_GLOBAL_DIR or ~/.continue."""
+        """The folder of its sessions, in CONTINUE_GLOBAL_DIR or ~/.continue."""
         base = env.get("CONTINUE_GLOBAL_DIR") or os.path.join(home, ".continue")
         return [os.path.join(base, "sessions")]
 
@@ -166,7 +166,7 @@ def _answer(
         log.drop("empty")
         return
     if log.open is not None and any(not isinstance(p, Thinking) for p in log.open.parts):
-        log.open = None  # only the reasoning before it is of the same answer
+        log.open = None  # only the reasoning before it is in the same answer
     usage, logs = message.get("usage"), objects(item.get("promptLogs"))
     node = log.answer("", "")
     used = words(usage.get("model")) if isinstance(usage, dict) else ""
@@ -193,7 +193,7 @@ def _answer(
 
 
 def _begun(path: str, session: str) -> int:
-    """When the session began, as `sessions.json` beside it tells: the messages do not."""
+    """When the session began, from `sessions.json` beside it: messages have no times."""
     try:
         with open(os.path.join(os.path.dirname(path), "sessions.json"), "rb") as stream:
             listed = objects(orjson.loads(stream.read(1 << 26)))

@@ -1,8 +1,8 @@
-"""Copilot CLI: `session-state/<id>/events.jsonl`, a plain list of events.
+"""Copilot CLI: `session-state/<id>/events.jsonl`, a list of events.
 
-`user.message.content` is what the person typed (`transformedContent` adds reminders), calls
-stand in `assistant.message.toolRequests`, results in `tool.execution_complete`. Sub-agents stand
-between the events of the session that started them. Everything else tells the screen or the hooks.
+`user.message.content` is what the person typed (`transformedContent` adds reminders), calls are in
+`assistant.message.toolRequests`, results in `tool.execution_complete`. Events of sub-agents are
+between those of the session that started them. All else is for the screen or the hooks.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class CopilotSource:
     name = "copilot"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: COPILOT_HOME or ~/.copilot."""
+        """The folders of its logs, in COPILOT_HOME or ~/.copilot."""
         bases = [b for b in (env.get("COPILOT_HOME"), os.path.join(home, ".copilot")) if b]
         return [os.path.join(base, "session-state") for base in dict.fromkeys(bases)]
 
@@ -82,7 +82,7 @@ class CopilotSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of one unit; an event that stands in two files counts once."""
+        """The sessions of one unit; an event in two files counts once."""
         seen: set[str] = set()
         for path in sorted(files, key=lambda p: (-size_of(p), p)):
             events = _Events(path, options, ledger)
@@ -96,12 +96,12 @@ class _Side:
     def __init__(self, log: Linear, agent: str = "") -> None:
         self.log, self.agent = log, agent
         self.call, self.kind, self.model = agent, "", ""
-        self.typed: set[str] = set()  # calls of the person: commands typed with !
-        self.at: dict[str, int] = {}  # event -> how many nodes there were before it
-        self.back: Node | None = None  # what the next node follows, where it leaves a thread
+        self.typed: set[str] = set()  # the person's calls: commands typed with !
+        self.at: dict[str, int] = {}  # event -> number of nodes before it
+        self.back: Node | None = None  # what the next node follows, if it begins a branch
 
     def rewind(self, event: str) -> None:
-        """The event and all after it were taken back: what comes next is a branch."""
+        """The event and all after it were taken back: what follows is a branch."""
         nodes, at = self.log.nodes, self.at.get(event)
         if at is None or at >= len(nodes):
             return
@@ -121,8 +121,8 @@ class _Events:
         self.sides = {"": self.main}
         self.assets: dict[str, Image] = {}
         self.about: dict[str, str] = {}
-        self.usages: dict[str, Usage] = {}  # request to the model -> what it took
-        self.named = False  # the answers of this log name their model
+        self.usages: dict[str, Usage] = {}  # request to the model -> its tokens
+        self.named = False  # whether answers of this log name their model
 
     def read(self, seen: set[str]) -> None:
         """Read the events; `seen` are ids of events in the unit's other files."""
@@ -182,14 +182,14 @@ class _Events:
         request, named = words(data.get("apiCallId")), bool(words(data.get("model")))
         self.named = self.named or named
         if log.open is None or log.place not in log.open.places:
-            return  # nothing came of it
+            return  # without a result
         if request in self.usages:
             log.usage(self.usages.pop(request))
         if self.named and not named and not request:
             log.open.injected = True
 
     def _note(self, side: _Side, kind: str, data: dict[str, Any]) -> None:
-        """Take down what an event without words says."""
+        """Note the facts of an event without words."""
         if kind in ("session.start", "session.resume"):
             self._start(data)
         elif kind == "session.model_change":
@@ -264,7 +264,7 @@ class _Events:
             side.log.drop("shell_mode")
 
     def _images(self, listed: Any) -> list[Image]:
-        """Pictures that stand in an event, or that it names."""
+        """Pictures in an event, or that it names."""
         found = []
         for item in listed if isinstance(listed, list) else ():
             if isinstance(item, dict):
@@ -324,7 +324,7 @@ def _command(data: dict[str, Any]) -> str:
 
 
 def _thought(told: Any) -> str:
-    """The reasoning that newer versions keep in blocks, as the model's vendor gave it."""
+    """The reasoning, which newer versions keep in the blocks of the model's vendor."""
     blocks = told.get("blocks") if isinstance(told, dict) else None
     found = [words(b.get("thinking")) for b in blocks or () if isinstance(b, dict)]
     return "\n\n".join(filter(None, found))

@@ -9,7 +9,7 @@ from .linear import words
 
 Sender = Literal["person", "program", "agent", "session"]
 
-#: First words of the names of what nobody typed (`skill-pdf`, `instruction-discovery`,
+#: First words of the names of messages that nobody typed (`skill-pdf`, `instruction-discovery`,
 #: `thinking-exhausted-continuation`).
 _PROGRAM = frozenset(
     ("skill", "jit", "system", "schedule", "autopilot", "instruction", "thinking", "snippy")
@@ -38,5 +38,5 @@ def sender(data: dict[str, Any]) -> Sender:
 
 
 def agent_of(data: dict[str, Any]) -> str:
-    """The id of the agent whose prompt a message is, "" where it is none."""
+    """The id of the agent whose prompt a message is, or ""."""
     return words(data.get("source")).removeprefix(_AGENT) if sender(data) == "agent" else ""

@@ -1,7 +1,7 @@
 """Crush: `.crush/crush.db` in each project, a database.
 
-A message is a row with its parts as JSON, in newer versions compressed. Sessions below another one
-are those of its sub-agents, called after the message and the call that started them.
+A message is a row with its parts as JSON, in newer versions compressed. Sessions below another are
+of its sub-agents, and named after the message and the call that started them.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class CrushSource:
     journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """The data folders of the projects that it has seen: it keeps a list of them."""
+        """The data folders of its projects, of which it keeps a list."""
         base = env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")
         try:
             with open(os.path.join(base, "crush", "projects.json"), "rb") as stream:
@@ -87,7 +87,7 @@ SOURCE = CrushSource()
 
 
 def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[Session]:
-    """The sessions of a database, one after the other."""
+    """The sessions of a database."""
     about = {words(row["id"]): row for row in rows(base, "sessions")}
     names = [words(name) for (name,) in base.execute("SELECT DISTINCT session_id FROM messages")]
     for name in sorted(names, key=lambda n: (_depth(n, about), n)):
@@ -96,7 +96,7 @@ def _sessions(reader: _Reader, path: str, base: sqlite3.Connection) -> Iterator[
 
 
 def _depth(name: str, about: dict[str, dict[str, Any]]) -> int:
-    """How many sessions stand above one; a circle ends."""
+    """The number of sessions above one; safe for cycles."""
     depth, seen = 0, {name}
     while (name := words(about.get(name, {}).get("parent_session_id"))) and name not in seen:
         seen.add(name)
@@ -105,13 +105,13 @@ def _depth(name: str, about: dict[str, dict[str, Any]]) -> int:
 
 
 def _folder(path: str) -> str:
-    """The project: the database lies in a folder of it."""
+    """The project: the database is in one of its folders."""
     above = os.path.dirname(os.path.abspath(path))
     return os.path.dirname(above) if os.path.basename(above) == ".crush" else above
 
 
 def _milliseconds(at: Any) -> int:
-    """Seconds in older versions."""
+    """A time in milliseconds, which is in seconds in older versions."""
     return (at if at > 1 << 36 else at * 1000) if type(at) is int else 0
 
 
@@ -120,7 +120,7 @@ def _time(at: Any) -> str:
 
 
 def _parts(stored: Any) -> list[dict[str, Any]] | None:
-    """The parts of a message: (type, data) of each; None where they cannot be read."""
+    """The parts of a message: (type, data) of each; None if they cannot be read."""
     raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
     if not isinstance(raw, bytes):
         return None
@@ -137,7 +137,7 @@ def _parts(stored: Any) -> list[dict[str, Any]] | None:
 
 
 class _Reader:
-    """Makes sessions of messages; `calls` are those of the sessions that were read before."""
+    """Makes sessions of messages; `calls`: those of the sessions read before."""
 
     def __init__(self, options: ReadOptions, ledger: Ledger, keyed: Keyed) -> None:
         self.options, self.ledger, self.keyed = options, ledger, keyed
@@ -148,7 +148,7 @@ class _Reader:
     def session(
         self, path: str, name: str, about: dict[str, Any], messages: list[dict[str, Any]]
     ) -> Iterator[Session]:
-        """The linked sessions of one session of the program: one for each epoch."""
+        """The linked sessions of one session of Crush: one for each epoch."""
         log = Linear(path, self.options, self.ledger)
         log.session_id = name
         agent = bool(words(about.get("parent_session_id")))

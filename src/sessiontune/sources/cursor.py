@@ -1,8 +1,8 @@
 """Cursor: `globalStorage/state.vscdb`, one database with all chats of its editor.
 
 A chat (`composerData:CHAT`) lists its messages in order. Each is a row (`bubbleId:CHAT:MESSAGE`),
-in older versions a part of the chat. Reasoning, words and calls of one answer are messages of
-their own; a call stands with its output. A sub-agent is a chat that names the call which began it.
+in older versions a part of the chat. Reasoning, words and calls of one answer are separate
+messages; a call holds its output. A sub-agent is a chat that names the call that started it.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ class CursorSource:
     journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """The database of each place where the editor keeps its settings."""
+        """The database in each folder of the editor's settings."""
         below = ("Cursor", "User", "globalStorage", "state.vscdb")
         return [os.path.join(base, *below) for base in settings_folders(env, home)]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file is a database with chats in it; each folder has one without any."""
+        """Whether the file is a database with chats; each folder also has one without."""
         if not path.endswith(self.suffixes) or not head.startswith(MAGIC) or _TABLE not in head:
             return False
         return os.path.basename(os.path.dirname(path)) == "globalStorage" or glanced(path, _ANY)
@@ -100,14 +100,14 @@ def _values(base: sqlite3.Connection, prefix: str) -> Iterator[tuple[int, str, d
 
 
 def _row(base: sqlite3.Connection, by: str, is_: str | int) -> tuple[int, dict[str, Any]]:
-    """The row whose column `by` has a value: its number and what it holds."""
+    """The row whose column `by` has a value: its number and content."""
     asked = f"SELECT rowid, value FROM cursorDiskKV WHERE {by} = ?"
     row = base.execute(asked, (is_,)).fetchone()
     return (row[0], value_of(row[1]) or {}) if row else (0, {})
 
 
 def _cwd(base: sqlite3.Connection, name: str, chat: dict[str, Any]) -> str:
-    """The folder of a chat, as the chat or else one of its first messages tells it."""
+    """The folder of a chat, named by the chat or else by one of its first messages."""
     place = chat.get("workspaceIdentifier")
     uri = place.get("uri") if isinstance(place, dict) else None
     told = words(uri.get("fsPath")) or words(uri.get("path")) if isinstance(uri, dict) else ""
@@ -135,7 +135,7 @@ class _Reader:
         self.nodes: list[Node] = []
 
     def database(self, path: str, base: sqlite3.Connection) -> Iterator[Session]:
-        """The sessions of a database, one chat after the other."""
+        """The sessions of a database, chat by chat."""
         above: dict[str, str] = {}
         for _, name, chat in _values(base, _CHAT):
             above[name] = words(_agent(chat).get("parentComposerId"))
@@ -201,13 +201,13 @@ class _Reader:
 
 
 def _agent(chat: dict[str, Any]) -> dict[str, Any]:
-    """What a chat of a sub-agent says of itself; nothing for other chats."""
+    """What a sub-agent's chat says about itself; empty for other chats."""
     told = chat.get("subagentInfo")
     return mapping(told)
 
 
 def _depth(name: str, above: dict[str, str]) -> int:
-    """How many chats stand above one; a circle ends."""
+    """The number of chats above one; safe for cycles."""
     depth, seen = 0, {name}
     while (name := above.get(name, "")) and name not in seen:
         seen.add(name)

@@ -1,8 +1,8 @@
 """Cursor's agent of the terminal: `~/.cursor/chats/<folder>/<id>/store.db`, one for each chat.
 
-Messages and lists of messages are blobs under their digests; each step of the agent writes a new
-list (a protobuf message: field 1 are the digests, field 9 is the folder). The last list is what
-the model saw last; where it begins with a summary, an older list holds what stood before.
+Messages and lists of messages are blobs with their digests as keys; each step of the agent writes a
+new list (a protobuf message: field 1 are the digests, field 9 is the folder). The last list is what
+the model saw last; if it begins with a summary, an older list holds what came before.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class CursorAgentSource:
     journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its chats lie."""
+        """The folder of its chats."""
         return [os.path.join(home, ".cursor", "chats")]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -66,7 +66,7 @@ class CursorAgentSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of each chat; a message that stands in two copies of it counts once."""
+        """The sessions of each chat; a message in two copies of it counts once."""
         seen: set[str] = set()
         for nth, path in enumerate(sorted(files)):
             log = Linear(path, options, ledger)
@@ -93,7 +93,7 @@ SOURCE = CursorAgentSource()
 
 
 def _meta(base: sqlite3.Connection) -> dict[str, Any]:
-    """What a store says of its chat: JSON in hexadecimal digits."""
+    """The facts of a store's chat, which are JSON in hexadecimal digits."""
     row = base.execute("SELECT value FROM meta WHERE key = '0'").fetchone()
     told = row[0] if row else ""
     text = told.decode("utf-8", "replace") if isinstance(told, bytes) else words(told)
@@ -150,7 +150,7 @@ class _Store:
 
 
 def _fields(raw: bytes) -> list[tuple[int, bytes]]:
-    """The fields with bytes of a protobuf message; none where it is no such message."""
+    """The fields with bytes of a protobuf message; none if it is no such message."""
     found: list[tuple[int, bytes]] = []
     at = 0
     while at < len(raw):
@@ -177,11 +177,11 @@ def _varint(raw: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 128:
             return value, at
-    return 7, len(raw) + 1  # of a kind that there is not
+    return 7, len(raw) + 1  # of no known kind
 
 
 def _cursor(holder: dict[str, Any]) -> dict[str, Any]:
-    """What the program notes of a message, or of a block of it."""
+    """The program's notes on a message, or on a block of it."""
     options = holder.get("providerOptions")
     told = options.get("cursor") if isinstance(options, dict) else None
     return mapping(told)

@@ -1,4 +1,4 @@
-"""What a message of a chat of Cursor says: words, reasoning, a call with its output, a summary."""
+"""A message of Cursor as nodes: words, reasoning, a call with its output, a summary."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from .lines import mend
 from .pictures import picture, picture_of_url
 from .shapes import mapping, objects, value_of
 
-#: What the output of a tool is, among what is noted of how it ran.
+#: Fields with the output of a tool, among those about its run.
 _SAID = ("output", "contents")
 _TOLD = ("modelVisibleErrorMessage", "clientVisibleErrorMessage")
 
 
 class Result(msgspec.Struct):
-    """What came of a call."""
+    """The result of a call."""
 
     call: str
     text: str
@@ -27,7 +27,7 @@ class Result(msgspec.Struct):
 
 
 class Answering(msgspec.Struct):
-    """How far an answer has come.
+    """The state of an answer that is being read.
 
     model     the one that a prompt was given to
     agent     whether the chat is that of a sub-agent
@@ -43,7 +43,7 @@ class Answering(msgspec.Struct):
     called: bool = False
 
     def flush(self, log: Linear) -> None:
-        """An answer with calls is whole: its results follow."""
+        """Add the results of an answer with calls that is complete."""
         here = log.place
         for result in self.waiting:
             log.place = result.place
@@ -77,7 +77,7 @@ def _at(message: dict[str, Any]) -> str | int:
 
 
 def _summary(told: Any) -> str:
-    """What the model sees in place of what stood before."""
+    """The summary that the model sees instead of what came before."""
     found = value_of(told) if isinstance(told, str) else told
     if isinstance(found, dict):
         return words(found.get("summary")).strip()
@@ -114,7 +114,7 @@ def _image(image: dict[str, Any]) -> Image | None:
 
 
 def _shown(message: dict[str, Any]) -> list[Part]:
-    """Pieces of files and of terminals that a person put beside a prompt."""
+    """Pieces of files and of terminals that a person attached to a prompt."""
     context, found = message.get("context"), list[str]()
     for field in ("selections", "terminalSelections", "quotes"):
         for piece in objects(context.get(field)) if isinstance(context, dict) else ():
@@ -127,7 +127,7 @@ def _shown(message: dict[str, Any]) -> list[Part]:
 
 
 def _typed(rich: str) -> str:
-    """The words of a text as the editor of the prompt keeps it; its paragraphs are lines."""
+    """The words of a text in the form of the prompt's editor; its paragraphs are lines."""
     root = (value_of(rich) or {}).get("root")
     lines = []
     for paragraph in objects(root.get("children")) if isinstance(root, dict) else ():
@@ -172,13 +172,13 @@ def _answer(log: Linear, state: Answering, message: dict[str, Any], own: str, pl
 
 
 def _given(tool: dict[str, Any]) -> Any:
-    """The arguments as the model wrote them, or else as the program understood them."""
+    """The arguments as the model wrote them, or else as the program read them."""
     told = [_decoded(tool.get(field)) for field in ("rawArgs", "params")]
     return next((given for given in told if isinstance(given, dict) and given), told[0] or {})
 
 
 def _decoded(told: Any) -> Any:
-    """A value that is told as JSON, or the words where it is none."""
+    """The value of JSON text, or the text if it is not JSON."""
     if not isinstance(told, str) or not told.strip():
         return told
     return value_of(told) or told

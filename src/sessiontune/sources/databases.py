@@ -1,7 +1,7 @@
 """Databases of agents (SQLite), read without leaving a trace.
 
-A program's database is never opened where it lies when it has a journal (its reader would write
-beside it), but as a copy.
+If a program's database has a journal, a copy is opened: a reader of the original would write beside
+it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _COPY_TRIES = 5
 
 @contextmanager
 def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """The database, for reading. Nothing is written beside it, whoever else has it open."""
+    """The database, for reading. Nothing is written beside it, even if others have it open."""
     journals = [path + end for end in ("-wal", "-journal")]
     if not any(os.path.exists(j) and os.path.getsize(j) for j in journals):
         base = sqlite3.connect(f"file:{_quoted(path)}?mode=ro&immutable=1", uri=True)
@@ -33,7 +33,7 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
         finally:
             base.close()
         return
-    with tempfile.TemporaryDirectory(prefix="sessiontune-") as folder:  # only the user's
+    with tempfile.TemporaryDirectory(prefix="sessiontune-") as folder:  # only the user may read it
         copy = os.path.join(folder, "copy.db")
         for _ in range(_COPY_TRIES):
             before = [state(p) for p in (path, *journals)]
@@ -53,7 +53,7 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
 
 @contextmanager
 def faults_of(path: str, ledger: Ledger) -> Iterator[None]:
-    """What ends the reading of a database is a fault of its file."""
+    """Turn an error while reading a database into a fault of its file."""
     try:
         yield
     except (sqlite3.Error, OSError) as error:
@@ -63,7 +63,7 @@ def faults_of(path: str, ledger: Ledger) -> Iterator[None]:
 def rows(
     base: sqlite3.Connection, table: str, where: str = "1", given: tuple[str, ...] = ()
 ) -> Iterator[dict[str, Any]]:
-    """Rows of a table by column, which came with the versions; `rowid` is their number."""
+    """Rows of a table by column, as versions differ in them; `rowid` is their number."""
     found = base.execute(f"SELECT rowid, * FROM {table} WHERE {where} ORDER BY rowid", given)
     names = ["rowid", *(column[0] for column in found.description[1:])]
     for row in found:
@@ -73,7 +73,7 @@ def rows(
 def index_of(
     path: str, sessions: Iterable[str], folders: Iterable[str], lines: int, first: str, last: str
 ) -> FileIndex:
-    """The index of a database. What is empty of its sessions and folders is left out."""
+    """The index of a database, without empty sessions and folders."""
     return FileIndex(
         links=tuple(sorted({f"session:{name}" for name in sessions if name})),
         names=tuple(sorted({folder for folder in folders if folder})),
@@ -85,7 +85,7 @@ def index_of(
 
 
 def columns(path: str, *tables: str) -> set[tuple[str, str]]:
-    """(table, column) of these tables; nothing where the file is no database that can be read."""
+    """(table, column) of these tables; none if the file is no readable database."""
     try:
         with opened(path) as base:
             return {
@@ -111,7 +111,7 @@ def glanced(path: str, query: str) -> bool:
 
 
 def unpacked(raw: bytes) -> bytes | None:
-    """What was compressed (Zstandard); None where it is damaged."""
+    """The content of compressed data (Zstandard); None if it is damaged."""
     import pyarrow
 
     try:
@@ -122,12 +122,12 @@ def unpacked(raw: bytes) -> bytes | None:
 
 
 def journal(path: str) -> tuple[int, int]:
-    """Size and time of what was written beside a database and not yet into it."""
+    """Size and time of a database's journal, which holds what is not yet in it."""
     return state(path + "-wal") if path.endswith((".db", ".vscdb")) else (0, 0)
 
 
 def state(path: str) -> tuple[int, int]:
-    """Size and time of change of a file; zeros where there is none."""
+    """Size and modification time of a file; zeros if there is none."""
     try:
         info = os.stat(path)
     except OSError:

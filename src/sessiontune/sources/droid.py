@@ -1,8 +1,8 @@
 """Factory Droid: `~/.factory/sessions/<folder>/<id>.jsonl`, settings in `<id>.settings.json`.
 
-Messages hold blocks as the vendor of Claude has them and hang below each other by `parentId`. A
-forked session begins with copies of the other's messages, ids and all; they stand once, in the
-session that was first. A compaction carries its summary; what it kept stands above it already.
+Messages hold blocks as in Anthropic's API and name their parents by `parentId`. A forked session
+begins with copies of the other's messages and their ids; they are kept once, in the first session.
+A compaction holds its summary; what it kept is already above it.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class DroidSource:
     name = "droid"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its sessions lie."""
+        """The folder of its sessions."""
         return [os.path.join(home, ".factory", "sessions")]
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -77,7 +77,7 @@ class DroidSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of one unit: those that others came of first."""
+        """The sessions of one unit: those that others were forked from first."""
         unit = _Unit()
         try:
             for path in _parents_first(files, options):
@@ -90,11 +90,11 @@ SOURCE = DroidSource()
 
 
 class _Unit(msgspec.Struct):
-    """What is known of the files that were read before.
+    """What earlier files of the unit told.
 
     owner   id of a message -> the node that it is, or leads to
     calls   id of a call -> the node that holds it
-    nodes   all nodes, to be parted in the end
+    nodes   all nodes, to be unlinked in the end
     summary the last one of the present file: what follows hangs below it
     """
 
@@ -166,7 +166,7 @@ def _read(
 
 
 def _hang(log: Linear, record: dict[str, Any], before: int, unit: _Unit) -> None:
-    """Hang what came of a record below what its parent is."""
+    """Put the nodes of a record below its parent's."""
     name, up = words(record.get("id")), unit.owner.get(words(record.get("parentId")))
     new = log.nodes[before:]
     if new and new[0].kind == "summary":
@@ -220,7 +220,7 @@ def _take(log: Linear, record: dict[str, Any], model: str, agent: bool) -> None:
 
 
 def _user(log: Linear, message: dict[str, Any], at: object, name: str, agent: bool) -> None:
-    """Words, results of calls, and what the program put beside them."""
+    """Take words, results of calls, and what the program added."""
     hidden = message.get("visibility") == "llm_only" or message.get("role") == "system"
     typed: list[Part] = []
     injected: list[Part] = []
@@ -248,7 +248,7 @@ def _user(log: Linear, message: dict[str, Any], at: object, name: str, agent: bo
 
 
 def _result(log: Linear, block: dict[str, Any], at: object) -> bool:
-    """Take a result; whether there was a call for it."""
+    """Take a result; returns whether there was a call for it."""
     call = words(block.get("tool_use_id"))
     parts = [_part(b) for b in _blocks(block)]
     text = "\n".join(part.text for part in parts if isinstance(part, Text))
@@ -285,7 +285,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str, model: 
 
 
 def _model_of(path: str) -> str:
-    """The model that the settings of the session name, for versions whose messages do not."""
+    """The model in the session's settings, for versions whose messages name none."""
     try:
         with open(path.removesuffix(".jsonl") + ".settings.json", "rb") as stream:
             return words(orjson.loads(stream.read(1 << 20)).get("model"))

@@ -1,4 +1,4 @@
-"""Where VS Code and the editors that came of it keep what they and their extensions write."""
+"""Folders in which VS Code, its forks and their extensions keep data."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Names files that look like chats and are no logs which are read here, by their content.
+"""Names files that look like chats but are no logs that can be read, by their content.
 
-An export of a chat site or the store of another agent is easily given by mistake; it shall be
-named, not passed over in silence.
+An export of a chat site or the store of another agent is easily given by mistake, and should be
+named, not silently skipped.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from .lines import open_log
 
 _HEAD = 1 << 16
-#: So many files are looked into; a project's folder may hold thousands.
+#: Most files that are examined; a project's folder may hold thousands.
 _LOOKED_AT = 500
 
 _SITE = "an export of {} (chats of a website, not the log of a coding agent)"
@@ -23,7 +23,7 @@ _COPY = "{} (the chats themselves are read from chats/session-*)"
 _TURN = rb'\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:\s*\['
 _RUN = rb'\A[^\n]*"session_id"\s*:[^\n]*"model"\s*:'
 
-#: What a file is, of whom, and what its beginning holds, each of it.
+#: What a file is, whose, and patterns that its beginning must all hold.
 _KINDS: list[tuple[str, str, list[bytes]]] = [
     (
         _SITE,
@@ -86,7 +86,7 @@ def unread(home: str) -> str:
 
 
 def foreign(path: str) -> str:
-    """What a file is that is no log; "" where that is not known."""
+    """What a file that is no log is; "" if unknown."""
     if path.endswith(PACKED):
         return "compressed (logs are read uncompressed)"
     try:
@@ -103,7 +103,7 @@ def foreign(path: str) -> str:
 
 
 def named(paths: Iterable[str]) -> dict[str, list[str]]:
-    """What the files are -> their paths, for those of which it is known."""
+    """What files are -> their paths, for all that are known."""
     found: dict[str, list[str]] = {}
     for _, path in zip(range(_LOOKED_AT), paths, strict=False):
         name = foreign(path)
@@ -113,7 +113,7 @@ def named(paths: Iterable[str]) -> dict[str, list[str]]:
 
 
 def advice(paths: Iterable[str]) -> str:
-    """What to say where nothing but these files was found."""
+    """The advice if only these files were found."""
     hint = "Give the folder that holds them, for example ~/.claude/projects."
     files = list(paths)
     told = [f"{listed[0]} is {name}" for name, listed in named(files).items()]

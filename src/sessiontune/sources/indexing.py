@@ -1,8 +1,8 @@
-"""What must be known of a log to find its neighbours: ids, names and times.
+"""The index of a log, by which its neighbours are found: ids, names and times.
 
-Each source names the few fields that it wants in a msgspec struct; everything else on a line is
-skipped, not built, which costs less than half of decoding it. A line that does not decode is
-searched for the same fields by name, so one damaged line unties nothing.
+Each source names the few fields that it needs in a msgspec struct; all else on a line is skipped,
+which costs less than half of decoding it. A line that does not decode is searched for the same
+fields by name, so a damaged line loses no link.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .lines import gc_paused, read_lines, size_of, utc, values
 
 
 class Seen(msgspec.Struct):
-    """What has been seen so far; None among the ids and names is ignored.
+    """What was seen so far; None among the ids and names is ignored.
 
     `sessions` are ids of the program's own sessions, without the prefix that links carry.
     """
@@ -34,7 +34,7 @@ class Seen(msgspec.Struct):
     last: str = ""
 
     def time(self, at: str | None) -> None:
-        """Note a time (ISO-8601); none where it is empty."""
+        """Note a time (ISO-8601) unless it is empty."""
         if at:
             self.first, self.last = min(self.first, at), max(self.last, at)
 
@@ -52,7 +52,7 @@ _HALF = struct.Struct("8s8x")
 
 
 def _halves(names: list[str]) -> set[bytes] | None:
-    """The first halves of the bytes of UUIDs, all in one go; None where one of them is none."""
+    """The first halves of the bytes of UUIDs, all at once; None if one is no UUID."""
     text = " ".join(names).replace("-", "")
     try:
         raw = bytes.fromhex(text)
@@ -116,14 +116,14 @@ def scan(
 
 
 def unread(path: str, link: str) -> FileIndex:
-    """Index a document whose lines say nothing by themselves."""
+    """Index a document whose lines are not read."""
     return scan(path, 0, (link,), "", lambda raw: None, lambda line, seen: None)
 
 
 def _damaged(
     raw: bytes, decode: Callable[[memoryview], Any], note: Callable[[Any, Seen], None], seen: Seen
 ) -> None:
-    """Take down what a line holds once it is mended; where it cannot be, search its fields."""
+    """Note what a line holds after it is mended; search its fields if it cannot be."""
     found = [value for value in values(raw, Ledger()) if isinstance(value, dict)]
     for value in found:
         try:

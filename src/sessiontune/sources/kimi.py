@@ -1,7 +1,7 @@
 """Kimi Code: `~/.kimi-code/sessions/<folder>/<session>/agents/<agent>/wire.jsonl`.
 
 Records of what was put into an agent's context, message by message and step by step, among much
-bookkeeping. Sub-agents lie beside the main agent, whose record names the call that began them. A
+bookkeeping. Sub-agents are beside the main agent, whose record names the call that started them. A
 forked session begins with copies of the other's records. What `/undo` takes back is a branch.
 """
 
@@ -30,7 +30,7 @@ _FIRST = re.compile(rb'\A\s*\{\s*"type"\s*:\s*"metadata"\s*,\s*"protocol_version
 
 
 class Message(msgspec.Struct, gc=False):
-    """A message, or an event of the loop: what names it."""
+    """Fields that identify a message or an event of the loop."""
 
     id: str | None = None
     uuid: str | None = None
@@ -60,12 +60,12 @@ class KimiSource:
     name = "kimi"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its sessions lie: KIMI_CODE_HOME or ~/.kimi-code."""
+        """The folder of its sessions, in KIMI_CODE_HOME or ~/.kimi-code."""
         base = env.get("KIMI_CODE_HOME") or os.path.join(home, ".kimi-code")
         return [os.path.join(base, "sessions")]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file begins as the records of an agent."""
+        """Whether the file begins like the records of an agent."""
         return path.endswith(".jsonl") and _FIRST.match(head) is not None
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -90,7 +90,7 @@ SOURCE = KimiSource()
 
 
 def _place(path: str) -> tuple[str, str]:
-    """The names of the session and of the agent, as the folders tell them."""
+    """The names of the session and of the agent, from the folders."""
     parts = os.path.abspath(path).split(os.sep)
     if len(parts) > 4 and parts[-3] == "agents":
         return parts[-4], parts[-2]
@@ -98,7 +98,7 @@ def _place(path: str) -> tuple[str, str]:
 
 
 def _state(path: str) -> dict[str, Any]:
-    """What the program notes of a session beside its agents."""
+    """The program's notes on a session, beside its agents."""
     above = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(path))))
     try:
         with open(os.path.join(above, "state.json"), "rb") as stream:
@@ -109,7 +109,7 @@ def _state(path: str) -> dict[str, Any]:
 
 
 def _order(path: str) -> tuple[bool, int, str]:
-    """Main agents first; a fork after the session that it came of, which is older."""
+    """Main agents first; a fork after its original, which is older."""
     created = number(_state(path).get("createdAt"))
     agent = _place(path)[1]
     return agent != "main", created or -size_of(path), path
@@ -124,7 +124,7 @@ def _read(
     log = reader.log
     log.session_id = session if agent == "main" else f"{session}/{agent}"
     up: Node | None = None
-    mine: dict[tuple[str, str], Node | None] = {}  # of one file nothing is a copy
+    mine: dict[tuple[str, str], Node | None] = {}  # a single file holds no copies
     for record in log.records():
         key = (agent, _named(record))
         if key[1] and key in unit.owner:
@@ -158,7 +158,7 @@ def _read(
 
 
 def _named(record: dict[str, Any]) -> str:
-    """What names a record of the context, in a copy of it too."""
+    """What identifies a record of the context and its copies."""
     kind, at = words(record.get("type")), record.get("time")
     if not kind.startswith("context."):
         return ""

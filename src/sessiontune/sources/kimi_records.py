@@ -1,4 +1,4 @@
-"""What a record of Kimi Code is to the model: a message, a step of an answer, or nothing."""
+"""The records of Kimi Code as nodes: a message, a step of an answer, or nothing."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .lines import safe_name
 from .pictures import picture_of_url
 from .shapes import mapping, objects
 
-#: Records that are no part of what the model sees, by the first part of their type.
+#: Records that the model does not see, by the first part of their type.
 _BOOKS = {
     *("metadata", "forked", "runtime", "profile", "permission", "turn", "prompt", "subagent"),
     *("usage", "token_counting", "agent", "plugin", "llm", "goal", "plan", "plan_mode", "tools"),
     *("swarm_mode", "todo", "full_compaction", "micro_compaction", "compaction", "mcp", "cron"),
     *("session", "config", "task", "hook", "skill", "media", "step"),
 }
-#: Where parts of a message come from that nobody typed.
+#: Origins of message parts that nobody typed.
 _BESIDE = ("user prompt submit hook", "skill activation")
 _SHELL = re.compile(r"</?bash-(?:input|stdout|stderr)>")
 
 
 class Unit(msgspec.Struct):
-    """What is known of the files that were read before.
+    """What earlier files of the unit told.
 
     owner   record (of an agent, by what names it) -> the node that it is, or leads to
-    begun   (session, sub-agent) -> the call that began it, and its node
-    nodes   all nodes, to be parted in the end
+    begun   (session, sub-agent) -> the call that started it, and its node
+    nodes   all nodes, to be unlinked in the end
     """
 
     owner: dict[tuple[str, str], Node | None] = {}
@@ -89,7 +89,7 @@ class Agent:
                 self.log.boundary()
 
     def _book(self, record: dict[str, Any], kind: str) -> None:
-        """Note what a record of the program says of the model, its tools and its sub-agents."""
+        """Note what a bookkeeping record says of the model, its tools and its sub-agents."""
         self.model = (
             words(record.get("model")) or self.model if kind == "llm.request" else self.model
         )
@@ -143,7 +143,7 @@ class Agent:
             log.node("context", parts, at)
 
     def _asked(self, content: Any, origin: dict[str, Any], at: Any) -> None:
-        """A message that a person typed, and what skills and hooks put beside it."""
+        """Take a message that a person typed, and what skills and hooks added."""
         put = _beside(content, len(objects(origin.get("skillActivations"))))
         typed = [b for b in objects(content) if not any(b is one for one in put)]
         own, beside = self._parts(typed if put else content), self._parts(put)
@@ -157,7 +157,7 @@ class Agent:
             self.log.node("prompt" if self.agent == "main" else "task", own, at)
 
     def _command(self, origin: dict[str, Any], parts: list[Part], at: Any) -> None:
-        """A command that a person typed: what it stands for is context."""
+        """Take a command that a person typed: its expansion is context."""
         plugin, command = words(origin.get("pluginId")), words(origin.get("commandName"))
         name = words(origin.get("skillName")) or (f"{plugin}:{command}" if plugin else command)
         given = [words(origin.get(field)) for field in ("skillArgs", "commandArgs", "args")]

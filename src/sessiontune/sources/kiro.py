@@ -1,8 +1,8 @@
 """Kiro CLI: `~/.kiro/sessions/cli/<id>.jsonl`, a line for each event, and `<id>.json` beside it.
 
-A prompt, an answer, or what the calls of an answer gave back (and what a person said meanwhile). A
-session that was gone back in is a new file, which begins with copies; sessions of sub-agents name
-their parent beside the log. Only prompts have times.
+An event is a prompt, an answer, or the results of its calls (and what a person said meanwhile).
+Going back makes a new file, which begins with copies; sessions of sub-agents name their parent in
+the file beside the log. Only prompts have times.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Meta(msgspec.Struct, gc=False):
 
 
 class Data(msgspec.Struct, gc=False):
-    """`data` of an event: what names it, and when it was."""
+    """`data` of an event: its id and time."""
 
     message_id: str | None = None
     meta: Meta | None = None
@@ -66,7 +66,7 @@ class KiroSource:
     name = "kiro"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its sessions lie."""
+        """The folder of its sessions."""
         base = env.get("KIRO_HOME") or os.path.join(home, ".kiro")
         return [os.path.join(base, "sessions", "cli")]
 
@@ -86,7 +86,7 @@ class KiroSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of each file; parents, and what others were copied from, first."""
+        """The sessions of each file; parents and originals of copies first."""
         about = {path: _about(path) for path in files}
         told: dict[str, Node | None] = {}
         begun: dict[str, Node] = {}  # session -> its first node
@@ -104,7 +104,7 @@ SOURCE = KiroSource()
 
 
 def _about(path: str) -> dict[str, Any]:
-    """What the program notes of a session beside its log."""
+    """The program's notes on a session, beside its log."""
     try:
         with open(path.removesuffix(".jsonl") + ".json", "rb") as stream:
             told = orjson.loads(stream.read(1 << 26))
@@ -118,7 +118,7 @@ def _id(path: str, about: dict[str, Any]) -> str:
 
 
 def _rank(path: str, about: Mapping[str, dict[str, Any]]) -> tuple[int, str, str]:
-    """Parents before their sub-agents, then as they were begun."""
+    """Parents before their sub-agents, then by when they began."""
     parents = {_id(p, a): words(a.get("parent_session_id")) for p, a in about.items()}
     depth, name = 0, _id(path, about[path])
     while (name := parents.get(name, "")) in parents and depth < len(parents):

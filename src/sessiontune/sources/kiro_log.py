@@ -1,4 +1,4 @@
-"""What the events of Kiro CLI say: prompts, answers, results, what was taken back or summed up."""
+"""The events of Kiro CLI as nodes: prompts, answers, results, going back, summaries."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from .lines import safe_name
 from .pictures import picture
 from .shapes import inside, mapping, objects
 
-#: What a person said while calls ran: the program puts it behind their results, among words to
-#: the model on how to take it.
+#: Marks around what a person said while calls ran: the program puts it after their results, with
+#: words to the model on how to take it.
 _STEERING = "[LIVE STEERING"
 _SAID = re.compile(r"<user_message(?: id=\"[^\"]*\")?>(.*?)</user_message>", re.DOTALL)
 _SAID_END = "</user_message>"
-#: Answers that the program writes where a person broke off.
+#: Answers that the program writes if a person interrupts.
 _BROKEN_OFF = (
     "Response was interrupted by the user",
     "Tool uses were interrupted, waiting for the next user prompt",
@@ -113,7 +113,7 @@ class Log:
             log.drop(f"unknown_type:{safe_name(kind)}")
 
     def _went_back(self, kind: str, data: dict[str, Any]) -> None:
-        """What follows hangs below an earlier event; what stood behind that is a thread."""
+        """Put what follows below an earlier event; what came after that is another thread."""
         nodes = self.log.nodes
         if kind == "ResetTo":
             index = data.get("target_index")
@@ -191,7 +191,7 @@ class Log:
         log.once(counted, used or bool(prompts or beside), "empty")
 
     def _result(self, held: dict[str, Any], ends: Any) -> bool:
-        """Take a result; whether a call waited for it."""
+        """Take a result; returns whether a call waited for it."""
         log, call = self.log, words(held.get("toolUseId"))
         waits = call in log.calls and call not in log.calls[call].results
         parts = _parts(held.get("content"))
@@ -232,8 +232,8 @@ class Log:
 
 
 def _steered(text: str) -> list[Part]:
-    """What a person said, each message by itself."""
-    end = text.rfind(_SAID_END) + len(_SAID_END)  # each that begins before it has an end
+    """What a person said, message by message."""
+    end = text.rfind(_SAID_END) + len(_SAID_END)  # each one that begins before it has an end
     said = (one.strip() for one in _SAID.findall(text, 0, end))
     return [Text(one) for one in said if one]
 
@@ -266,6 +266,6 @@ def _drawn(held: Any) -> Image | None:
 
 
 def moment_of(seconds: Any) -> str:
-    """A time in seconds as ISO-8601 UTC; "" for what is none."""
+    """A time in seconds as ISO-8601 UTC; "" for any other value."""
     known = isinstance(seconds, int | float) and 0 < seconds < 1 << 33
     return moment(int(seconds * 1000)) if known else ""

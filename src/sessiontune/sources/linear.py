@@ -1,6 +1,6 @@
-"""Builds the nodes of a log that tells things in order: for agents without trees of records.
+"""Builds the nodes of a log in its order, for agents without trees of records.
 
-A source goes through `records` (or `document`) and says what each record is; this keeps the
+A source goes through `records` (or `document`) and says what each record is; this module keeps
 account: every record ends as a place of a node, as a drop with a reason, or as a fault.
 """
 
@@ -19,13 +19,13 @@ from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResu
 from ..ports import Keyed, ReadOptions
 from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
 
-#: How Gemini CLI and its kin tell the model of a command that a person typed with `!`.
+#: How Gemini CLI and its forks tell the model of a command that a person typed with `!`.
 RAN = "I ran the following shell command:\n```sh\n"
 
 
 def stopped(nodes: Sequence[Node]) -> None:
-    """Flag the answer that a person broke off. Where a prompt came after it, the answer was done
-    and the person took the prompt back: nothing is flagged."""
+    """Flag the answer that a person interrupted. If a prompt came after it, the answer was done and
+    the person took the prompt back: nothing is flagged."""
     for node in reversed(nodes):
         if node.kind in ("prompt", "task"):
             return
@@ -36,7 +36,7 @@ def stopped(nodes: Sequence[Node]) -> None:
 
 
 class Linear:
-    """One log. `session_id` names its nodes; set it before the first node where it is known."""
+    """One log. `session_id` names its nodes; if known, set it before the first node."""
 
     def __init__(self, path: str, options: ReadOptions, ledger: Ledger) -> None:
         self.path, self.options, self.ledger = path, options, ledger
@@ -48,13 +48,13 @@ class Linear:
         self.names: dict[str, str] = {}
         self.counts: dict[tuple[str, str], int] = {}
         self.place = (0, 0)
-        self.open: Node | None = None  # the answer that still takes parts
+        self.open: Node | None = None  # the answer to which parts are added
         self.last: Node | None = None  # the last answer
 
     # ------------------------------------------------------------ records
 
     def records(self) -> Iterator[dict[str, Any]]:
-        """The objects of a JSONL log; `place` is where the present one stands."""
+        """The objects of a JSONL log; `place` is that of the current one."""
         for number, raw in read_lines(self.path, self.options, self.ledger):
             found: list[dict[str, Any] | LineFault]
             try:
@@ -71,7 +71,7 @@ class Linear:
                     yield record
 
     def document(self, path: str = "") -> dict[str, Any] | None:
-        """The one object of a log that is a single JSON document; its parts are told by `part`."""
+        """The object of a log that is one JSON document; `part` begins each of its parts."""
         pieces = [bytes(raw) for _, raw in read_lines(path or self.path, self.options, Ledger())]
         found = values(b"\n".join(pieces), self.ledger) if pieces else []
         if len(found) == 1 and isinstance(found[0], dict):
@@ -83,7 +83,7 @@ class Linear:
         return None
 
     def at(self, file: int, files: tuple[str, ...], line: int) -> None:
-        """Go on with a record of `files[file]`, for a log that lies in several files."""
+        """Continue with a record of `files[file]`, for a log in several files."""
         if files[file] != self.path:
             self.finish()
         self.file, self.files, self.path, self.place = file, files, files[file], (line, 0)
@@ -97,13 +97,13 @@ class Linear:
         self.ledger.records[self.path] = self.ledger.records.get(self.path, 0) + 1
 
     def drop(self, reason: str, stage: str = "read", count: int = 1) -> None:
-        """Leave the present record out."""
+        """Drop the current record."""
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
 
     def once(self, before: dict[tuple[str, str], int], used: bool, reason: str) -> None:
-        """Count the present record once, whatever its pieces were dropped for since `before`: not
-        at all where it has a place, else for the first reason, or the given one."""
+        """Count the current record once, whatever its pieces were dropped for since `before`: not
+        at all if it has a place, else for the first reason, or the given one."""
         new = [key for key, count in self.counts.items() if count != before.get(key, 0)]
         self.counts = before
         if not used:
@@ -112,21 +112,21 @@ class Linear:
 
     @contextmanager
     def faults(self) -> Iterator[None]:
-        """A LineFault raised while the present record is taken becomes a fault of that record."""
+        """Turn a LineFault raised inside into a fault of the current record."""
         try:
             yield
         except LineFault as fault:
             self.ledger.fault(line_fault(fault, self.path, self.place[0], b"}"))
 
     def unknown_part(self) -> None:
-        """Count a record that is used but for a part of a kind that is not known."""
+        """Count a record that is used except for a part of unknown kind."""
         repairs = self.ledger.repairs
         repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
 
     # ------------------------------------------------------------ nodes
 
     def node(self, kind: str, parts: list[Part], at: object = "", name: str = "") -> Node:
-        """A message that is no answer; it ends the open answer."""
+        """Add a message that is no answer; it ends the open answer."""
         self.open = None
         node = self._node(kind, at, name)
         node.parts = parts
@@ -134,12 +134,12 @@ class Linear:
         return node
 
     def boundary(self) -> None:
-        """A compaction: the next message begins a new epoch. The record itself stays unplaced."""
+        """Add a compaction: the next message begins a new epoch. The record gets no place."""
         self.open = None
         self._node("boundary", "").places = []
 
     def answer(self, at: object, model: str, name: str = "") -> Node:
-        """The answer that takes this record's parts: the open one, or a new one."""
+        """The answer for this record's parts: the open one, or a new one."""
         node = self.open
         if node is None or node.results:
             node = self._node("answer", at, name)
@@ -150,7 +150,7 @@ class Linear:
         return node
 
     def call(self, node: Node, call_id: str, name: str, arguments: Any) -> None:
-        """A tool call of an answer. Raises LineFault for arguments nested too deep."""
+        """Add a tool call to an answer. Raises LineFault for arguments nested too deep."""
         given = arguments if isinstance(arguments, dict) else {"input": arguments}
         try:
             held = mend(given if arguments is not None else {})
@@ -161,7 +161,7 @@ class Linear:
         self.calls[call_id], self.names[call_id] = node, name
 
     def _unplaced(self, node: Node) -> None:
-        """The present record is a fault: it is no place of a node, and a node of it alone goes."""
+        """Take the current record, a fault, from the node's places; remove a node of it alone."""
         node.places = [place for place in node.places if place != self.place]
         if not node.places:
             self.nodes = [other for other in self.nodes if other is not node]
@@ -177,7 +177,7 @@ class Linear:
         at: object = "",
         images: tuple[Image, ...] = (),
     ) -> None:
-        """A tool result; dropped where no call waits for it."""
+        """Add a tool result; it is dropped if no call waits for it."""
         node = self.calls.get(call_id)
         if node is None:
             self.drop("result_without_call")
@@ -197,12 +197,12 @@ class Linear:
             self.open = None
 
     def usage(self, usage: Usage) -> None:
-        """Tokens of the last answer."""
+        """Set the tokens of the last answer."""
         if self.last is not None:
             self.last.usage = usage
 
     def interrupted(self) -> None:
-        """A person broke the last answer off."""
+        """Flag that a person interrupted the last answer."""
         stopped(self.nodes)
 
     def _node(self, kind: str, at: object, name: str = "") -> Node:
@@ -226,8 +226,8 @@ class Linear:
     def sessions(
         self, frame: Frame, keyed: Keyed, kept: list[Node] | None = None
     ) -> Iterator[Session]:
-        """The linked sessions of the log: one for each epoch. Its nodes are parted in the end;
-        where other logs of the unit may go on from them, `kept` takes them and its owner parts
+        """The linked sessions of the log: one for each epoch. Its nodes are unlinked in the end; if
+        other logs of the unit may continue from them, `kept` takes them, and its owner unlinks
         them."""
         self.finish()
         if kept is not None:
@@ -242,7 +242,7 @@ class Linear:
 
 
 def told_apart(files: Sequence[str], name: Callable[[str], str]) -> Iterator[tuple[str, str]]:
-    """Files in order, each with its name; a name that stood before gets a number."""
+    """Files in order, each with its name; a repeated name gets a number."""
     seen: dict[str, int] = {}
     for path in sorted(files):
         own = name(path)
@@ -257,7 +257,7 @@ def _time(at: object) -> str:
 
 
 def moment(milliseconds: object) -> str:
-    """Milliseconds since 1970 as ISO-8601 UTC; "" for what is no such number."""
+    """Milliseconds since 1970 as ISO-8601 UTC; "" for any other value."""
     if type(milliseconds) is not int or not 0 < milliseconds < 1 << 43:
         return ""
     at = datetime.fromtimestamp(milliseconds / 1000, UTC).replace(tzinfo=None)
@@ -265,15 +265,15 @@ def moment(milliseconds: object) -> str:
 
 
 def words(value: object) -> str:
-    """The value where it is text, else ""."""
+    """The value if it is text, else ""."""
     return value if isinstance(value, str) else ""
 
 
 def number(value: object) -> int:
-    """The value where it is a count, else 0."""
+    """The value if it is a count, else 0."""
     return value if type(value) is int and 0 <= value < 1 << 53 else 0
 
 
 def folder_name(cwd: str) -> str:
-    """The last part of a path of either kind."""
+    """The last part of a path of Windows or Unix."""
     return cwd.replace("\\", "/").rstrip("/").rsplit("/", 1)[-1]

@@ -1,8 +1,8 @@
-"""Reads JSONL: lines with numbers out of a binary file, and values out of damaged lines.
+"""Reads JSONL: numbered lines of a binary file, and values of damaged lines.
 
-Lines end at a line feed and nowhere else (U+2028 is data). Memory is bounded by `max_line`: a
-longer line is skipped in pieces. A file is read up to the size it had when it was opened, so a
-log that grows meanwhile gives a whole, repeatable prefix. Nothing here knows a dialect.
+Lines end only at a line feed (U+2028 is data). Memory is bounded by `max_line`: a longer line is
+skipped in pieces. A file is read up to its size when it was opened, so a log that grows meanwhile
+gives a complete, repeatable prefix. Nothing here depends on an agent.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ CHUNK = 1 << 20
 BOM = b"\xef\xbb\xbf"
 PACKED = ".zst"
 
-#: Deeper values break encoders further down; no tool takes arguments like that.
+#: Most levels of a value: deeper ones break later encoders, and no tool takes such arguments.
 MAX_DEPTH = 100
 
 _INT_MIN, _INT_MAX = -(1 << 63), (1 << 64) - 1
 
 
 class LineFault(Exception):
-    """A value that cannot be used; `reason` is the fault's. Never leaves the reader."""
+    """A value that cannot be used; `reason`: that of the fault. Never leaves the reader."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -56,14 +56,14 @@ def open_log(path: str) -> FileIO:
 
 
 def open_packed(path: str) -> Any:
-    """Open a compressed log; what is read from it is its text. Raises OSError."""
-    open_log(path).close()  # a regular file, and ours to read
+    """Open a compressed log for reading its text. Raises OSError."""
+    open_log(path).close()  # raises if it is not a regular, readable file
     import pyarrow
 
     return pyarrow.input_stream(path, compression="zstd")
 
 
-#: Why a file was not read at all.
+#: Reasons why a file was not read at all.
 FILE_FAULTS = ("unreadable_file", "symlink_loop")
 
 
@@ -80,7 +80,7 @@ def stem(path: str) -> str:
 
 
 def size_of(path: str, default: int = 0) -> int:
-    """Size of a file in bytes; `default` where it cannot be asked."""
+    """Size of a file in bytes; `default` if it is unknown."""
     try:
         return os.stat(path).st_size
     except OSError:
@@ -92,24 +92,26 @@ def read_lines(
 ) -> Iterator[tuple[int, memoryview]]:
     """Yield (number, bytes) of every non-blank line; count faults of lines and of the file.
 
-    The numbers start at 1. The view holds no line feed (the last line need not have had one)
-    and is good until the next one is asked for. A line longer than `options.max_line` bytes
-    counts as one record and one fault. Reading goes from `offset` to `end`, by default the size
-    that the file has now.
+    The numbers start at 1. The view holds no line feed (the last line need not have one) and is
+    valid until the next one is requested. A line longer than `options.max_line` bytes counts as
+    one record and one fault. Reading goes from `offset` to `end`, by default the file's current
+    size.
     """
     try:
         packed = path.endswith(PACKED)
         with open_packed(path) if packed else open_log(path) as stream:
-            if packed:  # how long it is shows at its end
+            if packed:  # its length is unknown before its end
                 offset, end = 0, 1 << 62
             elif end is None:
                 end = os.fstat(stream.fileno()).st_size
             if offset:
                 stream.seek(offset)
             filled, number, left = 0, 0, end - offset
-            buffer = bytearray(min(CHUNK, max(left, 0) + 1))  # zeroed: no more than is needed
+            buffer = bytearray(
+                min(CHUNK, max(left, 0) + 1)
+            )  # it is zeroed, so no larger than needed
             view = memoryview(buffer)
-            skipped = False  # a long line was skipped: what followed it is not looked at yet
+            skipped = False  # a long line was skipped; what follows in the view is unread
             longest, brace = options.max_line, _BRACE
             while left > 0 or skipped:
                 got = stream.readinto(view[filled : filled + left]) if left > 0 else 0
@@ -120,7 +122,7 @@ def read_lines(
                 find = buffer.find
                 while (at := find(b"\n", start, stop)) >= 0:
                     number += 1
-                    # A record begins with a brace; only other lines are asked whether blank.
+                    # A record begins with a brace; only other lines can be blank.
                     if at - start > longest:
                         too_long(path, number, ledger)
                     elif buffer[start] == brace or (
@@ -134,7 +136,7 @@ def read_lines(
                     too_long(path, number, ledger)
                     left, filled = _skip_line(stream, view, left)
                     skipped = filled > 0
-                elif start == 0 and stop == len(buffer):  # one line fills it: make room
+                elif start == 0 and stop == len(buffer):  # one line fills it: enlarge it
                     buffer = bytearray(min(2 * len(buffer), options.max_line + CHUNK))
                     larger = memoryview(buffer)
                     larger[:filled] = view[:filled]
@@ -159,7 +161,7 @@ def too_long(path: str, number: int, ledger: Ledger) -> None:
 
 
 def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:
-    """Read on to the end of a line; (bytes left in the file, bytes of the next line in view)."""
+    """Read to the end of a line; (bytes left in the file, bytes of the next line in view)."""
     while left > 0:
         got = stream.readinto(view[: min(CHUNK, left)])
         if not got:
@@ -174,9 +176,9 @@ def _skip_line(stream: FileIO, view: memoryview, left: int) -> tuple[int, int]:
 
 
 def values(line: bytes | memoryview, ledger: Ledger) -> list[dict[str, Any] | LineFault]:
-    """Every JSON value of a line that the fast decoder refused, mended where that can be done.
+    """Every JSON value of a line that the fast decoder rejected, mended if possible.
 
-    Each entry is an object, or the fault of a value that is none. Repairs are counted once per
+    Each entry is an object, or the fault of a value that is not. Repairs are counted once per
     line and kind: `bom`, `nul`, `invalid_utf8`, `lone_surrogate`, `glued`, `number`.
     """
     raw, repairs = bytes(line), set[str]()
@@ -198,7 +200,7 @@ def values(line: bytes | memoryview, ledger: Ledger) -> list[dict[str, Any] | Li
 
 
 def _integer(digits: str) -> int | str:
-    """An integer; past a thousand digits (Python refuses 4,301) the digits themselves."""
+    """An integer; above a thousand digits (Python rejects 4,301) the digits as text."""
     return int(digits) if len(digits) < 1000 else digits
 
 
@@ -267,7 +269,7 @@ def mend(value: Any, repairs: set[str] | None = None, depth: int = 0) -> Any:
 
 
 def plain(arguments: dict[str, Any]) -> bool:
-    """Whether a decoded object holds only short-range scalars: then it needs no mending."""
+    """Whether a decoded object holds only scalars of small range, and so needs no mending."""
     for value in arguments.values():
         kind = type(value)
         if (
@@ -281,7 +283,7 @@ def plain(arguments: dict[str, Any]) -> bool:
 
 
 def line_fault(fault: LineFault, path: str, number: int, line: bytes | memoryview) -> Fault:
-    """The fault of one value; says where, never what it held."""
+    """The fault of one value: its place, never its content."""
     reason, raw = fault.reason, bytes(line)
     if reason == "bad_json" and not raw.rstrip().endswith((b"}", b"]")):
         reason = "truncated_line"
@@ -289,7 +291,7 @@ def line_fault(fault: LineFault, path: str, number: int, line: bytes | memoryvie
 
 
 def utc(at: str) -> str:
-    """A timestamp as ISO-8601 UTC ending in Z; "" for what is none."""
+    """A timestamp as ISO-8601 UTC ending in Z; "" for any other value."""
     if at[-1:] == "Z" and at[:4].isdigit():
         return at
     try:
@@ -303,7 +305,7 @@ def utc(at: str) -> str:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """No garbage collection inside: reading makes many small objects and no circles."""
+    """No garbage collection inside: reading makes many small objects and no cycles."""
     on = gc.isenabled()
     gc.disable()
     try:
@@ -313,14 +315,14 @@ def gc_paused() -> Iterator[None]:
             gc.enable()
 
 
-#: Words with marks between, hardly a digit: no key, no address, no name of a file looks so.
+#: Words with marks between and hardly a digit, unlike keys, addresses and file names.
 _WORD = r"(?:[a-z]{1,20}|[A-Z]{1,12})?(?:[A-Z][a-z]{1,19}){0,5}[A-Z]{0,2}\d{0,2}"
 _NAME = re.compile(rf"(?=[A-Za-z]){_WORD}(?:[ _.:/-](?=[A-Za-z]){_WORD}){{0,5}}")
 
 
 def safe_name(name: str) -> str:
-    """A log's own word, fit to stand in a reason (which is published): a word as types and roles
-    have, of at most 40 characters; `other` for all else, which may be anything."""
+    """A log's own word in a form that may be published in a reason: a word like those of types and
+    roles, of at most 40 characters; `other` for all else."""
     if not name:
         return "none"
     return _safe(name) if len(name) <= 40 else "other"
@@ -328,5 +330,5 @@ def safe_name(name: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _safe(name: str) -> str:
-    """The same for a name that is not long: there are few, and every record has one."""
+    """The same for short names, cached: there are few, and every record has one."""
     return name.replace(" ", "_") if _NAME.fullmatch(name) else "other"

@@ -1,8 +1,8 @@
 """mini-swe-agent: `<instance>.traj.json`, one JSON document with the messages that the model saw.
 
-Newer runs call a tool, through chat completions or through the vendor's responses. Older ones,
-and those that are told to, write one command into the text: it becomes a call of `bash`, the next
-message its result. What the program answers to a reply without a command is context.
+Newer runs call a tool, by chat completions or by the Responses API. Older ones, and those set to
+do so, write one command into the text: it becomes a call of `bash`, the next message its result.
+What the program answers to a reply without a command is context.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _ACTION = re.compile(
     r"|<mswea_bash_command>(?P<b>.*?)</mswea_bash_command>",
     re.DOTALL,
 )
-#: What the program puts before the words of a person who broke in.
+#: What the program puts before the words of a person who interrupted.
 _BROKE_IN = re.compile(
     r"\A(?P<head>Interrupted by user: |The user added a new task: |Commands? not executed\. "
     r"The user rejected your commands? with the following message: )(?P<words>.*)",
@@ -54,7 +54,7 @@ class MiniSweAgentSource:
     suffixes = (".json",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where the last run of `mini` lies; benchmarks write where they are told to."""
+        """The folder of the last run of `mini`; benchmarks write to a given folder."""
         given = env.get("MSWEA_GLOBAL_CONFIG_DIR")
         settings = (".config",) if sys.platform != "darwin" else ("Library", "Application Support")
         return [given] if given else [os.path.join(home, *settings, "mini-swe-agent")]
@@ -81,7 +81,7 @@ SOURCE = MiniSweAgentSource()
 
 
 def _name(path: str) -> str:
-    """The run's folder and the instance: instances repeat from run to run."""
+    """The run's folder and the instance, as runs repeat instances."""
     return f"{os.path.basename(os.path.dirname(path))}/{_instance(path)}"
 
 
@@ -118,12 +118,12 @@ def _read(
 
 
 class _Run:
-    """Goes through the messages of a run. `waiting`: calls that have no output yet."""
+    """Goes through the messages of a run. `waiting`: calls without an output so far."""
 
     def __init__(self, log: Linear, model: str) -> None:
         self.log, self.model = log, model
         self.waiting: list[str] = []
-        self.asked = False  # a person's words, or those of the task, were told
+        self.asked = False  # a person's words, or those of the task, were read
 
     def take(self, item: dict[str, Any]) -> None:
         role, kind = words(item.get("role")), words(item.get("type"))
@@ -139,7 +139,7 @@ class _Run:
             parts = _parts(item.get("content"))
             self.log.node("context", parts) if parts else self.log.drop("empty")
         elif role == "exit":
-            self.log.drop("exit")  # how the run ended, for who looks at it
+            self.log.drop("exit")  # how the run ended
         else:
             self.log.drop(f"unknown_role:{safe_name(role or kind)}")
 
@@ -158,7 +158,7 @@ class _Run:
         self._told(item, [Thinking(thought)] if thought.strip() else [], text, made, commands)
 
     def _response(self, item: dict[str, Any]) -> None:
-        """An answer as the vendor's responses tell it: a list of items."""
+        """Take an answer of the Responses API: a list of items."""
         thoughts: list[Part] = []
         said: list[str] = []
         made = []
@@ -228,7 +228,7 @@ class _Run:
         parts, text, extra = _parts(item.get("content")), _texts(item.get("content")), _extra(item)
         broke_in = _BROKE_IN.match(text)
         if self.waiting and broke_in is None and not text.startswith(_NOT_DONE):
-            self._output(item, "")  # of a command that stood in the text
+            self._output(item, "")  # of a command in the text
             return
         for call in self.waiting:
             told = broke_in["head"].rstrip(" :") if broke_in else text
@@ -253,7 +253,7 @@ class _Run:
         self.log.node("context" if by_program else "prompt", parts, _at(item))
 
     def _refused(self) -> None:
-        """The calls that were not done were refused by the person."""
+        """Mark the cancelled calls of the last answer as refused by the person."""
         last = self.log.nodes[-1] if self.log.nodes else None
         for call, result in dict(last.results if last is not None else {}).items():
             if result.status == "cancelled" and last is not None:
@@ -262,7 +262,7 @@ class _Run:
 
 
 def _commands(item: dict[str, Any], text: str) -> list[str]:
-    """The commands of an answer without calls; exactly one in a text is one."""
+    """The commands of an answer without calls: exactly one in a text counts."""
     listed = _extra(item).get("actions")
     told = [a.get("command") for a in listed if isinstance(a, dict)] if type(listed) is list else []
     found = [a or b for a, b in _ACTION.findall(text)]
@@ -275,7 +275,7 @@ def _status(item: dict[str, Any]) -> ResultStatus:
     extra = _extra(item)
     if extra.get("exception_info") == "action was not executed":
         return "cancelled"
-    failed = _FAILED.match(_texts(item.get("content"))) is not None  # older runs say it there alone
+    failed = _FAILED.match(_texts(item.get("content"))) is not None  # older runs say it only there
     return "error" if extra.get("returncode") or failed else "ok"
 
 
@@ -284,7 +284,7 @@ def _extra(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _at(item: dict[str, Any]) -> int:
-    """When, in milliseconds; 0 where that is not told."""
+    """The time in milliseconds, or 0."""
     at = _extra(item).get("timestamp") or item.get("timestamp")
     return int(at * 1000) if isinstance(at, int | float) and 0 < at < 1 << 33 else 0
 

@@ -1,9 +1,9 @@
 """OpenHands (its SDK, command line and agent server): a folder for each conversation.
 
-`<id>/base_state.json` tells the model and the folder, `<id>/events/event-00007-<uuid>.json` one
-event each. The state stands for the whole conversation: it is written anew with every event. A
-record is an event, its line the number of the event, counted from 1. Conversations of sub-agents
-lie in `<id>/subagents/`.
+`<id>/base_state.json` holds the model and the folder, `<id>/events/event-00007-<uuid>.json` one
+event each. The state represents the whole conversation: it is rewritten with every event. A record
+is an event, its line the number of the event, counted from 1. Conversations of sub-agents are in
+`<id>/subagents/`.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class OpenHandsSource:
     suffixes = (".json",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where the program of the terminal keeps them."""
+        """The folder of the terminal program's conversations."""
         given = env.get("OPENHANDS_CONVERSATIONS_DIR")
         base = env.get("OPENHANDS_PERSISTENCE_DIR") or os.path.join(home, ".openhands")
         return [given or os.path.join(base, "conversations")]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether the file stands for a conversation: its state, or without one its first event."""
+        """Whether the file represents a conversation: its state, or without one its first event."""
         if os.path.basename(path) == _STATE:
             return bool(_events(path))
         event = _EVENT.fullmatch(os.path.basename(path))
@@ -66,7 +66,7 @@ class OpenHandsSource:
         )
 
     def journal(self, path: str) -> tuple[int, int]:
-        """How many events lie beside, and when the last came."""
+        """The number of events beside the file, and the time of the last one."""
         name = os.path.basename(path)
         if name != _STATE and _EVENT.fullmatch(name) is None:
             return 0, 0
@@ -79,7 +79,7 @@ class OpenHandsSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of each conversation, those of sub-agents behind their caller's."""
+        """The sessions of each conversation, sub-agents after their callers."""
         unit = _Unit()
         try:
             for path in sorted(files, key=lambda path: (_folder(path).count("subagents"), path)):
@@ -101,7 +101,7 @@ class _Unit(msgspec.Struct):
 
 
 def _folder(path: str) -> str:
-    """The folder of the conversation that a file stands for."""
+    """The folder of the conversation that a file represents."""
     folder = os.path.dirname(path)
     return folder if os.path.basename(path) == _STATE else os.path.dirname(folder)
 
@@ -125,7 +125,7 @@ def _events(path: str) -> list[str]:
 
 
 def _state(path: str) -> dict[str, Any]:
-    """What the program notes of the conversation; only the model and the folder are asked for."""
+    """The model and the folder in the program's notes on the conversation."""
     try:
         with open(os.path.join(_folder(path), _STATE), "rb") as stream:
             found = values(stream.read(1 << 24), Ledger())

@@ -1,4 +1,4 @@
-"""What an event of OpenHands says: a message, a call, what a tool gave back, a summary."""
+"""The events of OpenHands as nodes: a message, a call, a result, a summary."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .lines import LineFault, line_fault, read_lines, safe_name, values
 from .pictures import picture, picture_of_url
 from .shapes import inside, mapping, objects, unwrapped
 
-#: What the program says in the user's name; newer versions name themselves as its source.
+#: What the program says in the user's name; newer versions mark it as their own.
 _BY_PROGRAM = (
     "Your last response did not include a function call or a message.",
     "Your previous response was blocked by the model's content filter.",
     "The task appears incomplete (iteration ",
     "<<RESUMED CONVERSATION>>",
 )
-_ROOT = "__root__"  # above what a person began anew before everything else
+_ROOT = "__root__"  # above a new beginning before everything else
 _FAILED = "[An error occurred during execution.]\n"
-_REFUSED = "User rejected the action"  # what stands for no words of the person
+_REFUSED = "User rejected the action"  # if the person said nothing
 #: Events that are no part of a conversation.
 _SIDE = {
     "SystemPromptEvent": "system_prompt",
@@ -50,13 +50,13 @@ class Conversation:
         self, log: Linear, model: str, events: dict[str, Node | None], agent: bool
     ) -> None:
         self.log, self.model, self.events, self.agent = log, model, events, agent
-        self.before = dict(events)  # told by other conversations: what is here too is a copy
+        self.before = dict(events)  # of other conversations: what is here too is a copy
         self.cwd = ""
-        self.last = ""  # the event before
+        self.last = ""  # the previous event
         self.response: tuple[str, Node | None] = "", None
 
     def event(self, path: str, number: int) -> None:
-        """One event, from its file."""
+        """Take one event, from its file."""
         log, pieces = self.log, Ledger()
         log.part(number)
         raw = b"\n".join(bytes(line) for _, line in read_lines(path, log.options, pieces))
@@ -79,7 +79,7 @@ class Conversation:
         self.last = name or self.last
 
     def _hung(self, event: dict[str, Any], upper: str, number: int, raw: bytes) -> None:
-        """Take an event; where it hangs below another than the last, a branch begins."""
+        """Take an event; if it is not below the last one, a branch begins."""
         log = self.log
         if upper not in ("", self.last):
             log.open, self.response = None, ("", None)
@@ -125,7 +125,7 @@ class Conversation:
             self.log.drop(f"unknown_role:{safe_name(role)}")
             return
         first = next((part.text for part in parts if isinstance(part, Text)), "")
-        added = _parts(event.get("extended_content"))  # by rules and hooks: the model sees it too
+        added = _parts(event.get("extended_content"))  # from rules and hooks; the model sees it too
         if source != "user" or role == "system" or first.startswith(_BY_PROGRAM):
             parts, added = [], [*parts, *added]
         if added:
@@ -137,7 +137,7 @@ class Conversation:
             self.log.drop("empty")
 
     def _answer(self, parts: list[Part], event: dict[str, Any]) -> Node | None:
-        """The answer that an event belongs to; None, and a drop, for one without anything."""
+        """The answer that an event belongs to; None, and a drop, for an empty one."""
         response = words(event.get("llm_response_id"))
         known, node = self.response
         if not response or known != response or node is None or self.log.last is not node:
@@ -174,7 +174,7 @@ class Conversation:
         )
 
     def _refused(self, event: dict[str, Any]) -> None:
-        """A call that a person, or a hook, did not want done. What the person said is a prompt."""
+        """Take a call that a person or a hook refused. What the person said is a prompt."""
         reason = words(event.get("rejection_reason"))
         by_person = event.get("rejection_source") in (None, "user")
         if by_person and reason.strip() and not reason.startswith(_REFUSED):
@@ -190,7 +190,7 @@ class Conversation:
         images: tuple[Image, ...] = (),
         **beside: list[Part],
     ) -> None:
-        """What a call gave back, and what the same event says beside it, under its kind."""
+        """Take the result of a call, and what the same event says besides, under its kind."""
         log, call, at = self.log, _call(event), event.get("timestamp")
         counted = dict(log.counts)
         used = call in log.calls and call not in log.calls[call].results
@@ -229,7 +229,7 @@ def _parts(content: Any) -> list[Part]:
 
 
 def _thoughts(told: dict[str, Any]) -> list[Part]:
-    """The reasoning of an answer, which is kept in one of three forms."""
+    """The reasoning of an answer, which has one of three forms."""
     item = told.get("responses_reasoning_item")
     listed = inside(item, "content") or inside(item, "summary")
     found = [words(block.get("thinking")) for block in objects(told.get("thinking_blocks"))]
@@ -241,7 +241,7 @@ def _thoughts(told: dict[str, Any]) -> list[Part]:
 
 
 def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
-    """What a tool gave back, as the program tells it to the model."""
+    """The result of a tool, as the program gives it to the model."""
     content = seen.get("content") or seen.get("output") or seen.get("error")
     parts = _parts(content)
     texts = [part.text for part in parts if isinstance(part, Text)]
@@ -261,7 +261,7 @@ def _shown(seen: dict[str, Any]) -> tuple[str, tuple[Image, ...]]:
 
 
 def _printed(output: str, about: dict[str, Any]) -> str:
-    """The output of a command with what the program says of it."""
+    """The output of a command, with what the program says about it."""
     text = f"{words(about.get('prefix'))}{output}{words(about.get('suffix'))}"
     if folder := words(about.get("working_dir")):
         text += f"\n[Current working directory: {folder}]"

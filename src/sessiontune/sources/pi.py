@@ -1,8 +1,8 @@
 """Pi: `~/.pi/agent/sessions/<folder>/<time>_<id>.jsonl`.
 
-Old files are linear; from version 3 on entries have `id` and `parentId`, so that a file can hold
-branches. A compaction carries its summary; what it kept stands above it already. Newer versions
-tell the definitions of their tools in messages of the system.
+Old files are linear; from version 3 on, entries have `id` and `parentId`, so a file can hold
+branches. A compaction holds its summary; what it kept is already above it. Newer versions give the
+definitions of their tools in system messages.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class PiSource:
     name = "pi"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: PI_CODING_AGENT_DIR or ~/.pi/agent."""
+        """The folder of its logs, in PI_CODING_AGENT_DIR or ~/.pi/agent."""
         bases = [env.get("PI_CODING_AGENT_DIR"), os.path.join(home, ".pi", "agent")]
         return [os.path.join(base, "sessions") for base in dict.fromkeys(b for b in bases if b)]
 
@@ -151,7 +151,7 @@ def _read(
     stem = os.path.splitext(os.path.basename(path))[0]
     cwd, title, branched, last = "", "", False, None
     owner: dict[str, Node] = {}
-    mine: dict[str, set[str]] = {}  # ids of this file, with the times of the entries
+    mine: dict[str, set[str]] = {}  # ids of this file, with their entries' times
     tools: dict[str, ToolDef] = {}
     for entry in log.records():
         kind = words(entry.get("type"))
@@ -180,7 +180,7 @@ def _read(
         _offered(entry.get("message"), tools)
         before = len(log.nodes)
         with log.faults():
-            _take(log, kind, named)  # what hangs below an id hangs below the last that bore it
+            _take(log, kind, named)  # children belong to the last entry with an id
         new = log.nodes[-1] if len(log.nodes) > before else None
         _hang(entry, new, owner, log)
         if new is not None and new.up is None and not before:
@@ -195,7 +195,7 @@ def _read(
 
 
 def _offered(message: Any, tools: dict[str, ToolDef]) -> None:
-    """Note the definitions of tools that a message of the system tells."""
+    """Note the definitions of tools in a system message."""
     listed = message.get("toolsAdded") if isinstance(message, dict) else None
     for tool in listed if isinstance(listed, list) else ():
         if isinstance(tool, dict):
@@ -204,7 +204,7 @@ def _offered(message: Any, tools: dict[str, ToolDef]) -> None:
 
 
 def _hang(entry: dict[str, Any], node: Node | None, owner: dict[str, Node], log: Linear) -> None:
-    """Hang an entry below its parent: its node, or what a node-less entry leads to."""
+    """Put an entry below its parent's node, or what a parent without a node leads to."""
     up = owner.get(words(entry.get("parentId")))
     if node is not None:
         node.up = up

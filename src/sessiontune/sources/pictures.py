@@ -9,12 +9,12 @@ import re
 
 from ..model import Image
 
-#: A word of a log may be anything, and this one is published: letters, hardly a digit.
+#: A word of a log may be anything, and this one is published: only letters and few digits.
 _MEDIA_TYPE = re.compile(r"[a-z]{1,12}/[a-z.+-]{1,80}\d{0,2}")
 
 
 def picture(data: object, media_type: object) -> Image | None:
-    """The `Image` of base64 `data`; None where either is not what it should be."""
+    """The `Image` of base64 `data`; None if the data or the type is not valid."""
     if not isinstance(data, str) or not isinstance(media_type, str):
         return None
     try:

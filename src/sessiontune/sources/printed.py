@@ -1,4 +1,4 @@
-"""Logs that are not kept as a program's own file of lines: one JSON array, or printed output."""
+"""Logs in other forms than a program's own file of lines: one JSON array, or printed output."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..ledger import Ledger
 from ..ports import ReadOptions
 from .lines import BOM, LineFault, line_fault, open_log, read_lines, size_of, too_long
 
-#: What the printed output of a program may be kept in; it is looked for in the first three.
+#: File endings of a program's printed output, looked for in the first three.
 STREAMS = (".jsonl", ".json", ".ndjson", ".log", ".txt")
 
 
 def is_array(path: str) -> bool:
-    """Whether a file begins as a JSON array."""
+    """Whether a file begins like a JSON array."""
     try:
         with open_log(path) as log:
             return (log.read(4096) or b"").lstrip(BOM + b" \t\r\n")[:1] == b"["
@@ -28,7 +28,7 @@ def array_lines(
 ) -> Iterator[tuple[int, bytes | memoryview]]:
     """The elements of a file that is one JSON array, as the lines of a log.
 
-    Such a file is read whole, so it may be as long as a line.
+    Such a file is read whole, so the limit of a line applies to it.
     """
     if size_of(path) > options.max_line:
         too_long(path, 1, ledger)

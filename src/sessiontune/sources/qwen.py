@@ -2,8 +2,8 @@
 
 Each record holds one content as it went to the model or came from it (`role` and `parts`, as in
 Gemini CLI). A fork begins with copies of its parent's records, which keep their ids. Sub-agents
-bear an `agentId`. What the model did not see (titles, telemetry, snapshots) stands in records of
-the type `system`.
+have an `agentId`. What the model did not see (titles, telemetry, snapshots) is in records of the
+type `system`.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class QwenSource:
     name = "qwen"
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: `projects` of QWEN_HOME and ~/.qwen."""
+        """The folders of its logs: `projects` of QWEN_HOME and ~/.qwen."""
         bases = [base for base in (env.get("QWEN_HOME"), os.path.join(home, ".qwen")) if base]
         return [os.path.join(base, "projects") for base in dict.fromkeys(bases)]
 
@@ -101,7 +101,7 @@ class QwenSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of one unit; a record that stands in two files counts once."""
+        """The sessions of one unit; a record in two files counts once."""
         owner: dict[str, Node | None] = {}
         calls: dict[str, Node] = {}
         nodes: list[Node] = []
@@ -122,7 +122,7 @@ SOURCE = QwenSource()
 
 
 def _rank(path: str, about: Meta) -> tuple[str, int, str]:
-    """Chats first, the longest of copies before the others; then sub-agents as they began."""
+    """Chats first, the longest of copies before the others; then sub-agents by when they began."""
     return about.createdAt or "", -size_of(path), path
 
 
@@ -150,7 +150,7 @@ class _Chat:
         self.sides = {"": self.main}
         self.owner, self.options, self.ledger = owner, options, ledger
         self.about: dict[str, str] = {}
-        self.again = again  # tells records without ids apart
+        self.again = again  # distinguishes records without ids
         self.meta = Meta()
 
     def read(self) -> None:
@@ -171,7 +171,7 @@ class _Chat:
             made = log.nodes[before:]
             up = self.owner.get(above)
             if made and up is not None and up is not (log.nodes[before - 1] if before else None):
-                made[0].up = up  # a branch, or what a fork goes on with
+                made[0].up = up  # a branch, or the own part of a fork
             if name:
                 self.owner[name] = made[-1] if made else up
 
@@ -260,7 +260,7 @@ class _Chat:
 
 
 def _own_words(parts: list[Part]) -> list[Part]:
-    """A message that was typed meanwhile, without what the program put before it."""
+    """A message typed meanwhile, without what the program put before it."""
     first = parts[0] if parts else None
     before = _MEANWHILE.match(first.text) if isinstance(first, Text) else None
     if before is None or not isinstance(first, Text):

@@ -1,4 +1,4 @@
-"""Values of a log that may have any shape, taken for what they should be."""
+"""Reads values of a log, which may have any shape, as what they should be."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from .lines import safe_name, values
 
 _DRIVE = re.compile(r"/[A-Za-z]:")
 
-#: Words and thoughts of an answer, its calls, and why there would be nothing.
+#: Words and thoughts of an answer, its calls, and the reason if there is nothing.
 Answered = tuple[list[Part], list[dict[str, Any]], str]
 
 
 def value_of(stored: Any) -> dict[str, Any] | None:
-    """The object that words or bytes are the JSON of."""
+    """The object in JSON text or bytes."""
     raw = stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored
     if not isinstance(raw, bytes):
         return None
@@ -36,7 +36,7 @@ def value_of(stored: Any) -> dict[str, Any] | None:
 
 
 def unwrapped(given: Any) -> Any:
-    """What words are the JSON of, or the words; any other value as it is."""
+    """The value of JSON text, or the text if it is not JSON; any other value unchanged."""
     try:
         return msgspec.json.decode(given) if isinstance(given, str) else given
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -44,15 +44,15 @@ def unwrapped(given: Any) -> Any:
 
 
 def inside(value: Any, *names: str) -> Any:
-    """The value below these names, one in the other; None where there is no such object."""
+    """The value below these nested names; None if there is none."""
     for name in names:
         value = value.get(name) if isinstance(value, dict) else None
     return value
 
 
 def answered(blocks: Iterable[dict[str, Any]]) -> Answered:
-    """What the blocks of an answer hold, as Anthropic's API cuts one: its words and thoughts, its
-    calls, and why there would be nothing."""
+    """The content of an answer's blocks, as in Anthropic's API: words and thoughts, calls, and the
+    reason if there is nothing."""
     parts: list[Part] = []
     calls, reason = [], "empty"
     for block in blocks:
@@ -71,8 +71,8 @@ def answered(blocks: Iterable[dict[str, Any]]) -> Answered:
 
 
 def take_answer(log: Linear, told: Answered, at: object, model: str, name: str = "") -> bool:
-    """Note an answer of its own with what `answered` found; without anything the present record is
-    dropped, and the result is False."""
+    """Add a separate answer with what `answered` found; if that is nothing, drop the current record
+    and return False."""
     parts, calls, reason = told
     if not parts and not calls:
         log.drop(reason)
@@ -88,7 +88,7 @@ def take_answer(log: Linear, told: Answered, at: object, model: str, name: str =
 
 
 def digest_of(value: Any) -> bytes:
-    """The same for values that are equal; empty for what is nested too deep to be written."""
+    """A digest that equal values share; empty for values nested too deep to be written."""
     try:
         raw = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
     except TypeError:
@@ -97,17 +97,17 @@ def digest_of(value: Any) -> bytes:
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """The value where it is an object, else an empty one."""
+    """The value if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
 def objects(value: Any) -> list[dict[str, Any]]:
-    """The objects of a list; none where it is no list."""
+    """The objects of a list; none if it is no list."""
     return [v for v in value if isinstance(v, dict)] if isinstance(value, list) else []
 
 
 def folder_of(uri: Any) -> str:
-    """The path that an address of a file names (`file:///home/u/my%20shop`)."""
+    """The path in the URL of a file (`file:///home/u/my%20shop`)."""
     try:
         path = unquote(urlsplit(words(uri)).path)
     except ValueError:

@@ -1,9 +1,9 @@
 """SWE-agent: `<run>/<instance>.traj`, one JSON document.
 
-`history` is what the model saw; `trajectory` tells the same once more. New runs hold `tool_calls`
-and observations of the role `tool`. In older ones the model wrote its command into the text
-(`thought`, then `action`) and the observation came back as a user message: such an action becomes
-a call of `bash`, its observation the result.
+`history` is what the model saw; `trajectory` repeats it. New runs hold `tool_calls` and
+observations of the role `tool`. In older ones the model wrote its command into the text (`thought`,
+then `action`) and the observation came back as a user message: such an action becomes a call of
+`bash`, its observation the result.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class SweAgentSource:
     suffixes = (".traj",)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """It keeps no logs in the home folder: they lie where each run was told to write."""
+        """None: it has no logs in the home folder, but where each run was told to write."""
         return []
 
     def recognise(self, path: str, head: bytes) -> bool:
@@ -55,7 +55,7 @@ SOURCE = SweAgentSource()
 
 
 def _name(path: str) -> str:
-    """The run's folder and the instance: instances repeat from run to run."""
+    """The run's folder and the instance, as runs repeat instances."""
     folder, name = os.path.split(path)
     return f"{os.path.basename(folder)}/{os.path.splitext(name)[0]}"
 
@@ -70,7 +70,7 @@ def _read(
         return
     history = document.get("history")
     model = _model(document.get("replay_config"))
-    waiting: list[str] = []  # calls of the last answer that have no observation yet
+    waiting: list[str] = []  # calls of the last answer without an observation so far
     for number, item in enumerate(history if isinstance(history, list) else (), 1):
         log.part(number)
         if not isinstance(item, dict):
@@ -142,5 +142,5 @@ def _text(content: Any) -> str:
 
 
 def _model(config: Any) -> str:
-    """The model's name in the settings of the run, where the document holds them."""
+    """The model's name in the settings of the run, if the document holds them."""
     return words(inside(unwrapped(config), "agent", "model", "name"))

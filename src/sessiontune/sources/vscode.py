@@ -1,8 +1,8 @@
 """The chat of VS Code (GitHub Copilot and others): `chatSessions/<id>.json` or `.jsonl`.
 
-A document with one request after the other; newer versions write the document once and after it a
-line for each change. What a change took out of the list of requests (a person went back) is a
-branch. Requests that a forked chat copied keep their ids and stand once.
+A document with a list of requests; newer versions write the document once and then a line for each
+change. What a change took out of the list (a person went back) is a branch. Requests that a forked
+chat copied keep their ids and are kept once.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _TIME = re.compile(rb'"(?:timestamp|creationDate|lastMessageDate)"\s*:\s*(\d{13}
 _SERVERS = (".vscode-server", ".vscode-server-insiders", ".vscode-remote")
 _CHATS = (("workspaceStorage", "*", "chatSessions"), ("globalStorage", "emptyWindowChatSessions"))
 
-#: What a change does: the whole anew, sets a value, goes on with a list (from `i` on), deletes.
+#: Kinds of change: replace all, set a value, continue a list (from `i` on), delete.
 _ALL, _SET, _PUSH, _DELETE = range(4)
 
 
 class Known(msgspec.Struct, gc=False):
-    """What the index takes from a line, or from a document."""
+    """What the index takes from a line or a document."""
 
     requests: list[str]
     times: list[int]
@@ -104,7 +104,7 @@ SOURCE = VsCodeSource()
 
 
 def _folder(path: str) -> str:
-    """The folder that was open, as `workspace.json` beside the chats tells it."""
+    """The folder that was open, from `workspace.json` beside the chats."""
     beside = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(path))), "workspace.json")
     try:
         with open(beside, "rb") as stream:
@@ -127,11 +127,11 @@ class _Chat:
         again: str,
     ) -> None:
         self.path, self.options, self.ledger, self.owner = path, options, ledger, owner
-        self.again = again  # tells chats of one name apart
+        self.again = again  # distinguishes chats of one name
         self.taken: dict[tuple[str, int], list[Any]] = {}
 
     def sessions(self, keyed: Keyed, nodes: list[Node]) -> Iterator[Session]:
-        """The sessions: what was taken back from the beginning is another one."""
+        """The sessions; what was taken back from the very beginning is a separate one."""
         log = Linear(self.path, self.options, self.ledger)
         document = self._replayed() if self.path.endswith(".jsonl") else log.document()
         if document is None:
@@ -159,7 +159,7 @@ class _Chat:
             log = Linear(self.path, self.options, self.ledger)
 
     def _ordered(self, run: list[Any]) -> Iterator[tuple[Any, str]]:
-        """Requests, each with the one that it follows; what was taken back comes first."""
+        """Requests, each with the one before it; those taken back come first."""
         waiting: list[tuple[Iterator[Any], str]] = [(iter(run), "")]
         while waiting:
             going, after = waiting[-1]
@@ -188,7 +188,7 @@ class _Chat:
             turn(log, request, summaries, f"{own or count}")
         except LineFault as fault:
             self.ledger.fault(line_fault(fault, self.path, count, b"}"))
-            del log.nodes[before:]  # its prompt goes with its answer
+            del log.nodes[before:]  # an incomplete request is dropped as a whole
         made = log.nodes[before:]
         if made and up is not None:
             made[0].up = up
@@ -196,7 +196,7 @@ class _Chat:
             self.owner[own] = made[-1] if made else up
 
     def _replayed(self) -> dict[str, Any] | None:
-        """The document that the lines of a file lead to."""
+        """The document that results from the lines of a file."""
         scratch = Ledger()
         state: dict[str, Any] | None = None
         for line in Linear(self.path, self.options, scratch).records():
@@ -216,7 +216,7 @@ class _Chat:
         return state
 
     def _change(self, state: dict[str, Any], line: dict[str, Any]) -> None:
-        """Apply one change; one that leads nowhere is left out."""
+        """Apply one change; one whose path does not exist is left out."""
         path, kind, given = line.get("k"), line.get("kind"), line.get("v")
         if not isinstance(path, list) or not path:
             return

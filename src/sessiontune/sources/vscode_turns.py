@@ -1,7 +1,7 @@
 """A request to the chat of VS Code: what a person asked, and what the model did about it.
 
-Where the participant of the chat notes its rounds (GitHub Copilot does), they are what the model
-wrote and saw; else what the screen showed is taken: texts, edits, and tools with their outputs.
+If the chat's participant notes its rounds (GitHub Copilot does), they are what the model wrote and
+saw; else what the screen showed is taken: texts, edits, and tools with their outputs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _CANCELLED = 2
 
 
 def summaries_of(requests: list[Any]) -> dict[str, str]:
-    """Round -> the summary that stands for it and for all before it."""
+    """Round -> the summary of it and of all before it."""
     found: dict[str, str] = {}
     for request in objects(requests):
         told = _metadata(request).get("summary")
@@ -79,7 +79,7 @@ def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
                 log.unknown_part()
     if request.get("isSystemInitiated") is True:
         typed, shown = [], [*shown, *typed]
-    elif request.get("confirmation"):  # a button, to go on
+    elif request.get("confirmation"):  # a button to continue
         typed = []
     if shown:
         log.node("context", shown, at, f"{own}^" if typed else own)
@@ -88,7 +88,7 @@ def _asked(log: Linear, request: dict[str, Any], own: str, at: int) -> None:
 
 
 def _attached(request: dict[str, Any]) -> list[str]:
-    """What stood beside a prompt, as the model saw it; else what was pasted."""
+    """What was attached to a prompt, as the model saw it; else what was pasted."""
     rendered = _metadata(request).get("renderedUserMessage")
     pieces = objects(rendered) if not isinstance(rendered, str) else [{"text": rendered}]
     found = [t for p in pieces for t in _ATTACHED.findall(words(p.get("text"))) if t]
@@ -160,7 +160,7 @@ def _said(value: Any) -> str:
 
 
 def _shown(log: Linear, request: dict[str, Any], model: str, own: str) -> None:
-    """What the screen showed of an answer whose rounds are not noted."""
+    """Take what the screen showed of an answer without noted rounds."""
     listed = request.get("response")
     text: list[str] = []
 
@@ -203,7 +203,7 @@ def _markdown(content: Any) -> str:
 
 
 def _reference(told: Any) -> str:
-    """What stands in the text for a file or a name in it."""
+    """The text for a reference to a file or a name in it."""
     if not isinstance(told, dict):
         return ""
     uri = told.get("uri") if isinstance(told.get("uri"), dict) else told

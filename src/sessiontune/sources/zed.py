@@ -1,8 +1,8 @@
 """Zed: `threads/threads.db`, a database with a document for each thread of its agent.
 
 Documents are JSON, compressed in newer versions. A message of the agent holds its calls and their
-results. Threads have one time, not their messages. A sub-agent is a thread with a parent; the call
-that began it names it in its output.
+results. Threads have a time, their messages have none. A sub-agent is a thread with a parent; the
+call that started it names it in its output.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .pictures import picture
 from .shapes import digest_of, mapping, objects, value_of
 
 _NEEDED = {("threads", "summary"), ("threads", "data_type"), ("threads", "data")}
-#: What a mention names, where it has no name of its own.
+#: Fields that name what is mentioned, the first one counts.
 _NAMED = ("name", "abs_path", "path", "url", "id")
 
 
@@ -35,7 +35,7 @@ class ZedSource:
     journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where the database lies on each system."""
+        """The folder of the database on each system."""
         bases = [env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")]
         found = [os.path.join(base, "zed", "threads") for base in bases]
         found.append(os.path.join(home, "Library", "Application Support", "Zed", "threads"))
@@ -48,7 +48,7 @@ class ZedSource:
         return (
             path.endswith(".db")
             and head.startswith(MAGIC)
-            and b"data_type" in head  # where other databases lie, none of them is opened
+            and b"data_type" in head  # so that no other database is opened
             and columns(path, "threads") >= _NEEDED
         )
 
@@ -92,7 +92,7 @@ SOURCE = ZedSource()
 
 
 class _Thread:
-    """A row of the database; `messages` is empty where its document cannot be read."""
+    """A row of the database; `messages` is empty if its document cannot be read."""
 
     def __init__(self, line: int, row: dict[str, Any]) -> None:
         self.line = line
@@ -207,7 +207,7 @@ def _older(
     thread: _Thread,
     begun: dict[str, tuple[str, Node]],
 ) -> None:
-    """A message of the first versions: a role, segments, calls and results."""
+    """Take a message of the first versions: a role, segments, calls and results."""
     kinds = {"text": "Text", "thinking": "Thinking"}
     segments = objects(message.get("segments")) or [{"type": "text", "text": message.get("text")}]
     pieces: list[tuple[str, Any]] = [
@@ -259,7 +259,7 @@ def _user(log: Linear, pieces: list[tuple[str, Any]], at: str, agent: bool, hidd
 
 
 def _named(uri: Any) -> str:
-    """How a mention stands in the words of a prompt."""
+    """The text of a mention in a prompt."""
     held = next(iter(uri.values()), None) if isinstance(uri, dict) else None
     told = [words(held.get(name)) for name in _NAMED] if isinstance(held, dict) else []
     name = next(filter(None, told), "")
@@ -309,7 +309,7 @@ def _agent(
 
 
 def _result(log: Linear, result: dict[str, Any], begun: dict[str, tuple[str, Node]]) -> bool:
-    """Take a result; whether a call waited for it."""
+    """Take a result; returns whether a call waited for it."""
     call, content = words(result.get("tool_use_id")), result.get("content")
     node = log.calls.get(call)
     if node is None or call in node.results:

@@ -1,7 +1,7 @@
-"""The files of sub-agents: which there are, and in which order they are read, callers first.
+"""The files of sub-agents, and the order in which they are read: callers first.
 
-An agent finds the call that started it only when its caller was read before. The file of the
-caller names it; where that was lost, the caller is one that began earlier.
+An agent finds the call that started it only if its caller was read before. The caller's file names
+the agent; if that was lost, the caller is an agent that began earlier.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..lines import open_log, stem
 _NAMED = re.compile(rb'"agentId"\s*:\s*"([^"\\]{1,80})"')
 _BEGAN = re.compile(rb'"timestamp"\s*:\s*"([0-9T:.Z-]{1,40})"')
 _STEP = 1 << 20
-_LAP = 160  # no name with what stands around it is longer
+_LAP = 160  # longer than any name with what is around it
 
 
 def is_agent(path: str) -> bool:
@@ -25,7 +25,7 @@ def is_agent(path: str) -> bool:
 
 
 def agents(files: tuple[str, ...]) -> dict[str, list[int]]:
-    """Agent id -> its files (several where a session folder was copied)."""
+    """Agent id -> its files (several if a session folder was copied)."""
     found: dict[str, list[int]] = {}
     for at, path in enumerate(files):
         if is_agent(path):
@@ -48,7 +48,7 @@ def callers_first(
 
 
 def _look(path: str) -> tuple[str, set[str]]:
-    """When a log begins, and the ids of agents that stand in it."""
+    """When a log begins, and the ids of agents in it."""
     began, names, held = "", set(), b""
     try:
         with open_log(path) as log:
@@ -58,7 +58,7 @@ def _look(path: str) -> tuple[str, set[str]]:
                 found = None if began else _BEGAN.search(held)
                 began = found[1].decode() if found else began
     except OSError:
-        pass  # the reader says so
+        pass  # the reader reports it
     return began, {name.decode("utf-8", "replace") for name in names}
 
 
@@ -70,7 +70,7 @@ class Meta(msgspec.Struct, gc=False):
 
 
 def meta_of(path: str) -> Meta:
-    """What the program wrote beside an agent's log; empty where there is none."""
+    """What the program wrote beside an agent's log; empty if there is none."""
     try:
         with open(os.path.splitext(path)[0] + ".meta.json", "rb") as stream:
             return msgspec.json.decode(stream.read(1 << 16), type=Meta)

@@ -69,8 +69,8 @@ def take_answer(state: State, line: Line) -> None:
 
 
 def withdraw(state: State) -> None:
-    """Leave out the pieces of answers that were taken back, with the results of their calls: a
-    filter of the vendor broke them off, and another model answered."""
+    """Drop the pieces of answers that were taken back, with the results of their calls: a filter of
+    the vendor cut them off, and another model answered."""
     named = [state.first_names.get(uuid, uuid) for uuid in state.taken_back]
     mine = [uuid for uuid in named if uuid in state.mine]
     state.withdrawn.update(mine)
@@ -81,7 +81,7 @@ def withdraw(state: State) -> None:
         if node.kind != "answer" or node.file != state.file:
             continue
         if any(stays) and len(stays) != len(node.parts):
-            continue  # which of the records holds which part is not known
+            continue  # it is unknown which record holds which part
         kept = [part for part, stay in zip(node.parts, stays, strict=False) if stay]
         for call in _calls(node.parts) - _calls(kept):
             state.calls.pop(call, None)
@@ -107,7 +107,10 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
             up = state.owner.get(line.parentUuid) if line.parentUuid else None
             below = state.first_names.get(node.parent, node.parent) if node.up is None else ""
             if below and below == line.uuid:
-                node.parent, node.up = line.parentUuid or "", up  # told before the piece above it
+                node.parent, node.up = (
+                    line.parentUuid or "",
+                    up,
+                )  # written before the piece above it
             if not _strays(node, up) and (up is None or up.side == node.side):
                 state.last_answer = node
                 return node
@@ -126,7 +129,7 @@ def _answer_node(state: State, line: Line, message: WireMessage) -> Node:
 def _same_call(state: State, message: WireMessage) -> Node | None:
     """The answer of another message id that this record repeats a waiting call of.
 
-    Some clients give every piece of a message its own id and tell the last call again.
+    Some clients give every piece of a message its own id and repeat the last call.
     """
     for block in message.content if type(message.content) is list else ():
         node = state.calls.get(block.id) if block.type == "tool_use" and block.id else None
@@ -146,7 +149,7 @@ def _is_known_call(state: State, part: ToolCall, node: Node) -> bool:
 def _call(state: State, call: ToolCall, node: Node) -> None:
     state.calls[call.id] = node
     state.names[call.id] = call.name
-    if node.kind == "summary":  # what calls tools sums nothing up
+    if node.kind == "summary":  # what calls tools is no summary
         node.kind, node.injected = "answer", False
     if call.name in ("Task", "Agent"):
         prompt = call.arguments.get("prompt")
@@ -155,10 +158,10 @@ def _call(state: State, call: ToolCall, node: Node) -> None:
 
 
 def _strays(node: Node, up: Node | None) -> bool:
-    """Whether a record below `up` can be no piece of `node`, in spite of its message id.
+    """Whether a record below `up` is no piece of `node` in spite of its message id.
 
-    Between the pieces of a message there is only what its own tools brought in; a client that
-    gives every message one id is told apart by that.
+    Between the pieces of a message there are only results of its own tools; so clients that give
+    every message the same id are recognised.
     """
     if up is node.up:
         return False
@@ -170,7 +173,7 @@ def _strays(node: Node, up: Node | None) -> bool:
 
 
 def answer_part(block: Block) -> Part | str:
-    """The part, or the reason why the block is none."""
+    """The part, or the reason why the block makes none."""
     kind = block.type
     if kind in ("tool_use", "server_tool_use", "mcp_tool_use"):
         if not block.id or not block.name:

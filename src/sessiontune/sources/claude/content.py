@@ -15,7 +15,7 @@ from ..lines import open_log, stem
 from ..pictures import picture
 from .wire import Block, Outcome
 
-#: Characters of a side file that are read back into a result; the preview is 2 kB.
+#: Most characters of a side file that are read into a result; the preview has 2 kB.
 SIDE_FILE_CAP = 1 << 20
 
 _PERSISTED = re.compile(
@@ -24,7 +24,7 @@ _PERSISTED = re.compile(
     re.DOTALL,
 )
 
-#: What only the program says: it counts also where the result is not marked as an error.
+#: Words that only the program writes, which count even if the result is not marked as an error.
 _REFUSED = (
     "The user doesn't want to proceed with this tool use.",
     "The user doesn't want to take this action right now.",
@@ -47,7 +47,7 @@ _CANCELLED = tuple(
         "Streaming fallback - tool execution discarded",
     )
 )
-#: Kinds of denial that no rule made: a person's, or for what happened elsewhere.
+#: Kinds of denial without a rule: by a person, or for what happened elsewhere.
 NO_RULE = ("user-rejected", "interrupted", "cancelled")
 _DENIED = re.compile(
     r"\A(?:<tool_use_error>)?(?:Error: )?"
@@ -66,7 +66,7 @@ def image_of(source: Any) -> Image | None:
 
 
 def document_of(source: Any) -> Part | None:
-    """A picture or document: its text where it is text, its address, else a digest."""
+    """A picture or document: its text, its address, or else a digest."""
     kind = source.get("type") if isinstance(source, dict) else None
     if kind == "text":
         data = source.get("data")
@@ -106,7 +106,7 @@ def result_content(content: Any) -> tuple[str, tuple[Image, ...]]:
 
 
 def as_json(value: Any) -> str:
-    """The value as JSON; as Python shows it where JSON has no way to say it."""
+    """The value as JSON, or in Python's form if JSON has none."""
     try:
         return msgspec.json.encode(value).decode()
     except (msgspec.MsgspecError, RecursionError, UnicodeEncodeError, ValueError):
@@ -143,8 +143,8 @@ def persisted(text: str, log: str, session_id: str) -> str | None:
     """The whole output of a result that the program moved to a side file.
 
     The file is looked for only beside the log: `tool-results/NAME` in the session's folder.
-    Without it the preview stays. Returns None for any other text. The path is never kept: it
-    says where the user works.
+    Without it the preview stays. Returns None for any other text. The path is never kept, as it
+    tells where the user works.
     """
     found = _PERSISTED.match(text)
     if found is None:
@@ -162,9 +162,9 @@ def persisted(text: str, log: str, session_id: str) -> str | None:
 
 
 def session_folder(path: str) -> str:
-    """The folder of the session that an agent's log lies below; "" for any other log.
+    """The folder of the session above an agent's log; "" for any other log.
 
-    Agents lie in `subagents/`, those of a workflow in `subagents/workflows/RUN/`.
+    Agents are in `subagents/`, those of a workflow in `subagents/workflows/RUN/`.
     """
     folder = os.path.dirname(path)
     for _ in range(3):
@@ -190,5 +190,5 @@ def _side_file(path: str) -> str | None:
                     break
                 data += chunk
     except OSError:
-        return None  # not there: the preview is what we have
+        return None  # it is gone: the preview is all that there is
     return data.decode("utf-8", "replace")

@@ -1,10 +1,10 @@
-"""Whether a record whose id is known already is a copy of that record, or another one.
+"""Whether a record with a known id is a copy of that record, or another one.
 
-A resumed session repeats its history under the same ids, and that is what nearly always is
-found. (Versions of 2025 drew new ids for the copies, also within one file: there the vendor's ids
-of the answers tell, and the times of the prompts.)
-But ids that were not drawn at random (from a script, a proxy, a fixture) meet by chance,
-and then the words tell: only a record that clearly says something else counts as another one.
+A resumed session repeats its history under the same ids, which is nearly always the case here.
+(Versions of 2025 gave new ids to the copies, also within one file: there the vendor's ids of the
+answers and the times of the prompts decide.) But ids that are not random (from a script, a proxy, a
+fixture) can be equal by chance, and then the words decide: only a record that clearly says
+something else is another one.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ _LOOK_BACK = 20
 
 
 def copied_record(state: State, line: Line, moved: str | None) -> str:
-    """The id of the record that `line`, whose id is known, repeats. Another record gets an id of
-    its own, and "" is given back. `moved` is the new id of its parent, if that got one."""
+    """The id of the record that `line`, whose id is known, repeats. If it is another record, it
+    gets a new id, and the result is "". `moved` is the new id of its parent, if that got one."""
     uuid = line.uuid or ""
     others = state.others.get(uuid, [])
     if moved is None or moved not in state.mine:  # below a new record all is new
@@ -57,7 +57,7 @@ def is_copy(state: State, line: Line) -> bool:
     node = state.owner.get(line.uuid or "")
     if line.message is None:
         return True
-    if node is not None and node.tail:  # emitted already, without its words: a copy keeps its time
+    if node is not None and node.tail:  # emitted, so without words: a copy keeps its time
         return node.id != line.uuid or node.at == utc(line.timestamp or "")
     content = line.message.content
     blocks = [Block(type="text", text=content)] if isinstance(content, str) else content or []
@@ -68,7 +68,7 @@ def is_copy(state: State, line: Line) -> bool:
             return True
         return _answer_again(state, blocks, node)
     if line.type != "user" or (node is not None and node.empty()):
-        return True  # a prompt that was left out for a reason
+        return True  # a prompt that was dropped
     results = [block for block in blocks if block.type == "tool_result"]
     if results:
         if line.uuid in state.mine:
@@ -107,16 +107,16 @@ def _words_again(line: Line, blocks: list[Block], node: Node | None) -> bool:
     ]
     texts = {words for one in said if one.kind not in ("drop", "interrupt") for words in one.texts}
     if not texts:
-        return True  # nothing that would become a message: a picture, or a record to drop
+        return True  # nothing for a message: a picture, or a record to drop
     if node is None or node.id != line.uuid:
-        return False  # the record of that id became no message, and these words would
+        return False  # the record of that id became no message, unlike these words
     own = {part.text for part in node.parts if type(part) is Text}
     return not own or bool(own & texts)
 
 
 def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
-    """Drop an answer that was told before under another record id, and its prompts: in another
-    file, or in this one, where the program wrote its history again."""
+    """Drop an answer that was read before under another record id, and its prompts: in another
+    file, or in this one, if the program wrote its history again."""
     node = state.served_by.get(message.id or "")
     if node is None or node.empty():
         return False
@@ -132,7 +132,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
         tail.append(state.nodes.pop())
     before: list[Node] = []
     up = node.up if tail else None
-    while up is not None and len(before) < _LOOK_BACK:  # an answer between may have been torn here
+    while up is not None and len(before) < _LOOK_BACK:  # an answer between may be damaged here
         before.append(up)
         up = up.up
     twins: list[tuple[Node, Node]] = []
@@ -150,8 +150,8 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
 
 
 def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> bool:
-    """Whether an answer stands in this file already, and all that was said since the answer before
-    it: by the same words at the same times. Then that is dropped with it."""
+    """Whether an answer is in this file already, and all that was said since the answer before it,
+    in the same words at the same times. Then that is dropped with it."""
     twins: list[tuple[Node, Node]] = []
     up = node.up
     for own in reversed(state.nodes):
@@ -164,7 +164,7 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
     if not twins and not _from_before(state, line, node):
         return False
     if twins and twins[-1][0].up is state.answers.get(message.id or ""):
-        return False  # said to that very answer: a client may give all of them one id and one time
+        return False  # said to that very answer: clients may give all of them one id and one time
     del state.nodes[len(state.nodes) - len(twins) :]
     state.move(twins)
     for own, _ in twins:
@@ -178,15 +178,15 @@ def _told_twice(state: State, line: Line, message: WireMessage, node: Node) -> b
 
 
 def _from_before(state: State, line: Line, node: Node) -> bool:
-    """Whether an answer is one of before the compaction: nobody spoke since, or it bears a time of
-    before what stands above it (a client may give all answers one id, but not one of the past)."""
+    """Whether an answer is from before the compaction: nobody spoke since, or it is older than what
+    is above it (a client may give all answers one id, but not a time in the past)."""
     at = utc(line.timestamp or line.audit_timestamp or "")
     return node.line < state.boundary and (not state.spoke() or at < state.nodes[-1].at)
 
 
 def take_prompt_again(state: State, node: Node) -> None:
-    """Drop the one of two prompts of one time, next to one another, whose words the other holds.
-    Some versions wrote a prompt several times, with and without what the editor showed."""
+    """Of two neighbouring prompts of one time, drop the one whose words the other holds: some
+    versions wrote a prompt several times, with and without what the editor showed."""
     before = state.nodes[-2] if len(state.nodes) > 1 else None
     if before is None or not node.at or (before.kind, before.at) != ("prompt", node.at):
         return
@@ -208,7 +208,7 @@ def take_prompt_again(state: State, node: Node) -> None:
 
 
 def _typed_parts(node: Node) -> list[object]:
-    """The parts of a prompt without what the program put into its words."""
+    """The parts of a prompt without the program's additions."""
     cut = [cut_words(p.text).strip() if type(p) is Text else p for p in node.parts]
     return [part for part in cut if part != ""]
 
@@ -230,8 +230,8 @@ def take_inherited(state: State, line: Line, message: WireMessage) -> bool:
 
 
 def told_before(state: State, line: Line) -> bool:
-    """Drop a prompt that the audit of Claude Desktop tells again: twice in a row, or under an id
-    of its own beside the session's log. Whether it was one."""
+    """Drop a prompt that the audit of Claude Desktop repeats: twice in a row, or under another id
+    beside the session's log. Returns whether it was one."""
     text = _typed(line)
     if not text or line.parent_tool_use_id:
         return False

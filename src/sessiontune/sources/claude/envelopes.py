@@ -1,9 +1,9 @@
 """The envelopes in which messages of a chat, of a project's channel or of a schedule reach Claude
 Code.
 
-What a person wrote in a chat stands in `<channel>`; what woke a session of a project in `<wake>`,
-beside what was said before; a note of the session that leads the project in `<relay>`; what a
-person wrote down to be done at set times in `<scheduled-task>`.
+`<channel>` holds what a person wrote in a chat; `<wake>` what woke a session of a project, and what
+was said before; `<relay>` a note of the session that leads the project; `<scheduled-task>` what a
+person wrote down to be done at set times.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _SETTING = re.compile(
     r"</session-context(?: nonce=\"(?P=nonce)\")?>\s*",
     re.DOTALL,
 )
-#: Behind it stand other elements (what was uploaded), but no words.
+#: After it come other elements (uploads), but no words.
 _WAKE = re.compile(
     r"<wake reason=\"[^>]*>(?P<told>.*)</wake>\s*(?:<[a-z][a-z_-]*[\s>].*)?", re.DOTALL
 )
@@ -27,20 +27,20 @@ _RELAY = re.compile(
     r"\s*(?:</project_claude_message>\s*)?",
     re.DOTALL,
 )
-#: One message of a channel; those that belong to a chat name it, others tell of events.
+#: One message of a channel; those of a chat name it, others are events.
 _CHANNEL = re.compile(
     r"<channel source=\"[^\"]*\"(?P<about>[^>]*)>\n?(?P<words>.*?)\n?</channel>", re.DOTALL
 )
 _NEXT = re.compile(r"(?<=</channel>)\s*(?=<channel source=\")")
 _CHAT = re.compile(r" chat_(?:id|guid)=\"")
 _SCHEDULED = re.compile(r"<scheduled-task name=\"[^>]*>(?P<words>.*)</scheduled-task>", re.DOTALL)
-#: With this a paragraph of the program begins, which says that nobody is there to be asked.
+#: Beginning of the program's paragraph that says that nobody is there to be asked.
 _UNATTENDED = "This is an automated run of a scheduled task."
 _LED = re.compile(r"<coordinator-relay>(?P<words>.*)</coordinator-relay>\s*", re.DOTALL)
 
 
 def enveloped(start: str) -> tuple[str, list[str]] | None:
-    """What stands in an envelope: a kind ("prompt", "peer" or "context") and the words."""
+    """The content of an envelope: a kind ("prompt", "peer" or "context") and the words."""
     led = _LED.fullmatch(start)
     if led is not None:
         return _noted(led["words"])

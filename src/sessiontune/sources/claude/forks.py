@@ -1,7 +1,7 @@
 """Forks whose records have new ids: each record names the one that it was copied from.
 
-The copy is given back the id of that record, so that it is found like the copies of a resumed
-session, which keep their ids, whatever model answered and wherever the fork was made.
+The copy gets the id of that record, so that it is found like the copies of a resumed session, which
+keep their ids, whatever model answered and wherever the fork was made.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from .wire import Line, decode
 
 
 def first_name(state: State, line: Line) -> None:
-    """Give a record, and those that it names, the ids under which they were written first."""
+    """Give a record, and those that it names, the ids with which they were first written."""
     named, uuid, source = state.first_names, line.uuid, line.forkedFrom
     if uuid and source is not None and source.messageUuid:
         _learn(state, source.sessionId or "")
-        if source.messageUuid != uuid:  # some forks keep the ids, also those of a fork's copies
+        if source.messageUuid != uuid:  # some forks keep the ids, also of a fork's copies
             named.setdefault(uuid, named.get(source.messageUuid, source.messageUuid))
     line.uuid = named.get(uuid or "", uuid)
     line.parentUuid = named.get(line.parentUuid or "", line.parentUuid)
@@ -25,7 +25,7 @@ def first_name(state: State, line: Line) -> None:
 
 
 def _learn(state: State, session: str) -> None:
-    """Learn what the records of a session were copied from that may be a fork itself, and whose log
+    """Learn from what the records of a session were copied: it may be a fork itself, and its log
     may be read later."""
     chain: list[dict[str, str]] = []
     while session not in state.forks_known:
@@ -40,7 +40,8 @@ def _learn(state: State, session: str) -> None:
 
 
 def _copies(state: State, path: str) -> tuple[dict[str, str], str]:
-    """The copies that a log begins with, each with its source, and the session of these."""
+    """The copies at the beginning of a log, each with its source, and the session of the
+    sources."""
     found: dict[str, str] = {}
     session = ""
     for _, raw in read_lines(path, state.options, Ledger()) if path else ():
@@ -49,7 +50,7 @@ def _copies(state: State, path: str) -> tuple[dict[str, str], str]:
             continue
         source = line.forkedFrom
         if source is None or not source.messageUuid:
-            break  # the first record of its own
+            break  # its own first record
         session = source.sessionId or ""
         if source.messageUuid != line.uuid:
             found[line.uuid] = source.messageUuid

@@ -1,8 +1,8 @@
-"""Ids that were taken out of a published log: `REDACTED` in the place of each.
+"""Ids that were removed from a published log: `REDACTED` in place of each.
 
-Programs that keep copies of sessions in a repository take what looks like a secret for one, ids of
-calls too. What a call and its result have in common then is their place: a result hangs below the
-record of its call, or comes in the order of the calls.
+Programs that keep copies of sessions in a repository remove what looks like a secret, also ids of
+calls. Then only the place connects a call and its result: a result is below the record of its call,
+or comes in the order of the calls.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def name_result(state: State, line: Line, block: Block) -> None:
 
 
 def is_part(state: State, part: object, node: Node) -> bool:
-    """Whether an answer holds a part; a call whose id was taken out is known by what it asks."""
+    """Whether an answer holds a part; a call without its id is recognised by its content."""
     if state.holds(node, part):
         return True
     if type(part) is not ToolCall or part.id != HIDDEN:

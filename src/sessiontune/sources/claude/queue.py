@@ -1,8 +1,8 @@
-"""Prompts that stand nowhere but in the records of the program's queue.
+"""Prompts that are only in the records of the program's queue.
 
-What a person types while the model works is queued. Some versions hand it to the model between
-two calls and write down only that it left the queue: `enqueue` with the words, later `remove`.
-Others write a prompt of its own as well; then the queue tells nothing new.
+What a person types while the model works is queued. Some versions give it to the model between two
+calls and write only that it left the queue: `enqueue` with the words, later `remove`. Others also
+write a prompt; then the queue tells nothing new.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from .text import classify, unreminded
 from .users import take_words
 from .wire import Line
 
-#: What the program queues for the model beside what a person typed.
+#: What the program queues for the model besides what a person typed.
 _NOTICES = ('{"task_id"', "<task-notification>", "<bash-notification>")
-#: Why something left the queue, in newer versions: into the turn that runs. Else another agent
-#: got it, or nobody.
+#: Reason of newer versions why something left the queue: into the running turn. With any other,
+#: another agent got it, or nobody.
 _HANDED_OVER = ("", "absorbed_mid_turn")
 
 
 def take_queue(state: State, line: Line) -> None:
-    """Keep one record of the queue."""
+    """Note one record of the queue."""
     step = Queued(line.operation or "", _text(line), (state.line, state.nth))
     step.at, step.copies = line.timestamp or "", _copies(state)
     step.reason = line.reason or ""
@@ -34,14 +34,14 @@ def take_queue(state: State, line: Line) -> None:
 
 
 def tell_queued(state: State) -> None:
-    """Make prompts of what the model got out of the queue and no other record tells."""
+    """Make prompts of what the model got out of the queue and no other record holds."""
     told = _told(state)
     last = max((node.line for node in state.nodes if node.kind == "answer"), default=0)
     waiting: list[Queued] = []
     for step in state.queue:
         if step.operation == "enqueue":
             waiting.append(step)
-        elif step.operation == "popAll":  # back into the line that the person types in
+        elif step.operation == "popAll":  # back into the input line
             waiting.clear()
         elif step.operation in ("dequeue", "remove"):
             item = _next(waiting, step, told)
@@ -56,7 +56,7 @@ def tell_queued(state: State) -> None:
 
 
 def _next(waiting: list[Queued], step: Queued, told: dict[str, list[Node]]) -> Queued:
-    """What leaves the queue; without words where another record tells it."""
+    """What leaves the queue; without words if another record holds it."""
     while waiting:
         named = [n for n, item in enumerate(waiting) if step.text and item.text == step.text]
         typed = [n for n, item in enumerate(waiting) if _is_typed(item.text)]
@@ -68,7 +68,7 @@ def _next(waiting: list[Queued], step: Queued, told: dict[str, list[Node]]) -> Q
         nodes.remove(node)
         if step.text or node.line > step.place[0] or "queued" in node.flags:
             return Queued("", "", step.place)
-        # a person's record told it before, without a word of the queue: something else leaves now
+        # a person's record held it before, without a word of the queue: something else leaves now
     return step
 
 
@@ -86,7 +86,7 @@ def _prompt(state: State, item: Queued, step: Queued) -> None:
     state.line, state.nth = step.place
     take_words(state, Line(type="user", timestamp=step.at), [item.text])
     node = state.nodes.pop()
-    node.places = [item.place]  # the record with the words, though the model got them later
+    node.places = [item.place]  # the record with the words, although the model got them later
     node.flags.append("queued")
     at = bisect_right([other.line for other in state.nodes], node.line)
     state.nodes.insert(at, node)
@@ -94,13 +94,13 @@ def _prompt(state: State, item: Queued, step: Queued) -> None:
 
 
 def _is_prompt(text: str) -> bool:
-    """Whether the words are a person's to the model: no notice, no command of the program."""
+    """Whether the words are a person's to the model: no notice, no command to the program."""
     typed = _is_typed(text) and not text.startswith("/")
     return typed and classify(text).kind == "prompt"
 
 
 def _is_typed(text: str) -> bool:
-    """Whether there is more than what the program says, which may stand before typed words."""
+    """Whether there is more than the program's words, which may come before typed ones."""
     words = unreminded(text)
     return bool(words or not text) and not words.startswith(_NOTICES)
 

@@ -1,8 +1,8 @@
-"""Reads the files of one unit into nodes: what belongs together, and what is left out and why.
+"""Reads the files of one unit into nodes: what belongs together, and what is dropped and why.
 
 One pass. Every record ends as a place of a node, or as a drop with a reason, or as a fault.
-Records without content of their own (progress, hooks, attachments) stay as links: their
-children hang below the node that they hang below.
+Records without content (progress, hooks, attachments) stay as links: their children belong to the
+node above them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ host-row hybrid-organization memory-mode observer-ref relocated repl-mode resume
 session-owner tools-used conversation_reset saved_hook_context env_manager_log prompt_suggestion
 """
 
-#: Record types that carry no part of a conversation; the type is the reason of the drop.
+#: Record types without a part of a conversation; the type is the reason of the drop.
 SIDE_TYPES = frozenset(_SIDE_NAMES.split())
 
 
@@ -51,7 +51,7 @@ class Reader(State):
     """Reads files into nodes."""
 
     def read(self, file: int, side: str = "", junk: str = "") -> tuple[list[Node], Facts]:
-        """Nodes of one file in its order. With `junk`, all its records are dropped for it."""
+        """Nodes of one file in its order. `junk`: the reason to drop all its records."""
         self.start(file, side)
         path, ledger, records = self.path, self.ledger, 0
         lines = array_lines if path.endswith(".json") and is_array(path) else read_lines
@@ -91,12 +91,12 @@ class Reader(State):
         return self.nodes, self.facts
 
     def take(self, line: Line) -> None:
-        """One record."""
+        """Take one record."""
         if line.forkedFrom is not None or self.first_names:
             first_name(self, line)
         uuid = line.uuid
         moved = self.renamed.get(line.parentUuid or "") if self.renamed else None
-        if moved is not None:  # what hangs below another record is another one too
+        if moved is not None:  # a record below another one is another one too
             line.parentUuid = moved
         if uuid:
             if uuid in self.owner:
@@ -137,8 +137,8 @@ class Reader(State):
             self._side(line, kind)
 
     def _told_again(self, uuid: str) -> None:
-        """Behind a compaction newer versions write again what stands before it. The record that
-        comes next may name the last of that as its parent, but the model saw the summary."""
+        """After a compaction, newer versions repeat what came before it. The next record may name
+        the last of that as its parent, but the model saw the summary."""
         node = self.owner.get(uuid)
         if node is not None:
             first = node.places[0] if node.places else (node.line, 0)
@@ -147,8 +147,8 @@ class Reader(State):
         self.keep(uuid)
 
     def _goes_on(self, line: Line) -> None:
-        """Hang a record below the last one where its parent is a record that a compaction kept, or
-        that was told again behind it."""
+        """Put a record below the last one if its parent is a record that a compaction kept, or that
+        was repeated after it."""
         if line.parentUuid and line.parentUuid in self.kept[0]:
             if self.spoke():
                 self.kept = (), self.kept[1]  # what was kept is far above by now
@@ -157,7 +157,8 @@ class Reader(State):
         self.tip = line.uuid or self.tip
 
     def _told(self, line: Line, message: WireMessage) -> bool:
-        """Whether another file holds an answer under another record id: then it is dropped."""
+        """Drop an answer that another file holds under another record id; returns whether it
+        does."""
         if self.facts.inherits and take_inherited(self, line, message):
             return True
         return message.id in self.served_by and take_renamed(self, line, message)
@@ -190,7 +191,7 @@ class Reader(State):
             kept = told.preservedSegment or Segment()
             known = kept.tailUuid and self.owner.get(kept.tailUuid) is not None
             if told.durationMs == 0 and known and kept.anchorUuid == line.uuid:
-                # The person went back to before a compaction: what is kept is what they went to.
+                # The person went back to before a compaction: keep what they went back to.
                 line.parentUuid = kept.tailUuid
                 self.link(line, "system:compact_boundary")
                 return
@@ -225,7 +226,7 @@ class Reader(State):
             self._settle_prompts()
 
     def settle_strays(self, sides: dict[str, list[Node]], side: str) -> None:
-        """Hang results below calls that stand in a file which was read after theirs."""
+        """Put results below calls in a file that was read after theirs."""
         for stray in self.strays:
             self.start(stray.file, side)
             self.line, self.nth = stray.place
@@ -248,11 +249,11 @@ class Reader(State):
                 node.up = self._find(node.parent, node)
 
     def _settle_prompts(self) -> None:
-        """Drop queued prompts that stand twice, and commands that the model did not answer."""
+        """Drop queued prompts that were repeated, and commands that the model did not answer."""
         answered = {
             id(node.up if node.up is not None else before)
             for before, node in pairwise(self.nodes)
-            if node.kind in ("answer", "context")  # in a log without parents by its place
+            if node.kind in ("answer", "context")  # by its place in a log without parents
         }
         twins = _Twins(self.nodes, self.owner)
         for node in self.nodes:
@@ -271,10 +272,10 @@ class Reader(State):
                 node.parts, node.places = [], []
 
     def _find(self, parent: str, node: Node) -> Node | None:
-        """The node that a late or distant parent leads to; None for a circle or a gap."""
+        """The node that a late or distant parent leads to; None for a cycle or a gap."""
         steps = 0
         while steps < 100_000:
-            parent = self.first_names.get(parent, parent)  # learnt behind its child
+            parent = self.first_names.get(parent, parent)  # learned after its child
             found = self.owner.get(parent)
             if found is not None:
                 later = found.file == node.file and found.line > node.line
@@ -300,7 +301,7 @@ class _Twins:
                     self.texts.setdefault(_joined(node), []).append(at)
 
     def has(self, node: Node, marks: list[str]) -> bool:
-        """Whether another record holds the same words; an answer between tells them apart."""
+        """Whether another record holds the same words, without an answer between them."""
         text = _joined(node)
         for mark in marks:
             twin = self.owner.get(mark[1:])

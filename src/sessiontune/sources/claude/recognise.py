@@ -1,4 +1,4 @@
-"""Which files are logs of Claude Code: one line of the beginning says so."""
+"""Which files are logs of Claude Code: one line at the beginning shows it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _OTHERS = re.compile(
     rb'|^\{[^{}]{0,800}"message":\{"role":"(?:user|model)","parts":',
     re.MULTILINE,
 )
-#: One of these stands wherever that pattern is found; it is slow, and they are quickly sought.
+#: The pattern, which is slow, matches only if one of these is found.
 _SIGNS = (
     b'{"type":"tool_call",',
     b'"message":{"role":"user","parts":',
@@ -39,7 +39,7 @@ _SIGNS = (
 def is_log(path: str, head: bytes) -> bool:
     """Whether a file that begins with `head` is a log of Claude Code."""
     if not path.endswith(STREAMS) or "tool-results" in path.replace("\\", "/").split("/"):
-        return False  # a tool's whole output may well be a log
+        return False  # a tool's output may itself be a log
     if not path.endswith((".jsonl", ".ndjson")):
         if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] == b"[":  # a log kept as one array
             envelope = _ENVELOPE.search(head) or _FIRST.search(head)

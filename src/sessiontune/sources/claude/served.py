@@ -1,7 +1,7 @@
-"""Tools that ran at the vendor (web search and the like): their results stand inside the answer.
+"""Tools that ran at the vendor (web search and the like): their results are inside the answer.
 
-The model saw such a result before it wrote on. So the answer is cut behind it: the call, its
-result, then the rest as an answer of its own.
+The model saw such a result before it continued. So the answer is cut after it: the call, its
+result, then the rest as a separate answer.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .wire import Block
 
 
 def served_result(state: State, node: Node, block: Block) -> Part | str:
-    """The result in an answer's block, to stand among its parts until `split_served`."""
+    """The result in an answer's block, which stays among its parts until `split_served`."""
     call = block.tool_use_id or ""
     if state.calls.get(call) is not node:
         return "result_without_call"
@@ -27,7 +27,7 @@ def served_result(state: State, node: Node, block: Block) -> Part | str:
 
 
 def _text(content: Any) -> tuple[str, bool]:
-    """The result as text, and whether the tool failed. What is encrypted is left out."""
+    """The result as text, without encrypted parts, and whether the tool failed."""
     kind = content.get("type") if isinstance(content, dict) else None
     if isinstance(kind, str) and kind.endswith("_error"):
         return str(content.get("error_code") or as_json(content)), True
@@ -52,7 +52,7 @@ def _readable(value: Any) -> Any:
 
 
 def split_served(state: State) -> None:
-    """Cut the answers of a file that hold results into answers and results in turn."""
+    """Cut the answers of a file that hold results into alternating answers and results."""
     ends: dict[int, Node] = {}
     nodes: list[Node] = []
     for node in state.nodes:

@@ -1,4 +1,4 @@
-"""What attachments of Claude Code showed the model: files, memories, skills, plans."""
+"""What attachments showed the model: files, memories, skills, plans."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..pictures import picture
 from .content import as_json
 from .wire import Attachment
 
-#: Attachments that hold what the model saw.
+#: Attachments with content that the model saw.
 SHOWN = (
     *("nested_memory", "file", "directory", "instructions", "mcp_resource"),
     *("relevant_memories", "invoked_skills", "plan_file_reference", "selected_lines_in_ide"),
@@ -25,7 +25,7 @@ def decoded(raw: msgspec.Raw) -> object:
 
 
 def shown_parts(given: Attachment) -> list[Part]:
-    """What an attachment showed: one file, or all those of the instructions."""
+    """What an attachment showed: one file, or all files of the instructions."""
     if given.type == "instructions":
         return [Text(text) for text in texts_in(given.files, "content")]
     if given.type == "relevant_memories":
@@ -54,7 +54,7 @@ def _resource(value: object) -> list[Part]:
 
 
 def texts_in(raw: msgspec.Raw, name: str) -> list[str]:
-    """The texts that the items of a list hold under a name."""
+    """The texts under a name in the items of a list."""
     listed = decoded(raw)
     found = [v.get(name) for v in listed if isinstance(v, dict)] if type(listed) is list else []
     return [text for text in found if isinstance(text, str) and text.strip()]

@@ -31,15 +31,15 @@ _JUNK = (
 )
 
 _SERVED = re.compile(rb'"id"\s*:\s*"(msg_\w{13,64})"')
-#: Where the program puts the working copies that it makes of a project.
+#: The folder in which the program puts its working copies of a project.
 _WORKTREE = re.compile(r"[\\/]\.claude[\\/]worktrees[\\/][^\\/]+.*\Z", re.DOTALL)
-#: How far answers are sought that tie copies together, and how many tie.
+#: How far to look for answers that link copies, and how many of them link.
 _HEAD = 1 << 18
 _TIED_BY = 4  # pieces of answers
 
 
 class Known(msgspec.Struct, gc=False):
-    """What the index takes from a line; the fields in the order in which they mostly stand."""
+    """What the index takes from a line; the fields are in their usual order."""
 
     parentUuid: str | None = None
     logicalParentUuid: str | None = None
@@ -81,8 +81,8 @@ class ClaudeSource:
     suffixes = (".jsonl", ".json", ".ndjson")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude, and
-        the sessions that Claude Desktop runs."""
+        """The folders of its logs: every folder of CLAUDE_CONFIG_DIR, ~/.claude, ~/.config/claude,
+        and those of the sessions that Claude Desktop runs."""
         bases = [base for base in env.get("CLAUDE_CONFIG_DIR", "").split(os.pathsep) if base]
         bases += [os.path.join(home, ".claude"), os.path.join(home, ".config", "claude")]
         desktop = [
@@ -96,7 +96,7 @@ class ClaudeSource:
         ]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether a file that begins with `head` is a Claude Code log: one line says so."""
+        """Whether a file that begins with `head` is a Claude Code log: one line shows it."""
         return is_log(path, head)
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
@@ -128,8 +128,8 @@ SOURCE = ClaudeSource()
 
 
 def _first_answers(path: str) -> list[str]:
-    """Links that a session shares with copies of it, whatever ids their records have. Several,
-    since one of the files may have lost its first lines."""
+    """Links that a session shares with copies of it, whatever ids their records have. Several, as
+    one of the files may have lost its first lines."""
     try:
         with open_log(path) as log:
             found = _SERVED.finditer(log.read(_HEAD) or b"")
@@ -140,13 +140,13 @@ def _first_answers(path: str) -> list[str]:
 
 
 def _names_session(path: str, name: str) -> bool:
-    """Whether a file is called after its session: `full` and `audit` are many files' names."""
+    """Whether a file is named after its session: many files are named `full` or `audit`."""
     return any(map(str.isdigit, name)) or os.path.isdir(os.path.splitext(path)[0])
 
 
 def _ordered(files: tuple[str, ...]) -> tuple[str, ...]:
-    """Longest first: of two copies of one history the longer file owns it. What Claude Desktop
-    audits comes last: it tells the sessions beside it once more."""
+    """Longest first: of two copies of one history the longer file owns it. Audits of Claude Desktop
+    come last: they repeat the sessions beside them."""
 
     def rank(path: str) -> tuple[bool, int, str]:
         audit = os.path.basename(path) == AUDIT
@@ -168,7 +168,7 @@ def _sessions(
     del sides
     waiting = agents(files)
     known: list[str] = []  # whose call was read, the last by name first
-    others: list[str] = []  # all, the last to be read first
+    others: list[str] = []  # all, in reverse order of reading
     calls = -1
     while waiting:
         if len(reader.agent_calls) != calls:  # agents start agents, but few do
@@ -208,7 +208,7 @@ def _emit(
     ledger: Ledger,
     keyed: Keyed,
 ) -> Iterator[Session]:
-    """Sessions of the main files: the main threads, then agents that stand inline in them."""
+    """Sessions of the main files: the main threads, then agents inside of them."""
     index = {files[at]: at for at in facts}
     for side in sorted(sides, key=lambda name: (name != "", name)):
         nodes = sides.pop(side)
@@ -224,7 +224,7 @@ def _emit(
             frame = _frame(reader, about, files[first.file], agent, call)
             for session in sessions_of(group, frame, files, keyed, _salt(group, about)):
                 own = session.files[0]
-                if own != files[first.file] and not side:  # a fork, or what goes on elsewhere
+                if own != files[first.file] and not side:  # a fork, or what continues elsewhere
                     here = _frame(reader, facts[index[own]], own, agent, call)
                     session = _framed(session, here)
                 yield with_tools(session, about.tools) if about.tools else session
@@ -266,7 +266,7 @@ def _frame(reader: Reader, about: Facts, path: str, agent: str | None, call: str
 
 
 def _framed(session: Session, frame: Frame) -> Session:
-    """A session with what the file says that it stands in, which goes on with another's."""
+    """A session with the facts of its own file, which continues another's."""
     return msgspec.structs.replace(
         session,
         session_id=frame.session_id,
@@ -311,7 +311,7 @@ def _agent(
 
 
 def _inherited(reader: Reader, record: str) -> ForkPoint | None:
-    """Where the parent's context, which a forked agent began with, ends."""
+    """The end of the parent's context with which a forked agent began."""
     node = reader.owner.get(record)
     return fork_from(node) if node is not None else None
 
@@ -328,7 +328,7 @@ def _call_of(reader: Reader, agent: str, nodes: list[Node]) -> str | None:
 
 
 def _run_of(path: str) -> str:
-    """The run of a workflow that an agent's log lies below: `subagents/workflows/RUN/`."""
+    """The run of a workflow above an agent's log: `subagents/workflows/RUN/`."""
     above, run = os.path.split(os.path.dirname(path))
     return run if os.path.basename(above) == "workflows" else ""
 
@@ -341,10 +341,10 @@ def _is_warmup(nodes: list[Node]) -> bool:
 
 
 def _discard(nodes: list[Node], files: tuple[str, ...], ledger: Ledger, reason: str) -> None:
-    """Count all records of nodes as dropped; one record may stand in two nodes."""
+    """Count all records of nodes as dropped; one record may be in two nodes."""
     by_file: dict[int, set[tuple[int, int]]] = {}
     for node in nodes:
-        node.thread = None  # what hangs below it elsewhere goes on without it
+        node.thread = None  # what is below it elsewhere continues without it
         by_file.setdefault(node.file, set()).update(node.places, node.result_places)
     for file, places in by_file.items():
         ledger.drop(Drop("read", reason, file=files[file], count=len(places)))

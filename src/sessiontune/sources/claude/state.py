@@ -1,4 +1,4 @@
-"""What is known while the files of a unit are read: who hangs below whom, and what goes on.
+"""The state while the files of a unit are read: what is below what, and what continues.
 
 The handlers of the record kinds (`answers`, `users`) are functions over this state.
 """
@@ -16,16 +16,16 @@ from ...ports import ReadOptions
 from ..lines import stem, utc
 from .wire import Block, Line
 
-#: What Claude Desktop notes of a session, beside the session's own log.
+#: Claude Desktop's notes on a session, beside the session's own log.
 AUDIT = "audit.jsonl"
 
 
-#: So many parts of an answer are looked through one by one.
+#: Most parts of an answer that are compared one by one.
 _MANY = 64
 
 
 def _mark(part: object) -> int:
-    """What tells most parts apart; a call's arguments have no hash."""
+    """A hash that distinguishes most parts; a call's arguments have none."""
     return hash(part.id if type(part) is ToolCall else part)
 
 
@@ -64,16 +64,16 @@ class Queued(msgspec.Struct):
 
 
 class State:
-    """Nodes of one unit. `owner` maps every record id to the node it stands in or hangs below."""
+    """Nodes of one unit. `owner` maps every record id to the node that it is in or below."""
 
     def __init__(self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger) -> None:
         self.files = files
         self.options = options
         self.ledger = ledger
         self.owner: dict[str, Node | None] = {}
-        self.others: dict[str, list[str]] = {}  # id -> new ids of other records that bore it
+        self.others: dict[str, list[str]] = {}  # id -> new ids of other records with that id
         self.first_names: dict[str, str] = {}  # id of a fork's copy -> id of what it repeats
-        self.forks_known: set[str] = set()  # sessions of which that is known
+        self.forks_known: set[str] = set()  # sessions for which that was learned
         self.log_of: dict[str, str] = {}  # session -> its log, once a fork is found
         self.above: dict[str, str] = {}  # id of a link record -> id of its parent, not yet known
         self.calls: dict[str, Node] = {}
@@ -88,7 +88,7 @@ class State:
         self.served_by: dict[str, Node] = {}  # the vendor's id of a message -> its first node
         self.withdrawn: set[str] = set()  # records of answers that were taken back
         self.marks: dict[int, tuple[Node, int, set[int]]] = {}  # see `holds`
-        self.every: list[Node] = []  # the nodes of all files, to be parted in the end
+        self.every: list[Node] = []  # the nodes of all files, to be unlinked in the end
         self.start(0, "")
 
     def start(self, file: int, side: str) -> None:
@@ -101,45 +101,45 @@ class State:
         self.nodes: list[Node] = []
         self.counts: dict[tuple[str, str], int] = {}
         self.mine: dict[str, int] = {}  # the records of this file, each with its line
-        self.renamed: dict[str, str] = {}  # id of this file that another record bore before
+        self.renamed: dict[str, str] = {}  # id of this file that another record had before
         self.answers: dict[str, Node] = {}
         self.last_answer: Node | None = None
         self.sums_up = False  # the next answer is the summary that an early version begins with
-        self.served: list[Node] = []  # answers that hold results of the vendor's own tools
-        self.taken_back: list[str] = []  # records of answers that a filter broke off
+        self.served: list[Node] = []  # answers with results of the vendor's own tools
+        self.taken_back: list[str] = []  # records of answers that a filter cut off
         self.late: list[tuple[Line, int, int, list[Block], str]] = []
         self.queue: list[Queued] = []
-        self.hidden: dict[str, None] = {}  # calls whose ids were taken out, without a result
+        self.hidden: dict[str, None] = {}  # calls whose ids were removed, without a result
         self.after_copy = ""
         self.tip = ""  # the last record that is no copy
         self.boundary = 0  # the line of the last compaction
         self.boundary_nth = 0  # and which record of that line it is
-        #: Records before a compaction with which what it keeps ends, or what is told again behind
-        #: it, and the line since which no words were new: what hangs below them goes on there.
+        #: Records before a compaction that end what it keeps, or what is repeated after it, and
+        #: the line since which no words were new: what is below them continues there.
         self.kept: tuple[tuple[str | None, ...], int] = (), 0
-        self.heard = ("", "")  # the last words in an audit that are not answered, and their record
+        self.heard = ("", "")  # the last unanswered words in an audit, and their record
         self.spoken = ""  # the session of the last node
         self.line = 0
         self.nth = 0
 
     def drop(self, reason: str, stage: str = "read", count: int = 1) -> None:
-        """Count records of this file that are left out."""
+        """Count dropped records of this file."""
         key = (stage, reason)
         self.counts[key] = self.counts.get(key, 0) + count
 
     def unknown_part(self) -> None:
-        """Count a record that is used but for a part of a kind that is not known."""
+        """Count a record that is used except for a part of unknown kind."""
         repairs = self.ledger.repairs
         repairs["unknown_part"] = repairs.get("unknown_part", 0) + 1
 
     def keep(self, uuid: str | None) -> None:
-        """Note the last of what a compaction keeps, or of what is told again behind it."""
+        """Note the last record that a compaction keeps, or that is repeated after it."""
         kept = () if self.spoke() else self.kept[0]
         self.kept = (*kept[-3:], uuid), self.line
 
     def holds(self, node: Node, part: object) -> bool:
-        """Whether a node holds a part. Of one with very many parts the marks are kept, and how many
-        parts they are of: a part of a new mark is a new part."""
+        """Whether a node holds a part. If it has very many, their marks are kept, with the number
+        of parts: a part with a new mark is new."""
         parts = node.parts
         if len(parts) > _MANY:
             _, done, marks = self.marks.get(id(node), (node, 0, set()))
@@ -156,18 +156,18 @@ class State:
                 break
             if node.kind not in ("boundary", "summary", "context"):
                 return True
-        if self.nodes:  # nor need these be looked at again
+        if self.nodes:  # these need not be checked again
             self.kept = self.kept[0], max(self.kept[1], self.nodes[-1].line)
         return False
 
     def copied(self, uuid: str | None, node: Node) -> None:
-        """The present record repeats what `node` holds; what hangs below it hangs below that."""
+        """The current record repeats what `node` holds; what is below it is below `node`."""
         if uuid:
             self.owner[uuid] = node
             self.after_copy = uuid
 
     def move(self, twins: list[tuple[Node, Node]]) -> None:
-        """Let all records of this file that lead to the first of two nodes lead to the other."""
+        """Redirect all records of this file from the first of two nodes to the other."""
         other = {id(node): twin for node, twin in twins}
         since = min((node.line for node, _ in twins), default=0)
         for uuid, line in reversed(self.mine.items()):
@@ -178,7 +178,7 @@ class State:
                 self.owner[uuid] = twin
 
     def link(self, line: Line, reason: str) -> None:
-        """Drop a record, but let its children hang below its parent."""
+        """Drop a record, but put its children below its parent."""
         self.drop(reason)
         if line.uuid:
             parent = line.parentUuid
@@ -204,12 +204,12 @@ class State:
         )
         if line.sessionId != self.spoken:
             self._speak(line, up)
-        if self.after_copy and node.side == self.side:  # an agent that stands inline is by itself
+        if self.after_copy and node.side == self.side:  # an inline agent is separate
             self.seams.add((self.file, self.line))
             if not parent:
                 node.parent = self.after_copy
                 node.up = self.owner.get(self.after_copy)
-            elif up is None:  # if its parent is in no file, it goes on from the copies
+            elif up is None:  # its parent is in no file: it continues the copies
                 self.above.setdefault(parent, self.after_copy)
             self.after_copy = ""
         self.nodes.append(node)
@@ -218,12 +218,12 @@ class State:
         return node
 
     def _speak(self, line: Line, up: Node | None) -> None:
-        """Take down whose record this is. Where another session begins, and nothing says that it
-        goes on from the one before, its records were put behind or between those."""
+        """Note whose record this is. If another session begins that does not continue the one
+        before, its records were put after or between those."""
         session = line.sessionId or line.session_id or self.spoken
         other = session != self.spoken and self.spoken and not line.audit_timestamp
         if other and up is not None and session == self.stem:
-            self.facts.session_id = session  # a fork, whose first records name where they came from
+            self.facts.session_id = session  # a fork, whose first records name their origin
         elif other and up is None:
             self.seams.add((self.file, self.line))
             self.begun[self.file, self.line] = Facts(
@@ -249,12 +249,12 @@ class State:
         begun = self.last_answer is not None or bool(self.after_copy)
         if begun and not self.side and (not self.nodes or self.nodes[-1].kind != "boundary"):
             boundary = self.node(line, "boundary", "^")
-            if line.parentUuid:  # it follows what came before, but nothing hangs below it
+            if line.parentUuid:  # it follows what came before, but nothing is below it
                 boundary.parent, boundary.up = "", None
 
     def interrupted(self, line: Line) -> None:
-        """Flag the answer that a person broke off. Where a prompt came after it, the answer was
-        done and the person took the prompt back: nothing is flagged."""
+        """Flag the answer that a person interrupted. If a prompt came after it, the answer was done
+        and the person took the prompt back: nothing is flagged."""
         node = self.owner.get(line.parentUuid or "") or self.last_answer
         while node is not None and node.kind not in ("answer", "prompt", "task"):
             node = node.up

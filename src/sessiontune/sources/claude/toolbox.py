@@ -1,7 +1,7 @@
 """Definitions of tools that newer versions keep in the log (in Claude Code's, attachments of the
 type `prompt_snapshot`).
 
-A session takes those of the tools that it calls: the program offers dozens, each a page long.
+A session keeps those of the tools that it calls: the program offers dozens, each a page long.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ def tool_defs(listed: Any) -> dict[str, ToolDef]:
 
 
 def tool_def(name: Any, words: Any, schema: Any) -> ToolDef | None:
-    """A definition; None without a name, or where it is nested too deep."""
+    """A definition; None without a name, or if it is nested too deep."""
     if not isinstance(name, str) or not name:
         return None
     try:
         given = mend(schema) if isinstance(schema, dict) else {}
         return ToolDef(name, mend(words) if isinstance(words, str) else "", given)
-    except LineFault:  # made from the calls, as where there is none
+    except LineFault:  # inferred from the calls, as if there were none
         return None
 
 

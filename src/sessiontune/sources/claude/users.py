@@ -1,4 +1,4 @@
-"""User records and attachments: prompts, tool results, and the context that the program added."""
+"""User records and attachments: prompts, tool results, and context of the program."""
 
 from __future__ import annotations
 
@@ -39,20 +39,20 @@ def take_user(state: State, line: Line) -> None:
 
 
 def _carries(state: State, results: list[Block]) -> bool:
-    """Whether results answer a call of the parent's log, as those do that a fork begins with."""
+    """Whether results answer a call of the parent's log, like those at the beginning of a fork."""
     calls = [state.calls.get(block.tool_use_id or "") for block in results]
     return any(call is not None and call.file != state.file for call in calls)
 
 
 def _below(state: State, line: Line, others: list[Block]) -> None:
-    """Words beside results of another file's calls: they follow the results."""
+    """Put words beside results of another file's calls after the results."""
     above = state.nodes[-1] if state.nodes else None
     if _blocks(state, line, others, beside=True) == "used" and above is not None:
         state.nodes[-1].up = above
 
 
 def _blocks(state: State, line: Line, content: list[Block], beside: bool) -> str:
-    """Blocks of a user record that are no tool results; "used" when a node came of them."""
+    """Take blocks of a user record that are no tool results; "used" if they make a node."""
     items: list[str | Part] = []
     unknown = "empty"
     for block in content:
@@ -75,13 +75,13 @@ def _blocks(state: State, line: Line, content: list[Block], beside: bool) -> str
 
 
 def take_words(state: State, line: Line, items: list[str | Part], beside: bool = False) -> str:
-    """User texts and pictures as one node; "used" when a node came of them.
+    """Take user texts and pictures as one node; "used" if they make one.
 
     `beside`: the record holds tool results too, so it is linked already.
     """
     kind, command, reason = "", "", "empty"
     state.sums_up = False
-    # Nobody typed it; printed output says so in one word for both.
+    # Nobody typed it; printed output has one word for both.
     meta = bool(line.isMeta or line.isVisibleInTranscriptOnly or line.isSynthetic)
     parts: list[Part] = []
     for item in items:
@@ -126,7 +126,7 @@ def take_words(state: State, line: Line, items: list[str | Part], beside: bool =
 
 #: Origins of what other agents wrote.
 _AGENTS = ("peer", "coordinator", "slack-ping")
-#: Origins of what the program wrote, and of what it tells of others: of a call, of who observes.
+#: Origins of what the program wrote, and of what it reports of others: of a call, of an observer.
 _PROGRAM = (
     *("auto-continuation", "task-notification", "system"),
     *("observer", "observer-activity", "voice-call"),
@@ -134,7 +134,7 @@ _PROGRAM = (
 
 
 def _origin(line: Line) -> str:
-    """Who caused a record. Newer versions also tell it of the turn, sometimes there alone, and
+    """Who caused a record. Newer versions also note it for the turn, sometimes only there, and
     whether the program itself sent it."""
     told = line.origin.kind if line.origin is not None else None
     turn = (line.turnOrigin or "").replace("_", "-")
@@ -149,7 +149,7 @@ def _by_program(origin: str, told: Kind | None) -> bool:
 
 
 def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None:
-    """Tool results of one record; `so_far` is "used" when the record has a place already."""
+    """Take the tool results of one record; `so_far` is "used" if the record already has a place."""
     waiting = []
     for block in blocks:
         done = take_result(state, line, block)
@@ -164,7 +164,7 @@ def _results(state: State, line: Line, blocks: list[Block], so_far: str) -> None
 
 
 def take_result(state: State, line: Line, block: Block) -> str:
-    """One result: "used", "late" where its call is not known yet, or why it is dropped."""
+    """Take one result: "used", "late" if its call is not known yet, or why it is dropped."""
     if block.tool_use_id == HIDDEN:
         name_result(state, line, block)
     call = block.tool_use_id or ""
@@ -177,7 +177,7 @@ def take_result(state: State, line: Line, block: Block) -> str:
     if node.file != state.file:
         known = node.results.get(call)
         if known is not None and known.content == result_content(block.content)[0]:
-            state.copied(line.uuid, node)  # the very same in a record of another id
+            state.copied(line.uuid, node)  # the same in a record of another id
             return "resumed_copy"
         node = _carried(state, line, node)
     place, owner = (state.line, state.nth), state.owner
@@ -185,7 +185,7 @@ def take_result(state: State, line: Line, block: Block) -> str:
         owner[line.uuid] = node
         above = owner.get(line.parentUuid or "")
         if above is not None and above.line > node.line and above.file == state.file:
-            owner[line.uuid] = above  # told late: what follows hangs below its parent
+            owner[line.uuid] = above  # late: what follows is below its parent
     if call in node.results:
         return "second_result"
     told = line.toolUseResult or line.tool_use_result
@@ -226,7 +226,7 @@ def _result_flags(
 
 
 def _carried(state: State, line: Line, answer: Node) -> Node:
-    """The node for results that answer a call which another file owns."""
+    """The node for results of a call that another file owns."""
     for node in reversed(state.nodes):
         if node.calls_up and node.up is answer:
             return node
@@ -273,18 +273,18 @@ def take_attachment(state: State, line: Line) -> None:
 
 
 def _mail(state: State, line: Line) -> bool:
-    """What other agents of a team wrote to this one; whether there was anything."""
+    """Take what other agents of a team wrote to this one; returns whether there was anything."""
     texts = texts_in(line.attachment.messages, "text") if line.attachment is not None else []
     if not texts:
         return False
-    notices = all(text.lstrip().startswith('{"type"') for text in texts)  # by the program
+    notices = all(text.lstrip().startswith('{"type"') for text in texts)  # from the program
     line.isMeta, line.origin = notices, Kind(kind="peer")
     take_words(state, line, list(texts))
     return True
 
 
 def _queued(state: State, line: Line, items: list[str | Part]) -> None:
-    """A prompt that was typed while the model worked."""
+    """Take a prompt that was typed while the model worked."""
     given = line.attachment
     if given is not None:  # who typed it, or that nobody did
         line.isMeta, line.origin = line.isMeta or given.isMeta, line.origin or given.origin

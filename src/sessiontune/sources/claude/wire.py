@@ -1,6 +1,6 @@
-"""The records of Claude Code's logs as they stand on a line, typed so that msgspec skips the rest.
+"""The records of Claude Code's logs, typed so that msgspec skips what is not needed.
 
-What is not named here (tool output kept a second time, signatures, undo data) is never built.
+Fields without a name here (copies of tool output, signatures, undo data) are never built.
 A line that does not fit, because a field has an odd type or the bytes are damaged, goes through
 `coerce`, which treats each odd field as absent.
 """
@@ -116,8 +116,8 @@ class Compaction(msgspec.Struct, gc=False):
 
 
 class Line(msgspec.Struct, gc=False):
-    """One record. The fields stand in the order that the program mostly writes: a field is sought
-    from behind the one before."""
+    """One record. The fields are in the program's usual order: each is looked for after the one
+    before."""
 
     parentUuid: str | None = None
     logicalParentUuid: str | None = None
@@ -178,11 +178,11 @@ _BOOLS = frozenset(
 
 
 def decode(raw: bytes | memoryview, ledger: Ledger) -> Line | list[Line | LineFault]:
-    """A record, or (from an odd line) what its values became: records and faults."""
+    """A record, or the records and faults of the values of an odd line."""
     try:
         line = _decode(raw)
         if line.message is None:
-            str(raw, "utf-8")  # what is kept as it stands was not looked at
+            str(raw, "utf-8")  # fields that are kept raw were not checked
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         return [
             value if isinstance(value, LineFault) else _coerced(value)

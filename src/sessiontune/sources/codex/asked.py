@@ -1,6 +1,6 @@
 """The prompts that a thread's model still sees: a person goes back by a number of them.
 
-A thread may begin with the history of another, copied or pointed at; a person may go back to a
+A thread may begin with the history of another, copied or referred to; a person may go back to a
 place in that, too.
 """
 
@@ -11,8 +11,8 @@ from .items import Asked, Items
 
 
 def inherits(log: Items, node: Node | None) -> None:
-    """Note what the history that this thread begins with leads to, and each prompt of it with
-    what stands above: a person may go back there."""
+    """Note where the history at the beginning of this thread ends, and each of its prompts with
+    what is above it: a person may go back there."""
     if node is None or node is log.fork:  # an item that became no message
         return
     if node.kind in ("prompt", "task"):
@@ -23,8 +23,8 @@ def inherits(log: Items, node: Node | None) -> None:
 
 
 def goes_on_from(log: Items, base: Items | None) -> None:
-    """Begin where another history ends that the header points at; nothing of it is copied. A header
-    that stands again, as a resumed thread writes it, says nothing new."""
+    """Begin where another history ends to which the header refers; nothing of it is copied. A
+    repeated header, as a resumed thread writes it, is ignored."""
     if base is None or log.nodes or log.fork is not None or not log.copying:
         return
     line = log.facts.base[1] - base.facts.ordinal + 1
@@ -49,7 +49,7 @@ def _asked_by(base: Items, line: int) -> list[Asked]:
 
 
 def go_back(log: Items, turns: int) -> None:
-    """The person went back by some prompts: the next begins a branch."""
+    """Go back by some prompts: the next one begins a branch."""
     if not 0 < turns <= len(log.asked):
         return
     first, above = log.asked[-turns]
@@ -59,7 +59,7 @@ def go_back(log: Items, turns: int) -> None:
         log.inherited = len(log.asked)
         _behind_fork(log, above)
         return
-    if above is None and first.up is None:  # both begin below what is empty
+    if above is None and first.up is None:  # both begin below nothing
         above = Node(id=first.id, file=log.file, line=first.line, kind="context")
         log.nodes.insert(0, above)
     first.up = log.back = first.up or above
@@ -67,11 +67,11 @@ def go_back(log: Items, turns: int) -> None:
 
 
 def _behind_fork(log: Items, above: Node | None) -> None:
-    """The person went back to a place in the history that this thread begins with."""
+    """Go back to a place in the history at the beginning of this thread."""
     log.answer, log.back = None, above
     if not log.nodes:
         log.fork = above
-    elif above is None:  # nothing stands before it: what comes begins below what is empty
+    elif above is None:  # nothing is before it: what follows begins below nothing
         log.nodes[0].up, log.fork = log.fork, None
         log.back = Node(id=log.name(), file=log.file, line=log.place[0], kind="context")
         log.nodes.insert(0, log.back)

@@ -1,4 +1,4 @@
-"""The items of a rollout as nodes: messages, reasoning, calls and what they gave back.
+"""The items of a rollout as nodes: messages, reasoning, calls and their results.
 
 One answer is the run of reasoning, text and calls up to the next output or user message.
 """
@@ -33,12 +33,12 @@ from .values import (
 from .wire import Facts, Line, Payload
 from .written import Written
 
-#: What stands in the place of an id that a program took for a secret when it published a log:
-#: outputs then come in the order of their calls.
+#: Replaces an id that a program took for a secret when it published a log; outputs then come in
+#: the order of their calls.
 _HIDDEN = "REDACTED"
 
 
-#: A prompt, and what stands above it.
+#: A prompt, and the node above it.
 Asked = tuple[Node, Node | None]
 
 
@@ -59,40 +59,40 @@ class Items:
         again: int = 0,
     ) -> None:
         self.told = told
-        self.copied = -1  # the number of the last of them that this file begins with
-        self.again = again  # so many files of this thread were read before
-        self.thread = ""  # whose items these are, as the whole file says
-        self.hidden: list[str] = []  # calls whose ids were taken out, without an output
+        self.copied = -1  # the number of the last of them at the beginning of this file
+        self.again = again  # number of files of this thread that were read before
+        self.thread = ""  # whose items these are, from the whole file
+        self.hidden: list[str] = []  # calls whose ids were removed, without an output
         self.waiting: dict[str, tuple[Node, str]] = {}  # calls of other files, their tools
         self.shown: list[tuple[Place, bytes]] | None = []  # events, while there are no items
         self.printed = False  # the file holds printed output
         self.fork: Node | None = None
         self.copying = True
-        self.importing = False  # in turns of another agent, which the program copied
+        self.importing = False  # in another agent's turns that the program copied
         self.file, self.path, self.options, self.ledger = file, path, options, ledger
         self.facts = Facts()
         self.nodes: list[Node] = []
         self.calls: dict[str, Node] = {}
         self.agents: dict[str, str] = {}
-        #: Prompts that the model still sees, each with what stands above it.
+        #: Prompts that the model still sees, each with the node above it.
         self.asked: list[Asked] = []
-        self.inherited = 0  # so many of them stand in the history that this thread begins with
-        self.given: list[Asked] = []  # those of a history that it points at
+        self.inherited = 0  # number of those in the history at the beginning of this thread
+        self.given: list[Asked] = []  # those of a history to which it refers
         #: On which line each was asked, or by how many of them the person went back.
         self.steps: list[tuple[int, Asked | int]] = []
         self.spoken: Mapping[str, Items] = {}  # pieces of threads that were read before
-        self.back: Node | None = None  # where the next prompt begins a branch
+        self.back: Node | None = None  # the node after which the next prompt begins a branch
         self.early: dict[str, tuple[Line, Payload, Place, str]] = {}  # before their calls
         self.counts: dict[str, int] = {}
         self.model = ""
-        self.answer: Node | None = None  # the answer that still takes parts
-        self.searched = False  # its last part is a call that the vendor answered unseen
+        self.answer: Node | None = None  # the answer to which parts are added
+        self.searched = False  # its last part is a call whose result is not in the log
         self.last: Node | None = None  # the last answer, for its usage
         self.place = (0, 0)
-        self.piece = ""  # tells the items of one line apart
+        self.piece = ""  # distinguishes the items of one line
         self.written = Written()
         self.counted: set[tuple[str, str]] = set()  # times and counts of tokens
-        self.twice: set[str] = set()  # of the hidden calls those whose lines stand twice
+        self.twice: set[str] = set()  # hidden calls whose lines were repeated
         self.served = ""  # the last hidden call that was answered
 
     def drop(self, reason: str, count: int = 1) -> None:
@@ -114,7 +114,7 @@ class Items:
 
     def repeats(self, line: Line, kind: str, words: str, named: bool = False) -> bool:
         """Whether the item was written before, at the very same time; then it is dropped. `named`:
-        an id says which item it is."""
+        it has an id."""
         stands = self.written.stands(line.timestamp, self.place, self.piece, kind, words)
         if not stands or (stands == "among" and not named):
             return False
@@ -122,7 +122,7 @@ class Items:
         return True
 
     def name(self) -> str:
-        """A name for what begins on the present line."""
+        """A name for what begins on the current line."""
         thread = self.thread or self.facts.session_id or os.path.basename(self.path)
         number, nth = self.place
         again = f"~{self.again}" if self.again else ""
@@ -141,9 +141,9 @@ class Items:
         return node
 
     def _open(self, line: Line, searches: bool = False) -> Node:
-        """The answer that takes the next part: the open one, unless its tools have answered. What a
-        search found is not in the log, but the model saw it before it wrote on; not so the outputs
-        of calls that are still to come."""
+        """The answer for the next part: the open one, unless its tools have answered. The results
+        of a search are not in the log, but the model saw them before it continued, unlike the
+        outputs of calls that are still to come."""
         node, searched = self.answer, self.searched
         self.searched = searches
         if node is None or node.results or (searched and not searches and not _asks(node)):
@@ -177,7 +177,7 @@ class Items:
             self.drop(f"unknown_role:{safe_name(role)}")
 
     def agent_message(self, line: Line, texts: list[str]) -> None:
-        """What another agent of the team sent to this one; some versions keep it twice."""
+        """Take what another agent of the team sent to this one; some versions write it twice."""
         parts: list[Part] = [Text(text) for text in texts if text.strip()]
         last = self.nodes[-1] if self.nodes else None
         if not parts:
@@ -191,7 +191,7 @@ class Items:
     def _user(self, line: Line, texts: list[str], images: list[Image], program: list[bool]) -> None:
         kind, reason = "", "empty"
         parts: list[Part] = []
-        beside: list[Part] = []  # what the program put before the words of the person
+        beside: list[Part] = []  # what the program put before the person's words
         for at, text in enumerate(texts):
             found, words = classify(text)
             if found == "prompt" and len(program) == len(texts) and program[at]:
@@ -226,7 +226,7 @@ class Items:
         node.injected = kind in ("context", "summary")
 
     def ask(self, node: Node, above: Node | None) -> None:
-        """Note a prompt and what stands above it."""
+        """Note a prompt and the node above it."""
         self.asked.append((node, above))
         self.steps.append((self.place[0], (node, above)))
 
@@ -262,7 +262,7 @@ class Items:
             given = payload.input if payload.input is not None else payload.action
         if given is None and payload.revised_prompt is not None:
             given = {"prompt": payload.revised_prompt}
-        arguments = arguments_of(given)  # a fault must leave no trace of the record in a node
+        arguments = arguments_of(given)  # first: a fault must leave nothing in a node
         part = ToolCall(call, name, arguments)
         if call in self.calls and part in self.calls[call].parts and is_served(call):
             self.drop("repeated_record")
@@ -324,8 +324,8 @@ class Items:
         self._spawned(call, text)
 
     def _output_again(self, line: Line, payload: Payload) -> bool:
-        """Whether an output without an id is a copy. Calls that end together may well say the same:
-        of one time it is a copy only where the line of its call stands twice too."""
+        """Whether an output without an id is a copy. Calls that end together may have the same
+        output, so one of the same time is a copy only if the line of its call was repeated too."""
         words = as_json([payload.output, payload.tools])
         stands = self.written.stands(line.timestamp, self.place, self.piece, "output", words)
         if not stands or (stands != "before" and self.served not in self.twice):
@@ -335,7 +335,7 @@ class Items:
         return True
 
     def _carried(self, line: Line, answer: Node) -> Node:
-        """The node for outputs of calls that another file made."""
+        """The node for outputs of calls in another file."""
         last = self.nodes[-1] if self.nodes else None
         if last is not None and last.calls_up and last.up is answer:
             return last
@@ -345,7 +345,7 @@ class Items:
         return node
 
     def _spawned(self, call: str, text: str) -> None:
-        """Remember which thread a call started, where its output says so."""
+        """Note which thread a call started, if its output says so."""
         if '"agent_id"' in text[:400] or '"thread_id"' in text[:400]:
             try:
                 found = msgspec.json.decode(text)

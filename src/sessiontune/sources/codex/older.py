@@ -1,7 +1,7 @@
-"""Rollouts of other shapes: the single document of the first versions, and files that tell only
-what the screen showed.
+"""Rollouts of other forms: the single document of the first versions, and files with only what the
+screen showed.
 
-Both are told again as the items of a rollout, so that there is one reader of items.
+Both are converted to the items of a rollout, so that there is one reader of items.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ..linear import Linear, words
 
 _DOCUMENT = re.compile(rb'\A\s*\{\s*"session"\s*:\s*\{[^{}]*"id"\s*:')
 
-#: Events that tell a part of the conversation.
+#: Events that are a part of the conversation.
 _SHOWN_NAMES = """
 user_message agent_message agent_reasoning exec_command_begin exec_command_end item_completed
 mcp_tool_call_begin mcp_tool_call_end patch_apply_begin patch_apply_end web_search_end
 """
-#: Events that say something of the answer before them, or end it.
+#: Events about the answer before them, or that end it.
 MARKS = ("task_started", "token_count")
 SHOWN = frozenset((*_SHOWN_NAMES.split(), *MARKS))
 
@@ -45,14 +45,14 @@ def document_lines(path: str, options: ReadOptions, ledger: Ledger) -> Iterator[
 
 
 class Screen:
-    """Tells events as items. A call is told once, by the event that comes first."""
+    """Converts events to items. A call becomes an item once, by its first event."""
 
     def __init__(self, events: list[dict[str, Any]]) -> None:
         self.begun: set[str] = set()
         self.plain = any(words(event.get("type")) == "user_message" for event in events)
 
     def items(self, event: dict[str, Any]) -> list[dict[str, Any]]:
-        """The items that an event stands for."""
+        """The items of an event."""
         kind = words(event.get("type"))
         if kind in MARKS:
             return []
@@ -72,7 +72,7 @@ class Screen:
         kind = words(item.get("type"))
         if kind == "CommandExecution":
             return self._call(words(item.get("id")), item, done=True)
-        if self.plain:  # the older events tell it as well
+        if self.plain:  # the older events hold it as well
             return []
         if kind in ("UserMessage", "AgentMessage"):
             said = item.get("content")
@@ -117,7 +117,7 @@ def _reasoning(texts: list[Any]) -> dict[str, Any]:
 
 
 def _asked(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and arguments of the call that an event tells of."""
+    """Name and arguments of the call of an event."""
     invocation = event.get("invocation")
     if isinstance(invocation, dict):
         given = invocation.get("arguments")
@@ -132,7 +132,7 @@ def _asked(event: dict[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def _answered(event: dict[str, Any]) -> tuple[Any, bool]:
-    """What came of the call, and whether it went well."""
+    """The result of the call, and whether it succeeded."""
     result = event.get("result")
     if isinstance(result, dict) and ("Ok" in result or "Err" in result):
         good = result.get("Ok")

@@ -1,8 +1,7 @@
-"""Reads one rollout into nodes. A rollout is linear: the order of the file is the order of things.
+"""Reads one rollout into nodes. A rollout is linear: the order of the file is that of events.
 
-What the model saw stands in `response_item`; `event_msg` tells the same to the screen once more
-and is left out. One answer is the run of reasoning, text and calls up to the next output or
-user message.
+What the model saw is in `response_item`; `event_msg` repeats it for the screen and is left out. One
+answer is the run of reasoning, text and calls up to the next output or user message.
 """
 
 from __future__ import annotations
@@ -33,16 +32,16 @@ from .values import (
 )
 from .wire import Activity, Line, Payload, decode
 
-#: Lines that carry what the model saw.
+#: Lines with what the model saw.
 _ITEMS = ("response_item", "history_mutation")
 #: Lines that a copy of another thread's history repeats.
 _COPIED = (*_ITEMS, "compacted")
 _ACTIVITY = b'"SubAgentActivity"'
-#: What newer versions note behind the payload: it differs in a copy.
+#: What newer versions write after the payload: it differs in a copy.
 _BESIDE = b',"metadata":{"history_sequence":'
-#: How the turns are named that the program copied out of another agent's log.
+#: Names of turns that the program copied from another agent's log.
 _IMPORTED = "external-import-turn-"
-#: Lines that carry no part of a conversation.
+#: Lines without a part of a conversation.
 _BOOKS = (
     "world_state",
     "token_usage_record",
@@ -50,7 +49,7 @@ _BOOKS = (
     "security_risk_score",
     "retained_context",
     "dynamic_tools_updated",
-    "realtime_item",  # the talk with the model that listens and speaks, not with this one
+    "realtime_item",  # the talk with the voice model, not with this one
     "agent_response_observation",
 )
 
@@ -118,7 +117,7 @@ class Rollout(Items):
             self.shown.append((self.place, bytes(raw)))
 
     def _tell_shown(self, shown: list[tuple[Place, bytes]]) -> None:
-        """A rollout without items: what the screen showed is all that there is."""
+        """Take what the screen showed, for a rollout without items."""
         told = [(place, values(raw, Ledger())[place[1]]) for place, raw in shown]
         events = [(place, line["payload"], line) for place, line in told if isinstance(line, dict)]
         screen = Screen([event for _, event, _ in events])
@@ -133,7 +132,7 @@ class Rollout(Items):
                         self._take(taken)
 
     def _take_once(self, line: Line, raw: bytes, told: Told) -> None:
-        """Take an item, unless it belongs to the copy that a fork or a sub-agent begins with."""
+        """Take an item, unless it belongs to the copy at the beginning of a fork or a sub-agent."""
         start, end = max(0, raw.find(b'"payload"')), raw.rfind(_BESIDE)
         body = raw[start : end if end > start else len(raw)].rstrip(b"}\n\r ")
         digest = hashlib.blake2b(body, digest_size=8).digest()
@@ -152,7 +151,7 @@ class Rollout(Items):
         told.add(digest, node)
 
     def take_raw(self, raw: bytes | memoryview) -> None:
-        """Take one line for its facts only."""
+        """Take only the facts of one line."""
         for line in decode(raw, self.ledger):
             if isinstance(line, Line):
                 self._take(line)
@@ -202,7 +201,7 @@ class Rollout(Items):
             self.drop(f"unknown_type:{safe_name(kind)}")
 
     def _appended(self, line: Line, payload: Payload) -> None:
-        """Several items on one line, as a program that came of Codex writes them."""
+        """Take several items on one line, as a fork of Codex writes them."""
         items = mend(payload.items) if isinstance(payload.items, list) else []
         counts, self.counts = self.counts, {}
         for number, item in enumerate(items):
@@ -219,7 +218,7 @@ class Rollout(Items):
             self.drop(reason)
 
     def _used(self, place: Place) -> bool:
-        """Whether a record stands in a node."""
+        """Whether a record is in a node."""
         return any(place in (*node.places, *node.result_places) for node in self.nodes)
 
     def _event(self, payload: Payload, kind: str, at: str) -> None:
@@ -242,14 +241,13 @@ class Rollout(Items):
             self._begun(payload.turn_id)
 
     def _begun(self, turn: str | None) -> None:
-        """Note whose turn begins. What the program copies out of another agent's log are the words,
-        with the calls as text and outputs cut: that agent's own log tells it, and better. Answers
-        that are copied later come without such a line: a copy ends where a turn of this agent
-        begins."""
+        """Note whose turn begins. The program copies words from another agent's log, with calls as
+        text and cut outputs: that agent's own log is better. Answers that are copied later have no
+        such line, so a copy ends where a turn of this agent begins."""
         self.importing = turn is not None and turn.startswith(_IMPORTED)
 
     def _started(self, item: bytes) -> None:
-        """Remember which thread a call started, as newer versions tell it."""
+        """Note which thread a call started, from an event of newer versions."""
         try:
             told = msgspec.json.decode(item, type=Activity)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
@@ -274,20 +272,20 @@ class Rollout(Items):
         )
 
     def _summarised(self, summary: str) -> None:
-        """Drop the answer that became the summary: what asked for it is not in the log."""
+        """Drop the answer that became the summary, as its request is not in the log."""
         node = self.nodes[-1] if self.nodes else None
         if node is None or node.kind != "answer" or node is not self.last:
             return
         said = "".join(part.text for part in node.parts if type(part) is Text).strip()
         asked = any(type(part) is ToolCall for part in node.parts)
-        whole = summary.removesuffix(said)[-1:] in ("", "\n")  # and not the end of a sentence
+        whole = summary.removesuffix(said)[-1:] in ("", "\n")  # not just the end of a sentence
         if said and not asked and summary.endswith(said) and whole:
             self.drop("summary_answer", len(node.places))
             self.nodes.pop()
             self.last = None
 
     def _compacted(self, line: Line, payload: Payload) -> None:
-        """The history is replaced: a new epoch. What it repeats stands above already."""
+        """Replace the history: a new epoch. What it repeats is already above."""
         texts = [payload.message] if isinstance(payload.message, str) else []
         if not "".join(texts).strip():
             texts = retained(payload.replacement_history)

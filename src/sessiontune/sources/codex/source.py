@@ -102,13 +102,13 @@ def _note(line: Known, seen: Seen) -> None:
 
 
 class Before(msgspec.Struct):
-    """What is known of the rollouts of a unit that were read before.
+    """What earlier rollouts of the unit told.
 
     started, calls  agent's thread id -> the node that holds its call, the call's id
     spoken          name of a piece of a thread -> its rollout
     waiting         id of a call without an output -> its node, its tool
-    salts           root of a lineage -> what tells it from roots of the same id
-    nodes           the nodes of all of them, to be parted in the end
+    salts           root of a lineage -> what distinguishes it from roots of the same id
+    nodes           the nodes of all of them, to be unlinked in the end
     """
 
     started: dict[str, Node] = {}
@@ -126,7 +126,8 @@ class CodexSource:
     suffixes = (".jsonl", ".json", ".ndjson", PACKED)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: `sessions` and `archived_sessions` of CODEX_HOME and ~/.codex."""
+        """The folders of its logs: `sessions` and `archived_sessions` of CODEX_HOME and
+        ~/.codex."""
         bases = [base for base in (env.get("CODEX_HOME"), os.path.join(home, ".codex")) if base]
         return [
             os.path.join(base, name)
@@ -135,7 +136,7 @@ class CodexSource:
         ]
 
     def recognise(self, path: str, head: bytes) -> bool:
-        """Whether a file that begins with `head` is a rollout: one line says so."""
+        """Whether a file that begins with `head` is a rollout: one line shows it."""
         if path.endswith(STREAMS) and is_stream(head):
             return True
         if path.endswith(".json"):
@@ -187,8 +188,8 @@ def _unpacked(path: str) -> bytes:
 
 
 def _piece(path: str, thread: str) -> str:
-    """The name of a piece of a thread: where a person went back, newer versions begin a file that
-    bears the thread's id and then its own."""
+    """The name of a piece of a thread: when a person goes back, newer versions begin a file whose
+    name holds the thread's id and then its own."""
     found = _PIECE.search(_stem(path))
     return found[1] if found is not None else thread
 
@@ -213,7 +214,7 @@ def _read_all(
     own = {thread for thread, _, _ in ids.values() if thread}
     pieces = {_piece(path, ids[path][0]) for path in ids}
     told = Told() if len(ids) > 1 else None
-    done: dict[str, int] = {}  # thread, or a file's name where none is known -> files read
+    done: dict[str, int] = {}  # thread, or a file's name if none is known -> files read
     todo = _longest_first(ids, printed)
     while todo:
         ready = [
@@ -231,7 +232,7 @@ def _read_all(
         rollout.thread, rollout.waiting = ids[path][0], unit.waiting
         rollout.spoken = unit.spoken
         rollout.printed = path in printed
-        if again and rollout.printed:  # a rollout tells it, and better
+        if again and rollout.printed:  # a rollout is better
             rollout.facts.junk = "told_in_rollout"
         yield from _sessions(rollout, ledger, keyed, unit)
         if len(ids) > 1:
@@ -276,15 +277,15 @@ def _sessions(
     by_root: dict[str, list[Thread]] = {}
     for thread in threads(segments(nodes, set())):
         by_root.setdefault(thread.root, []).append(thread)
-    for root, found in by_root.items():  # a piece of another file is of its lineage
+    for root, found in by_root.items():  # a piece of another file has its lineage
         salt = unit.salts.setdefault(root, "" if facts.session_id else stem)
         for session in sessions_of(found, frame, (path,), keyed, salt):
             yield msgspec.structs.replace(session, tools=facts.tools) if facts.tools else session
 
 
 def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[str, str, str]:
-    """Ids of a rollout: its thread's, its parent's or the forked one, the piece that it goes on
-    from; "" for none."""
+    """Ids of a rollout: its thread's, its parent's or the forked one, the piece that it continues;
+    "" for none."""
     scratch = Ledger()
     if printed:
         rollout = Rollout(0, path, options, scratch)
@@ -296,7 +297,7 @@ def thread_ids(path: str, options: ReadOptions, printed: bool = False) -> tuple[
         for _, head in itertools.islice(document_lines(path, options, scratch), 1):
             rollout.take_raw(head)
         return rollout.facts.session_id, "", ""
-    for _, raw in read_lines(path, options, scratch):  # the first line, but for torn files
+    for _, raw in read_lines(path, options, scratch):  # the first line, except in damaged files
         if b'"session_meta"' in bytes(raw):
             rollout = Rollout(0, path, options, scratch)
             rollout.take_raw(raw)

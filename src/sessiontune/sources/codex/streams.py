@@ -1,8 +1,8 @@
-"""The output of `codex exec --json`, told again as the events of a rollout.
+"""The output of `codex exec --json`, converted to the events of a rollout.
 
-Newer versions print `thread.started`, `turn.*` and `item.*`, the first ones `{id, msg}` around
-the events themselves, after a line of settings and one with the prompt. Such a file shows what
-the screen showed, so it is read as a rollout that holds nothing else.
+Newer versions print `thread.started`, `turn.*` and `item.*`, the first ones `{id, msg}` around the
+events themselves, after a line of settings and one with the prompt. Such a file holds what the
+screen showed, so it is read as a rollout that holds nothing else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _HEAD = 1 << 16
 
 def is_stream(head: bytes) -> bool:
     """Whether one of the first lines is such output."""
-    if not any(word in head for word in _WORDS):  # nearly every log: no line is looked at
+    if not any(word in head for word in _WORDS):  # nearly every log, without a look at its lines
         return False
     return any(_LINE.match(raw) for raw in head.split(b"\n")[:200])
 
@@ -44,7 +44,7 @@ def holds_stream(path: str) -> bool:
 
 
 def stream_lines(path: str, options: ReadOptions, ledger: Ledger) -> Iterator[tuple[int, bytes]]:
-    """Each line as one of a rollout; a line that is none stays as it is."""
+    """Each line as one of a rollout; other lines are unchanged."""
     run, thread = 0, ""
     for at, raw in read_lines(path, options, ledger):
         found = values(raw, Ledger())
@@ -84,7 +84,7 @@ def _told(record: dict[str, Any], run: str) -> dict[str, Any]:
 
 
 def _event(item: dict[str, Any], done: bool, run: str) -> dict[str, Any]:
-    """The event that showed an item; an unfinished text counts once it is done."""
+    """The event that showed an item; a text counts when it is done."""
     kind = words(item.get("type")) or words(item.get("item_type"))
     call = f"{run}:{words(item.get('id'))}"
     end = "end" if done else "begin"

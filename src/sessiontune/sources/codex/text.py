@@ -10,13 +10,13 @@ import msgspec
 from ...injected import unescaped
 
 _REQUEST = re.compile(r"\n#+ My request for Codex:[ \t]*\n?")
-#: The same in newer versions: a person may well write that too, further down.
+#: The same in newer versions; a person may write that too, further down.
 _NEWER_REQUEST = re.compile(r"\n## My request:[ \t]*\n?")
 _DELEGATED = re.compile(r"<input>(.*?)</input>", re.DOTALL)
 _INPUT_END = "</input>"
 
-#: What a program-written message begins with -> what becomes of it: "context" stays, as the
-#: model saw it; anything else is the reason why it goes.
+#: Beginning of a message of the program -> "context", which stays, as the model saw it; anything
+#: else is the reason of its drop.
 _STARTS = (
     ("# AGENTS.md instructions", "context"),
     ("<user_instructions>", "context"),
@@ -66,7 +66,7 @@ _WRAPPERS = (
     "## Referenced ChatGPT conversation:",
     "The attached pasted text file(s) contain the user's request.",
 )
-#: Headings that a person may well write: the program did where the heading of a request follows.
+#: Headings that a person may write too: they are the program's if the heading of a request follows.
 _PERHAPS = (
     "## Code review guidelines:",
     "# Pull request merge conflict:",
@@ -75,7 +75,7 @@ _PERHAPS = (
     "## Auto resolve merge:",
     "# Review findings:",
 )
-#: What a person said on a place of a file, a page or an answer stands before the request.
+#: A person's comments on places of a file, a page or an answer, which come before the request.
 _NOTED = re.compile(
     r"^# (?:Diff comments|Browser comments|Response annotations|Selected text):", re.MULTILINE
 )
@@ -118,9 +118,9 @@ def classify(text: str) -> tuple[str, str]:
         return "prompt", _answers(start.rstrip()) or text
     if _CAPTION.match(start):
         return "context", text
-    if start.startswith(_VOICE):  # a request that was spoken, not the talk before it
+    if start.startswith(_VOICE):  # a spoken request, not the talk before it
         asked = _input(start)
-        if asked is None or "<source>" in start[: asked.start()]:  # by the program, in the end
+        if asked is None or "<source>" in start[: asked.start()]:  # from the program, at the end
             return "context", text
         words = unescaped(asked[1]).strip()
         return ("prompt", words) if words else ("context", text)
@@ -132,7 +132,7 @@ def classify(text: str) -> tuple[str, str]:
 
 
 def delegated(text: Any) -> str:
-    """The task that another thread gave to this one, "" where a text is none."""
+    """The task that another thread gave to this one, or ""."""
     if not isinstance(text, str) or not text.lstrip().startswith(_DELEGATION):
         return ""
     asked = _input(text)
@@ -140,12 +140,12 @@ def delegated(text: Any) -> str:
 
 
 def _input(text: str) -> re.Match[str] | None:
-    """What was asked. Without a bound, each beginning without an end reads to the end."""
+    """What was asked. (Unbounded, each beginning without an end would read to the end.)"""
     return _DELEGATED.search(text, 0, text.rfind(_INPUT_END) + len(_INPUT_END))
 
 
 def _asked(text: str) -> tuple[str, str]:
-    """The request at the end of what the program put around it, with the notes before it."""
+    """The request at the end of the program's text, with the notes before it."""
     found = None
     for found in _REQUEST.finditer(text):  # noqa: B007  (the last one counts)
         pass
@@ -159,7 +159,7 @@ def _asked(text: str) -> tuple[str, str]:
 
 
 def _without_browser(text: str) -> str:
-    """The words without what the desktop program says of its browser, before or after them."""
+    """The words without what the desktop program says about its browser, before or after them."""
     cut = text
     while cut.startswith(_AMBIENT) and _AMBIENT_END in cut:
         cut = cut.partition(_AMBIENT_END)[2].lstrip()
@@ -171,7 +171,7 @@ def _without_browser(text: str) -> str:
 
 
 def _answers(text: str) -> str:
-    """What a person answered to the questions that the model had asked without waiting."""
+    """A person's answers to questions that the model asked without waiting."""
     if not text.endswith(_REPLY_END):
         return ""
     try:

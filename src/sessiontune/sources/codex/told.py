@@ -1,7 +1,7 @@
-"""The items of a unit's rollouts, to find those again that a fork or a sub-agent begins with.
+"""The items of a unit's rollouts, to find those with which a fork or a sub-agent begins.
 
-An item is known by its payload, and the same payload may stand there many times ("Done."). A copy
-keeps the order, so it is the next of them.
+An item is recognised by its payload, which may occur many times ("Done."). A copy keeps the order,
+so it is the next of them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ class Told:
     """Items by the digests of their payloads; their numbers are the order of reading."""
 
     def __init__(self) -> None:
-        self.nodes: list[Node | None] = []  # of each item: what was read up to it leads there
+        self.nodes: list[Node | None] = []  # for each item, the last node up to it
         self.first: dict[bytes, int] = {}
-        self.again: dict[bytes, list[int]] = {}  # of payloads that stand there several times
+        self.again: dict[bytes, list[int]] = {}  # of payloads that occur several times
 
     def add(self, digest: bytes, node: Node | None) -> None:
         """Note an item."""
@@ -28,8 +28,8 @@ class Told:
             self.again.setdefault(digest, [first]).append(here)
 
     def find(self, digest: bytes, after: int) -> int | None:
-        """The number of the first such item behind number `after`, or else of the first of all;
-        None where there is none."""
+        """The number of the first such item after number `after`, or else of the first of all; None
+        if there is none."""
         numbers = self.again.get(digest)
         if numbers is None:
             return self.first.get(digest)

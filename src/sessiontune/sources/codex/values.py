@@ -16,7 +16,7 @@ from .wire import Facts, Payload
 _EXIT = re.compile(r"(?:exited with code|[Ee]xit code:?|\"exit_code\":) ?(-?\d+)")
 
 
-#: Agents that only work over what others did.
+#: Agents that only review what others did.
 _JUNK = {
     "guardian": "guardian_agent",
     "compact": "compaction_agent",
@@ -28,7 +28,7 @@ _DATA = ("image_url", "audio_url", "file_data", "file_url")
 
 
 def retained(history: Any) -> list[str]:
-    """The summary in a replaced history; where it is encrypted, the prompts that were kept."""
+    """The summary in a replaced history; if it is encrypted, the prompts that were kept."""
     prompts = []
     for item in history if isinstance(history, list) else ():
         if not isinstance(item, dict) or item.get("role") != "user":
@@ -43,7 +43,7 @@ def retained(history: Any) -> list[str]:
 
 
 def message_of_agent(text: str) -> str | None:
-    """The words of another agent, which some versions keep as an answer that is JSON."""
+    """The words of another agent, which some versions write as an answer in JSON."""
     if not text.startswith('{"'):
         return None
     try:
@@ -56,7 +56,7 @@ def message_of_agent(text: str) -> str | None:
 
 
 def drawn(result: msgspec.Raw) -> Image | None:
-    """The picture that a model drew: base64 without a word on its kind."""
+    """The picture that a model drew: base64 without its type."""
     try:
         data = msgspec.json.decode(result, type=str)
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -67,7 +67,7 @@ def drawn(result: msgspec.Raw) -> Image | None:
 
 
 def is_served(call: str) -> bool:
-    """Whether the vendor drew the id of a call, so that no two calls share it."""
+    """Whether the id of a call is the vendor's, so that no two calls share it."""
     return call.startswith("call_") and len(call) > 16
 
 
@@ -122,7 +122,7 @@ def as_json(value: Any) -> str:
 
 
 def arguments_of(given: Any) -> dict[str, Any]:
-    """The arguments as an object; text that is none stands under `input`."""
+    """The arguments as an object; other text is put under `input`."""
     if isinstance(given, str):
         try:
             value = mend(msgspec.json.decode(given))
@@ -166,7 +166,7 @@ def status_of(text: str, success: Any) -> ResultStatus:
 
 
 def note_meta(facts: Facts, payload: Payload) -> None:
-    """What a header says of its rollout; only the first one counts."""
+    """Note what a header says of its rollout; only the first one counts."""
     if facts.session_id or not payload.id:
         return
     facts.session_id = payload.id

@@ -13,23 +13,23 @@ from ..lines import LineFault, values
 
 
 class Provenance(msgspec.Struct, gc=False):
-    """Who wrote a piece of a message: "user" or "harness", the program."""
+    """Who wrote a piece of a message: "user", or "harness" for the program."""
 
     type: str | None = None
 
 
 class Written(msgspec.Struct, gc=False):
-    """What newer versions note on a piece of a message."""
+    """Notes of newer versions on a piece of a message."""
 
     provenance: Provenance | None = None
 
 
-#: The kinds of pieces that are a person's; a heartbeat is sent by the program's clock.
+#: Kinds of pieces from a person; a heartbeat is sent by the program's clock.
 _TYPED = re.compile(r"user\.(?!heartbeat)")
 
 
 class Notes(msgspec.Struct, gc=False):
-    """What newer versions note on an item."""
+    """Notes of newer versions on an item."""
 
     content_item_metadata: list[Written | None] | None = None
     content_item_kinds: list[str | None] | None = None
@@ -46,7 +46,7 @@ class Notes(msgspec.Struct, gc=False):
 
 
 class Payload(msgspec.Struct, gc=False):
-    """`payload` of any kind of line; fields of one kind only stay None."""
+    """`payload` of any kind of line; fields of other kinds are None."""
 
     type: str | None = None
     role: str | None = None
@@ -156,7 +156,7 @@ def _coerced(record: dict[str, Any]) -> Line:
 
 
 class Facts(msgspec.Struct):
-    """What is known of one rollout besides its conversation."""
+    """The facts of one rollout besides its conversation."""
 
     session_id: str = ""
     begun: str = ""
@@ -166,9 +166,9 @@ class Facts(msgspec.Struct):
     originator: str = ""
     parent_thread: str = ""
     forked_from: str = ""
-    base: tuple[str, int] = ("", 0)  # whose history this thread goes on from, up to which ordinal
+    base: tuple[str, int] = ("", 0)  # whose history this thread continues, up to which ordinal
     ordinal: int = 0  # of the first line
-    begins: int = 0  # ordinal of a sub-agent's first own line, behind a copy of its parent's
+    begins: int = 0  # ordinal of a sub-agent's first own line, after a copy of its parent's
     agent_type: str = ""
     entrypoint: str = ""
     subagent: bool = False

@@ -1,4 +1,4 @@
-"""The items that a rollout holds, to tell those that it holds twice."""
+"""The items of a rollout, to find those that it holds twice."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ class Written:
     """Items by time, kind and words."""
 
     def __init__(self) -> None:
-        self.first: dict[tuple[str, str, str], int] = {}  # on which line each stands
+        self.first: dict[tuple[str, str, str], int] = {}  # the line of each
         #: Time and place of the last of them, its number, the number of the first of that time.
         self.last: tuple[str, Place, int, int] = "", (0, 0), 0, 0
 
     def stands(self, at: str | None, place: Place, piece: str, kind: str, words: str) -> str:
-        """Where the same item of the same time stands: `before` others, which have other times;
-        right `above`; `among` others of that time; nowhere. `piece` tells items of a line apart.
+        """Where the same item of the same time is: `before` others, which have other times; right
+        `above`; `among` others of that time; nowhere. `piece` distinguishes the items of a line.
 
-        A history that is written in one go (that of a fork, several items on a line) has one time:
-        a person who went on with the same words twice did so among others.
+        A history that is written at once (that of a fork, several items on a line) has one time: a
+        person who repeated the same words did so among others.
         """
         if not at or not words:
             return ""

@@ -1,9 +1,9 @@
 """Puts the writings of a chat in order: what grew, what was taken back, what was compacted.
 
-In a file of lines a message is written again and again as it grows; its last writing counts, at
-the place of the first. `$rewindTo` takes messages back: what follows is a branch. `$set` with
-messages rewrites the history: where it leaves messages out, it was compacted, or its end was taken
-back, as it is when a person stops an answer or a request fails.
+In a file of lines a message is written again as it grows; its last writing counts, at the place of
+the first. `$rewindTo` takes messages back: what follows is a branch. `$set` with messages rewrites
+the history: if it leaves messages out, it was compacted, or its end was taken back, as when a
+person stops an answer or a request fails.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from .messages import take_message
 
 
 class Writing(msgspec.Struct):
-    """A message as it was written last. `after`: the message that it follows, where it leaves."""
+    """A message as it was written last. `after`: the message that it follows, if it begins a
+    branch."""
 
     place: tuple[int, int]
     message: dict[str, Any]
@@ -82,7 +83,7 @@ class Chat:
 
     def _add(self, name: str, writing: Writing) -> None:
         self.written[name] = writing
-        if not _told(writing.message):  # the screen's, not the model's
+        if not _told(writing.message):  # for the screen, not for the model
             return
         if self.back:
             writing.branches, self.back = True, False
@@ -118,8 +119,8 @@ class Chat:
             self.log.drop("patch")
 
     def _taken_back(self, names: list[str]) -> bool:
-        """Whether a rewritten history is the one before without its end, from something that was
-        sent to the model on; then it goes on there."""
+        """Whether a rewritten history is the previous one without its end, from something that was
+        sent to the model on; then it continues there."""
         if len(self.active) <= len(names) or self.active[: len(names)] != names:
             return False
         first = self.active[len(names)]
@@ -151,7 +152,7 @@ class Chat:
             log.drop("patch")
 
     def _take(self, writing: Writing, name: str) -> bool:
-        """Make nodes of a message; False where it is a fault."""
+        """Make nodes of a message; False if it is a fault."""
         log = self.log
         if name and name in self.seen:
             log.drop("resumed_copy", "link")

@@ -15,11 +15,11 @@ _STATUS: dict[str, ResultStatus] = {"error": "error", "cancelled": "rejected"}
 
 #: What the program says before the first prompt, and in the model's name.
 _SETTING = ("<session_context>", "This is the Gemini CLI. We are setting up the context")
-#: What it tells a sub-agent: its own instructions before the task, and that it must come to an end.
+#: What it tells a sub-agent: its instructions before the task, and that it must finish.
 _LOADED = "<loaded_context>"
-#: What a hook put behind a prompt; the second as Qwen Code has it.
+#: What a hook added after a prompt; the second is Qwen Code's form.
 _HOOKED = ("<hook_context>", "<qwen:user-prompt-submit-context>")
-#: What stands in the place of a signature where the program wrote a part in the model's name.
+#: Replaces the signature of a part that the program wrote in the model's name.
 _UNSIGNED = "skip_thought_signature_validator"
 _LAST_CHANCE = "You have stopped calling tools without finishing."
 #: What it says to a model that repeats itself.
@@ -50,7 +50,7 @@ def take_message(log: Linear, message: dict[str, Any], name: str, agent: bool, m
 def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: str) -> None:
     blocks = [b for b in content if isinstance(b, dict)] if isinstance(content, list) else []
     answers = [b["functionResponse"] for b in blocks if isinstance(b.get("functionResponse"), dict)]
-    if answers:  # what the calls of the last answer hold already
+    if answers:  # the calls of the last answer already hold these
         _late_results(log, answers, at)
         return
     typed, injected = apart(parts_of(content))
@@ -73,7 +73,7 @@ def _user(log: Linear, content: Any, at: object, name: str, agent: bool, made: s
 
 
 def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
-    """What was typed, and the files that the program put behind it."""
+    """What was typed, and the files that the program added after it."""
     typed: list[Part] = []
     injected: list[Part] = []
     inside = False
@@ -87,7 +87,7 @@ def apart(parts: list[Part]) -> tuple[list[Part], list[Part]]:
 
 
 def _written(message: dict[str, Any]) -> bool:
-    """Whether the program wrote an answer of its own: that it got the pictures of a tool."""
+    """Whether the program wrote the answer, which says that it got the pictures of a tool."""
     content = message.get("content")
     blocks = content if isinstance(content, list) else []
     thoughts = [b for b in blocks if isinstance(b, dict) and b.get("thought") is True]
@@ -165,7 +165,7 @@ def _answer(log: Linear, message: dict[str, Any], at: object, name: str) -> None
 
 
 def _calls(message: dict[str, Any]) -> list[dict[str, Any]]:
-    """The calls of an answer; those that stand only in its content have no result."""
+    """The calls of an answer; those that are only in its content have no result."""
     listed = message.get("toolCalls")
     calls = [c for c in listed if isinstance(c, dict)] if isinstance(listed, list) else []
     content = message.get("content")

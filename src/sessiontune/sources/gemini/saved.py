@@ -1,8 +1,8 @@
 """A history saved with `/chat save`: `checkpoint-<name>.json` beside `chats/`.
 
-Older files are a list of contents as the vendor takes them, newer ones hold it as `history`. They
-are copies without ids, so they are read only where no chats lie beside them: the program deletes
-chats after some weeks, and its first versions kept none.
+Older files are a list of contents as in the vendor's API, newer ones hold it as `history`. They are
+copies without ids, so they are read only if no chats are beside them: the program deletes chats
+after some weeks, and its first versions kept none.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .messages import take_message
 _TURN = re.compile(
     rb'\A\s*(?:\{\s*"history"\s*:\s*)?\[\s*\{\s*"role"\s*:\s*"(?:user|model)"\s*,\s*"parts"\s*:\s*\['
 )
-#: What the program answers in the model's name to its own words on the setting.
+#: The program's answer in the model's name to its own words on the setting.
 _SET = "Got it. Thanks for the context!"
 
 

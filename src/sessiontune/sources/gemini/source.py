@@ -1,6 +1,6 @@
 """The `Source` for Gemini CLI: `~/.gemini/tmp/<project>/chats/session-*.json`, newer `.jsonl`.
 
-The chats of sub-agents lie in a folder named after their parent's session, or beside its chat.
+The chats of sub-agents are in a folder named after their parent's session, or beside its chat.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .saved import is_saved, take_saved
 
 _HEADER = re.compile(rb'"sessionId"\s*:\s*"[^"]*"\s*,\s*"projectHash"\s*:')
 _AGENT = re.compile(rb'"kind"\s*:\s*"subagent"')
-#: The same as a document tells it, behind its messages.
+#: The same in a document, after its messages.
 _AGENT_LATE = re.compile(rb'^  "kind": "subagent"', re.MULTILINE)
 _FIELD = re.compile(rb'\s*"(sessionId|agentId|timestamp|startTime|lastUpdated)"\s*:\s*"([^"\\]*)"')
 
@@ -67,7 +67,7 @@ class GeminiSource:
     suffixes = (".json", ".jsonl")
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its logs lie: ~/.gemini/tmp (GEMINI_CLI_HOME stands for the home folder)."""
+        """The folder of its logs: ~/.gemini/tmp (GEMINI_CLI_HOME replaces the home folder)."""
         bases = [base for base in (env.get("GEMINI_CLI_HOME"), home) if base]
         return [os.path.join(base, ".gemini", "tmp") for base in dict.fromkeys(bases)]
 
@@ -90,8 +90,8 @@ class GeminiSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of one unit: parents before their sub-agents; of two writings of one chat
-        the longer file owns it."""
+        """The sessions of one unit: parents before their sub-agents; of two files of one chat the
+        longer owns it."""
         seen: set[str] = set()
         started: dict[str, tuple[str, Node]] = {}  # session or agent -> its call, and a node
         for path in sorted(files, key=lambda p: (_of_agent(p), -size_of(p), p)):
@@ -102,7 +102,7 @@ SOURCE = GeminiSource()
 
 
 def _head(path: str, start: int = 0) -> bytes:
-    """The beginning of a file, or what stands from `start` on; nothing where it cannot be read."""
+    """The beginning of a file, or what comes from `start` on; nothing if it cannot be read."""
     try:
         with open(path, "rb") as log:
             log.seek(start)
@@ -112,26 +112,26 @@ def _head(path: str, start: int = 0) -> bytes:
 
 
 def _of_agent(path: str) -> bool:
-    """Whether a chat is a sub-agent's, by its place or by what it says of itself."""
+    """Whether a chat is a sub-agent's, by its place or its own words."""
     if _place(path)[0] or _AGENT.search(_head(path).partition(b'"messages"')[0]):
         return True
     return _AGENT_LATE.search(_head(path, max(0, size_of(path) - 4096))) is not None
 
 
 def _is_document(path: str) -> bool:
-    """Whether the file is one JSON object: then its first line is no whole value."""
+    """Whether the file is one JSON object: then its first line is no complete value."""
     head = _head(path)
     return bool(head) and (b"\n" not in head.strip() or head.lstrip()[:2] in (b"{\n", b"{\r"))
 
 
 def _is_saved(path: str) -> bool:
-    """Whether the file is a history that was saved: no chat has such a name or beginning."""
+    """Whether the file is a saved history: no chat has such a name or beginning."""
     head = _head(path)
     return bool(head) and _HEADER.search(head[:2000]) is None and is_saved(path, head)
 
 
 def _whole(raw: memoryview) -> Known:
-    """The header's fields in a line of a document, or in one that stands on a single line."""
+    """The header's fields in a line of a document, or in one on a single line."""
     line = bytes(raw[:2000])
     if line[:1] == b"{" and _HEADER.search(line):
         found = list(_FIELD.finditer(line.partition(b'"messages"')[0]))
@@ -188,7 +188,7 @@ def _read(
 
 
 def _place(path: str) -> tuple[str, str]:
-    """The session whose folder the file lies in ("" for none), and the project."""
+    """The session in whose folder the file is ("" for none), and the project."""
     folder = os.path.dirname(path)
     above = os.path.dirname(folder)
     if os.path.basename(folder) == "chats":

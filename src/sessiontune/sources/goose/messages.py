@@ -1,7 +1,7 @@
 """One message of Goose as nodes.
 
-A compaction keeps the messages before it, marked as no longer seen by the model, and goes on
-behind a summary that only the model sees.
+A compaction keeps the messages before it, marked as no longer seen by the model, and continues
+after a summary that only the model sees.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Reader:
         if message.content is None:
             log.drop("no_message")
         elif not message.seen and not message.shown:
-            log.drop("resumed_copy", "link")  # a prompt that stands behind the summary again
+            log.drop("resumed_copy", "link")  # a prompt that is repeated after the summary
         elif message.role == "assistant" and not message.shown:
-            log.drop("synthetic")  # how to go on from the summary
+            log.drop("synthetic")  # how to continue from the summary
         elif message.role == "assistant":
             self._answer(message, at)
         elif message.role == "user":
@@ -79,7 +79,7 @@ class Reader:
             return
         if reason.startswith("unknown_block"):
             self.log.unknown_part()
-        node = self.log.answer(at, self.model)  # pieces of one answer are messages of their own
+        node = self.log.answer(at, self.model)  # pieces of one answer are separate messages
         node.parts += parts
         for name, call in calls:
             self.log.call(node, name, words(call.get("name")), call.get("arguments"))
@@ -105,7 +105,7 @@ class Reader:
         if not message.shown:
             kind = "summary" if self.past and message.seen else "context"
         elif self.compacted and parts == self.asked:
-            kind = "context"  # the prompt once more, behind the summary
+            kind = "context"  # the prompt repeated after the summary
         self.log.node(kind, parts, at)
         self.compacted = kind == "summary"
         self.past = self.past and not self.compacted
@@ -113,7 +113,7 @@ class Reader:
             self.asked = parts
 
     def _result(self, block: dict[str, Any], at: int) -> int:
-        """Take the result of a call; how many were taken."""
+        """Take the result of a call; returns how many were taken."""
         call, told = words(block.get("id")), block.get("toolResult")
         told = mapping(told)
         value = told.get("value")
@@ -136,7 +136,7 @@ class Reader:
 
 
 def _shown(block: dict[str, Any]) -> list[Part]:
-    """The words or the picture of a block; nothing where it is for the person alone."""
+    """The words or the picture of a block; nothing if it is only for the person."""
     notes = block.get("annotations")
     audience = notes.get("audience") if isinstance(notes, dict) else None
     if isinstance(audience, list) and "assistant" not in audience:

@@ -1,6 +1,6 @@
 """The `Source` for Goose: finds its stores, indexes them, yields the sessions of a unit.
 
-The database took the older files in, which stay where they were: what both hold stands once.
+The database imported the older files, which are still there: what both hold is kept once.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class GooseSource:
     journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
-        """Where its sessions lie: GOOSE_PATH_ROOT, XDG_DATA_HOME or ~/.local/share; on a Mac also
-        among the applications' files."""
+        """The folders of its sessions: GOOSE_PATH_ROOT, XDG_DATA_HOME or ~/.local/share; on a Mac
+        also among the applications' files."""
         if env.get("GOOSE_PATH_ROOT"):
             return [os.path.join(env["GOOSE_PATH_ROOT"], "data", "sessions")]
         bases = [
@@ -76,7 +76,7 @@ class GooseSource:
     def sessions(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
-        """The sessions of one unit; what several of its files hold stands once."""
+        """The sessions of one unit; what several of its files hold is kept once."""
         with ExitStack() as stack:
             stores: list[File | Database] = []
             for path in sorted(files, key=lambda p: (not p.endswith(".db"), p)):

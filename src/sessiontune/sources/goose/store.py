@@ -1,4 +1,4 @@
-"""Where Goose keeps its sessions: a database, in older versions a file for each session.
+"""The stores of Goose: a database, in older versions a file for each session.
 
 Both hold the same messages: role, time, content, and who sees them.
 """
@@ -20,7 +20,7 @@ from ..shapes import mapping
 
 
 class Message(msgspec.Struct):
-    """One message, where it lies, and whether the model and the person see it."""
+    """One message, its place, and whether the model and the person see it."""
 
     path: str
     line: int
@@ -31,7 +31,7 @@ class Message(msgspec.Struct):
     shown: bool = True
 
     def digest(self) -> bytes:
-        """What the same message has in common in several files."""
+        """A digest that a message has in all files."""
         told = [[b.get("type"), b.get("text"), b.get("id")] for b in self.content or ()]
         body = msgspec.json.encode([self.role, self.created, told])
         return hashlib.blake2b(body, digest_size=16).digest()
@@ -60,7 +60,7 @@ class File:
         self.sessions: dict[str, dict[str, str]] = {stem(path): {}}
 
     def messages(self, session: str) -> list[Message]:
-        """The messages of the session, in order; what its header says is known then."""
+        """The messages of the session, in order; sets what its header says."""
         log, found = self.log, []
         for record in log.records():
             if "role" in record:
@@ -111,7 +111,7 @@ def _about(row: dict[str, Any]) -> dict[str, str]:
 
 
 def _decoded(raw: Any) -> Any:
-    """The value of a column that holds JSON, mended where that can be done; else None."""
+    """The value of a column that holds JSON, mended if possible; else None."""
     if not isinstance(raw, str) or not raw:
         return None
     found = values(b'{"it":' + raw.encode("utf-8", "surrogatepass") + b"}", Ledger())
@@ -125,7 +125,7 @@ def is_database(path: str) -> bool:
 
 
 def index_database(path: str) -> FileIndex:
-    """The index of a database; an empty one where it cannot be read."""
+    """The index of a database; an empty one if it cannot be read."""
     try:
         with opened(path) as base:
             sessions = list(base.execute("SELECT id, working_dir FROM sessions"))

@@ -1,7 +1,7 @@
 """One message of OpenCode and its parts, as nodes.
 
-A user's message holds what was typed and what the program put beside it (`synthetic`); an
-assistant's is one step of the model, whose tool parts hold call and result.
+A user's message holds what was typed and what the program added (`synthetic`); an assistant's is
+one step of the model, whose tool parts hold call and result.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..lines import safe_name
 from ..pictures import picture_of_url
 from ..shapes import mapping
 
-#: Parts that say nothing to the model.
+#: Parts without content for the model.
 _SILENT = ("step-start", "step-finish", "snapshot", "patch", "agent", "retry", "compaction")
 _REJECTED = ("The user rejected", "User rejected", "Permission", "The user dismissed")
 _ABORTED = ("Tool execution aborted", "Tool execution was interrupted", "Aborted")
@@ -60,7 +60,7 @@ def take_message(
 
 
 def _shell(log: Linear, parts: list[dict[str, Any]], at: object, name: str) -> None:
-    """A command that a person typed with `!`: the model sees it and its output."""
+    """Take a command that a person typed with `!`: the model sees it and its output."""
     texts: list[Part] = []
     for part in parts:
         state = part.get("state")
@@ -89,7 +89,7 @@ def _user(log: Linear, parts: list[dict[str, Any]], at: object, name: str, agent
         elif kind == "file":
             own.extend(_pictures([part]))
         elif kind == "subtask" and words(part.get("prompt")).strip():
-            own.append(Text(words(part.get("prompt"))))  # a command that a sub-agent does
+            own.append(Text(words(part.get("prompt"))))  # a command for a sub-agent
             command = words(part.get("command"))
         elif kind == "compaction":
             reason = "compaction"
@@ -145,7 +145,7 @@ def _answer(
 
 
 def _said(parts: list[dict[str, Any]]) -> tuple[list[Part], str]:
-    """Texts, reasoning and pictures of an answer, and the kind of a part that is not known."""
+    """Texts, reasoning and pictures of an answer, and the kind of an unknown part."""
     said: list[Part] = []
     unknown = ""
     for part in parts:
@@ -189,7 +189,7 @@ def _result(log: Linear, node: Node, part: dict[str, Any]) -> None:
 
 
 def _pictures(files: Any) -> list[Image]:
-    """Pictures and binary documents among files; the text of a text file stands beside it."""
+    """Pictures and binary documents among files; the text of a text file is beside it."""
     found = [
         picture_of_url(item.get("url"))
         for item in (files if isinstance(files, list) else ())

@@ -1,7 +1,7 @@
-"""The table `session_message`: messages that hold their own parts, put into the older form.
+"""The table `session_message`: messages with their parts, converted to the older form.
 
-Sessions that a client of the newer interface leads (`/api/session`) are kept there alone; all
-others stand in `message` and `part`.
+Only this table holds sessions of clients of the newer interface (`/api/session`); all others are in
+`message` and `part`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from ..shapes import mapping
 
 _COLUMNS = {"id", "session_id", "type", "seq", "time_created", "data"}
 
-#: Rows of a session. Where the older table has the session too, only what came after it is new.
+#: Rows of a session. If the older table has the session too, only what came after it is new.
 ROWS = """
 SELECT n.rowid, n.id, n.type, n.data FROM session_message n
 WHERE n.session_id = ? AND n.time_created >
   coalesce((SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id), -1)
 ORDER BY n.seq, n.id
 """
-#: How many rows tell what the older table holds, or name no time or session.
+#: Number of rows that repeat the older table, or name no time or session.
 COPIES = """
 SELECT count(*) FROM session_message n WHERE n.session_id IS NULL OR coalesce(n.time_created <=
   coalesce((SELECT max(m.time_created) FROM message m WHERE m.session_id = n.session_id), -1), 1)
@@ -30,13 +30,13 @@ SELECT count(*) FROM session_message n WHERE n.session_id IS NULL OR coalesce(n.
 
 
 def is_kept(base: sqlite3.Connection) -> bool:
-    """Whether a database has the table in the form that is read; it changed while it was empty."""
+    """Whether a database has the table in this form; others were never filled."""
     columns = {row[1] for row in base.execute("PRAGMA table_info(session_message)")}
     return columns >= _COLUMNS
 
 
 def older(kind: str, told: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Info and parts of a message, as the older tables hold them."""
+    """Info and parts of a message, in the form of the older tables."""
     info = {"role": kind, "time": told.get("time"), "error": told.get("error")}
     text = {"type": "text", "text": told.get("text")}
     if kind == "user":

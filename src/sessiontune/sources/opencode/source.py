@@ -1,7 +1,7 @@
 """The `Source` for OpenCode: finds its stores, indexes them, yields the sessions of a unit.
 
-Children of a session (`parentID`) are sub-agents. A session that was forked begins with copies
-of the other's messages under ids of its own; they stand once, in the session that was first.
+Children of a session (`parentID`) are sub-agents. A forked session begins with copies of the
+other's messages with new ids; they are kept once, in the first session.
 """
 
 from __future__ import annotations
@@ -151,16 +151,16 @@ def _parents_first(about: dict[str, dict[str, Any]]) -> list[str]:
 
 
 class Reader:
-    """Makes sessions of messages; remembers what was told, for sub-agents and copies."""
+    """Makes sessions of messages; remembers what it read, for sub-agents and copies."""
 
     def __init__(
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> None:
         self.files, self.options, self.ledger, self.keyed = files, options, ledger, keyed
         self.at = {path: at for at, path in enumerate(files)}
-        self.started: dict[str, tuple[str, Node]] = {}  # child -> the call that began it
+        self.started: dict[str, tuple[str, Node]] = {}  # child -> the call that started it
         self.told: dict[bytes, Node | None] = {}
-        self.nodes: list[Node] = []  # of all sessions, to be parted in the end
+        self.nodes: list[Node] = []  # of all sessions, to be unlinked in the end
 
     def session(self, name: str, about: dict[str, Any], messages: list[Kept]) -> Iterator[Session]:
         """The linked sessions of one session of the program: one for each epoch."""
@@ -192,9 +192,9 @@ class Reader:
         yield from log.sessions(frame, self.keyed, self.nodes)
 
     def _read(self, log: Linear, messages: list[Kept], agent: bool) -> Node | None:
-        """Read the messages; gives back where a fork left the other session."""
+        """Read the messages; returns where a fork left the other session."""
         seen: set[str] = set()
-        asked: dict[str, str] = {}  # message of the user -> what the program was to do
+        asked: dict[str, str] = {}  # message of the user -> what the program should do
         fork: Node | None = None
         copying = True
         for kept in messages:
@@ -224,7 +224,8 @@ class Reader:
 
 
 def _digest(kept: Kept) -> bytes:
-    """What a message and its copy in a forked session have in common; empty for too little."""
+    """A digest that a message shares with its copy in a forked session; empty for too little
+    content."""
     created, _ = kept.created()
     if not created or kept.info is None:
         return b""
@@ -234,7 +235,7 @@ def _digest(kept: Kept) -> bytes:
 
 
 def _index_database(path: str) -> FileIndex:
-    """The index of a database; an empty one where it cannot be read."""
+    """The index of a database; an empty one if it cannot be read."""
     sessions: set[str] = set()
     names: set[str] = set()
     try:

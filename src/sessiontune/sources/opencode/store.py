@@ -1,7 +1,7 @@
-"""Where OpenCode keeps its sessions: a database, a folder of JSON files, or an exported document.
+"""The stores of OpenCode: a database, a folder of JSON files, or an exported document.
 
 All three hold the same objects: a session's info, messages, and the parts of a message. A record
-is a message; its parts belong to it wherever they lie.
+is a message; its parts belong to it wherever they are.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _EXPORTED = re.compile(rb'"info"\s*:\s*\{[^{}]*?"id"\s*:\s*"ses_')
 
 
 class Kept(msgspec.Struct):
-    """One message as it is kept: where it lies, its info and its parts."""
+    """One stored message: its place, its info and its parts."""
 
     path: str
     line: int
@@ -36,7 +36,7 @@ class Kept(msgspec.Struct):
     parts: list[dict[str, Any]]
 
     def created(self) -> tuple[int, str]:
-        """What messages of one session are ordered by."""
+        """The order of messages of one session."""
         times = self.info.get("time") if self.info else None
         at = times.get("created") if isinstance(times, dict) else 0
         return (at if type(at) is int else 0), words((self.info or {}).get("id"))
@@ -110,7 +110,7 @@ class Files:
         self.ledger.records[path] = self.ledger.records.get(path, 0) + 1
 
     def _read(self, path: str) -> dict[str, Any] | None:
-        """The object in a file; None, with a fault, where there is none."""
+        """The object in a file; None, and a fault, if there is none."""
         return Linear(path, self.options, self.ledger).document()
 
 
@@ -139,8 +139,8 @@ class Database:
             self._count_newer()
 
     def _count_newer(self) -> None:
-        """Count the messages of the newer table, and those that are left out: the older table
-        holds them too, or they have a form of its first drafts."""
+        """Count the messages of the newer table, and those left out because the older table holds
+        them too, or because they have a form of its first drafts."""
         (number,) = self.base.execute("SELECT count(*) FROM session_message").fetchone()
         left = number
         if self.newer:
@@ -170,7 +170,7 @@ class Database:
             yield from self._newer(session)
 
     def _newer(self, session: str) -> Iterator[Kept]:
-        """Messages that the newer table alone holds; its rows are counted on behind the older."""
+        """Messages that only the newer table holds; its rows are numbered after the older ones."""
         (last,) = self.base.execute("SELECT coalesce(max(rowid), 0) FROM message").fetchone()
         for line, name, kind, data in self.base.execute(newer.ROWS, (session,)).fetchall():
             told = self._object(data, last + line)
