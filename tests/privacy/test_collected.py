@@ -119,6 +119,8 @@ def test_a_date_and_a_place_are_taken(text: str, value: str) -> None:
         '"coordinates": [[0, 0], [1, 1]]',
         "ssh git@github.com",
         "Mar  3 10:11:12 localhost kernel: Linux",
+        "Failed health-check for pod from node; the session opened for visitor in 5s",
+        "the session opened for user visitor in 5s",
         "DTSTAMP:20260303T090000Z",
         'send("ada@example.com", "2024-01-01")',
         'new ThemeProvider("light-mode-primary", "dark-mode-secondary")',

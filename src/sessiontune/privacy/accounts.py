@@ -174,11 +174,14 @@ RULES: tuple[Rule, ...] = (
     *(
         _prompt("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", _account, 48)
         for head, tail in (
-            (r"\b(?:Accepted|Failed) [a-z/-]{4,24} for (?:invalid user )?", " from "),
+            (
+                r"\b(?:Accepted|Failed) (?:password|publickey|none|hostbased|keyboard-interactive|gssapi)[a-z/-]{0,12} for (?:invalid user )?",
+                " from ",
+            ),
             (r"\bInvalid user ", " from "),
             (r"\bsudo(?:\[\d{1,7}\])?:[ ]{1,9}", " : "),
             (r"\bStarted Session \w{1,9} of [Uu]ser ", r"[.\s\\]"),
-            (r"\bsession opened for user ", r"[(\s]"),
+            (r"\bsession opened for user ", r"(?:\(| by )"),
             (r"'su [a-z_]\S{1,31}' failed for ", " on "),
         )
     ),
