@@ -1,4 +1,4 @@
-"""Shared by all tests: where real logs stand, and how a skip is told with its count."""
+"""Shared by all tests: the place of real logs, and the report of skips with their counts."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from sessiontune.shipping.converter import cache_folder
 
 # The local stand-in for the hub speaks plain HTTP only, not the client's other transport.
 os.environ.setdefault("HF_HUB_DISABLE_XET", "1")
-# Who works offline is met by that stand-in too: nothing here asks the hub itself.
+# The stand-in is also used offline: nothing here asks the hub itself.
 os.environ.pop("HF_HUB_OFFLINE", None)
 
 # Rules are compiled once for all processes, as for the command: it takes longer than most tests.
 compiled.use(lambda: cache_folder(os.environ) / "rules")
 
-# How fast cases are drawn says what else the machine does, and nothing of the code.
+# The speed of drawing cases tells about the machine's load, not about the code.
 settings.register_profile("busy", suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -41,7 +41,7 @@ def corpus() -> Path | None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Skips are told with their reason and count, so that nobody takes them for passes."""
+    """Report skips with their reason and count, so that nobody takes them for passes."""
     for report in terminalreporter.stats.get("skipped", []):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         _skipped[reason] = _skipped.get(reason, 0) + 1

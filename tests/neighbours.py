@@ -1,4 +1,4 @@
-"""Small logs whose four texts must survive whatever bad input stands between them."""
+"""Small logs whose four texts must survive any bad input between them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.support import Reading, describe, read, texts_of
 from sessiontune import codec
 from sessiontune.ports import ReadOptions
 
-#: Stands in every bad line; no fault may repeat it.
+#: Is in every bad line; no fault may repeat it.
 MARK = "do-not-repeat-me"
 GOOD = ["first question", "first answer", "second question", "second answer"]
 SESSION = "11111111-0000-4000-8000-000000000001"
@@ -86,7 +86,7 @@ def read_bytes(
 
 
 def sound(reading: Reading) -> list[str]:
-    """What must hold whatever was read; gives back all texts."""
+    """Assert what must hold for any input; returns all texts."""
     assert reading.unbalanced() == {}
     for fault in reading.ledger.faults:
         assert fault.file

@@ -8,7 +8,7 @@ from sessiontune.templating import IGNORED, Encoded, Piece, Template
 from sessiontune.training.data import Row
 from sessiontune.training.prepare import Fitted, fitted
 
-#: Longer than any pseudonym, shorter than what a blob without words is made of.
+#: Longer than any pseudonym, shorter than the pieces of a blob without words.
 WORD = 60
 
 
@@ -25,7 +25,7 @@ def answers_of(made: list[tuple[Piece, Encoded]]) -> list[tuple[str, list[int]]]
 
 
 def joined(made: list[Fitted], length: int) -> list[tuple[str, list[int]]]:
-    """The same, of examples of at most `length`: the parts of an answer are put together."""
+    """The same, of examples of at most `length`: the parts of an answer are joined."""
     out: list[tuple[str, list[int]]] = []
     text, ids = "", []
     for _, piece, example in made:
@@ -38,7 +38,7 @@ def joined(made: list[Fitted], length: int) -> list[tuple[str, list[int]]]:
         (span,) = piece.spans
         shown = piece.text[span.start :]
         if text:
-            # what was written before stands before it, up to the very place of the cut
+            # the text before it continues up to the very place of the cut
             context = piece.text[: span.start]
             assert context.endswith(text[-min(len(text), length // 16) :])
             beside = text[-WORD:] + shown[:WORD]

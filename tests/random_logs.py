@@ -23,7 +23,7 @@ class Thread:
         self.tip: str | None = None
         self.prompts: list[tuple[str | None, bool]] = []  # parent of each prompt; was it answered?
         self.epoch_start = 0
-        self.ends: list[int] = []  # how many records there were after each turn
+        self.ends: list[int] = []  # number of records after each turn
 
 
 class Writer:
@@ -67,7 +67,8 @@ class Writer:
         return uuid
 
     def side(self, t: Thread) -> None:
-        """Perhaps a record that is no part of the talk; some stand in the chain of parents."""
+        """Perhaps a record that is no part of the conversation; some are in the chain of
+        parents."""
         draw = self.random.random()
         if draw < 0.15:
             data = {"type": "bash_progress", "output": self.fresh("live")}
@@ -207,7 +208,7 @@ class Writer:
         self.turn(t)
 
     def agent(self, t: Thread, nested: bool) -> None:
-        """A call that starts a sub-agent with a file of its own."""
+        """A call that starts a sub-agent with a separate file."""
         number = self.fresh("a").replace("a-", "").replace("-", "")
         name = f"{int(number):017x}" if nested else f"{int(number):08x}"
         self.prompt(t)
@@ -229,7 +230,7 @@ class Writer:
         self.answer(t, last=True)
 
     def resumed(self, t: Thread) -> None:
-        """A new file that repeats the records of another, whole or in part, and goes on."""
+        """A new file that repeats all or some records of another, and continues."""
         copy = Thread(self.fresh("session"))
         keep = len(t.records) if self.random.random() < 0.6 else self.random.choice(t.ends)
         if self.in_the_middle:
@@ -267,7 +268,7 @@ class Writer:
                 self.resumed(t)
 
     def save(self, root: Path, spoil: bool = False) -> list[str]:
-        """Write all files; `spoil`: lose some lines and put broken ones between."""
+        """Write all files; `spoil`: lose some lines and insert broken ones."""
         files = []
         records = {r["uuid"] for t in self.threads for r in t.records if "uuid" in r}
         lost = {u for u in sorted(records) if spoil and self.random.random() < 0.04}

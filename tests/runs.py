@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-#: Audit events that are steps of a run: what a run does to files.
+#: Audit events that are steps of a run: its operations on files.
 STEPS = ("open", "os.", "shutil.", "sqlite3.")
 
 
@@ -41,7 +41,7 @@ def run(
     """Run `sessiontune ARGS` in a child that shares our imports.
 
     `at`: the child sends itself `send` at that step (a file opened, renamed, removed, ...).
-    `after`: it does so after so many seconds. `prepare` is called in the child first.
+    `after`: it does so after this number of seconds. `prepare` is called in the child first.
     """
     import sessiontune.cli.export  # noqa: F401  (imported here, so that children need not)
     from sessiontune import registry
@@ -110,7 +110,7 @@ def _child(
             sys.stdout.flush()
             sys.stderr.flush()
         finally:
-            os._exit(code)  # never back into the tests, whatever happens
+            os._exit(code)  # never return into the tests
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -123,7 +123,7 @@ def tree(folder: Path) -> dict[str, str]:
 
 
 def is_whole(folder: Path) -> bool:
-    """Is every file there that the manifest names, with its bytes, and no other?"""
+    """Whether exactly the files of the manifest are there, with their bytes."""
     manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     there = tree(folder)
     named = {f["path"]: f["sha256"] for f in manifest["files"]}

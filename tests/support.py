@@ -51,7 +51,7 @@ def keyed(text: str) -> str:
 
 @dataclass
 class Reading:
-    """What came out of some logs. Paths are relative to `root`."""
+    """What was read from some logs. Paths are relative to `root`."""
 
     root: Path
     sessions: list[Session] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Reading:
         return os.path.relpath(path, self.root)
 
     def origins(self) -> dict[str, set[tuple[int, int]]]:
-        """file -> the (line, nth) that stand in some message."""
+        """file -> the (line, nth) that are in a message."""
         found: dict[str, set[tuple[int, int]]] = {}
         for session in self.sessions:
             for message in session.messages:
@@ -70,14 +70,14 @@ class Reading:
         return found
 
     def used(self) -> dict[str, set[int]]:
-        """file (relative) -> lines that stand in some message."""
+        """file (relative) -> lines that are in a message."""
         return {self.rel(f): {line for line, _ in at} for f, at in self.origins().items()}
 
     def drops(self) -> dict[str, dict[str, int]]:
         return {self.rel(f): dict(counts) for f, counts in self.ledger.by_file.items()}
 
     def unbalanced(self) -> dict[str, tuple[int, int, int]]:
-        """file -> (records, used, accounted for) where the law does not hold."""
+        """file -> (records, used, accounted for), for files that break the law."""
         origins = self.origins()
         wrong = {}
         for file, n in self.ledger.records.items():
@@ -105,7 +105,7 @@ def logs_under(root: Path, source: str) -> list[str]:
 
 
 def units(source: str, files: Iterable[str]) -> list[tuple[str, ...]]:
-    """Connected components of files, by what the source's own index says of them."""
+    """Connected components of files, by the source's own index."""
     adapter = registry.source(source)
     owner: dict[object, int] = {}
     group: list[set[str]] = []
@@ -275,7 +275,7 @@ def _message_ok(want: dict[str, Any], got: dict[str, Any]) -> bool:
 
 
 def messages_match(want: list[dict[str, Any]], got: list[dict[str, Any]]) -> bool:
-    """Do the messages match, optional ones free?"""
+    """Whether the messages match; optional ones may be absent."""
     if not want:
         return not got
     if got and _message_ok(want[0], got[0]) and messages_match(want[1:], got[1:]):
@@ -321,7 +321,7 @@ def _relations(threads: list[dict[str, Any]], chosen: list[Session]) -> list[str
 def _assign(
     threads: list[dict[str, Any]], sessions: list[Session], flat: bool
 ) -> list[list[Session]]:
-    """Every way to give each expected thread a session of its own."""
+    """Every way to give each expected thread a different session."""
     if not threads:
         return [[]] if not sessions else []
     found = []
@@ -346,7 +346,7 @@ def describe(sessions: Iterable[Session], flat: bool = False) -> str:
 
 
 def compare(expected: dict[str, Any], reading: Reading) -> list[str]:
-    """What is wrong with the sessions; empty when all is as expected."""
+    """What is wrong with the sessions; empty if all is as expected."""
     flat = bool(expected.get("flat"))
     alternatives = expected.get("any_of") or [expected["threads"]]
     sessions = [s for s in reading.sessions if plain_messages(s, flat)]

@@ -1,9 +1,9 @@
-"""Workers that begin warm: forked from a process that has imported their libraries.
+"""Workers that start warm: forked from a process that has imported their libraries.
 
 A training or conversion of a test's size takes a second or two, and the imports before it ten times
-as much. A warm worker has the same arguments, folder, environment, process group and pipes as one
-that is started, and runs the same code. `command` begins a whole command so, to be killed; what
-accelerate launches begins cold.
+as much. A warm worker has the same arguments, folder, environment, process group and pipes as a
+started one, and runs the same code. `command` starts a whole command this way, to be killed; what
+accelerate launches starts cold.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import pytest
 from sessiontune.runtime import process
 
 WORKERS = ("sessiontune.training.worker", "sessiontune.shipping.convert_main")
-#: What a worker imports on its way.
+#: What a worker imports.
 LIBRARIES = [
     "trl.trainer.sft_trainer",
     "trl.trainer.dpo_trainer",
@@ -34,12 +34,12 @@ LIBRARIES = [
     "bitsandbytes",
 ]
 _FORKED = multiprocessing.get_context("forkserver")
-#: Within a warm process: the child of whoever asks.
+#: In a warm process: the child of the requester.
 _FORK = multiprocessing.get_context("fork")
 
 
 class Begun:
-    """As much of a `Popen` as a `Service` needs, but for the pipes."""
+    """As much of a `Popen` as a `Service` needs, except for the pipes."""
 
     def __init__(self, context: Any, target: Callable[..., None], *args: Any) -> None:
         self._process = context.Process(target=target, args=args)
@@ -80,7 +80,7 @@ def _work(
     given: Connection,
     told: Connection,
 ) -> None:
-    for end in inherited:  # or its standard input would stay open when its parent is gone
+    for end in inherited:  # otherwise its standard input would stay open after its parent's end
         os.close(end)
     os.setsid()
     os.chdir(folder)
@@ -114,7 +114,7 @@ def _command(argv: list[str], env: dict[str, str]) -> None:
 
 
 def apart(work: Callable[..., Any], *args: Any) -> Any:
-    """What `work` returns in a process of its own, forked warm."""
+    """What `work` returns in a separate process, forked warm."""
     _preload()
     told, tells = _FORKED.Pipe(duplex=False)
     begun = Begun(_FORKED, _tell, tells, work, *args)
@@ -136,13 +136,13 @@ def _preload() -> None:
 
 @contextmanager
 def warm_workers(context: Any = _FORKED) -> Iterator[None]:
-    """Within, the workers of commands that are run in this process begin warm."""
+    """Inside, the workers of commands run in this process start warm."""
 
     def popen(argv: Sequence[str], **more: Any) -> Any:
         if argv[1:2] != ("-m",) or argv[2] not in WORKERS:
             return subprocess.Popen(argv, **more)
         with pytest.MonkeyPatch.context() as patch:
-            for name, value in process.environment().items():  # some is read by what is imported
+            for name, value in process.environment().items():  # imported modules read some of it
                 patch.setenv(name, value)
             return Warm(context, argv[2], argv[3:], more["cwd"], more["env"])
 

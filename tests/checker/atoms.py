@@ -1,7 +1,7 @@
-"""Atoms: the smallest things said in a log, each of which must stand once in what comes out.
+"""Atoms: the smallest things said in a log, each of which must be in the output once.
 
 Only the standard library and orjson. Texts are compared in a canonical form without white space, so
-that how blocks are joined or trimmed does not matter, and nothing else can hide.
+that joins and trims of blocks do not matter, but all else does.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Atom:
     """One text, thinking, call, result or image of one log record.
 
     `at` is file -> (line, nth, block): a resumed copy gives one atom several places.
-    `required`: must stand in the output. `forms`: canonical texts that count as verbatim.
+    `required`: must be in the output. `forms`: canonical texts that count as verbatim.
     """
 
     kind: str  # prompt, answer, thinking, call, result, context, image
@@ -63,7 +63,7 @@ class Atom:
     side: str = ""  # canonical text of a side file that holds the whole result
     loose: bool = False  # a part of the text is enough (rejections)
     taken: bool = False
-    until: int = 0  # typed ahead: the model got it not before its line and not after this one
+    until: int = 0  # typed ahead: the model got it between its line and this one
 
     def where(self) -> str:
         file, (line, _, _) = next(iter(self.at.items()))
@@ -72,7 +72,7 @@ class Atom:
 
 @dataclass
 class Log:
-    """What one file says: its atoms and the parents of its records."""
+    """The content of one file: its atoms and the parents of its records."""
 
     file: str
     atoms: list[Atom] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Log:
 
 
 def values(raw: bytes) -> list[Any]:
-    """The JSON values of one line: two glued ones are two; what cannot be read is one None."""
+    """The JSON values of one line: glued ones are separate; an unreadable one is None."""
     text = raw.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r")
     try:
         return [orjson.loads(text)]
@@ -105,7 +105,7 @@ def values(raw: bytes) -> list[Any]:
 
 
 def lines(path: str) -> Iterator[tuple[int, int, Any]]:
-    """(line, nth, value) of every record; lines end at a line feed only, blank ones are none."""
+    """(line, nth, value) of every record; lines end only at a line feed, blank ones are skipped."""
     with open(path, "rb") as log:
         for number, raw in enumerate(log, 1):
             raw = raw.rstrip(b"\n")

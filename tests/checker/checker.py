@@ -1,8 +1,8 @@
 """Proves an export against its logs: nothing invented, nothing lost, nothing twice, all in order.
 
-The checker reads the logs itself (`claude`, `codex`) and takes what came out as plain `Turn`s,
-either from rows of the raw format or from records with the attributes of a session. It imports
-nothing of the project.
+The checker reads the logs itself (`claude`, `codex`) and gets the output as plain `Turn`s, either
+from rows of the raw format or from records with the attributes of a session. It imports nothing of
+the project.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _KINDS = {"user": ("prompt", "context"), "assistant": ("answer",), "system": ("c
 
 
 def read_logs(source: str, files: Iterable[str]) -> list[Log]:
-    """Read logs and join the copies of a record: one atom with several places."""
+    """Read logs and join copies of a record into one atom with several places."""
     logs = [READERS[source](f) for f in sorted(files)]
     known: dict[tuple[Any, ...], Atom] = {}
     for log in logs:
@@ -56,7 +56,7 @@ def read_logs(source: str, files: Iterable[str]) -> list[Log]:
 
 
 def _ids_that_mean_two_things(logs: list[Log]) -> None:
-    """An id whose copies differ in a part: either may be left out. Other words are no copy."""
+    """If copies of an id differ in a part, either may be left out. Other words are no copy."""
     words: dict[str, set[str]] = defaultdict(set)
     for log in logs:
         for record, said in log.words:
@@ -83,7 +83,7 @@ class Check:
     def __init__(self, logs: list[Log], summaries: bool = True) -> None:
         self.summaries = summaries  # Codex may keep its summaries encrypted
         self.problems: list[str] = []
-        # Nothing of a junk agent may come out: its words are not on offer.
+        # Nothing of a junk agent may be in the output.
         self.atoms = [a for log in logs if not log.junk for a in log.atoms]
         self.parents: dict[str, str] = {}
         self.clears = [(log.file, line) for log in logs for line in log.clears]
@@ -105,7 +105,7 @@ class Check:
                     self.loose.append(atom)
 
     def run(self, turns: list[Turn]) -> list[str]:
-        """Match every turn, then look at order and at what is left over."""
+        """Match every turn, then check the order and what is left."""
         threads: dict[tuple[str, int], list[Turn]] = defaultdict(list)
         for turn in turns:
             before = threads[(turn.thread, turn.epoch)]
@@ -165,7 +165,7 @@ class Check:
             atom.taken = atom.taken or atom.agent == at.agent  # a fork holds one of its own
 
     def _near(self, turn: Turn, atoms: list[Atom]) -> list[Atom]:
-        """The atoms at the turn's own origins, where these are known; else those of its session."""
+        """The atoms at the turn's own origins, if known; else those of its session."""
         if turn.origins:
             at = turn.origins
             return [a for a in atoms if any((f, p[0], p[1]) in at for f, p in a.at.items())]
@@ -222,7 +222,7 @@ class Check:
     def _part_of_loose(
         self, turn: Turn, form: str, kinds: tuple[str, ...], last: dict[str, Any]
     ) -> list[Atom] | None:
-        """Texts of which a part may be left out: context files, notifications."""
+        """Match texts of which a part may be left out: context files, notifications."""
         near = self._near(turn, self.loose) if turn.origins else self.loose
         free = [a for a in near if a.kind in kinds and (not a.taken or a in turn.atoms)]
         for atom in sorted(free, key=lambda a: self._rank(turn, a, 0, last)):
@@ -332,13 +332,13 @@ class Check:
 
 
 def _after(a: dict[str, Any], b: dict[str, Any]) -> bool:
-    """Does b begin after a, in a file that holds both? True where no file does."""
+    """Whether b begins after a, in a file that holds both; True if no file does."""
     shared = [f for f in a if f in b]
     return not shared or any(a[f] < b[f] for f in shared)
 
 
 def _in_pieces(form: str, whole: str) -> bool:
-    """Does the text consist of at most six long pieces of the whole, in their order?"""
+    """Whether the text consists of at most six long pieces of the whole, in their order."""
     at = 0
     for _ in range(6):
         low, high = 0, len(form)
@@ -370,7 +370,7 @@ def _same_arguments(log: Any, out: Any) -> bool:
 
 
 def _last_start(turns: list[Turn]) -> dict[str, tuple[int, int, int]]:
-    """Where the last turn begins that is no result."""
+    """The beginning of the last turn that is no result."""
     for turn in reversed(turns):
         if turn.role != "tool" and turn.atoms:
             return turn.start()
@@ -388,10 +388,10 @@ def _same_result(atom: Atom, content: str) -> bool:
 
 
 def check(source: str, files: Iterable[str], turns: list[Turn]) -> list[str]:
-    """What is wrong with `turns` as the export of these logs; empty when nothing is."""
+    """What is wrong with `turns` as the export of these logs; empty if nothing is."""
     return Check(read_logs(source, files), source == "claude").run(turns)
 
 
 def record_counts(files: Iterable[str]) -> dict[str, int]:
-    """Records of each log, counted here and not by the reader."""
+    """Records of each log, counted independently of the reader."""
     return {file: sum(1 for _ in lines(file)) for file in files}

@@ -77,7 +77,7 @@ def read(path: str) -> Log:
 
 
 def _without_copied_call(rows: list[Any]) -> list[Any]:
-    """A forked agent's log without the copy of its parent's call that it begins with."""
+    """A forked agent's log without the copy of its parent's call at its beginning."""
     if not any(row.get("type") == "fork-context-ref" for _, _, row in rows[:1]):
         return rows
     first = next((i for i, (_, _, row) in enumerate(rows) if row.get("type") == "user"), 0)
@@ -85,8 +85,8 @@ def _without_copied_call(rows: list[Any]) -> list[Any]:
 
 
 def _without_echoes(path: str, rows: list[Any]) -> list[Any]:
-    """An audit of Claude Desktop without prompts that it tells twice, or that the log of the same
-    session beside it tells."""
+    """An audit of Claude Desktop without prompts that it repeats, or that are in the log of the
+    same session beside it."""
     if os.path.basename(path) != "audit.jsonl":
         return rows
     beside: dict[str, list[str]] = {}
@@ -114,7 +114,7 @@ def _without_echoes(path: str, rows: list[Any]) -> list[Any]:
 
 
 def _name_hidden(row: dict[str, Any]) -> None:
-    """Ids of calls that were taken out: the record of a call names it, and that of its result."""
+    """Replace removed ids of calls: the record of a call names it, and that of its result."""
     for block in _blocks(row):
         if block.get("id") == "REDACTED":
             block["id"] = f"REDACTED@{row.get('uuid')}"
@@ -256,7 +256,7 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
         return [Atom("context", (canon(said),), {}, True) for said in event.groups()]
     noise = text.lstrip().startswith(_NOISE)
     if noise and canon_user(text) and not text.lstrip().startswith(_NOTES):
-        noise = not text.lstrip().startswith("<")  # the person went on after the program's tags
+        noise = not text.lstrip().startswith("<")  # the person wrote on after the program's tags
     if noise:
         inner = re.sub(r"</?[a-z-]+>", "", text)
         return [
@@ -271,7 +271,7 @@ def _prompt(text: str, summary: bool, meta: bool, rows: list[Any], i: int) -> li
 
 
 def _answered(rows: list[Any], i: int) -> bool:
-    """Does a model answer the command, rather than the program alone?"""
+    """Whether a model answers the command, and not only the program."""
     for _, _, row in rows[i + 1 : i + 12]:
         text = "".join(str(b.get("text")) for b in _blocks(row))
         if row.get("type") == "user" and "<local-command-std" in text:
@@ -284,7 +284,7 @@ def _answered(rows: list[Any], i: int) -> bool:
 
 
 def _failed(rows: list[Any], i: int) -> bool:
-    """Is the next turn an error notice of the program instead of an answer?"""
+    """Whether the next turn is an error notice of the program instead of an answer."""
     for _, _, row in rows[i + 1 : i + 40]:
         if row.get("type") == "assistant":
             return _synthetic(row)
@@ -358,7 +358,7 @@ def _shown(items: Any, name: str) -> list[Atom]:
 
 
 def _queued(row: dict[str, Any], before: list[Any], later: list[Any]) -> list[Atom]:
-    """Words typed ahead: a prompt where the model got them and no other record tells them."""
+    """Words typed ahead: a prompt if the model got them and no other record holds them."""
     text = row["content"]
     first = row["operation"] == "enqueue" or all(r.get("content") != text for _, _, r in before)
     if not first or any(_told(r) == canon(text) for _, _, r in later):

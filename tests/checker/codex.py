@@ -43,7 +43,7 @@ def read(path: str) -> Log:
                 log.junk = "guardian" in json.dumps(source)
         if isinstance(row.get("ordinal"), int) and 0 < row["ordinal"] < begins:
             continue
-        if payload.get("call_id") == "REDACTED":  # taken out: outputs come in the calls' order
+        if payload.get("call_id") == "REDACTED":  # removed: outputs come in the order of the calls
             call = not str(payload.get("type")).endswith("_output")
             if call:
                 hidden.append(f"REDACTED@{session}#{line}")

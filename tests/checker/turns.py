@@ -1,4 +1,4 @@
-"""What came out, as plain turns: from rows of the raw format, or from records like sessions."""
+"""The output as plain turns: from rows of the raw format, or from records like sessions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Any
 
 from .atoms import Atom
 
-#: What stands in a row for a picture.
+#: The text for a picture in a row.
 _PICTURE = re.compile(r"\[(?:image|document): [^\]]*\]")
 
 
 @dataclass
 class Turn:
-    """One message that came out. `origins` are (file, line, nth), empty when they are not known."""
+    """One message of the output. `origins` are (file, line, nth), empty if unknown."""
 
     thread: str
     epoch: int

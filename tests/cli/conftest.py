@@ -31,7 +31,7 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 def _export(folder: Path, largest: int = 1 << 20) -> None:
-    """Write the sample, but for logs larger than `largest`, to `logs`, and export it to `data` with
+    """Write the sample, without logs larger than `largest`, to `logs`, and export it to `data` with
     its `state` beside it."""
     write_sample(folder / "logs")
     for log in (folder / "logs").rglob("*.jsonl"):
@@ -59,8 +59,8 @@ def _kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def exported(_kept: Path) -> Iterator[Path]:
-    """The same with the smaller half of the logs, which a test may change, but for their bytes. It
-    always stands in the same place, and the logs are the same files, so that the state holds."""
+    """The same with the smaller half of the logs, which a test may change, except for their bytes.
+    It is always in the same place, and the logs are the same files, so that the state is valid."""
     kept, world = _kept / "kept", _kept / "world"
     logs = _times(kept / "logs")
     shutil.copytree(kept / "logs", world / "logs", copy_function=os.link)

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that answers as a model server does, or as badly as told."""
+"""A real HTTP server on loopback that answers like a model server, or with a given fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conversations as logs give them, odd ones included, for the laws of the formats."""
+"""Conversations like those of logs, including odd ones, for the laws of the formats."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What each format promises to keep, said a second time in the plainest way: on text, not bytes.
+"""What each format promises to keep, written a second time and simply: on text, not bytes.
 
-`decode(encode(x)) == strip(x)` is the law; `strip` shares no code with the encoders but the
-wording of the two placeholders.
+`decode(encode(x)) == strip(x)` is the law; `strip` shares only the wording of the two placeholders
+with the encoders.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Shown(NamedTuple):
 
 
 def shown(conversation: Conversation, options: EncodeOptions, *, prefix: bool) -> list[Shown]:
-    """All that is left of the messages, in their order."""
+    """What is left of the messages, in their order."""
     before, own = conversation.prefix, conversation.session.messages
     flags = conversation.train or (False,) * len(before) + (True,) * len(own)
     pairs = list(zip((*before, *own), flags, strict=True))
@@ -71,7 +71,7 @@ def _words(message: Message, options: EncodeOptions) -> Shown:
 
 
 def paired(items: list[Shown]) -> list[Shown]:
-    """Each call with its result right behind it; strangers out, gaps filled."""
+    """Each call directly followed by its result; results without a call removed, gaps filled."""
     out: list[Shown] = []
     for i, item in enumerate(items):
         if item.result is not None:

@@ -1,6 +1,6 @@
 """Compares what a reader found with the truth of the sample, path by path from root to leaf.
 
-Who owns a fork's prefix does not matter here: only the straight threads that a model saw do.
+Only the straight threads that a model saw matter here, not who owns a fork's prefix.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ def _plain(text: str) -> str:
 
 
 def _result(text: str) -> str:
-    """A result as far as readers agree on it: its start, of a persisted one that of the preview."""
+    """A result as far as readers agree on it: its start, or the start of the preview."""
     return _plain(text.rpartition("Preview (first 2KB):")[2])[:40]
 
 
 def _leaves(paths: Iterable[Path]) -> set[Path]:
-    """Paths that are no beginning of another one."""
+    """Paths that are not the beginning of another one."""
     ordered = sorted({p for p in paths if p})
     return {
         path
@@ -98,7 +98,7 @@ def true_paths(threads: list[dict[str, Any]]) -> set[Path]:
 
 
 def name(thread: dict[str, Any]) -> tuple[str, ...]:
-    """What the epochs of a thread share."""
+    """The name that the epochs of a thread share."""
     return thread["session"], str(thread["agent"]), thread["name"]
 
 

@@ -38,7 +38,7 @@ def read(files: tuple[str, ...], source: str) -> tuple[list[Session], Ledger]:
 
 
 def unbalanced(files: tuple[str, ...], sessions: list[Session], ledger: Ledger) -> dict[str, int]:
-    """Files whose records are neither used nor left out with a reason: file -> how many."""
+    """Records that are neither used nor dropped with a reason: file -> number."""
     used: Counter[str] = Counter()
     for session in sessions:
         places = {(o.file, o.line, o.nth) for m in session.messages for o in m.origin}

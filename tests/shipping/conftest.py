@@ -15,7 +15,7 @@ from sessiontune.shipping.run import Run, read_run
 from sessiontune.training.bases import describe
 from warm import warm_workers
 
-#: What the bases' tokenizers are made of: text that stays, so that the bases do.
+#: Text for the bases' tokenizers; it stays the same, so that the bases do.
 WORDS = Path(__file__).with_name("words.txt").read_text(encoding="utf-8")
 TEXTS = [WORDS, "Hello there. Say hello in one sentence."]
 GREETING = {"role": "user", "content": "Say hello in one short sentence."}
@@ -24,7 +24,7 @@ TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down
 
 
 def make_adapter(base: Path, folder: Path, *, seed: int = 0) -> None:
-    """An adapter with random weights: it changes the model's answers and has learned nothing."""
+    """An adapter with random weights: it changes the model's answers but has learned nothing."""
     import torch
 
     tuned = _with_lora(base, seed, TARGETS)
@@ -47,7 +47,7 @@ def teach_adapter(base: Path, folder: Path) -> None:
         {"messages": [QUESTION, {"role": "assistant", "tool_calls": [CALL]}], "tools": [TOOL]},
     ]
     examples = [template.encode(row)[0] for row in rows]
-    # The output layer too: the random one is too flat for any word to be likely.
+    # Also the output layer: the random one is too flat for any word to be likely.
     tuned = _with_lora(base, 0, [*TARGETS, "lm_head"]).train()
     torch.set_num_threads(1)  # two million weights: more threads only wait for each other
     learned = [p for p in tuned.parameters() if p.requires_grad]

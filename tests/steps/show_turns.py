@@ -2,8 +2,8 @@
 
     python tests/steps/show_turns.py SEED < tests/labels/turns_first.tsv
 
-Only the first column is read, so that no earlier label is seen. A view holds what stood in
-the log as text: the prompt or answer with its calls and results, and what came before and after.
+Only the first column is read, so that no earlier label is seen. A view holds the text of the log:
+the prompt or answer with its calls and results, and what came before and after.
 Status flags of the log (`is_error`, `interrupted`, exit codes kept apart from the text) and
 everything that the program makes of them are left out.
 """
@@ -49,8 +49,8 @@ def view(message: Message, size: int) -> Iterator[str]:
 
 
 def interruptions(session: Session, at: int) -> Iterator[str]:
-    """Lines of the log, between the turn and the next one, in which the agent program says that
-    the person stopped it. The reader makes a flag of them, so they are looked up as text."""
+    """Lines of the log, between the turn and the next one, in which the agent program says that the
+    person stopped it. The reader makes them a flag, so they are looked up as text."""
     origin = session.messages[at].origin[-1]
     later = [
         m.origin[0].line
@@ -64,7 +64,7 @@ def interruptions(session: Session, at: int) -> Iterator[str]:
 
 
 def around(session: Session, at: int) -> Iterator[str]:
-    """The turn in its surroundings: one prompt and what was answered before, what came after."""
+    """The turn in its context: one prompt and its answer before, and what came after."""
     messages = session.messages
     before = [m for m in messages[max(0, at - 6) : at] if m.kind in ("prompt", "task", "answer")]
     for message in before[-2:]:

@@ -1,4 +1,4 @@
-"""Twelve combinations of base, method and trainer, on machines that are values."""
+"""Twelve combinations of base, method and trainer, on invented machines."""
 
 from __future__ import annotations
 
