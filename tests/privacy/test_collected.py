@@ -134,6 +134,13 @@ def test_a_password_full_of_signs_is_taken() -> None:
     assert gone("wifi_password: 9Hqo=yYY" + "&-d?Wt&n", "9Hqo=yYY" + "&-d?Wt&n")
 
 
+def test_a_password_that_was_told_once_is_known_in_the_text() -> None:
+    value = "Kestrel" + "7&hill"
+    told = f"the admin password is {value}, so I tried\n  login admin {value} and it works"
+    assert value not in REDACTOR.text(told)
+    assert "login admin" in REDACTOR.text(told)
+
+
 def test_each_cookie_of_a_line_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[bytes] = []
     monkeypatch.setattr(web, "_is_session", lambda part: bool(looked.append(part)))

@@ -315,7 +315,7 @@ class Detector:
 #: Kinds of values that are long and random: the same bytes elsewhere are the same key.
 _TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
 #: How long a value must be to be looked for, and how many of a text's values are.
-_LONG_VALUE, _LONG_PASSWORD, _MOST = 20, 8, 32
+_LONG_VALUE, _SHORT_SECRET, _LONG_PASSWORD, _MOST = 20, 10, 8, 32
 
 
 def _tells(data: bytes, span: Span) -> bool:
@@ -326,6 +326,8 @@ def _tells(data: bytes, span: Span) -> bool:
         return size >= _LONG_PASSWORD and typed(value)
     if span.kind == "host":
         return size >= 4 and any(c in b"-0123456789" for c in value)
+    if span.kind == "secret" and _SHORT_SECRET <= size < _LONG_VALUE:  # a password, as a rule
+        return typed(value) and sum(map(value.__ne__, (value.lower(), value.upper()))) == 2
     if span.kind not in _TELLTALE or size < _LONG_VALUE or _UUID.match(value, 0, size):
         return False
     return wordy(value) < (0.5 if value.isalnum() else 0.2)
