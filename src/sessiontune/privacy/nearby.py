@@ -96,7 +96,7 @@ def _machine_key(value: bytes) -> bool:
         sum(48 <= c <= 57 for c in value) > 1
         and like_key(value, True)
         and judged_random(value, SIZE)
-        and all(_no_words(part) for part in value.split(b"."))
+        and all(_no_words(part) for part in value[:256].split(b"."))
         and not _NO_KEY.match(value)
         and not (len(value) > 30 and len(set(value)) == len(value))  # an alphabet
         and not names_a_thing(value)
