@@ -310,12 +310,12 @@ BEGUN = {
          "begun by an earlier version: "),
         ({"versions": {"sessiontune": "0.2.0", "transformers": "5.1"}},
          "earlier version (sessiontune 0.1.0, now 0.2.0): "),
-        ({"base": {"id": "other", "sha256": "b"}}, "with: the base (other, was some/model)."),
-        ({"data": {"dir": "/data", "digest": "e"}}, "with: the rows of /data."),
+        ({"base": {"id": "other", "sha256": "b"}}, "differs: the base (other, was some/model)."),
+        ({"data": {"dir": "/data", "digest": "e"}}, "differs: the rows of /data."),
         ({"settings": {**BEGUN["settings"], "length": 512}, "spec": {**BEGUN["spec"], "seed": 7}},
-         "with: --seed (7, was 42); --length (512, was 8192)."),
+         "differs: --seed (7, was 42); --length (512, was 8192)."),
         ({"settings": {**BEGUN["settings"], "checkpointing": False}},
-         "with: checkpointing (False, was True)."),
+         "differs: checkpointing (False, was True)."),
     ],
 )  # fmt: skip
 def test_why_a_run_cannot_go_on_is_named(now: dict[str, Any], said: str) -> None:
