@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..figures import several
 from ..portions import few_held_out
 from ..reasons import (
     drop_words,
@@ -70,7 +71,8 @@ def _overview(manifest: Manifest, rows: bool) -> Table:
         table.add_row("conversation pairs", f"{stats.pairs:,}")
         table.add_row("conversations", f"{stats.conversations:,}")
     for name, side in sorted(stats.splits.items(), reverse=True):
-        table.add_row(f"  {name}", f"{side.conversations:,} conversations, ~{side.tokens:,} tokens")
+        held = several(side.conversations, "conversation")
+        table.add_row(f"  {name}", f"{held}, ~{several(side.tokens, 'token')}")
     for leak in manifest.leakage if "eval" in stats.splits else ():
         table.add_row(f"  leakage, {leak.split}", f"{leak.exact:.1%} exact, {leak.near:.1%} near")
     if manifest.source_gone:

@@ -272,13 +272,13 @@ def counts_up(value: bytes, steps: tuple[int, ...] = (1,)) -> float:
 
 
 #: As many letters say whether a machine made them.
-_TELLS = 256
+TELLS = 256
 
 
 def looks_random(value: bytes, least: int = 10) -> bool:
     """True for a value that a machine made: digits among letters, no words, enough entropy. Its
     first letters tell."""
-    size, value = len(value), value[:_TELLS]
+    size, value = len(value), value[:TELLS]
     if size < least or not any(48 <= c <= 57 for c in value):
         return size >= 20 and _mixed_letters(value)
     letters = sum(1 for c in value if 65 <= c <= 90 or 97 <= c <= 122)

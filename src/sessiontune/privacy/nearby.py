@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from .checks import even_case, is_placeholder, judged_random, wordy
+from .checks import TELLS, even_case, is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .judge import judge
 from .keynames import STRONG, dull, vendor_of
@@ -96,7 +96,7 @@ def _machine_key(value: bytes) -> bool:
         sum(48 <= c <= 57 for c in value) > 1
         and like_key(value, True)
         and judged_random(value, SIZE)
-        and all(_no_words(part) for part in value[:256].split(b"."))
+        and all(_no_words(part) for part in value[:TELLS].split(b"."))
         and not _NO_KEY.match(value)
         and not (len(value) > 30 and len(set(value)) == len(value))  # an alphabet
         and not names_a_thing(value)
