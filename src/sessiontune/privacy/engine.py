@@ -9,6 +9,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
@@ -23,6 +24,7 @@ from .prefilter import Hit
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .together import mended
+from .told import Heard, Told
 from .vocabulary import Vocabulary
 from .words import Names
 
@@ -55,7 +57,10 @@ class Redactor:
         self._counts: Counter[str] = Counter()
         allow = frozenset(text.encode() for text in options.allow)
         self._names = Names(vocabulary, options)
-        self._detector = Detector(options.layers(), self._make, allow, self._named)
+        self._heard = Heard()
+        self._known: Told | None = None
+        layers = options.layers()
+        self._detector = Detector(layers, self._make, allow, self._named, self._heard.add)
 
     # ------------------------------------------------------------ public
 
@@ -75,7 +80,7 @@ class Redactor:
             for index, text in enumerate(result):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in looked(self._detector, self._names, texts, encoded(joined)):
+        for index, raw, hits, names in looked(self._detector, self._alone, texts, encoded(joined)):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -126,11 +131,25 @@ class Redactor:
         self._counts.clear()
         self._counts.update(counts)
 
+    def told(self) -> Told | None:
+        """The values that were told since the last call, which other texts may hold bare."""
+        return self._heard.take()
+
+    @contextmanager
+    def knowing(self, told: Told) -> Iterator[None]:
+        """Replaces these values too, wherever they stand."""
+        self._known = told
+        try:
+            yield
+        finally:
+            self._known = None
+            self._heard.take()
+
     def find(self, text: str) -> list[Found]:
         """What would be replaced, by place (in characters), without the value."""
         raw = text.encode("utf-8", "surrogatepass")
         found = []
-        for span in self._spans(raw, None, self._names.find(raw)):
+        for span in self._spans(raw, None, self._alone(raw)):
             start = len(raw[: span.start].decode("utf-8", "surrogatepass"))
             value = raw[span.start : span.end]
             size = len(value.decode("utf-8", "surrogatepass"))
@@ -147,7 +166,12 @@ class Redactor:
         return spans
 
     def _named(self, raw: bytes) -> list[Span]:
-        return [self._name(raw, start, end) for start, end in self._names.find(raw)]
+        return [self._name(raw, start, end) for start, end in self._alone(raw)]
+
+    def _alone(self, raw: bytes) -> list[Place]:
+        """What needs nothing around it: names, and values that other texts told."""
+        names = self._names.find(raw)
+        return names if self._known is None else names + self._known.find(raw)
 
     def _redact(self, raw: bytes, hits: list[Hit], names: list[Place]) -> bytes:
         spans = self._spans(raw, hits, names)
@@ -156,7 +180,7 @@ class Redactor:
         new = self._counted(raw, spans)
         if self._detector.in_tables(hits):  # the rows may fit their head only now
             for _ in range(_ROUNDS - 1):
-                spans = self._spans(new, None, self._names.find(new))
+                spans = self._spans(new, None, self._alone(new))
                 if not spans:
                     break
                 new = self._counted(new, spans)
@@ -166,6 +190,8 @@ class Redactor:
         return self._pseudonyms.make(kind, shape, value)
 
     def _name(self, raw: bytes, start: int, end: int) -> Span:
+        if self._known is not None and (told := self._known.values.get(raw[start:end])):
+            return Span(start, end, *told, 0)
         text = raw[start:end].lower().decode("utf-8", "replace")
         if text in self._users:
             return Span(start, end, "user", "user", 1)
@@ -207,17 +233,17 @@ class Redactor:
 
 
 def looked(
-    detector: Detector, finder: Names, texts: Sequence[str], joined: bytes
+    detector: Detector, find: Callable[[bytes], list[Place]], texts: Sequence[str], joined: bytes
 ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-    """Index, bytes, hits and names of each text that has any, from one pass over all of them;
-    `joined`: all, NULs between."""
+    """Index, bytes, hits and names (as `find` tells them) of each text that has any, from one pass
+    over all of them; `joined`: all, NULs between."""
     if not detector.placed:
         for index, raw in enumerate(map(encoded, texts)):
-            hits, names = detector.scan(raw), finder.find(raw)
+            hits, names = detector.scan(raw), find(raw)
             if hits or names:
                 yield index, raw, hits, names
         return
-    hits, names = detector.scan(joined), finder.find(joined)
+    hits, names = detector.scan(joined), find(joined)
     if not hits and not names:
         return
     found: dict[int, tuple[bytes, list[Hit], list[Place]]] = {}
@@ -229,7 +255,7 @@ def looked(
             mine = found.setdefault(index, (joined[low:high], [], []))[1]
         mine.append((rule, end - low))
     locate = locator(texts, joined) if names else locate
-    for start, end in names:
+    for start, end in sorted(names):
         index, low, high = locate(start)
         text = found.setdefault(index, (joined[low:high], [], []))
         text[2].append((start - low, end - low))
