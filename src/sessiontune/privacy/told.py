@@ -19,6 +19,8 @@ from .sentences import typed
 _TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
 #: How long a value must be to be looked for, and how many of a text's values are.
 _LONG_VALUE, _SHORT_SECRET, _LONG_PASSWORD, _MOST = 20, 10, 8, 32
+#: A machine is looked for in other messages if its name cannot be that of a package, too.
+_MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|nas\b|thinkpad")
 #: The longest value that is looked for in other messages, in bytes, and how many are.
 _LONGEST, _MOST_TOLD = 4096, 1000
 _UUID = quick(UUID)
@@ -99,7 +101,9 @@ class Heard:
     def add(self, values: Mapping[bytes, Span]) -> None:
         """Values with the spans that told them. The first that told a value names its kind."""
         for value, span in values.items():
-            if len(self._values) < _MOST_TOLD and len(value) <= _LONGEST and b"\0" not in value:
+            if len(self._values) >= _MOST_TOLD or len(value) > _LONGEST or b"\0" in value:
+                continue
+            if span.kind != "host" or _MACHINE.search(value):
                 self._values.setdefault(value, (span.kind, span.shape))
 
     def take(self) -> Told | None:
