@@ -16,9 +16,8 @@ from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
 from .pseudonym import inside_pseudonym
 from .rules import Rule
-from .sentences import typed
 from .structured import WORDS
-from .values import is_dull_value, is_gibberish
+from .values import is_dull_value, is_gibberish, typed
 
 #: How a name that says so ends, loosely, for the prefilter.
 _SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"

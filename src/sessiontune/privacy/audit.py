@@ -19,11 +19,12 @@ from msgspec.structs import replace
 from ..model import Finding
 from ..seams import SEAM
 from .detect import Detector
-from .engine import LONG, Place, encoded, hot, keyed_text, looked, may_tell, within
+from .joined import LONG, Place, encoded, looked
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .together import groups, laid
+from .trees import hot, keyed_text, may_tell, within
 from .vocabulary import Vocabulary
 from .words import Names
 

@@ -10,7 +10,7 @@ from .checks import is_placeholder, judged_random, wordy
 from .keynames import vendor_of
 from .nearby import HEX, no_name, whole_key
 from .rules import Rule, quick
-from .sentences import typed
+from .values import typed
 
 #: What the prefilter saw of a value.
 _SIZE = 20

@@ -11,8 +11,8 @@ from typing import Any
 from .checks import is_placeholder, wordy
 from .nearby import HEX, whole_key
 from .rules import Rule, quick
-from .sentences import said_follows, typed
-from .values import HASHES, is_dull_value
+from .sentences import said_follows
+from .values import HASHES, is_dull_value, typed
 
 _NAMES = r"(?i:passwords|passwd|users|accounts|logins|credentials|creds|tokens|secrets|api_?keys|cookies)"
 _OPENS = r"\\*[\"']?(?:\]|: ?[A-Za-z\[\], |]{1,24})?[ ]?(?:=|:|=>)[ ]?[\[{(]"

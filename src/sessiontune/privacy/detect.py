@@ -5,46 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from . import (
-    accounts,
-    apart,
-    births,
-    calls,
-    collected,
-    commands,
-    context,
-    coordinates,
-    decoders,
-    envnames,
-    headers,
-    homes,
-    hooks,
-    identity,
-    keyblocks,
-    nearby,
-    network,
-    payment,
-    personal,
-    phones,
-    places,
-    printed,
-    programs,
-    seeds,
-    sentences,
-    services,
-    stored,
-    streets,
-    structured,
-    tables,
-    tokens,
-    vendorkeys,
-    web,
-)
+from . import decoders
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, UUID, Rule, Span, begun, left_edge, pattern, quick, windowed
-from .sentences import typed
+from .rules import MORE, UUID, Rule, Span, left_edge, pattern, quick, windowed
+from .ruleset import all_rules
+from .values import typed
 from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -53,48 +20,6 @@ MAX_DEPTH = 14
 Make = Callable[[str, str, bytes], bytes]
 #: Finds names in a text.
 Named = Callable[[bytes], list[Span]]
-
-
-@lru_cache(maxsize=1)
-def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the three layers."""
-    return tuple(begun(rule) for rule in _TABLES)
-
-
-_TABLES = (
-    *vendorkeys.RULES,
-    *tokens.RULES,
-    *headers.RULES,
-    *structured.RULES,
-    *apart.RULES,
-    *programs.RULES,
-    *web.RULES,
-    *hooks.RULES,
-    *seeds.RULES,
-    *stored.RULES,
-    *keyblocks.RULES,
-    *commands.RULES,
-    *calls.RULES,
-    *context.RULES,
-    *services.RULES,
-    *sentences.RULES,
-    *nearby.RULES,
-    *collected.RULES,
-    *personal.RULES,
-    *payment.RULES,
-    *identity.RULES,
-    *coordinates.RULES,
-    *phones.RULES,
-    *streets.RULES,
-    *network.RULES,
-    *homes.RULES,
-    *places.RULES,
-    *tables.RULES,
-    *births.RULES,
-    *printed.RULES,
-    *envnames.RULES,
-    *accounts.RULES,
-)
 
 
 _DECODERS = decoders.RULES

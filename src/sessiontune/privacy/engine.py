@@ -6,34 +6,25 @@ Clean text costs one pass of the prefilter. Exact rules run only around its hits
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
-from itertools import accumulate
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-import re2
-from msgspec.structs import replace
 
 from .detect import Detector, resolve
+from .joined import LONG, Place, encoded, looked, pieces
 from .options import PrivacyOptions
 from .prefilter import Hit
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .together import mended
+from .trees import collect_strings, rebuild, under
 from .vocabulary import Vocabulary
 from .words import Names
 
-#: Characters of a text that is redacted in one go; longer ones are cut, so memory is bounded.
-LONG = 4 << 20
-
 #: How often a string is looked at under its key: what was replaced may show what stands behind.
 _ROUNDS = 3
-
-#: Start and end.
-Place = tuple[int, int]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -204,184 +195,3 @@ class Redactor:
         raw = text.encode("utf-8", "surrogatepass")
         spans = under(key, text, self._detector)
         return [span for span in spans if not is_pseudonym(raw[span.start : span.end])]
-
-
-def looked(
-    detector: Detector, finder: Names, texts: Sequence[str], joined: bytes
-) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-    """Index, bytes, hits and names of each text that has any, from one pass over all of them;
-    `joined`: all, NULs between."""
-    if not detector.placed:
-        for index, raw in enumerate(map(encoded, texts)):
-            hits, names = detector.scan(raw), finder.find(raw)
-            if hits or names:
-                yield index, raw, hits, names
-        return
-    hits, names = detector.scan(joined), finder.find(joined)
-    if not hits and not names:
-        return
-    found: dict[int, tuple[bytes, list[Hit], list[Place]]] = {}
-    low = high = -1
-    locate = locator(texts, joined)
-    for rule, end in hits:
-        if not low < end <= high + 1:  # a hit on a NUL belongs to the text before it
-            index, low, high = locate(end - 1)
-            mine = found.setdefault(index, (joined[low:high], [], []))[1]
-        mine.append((rule, end - low))
-    locate = locator(texts, joined) if names else locate
-    for start, end in names:
-        index, low, high = locate(start)
-        text = found.setdefault(index, (joined[low:high], [], []))
-        text[2].append((start - low, end - low))
-    for index in sorted(found):
-        yield index, *found[index]
-
-
-def under(key: str, text: str, detector: Detector) -> list[Span]:
-    """What is found in a string when it stands under a key, as places in the string."""
-    return within(detector.find(encoded(keyed_text(key, text))), key, len(encoded(text)))
-
-
-def keyed_text(key: str, text: str) -> str:
-    """A string under its key, as a text has it."""
-    return f'"{key}": "{text}"'
-
-
-def within(spans: list[Span], key: str, size: int) -> list[Span]:
-    """The spans of such a text that begin in the string of `size` bytes, as places in it."""
-    head = len(encoded(key)) + 5
-    return [
-        replace(span, start=span.start - head, end=min(span.end - head, size))
-        for span in spans
-        if head <= span.start < head + size
-    ]
-
-
-def pieces(text: str) -> list[str]:
-    """A long text cut at line ends (else between the fields of data or statements of code, else at
-    spaces, else anywhere), not inside a key block."""
-    found: list[str] = []
-    at = 0
-    while len(text) - at > LONG:
-        end = at + LONG
-        cut = max(text.rfind("\n", end - 65_536, end), at)
-        if cut == at:
-            cut = max(at, *(text.rfind(mark, end - 65_536, end) for mark in ",;}&"))
-        if cut == at:
-            cut = max(text.rfind(" ", end - 65_536, end), at)
-        begin = text.rfind("-----BEGIN", cut - 16_384, cut)
-        if begin > at and text.find("-----END", begin, cut) < 0:
-            cut = begin - 1
-        end = cut + 1 if cut > at else end
-        found.append(text[at:end])
-        at = end
-    found.append(text[at:])
-    return found
-
-
-def encoded(text: str) -> bytes:
-    """The text as bytes, also where it holds halves of pairs, which UTF-8 has no place for."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-8", "surrogatepass")
-
-
-def locator(texts: Sequence[str], joined: bytes) -> Callable[[int], tuple[int, int, int]]:
-    """Says which of the texts, `joined` with NULs between, holds a byte, and where that text begins
-    and ends. Asked in order: it counts NULs from the place that was asked for last."""
-    if joined.count(0) != len(texts) - 1:  # a text holds one
-        sizes = (len(encoded(text)) + 1 for text in texts)
-        starts = list(accumulate(sizes, initial=0))
-
-        def by_size(place: int) -> tuple[int, int, int]:
-            index = bisect_right(starts, place) - 1
-            return index, starts[index], starts[index + 1] - 1
-
-        return by_size
-    index = last = 0
-
-    def by_nul(place: int) -> tuple[int, int, int]:
-        nonlocal index, last
-        low, high = joined.rfind(0, 0, place) + 1, joined.find(0, place)
-        index, last = index + joined.count(0, last, low), low
-        return index, low, high if high >= 0 else len(joined)
-
-    return by_nul
-
-
-def collect_strings(obj: Any, leaves: list[str]) -> None:
-    """All strings of a JSON value, keys included, without recursion."""
-    stack = [obj]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, str):
-            leaves.append(item)
-        elif isinstance(item, dict):
-            for key, value in item.items():
-                if isinstance(key, str):
-                    leaves.append(key)
-                stack.append(value)
-        elif isinstance(item, list | tuple):
-            stack.extend(item)
-
-
-_HOT_KEY = re2.compile(
-    r"(?i)pass|pwd|secret|token|key|cred|auth|cookie|jwt|bearer|signature|email|phone|uuid|_id|Id$|"
-    r"account|org|lat|lon|lng|coord|address|mobil|^tel$|telefon|fax|handy|street|strasse|line_?1|"
-    r"direcci|indirizzo|endere|adres|iban|ssn|^mac|^gps|^geo|passport|routing|aadha|pesel|insurance"
-)
-
-
-@lru_cache(maxsize=4096)
-def hot(key: str) -> bool:
-    """What stands under such a key is judged with it. (The same keys come again and again.)"""
-    return _HOT_KEY.search(key) is not None
-
-
-def may_tell(key: str, value: Any) -> bool:
-    """Whether it is a number under a key that tells (or a few, as of a place), or as long as that
-    of a card."""
-    if isinstance(value, list):
-        return 1 < len(value) <= 4 and all(type(n) in (int, float) for n in value) and hot(key)
-    kind = type(value)
-    return (kind is int or kind is float) and ((kind is int and value >= 10**11) or hot(key))
-
-
-def rebuild(obj: Any, changed: dict[str, str], keyed: Any, numbers: Any = None) -> Any:
-    """The value with its strings replaced, and the numbers under keys that tell; unchanged parts
-    are the same objects."""
-    if isinstance(obj, str):
-        return changed.get(obj, obj)
-    if isinstance(obj, dict):
-        new: dict[Any, Any] = {}
-        same = True
-        for key, value in obj.items():
-            fresh_key = changed.get(key, key) if isinstance(key, str) else key
-            if (
-                isinstance(value, str)
-                and isinstance(key, str)
-                and keyed
-                and (hot(key) or hot(fresh_key))
-            ):
-                fresh = keyed(key, value)
-                if fresh is None:
-                    fresh = changed.get(value, value)
-                if fresh_key is not key:  # it says less now, or more
-                    fresh = keyed(fresh_key, fresh) or fresh
-            elif numbers and isinstance(key, str) and may_tell(key, value):
-                fresh = numbers(key, value)
-                fresh = value if fresh is None else fresh
-            else:
-                fresh = rebuild(value, changed, keyed, numbers)
-            while fresh_key in new:
-                fresh_key = f"{fresh_key}_"
-            new[fresh_key] = fresh
-            same = same and fresh is value and fresh_key is key
-        return obj if same else new
-    if isinstance(obj, list | tuple):
-        items = [rebuild(item, changed, keyed, numbers) for item in obj]
-        if all(a is b for a, b in zip(items, obj, strict=True)):
-            return obj
-        return type(obj)(items)
-    return obj

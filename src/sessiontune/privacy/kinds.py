@@ -7,7 +7,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1)
 def _personal_and_places() -> frozenset[str]:
-    from .detect import all_rules
+    from .ruleset import all_rules
 
     return frozenset(rule.kind for rule in all_rules() if rule.layer != "secrets") | {
         "user",

@@ -16,9 +16,8 @@ from .judge import judge
 from .lines import below
 from .programs import NL, given, random_value
 from .rules import Check, Rule, quick, secret_rule
-from .sentences import typed
 from .structured import WORDS
-from .values import is_gibberish
+from .values import is_gibberish, typed
 
 _S = r"[ \t]"
 _Q = r"(?:\\*[\"'])?"

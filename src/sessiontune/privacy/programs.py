@@ -13,7 +13,7 @@ import re2
 
 from .checks import is_placeholder, is_small_word, judged_random, wordy
 from .rules import UUID, Check, Rule, quick, secret_rule
-from .sentences import typed
+from .values import typed
 
 #: A line's end, as it is or escaped in JSON.
 NL = r"(?:\r?\n|(?:\\+r)?\\+n)"

@@ -7,8 +7,9 @@ follows where one stands.
 
 from __future__ import annotations
 
-from .context import VENDOR_VALUE, assign, assigned, vendor_value_follows
+from .context import VENDOR_VALUE, assign, assigned
 from .keynames import FEWER_USE, dull, vendor_of
+from .looks import vendor_value_follows
 from .nearby import HEX, whole_key
 from .rules import Rule, quick
 

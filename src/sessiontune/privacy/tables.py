@@ -22,8 +22,7 @@ from .keynames import dull
 from .lines import around, below, unlisted
 from .phones import is_dialled
 from .rules import Layer, Rule, quick
-from .sentences import typed
-from .values import is_gibberish
+from .values import is_gibberish, typed
 
 #: Names of columns, loosely.
 _NAMES = (

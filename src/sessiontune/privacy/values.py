@@ -265,6 +265,14 @@ def _typed_by_machine(value: bytes) -> bool:
     )
 
 
+def typed(value: bytes) -> bool:
+    """What no word or number of a sentence looks like: a digit among capitals, signs, gibberish."""
+    digits = any(48 <= c <= 57 for c in value)
+    signs = any(c in b"!@#$%^&*_-+=." for c in value)
+    both = value != value.lower() and value != value.upper()
+    return (digits and (both or signs) and wordy(value) < 0.85) or is_gibberish(value)
+
+
 #: Prefixes whose whole format is known: what starts so and is not of the format is no key.
 _STRICT = (
     b"xoxb-",
