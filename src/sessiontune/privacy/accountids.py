@@ -30,21 +30,16 @@ def _account(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-
 _ACCOUNT = (
     r"(?i:account|organi[sz]ation|org|user|owner|tenant|customer|subscription|workspace|installation|"
     r"device|machine|profile|member)_?-?(?i:uuid|id)"
 )
-
 _QUOTED = r"(?:\\*[\"'])?[ ]{0,2}[:=][ ]{0,2}(?:\\*[\"'])?"
-
 _AWS_ID = (
     r"(?:\"(?:Account|OwnerId|AccountId)\\*\": ?\\*\"|"
     r"(?i:aws_?account(?:_?id)?|account_id)(?:\\*\")? ?[:=] ?(?:\\*[\"'])?)"
 )
-
 _AZURE = r"(?:subscriptions?|--tenant)[/ =]"
-
 #: A subscription, behind whose it is.
 _LISTED_BY_AZURE = r"enantId\\*\": \\*\"[0-9a-f-]{36}\\*\",(?:\s|\\n){1,20}\\*\"id\\*\": \\*\""
 

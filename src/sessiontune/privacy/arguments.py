@@ -47,19 +47,15 @@ def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
 _ADDRESS = re2.compile(
     rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
 )
-
 #: Calls that hash a password, check it or set it.
 _HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
-
 #: `setPassword("V")`, `key := []byte("V")`, `api_key: SecretStr = SecretStr("V")`, `api_key "V"`: a call
 #: between the name and its value, or nothing.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
-
 _CALL = (
     r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?"
     r"\([ ]?(?:default=)?[bfru@]{0,2}|[ ])"
 )
-
 _LITERAL = r"[^\s\"'`\\<>$()]"
 
 
@@ -86,16 +82,11 @@ def _literal_follows(data: bytes, end: int) -> bool:
 
 
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
-
 _TEXT = r"\\*[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
-
 #: Between two arguments of a call, also on lines of their own.
 _NEXT = r",(?:\s|\\n){0,40}"
-
 _ARGUMENT = r"[^\s\"'$<>{}()]"
-
 _PLAIN = r"[^\s\"'$<>{}()\\]"
-
 _Q = r"\\*[\"']"
 
 

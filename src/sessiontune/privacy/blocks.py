@@ -11,12 +11,10 @@ from .rules import Rule, quick
 from .values import is_dull_value, like_password
 
 _DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
-
 _ENTRY = re2.compile(
     rb"([ \t]+)[\"']?[A-Za-z0-9_.-]{1,80}[\"']?:[ \t]*(?:[|>]-?[ \t]*(?:\r?\n|\\n)[ \t]*)?[\"']?"
     rb"([A-Za-z0-9+/=]*)[\"']?[ \t]*(?:#[^\n]*)?(?:\r?\n|\\n|$)"
 )
-
 _OTHER_LINE = re2.compile(
     rb"[ \t]+(?:#|[^\n:\\]{1,80}:)[^\n\\]{0,200}(?:\n|\\n|$)|[ \t]*(?:\r?\n|\\n)"
 )
@@ -49,14 +47,12 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 #: The end of a line, also where a string holds it.
 _LINE_END = r"(?:\r?\n|(?:\\+r)?\\+n)"
-
 #: A line of a block in YAML: its indent, the name, the value. A comment may end it.
 _YAML_LINE = quick(
     r"([ \t]*(?:- )?)\\*+[\"']?([A-Za-z0-9_.@-]{1,60})\\*+[\"']?:[ \t]*\\*+[\"']?"
     r"((?:[^\s\"'#\\]|\\(?!\\{0,8}[rn\"']))*+)(?:\\++[\"']|[\"'])?[ \t]*(?:#[^\n\\]*)?"
     rf"(?:{_LINE_END}|\\*[\"']|\Z)"
 )
-
 #: What stands beside a secret: who signs in, where, how, for what.
 _BESIDE = quick(
     r"(?i).*(?:id|type|scope|name|user|login|email|host|url|uri|endpoint|region|path|file|port|version|class|"
@@ -64,10 +60,8 @@ _BESIDE = quick(
     r"algorithm|curve|cipher|format|protocol|flow|stage|vault|tenant|audience|role|mode|team|environment|"
     r"step|note|output|label|title)s?\Z"
 )
-
 #: What parts the head of a block from its first line, which a hit reaches one byte into.
 _BREAK = quick(rf"{_LINE_END}[ \t-]\Z")
-
 _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
 
 

@@ -36,7 +36,6 @@ _PARTS = re2.compile(
     rb"provider|driver|port|protocol|network library) ?="
     rb"[^;=\"'<>\n\\]{1,80};[ ]?(?:\\*[\"'] ?[&+.] ?\\*[\"'])?){2,9}\z"
 )
-
 #: The same as libpq parts them: `host=db user=ada `.
 _WORDS_OF_IT = re2.compile(
     rb"(?:(?:host(?:addr)?|dbname|user|port|sslmode)=[^\s;=\"'<>\\]+ ){2,}\z"

@@ -1,8 +1,8 @@
 """Secrets known by the name they are given: `password = ...`, `API_KEY: ...`, `--token ...`.
 
-A name that says password: any value that is not a placeholder. A name that says key, token or
-secret: a value that a machine made. Quotes may be escaped or URL-encoded, as they are when a
-file stands inside a JSON string inside a log.
+Under a name that says password every value counts that is not a placeholder; under a name that says
+key, token or secret, only a value that a machine made (`judge`). Quotes may be escaped or
+URL-encoded, as they are when a file stands inside a JSON string inside a log.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -43,8 +43,8 @@ _TYPE = (
     r"\{[^{}\n]{1,24}\}[ \t]*)"
 )
 _RUN = r"(?:[^\s\"'`\\<>;]|\\+[^\"'`\\nrt\s]|<[\w -]{1,30}>)"
-#: The value stands on the next line (of a numbered listing, of a change): a block of YAML, a bracket
-#: or a backslash in code.
+#: A line break between name and value: a block of YAML, an open bracket or a backslash in code. The
+#: next line may begin with its number or the sign of a diff.
 _FOLD = r"(?: ?[|>][+-]?\d?|[ ]?\(|[ ]?\\+)[ ]*(?:(?:\\+r)?\\+n|\r?\n)(?:[ ]{0,8}\d{1,6}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[:|-][ ]?)|[+-])?[ \t]+"
 _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
@@ -64,20 +64,20 @@ def _anchor(words: str, size: int = 4) -> str:
     )
 
 
-#: The same, loosely, for the prefilter.
+#: Looser forms of the above for the prefilter, which pays for every choice.
 _QA = r"(?:[\\\"'`]+|%(?:25)*2[27]|&[a-z#0-9]+;|\\+u002[27])"
 _NLA = r"(?:\s|\\+n)(?:[+-]|[ ]*\d+(?:\xe2\x86\x92|[:|\t-]|\\+t))?"
 _OPA = r"(?:[:?.!+|]{0,3}=[=>]{0,2}|<-|->|:-?|\|\|?|\?\?| or[ ]|%(?:25)*3[AaDd]|\\+u003[aAdD]|\xef\xbc[\x9a\x9d]|\xe2\x94\x82|;s:\d+:)"
 
 
-#: From a vendor's name, loosely, to the beginning of a value. A dot or a dash alone assigns nothing:
-#: `segments.Battery`.
+#: From a vendor's name to the first eight bytes of a value, loosely, for the prefilter. A dot or a
+#: dash alone is no assignment: `segments.Battery`.
 _WAY = (
     r"[\w.-]*[\"'`\]\\&;a-z0-9%]*(?:[ \t:*&]*[a-z_][\w.<>?*]*[ \t])?[ \t]*"
     r"(?:SIGN|%3[AD]|\\u003[ad]|\xef\xbc[\x9a\x9d])[:=>|?.+,-]*[ \t\"'`\[(\\bfr%27]*[^\s\"'`]{8}"
 )
 VENDOR_VALUE = _WAY.replace("SIGN", "[.-]*[:=>|?+,]")
-#: Hyperscan takes no more of the names in one pattern.
+#: In how many patterns the names of vendors are looked for: Hyperscan refuses longer ones.
 _PARTS = 4
 
 
@@ -89,9 +89,9 @@ def _vendor_anchors() -> tuple[str, ...]:
 _CONSTANT = re2.compile(rb"[A-Z0-9]+(?:_[A-Z0-9]+)+")
 _FLAG = re2.compile(rb"[A-Z]{2,}(?:_[A-Z0-9]+){2,}")
 _CMDLET = re2.compile(rb"[A-Z][a-zA-Z]+-[A-Z][A-Za-z]+")
-#: What follows the first key of a map: `'password' => ['type' => ...`.
+#: Behind a word that is no value but the first key of a map: `'password' => ['type' => ...`.
 _MAPS = quick(r"\\*[\"'][ \t]{0,24}=>")
-#: What is no secret: `cache key: ...`.
+#: A word before `key` that says it is no secret: `cache key: ...`.
 _SORT_OF_KEY = quick(
     r"(?i)(?:cache|primary|foreign|sort|partition|public|index|lookup|dedup|group) \Z"
 )
@@ -100,11 +100,11 @@ _DOTTED = re2.compile(rb"[A-Za-z_]+(?:\.[A-Za-z_]+)+")
 _STRONG_KEY = quick(r"(?i)(?:api|access|secret|private|license|auth|service) \Z")
 
 
-#: A quote that closes a string, and another that is joined to it.
+#: The closing quote of a string to which code adds another: `"name:" + name`.
 _JOINED = quick(r"\\*[\"'`][ ]{0,2}[+.&]")
 
 
-#: What is called on the string that a quote closes: `"password: ".format(user`.
+#: A method called on a string that has just ended: `"password: ".format(user`.
 _METHOD = re2.compile(rb"\.[a-z_]{3,24}\(")
 
 
@@ -119,7 +119,7 @@ _USER_BEFORE = quick(
 
 
 def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool:
-    """A word for a password, where what stands beside it says whose it is."""
+    """True where a plain word is a password because a user's name stands right before it."""
     if not match.group(3):
         return operator == b":" and login_word(data, match.start(4), value)
     start = match.start(1)
@@ -133,8 +133,8 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
 
 
 def _is_code(data: bytes, name: int, quoted: bool, value: bytes, end: int) -> bool:
-    """A call of PowerShell behind `$name =`; the first key of a map that stands for the value;
-    what a template binds, as `[password]="form.value"` and `:password="form.value"` do."""
+    """True where the value is code: a PowerShell command behind `$name =`, the first key of a map, or
+    what a template binds (`[password]="form.value"`, `:password="form.value"`)."""
     if quoted:
         bound = data[name - 1 : name] in (b"[", b":") and _DOTTED.fullmatch(value) is not None
         return bound or _MAPS.match(data, end, end + 32) is not None
@@ -153,19 +153,19 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     if plain in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
         return None
     if plain == b"or" and lead[-1:] == b"`" and value.isalpha():
-        return None  # names in a text: `password` or `salt`
+        return None  # names in a sentence: `password` or `salt`
     if (
         plain in (b"|", b"\xe2\x94\x82")
         and lead
         and (_CONSTANT.fullmatch(value) or not judged_random(value, 16))
     ):
-        return None  # names that are listed
+        return None  # names in the cells of a table
     if plain == b"|" and _FLAG.fullmatch(value):
-        return None  # flags that are joined
+        return None  # flags joined by `|`
     if (plain[-2:] in (b"==", b"!=") and not lead) or (
         plain == b"->" and data[end : end + 1] == b":"
     ):
-        return None  # `def new(key: Key) -> PKCS115_SigScheme:`
+        return None  # a comparison of names, a return type: `def new(key: Key) -> SigScheme:`
     if lead and data[end : end + 1] == b" " and _is_word(value):
         return None  # the first word of a sentence
     if name[:3].lower() == b"key":
@@ -185,7 +185,7 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         or _METHOD.match(value)
         or (value[:1] == b"+" and data[end : end + 1] not in QUOTES)
     ):
-        return None  # the quote before it closes a string: `"password = " + value`
+        return None  # its quote closes a string: `"password = " + value`
     if operator.strip() == b"," and (
         value.isalpha()
         or not lead
@@ -204,14 +204,15 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if end > start else None
 
 
-#: The rest of a value that code puts together from literals: `"..." + "..."`, also over lines.
+#: The next literal of a value that code puts together: `"..." + "..."`, also over lines.
 _MORE_OF_IT = quick(
     r"\\*[\"'`][ \t]{0,8}+[+.&\\]?(?:\s|\\+n){0,60}+[+.&]?[ \t]{0,8}+[bfru@]?\\*[\"'`]([A-Za-z0-9_+/=.-]{6,400})(?=\\*[\"'`])"
 )
 
 
 def _joined_end(data: bytes, end: int) -> int:
-    """Where a value ends that goes on in the next literal: no word, and no other value of a list."""
+    """The end of a value that may go on in the next literals. A literal is part of it only if it is
+    random; a word is another value of a list."""
     while (more := _MORE_OF_IT.match(data, end, end + 600)) and judged_random(more.group(1), 6):
         end = more.end()
     return end

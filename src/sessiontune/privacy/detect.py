@@ -1,4 +1,4 @@
-"""Runs all rules over a text: prefilter, exact patterns around the hits, text inside text."""
+"""Runs the rules over a text: prefilter, exact patterns around its hits, text inside text."""
 
 from __future__ import annotations
 
@@ -18,12 +18,13 @@ from .views import View, windows
 MAX_DEPTH = 14
 
 Make = Callable[[str, str, bytes], bytes]
-#: Finds names in a text.
+#: Finds the names in a text that stand alone.
 Named = Callable[[bytes], list[Span]]
 
 
 _DECODERS = decoders.RULES
-#: How a stretch reads, and the same with the way back, which is made only where something is found.
+#: Two readings of a stretch of text: as bytes, and as a view that leads back to the places in the
+#: original. The second takes longer and is made only where the first shows something.
 _READ_AS = {
     "mark": (decoders.unmarked, decoders.unmarked_view),
     "letter": (decoders.lettered, decoders.lettered_view),
@@ -33,8 +34,13 @@ _WORD_AFTER = quick(r"[A-Za-z0-9]")
 
 
 class Detector:
-    """Finds what must go. `layers` are those switched on; `make` gives a value's replacement;
-    `named` finds the names that stand alone, in text that was hidden (the caller sees to the rest).
+    """Finds the values to replace.
+
+    layers  the layers that are switched on
+    make    gives a value's replacement: (kind, shape, value) -> bytes
+    allow   values that are never replaced
+    named   finds names that stand alone. It is called for decoded text only (base64, escapes):
+            in the text itself the caller looks for names, many texts at once
     """
 
     def __init__(
@@ -45,15 +51,15 @@ class Detector:
         self._rules: list[Rule] = [*_DECODERS, *rules]
         self._tables = frozenset(i for i, rule in enumerate(self._rules) if rule.table)
         self._filter, shared = _prefilter(chosen)
-        #: For each pattern of the prefilter: its rules, with the look that each takes first.
+        #: By pattern of the prefilter: the rules that it stands for, each with its `near`.
         self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
         self._make = make
         self._named = named
         self._allow = allow
 
     def scan(self, data: bytes) -> list[Hit]:
-        """Rules with the ends of their anchors (in one text, or several joined into one), less
-        those that a cheap look at the text around rules out."""
+        """The prefilter's hits in a text, or in several joined by NULs: (index of a rule, end of
+        its anchor). Hits that `near` rules out are left out."""
         hits = self._filter.scan(data)
         if not self._filter.places:
             return hits
@@ -70,11 +76,12 @@ class Detector:
 
     @property
     def placed(self) -> bool:
-        """True when hits say where they are."""
+        """True where hits say their place (Hyperscan), False where they name only the rule."""
         return self._filter.places
 
     def find(self, data: bytes, hits: list[Hit] | None = None, depth: int = 0) -> list[Span]:
-        """Spans to replace, in order, not overlapping."""
+        """The spans to replace, in order, without overlaps. `hits` are those of `scan`, if it has
+        run already; `depth` is 0 for a text, and one more for each text inside it."""
         if hits is None:
             hits = self.scan(data)
         spans: list[Span] = self._named(data) if depth else []
@@ -83,7 +90,7 @@ class Detector:
         by_rule: dict[int, list[int]] = {}
         for index, end in hits:
             by_rule.setdefault(index, []).append(end)
-        for index in sorted(by_rule, reverse=True):  # what is hidden comes last
+        for index in sorted(by_rule, reverse=True):  # decoders stand first in the list, run last
             ends = by_rule[index]
             rule = self._rules[index]
             if not self._filter.places:
@@ -99,7 +106,7 @@ class Detector:
         return again(data, spans) if spans else spans
 
     def apply(self, data: bytes, spans: list[Span]) -> bytes:
-        """The text with the spans replaced."""
+        """The text with the spans (sorted, without overlaps) replaced."""
         pieces: list[bytes] = []
         done = 0
         for span in spans:
@@ -134,7 +141,7 @@ class Detector:
                     position = max(match.start() + 1, last if last > match.start() else 0)
                     continue
                 low, high = found
-                if low == high:  # not it, and nothing inside it either
+                if low == high:  # rejected, together with all that lies inside
                     position = max(high, match.start() + 1)
                     continue
                 if high == limit < size:
@@ -195,8 +202,9 @@ class Detector:
                 spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
 
     def _wrapped(self, view: View, data: bytes, spans: list[Span], all_joined: bool) -> bool:
-        """Keys that are broken over lines; False when none begins here. What follows a key that is
-        whole by itself is only taken when it looks like more of it."""
+        """Adds the keys that are broken over lines; False where no key begins in the view. Where
+        the part before the break is a whole key already, the rest is taken only if it looks like a
+        key's body (no words, 16 bytes or more)."""
         found: list[Span] = []
         begun = False
         for index, end in self.scan(view.data):
@@ -222,12 +230,12 @@ class Detector:
         return begun
 
     def _through(self, view: View, depth: int, spans: list[Span]) -> None:
-        """Finds in a view, and reports the places in the original."""
+        """Adds what is found in a view, as places in the original."""
         if view.changed:  # else nothing was hidden
             self._report(self.find(view.data, None, depth + 1), view, spans)
 
     def _report(self, found: list[Span], view: View, spans: list[Span]) -> None:
-        """Spans in a view as places in the original, with what replaces them."""
+        """Adds spans of a view as places in the original, with their replacements."""
         for span in found:
             start, end = view.back(span.start, span.end)
             text = span.text
@@ -237,14 +245,14 @@ class Detector:
             spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
 
 
-#: Kinds of values that are long and random: the same bytes elsewhere are the same key.
+#: Kinds whose values are long and random, so that the same bytes elsewhere are the same key.
 _TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
 #: How long a value must be to be looked for, and how many of a text's values are.
 _LONG_VALUE, _SHORT_SECRET, _LONG_PASSWORD, _MOST = 20, 10, 8, 32
 
 
 def _tells(data: bytes, span: Span) -> bool:
-    """The same bytes elsewhere are the same key, password or machine, and no word."""
+    """True where the same bytes elsewhere are the same key, password or machine, and not a word."""
     value = data[span.start : min(span.end, span.start + 400)]
     size = span.end - span.start
     if span.kind == "password":
@@ -275,7 +283,8 @@ def again(data: bytes, spans: list[Span]) -> list[Span]:
 
 
 def resolve(spans: list[Span]) -> list[Span]:
-    """Overlapping spans become one: as wide as all, of the kind that ranks highest."""
+    """Merges overlapping spans: each group becomes one span over all of them, of the kind with the
+    highest rank (of two with the same rank, the wider). Sorts `spans` in place."""
     if len(spans) < 2:
         return spans
     spans.sort(key=lambda span: (span.start, -span.end))

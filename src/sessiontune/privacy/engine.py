@@ -1,6 +1,6 @@
-"""The redactor: text in, text out, with pseudonyms in place of what must not leave.
+"""The redactor: text in, text out, with pseudonyms in place of secrets and personal data.
 
-Clean text costs one pass of the prefilter. Exact rules run only around its hits.
+A text without findings costs one pass of the prefilter; exact patterns run only around its hits.
 """
 
 from __future__ import annotations
@@ -23,12 +23,14 @@ from .trees import collect_strings, rebuild, under
 from .vocabulary import Vocabulary
 from .words import Names
 
-#: How often a string is looked at under its key: what was replaced may show what stands behind.
+#: How often a text is redacted again after something was replaced in it: a replacement may let a
+#: rule match that did not match before. Without this, redacting twice would not equal once.
 _ROUNDS = 3
 
 
 class Found(msgspec.Struct, frozen=True):
-    """A place in a text: characters `start` to `end`, without the value."""
+    """A found value by its place: characters `start` to `end`. `fingerprint` is a keyed digest of
+    the value, 10 hex digits; the value itself is not kept."""
 
     start: int
     end: int
@@ -37,7 +39,8 @@ class Found(msgspec.Struct, frozen=True):
 
 
 class Redactor:
-    """Redacts with one salt, one vocabulary, one set of options. Not for use by two threads."""
+    """Redacts with one salt, one vocabulary and one set of options. Not safe for threads: it counts
+    what it replaces."""
 
     def __init__(self, salt: bytes, vocabulary: Vocabulary, options: PrivacyOptions) -> None:
         self.options = options
@@ -51,11 +54,12 @@ class Redactor:
     # ------------------------------------------------------------ public
 
     def text(self, text: str) -> str:
-        """`text` with everything replaced that the options say."""
+        """The text with everything replaced that the options ask for."""
         return self.texts([text])[0]
 
     def texts(self, texts: Sequence[str]) -> list[str]:
-        """Many texts in one pass of the prefilter."""
+        """The same for many texts, in one pass of the prefilter: one call costs more than a pass
+        over a short text."""
         result = list(texts)
         if not self.options.enabled:
             return result
@@ -73,7 +77,8 @@ class Redactor:
         return result
 
     def value(self, obj: Any) -> Any:
-        """Any JSON value: strings at every depth, and keys."""
+        """A JSON value with its strings redacted, at every depth, keys too. What is unchanged is
+        the same object."""
         if not self.options.enabled:
             return obj
         leaves: list[str] = []
@@ -86,8 +91,8 @@ class Redactor:
         return self.structure(obj, changed)
 
     def structure(self, obj: Any, changed: dict[str, str]) -> Any:
-        """A JSON value whose strings, taken one by one, become `changed`; and what they are under
-        their keys, and beside each other."""
+        """A JSON value whose strings were redacted one by one (`changed`: old -> new), redacted
+        also by what keys say of their values and neighbours of each other."""
         new = rebuild(obj, changed, self.keyed, self.numbers)
         for _ in range(_ROUNDS if new else 0):
             beside = mended(new, self._detector.find, self._counted)
@@ -97,28 +102,29 @@ class Redactor:
         return new
 
     def ident(self, kind: str, text: str) -> str:
-        """Pseudonym of an identifier: session id, project, branch, call id."""
+        """The pseudonym of an identifier: session id, project, branch, call id."""
         if not self.options.enabled or not self.options.places:
             return text
         return self._pseudonyms.ident(kind, text)
 
     def digest(self, text: str) -> str:
-        """A digest under the salt, of something that others may have too (a picture): 32 hex."""
+        """A digest under the salt, 32 hex digits, of something that others may hold, too (a
+        picture): without the salt nobody can tell that it is the same."""
         return self._pseudonyms.digest(text)
 
     def take_counts(self) -> dict[str, int]:
-        """Replacements by kind since the last call."""
+        """How many values of each kind were replaced since the last call."""
         counts = dict(self._counts)
         self._counts.clear()
         return counts
 
     def set_counts(self, counts: dict[str, int]) -> None:
-        """Go on from these, whatever was replaced meanwhile."""
+        """Sets the counts, so that what was replaced since they were taken does not count."""
         self._counts.clear()
         self._counts.update(counts)
 
     def find(self, text: str) -> list[Found]:
-        """What would be replaced, by place (in characters), without the value."""
+        """What would be replaced, in order."""
         raw = text.encode("utf-8", "surrogatepass")
         found = []
         for span in self._spans(raw, None, self._names.find(raw)):
@@ -145,7 +151,7 @@ class Redactor:
         if not spans:
             return raw
         new = self._counted(raw, spans)
-        if self._detector.in_tables(hits):  # the rows may fit their head only now
+        if self._detector.in_tables(hits):  # a row may have as many cells as its head only now
             for _ in range(_ROUNDS - 1):
                 spans = self._spans(new, None, self._names.find(new))
                 if not spans:
@@ -170,7 +176,8 @@ class Redactor:
         return self._detector.apply(raw, spans)
 
     def keyed(self, key: str, text: str) -> str | None:
-        """A string under a dictionary key, judged as `"key": "text"` would be in a text."""
+        """The string `text` under a dictionary key, redacted as `"key": "text"` would be; None
+        where the key makes no difference."""
         new = None
         for _ in range(_ROUNDS):
             if not 4 <= len(text) <= 4096 or not (spans := self._under(key, text)):
@@ -180,8 +187,8 @@ class Redactor:
         return None if new is None else self.text(new)
 
     def numbers(self, key: str, value: Any) -> Any:
-        """A number, or a list of them, under a dictionary key, judged as JSON writes it (`"lat":
-        48.21`), a single one also as a string; None where nothing is found."""
+        """A number, or a list of numbers, under a dictionary key, redacted as JSON writes it
+        (`"lat": 48.21`), a single number also as a string would be; None where nothing is found."""
         head, told = f'"{key}": ', json.dumps(value)
         new = self.text(head + told)
         if new != head + told and new.startswith(head):

@@ -1,4 +1,4 @@
-"""Many texts looked through in one pass, and a long text cut into pieces."""
+"""Texts in sizes that suit the prefilter: short ones joined, long ones cut into pieces."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .detect import Detector
 from .prefilter import Hit
 from .words import Names
 
-#: Characters of a text that is redacted in one go; longer ones are cut, so memory is bounded.
+#: Most characters of a text that is redacted in one go. Longer texts are cut, to bound memory.
 LONG = 4 << 20
 
 
-#: Start and end.
+#: Start and end, as byte offsets.
 Place = tuple[int, int]
 
 
 def looked(
     detector: Detector, finder: Names, texts: Sequence[str], joined: bytes
 ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-    """Index, bytes, hits and names of each text that has any, from one pass over all of them;
-    `joined`: all, NULs between."""
+    """For each text with a hit or a name: its index, its bytes, its hits and its names. One pass
+    over `joined`, which is all texts with a NUL between each two."""
     if not detector.placed:
         for index, raw in enumerate(map(encoded, texts)):
             hits, names = detector.scan(raw), finder.find(raw)
@@ -36,7 +36,7 @@ def looked(
     low = high = -1
     locate = locator(texts, joined)
     for rule, end in hits:
-        if not low < end <= high + 1:  # a hit on a NUL belongs to the text before it
+        if not low < end <= high + 1:  # a hit that ends on a NUL belongs to the text before it
             index, low, high = locate(end - 1)
             mine = found.setdefault(index, (joined[low:high], [], []))[1]
         mine.append((rule, end - low))
@@ -50,9 +50,9 @@ def looked(
 
 
 def locator(texts: Sequence[str], joined: bytes) -> Callable[[int], tuple[int, int, int]]:
-    """Says which of the texts, `joined` with NULs between, holds a byte, and where that text begins
-    and ends. Asked in order: it counts NULs from the place that was asked for last."""
-    if joined.count(0) != len(texts) - 1:  # a text holds one
+    """A function from a byte offset in `joined` to the index, start and end of the text there. Ask
+    for rising offsets only: it counts NULs from the last one."""
+    if joined.count(0) != len(texts) - 1:  # a text holds a NUL itself
         sizes = (len(encoded(text)) + 1 for text in texts)
         starts = list(accumulate(sizes, initial=0))
 
@@ -73,7 +73,7 @@ def locator(texts: Sequence[str], joined: bytes) -> Callable[[int], tuple[int, i
 
 
 def encoded(text: str) -> bytes:
-    """The text as bytes, also where it holds halves of pairs, which UTF-8 has no place for."""
+    """The text in UTF-8, also where it holds lone surrogates."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -81,8 +81,8 @@ def encoded(text: str) -> bytes:
 
 
 def pieces(text: str) -> list[str]:
-    """A long text cut at line ends (else between the fields of data or statements of code, else at
-    spaces, else anywhere), not inside a key block."""
+    """A text in pieces of at most `LONG` characters. It is cut at line ends, else between fields or
+    statements, else at spaces, else anywhere, but not inside a private key block."""
     found: list[str] = []
     at = 0
     while len(text) - at > LONG:

@@ -1,4 +1,8 @@
-"""Looks: whether the value behind a name is worth the exact pattern, told from a few bytes."""
+"""Looks (`Rule.near`): may the value behind a name be a key or a password?
+
+The prefilter hits wherever some name is followed by some value. A look at the value's bytes takes a
+microsecond and rules most hits out; the exact pattern takes fifty.
+"""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -12,25 +16,19 @@ from .rules import quick
 from .values import TYPES, like_key, like_password
 
 QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
-
 LEAD = r"(?:(?:[bBfFrRuU]{1,2}|@|\$|L|S|N)?" + QUOTE + r"(?:\\*\"\\*\"|'')?)?"
-
-#: The same as a whole: what it takes it never gives back. (A NUL ends one of many texts.)
+#: A whole value, with possessive repeats so that it never backtracks. (A NUL separates texts.)
 _VALUE = quick(r"(?:[^\s\"'`\\<>;\x00]++|\\++[^\"'`nrt\s\x00]|<[\w -]{1,30}>)++")
-
 QUOTES = (b'"', b"'", b"`")
-
-#: The last character of a quote that stands encoded: `%22`, `&quot;`.
+#: The last character of an encoded quote (`%27`, `%22`, `&quot;`), or of something else.
 _PERHAPS = (b"7", b"2", b";")
-
-#: What the prefilter saw of a key's value (none is shorter), and what hardly a value exceeds.
+#: Bytes of a value that the prefilter asks for under a key's name, and the `Rule.first` of assignments.
 LEAST_KEY = 10
-
 MOST_VALUE = 256
 
 
 def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
-    """The value whose first bytes end at `end` would be a key under the right name."""
+    """True where the value whose first `seen` bytes end at `end` would be a key under some name."""
     start = end - seen
     match = _VALUE.match(data, start, start + 1000)
     if match is None or match.end() - start < LEAST_KEY:
@@ -38,13 +36,14 @@ def key_follows(data: bytes, end: int, seen: int = 4) -> bool:
     before = data[max(0, start - 2) : start]
     quoted = before[-1:] in (b'"', b"'", b"`", b">", b"7", b"2", b";")
     if not quoted and before[-1:] == b"=" and before[:1].isupper():
-        return like_key(trimmed(match.group(), False), True)  # NAME=value, as in a shell
+        return like_key(
+            trimmed(match.group(), False), True
+        )  # NAME=value of a shell needs no quotes
     return like_key(trimmed(match.group(), quoted), quoted)
 
 
-#: A closing quote that stands as an entity of HTML; its semicolon is no part of a value.
+#: A closing quote as an HTML entity, whose semicolon the value's pattern stops at.
 _CLOSING = re.compile(rb"&(?:quot|apos|#0?3[49]|#x0?2[27])\Z")
-
 #: The next field of a URL's query or a form.
 _NEXT_FIELD = quick(r"&(?:amp;)?[A-Za-z_][A-Za-z0-9_.\[\]-]{0,40}=|&\Z")
 
@@ -54,16 +53,14 @@ def _says_password(name: bytes) -> bool:
     return b"pass" in low or b"pwd" in low
 
 
-#: A verdict, a table's head, the working folder: `--- PASS: TestOne`.
+#: Where `pass` and `pwd` mean something else: a test's verdict (`--- PASS: TestOne`), a folder.
 _VERDICT = quick(r"(?i)[^A-Za-z0-9_.-](?:pass|pwd|pw)[^A-Za-z0-9_.]{1,12}\Z")
-
 _SIGNS = quick(r"[0-9!@#$%^&*]")
-
 _SAYS_USER = quick(r"(?i)user|login|email|uid")
 
 
 def password_follows(data: bytes, end: int) -> bool:
-    """The value whose first four bytes end at `end` may be a password."""
+    """True where the value whose first four bytes end at `end` may be a password."""
     start = end - 4
     match = _VALUE.match(data, start, start + 1000)
     if match is None:
@@ -71,7 +68,7 @@ def password_follows(data: bytes, end: int) -> bool:
     before = data[start - 1 : start]
     if _VERDICT.search(data, max(0, start - 17), start) and not _SIGNS.search(
         data, start, match.end()
-    ):  # `_is_password` asks for more under such a name, or for a user beside it
+    ):  # `judge._is_password` asks more of a value under such a name, or for a user beside it
         if before == b" ":
             return login_word(data, start, trimmed(match.group(), False))
         return before in QUOTES and _SAYS_USER.search(data, max(0, start - 120), start) is not None
@@ -83,19 +80,16 @@ def password_follows(data: bytes, end: int) -> bool:
     return before == b" " and login_word(data, start, trimmed(match.group(), False))
 
 
-#: The lines beside a password in a settings file: `username: ada`.
+#: A line of a settings file that may stand next to a password: `username: ada`, `host: db`.
 _LOGIN = r"[ \t-]{0,40}(?:[A-Za-z]{1,12}[_-])?(?:user(?:name)?|login|host(?:name)?|port|database|db(?:name)?):[ \t]{1,8}[^\s,;{}()]{1,80}[ \t\r]{0,4}"
-
 _LOGIN_LINE = quick(rf"(?i){_LOGIN}\Z")
-
 _LOGIN_BELOW = quick(rf"(?i)[ \t]{{0,8}}\r?\n{_LOGIN}(?:\n|\Z)")
-
 _LOWER_WORD = quick(r"[a-z]{5,24}\Z")
 
 
 def login_word(data: bytes, start: int, value: bytes) -> bool:
-    """A plain word for a password, in a settings file: it ends its line, and the line above or below
-    says who signs in, or where. Elsewhere such a word is a type, a verb, a name in code."""
+    """True where a plain word is a password in a settings file: it ends its line, and the line above
+    or below names a user, a host, a port or a database. Elsewhere it is a type, a verb, a name."""
     end = start + len(value)
     if (
         not _LOWER_WORD.match(value, 0, len(value))
@@ -113,14 +107,15 @@ def login_word(data: bytes, start: int, value: bytes) -> bool:
 
 
 def key_or_password_follows(data: bytes, end: int) -> bool:
-    """The same where the name may also say password."""
+    """`key_follows`, but any value may follow a name that says password."""
     if _says_password(data[max(0, end - 200) : end]):
         return True
     return key_follows(data, end)
 
 
 def trimmed(value: bytes, quoted: bool, field: bool = True) -> bytes:
-    """The value without what closes it in code; `field`: it may be one of a URL's query."""
+    """The value without the punctuation that code puts behind it. `field`: it may be a field of a
+    URL's query, which the next field ends."""
     if quoted:
         return _CLOSING.sub(b"", value).rstrip(b"\\")
     value = value.rstrip(b",;)]}.:|\\")
@@ -129,15 +124,13 @@ def trimmed(value: bytes, quoted: bool, field: bool = True) -> bytes:
 
 
 _DIGIT = quick(r"[^\s\"'`\d]{0,24}+\d")
-
-#: What the prefilter may have taken for the value's beginning, and how that begins itself.
+#: What may stand before a value; the prefilter may have taken its first bytes for the value's.
 _BEFORE_VALUE = quick(rf"(?i)[ \t\[(*]{{0,24}}{LEAD}")
-
 _BEFORE = frozenset(b" \t[(*bfrulsnBFRULSN@$\\\"'`%&")
 
 
 def vendor_value_follows(data: bytes, end: int) -> bool:
-    """The value whose first eight bytes end at `end` would be a key under a vendor's name."""
+    """True where the value whose first eight bytes end at `end` may be a key under a vendor's name."""
     start = end - 8 if end > 8 else 0
     if _DIGIT.match(data, start, end + 17) is None:
         return False

@@ -31,9 +31,7 @@ _REMOTE = (
     r"(?:\bTo |remote:[ ]{1,8}|\bgit push (?:-[\w-]{1,20} ){0,3}|(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
     r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"
 )
-
 _ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://(?:[^\s@/]{1,120}@)?[A-Za-z0-9.-]{3,60}(?::\d{2,5})?/"
-
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
 

@@ -1,4 +1,4 @@
-"""Secrets that are told in a sentence: `the password is ...`, ``Set `API_KEY` to ...``."""
+"""Secrets told in a sentence: `the password is V`, ``set `API_KEY` to V``, `the secret V`."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -14,12 +14,12 @@ from .keynames import PASS_PARTS, dull, says_password
 from .rules import Rule, left_edge, quick
 from .values import is_dull_value, is_gibberish, like_key, typed
 
-#: `the password is V`, ``Set `API_KEY` to `V` ``, in the languages of `PASS_WORDS`.
+#: What a sentence calls a secret: `the password`, `API_KEY`, in the languages of `PASS_WORDS`.
 _SAID = (
     rf"(?i)(?:(?:{PASS_PARTS[0]})(?:e?[nt])?|mot de passe|\bmdp\b|api[ _-]?(?:keys?|schl\xc3\xbcssel)|secret(?:[ _-]?key)?|(?:access|auth|api|bot|bearer|session|refresh|security)[ _-]?token|access[ _-]?key|"
     rf"(?:this|the|my|our|your) (?:key|token)|\bpat|[A-Z0-9_]{{2,40}}_(?:KEY|TOKEN|SECRET|PASS|PWD|PW|PAT|APIKEY)(?:_[A-Z0-9]{{1,10}})?)"
 )
-#: For which server or user: `for the server`, `pour le serveur`, `vom Router`.
+#: What the secret is for: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
     r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|"
     r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
@@ -29,7 +29,7 @@ _VERB = (
     r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xec\x84\xa4\xec\xa0\x95\xec\x9d\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
 )
 _IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
-#: The same in languages whose words for a key are not English's: `mi clave es V`, `токен: V`.
+#: The same in languages with words of their own for a key: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
     rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|(?:\xd1\x82|\xd0\xa2)\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0[\x9a\xba]\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
     r"\xe4\xbb\xa4\xe7\x89\x8c|\xe3\x82\xad\xe3\x83\xbc|\xe3\x83\x88\xe3\x83\xbc\xe3\x82\xaf\xe3\x83\xb3|\xed\x82\xa4|\xed\x86\xa0\xed\x81\xb0|\bcl\xc3\xa9|\bchave|\bchiave|"
@@ -40,21 +40,21 @@ _WE_HAVE = (
     r"(?i)(?:key|token|secret|password|passphrase)(?: (?:i|we|you)(?:'m|'ve|'re)?(?: [a-z]{2,9}){1,2}(?: is|:)|"
     r"(?: was| is)? (?:created|generated|issued|provided|given|received|returned|used|supplied|rotated|refreshed|set|changed|updated|reset)(?: (?:as|to|from|is|was))?:?| \([^()\n]{1,40}\):)[ ]{1,2}"
 )
-#: What may stand between such a word and its key.
+#: What may stand between such a word and the value.
 _IS_ELSEWHERE = rf"(?: api)?(?:{_IS}|[ ]{{1,2}})"
-#: Before a value: quotes, also those of other languages.
+#: Opening quotes before a value, also those of other languages.
 BEGIN = r"(?:\\*[`'\"*]{0,3}|\xe2\x80[\x98\x9a\x9c\x9e]|\xc2\xab(?:[ ]|\xc2\xa0|\xe2\x80\xaf)?|\xe3\x80[\x8c\x8e])"
 FIRST = r"[A-Za-z0-9!@#$%^&+_.~-]"
 REST = r"[^\s`'\"<>\x80-\xff]"
 
 
-#: What passwords are kept as, and the like: `argon2id`, `sha256`.
+#: Names of algorithms, which sentences about passwords hold: `argon2id`, `sha256`.
 _ALGORITHM = re2.compile(
     rb"(?i)(?:sha|md|argon|s?b?crypt|pbkdf|blake|base|utf|aes|rsa|hmac)[-_]?\d{1,3}[a-z]{0,3}"
 )
 
 
-#: A line's end or a quote as a string has them, and what stands behind it.
+#: An escaped line end or tab (or an arrow after a line's number), and all behind it.
 _ESCAPED_END = re2.compile(rb"\\+(?:[nrt]|\\u2192).*\z")
 
 
@@ -66,7 +66,7 @@ def told_value(data: bytes, match: Any) -> tuple[int, bytes] | None:
     escaped = _ESCAPED_END.search(value)
     value = value[: escaped.start() if escaped else None].rstrip(b".,;:!?)`'\"*\\")
     if data[match.start(1) - 1 : match.start(1)] == b"\\" and _LETTER.fullmatch(value):
-        return None  # a word whose first letter is written as Java and JSON do
+        return None  # a word whose first letter is an escape: `\u0434...`
     if (
         len(value) < 6
         or any(c in b"\\()[]{};," for c in value)
@@ -81,12 +81,12 @@ def told_value(data: bytes, match: Any) -> tuple[int, bytes] | None:
 
 
 def _signed(value: bytes) -> bool:
-    """An equals sign among others, as passwords have them, and no assignment, no query."""
+    """True where an equals sign is one of a password's signs, not an assignment or a query."""
     return b"/" not in value and typed(value) and any(c in b"!#%^*@$" for c in value)
 
 
 def _said(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A value in a sentence: only what no word or number of a sentence looks like."""
+    """A value after a verb, if it looks like no word or number of a sentence."""
     found = told_value(data, match)
     if found is None:
         return None
@@ -96,7 +96,7 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
         _HANDS_ON.match(before, 0, len(before))
         and _WHO.search(data, max(0, match.start() - 12), match.start())
     ):
-        return None  # a verb inside of a word: `password for user1`; `we pass to V`
+        return None  # the verb is part of a word (`user1`), or `pass` is one: `we pass to V`
     if says_password(before) or _SAYS_SO.search(before):
         good = (
             _quoted(data, start, value)
@@ -117,14 +117,14 @@ def _said(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, start + len(value)) if good else None
 
 
-#: The verb, behind who does it.
+#: `pass to`, which is a verb behind a word for who does it.
 _HANDS_ON = quick(r"(?i)pass to [`'\"*]{0,3}\Z")
 _WHO = quick(
     r"(?i)\b(?:i|we|you|they|that|which|to|can|could|may|must|should|will|would|then|and) \Z"
 )
 _SAYS_SO = re2.compile(rb"(?i)mot de passe|\bmdp|palavra-passe|\bclave|geheimzahl")
 _PIN = re2.compile(rb"(?i)geheimzahl")
-#: `maple-river-anchor-31`, as generators chain words.
+#: Words and a number as generators of passphrases chain them: `maple-river-anchor-31`.
 _CHAIN = re2.compile(rb"[A-Za-z]{3,10}(?:[-._][A-Za-z]{3,10}){2,5}[-._]?\d{1,4}")
 
 
@@ -132,12 +132,12 @@ def chained(value: bytes) -> bool:
     return _CHAIN.fullmatch(value) is not None
 
 
-#: A verb that says what a password is, and the quote that follows it.
+#: A verb and an opening quote: `is "`.
 _IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
 
 
 def _quoted(data: bytes, start: int, value: bytes) -> bool:
-    """`the password is "..."`: a verb before the quote, and nothing in it but the value."""
+    """True where the value is all of a quoted string behind a verb: `the password is "..."`."""
     end = start + len(value)
     return (
         data[start - 1 : start] == data[end : end + 8].lstrip(b"\\")[:1]
@@ -145,15 +145,15 @@ def _quoted(data: bytes, start: int, value: bytes) -> bool:
     )
 
 
-#: What a server says of a key that it does not take; the key may be one all the same.
+#: What servers say of a key that they refuse; it may be a real key all the same.
 _REFUSED = (b"invalid", b"incorrect", b"wrong", b"bad", b"unknown", b"expired")
-#: The word before `token`, and what no name of a thing looks like: UUIDs and unbroken runs.
+#: The word before `token`, and forms that names of things do not have: an unbroken run, a UUID.
 _LAST_WORD = quick(r"[A-Za-z]{1,24}[ _-]\Z")
 _RUN = re2.compile(rb"[A-Za-z0-9]{16,}={0,2}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def _key_beside(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`the secret VALUE`, `token - 'VALUE'`: only what a machine made, and no name of a resource."""
+    """`the secret V`, `token - 'V'`: only what a machine made, and no name of a resource."""
     name, value = match.group(1), match.group(2).rstrip(b".=-")
     start = match.start(2)
     last = _LAST_WORD.search(data, max(0, match.start() - 25), match.start())
@@ -174,7 +174,8 @@ _SAID_VALUE = quick(r"[^\s`'\"<>\x00\x80-\xff]{6,200}")
 
 
 def said_follows(data: bytes, end: int) -> bool:
-    """What follows is longer than five characters and holds a digit, or reads like no word."""
+    """True where the value whose first four bytes end at `end` has six bytes or more and holds a
+    digit, reads like no word, or is quoted behind a verb."""
     match = _SAID_VALUE.match(data, end - 4, end + 200)
     if match is None:
         return False

@@ -1,4 +1,4 @@
-"""JSON values: their strings, and the keys that these stand under."""
+"""JSON values: collects their strings, judges a string under its key, puts replacements in."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from .rules import Span
 
 
 def keyed_text(key: str, text: str) -> str:
-    """A string under its key, as a text has it."""
+    """A key and its string as a line of JSON has them, without escapes."""
     return f'"{key}": "{text}"'
 
 
 def under(key: str, text: str, detector: Detector) -> list[Span]:
-    """What is found in a string when it stands under a key, as places in the string."""
+    """What is found in `text` when it stands under `key`, as byte offsets in `text`."""
     return within(detector.find(encoded(keyed_text(key, text))), key, len(encoded(text)))
 
 
 def within(spans: list[Span], key: str, size: int) -> list[Span]:
-    """The spans of such a text that begin in the string of `size` bytes, as places in it."""
+    """The spans in a `keyed_text` that begin in its string of `size` bytes, as offsets in it."""
     head = len(encoded(key)) + 5
     return [
         replace(span, start=span.start - head, end=min(span.end - head, size))
@@ -34,7 +34,7 @@ def within(spans: list[Span], key: str, size: int) -> list[Span]:
 
 
 def collect_strings(obj: Any, leaves: list[str]) -> None:
-    """All strings of a JSON value, keys included, without recursion."""
+    """Adds all strings of a JSON value, keys too, to `leaves`. No recursion: values may be deep."""
     stack = [obj]
     while stack:
         item = stack.pop()
@@ -58,13 +58,14 @@ _HOT_KEY = re2.compile(
 
 @lru_cache(maxsize=4096)
 def hot(key: str) -> bool:
-    """What stands under such a key is judged with it. (The same keys come again and again.)"""
+    """True where a value under this key is to be judged together with it. Remembered, because logs
+    repeat their keys."""
     return _HOT_KEY.search(key) is not None
 
 
 def may_tell(key: str, value: Any) -> bool:
-    """Whether it is a number under a key that tells (or a few, as of a place), or as long as that
-    of a card."""
+    """True where a number may need replacing: under a `hot` key (also two to four in a list, as
+    coordinates are), or with as many digits as a card."""
     if isinstance(value, list):
         return 1 < len(value) <= 4 and all(type(n) in (int, float) for n in value) and hot(key)
     kind = type(value)
@@ -72,8 +73,9 @@ def may_tell(key: str, value: Any) -> bool:
 
 
 def rebuild(obj: Any, changed: dict[str, str], keyed: Any, numbers: Any = None) -> Any:
-    """The value with its strings replaced, and the numbers under keys that tell; unchanged parts
-    are the same objects."""
+    """The value with its strings replaced. `changed` maps old strings to new ones; `keyed(key,
+    text)` and `numbers(key, number)` give what the key changes, or None. Unchanged parts are the
+    same objects."""
     if isinstance(obj, str):
         return changed.get(obj, obj)
     if isinstance(obj, dict):
@@ -90,7 +92,7 @@ def rebuild(obj: Any, changed: dict[str, str], keyed: Any, numbers: Any = None) 
                 fresh = keyed(key, value)
                 if fresh is None:
                     fresh = changed.get(value, value)
-                if fresh_key is not key:  # it says less now, or more
+                if fresh_key is not key:  # the new key may say more or less than the old one
                     fresh = keyed(fresh_key, fresh) or fresh
             elif numbers and isinstance(key, str) and may_tell(key, value):
                 fresh = numbers(key, value)
