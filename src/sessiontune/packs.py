@@ -100,6 +100,22 @@ class Pack:
         self._crc = None if crc is None else 0
         return Place(self.path, start, self.size - start, crc)
 
+    @contextlib.contextmanager
+    def since(self, start: int) -> Iterator[BinaryIO]:
+        """What was appended since the pack had `start` bytes, as a file to read."""
+        self._out.flush()
+        with open(self._part, "rb") as part:
+            part.seek(start)
+            yield part
+
+    def take_back(self, start: int) -> None:
+        """Forget what was appended since the pack had `start` bytes, where the last place ended."""
+        self._out.flush()
+        self._out.seek(start)
+        self._out.truncate()
+        self.size = start
+        self._crc = None if self._crc is None else 0
+
     def close(self) -> None:
         """Rename into place."""
         self._out.close()

@@ -7,6 +7,7 @@ made from the redacted sessions.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from tempfile import SpooledTemporaryFile
@@ -24,6 +25,7 @@ from ..packs import Pack, Place, Summed, damaged, writing
 from ..ports import ReadOptions, Stage
 from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
+from ..privacy.told import Told
 from ..privacy.vocabulary import Vocabulary
 from ..steps.clean import clean
 from ..steps.dedupe import mark
@@ -162,15 +164,56 @@ def prepare(task: PreparePack) -> list[Noted]:
 
 def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
     ledger = Ledger()
-    with SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path)) as left:
+    start = pack.size
+    with _spool(pack) as left:
         sessions = _sessions(task, redactor, ledger, left)
         noted = put_sessions(task.key, sessions, ledger, pack)
+        told = redactor.told()
+        if told is not None and _stands(told, pack, start, left):
+            with redactor.knowing(told):
+                noted = _once_more(noted, redactor, ledger, pack, left)
         aside = pack.size
         left.seek(0)
-        while data := left.read(_SPOOLED):
-            pack.write(data)
+        shutil.copyfileobj(left, pack)
     hooked = pack.place(aside) if task.preparation.preprocess else None
     return msgspec.structs.replace(noted, left=hooked, shut=tuple(shut_of(task.files, ledger)))
+
+
+def _spool(pack: Pack) -> SpooledTemporaryFile[bytes]:
+    return SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path))
+
+
+def _stands(told: Told, pack: Pack, start: int, left: IO[bytes]) -> bool:
+    """Whether one message of the unit holds bare what another told."""
+    left.seek(0)
+    with pack.since(start) as shard:
+        return told.within(shard) or told.within(left)
+
+
+def _once_more(
+    noted: Noted, redactor: Redactor, ledger: Ledger, pack: Pack, left: IO[bytes]
+) -> Noted:
+    """Redact what was written of a unit again, since all that its messages tell is known only now.
+    Few units need it."""
+    redact = redactor_stage(redactor)
+
+    def redacted(file: IO[bytes]) -> Iterator[Session]:
+        file.seek(0)
+        yield from (again for session in codec.read_sessions(file) if (again := redact(session)[0]))
+        _count(redactor, ledger)
+
+    with _spool(pack) as shard, _spool(pack) as fresh:
+        with pack.since(noted.place.at) as part:
+            shutil.copyfileobj(part, shard)
+        pack.take_back(noted.place.at)
+        noted = put_sessions(noted.key, redacted(shard), ledger, pack)
+        for session in redacted(left):
+            codec.write_session(fresh, session)
+        left.seek(0)
+        left.truncate()
+        fresh.seek(0)
+        shutil.copyfileobj(fresh, left)
+    return noted
 
 
 def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pack) -> Noted:
@@ -215,6 +258,10 @@ def _sessions(
         for file in task.gone:
             if rest := ledger.balance(file):
                 ledger.drop(Drop("link", "resumed_copy", file=file, count=rest))
+    _count(redactor, ledger)
+
+
+def _count(redactor: Redactor, ledger: Ledger) -> None:
     for kind, n in redactor.take_counts().items():
         ledger.redactions[kind] = ledger.redactions.get(kind, 0) + n
 
@@ -320,6 +367,7 @@ def redactor_of(salt: bytes, vocabulary: Vocabulary, privacy: PrivacyOptions) ->
 def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> list[Stage]:
     """clean, the user's hook, redact: in this order, always. `left`: see `_sessions`."""
     redactor.take_counts()
+    redactor.told()
     redact = redactor_stage(redactor)
     if not preparation.preprocess:
         return [clean, redact]

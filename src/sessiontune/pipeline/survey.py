@@ -108,6 +108,17 @@ def look(task: SurveyTask) -> Survey:
 def _look(
     source: str, files: tuple[str, ...], preparation: Preparation, redactor: Redactor
 ) -> Survey:
+    redactor.told()
+    found = _counted(source, files, preparation, redactor)
+    if told := redactor.told():  # again, now that all is known that the unit's messages tell
+        with redactor.knowing(told):
+            found = _counted(source, files, preparation, redactor)
+    return found
+
+
+def _counted(
+    source: str, files: tuple[str, ...], preparation: Preparation, redactor: Redactor
+) -> Survey:
     found = Survey()
     reading = ReadOptions(max_line=preparation.max_line)
     keyed = codec.keyed(preparation.salt)

@@ -146,7 +146,7 @@ class Auditor:
     def _judge(self, looks: list[_Look], findings: list[Finding]) -> None:
         texts = [keyed_text(key, text) if key else text for _, key, text in looks]
         joined = encoded("\x00".join(texts))
-        for index, raw, hits, names in looked(self._detector, self._names, texts, joined):
+        for index, raw, hits, names in looked(self._detector, self._names.find, texts, joined):
             path, key, text = looks[index]
             spans = self._detector.find(raw, hits)
             if key:

@@ -9,9 +9,9 @@ from . import decoders
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, UUID, Rule, Span, left_edge, pattern, quick, windowed
+from .rules import MORE, Rule, Span, pattern, windowed
 from .ruleset import all_rules
-from .values import typed
+from .told import elsewhere, telling
 from .views import View, windows
 
 #: How deep text may stand inside text (base64 in JSON in hex ...).
@@ -29,8 +29,6 @@ _READ_AS = {
     "mark": (decoders.unmarked, decoders.unmarked_view),
     "letter": (decoders.lettered, decoders.lettered_view),
 }
-_UUID = quick(UUID)
-_WORD_AFTER = quick(r"[A-Za-z0-9]")
 
 
 class Detector:
@@ -41,10 +39,16 @@ class Detector:
     allow   values that are never replaced
     named   finds names that stand alone. It is called for decoded text only (base64, escapes):
             in the text itself the caller looks for names, many texts at once
+    tell    gets the values that other texts may hold bare, with the spans that told them
     """
 
     def __init__(
-        self, layers: Iterable[str], make: Make, allow: frozenset[bytes], named: Named
+        self,
+        layers: Iterable[str],
+        make: Make,
+        allow: frozenset[bytes],
+        named: Named,
+        tell: Callable[[dict[bytes, Span]], None] | None = None,
     ) -> None:
         chosen = frozenset(layers)
         rules = [rule for rule in all_rules() if rule.layer in chosen]
@@ -55,6 +59,7 @@ class Detector:
         self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
         self._make = make
         self._named = named
+        self._tell = tell
         self._allow = allow
 
     def scan(self, data: bytes) -> list[Hit]:
@@ -103,7 +108,13 @@ class Detector:
             else:
                 self._exact(rule, data, ends, spans)
         spans = resolve(spans)
-        return again(data, spans) if spans else spans
+        values = telling(data, spans)
+        if not values:
+            return spans
+        if self._tell is not None:
+            self._tell(values)
+        more = elsewhere(data, values)
+        return resolve([*spans, *more]) if more else spans
 
     def apply(self, data: bytes, spans: list[Span]) -> bytes:
         """The text with the spans (sorted, without overlaps) replaced."""
@@ -243,43 +254,6 @@ class Detector:
                 value = view.data[span.start : span.end]
                 text = self._make(span.kind, span.shape, value)
             spans.append(Span(start, end, span.kind, span.shape, span.rank, text))
-
-
-#: Kinds whose values are long and random, so that the same bytes elsewhere are the same key.
-_TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
-#: How long a value must be to be looked for, and how many of a text's values are.
-_LONG_VALUE, _SHORT_SECRET, _LONG_PASSWORD, _MOST = 20, 10, 8, 32
-
-
-def _tells(data: bytes, span: Span) -> bool:
-    """True where the same bytes elsewhere are the same key, password or machine, and not a word."""
-    value = data[span.start : min(span.end, span.start + 400)]
-    size = span.end - span.start
-    if span.kind == "password":
-        return size >= _LONG_PASSWORD and typed(value)
-    if span.kind == "host":
-        return size >= 4 and any(c in b"-0123456789" for c in value)
-    if span.kind == "secret" and _SHORT_SECRET <= size < _LONG_VALUE:  # a password, as a rule
-        return typed(value) and sum(map(value.__ne__, (value.lower(), value.upper()))) == 2
-    if span.kind not in _TELLTALE or size < _LONG_VALUE or _UUID.match(value, 0, size):
-        return False
-    return wordy(value) < (0.5 if value.isalnum() else 0.2)
-
-
-def again(data: bytes, spans: list[Span]) -> list[Span]:
-    """The spans, with the other places of keys that their name told: `token = 'V' | 'V'`; of
-    passwords and machines, too. What has words in it (an address, a name in code) may be a key at
-    one place and none at others."""
-    values = {data[s.start : s.end]: s for s in spans if s.text is None and _tells(data, s)}
-    more: list[Span] = []
-    for value, span in list(values.items())[:_MOST]:
-        at = data.find(value)
-        while at >= 0:
-            end = at + len(value)
-            if at != span.start and left_edge(data, at) and not _WORD_AFTER.match(data, end):
-                more.append(Span(at, end, span.kind, span.shape, 0))
-            at = data.find(value, end)
-    return resolve([*spans, *more]) if more else spans
 
 
 def resolve(spans: list[Span]) -> list[Span]:

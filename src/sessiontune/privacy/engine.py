@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import msgspec
@@ -19,6 +20,7 @@ from .prefilter import Hit
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .together import mended
+from .told import Heard, Told
 from .trees import collect_strings, rebuild, under
 from .vocabulary import Vocabulary
 from .words import Names
@@ -49,7 +51,10 @@ class Redactor:
         self._counts: Counter[str] = Counter()
         allow = frozenset(text.encode() for text in options.allow)
         self._names = Names(vocabulary, options)
-        self._detector = Detector(options.layers(), self._make, allow, self._named)
+        self._heard = Heard()
+        self._known: Told | None = None
+        layers = options.layers()
+        self._detector = Detector(layers, self._make, allow, self._named, self._heard.add)
 
     # ------------------------------------------------------------ public
 
@@ -70,7 +75,7 @@ class Redactor:
             for index, text in enumerate(result):
                 if len(text) > LONG:
                     result[index] = "".join(self.texts([piece])[0] for piece in pieces(text))
-        for index, raw, hits, names in looked(self._detector, self._names, texts, encoded(joined)):
+        for index, raw, hits, names in looked(self._detector, self._alone, texts, encoded(joined)):
             new = self._redact(raw, hits, names)
             if new is not raw:
                 result[index] = new.decode("utf-8", "surrogatepass")
@@ -123,11 +128,26 @@ class Redactor:
         self._counts.clear()
         self._counts.update(counts)
 
+    def told(self) -> Told | None:
+        """The values told since the last call that other texts may hold bare; None if there are
+        none."""
+        return self._heard.take()
+
+    @contextmanager
+    def knowing(self, told: Told) -> Iterator[None]:
+        """While it lasts, these values are replaced wherever they stand."""
+        self._known = told
+        try:
+            yield
+        finally:
+            self._known = None
+            self._heard.take()
+
     def find(self, text: str) -> list[Found]:
         """What would be replaced, in order."""
         raw = text.encode("utf-8", "surrogatepass")
         found = []
-        for span in self._spans(raw, None, self._names.find(raw)):
+        for span in self._spans(raw, None, self._alone(raw)):
             start = len(raw[: span.start].decode("utf-8", "surrogatepass"))
             value = raw[span.start : span.end]
             size = len(value.decode("utf-8", "surrogatepass"))
@@ -144,7 +164,12 @@ class Redactor:
         return spans
 
     def _named(self, raw: bytes) -> list[Span]:
-        return [self._name(raw, start, end) for start, end in self._names.find(raw)]
+        return [self._name(raw, start, end) for start, end in self._alone(raw)]
+
+    def _alone(self, raw: bytes) -> list[Place]:
+        """Where names stand, and values that other texts told: they count whatever is around them."""
+        names = self._names.find(raw)
+        return names if self._known is None else names + self._known.find(raw)
 
     def _redact(self, raw: bytes, hits: list[Hit], names: list[Place]) -> bytes:
         spans = self._spans(raw, hits, names)
@@ -153,7 +178,7 @@ class Redactor:
         new = self._counted(raw, spans)
         if self._detector.in_tables(hits):  # a row may have as many cells as its head only now
             for _ in range(_ROUNDS - 1):
-                spans = self._spans(new, None, self._names.find(new))
+                spans = self._spans(new, None, self._alone(new))
                 if not spans:
                     break
                 new = self._counted(new, spans)
@@ -163,6 +188,8 @@ class Redactor:
         return self._pseudonyms.make(kind, shape, value)
 
     def _name(self, raw: bytes, start: int, end: int) -> Span:
+        if self._known is not None and (told := self._known.values.get(raw[start:end])):
+            return Span(start, end, *told, 0)
         text = raw[start:end].lower().decode("utf-8", "replace")
         if text in self._users:
             return Span(start, end, "user", "user", 1)

@@ -8,7 +8,6 @@ from itertools import accumulate
 
 from .detect import Detector
 from .prefilter import Hit
-from .words import Names
 
 #: Most characters of a text that is redacted in one go. Longer texts are cut, to bound memory.
 LONG = 4 << 20
@@ -19,17 +18,17 @@ Place = tuple[int, int]
 
 
 def looked(
-    detector: Detector, finder: Names, texts: Sequence[str], joined: bytes
+    detector: Detector, find: Callable[[bytes], list[Place]], texts: Sequence[str], joined: bytes
 ) -> Iterator[tuple[int, bytes, list[Hit], list[Place]]]:
-    """For each text with a hit or a name: its index, its bytes, its hits and its names. One pass
-    over `joined`, which is all texts with a NUL between each two."""
+    """For each text with a hit or a name: its index, its bytes, its hits and its names (which
+    `find` finds). One pass over `joined`, which is all texts with a NUL between each two."""
     if not detector.placed:
         for index, raw in enumerate(map(encoded, texts)):
-            hits, names = detector.scan(raw), finder.find(raw)
+            hits, names = detector.scan(raw), find(raw)
             if hits or names:
                 yield index, raw, hits, names
         return
-    hits, names = detector.scan(joined), finder.find(joined)
+    hits, names = detector.scan(joined), find(joined)
     if not hits and not names:
         return
     found: dict[int, tuple[bytes, list[Hit], list[Place]]] = {}
@@ -41,7 +40,7 @@ def looked(
             mine = found.setdefault(index, (joined[low:high], [], []))[1]
         mine.append((rule, end - low))
     locate = locator(texts, joined) if names else locate
-    for start, end in names:
+    for start, end in sorted(names):
         index, low, high = locate(start)
         text = found.setdefault(index, (joined[low:high], [], []))
         text[2].append((start - low, end - low))

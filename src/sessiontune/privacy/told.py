@@ -1,0 +1,126 @@
+"""Values that their surroundings tell in one place, and that stand bare in others.
+
+`DB_PASSWORD=V` says what `V` is, wherever else it stands: in the same text (`elsewhere`), or in
+another message of the same session (`Told`), where nothing around it would give it away.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import IO
+
+from .checks import wordy
+from .prefilter import make_filter
+from .rules import UUID, Span, left_edge, quick
+from .values import typed
+
+#: Kinds of values that are long and random: the same bytes elsewhere are the same key.
+_TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
+#: How long a value must be to be looked for, and how many of a text's values are.
+_LONG_VALUE, _SHORT_SECRET, _LONG_PASSWORD, _MOST = 20, 10, 8, 32
+#: A machine is looked for in other messages if its name cannot be that of a package, too.
+_MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|nas\b|thinkpad")
+#: The longest value that is looked for in other messages, in bytes, and how many are.
+_LONGEST, _MOST_TOLD = 4096, 1000
+_UUID = quick(UUID)
+_WORD_AFTER = quick(r"[A-Za-z0-9]")
+#: Bytes of a file that are searched at once.
+_CHUNK = 1 << 20
+
+
+def _tells(data: bytes, span: Span) -> bool:
+    """The same bytes elsewhere are the same key, password or machine, and no word."""
+    value = data[span.start : min(span.end, span.start + 400)]
+    size = span.end - span.start
+    if span.kind == "password":
+        return size >= _LONG_PASSWORD and typed(value)
+    if span.kind == "host":
+        return size >= 4 and any(c in b"-0123456789" for c in value)
+    if span.kind == "secret" and _SHORT_SECRET <= size < _LONG_VALUE:  # a password, as a rule
+        return typed(value) and sum(map(value.__ne__, (value.lower(), value.upper()))) == 2
+    if span.kind not in _TELLTALE or size < _LONG_VALUE or _UUID.match(value, 0, size):
+        return False
+    return wordy(value) < (0.5 if value.isalnum() else 0.2)
+
+
+def telling(data: bytes, spans: list[Span]) -> dict[bytes, Span]:
+    """The values of those spans that tell what the same bytes are elsewhere. A value with words in
+    it (an address, a name in code) does not: it may be a key at one place and none at others."""
+    return {data[s.start : s.end]: s for s in spans if s.text is None and _tells(data, s)}
+
+
+def elsewhere(data: bytes, values: Mapping[bytes, Span]) -> list[Span]:
+    """The other places of these values in their own text: `token = 'V' | 'V'`."""
+    more: list[Span] = []
+    for value, span in list(values.items())[:_MOST]:
+        at = data.find(value)
+        while at >= 0:
+            end = at + len(value)
+            if at != span.start and _whole(data, at, end):
+                more.append(Span(at, end, span.kind, span.shape, 0))
+            at = data.find(value, end)
+    return more
+
+
+class Told:
+    """Values that texts of a session told, with what they are: value -> kind and shape."""
+
+    def __init__(self, values: Mapping[bytes, tuple[str, str]]) -> None:
+        self.values = values
+        self._order = sorted(values, key=lambda value: (-len(value), value))
+        self._sources = [re.escape(value).decode("latin-1") for value in self._order]
+        self._filter = make_filter(self._sources)
+
+    def find(self, data: bytes) -> list[tuple[int, int]]:
+        """Start and end of each of them in a text, in order of their ends."""
+        found = []
+        for index, end in self._filter.scan(data):
+            size = len(self._order[index])
+            ends = [end] if self._filter.places else _ends(data, self._order[index])
+            found += [(end - size, end) for end in ends if _whole(data, end - size, end)]
+        return found
+
+    def within(self, file: IO[bytes]) -> bool:
+        """Whether any of them stands in the rest of a file."""
+        before = b""
+        while chunk := file.read(_CHUNK):
+            data = before + chunk
+            if self.find(data):
+                return True
+            before = data[-_LONGEST:]
+        return False
+
+
+class Heard:
+    """Collects what texts tell, up to a bound."""
+
+    def __init__(self) -> None:
+        self._values: dict[bytes, tuple[str, str]] = {}
+
+    def add(self, values: Mapping[bytes, Span]) -> None:
+        """Values with the spans that told them. The first that told a value names its kind."""
+        for value, span in values.items():
+            if len(self._values) >= _MOST_TOLD or len(value) > _LONGEST or b"\0" in value:
+                continue
+            if span.kind != "host" or _MACHINE.search(value):
+                self._values.setdefault(value, (span.kind, span.shape))
+
+    def take(self) -> Told | None:
+        """What was told since the last call; None if nothing was."""
+        values, self._values = self._values, {}
+        return Told(values) if values else None
+
+
+def _whole(data: bytes, start: int, end: int) -> bool:
+    """Whether what stands there is no part of something longer."""
+    return left_edge(data, start) and not _WORD_AFTER.match(data, end)
+
+
+def _ends(data: bytes, value: bytes) -> Sequence[int]:
+    found = []
+    at = data.find(value)
+    while at >= 0:
+        found.append(at + len(value))
+        at = data.find(value, at + 1)
+    return found
