@@ -9,7 +9,7 @@ from typing import Any
 from .checks import counts_up
 from .rules import Rule
 
-#: What the prefilter leaves out: `5e55....-....-8`, our own pseudonyms.
+#: The beginning of a UUID, less those of our own pseudonyms (`5e55....-....-8`).
 _NOT_MADE_UUID = (
     r"(?:(?:[0-46-9A-Fa-f]HHH|5(?:[0-9A-Fa-df]HH|e(?:[0-46-9A-Fa-f]H|5[0-46-9A-Fa-f])))H{4}-H{4}-|"
     r"5e55H{4}-H{4}-[^8])"
@@ -25,7 +25,7 @@ def _aws(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _account(data: bytes, match: Any) -> tuple[int, int] | None:
-    """An id that counts up (`12345678-1234-...`) is nobody's."""
+    """The id, unless it counts up (`12345678-1234-...`): such ids are made up."""
     return None if counts_up(match.group(1), (0, 1)) > 0.7 else match.span(1)
 
 
@@ -40,7 +40,7 @@ _AWS_ID = (
     r"(?i:aws_?account(?:_?id)?|account_id)(?:\\*\")? ?[:=] ?(?:\\*[\"'])?)"
 )
 _AZURE = r"(?:subscriptions?|--tenant)[/ =]"
-#: A subscription, behind whose it is.
+#: A subscription in a list of the `az` command, where the tenant's id stands on the line before.
 _LISTED_BY_AZURE = r"enantId\\*\": \\*\"[0-9a-f-]{36}\\*\",(?:\s|\\n){1,20}\\*\"id\\*\": \\*\""
 
 

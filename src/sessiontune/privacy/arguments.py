@@ -17,7 +17,7 @@ from .values import is_dull_value, is_gibberish, like_password, typed
 
 
 def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`NAME<spaces>VALUE` or `NAME,VALUE`, as tables and CSV have it: only what a machine made."""
+    """`NAME   V` or `NAME,V`, as tables and CSV have them: only what a machine made."""
     start, end = match.span(2)
     value = match.group(2)
     if not left_edge(data, match.start(1)) or not judged_random(value, 16):
@@ -26,7 +26,7 @@ def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A password among the arguments of a call: no word, and not the user's name again."""
+    """A password among the arguments of a call: no plain word, and what `like_password` accepts."""
     value = match.group(1)
     plain = value.replace(b"_", b"").isalpha() and not is_gibberish(value)
     if plain or is_placeholder(value) or not like_password(value, True, False):
@@ -36,21 +36,22 @@ def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`("ada@...", "V")`, `hashSync("V", 10)`: what looks the part, and is no host or date."""
+    """`("ada@...", "V")`, `hashSync("V", 10)`: what looks like a password, and is no address, host,
+    path or date."""
     value = match.group(1)
     if not typed(value) or is_dull_value(value) or _ADDRESS.fullmatch(value):
         return None
     return _argument(data, match)
 
 
-#: Another address, a host, the name of a thing.
+#: Another address, a host, a name with dashes.
 _ADDRESS = re2.compile(
     rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
 )
-#: Calls that hash a password, check it or set it.
+#: Calls that hash, check or set a password.
 _HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
-#: `setPassword("V")`, `key := []byte("V")`, `api_key: SecretStr = SecretStr("V")`, `api_key "V"`: a call
-#: between the name and its value, or nothing.
+#: A name, and between it and its value a call or nothing: `setPassword("V")`, `key := []byte("V")`,
+#: `api_key: SecretStr = SecretStr("V")`, `api_key "V"`.
 _CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
 _CALL = (
     r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?"
@@ -60,7 +61,7 @@ _LITERAL = r"[^\s\"'`\\<>$()]"
 
 
 def _called(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A literal behind a call: only what a machine made, or a password that looks the part."""
+    """A literal behind such a name: a random value, or a password that looks like one."""
     name, value = match.group(1), match.group(2)
     if judge(name, value, True, b"=") is None or is_dull_value(value):
         return None
@@ -72,7 +73,7 @@ def _called(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(2) if good else None
 
 
-#: What a cluster calls a thing: `secret "app-tls-9c8d7f6b5-x2x4z" deleted`.
+#: The name of a thing in a cluster: `secret "app-tls-9c8d7f6b5-x2x4z" deleted`.
 _RESOURCE = quick(r"[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z")
 
 
@@ -83,7 +84,7 @@ def _literal_follows(data: bytes, end: int) -> bool:
 
 _REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
 _TEXT = r"\\*[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
-#: Between two arguments of a call, also on lines of their own.
+#: From one argument to the next, perhaps on a new line.
 _NEXT = r",(?:\s|\\n){0,40}"
 _ARGUMENT = r"[^\s\"'$<>{}()]"
 _PLAIN = r"[^\s\"'$<>{}()\\]"

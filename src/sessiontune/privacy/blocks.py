@@ -1,4 +1,4 @@
-"""Secrets in blocks of YAML: `data:` of a Kubernetes secret, and `credentials:`."""
+"""Secrets in blocks of YAML: under `data:` in a Kubernetes secret, and under `credentials:`."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -21,7 +21,7 @@ _OTHER_LINE = re2.compile(
 
 
 def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """The values under `data:` of a Kubernetes secret: base64 of something secret."""
+    """The values under `data:` and `stringData:` of the Kubernetes secret whose `kind` ends at `hit`."""
     low = max(data.rfind(b"\n---", max(0, hit - 4000), hit), hit - 4000, 0)
     high = data.find(b"\n---", hit, hit + 8000)
     high = min(len(data), hit + 8000) if high < 0 else high
@@ -45,28 +45,28 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
     return found
 
 
-#: The end of a line, also where a string holds it.
+#: The end of a line, as it is or escaped in a JSON string.
 _LINE_END = r"(?:\r?\n|(?:\\+r)?\\+n)"
-#: A line of a block in YAML: its indent, the name, the value. A comment may end it.
+#: A line of a block: indent, name and value, perhaps with a comment behind them.
 _YAML_LINE = quick(
     r"([ \t]*(?:- )?)\\*+[\"']?([A-Za-z0-9_.@-]{1,60})\\*+[\"']?:[ \t]*\\*+[\"']?"
     r"((?:[^\s\"'#\\]|\\(?!\\{0,8}[rn\"']))*+)(?:\\++[\"']|[\"'])?[ \t]*(?:#[^\n\\]*)?"
     rf"(?:{_LINE_END}|\\*[\"']|\Z)"
 )
-#: What stands beside a secret: who signs in, where, how, for what.
+#: Names of fields that stand beside a secret: who signs in, where, how, for what.
 _BESIDE = quick(
     r"(?i).*(?:id|type|scope|name|user|login|email|host|url|uri|endpoint|region|path|file|port|version|class|"
     r"provider|source|store|kind|ref|issuer|method|scheme|expir|date|description|project|database|bucket|profile|image|digest|hash|"
     r"algorithm|curve|cipher|format|protocol|flow|stage|vault|tenant|audience|role|mode|team|environment|"
     r"step|note|output|label|title)s?\Z"
 )
-#: What parts the head of a block from its first line, which a hit reaches one byte into.
+#: From the end of `credentials:` to one byte into the next line, where a hit ends.
 _BREAK = quick(rf"{_LINE_END}[ \t-]\Z")
 _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
 
 
 def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """Secrets in a block under `credentials:` whose names do not say what they are: a user's, as in
+    """Secrets under `credentials:` whose names do not say what they are: the user's own name, as in
     `ada: Winter4602`, or `value`."""
     end = _BREAK.search(data, max(0, hit - 80), hit)
     line = data[max(0, hit - 300) : end.start() if end is not None else hit]
@@ -77,7 +77,7 @@ def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
     while (pair := _YAML_LINE.match(data, at, at + 400)) and len(pair[1]) > indent:
         name, value = pair[2].lower(), pair[3]
         if not value and name.endswith(b"credentials"):
-            break  # a block of its own: it is looked through by itself
+            break  # a block inside the block has a hit of its own
         told = name in _VALUE_NAMED
         if (told or not _BESIDE.match(name, 0, len(name))) and _set_by_somebody(value, told):
             found.append(pair.span(3))
@@ -86,7 +86,8 @@ def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 
 def _set_by_somebody(value: bytes, told: bool) -> bool:
-    """Letters and digits, and (where no name says what it is) capitals among small ones."""
+    """True for letters and digits as people choose passwords. `told`: the name says it is a secret;
+    otherwise it also needs letters of both cases."""
     digits = sum(48 <= c <= 57 for c in value)
     return (
         8 <= len(value) <= 64

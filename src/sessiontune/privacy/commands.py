@@ -1,4 +1,4 @@
-"""Secrets on command lines and in statements: `curl -u`, `mysql -p`, `ENV NAME value`, SQL."""
+"""Secrets on command lines and in statements: `curl -u`, `mysql -p`, `ENV NAME value`, SQL, netrc."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -40,12 +40,12 @@ def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _only_user(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`-u KEY:`, `-u KEY:x`: the key stands for the user."""
+    """`-u KEY:`, `-u KEY:x`: a key in the place of the user."""
     user = match.group(1)
     return match.span(1) if judged_random(user, 8) and not is_placeholder(user) else None
 
 
-#: Commands that set a variable, an option or a secret, and what may stand between name and value.
+#: Commands that set a variable, an option or a secret; a name and its value follow.
 _SETTERS = (
     r"\bENV|\bARG|#define",
     r"\bset[ \t]+-[a-zU]{1,3}",
@@ -59,7 +59,8 @@ _SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
 
 
 def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The end of `machine HOST login USER ...`; in a sentence other words stand there."""
+    """The password in `machine HOST login USER password V`; in a sentence `login and password` are
+    words."""
     if match.group(1).lower() in (
         b"and",
         b"or",

@@ -1,4 +1,4 @@
-"""Logins that are one string: connection strings, and what Bundler and Docker keep for a server."""
+"""Logins in one string: connection strings, and what Bundler and Docker keep for a server."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -16,8 +16,8 @@ from .values import is_gibberish
 
 
 def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A part of a connection string; code (`password=dict(type='str')`, a bare name) is none. A
-    word is one where other parts of such a string stand before it."""
+    """The password of a connection string. Code (`password=dict(type='str')`, a bare name) is none; a
+    plain word counts only behind other parts of such a string."""
     start = match.start(1)
     value = put_there(data, match.start(), match.group(1))
     if is_sought(data, start):
@@ -30,13 +30,13 @@ def _connection(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if is_placeholder(value) else (start, start + len(value))
 
 
-#: Two parts and more (`Server=...;User ID=...;`), also where code joins them: `...; " & "Password=`.
+#: Two other parts or more (`Server=...;User ID=...;`), also as literals that code joins with `&` or `+`.
 _PARTS = re2.compile(
     rb"(?i)(?:(?:server|data source|host(?:name)?|database|initial catalog|user(?: ?id| ?name)?|uid|"
     rb"provider|driver|port|protocol|network library) ?="
     rb"[^;=\"'<>\n\\]{1,80};[ ]?(?:\\*[\"'] ?[&+.] ?\\*[\"'])?){2,9}\z"
 )
-#: The same as libpq parts them: `host=db user=ada `.
+#: The same with spaces between, as libpq reads them: `host=db user=ada `.
 _WORDS_OF_IT = re2.compile(
     rb"(?:(?:host(?:addr)?|dbname|user|port|sslmode)=[^\s;=\"'<>\\]+ ){2,}\z"
 )

@@ -167,7 +167,8 @@ class Redactor:
         return [self._name(raw, start, end) for start, end in self._alone(raw)]
 
     def _alone(self, raw: bytes) -> list[Place]:
-        """Where names stand, and values that other texts told: they count whatever is around them."""
+        """Where names stand, and values that other texts told: they count whatever is around
+        them."""
         names = self._names.find(raw)
         return names if self._known is None else names + self._known.find(raw)
 

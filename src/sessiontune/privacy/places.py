@@ -29,7 +29,7 @@ def host_name(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-#: How Windows names a machine by itself.
+#: Names that Windows gives a machine when it is set up.
 _MACHINE = r"(?:DESKTOP|LAPTOP)-[A-Z0-9]{7}|WIN-[A-Z0-9]{11}"
 
 RULES: tuple[Rule, ...] = (

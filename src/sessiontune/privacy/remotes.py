@@ -21,12 +21,12 @@ def _owner(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _repo(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The repository of a remote, unless its owner is a stand-in."""
+    """The repository (group 2), unless its owner (group 1) is a stand-in."""
     start, end = match.span(2)
     return None if match.group(1).lower() in _GENERIC_OWNERS else (start, end)
 
 
-#: What git prints and keeps of a remote: `To ...`, `From ...` of a fetch, the section of a file.
+#: Where git prints or keeps a remote: `To ...`, `From ...`, `[remote "origin"]` in its settings.
 _REMOTE = (
     r"(?:\bTo |remote:[ ]{1,8}|\bgit push (?:-[\w-]{1,20} ){0,3}|(?:^|[\n\"\x00]|\\n)From |\[remote \\*\"[^\"\n]{1,20}\"\](?:\n|\\+n|\t|\\+t| ){1,10}url = )"
     r"(?:ssh://git@|https://)?(?:github|gitlab|bitbucket|codeberg)\.[a-z]{2,4}[:/]"

@@ -1,4 +1,7 @@
-"""Secrets known by the structure around them: options of commands, tags, pairs, settings files."""
+"""Secrets whose name is an option, a tag or one of a pair: `--password V`, `<password>V<`, `("KEY", "V")`.
+
+Group 1 of each exact pattern is the name, group 2 the value.
+"""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -17,20 +20,21 @@ QUOTE = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&quot;|&#39;)"
 
 
 def option(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`--password VALUE`, `<password>VALUE</password>`, `("PASSWORD", "VALUE")`."""
+    """The check for a name and its value: `judge` decides, and closing marks are left out."""
     start, end = match.span(2)
     value = match.group(2)
     while value and value[-1:] in (b",", b";", b")", b"\\"):
         value, end = value[:-1], end - 1
     if value[:2] == b"--" or is_small_word(value):
-        return None  # the next option, the next word of a sentence
+        return None  # the next option, or the next word of a sentence
     quoted = data[start - 1 : start] in (b'"', b"'", b"`", b">")
     return (start, end) if judge(match.group(1), value, quoted, b"=") else None
 
 
 def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`<password>VALUE`, but not the place of one in an address (`//<user>:<password>@host`), and
-    no stand-in with the next line behind it: `password: <your-password>`, `api_key: ...`."""
+    """`<password>V`. In an address the tag is a stand-in (`//<user>:<password>@host`). A value on the
+    next line counts only if its element ends there, too: behind `password: <your-password>` the next
+    line is another field."""
     if data[match.start() - 1 : match.start()] in _IN_ADDRESS:
         return None
     start, end = match.span(2)
@@ -44,13 +48,13 @@ def _tag(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _IN_ADDRESS = (b":", b"/", b"@", b"=")
-#: The end of an element whose text stands on lines of its own.
+#: The closing tag of an element, perhaps on a line of its own.
 _CLOSED = quick(r"(?:\s|\\+[nrt])*<\\*/")
-#: What ends a line in a string of JSON.
+#: The line end of a JSON string.
 _ESCAPED_END = re2.compile(rb"(?:\\+[nrt])+\z")
 
 
-#: In a list the name must say at its end that a key follows.
+#: In a list of words only a name that ends in a word for a secret (or a constant) is followed by one.
 _KEY_LAST = re2.compile(
     rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd|secret|token|key|auth|credentials?)s?(?:[_.-]?[a-z0-9]{1,4})?$"
     rb"|^[A-Z0-9_]+$"
@@ -64,8 +68,7 @@ _NEXT_KEY = quick(r"\\{0,3}[\"'][ ]?:")
 
 
 def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`("NAME", "VALUE")`, `key="NAME" value="VALUE"`, `<string name="NAME">VALUE<`; two words of a
-    list are no such pair."""
+    """`("NAME", "V")`, `key="NAME" value="V"`, `<string name="NAME">V<`, but not two words of a list."""
     start, end = match.span(2)
     value = match.group(2)
     after = data[end : end + 1]
@@ -75,19 +78,19 @@ def _pair(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # the first word of a text
     listed = data[match.end(1) : start].find(b",") >= 0
     if listed and _NEXT_KEY.match(data, end, end + 6):
-        return None  # the name of the next field: `"kind": "api-key", "V": ...`
+        return None  # the next field's name: `"kind": "api-key", "V": ...`
     if listed and (_NAME_LIKE.fullmatch(value) or not _KEY_LAST.search(match.group(1))):
         return None
     return (start, end) if judge(match.group(1), value, True, b",") else None
 
 
 def whole(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The whole value, unless it is a placeholder."""
+    """The check that accepts every value but placeholders."""
     start, end = match.span(1)
     return None if is_placeholder(match.group(1)) else (start, end)
 
 
-#: A name with such a word in it. (Without bounds, which both engines compile and run faster.)
+#: A name with a word for a secret in it. Unbounded: both engines compile and run that faster.
 WORDS = (
     r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
     r"auth[_-]?key|private[_-]?key|credentials?|[_-](?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
