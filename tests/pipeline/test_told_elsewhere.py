@@ -92,14 +92,16 @@ def test_an_agent_holds_what_its_caller_told_and_the_other_way_round(tmp_path: P
     assert len({row["thread"] for row in rows(tmp_path / "data")}) == 2
 
 
-def test_a_machine_is_known_elsewhere_unless_its_name_may_be_a_package(tmp_path: Path) -> None:
-    log = Log(tmp_path).add("user", "what does kestrel" + "-box do beside web-app?")
-    log.add("assistant", "run `ssh deploy@kestrel" + "-box` and `ssh deploy@web-app`").save()
+@pytest.mark.parametrize(("host", "stays"), [("kestrel" + "-box", False), ("web-app", True)])
+def test_a_machine_is_known_elsewhere_unless_its_name_may_be_a_package(
+    tmp_path: Path, host: str, stays: bool
+) -> None:
+    log = Log(tmp_path).add("user", f"what is {host} for?")
+    log.add("assistant", f"run `ssh deploy@{host}`").save()
     _export(tmp_path)
     words = [row["content"] for row in rows(tmp_path / "data")]
-    assert "web-app" not in words[1]
-    assert words[0].startswith("what does host")
-    assert words[0].endswith(" do beside web-app?")
+    assert host not in words[1]
+    assert (words[0] == f"what is {host} for?") is stays
 
 
 def test_an_unrelated_session_tells_nothing(tmp_path: Path) -> None:
