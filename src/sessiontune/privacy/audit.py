@@ -3,7 +3,8 @@
 It does not know what the redactor did. It scans files (JSONL, JSON, Markdown, TOML) as bytes. A row
 in which its bytes show something is decoded and judged string by string, so that escapes neither
 hide a secret nor pass for one. Texts that a format put side by side in one string are judged one by
-one (`seams`), as they were redacted."""
+one (`seams`), as they were redacted.
+"""
 
 from __future__ import annotations
 

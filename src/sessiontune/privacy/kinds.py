@@ -18,5 +18,5 @@ def _personal_and_places() -> frozenset[str]:
 
 
 def is_secret(kind: str) -> bool:
-    """True for keys, passwords and the like; what is unknown counts as a secret."""
+    """True for keys, passwords and the like, and for a kind that no rule has."""
     return kind not in _personal_and_places()

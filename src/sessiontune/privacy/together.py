@@ -1,5 +1,4 @@
-"""Strings of a JSON value that must be read together: `["--token", "V"]`, `{"name": "token",
-"value": "V"}`.
+"""Strings of a JSON value that must be read together: `["--token", "V"]`.
 
 The strings of a value are redacted one by one, each under its key. Where one of them is a name that
 announces a secret, or such a name is the key of a list or an object, the whole list or object is
