@@ -19,8 +19,8 @@ from sessiontune.formats.report import report_html
 from sessiontune.manifest import File, Leakage, Manifest, Options, Records, dump, load
 from sessiontune.ports import Conversation, EncodeOptions
 from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.detect import all_rules
 from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.ruleset import all_rules
 from sessiontune.privacy.vocabulary import Vocabulary
 from sessiontune.rows import features
 from sessiontune.stats import Stats

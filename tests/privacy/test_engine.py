@@ -17,7 +17,8 @@ from planted import KINDS, carrier, real
 
 from sessiontune.privacy import detect, prefilter
 from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.engine import LONG, Redactor, pieces
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.joined import LONG, pieces
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.pseudonym import Pseudonyms, inside_pseudonym, is_pseudonym
 from sessiontune.privacy.vocabulary import Vocabulary

@@ -10,10 +10,11 @@ from random import Random
 import pytest
 from planted import ALNUM, carrier, survives
 
-from sessiontune.privacy import structured
+from sessiontune.privacy import blocks
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.decoders import RULES, lettered, lettered_view
-from sessiontune.privacy.engine import LONG, Redactor
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.joined import LONG
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.vocabulary import Vocabulary
 
@@ -144,9 +145,7 @@ def test_blocks_in_blocks_of_credentials_are_each_looked_through_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     looks: list[bytes] = []
-    monkeypatch.setattr(
-        structured, "_set_by_somebody", lambda value, told: bool(looks.append(value))
-    )
+    monkeypatch.setattr(blocks, "_set_by_somebody", lambda value, told: bool(looks.append(value)))
     block = "".join(" " * i + "credentials:\n" for i in range(60)) + " " * 60 + "ada: b\n"
     REDACTOR.text(block * 50)
     assert looks == [b"b"] * 50

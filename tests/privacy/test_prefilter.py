@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sessiontune.privacy.detect import _DECODERS, Detector, all_rules
+from sessiontune.privacy.detect import _DECODERS, Detector
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.rules import Rule
+from sessiontune.privacy.ruleset import all_rules
 from sessiontune.privacy.vocabulary import Vocabulary
 from sessiontune.privacy.words import Names
 

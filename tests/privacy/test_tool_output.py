@@ -16,8 +16,8 @@ from taking import REDACTOR, TYPED, H, N, check_taken
 
 from sessiontune.privacy import tables
 from sessiontune.privacy.audit import Auditor
-from sessiontune.privacy.detect import all_rules
 from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.ruleset import all_rules
 from sessiontune.privacy.vocabulary import Vocabulary
 
 AUDITOR = Auditor(PrivacyOptions(), Vocabulary(), b"salt")

@@ -1,4 +1,4 @@
-"""User and host names as programs print and take them: `ls -l`, `ssh`, `who`, the environment.
+"""User and host names as programs take and print them: `ls -l`, `ssh`, `who`, the environment.
 
 Accounts that many machines share (`root`, `www-data`) say nothing about a person and stay.
 """
@@ -18,7 +18,7 @@ from .vocabulary import is_generic
 _USER = r"[a-z_][a-z0-9_.-]{1,31}"
 _START = r"(?:^|[\n\x00\"']|\\n|\xe2\x86\x92)"
 
-#: Accounts and groups that systems and packages make for themselves.
+#: Accounts and groups that systems and packages create.
 _SYSTEM = frozenset(
     b"""
     staff wheel adm sudo systemd messagebus nogroup utmp shadow crontab games man lp news uucp proxy
@@ -46,7 +46,7 @@ _OWNERS = quick(r"([A-Za-z_][\w.-]{1,31}) {1,16}([A-Za-z_][\w.-]{0,31}|\d{1,10})
 
 
 def _owners(data: bytes, end: int) -> list[tuple[int, int]]:
-    """Owner and group after the mode of `ls -l`."""
+    """Owner and group in a line of `ls -l`, behind the mode, whose last character ends at `end`."""
     match = _OWNERS.match(data, end - 1, end + 90)
     if match is None:
         return []
@@ -55,12 +55,12 @@ def _owners(data: bytes, end: int) -> list[tuple[int, int]]:
 
 _HOST_END = quick(r"[A-Za-z0-9_(=\[-]|\.[A-Za-z0-9]|:[A-Za-z]")
 _LABELS = quick(r"[A-Za-z0-9.-]")
-#: Names that every cluster and every machine gives to the same thing.
+#: Ends of names that are the same on every cluster or machine.
 _EVERYWHERE = (b".cluster.local", b".docker.internal", b".google.internal", b".svc.local")
 
 
 def _inner_host(data: bytes, end: int) -> list[tuple[int, int]]:
-    """A host of an inner network: three labels or more, the first of them with a number."""
+    """A host of an internal network: three labels or more, and a digit in the first."""
     start, floor = end, max(0, end - 100)
     while start > floor and _LABELS.match(data, start - 1, start):
         start -= 1
@@ -83,13 +83,13 @@ def _prompt(kind: str, anchor: str, exact: str, check: Any, after: int) -> Rule:
 _NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{1,60}"
 
 
-#: Machines that everybody pushes to.
+#: Public hosts of repositories, and plain addresses.
 _PUBLIC = quick(
     r"(?i)(?:.*\.)?(?:github|gitlab|bitbucket|codeberg|sr|sourceforge|gitea|heroku|launchpad|example)\.[a-z]{2,4}\Z|\d+(?:\.\d+){3}\Z"
 )
 
 
-#: `host1`, `server-2`: as manuals call them.
+#: Hosts as manuals call them: `host1`, `server-2`.
 _NUMBERED = quick(
     r"(?i)(?:remote|my|your)?[-_]?(?:host|server|machine|node|box|vm|ip|address)(?:name)?[-_]?\d{0,3}\Z"
 )
@@ -102,7 +102,7 @@ def _machine(data: bytes, match: Any) -> tuple[int, int] | None:
     return host_name(data, match)
 
 
-#: What else stands in the settings of a client: `Host b` at a line's beginning, `Port 22`.
+#: Other lines in the settings of ssh: `Host b`, `Port 22`.
 _SETTINGS = quick(
     r"(?:^|[\n\"\x00]|\\n)Host[ \t]+\S|(?:\b|\\[nt])Port[ \t]+\d|(?:\b|\\[nt])Host[Nn]ame[ \t]+[\w-]*[.\d-]|"
     r"(?:\b|\\[nt])(?:IdentityFile|IdentitiesOnly|Proxy(?:Jump|Command)|ForwardAgent|StrictHostKeyChecking)[ \t]"
@@ -111,7 +111,7 @@ _LINE_ENDS = quick(r"[ \t]*(?:[\r\n\"\x00]|\\+[rn]|\Z)")
 
 
 def _in_settings(data: bytes, match: Any) -> bool:
-    """The value ends its line and is set beside others of such a client: no field of a struct."""
+    """True where the value ends its line, near other settings of ssh: no field of a struct in code."""
     start, end = match.start(), match.end(1)
     if not _LINE_ENDS.match(data, end, end + 20):
         return False
@@ -126,12 +126,13 @@ def _configured(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _host_set(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A host of several parts anywhere; one word may be a type: `HostName string`."""
+    """A host with a dot or a dash anywhere; a plain word only among other settings, because it may
+    be a type (`HostName string`)."""
     parts = b"." in match.group(1) or b"-" in match.group(1)
     return host_name(data, match) if parts or _in_settings(data, match) else None
 
 
-#: What a line of a log holds behind the time where no host does.
+#: Words that lines of logs have behind the time in place of a host.
 _LEVELS = frozenset(b"trace debug info notice warn warning error critical fatal last".split())
 
 
@@ -139,7 +140,7 @@ def _logging(data: bytes, match: Any) -> tuple[int, int] | None:
     return None if match.group(1).lower() in _LEVELS else host_name(data, match)
 
 
-#: As the rule for users has it: it costs no pass of its own.
+#: The same for users and hosts, so that the prefilter looks for it once.
 _AT_HOST = rf"\b(?:(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ][^\n|;<>@]{{0,100}}\b|(?:ssh|scp|sftp|rsync|smb)://){_USER}@[A-Za-z0-9]"
 _REMOTES = r"\b(?:ssh|scp|sftp|rsync|mosh|sshfs|ssh-copy-id)[ ]"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)"
@@ -166,10 +167,10 @@ RULES: tuple[Rule, ...] = (
         before=160,
         after=4,
         rank=3,
-        # what stands behind the host costs less to look for than twelve months
+        # what follows the host, because looking for twelve months costs more
         faster=(r"[a-z]\[\d{1,7}\]: ", " kernel: ", " sudo: "),
     ),
-    # what servers write down of who comes, and from where
+    # logs of servers: who signed in, and from where
     _prompt("host", rf"<\d{{1,3}}>1 {_TIME}[A-Za-z]", rf"{_TIME}({_NAME}) ", _machine, 64),
     *(
         _prompt("user", f"{head}[a-z_]", rf"{head}({_USER}){tail}", _account, 48)
@@ -237,7 +238,7 @@ RULES: tuple[Rule, ...] = (
         _configured,
         48,
     ),
-    # Kali's prompt, Git for Windows'
+    # the prompts of Kali and of Git for Windows
     _prompt("user", rf"\({_NAME}\xe3\x89\xbf", rf"\(({_NAME})\xe3\x89\xbf", prompt_user, 4),
     _prompt("host", r"\xe3\x89\xbf[A-Za-z0-9]", rf"\xe3\x89\xbf({_NAME})\)", host_name, 64),
     _prompt(

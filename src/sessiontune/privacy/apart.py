@@ -1,4 +1,4 @@
-"""Secrets whose name stands apart from them: in another tag, another attribute, a line above.
+"""Secrets whose name stands apart from them: in another tag, in another attribute, on the line above.
 
 `<param-name>password</param-name><param-value>V`, `<input value="V" name="password">`,
 `"db_password": {"type": "string", "value": "V"}`, `$ wg genkey` and the key on the next line.
@@ -16,11 +16,10 @@ from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
 from .pseudonym import inside_pseudonym
 from .rules import Rule
-from .sentences import typed
 from .structured import WORDS
-from .values import is_dull_value, is_gibberish
+from .values import is_dull_value, is_gibberish, typed
 
-#: How a name that says so ends, loosely, for the prefilter.
+#: The end of a name with a word for a secret, loosely, for the prefilter.
 _SAYS = r"(?i:pass(?:word|wd|phrase|code)|pwd|secret|token|key|credentials?)[A-Za-z0-9_.-]*"
 _LESS = r"(?:<|&lt;|\\+u003[cC])"
 _MORE = r"(?:>|&gt;|\\+u003[eE])"
@@ -29,7 +28,8 @@ _PLAIN = r"[^\s\"'<>\\&]"
 
 
 def _cell(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`<param-name>NAME</param-name><param-value>VALUE<`. The cells of a table are words, too."""
+    """`<param-name>NAME</param-name><param-value>V<`. Cells of a table may be plain words, so more is
+    asked of them (`|`)."""
     name, tag, value = match.group(1), match.group(2).lower(), match.group(3)
     start, end = match.span(3)
     operator = b"|" if tag in (b"td", b"th", b"dd", b"li", b"p", b"span", b"div") else b","
@@ -40,7 +40,7 @@ def _cell(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if data[end : end + 1] != b" " or not value.isalpha() else None
 
 
-#: A value among the attributes of a tag or the fields of an object.
+#: The value in an attribute of a tag or a field of an object.
 _VALUE = re2.compile(
     rb"(?i)[\s{,\"'](?:value|content|val)\\*[\"']?\s{0,4}[:=]\s{0,4}\\*[\"']([^\s\"'<>\\]{4,900})\s?\\*[\"']"
 )
@@ -49,12 +49,12 @@ _NAMED = re2.compile(
     + WORDS.encode()
     + rb"|pass)\\*[\"']"
 )
-#: How far the ends of a tag or an object are looked for.
+#: How far from a name the ends of its tag or object are looked for, in bytes.
 _REACH = 500
 
 
 def _around(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """The value in the tag or the innermost object around a name that ends at `hit`."""
+    """The value in the tag or the innermost object around the name that ends at `hit`."""
     least = max(0, hit - _REACH)
     low = max(data.rfind(b"<", least, hit), data.rfind(b"{", least, hit))
     if low < 0:
@@ -71,23 +71,23 @@ def _around(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 
 def _inner(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`"NAME": {..., "value": "VALUE"}`, `&lt;NAME&gt;VALUE&lt;`, `1) "NAME"` and `2) "VALUE"`."""
+    """`"NAME": {..., "value": "V"}`, `&lt;NAME&gt;V&lt;`, `1) "NAME"` and `2) "V"`."""
     return match.span(2) if judge(match.group(1), match.group(2), True, b",") else None
 
 
 def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
-    """What stands alone on the line below: only what a machine made."""
+    """A value alone on the line below its name: a random one, or one that looks like a password."""
     start, end = match.span(1)
     value = match.group(1)
     if is_placeholder(value) or is_dull_value(value) or _HASHING.search(match.group(0)):
         return None
     told = _TELLING.finditer(data, match.start(), start)
     if all(inside_pseudonym(data, *one.span()) for one in told):
-        return None  # `REDACTED_GITHUB_TOKEN_...:` stands where nothing told
+        return None  # the only word for a secret is in a pseudonym: `REDACTED_GITHUB_TOKEN_...:`
     if _NAMES.fullmatch(value) or value.endswith(b":"):
         return None
     if not _SAYS_SO.match(match.group(0)) and not judged_random(value, 16):
-        return None  # a line that ends in such a word, as lines do
+        return None  # the line above ends in such a word by chance
     if not (
         judged_random(value, 16) or is_gibberish(value) or (typed(value) and wordy(value) < 0.7)
     ):
@@ -95,29 +95,29 @@ def _alone(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-#: Commands that print hashes and numbers of what they made: `$ git rev-parse token-fix`.
+#: Commands that print digests and ids: `$ git rev-parse token-fix`.
 _HASHING = re2.compile(
     rb"(?i)\bgit\b|sha\d|md5|hash|digest|checksum|fingerprint|cksum|uuid|\b(?:docker|podman|nerdctl)\b.*\b(?:run|create|start|build)\b"
 )
-#: A command, or words with a colon behind them.
+#: A command, or words with a colon at their end.
 _SAYS_SO = re2.compile(rb"\$ |[^\n]*:[ \t]*(?:\r?\n|\\)")
-#: An address, and a name with its version: `max tokens:` above `claude-3-5-sonnet-20241022`.
+#: An e-mail address, or a name with a version: `max tokens:` above `claude-3-5-sonnet-20241022`.
 _NAMES = re2.compile(
     rb"[^\s@]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[a-z]{2,}|[a-z]{2,}(?:[-._:/][a-z]+|[-._:/]v?\d+[a-z]{0,2})+"
 )
 _ALONE = r"[A-Za-z0-9!@#$%^&*_+.,:/=~?-]"
-#: What a line holds, and its end: as it is, and in a row of JSON, where lines have no other end.
+#: A character of a line and the line's end: in plain text, and in a JSON string.
 _LINES = ((r"[^\n]", r"\r?\n"), (r"(?:[^\n\\]|\\+\")", r"(?:\\+r)?\\+n"))
 _TELLS = r"(?i:passw(?:or)?d|passphrase|token|secret|genkey|api[_ -]?key|\bpass show|\bop read|key:generate|requirepass|openssl rand|\bpwgen|randomBytes\(|/dev/u?random)"
 _TELLING = re2.compile(_TELLS.replace(r"\b", "").encode())
 _ENDS = r"[ \t]*(?:[\r\n\x00\"\\]|$)"
-#: A field that gives a name, and a name that tells.
+#: A field for a name, and a name with a word for a secret.
 _FIELD = r"(?:[kK]ey|[nN]ame|[iI]d|type)"
 _NAMED_SO = r"[:=][ ]?\\*[\"'][A-Za-z0-9_.-]*(?i:passw|pass\\*[\"']|passphrase|pwd|secret|token|api_?key|access_?key)"
 
 
 def _below(line: str, end: str) -> Rule:
-    """A value alone in the line below one that tells, perhaps with an empty line between."""
+    """A rule for a value alone on the line below `line`, perhaps with an empty line between."""
     head = rf"{line}[ \t]*{end}(?:[ \t]*{end})?[ \t]*"
     return Rule(
         "secret",
@@ -132,7 +132,7 @@ def _below(line: str, end: str) -> Rule:
 
 
 _NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
-#: What prints a password and nothing else.
+#: Commands and expressions that print a password and nothing else.
 _PRINTS = (
     r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
     r"\bpass show [^\s|;]{1,60}|\bop read [^\n|;]{1,80}|\bbw get password [^\n|;]{1,60}|\bfind-(?:generic|internet)-password [^\n|;]{1,80}-w|"
@@ -202,7 +202,7 @@ RULES: tuple[Rule, ...] = (
         "()",
         direct=_around,
         rank=2,
-        # once for each mark that may stand behind a word that so many texts hold
+        # one pattern for each mark behind `key` and the like, which alone are in many texts
         faster=tuple(
             rf"{_FIELD}{mark}{_NAMED_SO}" for mark in (r"\\+[\"']?[ ]?", r"[\"'][ ]?", r"[ ]", r"")
         ),
@@ -222,7 +222,7 @@ RULES: tuple[Rule, ...] = (
         for char, end in _LINES
         for rule in (
             _below(rf"\$ {char}*{_TELLS}{char}*", end),
-            # bounded: a row has no line end, and a look for one would run along to its end
+            # bounded: a row of JSON has no line end, and the search would run to the end of the row
             _below(rf"{_TELLS}(?:{char}{{0,240}}:)?", end),
         )
     ),

@@ -1,9 +1,9 @@
 """The gate: a second look at the very bytes that are about to be published.
 
-It does not know what the redactor did. It scans encoded rows (JSONL, JSON, Markdown, TOML) as
-bytes; where something is found inside a JSON value, the value is decoded and judged in its
-place, so that an escape is neither hidden behind nor mistaken for something. Texts that a format
-put side by side are judged one by one (`seams`), as they were redacted.
+It does not know what the redactor did. It scans files (JSONL, JSON, Markdown, TOML) as bytes. A row
+in which its bytes show something is decoded and judged string by string, so that escapes neither
+hide a secret nor pass for one. Texts that a format put side by side in one string are judged one by
+one (`seams`), as they were redacted.
 """
 
 from __future__ import annotations
@@ -19,23 +19,24 @@ from msgspec.structs import replace
 from ..model import Finding
 from ..seams import SEAM
 from .detect import Detector
-from .engine import LONG, Place, encoded, hot, keyed_text, looked, may_tell, within
+from .joined import LONG, Place, encoded, looked
 from .options import PrivacyOptions
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .together import groups, laid
+from .trees import hot, keyed_text, may_tell, within
 from .vocabulary import Vocabulary
 from .words import Names
 
-#: Bytes scanned at once. A finding never hides across the seam: blocks end at line ends.
+#: Bytes scanned at once. Blocks end at line ends, so that no value is cut in two.
 BLOCK = 8 << 20
-#: Where a string of a row stands, the key it is judged under ("" for none), and the string.
+#: A string to judge: its path in the row, the key it stands under ("" for none), the string.
 _Look = tuple[str, str, str]
 
 
 class Auditor:
-    """Scans published bytes. `salt` keys the fingerprints in findings: with one that is known,
-    a weak password could be guessed from its fingerprint."""
+    """Scans bytes before they are published. `salt` keys the fingerprints of findings: without a
+    secret salt, a weak password could be guessed from its fingerprint."""
 
     def __init__(self, options: PrivacyOptions, vocabulary: Vocabulary, salt: bytes) -> None:
         self._marks = Pseudonyms(salt)
@@ -47,7 +48,7 @@ class Auditor:
         self._detector = Detector(forced.layers(), self._stand_in, allow, self._named)
 
     def scan(self, data: bytes, where: str) -> list[Finding]:
-        """Findings in `data`; `where` names the file, to which the line is added."""
+        """The findings in a file's bytes; each names `where` and its line."""
         findings: list[Finding] = []
         at, line, counted = 0, 1, 0
         block = data
@@ -56,7 +57,7 @@ class Auditor:
             if end < len(data):
                 cut = data.rfind(b"\n", at, end)
                 end = cut + 1 if cut >= at else _next_line(data, end)
-            del block  # its memory serves for the next
+            del block  # frees its memory before the next block is cut
             block = data[at:end] if (at, end) != (0, len(data)) else data
             found = self._judged(block, self._raw_spans(block), 0)
             if found:
@@ -67,14 +68,15 @@ class Auditor:
         return findings
 
     def scan_block(self, block: bytes, where: str, line: int = 1, after: int = 0) -> list[Finding]:
-        """Findings in one piece that begins at line `line` of `where` and end past `after`."""
+        """The findings in one block that end behind byte `after`; the block begins at line
+        `line`."""
         return _numbered(self._judged(block, self._raw_spans(block), after), block, where, line)
 
     def _judged(
         self, block: bytes, spans: list[Span], after: int
     ) -> list[tuple[int, list[Finding]]]:
-        """What is left of spans when those in JSON are judged in their places: for each line that
-        has any, where it begins."""
+        """The findings of each line that has any, with the line's first byte. Lines of JSON are
+        judged as values; elsewhere the spans stand as they are."""
         found: list[tuple[int, list[Finding]]] = []
         checked = -1
         for span in spans:
@@ -100,12 +102,13 @@ class Auditor:
         return _with_names([], data, self._names.find(data))
 
     def _walk(self, value: Any, findings: list[Finding]) -> None:
-        """Judges every string of a decoded row, with the key it stands under: many in one pass."""
+        """Judges all strings of a decoded row, each under its key, in few passes of the
+        prefilter."""
         looks: list[_Look] = []
         size = 0
         for path, key, text in self._strings(value, findings):
             for one in text.split(SEAM):
-                if len(one) > LONG:  # alone, in pieces: its hits are not held all at once
+                if len(one) > LONG:  # in pieces, so that not all of its hits are in memory at once
                     raw = encoded(one)
                     spans = self._raw_spans(raw)
                     findings.extend(self._finding(path, span, raw, 0) for span in spans)
@@ -120,8 +123,8 @@ class Auditor:
         self._judge(looks, findings)
 
     def _strings(self, value: Any, findings: list[Finding]) -> Iterator[_Look]:
-        """The strings of a row, its keys too, and the numbers of structures that may tell;
-        structures are judged on the way."""
+        """The strings of a row, its keys, and numbers that `may_tell`. Structures (the arguments of
+        a call) are also judged on the way, by `_beside`."""
         stack: list[tuple[str, str, Any, bool]] = [("", "", value, False)]
         while stack:
             path, key, item, inside = stack.pop()
@@ -160,7 +163,7 @@ class Auditor:
             findings.extend(self._finding(path, span, raw, 0) for span in spans)
 
     def _beside(self, path: str, value: Any, findings: list[Finding]) -> None:
-        """Judges the strings of a structure by what stands beside them."""
+        """Judges strings of a structure that must be read together (`together`)."""
         for group in groups(value):
             whole = laid(group)
             if whole is None:
@@ -183,7 +186,7 @@ class Auditor:
 
 
 def _with_names(spans: list[Span], data: bytes, names: list[Place]) -> list[Span]:
-    """The spans and the names that are no pseudonyms, in order."""
+    """The spans and the names in order, less names that are pseudonyms."""
     for start, end in names:
         if not is_pseudonym(data[start:end]):
             spans.append(Span(start, end, "name", "name", 1))
@@ -194,7 +197,7 @@ def _with_names(spans: list[Span], data: bytes, names: list[Place]) -> list[Span
 def _numbered(
     found: list[tuple[int, list[Finding]]], block: bytes, where: str, line: int
 ) -> list[Finding]:
-    """Findings with the numbers of their lines, which are counted for them only."""
+    """The findings with their line numbers, which are counted only where something is found."""
     findings: list[Finding] = []
     seen = 0
     for low, mine in found:
@@ -204,13 +207,13 @@ def _numbered(
     return findings
 
 
-#: Keys of a row under which a structure stands that was redacted as one.
+#: Keys of a row whose values were redacted as structures.
 _STRUCTURES = ("arguments", "parameters")
 _PLAIN_NAME = re.compile(r"[A-Za-z_]{1,32}")
 
 
 def _plain(name: str) -> str:
-    """A key for a report: never one that could itself be private."""
+    """A key as a report shows it: `<key>` in place of one that could be private itself."""
     return name if _PLAIN_NAME.fullmatch(name) else "<key>"
 
 
@@ -220,7 +223,7 @@ def _next_line(data: bytes, at: int) -> int:
 
 
 def _json(row: bytes) -> Any:
-    """The row's value when it is a JSON object or array, else None."""
+    """The row's value if it is a JSON object or array, else None."""
     text = row.strip().rstrip(b",")
     if text[:1] not in (b"{", b"["):
         return None
@@ -231,7 +234,7 @@ def _json(row: bytes) -> Any:
 
 
 def _with_halves(text: bytes) -> Any:
-    """The value of a row with halves of pairs (`\\ud83d`), which orjson refuses, else None."""
+    """The value of a row with lone surrogates (`\\ud83d`), which orjson refuses, or None."""
     if b"\\ud" not in text.lower():
         return None
     try:

@@ -1,7 +1,7 @@
-"""Dates of birth, after the words that say so: `date of birth: ...`, `geboren am ...`.
+"""Dates of birth behind the words for them: `date of birth: ...`, `geboren am ...`.
 
-A date alone says nothing. The first of January and years that are over a lifetime ago stand for
-no living person.
+A date alone says nothing. The first of January and dates more than a lifetime ago are left alone:
+they are defaults, or of nobody who lives.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -23,17 +23,17 @@ _DATE = (
     rf"{_DAY}(?:st|nd|rd|th|\.|er)?(?: of| de)? (?i:{_MONTH}),?(?: de)? {_YEAR}|(?i:{_MONTH}) {_DAY}(?:st|nd|rd|th)?,? {_YEAR}|"
     rf"{_YEAR}\xe5\xb9\xb4[01]?[0-9]\xe6\x9c\x88{_DAY}\xe6\x97\xa5|{_YEAR}\xeb\x85\x84 ?[01]?[0-9]\xec\x9b\x94 ?{_DAY}\xec\x9d\xbc"
 )
-#: Names of fields and labels: marks stand between them and the date, and little else.
+#: Names of fields, and labels: only marks stand between them and the date.
 _LABELS = (
     r"birth[ _-]?da(?:te|y)|date[ _-]?of[ _-]?birth|\bdob|\bbday|geburts(?:datum|tag)|date de naissance|"
     r"fecha[ _]de[ _]nacimiento|data di nascita|data de nascimento|geboortedatum|f\xc3\xb6delsedatum|data urodzenia|"
     r"\xe7\x94\x9f\xe5\xb9\xb4\xe6\x9c\x88\xe6\x97\xa5|\xe5\x87\xba\xe7\x94\x9f(?:\xe6\x97\xa5\xe6\x9c\x9f|\xe5\xb9\xb4\xe6\x9c\x88)|"
     r"\xec\x83\x9d\xeb\x85\x84\xec\x9b\x94\xec\x9d\xbc|\xd0\xb4\xd0\xb0\xd1\x82\xd0\xb0 \xd1\x80\xd0\xbe\xd0\xb6\xd0\xb4\xd0\xb5\xd0\xbd\xd0\xb8\xd1\x8f"
 )
-#: As vCards write a date.
+#: A date without marks, as in vCards.
 _TOGETHER = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _MARKS = r"(?:[ \t:=>.\"'`*\\(|]|\xef\xbc\x9a|%3[AaDd]|is |was |ist |on |new |Date|date|value|&quot;){0,16}"
-#: Words of a sentence, with the date right behind them.
+#: Words of a sentence with the date right behind them.
 _SAID = (
     r"\bborn(?: on)?|\bgeb(?:oren)?\.?(?: am)?|\bn\xc3\xa9e?(?:\(e\))? le|\bnacid[oa](?:/a)? el|\bnacio el|\bnat[oa](?:/a)? il|\bnascid[oa] (?:em|a)|"
     r"\bgeboren op|\burodzon[ya] "
@@ -41,7 +41,7 @@ _SAID = (
 
 
 def _lived(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The date, unless it stands for any date, or is part of a longer number."""
+    """The date, unless it is a default or part of a longer number."""
     start, end = match.span(1)
     if data[end : end + 1].isdigit() or data[start - 1 : start].isdigit():
         return None
@@ -65,7 +65,7 @@ def _rule(words: str, date: str = _DATE) -> Rule:
 
 
 _COMPACT = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
-#: Fields that may hold a date without marks in it.
+#: Fields that may hold a date without marks.
 _FIELDS = (
     r"(?-i:BDAY)(?:;[a-z=-]{1,30})?:|"
     r"(?-i:dob|birth_?[dD]ate|birthday|date_of_birth|dateOfBirth)[\\\"']{1,3}:[ ]?[\\\"']{0,3}"

@@ -1,4 +1,7 @@
-"""Keys that a call is given with no name: `new Acme("V")`, `acme.connect('V')`, `jwt.sign(x, "V")`."""
+"""Keys without a name among the arguments of a call: `new Acme("V")`, `acme.connect('V')`, `jwt.sign(x, "V")`.
+
+`arguments` has the passwords; here a value must look random, or the call must be one that signs.
+"""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -10,12 +13,12 @@ from .checks import is_placeholder, judged_random, wordy
 from .keynames import vendor_of
 from .nearby import HEX, no_name, whole_key
 from .rules import Rule, quick
-from .sentences import typed
+from .values import typed
 
-#: What the prefilter saw of a value.
+#: Characters of a value that the prefilter asks for.
 _SIZE = 20
 _LITERAL = r"[^\s\"'`\\<>$()]"
-#: Calls that sign or encrypt: the key is the first argument, or the second.
+#: Calls that sign or encrypt, up to the argument that is the key.
 _SIGNS = (
     r"\b(?:jwt|jsonwebtoken|JWT|jws|jose)\.(?:sign|verify|encode|decode)\([^,\n]+,[ ]?|"
     r"\bcreate(?:Hmac|Cipheriv)\([^,\n]+,[ ]?|\b(?:hmac\.new|Fernet|AES\.new|from_secret|hmacShaKeyFor)\(|\bhmac\.New\([^,\n]+,[ ]?|"
@@ -25,7 +28,7 @@ _B_QUOTE = r"(?:b|Buffer\.from\(|\[\]byte\()?[\"'`]"
 
 
 def _signing(data: bytes, match: Any) -> tuple[int, int] | None:
-    """What a machine made, or looks the part."""
+    """The key of such a call: a random value, or one that looks like a password."""
     value = match.group(1)
     numbered = value.isalnum() and sum(48 <= c <= 57 for c in value) > 1
     good = judged_random(value, 16) or (typed(value) and wordy(value) < 0.7)
@@ -41,13 +44,13 @@ _OPENED = (
 _RUN = quick(r"[A-Za-z0-9_.-]{20,900}")
 _CLOSES = quick(r"\\*[\"'](?:[ ]?[,)]|\s)")
 _UUID = quick(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-")
-#: So far from the bracket a literal may stand; what comes later is of another thing.
+#: How far behind the bracket a literal may stand, in bytes.
 _FAR = 400
 
 
 def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
-    """A literal among the arguments, of which the first twenty letters end at `end`: a long run
-    that a machine made, and no name of a thing."""
+    """A literal among the arguments, whose first twenty characters end at `end`, if it is a long
+    random run without words."""
     start = end - _SIZE
     if data.rfind(b"(", max(0, start - _FAR), start) < 0:
         return []
@@ -62,12 +65,12 @@ def _opening(data: bytes, end: int) -> list[tuple[int, int]]:
     return _and_next(data, (start, match.end()))
 
 
-#: Between two literals that one call is given.
+#: From one literal argument to the next.
 _BETWEEN = quick(r"\\*[\"'],\s{0,20}\\*[\"']")
 
 
 def _and_next(data: bytes, span: tuple[int, int]) -> list[tuple[int, int]]:
-    """A key and the one behind it: `new Acme("KEY", "SECRET")`."""
+    """The key at `span`, and the next argument if it is one, too: `new Acme("KEY", "SECRET")`."""
     gap = _BETWEEN.match(data, span[1], span[1] + 32)
     second = whole_key(data, gap.end()) if gap else None
     if second is None or not _CLOSES.match(data, second[1], second[1] + 12):
@@ -75,16 +78,16 @@ def _and_next(data: bytes, span: tuple[int, int]) -> list[tuple[int, int]]:
     return [span, second]
 
 
-#: Who is called with nothing but a literal: `new Acme(`, `acme.connect(`, `require('acme')(`.
+#: What is called, up to the quote of its first argument: `new Acme("`, `require('acme')('`.
 _CALLEE = quick(
     r"(?:((?:[\w$]{1,40}(?:\.|::|->|\\{1,4})){0,5}[\w$]{1,40})|require\(\\*[\"']([\w@/-]{1,60})\\*[\"']\))\(\\*[\"']\Z"
 )
-#: What such a call makes or does, where it takes a key.
+#: Calls that may take a key: constructors, and verbs such as `connect`.
 _TAKES = quick(
     r"(?:.*[.:>\\])?(?:[A-Z]\w*|(?:new|init|initiali[sz]e|setup|connect|log_?in|sign_?in|auth\w*|client|create\w*|configure|from_\w+|"
     r"start|use|register|with\w+|set\w+|token|key|credentials?))\Z"
 )
-#: What else such a run is, where its maker says so.
+#: Calls whose name says that their argument is something else than a key.
 _MAKES = quick(
     r"(?i).*(?:id|hash|digest|uuid|guid|image|img|sha\d*|md5|commit|ref|bytes|buffer|array|date|base64|b64|code[cr]?|string|str|"
     r"url|uri|path|file|version|regexp?|pattern|text|title|name|class|style|attribute|item|element|content|data|value|state|html|print)\Z"
@@ -94,9 +97,10 @@ _OF_SERVICE = quick(r"(?i).*(?:client|api|sdk)\Z")
 
 
 def _given(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The first argument of a call, whose first letters end at `end`."""
+    """A key as the first argument of a call, whose first characters end at `end`, and perhaps the
+    second argument."""
     start = end - _SIZE
-    span = whole_key(data, start)  # first, as it takes less time than the look back
+    span = whole_key(data, start)  # asked first, because it takes less time than the look back
     if span is None or not _CLOSES.match(data, span[1], span[1] + 12):
         return []
     callee = _CALLEE.search(data, max(0, start - 90), start)

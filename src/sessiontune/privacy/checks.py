@@ -1,6 +1,6 @@
-"""Does a value look like a secret? Placeholders, randomness, checksums.
+"""Tests of a value by itself: is it a placeholder, is it random, is its check digit right?
 
-Everything here is a plain function of bytes, linear in their length.
+All are plain functions of bytes, linear in their length.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -14,8 +14,9 @@ from typing import Any
 
 import re2
 
-#: Letter pairs of English words and identifiers, 0 (never) to 9, row = first letter. Counted over
-#: the words of Python's standard library; a random string scores about 2, a word above 4.
+#: How common each pair of letters is in English words and identifiers, 0 (never) to 9; a row for each
+#: first letter. Counted over the words of Python's standard library: random letters score about 2 on
+#: average, a word above 4.
 _PAIRS = (
     "04550140403656040656332230",
     "61436000560611530442600050",
@@ -58,16 +59,16 @@ _FILLER = re2.compile(
         rb"\x{2026}", rb"\xe2\x80\xa6"
     )
 )
-#: Values that say what they stand for: `my-secret-key`.
+#: Values that say themselves that they are made up: `my-secret-key`.
 _SAYS_WHAT = re2.compile(
     rb"(?i)mysecret|my[_-](?:key|token|secret|pass|api)|supersecret|top[_-]?secret"
 )
-#: Words of tests and templates, which no password that somebody uses is made of.
+#: Words of tests and templates, which real passwords do not hold.
 _OF_TESTS = re2.compile(
     rb"(?i)test|demo|temp|tmp|foo|bar|baz|qux|wrong|bad|incorrect|unsafe|insecure|change|your|some|not|mock|string|value|hello|world"
 )
 
-#: The same for keys of a known format, where a run of one digit can be real.
+#: `_FILLER` for keys of a known format, less what a real key may hold by chance (a run of one digit).
 _MADE_UP = re2.compile(
     rb"(?i)x{5,}|\*{3,}|\.{3,}|#{4,}|example|placeholder|redacted|your[_-]|_here\b|fake[_-]|[_-]fake"
     rb"|randomstring|deadbeefdeadbeef|(?-i:abcdefghijklmnopqrst|ABCDEFGHIJKLMNOPQRST)"
@@ -107,14 +108,14 @@ PLACEHOLDERS = frozenset(
 )
 
 
-#: Nothing but words that stand for themselves, joined, with a number: `rootpasswd`, `test-key-01`.
+#: Stand-ins made of nothing but such words and a number: `rootpasswd`, `test-key-01`.
 _STAND_IN = re2.compile(
     rb"(?:(?:root|admin|user|test(?:ing)?|dev|local|demo|my|some|new|old|the|a|api|db|app|pass(?:word|wd|phrase)?|"
     rb"pwd|secret|s3cr3t|token|key|foo|bar|baz|qux|string|value|here|default|example|sample|hello|world|client|"
     rb"access|auth|private|postgres|mysql|redis|mongo|guest|login|super|very|long|random|"
     rb"secure|strong|not|real|your|temp|tmp|fake|mock|dummy|wrong|bad|invalid|incorrect|unsafe|insecure)(?:[_.-]?))+(?:[_.-]?\d{1,4})?[!.]?"
 )
-#: The same that people do set, as default passwords of servers show: `admin123`.
+#: Of these, the ones that people do use, as default passwords of servers show: `admin123`.
 _SET_SO = re2.compile(
     rb"(?:root|admin|postgres|mysql|redis|mongo|guest|super|db)+[_.-]?\d{1,4}[!.]?"
 )
@@ -127,12 +128,12 @@ _SMALL_WORDS = frozenset(
 
 
 def is_small_word(value: bytes) -> bool:
-    """The next word of a sentence that names an option: `-keypass und -storepass`."""
+    """True for the next word of a sentence that names an option: `-keypass und -storepass`."""
     return value.rstrip(b".").lower() in _SMALL_WORDS
 
 
 def entropy(value: bytes) -> float:
-    """Shannon entropy in bits per byte of the value's own distribution."""
+    """Shannon entropy of the value's own distribution of bytes, in bits per byte."""
     size = len(value)
     if not size:
         return 0.0
@@ -140,7 +141,8 @@ def entropy(value: bytes) -> float:
 
 
 def wordy(value: bytes) -> float:
-    """Share of the bytes that stand in runs of letters which read like words or identifiers."""
+    """Share of the bytes (0 to 1) in runs of letters that read like words or identifiers: runs whose
+    pairs of letters score 3.6 on average (`_PAIRS`), and a list of short words."""
     covered = 0
     for match in _RUNS.finditer(value):
         run = match.group().lower()
@@ -164,8 +166,8 @@ _SHORT_WORDS = frozenset(
 
 
 def even_case(body: bytes) -> bool:
-    """Capitals and small letters in about equal numbers: random letters that happen to hold
-    words. Chains of words in camel case have one capital in five or so."""
+    """True where capitals and small letters are about as many (16 letters or more): the letters are
+    random even if they hold words. Names in camel case have one capital in five or so."""
     letters = [c for c in body if c >= 65]
     capitals = sum(c < 91 for c in letters)
     return len(letters) >= 16 and 0.32 <= capitals / len(letters) <= 0.68
@@ -201,8 +203,8 @@ def is_placeholder(value: bytes) -> bool:
 
 
 def _as_servers_ask(value: bytes) -> bool:
-    """Letters of both cases, a digit and a sign, as servers ask of a password, and no word of tests:
-    `Secret2024!` was set by somebody."""
+    """True for what servers ask of a password (letters of both cases, a digit, a sign), without words
+    of tests: somebody set `Secret2024!`."""
     return (
         8 <= len(value) <= 40
         and value != value.lower()
@@ -217,13 +219,13 @@ _HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")
 
 
 def no_stand_in(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A rule's check: the value, where it is no placeholder and no few signs again and again."""
+    """A rule's check: accepts a value that is no placeholder and has six different bytes or more."""
     value = match.group(1)
     return None if is_placeholder(value) or len(set(value)) < 6 else match.span(1)
 
 
 def _is_template(value: bytes) -> bool:
-    """`{user_token}`, `v-{name}`: a hole to be filled, with little around it."""
+    """True for a template: a hole with fewer than 12 letters and digits around it (`v-{name}`)."""
     if b"{" not in value or _HOLE.search(value) is None:
         return False
     around: bytes = _HOLE.sub(b"", value)
@@ -232,8 +234,8 @@ def _is_template(value: bytes) -> bool:
 
 def is_example(value: bytes) -> bool:
     """True for a key of a known format that is plainly made up: one character fills it, a word says
-    so, or the alphabet stands there. What only counts up (`1234567890abcdef...`) has every sign of a
-    key: to replace one that somebody made up costs nothing."""
+    so, or it is the alphabet. A key that only counts up (`1234567890abcdef...`) is not taken for one:
+    replacing a made-up key costs nothing."""
     if _MADE_UP.search(value):
         return True
     top = Counter(value).most_common(1)[0][1]
@@ -241,20 +243,20 @@ def is_example(value: bytes) -> bool:
 
 
 def _sequential(value: bytes) -> bool:
-    """True when most neighbours follow each other (`abcdef...`, `123456...`)."""
+    """True where most characters repeat or follow their neighbour (`abcdef...`, `123456...`)."""
     return len(value) >= 12 and counts_up(value, (0, 1)) > 0.6
 
 
 def typed_out(value: bytes) -> bool:
-    """True when nothing else stands there: `0123456789abcdef`, `1234-1234-...`, `a1b2c3d4...`."""
+    """True where all of it counts up: `0123456789abcdef`, `1234-1234-...`, `a1b2c3d4...`."""
     if len(value) < 12:
         return False
     return counts_up(value) == 1 or (counts_up(value[::2]) == 1 and counts_up(value[1::2]) == 1)
 
 
 def counts_up(value: bytes, steps: tuple[int, ...] = (1,)) -> float:
-    """Share of the letters and digits that stand in runs of three or more that count up (`abc`,
-    `789`), or repeat with a step of 0: typed by hand. Random text has next to none."""
+    """Share (0 to 1) of the letters and digits in runs of three or more that count up (`abc`, `789`),
+    or, with 0 among `steps`, repeat. Such runs were typed by hand; random text has next to none."""
     inside, run, last, step = 0, 1, -1, 0
     size = 0
     for char in value + b"\x00":
@@ -271,13 +273,13 @@ def counts_up(value: bytes, steps: tuple[int, ...] = (1,)) -> float:
     return inside / max(1, size)
 
 
-#: As many letters say whether a machine made them.
+#: How many bytes of a value are enough to tell whether a machine made it.
 TELLS = 256
 
 
 def looks_random(value: bytes, least: int = 10) -> bool:
-    """True for a value that a machine made: digits among letters, no words, enough entropy. Its
-    first letters tell."""
+    """True for a value of at least `least` bytes that a machine made: digits among letters, no words,
+    enough entropy. Only the first `TELLS` bytes are read."""
     size, value = len(value), value[:TELLS]
     if size < least or not any(48 <= c <= 57 for c in value):
         return size >= 20 and _mixed_letters(value)
@@ -294,14 +296,14 @@ def looks_random(value: bytes, least: int = 10) -> bool:
 
 
 def _mixed_letters(value: bytes) -> bool:
-    """A long run of letters only, upper and lower mixed, that is no chain of words."""
+    """True for nothing but letters of both cases that are no chain of words."""
     if not value.isalpha() or value.islower() or value.isupper():
         return False
     return entropy(value) >= 3.5 and wordy(value) < 0.4
 
 
 def luhn(digits: bytes) -> bool:
-    """The check digit of payment cards (ISO/IEC 7812-1)."""
+    """True where the check digit of a payment card is right (ISO/IEC 7812-1). Digits only."""
     total = 0
     for index, char in enumerate(reversed(digits)):
         number = char - 48
@@ -312,7 +314,7 @@ def luhn(digits: bytes) -> bool:
 
 
 def iban(value: bytes) -> bool:
-    """The check digits of an IBAN (ISO 13616, remainder 1 modulo 97)."""
+    """True where the check digits of an IBAN are right (ISO 13616: the remainder modulo 97 is 1)."""
     plain = value.replace(b" ", b"").upper()
     moved = plain[4:] + plain[:4]
     number = "".join(str(int(chr(c), 36)) for c in moved)
@@ -321,19 +323,19 @@ def iban(value: bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def judged_random(value: bytes, least: int = 10) -> bool:
-    """`looks_random`, remembered: the same value comes many times in a log."""
+    """`looks_random`, remembered, because logs repeat their values."""
     return looks_random(value, least)
 
 
 def is_limit(value: bytes) -> bool:
-    """The largest or smallest of the numbers that some bits hold: `9223372036854775807`."""
+    """True for the largest or smallest integer of some number of bits: `9223372036854775807`."""
     if not value.isdigit() or len(value) > 40:
         return False
     number = int(value)
     return number & (number + 1) == 0 or number & (number - 1) == 0
 
 
-#: The name of a thing with those that it lies in: `SshHostKeyType::Ed25519`.
+#: A name with its namespaces: `SshHostKeyType::Ed25519`.
 _QUALIFIED = re2.compile(rb"[A-Za-z_]\w*(?:::[A-Za-z_]\w*)+")
 
 

@@ -1,5 +1,5 @@
-"""Passwords and keys under a name that says of several things what they are: `TOKENS = ["V", "V"]`,
-`users = {"ada": "V"}`, `[passwords]` and `ada = "V"` below it, and sign-ins noted as `admin / V`.
+"""Several secrets under one name: `TOKENS = ["V", "V"]`, `users = {"ada": "V"}`, a section `[passwords]`;
+and logins noted as `admin / V`.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -11,33 +11,33 @@ from typing import Any
 from .checks import is_placeholder, wordy
 from .nearby import HEX, whole_key
 from .rules import Rule, quick
-from .sentences import said_follows, typed
-from .values import HASHES, is_dull_value
+from .sentences import said_follows
+from .values import HASHES, is_dull_value, typed
 
 _NAMES = r"(?i:passwords|passwd|users|accounts|logins|credentials|creds|tokens|secrets|api_?keys|cookies)"
 _OPENS = r"\\*[\"']?(?:\]|: ?[A-Za-z\[\], |]{1,24})?[ ]?(?:=|:|=>)[ ]?[\[{(]"
 _NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 _SPACE = r"(?:\s|\\+[nt]){0,80}"
-#: The next of a list, and of a map.
+#: The next value of a list, and the next entry of a map.
 _ITEM = quick(rf"{_SPACE}\\*[\"']([^\s\"'\\]{{6,400}})\\*[\"'],?")
 _ENTRY = quick(
     rf"{_SPACE}\\*[\"']?([\w.@-]{{1,60}})\\*[\"']?[ ]?(?::|=>|=)[ ]?\\*[\"']([^\s\"'\\]{{6,400}})\\*[\"'],?"
 )
-#: What is told of somebody that is no password.
+#: Keys of a map whose values are no passwords: what else is known of a user.
 _TOLD = quick(
     r"(?i).*(?:id|type|name|user|login|email|mail|host|url|uri|path|file|version|role|group|date|time|hash|phone|avatar|colou?r|title|label|key|ref|region|scope|provider)s?\Z"
 )
-#: What machines make; `tokens = {"primary": "Blue-500"}` are of a design.
+#: Names of collections that hold only random values. (`tokens` may be those of a design: `"Blue-500"`.)
 _MADE = quick(r"(?i)(?:tokens|api_?keys|cookies)[^a-z]")
-#: Whose lists hold ids and addresses.
+#: Names of collections whose lists hold ids and addresses.
 _PEOPLE = quick(r"(?i)(?:users|accounts|logins)[^a-z]")
-#: A colour, an account's number, the name of a constant.
+#: A colour, the number of an account, the name of a constant.
 _CODE = quick(r"#[0-9a-fA-F]{6,8}\Z|[A-Z]{2,5}(?:-[0-9]+[A-Z]?)+\Z|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+\Z")
 _MOST = 60
 
 
 def _collected(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The values that follow, up to the first thing that is none."""
+    """The secrets of the list or map that begins at `end`, up to what is no more a part of it."""
     found: list[tuple[int, int]] = []
     head, at = data[max(0, end - 48) : end], end
     made, people = _MADE.search(head, 0, 48), _PEOPLE.search(head, 0, 48)
@@ -80,7 +80,7 @@ _SIGN = r"[A-Za-z0-9!@#$%^&+_.~-][^\s`'\"<>\x80-\xff]"
 
 
 def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`admin / V`: what looks the part, and is no path, no version and no list of roles."""
+    """`admin / V`, if V looks like a password and not like a path, a version or a role."""
     value = match.group(1).rstrip(b".,;:!?)`*\\")
     start = match.start(1)
     if data[start - 1] == 58 and data[match.start() - 1 : match.start()] in (b"/", b"-", b"."):

@@ -1,9 +1,9 @@
-"""Compiled rules on disk: compiling takes most of a second, reading back a millisecond.
+"""Compiled rules on disk: compiling takes most of a second, reading them back a millisecond.
 
-Off until a program says where (`use`); the library by itself writes nothing. A file is named by
-the digest of all patterns and of the engine's version, and begins with the digest of its content:
-what is cut short, altered, or not the user's own is compiled anew. Only the built-in rules are
-kept; names from the user's logs are not.
+Nothing is written until a program names a folder (`use`). A file's name is the digest of all
+patterns and of the engine's version; it begins with the digest of its content. A file that is cut
+short, changed, or not the user's own is not used, and the rules are compiled anew. Only the
+built-in rules are kept, never names from the user's logs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 _DIGEST = 32
-#: Files kept: a few versions of the program, a few choices of layers.
+#: How many files are kept: for a few versions of the program and a few choices of layers.
 _KEPT = 8
 _ENDING = ".rules"
 
@@ -24,13 +24,13 @@ _where: Callable[[], Path] | None = None
 
 
 def use(folder: Callable[[], Path] | None) -> None:
-    """Keep compiled rules in this folder from now on (asked for when first needed)."""
+    """Keeps compiled rules in this folder from now on. It is called when a file is first needed."""
     global _where
     _where = folder
 
 
 def name_of(engine: str, patterns: Sequence[str]) -> str:
-    """File name for patterns that a version of an engine compiled on this kind of machine."""
+    """The file's name for patterns as this engine compiles them on this kind of machine."""
     digest = hashlib.blake2b(digest_size=16)
     for part in (engine, platform.machine(), *patterns):
         digest.update(len(part).to_bytes(8, "big") + part.encode())
@@ -38,7 +38,7 @@ def name_of(engine: str, patterns: Sequence[str]) -> str:
 
 
 def load(name: str) -> bytes | None:
-    """The content kept under `name`, or None where there is none that can be trusted."""
+    """The content kept under `name`, or None if there is none that can be trusted."""
     if _where is None:
         return None
     try:
@@ -54,7 +54,7 @@ def load(name: str) -> bytes | None:
 
 
 def keep(name: str, content: bytes) -> None:
-    """Keep `content` under `name`. A folder that cannot be written is no error: nothing is kept."""
+    """Keeps `content` under `name`. If the folder cannot be written, nothing is kept: no error."""
     if _where is None:
         return
     with contextlib.suppress(OSError):
@@ -75,7 +75,7 @@ def _mark(name: str, content: bytes) -> bytes:
 
 
 def _own(status: os.stat_result) -> bool:
-    """The file is the user's, and nobody else can write to it."""
+    """True where the file is the user's own and nobody else can write to it."""
     if not hasattr(os, "getuid"):
         return True
     return status.st_uid == os.getuid() and not status.st_mode & 0o022

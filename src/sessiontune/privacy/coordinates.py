@@ -1,7 +1,7 @@
-"""Coordinates of a place: decimal under a telling name, in addresses of maps, in degrees and minutes.
+"""Coordinates: decimal numbers under a name for them, in addresses of maps, as degrees and minutes.
 
-Two numbers alone are a point of anything. What makes them a place is a word (latitude, GPS,
-GeoJSON's `coordinates`), a map's address, or the letter of a quarter of the sky behind degrees.
+Two numbers alone may be a point of anything. They are a place behind a word (latitude, GPS, GeoJSON's
+`coordinates`), in the address of a map, or with N, S, E or W behind degrees.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -22,7 +22,7 @@ _NAMED = (
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`latitude: ...`, `startLng=...`; `flat` and `relation` are other words."""
+    """The number of `latitude: ...`, `startLng=...`, but not behind other words (`flat`, `relation`)."""
     start, end = match.span(2)
     word = match.group(1)
     before = data[match.start() - 1 : match.start()]
@@ -34,7 +34,7 @@ def _named(data: bytes, match: Any) -> tuple[int, int] | None:
     number = float(match.group(2))
     if abs(number) > 180 or abs(number) < 0.1 or data[end : end + 1].isdigit():
         return None
-    if word.lower() == b"long":  # a type, a size
+    if word.lower() == b"long":  # may be a type or a size
         near = data[max(0, start - 90) : end + 60].lower()
         if b"lat" not in near:
             return None
@@ -42,7 +42,7 @@ def _named(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def is_degree(value: bytes) -> bool:
-    """A number as degrees of a place are written."""
+    """True for a number that is written as the degrees of a place are."""
     return _A_DEGREE.match(value, 0, len(value)) is not None and 0.1 <= abs(float(value)) <= 180
 
 
@@ -55,9 +55,9 @@ _PAIR = rf"({_DECIMAL})(?:, ?|%2C|%20| |/|;)({_DECIMAL})"
 
 
 def _pair(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """Two numbers with a comma where the words before them speak of a place."""
+    """Two numbers with a comma between, behind words for a place."""
     found = _both(data, max(0, hit - 48), hit)
-    if not found or _MORE.match(data, found[1][1], found[1][1] + 8):  # a row of numbers
+    if not found or _MORE.match(data, found[1][1], found[1][1] + 8):  # a longer row of numbers
         return []
     if not _PLACE_WORDS.search(data, max(0, found[0][0] - 40), found[0][0]):
         return []
@@ -65,7 +65,7 @@ def _pair(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 
 def _mapped(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """The two numbers of a map's address."""
+    """The two numbers in the address of a map."""
     return _both(data, max(0, hit - 8), hit)
 
 
@@ -87,7 +87,7 @@ _POINT = quick(
 
 
 def _line(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """The points of a line or an area: `LINESTRING(8.68 50.11, ...)`, `"coordinates": [[8.68, 50.11], ...]`."""
+    """All points of a line or an area, in WKT (`LINESTRING(8.68 50.11, ...)`) or GeoJSON (`[[8.68, 50.11], ...]`)."""
     found: list[tuple[int, int]] = []
     at = hit
     while len(found) < 20000 and (point := _POINT.match(data, at, at + 120)):
@@ -103,7 +103,7 @@ _DEGREE = r"(?:\xc2\xb0|\xc2\xba|\\+u00b0|&deg;| ?deg)"
 _MINUTE = r"(?:\\?'|\xe2\x80\xb2|\xe2\x80\x99|\\+u2032|\\+u2019|&#39;|&prime;)"
 _SECOND = r"(?:\\*\"|''|\xe2\x80\xb3|\xe2\x80\x9d|\\+u2033|\\+u201[cd]|&quot;|&Prime;)"
 _ANGLE = rf"\d{{1,3}}{_DEGREE} ?\d{{1,2}}(?:[.,]\d{{1,7}})? ?{_MINUTE}(?: ?\d{{1,2}}(?:[.,]\d{{1,7}})? ?{_SECOND})?"
-#: Degrees and minutes of north, south, east or west.
+#: Degrees and minutes with N, S, E or W.
 _DEGREES = rf"(\b[NSEW] ?{_ANGLE}|{_ANGLE} ?[NSEWO]\b)"
 
 

@@ -1,7 +1,8 @@
 """Text inside text: base64, hex, percent and backslash escapes, colours, zero-width characters.
 
-Two kinds. A *region* is decoded, redacted and encoded again (base64, hex). A *view*
-(`views.py`) is the same text with marks taken out or escapes resolved, and the way back.
+Hidden text is found in two ways. A *region* (base64, hex) is decoded, redacted and encoded again. A
+*view* (`views`) is a copy of the text with escapes resolved or marks taken out, which leads back to
+the places in the original.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -23,24 +24,24 @@ from .rules import Near, Rule, ends_with, left_edge, pattern, quick
 from .vendors import formats
 from .views import STRETCH, View, replaced
 
-#: Four characters of base64 whose three bytes are printable ASCII: the bits leave few choices.
+#: Four characters of base64 that encode three bytes of printable ASCII: few letters are possible.
 _FIRST = "[CDI-Za-f]"
 _SECOND = "[ACDEFGHQSTUVWXgijklmnwyz0123]"
 _THIRD = "[ABEFIJMNQRUVYZcdghklopstwx014589]"
 QUAD = f"(?:{_FIRST}{_SECOND}{_THIRD}[A-Za-z0-9+/_-])"
 BASE64_ANCHOR = QUAD + "{5}"
 HEX_ANCHOR = r"(?:[2-7][0-9a-f]){14}|(?:[2-7][0-9A-F]){14}"
-#: Both in one: half the work for Hyperscan.
+#: Both in one pattern, which is half the work for Hyperscan.
 RUN_ANCHOR = f"{BASE64_ANCHOR}|{HEX_ANCHOR}"
 ESCAPE_ANCHOR = (
     r"(?:%[2-7][0-9A-Fa-f]){5}|(?:\\+u00[2-7][0-9A-Fa-f]){5}|(?:\\+x[2-7][0-9A-Fa-f]){5}|"
     r"%(?:25)*(?:20|22|27|3[ADad]|7[Bb]|0[Aa])[^\s]|(?:&#x?[0-9A-Fa-f]{1,5};){5}|(?:0x[2-7][0-9A-Fa-f], ?){8}"
 )
-#: Quoted-printable: an equals sign or an at sign as mail has it. (A line that ends with an equals
-#: sign says nothing by itself: settings may be empty.)
+#: Quoted-printable: an encoded equals or at sign. (A line that ends in `=` proves nothing: it may be
+#: an empty setting.)
 QUOTED_ANCHOR = r"=3D[^\s=]|=40[A-Za-z]"
-#: Letters of other alphabets as JSON writes them where it keeps to ASCII: the last of each run, since
-#: a hit for every letter of a text costs ten times the pass. A run may be cut inside of a letter.
+#: Letters outside ASCII as `\uXXXX`. Only the last of each run is looked for, because a hit for every
+#: letter costs ten times the pass. A run may be cut off inside a letter.
 LETTER_ANCHOR = (
     r"\\u(?:00[c-fC-F]|0[1-9a-fA-F][0-9a-fA-F]|(?:[3-9a-dA-D][0-9a-fA-F]|[fF]{2})[0-9a-fA-F])[0-9a-fA-F]"
     r"(?:[^\\]|\\+(?:[^\\u]|u(?:[^03-9a-dA-D]|00[^c-fC-F]|[0-9a-fA-F]{0,3}(?:[^0-9a-fA-F]|$))|$)|$)"
@@ -59,27 +60,27 @@ _ESCAPED_RUN = (
     r"(?:%[0-9A-Fa-f]{2}|\\+u00[0-9A-Fa-f]{2}|\\+x[0-9A-Fa-f]{2}|&#x?[0-9A-Fa-f]{1,5};|"
     r"0x[0-9A-Fa-f]{2},? ?|[A-Za-z0-9._~+/@:=?&!$*,;()-])*"
 )
-#: Each choice begins with a byte of its own, which the standard library then searches for.
+#: Each choice begins with a fixed byte, so that the standard library searches for it fast.
 _MARKS = (
     r"\x1b\[[0-9;?]{0,20}[A-Za-z]|\\(?:u001[bB]|x1b|033)\[[0-9;?]{0,20}[A-Za-z]|\xe2\x80[\x8b-\x8f]|"
     r"\xe2\x81\xa0|\xef\xbb\xbf|\xc2\xad|\\u200[b-f]|\\ufeff"
 )
-#: What may stand in a broken key: an end of line with the marks of shells, mail, quotes, tables and
-#: numbered lines around it; the end and the beginning of a string in code; a break in HTML.
+#: What may break a key: a line end with the marks of shells, mail, quotes, tables and numbered lines;
+#: the end of a string in code and the beginning of the next; a break in HTML.
 _GAP = (
     r"(?:[ \t]*(?:[\\^=%]|\||\xe2\x94\x82)?[ \t]*\r?\n(?:[ \t>|#*]|// |[+-] ?|\xe2\x94\x82){0,8}(?:\d{1,6}(?:\xe2\x86\x92|\t)[ \t]*)?|"
     r"=?\\+(?:r\\+)?n[ \t>|#*]{0,8}(?:\d{1,6}(?:\xe2\x86\x92|\\+u2192|\\+t)[ \t]*)?|"
     r"\\*[\"'][ \t]*[+.\\]?[ \t]*`?(?:\r?\n|\\+n)?[ \t]*[+.]?[ \t]*\\*[\"']|<w?br ?/?>)"
 )
 _BREAKS = rf"([A-Za-z0-9_+/=.-]){_GAP}([A-Za-z0-9_+/=.-])"
-#: A key that runs into the end of a line and on.
+#: The rest of a key up to such a break, and the first character behind it.
 _RUNS_ON = quick(rf"[A-Za-z0-9_+/=.-]{{0,600}}+{_GAP}[A-Za-z0-9_+/=.-]")
-#: Letters that never stand before a key: no escape and no colour ends with them (`left_edge`).
+#: Letters that `left_edge` never accepts before a key: no escape and no colour ends in them.
 _INSIDE = frozenset(b"ghijklopqsuwxyzGHIJKLMNOPQRSTUVWXYZ")
 
 
 def run_on(beginnings: Sequence[bytes]) -> Near:
-    """A `near` for the beginning of a key that goes on in the next line."""
+    """A `near` for the beginnings of keys: the key must go on in the next line."""
     known = frozenset(beginnings)
     sizes = sorted({len(text) for text in known})
 
@@ -96,18 +97,19 @@ def run_on(beginnings: Sequence[bytes]) -> Near:
 
 
 def _may_begin(data: bytes, start: int) -> bool:
-    """A key may begin at `start`: its rule will ask the same. Where a break stands closely before,
-    what is before the key is another when the break is taken out."""
+    """True where a key may begin at `start`, which its rule will ask once more. Close behind a break
+    the answer may change when the break is taken out, so it is True there."""
     before = data[start - 6 if start > 6 else 0 : start]
     return left_edge(data, start) or any(c in b"\n\\\"'<>`" for c in before)
 
 
-#: Line breaks that are also tried alone, in a stretch around few keys.
+#: Most breaks in a stretch that are also taken out one by one, and the size of a small stretch.
 _MOST_BREAKS, _SMALL = 12, 2000
 
 
 class Region(msgspec.Struct, frozen=True):
-    """An encoded stretch: where it stands, its content, and how to write new content."""
+    """An encoded stretch, bytes `start` to `end`: its decoded content, and how to encode a new one.
+    `width` is the length of its lines, 0 where it is not wrapped."""
 
     start: int
     end: int
@@ -133,7 +135,8 @@ class Region(msgspec.Struct, frozen=True):
 
 
 def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
-    """The base64 text around a hit that ends at `hit`, not reaching before `floor`."""
+    """The base64 text around the hit that ends at `hit`, but not before `floor`; None where it does
+    not decode to text."""
     start = hit - 20
     quad = pattern(QUAD).fullmatch
     while start - 4 >= floor and quad(data, start - 4, start):
@@ -158,13 +161,13 @@ def base64_region(data: bytes, hit: int, floor: int) -> Region | None:
 
 
 _STANDARD = bytes.maketrans(b"-_", b"+/")
-#: What follows a last line that is shorter than the others.
+#: What may follow the last line of a wrapped block.
 _LINE_DONE = frozenset((b"", *(bytes((c,)) for c in b"=\r\n\"'`\\<)}],;")))
 _ISHEX = bytes(1 if chr(c) in "0123456789abcdefABCDEF" else 0 for c in range(256))
 
 
 def _more_lines(data: bytes, start: int, end: int) -> tuple[bytes, int, int, bytes]:
-    """Lines that follow in a wrapped block: all as wide as the first but the last."""
+    """The further lines of a wrapped block: all as wide as the first, the last may be shorter."""
     width, pieces, stop, mark = end - start, [data[start:end]], end, b"\n"
     ending, run = pattern(_LINE_END), pattern(r"[A-Za-z0-9+/_-]*")
     while True:
@@ -176,7 +179,7 @@ def _more_lines(data: bytes, start: int, end: int) -> tuple[bytes, int, int, byt
         if not 0 < size <= width or (size < width and size % 4 == 1):
             break
         if size < width and data[line.end() : line.end() + 1] not in _LINE_DONE:
-            break  # the name of the next entry, or a sentence
+            break  # no more base64: the next entry's name, or a sentence
         pieces.append(line.group())
         mark, stop = gap.group(), line.end()
         if size < width:
@@ -185,7 +188,7 @@ def _more_lines(data: bytes, start: int, end: int) -> tuple[bytes, int, int, byt
 
 
 def hex_region(data: bytes, hit: int, floor: int) -> Region | None:
-    """The hex text around a hit that ends at `hit`."""
+    """The hexadecimal text around the hit that ends at `hit`, but not before `floor`."""
     start = hit
     while start > floor and _ISHEX[data[start - 1]]:
         start -= 1
@@ -197,8 +200,8 @@ def hex_region(data: bytes, hit: int, floor: int) -> Region | None:
 
 
 def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
-    """The run of escapes around a hit, resolved, where it may be a form's also with spaces for its
-    plus signs; and where it ends."""
+    """The run of escapes around a hit with its escapes resolved, and its end. What may be a form's
+    text comes a second time, with spaces for its plus signs."""
     end = pattern(_ESCAPED_RUN).match(data, hit).end()
     start = max(floor, hit - 600)
     piece = data[start:hit]
@@ -215,11 +218,11 @@ def escaped_views(data: bytes, hit: int, floor: int) -> tuple[list[View], int]:
     return views, done
 
 
-#: Backslashes before it: as many as a text has that was escaped five times.
+#: Up to 32 backslashes, as a text has that was escaped five times.
 _SLASHES = r"\\{1,32}"
-#: A letter, perhaps of two halves.
+#: An escaped letter, perhaps of two surrogates.
 _LETTERS = rf"{_SLASHES}u[dD][89abAB][0-9a-fA-F]{{2}}{_SLASHES}u[dD][c-fC-F][0-9a-fA-F]{{2}}|{_SLASHES}u[0-9a-fA-F]{{4}}"
-#: A run of them. What begins with a fixed byte is found many times as fast.
+#: A run of such letters. A pattern that begins with a fixed byte is searched many times as fast.
 _LETTER_RUN = quick(rf"\\\\{{0,31}}+u[0-9a-fA-F]{{4}}(?:{_SLASHES}u[0-9a-fA-F]{{4}})*")
 
 
@@ -227,7 +230,7 @@ _OF_LETTERS = b"\\u0123456789abcdefABCDEF"
 
 
 def along_runs(data: bytes, ends: list[int], step: int) -> list[int]:
-    """The ends of runs of letters, and a place every `step` bytes along those that are longer."""
+    """The ends of runs of escaped letters, and a place every `step` bytes inside longer runs."""
     places: list[int] = []
     before = 0
     for end in ends:
@@ -243,7 +246,7 @@ def along_runs(data: bytes, ends: list[int], step: int) -> list[int]:
 
 
 def lettered(data: bytes, start: int, end: int) -> bytes:
-    """A stretch with its escaped letters as they are."""
+    """A stretch of text with its escaped letters resolved."""
     return _LETTER_RUN.sub(_letters, data[start:end])
 
 
@@ -258,7 +261,7 @@ def _letters(match: Any) -> bytes:
 
 
 def _read_letters(run: bytes) -> bytes:
-    """Escapes as what JSON reads in them; whatever the number of backslashes."""
+    """The letters of a run of escapes, however many backslashes each has."""
     text: str = json.loads(b'"' + b"\\u".join(run.translate(None, b"\\").split(b"u")) + b'"')
     return text.encode("utf-8", "replace")
 
@@ -286,7 +289,7 @@ def unmarked_view(data: bytes, start: int, end: int) -> View:
 
 
 def quoted_view(data: bytes, start: int, end: int) -> View:
-    """The text as quoted-printable mail means it."""
+    """A stretch of text with quoted-printable resolved."""
     marks = quick(r"=\r?\n|=([0-9A-F]{2})")
     return replaced(
         data, start, end, marks, lambda match: bytes.fromhex((match[1] or b"").decode())
@@ -294,8 +297,8 @@ def quoted_view(data: bytes, start: int, end: int) -> View:
 
 
 def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
-    """A stretch with the line breaks between key characters taken out: every one, then, where there
-    are more than one, each alone and each with its next, for a key that ends at a line's end."""
+    """A stretch without the line breaks between characters of keys: first without any, then without
+    each single one and each two neighbours, for a key that ends at a line's end."""
     breaks = pattern(_BREAKS)
     yield replaced(data, start, end, breaks, lambda match: b"", inner=True)
     if end - start > _SMALL:
@@ -307,9 +310,10 @@ def joined_views(data: bytes, start: int, end: int) -> Iterator[View]:
             yield replaced(data, start, end, breaks, lambda match: b"", inner=True, only=only)
 
 
-#: How keys begin.
+#: The beginnings of keys.
 _BEGINNINGS = [text.encode() for text in prefixes(head for _, head, _ in formats())]
-#: Those that end words, too (`version_`, `task-`, `core_`): asked for where a word begins only.
+#: Of these, the ones that also end words (`version_`, `task-`, `core_`): they count only where a word
+#: begins.
 _ENDINGS = (b"ion_", b"sk-", b"re_")
 _WORD_BEGINS = r"(?:^|[^A-Za-z0-9]|\\[nrtbfv]|%[0-9A-Za-z]{2}|\\[uU].{4}|\\x..|m)"
 

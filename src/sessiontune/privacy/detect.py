@@ -1,49 +1,16 @@
-"""Runs all rules over a text: prefilter, exact patterns around the hits, text inside text."""
+"""Runs the rules over a text: prefilter, exact patterns around its hits, text inside text."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
-from . import (
-    accounts,
-    apart,
-    births,
-    calls,
-    collected,
-    commands,
-    context,
-    coordinates,
-    decoders,
-    envnames,
-    headers,
-    homes,
-    hooks,
-    identity,
-    keyblocks,
-    nearby,
-    network,
-    payment,
-    personal,
-    phones,
-    places,
-    printed,
-    programs,
-    seeds,
-    sentences,
-    services,
-    stored,
-    streets,
-    structured,
-    tables,
-    tokens,
-    vendorkeys,
-    web,
-)
+from . import decoders
 from .checks import wordy
 from .prefilter import Hit, Prefilter, make_prefilter
 from .pseudonym import is_pseudonym
-from .rules import MORE, Rule, Span, begun, pattern, windowed
+from .rules import MORE, Rule, Span, pattern, windowed
+from .ruleset import all_rules
 from .told import elsewhere, telling
 from .views import View, windows
 
@@ -51,54 +18,13 @@ from .views import View, windows
 MAX_DEPTH = 14
 
 Make = Callable[[str, str, bytes], bytes]
-#: Finds names in a text.
+#: Finds the names in a text that stand alone.
 Named = Callable[[bytes], list[Span]]
 
 
-@lru_cache(maxsize=1)
-def all_rules() -> tuple[Rule, ...]:
-    """Every rule of the three layers."""
-    return tuple(begun(rule) for rule in _TABLES)
-
-
-_TABLES = (
-    *vendorkeys.RULES,
-    *tokens.RULES,
-    *headers.RULES,
-    *structured.RULES,
-    *apart.RULES,
-    *programs.RULES,
-    *web.RULES,
-    *hooks.RULES,
-    *seeds.RULES,
-    *stored.RULES,
-    *keyblocks.RULES,
-    *commands.RULES,
-    *calls.RULES,
-    *context.RULES,
-    *services.RULES,
-    *sentences.RULES,
-    *nearby.RULES,
-    *collected.RULES,
-    *personal.RULES,
-    *payment.RULES,
-    *identity.RULES,
-    *coordinates.RULES,
-    *phones.RULES,
-    *streets.RULES,
-    *network.RULES,
-    *homes.RULES,
-    *places.RULES,
-    *tables.RULES,
-    *births.RULES,
-    *printed.RULES,
-    *envnames.RULES,
-    *accounts.RULES,
-)
-
-
 _DECODERS = decoders.RULES
-#: How a stretch reads, and the same with the way back, which is made only where something is found.
+#: Two readings of a stretch of text: as bytes, and as a view that leads back to the places in the
+#: original. The second takes longer and is made only where the first shows something.
 _READ_AS = {
     "mark": (decoders.unmarked, decoders.unmarked_view),
     "letter": (decoders.lettered, decoders.lettered_view),
@@ -106,9 +32,14 @@ _READ_AS = {
 
 
 class Detector:
-    """Finds what must go. `layers` are those switched on; `make` gives a value's replacement;
-    `named` finds the names that stand alone, in text that was hidden (the caller sees to the rest);
-    `tell` is told which values other texts may hold bare.
+    """Finds the values to replace.
+
+    layers  the layers that are switched on
+    make    gives a value's replacement: (kind, shape, value) -> bytes
+    allow   values that are never replaced
+    named   finds names that stand alone. It is called for decoded text only (base64, escapes):
+            in the text itself the caller looks for names, many texts at once
+    tell    gets the values that other texts may hold bare, with the spans that told them
     """
 
     def __init__(
@@ -124,7 +55,7 @@ class Detector:
         self._rules: list[Rule] = [*_DECODERS, *rules]
         self._tables = frozenset(i for i, rule in enumerate(self._rules) if rule.table)
         self._filter, shared = _prefilter(chosen)
-        #: For each pattern of the prefilter: its rules, with the look that each takes first.
+        #: By pattern of the prefilter: the rules that it stands for, each with its `near`.
         self._takers = [[(i, self._rules[i].near) for i in indices] for indices in shared]
         self._make = make
         self._named = named
@@ -132,8 +63,8 @@ class Detector:
         self._allow = allow
 
     def scan(self, data: bytes) -> list[Hit]:
-        """Rules with the ends of their anchors (in one text, or several joined into one), less
-        those that a cheap look at the text around rules out."""
+        """The prefilter's hits in a text, or in several joined by NULs: (index of a rule, end of
+        its anchor). Hits that `near` rules out are left out."""
         hits = self._filter.scan(data)
         if not self._filter.places:
             return hits
@@ -150,11 +81,12 @@ class Detector:
 
     @property
     def placed(self) -> bool:
-        """True when hits say where they are."""
+        """True where hits say their place (Hyperscan), False where they name only the rule."""
         return self._filter.places
 
     def find(self, data: bytes, hits: list[Hit] | None = None, depth: int = 0) -> list[Span]:
-        """Spans to replace, in order, not overlapping."""
+        """The spans to replace, in order, without overlaps. `hits` are those of `scan`, if it has
+        run already; `depth` is 0 for a text, and one more for each text inside it."""
         if hits is None:
             hits = self.scan(data)
         spans: list[Span] = self._named(data) if depth else []
@@ -163,7 +95,7 @@ class Detector:
         by_rule: dict[int, list[int]] = {}
         for index, end in hits:
             by_rule.setdefault(index, []).append(end)
-        for index in sorted(by_rule, reverse=True):  # what is hidden comes last
+        for index in sorted(by_rule, reverse=True):  # decoders stand first in the list, run last
             ends = by_rule[index]
             rule = self._rules[index]
             if not self._filter.places:
@@ -185,7 +117,7 @@ class Detector:
         return resolve([*spans, *more]) if more else spans
 
     def apply(self, data: bytes, spans: list[Span]) -> bytes:
-        """The text with the spans replaced."""
+        """The text with the spans (sorted, without overlaps) replaced."""
         pieces: list[bytes] = []
         done = 0
         for span in spans:
@@ -220,7 +152,7 @@ class Detector:
                     position = max(match.start() + 1, last if last > match.start() else 0)
                     continue
                 low, high = found
-                if low == high:  # not it, and nothing inside it either
+                if low == high:  # rejected, together with all that lies inside
                     position = max(high, match.start() + 1)
                     continue
                 if high == limit < size:
@@ -281,8 +213,9 @@ class Detector:
                 spans.append(Span(region.start, region.end, inner[0].kind, "region", 6, text))
 
     def _wrapped(self, view: View, data: bytes, spans: list[Span], all_joined: bool) -> bool:
-        """Keys that are broken over lines; False when none begins here. What follows a key that is
-        whole by itself is only taken when it looks like more of it."""
+        """Adds the keys that are broken over lines; False where no key begins in the view. Where
+        the part before the break is a whole key already, the rest is taken only if it looks like a
+        key's body (no words, 16 bytes or more)."""
         found: list[Span] = []
         begun = False
         for index, end in self.scan(view.data):
@@ -308,12 +241,12 @@ class Detector:
         return begun
 
     def _through(self, view: View, depth: int, spans: list[Span]) -> None:
-        """Finds in a view, and reports the places in the original."""
+        """Adds what is found in a view, as places in the original."""
         if view.changed:  # else nothing was hidden
             self._report(self.find(view.data, None, depth + 1), view, spans)
 
     def _report(self, found: list[Span], view: View, spans: list[Span]) -> None:
-        """Spans in a view as places in the original, with what replaces them."""
+        """Adds spans of a view as places in the original, with their replacements."""
         for span in found:
             start, end = view.back(span.start, span.end)
             text = span.text
@@ -324,7 +257,8 @@ class Detector:
 
 
 def resolve(spans: list[Span]) -> list[Span]:
-    """Overlapping spans become one: as wide as all, of the kind that ranks highest."""
+    """Merges overlapping spans: each group becomes one span over all of them, of the kind with the
+    highest rank (of two with the same rank, the wider). Sorts `spans` in place."""
     if len(spans) < 2:
         return spans
     spans.sort(key=lambda span: (span.start, -span.end))

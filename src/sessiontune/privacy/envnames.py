@@ -1,8 +1,8 @@
-"""Keys under names of the environment that nothing is known of: `ACMECO=...`.
+"""Keys in environment variables whose name no table holds: `ACMECO=V`.
 
-A name of capitals that holds a long run of random letters and digits is a key, unless a word of
-the name says what else it is: an id, a digest, a revision. Digests are in hexadecimal; so those
-letters are a key only where a word of the name says so.
+A long run of random letters and digits under a name in capitals is a key, unless a word of the name
+says that it is something else: an id, a digest, a revision. Digests are hexadecimal, so a run of
+hexadecimal digits is a key only if a word of the name says so.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -18,7 +18,7 @@ from .examples import is_published_example
 from .keynames import IS_KEY, dull, says_password, vendor_of
 from .rules import Rule, quick
 
-#: Words of a name that say what its value is, when it is no secret.
+#: Words of a name that say its value is something else than a secret.
 _NO_SECRET = re2.compile(
     rb"(?:^|_)(?:[A-Z]*IDS?|SHA\d*|[A-Z]*HASH(?:ES)?|[A-Z]*DIGEST|[A-Z]*SUMS?|MD5|CRC\d*|ETAG|COMMIT|REV|REVISION|"
     rb"VERSION|TAG|UUID|GUID|BUILD|MODEL|[A-Z]*FILE|[A-Z]*PATH|[A-Z]*DIR|UR[IL]|HOST|REF|HEAD|BASE|TREE|PARENT|BRANCH|"
@@ -30,7 +30,7 @@ _NO_SECRET = re2.compile(
     rb"FOO|BAR|BAZ|FAIL|PASS|PASSED|ERROR|WARN|INFO|DEBUG|TODO|NOTE|FIXME|VIDEO|PLAYLIST|CHANNEL|SHEET|FOLDER|DRIVE|DOC|SIG|"
     rb"SIGNATURE|RUNNER|SEED|VOICE|CUSTOMER|PLAN)(?:_|\d*\z)"
 )
-#: Words that say that it is one.
+#: Words of a name that say its value is a secret.
 _SECRET = re2.compile(
     rb"(?:^|_)(?:SIGN(?:ER|ING)?|PEPPER|SALT|H?MAC|[A-Z]*CRYPT(?:ION|O)?|CIPHER|COOKIE|SESSION|[A-Z]*HOOK|WH|ADMIN|AUTH|"
     rb"BOT|API|PSK|CRED|JWT|LICEN[CS]E|DSN|OAUTH|SSO|ROOT|MASTER|PAT)(?:_|\d*\z)"
@@ -44,9 +44,9 @@ _NAME_BYTES = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 
 
 def machine_made(name: bytes, value: bytes) -> bool:
-    """`value` is a key under `name`, of which no more is known than its words."""
+    """True where `value` is a key under `name`, judged by the words of the name."""
     if IS_KEY.search(name) or says_password(name):
-        return False  # such names have rules of their own, which know the formats of keys
+        return False  # these names have rules of their own, which know the formats of their keys
     if _NO_SECRET.search(name) or dull(name) or is_placeholder(value):
         return False
     says = _SECRET.search(name) is not None or vendor_of(name) is not None
@@ -60,19 +60,19 @@ def machine_made(name: bytes, value: bytes) -> bool:
         return False
     mixed = value != value.lower() and value != value.upper()
     if b"/" in value[:2] or value.count(b"/") > 3 or value.count(b"-") > 3 or value.count(b"_") > 3:
-        return False  # a path, words that are joined
+        return False  # a path, or joined words
     return mixed or (plain and len(value) >= (24 if says else 28))
 
 
 def _under(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The value of which the first 24 letters end at `end`, with the name before it."""
+    """The value whose first 24 characters end at `end`, if the name before it allows it."""
     start = end - 24
     at = start
     while at and data[at - 1] in b" \"':=\\\r\n\t":
         at -= 1
     gap = start - at - 2 * data.count(b"\\", at, start)
     if data[at - 5 : at] == b"value" and gap < 5:
-        at = data.rfind(b"ame", max(0, at - 160), at)  # `name: NAME`, and its value below
+        at = data.rfind(b"ame", max(0, at - 160), at)  # `name: NAME`, `value: V` on the next line
         named = _NAMED.match(data, at + 3, start) if at >= 0 else None
         low, high = named.span(1) if named else (0, 0)
     else:
@@ -89,7 +89,7 @@ def _under(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 def _begins(data: bytes, low: int) -> bool:
-    """A name begins here: of the environment, not of a thing in code or of an option."""
+    """True where the name of a variable begins at `low`, not one in code or of an option."""
     before = data[low - 1 : low]
     if before.isalnum() or before in (b"$", b".", b"/", b"-", b"{"):
         return data[low - 2 : low] in (b"\\n", b"-D")
@@ -100,11 +100,11 @@ _NAMED = quick(r"\\*\"?[ ]?[:=][ ]?\\*[\"']?([A-Z][A-Z0-9_]{2,59})\\*[\"']?")
 
 _VALUE = r"[A-Za-z0-9+/_-]{24}"
 
-#: Hyperscan searches by fixed bytes: `=` or a quote and a colon are everywhere, a capital letter with
-#: them is not.
+#: Hyperscan searches by fixed bytes: `=` is everywhere, a certain capital letter before it is not. So
+#: there is a pattern for each last letter of a name.
 _CAPITALS = ascii_uppercase + "0123456789_"
 
-#: What may stand between `name`, the name and its value.
+#: From `name` over the name itself to its value.
 _NAMES_ONE = rf"[:=] ?\\*[\"']?[A-Z0-9_]{{3,60}}\\*[\"']?,?(?:\s|\\+[nr]){{1,40}}\\*\"?value\\*\"?[ ]?[:=] ?\\*[\"']?{_VALUE}"
 
 RULES: tuple[Rule, ...] = tuple(

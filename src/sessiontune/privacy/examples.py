@@ -1,9 +1,9 @@
 """Example keys that vendors print in their own documentation and sources, and example IBANs.
 
-They stand in countless tutorials and tests; replacing them would change public text. Only keys
-whose vendor publishes them are listed, by digest, so that no key-shaped text stands here. What
-is plainly made up by itself (`EXAMPLE` inside, alphabets that count up, one letter repeated) needs
-no list: see `checks`.
+They stand in countless tutorials and tests, and replacing them would change public text. Only keys
+that their own vendor publishes are listed, as digests, so that no key-shaped text stands here. A
+key that is plainly made up (`EXAMPLE` in it, an alphabet, one letter repeated) needs no list: see
+`checks.is_example`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import hashlib
 
 import re2
 
-#: blake2b-64 of the whole key, by who publishes it.
+#: BLAKE2b digests (64 bits) of whole keys, with who publishes them.
 PUBLISHED = {
     "samples in github.com/firebase/firebase-android-sdk": """
         04720f8c5b48eb54 1dbab3955ee24509 1eb23f4ff31fee4a 2331a06e46b6014b 4278860ad7c8919f
@@ -55,7 +55,7 @@ PUBLISHED = {
 }
 _DIGESTS = frozenset(" ".join(PUBLISHED.values()).split())
 
-#: The claims that jwt.io and RFC 7519 fill in for show, and nothing else.
+#: A JWT's claims if they are no more than those of the examples on jwt.io and in RFC 7519.
 _SHOWN_CLAIMS = re2.compile(
     rb'\{"sub":"1234567890","name":"John Doe"(?:,"(?:admin|iat|exp)":(?:true|\d+))*\}|'
     rb'\{"iss":"joe",\s*"exp":1300819380,\s*"http://example.com/is_root":true\}'
@@ -63,8 +63,8 @@ _SHOWN_CLAIMS = re2.compile(
 
 
 def is_published_example(value: bytes) -> bool:
-    """True for a key that its vendor publishes as an example (or an IBAN that the registry does),
-    and for a JWT that says it is one."""
+    """True for a key that its vendor publishes as an example, an IBAN that the registry does, and a
+    JWT with the claims of an example."""
     if len(value) > 2000:
         return False
     if hashlib.blake2b(value, digest_size=8).hexdigest() in _DIGESTS:

@@ -1,6 +1,6 @@
-"""Looks through files on disk: a repository, a data set made elsewhere, an export.
+"""Scans files on disk: a repository, a data set made elsewhere, an export.
 
-Files are read in blocks with an overlap, so memory stays bounded whatever their size.
+Files are read in blocks with an overlap, so memory stays bounded.
 """
 
 from __future__ import annotations
@@ -14,29 +14,29 @@ from .audit import Auditor
 from .options import PrivacyOptions
 from .vocabulary import Vocabulary
 
-#: Folders that hold no text of the user's own, or copies of it in another form.
+#: Folders without text of the user's own, or with copies of it in another form.
 SKIPPED_FOLDERS = frozenset(
     {".git", ".hg", ".svn", "__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache",
      ".hypothesis", ".tox", ".nox", "node_modules", ".venv"}
 )  # fmt: skip
 BLOCK = 8 << 20
-#: How text in wide letters begins. (UTF-32 first: its mark begins with that of UTF-16.)
+#: Byte order marks. (UTF-32 first: its mark begins with that of UTF-16.)
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-#: The longest value that may stand across the seam of two blocks, with its context.
+#: Bytes that two blocks share: the longest value across a seam, with its context.
 OVERLAP = 64 << 10
 
 
 def scan_files(
     paths: Iterable[str], options: PrivacyOptions, salt: bytes, unread: list[str] | None = None
 ) -> Iterator[Finding]:
-    """Findings in the files and folders `paths`, in the order of their names.
+    """The findings in files and folders, sorted by file name.
 
-    Version control internals are left out, and so are binary files, which are added to `unread`.
+    `SKIPPED_FOLDERS` are left out. Binary files are not read; their names are added to `unread`.
     Raises OSError for a path that does not exist or cannot be read.
     """
     auditor = Auditor(options, Vocabulary(), salt)
@@ -47,17 +47,17 @@ def scan_files(
 
 
 def scan_file(path: str, auditor: Auditor, unread: list[str]) -> Iterator[Finding]:
-    """Findings in one file, in blocks that end at line ends where there are any."""
+    """The findings in one file, which is read in blocks that end at line ends where possible."""
     with open(path, "rb") as stream:
         head = stream.read(8192)
         wide = wide_codec(head)
         if wide is None and is_binary(head):
             unread.append(path)
             return
-        # UTF-16 and UTF-32 are read as the same text in UTF-8
+        # UTF-16 and UTF-32 are converted to UTF-8
         plain = codecs.getincrementaldecoder(wide)("replace") if wide else None
         carry, line = (plain.decode(head).encode() if plain else head), 1
-        done = 0  # bytes of `carry` that were judged in the block before
+        done = 0  # bytes of `carry` that the block before has already judged
         while True:
             more = stream.read(BLOCK)
             block = carry + (plain.decode(more, not more).encode() if plain else more)
@@ -72,13 +72,13 @@ def scan_file(path: str, auditor: Auditor, unread: list[str]) -> Iterator[Findin
 
 
 def _seam(block: bytes) -> int:
-    """Where to cut: after the last line feed of the block, or at its end where it has none."""
+    """Where to cut a block: behind its last line feed, or at its end if it has none."""
     cut = block.rfind(b"\n") + 1
     return cut if cut > len(block) // 2 else len(block)
 
 
 def wide_codec(head: bytes) -> str | None:
-    """The encoding of a text whose letters take two bytes or four, as Windows writes it."""
+    """The codec of a text in UTF-16 or UTF-32, or None. Windows writes such files."""
     for mark, name in _MARKS:
         if head.startswith(mark):
             return name
@@ -90,7 +90,7 @@ def wide_codec(head: bytes) -> str | None:
 
 
 def is_binary(head: bytes) -> bool:
-    """True when the first bytes are no text (a NUL, or a known signature)."""
+    """True where a file's first bytes are no text: a NUL, or a known signature."""
     return b"\x00" in head or head.startswith(
         (b"\x89PNG", b"\xff\xd8\xff", b"%PDF", b"GIF8", b"PAR1")
     )

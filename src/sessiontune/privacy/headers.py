@@ -20,20 +20,20 @@ from .structured import QUOTE, whole
 
 
 def _block(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A private key: needs a body that is not a stand-in. What only ends it stays."""
+    """A private key in PEM, if its body is no stand-in. An `END` line alone is none."""
     body = without_pseudonyms(match.group(2))
     letters = bytes(c for c in body if chr(c).isalnum())
     if len(letters) < 24 or entropy(letters) < 3.0 or b"..." in body[:60]:
         return None
     if not _RUN.search(body):
-        return None  # code that looks for such a block
+        return None  # code that searches for such a block
     start, end = match.span(1)
     if not data.startswith(b"-----END", match.end(2)):
         end = match.end(2)
     return start, end
 
 
-#: A piece of a key's body: no word and no name in code is as long, but for pieces that are alike.
+#: Sixteen characters of base64 in a row: longer than words, and a key's body has different ones.
 _RUN = re2.compile(rb"[A-Za-z0-9+/=]{16}")
 
 
@@ -46,7 +46,7 @@ _PORT = re2.compile(rb"\d{1,5}/")
 
 
 def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The password of `scheme://user:password@host`."""
+    """The password in `scheme://user:password@host`."""
     start, end = match.span(2)
     user, password = match.group(1), match.group(2)
     if is_placeholder(password) or password in (b"pass", b"pw", b"PASSWORD", b"tiger", user):
@@ -54,7 +54,7 @@ def _url_password(data: bytes, match: Any) -> tuple[int, int] | None:
     if any(c in b"{}<>$*" for c in password) or (password.isupper() and password.isalpha()):
         return None
     if user and _PORT.match(password):
-        return None  # `http://localhost:9001/users/anna@...`
+        return None  # a port and a path: `http://localhost:9001/users/anna@...`
     low = password.lower()
     if low.startswith((b"your", b"my-", b"my_", b"some")) or low in (
         b"port",
@@ -79,7 +79,7 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
     if len(value) < 6 or is_placeholder(value) or any(c in b"{}<>$()[]*" for c in value):
         return None
     if data[end : end + 1] == b"(":
-        return None  # a call
+        return None  # a call in code
     if _FIELD.fullmatch(value) or _stand_in_pair(value) or is_published_example(value):
         return None
     if (
@@ -94,22 +94,22 @@ def _header(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _any_scheme(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`Authorization: VALUE`, with or without a scheme of the vendor's own."""
+    """`Authorization: V`, without a scheme or with one of the vendor's own."""
     value = match.group(1)
     if _FIELDS.match(value) or _PAGE.fullmatch(value) or not judged_random(value, 20):
         return None
     return _header(data, match)
 
 
-#: Where one is asked for it: `authorization: "https://acme.example/oauth2/authorize"`.
+#: The address of a login page: `authorization: "https://acme.example/oauth2/authorize"`.
 _PAGE = re2.compile(rb"https?:/{2}[\w.-]+(?:/[\w.~-]*)*")
 _FIELDS = re2.compile(rb"[A-Za-z_]+=|[A-Z0-9]+(?:-[A-Z0-9]+)+")
-#: The first field of what follows: `Digest username="..."`, `Bearer authorization_uri="..."`.
+#: A first field in place of a value: `Digest username="..."`, `Bearer authorization_uri="..."`.
 _FIELD = re2.compile(rb"[a-z_]+=")
 
 
 def _stand_in_pair(value: bytes) -> bool:
-    """Basic authorization of `user:password`, as documentation shows it."""
+    """True where the base64 of Basic authorization holds a stand-in, as `user:password` in manuals."""
     if b":" in value:
         user, _, password = value.partition(b":")
         return is_placeholder(user) and is_placeholder(password)
@@ -121,7 +121,7 @@ def _stand_in_pair(value: bytes) -> bool:
 
 
 def _user_and_password(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`Basic VALUE`, wherever it stands, where the value says who signs in, and with what."""
+    """`Basic V` anywhere, if V decodes to a user and a password."""
     value = match.group(1)
     try:
         user, colon, password = base64.b64decode(value, validate=True).partition(b":")

@@ -1,4 +1,4 @@
-"""Home folders, in paths of all systems and in agents' names for folders."""
+"""User names in home folders: in paths of all systems, and in agents' names for folders."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -16,8 +16,8 @@ _ROOT = (
     rf"(?:{_SEP}(?:home|Users|export{_SEP}home|var{_SEP}home)|[A-Za-z]:{_SEP}(?:[Uu]sers|USERS|"
     rf"Documents and Settings))"
 )
-#: Claude Code's name of a folder: the path with dashes. After a space only where no option of a
-#: command looks so.
+#: Claude Code's name for a folder is its path with dashes. Behind a space, only the forms that no
+#: option of a command has.
 _SLUG_ROOT = (
     r"(?:(?:^|[/\\\"'`=\n\x00\x92(\[:]|\\n)-(?:(?:mnt-[a-z]|var|export|usr|private)-)?(?:home|Users)|"
     r"[ \t]-(?:mnt-[a-z]-)?Users|[A-Z]--Users)-"
@@ -25,7 +25,7 @@ _SLUG_ROOT = (
 _SLUG_HEAD = _SLUG_ROOT + "[A-Za-z0-9]"
 _SLUG = _SLUG_ROOT + r"([A-Za-z0-9][A-Za-z0-9_.]{1,31}(?:-[A-Za-z0-9_.-]{0,160}[A-Za-z0-9])?)"
 
-#: What the prefilter leaves out: `userbcdf...`, our own pseudonyms.
+#: The beginning of a user name, less those of our own pseudonyms (`userbcdf...`).
 _NOT_MADE_USER = (
     r"(?:[A-Za-tv-z0-9_\x80-\xff]|u(?:[^s]|s(?:[^e]|e(?:[^r]|r"
     rf"(?:[^{LETTERS}]|[{LETTERS}]{{1,13}}[^{LETTERS}]|[{LETTERS}]{{14}}[A-Za-z0-9_])))))"
@@ -33,18 +33,18 @@ _NOT_MADE_USER = (
 _SEPARATOR = quick(r"(?s:.*)(?:[/\\]|2[Ff]|5[Cc])")
 
 _NAME = quick(r"[A-Za-z0-9_.@\x80-\xff-]{1,64}")
-#: First and family name with a space, up to the next folder.
+#: A first name and a family name with a space between, up to the next folder.
 _TWO_NAMES = quick(
     r"[A-Z\xc3-\xc5][A-Za-z\x80-\xff.'-]{1,24}(?:(?: |\\{1,4} |%20)[A-Z\xc3-\xc5][A-Za-z\x80-\xff.'-]{0,24}){1,2}(?=[/\\]|%(?:25)?(?:2[Ff]|5[Cc]))"
 )
 
 _PLAIN_ROOTS = (b"/home/", b"/Users/", b"\\Users\\")
-#: By far the most: nothing but a space or a quote before it.
+#: The most common beginnings of a path: a root behind a space, a quote or a bracket.
 _PLAIN = frozenset(bytes((mark,)) + root for root in _PLAIN_ROOTS for mark in b" \"'\n=(:\t`,[")
 
 
 def _home(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The user name after `/home/`, `C:\\Users\\` ..., of which the anchor saw a part."""
+    """The user name behind `/home/`, `C:\\Users\\` ...; the anchor's hit ends inside it."""
     start = end - 1
     if data[start - 1] not in b"/\\":
         low = max(0, end - 24)
@@ -72,7 +72,7 @@ def _home(data: bytes, end: int) -> list[tuple[int, int]]:
 
 _SEPARATORS = quick(r"(?:[/\\]|%(?:25){0,4}2[Ff]|%(?:25){0,4}5[Cc])+\Z")
 _MOUNTS = (b"export", b"var", b"/c", b"/d", b"/e", b"/C", b"/D")
-#: Folders of the root under which homes lie, machines that serve files, addresses of files.
+#: What may stand before `/home` in an absolute path: a mounted file system, a file server, `file:`.
 _ROOTED = quick(
     r"(?:(?:(?<![\w.~)}\]-])|(?<=\\[nt]))/(?:usr|mnt|net|nfs|data|cluster|gpfs|lustre|afs|media|vol\d?|storage|private|rootfs|host|System/Volumes/Data|Volumes/[\w ]{1,24})|"
     r"(?:(?<![\w:/])|(?<=\\n))//[\w.$-]{2,40}/[\w.$-]{1,40}|(?:smb|sftp|nfs|afp|ssh|rsync|scp|vscode(?:-insiders|-remote)?|cursor|cifs|file)://[^\s/]{1,40})(?:/[\w.+-]{1,32})*\Z"
@@ -81,7 +81,7 @@ _UNC = quick(r"(?:(?<![\w\\])|(?<=\\n))(\\{2,32})[\w.$-]{1,40}((?:\\{1,16}[\w.$-
 
 
 def _inside_path(window: bytes, low: int) -> bool:
-    """`src/home/index`, `api/users/1`: what stands before `/home` at `low` is a relative path."""
+    """True where `/home` at `low` is inside a relative path: `src/home/index`, `api/users/1`."""
     match = _SEPARATORS.search(window, max(0, low - 24), low)
     if match is None:
         return False
@@ -99,7 +99,7 @@ def _inside_path(window: bytes, low: int) -> bool:
 
 @lru_cache(maxsize=4096)
 def _personal(name: bytes) -> bool:
-    """True for a folder of homes that names a person."""
+    """True where a folder among the homes names a person."""
     text = name.decode("utf-8", "replace")
     if is_pseudonym(name) or is_generic(text) or text in ("Shared", "Public", "index", "page"):
         return False
@@ -110,14 +110,14 @@ _ENDINGS = frozenset(b"tsx ts js jsx py html css md json vue php rb go java txt 
 
 
 def _slug(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The rest of `-home-USER-code-app`: who, and which project."""
+    """`USER-code-app` of `-home-USER-code-app`: the user and the project."""
     start, end = match.span(1)
     user = match.group(1).split(b"-", 1)[0]
     return None if is_generic(user.decode("latin-1")) or is_pseudonym(user) else (start, end)
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A folder that may name a person: no word of language or code."""
+    """A folder's name, unless it is a word of language or code."""
     start, end = match.span(1)
     name = match.group(1)
     if not stands_alone(name.decode("latin-1")) or not _personal(name):
@@ -130,10 +130,10 @@ def _tilde(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if _personal(match.group(1)) and len(match.group(1)) > 2 else None
 
 
-#: What lies in homes.
+#: Folders that lie in homes.
 _IN_HOMES = r"(?:\.[a-z]|public_html|bin|src|code|dev|work|projects?|repos?|git|Documents|Desktop|Downloads|Library|www|mail|data|tmp|lib|go|app)"
 
-#: What follows `~a`: Hyperscan finds the tilde itself with less work than all the folders.
+#: What follows `~a`. Hyperscan looks for the tilde alone, which is less work than all the folders.
 _TILDE_REST = quick(rf"[a-z0-9_.-]{{2,31}}/{_IN_HOMES}")
 
 RULES: tuple[Rule, ...] = (
@@ -146,7 +146,7 @@ RULES: tuple[Rule, ...] = (
         "user",
         direct=_home,
         rank=2,
-        # what stands before a home in the others matters to nobody here
+        # these need no look at what stands before the home
         faster=(
             rf"{_SEP}(?:home|Users){_SEP}{_NOT_MADE_USER}",
             rf"[A-Za-z]:{_SEP}(?:users|USERS|Documents and Settings){_SEP}{_NOT_MADE_USER}",

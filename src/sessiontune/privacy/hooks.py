@@ -1,6 +1,4 @@
-"""Addresses that are keys: who knows a webhook's address may post there; its last part is the key."""
-
-# ruff: noqa: E501  (a pattern is easier to read on one line)
+"""Addresses of webhooks: whoever knows one may post there, so its last part is a key."""
 
 from __future__ import annotations
 
@@ -11,7 +9,7 @@ from .checks import no_stand_in as _value
 from .rules import UUID, Rule, secret_rule
 
 _W = "[A-Za-z0-9_-]"
-#: A letter or digit after the value would make it another.
+#: The end of a value: no more of its characters follow.
 _ENDS = r"(?:[^A-Za-z0-9_-]|$)"
 
 
@@ -19,7 +17,7 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
     return _value(data, match) if judged_random(match.group(1), 10) else None
 
 
-#: Address up to the key, and the key. From each service's documentation of its addresses.
+#: The address up to its key, and the key. From each service's own documentation.
 _HOOKS: tuple[tuple[str, str], ...] = (
     (r"maker\.ifttt\.com/(?:use/|trigger/[^\s/]{1,60}/(?:json/)?with/key/)", rf"{_W}{{20,60}}"),
     (r"hook\.(?:[a-z]{2}\d\.)?(?:make|integromat)\.com/", r"[a-z0-9]{28,40}"),
@@ -93,7 +91,7 @@ _HOOKS: tuple[tuple[str, str], ...] = (
     (r"integrations\.zoom\.us/chat/webhooks/incomingwebhook/", rf"{_W}{{16,60}}"),
     (r"hooks\.(?:us\d\.)?monday\.com/[a-z/]{0,30}/", rf"{_W}{{16,60}}"),
 )
-#: The same where a short key is only told from a word by its letters.
+#: The same with short keys, which must look random to be told from a word.
 _SHORT_HOOKS: tuple[tuple[str, str], ...] = (
     (r"/api/push/", r"[A-Za-z0-9]{10,32}"),
     (r"/(?:web)?hooks?/", rf"{_W}{{24,160}}"),
@@ -103,12 +101,12 @@ _SHORT_HOOKS: tuple[tuple[str, str], ...] = (
 
 
 def _slashes(head: str) -> str:
-    """The address as it also stands in JSON, with its slashes escaped."""
+    """A pattern for an address whose slashes may be escaped, as JSON may have them."""
     return head.replace("/", r"\\*/")
 
 
 def _in_host(form: str, host: str) -> Rule:
-    """A key that is the first part of the host's name."""
+    """A rule for a key that is the first label of a host's name."""
     return Rule(
         "webhook-key",
         "secrets",

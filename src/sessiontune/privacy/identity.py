@@ -1,6 +1,6 @@
-"""Numbers that states give to people, after the word that says what they are.
+"""Numbers that states give to people: passport, driving licence, tax and insurance numbers.
 
-Without the word they are numbers like any other; so each has its own form behind its own words.
+Without the word for it such a number is like any other, so each form counts only behind its words.
 """
 
 from __future__ import annotations
@@ -9,14 +9,14 @@ from typing import Any
 
 from .rules import Rule, left_edge
 
-#: What stands between the word and the number: `: `, `" : "`, ` no. `, ` is `, ` es `.
+#: What may stand between the word and the number: `: `, `" : "`, ` no. `, ` is `, ` es `.
 _IS = (
     r"(?i:[ _-]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
     r"(?: (?:is|ist|es|est|to|\xc3[\xa9\xa8])(?: el| le)?|"
     r"[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
 )
 
-#: Words (`account number`, also written as a key is: `account_number`), and the form of the number.
+#: Words (`account number`; a space also stands for `_` and the like), and the form of the number.
 _FORMS: tuple[tuple[str, str], ...] = (
     (
         r"(?i:passport)",
@@ -70,7 +70,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
 
 
 def _number(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The number, where it is whole and no row of one digit or of digits that count."""
+    """The number, if it is whole and neither repeats one digit nor counts up."""
     start, end = match.span(1)
     digits = bytes(c for c in match.group(1) if 48 <= c <= 57)
     if not left_edge(data, start) or data[end : end + 1].isalnum():

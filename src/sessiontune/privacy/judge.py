@@ -1,7 +1,7 @@
-"""Is a value secret, given the name it stands under? Knows nothing of how it was found.
+"""Is a value a secret, given its name? How the two were found makes no difference here.
 
-A name that says password: any value that is not a placeholder. A name that says key, token or
-secret: a value that a machine made.
+Under a name that says password every value counts that is not a placeholder; under a name that says
+key, token or secret, only a value that a machine made.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
 from .values import DIGITS, HASHES, UUID, cased, like_key, like_password
 
-#: Of a thing in code: `event.key=codes.NUL:event.code`.
+#: A member in code: `event.key=codes.NUL:event.code`.
 _MEMBER = re2.compile(rb"[A-Za-z_]\.[A-Za-z_]")
-#: A file's, in a list of files.
+#: A digest, as lists of files have it behind the name of each file.
 _DIGEST = re2.compile(rb"[0-9a-f]{32}|[0-9a-f]{40}|[0-9a-f]{64}|[0-9a-f]{128}")
 _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 
 
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
-    """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
+    """`password`, `secret`, or None where `value` is no secret under `name`.
+
+    All are bytes of the text. `quoted`: the value stands in quotes. `operator`: what stands between
+    name and value, `=` or `:` as a rule, `,` in a list, `|` in a table.
+    """
     if dull(name) and not (_SECRET_ID.search(name) and UUID.fullmatch(value)):
         return None
     if names_a_file(name) and (
@@ -45,22 +49,22 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
 
 
 def _same_word(name: bytes, value: bytes) -> bool:
-    """The name once more, in another case: `SIGN_IN_WITH_PASSWORD = "signInWithPassword"`."""
+    """True where the value repeats its name: `SIGN_IN_WITH_PASSWORD = "signInWithPassword"`."""
     plain = value.lower().replace(b"_", b"").replace(b"-", b"")
     return plain.isalpha() and plain in name.lower().replace(b"_", b"").replace(b"-", b"")
 
 
-#: How many there are of something, as the report says of passwords: `1,620`.
+#: A count with commas, as reports have under `passwords`: `1,620`.
 _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
-#: One half of Vault's AppRole; elsewhere the name of a secret, which is no UUID.
+#: Half of a login to Vault (AppRole), which is a UUID; elsewhere the name of a secret.
 _SECRET_ID = re2.compile(rb"(?i)secret_?id$")
-#: A table's next cell, comparisons.
+#: Marks of a table's cells, and comparisons: a value behind them needs a digit.
 _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 
 
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
-        return False  # the next cell of a table, one of the words that a program knows
+        return False  # a word in the next cell of a table, or one of the words that code compares
     if (
         VAGUE.search(name)
         and not ASKED.search(name)
@@ -105,22 +109,23 @@ def _is_key(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
         (vendor and len(value) < 40 and not IS_KEY.search(name) and _is_thing(name, vendor))
         or value.startswith(_IDS)
     ):
-        return False  # of what a service keeps: a voice, a price, a template
+        return False  # the id of something that a service keeps: a voice, a price, a template
     if vendor == b"telegram" and _BOT.match(value) and not _BOT.fullmatch(value):
         return False
     if vendor == b"meraki" and not _HEX40.fullmatch(value):
         return False
     if vendor == b"wandb" and STRONG.search(name) is None and not _HEX40.fullmatch(value):
-        return False  # the names of runs, groups and models, which it makes of letters and digits
+        return False  # a name that wandb made up for a run, a group or a model
     return like_key(value, quoted or shell, strong)
 
 
 def _is_thing(name: bytes, vendor: bytes) -> bool:
-    """`elevenlabs_voice`. Names of services end so themselves: `airtable`, `coinbase`, `plaid`."""
+    """True for `elevenlabs_voice`. Only what follows the vendor's name is looked at: some vendors'
+    own names end in such a word (`airtable`, `coinbase`, `plaid`)."""
     return _THING.search(name.lower().rpartition(vendor)[2]) is not None
 
 
-#: What a service has, at the end of a name that says no word for key.
+#: Things that services keep, at the end of a name without a word for key.
 _THING = re2.compile(
     rb"(?:id|ids|sid|voice|model|index|channel|table|base|list|project|price|product|plan|template|"
     rb"dataset|database|workspace|space|board|folder|bucket|page|queue|customer|version)$"

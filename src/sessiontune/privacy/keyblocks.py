@@ -1,4 +1,4 @@
-"""Private keys that do not stand as plain PEM: with line numbers, as JWK, XML, SSH2, OpenVPN."""
+"""Private keys in other forms than plain PEM: with line numbers, as JWK, XML, SSH2, OpenVPN."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .rules import Rule, secret_rule
 
 BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _END = r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
-#: A line's number as `cat -n`, editors and agents' tools print it.
+#: A line end and the next line's number, as `cat -n`, editors and agents' tools print it.
 _NUMBER = rf"{NL}[ \t]*\d{{1,6}}(?:\xe2\x86\x92|\\+u2192|\t|\\+t|[ ]?[|:][ ]?|[ ]{{1,2}})[ \t]*"
 _LINE = r"(?:[A-Z][A-Za-z-]{2,20}: [^\n\\]{0,100}|[A-Za-z0-9+/=]{0,80})"
 _BODY = r"(?:[A-Za-z0-9+/=,.:()<>@ \t\r\n\"'|#-]|\\[nrt\\\"'/])"
@@ -23,7 +23,7 @@ def _block(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _number_of_key(*signs: bytes) -> Any:
-    """A part of a key that counts only where one of `signs` stands near."""
+    """A check for one number of a key, which counts only if one of `signs` stands near it."""
 
     def check(data: bytes, match: Any) -> tuple[int, int] | None:
         start, end = match.span(1)

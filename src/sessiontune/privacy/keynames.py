@@ -1,4 +1,4 @@
-"""What a name says of the value under it: a password, a key, whose key, or nothing secret."""
+"""What a name says about its value: a password, a key, whose key, or nothing secret."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import re2
 
 from .rules import pattern
 
-#: In two parts: Hyperscan takes no more of them in one pattern.
+#: Words for password in 25 languages. In two parts, because Hyperscan refuses longer patterns.
 PASS_PARTS = (
     (
         r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
@@ -42,7 +42,7 @@ KEY_WORDS = (
     r"client[_.-]?id|access[_.-]?id|[_-]pat\b|\bcred\b|key"
 ).replace("auth(?!or)", "auth")
 
-#: Vendors whose keys have no prefix of their own: their name in an assignment is the sign.
+#: Vendors whose keys have no prefix: a key is known by the vendor's name in front of it.
 VENDORS = (
     r"adafruit|adobe|ai21|airtable|algolia|alibaba|aliyun|amplitude|anypoint|asana|atlassian|jira|confluence|"
     r"auth0|azure|bitbucket|bittrex|binance|bitly|buildkite|cisco|meraki|clearbit|cloudflare|"
@@ -63,7 +63,8 @@ VENDORS = (
     r"zendesk|zoho|zoom|zapier"
 )
 
-#: The same for services that fewer use.
+#: The same for services that fewer people use. Their names are rare in texts, so the prefilter
+#: looks for the name alone (`services`).
 FEWER_USE = (
     r"\bowm\b|abstractapi|abuseipdb|accuweather|adzuna|aeroworkflow|agora[._-]app|airbrake|"
     r"airvisual|alegra|alienvault|alpha_vantage|alphavantage|amadeus|ambee|apacta|api2cart|"
@@ -126,7 +127,7 @@ FEWER_USE = (
     r"zhipu|zilliz|zipapi|zipcodeapi|zonkafeedback|zoominfo|zulip(?:chat)?"
 )
 
-#: What may not be a secret though the name says so: the name's last part tells.
+#: Names that hold a word for a secret and name none: `token_count`, `public_key`, `password_field`.
 _DULL = re2.compile(
     rb"(?i)pkeyopt$|\.(?:pem|crt|cer|json|ya?ml|txt|py|js|ts|md|html?)$|thumbprint|pub(?:lic)?[_-]?(?:key)?(?:[xy]|[_-]?token)?$|(?:tokens|tokeni[sz]|token[_.-]?(?:type|count|limit|usage|budget|len|size|name|url|uri|"
     rb"endpoint|path|file|class|index|idx|ttl|exp|address|kind|pos|list|set|map|cls|start|end|"
@@ -150,7 +151,7 @@ _DULL = re2.compile(
     rb"credentials?[_.-]?(?:type|id|file|path|source|provider|name|helper|mode)|monkey|turkey|donkey|newkey|header(?:[_-]?name)?$|[_-]class$|"
     rb"hockey|jockey|keyword|secretary|bypass|compass|passthrough|passive|passage|encompass)"
 )
-#: A file (`server.key`), unless a vendor's name stands before it (`config.facebook.key`).
+#: The name of a file, `server.key` (but `config.facebook.key` is a vendor's key: `names_a_file`).
 _KEY_FILE = re2.compile(rb"(?i)\.key$")
 #: A name that says its value is made up, as tests do.
 _FIXTURE = re2.compile(
@@ -164,9 +165,9 @@ STRONG = re2.compile(
     rb"(?:encryption|signing|master|account|storage|shared|service|subscription|webhook|integration)[_.-]?key"
 )
 _IS_PASS = pattern(r"(?i)(?:" + PASS_WORDS + ")")
-#: Names that are often something else (a verdict, a folder): they ask for more of the value.
+#: Names that often mean something else (a verdict, a folder), so that more is asked of the value.
 VAGUE = re2.compile(rb"(?i)(?:^|[^a-z])(?:pass|pwd|pw)(?:$|-)")
-#: The same after the name of what asks for a password: nothing else.
+#: Such a name behind what has a password, where it means nothing else: `db_pass`.
 ASKED = re2.compile(
     rb"(?i)(?:store|trust|key|db|database|mysql|mariadb|postgres|pg|mongo|redis|rabbitmq|ldap|bind|smtp|imap|"
     rb"mail|e?mail|ftp|sftp|ssh|mqtt|rdp|vnc|telnet|snmp|broker|router|nas|grafana|jenkins|elastic|kafka|deploy|backup|sudo|become|root|admin|user|login|auth|sasl|proxy|vpn|wifi|http|git|nexus|repo)"
@@ -185,14 +186,14 @@ _REPLACED = re2.compile(rb"REDACTED_[A-Z0-9_]+_[a-z]{14}$")
 
 @lru_cache(maxsize=4096)
 def says_password(name: bytes) -> bool:
-    """The name says that its value is a password."""
+    """True where the name says that its value is a password."""
     return _IS_PASS.search(name) is not None
 
 
 @lru_cache(maxsize=4096)
 def dull(name: bytes) -> bool:
-    """The name says that its value is no secret: made up, or an id, a path, a count. What stands
-    for a secret already names nothing."""
+    """True where the name says that its value is no secret: it is made up, an id, a path, a count.
+    A pseudonym of a secret names nothing either."""
     return (
         _REPLACED.search(name) is not None
         or _FIXTURE.search(name) is not None
@@ -201,14 +202,15 @@ def dull(name: bytes) -> bool:
 
 
 def names_a_file(name: bytes) -> bool:
-    """`server.key`: a file, unless its value is one that a machine made."""
+    """True for the name of a key file, `server.key`."""
     return _KEY_FILE.search(name) is not None and vendor_of(name) is None
 
 
 @lru_cache(maxsize=4096)
 def vendor_of(name: bytes) -> bytes | None:
-    """The vendor that stands in a name as a word of its own (`myEtsyKey`, not `SetSysctl`)."""
-    name = name.removeprefix(b"-D")  # a property of Java: `-Dsonar.login=...`
+    """The vendor, in small letters, whose name is a word of its own in `name` (`myEtsyKey`, but not
+    `SetSysctl`), or None."""
+    name = name.removeprefix(b"-D")  # a Java property on a command line: `-Dsonar.login=...`
     for match in _VENDOR.finditer(name):
         start, end = match.span(1)
         before = name[start - 1 : start]

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 @lru_cache(maxsize=1)
 def _personal_and_places() -> frozenset[str]:
-    from .detect import all_rules
+    from .ruleset import all_rules
 
     return frozenset(rule.kind for rule in all_rules() if rule.layer != "secrets") | {
         "user",
@@ -18,5 +18,5 @@ def _personal_and_places() -> frozenset[str]:
 
 
 def is_secret(kind: str) -> bool:
-    """True for keys, passwords and the like; what is unknown counts as a secret."""
+    """True for keys, passwords and the like, and for a kind that no rule has."""
     return kind not in _personal_and_places()

@@ -1,8 +1,7 @@
-"""A third opinion: plans a run of the `kingfisher` scanner and reads its report.
+"""A third opinion: plans a run of the scanner `kingfisher` and reads its report.
 
-The program comes with the extra `scan` (`kingfisher-bin`). It is started by `runtime.process`;
-here nothing runs. Validation against services and update checks are switched off: nothing leaves
-the machine.
+The program comes with the extra `scan` (`kingfisher-bin`); `runtime.process` starts it. It is told
+not to validate keys with their services and not to look for updates, so nothing leaves the machine.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ import orjson
 from ..model import Finding
 from ..ports import Job
 
-#: Exit codes that mean "ran to its end": nothing found, found something.
+#: Exit codes of a complete run: nothing found, or something found.
 RAN = frozenset({0, 200, 205})
 
 
 def plan(paths: Sequence[str]) -> Job:
-    """The run over `paths`: report as JSON lines on standard output."""
+    """The run over `paths`, with a report in JSON lines on standard output."""
     return Job(
         name="kingfisher",
         argv=(
@@ -40,7 +39,7 @@ def plan(paths: Sequence[str]) -> Job:
 
 
 def parse(output: bytes) -> list[Finding]:
-    """Findings of a report (JSON, or one JSON object a line). Values are never kept."""
+    """The findings of a report (JSON, or one JSON object a line), without the values."""
     findings = []
     for record in _records(output):
         rule, found = record.get("rule"), record.get("finding")

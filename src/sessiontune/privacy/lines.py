@@ -1,5 +1,5 @@
-"""Lines of a text, also where it stands in a JSON string and its line ends are `\\n` (`\\\\n` where
-that string stands in another)."""
+"""Lines of a text, also inside a JSON string, where they end in `\\n` (`\\\\n` in a string in a
+string)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from .rules import quick
 
 
 def around(data: bytes, at: int, reach: int) -> tuple[int, int, bytes]:
-    """The line that ends at `at`, or around it, at most `reach` bytes each way: its start and its
-    end, and what its lines end with."""
+    """The line around `at` (or that ends there), at most `reach` bytes each way: its start, its
+    end, and the line end of its text."""
     if data[at - 1 : at] == b"\n":
         at -= 1
     elif data[at - 2 : at] == b"\\n":
@@ -38,18 +38,19 @@ _LISTED = quick(
 
 
 def unlisted(data: bytes, low: int, high: int) -> int:
-    """Where a line's own text begins: after its number, its file, the sign of a change."""
+    """Where a line's own text begins: behind its number, its file, the sign of a diff."""
     match = _LISTED.match(data, low, high)
     return match.end() if match else low
 
 
 def _slashes(data: bytes, at: int) -> int:
-    """How many backslashes end here."""
+    """How many backslashes stand right before `at`."""
     return at - len(data[max(0, at - 64) : at].rstrip(b"\\")) - max(0, at - 64)
 
 
 def _quote(data: bytes, low: int, high: int, slashes: int) -> int:
-    """Where the string ends whose line ends have so many backslashes: at a quote with fewer."""
+    """The end of the string whose line ends have `slashes` backslashes: the first quote with
+    fewer."""
     at = data.find(b'"', low, high)
     while at >= 0 and _slashes(data, at) >= slashes:
         at = data.find(b'"', at + 1, high)
@@ -57,7 +58,7 @@ def _quote(data: bytes, low: int, high: int, slashes: int) -> int:
 
 
 def _after_quote(data: bytes, low: int, high: int, slashes: int) -> int:
-    """Where the string begins, the same way back."""
+    """The start of that string: behind the last quote with fewer backslashes."""
     at = data.rfind(b'"', low, high)
     while at >= 0 and _slashes(data, at) >= slashes:
         at = data.rfind(b'"', low, at)
@@ -65,8 +66,8 @@ def _after_quote(data: bytes, low: int, high: int, slashes: int) -> int:
 
 
 def below(data: bytes, end: int, line_end: bytes) -> Iterator[tuple[int, int]]:
-    """The lines after the one that ends at `end`, while they are not empty. However many: what is
-    redacted is shorter, and the gate must not see farther than the redactor did."""
+    """The lines behind the one that ends at `end`, up to an empty one. There is no bound: redacted
+    lines are shorter, and with a bound the gate would see farther than the redactor did."""
     at, last = end + len(line_end), len(data)
     while at < last:
         stop = data.find(line_end, at, last)

@@ -1,9 +1,9 @@
-"""Keys that only the words around them tell: `my acme token is V, try it`, `V is the acme key`.
+"""Keys known by a word near them: `my acme token is V, try it`, `V is the acme key`.
 
-What a person writes, a program prints and a call is given differs too much for a pattern of each.
-Here a key is a long run that a machine made, at most a few words from a word for a key, and no
-word between them says what else it is: a digest, an id, a path. Runs of hexadecimal digits, which
-digests and ids are as well, ask for more.
+Sentences, messages of programs and calls differ too much for a pattern of each. Here a key is a long
+random run a few words from a word for a key, if no word between says that it is something else: a
+digest, an id, a path. Digests and ids are hexadecimal, so more is asked around a run of hexadecimal
+digits.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -28,31 +28,32 @@ _SAYS = (
 )
 _SAID = quick(rf"(?i){_SAYS}")
 _IN_TAG = (b"<", b"/")
-#: The same for Hyperscan, to which `\\b` costs time.
+#: The same for Hyperscan, without `\\b`, which costs it time.
 _WORDS = _SAYS.replace(r"\b", "")
-#: A line's end, and what stands before a value on the next: an indent, a list's dash, a tag.
+#: A line end, and what may stand before a value on the next line: an indent, a list's dash, a tag.
 _NEXT_LINE = r"(?:(?:\\+r)?\\+n|\r?\n){1,2}[ \t]{0,12}(?:[-*>][ ]{1,3})?(?:<string>)?"
 #: A whole value.
 _VALUE = quick(r"[A-Za-z0-9_-]+(?:[.~+/=%][A-Za-z0-9_-]+){0,12}={0,2}")
 _RUNS = quick(r"[A-Za-z0-9_-][A-Za-z0-9_.~+/=%-]{19,200}")
-#: The last word for a key in front of a value, the word before it, and up to five words between.
+#: The last word for a key before a value, with the word before that, and up to five words between it
+#: and the value.
 _BEFORE = quick(
     rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}{_SAYS})s?(?![A-Za-z])"
     r"([^\w]{0,8}+(?:[A-Za-z]\w{0,20}+(?:[.-]\w{1,20}+){0,3}+[^\w]{1,8}+){0,5}+)\Z"
 )
-#: The same on the line above: nothing else behind the word.
+#: The same on the line above, with nothing else behind the word.
 _ABOVE = quick(
     rf"(?i)(?:([A-Za-z0-9]{{1,24}})[ ._-]{{1,2}})?\b([\w-]{{0,24}}(?:key|token|secret))s?"
     rf"((?:\\*[\"']|[`*])?:?[*]{{0,2}}(?:</key>)?[ \t]{{0,2}}{_NEXT_LINE}\\*[`\"']?)\Z"
 )
-#: Behind a value: `is my acme key`, `| acme login`, `<- acme key`, `as api key`, `> acme_token.txt`.
+#: A word for a key behind a value: `is my acme key`, `| acme login`, `<- acme key`, `> acme_token.txt`.
 _AFTER = quick(
     r"(?i)[\"'`)*\\]{0,4}[ ]{1,2}((?:is|was|are|as|<-|#|//|\||>)[^\w\n]{0,6}"
     rf"(?:[A-Za-z~]\w{{0,20}}+(?:[./~-]\w{{1,20}}+){{0,4}}+[^\w\n]{{1,4}}+){{0,4}})([\w./~-]{{0,24}}{_SAYS})(?![A-Za-z])"
 )
 #: The next value of a list.
 _NEXT = quick(rf"\\*[\"']?(?:,[ ]?|,?{_NEXT_LINE})\\*[\"']?(?={RUN})")
-#: Words that say what else such a run is.
+#: Words that say a run is something else than a key.
 _ELSE = quick(
     r"(?i)(?:\b|_)(?:[a-z]*hash(?:es)?|sha-?\d*|md5|[a-z]*digest|[a-z]*sum|commit(?:ted)?|rev(?:ision)?|etag|[ug]uid|[a-z]*ids?|"
     r"fingerprint|thumbprint|public|pub|cache|primary|foreign|sort|partition|index|csrf|count|usage|next|page|cursor|continuation|"
@@ -60,45 +61,45 @@ _ELSE = quick(
     r"sample|fake|dummy|mock|placeholder|redacted|address|wallet|contract|mint|symbol|image|build|snapshot|nonce|tenant|device|"
     r"signature|ssh|ed25519|rsa|cert(?:ificate)?|object|row|merge|parent|tree|blob|ref|head|step|node|class|fixture|length|h1(?=:))(?:\b|_)"
 )
-#: What a value is named right before it, where the word for a key stands behind it.
+#: The value's own name right before it, where the word for a key stands behind it.
 _NAMED = quick(r"[\w-]{1,40}[\"']?[ ]?[:= ][ ]?[\"']?\Z")
 _ASSIGNS = quick(r"[^\w]*[:=][^\w]*\Z")
-#: A name of its own right before a value: not the word for a key is its name.
+#: The value's own name right before it; then the word for a key further ahead is not its name.
 _OWN_NAME = quick(r"([A-Za-z][\w-]*)(?:=>?|\\*[\"'][ ]?(?::|=>?)[ ]?)\\*[\"'`]?\Z")
 _FOR_VALUE = frozenset(b"value default content body user username login header data name".split())
-#: Whose it is, or what is done with it: a run of hexadecimal digits behind it is a key, too.
+#: Words that make even a run of hexadecimal digits a key: whose it is, or what is done with it.
 _OWNED = quick(
     r"(?i)(?:my|our|your|the|new|old|right|correct|this|with|using|use|for|call) (?:[\w.-]{2,20} ){0,2}\Z"
 )
 _HEADER = quick(r"(?i)authorization\Z")
 _SIGNS_IN = quick(r"(?i)(?:log ?in|auth(?:enticate|orization)?|credential)\Z")
-#: Of hexadecimal digits alone: what is shorter than 24 is a digest that was cut.
+#: A run of nothing but hexadecimal digits, or a UUID.
 HEX = quick(
     r"(?:[a-z]{1,12}[_-])?(?:[0-9a-f]+|[0-9A-F]+|[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\Z"
 )
-#: A path, what a cluster calls a thing, a day, a number.
+#: A path, the name of a thing in a cluster, a date, a number.
 _NO_KEY = quick(
     r"[a-z]{4,}/|[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z|[A-Za-z0-9_-]{0,40}\d{4}-\d\d-\d\d|-?\d+\.\d+(?:[eE][+-]?\d+)?\Z"
 )
-#: Words and a few letters and digits, `chunk_4b168c895`, also as the name of what follows: `...={`.
+#: Words and a short digest, `chunk_4b168c895`, also where something is assigned to it: `...={`.
 _SHORT = quick(r"(?:[A-Za-z]+[_-])+[0-9a-z]{4,14}={0,2}")
 #: What may stand right before a value.
 _OPENS = b" \t\n\"'`(=:*>|,[<{n"
-#: What goes on behind it, an address, a call, a place in a file, a pattern; or it is a name itself
-#: (`"V": 1`), or it was cut.
+#: Behind a value: the rest of an address, a call, a place in a file or a pattern, a colon (it is a
+#: name: `"V": 1`), or dots (it was cut).
 _GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
 def _machine_key(value: bytes) -> bool:
-    """A run that a machine made, and no name of a thing."""
+    """True for a random run that is no name of a thing."""
     return (
         sum(48 <= c <= 57 for c in value) > 1
         and like_key(value, True)
         and judged_random(value, SIZE)
         and all(_no_words(part) for part in value[:TELLS].split(b"."))
         and not _NO_KEY.match(value)
-        and not (len(value) > 30 and len(set(value)) == len(value))  # an alphabet
+        and not (len(value) > 30 and len(set(value)) == len(value))  # the alphabet of an encoding
         and not names_a_thing(value)
         and not is_placeholder(value)
         and not is_published_example(value)
@@ -109,19 +110,21 @@ def _no_words(part: bytes) -> bool:
     return len(part) < 4 or wordy(part) < (0.6 if even_case(part) else 0.42)
 
 
-#: A name of words, or of words and a short digest, up to its end: what such rules meet most.
+#: A whole name made of words, perhaps with a short digest behind them: the most common near miss.
 _A_NAME = quick(
     r"(?:[A-Za-z]+[_.-])+(?:[A-Za-z]+|[0-9a-z]{1,14})(?![A-Za-z0-9_~+/=%-]|\.[A-Za-z0-9_-])"
 )
 
 
 def no_name(data: bytes, end: int) -> bool:
-    """A look at the value whose first letters end at `end`: may it be a key?"""
+    """The look (`Rule.near`) for such rules: True unless the value whose first `SIZE` characters end
+    at `end` is a name made of words."""
     return _A_NAME.match(data, end - SIZE, end + 100) is None
 
 
 def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
-    """The value that begins at `start`, where nothing belongs to it before and behind."""
+    """The key that begins at `start`, or None: it must be a random run, with nothing before or behind
+    it that makes it a part of something longer."""
     if not left_edge(data, start) or (start and data[start - 1] not in _OPENS):
         return None
     match = _VALUE.match(data, start, start + 900)
@@ -133,7 +136,8 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
 
 
 def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The value whose first letters end at `end`, and those that follow in its list."""
+    """The key whose first `SIZE` characters end at `end`, behind a word for a key, and the keys that
+    follow in its list."""
     span = whole_key(data, end - SIZE)
     if span is None:
         return []
@@ -143,7 +147,7 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
         return []
     word, said, between = (part or b"" for part in match.groups())
     if said == b"key" and data[match.start(2) - 1 : match.start(2)] in _IN_TAG:
-        between = between.removesuffix(b"<string>")  # a list of properties: the tag is no word
+        between = between.removesuffix(b"<string>")  # a property list: `<key>` is a tag, no word
         if not _SAID.search(between.replace(b"</key>", b"")):
             return []
     name = word + b"_" + said if word else said
@@ -153,7 +157,7 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
         return []
     told = name if vendor_of(name) else said if _ASSIGNS.match(between) else b""
     if told and not _HEADER.search(said) and judge(told, data[slice(*span)], True, b"=") is None:
-        return []  # a value of this very name, or a service whose formats are known
+        return []  # `judge` rejects the value under this name
     if between[:1] == b"." and between[1:2].isalpha():  # a file: `token.py`
         return []
     own = _OWN_NAME.search(between)
@@ -183,7 +187,7 @@ def _behind(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The value before a word for a key, which ends at `end`."""
+    """The key before the word for a key that ends at `end`."""
     for run in _RUNS.finditer(data, max(0, end - 240), end):
         match = _AFTER.match(data, run.end(), run.end() + 120)
         if match is None or match.end() < end:
@@ -200,7 +204,7 @@ def _ahead(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 def _option(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The value of an option of one letter: of all that such options take, no digest and no id."""
+    """The key behind an option of one letter (`-k V`), unless it is hexadecimal: a digest, an id."""
     span = whole_key(data, end - SIZE)
     return [span] if span and not HEX.match(data, *span) else []
 

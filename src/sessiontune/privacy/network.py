@@ -1,4 +1,4 @@
-"""Addresses of machines: public IPv4 and IPv6, hardware addresses."""
+"""Addresses of machines: public IPv4 and IPv6 addresses, hardware addresses."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -15,12 +15,12 @@ import re2
 from .rules import Rule, left_edge, pattern, quick
 
 _IPV4 = quick(r"\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}")
-#: The first address of a range, in front of the last.
+#: The first address of a range, right before the last one.
 _FROM = quick(r"\b\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}-\Z")
 
 
 def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """A public IPv4 address that is no version number and belongs to somebody."""
+    """The public IPv4 address around `hit`, if it is no version number and belongs to somebody."""
     floor = hit - 15 if hit > 15 else 0
     start = floor + len(data[floor:hit].rstrip(b"0123456789."))
     match = _IPV4.match(data, start, hit + 3)
@@ -35,7 +35,7 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
         and (start > 1 and data[start - 2 : start - 1] not in (b"\n", b"n"))
         and not _FROM.search(data, max(0, start - 16), start)
     ):
-        return []  # not the sign of a change, nor of a range
+        return []  # the dash is neither the sign of a diff nor of a range
     if (
         after.isalnum()
         or after == b"_"
@@ -51,13 +51,13 @@ def _ipv4(data: bytes, hit: int) -> list[tuple[int, int]]:
     return [(start, end)]
 
 
-#: Digits and dots in base64: of few letters each.
+#: Four characters of base64 that encode digits and dots.
 _CODED = r"[L-O][CDSTijyz][AEIMQUYcgk4][uw-z0-5]"
 _CODED_RUN = quick(rf"(?:{_CODED})+(?:[L-O][CDSTijyz][AEIMQUYcgk4]=?|[L-O][AQgw](?:==)?)?")
 
 
 def _coded(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """A public IPv4 address alone in base64, whose first letters end at `hit`."""
+    """Base64 of nothing but a public IPv4 address, whose first characters end at `hit`."""
     start = hit - 12
     match = _CODED_RUN.match(data, start, start + 24)
     if match is None or not left_edge(data, start) or data[match.end() : match.end() + 1].isalnum():
@@ -67,15 +67,15 @@ def _coded(data: bytes, hit: int) -> list[tuple[int, int]]:
     return [match.span()] if _IPV4.fullmatch(plain) and _public(plain) else []
 
 
-#: What ends the path of a drawing, and how its numbers run into each other as those of no list of
-#: addresses, times or versions do: `1.06-.53`, `1-1.06-1.06`, `9v.5`, `3c-1`.
+#: What no path of a drawing (SVG) holds; and how its numbers run into each other, as those of
+#: addresses, times and versions never do: `1.06-.53`, `1-1.06-1.06`, `9v.5`, `3c-1`.
 _NO_DRAWING = re2.compile(rb"[a-zA-Z]{2}|[^0-9.,\s+a-zA-Z-]")
 _RUN_ON = re2.compile(rb"\d-\.\d|\d-\d*\.\d+-\d*\.\d|\d[achlmqstvACHLMQSTV](?:-\.?\d|\.\d)")
 _SIGNS = (b" ", b",", b"-")
 
 
 def _drawn(data: bytes, start: int, end: int) -> bool:
-    """Numbers of a path in SVG, without marks between them: `a.75.75 0 0 1 0`."""
+    """True for numbers of an SVG path, which may have no marks between them: `a.75.75 0 0 1 0`."""
     if data[start - 1 : start] not in _SIGNS and data[end : end + 1] not in _SIGNS:
         return False
     left, right = data[max(0, start - 40) : start], data[end : end + 40]
@@ -85,7 +85,7 @@ def _drawn(data: bytes, start: int, end: int) -> bool:
 
 @lru_cache(maxsize=4096)
 def _small(text: bytes) -> bool:
-    """Numbers such as sections and versions have: three in a row that hardly an address has."""
+    """True for small numbers, as sections and versions have them and addresses rarely do."""
     parts = [int(octet) for octet in text.split(b".")]
     return max(parts[:3]) <= 20 or max(parts[1:]) <= 12
 
@@ -108,11 +108,11 @@ def _public(text: bytes) -> bool:
     if len({b - a for a, b in pairwise(parts)}) == 1:
         return False  # 42.42.42.42, 12.34.56.78: made up
     if parts[:3] in ([192, 0, 0], [192, 88, 99]):
-        return False  # what IETF keeps for protocols, relays of 6to4
+        return False  # reserved for protocols (192.0.0.0/24), and for relays of 6to4
     return text not in _KNOWN_IPS and not (parts[2] == 0 and parts[3] == 0)
 
 
-#: Addresses of public name servers and of example.com: everybody's, so nobody's.
+#: Addresses of public name servers and of example.com: they say nothing about anybody.
 _KNOWN_IPS = frozenset(
     b"8.8.8.8 8.8.4.4 1.1.1.1 1.0.0.1 9.9.9.9 149.112.112.112 208.67.222.222 208.67.220.220 "
     b"4.2.2.1 4.2.2.2 1.2.3.4 169.254.169.254 168.63.129.16 100.100.100.200".split()
@@ -166,19 +166,19 @@ def _mac(data: bytes, match: Any) -> tuple[int, int] | None:
     ):
         return None
     if b"." in value and (plain.isdigit() or plain.isalpha() or b"." in (before, after)):
-        return None  # numbers, words
+        return None  # numbers or words
     steps = [(int(b, 16) - int(a, 16)) % 256 for a, b in pairwise(octets)]
     return None if len(set(steps)) == 1 else (start, end)
 
 
 def _reversed(data: bytes, match: Any) -> tuple[int, int] | None:
-    """An address in the tree of names: its digits from the last to the first."""
+    """An address in a name for reverse look-up: `4.3.2.1.in-addr.arpa`."""
     digits = match.group(1).replace(b".", b"")[::-1].ljust(32, b"0")
     address = ipaddress.IPv6Address(bytes.fromhex(digits.decode("ascii")))
     return match.span(1) if address.is_global and (int(address) >> 125) == 1 else None
 
 
-#: What stands before a hardware address without marks.
+#: Words before a hardware address without marks.
 _MAC_WORDS = r"(?:\bmac(?:[ _-]?addr(?:ess)?)?(?: is)?|bssid|hwaddr|hardware (?:address|ethernet)|\bether|physical address)[\\\"' :=.]{1,40}"
 _V6 = r"([0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7})"
 
@@ -190,7 +190,7 @@ RULES: tuple[Rule, ...] = (
         "()",
         None,
         "ip",
-        near=lambda data, end: not data[end : end + 1].isdigit(),  # its last digit
+        near=lambda data, end: not data[end : end + 1].isdigit(),  # only the hit on its last digit
         direct=_ipv4,
         rank=2,
     ),

@@ -6,17 +6,17 @@ import msgspec
 
 
 class PrivacyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Settings of redaction and gate.
+    """Settings of the redactor and the gate.
 
-    enabled    False: nothing is replaced (the gate still runs unless it is switched off too)
+    enabled    False: nothing is replaced (the gate still runs, unless `gate` is False, too)
     secrets    keys, passwords, tokens, private keys, connection strings
     personal   e-mail, phone, card, IBAN, SSN, addresses of machines, coordinates, listed names
     places     home paths, user names, host names, git remotes, account ids
-    names      names and words of the user's own that must not appear (a person, a customer)
-    hosts      host names of the user's own
+    names      the user's own names and words that must not appear (a person, a customer)
+    hosts      the user's own host names
     deny       texts that are always replaced, wherever they stand
-    allow      texts that are never replaced (compared whole, with the found value)
-    gate       run the second scan over what is published
+    allow      values that are never replaced; a found value must be equal to one of them
+    gate       scan everything once more before it is published
     """
 
     enabled: bool = True
@@ -30,6 +30,6 @@ class PrivacyOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     allow: tuple[str, ...] = ()
 
     def layers(self) -> frozenset[str]:
-        """The groups of rules that are switched on."""
+        """The layers of rules that are switched on."""
         chosen = {"secrets": self.secrets, "personal": self.personal, "places": self.places}
         return frozenset(name for name, on in chosen.items() if on and self.enabled)

@@ -11,23 +11,23 @@ from .examples import is_published_example
 from .rules import Rule, left_edge, pattern, quick
 
 _CARD = r"((?:\d[ -]?){12,18}\d)"
-#: The first digits and their groups, before what ends a hit: thirteen in one run, or in groups.
+#: What a hit may end with: the first thirteen digits in one run, or the first group of four.
 _BEGUN = quick(r"[2-6]\d{12}\Z|[\x00-\xff]{1,3}[2-6]\d{12}\Z|[2-6]\d{3}[ -]|3\d{3}[ -]")
 
 
 def _may_be_card(data: bytes, end: int) -> bool:
     if end >= 20 and data[end - 20 : end].isdigit():
-        return False  # no card has so many
+        return False  # no card has so many digits
     return _BEGUN.match(data, max(0, end - 16), end) is not None
 
 
-#: Before digits in a row, of which the last may be a number after an escape: `%20`, `\\x20`,
-#: `\\u0020`, or their own digits.
+#: What may stand before a card's digits as part of an escape (`%20`, `\\x20`, `\\u0020`), so that the
+#: digits in a row are more than the card's.
 _ESCAPE = frozenset(b"%xuU0123456789")
 
 
 def _card(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A card's number, else where the next may begin: behind the first digits in a row."""
+    """A card's number; or an empty span behind the digits in a row, where the next may begin."""
     found = _is_card(data, match)
     start = match.start(1)
     if found is not None or (start and data[start - 1] in _ESCAPE):
@@ -58,7 +58,7 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     spoken = _spoken(data, start, 48)
     alone = len(groups) == 1
     if not spoken and (len(digits) == 13 or (alone and len(digits) == 19)):
-        return None  # hardly a card has so few digits, or so many: an id
+        return None  # few cards have so few digits or so many: it is an id
     if not spoken and alone and _is_number(data, start, end):
         return None
     if alone and (_IS_ID if not spoken else _CARD_ID).search(data, max(0, start - 40), start):
@@ -75,25 +75,25 @@ _CARD_WORDS = pattern(r"(?i)card|(?:\b|\\[nrt])(?:pan\b|cc)|visa|amex|payment|cr
 
 
 def _spoken(data: bytes, start: int, size: int) -> bool:
-    """The words before speak of cards (a pseudonym of another card is no word)."""
+    """True where a word before the number speaks of cards. A card's pseudonym is no such word."""
     before = data[max(0, start - size) : start].replace(b"REDACTED_CARD", b"")
     return _CARD_WORDS.search(before) is not None
 
 
-#: A key that says id: of ten with sixteen digits one has a card's check digit.
+#: A name that says id: one id of sixteen digits in ten has a card's check digit.
 _IS_ID = quick(
     r"(?:(?:\b|_)(?:ids?|ts|snowflake)|Ids?|(?<=\\[nrt])ids?)(?:\\{0,3}[\"']?[ ]?[:=][ ]?\[?|[ ])\\{0,3}[\"']?\Z"
 )
-#: The same where the name speaks of cards: `"card_id": `.
+#: The same for a name that also speaks of cards: `"card_id": `.
 _CARD_ID = quick(r"(?:(?<=[A-Za-z0-9])_ids?|Ids?)\\{0,3}[\"']?[ ]?[:=][ ]?\[?\\{0,3}[\"']?\Z")
 _BEFORE_NUMBER = quick(r"[\[(,=+*/-] ?\Z")
-#: In a table of numbers in code, a line for each.
+#: An element on a line of its own, in a table of numbers in code.
 _INDENTED = quick(r"[\[({,][ \t]{0,8}(?:\r?\n|(?:\\+r)?\\+n)(?:[ ]{2,40}|(?:\t|\\+t){1,12})\Z")
 _AFTER_NUMBER = quick(r" ?[\]}),*/+;-]|\\n|\s*\Z")
 
 
 def _is_number(data: bytes, start: int, end: int) -> bool:
-    """A number of a program (`default_rng(4202...)`)."""
+    """True for a number in code: `default_rng(4202...)`."""
     indented = _INDENTED.search(data, max(0, start - 48), start) is not None
     if indented and _spoken(data, start, 400):
         return False
@@ -103,7 +103,8 @@ def _is_number(data: bytes, start: int, end: int) -> bool:
 
 
 def _issuer(digits: bytes) -> bool:
-    """Visa, Mastercard, American Express, Discover, JCB, Diners, Maestro, UnionPay."""
+    """True for the first digits of Visa, Mastercard, American Express, Discover, JCB, Diners, Maestro
+    and UnionPay, with as many digits as their cards have."""
     size, two, four = len(digits), int(digits[:2]), int(digits[:4])
     if digits[:1] == b"4":
         return size in (13, 16, 19)
@@ -118,7 +119,7 @@ def _issuer(digits: bytes) -> bool:
     return False
 
 
-#: Test numbers that payment companies publish: their last eight digits say which.
+#: The last eight digits of test cards that payment companies publish.
 _TEST_CARDS = frozenset(
     head + tail
     for head, tail in (
@@ -157,7 +158,7 @@ _IBAN_SIZES = {
 
 
 def _of_a_country(data: bytes, end: int) -> bool:
-    """Behind a left edge, the first letters of what ends here name a country that has IBANs."""
+    """True where what ends at `end` begins at a left edge with the code of a country that has IBANs."""
     return any(
         data[start : start + 2] in _IBAN_SIZES and left_edge(data, start)
         for start in range(max(0, end - 18), max(0, end - 14))
@@ -184,11 +185,11 @@ def _iban(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _of_someone(value: bytes) -> bool:
-    """The check digits are right, and it is no example that the registry prints."""
+    """True for an IBAN with the right check digits that is no example of the registry's."""
     return iban(value) and not is_published_example(value.replace(b" ", b"").upper())
 
 
-#: Written by people after the word: with other marks between the groups, in small letters.
+#: An IBAN as people write it behind the word: with other marks between its groups, in small letters.
 _LABELLED_IBAN = r"(?i)iban[^\n\d]{0,16}?([a-z]{2}\d{2}(?:(?:[ .-]{0,2}|\xc2\xa0|\xe2\x80\xaf|&nbsp;)[a-z0-9]){11,30})"
 _BETWEEN = pattern(r"[ .-]|\xc2\xa0|\xe2\x80\xaf|&nbsp;")
 

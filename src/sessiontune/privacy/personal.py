@@ -1,4 +1,4 @@
-"""Personal data: e-mail, SSN."""
+"""E-mail addresses and US social security numbers."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -12,7 +12,7 @@ from .rules import Rule, left_edge, quick
 
 _AT = r"(?:@|%(?:25){0,4}40|\\+u0040|&#64;|\xef\xbc\xa0)"
 _AT_SIGN = quick(_AT)
-#: A letter or digit of a name of a machine; of others than ASCII, those of Europe.
+#: A letter or digit of a host name: ASCII, and the other letters of European languages.
 _ALNUM = r"(?:[A-Za-z0-9]|[\xc3-\xc5][\x80-\xbf])"
 _EMAIL = (
     r"((?:\b(?:[A-Za-z0-9]{1,20}[._-])?[oOdD]'|)[A-Za-z0-9](?:[A-Za-z0-9._+-]|%2[Bb])*"
@@ -20,7 +20,7 @@ _EMAIL = (
     + rf"(?:{_ALNUM}(?:[A-Za-z0-9\xc3\xc4\xc5\x80-\xbf-]*{_ALNUM})?\.){{1,6}}[A-Za-z]{{2,24}})"
 )
 
-#: Domains that belong to nobody (RFC 2606, RFC 6761) or to a service and not to a person.
+#: Top-level domains that belong to nobody (RFC 2606, RFC 6761).
 _RESERVED = (b"example", b"invalid", b"test", b"localhost", b"local", b"internal", b"lan", b"home")
 _SHARED = frozenset(
     b"""
@@ -29,7 +29,7 @@ _SHARED = frozenset(
     support@github.com security@github.com noreply@google.com
     """.split()
 )
-#: Names that stand for a place in a message, or for whoever reads, where everybody can have one.
+#: Names that stand for anybody, at providers where everybody can have an address.
 _ANYBODY = frozenset(
     b"""
     src dst from to sender receiver recipient source destination your you youremail your_email
@@ -45,7 +45,7 @@ _PROVIDERS = (
     b"mail.com",
     b"icloud.com",
 )
-#: Not top-level domains but endings of files and names in code (`logo@2x.png`, `a@b.py`).
+#: Endings of files and of names in code, which are no top-level domains: `logo@2x.png`, `a@b.py`.
 _FILE_ENDINGS = frozenset(
     b"""
     png jpg jpeg gif svg webp ico css scss less js mjs cjs jsx ts tsx vue py pyc rb go java kt swift
@@ -60,17 +60,17 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     if data[start - 1 : start] == b"\\" and data[start : start + 1] in (b"n", b"r", b"t"):
         start += 1
-        while data[start] in b"-+._":  # `\n-git@github.com:`, a line of a difference
+        while data[start] in b"-+._":  # a line of a diff: `\n-git@github.com:`
             start += 1
     value = _AT_SIGN.sub(b"@", data[start:end].lower())
     local, _, domain = value.partition(b"@")
     labels = domain.split(b".")
     if labels[-1] in _FILE_ENDINGS or any(label in _RESERVED for label in labels[-2:]):
         return end, end
-    if data[start - 1 : start] == b"$":  # `$TOKEN@github.com`
+    if data[start - 1 : start] == b"$":  # a variable: `$TOKEN@github.com`
         return end, end
     if local in (b"this", b"super") and domain not in _PROVIDERS:
-        return end, end  # Kotlin: `this@label.member`
+        return end, end  # a label in Kotlin: `this@label.member`
     if value in _SHARED or local in (b"git", b"hg", b"svn", b"ssh", b"noreply", b"no-reply"):
         return end, end
     if local in _ANYBODY and domain in _PROVIDERS:
@@ -102,7 +102,7 @@ def _email(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
-#: Hosts of addresses that are nobody's, whoever stands before them, or (in a group) a service's.
+#: Hosts of addresses that name nobody; those in the group belong to services.
 _KNOWN_HOST = quick(
     r"@(?:example\.(?:com|org|net)|(github\.com|anthropic\.com))(?![A-Za-z0-9.\x80-\xff-])"
 )
@@ -110,7 +110,7 @@ _SERVICE = quick(r"(?:^|[^A-Za-z0-9._+-])(?:git|noreply)\Z")
 
 
 def _may_be_somebody(data: bytes, end: int) -> bool:
-    """False for most addresses in logs, for which `_email` would say the same."""
+    """A look that rules out most addresses in logs, as `_email` would do later."""
     at = data.rfind(b"@", end - 84 if end > 84 else 0, end)
     host = _KNOWN_HOST.match(data, at, at + 20) if at >= 0 else None
     if host is None:
@@ -119,17 +119,18 @@ def _may_be_somebody(data: bytes, end: int) -> bool:
 
 
 def _after_slash(data: bytes, start: int, end: int) -> tuple[int, int] | None:
-    """`//user@host.com/x` is the host part of a URL; `mail/name@host` may be a person."""
+    """An address behind a slash: in `//user@host.com/x` it is the host of a URL and stays; in
+    `mail/name@host` it may be a person's."""
     return (end, end) if data[start - 2 : start] == b"//" else (start, end)
 
 
-#: Words in brackets for the sign of an address, as people hide it from machines.
+#: `(at)` and the like in place of `@`, as people hide addresses from machines.
 _AT_WORDS = tuple(
     rf"\{left}{gap}(?i:at){gap}\{right}" for left, right in ("()", "[]", "{}") for gap in ("", " ")
 )
 _AT_WORD = rf" ?(?:{'|'.join(_AT_WORDS)}) ?"
 _DOT_WORD = r"(?: ?[\[({] ?(?i:dot) ?[\])}] ?| dot )"
-#: What follows: a host with words for its dots, or as hosts are written.
+#: The host behind it, with dots or words for them.
 _HOST = rf"[A-Za-z0-9][A-Za-z0-9-]*{_DOT_WORD}[A-Za-z]{{2}}"
 _WRITTEN = r"[A-Za-z0-9][A-Za-z0-9.-]*\.[A-Za-z]{2}"
 _SPOKEN_WAYS = tuple(f"{at} ?(?:{_HOST}|{_WRITTEN})" for at in _AT_WORDS)
@@ -137,7 +138,7 @@ _SPOKEN_AT = re2.compile(_AT_WORD.encode())
 _SPOKEN_DOT = re2.compile(_DOT_WORD.encode())
 
 
-#: A call or a condition in code, and what follows it: `f(at) x.y`, `if (at) this.z`, `a[at] = b.c`.
+#: Code that looks the same: `f(at) x.y`, `if (at) this.z`, `a[at] = b.c`.
 _STATEMENT = re2.compile(
     rb"(?i)(?:if|elif|while|for|switch|until|unless|with|catch|return|match|and|or|not)[ ]?[(\[]|"
     rb"[^ (\[{]+[(\[{] ?at ?[)\]}] |[^(\[{]+[(\[{] ?at ?[)\]}] ?(?:this|self|super|window|document|console)\."
@@ -146,7 +147,7 @@ _GOES_ON = quick(r"[(\[=+]|[ ]=|[A-Za-z0-9_]")
 
 
 def _spoken(data: bytes, match: Any) -> tuple[int, int] | None:
-    """An address with words for its signs; in a sentence or code such words are just words."""
+    """An address with words for its signs, if it is not code or a sentence with such words."""
     start, end = match.span(1)
     value = _SPOKEN_DOT.sub(b".", _SPOKEN_AT.sub(b"@", match.group(1), 1)).lower()
     labels = value.partition(b"@")[2].split(b".")
@@ -163,7 +164,7 @@ def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
     area, group, serial = match.group(1)[:3], match.group(1)[4:6], match.group(1)[7:]
     if all(len(set(part)) == 1 for part in (area, group, serial)):
-        return None  # 111-22-3333
+        return None  # a made-up number: 111-22-3333
     if area in (b"000", b"666") or area[:1] == b"9" or group == b"00" or serial == b"0000":
         return None
     told = re2.search(rb"(?i)ssn|social", data[max(0, start - 40) : start])
@@ -181,7 +182,7 @@ def _ssn(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _nine(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The nine digits in one, under a name that says what they are."""
+    """Nine digits without dashes, under a name that says what they are."""
     value = match.group(1)
     return None if len(set(value)) < 4 or value == b"123456789" else match.span(1)
 

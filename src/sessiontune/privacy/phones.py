@@ -1,9 +1,8 @@
-"""Phone numbers: with a plus sign anywhere, in national writings where the words before say phone.
+"""Phone numbers: with a plus sign anywhere, in national forms behind words for a phone.
 
-A national number is nothing but digits in groups, as are dates, sizes and counts. So the words
-decide: a label or a key in front (`Tel.:`, `"mobilePhone": `), with nothing between that speaks
-of something else (`mobile users:`), or a request to call; then the digits must be grouped as
-numbers are.
+A national number is digits in groups, as are dates, sizes and counts. So it needs a label or a key in
+front (`Tel.:`, `"mobilePhone": `), with no word between that speaks of something else (`mobile
+users:`), or a request to call; and its digits must be grouped as those of phones are.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -49,7 +48,7 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
         or (data[end : end + 1] == b"T" and _FAR_DATE.fullmatch(value))
         or (len(groups) == 2 and b"." in value)
     ):
-        return None  # a time, a decimal
+        return None  # a date, a time or a decimal
     if value[:1] == b"+":
         mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
         if mark or _PHONE_WORDS.search(around):
@@ -62,15 +61,14 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     return (start, end) if _PHONE_WORDS.search(around) else None
 
 
-#: As North America writes them, and hardly anything else.
+#: The form of North America, which hardly anything else has.
 _AMERICAN = quick(r"\([2-9]\d\d\) [2-9]\d\d-\d{4}\Z")
-#: A date that ISO 8601 writes with a sign, its year having more than four digits, in front
-#: of its time.
+#: A date of ISO 8601 with more than four digits for the year, which need a sign.
 _FAR_DATE = quick(r"\+\d{5,9}-[01]\d-[0-3]\d")
 
 
 def _dated(value: bytes, groups: list[bytes]) -> bool:
-    """A date, or an address of four bytes."""
+    """True for a date, or an IPv4 address."""
     sizes = [len(group) for group in groups]
     if sizes[:3] in ([4, 2, 2], [2, 2, 4]) and value[:1] != b"(":
         return b"19" in (groups[0][:2], groups[2][:2]) or b"20" in (groups[0][:2], groups[2][:2])
@@ -78,7 +76,7 @@ def _dated(value: bytes, groups: list[bytes]) -> bool:
 
 
 def _made_up(digits: bytes) -> bool:
-    """Numbers for examples: those that count, and the exchange (or area) 555 of North America."""
+    """True for numbers of examples: those that count up, and the exchange or area 555 in North America."""
     if digits[-10:] in (b"1234567890", b"9876543210", b"0123456789") or counts_up(digits) > 0.6:
         return True
     if len(digits) == 10 or (len(digits) == 11 and digits[:1] == b"1"):
@@ -86,8 +84,8 @@ def _made_up(digits: bytes) -> bool:
     return b"55501" in digits[-8:]
 
 
-#: Labels and keys, in the languages of the docstring of `streets`, and Arabic, Finnish, Greek, Hebrew,
-#: Indonesian, Korean, Russian, Thai, Vietnamese. In two parts: Hyperscan takes both with less work.
+#: Labels and keys, in the languages of `streets` and in Arabic, Finnish, Greek, Hebrew, Indonesian,
+#: Korean, Russian, Thai and Vietnamese. In two parts, which is less work for Hyperscan.
 _LABEL_PARTS = (
     r"(?:tele)?phone|telefon|telefoon|tel\xc3\xa9fon|t\xc3\xa9l\xc3\xa9phon|\btel[.:;=\"'\\ \t_(<]|\bt\xc3\xa9l[. ]|mobil|\bhandy|\bcell[ :.#(=\"'u]|"
     r"celular|\bm[o\xc3]\xb3?vil\b|telem[o\xc3]\xb3?ve|kom\xc3\xb3rk|rufnummer|whatsapp|\bfax|hotline|\bcontact[ :]|\bgsm[ ]?:|\bportable :|"
@@ -106,23 +104,23 @@ _REQUESTS = (
     r"ll\xc3\xa1ma(?:me|nos) al|chiam\w{2,4} (?:al|allo)|bel (?:me|mij|ons) op|lig(?:ue|a)(?: me)? (?:para|pra|no)|zadzwo\xc5\x84 (?:pod|na)(?: numer| nr)?|"
     r"ring (?:mig|oss) p\xc3\xa5|my (?:number|cell) is|meine nummer ist|mi n\xc3\xbamero es(?: el)?|o meu n\xc3\xbamero \xc3\xa9 o):? "
 )
-#: Whom to ask, up to the number: `Kontakt: Ada Berg (030/...`.
+#: A person to ask, up to the number: `Kontakt: Ada Berg (030/...`.
 _CONTACT = (
     r"(?i:contact|kontakt|contatto|contacto|contato|ansprechpartner(?:in)?|r\xc3\xa9f\xc3\xa9rent|referente)[ ]?:[ ]{1,2}"
     r"(?:[A-Z][A-Za-z.\x80-\xff'-]{0,24},?[ ]){1,4}(?:[/|-] )?"
 )
-#: A letter at the beginning of a line, as in signatures: `T: 030 ...`.
+#: A letter at the beginning of a line, as in signatures of mail: `T: 030 ...`.
 _LETTER = r"(?:^|[\n\x00|\"] ?|\\n)[TMFP]:? "
-#: How a number begins that `_of_someone` takes.
+#: The beginnings of numbers that `_of_someone` accepts.
 _DIALS = (r"\+[(\d]", "0", r"\([+0]")
-#: Each with fixed bytes, by which Hyperscan finds it.
+#: One pattern for each choice, so that each has fixed bytes for Hyperscan to search by.
 _LETTERS = tuple(
     rf"{letter}{colon} {start}[\d ()./-]{{7}}"
     for letter in "TMFP"
     for colon in (":", "")
     for start in _DIALS
 )
-#: Whose number it is, or nothing else on the line before it: `mein Nummer: 0176 ...`.
+#: `number` in many languages, behind a word for whose it is or at the beginning of a line.
 _OF_WHOM = (
     r"(?:\A|[\n\x00\"'>(\[{,;.!] ?|\b(?:my|meine?|neue|mon|ton|son|votre|mi|tu|meu|mio|mijn|m\xc3\xb3j|min|mitt)[ ])"
     r"(?:number|nummer|num[e\xc3]\xa9?ro|n\xc3\xbamero|numer)(?: is| ist| est| es| to|:| :|\xc2\xa0:)[ ]{1,2}"
@@ -130,11 +128,11 @@ _OF_WHOM = (
 _START = r"(?:\+|%2B|00)?[(]{0,2}\d"
 _NUMBER = r"(?:\+|\(\+|%2B|00)?\(?\d(?:[ .()/-]{0,3}\d|\xc2\xa0\d){6,16}"
 
-#: The names of lists, and a line of one in YAML.
+#: Names of lists of numbers, and the beginning of an item in YAML.
 _LISTS = r"phones?|(?:phone|mobile|fax)[_ ]?numbers?|telefon\w{0,10}|m\xc3\xb3viles|celulares"
 _ITEM = r"(?:\r?\n|\\+n)[ \t]{0,12}- \\*[\"']?"
 
-#: Words that may stand between a label and its number, or follow the label inside its word.
+#: Words that may stand between a label and its number, or be the rest of the label's own word.
 _BETWEEN = frozenset(
     b"""
     number numbers num no nr nbr nummer numer numero num\xc3\xa9ro n\xc3\xbamero n\xc3\xbam numaram numaras\xc4\xb1 s n e a is at on to or and
@@ -160,13 +158,13 @@ _UNIT = quick(
 
 
 def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A number after a label, unless the words between say something else."""
+    """The number behind a label, unless a word between says that it is something else."""
     start, label = match.start(1), match.start()
-    if data[label] == 92:  # `\\nTel.`: an escape ends before it
+    if data[label] == 92:  # the label begins behind an escape: `\\nTel.`
         label += 2
     inside = data[label] < 128 and data[label - 1 : label].isalpha() and not left_edge(data, label)
     if inside and not (97 <= data[label - 1] <= 122 and 65 <= data[label] <= 90):
-        return None  # `microphone`
+        return None  # the end of another word: `microphone`
     between = data[label:start].replace(b"\xef\xbc\x9a", b":")
     words = _WORD.findall(between, 0, len(between))[1:]
     tail = _PIECES.findall(_WORD.search(between, 0, len(between)).group(), 0, 64)[1:]  # type: ignore[union-attr]
@@ -176,10 +174,10 @@ def _labelled(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _behind_label(data: bytes, hit: int) -> list[tuple[int, int]]:
-    """The number after a label, and those that are listed behind it."""
+    """The number behind the label that the hit belongs to, and the numbers listed behind it."""
     low, high = max(0, hit - 96), min(len(data), hit + 32)
     while (match := windowed(_LABELLED).search(data, low, high)) and match.start() < hit:
-        if match.end(1) < hit - 12:  # of an earlier hit: another label stands behind it
+        if match.end(1) < hit - 12:  # an earlier label with its number
             low = match.end(1)
         elif (first := _labelled(data, match)) is not None:
             return [first, *_listed(data, first[1])]
@@ -189,7 +187,7 @@ def _behind_label(data: bytes, hit: int) -> list[tuple[int, int]]:
 
 
 def _listed(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The numbers of a list, of which the first ends here."""
+    """The further numbers of a list whose first number ends at `end`."""
     found: list[tuple[int, int]] = []
     while more := _NEXT.match(data, end, end + 80):
         one = _national(data, more.start(1), more.end(1), True)
@@ -205,27 +203,28 @@ def _linked(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _requested(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A number after a request to call; `call 12 34 56 78` alone may be a function's."""
+    """The number behind a request to call. `call 12 34 56 78` may be code, so less is sure there."""
     sure = b" " in data[match.start() : match.start(1)].strip()
     return _national(data, match.start(1), match.end(1), sure)
 
 
 def _of_someone(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A number behind a name, a letter, or behind the word for numbers of all sorts: as it is dialled, in
-    groups."""
+    """The number behind a name, a letter, or the word number, which may be any: it must begin as
+    numbers are dialled, and be in groups."""
     value = match.group(1)
     groups = _DIGITS.findall(value, 0, len(value))
     if value.lstrip(b"(")[:1] not in (b"+", b"0") or len(groups) == 1 or value[1:2] == b".":
         return None
     if all(group[:1] == b"0" for group in groups):
-        return None  # a row of short numbers, padded: `0755 0644 0600`
+        return None  # a row of numbers with leading zeros: `0755 0644 0600`
     return _national(data, match.start(1), match.end(1), False)
 
 
 def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] | None:
-    """The number that begins at `start`, if its digits stand as those of phones do."""
+    """The number from `start` to `end`, if its digits are as many as those of phones and grouped like
+    them. `sure`: the words before leave no doubt, so the grouping matters less."""
     if data[start : start + 1] == b"(" and b")" not in data[start:end]:
-        start += 1  # the number as a whole stands in brackets
+        start += 1  # a bracket around more than the number
     value = data[start:end]
     if value[:3].upper() == b"%2B":
         start, value = start + 3, value[3:]
@@ -261,7 +260,7 @@ def _national(data: bytes, start: int, end: int, sure: bool) -> tuple[int, int] 
 
 
 def is_dialled(value: bytes) -> bool:
-    """The whole value is a number as phones have them."""
+    """True where the whole value is a phone number."""
     return _WHOLE.match(value, 0, len(value)) is not None and _national(
         value, 0, len(value), True
     ) == (0, len(value))
@@ -271,15 +270,15 @@ _WHOLE = quick(rf"{_NUMBER}\Z")
 
 
 def _subscriber(digits: bytes) -> bool:
-    """Digits without any mark: as long as a national number, and no count of seconds."""
+    """True for digits without marks that are as long as a phone number and no time in seconds."""
     if len(digits) == 11 and digits[0] in b"178":
         return digits[1] > 50
-    if 11 <= len(digits) <= 13:  # with the country before it, as services keep it
+    if 11 <= len(digits) <= 13:  # with the country's code in front, as services store numbers
         return digits[0] in b"234569" and not digits.endswith(b"0000")
     return 9 <= len(digits) <= 10 and digits[0] in b"23456789"
 
 
-#: `<a href="tel:+44...">020 ...</a>`: the text of the link.
+#: A link up to its text: `<a href="tel:+44...">`.
 _LINK = r"(?i)href=\\*[\"']tel:[^\"'<>\n]{7,40}\\*[\"'][^<>\n]{0,80}>[ ]{0,2}"
 
 RULES: tuple[Rule, ...] = (

@@ -1,8 +1,8 @@
 """One pass over the text for all rules at once.
 
-Hyperscan where its wheel exists (x86-64 Linux): about 300 MB/s, with the place of each hit.
-Elsewhere RE2's set: slower, and it says only which rules may match, so their exact patterns run
-over the whole text. Both are linear in the text.
+Hyperscan, where it has a wheel (x86-64 Linux): about 300 MB/s, and it tells the place of each hit.
+Elsewhere RE2's sets: slower, and they tell only which rules may match, so the exact patterns of
+these run over the whole text. Both take time linear in the text.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ import re2
 from . import compiled
 from .rules import Rule
 
-#: (index of the pattern, end of the hit); an end of -1 means "anywhere in the text".
+#: (index of the pattern, byte at which the hit ends); an end of -1 means "somewhere in the text".
 Hit = tuple[int, int]
 
 
 class Prefilter(Protocol):
-    """Finds where rules may match."""
+    """Finds where rules may match. `places`: its hits have ends."""
 
     places: bool
 
@@ -28,14 +28,14 @@ class Prefilter(Protocol):
 
 
 class HyperscanFilter:
-    """Prefilter over Hyperscan's block mode."""
+    """The prefilter with Hyperscan, in block mode."""
 
     places = True
 
     def __init__(self, anchors: Sequence[str], kept: bool = False) -> None:
         import hyperscan
 
-        engine: Any = hyperscan  # its stubs lack the version
+        engine: Any = hyperscan  # its type stubs lack `__version__`
         name = compiled.name_of(f"hyperscan {engine.__version__}", anchors) if kept else ""
         self._database: Any = _read(compiled.load(name)) if kept else None
         if self._database is None:
@@ -49,7 +49,7 @@ class HyperscanFilter:
                 compiled.keep(name, hyperscan.dumpb(self._database))
 
     def scan(self, data: bytes) -> list[Hit]:
-        """All hits, in order of their ends."""
+        """All hits, sorted by their ends."""
         hits: list[Hit] = []
         take = hits.append
 
@@ -61,7 +61,7 @@ class HyperscanFilter:
 
 
 def _read(content: bytes | None) -> Any:
-    """A database from its bytes, or None where this build of the engine refuses them."""
+    """The database that these bytes hold, or None where this build of Hyperscan refuses them."""
     import hyperscan
 
     if content is None:
@@ -75,7 +75,7 @@ def _read(content: bytes | None) -> Any:
 
 
 class SetFilter:
-    """Prefilter over RE2's set."""
+    """The prefilter with a set of RE2's."""
 
     places = False
 
@@ -89,13 +89,13 @@ class SetFilter:
         self._set.Compile()
 
     def scan(self, data: bytes) -> list[Hit]:
-        """The rules that match somewhere."""
+        """A hit for each pattern that matches somewhere."""
         return [(index, -1) for index in self._set.Match(data) or ()]
 
 
 def make_prefilter(rules: Sequence[Rule]) -> tuple[Prefilter, list[tuple[int, ...]]]:
-    """The fastest prefilter this machine has, for rules, compiled once for all runs; and the
-    rules (by index) that each of its patterns stands for. Rules may share a pattern."""
+    """The fastest prefilter on this machine for these rules, kept on disk where `compiled` allows;
+    and for each of its patterns the indices of the rules that share it."""
     by_pattern: dict[str, list[int]] = {}
     for index, rule in enumerate(rules):
         for anchor in rule.faster or (rule.anchor,):
@@ -108,7 +108,7 @@ def make_prefilter(rules: Sequence[Rule]) -> tuple[Prefilter, list[tuple[int, ..
 
 
 def make_filter(anchors: Sequence[str]) -> Prefilter:
-    """The fastest prefilter this machine has, for patterns."""
+    """The fastest prefilter on this machine for some patterns, which are not kept on disk."""
     try:
         return HyperscanFilter(anchors)
     except ImportError:

@@ -1,6 +1,6 @@
-"""The letters that the published key formats begin with, taken from their patterns.
+"""The fixed beginnings of the published key formats, taken from their patterns.
 
-A key that is broken over lines matches no format as it stands; its beginning still does.
+A key that is broken over lines matches no format, but its beginning can still be found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _TOKEN = re.compile(
     re.S,
 )
 _REPEAT = re.compile(r"[{?*+]")
-#: Shorter beginnings are everywhere.
+#: Fewest characters of a beginning: shorter ones are everywhere.
 _LEAST = 4
 _COMMON = frozenset((
     "AAAA", "API-", "1000.", "wandb_v", "http", "test_", "user:", "service:", "prod:", "dev:",
@@ -21,7 +21,8 @@ _COMMON = frozenset((
     "organizations/", "ext_", "ver:", "pat.", "sat.", "sess-", "sdk-", "mob-", "sig=", "4b1d",
     "1//0", "org_", "production_",
 ))  # fmt: skip
-#: Short ones that stand nowhere else, and those that the patterns hide in a choice of letters.
+#: Short beginnings that are rare all the same, and some that the patterns write as a choice of
+#: letters.
 _SHORT = (
     "AKIA", "ASIA", "hf_", "SG.", "r8_", "sq0", "sk-", "re_", "fc-", "A3-", "NF-",
     "eyJhbGci", "eyJ0eXAi", "eyJraWQi", "eyJlbmMi",
@@ -29,12 +30,13 @@ _SHORT = (
 
 
 def prefixes(heads: Iterable[str]) -> list[str]:
-    """Distinct literal beginnings of patterns, less those that are words of every text."""
+    """The literal beginnings of these patterns, less common words, and less those that begin with
+    another one."""
     found: set[str] = set(_SHORT)
     for head in heads:
         found.update(text for text in _beginnings(head) if _tells(text))
     shortest: list[str] = []
-    for text in sorted(found):  # what begins with another one follows it
+    for text in sorted(found):  # sorted: what begins with another one comes right behind it
         if not (shortest and text.startswith(shortest[-1])):
             shortest.append(text)
     return shortest

@@ -1,7 +1,7 @@
-"""Secrets that programs print and take in ways of their own, and settings of servers.
+"""Secrets in the output, the options and the settings of certain programs.
 
-What a tool's manual or its output has: no word for a secret stands right before the value, or one
-that means it only there.
+Each rule follows the manual or the output of one program. No common word for a secret stands right
+before the value, so that no general rule finds it.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -16,27 +16,26 @@ from .judge import judge
 from .lines import below
 from .programs import NL, given, random_value
 from .rules import Check, Rule, quick, secret_rule
-from .sentences import typed
 from .structured import WORDS
-from .values import is_gibberish
+from .values import is_gibberish, typed
 
 _S = r"[ \t]"
 _Q = r"(?:\\*[\"'])?"
 _B = r"(?:\b|\\n)"
-#: A tab, as it is or as a string has it.
+#: A tab, as it is or escaped.
 _T = r"(?:\t|\\+t)"
 _VALUE = r"[^\s\"'`\\|;<>]"
 
 
 def _set(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A value that looks the part: digits or signs among its letters, or no word."""
+    """A value that looks like a password or a key, and is `given`."""
     value = match.group(1)
     good = typed(value) or judged_random(value, 10) or is_gibberish(value)
     return given(data, match) if good and wordy(value) < 0.85 else None
 
 
 def _named(data: bytes, match: Any) -> tuple[int, int] | None:
-    """NAME and VALUE in the first and the second group."""
+    """The value in group 2, if `judge` takes it for a secret under the name in group 1."""
     start, end = match.span(2)
     value = match.group(2)
     if is_placeholder(value) or judge(match.group(1), value, True, b",") is None:
@@ -45,14 +44,14 @@ def _named(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _header(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The value of a header that a server sets: what a machine made."""
+    """The value of a header in a server's settings, if it is random."""
     name, value = match.group(1).lower(), match.group(2)
     if any(word in name for word in _PUBLIC) or is_placeholder(value):
         return None
     return match.span(2) if judged_random(value, 16) and b"$" not in value else None
 
 
-#: Headers whose values are long and no secrets.
+#: Parts of the names of headers whose values are random and no secrets.
 _PUBLIC = (
     b"policy",
     b"etag",
@@ -88,17 +87,17 @@ _SLOW = (
 
 
 def _lines(data: bytes, end: int) -> Iterator[tuple[int, int]]:
-    """The lines that begin at `end`, up to an empty one."""
+    """The lines behind `end`, up to an empty one."""
     line_end = b"\n" if data[end - 1 : end] == b"\n" else b"\\n"
     return below(data, end - len(line_end), line_end)
 
 
 def _vaulted(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The rows of `Key  Value` as Vault prints a secret."""
+    """The values in the table of `Key  Value` that Vault prints for a secret."""
     found: list[tuple[int, int]] = []
     for low, high in _lines(data, end):
         if data[low : low + 2] == b"==":
-            break  # the next table
+            break  # the head of the next table
         row = _ROW.match(data, low, high)
         if row is None or any(word in row.group(1).lower() for word in _SLOW):
             continue
@@ -114,7 +113,7 @@ _ACCOUNT = quick(
 
 
 def _accounts(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The lines `user:password` under `chpasswd:`."""
+    """The passwords of the lines `user:password` below `chpasswd:`."""
     found: list[tuple[int, int]] = []
     for low, high in _lines(data, end):
         row = _ACCOUNT.match(data, low, high)
@@ -129,7 +128,7 @@ _RESULT = quick(r"[^{}]{0,400}\bresult[ \t]*=[ \t]*\\*\"([^\"\s\\]{6,200})\\*\""
 
 
 def _generated(data: bytes, end: int) -> list[tuple[int, int]]:
-    """What a provider of random values made."""
+    """The result of a Terraform resource that makes random values."""
     match = _RESULT.match(data, end, min(len(data), end + 700))
     return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
 
@@ -138,7 +137,7 @@ _STATED = quick(r"\\*\"result\\*\":[ ]?\\*\"([^\"\s\\]{6,200})\\*\"")
 
 
 def _in_state(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The same in the state that Terraform keeps."""
+    """The same in Terraform's state file."""
     match = _STATED.search(data, end, min(len(data), end + 1500))
     return [match.span(1)] if match and not is_placeholder(match.group(1)) else []
 
@@ -238,14 +237,14 @@ RULES: tuple[Rule, ...] = (
         r"(?i:passw(?:or)?d|secret|token|key)(?:=%s(?:\\+n)?\\*[\"'][ ,]{1,3}\\*[\"']|[ ]?[:=][ ]?\.\*[/|#][ ]{0,8}[\w.-]{1,60}[ ]?[:=][ ]?)",
         r"[^\s\"'/|#\\]{6,200}",
     ),
-    # what Terraform changes: `password = "OLD" -> "NEW"`
+    # a change in a plan of Terraform's: `password = "OLD" -> "NEW"`
     _rule(
         "secret",
         r"(?i:passw(?:or)?d|secret|token|_key)[ ]{1,40}= \\*\"[^\"\n]{1,400}\" -> \\*\"",
         r"[^\s\"\\]{4,900}",
         given,
     ),
-    # a cookie in a file of curl's and wget's
+    # a cookie in a file of curl or wget
     _rule(
         "cookie",
         rf"(?:TRUE|FALSE){_T}/[^\s\\]{{0,60}}{_T}(?:TRUE|FALSE){_T}\d{{1,12}}{_T}[\w.-]{{1,60}}{_T}",
@@ -277,7 +276,7 @@ RULES: tuple[Rule, ...] = (
         given,
         r"'[ ]?(?:[;\r\n\x00]|$)",
     ),
-    # ------------------------------------------------------------ what is printed
+    # ------------------------------------------------------------ output
     _rule("secret", r"\"refresh\\*\":[ ]?\\*\"", r"[A-Za-z0-9_.~+/=-]{20,2000}", random_value),
     _rule(
         "secret",

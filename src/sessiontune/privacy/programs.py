@@ -1,6 +1,6 @@
-"""Passwords and keys on command lines, in sessions with servers, and in connection strings.
+"""Passwords and keys on command lines, in dialogues with servers, and in connection strings.
 
-Each rule knows the option or the word of one program, as its manual has it.
+Each rule follows the manual of a program: the option or the word that its secret stands behind.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -13,22 +13,23 @@ import re2
 
 from .checks import is_placeholder, is_small_word, judged_random, wordy
 from .rules import UUID, Check, Rule, quick, secret_rule
-from .sentences import typed
+from .values import typed
 
-#: A line's end, as it is or escaped in JSON.
+#: A line end, as it is or escaped in JSON.
 NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
-#: A word begins, also after an escaped line end.
+#: The beginning of a word, also behind an escaped line end.
 _B = r"(?:\b|\\n)"
 _S = r"[ \t]"
 _QUOTE = r"(?:\\*[\"'])?"
 _VALUE = r"[^\s\"'`\\|;<>]"
 _REFERENCE = quick(r"\$|%[A-Z_(]|\{|\(|@|[A-Z][A-Z0-9]*_[A-Z0-9_]*\Z|[<\[]|-|\.{2}|/[a-z]")
-#: A place that a format fills in.
+#: A hole that a format fills.
 _FILLED = re2.compile(rb"\{[A-Za-z_]*\}|%[sv]")
 
 
 def given(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A value that a person typed or pasted: no stand-in, no variable, no path, no option."""
+    """The check for a value that a person typed or pasted: no placeholder, no variable, no path, no
+    option."""
     start, end = match.span(1)
     value = match.group(1)
     if (
@@ -43,38 +44,38 @@ def given(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def random_value(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The same, where only a value that a machine made is one."""
+    """The same, but the value must be random."""
     value = match.group(1)
     return given(data, match) if judged_random(value, 12) else None
 
 
 def _mixed(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The same where words may stand: a digit or a sign among the letters."""
+    """`given`, where plain words also stand: the value needs a digit or a sign."""
     value = match.group(1)
     return given(data, match) if any(c < 65 for c in value) and len(value) > 3 else None
 
 
 def _license(data: bytes, match: Any) -> tuple[int, int] | None:
-    """Groups of letters and digits: no name of a licence (`AGPL-ONLY-WITH`), no few signs."""
+    """A licence key: `given`, with letters and digits, unlike a licence's name (`AGPL-ONLY-WITH`)."""
     value = match.group(1)
     mixed = any(c < 58 and c != 45 for c in value) and any(c >= 65 for c in value)
     return given(data, match) if mixed and len(set(value)) > 8 else None
 
 
 def _typed(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The same where names and words stand as well: digits, in letters of both cases or signs."""
+    """`given`, where names also stand: the value must look `typed`."""
     value = match.group(1)
     return given(data, match) if typed(value) and wordy(value) < 0.85 else None
 
 
 def _letters(data: bytes, match: Any) -> tuple[int, int] | None:
-    """Four by four letters that are no words."""
+    """Four groups of four letters that are no words (a Google app password)."""
     value = match.group(1)
     return match.span(1) if wordy(value.replace(b" ", b"")) < 0.5 else None
 
 
 def _pre_shared(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The same where code may stand: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
+    """`given`, but no code: `psk: Optional[bytes]`, `psk = unhexlify(...)`."""
     value = match.group(1)
     quoted = data[match.start(1) - 1 : match.start(1)] in (b'"', b"'")
     return _mixed(data, match) if quoted or not any(c in b"([" for c in value) else None
@@ -86,14 +87,14 @@ def _rule(
     return secret_rule("password", head, value, check, tail)
 
 
-#: Programs whose option `-p` is a password, and those whose `-P` or `-w` is.
+#: Programs with the password behind `-p`, and those with it behind `-P` or `-w`.
 _SMALL_P = r"(?:docker|podman|nerdctl|buildah|skopeo|helm|oc|az|mongo(?:sh|dump|restore|export|import)?|influx|cqlsh|evil-winrm|ncftp(?:put|get|ls)|nxc|crackmapexec|(?i:psexec(?:64)?(?:\.exe)?))"
 _LARGE_P = r"(?:sqlcmd|bcp|isql|tsql|mosquitto_(?:pub|sub)|zip|unzip|7z)"
 _LDAP = r"ldap(?:search|add|modify|modrdn|delete|whoami|passwd|compare)"
 _READS = r"--password-stdin|--with-token|sudo[ \t]+(?:-[a-zA-Z]+[ \t]+)*-S|\bchpasswd|passwd[ \t]+--stdin|\bcryptsetup[ \t]"
 _KEEPS = r"\bgcloud[ \t]+secrets|\b(?:docker|podman|gh|wrangler)[ \t]+secret[ \t]+(?:create|set|put)|\bvault[ \t]+(?:kv[ \t]+put|write)|\bcreate[ \t]+secret|\bpass[ \t]+insert"
 _PIPED = rf"(?:{_KEEPS}|{_READS})"
-#: What Hyperscan is asked: programs that keep secrets one by one, without the pipe before them.
+#: Patterns for Hyperscan: one for each program that stores a secret, without the pipe before it.
 _PIPED_FASTER = (
     rf"\|{_S}*(?:{_READS})|\|{_S}*[a-z][^\n|;]*(?:{_READS})",
     *(rf"{_S}{word}" for word in (r"secret[ \t]+create", r"secret[ \t]+set", r"secret[ \t]+put")),
@@ -101,7 +102,7 @@ _PIPED_FASTER = (
     *(r"create[ \t]+secret", r"pass[ \t]+insert"),
 )
 
-#: A line's end, and what a listing puts before the next line: its number, its file, a change's sign.
+#: A line end, and what a listing puts before the next line: its number, its file, the sign of a diff.
 _NL2 = rf"{NL}(?:[\w./-]{{1,80}}:\d{{1,6}}:|[ ]{{0,8}}\d{{1,6}}(?:\xe2\x86\x92|\t|[:|-])|[+-])?[ \t]{{0,16}}"
 
 RULES: tuple[Rule, ...] = (
@@ -280,7 +281,7 @@ RULES: tuple[Rule, ...] = (
         check=_mixed,
     ),
     _rule(rf"{_B}ansible-vault{_S}encrypt_string{_S}(?:--\S{{1,40}}{_S})*{_QUOTE}", check=_mixed),
-    # what a dialogue asks for and a directory keeps: base64 of a password
+    # base64 of a password, in a dialogue with a mail server and in LDIF
     _rule(rf"334 UGFzc3dvcmQ6{NL}(?:[^\n\\]{{0,20}}> ?)?", r"[A-Za-z0-9+/]{4,200}={0,2}"),
     _rule(r"(?i:userPassword|unicodePwd):: ", r"[A-Za-z0-9+/]{4,200}={0,2}"),
     *(

@@ -1,9 +1,10 @@
-"""What stands in for a found value: typed, keyed by a local salt, of the same shape.
+"""Pseudonyms: what replaces a found value. They show its kind and keep its shape.
 
-The same value gets the same pseudonym wherever the salt is the same; without the salt nothing
-links two data sets. Every pseudonym is recognised as one, so redacting twice equals once. Tails
-are 14 letters out of 19 (59 bits): a million values collide with a chance of 3 in 10 million.
-They hold consonants only: no word, no digit, nothing that a scanner takes for a key.
+With the same salt the same value always gets the same pseudonym; without the salt nothing links two
+data sets. A pseudonym is recognised as one, so redacting twice equals redacting once. Its tail is a
+keyed digest (BLAKE2b) in 14 of 19 consonants, 59 bits: among a million values the chance of a
+collision is 3 in 10 million. Consonants alone make no word and no number, and nothing that a
+scanner takes for a key.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ import re2
 LETTERS = "bcdfghjkmnpqrstvwxz"
 _TAIL = f"[{LETTERS}]{{14}}"
 
-#: Matches a whole pseudonym of any shape. (The standard library's patterns: the values are short,
-#: and a call costs a tenth of RE2's. No repeat stands in another.)
+#: Matches a whole pseudonym of any shape. (A pattern of the standard library: values are short, and
+#: a call costs a tenth of RE2's. It has no nested repeats.)
 _WHOLE = re.compile(
     (
         rf"(?:\{{?REDACTED_[A-Z0-9_]+_{_TAIL}\}}?|user{_TAIL}-project{_TAIL}|person-{_TAIL}@example\.com"
@@ -31,27 +32,28 @@ _WHOLE = re.compile(
         rf"|2001:db8(?::[0-9a-f]{{4}}){{6}}|[0-9a-f][26ae](?:[:-][0-9a-f]{{2}}){{5}}|[0-9a-f][26ae][0-9a-f]{{2}}(?:\.[0-9a-f]{{4}}){{2}}|-?0\.0\d{{15}})"
     ).encode()
 )
-#: What a pseudonym is made of, and the fewest of them in one.
+#: The characters of pseudonyms, and the fewest that one has.
 _CHARACTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789{}_@.:-"
 _SHORTEST = 14
-#: What is looked for in a text that stands encoded: it was redacted inside.
+#: A pseudonym inside decoded text, which shows that the encoded text was redacted.
 _INSIDE = re2.compile(rf"REDACTED_[A-Z0-9_]+_{_TAIL}|person-{_TAIL}@example\.com".encode())
 _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]+={0,2}")
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _ONE = [letter.encode() for letter in LETTERS]
 _THREE, _SEVEN = len(LETTERS) ** 3, len(LETTERS) ** 7
-#: Three digits of base 19 at once, the last digit first.
+#: All numbers of three digits in base 19, written with the last digit first.
 _TRIPLES = [a + b + c for c in _ONE for b in _ONE for a in _ONE]
 
 _HEX = "[0-9a-fA-F]"
 _UUID = re.compile(rf"{_HEX}{{8}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{4}}-{_HEX}{{12}}".encode())
-#: What `Pseudonyms` makes of a UUID.
+#: The pseudonym of a UUID.
 _MADE_UUID = re.compile(rb"5e55[0-9a-f]{4}-[0-9a-f]{4}-8[0-9a-f]{3}-8[0-9a-f]{3}-[0-9a-f]{12}")
 _MADE_DIGEST = re.compile(r"5e55[0-9a-f]{28}")
 
 
 class Pseudonyms:
-    """Makes pseudonyms. `salt` is secret and local; `kind` keeps types apart."""
+    """Makes pseudonyms under a salt, which must stay secret and local. Values of different kinds
+    get different pseudonyms."""
 
     def __init__(self, salt: bytes) -> None:
         self._salt = hashlib.blake2b(salt, digest_size=32, person=b"sessiontune-psd").digest()
@@ -75,7 +77,7 @@ class Pseudonyms:
         }
 
     def make(self, kind: str, shape: str, value: bytes) -> bytes:
-        """The pseudonym of `value`. A value that is one already comes back unchanged."""
+        """The pseudonym of `value`; a pseudonym comes back unchanged."""
         known = self._made.get((shape + kind, value))
         if known is None:
             if is_pseudonym(value):
@@ -86,7 +88,8 @@ class Pseudonyms:
         return known
 
     def ident(self, kind: str, value: str) -> str:
-        """Pseudonym of an identifier (session id, project, branch, call id). UUIDs stay UUIDs."""
+        """The pseudonym of an identifier (session id, project, branch, call id). A UUID becomes a
+        UUID."""
         known = self._idents.get((kind, value))
         if known is None:
             known = self._ident(kind, value)
@@ -104,11 +107,11 @@ class Pseudonyms:
         return f"{kind}-" + self._tail(kind, raw).decode()
 
     def fingerprint(self, value: bytes) -> str:
-        """Short keyed digest for reports: 10 hex digits."""
+        """A short keyed digest for reports, 10 hex digits."""
         return self._digest("fingerprint", value)[:5].hex()
 
     def digest(self, value: str) -> str:
-        """Keyed digest of what has no other name: 32 hex digits that begin with `5e55`."""
+        """A keyed digest, 32 hex digits that begin with `5e55`."""
         if _MADE_DIGEST.fullmatch(value):
             return value
         return "5e55" + self._digest("digest", value.encode())[:14].hex()
@@ -124,7 +127,7 @@ class Pseudonyms:
         return mine.digest()
 
     def _tail(self, kind: str, value: bytes) -> bytes:
-        """14 letters: the digest in base 19, its last digits first."""
+        """The 14 letters of a pseudonym: the digest in base 19, last digit first."""
         number = int.from_bytes(self._digest(kind, value)[:16], "big")
         number, low = divmod(number, _SEVEN)
         return _seven(low) + _seven(number % _SEVEN)
@@ -137,7 +140,7 @@ class Pseudonyms:
         return b"person-" + self._tail("email", value.lower()) + b"@example.com"
 
     def _slug(self, kind: str, value: bytes) -> bytes:
-        """`alice-code-app`: the user's name, and the rest of a folder as one word."""
+        """For `alice-code-app`: one word for the user's name, one for the rest."""
         user, _, rest = value.partition(b"-")
         made = self.make("user", "user", user)
         return made + b"-project" + self._tail("project", rest) if rest else made
@@ -151,7 +154,8 @@ class Pseudonyms:
         return ("2001:db8:" + ":".join(h[i : i + 4] for i in range(0, 24, 4))).encode()
 
     def _mac(self, kind: str, value: bytes) -> bytes:
-        """A locally administered address: a permutation of the 46 free bits, so none collide."""
+        """A locally administered hardware address, by a permutation of the 46 free bits: none
+        collide."""
         number = int(bytes(c for c in value.lower() if c in b"0123456789abcdef"), 16)
         free = (number >> 42) << 40 | (number & 0xFFFFFFFFFF)
         left, right = free >> 23, free & 0x7FFFFF
@@ -172,35 +176,37 @@ class Pseudonyms:
 
 
 def _saying_nothing(made: bytes) -> bytes:
-    """A pseudonym without the short names of secrets that its letters may spell by chance: what
-    follows such a name and a colon is taken for one (a path after a host and its port)."""
+    """The pseudonym, changed where its letters spell a short name of a secret by chance: a rule
+    would take what follows it and a colon (a port and a path behind a host) for a secret."""
     return made.replace(b"pwd", b"pwb").replace(b"jwt", b"jwb")
 
 
 def _spelled(name: bytes) -> bytes:
-    """A name without its case and what stands between its words: one pseudonym for all of them."""
+    """A name in lower case without marks between its words, so that all spellings get one
+    pseudonym."""
     text = unicodedata.normalize("NFC", name.decode("utf-8", "replace")).casefold()
     return re.sub(r"[\s_.+>#*/|-]+", " ", text).encode()
 
 
 def _seven(number: int) -> bytes:
-    """The last seven digits of a number in base 19, the last first."""
+    """The last seven digits of a number in base 19, last digit first."""
     number, first = divmod(number, _THREE)
     last, second = divmod(number, _THREE)
     return _TRIPLES[first] + _TRIPLES[second] + _ONE[last]
 
 
 def without_pseudonyms(data: bytes) -> bytes:
-    """What is left of a text when what was replaced in it is taken out."""
+    """The text without the pseudonyms in it."""
     return _INSIDE.sub(b"", data)  # type: ignore[no-any-return]
 
 
 def inside_pseudonym(data: bytes, start: int, end: int) -> bool:
-    """True where a name is a part of what `Pseudonyms` made (`example` of its addresses)."""
+    """True where bytes `start` to `end` are part of a pseudonym (`example` in an e-mail
+    address)."""
     before, after = data[max(0, start - 80) : start], data[end : end + 80]
     low = start - len(before) + len(before.rstrip(_CHARACTERS))
     high = end + len(after) - len(after.lstrip(_CHARACTERS))
-    if high - low < _SHORTEST:  # nearly always: a folder of a path, a word of a sentence
+    if high - low < _SHORTEST:  # true of nearly all words and folders, so this is asked first
         return False
     made = _WHOLE.finditer(data, low, high)
     return any(match.start() <= start and end <= match.end() for match in made)
@@ -208,7 +214,7 @@ def inside_pseudonym(data: bytes, start: int, end: int) -> bool:
 
 @lru_cache(maxsize=65536)
 def is_pseudonym(value: bytes) -> bool:
-    """True for what `Pseudonyms` made (with any salt), and for base64 that holds such."""
+    """True for a pseudonym (under any salt), and for base64 of a text that holds one."""
     if len(value) < 200 and _WHOLE.fullmatch(value) is not None:
         return True
     if not 32 <= len(value) <= 4096 or _BASE64.fullmatch(value) is None:

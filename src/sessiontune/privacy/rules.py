@@ -1,9 +1,15 @@
-"""The shape of one detection rule, and small builders for the tables of rules.
+"""The shape of one rule of detection, and builders for tables of rules.
 
-A rule has two patterns. `anchor` is what the prefilter (one pass over the text for all rules)
-looks for: short, bounded, and no longer than needed to be rare. `exact` is run by RE2 only in a
-window around an anchor's hit; its group 1 is the value. Both are byte patterns, so a letter of
-another alphabet is never part of a word here.
+A rule finds a value in up to three steps, from cheap to dear:
+
+1. `anchor`, a short and rare pattern. The prefilter looks for the anchors of all rules in one pass.
+2. `near`, a function that looks at a few bytes around a hit and may rule it out.
+3. `exact`, the whole pattern, which RE2 runs in a window around the hit. Group 1 is the value,
+   unless `check` names another place or rejects the match.
+
+A rule that hits very often has a function `direct` in place of the third step. All patterns are
+over bytes (UTF-8), so `\\w` and `[A-Za-z]` never match a letter outside ASCII; all places are byte
+offsets.
 """
 
 from __future__ import annotations
@@ -19,19 +25,20 @@ from msgspec.structs import replace
 
 Layer = Literal["secrets", "personal", "places"]
 
-#: Decides on one exact match: (text, start and end of the value) -> span, or None to leave it.
+#: Decides on a match of `exact`: (text, match) -> start and end of the value, or None to reject it.
+#: An empty span rejects it and everything up to there.
 Check = Callable[[bytes, Any], "tuple[int, int] | None"]
 
-#: Says whether a look closer is worth it: (text, end of an anchor's hit).
+#: Says whether the exact pattern is worth running: (text, end of the anchor's hit).
 Near = Callable[[bytes, int], bool]
 
-#: What may follow a value that a limit cut off.
+#: The rest of a value that was cut off where the window ended.
 MORE = r"[A-Za-z0-9_+/=.%~-]*"
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-#: 1 for letters and digits.
+#: By byte: 1 for an ASCII letter or digit, else 0.
 WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 
-#: Finds the values from the end of an anchor's hit, for rules that hit very often.
+#: Finds values from the end of an anchor's hit: (text, end) -> their starts and ends.
 Direct = Callable[[bytes, int], "list[tuple[int, int]]"]
 
 
@@ -40,17 +47,21 @@ class Rule(msgspec.Struct, frozen=True):
 
     kind    name in reports and placeholders (`github-token`)
     layer   the option that switches it on
-    shape   what replaces it: `placeholder`, or a shape that keeps code working (`email`, `user`)
-    near    a cheap look at the text around an anchor's end, before `exact` runs
-    before  bytes of text before the anchor's end that the exact pattern may need
-    after   bytes after it
-    first   bytes after it that are looked at first, where few values reach farther
-    wraps   the value may be broken over lines (prefixed keys)
-    direct  finds the span from the anchor's end itself, instead of `exact`
-    rank    who wins where two rules find overlapping values (higher)
-    faster  what Hyperscan looks for in place of the anchor: patterns that match wherever the
-            anchor ends and cost it less. Where they also match elsewhere, `near` decides
-    table   it counts cells, which another rule may change: an address with a comma in it
+    anchor  what the prefilter looks for
+    exact   the whole pattern, with the value in group 1
+    check   judges a match of `exact`; None accepts every match
+    shape   what replaces the value: `placeholder`, or one that keeps code working (`email`, `user`)
+    before  size of the window for `exact`: bytes before the anchor's end
+    after   bytes after the anchor's end
+    first   a smaller `after` that is tried first, because few values are longer
+    wraps   the value may be broken over lines (keys with a prefix)
+    rank    where two rules find overlapping values, the higher rank wins
+    near    a cheap look around the anchor's end, before `exact` runs
+    direct  finds the values from the anchor's end, in place of `exact`
+    faster  patterns for Hyperscan in place of the anchor, because they cost it less. They match
+            wherever the anchor ends; where they match elsewhere, too, `near` tells the difference
+    table   it reads rows by the number of their cells, so it runs again when another rule has
+            replaced something (an address with a comma in it)
     """
 
     kind: str
@@ -71,7 +82,8 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
-    """A found value: bytes `start` to `end`. `text` replaces it when already known."""
+    """A found value: bytes `start` to `end`. `text` is its replacement where that is known already;
+    otherwise it is made from `kind` and `shape`."""
 
     start: int
     end: int
@@ -83,49 +95,51 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 
 @lru_cache(maxsize=256)
 def quick(source: str) -> re.Pattern[bytes]:
-    """A standard-library pattern, for anchored looks at a few bytes: its calls cost a tenth. Only
-    patterns without nested repeats, and always with an end position."""
+    """A pattern of the standard library, for looks at a few bytes: a call costs a tenth of RE2's.
+    It backtracks, so use no nested repeats, and give each call an end position."""
     return re.compile(source.encode("latin-1"))
 
 
 def ends_with(source: str, size: int) -> Near:
-    """A `near` for an anchor of `size` bytes, where a faster pattern stands in its place."""
+    """A `near` that matches `source` against the last `size` bytes of a hit: the anchor itself, for
+    a rule whose `faster` patterns also match elsewhere."""
     match = quick(source).match
     return lambda data, end: match(data, end - size if end > size else 0, end) is not None
 
 
 @lru_cache(maxsize=1024)
 def pattern(source: str) -> Any:
-    """A compiled RE2 byte pattern (Latin-1: one byte, one character)."""
+    """A compiled RE2 pattern over bytes (as Latin-1: one byte is one character)."""
     options = re2.Options()
     options.encoding = re2.Options.Encoding.LATIN1
     options.max_mem = 64 << 20
     return re2.compile(source.encode("latin-1"), options)
 
 
-#: A bound so wide that the window around a hit sets a nearer one.
+#: An upper bound of three digits or more: the window around a hit is a closer one.
 _WIDE = re.compile(r"(?<!\\)\{(\d+),\d{3,}\}")
 
 
 @lru_cache(maxsize=1024)
 def windowed(source: str) -> Any:
-    """A rule's exact pattern, without its wide bounds. RE2 writes out every repeat: `{4,900}` makes
-    a program of thousands of steps, which takes milliseconds to build and more to run at first."""
+    """A rule's exact pattern without its wide bounds, compiled. RE2 writes out every repeat:
+    `{4,900}` makes thousands of steps, which take milliseconds to build and longer to run at first.
+    """
     return pattern(_WIDE.sub(r"{\1,}", source))
 
 
-#: Where a word begins, in a pattern.
+#: A `\b` in a pattern where a word begins (not where one ends).
 _BEGINS = re.compile(r"(?:(?<=\(\?i\))|(?<![\w\])}?*+.\\]))\\b(?=[A-Za-z\[(\\])")
 
 
 def after_escapes(source: str) -> str:
-    """The pattern, whose words begin also after an escaped line end or tab: what begins a line of a
-    text is seen in a row of JSON, too."""
+    """The pattern with every word allowed to begin right after `\\n`, `\\r` or `\\t`, as the first
+    word of a line does inside a JSON string."""
     return _BEGINS.sub(lambda _: r"(?:\b|\\[nrt])", source)
 
 
 def begun(rule: Rule) -> Rule:
-    """The rule, whose words begin so."""
+    """The rule with `after_escapes` applied to all its patterns."""
     faster = tuple(after_escapes(source) for source in rule.faster)
     anchor, exact = after_escapes(rule.anchor), after_escapes(rule.exact)
     return replace(rule, anchor=anchor, exact=exact, faster=faster)
@@ -135,8 +149,8 @@ _TAIL = re.compile(r"(\[(?:\\.|[^\]\\])*\]|=)\{(\d+),\d+\}\Z")
 
 
 def least(source: str) -> str:
-    """What must stand at least, as a pattern for the prefilter: less what a pattern may take
-    more of at its end."""
+    """The shortest text that a pattern takes, as a pattern for the prefilter: `x[a-z]{4,90}`
+    becomes `x[a-z]{4}`."""
     while match := _TAIL.search(source):
         kept = match[1] + "{" + match[2] + "}" if match[2] != "0" else ""
         source = source[: match.start()] + kept
@@ -154,8 +168,8 @@ def secret_rule(
     rank: int = 3,
     faster: tuple[str, ...] = (),
 ) -> Rule:
-    """A rule for a value that follows `head`; the prefilter looks for both (or for one of the heads
-    in `faster`)."""
+    """A rule for a value that follows `head` and may need `tail` behind it. The prefilter looks for
+    the head with the first bytes of the value (or for the heads in `faster` in place of it)."""
     return Rule(
         kind=kind,
         layer="secrets",
@@ -173,13 +187,13 @@ _COLOUR = re.compile(rb"(?:\x1b|u001[bB]|x1b|033)\[[0-9;]{0,12}m\Z")
 
 
 def left_edge(data: bytes, start: int) -> bool:
-    """True when a value may begin at `start`: no letter or digit before it, or the end of an
-    escape (`\\n`, `%20`, `\\u003d`, a colour)."""
+    """True when a value may begin at `start`: the byte before it is no letter or digit, or it ends
+    an escape (`\\n`, `%20`, `\\u003d`, a colour)."""
     if start <= 0:
         return True
     before = data[start - 1]
     if not WORD[before]:
-        # a plus sign after a letter is the middle of base64
+        # a plus sign after a letter, a digit or a slash is inside base64
         return before != 43 or start < 2 or not (WORD[data[start - 2]] or data[start - 2] == 47)
     if before in b"nrtbfv" and data[start - 2 : start - 1] == b"\\":
         return True

@@ -1,4 +1,4 @@
-"""Seeds and codes: wallet phrases and keys, second factors, recovery codes, licences."""
+"""Seeds and codes: wallet phrases and keys, second factors, recovery codes, licence keys, PINs."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -11,13 +11,13 @@ from .rules import Rule, quick, secret_rule
 from .seedwords import WORDS
 
 _QUOTE = r"(?:\\*[\"'`])?"
-#: A word for "is": an operator, or the verb.
+#: An operator or the verb between a name and its value.
 _IS = rf"{_QUOTE}(?: is|[ \t]{{0,3}}(?::=|=>|[:=]))[ \t]{{0,3}}{_QUOTE}"
 
 # ---------------------------------------------------------------- wallet phrases (BIP-39)
 
 _LEAST = 12
-#: The words that stand near one. Twelve words by themselves cost too much to look for.
+#: Words near a phrase. Looking for any twelve words in a row would cost too much.
 _SPOKEN_OF = (
     r"(?i)mnemonic|seed[ _-]?(?:phrase|words)|bip-?39|wallet|(?:recovery|backup|secret)[ _-]?phrase"
 )
@@ -26,13 +26,13 @@ _PHRASE = quick(r"[\x00-\xff]{0,120}?(?<![a-z])((?:[a-z]{3,8} ){11,23}[a-z]{3,8}
 
 
 def _phrases(data: bytes, end: int) -> list[tuple[int, int]]:
-    """Runs of at least twelve words of the published list, not in its own order."""
+    """Runs of twelve or more words of the published list that are not in its own order."""
     match = _PHRASE.match(data, end, end + 500)
     if match is None:
         return []
     start, stop = match.span(1)
     if data[start - 1 : start] == b"\\" and data[start] in b"nrt":
-        start += 1  # an escaped line end
+        start += 1  # the letter of an escape: `\\n`
     stop = _LINE.match(data, stop, stop + 300).end()  # type: ignore[union-attr]
     found: list[tuple[int, int]] = []
     words: list[bytes] = []
@@ -53,7 +53,8 @@ def _phrases(data: bytes, end: int) -> list[tuple[int, int]]:
 
 
 def _key_bytes(data: bytes, match: Any) -> tuple[int, int] | None:
-    """Sixty-four bytes as numbers: a wallet's file. Tables of numbers repeat, or are no bytes."""
+    """64 bytes as numbers, as in the file of a wallet. Other tables of numbers repeat some, or hold
+    larger ones."""
     numbers = [int(number) for number in match.group(1)[1:-1].split(b",")]
     if max(numbers) > 255 or max(numbers) < 128 or len(set(numbers)) < 40:
         return None
@@ -69,7 +70,7 @@ _CODE = quick(
 
 
 def _codes(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The list that follows `recovery codes:`."""
+    """The codes that follow `recovery codes:`."""
     found: list[tuple[int, int]] = []
     while len(found) < 24 and (match := _CODE.match(data, end, end + 120)):
         code = match.group(1)
@@ -90,19 +91,19 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _bytes(data: bytes, match: Any) -> tuple[int, int] | None:
-    """Bytes as Python prints them."""
+    """A bytes literal of Python with escapes in it."""
     value = match.group(1)
     return match.span(1) if value.count(b"\\x") > 3 and len(set(value)) > 10 else None
 
 
 def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A licence: digits and letters in groups."""
+    """A licence key: letters and digits in groups."""
     value = match.group(1)
     digits = sum(48 <= c <= 57 for c in value)
     return _value(data, match) if digits and digits < len(value.replace(b"-", b"")) else None
 
 
-#: Codes of a few digits: of a phone, a door, a card, a message.
+#: Names of codes of a few digits: of a phone, a door, a card, a message.
 _OF_DIGITS = (
     r"(?:\b(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|alarm|\bsafe|verification|security|access|unlock|entry|"
     r"one-time|2fa|sms|confirmation|disarm|\b(?:gate|lock|pass)|_(?:gate|lock|pass))[ _-]?code|\botp))"
@@ -112,7 +113,8 @@ _SHOWN = rf"{_QUOTE}(?:[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?: now
 
 
 def _code(data: bytes, match: Any) -> tuple[int, int] | None:
-    """No stand-in, no round number, no year; and what is said with no sign between is a PIN."""
+    """The code, unless it is a placeholder, a round number or digits that count up. Without a sign or
+    a verb before it, only a PIN, a PUK or the code of a card counts."""
     head, value = match.group(0)[: match.start(1) - match.start()], match.group(1)
     card = head[:2].lower() == b"cv"
     if (len(value) < 4 and not card) or value.endswith(b"000") or is_placeholder(value):

@@ -1,4 +1,4 @@
-"""The 2,048 English words that wallet seeds are made of, in the order of the published list.
+"""The 2,048 English words of wallet phrases, in the order of the published list.
 
 From BIP-39 (Bitcoin Improvement Proposals, MIT licence).
 """

@@ -1,4 +1,5 @@
-"""Secrets as programs write them into files and print them: password hashes, key pairs, vaults."""
+"""Secrets in files that programs write, and as they print them: password hashes, key pairs,
+vaults."""
 
 from __future__ import annotations
 
@@ -16,18 +17,19 @@ _KEY_ID = r"(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{16}"
 
 
 def _hash(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A form that no stand-in has. (Who has a password's hash can guess at leisure.)"""
+    """A password's hash, which allows guessing without limit. Placeholders do not have its form."""
     return match.span(1) if len(set(match.group(1)[-20:])) > 6 else None
 
 
 def _ticket(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The same; where it is none, nothing in the run is one, and it is not read again from each."""
+    """A Kerberos ticket. Where it is none, an empty span rejects the whole run, so that it is not
+    read again from each of its bytes."""
     end = match.end(1)
     return _hash(data, match) or (end, end)
 
 
 def _told(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`password VALUE` alone on a line: a digit in it, and no chain of words."""
+    """`password V` alone on a line, with a digit in V that is no chain of words."""
     value = match.group(1)
     if not any(48 <= c <= 57 for c in value) or wordy(value) > 0.6 or not value[:1].isalnum():
         return None
@@ -35,7 +37,7 @@ def _told(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _no_call(data: bytes, match: Any) -> tuple[int, int] | None:
-    """`_auth = Settings(token)` makes something."""
+    """The value, unless it is a call in code: `_auth = Settings(token)`."""
     end = match.end(1)
     return None if data[end : end + 1] in (b"(", b".") else _value(data, match)
 

@@ -1,9 +1,9 @@
 """Street addresses in English, German, French, Spanish, Italian, Dutch, Portuguese, Polish, the
 Nordic languages, Chinese and Japanese.
 
-A street's form (a number and a word for street, in the order of its language) is rare enough to be
-looked for; it counts where words before it speak of an address or of living somewhere, where a
-key says street, or where a postal code and a town follow.
+A street is a number and a word for street, in the order of its language. It counts behind words for
+an address or for living somewhere, under a key that says street, and in front of a postal code and a
+town.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -15,7 +15,7 @@ from typing import Any
 from .pseudonym import inside_pseudonym
 from .rules import Direct, Rule, left_edge, pattern, quick
 
-#: A capital, and a letter of a name: ASCII, the bytes of UTF-8, or an escape of JSON.
+#: A capital, and any letter of a name: ASCII, UTF-8, or an escape of JSON.
 _CAP = r"(?:[A-Z]|\xc3[\x80-\x9e]|\xc5[\x81-\xbd]|\\+u00[cd][0-9a-f])"
 _LETTER = r"(?:[A-Za-z\x80-\xff'.-]|\\+u0[01][0-9a-f]{2})"
 _NAME = rf"{_CAP}{_LETTER}{{1,24}}"
@@ -25,8 +25,8 @@ _ENGLISH = (
     "Street|St|Avenue|Ave|Road|Rd|Boulevard|Blvd|Lane|Ln|Drive|Dr|Court|Ct|Place|Pl|Square|Sq|Terrace|Ter|"
     "Way|Parkway|Pkwy|Circle|Cir|Highway|Hwy|Close|Crescent|Grove|Mews|Gardens|Gate|Hill|Park|Row|Walk"
 )
-#: Apart, because each is looked for with less work than all in one: the words, those with other
-#: letters, and those with escapes for them.
+#: One pattern each, which is less work for Hyperscan than one for all: words in ASCII, words with
+#: other letters, and words with escapes for them.
 _GERMANIC_WORDS = (
     r"str\.|weg|platz|allee|gasse|damm|ufer|ring|berg|markt|chaussee|steig|promenade|gracht|straat|laan|"
     r"plein|kade|singel|dijk|dreef|gatan|torget|gata|gaten|veien|vej|gade|all\xc3\xa9|katu",
@@ -77,7 +77,7 @@ _TURKISH_FORM = rf"((?:[A-Z\xc3-\xc5]{_LETTER}{{1,24}} ){{1,3}}{_TURKISH_WORDS},
 _WARD = r"(?:\xe5\x8c\xba|\xe5\xb8\x82|\xe7\x94\xba|\xe7\x9c\x8c|\xe4\xb8\x81\xe7\x9b\xae)(?:[\xe3-\xe9][\x80-\xbf]{2}){0,6}"
 _WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
 
-#: A postal code and a town after the street: what says that it is one, and goes with it.
+#: A postal code and a town behind a street: they prove that it is one, and are replaced with it.
 _TOWN = rf"{_CAP}{_LETTER}{{1,24}}(?: {_CAP}{_LETTER}{{1,24}}){{0,2}}"
 _POSTAL = (
     rf"(?:,?(?:\\n|\r?\n|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
@@ -90,9 +90,9 @@ _WORDS = pattern(
     r"office (?:is )?(?:at|in)|house (?:is )?(?:at|in)|wohn|haus in|habit[eo]|viv[oe] en|abit[oa] |woon|mor[oa] n|mieszka|\bbor p|lieferung|"
     r"line_?1|headquarter|impressum|\xe4\xbd\x8f|\xe5\x9c\xb0\xe5\x9d\x80|\xd0[\x90\xb0]\xd0\xb4\xd1\x80\xd0\xb5\xd1\x81|\xd0\xb6\xd0\xb8\xd0\xb2|\xec\xa3\xbc\xec\x86\x8c|\xeb\xb0\xb0\xec\x86\xa1|\xec\x82\xb4"
 )
-#: How far before a street those words count.
+#: How far before a street words for an address count, in bytes.
 _REACH = 110
-#: Streets that stand in every manual, and those of publishers that stand in their licences.
+#: Streets of examples, and those of publishers in their licences.
 _MADE_UP = pattern(
     r"(?:1|12|123|1234|12345|100|111|42|456|999) (?:Main|Example|Test|Sample|Fake|Any|Elm|Oak|Some|Foo|Broadway|Random|First|Second)\b"
     r"|500 Oracle Parkway|4150 Network Circle|10 Downing St|675 Mass(?:achusetts)? Ave(?:nue)?,? Cambridge|(?:51 Franklin St|59 Temple P|171 Second St|444 Castro St|543 Howard St)(?:reet|lace)?(?:,| -)? +(?:Fifth|5th|Suite)"
@@ -101,7 +101,8 @@ _MADE_UP = pattern(
 
 
 def _around(form: str, back: int, ahead: int) -> Direct:
-    """Finds a form that ends at, or lies around, the end of an anchor's hit."""
+    """A `direct` that finds a street of this form at the end of an anchor's hit, at most `back` bytes
+    before it and `ahead` bytes behind it."""
 
     def find(data: bytes, end: int) -> list[tuple[int, int]]:
         low, high = max(0, end - back), min(len(data), end + ahead)
@@ -121,7 +122,7 @@ _BAD = (b".", b"_", b"$", b"#", b"@")
 
 
 def _told(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
-    """The street, with code and town, if what stands around says that it is an address."""
+    """The street, with postal code and town, if its surroundings say that it is an address."""
     if _MADE_UP.match(data, start, min(len(data), start + 40)):
         return []
     if data[stop : stop + 1] in (b"_", b"%", b"(") or data[stop : stop + 2] == b"px":
@@ -133,8 +134,8 @@ def _told(data: bytes, start: int, stop: int) -> list[tuple[int, int]]:
 
 
 def _said_before(data: bytes, start: int) -> bool:
-    """A word before says that it is an address. The word in what replaced another address is none:
-    redacting once more would find what the first time left."""
+    """True where a word before the street says that it is an address. A word in a pseudonym does not
+    count: otherwise a second redaction would find what the first one left."""
     return _words_in(data, max(0, start - _REACH), start) or _head_says(data, start)
 
 
@@ -143,13 +144,13 @@ def _words_in(data: bytes, low: int, high: int) -> bool:
     return any(not inside_pseudonym(data, *word.span()) for word in words)
 
 
-#: What parts the cells of a row, and how far up a table's head may stand.
+#: Marks between the cells of a row; and how far above a row the table's head may stand, in bytes.
 _CELLS = (b"|", b"\t", b",")
 _ROWS = 4000
 
 
 def _head_says(data: bytes, start: int) -> bool:
-    """The street stands in a table's row, and the head over its rows says address."""
+    """True where the street stands in a row of a table whose head says address."""
     line = data.rfind(b"\n", max(0, start - 300), start) + 1
     mark = next((mark for mark in _CELLS if mark in data[line:start]), None)
     if mark is None or not line:
@@ -172,14 +173,14 @@ _VALUE = rf"((?:\d{{1,5}}[A-Za-z]?,? )?(?:[a-z]{{1,4}}\.? ){{0,3}}{_CAP}[^\"\\\n
 _NUMBER = quick(r"(?:\A|[ ,./-])\d{1,5}[A-Za-z]?(?:[ ,/-]|\Z)")
 
 
-#: What a translation says of a field: `"address1": "Adress 1"`.
+#: The label of a field, in a translation: `"address1": "Adress 1"`.
 _LABEL = quick(
     r"(?i)(?:addr?ess\w{0,4}|indirizzo|direcci\S{1,2}n|endere\S{1,2}o|adres\w{0,2}|line|linea|ligne|zeile) ?\d\Z"
 )
 
 
 def _keyed(data: bytes, match: Any) -> tuple[int, int] | None:
-    """What stands under a key that says street: capital words with a number."""
+    """The street under a key that says so: capitalised words with a number."""
     value = match.group(1).rstrip(b" ,.'")
     start = match.start(1)
     if not _NUMBER.search(value, 0, 90) or _MADE_UP.match(value) or value.count(b" ") > 9:

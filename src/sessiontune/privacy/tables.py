@@ -1,8 +1,8 @@
-"""Secrets, phones, places and dates of birth in tables: a column's head says what its cells hold.
+"""Secrets, phones, coordinates and dates of birth in tables whose head says what a column holds.
 
-CSV and its kin, what `psql` and `mysql` print, Markdown, `COPY ... FROM stdin`, and `INSERT` with
-the names of its columns. The prefilter finds a name that says so where a column's name may end;
-what stands around it then must be the head of a table.
+Tables are CSV and the like, output of `psql` and `mysql`, Markdown, `COPY ... FROM stdin`, and
+`INSERT` with names of columns. The prefilter finds a telling name where a column's name may end; the
+line around it must then be the head of a table.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -22,10 +22,9 @@ from .keynames import dull
 from .lines import around, below, unlisted
 from .phones import is_dialled
 from .rules import Layer, Rule, quick
-from .sentences import typed
-from .values import is_gibberish
+from .values import is_gibberish, typed
 
-#: Names of columns, loosely.
+#: Names of columns with secrets, loosely.
 _NAMES = (
     r"pass(?:word|wd|phrase|code)|passwort|pwd|contrase|mot de passe|secret|token|api[_ -]?key|"
     r"access[_ -]?key|private[_ -]?key|totp|authentication_string|credential"
@@ -33,20 +32,20 @@ _NAMES = (
 _BIRTHS = r"birth[_ -]?da(?:te|y)|date[_ -]of[_ -]birth|\bdob|geburts(?:datum|tag)|naissance|nacimiento|nascita"
 _PHONES = r"phone(?:[_ ]?(?:number|no))?|mobile|telefono?|telefone|celular|\bfax|whatsapp|handy"
 _DEGREES = r"\b(?:lat(?:itude)?|lng|lon(?:g(?:itude)?)?)"
-#: A column's name may end so: `,` and a letter, a bar, a line's end with more below.
+#: What may follow a column's name: a mark and the next name, a bar, or (`_LAST`) a line end.
 _ENDS = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:(?:[,;\t]|\\t)\\*[A-Za-z\"_]|[ ]{0,40}\|[^|&])"
 _LAST = r"[\w ]{0,10}\\*[\"`*]{0,2}(?:\r?\n|(?:\\+r)?\\+n)"
 _MARK = r"[,;\t|][\w \\\"]{0,24}"
 
-#: A head reaches so far around a name.
+#: How far a head reaches around a name, in bytes.
 _HEAD = 600
-#: A column whose first cells hold nothing secret holds none.
+#: How many rows are read before a table without findings is given up.
 _FIRST = 8
-#: All that stands in a head: what code has, too, is not among it.
+#: All bytes that a head may hold: no brackets, no signs of code.
 _OF_HEADS = bytes(
     c for c in range(256) if c > 127 or chr(c).isalnum() or c in b'_ .-/#*`"\r,;\t|&\\'
 )
-#: The same, and what a listing puts before a line.
+#: The same with what a listing puts before a line.
 _BEFORE = _OF_HEADS + b":+>"
 _RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\\r]*\Z")
 
@@ -54,8 +53,8 @@ _RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\\r]*\Z"
 def _cells(
     data: bytes, low: int, high: int, mark: bytes, most: int = _HEAD
 ) -> list[tuple[int, int]]:
-    """The places of a row's cells, without their quotes; a mark inside quotes is text. No more
-    than one beyond `most`: such a row is none of the table's."""
+    """Start and end of each cell of the row from `low` to `high`, without quotes and spaces. A `mark`
+    inside quotes separates nothing. It stops at `most` + 1 cells: such a row is not in the table."""
     found: list[tuple[int, int]] = []
     at = low
     while at <= high and len(found) <= most:
@@ -77,13 +76,13 @@ _AROUND = b" \t\r`'\"\\"
 
 
 def _secret(name: bytes, value: bytes) -> bool:
-    """A cell under a name: a password that looks like one, or what a machine made."""
+    """True where a cell under this name is a secret: it looks like a password, or it is random."""
     name = name.replace(b" ", b"_")
     if name.lower() == b"authentication_string":
         return len(value) > 20
     if b"otp" in name.lower():
         return judged_random(value.upper(), 16)
-    # a word, or several, is none of these, and they are asked of every cell
+    # rule out words first, because this runs for every cell
     if not (_DIGIT.search(value, 0, len(value)) or (len(value) > 11 and value.isalpha())):
         return False
     if not (typed(value) or judged_random(value, 10) or is_gibberish(value)):
@@ -102,7 +101,8 @@ _DATE = quick(
 
 
 class _Column(NamedTuple):
-    """What a head says of the cells below it, and which of them must go."""
+    """A sort of column: its kind and layer, a pattern for its names, and which cells are replaced
+    (`good(name, value)`)."""
 
     kind: str
     layer: Layer
@@ -115,7 +115,7 @@ class _Column(NamedTuple):
         return rf"(?i)(?:{self.names})(?:{_ENDS}{last})"
 
     def chosen(self, cells: list[bytes]) -> dict[int, bytes]:
-        """The heads that say so, by their numbers."""
+        """The columns of this sort: number -> name."""
         says = _says(self.names).search
         secret = self.kind == "secret"
         return {
@@ -137,7 +137,7 @@ _OF_PEOPLE = (
 
 
 def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
-    """The cells that must go, of a table whose head holds the name that ends about `end`."""
+    """The cells to replace in the table whose head holds the name that ends near `end`."""
     if _in_code(data, end):
         return []
     low, high, line_end = around(data, end, _HEAD)
@@ -151,7 +151,7 @@ def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     if mark is None:
         return []
     if quick(column.anchor).search(data, low, end - 1) is not None:
-        return []  # the whole table was looked through at the head's first name
+        return []  # not the head's first such name: the hit on that one read the whole table
     columns = _cells(data, low, high, mark)
     named = column.chosen([data[a:b] for a, b in columns])
     if not named or (
@@ -168,7 +168,7 @@ def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
 
 
 def _in_code(data: bytes, end: int) -> bool:
-    """Closely before a hit stands what no head holds, on the same line and in the same string."""
+    """True where the line (in JSON, the string) holds something before the hit that no head holds."""
     before = data[end - 160 if end > 160 else 0 : end - 2]
     line, escaped = before.rfind(b"\n") + 1, before.rfind(b"\\n") + 2
     if escaped > max(line, 1):
@@ -179,8 +179,8 @@ def _in_code(data: bytes, end: int) -> bool:
 
 
 def _is_row(data: bytes, low: int, line_end: bytes, mark: bytes, size: int) -> bool:
-    """Whether the line that begins at `low` stands below one of as many cells. Were each row taken
-    for a head, the time for a table would grow with its square."""
+    """True where the line at `low` follows a line with as many cells (`size`), so that it is a row and
+    no head. If each row were taken for a head, time would grow with the square of the table."""
     stop = low - len(line_end)
     if stop <= 0 or data[stop:low] != line_end:
         return False
@@ -192,7 +192,7 @@ def _is_row(data: bytes, low: int, line_end: bytes, mark: bytes, size: int) -> b
 def _rows(
     data: bytes, high: int, line_end: bytes, mark: bytes, size: int, listed: bool
 ) -> Iterator[list[tuple[int, int]]]:
-    """The rows of `size` cells below a head that ends at `high`."""
+    """The rows of `size` cells below the head that ends at `high`, as places of their cells."""
     ruled = mark != b"|"
     begun = False
     for begin, stop in below(data, high, line_end):
@@ -215,7 +215,7 @@ _INSERTS = re2.compile(rb"\)\s*(?i:values)\s*\(")
 
 
 def _names_before(data: bytes, end: int) -> list[bytes]:
-    """The names in the brackets that close right before `end`."""
+    """The names of columns in the brackets that close right before `end`."""
     close = data.rfind(b")", max(0, end - 40), end)
     begin = data.rfind(b"(", max(0, close - 2000), close) if close > 0 else -1
     inner = data[begin + 1 : close] if begin >= 0 else b""
@@ -223,7 +223,7 @@ def _names_before(data: bytes, end: int) -> list[bytes]:
 
 
 def _copied(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
-    """The cells under `COPY table (names) FROM stdin;`."""
+    """The cells to replace below `COPY table (names) FROM stdin;`."""
     names = _names_before(data, end)
     chosen = column.chosen(names)
     if not chosen:
@@ -240,7 +240,7 @@ def _copied(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
 
 
 def _inserted(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
-    """The values of `INSERT INTO table (names) VALUES (...), (...)`."""
+    """The values to replace in `INSERT INTO table (names) VALUES (...), (...)`."""
     names = _names_before(data, end - 1)
     chosen = column.chosen(names)
     if not chosen:
@@ -252,7 +252,7 @@ def _inserted(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
             gap = _GAP.match(data, at, last)
             match = _VALUES.match(data, gap.end() if gap else at, last)
             if match is None or _INSERTS.search(match.group()):
-                return found  # another begins, or is quoted: it is looked through by itself
+                return found  # another INSERT begins, which has a hit of its own
             at = match.end()
             if i in chosen:
                 quoted = match.group()[:1] == b"'"

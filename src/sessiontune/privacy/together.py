@@ -1,8 +1,8 @@
-"""What several strings of a structure say: `["--token", "V"]`, `{"name": "token", "value": "V"}`.
+"""Strings of a JSON value that must be read together: `["--token", "V"]`.
 
-The strings of a call's arguments are redacted one by one, each under its key. Where one of them is
-a name that announces a secret, or such a key holds a list or an object, what stands together is
-read as the JSON that it becomes.
+The strings of a value are redacted one by one, each under its key. Where one of them is a name that
+announces a secret, or such a name is the key of a list or an object, the whole list or object is
+also read as JSON text.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from .rules import Span
 _NAMES = re.compile(
     r"(?i)-{0,2}[a-z0-9_.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.-]{0,60}"
 )
-#: Longer JSON is looked at in its parts only.
+#: Longest JSON, in bytes, that is read as one; of what is longer, only the parts are read.
 _LONGEST = 1 << 18
 
 
 class Laid(msgspec.Struct):
-    """A structure as JSON, with the places of its strings (not of its keys)."""
+    """A value as JSON text, with its strings (not its keys): start, end, and the string itself."""
 
     text: bytes
     leaves: list[tuple[int, int, str]]
 
     def within(self, spans: list[Span]) -> Iterator[tuple[str, int, list[Span]]]:
-        """The strings that spans touch, with where they begin and those spans, cut to fit."""
+        """For each string that a span touches: the string, its start, and its spans, cut to fit."""
         for start, end, leaf in self.leaves:
             mine = [
                 msgspec.structs.replace(s, start=max(s.start, start), end=min(s.end, end))
@@ -44,7 +44,7 @@ class Laid(msgspec.Struct):
 
 
 def groups(value: Any) -> Iterator[Any]:
-    """The lists and objects of a structure whose strings must be read together."""
+    """The lists and objects in a value whose strings must be read together."""
     stack = [value]
     while stack:
         item = stack.pop()
@@ -62,7 +62,8 @@ def groups(value: Any) -> Iterator[Any]:
 
 
 def laid(value: Any) -> Laid | None:
-    """The JSON of a structure; None where it is too long to be read as one."""
+    """The value as JSON text; None where that is too long. Without recursion: values may be
+    deep."""
     out: list[bytes] = []
     leaves: list[tuple[int, int, str]] = []
     size = 0
@@ -86,18 +87,18 @@ def laid(value: Any) -> Laid | None:
         elif isinstance(item, list | tuple):
             stack += _reversed("[", [(None, child) for child in item], "]")
         else:
-            put("0")  # a number, a truth value, nothing: whatever it is, it names nothing
+            put("0")  # a number, a truth value or null names nothing
     return None if stack else Laid(b"".join(out), leaves)
 
 
 class _Mark(msgspec.Struct, frozen=True):
-    """A piece of JSON between the values."""
+    """A piece of JSON between values: brackets, commas, a key."""
 
     text: str
 
 
 def _reversed(opening: str, pairs: Any, closing: str) -> list[Any]:
-    """The marks and values of a list or an object, the last first."""
+    """The marks and values of a list or an object, from last to first, for the stack."""
     found: list[Any] = [_Mark(opening)]
     for key, child in pairs:
         head = "" if key is None else json.dumps(key, ensure_ascii=False) + ":"
@@ -110,7 +111,7 @@ def _reversed(opening: str, pairs: Any, closing: str) -> list[Any]:
 def mended(
     value: Any, find: Callable[[bytes], list[Span]], apply: Callable[[bytes, list[Span]], bytes]
 ) -> dict[str, str]:
-    """Strings of a structure that what stands beside them tells, with what replaces them."""
+    """Old strings of a value -> new ones, where only their neighbours show that they are secret."""
     changed: dict[str, str] = {}
     for group in groups(value):
         whole = laid(group)
@@ -121,7 +122,7 @@ def mended(
             ]
             try:
                 changed[leaf] = json.loads(b'"' + apply(inner, moved) + b'"')
-            except ValueError:  # a span ends inside an escape
+            except ValueError:  # a span ends inside an escape: replace the whole string
                 whole_leaf = msgspec.structs.replace(moved[0], start=0, end=len(inner), text=None)
                 changed[leaf] = apply(inner, [whole_leaf]).decode()
     return changed

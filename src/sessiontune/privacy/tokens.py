@@ -1,9 +1,9 @@
-"""Keys that say by their form that they are keys, whoever gave them out.
+"""Keys known by their form alone, whoever issued them: `acme_live_V`.
 
-Most vendors write their tokens as one to four short words, `_` or `-` between, and one unbroken
-run of random letters and digits. The run must be long, mixed and no chain of words; a word in
-front that stands for an identifier, a digest or a built file (`msg_`, `sha-`, `chunk-`) is the
-sign that it is none.
+Most vendors write their tokens as one to four short words with `_` or `-` between, and one unbroken
+run of random letters and digits. The run must be long and mixed, and no chain of words. A word in
+front that stands for an identifier, a digest or a built file (`msg_`, `sha-`, `chunk-`) says that
+it is no key.
 """
 
 from __future__ import annotations
@@ -15,32 +15,33 @@ from .checks import counts_up, entropy, is_placeholder, wordy
 from .examples import is_published_example
 from .rules import Rule, ends_with, left_edge, quick
 
-#: What must stand after the mark. `toolu_01...` and `call_...` are in every log: left out here.
+#: Characters of a run that the prefilter asks for. Its pattern leaves out `toolu_01...` and
+#: `call_...`, which are in every log.
 _RUN = 20
 _ANCHOR = (
     r"(?:[A-Za-z0-9][A-Za-km-z0-9]|[A-Za-km-z0-9]l)[_-]"
     r"(?:[A-Za-z1-9][A-Za-z0-9]|0[A-Za-z02-9])[A-Za-z0-9]{18}"
 )
 _SIZE = 23
-#: A mark and a run, for Hyperscan: whether letters or digits stand before the mark, `near` sees.
-#: The control characters keep it from looking for the marks one by one: that takes twice as long.
+#: The mark and the run, for Hyperscan; `near` checks what stands before the mark. The control
+#: characters keep Hyperscan from searching for the marks one by one, which takes twice as long.
 MARKED_RUN = (r"[_\x01-\x08-][A-Za-z1-9][A-Za-z0-9]{19}", r"[_-]0[A-Za-z02-9][A-Za-z0-9]{18}")
 _WORDS = quick(r"(?:[a-z][a-z0-9]{0,14}[_-]|[A-Z][A-Z0-9]{0,9}[_-]){1,4}")
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-")
 _REST = quick(r"[A-Za-z0-9]*(?:[_-][A-Za-z0-9_-]{1,200})?={0,2}")
 _BASE64 = quick(r"[A-Za-z0-9+/=_-]*")
 _SINGLE = quick(r"[A-Za-z0-9]*")
-#: What follows a name of a file, a host, a call, a member.
+#: What follows the name of a file, a host, a call or a member.
 _GOES_ON = quick(r"\.\.|\.[A-Za-z]|[@(#]|::")
 
-#: The words before a run that say it is a key.
+#: Words before a run that say it is a key.
 _TELLING = frozenset(
     """
     sk pk rk ak api key keys secret token pat live prod auth access private pass password apikey
     credential oauth bot service refresh personal admin
     """.split()  # noqa: SIM905
 )
-#: The words that say it is none: identifiers of APIs, digests, files that a build names.
+#: Words that say it is none: identifiers of APIs, digests, built files.
 _NONE = frozenset(
     """
     id ids uid uuid guid msg message toolu tooluse srvtoolu tool call req request chatcmpl cmpl
@@ -60,7 +61,7 @@ _NONE = frozenset(
 
 
 def _values(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The token around a hit that ends `_RUN` characters into its run."""
+    """The token around a hit, which ends `_RUN` characters into its run."""
     run_start = end - _RUN
     if not any(48 <= c <= 57 for c in data[run_start:end]):
         return []
@@ -78,7 +79,7 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
         return []
     run = data[run_start : _SINGLE.match(data, run_start, run_start + 400).end()]  # type: ignore[union-attr]
     stop = _REST.match(data, run_start, run_start + 600).end()  # type: ignore[union-attr]
-    if data[stop : stop + 1] == b"+":  # base64 after all
+    if data[stop : stop + 1] == b"+":  # the run is base64
         stop = _BASE64.match(data, stop, stop + 2000).end()  # type: ignore[union-attr]
     if _GOES_ON.match(data, stop, stop + 2):
         return []
@@ -92,24 +93,27 @@ def _values(data: bytes, end: int) -> list[tuple[int, int]]:
     return [(start, stop)]
 
 
-#: Vendors whose formats are known whole: what begins so and is of none of them is no key.
+#: Prefixes of formats that are known whole and have rules of their own: what only begins so is no
+#: key.
 _STRICT = frozenset({"ops", "bedrock", "sntrys", "sgp", "ghp", "glpat", "npm"})
 
 
-#: Half a digest.
+#: A part of a digest.
 _ID = re.compile(r"(?=(?:[a-f]*\d){3})[0-9a-f]{7,}\Z")
-#: How MessagePack's short arrays begin in base64: GitHub's ids of issues and the like (`PR_kw...`).
+#: The beginning of a short MessagePack array in base64: GitHub's ids of issues and the like,
+#: `PR_kw...`.
 _PACKED = (b"kg", b"kw", b"lA", b"lQ")
 
 
 def _machine_made(words: str, run: bytes) -> bool:
-    """The run is random, long enough for what its first words say, and no digest."""
+    """True where the run is random and no digest, and the words in front do not say that it is no
+    key. Words that say it is one make shorter runs and hexadecimal ones count."""
     parts = words.lower().replace("-", "_").strip("_").split("_")
     telling = any(part in _TELLING for part in parts)
     if parts[0] == "pk" and parts[-1] in ("test", "live"):
-        return False  # Stripe's, Clerk's, Paystack's: for everybody to read
+        return False  # public keys of Stripe, Clerk and Paystack
     if any(_ID.match(part, 0, len(part)) for part in parts):
-        return False  # two parts of an id, as in an ETag
+        return False  # an id of two parts, as in an ETag
     if parts[0] in _STRICT or (words.isupper() and run.startswith(_PACKED)):
         return False
     if not telling and any(part in _NONE for part in parts):
@@ -128,7 +132,7 @@ def _machine_made(words: str, run: bytes) -> bool:
 
 
 def names_a_thing(value: bytes) -> bool:
-    """The words in front of a run say that it is no key: `msg_`, `sha256-`."""
+    """True where the words in front of a run say that it is no key: `msg_`, `sha256-`."""
     match = _WORDS.match(value, 0, len(value))
     if match is None:
         return False
@@ -137,7 +141,7 @@ def names_a_thing(value: bytes) -> bool:
 
 
 def _changes(run: bytes) -> int:
-    """How often letters and digits take turns."""
+    """How often a digit follows a letter or a letter a digit."""
     kinds = [48 <= c <= 57 for c in run]
     return sum(a != b for a, b in pairwise(kinds))
 

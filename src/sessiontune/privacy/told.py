@@ -15,7 +15,7 @@ from .checks import wordy
 from .kinds import is_secret
 from .prefilter import make_filter
 from .rules import UUID, Span, left_edge, quick
-from .sentences import typed
+from .values import typed
 
 #: Numbers that belong to one person or account; as long as these, they are nothing else.
 _NUMBERS = frozenset(

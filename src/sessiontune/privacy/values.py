@@ -1,6 +1,4 @@
-"""What a value looks like, whatever name it stands under: a password, a key, or a thing of code, a
-path, a version, an algorithm.
-"""
+"""What a value looks like, whatever its name: a password, a key, or code, a path, a version ..."""
 
 from __future__ import annotations
 
@@ -36,17 +34,17 @@ _VERSION = re2.compile(
     rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|v\d+\.\d+\.\d+-(?:[\w.]+\.)?\d{14}-[0-9a-f]{12}(?:\+incompatible)?(?:/go\.mod)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}|[a-z][a-z0-9.-]*:\d+(?:\.\d+)+[\w.-]{0,20}"
 )
-#: What a cache is restored by: words, and a digest of all that counts.
+#: The key of a build cache: words and a digest.
 _CACHE = re2.compile(rb"(?:[A-Za-z][A-Za-z0-9.]*[_-]){2,8}(?:[0-9a-f]{40}|[0-9a-f]{64})")
-#: What a monitor measures: words and numbers with dots between, `zyxel.3500_10.hw.uptime`.
+#: The name of a metric: words and numbers with dots between, `zyxel.3500_10.hw.uptime`.
 _METRIC = re2.compile(rb"[a-z]+(?:\.(?:[a-z_]+|[\d_]+))+")
 HASHES = re2.compile(rb"(?i)(?:sha(?:1|224|256|384|512)|md5|blake2b?|integrity|h1)[:-].*")
-#: A release, an object's identifier in dots: `1.2.1`, `^7.0.0`, `1.2.840.113549`.
+#: A release or an ASN.1 object identifier: `1.2.1`, `^7.0.0`, `1.2.840.113549`.
 _RELEASE = re2.compile(rb"[~^]?\d{1,3}(?:\.\d{1,6}){2,12}")
 
 
 def is_dull_value(value: bytes) -> bool:
-    """A path, a version, a date, a number with its unit, a place in a file: whatever the name."""
+    """True for a path, a version, a date, a number with its unit, a digest, a place in a file."""
     return (
         _PATHLIKE.fullmatch(value) is not None
         or _VERSION.fullmatch(value) is not None
@@ -55,28 +53,29 @@ def is_dull_value(value: bytes) -> bool:
     )
 
 
-#: What a lock file takes under another name: `npm:@scope/name@1.2.3-linux-x64`.
+#: A package under another name, as lock files write it: `npm:@scope/name@1.2.3-linux-x64`.
 _PACKAGE = quick(r"npm:(?:(?:@[\w.-]{1,80}/)?[\w.-]{1,80}@)?[~^<>=v]{0,2}\d+\.\d+\.\d")
 
 
 def is_package(data: bytes, start: int, end: int) -> bool:
-    """The value, perhaps with the `npm:` before it, is a package and its version."""
+    """True where the value, perhaps with the `npm:` before it, is a package and its version."""
     at = data.find(b"npm:", max(0, start - 4), start + 4)
     return at >= 0 and _PACKAGE.match(data, at, end) is not None
 
 
-#: As a password, behind its name. Shorter ones in a table are counts: of passwords, say.
+#: A number that may be a password. Shorter ones, in tables, are counts.
 DIGITS = re2.compile(rb"\d{6,13}")
 
 
 def cased(value: bytes) -> bool:
-    """Letters of both cases, as few names and numbers have them."""
+    """True for letters and digits alone, with letters of both cases."""
     return value.isalnum() and value != value.lower() and value != value.upper()
 
 
 @lru_cache(maxsize=8192)
 def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
-    """True where `value` may be a password under a name that says so (`shell`: as in a shell)."""
+    """True where `value` may be a password under a name that says so. `shell`: the assignment is
+    one of a shell, where values need no quotes. Remembered, because logs repeat their values."""
     if len(value) < 4 or value[:2] == b"::" or _PATHLIKE.fullmatch(value):
         return False
     low = value.lower()
@@ -100,7 +99,7 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
         return is_gibberish(value)
     first, comma, _ = value.partition(b",")
     if comma and not shell and _CODE.fullmatch(first):
-        return False  # `password:this.password,user:...`, `[type="password"]:focus,.form`
+        return False  # code: `password:this.password,user:...`, `[type="password"]:focus,.form`
     if any(c in b"()[]{}|" for c in value) and not shell:
         return False
     if any(c in b"=&*%" for c in value) and not (shell or _mixed_signs(value)):
@@ -110,13 +109,13 @@ def like_password(value: bytes, quoted: bool, shell: bool) -> bool:
     return shell or any(not 65 <= (c & 0xDF) <= 90 and c != 95 for c in value)
 
 
-#: The name of a class, with those that it lies in: `App\\Http\\PasswordController`.
+#: A class with its namespaces: `App\\Http\\PasswordController`.
 _NAMESPACE = re2.compile(rb"\\*(?:[A-Z][A-Za-z]+\\+){1,8}[A-Z][A-Za-z]+(?:::class)?")
 _OTHER = pattern(r"[\x80-\xff]+|\\+u[0-9A-Fa-f]{4}")
 
 
 def in_other_letters(value: bytes) -> bool:
-    """Words of a language with other letters than ASCII's: no digits and signs among letters."""
+    """True for words with letters outside ASCII: the rest are letters, or fewer than four bytes."""
     if value.isascii() and b"\\u" not in value:
         return False
     plain = bytes(c for c in _OTHER.sub(b"", value) if c not in b".,:;!?-")
@@ -125,11 +124,11 @@ def in_other_letters(value: bytes) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_gibberish(value: bytes) -> bool:
-    """Letters only, as a generator of passwords strings them: no word, and no name in code."""
+    """True for 12 to 40 letters as a password generator makes them: no word, no name in code."""
     return value.isalpha() and 12 <= len(value) <= 40 and wordy(value) < 0.2 and entropy(value) > 3
 
 
-#: One capitalised word, in any alphabet: a label or a translation.
+#: One capitalised word in any alphabet: the label of a field, or its translation.
 _LABEL = pattern(
     r"(?:[A-Z][a-z]+|[A-Z]{2,4})-(?:de-)?(?:pass(?:e|wort|word)|Pass(?:e|wort))|&?(?:[A-Z]|[\xc3-\xdf][\x80-\xbf])(?:[a-z]|[\xc3-\xdf][\x80-\xbf])+[:?!.]{0,3}|[\xc3-\xef][\x80-\xff]*"
 )
@@ -145,14 +144,14 @@ _MIME = re2.compile(
     rb"Realm|Auth|Error|Exception|Field|Input|Form|Type|Url|URL)"
 )
 _IDENTIFIERS = frozenset(b"string str text number boolean bool username email passwords".split())
-#: What stands for a value where its type is said.
+#: Types, where a value would stand: `password: string`.
 TYPES = _IDENTIFIERS | frozenset(
     b"varchar bytes option optional secret never unknown readonly object nullable".split()
 )
 
 
 def _field_name(low: bytes) -> bool:
-    """`password_confirm`, `current-password`: the name of a field, not a password."""
+    """True for the name of a field: `password_confirm`, `current-password`."""
     parts = re2.split(rb"[-_./]", low)
     return (
         len(parts) > 1
@@ -163,7 +162,8 @@ def _field_name(low: bytes) -> bool:
 
 @lru_cache(maxsize=8192)
 def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
-    """True where `value` would be a key under a name that says so (`strong`: says it clearly)."""
+    """True where `value` may be a key under a name that says so. `strong`: the name says it
+    clearly, so less is asked of the value. Remembered, because logs repeat their values."""
     if len(value) < 10 or value.startswith(_STRICT):
         return False
     if is_limit(value) or is_qualified(value):
@@ -194,7 +194,7 @@ def like_key(value: bytes, quoted: bool, strong: bool = True) -> bool:
     return judged_random(value, 10 if strong else 16)
 
 
-#: How Java names what is done together: `PBEWithSHA1AndDESede`.
+#: Names of algorithms in Java: `PBEWithSHA1AndDESede`.
 _CIPHERS = re2.compile(
     rb"(?:PBE|PBKDF2|SHA|MD\d|RSA|DSA|ECDSA|Hmac|AES|NONE)[A-Za-z0-9/-]{0,12}[Ww]ith[A-Z]"
 )
@@ -204,7 +204,7 @@ _HUMPS = re2.compile(rb"[A-Z]*[a-z]+(?:[A-Z0-9]{1,3}[a-z]*)*[A-Z][a-z]{3,}(?:[A-
 
 
 def _camel_case(value: bytes) -> bool:
-    """The name of a class (`GitLabOAuth2Adapter`): few digits, and capitals that begin words."""
+    """True for the name of a class (`GitLabOAuth2Adapter`): at most two digits, few capitals."""
     capitals = sum(65 <= c <= 90 for c in value)
     return (
         sum(48 <= c <= 57 for c in value) <= 2
@@ -214,7 +214,7 @@ def _camel_case(value: bytes) -> bool:
 
 
 def _random_path(value: bytes) -> bool:
-    """Base64 with slashes by chance, as in an AWS secret: its parts are no names."""
+    """True for base64 that holds slashes by chance (an AWS secret), unlike a path: no words."""
     return value[:1] not in b".~" and entropy(value) >= 4.5 and wordy(value) < 0.3
 
 
@@ -222,8 +222,8 @@ _TWO_PARTS = re2.compile(rb"([A-Za-z0-9]{6,64})\.([A-Za-z0-9_-]{12,80})")
 
 
 def _in_two(value: bytes) -> bool:
-    """A key's id and its secret with a dot between, and no member of a thing in code: the second
-    part is random, the first no word (`Ab3dE5gh.xY9...`)."""
+    """True for a key's id and its secret with a dot between (`Ab3dE5gh.xY9...`): the second part is
+    random and the first no word, unlike a member in code."""
     match = _TWO_PARTS.fullmatch(value)
     if match is None:
         return False
@@ -238,7 +238,7 @@ def _in_two(value: bytes) -> bool:
 
 
 def _mixed_signs(value: bytes) -> bool:
-    """`Winter*4602`, no expression: letters, digits, and signs between them."""
+    """True for letters, digits and signs that are no expression: `Winter*4602`."""
     if not any(48 <= c <= 57 for c in value) or not value[:1].isalnum():
         return False
     signs = {c for c in value if not (48 <= c <= 57 or 65 <= (c & 0xDF) <= 90)}
@@ -246,7 +246,7 @@ def _mixed_signs(value: bytes) -> bool:
     return many or not _EXPRESSION.search(value)
 
 
-#: What stands in expressions, as few passwords have it.
+#: Signs of code, which few passwords hold.
 _OF_CODE = frozenset(b".()[]{};,<>'\"\\/:_$")
 
 
@@ -254,7 +254,8 @@ _EXPRESSION = re2.compile(rb"[=%&*]{2}|^[A-Za-z_]\w*[=%&*]\w*[a-z_]$|^\w+=\w")
 
 
 def _typed_by_machine(value: bytes) -> bool:
-    """A long key with marks of all sorts among its letters, as Django's are: no code, no path."""
+    """True for a long random value with signs of all sorts, as Django's keys are: no code, no
+    path."""
     letters = sum(48 <= c <= 57 or 65 <= (c & 0xDF) <= 90 for c in value)
     return (
         len(value) >= 32
@@ -265,7 +266,17 @@ def _typed_by_machine(value: bytes) -> bool:
     )
 
 
-#: Prefixes whose whole format is known: what starts so and is not of the format is no key.
+def typed(value: bytes) -> bool:
+    """True for a value that looks typed as a password, unlike the words and numbers of a sentence:
+    a digit with a sign or with letters of both cases, or gibberish."""
+    digits = any(48 <= c <= 57 for c in value)
+    signs = any(c in b"!@#$%^&*_-+=." for c in value)
+    both = value != value.lower() and value != value.upper()
+    return (digits and (both or signs) and wordy(value) < 0.85) or is_gibberish(value)
+
+
+#: Prefixes of formats that are known whole and have rules of their own: what only begins so is no
+#: key.
 _STRICT = (
     b"xoxb-",
     b"xoxp-",

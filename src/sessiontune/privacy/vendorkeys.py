@@ -1,4 +1,5 @@
-"""Keys of vendors' published formats: one rule for each, with a check of what stands around it."""
+"""Keys of published formats: a rule for each line of `data/key_formats.tsv`, and the check of
+all."""
 
 from __future__ import annotations
 
@@ -13,19 +14,19 @@ from .rules import MORE, WORD, Rule, left_edge, pattern, quick
 from .vendors import ANCHORS, FASTER, NEAR, formats, spelled
 
 _ASSET = quick(r"\.(?:png|jpe?g|gif|svg|css|js|ico|woff2?|map|html)")
-#: Formats of letters and digits alone, which base64 holds by chance, and base64 before them.
+#: Formats of letters and digits alone, which base64 may hold by chance.
 _BY_CHANCE = frozenset({"facebook-page-token", "square-token"})
 _INSIDE = quick(r"(?=[A-Za-z0-9+/]{0,40}[0-9])(?=[A-Za-z0-9+/]{0,40}[A-Z]{2})[A-Za-z0-9+/]{40}\Z")
 #: The words in front of a weak format.
 _WORDS = re2.compile(rb"[a-z]{1,12}_(?:[a-z]{3,10}_)?|[a-z]{1,3}-")
 _HEX = re2.compile(rb"[0-9a-f]+|[0-9A-F]+")
 _DASHES = re2.compile(r"_-\]\{[\d,]+\}$")
-#: Formats so particular that even a value of one repeated letter is a key.
+#: Formats so special that even a value of few different letters is a key.
 _SURE = frozenset({"age-key", "anthropic-key"})
-#: Formats of one length, whatever letters may stand in them: what goes on is something else.
+#: Formats of one fixed length: what is longer is something else.
 _ENDS = frozenset({"azure-client-secret"})
-#: Formats of which a body of nothing but hexadecimal digits is another's: OpenAI's `ctc_...` is the
-#: id of an item.
+#: Formats that do not count with a body of nothing but hexadecimal digits: OpenAI's `ctc_...` is
+#: the id of an item.
 _NEVER_HEX = frozenset({"chief-tools-token"})
 #: Formats with a short prefix: the rest must not read like words.
 _WEAK = frozenset(
@@ -73,7 +74,7 @@ def _check(kind: str, fixed: bool, dashes: bool) -> Callable[[bytes, Any], tuple
 
 
 def _mixed(value: bytes) -> bool:
-    """A token with a short prefix: no chain of words, and letters of both cases or digits."""
+    """True for a token with a short prefix whose rest is no chain of words and not of one case."""
     words = _WORDS.match(value)
     body = value[words.end() if words else 2 :]
     if body.isupper() or (body.islower() and body.isalpha()):
@@ -85,7 +86,7 @@ def _mixed(value: bytes) -> bool:
 
 def _rules() -> Iterator[Rule]:
     for kind, pattern_head, tail in formats():
-        head = pattern_head.removeprefix(r"\b")  # the left edge is checked with its escapes
+        head = pattern_head.removeprefix(r"\b")  # `left_edge` checks this, and knows escapes
         anchor = ANCHORS.get(kind, head)
         yield Rule(
             kind=kind,

@@ -1,4 +1,4 @@
-"""A *view*: a stretch of text with marks taken out or escapes resolved, and the way back."""
+"""Views: copies of a stretch of text with escapes resolved or marks taken out, and the way back."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 
 import msgspec
 
-#: The longest stretch that is looked through at once: its map takes memory.
+#: Longest stretch of a view, in bytes: its map of places takes memory.
 STRETCH = 1 << 16
 
 
 def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int]]:
-    """Stretches around hits, joined where they touch, of bounded length."""
+    """Stretches of a text of `size` bytes that reach `reach` bytes around the hits that end at
+    `ends`. They are joined where they touch, and at most `STRETCH` bytes long."""
     joined: list[tuple[int, int]] = []
     start, stop = 0, -1
     for end in ends:
@@ -30,8 +31,8 @@ def windows(ends: list[int], size: int, reach: int = 300) -> list[tuple[int, int
 
 
 class View(msgspec.Struct, frozen=True):
-    """A changed copy of a stretch of text. Piece i begins at `starts[i]` in the copy and stands
-    at `places[i]` in the original; `sizes[i]` is its length there. `changed`: the two differ."""
+    """A copy of a stretch of text, made of pieces. Piece i begins at `starts[i]` in the copy and at
+    `places[i]` in the original, where it has `sizes[i]` bytes. `changed`: the copy differs."""
 
     data: bytes
     starts: list[int]
@@ -61,7 +62,7 @@ def replaced(
     inner: bool = False,
     only: frozenset[int] | None = None,
 ) -> View:
-    """Copies `data[start:end]`, each match of `marks` replaced by what `resolve` gives."""
+    """A view of `data[start:end]` with each match of `marks` replaced by what `resolve` gives."""
     pieces: list[bytes] = []
     starts: list[int] = []
     places: list[int] = []

@@ -1,7 +1,7 @@
-"""Names that stand in the log's own paths: who worked, and where.
+"""The vocabulary: names of users and machines that the logs' own paths give away.
 
-A working folder such as `/home/U/code/app` says who the user is. These names are redacted in
-text too, where they stand as whole words and are not ordinary words of language or code.
+A working folder such as `/home/U/code/app` says who the user is. Such a name is also redacted in
+text where it is a whole word, unless it is an ordinary word of language or code.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import msgspec
 import re2
 
-#: Account names that many machines share: they say nothing about a person.
+#: Account names that many machines share, so that they say nothing about a person.
 GENERIC_USERS = frozenset(
     """
     root runner ubuntu debian user users dev developer vscode node app apps home admin
@@ -34,8 +34,7 @@ GENERIC_USERS = frozenset(
     """.split()  # noqa: SIM905
 )
 
-#: Words that are also first names or account names but mean something in text or code: they are
-#: replaced inside paths only, never as a bare word.
+#: Names that are also words of text or code. They are replaced in paths only, never as a bare word.
 ORDINARY_WORDS = frozenset(
     """
     max min mark will art bill rob jack grant chase drew dean frank gene guy hope joy june april
@@ -74,8 +73,8 @@ _SLUG = re2.compile(r"(?m)^-{0,2}(?:[A-Za-z]--)?(?:home|Users)-([A-Za-z0-9]+)-")
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
-    """What is known of the people and machines behind a set of logs: sorted, unique, and lower case
-    but for `words`. Nothing but what is looked for: all is read again where one name changes."""
+    """The names to look for: sorted, unique, and in lower case (except `words`). It holds nothing
+    else, because all logs are redacted anew when it changes."""
 
     users: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
@@ -85,7 +84,7 @@ class Vocabulary(msgspec.Struct, frozen=True):
     def from_names(
         cls, names: Iterable[str], words: Iterable[str] = (), hosts: Iterable[str] = ()
     ) -> Vocabulary:
-        """From the working folders seen in the logs (`names`), the user's own `words` and hosts."""
+        """From the logs' working folders (`names`), and the `words` and `hosts` of the options."""
         names = list(names)
         return cls(
             users=tuple(sorted(_users(names))),
@@ -98,14 +97,14 @@ class Vocabulary(msgspec.Struct, frozen=True):
         return tuple(user for user in self.users if stands_alone(user))
 
     def digest(self) -> str:
-        """32 hex digits that change with any name."""
+        """A digest of all names, 32 hex digits."""
         packed = msgspec.json.encode(self)
         return hashlib.blake2b(packed, digest_size=16).hexdigest()
 
 
 def _users(paths: list[str]) -> set[str]:
-    """The users whose homes stand in paths. There may be thousands, and to ask once costs less: one
-    path a line, then one folder a line, each once."""
+    """The users whose home folders stand in paths. There may be thousands of paths, so all are
+    looked through as one text: first one path a line, then one folder a line, each once."""
     folders = {name for path in paths for name in path.replace("\\", "/").split("/")}
     found = {m.group(1) for m in _HOME.finditer("\n".join(paths))}
     found.update(m.group(1) for m in _SLUG.finditer("\n".join(folders)))
@@ -119,6 +118,6 @@ def is_generic(user: str) -> bool:
 
 
 def stands_alone(user: str) -> bool:
-    """True when the name may be replaced as a bare word without eating language or code."""
+    """True for a name that can be replaced as a bare word without harm to language or code."""
     plain = user.lower()
     return len(plain) >= 4 and plain not in ORDINARY_WORDS and not is_generic(plain)

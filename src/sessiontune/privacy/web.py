@@ -1,4 +1,4 @@
-"""Secrets in requests: cookies, signatures, tokens of sign-in flows."""
+"""Secrets in web requests: cookies, signatures, tokens of sign-in flows."""
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
 
@@ -25,7 +25,7 @@ def _random(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 def _digest(data: bytes, match: Any) -> tuple[int, int] | None:
-    """A part of a Digest header (RFC 7616)."""
+    """A field of a Digest header (RFC 7616)."""
     start = match.start(1)
     return _value(data, match) if data.rfind(b"Digest ", max(0, start - 600), start) >= 0 else None
 
@@ -37,18 +37,19 @@ _COOKIES = (
 )
 
 
-#: One of the pairs of a Cookie header, and those that count visits or keep a choice.
+#: A pair of a Cookie header; and names of cookies that count visits or keep a choice.
 _PAIR = quick(r"[ ]{0,2}([\w.%$-]{1,120})=([^;\s\"'\\,]{0,3000}+)(?:;|(?=[\s\"'\\,]|\Z))")
 _COUNTS = quick(
     r"(?i)_g[a-z]|__utm|_fb[pc]\b|_hj|ajs_|amp_|mp_|_pk_|(?:[\w.-]*consent|[\w.-]*version|locale|lang)\b"
 )
-#: What the rule finds by itself: each walk ends at the next, so that all take a line's length.
+#: A name that is a hit of its own. The walk over the pairs stops there, so that the walks of all hits
+#: together take time linear in the line.
 _AGAIN = quick(r"(?i)(?:.*[^\w])?(?:cookie|-b)\Z")
 _PARTS = re2.compile(rb"%7C|%3A|\||:")
 
 
 def _pairs(data: bytes, end: int) -> list[tuple[int, int]]:
-    """The values of cookies that a machine made, whatever their names; `end` ends the first name."""
+    """The random values of cookies, whatever their names. The first name ends at `end`."""
     found: list[tuple[int, int]] = []
     at = end - 1
     while at > 0 and (

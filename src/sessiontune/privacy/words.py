@@ -1,8 +1,8 @@
-"""Names that stand alone in a text: users, hosts, the user's own lists.
+"""Names that need no context: users, hosts, and the lists of the options.
 
-A fast look finds them anywhere, also inside of words; what counts is a whole word, but for the deny
-list, whose texts count inside of words too. The words of a listed name may stand apart in any way
-(`ada_example`, `Ada%20Example`, on two lines, not apart at all), and its letters be in any case.
+A prefilter finds them anywhere; only whole words count, except texts of the deny list, which count
+inside words, too. The words of a listed name may be joined in any way (`ada_example`,
+`Ada%20Example`, on two lines, `AdaExample`), in letters of any case.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from .rules import left_edge, pattern
 from .vocabulary import Vocabulary, is_generic
 
 _WORD = frozenset(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
-#: Letters of a text of the deny list that counts inside of words too.
+#: Fewest letters of a text of the deny list that counts inside words.
 _TELLING = 4
 #: What may stand between the words of a name.
 _GAP = r"(?:[\s_.+>#*/|-]|%(?:25)?20|\\[nrt]|\xc2\xa0){0,12}"
-#: The most bytes that one character of a name may take, a gap among them.
+#: Most bytes that one character of a name may take; a gap is the longest.
 _WIDEST = 12 * 5
 
 
 class Names:
-    """Finds the names of one vocabulary and one set of options."""
+    """Finds the names of a vocabulary and of the options' lists."""
 
     def __init__(self, vocabulary: Vocabulary, options: PrivacyOptions) -> None:
         words = _listed(vocabulary, options)
@@ -41,7 +41,8 @@ class Names:
         self._ends = [re.compile(f"(?i){text}\\Z".encode("latin-1")) for text in self._sources]
 
     def find(self, data: bytes) -> list[tuple[int, int]]:
-        """Start and end of each name in the text, in order: the longest where several begin."""
+        """Start and end (bytes) of each name in the text, in order; of several that begin at the
+        same place, the longest."""
         whole = []
         for index, end in self._hits(data):
             start = end - (self._sizes[index] or self._size(index, data, end))
@@ -58,12 +59,13 @@ class Names:
         return found
 
     def _size(self, index: int, data: bytes, end: int) -> int:
-        """Bytes of a name that may be spelled in several ways and ends at `end`."""
+        """How many bytes the name with this index takes where it ends at `end`: it depends on how
+        it is spelled there."""
         match = self._ends[index].search(data, max(0, end - self._reach[index]), end)
         return end - match.start() if match is not None else 0
 
     def _hits(self, data: bytes) -> list[Hit]:
-        """Names with the ends of their places."""
+        """Index and end of each name, whole words or not."""
         hits = self._filter.scan(data) if self._filter is not None else []
         if self._filter is None or self._filter.places:
             return hits
@@ -75,8 +77,8 @@ class Names:
 
 
 def _any_case(word: str) -> str:
-    """A pattern for a word. Letters outside ASCII, which the filter cannot fold, are given in each
-    case, in both of Unicode's spellings, and as escapes of JSON and URLs."""
+    """A pattern for a word in any case. The engines fold only ASCII, so other letters are spelled
+    out in both cases, composed and decomposed, and as escapes of JSON and URLs."""
     return "".join(re.escape(c) if c.isascii() else _any_form(c) for c in word)
 
 
@@ -94,7 +96,7 @@ def _plain(word: str) -> str:
 
 
 def _listed(vocabulary: Vocabulary, options: PrivacyOptions) -> list[str]:
-    """The names that stand alone: users, hosts, listed words, the deny list; longest first."""
+    """All names to look for: users, hosts, listed words, the deny list; the longest first."""
     words: set[str] = set()
     if options.places:
         words |= {user for user in vocabulary.bare() if not is_generic(user)}

@@ -25,7 +25,9 @@ from ..model import (
     ToolResult,
 )
 from ..ports import Stage
-from ..privacy.engine import LONG, Redactor, collect_strings
+from ..privacy.engine import Redactor
+from ..privacy.joined import LONG
+from ..privacy.trees import collect_strings
 
 #: Branch names that everybody uses.
 PLAIN_BRANCHES = frozenset(

@@ -1,0 +1,206 @@
+"""Passwords and keys among the arguments of a call: `setPassword("V")`, `login("ada", "V")`."""
+
+# ruff: noqa: E501  (a pattern is easier to read on one line)
+
+from __future__ import annotations
+
+from typing import Any
+
+import re2
+
+from .checks import is_placeholder, judged_random, wordy
+from .judge import judge
+from .keynames import says_password
+from .rules import Rule, left_edge, quick
+from .structured import whole
+from .values import is_dull_value, is_gibberish, like_password, typed
+
+
+def _listed(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`NAME   V` or `NAME,V`, as tables and CSV have them: only what a machine made."""
+    start, end = match.span(2)
+    value = match.group(2)
+    if not left_edge(data, match.start(1)) or not judged_random(value, 16):
+        return None
+    return (start, end) if judge(match.group(1), value, True, b",") else None
+
+
+def _argument(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A password among the arguments of a call: no plain word, and what `like_password` accepts."""
+    value = match.group(1)
+    plain = value.replace(b"_", b"").isalpha() and not is_gibberish(value)
+    if plain or is_placeholder(value) or not like_password(value, True, False):
+        return None
+    start, end = match.span(1)
+    return start, end
+
+
+def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`("ada@...", "V")`, `hashSync("V", 10)`: what looks like a password, and is no address, host,
+    path or date."""
+    value = match.group(1)
+    if not typed(value) or is_dull_value(value) or _ADDRESS.fullmatch(value):
+        return None
+    return _argument(data, match)
+
+
+#: Another address, a host, a name with dashes.
+_ADDRESS = re2.compile(
+    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
+)
+#: Calls that hash, check or set a password.
+_HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
+#: A name, and between it and its value a call or nothing: `setPassword("V")`, `key := []byte("V")`,
+#: `api_key: SecretStr = SecretStr("V")`, `api_key "V"`.
+_CALLED = r"passw(?:or)?d|passphrase|secret|token|key|bearer"
+_CALL = (
+    r"(?:(?:(?:\\*[\"'])?(?::[ ]?[A-Za-z][\w.\[\]|]*)?[ \t]?(?:[:=]{1,2}|=>)[ \t]?(?:new )?[\w.:\[\]!]+)?"
+    r"\([ ]?(?:default=)?[bfru@]{0,2}|[ ])"
+)
+_LITERAL = r"[^\s\"'`\\<>$()]"
+
+
+def _called(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A literal behind such a name: a random value, or a password that looks like one."""
+    name, value = match.group(1), match.group(2)
+    if judge(name, value, True, b"=") is None or is_dull_value(value):
+        return None
+    if says_password(name):
+        told = typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1)
+        good = len(value) >= 8 and told and wordy(value) < 0.9
+    else:
+        good = judged_random(value, 16) and not _RESOURCE.match(value, 0, len(value))
+    return match.span(2) if good else None
+
+
+#: The name of a thing in a cluster: `secret "app-tls-9c8d7f6b5-x2x4z" deleted`.
+_RESOURCE = quick(r"[a-z]{3,20}(?:-[a-z0-9]{1,15}){2,9}\Z")
+
+
+def _literal_follows(data: bytes, end: int) -> bool:
+    match = _REST.match(data, end - 8, end + 200)
+    return match is not None and any(48 <= c <= 57 for c in match.group())
+
+
+_REST = quick(r"[^\s\"'`\\<>\x00]{8,200}")
+_TEXT = r"\\*[\"'][^\"'\n]{0,80}[\"'],[ ]{0,2}"
+#: From one argument to the next, perhaps on a new line.
+_NEXT = r",(?:\s|\\n){0,40}"
+_ARGUMENT = r"[^\s\"'$<>{}()]"
+_PLAIN = r"[^\s\"'$<>{}()\\]"
+_Q = r"\\*[\"']"
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        "secret",
+        "secrets",
+        rf"(?i)(?:{_CALLED})\w*{_CALL}\\*[\"'`]{_LITERAL}{{8}}",
+        rf"(?i)([\w.-]*(?:{_CALLED})\w*){_CALL}\\*[\"'`]({_LITERAL}{{8,900}})\\*[\"'`]",
+        _called,
+        near=_literal_follows,
+        before=200,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?[A-Za-z0-9_+/=.~-]{16}",
+        r"([A-Z][A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD|PASSWD)(?:_[A-Z0-9]{1,12})?)\"?(?:[ ]{2,60}|\t{1,8}|[,;])[ \t]*[\"']?([A-Za-z0-9_+/=.~-]{16,900})",
+        _listed,
+        before=170,
+        after=960,
+        rank=2,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:\b[lL]og_?[iI]n|\b[sS]ign_?[iI]n|\bauthenticate|(?i:basic_?auth(?:entication)?)|\bauth[ ]?=[ ]?|\bsimple_bind(?:_s)?|[cC]redential\]::new|[cC]redentials?|WiFi(?:Multi)?\.(?:begin|addAP|softAP)|[\"']auth[\"'][ ]?=>[ ]?)[\[( ]\\*[\"'][^\"'\n]*[\"'],[ ]{{0,2}}(?:Some\()?\\*[\"']{_ARGUMENT}(?:{_ARGUMENT}|\$){{3}}",
+        rf"[\[( ]{_TEXT}(?:Some\()?\\*[\"']({_PLAIN}(?:{_PLAIN}|\$){{3,200}})\\*[\"'](?:[ ]?[\],)]|\s|$)",
+        _argument,
+        before=140,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
+        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
+        _argument,
+        before=320,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"@[A-Za-z0-9.-]+\.[a-z]+{_Q}(?:\.\w+\(\))?,[ ]?{_Q}{_PLAIN}{{6}}",
+        rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
+        _behind_address,
+        before=400,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"[.:]auth\({_Q}{_PLAIN}{{6}}",
+        rf"[.:]auth\({_Q}({_PLAIN}{{6,200}}){_Q}[ ]?\)",
+        _behind_address,
+        before=20,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:{_HASHES})\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}{_PLAIN}{{6}}",
+        rf"\((?:[\w.$]{{1,40}},[ ]?)?b?{_Q}({_PLAIN}{{6,200}}){_Q}",
+        _behind_address,
+        before=100,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?i:passw|pwd)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}{{4}}",
+        rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}{{4,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
+        _argument,
+        before=80,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:\.(?:fill|type|set_?[vV]alue)\(|fill_in[( ])[\"'][^\"'\n]*(?i:passw|pwd)[^\"'\n]*[\"'],[ ]?(?:with: )?[\"']{_ARGUMENT}{{4}}",
+        rf"[\"'],[ ]?(?:with: )?[\"']({_ARGUMENT}{{4,200}})[\"']",
+        _argument,
+        before=24,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"[A-Za-z0-9]@(?:tcp|unix|udp)\(",
+        r"[A-Za-z0-9_.-]{1,60}:([^\s:/\"'`@$<{%]{4,100})@(?:tcp|unix|udp)\(",
+        whole,
+        before=200,
+        after=8,
+        rank=3,
+    ),
+    Rule(
+        "secret",
+        "secrets",
+        r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'[^'\n]{40}",
+        r"(?:AUTH|LOGGED_IN|NONCE)_(?:KEY|SALT)'[ ]?,[ ]*'([^'\n]{40,90})'",
+        None,
+        before=100,
+        after=60,
+        rank=3,
+    ),
+)

@@ -1,0 +1,97 @@
+"""The list of all rules. A module of rules has its `RULES` here, and nowhere else.
+
+The order decides where two rules of the same rank find the same bytes: see `detect.resolve`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from . import (
+    accountids,
+    accounts,
+    apart,
+    arguments,
+    births,
+    blocks,
+    calls,
+    collected,
+    commands,
+    connections,
+    context,
+    coordinates,
+    envnames,
+    headers,
+    homes,
+    hooks,
+    identity,
+    keyblocks,
+    logins,
+    nearby,
+    network,
+    payment,
+    personal,
+    phones,
+    places,
+    printed,
+    programs,
+    remotes,
+    seeds,
+    sentences,
+    services,
+    stored,
+    streets,
+    structured,
+    tables,
+    tokens,
+    vendorkeys,
+    web,
+)
+from .rules import Rule, begun
+
+_TABLES = (
+    *vendorkeys.RULES,
+    *tokens.RULES,
+    *headers.RULES,
+    *structured.RULES,
+    *blocks.RULES,
+    *connections.RULES,
+    *apart.RULES,
+    *programs.RULES,
+    *web.RULES,
+    *hooks.RULES,
+    *seeds.RULES,
+    *stored.RULES,
+    *keyblocks.RULES,
+    *arguments.RULES,
+    *commands.RULES,
+    *calls.RULES,
+    *context.RULES,
+    *services.RULES,
+    *sentences.RULES,
+    *logins.RULES,
+    *nearby.RULES,
+    *collected.RULES,
+    *personal.RULES,
+    *payment.RULES,
+    *identity.RULES,
+    *coordinates.RULES,
+    *phones.RULES,
+    *streets.RULES,
+    *network.RULES,
+    *homes.RULES,
+    *places.RULES,
+    *remotes.RULES,
+    *accountids.RULES,
+    *tables.RULES,
+    *births.RULES,
+    *printed.RULES,
+    *envnames.RULES,
+    *accounts.RULES,
+)
+
+
+@lru_cache(maxsize=1)
+def all_rules() -> tuple[Rule, ...]:
+    """The rules of all three layers, about a thousand."""
+    return tuple(begun(rule) for rule in _TABLES)
