@@ -211,7 +211,8 @@ def test_parents_come_first_and_a_circle_has_a_beginning(tmp_path: Path) -> None
     assert reading.unbalanced() == {}
     order = [int(s.session_id[-4:]) for s in reading.sessions]
     places = {number: at for at, number in enumerate(order)}
-    assert order[0] == 1 and len(places) == 601
+    assert order[0] == 1
+    assert len(places) == 601
     assert all(places[number] > places[number + 1] for number in range(2, 600))
     assert places[601] > places[599]
     assert took < 8  # it took more than twice as long when each choice looked at all files
