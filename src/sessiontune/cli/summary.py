@@ -43,7 +43,7 @@ def draw_manifest(
             f"Cut to {manifest.options.max_tokens:,} tokens: {kept:,} of {all_of:,} trained answers"
             " fit into a row."
         )
-    draw_counts(rich, "Replaced", manifest.redactions, kind_words, whole)
+    draw_counts(rich, "Replaced in what was read", manifest.redactions, kind_words, whole)
     draw_counts(rich, "Left out (records)", manifest.drops, drop_words, whole)
     draw_counts(rich, "Unreadable", manifest.faults, fault_words, whole)
     draw_counts(rich, "Lines mended", manifest.repairs, repair_words, whole)
