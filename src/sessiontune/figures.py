@@ -77,7 +77,7 @@ def agent_name(name: str) -> str:
         "cursor": "Cursor",
         "amp": "Amp",
         "openhands": "OpenHands",
-        "kiro": "Kiro CLI",
+        "kiro": "Kiro",
         "kimi": "Kimi Code",
         "zed": "Zed",
         "vscode": "the chat of VS Code",

@@ -108,6 +108,10 @@ DROPS |= dict.fromkeys(
         *("session-owner", "tools-used", "retained_context", "dynamic_tools_updated"),
         *("realtime_item", "agent_response_observation"),
         *("thinking_level_change", "model_change", "start"),
+        *("turn_start", "turn_end", "usage_summary", "session_metadata", "session_event"),
+        *("pending_interaction", "interaction_resolved", "mode_change", "ContextualHookInvoked"),
+        *("sub_agent_start", "sub_agent_progress", "sub_agent_complete", "tool_revert"),
+        *("steering_inclusion", "agent_note"),
     ),
     _BOOKKEEPING,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -473,6 +474,24 @@ def test_several_items_on_a_line(tmp_path: Path) -> None:
     assert (drops["read/thinking_signature_only"], drops["read/empty"]) == (1, 1)
     assert drops["read/result_without_call"] == 1
     assert drops["read/unknown_type:history_mutation"] == 1
+
+
+def test_lines_of_several_items_cost_their_length(tmp_path: Path) -> None:
+    took = []
+    for count in (500, 4000):
+        rows = [row("session_meta", 0, id="p")]
+        for number in range(count):
+            pair = [
+                said("user", f"q{number}")["payload"],
+                said("assistant", f"a{number}")["payload"],
+            ]
+            rows.append(row("history_mutation", number, operation="append", items=pair))
+        write(tmp_path, str(count), rows)
+        begun = time.process_time()
+        reading = whole(tmp_path, tmp_path / f"rollout-{count}.jsonl")
+        took.append(time.process_time() - begun)
+        assert len(reading.sessions[0].messages) == 2 * count
+    assert took[1] < 24 * took[0]  # 8 times as long; it was 60 times
 
 
 FILES = "# Files mentioned by the user:\n\n## a.png: /tmp/a.png\n\n"

@@ -93,8 +93,8 @@ def test_a_session(tmp_path: Path) -> None:
     head = path.read_bytes()
     names = registry.source_names()
     assert [s for s in names if registry.source(s).recognise(str(path), head)] == ["kiro"]
-    assert source.roots({}, "/h") == ["/h/.kiro/sessions"]
-    assert source.roots({"KIRO_HOME": "/k"}, "/h") == ["/k/sessions", "/h/.kiro/sessions"]
+    assert source.roots({}, "/h")[:2] == ["/h/.kiro/sessions", "/h/.local/share/kiro-cli"]
+    assert source.roots({"KIRO_HOME": "/k"}, "/h")[:2] == ["/k/sessions", "/h/.kiro/sessions"]
 
 
 def test_a_log_alone(tmp_path: Path) -> None:

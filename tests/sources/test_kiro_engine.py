@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,18 @@ def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
         assert read("kiro", tmp_path, [str(path)]).unbalanced() == {}, at
     for key in ("id", "title", "workspacePaths", "modelId", "parentSessionId", "createdReason"):
         assert shape(run("kiro", keep(tmp_path, TURN, **{key: odd}))) == [TOLD], key
+
+
+def test_an_answer_of_very_many_pieces_costs_its_length(tmp_path: Path) -> None:
+    took = []
+    for count in (1500, 12_000):
+        rows = [
+            asked("u1", "go"),
+            *(said(f"s{number}", f"word {number}") for number in range(count)),
+        ]
+        path = keep(tmp_path, rows, f"sess_{count}")
+        begun = time.process_time()
+        (session,) = read("kiro", tmp_path, [str(path)]).sessions
+        took.append(time.process_time() - begun)
+        assert len(session.messages[1].parts) == count
+    assert took[1] < 24 * took[0]  # 8 times as long; it was 64 times

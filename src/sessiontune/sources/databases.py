@@ -123,7 +123,7 @@ def unpacked(raw: bytes) -> bytes | None:
 
 def journal(path: str) -> tuple[int, int]:
     """Size and time of a database's journal, which holds what is not yet in it."""
-    return state(path + "-wal") if path.endswith((".db", ".vscdb")) else (0, 0)
+    return state(path + "-wal") if path.endswith((".db", ".vscdb", ".sqlite3")) else (0, 0)
 
 
 def state(path: str) -> tuple[int, int]:

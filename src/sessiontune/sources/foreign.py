@@ -64,7 +64,6 @@ PACKED = (".jsonl.gz", ".jsonl.zst")
 _PLACES = {
     "Cursor": (".cursor/projects",),
     "Windsurf": (".codeium/windsurf/cascade",),
-    "Kiro CLI's first versions": (".local/share/kiro-cli",),
     "OpenHands before its version 1": (".openhands/sessions",),
     "Grok": (".grok/sessions",),
     "Antigravity": (".gemini/antigravity/brain",),

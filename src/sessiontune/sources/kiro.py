@@ -1,5 +1,6 @@
 """Kiro: the sessions of its terminal (`~/.kiro/sessions/cli/<id>.jsonl`, a line for each event, and
-`<id>.json` beside it), and those of its newer engine (`kiro_engine`), also of the editor.
+`<id>.json` beside it), those of its newer engine (`kiro_engine`), also of the editor, and the
+database of its first versions (`kiro_database`).
 
 An event is a prompt, an answer, or the results of its calls (and what a person said meanwhile).
 Going back makes a new file, which begins with copies; sessions of sub-agents name their parent in
@@ -20,6 +21,8 @@ from ..ledger import Ledger
 from ..linking import Node, unlink
 from ..model import Session
 from ..ports import FileIndex, Keyed, ReadOptions
+from . import kiro_database
+from .databases import journal
 from .indexing import Seen, scan
 from .kiro_engine import EngineLog, Start, first_name, folder, is_engine, linked, sub_name
 from .kiro_log import Log, moment_of
@@ -70,18 +73,29 @@ class KiroSource:
     """Sessions of Kiro."""
 
     name = "kiro"
+    suffixes = (".jsonl", *kiro_database.SUFFIXES)
+    journal = staticmethod(journal)
 
     def roots(self, env: Mapping[str, str], home: str) -> list[str]:
         """The folders of its sessions; the newer engine knows no other home."""
         bases = [base for base in (env.get("KIRO_HOME"), os.path.join(home, ".kiro")) if base]
-        return [os.path.join(base, "sessions") for base in dict.fromkeys(bases)]
+        data = [env.get("XDG_DATA_HOME") or os.path.join(home, ".local", "share")]
+        data.append(os.path.join(home, "Library", "Application Support"))
+        return [
+            *(os.path.join(base, "sessions") for base in dict.fromkeys(bases)),
+            *(os.path.join(base, name) for base in data for name in ("kiro-cli", "amazon-q")),
+        ]
 
     def recognise(self, path: str, head: bytes) -> bool:
         """Whether the file begins with an event of this program."""
+        if path.endswith(kiro_database.SUFFIXES):
+            return kiro_database.recognise(path, head)
         return path.endswith(".jsonl") and (_FIRST.match(head) is not None or is_engine(head))
 
     def index(self, path: str, offset: int = 0) -> FileIndex:
         """Ids and times of the events from `offset` on, the session and its parent."""
+        if path.endswith(kiro_database.SUFFIXES):
+            return kiro_database.index(path)
         about = _about(path)
         names = {*linked(_id(path, about)), _parent(about)} - {""}
         links = tuple(sorted(f"session:{name}" for name in names))
@@ -94,13 +108,17 @@ class KiroSource:
         self, files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed
     ) -> Iterator[Session]:
         """The sessions of each file; parents and originals of copies first."""
-        about = {path: _about(path) for path in files}
+        older = sorted(path for path in files if path.endswith(kiro_database.SUFFIXES))
+        about = {path: _about(path) for path in files if path not in older}
+        known = {_id(path, told) for path, told in about.items()}
         told: dict[str, Node | None] = {}
         starts: dict[str, Start | None] = {name: None for p in files if (name := sub_name(p))}
         begun: dict[str, Node] = {}  # session -> its first node
         nodes: list[Node] = []
         try:
-            todo = sorted(files, key=lambda path: _rank(path, about))
+            for path in older:
+                yield from kiro_database.sessions(path, options, ledger, keyed, nodes, known)
+            todo = sorted(about, key=lambda path: _rank(path, about))
             while todo:  # sub-agents whose callers were read come first
                 path = next(
                     (p for p in todo if not sub_name(p) or starts.get(sub_name(p))), todo[0]

@@ -21,7 +21,7 @@ def served_result(state: State, node: Node, block: Block) -> Part | str:
     if state.calls.get(call) is not node:
         return "result_without_call"
     text, failed = _text(block.content)
-    if node not in state.served:
+    if not any(node is other for other in state.served[-1:]):
         state.served.append(node)
     return ToolResult(call, state.names[call], text, "error" if failed else "ok")
 
@@ -54,11 +54,12 @@ def _readable(value: Any) -> Any:
 def split_served(state: State) -> None:
     """Cut the answers of a file that hold results into alternating answers and results."""
     ends: dict[int, Node] = {}
+    served = {id(node) for node in state.served}
     nodes: list[Node] = []
     for node in state.nodes:
         if node.up is not None:
             node.up = ends.get(id(node.up), node.up)
-        pieces = _pieces(node) if any(node is other for other in state.served) else [node]
+        pieces = _pieces(node) if id(node) in served else [node]
         nodes.extend(pieces)
         ends[id(node)] = pieces[-1]
         for piece in pieces[1:]:

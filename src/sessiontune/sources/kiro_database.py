@@ -1,0 +1,207 @@
+"""The database of Kiro CLI's first versions, and of Amazon Q's program before them
+(`data.sqlite3`): a row is a conversation, as JSON.
+
+An entry of its history is what the model was told (a prompt, or the results of its calls) and its
+answer; here each of the two is a record. Amazon Q keeps one conversation for each folder; what
+`/save` wrote is the same JSON in a file.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+from ..ledger import Ledger
+from ..linking import Frame, Node
+from ..model import Part, ResultStatus, Session, Text, Thinking
+from ..ports import FileIndex, Keyed, ReadOptions
+from .databases import MAGIC, columns, faults_of, index_of, opened, rows
+from .linear import Linear, folder_name, moment, words
+from .lines import open_log, safe_name, stem
+from .shapes import inside, mapping, objects, value_of
+
+SUFFIXES = (".sqlite3", ".json")
+_TABLES = ("conversations_v2", "conversations")
+_NEEDED = [{(table, name) for name in ("key", "value")} for table in _TABLES]
+_SAVED = re.compile(
+    rb'\A\s*\{\s*"conversation_id"\s*:.{0,200}?"(?:next_message|history)"\s*:', re.DOTALL
+)
+_CANCELLED = "Tool use was cancelled by the user"
+_DENIED = "User denied tool execution"
+
+#: Name of a conversation, its folder, its state.
+Told = tuple[str, str, dict[str, Any]]
+
+
+def recognise(path: str, head: bytes) -> bool:
+    """Whether a file is such a database, or a conversation that was saved."""
+    if path.endswith(".json"):
+        return _SAVED.match(head) is not None
+    found = columns(path, *_TABLES) if head.startswith(MAGIC) else set()
+    return any(found >= needed for needed in _NEEDED)
+
+
+def index(path: str) -> FileIndex:
+    """The conversations; a database is always indexed whole."""
+    try:
+        found = list(_conversations(path))
+    except (sqlite3.Error, OSError):
+        return FileIndex()
+    count = sum(2 * len(_history(state)) for _, _, state in found)
+    names = (name for name, _, _ in found)
+    return index_of(path, names, (folder for _, folder, _ in found), count, "", "")
+
+
+def sessions(
+    path: str,
+    options: ReadOptions,
+    ledger: Ledger,
+    keyed: Keyed,
+    nodes: list[Node],
+    known: set[str],
+) -> Iterator[Session]:
+    """The conversations of a database. `known`: those that newer versions took over into logs."""
+    number = 0
+    with faults_of(path, ledger):
+        seen: set[str] = set()
+        for name, folder, state in _conversations(path):
+            log = Linear(path, options, ledger)
+            log.session_id = name if name not in seen else f"{name}/{number}"
+            summary = state.get("latest_summary")
+            words_of = words(summary[0]) if isinstance(summary, list) and summary else ""
+            if words_of.strip() and name not in known:  # what it sums up is not kept
+                number += 1
+                log.part(number)
+                log.node("summary", [Text(words_of)])
+            for entry in _history(state):
+                user, answer = _entry(entry)
+                for told, take in ((user, _asked), (answer, _answered)):
+                    number += 1
+                    log.part(number)
+                    if name in known:
+                        log.drop("resumed_copy", "link")
+                    else:
+                        with log.faults():
+                            take(log, told, entry, state)
+            seen.add(name)
+            frame = Frame(
+                source="kiro",
+                session_id=log.session_id,
+                project=folder_name(folder),
+                cwd=folder,
+            )
+            yield from log.sessions(frame, keyed, nodes)
+
+
+def _conversations(path: str) -> Iterator[Told]:
+    """The conversations of a file; of those in both tables, that of the newer one."""
+    if path.endswith(".json"):
+        with open_log(path) as stream:
+            state = value_of(stream.read()) or {}
+        yield words(state.get("conversation_id")) or stem(path), _place(state), state
+        return
+    with opened(path) as base:
+        known = {name for (name,) in base.execute("SELECT name FROM sqlite_master")}
+        newer: set[str] = set()
+        for table in (table for table in _TABLES if table in known):
+            for row in rows(base, table):
+                state, folder = value_of(row.get("value")) or {}, words(row.get("key"))
+                name = words(row.get("conversation_id")) or words(state.get("conversation_id"))
+                if table == _TABLES[0]:
+                    newer.add(name)
+                elif name in newer:
+                    continue
+                yield name or folder, folder or _place(state), state
+
+
+def _place(state: dict[str, Any]) -> str:
+    """The folder that the first entry tells."""
+    for entry in _history(state)[:1]:
+        place = ("env_context", "env_state", "current_working_directory")
+        return words(inside(_entry(entry)[0], *place))
+    return ""
+
+
+def _history(state: dict[str, Any]) -> list[Any]:
+    found = state.get("history")
+    return found if isinstance(found, list) else []
+
+
+def _entry(entry: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the model was told and its answer; a pair in older versions."""
+    if isinstance(entry, list):
+        user, answer = [*map(mapping, entry[:2]), {}, {}][:2]
+        return user, answer
+    return mapping(mapping(entry).get("user")), mapping(mapping(entry).get("assistant"))
+
+
+def _asked(log: Linear, told: dict[str, Any], entry: Any, state: dict[str, Any]) -> None:
+    content, at = mapping(told.get("content")), words(told.get("timestamp"))
+    kind = next(iter(content), "")
+    held = mapping(content.get(kind))
+    used = False
+    for result in objects(held.get("tool_use_results")):
+        used = _result(log, result, at) or used
+    prompt = words(held.get("prompt"))
+    beside = words(told.get("additional_context"))
+    if prompt.strip():
+        if beside.strip():
+            log.node("context", [Text(beside)], at, f"{log.place[0]}^")
+        log.node("prompt", [Text(prompt)], at)
+    elif not used:
+        known = kind in ("Prompt", "ToolUseResults", "CancelledToolUses", "")
+        log.drop("empty" if known else f"unknown_type:{safe_name(kind)}")
+
+
+def _result(log: Linear, result: dict[str, Any], at: str) -> bool:
+    """Take a result; returns whether a call waited for it."""
+    call = words(result.get("tool_use_id"))
+    if call not in log.calls or call in log.calls[call].results:
+        return False
+    texts = []
+    failed = result.get("status") == "Error"
+    for block in objects(result.get("content")):
+        if isinstance(block.get("Text"), str):
+            texts.append(block["Text"])
+        elif block.get("Json") is not None:
+            texts.append(json.dumps(block["Json"], ensure_ascii=False, separators=(",", ":")))
+            code = inside(block["Json"], "exit_status")
+            failed = failed or (code is not None and str(code) not in ("0", "exit status: 0"))
+    text = "\n".join(texts)
+    status: ResultStatus = "error" if failed else "ok"
+    if text.startswith(_DENIED):
+        status = "rejected"
+    elif text.startswith(_CANCELLED):
+        status = "interrupted"
+    log.result(call, text, status, at)
+    return True
+
+
+def _answered(log: Linear, told: dict[str, Any], entry: Any, state: dict[str, Any]) -> None:
+    held = mapping(told.get("ToolUse")) or mapping(told.get("Response"))
+    about = mapping(mapping(entry).get("request_metadata"))
+    thought = words(inside(held, "thinking", "text")) or words(
+        inside(held, "thinking", "reasoningText", "text")
+    )
+    parts: list[Part] = [Thinking(thought)] if thought.strip() else []
+    if words(held.get("content")).strip():
+        parts.append(Text(words(held.get("content"))))
+    calls = objects(held.get("tool_uses"))
+    if not parts and not calls:
+        log.drop("empty")
+        return
+    model = words(about.get("model_id")) or words(inside(state, "model_info", "model_id"))
+    log.open = None
+    node = log.answer(moment(about.get("request_start_timestamp_ms")), _chosen(model, state))
+    node.parts = parts
+    for call in calls:
+        name = words(call.get("id")) or f"{node.id}:{len(node.parts)}"
+        log.call(node, name, words(call.get("name")), call.get("args"))
+
+
+def _chosen(model: str, state: dict[str, Any]) -> str:
+    found = model or words(state.get("model"))
+    return found if found != "auto" else ""
