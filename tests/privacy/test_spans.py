@@ -42,16 +42,24 @@ def test_overlapping_finds_become_one(given: list[Span], kept: list[Span]) -> No
 
 
 @pytest.mark.parametrize(
-    ("value", "known"),
+    ("told", "value", "known"),
     [
-        ("qW8" + "rtzuP2", True),
-        ("qW8" + "rt", False),  # as short as words
-        ("sunflower", False),  # a word
+        ("DB_PASSWORD={}", "qW8" + "rtzuP2", True),
+        ("DB_PASSWORD={}", "qW8" + "rt", False),  # as short as words
+        ("DB_PASSWORD={}", "sunflower", False),  # a word
+        ("CLIENT_SECRET={}", "qW8rtz" + "Up2x5k", True),
+        ("CLIENT_SECRET={}", "qw8rtz" + "up2x5k", False),  # short, and in one case
+        ("CLIENT_SECRET={}", "8f14e45fceea167a" + "5a36dedd4bea2543", True),
+        ("CLIENT_SECRET={}", "4f3d2185-8068-" + "49b8-b527-6c4a67e9074b", False),  # names a record
+        ("ssh deploy@{} uptime", "k-" + "box-2", True),
+        ("ssh deploy@{} uptime", "b-" + "2", False),  # too short for a name
     ],
 )
-def test_a_password_is_looked_for_elsewhere_if_it_is_no_word(value: str, known: bool) -> None:
+def test_a_value_is_looked_for_elsewhere_if_it_can_be_nothing_else(
+    told: str, value: str, known: bool
+) -> None:
     redactor = Redactor(b"spans", Vocabulary(), PrivacyOptions())
-    new = redactor.text(f"DB_PASSWORD={value}\nthen {value}, and x{value}, {value}x\n")
-    assert f"DB_PASSWORD={value}" not in new
+    new = redactor.text(f"{told.format(value)}\nthen {value}, and x{value}, {value}x\n")
+    assert told.format(value) not in new
     assert (f"then {value}," in new) is not known
     assert new.endswith(f", and x{value}, {value}x\n")
