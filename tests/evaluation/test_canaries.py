@@ -123,7 +123,7 @@ def test_raw_canaries_are_exposed_and_redacted_ones_are_not(tmp_path: Path, reda
     from sessiontune.evaluation.cache import Cache
 
     planted = made(24, 8, redacted=redacted)
-    lab, template, base, tuned = _tuned(tmp_path, planted, steps=200)
+    lab, template, base, tuned = _tuned(tmp_path, planted, steps=100)
     tables = {n: Cache(tmp_path).table("canary", n) for n in ("base", "tuned")}
     found = exposure_of(planted, lab, template, base, tuned, tables, lambda *_: None)
     assert (found.canaries, found.most) == (24, math.log2(CANDIDATES))

@@ -108,16 +108,16 @@ def test_nothing_is_left_in_any_field(kind: str) -> None:
 
 
 def test_names_of_tools_and_models_are_texts_too() -> None:
-    key = SECRETS["github"]
+    key, other = SECRETS["github"], SECRETS["github"][:-1] + "Q"
     given = session("nothing")
-    message = msgspec.structs.replace(
-        given.messages[0], model=key, parts=(ToolCall("c", key, {}), ToolResult("c", key, "ok"))
-    )
+    parts = ToolCall("c", key, {}), ToolResult("d", other, "of a call that is not here")
+    message = msgspec.structs.replace(given.messages[0], model=key, parts=parts)
     given = msgspec.structs.replace(
         given, messages=(message,), tools=(ToolDef(key, "", {}),), entrypoint=key
     )
     clean, _ = redactor_stage(Redactor(b"salt", NAMES, PrivacyOptions()))(given)
     assert key not in repr(clean)
+    assert other not in repr(clean)
 
 
 def test_twice_equals_once() -> None:
