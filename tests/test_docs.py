@@ -49,14 +49,17 @@ def test_the_readme_names_every_command() -> None:
 
 
 def test_the_readme_shows_what_an_export_of_the_sample_says(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from sessiontune.cli.main import main
     from sessiontune.sample import write_sample
 
     write_sample(tmp_path / "logs")
-    where = ["-o", str(tmp_path / "my-data"), "--state", str(tmp_path / "state"), "--jobs", "1"]
-    assert main(["export", str(tmp_path / "logs"), *where]) == 0
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SESSIONTUNE_STATE", "state")
+    given = ["export", "logs", "-o", "my-data"]
+    monkeypatch.setattr("sys.argv", ["sessiontune", *given])
+    assert main(given) == 0
     said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     text = (ROOT / "README.md").read_text("utf-8")
     shown = text.partition("```text\n")[2].partition("```")[0].splitlines()

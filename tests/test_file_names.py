@@ -111,4 +111,4 @@ def test_thousands_of_projects_leave_the_rest_in_sight(
 
     shown = capsys.readouterr().out
     assert shown.count("/srv/p") == 40
-    assert "and 5 more (--json lists all)" in shown
+    assert "and 5 more (--verbose lists all)" in shown

@@ -155,6 +155,28 @@ def _from_env(env: Mapping[str, str]) -> dict[str, Any]:
     return found
 
 
+#: Names of the environment that are read elsewhere, or by the project's own tests.
+_NO_FIELDS = (
+    "STATE CACHE LLAMA_CPP ENDPOINT_KEY WATCH_STDIN CORPUS CLIENTS GOLDENS LIBLLAMA TEMPLATES"
+)
+
+
+def ignored(env: Mapping[str, str]) -> list[str]:
+    """A sentence on each `SESSIONTUNE_*` that sets nothing."""
+    from difflib import get_close_matches
+
+    fields = [f"SESSIONTUNE_{f.upper()}" for f in Recipe.__struct_fields__ if f != "privacy"]
+    known = {*fields, *(f"SESSIONTUNE_{name}" for name in _NO_FIELDS.split())}
+    said = []
+    for name in sorted(n for n in env if n.startswith("SESSIONTUNE_") and n not in known):
+        near = get_close_matches(name, fields, n=1, cutoff=0.8)
+        said.append(
+            f"{name} is ignored: no field has that name."
+            + (f" Did you mean {near[0]}?" if near else "")
+        )
+    return said
+
+
 def _merge(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     out = dict(base)
     for key, value in over.items():

@@ -791,3 +791,29 @@ def test_files_that_are_no_logs_and_lines_that_cannot_be_read_are_named(
         assert "No session logs" in out
     code, out, _ = cli("scan", world / "logs", "--jobs", 1, "--json")
     assert str(world / "logs" / "rows.jsonl") in json.loads(out)["other_paths"]
+
+
+def test_a_setting_of_the_environment_that_does_not_exist_is_said(
+    world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESSIONTUNE_MAXTOKENS", "9000")
+    monkeypatch.setenv("SESSIONTUNE_STATE", str(world / "s"))
+    monkeypatch.setenv("SESSIONTUNE_MAX_TOKENS", "8000")
+    code, _, err = cli("export", world / "logs", "-o", world / "a", "--dry-run", "--jobs", 1)
+    assert code == 0
+    said = [line for line in err.splitlines() if "SESSIONTUNE_" in line]
+    assert said == [
+        "SESSIONTUNE_MAXTOKENS is ignored: no field has that name."
+        " Did you mean SESSIONTUNE_MAX_TOKENS?"
+    ]
+
+
+def test_verbose_names_the_stages_and_cuts_no_list(world: Path, cli: Cli) -> None:
+    args = ("export", world / "logs", "--state", world / "s", "--jobs", 1, "--force")
+    code, short, err = cli(*args, "-o", world / "a")
+    assert (code, "(--verbose lists all)" in short, err) == (0, True, "")
+    code, whole, err = cli(*args, "-o", world / "a", "--verbose")
+    assert (code, "--verbose" in whole) == (0, False)
+    assert len(whole.splitlines()) > len(short.splitlines())
+    assert len(err.splitlines()) > 2
+    assert short.rstrip().splitlines()[-1].endswith("--split second --eval-share 0.28"), "last"

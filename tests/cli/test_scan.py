@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sessiontune.cli.main import main
+from sessiontune.pipeline.inputs import _some
 from sessiontune.privacy.kinds import is_secret
 
 from .conftest import Cli
@@ -85,3 +86,8 @@ def test_where_nothing_is_few_places_are_named(
     assert "~/.claude/projects, " in err
     assert " more places)." in err
     assert len(err) < 500
+
+
+def test_one_place_too_many_is_named_rather_than_counted() -> None:
+    assert _some(["a", "b", "c", "d"], 3) == "a, b, c, d"
+    assert _some(["a", "b", "c", "d", "e"], 3) == "a, b, c and 2 more places"

@@ -426,3 +426,35 @@ def test_the_gate_sees_below_a_command_with_quotes_what_the_redactor_does() -> N
     gate = Auditor(PrivacyOptions(), Vocabulary(), b"s")
     text = f'$ kubectl get secret db -o jsonpath="{{.data.password}}" | base64 -d\n{RANDOM}\n'
     assert gate.scan(json.dumps({"content": text}).encode(), "rows")
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("DB_PASSWORD={}", PASSWORD),
+        ("WANDB_API_KEY={}", HEX),
+        ("Authorization: token {}", RANDOM),
+        ("Ruf mich an: {}.", "0151 " + "61659017"),
+        ("ssh {}@10.0.0.3", USER),
+        ("ssh deploy@{} uptime", "kestrel" + "-box"),
+    ],
+)
+def test_what_one_text_tells_others_may_hold_bare(text: str, value: str) -> None:
+    redactor = Redactor(b"told", Vocabulary(), PrivacyOptions())
+    bare = f"so: {value}, and x{value}"
+    new = redactor.text(text.format(value))
+    told = redactor.told()
+    assert told is not None
+    before = redactor.text(bare)
+    with redactor.knowing(told):
+        after = redactor.text(bare)
+    assert before == bare == redactor.text(bare)  # known only as long as asked for
+    assert after.endswith(f", and x{value}")
+    assert value not in after[: -len(value)]
+    assert after[4 : -len(value) - 7] in new  # by the same name
+
+
+def test_words_tell_nothing() -> None:
+    redactor = Redactor(b"told", Vocabulary(), PrivacyOptions())
+    redactor.texts([f"password = '{w}', ssh {w}@10.0.0.3" for w in ("sunflower", "robin")])
+    assert redactor.told() is None

@@ -93,8 +93,8 @@ def test_a_session(tmp_path: Path) -> None:
     head = path.read_bytes()
     names = registry.source_names()
     assert [s for s in names if registry.source(s).recognise(str(path), head)] == ["kiro"]
-    assert source.roots({}, "/h") == ["/h/.kiro/sessions/cli"]
-    assert source.roots({"KIRO_HOME": "/k"}, "/h") == ["/k/sessions/cli"]
+    assert source.roots({}, "/h") == ["/h/.kiro/sessions"]
+    assert source.roots({"KIRO_HOME": "/k"}, "/h") == ["/k/sessions", "/h/.kiro/sessions"]
 
 
 def test_a_log_alone(tmp_path: Path) -> None:
@@ -125,6 +125,22 @@ def test_what_a_person_said_while_calls_ran(tmp_path: Path) -> None:
         ("results", ("till.py", "ok")),
         ("context", "A rule."),
         ("prompt", "not that one"),
+        ("answer", "Right."),
+    ]
+
+
+def test_what_was_typed_instead_of_letting_calls_run_in_the_first_version(tmp_path: Path) -> None:
+    cancelled = back("ls", text("Tool use was cancelled by the user"), status="error")
+    rows = [
+        asked("p1", "go"),
+        said("a1", "", "ls"),
+        line("ToolResults", "r1", cancelled, text("plan first")),
+        said("a2", "Right."),
+    ]
+    told = run("kiro", keep(tmp_path, rows, exported_from_v1=True))
+    assert shape(told)[0][2:] == [
+        ("results", ("Tool use was cancelled by the user", "interrupted")),
+        ("prompt", "plan first"),
         ("answer", "Right."),
     ]
 

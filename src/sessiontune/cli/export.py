@@ -69,7 +69,7 @@ def export(
         console, recipe, roots, folder, state, jobs,
         dry_run=dry_run, force=force, verify=verify, prune=prune,
     )  # fmt: skip
-    console.emit(as_json(result), lambda rich: draw(rich, result, dry_run))
+    console.emit(as_json(result), lambda rich: draw(rich, result, dry_run, console.verbose))
 
 
 def run_export(
@@ -96,6 +96,7 @@ def run_export(
 
         def note(name: str) -> None:
             stage[0] = name
+            console.detail(name)
             progress(0, 0, name)
 
         with (
@@ -178,15 +179,15 @@ def as_json(result: Export) -> dict[str, Any]:
     }
 
 
-def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
-    """The readable result."""
-    from .summary import draw_manifest, draw_places
+def draw(rich: RichConsole, result: Export, dry_run: bool, whole: bool) -> None:
+    """The readable result; `whole`: no list is cut."""
+    from .summary import draw_few, draw_manifest, draw_places
 
     if result.unchanged:
         print_plain(rich, f"Nothing changed: {result.folder} is up to date.")
         return
-    draw_manifest(rich, result.manifest, rows=not dry_run, again=_again(result))
-    draw_places(rich, result.faults, result.others)
+    draw_manifest(rich, result.manifest, rows=not dry_run, whole=whole)
+    draw_places(rich, result.faults, result.others, whole)
     if dry_run:
         rich.print("\nDry run: nothing was written.")
     else:
@@ -194,6 +195,7 @@ def draw(rich: RichConsole, result: Export, dry_run: bool) -> None:
         print_plain(rich, f"Report:  {result.folder / 'report.html'}")
         show = f"sessiontune show {quote(str(result.folder))}"
         print_plain(rich, f"Next:    {show}")
+    draw_few(rich, result.manifest, _again(result))  # last, where it is seen before training
 
 
 def _again(result: Export) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ..recipe import Recipe, load_recipe
+from ..recipe import Recipe, ignored, load_recipe
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -202,7 +202,11 @@ run_options = _apply(_RUN_OPTIONS)
 
 
 def recipe_of(values: dict[str, Any]) -> Recipe:
-    """Take the recipe options out of a command's arguments and build the recipe."""
+    """Take the recipe options out of a command's arguments and build the recipe. What of the
+    environment sets nothing is said."""
+    if context := click.get_current_context(silent=True):
+        for line in ignored(os.environ):
+            context.obj.say(line)
     file = values.pop("recipe_file", None) or ""
     privacy = values.pop("privacy", None)
     fields = [f for f in Recipe.__struct_fields__ if f != "privacy"]

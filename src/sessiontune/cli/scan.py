@@ -108,7 +108,7 @@ def scan(
     )
     console.emit(
         msgspec.to_builtins(found),
-        lambda rich: _draw(rich, found, roots, places),
+        lambda rich: _draw(rich, found, roots, places, console.verbose),
         failure if fail_on_secrets and secrets else None,
     )
 
@@ -164,12 +164,16 @@ def _files(
     )
     console.emit(
         data,
-        lambda rich: _draw_found(rich, found, unread, len(found) if places else _FIRST),
+        lambda rich: _draw_found(
+            rich, found, unread, len(found) if places else _FIRST, console.verbose
+        ),
         failure if fail and secrets else None,
     )
 
 
-def _draw_found(rich: RichConsole, found: list[Finding], unread: list[str], most: int) -> None:
+def _draw_found(
+    rich: RichConsole, found: list[Finding], unread: list[str], most: int, whole: bool
+) -> None:
     from ..privacy.kinds import is_secret
     from ..reasons import kind_words
     from .summary import draw_counts, printable
@@ -177,7 +181,7 @@ def _draw_found(rich: RichConsole, found: list[Finding], unread: list[str], most
     if found:
         secrets = sum(is_secret(f.kind) for f in found)
         rich.print(f"[bold]{len(found):,} found[/bold], {secrets:,} of them secrets")
-        draw_counts(rich, "By kind", Counter(f.kind for f in found), kind_words)
+        draw_counts(rich, "By kind", Counter(f.kind for f in found), kind_words, whole)
         _draw_findings(rich, _secrets_first(found)[:most])
         if len(found) > most:
             rich.print(f"  and {len(found) - most:,} more (--places lists all)")
@@ -214,15 +218,17 @@ def _end_of(path: str, room: int) -> str:
     return shown if len(shown) <= room else "…" + shown[-room + 1 :]
 
 
-def _projects(rich: RichConsole, found: Survey) -> None:
-    """The largest projects: a table, or a block for each where a table would cut its figures."""
+def _projects(rich: RichConsole, found: Survey, whole: bool) -> None:
+    """The largest projects (`whole`: all): a table, or a block for each where a table would cut
+    its figures."""
     from rich.markup import escape
     from rich.table import Table
 
     heads = ("sessions", "agents", "messages", "~tokens", "newest", "found")
     largest = sorted(found.projects.items(), key=lambda kv: -kv[1].tokens)
     rows = []
-    for name, p in largest[:_SHOWN]:
+    most = len(largest) if whole else _SHOWN
+    for name, p in largest[:most]:
         counts = (p.sessions, p.agents, p.messages, p.tokens)
         cells = [*(f"{n:,}" for n in counts), p.last[:10], f"{sum(p.findings.values()):,}"]
         rows.append((name, cells))
@@ -243,11 +249,13 @@ def _projects(rich: RichConsole, found: Survey) -> None:
             rich.print(_end_of(name, rich.width) or "(none)", markup=False)
             for head, cell in zip(heads, cells, strict=True):
                 rich.print(f"  {head:<8} {cell:>12}")
-    if len(largest) > _SHOWN:
-        rich.print(f"  and {len(largest) - _SHOWN:,} more (--json lists all)")
+    if len(largest) > most:
+        rich.print(f"  and {len(largest) - most:,} more (--verbose lists all)")
 
 
-def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool) -> None:
+def _draw(
+    rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool, whole: bool
+) -> None:
     from ..pipeline.survey import KEEP_PLACES
     from ..reasons import drop_words, kind_words, repair_words
     from .summary import draw_counts, draw_places
@@ -255,11 +263,11 @@ def _draw(rich: RichConsole, found: Survey, roots: tuple[str, ...], places: bool
     agents = ", ".join(f"{n} {name}" for name, n in sorted(found.sources.items()))
     logs = f"{found.files:,} log{'s' * (found.files != 1)}"
     rich.print(f"[bold]{logs}[/bold] ({agents}), {found.bytes / 1e6:.1f} MB")
-    _projects(rich, found)
-    draw_counts(rich, "An export would replace", found.kinds, kind_words)
-    draw_counts(rich, "It would leave out (records)", found.ledger.drops, drop_words)
-    draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words)
-    draw_places(rich, found.ledger.faults, found.other_paths)
+    _projects(rich, found, whole)
+    draw_counts(rich, "An export would replace", found.kinds, kind_words, whole)
+    draw_counts(rich, "It would leave out (records)", found.ledger.drops, drop_words, whole)
+    draw_counts(rich, "Lines mended", found.ledger.repairs, repair_words, whole)
+    draw_places(rich, found.ledger.faults, found.other_paths, whole)
     if places and found.places:
         _draw_findings(rich, _secrets_first(found.places))
         if (rest := sum(found.kinds.values()) - len(found.places)) > 0:

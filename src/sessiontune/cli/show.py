@@ -184,15 +184,16 @@ def _overview(
 ) -> None:
     import msgspec
 
-    from .summary import draw_manifest
+    from .summary import draw_few, draw_manifest
 
     def draw(rich: RichConsole) -> None:
-        draw_manifest(rich, manifest)
+        draw_manifest(rich, manifest, whole=console.verbose)
         if sample is not None:
             count, first = len(sample["messages"]), sample["messages"][:_SAMPLE]
             how = f" (the first {_SAMPLE} of {count:,} messages)" if count > _SAMPLE else ""
             rich.print(f"\n[bold]Sample: row 1[/bold]{how}")
             _messages(rich, first, full=False)
+        draw_few(rich, manifest)
         name = quote(str(folder))
         for line in (
             f"\nNext: sessiontune show {name} 1   (a row, and where it came from)",

@@ -29,29 +29,34 @@ _SHOWN = 8
 
 
 def draw_manifest(
-    rich: RichConsole, manifest: Manifest, rows: bool = True, again: str = ""
+    rich: RichConsole, manifest: Manifest, rows: bool = True, whole: bool = False
 ) -> None:
-    """Counts, splits, what was left out, what was redacted. `rows`: some were written; `again`: the
-    command that holds out enough, where this one did not."""
+    """Counts, splits, what was left out, what was redacted. `rows`: some were written; `whole`: all
+    kinds, not only the most frequent."""
     from rich.markup import escape
 
     rich.print(f"[bold]{escape(manifest.name)}[/bold]  logs up to {manifest.date}")
     rich.print(_overview(manifest, rows))
-    if few := few_held_out(manifest, command=not again):
-        rich.print(f"[yellow]{few}[/yellow]")
-        if again:
-            print_plain(rich, f"  {again}")
     if cut := manifest.truncation:
         kept, all_of = cut.get("kept_turns", 0), cut.get("turns", 0)
         rich.print(
             f"Cut to {manifest.options.max_tokens:,} tokens: {kept:,} of {all_of:,} trained answers"
             " fit into a row."
         )
-    draw_counts(rich, "Replaced", manifest.redactions, kind_words)
-    draw_counts(rich, "Left out (records)", manifest.drops, drop_words)
-    draw_counts(rich, "Unreadable", manifest.faults, fault_words)
-    draw_counts(rich, "Lines mended", manifest.repairs, repair_words)
-    draw_counts(rich, "What a format cannot carry", _by_loss(manifest.losses), str)
+    draw_counts(rich, "Replaced in what was read", manifest.redactions, kind_words, whole)
+    draw_counts(rich, "Left out (records)", manifest.drops, drop_words, whole)
+    draw_counts(rich, "Unreadable", manifest.faults, fault_words, whole)
+    draw_counts(rich, "Lines mended", manifest.repairs, repair_words, whole)
+    draw_counts(rich, "What a format cannot carry", _by_loss(manifest.losses), str, whole)
+
+
+def draw_few(rich: RichConsole, manifest: Manifest, again: str = "") -> None:
+    """That too little is held out for a verdict, if so. `again`: the command that holds out enough;
+    without it the options are named."""
+    if few := few_held_out(manifest, command=not again):
+        rich.print(f"\n[yellow]{few}[/yellow]")
+        if again:
+            print_plain(rich, f"  {again}")
 
 
 def _overview(manifest: Manifest, rows: bool) -> Table:
@@ -82,20 +87,23 @@ def _overview(manifest: Manifest, rows: bool) -> Table:
     return table
 
 
-def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str]) -> None:
-    """Where lines cannot be read, and which files are no session logs."""
+def draw_places(
+    rich: RichConsole, faults: Sequence[Fault], others: Sequence[str], whole: bool = False
+) -> None:
+    """Where lines cannot be read, and which files are no session logs; `whole`: all of them."""
     from rich.markup import escape
 
     from ..sources.foreign import named
 
     if faults:
         rich.print("\n[bold]Where a line cannot be read[/bold]")
-    for fault in faults[:_SHOWN]:
+    most = len(faults) if whole else _SHOWN
+    for fault in faults[:most]:
         place = f"{fault.file}:{fault.line}" if fault.line else fault.file
         why = plain(fault.reason) if fault.line else fault.detail or plain(fault.reason)
         rich.print(f"  {escape(printable(place))}  {escape(why)}", soft_wrap=True)
-    if len(faults) > _SHOWN:
-        rich.print(f"  and {len(faults) - _SHOWN:,} more (sessiontune scan --json lists them)")
+    if len(faults) > most:
+        rich.print(f"  and {len(faults) - most:,} more (--verbose lists all)")
     known = named(others)
     for name, paths in known.items():
         rich.print(f"\n[bold]Not read[/bold]: {escape(printable(paths[0]))}", soft_wrap=True)
@@ -106,10 +114,11 @@ def draw_places(rich: RichConsole, faults: Sequence[Fault], others: Sequence[str
     if strange:
         files = f"{len(strange):,} .jsonl file{'s' * (len(strange) != 1)}"
         rich.print(f"\n[bold]No session logs[/bold]: {files}, left alone")
-    for path in strange[:3]:
+    most = len(strange) if whole else 3
+    for path in strange[:most]:
         rich.print(f"  {escape(printable(path))}", soft_wrap=True)
-    if len(strange) > 3:
-        rich.print(f"  and {len(strange) - 3:,} more (sessiontune scan --json lists them)")
+    if len(strange) > most:
+        rich.print(f"  and {len(strange) - most:,} more (--verbose lists all)")
 
 
 #: Control characters, which could steer the terminal, as pictures; line ends and tabs stay.
@@ -136,17 +145,22 @@ def printable(path: str) -> str:
 
 
 def draw_counts(
-    rich: RichConsole, title: str, counts: Mapping[str, int], words: Callable[[str], str]
+    rich: RichConsole,
+    title: str,
+    counts: Mapping[str, int],
+    words: Callable[[str], str],
+    whole: bool = False,
 ) -> None:
-    """The largest of the counts, by name; several reasons with the same name are one line."""
+    """The largest of the counts (`whole`: all) by name; several reasons with the same name are one
+    line."""
     if not counts:
         return
     from textwrap import wrap
 
     rows = list(worded(counts, words).items())
-    if len(rows) > _SHOWN + 1:  # one more is shown rather than counted
+    if not whole and len(rows) > _SHOWN + 1:  # one more is shown rather than counted
         rest = sum(n for _, n in rows[_SHOWN:])
-        rows = [*rows[:_SHOWN], (f"in {len(rows) - _SHOWN} more kinds (--json lists all)", rest)]
+        rows = [*rows[:_SHOWN], (f"in {len(rows) - _SHOWN} more kinds (--verbose lists all)", rest)]
     rich.print(f"\n[bold]{title}[/bold]")
     for name, n in rows:
         first, *more = wrap(name, max(20, rich.width - 13)) or [name]

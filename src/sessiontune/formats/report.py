@@ -79,19 +79,20 @@ def _facts(manifest: Manifest) -> str:
 
 
 def _shape(s: Summary) -> Iterator[str]:
+    # in this order two columns end about level
     yield _histogram("Length of conversations", s.lengths, "tokens, up to")
-    yield _histogram("Messages in a conversation", s.turns, "messages, up to")
     if s.calendar and any(s.calendar):
         week = [s.calendar[day * 24 : day * 24 + 24] for day in range(7)]
         chart = svg.heatmap(_DAYS, _HOURS, week, title="Prompts by weekday and hour (UTC)")
         yield html.panel("When people asked (weekday and hour, UTC)", chart)
+    yield _histogram("Messages in a conversation", s.turns, "messages, up to")
     if s.months:
         yield _months(_every_month(s.months))
-    if s.tokens_by_part:
-        yield _bars("Tokens by kind of content", worded(s.tokens_by_part, content_words))
 
 
 def _contents(s: Summary) -> Iterator[str]:
+    if s.tokens_by_part:
+        yield _bars("Tokens by kind of content", worded(s.tokens_by_part, content_words))
     groups: dict[str, dict[str, int]] = {}
     for topic in s.topics:
         groups.setdefault(topic.group or "Topics", {})[topic.name] = topic.conversations

@@ -5,7 +5,7 @@ A source turns its records into `Node`s; `threads` finds forks, resumed copies a
 """
 
 from .sessions import Frame, epochs, fork_from, sessions_of, unlink
-from .threads import Node, Place, Thread, segments, threads
+from .threads import Node, Place, Thread, placed, segments, threads
 
 __all__ = [
     "Frame",
@@ -14,6 +14,7 @@ __all__ = [
     "Thread",
     "epochs",
     "fork_from",
+    "placed",
     "segments",
     "sessions_of",
     "threads",

@@ -76,6 +76,11 @@ class Thread(msgspec.Struct):
     first: str = ""
 
 
+def placed(places: list[Place], place: Place) -> bool:
+    """Whether a record is among those of a node; nearly always it is the last, or a later one."""
+    return bool(places) and (place == places[-1] or (place < places[-1] and place in places))
+
+
 #: Two of these below one node are a fork.
 _FORKING = ("prompt", "task", "answer")
 #: A prompt beside any of these below one node begins a branch; beside an answer, another program

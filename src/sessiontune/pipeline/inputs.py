@@ -63,10 +63,8 @@ def find_roots(
     found = [Path(p) for p in dict.fromkeys(places) if os.path.exists(p)]
     if not found:
         short = ["~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places]
-        where = ", ".join(short[:4]) or "nowhere"
-        where += f" and {len(short) - 4} more places" if len(short) > 4 else ""
         raise SourceError(
-            f"No session logs found (looked in {where}).",
+            f"No session logs found (looked in {_some(short, 4) or 'nowhere'}).",
             f"{unread(home)} Give the folder that holds them: ".lstrip()
             + "sessiontune export FOLDER -o DIR. "
             "No agent used yet? `sessiontune demo` runs on bundled sessions.",
@@ -120,12 +118,18 @@ def named_in(salt: bytes) -> Callable[[FileRow], str]:
     return lambda row: keyed(f"{row.file.path}\n{row.file.size}\n{row.tail.hex()}")
 
 
+def _some(places: Sequence[str], most: int) -> str:
+    """Up to `most` places, and how many more; one more is named rather than counted."""
+    if len(places) <= most + 1:
+        return ", ".join(places)
+    return f"{', '.join(places[:most])} and {len(places) - most:,} more places"
+
+
 def no_logs(inputs: Inputs, roots: Sequence[Path]) -> SourceError:
     """The error when nothing can be read: what was there, and why it was of no use."""
     hint = advice(inputs.others)
     if not inputs.faults:
-        where = ", ".join(utf8(str(root)) for root in roots[:3])
-        where += f" and {len(roots) - 3} more places" if len(roots) > 3 else ""
+        where = _some([utf8(str(root)) for root in roots], 3)
         return SourceError(f"No session logs found in {where}.", hint)
     first, more = inputs.faults[0], ""
     if len(inputs.faults) > 1:

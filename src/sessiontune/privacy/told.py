@@ -7,18 +7,25 @@ another message of the same session (`Told`), where nothing around it would give
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import IO
 
 from .checks import wordy
+from .kinds import is_secret
 from .prefilter import make_filter
 from .rules import UUID, Span, left_edge, quick
 from .values import typed
 
-#: Kinds of values that are long and random: the same bytes elsewhere are the same key.
-_TELLTALE = frozenset(("secret", "authorization", "prefixed-token", "url-token"))
+#: Numbers that belong to one person or account; as long as these, they are nothing else.
+_NUMBERS = frozenset(
+    ("phone", "national-id", "ssn", "card", "iban", "account", "cloud-account", "organisation")
+)
+_LONG_NUMBER = 7  # digits
 #: How long a value must be to be looked for, and how many of a text's values are.
-_LONG_VALUE, _SHORT_SECRET, _LONG_PASSWORD, _MOST = 20, 10, 8, 32
+_LONG, _SHORT_SECRET, _LONG_PASSWORD, _LONG_NAME, _MOST = 20, 10, 8, 4, 32
+#: So much of a long value is judged.
+_HEAD = 400
 #: A machine is looked for in other messages if its name cannot be that of a package, too.
 _MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|nas\b|thinkpad")
 #: The longest value that is looked for in other messages, in bytes, and how many are.
@@ -29,25 +36,49 @@ _WORD_AFTER = quick(r"[A-Za-z0-9]")
 _CHUNK = 1 << 20
 
 
-def _tells(data: bytes, span: Span) -> bool:
-    """The same bytes elsewhere are the same key, password or machine, and no word."""
-    value = data[span.start : min(span.end, span.start + 400)]
-    size = span.end - span.start
-    if span.kind == "password":
-        return size >= _LONG_PASSWORD and typed(value)
-    if span.kind == "host":
-        return size >= 4 and any(c in b"-0123456789" for c in value)
-    if span.kind == "secret" and _SHORT_SECRET <= size < _LONG_VALUE:  # a password, as a rule
-        return typed(value) and sum(map(value.__ne__, (value.lower(), value.upper()))) == 2
-    if span.kind not in _TELLTALE or size < _LONG_VALUE or _UUID.match(value, 0, size):
+@lru_cache(maxsize=1024)
+def _judge(kind: str) -> Callable[[bytes, int], bool] | None:
+    """What says of a value (its first bytes) and its size whether the same bytes elsewhere are the
+    same password, key, number, account or machine, and no word. None: nothing of this kind is."""
+    if kind in _NUMBERS:
+        return lambda value, _: _digits(value) >= _LONG_NUMBER
+    own: dict[str, Callable[[bytes, int], bool]] = {
+        "password": lambda value, size: size >= _LONG_PASSWORD and typed(value),
+        "host": lambda value, size: size >= _LONG_NAME and (b"-" in value or _digits(value) > 0),
+        "user": lambda value, size: size > _LONG_NAME and _digits(value) > 0,
+        "secret": lambda value, size: _random(value, size) if size >= _LONG else _short(value),
+    }
+    return own.get(kind) or (_random if is_secret(kind) else None)
+
+
+def _digits(value: bytes) -> int:
+    return len(value) - len(value.translate(None, b"0123456789"))
+
+
+def _random(value: bytes, size: int) -> bool:
+    """A long value without words."""
+    if size < _LONG or _UUID.match(value, 0, size):
         return False
     return wordy(value) < (0.5 if value.isalnum() else 0.2)
+
+
+def _short(value: bytes) -> bool:
+    """A password, as a rule, under another name."""
+    both = value != value.lower() and value != value.upper()
+    return len(value) >= _SHORT_SECRET and both and typed(value)
 
 
 def telling(data: bytes, spans: list[Span]) -> dict[bytes, Span]:
     """The values of those spans that tell what the same bytes are elsewhere. A value with words in
     it (an address, a name in code) does not: it may be a key at one place and none at others."""
-    return {data[s.start : s.end]: s for s in spans if s.text is None and _tells(data, s)}
+    found: dict[bytes, Span] = {}
+    for span in spans:
+        judge = _judge(span.kind)
+        if judge is not None and span.text is None:
+            value = data[span.start : span.end]
+            if judge(value[:_HEAD], len(value)):
+                found[value] = span
+    return found
 
 
 def elsewhere(data: bytes, values: Mapping[bytes, Span]) -> list[Span]:

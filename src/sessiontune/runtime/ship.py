@@ -27,7 +27,6 @@ from ..shipping.engine import need_engine
 from ..shipping.merge import check_fit
 from ..shipping.quantise import check_quantiser, find_quantiser
 from ..shipping.run import Run, digest_of
-from ..shipping.tokenizer import read_vocabulary
 from ..training.bases import describe
 from ..whole import write_whole
 from .craft import check_tools, make, there
@@ -65,15 +64,12 @@ def ship(
     for kind in options.types:  # say at once what is missing: the checks below take a while
         if options.force or file_name(run, options, kind) not in files:
             check_tools(run, options, kind, converter)
-    watch("check that the adapter fits", 0, 0)
     check_base(run)
-    check_fit(run)
     shop = Shop(
         run=run,
         options=options,
         out=out,
         trained=digest_of(run.adapter, run.tokenizer, run.base / "config.json"),
-        vocabulary=read_vocabulary(run),
         converter=converter,
         env=env,
         watch=watch,
@@ -86,6 +82,9 @@ def ship(
     except OSError as error:
         raise cannot_write(out, error, ", or name another place with --out DIR.") from error
     missing = [kind for kind in options.types if not there(shop, kind, files)]
+    if missing:  # what is there was made from the same, after these checks
+        watch("check that the adapter fits", 0, 0)
+        check_fit(run)
     for kind in missing:
         check_tools(run, options, kind, converter)
     _say_what_is_here(shop, missing)

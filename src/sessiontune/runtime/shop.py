@@ -14,7 +14,7 @@ from ..shipping import convert, quantise
 from ..shipping.converter import HINT, Converter, find_converter, plan_fetch, unpack
 from ..shipping.parity import Check
 from ..shipping.run import Run, digest_of
-from ..shipping.tokenizer import Vocabulary
+from ..shipping.tokenizer import Vocabulary, read_vocabulary
 from .process import run_job, write_files
 
 SAFETENSORS = "safetensors"
@@ -81,12 +81,16 @@ class Shop(msgspec.Struct, frozen=True, kw_only=True):
     options: ShipOptions
     out: Path
     trained: str
-    vocabulary: Vocabulary
     converter: Converter | None
     env: Mapping[str, str]
     watch: Watch
     on_line: Callable[[str], None]
     say: Callable[[str], None]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """The run's vocabulary, read only where something is made: that takes seconds."""
+        return read_vocabulary(self.run)
 
     @property
     def work(self) -> Path:

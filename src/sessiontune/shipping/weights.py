@@ -160,11 +160,12 @@ def _why_whole(
 
 
 def _scaling(config: dict[str, Any], module: str, rank: int) -> float:
-    with nothing_fetched():
-        from peft.utils.other import get_pattern_key
+    alpha = config.get("lora_alpha", 8)
+    if patterns := config.get("alpha_pattern"):
+        with nothing_fetched():
+            from peft.utils.other import get_pattern_key
 
-    patterns: dict[str, float] = config.get("alpha_pattern") or {}
-    alpha = patterns.get(get_pattern_key(list(patterns), module), config.get("lora_alpha", 8))
+        alpha = patterns.get(get_pattern_key(list(patterns), module), alpha)
     return float(alpha) / (math.sqrt(rank) if config.get("use_rslora") else rank)
 
 

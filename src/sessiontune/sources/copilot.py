@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from ..ledger import Ledger
-from ..linking import Frame, Node
+from ..linking import Frame, Node, placed
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking, Usage
 from ..ports import FileIndex, Keyed, ReadOptions
 from .copilot_senders import agent_of, sender
@@ -181,7 +181,7 @@ class _Events:
         a call that it puts into the model's mouth."""
         request, named = words(data.get("apiCallId")), bool(words(data.get("model")))
         self.named = self.named or named
-        if log.open is None or log.place not in log.open.places:
+        if log.open is None or not placed(log.open.places, log.place):
             return  # without a result
         if request in self.usages:
             log.usage(self.usages.pop(request))

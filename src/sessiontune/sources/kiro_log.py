@@ -61,6 +61,7 @@ class Log:
         info = inside(about, "session_state", "rts_model_state", "model_info", "model_id")
         self.model = words(info)
         self.parent = words(about.get("parent_session_id"))
+        self.exported = about.get("exported_from_v1") is True
 
     def read(self) -> None:
         """Read the events."""
@@ -182,6 +183,8 @@ class Log:
                 used = self._result(held, ends) or used
             elif kind == "text" and words(held).lstrip().startswith(_STEERING):
                 prompts += _steered(words(held))
+            elif self.exported:  # what a person typed instead of letting the calls run
+                prompts += _parts([block])
             else:
                 beside += _parts([block])
         if beside:

@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 from ..ledger import Ledger
-from ..linking import Frame, Node, sessions_of, threads, unlink
+from ..linking import Frame, Node, placed, sessions_of, threads, unlink
 from ..model import Drop, Image, Part, ResultStatus, Session, ToolCall, ToolResult, Usage
 from ..ports import Keyed, ReadOptions
 from .lines import LineFault, gc_paused, line_fault, mend, read_lines, utc, values
@@ -145,7 +145,7 @@ class Linear:
             node = self._node("answer", at, name)
             node.model = model
             self.open = self.last = node
-        elif self.place not in node.places:
+        elif not placed(node.places, self.place):
             node.places.append(self.place)
         return node
 
@@ -186,7 +186,7 @@ class Linear:
             self.drop("second_result")
             return
         node.results[call_id] = ToolResult(call_id, self.names[call_id], text, status, images)
-        if self.place not in node.result_places and self.place not in node.places:
+        if not placed(node.result_places, self.place) and not placed(node.places, self.place):
             node.result_places.append(self.place)
         if not node.result_id:
             node.result_id = f"{node.id}:results"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..ledger import Ledger
-from ..linking import Node
+from ..linking import Node, placed
 from ..model import Fault, Image, Part, ResultStatus, Text, Thinking
 from .linear import Linear, words
 from .lines import LineFault, line_fault, read_lines, safe_name, values
@@ -148,7 +148,7 @@ class Conversation:
         if node is None:
             self.log.open = None
             node = self.log.answer(event.get("timestamp"), self.model, words(event.get("id")))
-        elif self.log.place not in node.places:
+        elif not placed(node.places, self.log.place):
             node.places.append(self.log.place)
         node.parts.extend(parts)
         self.response = response, node

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import msgspec
 
 from ...ledger import Ledger
-from ...linking import Node, Place
+from ...linking import Node, Place, placed
 from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
 from ...ports import ReadOptions
 from ..linear import stopped
@@ -150,7 +150,7 @@ class Items:
             node = self.node(line, "answer")
             node.model = self.model
             self.answer = self.last = node
-        elif self.place not in node.places:
+        elif not placed(node.places, self.place):
             node.places.append(self.place)
         return node
 
@@ -317,7 +317,8 @@ class Items:
         if status in ("rejected", "interrupted") and status not in node.result_flags:
             node.result_flags.append(status)
         if not node.result_id:
-            node.result_id = self.name() if self.place not in node.places else f"{node.id}:results"
+            own = placed(node.places, self.place)
+            node.result_id = f"{node.id}:results" if own else self.name()
             node.result_at = utc(line.timestamp or "")
         if node is self.answer:
             self.answer = None

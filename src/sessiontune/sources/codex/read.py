@@ -14,11 +14,12 @@ import msgspec
 import orjson
 
 from ...ledger import Ledger
-from ...linking import Place
+from ...linking import Place, placed
 from ...model import Drop, Text, ToolCall, Usage
 from ..linear import stopped
 from ..lines import LineFault, line_fault, mend, read_lines, safe_name, values
 from ..printed import is_remark
+from ..shapes import objects
 from .asked import go_back, goes_on_from, inherits
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
@@ -29,6 +30,7 @@ from .values import (
     count,
     note_meta,
     retained,
+    string,
 )
 from .wire import Activity, Line, Payload, decode
 
@@ -94,9 +96,11 @@ class Rollout(Items):
             for call, name in names.items():
                 if call not in node.results:
                     self.waiting.setdefault(call, (node, name))
-        for place in {place for _, _, place, _ in self.early.values()}:
-            if not self._used(place):
-                self.drop("result_without_call")
+        early = {place for _, _, place, _ in self.early.values()}
+        for node in self.nodes if early else ():
+            early.difference_update(node.places, node.result_places)
+        for _ in early:
+            self.drop("result_without_call")
         self.flush()
 
     def _lines(self) -> Iterable[tuple[int, bytes | memoryview]]:
@@ -204,6 +208,7 @@ class Rollout(Items):
         """Take several items on one line, as a fork of Codex writes them."""
         items = mend(payload.items) if isinstance(payload.items, list) else []
         counts, self.counts = self.counts, {}
+        open_, begun = self.answer, len(self.nodes)
         for number, item in enumerate(items):
             self.piece = f"+{number}" if number else ""
             row = {"type": "response_item", "timestamp": line.timestamp, "payload": item}
@@ -213,13 +218,16 @@ class Rollout(Items):
         self.piece = ""
         reason = next(iter(self.counts), "empty")
         self.counts = counts
-        waits = any(place == self.place for _, _, place, _ in self.early.values())
-        if not waits and not self._used(self.place):
+        answered = [call for item in objects(items) if (call := string(item.get("call_id")))]
+        waits = any(call in self.early and self.early[call][2] == self.place for call in answered)
+        nodes = [open_, *self.nodes[begun:], *map(self.calls.get, [*answered, self.served])]
+        used = any(
+            placed(node.places, self.place) or placed(node.result_places, self.place)
+            for node in nodes
+            if node is not None
+        )
+        if not waits and not used:
             self.drop(reason)
-
-    def _used(self, place: Place) -> bool:
-        """Whether a record is in a node."""
-        return any(place in (*node.places, *node.result_places) for node in self.nodes)
 
     def _event(self, payload: Payload, kind: str, at: str) -> None:
         self.drop(f"event:{safe_name(kind)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import os
 import re
@@ -205,26 +206,40 @@ def _longest_first(ids: dict[str, tuple[str, str, str]], printed: set[str]) -> l
     )
 
 
+def _parents_first(ids: dict[str, tuple[str, str, str]], order: list[str]) -> Iterator[str]:
+    """Files in the given order, but each after its parent's thread and the piece it continues, if
+    those are here. In a circle the first of the order begins."""
+    told = [{("thread", ids[p][0]), ("piece", _piece(p, ids[p][0]))} for p in order]
+    known = set().union(*told) - {("thread", ""), ("piece", "")}
+    missing = [{("thread", ids[p][1]), ("piece", ids[p][2])} & known for p in order]
+    waiting: dict[tuple[str, str], list[int]] = {}  # name -> places of the files that wait for it
+    for at, names in enumerate(missing):
+        for name in names:
+            waiting.setdefault(name, []).append(at)
+    ready = [at for at, names in enumerate(missing) if not names]
+    read = [False] * len(order)
+    for first in range(len(order)):
+        while ready or not read[first]:
+            at = heapq.heappop(ready) if ready else first
+            if read[at]:
+                continue
+            read[at] = True
+            yield order[at]
+            for later in [n for name in told[at] for n in waiting.pop(name, ())]:
+                missing[later] -= told[at]
+                if not missing[later]:
+                    heapq.heappush(ready, later)
+
+
 def _read_all(
     files: tuple[str, ...], options: ReadOptions, ledger: Ledger, keyed: Keyed, unit: Before
 ) -> Iterator[Session]:
     """The sessions of each rollout in turn."""
     printed = {path for path in files if path.endswith(STREAMS) and holds_stream(path)}
     ids = {path: thread_ids(path, options, path in printed) for path in sorted(files)}
-    own = {thread for thread, _, _ in ids.values() if thread}
-    pieces = {_piece(path, ids[path][0]) for path in ids}
     told = Told() if len(ids) > 1 else None
     done: dict[str, int] = {}  # thread, or a file's name if none is known -> files read
-    todo = _longest_first(ids, printed)
-    while todo:
-        ready = [
-            p
-            for p in todo
-            if (not ids[p][1] or ids[p][1] not in own - set(done))
-            and (not ids[p][2] or ids[p][2] not in pieces - set(unit.spoken))
-        ]
-        path = (ready or todo)[0]
-        todo.remove(path)
+    for path in _parents_first(ids, _longest_first(ids, printed)):
         thread = ids[path][0] or _stem(path)
         again = done.get(thread, 0)
         done[thread] = again + 1
