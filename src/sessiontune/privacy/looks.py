@@ -80,7 +80,7 @@ def password_follows(data: bytes, end: int) -> bool:
     return before == b" " and login_word(data, start, trimmed(match.group(), False))
 
 
-#: A line of a settings file that may stand next to a password: `username: ada`, `host: db`.
+#: A line of settings that often stands beside a password (`username: ada`, `host: db`).
 _LOGIN = r"[ \t-]{0,40}(?:[A-Za-z]{1,12}[_-])?(?:user(?:name)?|login|host(?:name)?|port|database|db(?:name)?):[ \t]{1,8}[^\s,;{}()]{1,80}[ \t\r]{0,4}"
 _LOGIN_LINE = quick(rf"(?i){_LOGIN}\Z")
 _LOGIN_BELOW = quick(rf"(?i)[ \t]{{0,8}}\r?\n{_LOGIN}(?:\n|\Z)")
