@@ -11,8 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from .places import host_name, prompt_user
-from .programs import NL
-from .rules import Rule, quick
+from .rules import NL, Rule, quick
 from .vocabulary import is_generic
 
 _USER = r"[a-z_][a-z0-9_.-]{1,31}"

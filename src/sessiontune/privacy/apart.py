@@ -15,7 +15,7 @@ import re2
 from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
 from .pseudonym import inside_pseudonym
-from .rules import Rule
+from .rules import NL, Rule
 from .structured import WORDS
 from .values import is_dull_value, is_gibberish, typed
 
@@ -131,7 +131,6 @@ def _below(line: str, end: str) -> Rule:
     )
 
 
-_NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: Commands and expressions that print a password and nothing else.
 _PRINTS = (
     r"(?:\becho[ ]{1,2}\\*\"?\$\{?[A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*\}?\\*\"?|\bprintenv [A-Z0-9_]*(?:PASSW|PASSPH|_PASS|_PWD|_PW)[A-Z0-9_]*|"
@@ -158,8 +157,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"{_PRINTS}{_NL}\\*[\"']?{_ALONE}{{6}}",
-        rf"{_PRINTS}{_NL}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
+        rf"{_PRINTS}{NL}\\*[\"']?{_ALONE}{{6}}",
+        rf"{_PRINTS}{NL}\\*[\"']?({_ALONE}{{6,120}})\\*[\"']?{_ENDS}",
         _printed,
         before=320,
         after=140,

@@ -31,7 +31,7 @@ _LABELS = (
     r"\xec\x83\x9d\xeb\x85\x84\xec\x9b\x94\xec\x9d\xbc|\xd0\xb4\xd0\xb0\xd1\x82\xd0\xb0 \xd1\x80\xd0\xbe\xd0\xb6\xd0\xb4\xd0\xb5\xd0\xbd\xd0\xb8\xd1\x8f"
 )
 #: A date without marks, as in vCards.
-_TOGETHER = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
+_UNMARKED = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 _MARKS = r"(?:[ \t:=>.\"'`*\\(|]|\xef\xbc\x9a|%3[AaDd]|is |was |ist |on |new |Date|date|value|&quot;){0,16}"
 #: Words of a sentence with the date right behind them.
 _SAID = (
@@ -64,7 +64,6 @@ def _rule(words: str, date: str = _DATE) -> Rule:
     )
 
 
-_COMPACT = rf"{_YEAR}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])"
 #: Fields that may hold a date without marks.
 _FIELDS = (
     r"(?-i:BDAY)(?:;[a-z=-]{1,30})?:|"
@@ -74,7 +73,7 @@ _FIELDS = (
 RULES: tuple[Rule, ...] = (
     _rule(rf"(?:{_LABELS}){_MARKS}"),
     _rule(r"geburtsdatum d(?:es|er) [^\s:=]{1,20}:[ ]"),
-    _rule(rf"(?:{_FIELDS})", _COMPACT),
+    _rule(rf"(?:{_FIELDS})", _UNMARKED),
     _rule(rf"(?:{_SAID})[ ]"),
-    _rule(r"\bbday(?:;[a-z=,-]{1,40})?:", _TOGETHER),
+    _rule(r"\bbday(?:;[a-z=,-]{1,40})?:", _UNMARKED),
 )

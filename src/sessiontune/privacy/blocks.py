@@ -7,7 +7,7 @@ from __future__ import annotations
 import re2
 
 from .checks import is_placeholder, wordy
-from .rules import Rule, quick
+from .rules import NL, Rule, quick
 from .values import is_dull_value, like_password
 
 _DATA = re2.compile(rb"(?:^|\n|\\n)([ \t]*)[\"']?(?:data|stringData)[\"']?:[ \t]*(?:\r?\n|\\n)")
@@ -45,13 +45,11 @@ def _kube(data: bytes, hit: int) -> list[tuple[int, int]]:
     return found
 
 
-#: The end of a line, as it is or escaped in a JSON string.
-_LINE_END = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: A line of a block: indent, name and value, perhaps with a comment behind them.
 _YAML_LINE = quick(
     r"([ \t]*(?:- )?)\\*+[\"']?([A-Za-z0-9_.@-]{1,60})\\*+[\"']?:[ \t]*\\*+[\"']?"
     r"((?:[^\s\"'#\\]|\\(?!\\{0,8}[rn\"']))*+)(?:\\++[\"']|[\"'])?[ \t]*(?:#[^\n\\]*)?"
-    rf"(?:{_LINE_END}|\\*[\"']|\Z)"
+    rf"(?:{NL}|\\*[\"']|\Z)"
 )
 #: Names of fields that stand beside a secret: who signs in, where, how, for what.
 _BESIDE = quick(
@@ -61,7 +59,7 @@ _BESIDE = quick(
     r"step|note|output|label|title)s?\Z"
 )
 #: From the end of `credentials:` to one byte into the next line, where a hit ends.
-_BREAK = quick(rf"{_LINE_END}[ \t-]\Z")
+_BREAK = quick(rf"{NL}[ \t-]\Z")
 _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
 
 
@@ -112,7 +110,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?i)(?:[\s\"'._\x00-]|\\n)credentials\\*[\"']?:[ \t]*{_LINE_END}[ \t-]|^credentials:[ \t]*{_LINE_END}[ \t-]",
+        rf"(?i)(?:[\s\"'._\x00-]|\\n)credentials\\*[\"']?:[ \t]*{NL}[ \t-]|^credentials:[ \t]*{NL}[ \t-]",
         "()",
         direct=_credentials,
         rank=2,

@@ -10,13 +10,12 @@ from typing import Any
 
 from .checks import is_placeholder, wordy
 from .nearby import HEX, whole_key
-from .rules import Rule, quick
+from .rules import NL, Rule, quick
 from .sentences import said_follows
 from .values import HASHES, is_dull_value, typed
 
 _NAMES = r"(?i:passwords|passwd|users|accounts|logins|credentials|creds|tokens|secrets|api_?keys|cookies)"
 _OPENS = r"\\*[\"']?(?:\]|: ?[A-Za-z\[\], |]{1,24})?[ ]?(?:=|:|=>)[ ]?[\[{(]"
-_NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 _SPACE = r"(?:\s|\\+[nt]){0,80}"
 #: The next value of a list, and the next entry of a map.
 _ITEM = quick(rf"{_SPACE}\\*[\"']([^\s\"'\\]{{6,400}})\\*[\"'],?")
@@ -115,7 +114,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"(?:^|[\n\x00\"]|\\n)\[{_NAMES}\][ \t]*{_NL}",
+        rf"(?:^|[\n\x00\"]|\\n)\[{_NAMES}\][ \t]*{NL}",
         "()",
         direct=_collected,
         rank=2,

@@ -50,6 +50,8 @@ _NAME = r"([\w.-]*(?:WORDS)[\w.-]*)"
 
 
 def assign(words: str) -> str:
+    """A pattern for names with one of `words` and their values. Groups: the name, all up to the value,
+    an opening quote (with a prefix such as `b`), the value."""
     name = _NAME.replace("WORDS", words)
     return (
         rf"(?i){name}((?:{QUOTE}|\*\*)?(?:\[\d{{0,4}}\]|[\])]|%5[Dd])?(?:{_TYPE}:?=|{_SP}{{0,24}}{_OP}|,)(?:{_FOLD}|[ \t\[(*]{{0,24}}))({LEAD})"
@@ -58,6 +60,7 @@ def assign(words: str) -> str:
 
 
 def _anchor(words: str, size: int = 4) -> str:
+    """A looser pattern for the prefilter, up to `size` bytes into the value."""
     return (
         rf"(?i)(?:{words})[\w.-]*(?:{_QA}|\*\*)?(?:\[?\d*[\])]|%5d)?(?:[ \t:*&]{{0,4}}[a-z_][\w.<>?*]*|[ \t]*\{{[^{{}}\n]{{1,24}}\}})?[ \t]*"
         rf"{_OPA}(?: ?[|>][+-]?{_NLA}|[(\\](?:\r?\n|\\+n)|[ \t\[(*])*(?:[bfrulsn@$]{{0,2}}{_QA})?[^\s\"'`<>()$,;{{][^\s\"'`<>,;{{]{{{size - 1}}}"
@@ -133,73 +136,83 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
 
 
 def _is_code(data: bytes, name: int, quoted: bool, value: bytes, end: int) -> bool:
-    """True where the value is code: a PowerShell command behind `$name =`, the first key of a map, or
-    what a template binds (`[password]="form.value"`, `:password="form.value"`)."""
+    """True where the value is code: a member (`Secrets::Kind`), a PowerShell command behind `$name =`,
+    the first key of a map, or what a template binds (`[password]="form.value"`)."""
+    before = data[name - 1 : name]
     if quoted:
-        bound = data[name - 1 : name] in (b"[", b":") and _DOTTED.fullmatch(value) is not None
+        bound = before in (b"[", b":") and _DOTTED.fullmatch(value) is not None
         return bound or _MAPS.match(data, end, end + 32) is not None
-    return data[name - 1 : name] == b"$" and _CMDLET.fullmatch(value) is not None
+    member = value[:1] == b":" and value[1:2].isalpha()
+    return member or (before == b"$" and _CMDLET.fullmatch(value) is not None)
 
 
-def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
-    name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
-    start = match.start(4)
-    value = put_there(data, match.start(), trimmed(value, bool(lead), b"=" in middle))
-    end = start + len(value)
-    if is_sought(data, start) or data[end : end + 3].startswith((b"..", b"\xe2\x80\xa6")):
-        return None
-    operator = middle.strip(b"'\"`\\]")
-    plain = operator.strip(b" \t)")
-    if plain in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
-        return None
-    if plain == b"or" and lead[-1:] == b"`" and value.isalpha():
-        return None  # names in a sentence: `password` or `salt`
-    if (
-        plain in (b"|", b"\xe2\x94\x82")
-        and lead
-        and (_CONSTANT.fullmatch(value) or not judged_random(value, 16))
-    ):
-        return None  # names in the cells of a table
-    if plain == b"|" and _FLAG.fullmatch(value):
-        return None  # flags joined by `|`
-    if (plain[-2:] in (b"==", b"!=") and not lead) or (
-        plain == b"->" and data[end : end + 1] == b":"
-    ):
-        return None  # a comparison of names, a return type: `def new(key: Key) -> SigScheme:`
-    if lead and data[end : end + 1] == b" " and _is_word(value):
-        return None  # the first word of a sentence
-    if name[:3].lower() == b"key":
-        before = max(0, match.start() - 12)
-        if _SORT_OF_KEY.search(data, before, match.start()):
-            return None
-        if _STRONG_KEY.search(data, before, match.start()):
-            name = b"api_" + name
-    if not lead and value[:1] == b":" and value[1:2].isalpha():
-        return None  # `Secrets::Kind`
-    if lead and value[-1:] == b":" and _JOINED.match(data, end, end + 8):
-        return None  # `user = "name:" + name`
-    if _is_code(data, match.start(1), bool(lead), value, end):
-        return None
-    if lead and (
+def _closes_a_string(data: bytes, end: int, value: bytes) -> bool:
+    """True where the quote before the value closes a string, or the one behind it is followed by more
+    of it: `"password = " + value`, `user = "name:" + name`."""
+    return (
         value[:2] == b".$"
-        or _METHOD.match(value)
+        or _METHOD.match(value) is not None
         or (value[:1] == b"+" and data[end : end + 1] not in QUOTES)
-    ):
-        return None  # its quote closes a string: `"password = " + value`
-    if operator.strip() == b"," and (
+        or (value[-1:] == b":" and _JOINED.match(data, end, end + 8) is not None)
+    )
+
+
+def _assigns_nothing(sign: bytes, lead: bytes, value: bytes, after: bytes) -> bool:
+    """True where the sign between name and value (and the byte after it) says that it is no value."""
+    if sign in (b"or", b"||", b"??") and (not lead or _DOTTED.fullmatch(value)):
+        return True  # a fallback that is a name
+    if sign == b"or" and lead[-1:] == b"`" and value.isalpha():
+        return True  # names in a sentence: `password` or `salt`
+    if sign in (b"|", b"\xe2\x94\x82") and lead:
+        return _CONSTANT.fullmatch(value) is not None or not judged_random(value, 16)  # cells
+    if sign == b"|":
+        return _FLAG.fullmatch(value) is not None
+    if sign[-2:] in (b"==", b"!="):
+        return not lead  # a comparison of names
+    return sign == b"->" and after == b":"  # a return type: `def new(key: Key) -> SigScheme:`
+
+
+def _in_a_list(name: bytes, middle: bytes, lead: bytes, value: bytes) -> bool:
+    """True where a comma separates words or names, not a name and its value: `"CNS1-0", "CNS1-1"`."""
+    return (
         value.isalpha()
         or not lead
         or middle[:1] not in (b'"', b"'", b"`", b"\\")
         or value.startswith(name.partition(b"-")[0] + b"-")
-    ):
-        return None  # a list of words, or of names: `"Adobe-CNS1-0", "Adobe-CNS1-1"`
-    if value == name or is_package(data, start, end):
+    )
+
+
+def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
+    """The check for `assign`: the value, if it is a secret under its name."""
+    name, middle, lead, value = (match.group(i) for i in (1, 2, 3, 4))
+    begin, start, quoted = match.start(), match.start(4), bool(lead)
+    value = put_there(data, begin, trimmed(value, quoted, b"=" in middle))
+    end = start + len(value)
+    if is_sought(data, start) or data[end : end + 3].startswith((b"..", b"\xe2\x80\xa6")):
         return None
-    if judge(name, value, bool(lead), operator) is None and not (
-        says_password(name) and not dull(name) and _beside_user(data, match, value, plain)
+    if name[:3].lower() == b"key":
+        before = max(0, begin - 12)
+        if _SORT_OF_KEY.search(data, before, begin):
+            return None
+        if _STRONG_KEY.search(data, before, begin):
+            name = b"api_" + name
+    operator, after = middle.strip(b"'\"`\\]"), data[end : end + 1]
+    sign = operator.strip(b" \t)")
+    if (
+        _assigns_nothing(sign, lead, value, after)
+        or (operator.strip() == b"," and _in_a_list(name, middle, lead, value))
+        or (quoted and after == b" " and _is_word(value))  # the first word of a sentence
+        or (quoted and _closes_a_string(data, end, value))
+        or _is_code(data, begin, quoted, value, end)
+        or value == name
+        or is_package(data, start, end)
     ):
         return None
-    if lead:
+    if judge(name, value, quoted, operator) is None and not (
+        says_password(name) and not dull(name) and _beside_user(data, match, value, sign)
+    ):
+        return None
+    if quoted:
         end = _joined_end(data, end)
     return (start, end) if end > start else None
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import entropy, is_placeholder
-from .programs import NL
 from .pseudonym import without_pseudonyms
-from .rules import Rule, secret_rule
+from .rules import NL, Rule, secret_rule
 
 BEGIN = r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"
 _END = r"-----END (?:[A-Z0-9]{1,12} ){0,4}PRIVATE KEY(?: BLOCK)?-----"

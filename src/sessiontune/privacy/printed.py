@@ -14,8 +14,8 @@ from typing import Any
 from .checks import is_placeholder, judged_random, wordy
 from .judge import judge
 from .lines import below
-from .programs import NL, given, random_value
-from .rules import Check, Rule, quick, secret_rule
+from .programs import given, random_value
+from .rules import NL, Check, Rule, quick, secret_rule
 from .structured import WORDS
 from .values import is_gibberish, typed
 

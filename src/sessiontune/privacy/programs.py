@@ -12,11 +12,9 @@ from typing import Any
 import re2
 
 from .checks import is_placeholder, is_small_word, judged_random, wordy
-from .rules import UUID, Check, Rule, quick, secret_rule
+from .rules import NL, UUID, Check, Rule, quick, secret_rule
 from .values import typed
 
-#: A line end, as it is or escaped in JSON.
-NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: The beginning of a word, also behind an escaped line end.
 _B = r"(?:\b|\\n)"
 _S = r"[ \t]"

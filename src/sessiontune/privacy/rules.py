@@ -35,6 +35,8 @@ Near = Callable[[bytes, int], bool]
 #: The rest of a value that was cut off where the window ended.
 MORE = r"[A-Za-z0-9_+/=.%~-]*"
 UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+#: A line end, as it is or escaped in a JSON string.
+NL = r"(?:\r?\n|(?:\\+r)?\\+n)"
 #: By byte: 1 for an ASCII letter or digit, else 0.
 WORD = bytes(1 if (48 <= c <= 57 or 65 <= c <= 90 or 97 <= c <= 122) else 0 for c in range(256))
 

@@ -193,7 +193,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         kind="secret",
         layer="secrets",
-        anchor=_SAID + _IS + BEGIN + r"[A-Za-z0-9!@#$%^&+_.~-]" + REST + "{3}",
+        anchor=_SAID + _IS + BEGIN + FIRST + REST + "{3}",
         exact=_SAID + _IS + BEGIN + rf"({FIRST}{REST}{{5,200}})",
         check=_said,
         near=said_follows,

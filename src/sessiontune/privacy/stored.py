@@ -7,8 +7,7 @@ from typing import Any
 
 from .checks import looks_random, wordy
 from .checks import no_stand_in as _value
-from .programs import NL
-from .rules import Check, Rule, secret_rule
+from .rules import NL, Check, Rule, secret_rule
 
 _S = r"[ \t]"
 _B64 = "[A-Za-z0-9+/]"
