@@ -8,6 +8,7 @@ from functools import lru_cache
 from . import (
     accounts,
     apart,
+    asked,
     births,
     calls,
     collected,
@@ -94,6 +95,7 @@ _TABLES = (
     *printed.RULES,
     *envnames.RULES,
     *accounts.RULES,
+    *asked.RULES,
 )
 
 
