@@ -17,7 +17,7 @@ NAME = "q[a-z]{4}berg"
     ("text", "form"),
     [
         ("$ whoami\n{}\n$ pwd\n", NAME),
-        ("$ whoami && hostname && pwd\nada-lov\n{}\n/srv", NAME),
+        ("$ whoami && hostname && pwd\nroot\n{}\n/srv", NAME),
         ("PS C:\\src> whoami\nws-west\\{}\n", NAME),
         ("PS C:\\src> $env:COMPUTERNAME\n{}\n", "FLINT-WS[0-9]{2}"),
         ("Access: (0664)  Uid: ( 1000/{})   Gid: (    0/    root)", NAME),
@@ -26,7 +26,7 @@ NAME = "q[a-z]{4}berg"
         ("Host Name:                 {}", "PASS-NB[0-9]{2}"),
         ("gke_{}_us-west1_web", "flint-[a-z]{5}-prod"),
         ("https://www.linkedin.com/in/{}/", NAME),
-        ("o: (503) 226-7841 | m: {}", "503\\.9[0-9]4\\.2276"),
+        ("Office | m: {}", "503\\.9[0-9]4\\.2276"),
         ("Wir: {}\n85049 Ingolstadt", "Wilhelm-Hoegner-Ring 2[0-9]"),
         ("Lieferadresse: {}, 24103 Kiel", "Am Alten Markt [2-9]"),
         ("LOCATION:Atelier\\, {}\\, 1070 Wien", "Neubaugasse [2-9]4"),
