@@ -31,14 +31,15 @@ _SYSTEM = frozenset(
 
 
 @lru_cache(maxsize=4096)
-def _person(name: bytes) -> bool:
+def is_person(name: bytes) -> bool:
+    """No account that many machines share, or that systems and packages make."""
     text = name.decode("latin-1")
     return name not in _SYSTEM and not is_generic(text) and not name.startswith((b"systemd", b"_"))
 
 
 def _account(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
-    return (start, end) if _person(match.group(1)) else None
+    return (start, end) if is_person(match.group(1)) else None
 
 
 _OWNERS = quick(r"([A-Za-z_][\w.-]{1,31}) {1,16}([A-Za-z_][\w.-]{0,31}|\d{1,10}) ")
@@ -49,7 +50,7 @@ def _owners(data: bytes, end: int) -> list[tuple[int, int]]:
     match = _OWNERS.match(data, end - 1, end + 90)
     if match is None:
         return []
-    return [match.span(n) for n in (1, 2) if _person(match.group(n))]
+    return [match.span(n) for n in (1, 2) if is_person(match.group(n))]
 
 
 _HOST_END = quick(r"[A-Za-z0-9_(=\[-]|\.[A-Za-z0-9]|:[A-Za-z]")

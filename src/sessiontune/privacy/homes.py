@@ -152,6 +152,17 @@ RULES: tuple[Rule, ...] = (
             rf"[A-Za-z]:{_SEP}(?:users|USERS|Documents and Settings){_SEP}{_NOT_MADE_USER}",
         ),
     ),
+    Rule(
+        "home",
+        "places",
+        r"(?i:home|users|profiles)\$\\{1,8}[A-Za-z]",
+        r"(?i:home|users|profiles)\$\\{1,8}([A-Za-z][A-Za-z0-9_.-]{1,63})",
+        _tilde,
+        "user",
+        before=24,
+        after=70,
+        rank=2,
+    ),
     Rule("slug", "places", _SLUG_HEAD, _SLUG, _slug, "slug", before=48, after=240, rank=2),
     Rule(
         "home",

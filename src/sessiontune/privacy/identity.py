@@ -9,12 +9,16 @@ from typing import Any
 
 from .rules import Rule, left_edge
 
-#: What may stand between the word and the number: `: `, `" : "`, ` no. `, ` is `, ` es `.
+#: What may stand between the word and the number: `: `, `" : "`, ` reg. no. `, ` is `, ` es `.
 _IS = (
-    r"(?i:[ _-]?(?:number|num|no|nr|id)?\.?)\\*[\"']?"
+    r"(?i:(?:[ _-]?(?:number|num|no|nr|id|reg|intracom)\.?){0,2}\.?)\\*[\"']?"
     r"(?: (?:is|ist|es|est|to|\xc3[\xa9\xa8])(?: el| le)?|"
-    r"[ ]?[:=#]|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
+    r"[ ]?[:=#]\*{0,2}|\xef\xbc\x9a|\\+uff1a)?[ ]{0,2}\\*[\"']?"
 )
+
+#: The countries of a number for value-added tax, and its digits, in groups or in one run.
+_TAXED = r"ATU|B[EG]|CHE|C[YZ]|D[EK]|E[ELS]|F[IR]|GB|H[RU]|I[ET]|L[TUV]|MT|N[LO]|P[LT]|RO|S[EIK]|XI"
+_IN_GROUPS = r"[ -]?[0-9A-Z]{0,2}(?:[ .-]?[0-9]){5,11}(?:B[0-9]{2}|[A-Z]{1,2})?"
 
 #: Words (`account number`; a space also stands for `_` and the like), and the form of the number.
 _FORMS: tuple[tuple[str, str], ...] = (
@@ -33,7 +37,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"\bCNPJ", r"[0-9]{2}\.[0-9]{3}\.[0-9]{3}/[0-9]{4}-[0-9]{2}|[0-9]{14}"),
     (r"\b(?:DNI|NIE|NIF)", r"[0-9]{8}-?[A-Z]|[XYZ]-?[0-9]{7}-?[A-Z]"),
     (r"\bPESEL", r"[0-9]{11}"),
-    (r"(?i:codice fiscale)", r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]"),
+    (r"(?i:codice fiscale|\bC\.F\.)", r"[A-Z]{6}[0-9]{2}[A-EHLMPRST][0-9]{2}[A-Z][0-9]{3}[A-Z]"),
     (
         r"(?i:steuer-?(?:id(?:entifikationsnummer)?|nummer)|\btax id)",
         r"[0-9]{2} ?[0-9]{3} ?[0-9]{3} ?[0-9]{3}",
@@ -41,9 +45,15 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"(?i:steuer-?(?:nummer|nr)\.?)", r"[0-9]{2,3}/[0-9]{3,4}/[0-9]{4,5}"),
     (r"(?i:partita iva|\bp\. ?iva)", r"(?:IT)?[0-9]{11}"),
     (
-        r"(?i:\b(?:VAT|TVA|BTW|UID|USt-?Id(?:Nr)?)\b|BTW-nummer|umsatzsteuer-id(?:entifikationsnummer)?)",
-        r"(?:ATU[0-9]{8}|DE[0-9]{9}|FR[0-9A-Z]{2}[0-9]{9}|NL[0-9]{9}B[0-9]{2}|ES[0-9A-Z][0-9]{7}[0-9A-Z]|IT[0-9]{11}|GB[0-9]{9}|PL[0-9]{10}|BE[01][0-9]{9})",
+        r"(?i:\b(?:VAT|TVA|BTW|MWST|MVA|UID|USt-?Id(?:Nr)?)\b|BTW-nummer|umsatzsteuer-id(?:entifikationsnummer)?)",
+        rf"(?:{_TAXED}){_IN_GROUPS}",
     ),
+    (
+        r"\b(?:(?i:kvk|abn|siret|siren|regon|cvr|org\.? ?nr)|NIP|EIN)\b",
+        rf"(?:NO ?)?[0-9]{{2,3}}{_IN_GROUPS}",
+    ),
+    (r"\bCIF", r"[A-HJNP-SUVW]-?[0-9]{7}[0-9A-J]"),
+    (r"(?i:\bbsb)", r"[0-9]{3}[ -]?[0-9]{3}"),
     (
         r"(?i:s\xc3\xa9curit\xc3\xa9 sociale|\bNIR)",
         r"[12] ?[0-9]{2} ?[01][0-9] ?[0-9]{2} ?[0-9]{3} ?[0-9]{3}(?: ?[0-9]{2})?",
@@ -53,7 +63,7 @@ _FORMS: tuple[tuple[str, str], ...] = (
         r"[0-9]{2} ?[0-9]{6} ?[A-Z] ?[0-9]{3}",
     ),
     (r"(?i:routing)", r"[0-9]{9}"),
-    (r"(?i:account (?:number|no\.?))", r"[0-9]{8,12}"),
+    (r"(?i:account (?:number|no\.?|#))", r"[0-9]{4} ?[0-9]{4,8}"),
     (r"(?i:sort code)", r"[0-9]{2}-[0-9]{2}-[0-9]{2}"),
     (r"(?i:aadhaa?r)", r"[2-9][0-9]{3} ?[0-9]{4} ?[0-9]{4}"),
     (r"\bPAN(?i: card)?", r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]"),

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import Any
 
 from .checks import counts_up
+from .pseudonym import inside_pseudonym
 from .rules import Rule, after_escapes, left_edge, pattern, quick, windowed
 
 _PLUS = (
@@ -23,6 +24,18 @@ _PHONE_WORDS = pattern(
     r"|\xe6\x89\x8b\xe6\x9c\xba|telefon"
 )
 
+#: Office, mobile, cell, telephone: `o: 503-...`, as signatures have it.
+_INITIAL = quick(r"(?:(?<![A-Za-z0-9_])|(?<=\\n))[omctOMCT][:.] ?\Z")
+
+
+def _spoken(data: bytes, start: int) -> bool:
+    """The words before speak of phones. The word in what replaced another number is none: redacting
+    once more would find what the first time left."""
+    if _INITIAL.search(data, max(0, start - 5), start):
+        return True
+    words = _PHONE_WORDS.finditer(data, max(0, start - 60), start)
+    return any(not inside_pseudonym(data, *word.span()) for word in words)
+
 
 _DIGITS = quick(r"\d+")
 
@@ -33,12 +46,9 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
     digits = bytes(c for c in value if 48 <= c <= 57)
     if not 8 <= len(digits) <= 15 or len(set(digits)) < 4:
         return None
-    around = data[max(0, start - 60) : start]
     before = data[start - 1 : start]
     odd = data[end : end + 1].isdigit() or before in (b".", b"-", b"/", b"_", b"=")
-    if (before.isalnum() and not left_edge(data, start)) or (
-        odd and not _PHONE_WORDS.search(around)
-    ):
+    if (before.isalnum() and not left_edge(data, start)) or (odd and not _spoken(data, start)):
         return None
     if _made_up(digits):
         return None
@@ -51,14 +61,14 @@ def _phone(data: bytes, match: Any) -> tuple[int, int] | None:
         return None  # a date, a time or a decimal
     if value[:1] == b"+":
         mark = sum(value.count(c) for c in (b" ", b"-", b".", b"("))
-        if mark or _PHONE_WORDS.search(around):
+        if mark or _spoken(data, start):
             return start, end
         return (
             (start, end) if 11 <= len(digits) <= 13 and before in (b" ", b'"', b"'", b"") else None
         )
     if _AMERICAN.match(value, 0, len(value)):
         return start, end
-    return (start, end) if _PHONE_WORDS.search(around) else None
+    return (start, end) if _spoken(data, start) else None
 
 
 #: The form of North America, which hardly anything else has.
@@ -110,7 +120,7 @@ _CONTACT = (
     r"(?:[A-Z][A-Za-z.\x80-\xff'-]{0,24},?[ ]){1,4}(?:[/|-] )?"
 )
 #: A letter at the beginning of a line, as in signatures of mail: `T: 030 ...`.
-_LETTER = r"(?:^|[\n\x00|\"] ?|\\n)[TMFP]:? "
+_LETTER = r"(?:^|[\n\x00|/\"] ?|\\n)[TMFP]:? "
 #: The beginnings of numbers that `_of_someone` accepts.
 _DIALS = (r"\+[(\d]", "0", r"\([+0]")
 #: One pattern for each choice, so that each has fixed bytes for Hyperscan to search by.
@@ -136,7 +146,7 @@ _ITEM = r"(?:\r?\n|\\+n)[ \t]{0,12}- \\*[\"']?"
 _BETWEEN = frozenset(
     b"""
     number numbers num no nr nbr nummer numer numero num\xc3\xa9ro n\xc3\xbamero n\xc3\xbam numaram numaras\xc4\xb1 s n e a is at on to or and
-    home work office private personal direct business day evening me us him her contact main
+    home work office private personal direct business day evening me us him her contact main pref
     primary secondary support customer service line phone mobile cell tel fax telephone text voice
     value uri type ist lautet unter privat dienstlich est le au es el al il op para pra pod kom p\xc3\xa5
     \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80\xd1\x83 \xd0\xbd\xd0\xbe\xd0\xbc\xd0\xb5\xd1\x80 \xeb\xb2\x88\xed\x98\xb8\xeb\x8a\x94 \xc3\xa9 \xc3\xa8 \xd0\xbc\xd0\xbd\xd0\xb5 ou call sms whatsapp app string str u202d b p span strong td th class href a r ular are er o ne nn

@@ -23,10 +23,13 @@ _COMMON_HOSTS = frozenset(
 
 def host_name(data: bytes, match: Any) -> tuple[int, int] | None:
     start, end = match.span(1)
-    name = match.group(1).lower()
-    if name in _COMMON_HOSTS or b"example" in name or name.split(b".")[0] in _COMMON_HOSTS:
-        return None
-    return start, end
+    return (start, end) if is_machine(match.group(1)) else None
+
+
+def is_machine(name: bytes) -> bool:
+    """No name that stands for any machine."""
+    name = name.lower()
+    return b"example" not in name and name.split(b".")[0] not in _COMMON_HOSTS
 
 
 #: Names that Windows gives a machine when it is set up.
@@ -121,16 +124,5 @@ RULES: tuple[Rule, ...] = (
         before=160,
         after=4,
         rank=3,
-    ),
-    Rule(
-        "host",
-        "places",
-        r"\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)[A-Za-z0-9]|\bLinux [A-Za-z0-9.-]{1,60} \d\.\d{1,2}\.\d{1,3}[A-Za-z0-9._+-]{0,40} #",
-        r"(?:\$ hostname(?: -[a-z])?(?:\r?\n|\\+n)|\bLinux )([A-Za-z0-9][A-Za-z0-9.-]{1,62})",
-        host_name,
-        "host",
-        before=160,
-        after=64,
-        rank=2,
     ),
 )

@@ -12,6 +12,7 @@ from . import (
     accounts,
     apart,
     arguments,
+    asked,
     births,
     blocks,
     calls,
@@ -88,6 +89,7 @@ _TABLES = (
     *printed.RULES,
     *envnames.RULES,
     *accounts.RULES,
+    *asked.RULES,
 )
 
 

@@ -54,10 +54,10 @@ _ENGLISH_FORM = (
     r"(?:,? (?:[Aa]pt|[Ss]uite|[Uu]nit|[Ff]loor|#)\.? ?[A-Za-z0-9]{1,5}\b| ?#\d{1,5})?)"
 )
 _GERMANIC_FORM = (
-    rf"((?:{_CAP}{_LETTER}{{2,30}}(?:{_GERMANIC})|(?:{_NAME} ){{1,2}}(?:{'|'.join(_CAPITAL)})) {_NO}"
+    rf"((?:{_CAP}{_LETTER}{{2,30}}(?:{_GERMANIC})|(?:{_NAME}[ -]){{1,2}}(?:{'|'.join(_CAPITAL)})) {_NO}"
     r"(?: lgh \d{4}|, \d\. (?:tv|th|mf))?)"
 )
-_AT_FORM = rf"({_AT} {_NAME} {_NO})"
+_AT_FORM = rf"({_AT} (?:{_NAME} )?{_NAME} {_NO})"
 _FRENCH_FORM = rf"(\d{{1,4}}(?: ?(?:bis|ter|quater|[A-D]))?,? (?:{_FRENCH}) {_SMALL}{_NAME}(?:[ -]{_SMALL}{_NAME}){{0,3}})"
 _PREFIX_FORM = (
     rf"((?:{_PREFIX}) ?{_SMALL}{_NAME}(?: {_SMALL}{_NAME}){{0,3}},? (?:n\.?(?:\xc2[\xba\xb0])? ?)?{_NO}"
@@ -80,7 +80,7 @@ _WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
 #: A postal code and a town behind a street: they prove that it is one, and are replaced with it.
 _TOWN = rf"{_CAP}{_LETTER}{{1,24}}(?: {_CAP}{_LETTER}{{1,24}}){{0,2}}"
 _POSTAL = (
-    rf"(?:,?(?:\\n|\r?\n|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
+    rf"(?:(?:\\*,)?(?:\\n|\r?\n|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
     rf"{_TOWN},? [A-Z]{{2,3}},? \d{{4,5}}(?:-\d{{4}})?\b|{_TOWN},? [A-Z]{{1,2}}\d{{1,2}}[A-Z]? ?\d[A-Z]{{2}}\b|{_TOWN}(?: - [A-Z]{{2}},)? \d{{4,5}}-\d{{3}}\b)"
 )
 
@@ -211,7 +211,7 @@ _GERMANIC_ANCHORS = tuple(
 RULES: tuple[Rule, ...] = (
     _rule(rf"[a-z0-9.] (?:{_ENGLISH})\b", _ENGLISH_FORM, 100, 16),
     _rule("|".join(_GERMANIC_ANCHORS), _GERMANIC_FORM, 70, 20, _GERMANIC_ANCHORS),
-    _rule(rf"\b{_AT} {_CAP}[a-z\x80-\xff]+ \d", _AT_FORM, 50, 10),
+    _rule(rf"\b{_AT} (?:{_CAP}[a-z\x80-\xff]+ )?{_CAP}[a-z\x80-\xff]+ \d", _AT_FORM, 60, 10),
     _rule(rf"(?:\d|bis|ter|\d ?[A-D]),? (?:{_FRENCH}) [A-Za-z\xc3]", _FRENCH_FORM, 36, 70),
     _rule(rf"(?:^|[^A-Za-z0-9_.$/]|\\[nrt])(?:{_PREFIX}) [A-Za-z\xc3\xc5]", _PREFIX_FORM, 16, 80),
     _rule(r"(?i:p\.? ?o\.? ?box) \d\d|Postfach \d\d", _BOX_FORM, 20, 8),
