@@ -91,16 +91,25 @@ def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
     return _argument(data, match)
 
 
-#: Another address, a host, the name of a thing.
+def _behind_user(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`db.auth("ada", "V")`: the same, of fewer words, as a call is given other things, too."""
+    return None if wordy(match.group(1)) > 0.8 else _behind_address(data, match)
+
+
+#: Another address, a host, the name of a thing: `Subject-line1`.
 _ADDRESS = re2.compile(
-    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
+    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+|"
+    rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash a password, check it or set it.
 _HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
 
 
 def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The end of `machine HOST login USER ...`; in a sentence other words stand there."""
+    """The end of `machine HOST login USER ...`; in a sentence other words stand there. Behind
+    `user NAME pass`, as other programs have it, only what no sentence has."""
+    if not match.group(0)[:5].lower() == b"login" and not typed(match.group(2)):
+        return None
     if match.group(1).lower() in (
         b"and",
         b"or",
@@ -191,8 +200,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
-        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
         after=220,
@@ -205,6 +214,16 @@ RULES: tuple[Rule, ...] = (
         rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
         _behind_address,
         before=400,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"\.(?:connect|auth|send|credentials?)\((?:[\w.]{{1,24}},[ ]?)?{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}{{6}}",
+        rf"{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}[ ]?[,)]",
+        _behind_user,
+        before=120,
         after=220,
         rank=3,
     ),
@@ -353,8 +372,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+(?i:password)[ \t]+\S{4}",
-        r"(?i)login[ \t\n]+(\S{1,60})[ \t\n]+password[ \t]+(\S{4,200})",
+        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+password[ \t]+\S{4}|\buser(?:name)?[ \t]+\S{1,60}[ \t]+pass(?:word)?[ \t]+\S{4}",
+        r"(?i)(?:login|user(?:name)?)[ \t\n]+(\S{1,60})[ \t\n]+pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{4,200})",
         _netrc,
         before=120,
         after=220,

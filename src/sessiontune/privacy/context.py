@@ -19,6 +19,7 @@ from .editing import is_sought, put_there
 from .judge import judge
 from .keynames import KEY_WORDS, PASS_PARTS, VENDORS, dull, says_password
 from .rules import Rule, quick
+from .sentences import typed
 from .values import TYPES, in_other_letters, is_package, like_key, like_password
 
 _Q = r"(?:\\*[\"'`]|%(?:25){0,4}2[27]|&(?:quot|apos|#0?3[49]|#x0?2[27]);|\\+u002[27])"
@@ -323,9 +324,14 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if lead:
         end = _joined_end(data, end)
+        more = _LESS.match(data, end, end + 80) if data[end : end + 1] == b"<" else None
+        if more and lead[-1:] == more.group(2) and typed(data[start : more.start(1)]):
+            end = more.start(1)
     return (start, end) if end > start else None
 
 
+#: The rest of a password that holds `<`, up to its quote.
+_LESS = quick(r"(?:<[^\s\"'`\\<\x00]{0,40}){1,4}(\\*)([\"'`])")
 #: The rest of a value that code puts together from literals: `"..." + "..."`, also over lines.
 _MORE_OF_IT = quick(
     r"\\*[\"'`][ \t]{0,8}+[+.&\\]?(?:\s|\\+n){0,60}+[+.&]?[ \t]{0,8}+[bfru@]?\\*[\"'`]([A-Za-z0-9_+/=.-]{6,400})(?=\\*[\"'`])"

@@ -22,7 +22,7 @@ _HEX40 = re2.compile(rb"[0-9a-f]{40}")
 
 def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | None:
     """The kind of secret that `value` is under `name`, or None. All are raw bytes of the text."""
-    if dull(name) and not (_SECRET_ID.search(name) and UUID.fullmatch(value)):
+    if dull(name) and not _by_its_form(name, value):
         return None
     if names_a_file(name) and (
         not judged_random(value, 16)
@@ -52,8 +52,22 @@ def _same_word(name: bytes, value: bytes) -> bool:
 
 #: How many there are of something, as the report says of passwords: `1,620`.
 _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
-#: One half of Vault's AppRole; elsewhere the name of a secret, which is no UUID.
-_SECRET_ID = re2.compile(rb"(?i)secret_?id$")
+#: Keys of services under names that elsewhere say no secret, and the form that tells: one half of
+#: Vault's AppRole, PagerDuty's, the key of a column that Rails encrypts.
+_FORMS = (
+    (re2.compile(rb"(?i)secret_?id$"), UUID),
+    (re2.compile(rb"(?i)routing_?key$"), re2.compile(rb"[0-9a-f]{32}|R[A-Z0-9]{31}")),
+    (re2.compile(rb"(?:^|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
+)
+
+
+def _by_its_form(name: bytes, value: bytes) -> bool:
+    form = next((form for says, form in _FORMS if says.search(name)), None)
+    if form is None or not form.fullmatch(value):
+        return False
+    return form is not _FORMS[2][1] or cased(value)
+
+
 #: A table's next cell, comparisons.
 _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 

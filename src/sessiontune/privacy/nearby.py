@@ -90,7 +90,7 @@ _GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
-def _machine_key(value: bytes) -> bool:
+def machine_made(value: bytes) -> bool:
     """A run that a machine made, and no name of a thing."""
     return (
         sum(48 <= c <= 57 for c in value) > 1
@@ -129,7 +129,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
         return None
     if _SHORT.fullmatch(match.group()):
         return None
-    return match.span() if _machine_key(match.group()) else None
+    return match.span() if machine_made(match.group()) else None
 
 
 def _behind(data: bytes, end: int) -> list[tuple[int, int]]:

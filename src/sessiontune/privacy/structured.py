@@ -166,6 +166,13 @@ _BESIDE = quick(
     r"algorithm|curve|cipher|format|protocol|flow|stage|vault|tenant|audience|role|mode|team|environment|"
     r"step|note|output|label|title)s?\Z"
 )
+
+
+def stands_beside(name: bytes) -> bool:
+    """A field that a secret has beside it says no password: `id`, `url`, `role`."""
+    return _BESIDE.match(name, 0, len(name)) is not None
+
+
 #: What parts the head of a block from its first line, which a hit reaches one byte into.
 _BREAK = quick(rf"{_LINE_END}[ \t-]\Z")
 _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
@@ -208,7 +215,7 @@ def _set_by_somebody(value: bytes, told: bool) -> bool:
 #: A name with such a word in it. (Without bounds, which both engines compile and run faster.)
 WORDS = (
     r"[A-Za-z0-9_.-]*(?i:pass(?:word|wd|phrase|code)|secret|token|api[_-]?key|access[_-]?key|"
-    r"auth[_-]?key|private[_-]?key|credentials?|[_-](?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
+    r"auth[_-]?key|private[_-]?key|credentials?|[._-](?:pass|pwd|pw)|key)[A-Za-z0-9_.-]*"
 )
 
 RULES: tuple[Rule, ...] = (
@@ -226,8 +233,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "secret",
         "secrets",
-        rf"<{WORDS}(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}[^\s<>]{{4}}",
-        rf"<({WORDS})(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}([^\s<>]{{4,900}})",
+        rf"<(?:{WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}[^\s<>]{{4}}",
+        rf"<({WORDS}|[Pp]ass)(?: [^<>\n]{{0,80}})?>(?:\s|\\+[nrt]){{0,40}}([^\s<>]{{4,900}})",
         _tag,
         near=key_or_password_follows,
         before=240,
