@@ -108,7 +108,7 @@ _HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|veri
 def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     """The end of `machine HOST login USER ...`; in a sentence other words stand there. Behind
     `user NAME pass`, as other programs have it, only what no sentence has."""
-    if not match.group(0)[:5].lower() == b"login" and not typed(match.group(2)):
+    if match.group(0)[:5].lower() != b"login" and not typed(match.group(2)):
         return None
     if match.group(1).lower() in (
         b"and",
@@ -220,8 +220,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"\.(?:connect|auth|send|credentials?)\((?:[\w.]{{1,24}},[ ]?)?{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}{{6}}",
-        rf"{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}[ ]?[,)]",
+        rf"\.(?:connect|auth|send|credentials?)\((?:[\w.]{{1,24}},[ ]?)?{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
+        rf"{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
         _behind_user,
         before=120,
         after=220,

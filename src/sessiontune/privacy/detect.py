@@ -36,8 +36,8 @@ from . import (
     streets,
     structured,
     tables,
-    told,
     tokens,
+    told,
     vendorkeys,
     web,
 )

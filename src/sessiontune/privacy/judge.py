@@ -62,10 +62,9 @@ _FORMS = (
 
 
 def _by_its_form(name: bytes, value: bytes) -> bool:
-    form = next((form for says, form in _FORMS if says.search(name)), None)
-    if form is None or not form.fullmatch(value):
-        return False
-    return form is not _FORMS[2][1] or cased(value)
+    return any(says.search(name) and form.fullmatch(value) for says, form in _FORMS) and (
+        cased(value) or not name.endswith(b"primary_key")
+    )
 
 
 #: A table's next cell, comparisons.
@@ -75,6 +74,7 @@ _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
         return False  # the next cell of a table, one of the words that a program knows
+    glued = operator == b"=" and len(value) > 7 and (b"_" in name or _ASKS.search(value))
     if (
         VAGUE.search(name)
         and not ASKED.search(name)
@@ -89,8 +89,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
                 or (operator.strip() == b"=" and cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-            and wordy(value)
-            < (0.9 if b"_" in name and operator == b"=" and len(value) > 7 else 0.7)
+            and wordy(value) < (0.9 if glued else 0.7)
         )
     ):
         return False
@@ -100,6 +99,8 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
     return like_password(value, quoted, _shell_like(name, operator))
 
 
+#: A sign that servers ask of a password, among letters and digits.
+_ASKS = re2.compile(rb"\w[!@#$%^&*?+]")
 _PASSWORD_LAST = re2.compile(rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd)$")
 
 

@@ -281,7 +281,7 @@ def _rule(column: _Column, anchor: str, direct: Any) -> Rule:
 
 
 #: A column that is called nothing but `key`, which most often holds names.
-_KEY_COLUMN = rf"(?i)(?:(?:\t|\\t|\|[ ]?)key(?:\t|\\t|[ ]{{0,12}}\|)|,key(?:,[a-z_ ]{{2,24}}){{0,4}}(?:\r?\n|(?:\\+r)?\\+n))"
+_KEY_COLUMN = r"(?i)(?:(?:\t|\\t|\|[ ]?)key(?:\t|\\t|[ ]{0,12}\|)|,key(?:,[a-z_ ]{2,24}){0,4}(?:\r?\n|(?:\\+r)?\\+n))"
 
 RULES: tuple[Rule, ...] = (
     _rule(_SECRETS, _KEY_COLUMN, _below),

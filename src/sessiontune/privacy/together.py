@@ -19,6 +19,8 @@ from .rules import Span
 
 _NAMES = re.compile(
     r"(?i)-{0,2}[a-z0-9_.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.-]{0,60}"
+    # a field of a form, as those name it who fill it in: `Password field`, `input[type="password"]`
+    r"|[\w .#>\[\]=\"'*^$-]{0,60}(?:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\"'-]{0,24}"
 )
 #: Longer JSON is looked at in its parts only.
 _LONGEST = 1 << 18

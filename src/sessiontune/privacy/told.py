@@ -1,5 +1,5 @@
-"""Passwords that a dialogue tells, or a table of users: the answer to `what is the password?`, `use V
-as the password`, `users = {"ada": "V"}`.
+"""Passwords that a dialogue tells, or what stands around them: the answer to `what is the password?`,
+`use V as the password`, `changed it to V`, `users = {"ada": "V"}`, what is typed into a field.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -15,9 +15,9 @@ from .lines import around, below
 from .rules import Rule, quick
 from .sentences import typed
 from .structured import stands_beside
-from .values import is_dull_value
+from .values import is_dull_value, like_password
 
-_PASSWORD = r"(?i:passw(?:or)?d|passphrase|passwort|kennwort|\bpw\b|\bpwd\b|mot de passe|contrase|senha|wachtwoord|\bheslo|\bhas\xc5\x82o|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89)"
+_PASSWORD = r"(?i:passw(?:or)?d|passphrase|passwort|kennwort|\bpw\b|\bpwd\b|mot de passe|contrase|senha|wachtwoord|\bheslo|\bhas\xc5\x82o|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb(?:\xd1\x8c)?|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89)"
 #: What may stand before an answer: when, and who said it.
 _ANSWER = quick(
     r"[ \t>*-]{0,8}(?:\[[^\]\n]{1,24}\][ ]?)?(?:[*<]{0,2}[\w][\w .@-]{0,30}[>*]{0,2}:[>*]{0,2}[ ]{1,3})?(?:(?:it(?:'s| is)|try|sure,?|here:?)[ ]{1,2})?"
@@ -88,11 +88,59 @@ def _of_users(data: bytes, end: int) -> list[tuple[int, int]]:
     return found
 
 
+#: What changes a password, in several languages, and what it is changed to.
+_CHANGES = quick(
+    r"(?i)chang|reset|ge\xc3\xa4nder|gesetzt|cambi|mudei|troquei|alter|zmieni|ustawi|establec|impost|\xd0\xbc\xd0\xb5\xd0\xbd|\xd1\x83\xd1\x81\xd1\x82\xd0\xb0\xd0\xbd\xd0\xbe\xd0\xb2|\xd0\xbf\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2|gewijzigd|bytte"
+)
+_TO = r"(?:[ ][^\s`'\"<>=:;\x00]{1,24}){0,5}?[ ](?:auf|en|a|para|na|\xd0\xbd\xd0\xb0|naar|in|till|per)[ ]{1,2}"
+_NEW = quick(r"[`'\"*]{0,2}([^\s`'\"<>()\x00\x80-\xff]{6,64})")
+
+
+def _changed_to(data: bytes, end: int) -> list[tuple[int, int]]:
+    """`Passwort auf V ge\u00e4ndert`, `cambi\u00e9 la clave a V`: the value whose first letters end here."""
+    match = _NEW.match(data, end - _SEEN, end + 64)
+    if match is None or not _CHANGES.search(
+        data, max(0, end - 110), min(len(data), match.end() + 20)
+    ):
+        return []
+    value = match.group(1).rstrip(b".,;:!?)*")
+    return [(match.start(1), match.start(1) + len(value))] if _by_somebody(value, 0.85) else []
+
+
+_SEEN = 6
+_ENTERED = quick(r"\\*\"(?:text|value)\\*\"\s{0,4}:\s{0,4}\\*\"([^\s\"\\]{4,200})\\*\"")
+
+
+def _entered(data: bytes, end: int) -> list[tuple[int, int]]:
+    """What a browser is told to type into a field for passwords."""
+    close = data.find(b"}", end, end + 400)
+    low = data.rfind(b"{", max(0, end - 300), end)
+    match = _ENTERED.search(data, low, close + 1) if 0 <= low < close else None
+    good = match and like_password(match.group(1), True, False)
+    return [match.span(1)] if match and good and not is_placeholder(match.group(1)) else []
+
+
 _KEY_HEAD = rf"{_AS}(?:{_PASSWORD}|(?i:wlan|wi-?fi)-?(?i:schl\xc3\xbcssel|key))"
 
 RULES: tuple[Rule, ...] = (
     Rule("password", "secrets", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", "()", direct=_answer, rank=1),
     Rule("password", "secrets", _KEY_HEAD, "()", direct=partial(_used_as, head=_KEY_HEAD), rank=1),
+    Rule(
+        "password",
+        "secrets",
+        rf"(?:{_PASSWORD}|(?i:\bclave)){_TO}[`'\"*]{{0,2}}[A-Za-z0-9!@#$%^&+_.~-]{{{_SEEN}}}",
+        "()",
+        direct=_changed_to,
+        rank=1,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        r"(?i:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\\\"'=*-]{0,24}\"[ ]?,\s{0,20}\\*\"(?:ref|text|value|target|submit|type|slowly)\\*\"",
+        "()",
+        direct=_entered,
+        rank=1,
+    ),
     Rule(
         "password",
         "secrets",
