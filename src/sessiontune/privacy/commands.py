@@ -373,7 +373,7 @@ RULES: tuple[Rule, ...] = (
         "password",
         "secrets",
         r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+password[ \t]+\S{4}|\buser(?:name)?[ \t]+\S{1,60}[ \t]+pass(?:word)?[ \t]+\S{4}",
-        r"(?i)(?:login|user(?:name)?)[ \t\n]+(\S{1,60})[ \t\n]+pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{4,200})",
+        r"(?i)(?:login|user(?:name)?)[ \t\n]+(\S{1,60})[ \t\n]+pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{3,199}[^\s\"'\\,;])",
         _netrc,
         before=120,
         after=220,

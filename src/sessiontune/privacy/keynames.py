@@ -11,7 +11,7 @@ from .rules import pattern
 #: In two parts: Hyperscan takes no more of them in one pattern.
 PASS_PARTS = (
     (
-        r"pass(?:word|wd|[ ]?phrase|code)|passwort|kennwort|"
+        r"pass(?:word|wd|phrase|code)|passwort|kennwort|"
         r"contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
         r"\bhas(?:lo|\xc5\x82o)\b|\bheslo\b|wachtwoord|l\xc3\xb6senord|adgangskode|passord|salasana|\xc5[\x9e\x9f]ifre|"
         r"\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"

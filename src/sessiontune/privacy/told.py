@@ -1,5 +1,5 @@
 """Passwords that a dialogue tells, or what stands around them: the answer to `what is the password?`,
-`use V as the password`, `changed it to V`, `users = {"ada": "V"}`, what is typed into a field.
+`use V as the password`, `users = {"ada": "V"}`, what is typed into a field.
 """
 
 # ruff: noqa: E501  (a pattern is easier to read on one line)
@@ -88,26 +88,6 @@ def _of_users(data: bytes, end: int) -> list[tuple[int, int]]:
     return found
 
 
-#: What changes a password, in several languages, and what it is changed to.
-_CHANGES = quick(
-    r"(?i)chang|reset|ge\xc3\xa4nder|gesetzt|cambi|mudei|troquei|alter|zmieni|ustawi|establec|impost|\xd0\xbc\xd0\xb5\xd0\xbd|\xd1\x83\xd1\x81\xd1\x82\xd0\xb0\xd0\xbd\xd0\xbe\xd0\xb2|\xd0\xbf\xd0\xbe\xd1\x81\xd1\x82\xd0\xb0\xd0\xb2|gewijzigd|bytte"
-)
-_TO = r"(?:[ ][^\s`'\"<>=:;\x00]{1,24}){0,5}?[ ](?:auf|en|a|para|na|\xd0\xbd\xd0\xb0|naar|in|till|per)[ ]{1,2}"
-_NEW = quick(r"[`'\"*]{0,2}([^\s`'\"<>()\x00\x80-\xff]{6,64})")
-
-
-def _changed_to(data: bytes, end: int) -> list[tuple[int, int]]:
-    """`Passwort auf V ge\u00e4ndert`, `cambi\u00e9 la clave a V`: the value whose first letters end here."""
-    match = _NEW.match(data, end - _SEEN, end + 64)
-    if match is None or not _CHANGES.search(
-        data, max(0, end - 110), min(len(data), match.end() + 20)
-    ):
-        return []
-    value = match.group(1).rstrip(b".,;:!?)*")
-    return [(match.start(1), match.start(1) + len(value))] if _by_somebody(value, 0.85) else []
-
-
-_SEEN = 6
 _ENTERED = quick(r"\\*\"(?:text|value)\\*\"\s{0,4}:\s{0,4}\\*\"([^\s\"\\]{4,200})\\*\"")
 
 
@@ -125,14 +105,6 @@ _KEY_HEAD = rf"{_AS}(?:{_PASSWORD}|(?i:wlan|wi-?fi)-?(?i:schl\xc3\xbcssel|key))"
 RULES: tuple[Rule, ...] = (
     Rule("password", "secrets", rf"{_PASSWORD}[^\n?\x00]{{0,80}}\?", "()", direct=_answer, rank=1),
     Rule("password", "secrets", _KEY_HEAD, "()", direct=partial(_used_as, head=_KEY_HEAD), rank=1),
-    Rule(
-        "password",
-        "secrets",
-        rf"(?:{_PASSWORD}|(?i:\bclave)){_TO}[`'\"*]{{0,2}}[A-Za-z0-9!@#$%^&+_.~-]{{{_SEEN}}}",
-        "()",
-        direct=_changed_to,
-        rank=1,
-    ),
     Rule(
         "password",
         "secrets",
