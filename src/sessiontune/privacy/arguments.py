@@ -44,9 +44,15 @@ def _behind_address(data: bytes, match: Any) -> tuple[int, int] | None:
     return _argument(data, match)
 
 
-#: Another address, a host, a name with dashes.
+def _behind_user(data: bytes, match: Any) -> tuple[int, int] | None:
+    """`db.auth("ada", "V")`: such calls also take other things, so only what has few words."""
+    return None if wordy(match.group(1)) > 0.8 else _behind_address(data, match)
+
+
+#: Another address, a host, a name with dashes (`Subject-line1`).
 _ADDRESS = re2.compile(
-    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+"
+    rb"[\w.+-]+@[\w.-]+|[\w-]+(?:\.[\w-]+)+|[A-Z]+(?:-\d+)+|[a-z]+(?:[_-][a-z0-9]+)+|"
+    rb"[A-Za-z]+(?:[_-][A-Za-z]+)+\d?"
 )
 #: Calls that hash, check or set a password.
 _HASHES = r"\bbcrypt\.\w+|\bhashpw|\bhashSync|\b(?:make|generate|hash|check|verify|set)_password(?:_hash)?|\bpassword_(?:hash|verify)|\b(?:Create|AddPassword|CheckPassword|PasswordSignIn|ResetPassword)Async"
@@ -126,8 +132,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}{{4}}",
-        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}{{4,200}}){_Q}[ ]?[,)]",
+        rf"(?:mysqli?(?:_p?connect)?|MySQLdb\.connect|mysql\.connect|pymysql\.connect|getConnection|new PDO|\bFTP(?:_TLS|\.open|\.new)?|pg_connect|ftp_login|DirectoryEntry|ssh2_auth_password|DBI(?:->|\.)connect|mysql_real_connect\([^,()\n]*|(?i:mqtt)\w*\.connect)[(,][^,()\n]*{_NEXT}{_Q}[^\"'\n]*[\"']{_NEXT}{_Q}{_PLAIN}(?:{_PLAIN}|\$){{3}}",
+        rf"[(,][^,()\n]{{1,200}}{_NEXT}{_Q}[^\"'\n]{{0,80}}[\"']{_NEXT}{_Q}({_PLAIN}(?:{_PLAIN}|\$){{3,200}}){_Q}[ ]?[,)]",
         _argument,
         before=320,
         after=220,
@@ -140,6 +146,16 @@ RULES: tuple[Rule, ...] = (
         rf"\([^()\n]{{0,200}}@[A-Za-z0-9.-]{{1,80}}\.[a-z]{{2,10}}{_Q}(?:\.\w{{2,12}}\(\))?,[ ]?{_Q}({_PLAIN}{{6,200}}){_Q}(?:\.\w{{2,12}}\(\))?[ ]?[,)]",
         _behind_address,
         before=400,
+        after=220,
+        rank=3,
+    ),
+    Rule(
+        "password",
+        "secrets",
+        rf"\.(?:connect|auth|send|credentials?)\((?:[\w.]{{1,24}},[ ]?)?{_Q}[\w.@-]{{2,40}}{_Q},[ ]?{_Q}{_PLAIN}(?:{_PLAIN}|\$){{5}}",
+        rf"{_Q}[A-Za-z][\w.@-]{{1,40}}{_Q},[ ]?{_Q}({_PLAIN}(?:{_PLAIN}|\$){{5,200}}){_Q}[ ]?[,)]",
+        _behind_user,
+        before=120,
         after=220,
         rank=3,
     ),

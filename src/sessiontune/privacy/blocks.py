@@ -58,6 +58,13 @@ _BESIDE = quick(
     r"algorithm|curve|cipher|format|protocol|flow|stage|vault|tenant|audience|role|mode|team|environment|"
     r"step|note|output|label|title)s?\Z"
 )
+
+
+def stands_beside(name: bytes) -> bool:
+    """True where a field of this name stands beside a secret and is none: `id`, `url`, `role`."""
+    return _BESIDE.match(name, 0, len(name)) is not None
+
+
 #: From the end of `credentials:` to one byte into the next line, where a hit ends.
 _BREAK = quick(rf"{NL}[ \t-]\Z")
 _VALUE_NAMED = frozenset((b"value", b"secret", b"pass", b"code", b"pin"))
@@ -77,7 +84,7 @@ def _credentials(data: bytes, hit: int) -> list[tuple[int, int]]:
         if not value and name.endswith(b"credentials"):
             break  # a block inside the block has a hit of its own
         told = name in _VALUE_NAMED
-        if (told or not _BESIDE.match(name, 0, len(name))) and _set_by_somebody(value, told):
+        if (told or not stands_beside(name)) and _set_by_somebody(value, told):
             found.append(pair.span(3))
         at = pair.end()
     return found

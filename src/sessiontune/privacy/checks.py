@@ -55,7 +55,7 @@ _FILLER = re2.compile(
     rb"|change_?-?me|dummy|your[_-]?[a-z]*[_-]?(?:key|token|secret|pass|api|here|value|id|client)"
     rb"|(?:key|token|secret|password)[_-]?here|put[_-]your|insert[_-]|replace[_-](?:me|with|this)"
     rb"|fake[_-]|not[_-]?a?[_-]?(?:real|secret)|sample|abcdefghijkl|lorem|masked|scrubbed|censored"
-    rb"|todo|fixme|hidden|<[^>]*>|undefined|randomstring|notreal|invalid|deadbeefdeadbeef".replace(
+    rb"|todo|fixme|hidden|undefined|randomstring|notreal|invalid|deadbeefdeadbeef".replace(
         rb"\x{2026}", rb"\xe2\x80\xa6"
     )
 )
@@ -194,7 +194,7 @@ def is_placeholder(value: bytes) -> bool:
         return True
     if plain[:1] == b"@" == plain[-1:] and plain[1:-1].replace(b"_", b"").isalpha():
         return True
-    if len(set(plain)) <= 2 or _FILLER.search(plain):
+    if len(set(plain)) <= 2 or _FILLER.search(plain) or _in_angles(plain):
         return True
     stands = _SAYS_WHAT.search(plain) or _STAND_IN.fullmatch(low)
     if stands and not _SET_SO.fullmatch(low) and not _as_servers_ask(plain):
@@ -215,6 +215,19 @@ def _as_servers_ask(value: bytes) -> bool:
     )
 
 
+def _in_angles(value: bytes) -> bool:
+    """True for `https://<host>/`, but not for a password that holds `<` and `>`."""
+    around: bytes = _ANGLES.sub(b"", value) if b"<" in value else value
+    return around != value and not (
+        len(around) >= 6
+        and around.isalnum()
+        and any(48 <= c <= 57 for c in around)
+        and around != around.lower()
+        and wordy(around) < 0.5
+    )
+
+
+_ANGLES = re2.compile(rb"<[^>]*>")
 _HOLE = re2.compile(rb"\{[A-Za-z_][\w.]*\}")
 
 

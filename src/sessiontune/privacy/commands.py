@@ -10,6 +10,7 @@ from .checks import is_placeholder, judged_random
 from .looks import key_or_password_follows
 from .rules import Rule
 from .structured import QUOTE, WORDS, option, whole
+from .values import typed
 
 
 def _curl_user(data: bytes, match: Any) -> tuple[int, int] | None:
@@ -60,7 +61,9 @@ _SET_TO = rf"{QUOTE}?(?:[ \t]+-(?:b|-body|-value|v)[ =]|[ \t]+)"
 
 def _netrc(data: bytes, match: Any) -> tuple[int, int] | None:
     """The password in `machine HOST login USER password V`; in a sentence `login and password` are
-    words."""
+    words. Behind `user NAME pass` it must look like a password."""
+    if match.group(0)[:5].lower() != b"login" and not typed(match.group(2)):
+        return None
     if match.group(1).lower() in (
         b"and",
         b"or",
@@ -160,8 +163,8 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+(?i:password)[ \t]+\S{4}",
-        r"(?i)login[ \t\n]+(\S{1,60})[ \t\n]+password[ \t]+(\S{4,200})",
+        r"(?i)\blogin[ \t\n]+\S{1,60}[ \t\n]+password[ \t]+\S{4}|\buser(?:name)?[ \t]+\S{1,60}[ \t]+pass(?:word)?[ \t]+\S{4}",
+        r"(?i)(?:login|user(?:name)?)[ \t\n]+(\S{1,60})[ \t\n]+pass(?:word)?[ \t]+\\*[\"']?([^\s\"'\\]{3,199}[^\s\"'\\,;])",
         _netrc,
         before=120,
         after=220,

@@ -31,7 +31,7 @@ from .looks import (
     vendor_value_follows,
 )
 from .rules import Rule, quick
-from .values import TYPES, in_other_letters, is_package, like_password
+from .values import TYPES, in_other_letters, is_package, like_password, typed
 
 _SP = r"(?:[ \t]|%20|\\*u0020)"
 _OP = (
@@ -214,9 +214,14 @@ def assigned(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if quoted:
         end = _joined_end(data, end)
+        more = _LESS.match(data, end, end + 80) if data[end : end + 1] == b"<" else None
+        if more and lead[-1:] == more.group(2) and typed(data[start : more.start(1)]):
+            end = more.start(1)
     return (start, end) if end > start else None
 
 
+#: The rest of a password that holds `<`, up to its quote.
+_LESS = quick(r"(?:<[^\s\"'`\\<\x00]{0,40}){1,4}(\\*)([\"'`])")
 #: The next literal of a value that code puts together: `"..." + "..."`, also over lines.
 _MORE_OF_IT = quick(
     r"\\*[\"'`][ \t]{0,8}+[+.&\\]?(?:\s|\\+n){0,60}+[+.&]?[ \t]{0,8}+[bfru@]?\\*[\"'`]([A-Za-z0-9_+/=.-]{6,400})(?=\\*[\"'`])"

@@ -26,7 +26,7 @@ def judge(name: bytes, value: bytes, quoted: bool, operator: bytes) -> str | Non
     All are bytes of the text. `quoted`: the value stands in quotes. `operator`: what stands between
     name and value, `=` or `:` as a rule, `,` in a list, `|` in a table.
     """
-    if dull(name) and not (_SECRET_ID.search(name) and UUID.fullmatch(value)):
+    if dull(name) and not _told_by_form(name, value):
         return None
     if names_a_file(name) and (
         not judged_random(value, 16)
@@ -56,8 +56,21 @@ def _same_word(name: bytes, value: bytes) -> bool:
 
 #: A count with commas, as reports have under `passwords`: `1,620`.
 _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
-#: Half of a login to Vault (AppRole), which is a UUID; elsewhere the name of a secret.
-_SECRET_ID = re2.compile(rb"(?i)secret_?id$")
+#: Names that mostly name no secret, and the form of the keys under them: half of a login to Vault
+#: (AppRole), a key of PagerDuty, the key for the columns that Rails encrypts.
+_FORMS = (
+    (re2.compile(rb"(?i)secret_?id$"), UUID),
+    (re2.compile(rb"(?i)routing_?key$"), re2.compile(rb"[0-9a-f]{32}|R[A-Z0-9]{31}")),
+    (re2.compile(rb"(?:^|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
+)
+
+
+def _told_by_form(name: bytes, value: bytes) -> bool:
+    return any(says.search(name) and form.fullmatch(value) for says, form in _FORMS) and (
+        cased(value) or not name.endswith(b"primary_key")
+    )
+
+
 #: Marks of a table's cells, and comparisons: a value behind them needs a digit.
 _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 
@@ -65,6 +78,7 @@ _WEAK_OPERATORS = (b"|", b"\xe2\x94\x82", b"==", b"===", b"!=", b"!==")
 def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bool:
     if operator.strip() in _WEAK_OPERATORS and not any(48 <= c <= 57 for c in value):
         return False  # a word in the next cell of a table, or one of the words that code compares
+    glued = operator == b"=" and len(value) > 7 and (b"_" in name or _ASKS.search(value))
     if (
         VAGUE.search(name)
         and not ASKED.search(name)
@@ -79,8 +93,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
                 or (operator.strip() == b"=" and cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-            and wordy(value)
-            < (0.9 if b"_" in name and operator == b"=" and len(value) > 7 else 0.7)
+            and wordy(value) < (0.9 if glued else 0.7)
         )
     ):
         return False
@@ -90,6 +103,8 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
     return like_password(value, quoted, _shell_like(name, operator))
 
 
+#: A sign of those that servers ask for in a password, behind a letter or a digit.
+_ASKS = re2.compile(rb"\w[!@#$%^&*?+]")
 _PASSWORD_LAST = re2.compile(rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd)$")
 
 

@@ -11,7 +11,8 @@ from .rules import pattern
 #: Words for password in 25 languages. In two parts, because Hyperscan refuses longer patterns.
 PASS_PARTS = (
     (
-        r"pass(?:word|wd|phrase|code)|passwort|kennwort|contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
+        r"pass(?:word|wd|phrase|code)|passwort|kennwort|"
+        r"contrase(?:na|\xc3[\xb1\x91]a|\\+u00f1a)|mot_?de_?passe|senha|"
         r"\bhas(?:lo|\xc5\x82o)\b|\bheslo\b|wachtwoord|l\xc3\xb6senord|adgangskode|passord|salasana|\xc5[\x9e\x9f]ifre|"
         r"\xe5\xaf\x86\xe7\xa0\x81|\xe5\x8f\xa3\xe4\xbb\xa4|"
         r"\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89|"

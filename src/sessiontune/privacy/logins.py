@@ -78,8 +78,8 @@ def _one(data: bytes, match: Any) -> tuple[int, int] | None:
 
 
 _SPOKEN = quick(r"(?i)(?:passw|pwd|passphrase|token|secret|key|credential|login)[^\n]{0,150}\Z")
-_USER = r"[A-Za-z][\w.@-]{1,40}(?: ?/ |:| and | with )"
-_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: (?:in)?to (?:[\w-]{1,20} ){0,2}[\w-]{1,20})?(?: with| as)?|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
+_USER = r"[A-Za-z][\w.@-]{1,40}`?(?: ?/ |:| and | with )"
+_SIGN_IN = r"(?i:credentials?|creds|zugangsdaten|identifiants|credenciais|credenciales|credenziali|inloggegevens|dane logowania|log ?in(?: (?:in)?to (?:[\w-]{1,20} ){0,2}[\w-]{1,20})?(?: with| as)?|log ?in (?:at|to|on) [^\s]{4,80} (?:with|as)|sign in with|(?:ssh|connect)(?: in)? (?:with|as))(?: are| is| sind| sont| son)?(?: ?|\xc2\xa0):? "
 #: `ID/PW: master/V`, `user/pass - admin:V`.
 _PAIR = r"(?i:\b(?:id|user(?:name)?|login|account)(?:[ ]?[/&,][ ]?(?:pw|pass(?:word|wd)?|pwd)\)?(?:/port)?|[ ](?:pw|pwd))[ ]{0,2}(?:[:=>-]{1,2}|is|are)?[ ]{0,2})[A-Za-z][\w.@-]{1,40}(?:[ ]{0,2}[/:,(]{1,2}[ ]{0,2}|[ ]{1,2})"
 #: `user-ada password-V`, `ID-ada/PASS-V`.

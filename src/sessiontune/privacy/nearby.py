@@ -91,7 +91,7 @@ _GOES_ON = quick(r"[@#(:/[]|\][{+*?]|\.\.|\xe2\x80\xa6|\\*[\"'][ ]?:")
 
 
 @lru_cache(maxsize=4096)
-def _machine_key(value: bytes) -> bool:
+def machine_made(value: bytes) -> bool:
     """True for a random run that is no name of a thing."""
     return (
         sum(48 <= c <= 57 for c in value) > 1
@@ -132,7 +132,7 @@ def whole_key(data: bytes, start: int) -> tuple[int, int] | None:
         return None
     if _SHORT.fullmatch(match.group()):
         return None
-    return match.span() if _machine_key(match.group()) else None
+    return match.span() if machine_made(match.group()) else None
 
 
 def _behind(data: bytes, end: int) -> list[tuple[int, int]]:

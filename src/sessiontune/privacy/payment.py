@@ -63,6 +63,8 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
         return None
     if alone and (_IS_ID if not spoken else _CARD_ID).search(data, max(0, start - 40), start):
         return None
+    if len(groups) > 1 and _PORTS.search(data, max(0, start - 40), start):
+        return None
     if len(groups) > 1 and not (
         all(len(g) == 4 for g in groups)
         or [len(g) for g in groups] in ([4, 6, 5], [4, 6, 4], [4, 4, 4, 3], [4, 4, 4, 4, 3])
@@ -71,6 +73,10 @@ def _is_card(data: bytes, match: Any) -> tuple[int, int] | None:
     return start, end
 
 
+#: Ports, years and the like in a row: `EXPOSE 2379 2380 4001 7001`.
+_PORTS = quick(
+    r"(?i)(?:\b|_|\\n)(?:expose|ports?|listen|ulimit|years?|pids?)[\\\"']*(?:[ \t]|[:=]){1,3}[\[\"']?(?:\d{2,5},? ){0,5}\Z"
+)
 _CARD_WORDS = pattern(r"(?i)card|(?:\b|\\[nrt])(?:pan\b|cc)|visa|amex|payment|credit|debit|kart")
 
 

@@ -213,12 +213,19 @@ RULES: tuple[Rule, ...] = (
         r"[A-Za-z0-9_~.-]{20,300}",
         random_value,
     ),
-    _rule(rf"\bpsk[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_pre_shared),
+    _rule(
+        rf"\b(?:psk|pre-shared-key)[ ]?[=:][ ]?{_QUOTE}", rf"{_VALUE}{{8,63}}", check=_pre_shared
+    ),
     _rule(
         rf"(?i:\bnet{_S}{{1,3}}user){_S}{{1,3}}[^\s/\\]{{1,40}}{_S}{{1,3}}{_QUOTE}", check=_mixed
     ),
     _rule(r"(?:password|secret|key) 7 ", r"[0-9A-F]{8,80}"),
-    _rule(r"\bsnmp-server community ", check=_mixed),
+    _rule(r"\b(?:snmp-server community|r[ow]community6?) ", check=_mixed),
+    _rule(rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}{_QUOTE}", check=_mixed),
+    _rule(
+        rf"\bcreateUser{_S}\S{{1,40}}{_S}(?:MD5|SHA[\d-]*){_S}\S{{4,80}}{_S}(?:DES|AES[\d-]*){_S}{_QUOTE}",
+        check=_mixed,
+    ),
     _rule(rf"{_B}nmcli\b[^\n|;]{{0,120}}{_S}password{_S}{_QUOTE}"),
     _rule(
         rf"{_B}(?:bundle|composer)(?:r)?{_S}config{_S}[^\n|;]{{3,120}}{_S}[A-Za-z0-9_.@%-]{{1,60}}:"
@@ -251,7 +258,7 @@ RULES: tuple[Rule, ...] = (
     ),
     secret_rule(
         "secret",
-        r"(?i:\b[th]?otp|\b2fa|\bmfa|authenticator)(?i:[ _-]?(?:seed|secret|key|setup))?\\*[\"']?[ ]?[:=][ ]?\\*[\"']?",
+        r"(?i:\b[th]?otp|\b2fa|\bmfa|authenticator)(?i:[ _-]?(?:seed|secret|key|setup))?\\*[\"']?[ ]?[:=][ ]?\\*[\"'`]?",
         r"[A-Z2-7]{16,64}",
         random_value,
     ),

@@ -106,8 +106,12 @@ def _lettered(data: bytes, match: Any) -> tuple[int, int] | None:
 #: Names of codes of a few digits: of a phone, a door, a card, a message.
 _OF_DIGITS = (
     r"(?:\b(?i:pin|puk)(?:[ _-]?(?i:code|number|nummer))?|(?i:\bcv[vc]2?|(?:door|alarm|\bsafe|verification|security|access|unlock|entry|"
-    r"one-time|2fa|sms|confirmation|disarm|\b(?:gate|lock|pass)|_(?:gate|lock|pass))[ _-]?code|\botp))"
+    r"one-time|2fa|sms|confirmation|disarm|\b(?:gate|lock|pass)|_(?:gate|lock|pass))[ _-]?code|\botp|"
+    r"(?:freischalt|zugangs|zutritts|t\xc3\xbcr|sicherheits|best\xc3\xa4tigungs|sperr)code|c\xc3\xb3digo de (?:acceso|seguridad|verificaci\xc3\xb3n)|"
+    r"code d(?:'|\xe2\x80\x99)(?:acc\xc3\xa8s|entr\xc3\xa9e)|codice di (?:accesso|sicurezza|sblocco)))"
 )
+#: `the code for the side door`, and for the next one `the one for the safe`.
+_OF_DOORS = r"(?i:\b(?:code|combination|number|one) (?:for|to|of) (?:the|my|our|your) (?:[a-z]{1,12} ){0,2}(?:door|safe|gate|alarm|lock|locker|garage|keypad|vault|building|entrance|lift|elevator))"
 _FOR = r"(?:[ ](?i:for|of|f\xc3\xbcrs?|vom|der|des|pour|para|per|de|du|del|they|you|i)(?:[ ][^\s\d:=]{1,16}){1,4}?)?"
 _SHOWN = rf"{_QUOTE}(?:[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)(?: now)?:?[ ]|[ \t]{{0,3}}[:=][ \t]{{0,3}}|[ ]){_QUOTE}"
 
@@ -124,6 +128,20 @@ def _code(data: bytes, match: Any) -> tuple[int, int] | None:
     return match.span(1) if len(set(value)) > 1 and value not in b"0123456789" else None
 
 
+def _next_code(data: bytes, match: Any) -> tuple[int, int] | None:
+    """A code for a door, where the text before it speaks of codes. A price or a count is none."""
+    start, end = match.span(1)
+    if _COUNTED.match(data, end, end + 16) or not _OF_CODES.search(
+        data, max(0, start - 200), start
+    ):
+        return None
+    return _code(data, match)
+
+
+#: A word for a code on the same line.
+_OF_CODES = quick(r"(?i)(?:code|combination|\bpin\b)[^\n]{0,190}\Z")
+#: Behind a count or a price: a unit, a currency.
+_COUNTED = quick(r" ?(?:%|[A-Z]{3}\b|\xe2\x82\xac|[a-z]{2})")
 _SAID_SO = quick(r"[:=]|[ ](?i:is|was|ist|lautet|es|est|\xc3\xa9|\xc3\xa8)\b")
 
 _LICENCE = r"(?i:licen[cs]e|product|serial|activation|registration|cd)[ _-]?(?i:key|code|number)"
@@ -171,6 +189,13 @@ RULES: tuple[Rule, ...] = (
         rf"{_OF_DIGITS}{_FOR}{_SHOWN}",
         r"\d{3,8}",
         _code,
+        r"(?:[^\w.,%-]|[.,](?:[^\d]|$)|$)",
+    ),
+    secret_rule(
+        "code",
+        rf"{_OF_DOORS}{_SHOWN}",
+        r"\d{4,8}",
+        _next_code,
         r"(?:[^\w.,%-]|[.,](?:[^\d]|$)|$)",
     ),
     secret_rule(

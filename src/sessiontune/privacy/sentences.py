@@ -21,14 +21,16 @@ _SAID = (
 )
 #: What the secret is for: `for the server`, `pour le serveur`, `vom Router`.
 _WHOSE = (
-    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|"
+    r"(?: (?:for|of|to|on|in|at|from|bei|beim|f\xc3\xbcrs|auf|im|am|au|sur|dans|en|nel|f\xc3\xbcr|vom|von|des|der|pour|de|du|del|della|per|para|do|da|voor|van|f\xc3\xb6r|di|zu[mr]|till?|do|od|ke?|untuk|"
     r"\xd0\xbe\xd1\x82|\xd0\xb4\xd0\xbb\xd1\x8f|\xd0\xb4\xd0\xbe|(?:de l|dell|d)(?:'|\xe2\x80\x99)[^\s\"'`]{1,24})(?: [`'\"]?[^\s\"'`<>()=;|]{1,32}){0,5}?)??"
 )
+#: A verb needs a space behind it (`er` also ends many words), a sign none.
 _VERB = (
-    r"(?::|->|=>|(?:'|\xe2\x80\x99)s|\xe2\x86\x92|\xe2\x80[\x93\x94]|is(?: now)?:?|(?:should|must|will) be|to|was:?|ist(?: jetzt)?:?|c(?:'|\xe2\x80\x99)est|lautet:?|hei(?:\xc3\x9f|ss)t:?|wurde auf|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|"
-    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xec\x84\xa4\xec\xa0\x95\xec\x9d\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9\xe6\x88\x90|\xe6\x94\xb9\xe4\xb8\xba|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)"
+    r"(?:(?:is(?: now| still)?|,? (?:enter|type)|(?:should|must|will) be|to|was|ist(?: jetzt)?|lautet|hei(?:\xc3\x9f|ss)t|wurde auf|adalah|est|es|sera|ser\xc3\xa1|sar\xc3\xa0|este|brzmi|l\xc3\xa0|\xc3[\xa9\xa8\xa4]r?|er|je|c(?:'|\xe2\x80\x99)est)(?:[ ]{1,2}|:[ ]{0,2})|"
+    r"(?::|->|=>|(?:'|\xe2\x80\x99)s|\xe2\x86\x92|\xe2\x80[\x93\x94]|"
+    r"\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xef\xbc\x9a|\xe3\x81\xaf|\xec\x9d\x80|\xeb\x8a\x94|\xec\x9d\xb4(?:\xec\x95\xbc)?:?|\xea\xb0\x80|\xec\x84\xa4\xec\xa0\x95\xec\x9d\x80|\xe3\x81\x8c|\xd1\x8d\xd1\x82\xd0\xbe|\xd1\x82\xd0\xb0\xd0\xba\xd0\xbe\xd0\xb9:?|\xe6\x94\xb9(?:\xe6\x88\x90|\xe4\xb8\xba)(?:\xe4\xba\x86)?|\xce\xb5\xce\xaf\xce\xbd\xce\xb1\xce\xb9|\xd9\x87\xd9\x8a|\xe0\xb8\x84\xe0\xb8\xb7\xe0\xb8\xad|\xc2\xa0:)[ ]{0,2})"
 )
-_IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB}[ ]{{0,2}})"
+_IS = rf"(?:[`'\"*]{{0,3}}{_WHOSE}[`'\"*]{{0,3}}[ ]{{0,2}}{_VERB})"
 #: The same in languages with words of their own for a key: `mi clave es V`, `токен: V`.
 _SAID_ELSEWHERE = (
     rf"(?i)(?:{PASS_PARTS[1]}|palavra-passe|\xe7\xa7\x98\xe5\xaf\x86\xe9\x8d\xb5|\bclave|(?:\xd1\x82|\xd0\xa2)\xd0\xbe\xd0\xba\xd0\xb5\xd0\xbd|\xd0[\x9a\xba]\xd0\xbb\xd1\x8e\xd1\x87(?: \xd0\xb4\xd0\xbe\xd1\x81\xd1\x82\xd1\x83\xd0\xbf\xd0\xb0)?|\xe5\xaf\x86\xe9\x92\xa5|\xe9\x87\x91\xe9\x91\xb0|"
@@ -133,7 +135,11 @@ def chained(value: bytes) -> bool:
 
 
 #: A verb and an opening quote: `is "`.
-_IS_QUOTED = quick(r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9) \\*[\"']\Z")
+_IS_QUOTED = quick(
+    r"(?:is(?: now)?|was|be|ist|lautet|est|es|\xc3\xa8|\xc3\xa9|lautet:?) (?:\\*[\"']|\xe2\x80[\x98\x9a\x9c\x9e])\Z"
+)
+#: Quotes of other languages; some open in one language and close in another.
+_QUOTES = frozenset(map(str.encode, "\u2018\u2019\u201a\u201c\u201d\u201e"))
 
 
 def _quoted(data: bytes, start: int, value: bytes) -> bool:
@@ -141,8 +147,8 @@ def _quoted(data: bytes, start: int, value: bytes) -> bool:
     end = start + len(value)
     return (
         data[start - 1 : start] == data[end : end + 8].lstrip(b"\\")[:1]
-        and _IS_QUOTED.search(data, max(0, start - 12), start) is not None
-    )
+        or (data[start - 3 : start] in _QUOTES and data[end : end + 3] in _QUOTES)
+    ) and _IS_QUOTED.search(data, max(0, start - 12), start) is not None
 
 
 #: What servers say of a key that they refuse; it may be a real key all the same.

@@ -20,9 +20,10 @@ from .coordinates import is_degree
 from .judge import judge
 from .keynames import dull
 from .lines import around, below, unlisted
+from .nearby import SIZE, machine_made
 from .phones import is_dialled
 from .rules import Layer, Rule, quick
-from .values import is_gibberish, typed
+from .values import cased, is_gibberish, typed
 
 #: Names of columns with secrets, loosely.
 _NAMES = (
@@ -78,6 +79,8 @@ _AROUND = b" \t\r`'\"\\"
 def _secret(name: bytes, value: bytes) -> bool:
     """True where a cell under this name is a secret: it looks like a password, or it is random."""
     name = name.replace(b" ", b"_")
+    if name.lower() == b"key":
+        return len(value) >= SIZE and cased(value) and machine_made(value)
     if name.lower() == b"authentication_string":
         return len(value) > 20
     if b"otp" in name.lower():
@@ -116,8 +119,8 @@ class _Column(NamedTuple):
 
     def chosen(self, cells: list[bytes]) -> dict[int, bytes]:
         """The columns of this sort: number -> name."""
-        says = _says(self.names).search
         secret = self.kind == "secret"
+        says = _says(rf"{self.names}|^key$" if secret else self.names).search
         return {
             i: name for i, name in enumerate(cells) if says(name) and not (secret and dull(name))
         }
@@ -277,7 +280,11 @@ def _rule(column: _Column, anchor: str, direct: Any) -> Rule:
     )
 
 
+#: A column named just `key`, which mostly holds names.
+_KEY_COLUMN = r"(?i)(?:(?:\t|\\t|\|[ ]?)key(?:\t|\\t|[ ]{0,12}\|)|,key(?:,[a-z_ ]{2,24}){0,4}(?:\r?\n|(?:\\+r)?\\+n))"
+
 RULES: tuple[Rule, ...] = (
+    _rule(_SECRETS, _KEY_COLUMN, _below),
     _rule(_SECRETS, rf"(?i){_MARK}(?:{_NAMES}){_LAST}", _below),
     *(
         rule

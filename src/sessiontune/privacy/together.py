@@ -20,6 +20,8 @@ from .rules import Span
 _NAMES = re.compile(
     r"(?i)-{0,2}[a-z0-9_.-]{0,60}(?:pass|pwd|secret|token|key|cred|auth)[a-z0-9_.-]{0,60}"
 )
+#: How calls name the field of a form for passwords: `Password field`, `input[type="password"]`.
+_FIELD = re.compile(r"(?i)(?:passw(?:or)?d|pwd|passphrase|passcode)[\w \]\"'-]{0,24}\Z")
 #: Longest JSON, in bytes, that is read as one; of what is longer, only the parts are read.
 _LONGEST = 1 << 18
 
@@ -43,6 +45,10 @@ class Laid(msgspec.Struct):
                 yield leaf, start, mine
 
 
+def _names(text: str) -> bool:
+    return _NAMES.fullmatch(text) is not None or _FIELD.search(text) is not None
+
+
 def groups(value: Any) -> Iterator[Any]:
     """The lists and objects in a value whose strings must be read together."""
     stack = [value]
@@ -52,7 +58,7 @@ def groups(value: Any) -> Iterator[Any]:
         named = False
         for key, child in pairs:
             if isinstance(child, str):
-                named = named or (len(child) < 140 and _NAMES.fullmatch(child) is not None)
+                named = named or (len(child) < 140 and _names(child))
             elif isinstance(child, dict | list | tuple) and child:
                 stack.append(child)
                 if isinstance(key, str) and len(key) < 140 and _NAMES.fullmatch(key):

@@ -1,0 +1,119 @@
+"""Passwords that a dialogue tells, or what stands around them, and the like that tells none. Values
+are put together when the tests run."""
+
+from __future__ import annotations
+
+import json
+
+import orjson
+import pytest
+
+from sessiontune.privacy.audit import Auditor
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
+TYPED = "K0ala" + "Bear" + "88"
+SIGNED = "Dino" + "$aur" + "37"
+LESS = "aB3x" + "<q9K" + "!z"
+LOW = "maple" + "7158"
+KEY = "HvolH0WHWBuLS4QN" + "xmfNlkBedmY2OJgV"
+HEX = "ff6f2d66f76b100f" + "b45023d327e5cccf"
+CODE = "49" + "27"
+
+
+@pytest.fixture(scope="module")
+def redactor() -> Redactor:
+    return Redactor(b"asked", Vocabulary(), PrivacyOptions())
+
+
+def gate(text: str) -> bool:
+    auditor = Auditor(PrivacyOptions(), Vocabulary(), b"asked")
+    return bool(auditor.scan(orjson.dumps({"content": text}) + b"\n", "row"))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("[09:12] tom: what's the root pw again?\n[09:13] ilse: {v}\n[09:14] tom: thx", TYPED),
+        ("Can you send me the password?\nMia: sure\nMia: `{v}`", TYPED),
+        ("use {v} as the root password", TYPED),
+        ("Für die Fritzbox brauchst du {v} als WLAN-Schlüssel.", LOW),
+        ("数据库密码改成了{v}", TYPED),
+        ("If it asks for a passphrase, enter {v}.", SIGNED),
+        ("the admin panel's password is still {v}", TYPED),
+        # `er` is a verb elsewhere, and stands in this value
+        ("the password for x: {v}, ok", "W1nt" + "erMorgen" + "90"),
+        ("Heslo k testovacímu serveru je {v}, uživatel qa.", TYPED),
+        ("Kata sandi untuk server uji adalah {v}", TYPED),
+        ("Das neue Kennwort lautet „{v}“.", "Moose&" + "Squirrel6"),
+        ("Log in at https://staging.example.com with `qa` / `{v}`.", TYPED),
+        ("Der Freischaltcode ist {v}.", CODE + "53"),
+        ("the code for the side door is 7391 and the one for the safe is {v}", CODE),
+        ('users = {{"alice": "{v}", "bob": "admin"}}', LOW),
+        ('password = "{v}"', LESS),
+        ('props.put("mail.smtp.pass", "{v}");', TYPED),
+        ('db.auth("shop", "{v}")', TYPED),
+        ("await client.connect('sensor', '{v}');", SIGNED),
+        ("new PDO('mysql:host=db', 'shop', '{v}')", SIGNED),
+        ('user "ilse" pass "{v}" ssl', TYPED),
+        ('<Pass encoding="base64">{v}</Pass>', "UmFrZXRlLTIw" + "MjQtTG9z"),
+        ("you can use user=qa pass={v} on staging", "Elefant!" + "41a"),
+        ("service\tkey\towner\nbilling\t{v}\tops\n", KEY),
+        ("COPY api (id, name, key) FROM stdin;\n1\tci\t{v}\n\\.\n", KEY),
+        ("  - routing_key: {v}", HEX),
+        ("active_record_encryption:\n  primary_key: {v}", KEY),
+        ('wpa2-pre-shared-key="{v}"', LOW),
+        ("- 2FA seed: `{v}`", "QDL7LRMKKWTBMXOY" + "73FNLWGPBDIEC37W"),
+        ('createUser monitor SHA "{v}" AES "other"', SIGNED),
+    ],
+)
+def test_told(redactor: Redactor, text: str, value: str) -> None:
+    whole = text.format(v=value)
+    out = redactor.text(whole)
+    assert value not in out
+    assert redactor.text(out) == out
+    assert gate(whole)
+    assert not gate(out)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        {"element": "Password field", "ref": "e12", "text": TYPED},
+        {"selector": 'input[type="password"]', "value": SIGNED},
+    ],
+)
+def test_what_a_browser_types_into_a_field_for_passwords(
+    redactor: Redactor, call: dict[str, str]
+) -> None:
+    value = call.get("text") or call["value"]
+    assert value not in json.dumps(redactor.value(call))
+    assert gate(json.dumps(call))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "EXPOSE 2379 2380 4001 7001",
+        'check("ada", "Subject-line1"); send_mail("qa", "Welcome-Mail2", body)',
+        "Is the password reset working?\nMia: yes, since v2.3.1\nBob: node18 works",
+        "use user.field as the password; argon2id is the password hash",
+        "The one for the garage is 5900 euros; the code for the loop is 42 lines.",
+        'colors = {"alice": "lightblue22"}; users = {"alice": "admin", "id": "row12ab"}',
+        "routing_key: orders.created.v2",
+        "key\tcount\nuser:1042:profileCache12\t33\n",
+        "primary_key: 3decb01a04fcac9b25bc293df55539b2",
+        '{"element": "Search field", "ref": "e12", "text": "Running-Shoes42"}',
+        'password_hint = "<b>at least</b> 12"',
+        "client.connect('tcp', 'Broker-Host2')",
+    ],
+)
+def test_the_like_stays(redactor: Redactor, text: str) -> None:
+    assert redactor.text(text) == text
+    assert not gate(text)
+
+
+def test_a_subject_behind_an_address_is_no_password(redactor: Redactor) -> None:
+    text = 'send("ada@mail' + '.io", "Subject-line1")'
+    assert redactor.text(text).endswith(', "Subject-line1")')
