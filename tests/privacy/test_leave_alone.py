@@ -142,6 +142,9 @@ KEPT = [
     + "AAAoBUAACMUAACJEgAAixQAAE0VAADUEQAAzxQAABAYAADJFgAA3BYAAMER",
     "10.0.0.1 default/nginx-7d8b49557c-abcde, 10.0.0.1 python-requests/2.25.1",
     "psk = unhexlify(vector['psk_id']), psk: Optional[tuple[bytes, bytes]]",
+    "$config_directory/main.cf:f:root:-:644:p1",
+    '"parse-passwd": "^1.0.0", "read-passwd": ">=2.0.1"',
+    'NewPassword = (ConvertTo-SecureString "abc" -AsPlainText)',
 ]
 
 

@@ -82,8 +82,9 @@ def _signs_in(data: bytes, match: Any) -> tuple[int, int] | None:
     """`admin / V`, if V looks like a password and not like a path, a version or a role."""
     value = match.group(1).rstrip(b".,;:!?)`*\\")
     start = match.start(1)
-    if data[start - 1] == 58 and data[match.start() - 1 : match.start()] in (b"/", b"-", b"."):
-        return None  # an image and its tag: `acme/admin:V`
+    before = data[match.start() - 1 : match.start()]
+    if data[start - 1] == 58 and before in (b"/", b"-", b".", b":"):
+        return None  # an image and its tag, fields of a list: `acme/admin:V`, `main.cf:f:root:V`
     good = (
         len(value) >= 7
         and (typed(value) or (value.isalnum() and sum(48 <= c <= 57 for c in value) > 1))

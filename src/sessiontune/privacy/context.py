@@ -136,14 +136,15 @@ def _beside_user(data: bytes, match: Any, value: bytes, operator: bytes) -> bool
 
 
 def _is_code(data: bytes, name: int, quoted: bool, value: bytes, end: int) -> bool:
-    """True where the value is code: a member (`Secrets::Kind`), a PowerShell command behind `$name =`,
-    the first key of a map, or what a template binds (`[password]="form.value"`)."""
+    """True where the value is code: a member (`Secrets::Kind`), a PowerShell command behind `$name =` or
+    `(`, the first key of a map, or what a template binds (`[password]="form.value"`)."""
     before = data[name - 1 : name]
     if quoted:
         bound = before in (b"[", b":") and _DOTTED.fullmatch(value) is not None
         return bound or _MAPS.match(data, end, end + 32) is not None
     member = value[:1] == b":" and value[1:2].isalpha()
-    return member or (before == b"$" and _CMDLET.fullmatch(value) is not None)
+    called = before == b"$" or data[end - len(value) - 1 : end - len(value)] == b"("
+    return member or (called and _CMDLET.fullmatch(value) is not None)
 
 
 def _closes_a_string(data: bytes, end: int, value: bytes) -> bool:

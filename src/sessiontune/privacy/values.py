@@ -31,7 +31,7 @@ _PATHLIKE = re2.compile(
     rb"ini|cfg|conf|crt|cer|pub|png|jpg|svg|log|db|sqlite|lock|xml|csv|h|c|cc|cpp)|[\w.+-]+\.(?:so|dylib)(?:\.\d+)*"
 )
 _VERSION = re2.compile(
-    rb"(?i)v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|v\d+\.\d+\.\d+-(?:[\w.]+\.)?\d{14}-[0-9a-f]{12}(?:\+incompatible)?(?:/go\.mod)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
+    rb"(?i)(?:[~^]|[<>=]=)?v?\d+(?:\.\d+)+(?:[-+.][\w.]*)?|v\d+\.\d+\.\d+-(?:[\w.]+\.)?\d{14}-[0-9a-f]{12}(?:\+incompatible)?(?:/go\.mod)?|(?:[a-z]+-)*\d{4}-\d\d-\d\d.*|\d{1,2}:\d\d.*|\d{1,13}(?:\.\d+)?[a-z%]{0,3}|"
     rb"0x[0-9a-f]{1,16}|[a-z][a-z0-9.-]*:\d+(?:\.\d+)+[\w.-]{0,20}"
 )
 #: The key of a build cache: words and a digest.
