@@ -17,7 +17,7 @@ TYPED = "K0ala" + "Bear" + "88"
 SIGNED = "Dino" + "$aur" + "37"
 LESS = "aB3x" + "<q9K" + "!z"
 LOW = "maple" + "7158"
-KEY = "HvolH0WHWBuLS4QN" + "xmfNlkBedmY2OJgV"
+KEY = "HvolH0WH" + "WBuLS4QN" + "xmfNlkBedmY2OJgV"
 HEX = "ff6f2d66f76b100f" + "b45023d327e5cccf"
 CODE = "49" + "27"
 

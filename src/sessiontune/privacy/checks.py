@@ -1,4 +1,4 @@
-"""Tests of a value by itself: is it a placeholder, is it random, is its check digit right?
+"""Tests of a value by itself: is it a placeholder, is it random?
 
 All are plain functions of bytes, linear in their length.
 """
@@ -313,25 +313,6 @@ def _mixed_letters(value: bytes) -> bool:
     if not value.isalpha() or value.islower() or value.isupper():
         return False
     return entropy(value) >= 3.5 and wordy(value) < 0.4
-
-
-def luhn(digits: bytes) -> bool:
-    """True where the check digit of a payment card is right (ISO/IEC 7812-1). Digits only."""
-    total = 0
-    for index, char in enumerate(reversed(digits)):
-        number = char - 48
-        if index % 2:
-            number = number * 2 - 9 if number > 4 else number * 2
-        total += number
-    return total % 10 == 0
-
-
-def iban(value: bytes) -> bool:
-    """True where the check digits of an IBAN are right (ISO 13616: the remainder modulo 97 is 1)."""
-    plain = value.replace(b" ", b"").upper()
-    moved = plain[4:] + plain[:4]
-    number = "".join(str(int(chr(c), 36)) for c in moved)
-    return int(number) % 97 == 1
 
 
 @lru_cache(maxsize=4096)
