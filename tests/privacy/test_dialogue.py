@@ -1,5 +1,7 @@
-"""Passwords that a dialogue tells, or what stands around them, and the like that tells none. Values
-are put together when the tests run."""
+"""Passwords in a dialogue and in data without a name, and texts like them without a password.
+
+Values are put together when the tests run.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,7 @@ def gate(text: str) -> bool:
         ("数据库密码改成了{v}", TYPED),
         ("If it asks for a passphrase, enter {v}.", SIGNED),
         ("the admin panel's password is still {v}", TYPED),
-        # `er` is a verb elsewhere, and stands in this value
+        # this value holds `er`, a verb in Danish
         ("the password for x: {v}, ok", "W1nt" + "erMorgen" + "90"),
         ("Heslo k testovacímu serveru je {v}, uživatel qa.", TYPED),
         ("Kata sandi untuk server uji adalah {v}", TYPED),
@@ -109,7 +111,7 @@ def test_what_a_browser_types_into_a_field_for_passwords(
         "client.connect('tcp', 'Broker-Host2')",
     ],
 )
-def test_the_like_stays(redactor: Redactor, text: str) -> None:
+def test_texts_like_them_stay(redactor: Redactor, text: str) -> None:
     assert redactor.text(text) == text
     assert not gate(text)
 
