@@ -129,9 +129,16 @@ class Redactor:
         self._counts.update(counts)
 
     def told(self) -> Told | None:
-        """The values told since the last call that other texts may hold bare; None if there are
-        none."""
-        return self._heard.take()
+        """The values told since the last call that other texts may hold unseen; None if there are
+        none. A value that is found where it stands alone needs nobody to tell it."""
+        values = self._heard.take()
+        unseen = {v: what for v, what in values.items() if not self._found_alone(v)}
+        self._heard.take()
+        return Told(unseen) if unseen else None
+
+    def _found_alone(self, value: bytes) -> bool:
+        spans = self._detector.find(value)
+        return bool(spans) and (spans[0].start, spans[0].end) == (0, len(value))
 
     @contextmanager
     def knowing(self, told: Told) -> Iterator[None]:

@@ -137,10 +137,10 @@ class Heard:
             if span.kind != "host" or _MACHINE.search(value):
                 self._values.setdefault(value, (span.kind, span.shape))
 
-    def take(self) -> Told | None:
-        """What was told since the last call; None if nothing was."""
+    def take(self) -> dict[bytes, tuple[str, str]]:
+        """What was told since the last call: value -> kind and shape."""
         values, self._values = self._values, {}
-        return Told(values) if values else None
+        return values
 
 
 def _whole(data: bytes, start: int, end: int) -> bool:
