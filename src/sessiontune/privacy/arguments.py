@@ -182,7 +182,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        rf"(?i:passw|pwd)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}{{4}}",
+        rf"(?i:passw|pwd|[#\"']pass)[^\n\"'`]{{0,30}}[\"'`][\])]{{0,3}}\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]{_ARGUMENT}{{4}}",
         rf"\.(?i:type|fill|send_?keys|set_?value|press_?sequentially)\(\\*[\"'`]({_PLAIN}{{4,200}})(?:\{{[a-zA-Z]{{2,12}}\}})?\\*[\"'`]",
         _argument,
         before=80,
