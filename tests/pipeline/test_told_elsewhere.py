@@ -84,6 +84,18 @@ def test_what_a_result_tells_is_gone_from_what_stands_before_and_behind(tmp_path
     assert words[1] == words[0].replace("psql says no to", "I try").replace(", why?", ".")
 
 
+@pytest.mark.parametrize("size", [50, 70, 100, 0x6161])
+def test_a_text_that_begins_with_what_was_told_is_found_whatever_its_length(
+    tmp_path: Path, size: int
+) -> None:
+    """In a shard the length stands before the text: 50 is the digit 2, 70 the letter F."""
+    bare = f"{PASSWORD} is refused ".ljust(size, "?")
+    log = Log(tmp_path).add("user", bare).add("assistant", "Who says that?")
+    log.add("user", f"the file says DB_PASSWORD={PASSWORD}").save()
+    _export(tmp_path)
+    assert not _hold(tmp_path)
+
+
 def test_an_agent_holds_what_its_caller_told_and_the_other_way_round(tmp_path: Path) -> None:
     _asked(tmp_path).save()
     Log(tmp_path, agent="a1").add("user", BARE).add("assistant", "No idea.").save()

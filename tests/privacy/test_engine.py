@@ -21,6 +21,7 @@ from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.joined import LONG, pieces
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.pseudonym import Pseudonyms, inside_pseudonym, is_pseudonym
+from sessiontune.privacy.told import Told
 from sessiontune.privacy.vocabulary import Vocabulary
 
 OPTIONS = PrivacyOptions()
@@ -243,6 +244,18 @@ def test_a_key_in_base64_is_replaced_once_and_for_all() -> None:
     assert redactor().text(once) == once
     gate = Auditor(OPTIONS, Vocabulary(), b"salt")
     assert gate.scan(json.dumps({"content": once}).encode() + b"\n", "rows") == []
+
+
+@pytest.mark.parametrize("text", ["see {} and then kestrelmann says", "kestrelmann {} says so"])
+def test_encoded_text_may_hold_a_name_and_what_was_told_in_any_order(text: str) -> None:
+    told = "Zr7" + "qPw" + "92kdLm"
+    one = Redactor(b"a", Vocabulary(users=("kestrelmann",)), PrivacyOptions())
+    with one.knowing(Told({told.encode(): ("password", "placeholder")})):
+        made = one.text(base64.b64encode(text.format(told).encode()).decode())
+        plain = one.text(text.format(told))
+    assert base64.b64decode(made + "==").decode() == plain
+    assert told not in plain
+    assert "kestrelmann" not in plain
 
 
 def test_texts_redacted_together_are_each_redacted_as_alone() -> None:

@@ -309,3 +309,26 @@ def test_an_answer_of_very_many_pieces_costs_its_length(tmp_path: Path) -> None:
         took.append(time.process_time() - begun)
         assert len(session.messages[1].parts) == count
     assert took[1] < 24 * took[0]  # 8 times as long; it was 64 times
+
+
+def test_agents_follow_their_callers_and_their_number_costs_no_more_than_itself(
+    tmp_path: Path,
+) -> None:
+    """Each begins the one before it in the order of names, so that none is in its place."""
+    count = 1200
+    names = [f"agent-{number:04}" for number in range(count)]
+
+    def starts(name: str) -> dict[str, Any]:
+        return row("sub_agent_start", f"{name}-start", subSessionId=name, prompt=f"be {name}")
+
+    main = keep(tmp_path, [asked("u1", "go"), starts(names[-1])])
+    (main.parent / "sub-executions").mkdir()
+    for number, name in enumerate(names):
+        more = [starts(names[number - 1])] if number else [starts(names[-1])]
+        write(main.parent / "sub-executions", f"{name}.jsonl", [said(f"{name}-a", "Done."), *more])
+    begun = time.process_time()
+    reading = whole(tmp_path)
+    took = time.process_time() - begun
+    assert [s.agent_id for s in reading.sessions] == [None, *reversed(names)]
+    assert [s.messages[0].kind for s in reading.sessions[1:]] == ["task"] * count
+    assert took < 10  # it took four times as long when each choice looked at all logs

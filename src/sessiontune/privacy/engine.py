@@ -171,7 +171,7 @@ class Redactor:
         return spans
 
     def _named(self, raw: bytes) -> list[Span]:
-        return [self._name(raw, start, end) for start, end in self._alone(raw)]
+        return resolve([self._name(raw, start, end) for start, end in self._alone(raw)])
 
     def _alone(self, raw: bytes) -> list[Place]:
         """Where names stand, and values that other texts told: they count whatever is around

@@ -113,11 +113,12 @@ class Told:
         return found
 
     def within(self, file: IO[bytes]) -> bool:
-        """Whether any of them stands in the rest of a file."""
+        """Whether any of them stands in the rest of a file, if only inside something longer: what
+        is around it may be the file's own, not the text's (the length of a string, `2` for 50)."""
         before = b""
         while chunk := file.read(_CHUNK):
             data = before + chunk
-            if self.find(data):
+            if self._filter.scan(data):
                 return True
             before = data[-_LONGEST:]
         return False

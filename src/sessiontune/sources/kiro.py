@@ -9,6 +9,7 @@ the file beside the log. Only prompts have times.
 
 from __future__ import annotations
 
+import heapq
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -24,7 +25,8 @@ from ..ports import FileIndex, Keyed, ReadOptions
 from . import kiro_database
 from .databases import journal
 from .indexing import Seen, scan
-from .kiro_engine import EngineLog, Start, first_name, folder, is_engine, linked, sub_name
+from .kiro_agents import Starts, folder, sub_name
+from .kiro_engine import EngineLog, first_name, is_engine, linked
 from .kiro_log import Log, moment_of
 from .linear import words
 from .lines import open_log, stem, utc
@@ -112,18 +114,13 @@ class KiroSource:
         about = {path: _about(path) for path in files if path not in older}
         known = {_id(path, told) for path, told in about.items()}
         told: dict[str, Node | None] = {}
-        starts: dict[str, Start | None] = {name: None for p in files if (name := sub_name(p))}
+        starts = Starts(filter(None, map(sub_name, files)))
         begun: dict[str, Node] = {}  # session -> its first node
         nodes: list[Node] = []
         try:
             for path in older:
                 yield from kiro_database.sessions(path, options, ledger, keyed, nodes, known)
-            todo = sorted(about, key=lambda path: _rank(path, about))
-            while todo:  # sub-agents whose callers were read come first
-                path = next(
-                    (p for p in todo if not sub_name(p) or starts.get(sub_name(p))), todo[0]
-                )
-                todo.remove(path)
+            for path in _callers_first(about, starts):
                 name = _id(path, about[path])
                 log: Log | EngineLog
                 if _newer(path):
@@ -177,12 +174,38 @@ def _parent(about: dict[str, Any]) -> str:
     return words(about.get("parent_session_id")) or words(about.get("parentSessionId"))
 
 
-def _rank(path: str, about: Mapping[str, dict[str, Any]]) -> tuple[bool, bool, int, str, str]:
-    """Logs of which others hold copies, and parents of sub-agents, first; then by when they
-    began."""
+def _callers_first(about: Mapping[str, dict[str, Any]], starts: Starts) -> Iterator[str]:
+    """The logs in the order of `_ranks`, but sub-agents whose callers were read come first."""
+    ranks = _ranks(about)
+    order = sorted(about, key=ranks.__getitem__)
+    subs = [sub_name(path) for path in order]
+    waiting: dict[str, list[int]] = {}
+    for at, name in enumerate(subs):
+        waiting.setdefault(name, []).append(at)
+    ready = waiting.pop("", [])  # in order: a heap
+    read = [False] * len(order)
+    for first in range(len(order)):
+        while ready or not read[first]:
+            at = heapq.heappop(ready) if ready else first
+            known = not subs[at] or starts.get(subs[at]) is not None
+            if read[at] or (at != first and not known):  # another agent has that name
+                continue
+            read[at] = True
+            yield order[at]
+            for name in starts.take_new():
+                for later in waiting.pop(name, ()):
+                    heapq.heappush(ready, later)
+
+
+def _ranks(about: Mapping[str, dict[str, Any]]) -> dict[str, tuple[bool, bool, int, str, str]]:
+    """What orders logs: those of which others hold copies, and parents of sub-agents, first; then
+    by when they began."""
     parents = {_id(p, a): _parent(a) for p, a in about.items()}
-    depth, name = 0, _id(path, about[path])
-    while (name := parents.get(name, "")) in parents and depth < len(parents):
-        depth += 1
-    begun = words(about[path].get("created_at")) or words(about[path].get("createdAt"))
-    return _named(path), bool(sub_name(path)), depth, begun, path
+    found = {}
+    for path, told in about.items():
+        depth, name = 0, _id(path, told)
+        while (name := parents.get(name, "")) in parents and depth < len(parents):
+            depth += 1
+        begun = words(told.get("created_at")) or words(told.get("createdAt"))
+        found[path] = _named(path), bool(sub_name(path)), depth, begun, path
+    return found

@@ -7,7 +7,6 @@ below a `tombstone` that names its first record.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -16,12 +15,12 @@ from ..ledger import Ledger
 from ..linking import Frame, Node
 from ..model import Image, Part, ResultStatus, Session, Text, Thinking
 from ..ports import Keyed, ReadOptions
+from .kiro_agents import Start, Starts, sub_name
 from .linear import Linear, folder_name, words
-from .lines import safe_name, stem
+from .lines import safe_name
 from .pictures import picture
 from .shapes import inside, mapping, objects
 
-SUBS = "sub-executions"
 _KIND = (
     rb"user|assistant|tool_call|tool_result|turn_start|session_start|session_event|session_metadata"
     rb"|steering_inclusion|sub_agent_start|tombstone|ContextualHookInvoked|system"
@@ -55,31 +54,10 @@ def first_name(name: str) -> str:
     return _CONVERTED.sub("", name)
 
 
-def folder(path: str) -> str:
-    """The folder of the session to which a log belongs."""
-    above = os.path.dirname(os.path.abspath(path))
-    return os.path.dirname(above) if os.path.basename(above) == SUBS else above
-
-
-def sub_name(path: str) -> str:
-    """The name of the sub-agent whose log this is; "" for any other."""
-    above = os.path.dirname(os.path.abspath(path))
-    return stem(path) if os.path.basename(above) == SUBS else ""
-
-
 def linked(name: str) -> set[str]:
     """The session and that of version 2 from which it was converted."""
     found = _FROM_2.match(name)
     return {name, found[1]} if found is not None else {name}
-
-
-class Start:
-    """What a session tells of a sub-agent that it starts."""
-
-    def __init__(self, path: str, place: tuple[int, int], at: str, told: dict[str, Any]) -> None:
-        self.path, self.place, self.at = path, place, at
-        self.prompt, self.agent = words(told.get("prompt")), words(told.get("subAgentName"))
-        self.call: tuple[Node, str] | None = None
 
 
 class EngineLog:
@@ -94,7 +72,7 @@ class EngineLog:
         about: dict[str, Any],
         name: str,
         told: dict[str, Node | None],
-        starts: dict[str, Start | None],
+        starts: Starts,
     ) -> None:
         self.log = Linear(path, options, ledger)
         self.name, self.sub = name, sub_name(path)
@@ -115,15 +93,17 @@ class EngineLog:
 
     def read(self) -> None:
         """Read the records."""
-        log, before = self.log, dict(self.told)
+        log = self.log
+        own: set[str] = set()  # names that this file told first
         self._task()
         for record in log.records():
             payload = mapping(record.get("payload"))
             name, count = words(record.get("id")), len(log.nodes)
             copied = first_name(name)
-            if (copied and copied in before) or words(payload.get("toolCallId")) in self.copies:
+            known = bool(copied) and copied in self.told and copied not in own
+            if known or words(payload.get("toolCallId")) in self.copies:
                 log.drop("resumed_copy", "link")
-                self.copied = before.get(copied) or self.copied
+                self.copied = (self.told[copied] if known else None) or self.copied
                 self.copies.add(words(payload.get("toolCallId")))
                 self.copies.discard("")
                 self._stands(name, self.copied)
@@ -139,6 +119,8 @@ class EngineLog:
             if payload.get("type") != "tombstone":
                 self._stands(name, log.nodes[-1] if log.nodes else self.copied)
             if name:
+                if name not in self.told:
+                    own.add(name)
                 self.told[name] = log.nodes[-1] if log.nodes else self.copied
 
     def _stands(self, name: str, node: Node | None) -> None:
@@ -288,7 +270,7 @@ class EngineLog:
         if agent not in self.starts or self.starts[agent] is not None or not start.prompt.strip():
             self.log.drop("sub_agent_start")
             return
-        self.starts[agent] = start
+        self.starts.note(agent, start)
 
     # ------------------------------------------------------------ sessions
 

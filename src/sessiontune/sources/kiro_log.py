@@ -65,13 +65,14 @@ class Log:
 
     def read(self) -> None:
         """Read the events."""
-        log, before = self.log, dict(self.told)
+        log = self.log
+        own: set[str] = set()  # names that this file told
         for record in log.records():
             data = mapping(record.get("data"))
             name, count = words(data.get("message_id")), len(log.nodes)
-            if name and name in before:
+            if name and name in self.told and name not in own:
                 log.drop("resumed_copy", "link")
-                self.copied = before[name]
+                self.copied = self.told[name]
                 self.ends.append(self.copied)
                 continue
             with log.faults():
@@ -83,6 +84,7 @@ class Log:
             self.ends.append(log.nodes[-1] if log.nodes else self.copied)
             if name:
                 self.told[name] = self.ends[-1]
+                own.add(name)
 
     def _take(self, kind: str, data: dict[str, Any], name: str) -> None:
         log = self.log
