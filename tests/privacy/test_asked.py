@@ -17,6 +17,8 @@ NAME = "q[a-z]{4}berg"
     ("text", "form"),
     [
         ("$ whoami\n{}\n$ pwd\n", NAME),
+        ("root@0a1b:/srv# whoami\n{}\n", NAME),
+        ("\\\\fs01\\users$\\{}\\notes.txt", NAME),
         ("$ whoami && hostname && pwd\nroot\n{}\n/srv", NAME),
         ("PS C:\\src> whoami\nws-west\\{}\n", NAME),
         ("PS C:\\src> $env:COMPUTERNAME\n{}\n", "FLINT-WS[0-9]{2}"),
@@ -35,6 +37,9 @@ NAME = "q[a-z]{4}berg"
         ("**Org. nr.:** {}", "NO 92[0-9] 418 365"),
         ("SIRET {}", "824 71[0-9] 365 00027"),
         ('{{"abn": "{}"}}', "518247[0-9]3556"),
+        ("UID: {}", "ATU2[0-9]719365"),
+        ("EIN: {}", "48-29[0-9]7365"),
+        ("NIP: {}", "829-4[0-9]-73-651"),
         ("CIF: {}", "B4829[0-9]736"),
         ("BSB: {}", "06[0-9]-182"),
     ],
@@ -53,6 +58,13 @@ def test_it_is_taken(text: str, form: str) -> None:
         "linkedin.com/in/username",
         "VAT: DESCRIPTION of the field; the UID DEADBEEF",
         "org nr 3; abn == 5; siren at 120 dB",
+        'this.users$\\n.pipe(); "^/home$\\\\nfoo"',
+        "  # hostname\nvariable\n## whoami\nCommand",
+        "Uid: ( 1000/ UNKNOWN)   Gid: ( 1000/ UNKNOWN)",
+        "Host Name:   the one below",
+        '{"uid": "NO20241201"}, {"uid": "ES6712345"}',
+        "REGON 2024-01-02; EIN 250 000 000 km; NIP 44 1234567",
+        "VAT DE 19.00 / GB 20.00",
     ],
 )
 def test_it_stays(text: str) -> None:

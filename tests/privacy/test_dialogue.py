@@ -109,6 +109,16 @@ def test_what_a_browser_types_into_a_field_for_passwords(
         '{"element": "Search field", "ref": "e12", "text": "Running-Shoes42"}',
         'password_hint = "<b>at least</b> 12"',
         "client.connect('tcp', 'Broker-Host2')",
+        "client.connect('tcp', '127.0.0.1:5555'); ws.send('subscribe', 'orderBookL2_25')",
+        "interface Login {\n  password?: string\n  Base64Url\n}",
+        "const n = user.password ? 1 : 0\nStep-1x",
+        "<a>Forgot password?</a>\nStep-2of3",
+        "Which model wrote the password check?\nQwen2.5-7B-Instruct",
+        "How is the password hashed?\n- bcrypt-12rounds\n- PBKDF2-HMAC-SHA256",
+        "Which branch has the password fix?\nfeature/Ab-12-Login",
+        "PBKDF2-SHA256 is the password hash; use min-length-12 as the password policy",
+        'users = {"list": "GET:/v1/Users"}',
+        "the password type Base64-url2 is new",
     ],
 )
 def test_texts_like_them_stay(redactor: Redactor, text: str) -> None:

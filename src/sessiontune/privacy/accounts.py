@@ -25,7 +25,7 @@ _SYSTEM = frozenset(
     plugdev netdev bluetooth input kvm render polkitd avahi colord dnsmasq chrony ntp rpc rpcuser
     dbus _apt syslog uuidd tcpdump landscape pollinate fwupd-refresh mail squid named bind tomcat
     jetty grafana prometheus gitea vault consul nomad etcd minio rabbitmq memcached solr zookeeper
-    cassandra influxdb telegraf traefik caddy haproxy varnish odoo wordpress drupal nextcloud
+    unknown cassandra influxdb telegraf traefik caddy haproxy varnish odoo wordpress drupal nextcloud
     """.split()
 )
 
@@ -34,7 +34,11 @@ _SYSTEM = frozenset(
 def is_person(name: bytes) -> bool:
     """No account that many machines share, or that systems and packages make."""
     text = name.decode("latin-1")
-    return name not in _SYSTEM and not is_generic(text) and not name.startswith((b"systemd", b"_"))
+    return (
+        name.lower() not in _SYSTEM
+        and not is_generic(text)
+        and not name.startswith((b"systemd", b"_"))
+    )
 
 
 def _account(data: bytes, match: Any) -> tuple[int, int] | None:

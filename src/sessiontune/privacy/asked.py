@@ -17,6 +17,8 @@ _HOST = r"[A-Za-z0-9][\w.-]{1,62}"
 #: A prompt and the command, which others may follow in the same line.
 _ASKED = r"[$>#%] (?:whoami|hostname|id -un|logname|\$env:(?:USERNAME|COMPUTERNAME))"
 _LINE = quick(rf"([^\r\n\\]{{3,110}}?)[ ]?{NL}")
+#: `# hostname` alone on its line may be a comment or a heading.
+_COMMENT = quick(r"(?:\A|[\n\x00\"]|\\n)[ \t]{0,32}#{1,6} \Z")
 _PARTS = quick(r" ?(?:&&|;) ?")
 _ASKS_USER = quick(r"(?:whoami|id -un|logname|\$env:USERNAME)\Z")
 _ASKS_HOST = quick(r"(?:hostname(?: -[a-z])?|\$env:COMPUTERNAME)\Z")
@@ -31,7 +33,7 @@ def _answers(data: bytes, end: int, kind: str) -> list[tuple[int, int]]:
         max(data.rfind(mark, max(0, end - 24), end) for mark in (b"$ ", b"> ", b"# ", b"% ")) + 2
     )
     command = _LINE.match(data, begin, min(len(data), end + 90))
-    if command is None:
+    if command is None or _COMMENT.search(data, max(0, begin - 40), begin):
         return []
     found: list[tuple[int, int]] = []
     at = command.end()
@@ -87,7 +89,7 @@ RULES: tuple[Rule, ...] = (
         _users,
     ),
     _rule("user", r"linkedin\.com/in/", r"linkedin\.com/in/([A-Za-z0-9][\w%-]{2,98})", _user),
-    _rule("host", r"\bHost Name:  ", rf"\bHost Name:[ ]{{2,20}}({_HOST})", _host),
+    _rule("host", r"\bHost Name:  ", rf"\bHost Name:[ ]{{2,20}}({_HOST})(?:{NL}|\"|$)", _host),
     _rule("host", r"\bLogon Server: ", rf"\bLogon Server:[ ]{{2,20}}\\{{2,8}}({_HOST})", _host),
     _rule("host", r"\b_HOSTNAME(?:=|\\|\")", rf"\b_HOSTNAME(?:=|\\*\":[ ]?\\*\")({_HOST})", _host),
     _rule("host", r" Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", _host),

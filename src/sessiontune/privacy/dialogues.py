@@ -15,6 +15,7 @@ from .examples import is_published_example
 from .keynames import says_password
 from .lines import around, below
 from .rules import Rule, quick
+from .sentences import chained
 from .values import is_dull_value, like_password, typed
 
 _PASSWORD = r"(?i:passw(?:or)?d|passphrase|passwort|kennwort|\bpw\b|\bpwd\b|mot de passe|contrase|senha|wachtwoord|\bheslo|\bhas\xc5\x82o|\xd0\xbf\xd0\xb0\xd1\x80\xd0\xbe\xd0\xbb(?:\xd1\x8c)?|\xe5\xaf\x86\xe7\xa0\x81|\xe3\x83\x91\xe3\x82\xb9\xe3\x83\xaf\xe3\x83\xbc\xe3\x83\x89)"
@@ -23,13 +24,20 @@ _ANSWER = quick(
     r"[ \t>*-]{0,8}(?:\[[^\]\n]{1,24}\][ ]?)?(?:[*<]{0,2}[\w][\w .@-]{0,30}[>*]{0,2}:[>*]{0,2}[ ]{1,3})?(?:(?:it(?:'s| is)|try|sure,?|here:?)[ ]{1,2})?"
     r"([`'\"]?)([^\s`'\"<>\\\x00]{6,64})[`'\"]?[.!]?[ \t\r]*\Z"
 )
+#: What may follow the question on its line: no code (`password?: string`, `password ? 1 : 0`), no tag.
+_AFTER_QUESTION = quick(r"[\\\"'`*_)]{0,6}(?:[ \t\r][^:;=<>{}\n]{0,80})?\Z")
 #: So many lines below a question may hold its answer.
 _LINES = 3
 #: The last word before `as the password`.
 _LEFT = quick(r"[ (`'\"]([^\s`'\"<>()\\,;\x00]{8,64})[`'\"]?[,]?\Z")
 #: A call, a file, a constant, an address: words of sentences about code.
 _NAME_OF_CODE = quick(
-    r"[A-Za-z]+[(.]|[\w.-]+\.[a-z]{2,5}\Z|[A-Z0-9_]+\Z|.*[(){}\[\];=]|[\w+-]+@[\w-]+\.|[#@]|.*://"
+    r"[A-Za-z]+[(.]|[\w.-]+\.[a-z]{2,5}\Z|[A-Z0-9_]+\Z|.*[(){}\[\];=/]|[\w+-]+@[\w-]+\.|[#@]"
+)
+#: Algorithms, models, branches, tickets, steps: `bcrypt-12`, `Qwen2.5-7B`, `ip-10-0-3-4`, `ABC-12`.
+_NAME_OF_THING = quick(
+    r"(?i:.*(?:sha|md|argon|crypt|pbkdf|aes|rsa|hmac|utf|chacha|base)[-_]?\d)|.*\d\.\d|[a-z0-9]+(?:[_-][a-z0-9]+)+\Z|"
+    r"[A-Z]{1,10}\d?-\d+\Z|[A-Z\xc3][a-z\x80-\xff]+-\d{1,2}\Z"
 )
 
 
@@ -40,6 +48,7 @@ def _by_somebody(value: bytes, most: float = 0.8) -> bool:
         (typed(value) or few)
         and wordy(value) < most
         and not _NAME_OF_CODE.match(value, 0, len(value))
+        and (chained(value) or not _NAME_OF_THING.match(value, 0, len(value)))
         and not is_dull_value(value)
         and not is_placeholder(value)
         and not is_published_example(value)
@@ -50,6 +59,8 @@ def _by_somebody(value: bytes, most: float = 0.8) -> bool:
 def _answer(data: bytes, end: int) -> list[tuple[int, int]]:
     """The value that is alone on one of the lines below the question."""
     _, high, line_end = around(data, end, 300)
+    if not _AFTER_QUESTION.match(data, end, high):
+        return []
     for start, stop in islice(below(data, high, line_end), _LINES):
         match = _ANSWER.match(data, start, min(stop, start + 160))
         if match and match.end() == stop and typed(match.group(2)):

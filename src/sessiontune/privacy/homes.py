@@ -156,10 +156,11 @@ RULES: tuple[Rule, ...] = (
         "home",
         "places",
         r"(?i:home|users|profiles)\$\\{1,8}[A-Za-z]",
-        r"(?i:home|users|profiles)\$\\{1,8}([A-Za-z][A-Za-z0-9_.-]{1,63})",
+        # with the server, because code has `users$\n`
+        r"\\{2}[A-Za-z0-9_.-]{2,40}\\{1,8}[A-Za-z0-9_-]{0,24}(?i:home|users|profiles)\$\\{1,8}([A-Za-z][A-Za-z0-9_.-]{1,63})",
         _tilde,
         "user",
-        before=24,
+        before=110,
         after=70,
         rank=2,
     ),

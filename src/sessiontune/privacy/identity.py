@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .rules import Rule, left_edge
+from .rules import Rule, left_edge, quick
 
 #: What may stand between the word and the number: `: `, `" : "`, ` reg. no. `, ` is `, ` es `.
 _IS = (
@@ -18,7 +18,7 @@ _IS = (
 
 #: The countries of a number for value-added tax, and its digits, in groups or in one run.
 _TAXED = r"ATU|B[EG]|CHE|C[YZ]|D[EK]|E[ELS]|F[IR]|GB|H[RU]|I[ET]|L[TUV]|MT|N[LO]|P[LT]|RO|S[EIK]|XI"
-_IN_GROUPS = r"[ -]?[0-9A-Z]{0,2}(?:[ .-]?[0-9]){5,11}(?:B[0-9]{2}|[A-Z]{1,2})?"
+_IN_GROUPS = r"[ -]?[0-9A-Z]{0,2}(?:[ .-]?[0-9]){7,11}(?:B[0-9]{2}|[A-Z]{1,2})?"
 
 #: Words (`account number`; a space also stands for `_` and the like), and the form of the number.
 _FORMS: tuple[tuple[str, str], ...] = (
@@ -45,13 +45,17 @@ _FORMS: tuple[tuple[str, str], ...] = (
     (r"(?i:steuer-?(?:nummer|nr)\.?)", r"[0-9]{2,3}/[0-9]{3,4}/[0-9]{4,5}"),
     (r"(?i:partita iva|\bp\. ?iva)", r"(?:IT)?[0-9]{11}"),
     (
-        r"(?i:\b(?:VAT|TVA|BTW|MWST|MVA|UID|USt-?Id(?:Nr)?)\b|BTW-nummer|umsatzsteuer-id(?:entifikationsnummer)?)",
+        r"(?i:\b(?:VAT|TVA|BTW|MWST|MVA|USt-?Id(?:Nr)?)\b|BTW-nummer|umsatzsteuer-id(?:entifikationsnummer)?)",
         rf"(?:{_TAXED}){_IN_GROUPS}",
     ),
+    # in Austria, Switzerland and Germany; elsewhere any id
+    (r"(?i:\bUID\b)", r"ATU ?[0-9]{8}|CHE-?[0-9]{3}\.?[0-9]{3}\.?[0-9]{3}|DE ?[0-9]{9}"),
     (
-        r"\b(?:(?i:kvk|abn|siret|siren|regon|cvr|org\.? ?nr)|NIP|EIN)\b",
-        rf"(?:NO ?)?[0-9]{{2,3}}{_IN_GROUPS}",
+        r"\b(?i:kvk|abn|siret|siren|regon|cvr|org\.? ?nr)\b",
+        r"(?:NO ?)?[0-9]{2,3}(?:[ .-]?[0-9]){5,11}",
     ),
+    (r"\bEIN\b", r"[0-9]{2}-[0-9]{7}"),
+    (r"\bNIP\b", r"[0-9]{3}(?:-?[0-9]{2,3}){3}"),
     (r"\bCIF", r"[A-HJNP-SUVW]-?[0-9]{7}[0-9A-J]"),
     (r"(?i:\bbsb)", r"[0-9]{3}[ -]?[0-9]{3}"),
     (
@@ -79,8 +83,11 @@ _FORMS: tuple[tuple[str, str], ...] = (
 )
 
 
+_DATE = quick(r"(?:19|20)[0-9]{2}-[01][0-9]-[0-3][0-9]")
+
+
 def _number(data: bytes, match: Any) -> tuple[int, int] | None:
-    """The number, if it is whole and neither repeats one digit nor counts up."""
+    """The number, if it is whole, no date, and neither repeats one digit nor counts up."""
     start, end = match.span(1)
     digits = bytes(c for c in match.group(1) if 48 <= c <= 57)
     if not left_edge(data, start) or data[end : end + 1].isalnum():
@@ -88,6 +95,7 @@ def _number(data: bytes, match: Any) -> tuple[int, int] | None:
     return (
         None
         if len(set(digits)) < 3
+        or _DATE.match(match.group(1))
         or digits[:8] in (b"12345678", b"01234567", b"87654321", b"98765432")
         else (start, end)
     )
