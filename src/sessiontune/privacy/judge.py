@@ -11,7 +11,7 @@ import re2
 from .checks import is_placeholder, judged_random, wordy
 from .examples import is_published_example
 from .keynames import ASKED, IS_KEY, STRONG, VAGUE, dull, names_a_file, says_password, vendor_of
-from .values import DIGITS, HASHES, UUID, cased, like_key, like_password
+from .values import DIGITS, HASHES, UUID, cased, like_key, like_password, run_together
 
 #: A member in code: `event.key=codes.NUL:event.code`.
 _MEMBER = re2.compile(rb"[A-Za-z_]\.[A-Za-z_]")
@@ -56,14 +56,16 @@ def _same_word(name: bytes, value: bytes) -> bool:
 
 #: A count with commas, as reports have under `passwords`: `1,620`.
 _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
-_LISTED = re2.compile(rb"[A-Za-z0-9_+/=-]{32,}(?:,[A-Za-z0-9_+/=-]{32,})*")
 #: Names that mostly name no secret, and the form of the keys under them: half of a login to Vault
-#: (AppRole), a key of PagerDuty, the key for the columns that Rails encrypts, keys of an environment.
+#: (AppRole), a key of PagerDuty, the key for the columns that Rails encrypts, `API_KEYS=V`.
 _FORMS = (
     (re2.compile(rb"(?i)secret_?id$"), UUID),
     (re2.compile(rb"(?i)routing_?key$"), re2.compile(rb"[0-9a-f]{32}|R[A-Z0-9]{31}")),
     (re2.compile(rb"(?:^|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
-    (re2.compile(rb"(?:API|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_KEYS$"), _LISTED),
+    (
+        re2.compile(rb"(?:API|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_KEYS$"),
+        re2.compile(rb"[A-Za-z0-9_+/=-]{32,}"),
+    ),
 )
 
 
@@ -95,7 +97,7 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
                 or (operator.strip() == b"=" and cased(value) and judged_random(value, 8))
             )
             and any(48 <= c <= 57 or c in b"!@#$%^&*" for c in value)
-            and wordy(value) < (0.9 if glued or (quoted and _WORDS_AND_NUMBER(value)) else 0.7)
+            and wordy(value) < (0.9 if glued or (quoted and run_together(value)) else 0.7)
         )
     ):
         return False
@@ -105,8 +107,6 @@ def _is_password(name: bytes, value: bytes, quoted: bool, operator: bytes) -> bo
     return like_password(value, quoted, _shell_like(name, operator))
 
 
-#: Words and a number, run together: `maple71river`.
-_WORDS_AND_NUMBER = re2.compile(rb"[a-z]{6,}[0-9]{3,}[a-z]*").fullmatch
 #: A sign of those that servers ask for in a password, behind a letter or a digit.
 _ASKS = re2.compile(rb"\w[!@#$%^&*?+]")
 _PASSWORD_LAST = re2.compile(rb"(?i)(?:pass(?:word|wd|phrase|code)?|pwd)$")

@@ -18,12 +18,12 @@ import re2
 from .checks import judged_random
 from .coordinates import is_degree
 from .judge import judge
-from .keynames import dull
+from .keynames import dull, says_password
 from .lines import around, below, unlisted
 from .nearby import SIZE, machine_made
 from .phones import is_dialled
 from .rules import Layer, Rule, quick
-from .values import cased, is_gibberish, typed
+from .values import cased, is_gibberish, run_together, typed
 
 #: Names of columns with secrets, loosely.
 _NAMES = (
@@ -88,7 +88,8 @@ def _secret(name: bytes, value: bytes) -> bool:
     # rule out words first, because this runs for every cell
     if not (_DIGIT.search(value, 0, len(value)) or (len(value) > 11 and value.isalpha())):
         return False
-    if not (typed(value) or judged_random(value, 10) or is_gibberish(value)):
+    made = typed(value) or judged_random(value, 10) or is_gibberish(value)
+    if not made and not (says_password(name) and run_together(value)):
         return False
     return len(value) > 3 and judge(name, value, True, b",") is not None
 

@@ -266,6 +266,14 @@ def _typed_by_machine(value: bytes) -> bool:
     )
 
 
+def run_together(value: bytes) -> bool:
+    """True for words and a number behind them, as in many passwords."""
+    return _RUN_TOGETHER.fullmatch(value) is not None
+
+
+_RUN_TOGETHER = re2.compile(rb"[a-z]{6,}[0-9]{3,}[a-z]*")
+
+
 def typed(value: bytes) -> bool:
     """True for a value that looks typed as a password, unlike the words and numbers of a sentence:
     a digit with a sign or with letters of both cases, or gibberish."""
