@@ -96,6 +96,14 @@ def test_a_text_that_begins_with_what_was_told_is_found_whatever_its_length(
     assert not _hold(tmp_path)
 
 
+def test_a_list_of_numbers_hides_no_password(tmp_path: Path) -> None:
+    phones = "".join(f"phone: 0664 {2_000_000 + 7 * number}\n" for number in range(1200))
+    log = Log(tmp_path).add("user", f"read it\n{phones}").add("assistant", f"I try {PASSWORD}.")
+    log.add("user", TELLS).save()
+    assert _export(tmp_path)["redactions"] == {"password": 2, "phone": 1200}
+    assert not _hold(tmp_path)
+
+
 def test_an_agent_holds_what_its_caller_told_and_the_other_way_round(tmp_path: Path) -> None:
     _asked(tmp_path).save()
     Log(tmp_path, agent="a1").add("user", BARE).add("assistant", "No idea.").save()

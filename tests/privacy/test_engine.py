@@ -21,7 +21,8 @@ from sessiontune.privacy.engine import Redactor
 from sessiontune.privacy.joined import LONG, pieces
 from sessiontune.privacy.options import PrivacyOptions
 from sessiontune.privacy.pseudonym import Pseudonyms, inside_pseudonym, is_pseudonym
-from sessiontune.privacy.told import Told
+from sessiontune.privacy.rules import Span
+from sessiontune.privacy.told import Heard, Told
 from sessiontune.privacy.vocabulary import Vocabulary
 
 OPTIONS = PrivacyOptions()
@@ -256,6 +257,19 @@ def test_encoded_text_may_hold_a_name_and_what_was_told_in_any_order(text: str) 
     assert base64.b64decode(made + "==").decode() == plain
     assert told not in plain
     assert "kestrelmann" not in plain
+
+
+def test_what_is_told_fits_either_prefilter() -> None:
+    """RE2 compiles no set of some megabytes."""
+    heard, signs = Heard(), string.ascii_letters + string.digits + "+/"
+    random = Random(1)
+    for _ in range(1000):
+        value = "".join(random.choices(signs, k=4000)).encode()
+        heard.add({value: Span(0, len(value), "secret", "placeholder", 0)})
+    values = list(heard.take())
+    filter_ = prefilter.SetFilter([re.escape(value).decode() for value in values])
+    assert [hit[0] for hit in filter_.scan(b"see " + values[-1])] == [len(values) - 1]
+    assert not heard.take()
 
 
 def test_texts_redacted_together_are_each_redacted_as_alone() -> None:

@@ -7,6 +7,7 @@ another message of the same session (`Told`), where nothing around it would give
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import IO
@@ -28,8 +29,9 @@ _LONG, _SHORT_SECRET, _LONG_PASSWORD, _LONG_NAME, _MOST = 20, 10, 8, 4, 32
 _HEAD = 400
 #: A machine is looked for in other messages if its name cannot be that of a package, too.
 _MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|nas\b|thinkpad")
-#: The longest value that is looked for in other messages, in bytes, and how many are.
-_LONGEST, _MOST_TOLD = 4096, 1000
+#: The longest value that is looked for in other messages, in bytes; how many of one kind are, so
+#: that a list of phones hides no password; and how many bytes all are: RE2 refuses some millions.
+_LONGEST, _MOST_TOLD, _MOST_BYTES = 4096, 1000, 1 << 20
 _UUID = quick(UUID)
 _WORD_AFTER = quick(r"[A-Za-z0-9]")
 #: Bytes of a file that are searched at once.
@@ -129,18 +131,26 @@ class Heard:
 
     def __init__(self) -> None:
         self._values: dict[bytes, tuple[str, str]] = {}
+        self._count: Counter[str] = Counter()  # by kind
+        self._size = 0  # bytes
 
     def add(self, values: Mapping[bytes, Span]) -> None:
         """Values with the spans that told them. The first that told a value names its kind."""
         for value, span in values.items():
-            if len(self._values) >= _MOST_TOLD or len(value) > _LONGEST or b"\0" in value:
+            size, kind = len(value), span.kind
+            if value in self._values or size > _LONGEST or b"\0" in value:
                 continue
-            if span.kind != "host" or _MACHINE.search(value):
-                self._values.setdefault(value, (span.kind, span.shape))
+            if kind == "host" and not _MACHINE.search(value):
+                continue
+            if self._count[kind] < _MOST_TOLD and self._size + size <= _MOST_BYTES:
+                self._values[value] = kind, span.shape
+                self._count[kind] += 1
+                self._size += size
 
     def take(self) -> dict[bytes, tuple[str, str]]:
         """What was told since the last call: value -> kind and shape."""
-        values, self._values = self._values, {}
+        values = self._values
+        self._values, self._count, self._size = {}, Counter(), 0
         return values
 
 
