@@ -39,6 +39,13 @@ def gate(text: str) -> bool:
     [
         ("[09:12] tom: what's the root pw again?\n[09:13] ilse: {v}\n[09:14] tom: thx", TYPED),
         ("Can you send me the password?\nMia: sure\nMia: `{v}`", TYPED),
+        # a second answer, which is none
+        ("password?\n{v}\nDino$" + "aur37\n", TYPED),
+        ("password for db?\r\n{v}\r\n", TYPED),
+        ("  7\u2192password for db?\n  8\u2192{v}\n", TYPED),
+        ('users: {{\r\n  "alice": "{v}",\r\n  "bob": "admin"\r\n}}', LOW),
+        ("ok\n\nprimary_key: {v}", KEY),
+        ("| key | v |\r\n|---|---|\r\n| {v} | 1 |\r\n", KEY),
         ("use {v} as the root password", TYPED),
         ("Für die Fritzbox brauchst du {v} als WLAN-Schlüssel.", LOW),
         ("数据库密码改成了{v}", TYPED),

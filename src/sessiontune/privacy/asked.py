@@ -90,7 +90,7 @@ RULES: tuple[Rule, ...] = (
     ),
     _rule("user", r"linkedin\.com/in/", r"linkedin\.com/in/([A-Za-z0-9][\w%-]{2,98})", _user),
     _rule("host", r"\bHost Name:  ", rf"\bHost Name:[ ]{{2,20}}({_HOST})(?:{NL}|\"|$)", _host),
-    _rule("host", r"\bLogon Server: ", rf"\bLogon Server:[ ]{{2,20}}\\{{2,8}}({_HOST})", _host),
+    _rule("host", r"\bLogon Server: ", rf"\bLogon Server:[ ]{{2,20}}\\{{2,16}}({_HOST})", _host),
     _rule("host", r"\b_HOSTNAME(?:=|\\|\")", rf"\b_HOSTNAME(?:=|\\*\":[ ]?\\*\")({_HOST})", _host),
     _rule("host", r" Darwin Kernel Version ", rf"\bDarwin ({_HOST}) \d", _host),
     _rule(

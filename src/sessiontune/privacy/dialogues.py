@@ -13,7 +13,8 @@ from .blocks import stands_beside
 from .checks import is_placeholder, wordy
 from .examples import is_published_example
 from .keynames import says_password
-from .lines import around, below
+from .lines import around, below, unlisted
+from .pseudonym import inside_pseudonym
 from .rules import Rule, quick
 from .sentences import chained
 from .values import is_dull_value, like_password, typed
@@ -22,10 +23,10 @@ _PASSWORD = r"(?i:passw(?:or)?d|passphrase|passwort|kennwort|\bpw\b|\bpwd\b|mot 
 #: A line with nothing but an answer, perhaps behind the time and the name of who said it.
 _ANSWER = quick(
     r"[ \t>*-]{0,8}(?:\[[^\]\n]{1,24}\][ ]?)?(?:[*<]{0,2}[\w][\w .@-]{0,30}[>*]{0,2}:[>*]{0,2}[ ]{1,3})?(?:(?:it(?:'s| is)|try|sure,?|here:?)[ ]{1,2})?"
-    r"([`'\"]?)([^\s`'\"<>\\\x00]{6,64})[`'\"]?[.!]?[ \t\r]*\Z"
+    r"([`'\"]?)([^\s`'\"<>\\\x00]{6,64})[`'\"]?[.!]?(?:[ \t\r]|\\+r)*\Z"
 )
 #: What may follow the question on its line: no code (`password?: string`, `password ? 1 : 0`), no tag.
-_AFTER_QUESTION = quick(r"[\\\"'`*_)]{0,6}(?:[ \t\r][^:;=<>{}\n]{0,80})?\Z")
+_AFTER_QUESTION = quick(r"[\\\"'`*_)]{0,6}(?:(?<=\\)r)?(?:[ \t\r][^:;=<>{}\n]{0,80})?\Z")
 #: So many lines below a question may hold its answer.
 _LINES = 3
 #: The last word before `as the password`.
@@ -62,7 +63,10 @@ def _answer(data: bytes, end: int) -> list[tuple[int, int]]:
     if not _AFTER_QUESTION.match(data, end, high):
         return []
     for start, stop in islice(below(data, high, line_end), _LINES):
+        start = unlisted(data, start, stop)
         match = _ANSWER.match(data, start, min(stop, start + 160))
+        if match and inside_pseudonym(data, *match.span(2)):
+            break  # the answer, in a text that was redacted before
         if match and match.end() == stop and typed(match.group(2)):
             value = match.group(2).rstrip(b".!") if match.group(1) else match.group(2)
             if _by_somebody(value, 0.85):
@@ -84,7 +88,7 @@ def _used_as(data: bytes, end: int, head: str) -> list[tuple[int, int]]:
 
 
 _PAIR = quick(
-    r"(?:\s|\\n){0,40}\\*[\"']([\w.@+-]{1,60})\\*[\"'][ ]?(?::|=>)[ ]?\\*[\"']([^\s\"'\\<>]{4,64})\\*[\"'],?"
+    r"(?:\s|\\+[nrt]){0,40}\\*[\"']([\w.@+-]{1,60})\\*[\"'][ ]?(?::|=>)[ ]?\\*[\"']([^\s\"'\\<>]{4,64})\\*[\"'],?"
 )
 
 
@@ -128,7 +132,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "password",
         "secrets",
-        r"(?i:users|logins|passwords|creds)\\*[\"']?[ ]?(?::|=|=>|:=)[ ]?\{(?:\s|\\n){0,20}\\*[\"']\w",
+        r"(?i:users|logins|passwords|creds)\\*[\"']?[ ]?(?::|=|=>|:=)[ ]?\{(?:\s|\\+[nrt]){0,20}\\*[\"']\w",
         "()",
         direct=_of_users,
         rank=1,

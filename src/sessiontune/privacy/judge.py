@@ -61,7 +61,7 @@ _COUNT = re2.compile(rb"\d{1,3}(?:,\d{3})+")
 _FORMS = (
     (re2.compile(rb"(?i)secret_?id$"), UUID),
     (re2.compile(rb"(?i)routing_?key$"), re2.compile(rb"[0-9a-f]{32}|R[A-Z0-9]{31}")),
-    (re2.compile(rb"(?:^|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
+    (re2.compile(rb"(?:^[nrt]?|_)primary_key$"), re2.compile(rb"[A-Za-z0-9]{32}")),
     (
         re2.compile(rb"(?:API|SESSION|SECRET|SIGNING|ACCESS|ENCRYPTION)_KEYS$"),
         re2.compile(rb"[A-Za-z0-9_+/=-]{32,}"),

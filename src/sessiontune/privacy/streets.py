@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import Any
 
 from .pseudonym import inside_pseudonym
-from .rules import Direct, Rule, left_edge, pattern, quick
+from .rules import NL, Direct, Rule, left_edge, pattern, quick
 
 #: A capital, and any letter of a name: ASCII, UTF-8, or an escape of JSON.
 _CAP = r"(?:[A-Z]|\xc3[\x80-\x9e]|\xc5[\x81-\xbd]|\\+u00[cd][0-9a-f])"
@@ -80,7 +80,7 @@ _WARD_ESCAPED = r"\\u(?:533a|5e02|753a|770c|76ee)(?:\\+u[3-9][0-9a-f]{3}){0,6}"
 #: A postal code and a town behind a street: they prove that it is one, and are replaced with it.
 _TOWN = rf"{_CAP}{_LETTER}{{1,24}}(?: {_CAP}{_LETTER}{{1,24}}){{0,2}}"
 _POSTAL = (
-    rf"(?:(?:\\*,)?(?:\\n|\r?\n|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
+    rf"(?:(?:\\*,)?(?:{NL}|[ ])|,)[ ]{{0,2}}(?:(?:[A-Z]{{1,2}}-)?\d{{4,5}},? {_TOWN}|\d{{4}} ?[A-Z]{{2}},? {_TOWN}|\d{{2}}-\d{{3}} {_TOWN}|\d{{3}} \d{{2}} {_TOWN}|\d{{4}}-\d{{3}} {_TOWN}|"
     rf"{_TOWN},? [A-Z]{{2,3}},? \d{{4,5}}(?:-\d{{4}})?\b|{_TOWN},? [A-Z]{{1,2}}\d{{1,2}}[A-Z]? ?\d[A-Z]{{2}}\b|{_TOWN}(?: - [A-Z]{{2}},)? \d{{4,5}}-\d{{3}}\b)"
 )
 

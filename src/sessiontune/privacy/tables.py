@@ -48,7 +48,7 @@ _OF_HEADS = bytes(
 )
 #: The same with what a listing puts before a line.
 _BEFORE = _OF_HEADS + b":+>"
-_RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\\r]*\Z")
+_RULER = quick(r"[ \t]*[|+]?[ :=-]{3,400}(?:[|+][ :=-]{3,400})*[|+]?[ \t\r\\r]*\Z")
 
 
 def _cells(
