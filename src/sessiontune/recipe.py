@@ -165,14 +165,15 @@ def ignored(env: Mapping[str, str]) -> list[str]:
     """A sentence on each `SESSIONTUNE_*` that sets nothing."""
     from difflib import get_close_matches
 
-    fields = [f"SESSIONTUNE_{f.upper()}" for f in Recipe.__struct_fields__ if f != "privacy"]
-    known = {*fields, *(f"SESSIONTUNE_{name}" for name in _NO_FIELDS.split())}
+    before = "SESSIONTUNE_"
+    fields = [field.upper() for field in Recipe.__struct_fields__ if field != "privacy"]
+    names = {name.removeprefix(before) for name in env if name.startswith(before)}
     said = []
-    for name in sorted(n for n in env if n.startswith("SESSIONTUNE_") and n not in known):
-        near = get_close_matches(name, fields, n=1, cutoff=0.8)
+    for name in sorted(names.difference(fields, _NO_FIELDS.split())):
+        near = get_close_matches(name, fields, n=1, cutoff=0.75)
         said.append(
-            f"{name} is ignored: no field has that name."
-            + (f" Did you mean {near[0]}?" if near else "")
+            f"{before}{name} is ignored: no setting has that name."
+            + (f" Did you mean {before}{near[0]}?" if near else "")
         )
     return said
 

@@ -797,14 +797,18 @@ def test_a_setting_of_the_environment_that_does_not_exist_is_said(
     world: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SESSIONTUNE_MAXTOKENS", "9000")
+    monkeypatch.setenv("SESSIONTUNE_PRIVACY", "off")
+    monkeypatch.setenv("SESSIONTUNE_XX", "")
     monkeypatch.setenv("SESSIONTUNE_STATE", str(world / "s"))
     monkeypatch.setenv("SESSIONTUNE_MAX_TOKENS", "8000")
     code, _, err = cli("export", world / "logs", "-o", world / "a", "--dry-run", "--jobs", 1)
     assert code == 0
     said = [line for line in err.splitlines() if "SESSIONTUNE_" in line]
     assert said == [
-        "SESSIONTUNE_MAXTOKENS is ignored: no field has that name."
-        " Did you mean SESSIONTUNE_MAX_TOKENS?"
+        "SESSIONTUNE_MAXTOKENS is ignored: no setting has that name."
+        " Did you mean SESSIONTUNE_MAX_TOKENS?",
+        "SESSIONTUNE_PRIVACY is ignored: no setting has that name.",
+        "SESSIONTUNE_XX is ignored: no setting has that name.",
     ]
 
 

@@ -144,6 +144,22 @@ def test_what_a_newer_version_took_over(tmp_path: Path) -> None:
     assert reading.ledger.drops == {"link/resumed_copy": 8}
 
 
+def test_what_cannot_be_read_and_what_both_tables_hold_is_counted(tmp_path: Path) -> None:
+    path = store(tmp_path, state())
+    base = sqlite3.connect(path)
+    older = [("/w/shop", json.dumps(state(HISTORY[:2]))), ("/w/cut", json.dumps(state())[:-9])]
+    base.executemany("INSERT INTO conversations VALUES (?, ?)", older)
+    base.commit()
+    base.close()
+    (tmp_path / "cut.json").write_text(json.dumps(state(name="other"))[:-9])
+    reading = read("kiro", tmp_path)
+    assert reading.unbalanced() == {}
+    assert shape(reading) == [TOLD]
+    assert reading.ledger.drops == {"link/resumed_copy": 4}
+    faults = [(Path(fault.file).name, fault.reason) for fault in reading.ledger.faults]
+    assert sorted(faults) == [("cut.json", "bad_json"), ("data.sqlite3", "bad_json")]
+
+
 @pytest.mark.parametrize("odd", ODD, ids=str)
 def test_a_wrong_type_in_any_field(tmp_path: Path, odd: Any) -> None:
     whole = state(latest_summary=["So far.", {}])

@@ -14,9 +14,11 @@ import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
+
 from ..ledger import Ledger
 from ..linking import Frame, Node
-from ..model import Part, ResultStatus, Session, Text, Thinking
+from ..model import Fault, Part, ResultStatus, Session, Text, Thinking
 from ..ports import FileIndex, Keyed, ReadOptions
 from .databases import MAGIC, columns, faults_of, index_of, opened, rows
 from .linear import Linear, folder_name, moment, words
@@ -32,8 +34,15 @@ _SAVED = re.compile(
 _CANCELLED = "Tool use was cancelled by the user"
 _DENIED = "User denied tool execution"
 
-#: Name of a conversation, its folder, its state.
-Told = tuple[str, str, dict[str, Any]]
+
+class Told(msgspec.Struct):
+    """A conversation: its name, its folder, its state (None: no JSON), whether a newer table holds
+    it, too."""
+
+    name: str
+    folder: str
+    state: dict[str, Any] | None
+    again: bool = False
 
 
 def recognise(path: str, head: bytes) -> bool:
@@ -50,9 +59,8 @@ def index(path: str) -> FileIndex:
         found = list(_conversations(path))
     except (sqlite3.Error, OSError):
         return FileIndex()
-    count = sum(2 * len(_history(state)) for _, _, state in found)
-    names = (name for name, _, _ in found)
-    return index_of(path, names, (folder for _, folder, _ in found), count, "", "")
+    count = sum(1 if one.state is None else 2 * len(_history(one.state)) for one in found)
+    return index_of(path, (one.name for one in found), (one.folder for one in found), count, "", "")
 
 
 def sessions(
@@ -67,12 +75,18 @@ def sessions(
     number = 0
     with faults_of(path, ledger):
         seen: set[str] = set()
-        for name, folder, state in _conversations(path):
-            log = Linear(path, options, ledger)
+        for one in _conversations(path):
+            log, name, state = Linear(path, options, ledger), one.name, one.state
+            if state is None:
+                number += 1
+                log.part(number)
+                ledger.fault(Fault("bad_json", path, number))
+                continue
+            again = one.again or name in known
             log.session_id = name if name not in seen else f"{name}/{number}"
             summary = state.get("latest_summary")
             words_of = words(summary[0]) if isinstance(summary, list) and summary else ""
-            if words_of.strip() and name not in known:  # what it sums up is not kept
+            if words_of.strip() and not again:  # what it sums up is not kept
                 number += 1
                 log.part(number)
                 log.node("summary", [Text(words_of)])
@@ -81,7 +95,7 @@ def sessions(
                 for told, take in ((user, _asked), (answer, _answered)):
                     number += 1
                     log.part(number)
-                    if name in known:
+                    if again:
                         log.drop("resumed_copy", "link")
                     else:
                         with log.faults():
@@ -90,34 +104,33 @@ def sessions(
             frame = Frame(
                 source="kiro",
                 session_id=log.session_id,
-                project=folder_name(folder),
-                cwd=folder,
+                project=folder_name(one.folder),
+                cwd=one.folder,
             )
             yield from log.sessions(frame, keyed, nodes)
 
 
 def _conversations(path: str) -> Iterator[Told]:
-    """The conversations of a file; of those in both tables, that of the newer one."""
+    """The conversations of a file, those of the newer table first."""
     if path.endswith(".json"):
         with open_log(path) as stream:
-            state = value_of(stream.read()) or {}
-        yield words(state.get("conversation_id")) or stem(path), _place(state), state
+            state = value_of(stream.read())
+        yield Told(words(inside(state, "conversation_id")) or stem(path), _place(state), state)
         return
     with opened(path) as base:
         known = {name for (name,) in base.execute("SELECT name FROM sqlite_master")}
         newer: set[str] = set()
         for table in (table for table in _TABLES if table in known):
             for row in rows(base, table):
-                state, folder = value_of(row.get("value")) or {}, words(row.get("key"))
-                name = words(row.get("conversation_id")) or words(state.get("conversation_id"))
-                if table == _TABLES[0]:
+                state, folder = value_of(row.get("value")), words(row.get("key"))
+                name = words(row.get("conversation_id")) or words(inside(state, "conversation_id"))
+                again = table != _TABLES[0] and name in newer
+                if table == _TABLES[0] and name and state is not None:
                     newer.add(name)
-                elif name in newer:
-                    continue
-                yield name or folder, folder or _place(state), state
+                yield Told(name or folder, folder or _place(state), state, again)
 
 
-def _place(state: dict[str, Any]) -> str:
+def _place(state: dict[str, Any] | None) -> str:
     """The folder that the first entry tells."""
     for entry in _history(state)[:1]:
         place = ("env_context", "env_state", "current_working_directory")
@@ -125,8 +138,8 @@ def _place(state: dict[str, Any]) -> str:
     return ""
 
 
-def _history(state: dict[str, Any]) -> list[Any]:
-    found = state.get("history")
+def _history(state: dict[str, Any] | None) -> list[Any]:
+    found = inside(state, "history")
     return found if isinstance(found, list) else []
 
 
