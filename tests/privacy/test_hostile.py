@@ -10,7 +10,7 @@ from random import Random
 import pytest
 from planted import ALNUM, carrier, survives
 
-from sessiontune.privacy import blocks
+from sessiontune.privacy import blocks, tables
 from sessiontune.privacy.audit import Auditor
 from sessiontune.privacy.decoders import RULES, lettered, lettered_view
 from sessiontune.privacy.engine import Redactor
@@ -149,3 +149,18 @@ def test_blocks_in_blocks_of_credentials_are_each_looked_through_once(
     block = "".join(" " * i + "credentials:\n" for i in range(60)) + " " * 60 + "ada: b\n"
     REDACTOR.text(block * 50)
     assert looks == [b"b"] * 50
+
+
+def test_a_head_of_one_name_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read = []
+    cells = tables._cells
+    monkeypatch.setattr(tables, "_cells", lambda *a: read.append(1) or cells(*a))
+    assert REDACTOR.text("|key|" * 400) == "|key|" * 400
+    assert len(read) < 10
+
+
+def test_places_of_findings_are_counted_in_characters() -> None:
+    text, value = carrier("github", 13)
+    whole = f"\u65e5\u672c \U0001f600 {text} \u00fc\n" * 3
+    starts = [found.start for found in REDACTOR.find(whole)]
+    assert starts == [at for at in range(len(whole)) if whole.startswith(value, at)]

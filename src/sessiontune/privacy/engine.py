@@ -154,8 +154,10 @@ class Redactor:
         """What would be replaced, in order."""
         raw = text.encode("utf-8", "surrogatepass")
         found = []
+        at = start = 0  # the same place in bytes and in characters
         for span in self._spans(raw, None, self._alone(raw)):
-            start = len(raw[: span.start].decode("utf-8", "surrogatepass"))
+            start += len(raw[at : span.start].decode("utf-8", "surrogatepass"))
+            at = span.start
             value = raw[span.start : span.end]
             size = len(value.decode("utf-8", "surrogatepass"))
             mark = self._pseudonyms.fingerprint(value)

@@ -154,7 +154,8 @@ def _below(data: bytes, end: int, column: _Column) -> list[tuple[int, int]]:
     mark = next((m for m in (b"|", b",", b";", b"\t", b"\\t") if m in head), None)
     if mark is None:
         return []
-    if quick(column.anchor).search(data, low, end - 1) is not None:
+    keys = column.kind == "secret" and quick(_KEY_COLUMN).search(data, low, end - 1)
+    if keys or quick(column.anchor).search(data, low, end - 1):
         return []  # not the head's first such name: the hit on that one read the whole table
     columns = _cells(data, low, high, mark)
     named = column.chosen([data[a:b] for a, b in columns])
