@@ -17,7 +17,7 @@ NAME = "q[a-z]{4}berg"
     ("text", "form"),
     [
         ("$ whoami\n{}\n$ pwd\n", NAME),
-        ("root@0a1b:/srv# whoami\n{}\n", NAME),
+        ("root@host:/srv# whoami\n{}\n", NAME),
         ("\\\\fs01\\users$\\{}\\notes.txt", NAME),
         ("$ whoami && hostname && pwd\nroot\n{}\n/srv", NAME),
         ("PS C:\\src> whoami\nws-west\\{}\n", NAME),
