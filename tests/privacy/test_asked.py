@@ -17,10 +17,10 @@ NAME = "q[a-z]{4}berg"
     ("text", "form"),
     [
         ("$ whoami\n{}\n$ pwd\n", NAME),
-        ("root@0a" + "1b:/srv# whoami\n{}\n", NAME),
+        ("root@host:/srv# whoami\n{}\n", NAME),
         ("\\\\fs01\\users$\\{}\\notes.txt", NAME),
         ("$ whoami && hostname && pwd\nroot\n{}\n/srv", NAME),
-        ("PS C:\\src> who" + "ami\nws-west\\{}\n", NAME),
+        ("PS C:\\src> whoami\nws-west\\{}\n", NAME),
         ("PS C:\\src> $env:COMPUTERNAME\n{}\n", "FLINT-WS[0-9]{2}"),
         ("Access: (0664)  Uid: ( 1000/{})   Gid: (    0/    root)", NAME),
         ("CRON[4817]: ({}) CMD (sync)", NAME),
