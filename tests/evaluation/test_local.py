@@ -201,7 +201,11 @@ def test_loading_a_model_asks_the_hub_for_nothing(
 
 
 @pytest.mark.parametrize(
-    "called", ["weights._scaling({}, 'q_proj', 8)", "reference._load(base, adapter)"]
+    "called",
+    [
+        "weights._scaling({'alpha_pattern': {'q_proj': 4}}, 'q_proj', 8)",
+        "reference._load(base, adapter)",
+    ],
 )
 def test_importing_peft_says_and_asks_nothing(called: str, run: Run, tmp_path: Path) -> None:
     """In a process of its own, as an import happens once; what `kernels` is asked would be code."""
