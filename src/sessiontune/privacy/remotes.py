@@ -35,94 +35,38 @@ _ORIGIN = r"(?:origin|upstream|fork)(?:[ \t]|\\+t)+https?://(?:[^\s@/]{1,120}@)?
 _SSH = r"git@[A-Za-z0-9.-]{3,60}[:/]"
 
 
+def _owner_rule(anchor: str, exact: str, before: int, after: int) -> Rule:
+    return Rule("git-owner", "places", anchor, exact, _owner, "org", before, after, rank=2)
+
+
+def _repo_rule(anchor: str, exact: str, before: int, after: int) -> Rule:
+    return Rule("git-repo", "places", anchor, exact, _repo, "repo", before, after, rank=2)
+
+
+_NAMED = "[A-Za-z0-9][A-Za-z0-9_.-]{1,60}"
+_OWNER = "[A-Za-z0-9_.-]{1,60}"
+_SSH_ANCHOR = rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]"
+_ORIGIN_ANCHOR = rf"{_ORIGIN}[A-Za-z0-9_.-]"
+
 RULES: tuple[Rule, ...] = (
-    Rule(
-        "git-owner",
-        "places",
-        rf"{_REMOTE}[A-Za-z0-9]",
-        rf"{_REMOTE}([A-Za-z0-9][A-Za-z0-9_.-]{{1,60}})/",
-        _owner,
-        "org",
-        before=110,
-        after=70,
-        rank=2,
+    _owner_rule(rf"{_REMOTE}[A-Za-z0-9]", rf"{_REMOTE}({_NAMED})/", 110, 70),
+    _repo_rule(
+        rf"{_REMOTE}[A-Za-z0-9]", rf"{_REMOTE}({_NAMED})/([A-Za-z0-9_-]{{1,100}})", 110, 170
     ),
-    Rule(
-        "git-repo",
-        "places",
-        rf"{_REMOTE}[A-Za-z0-9]",
-        rf"{_REMOTE}([A-Za-z0-9][A-Za-z0-9_.-]{{1,60}})/([A-Za-z0-9_-]{{1,100}})",
-        _repo,
-        "repo",
-        before=110,
-        after=170,
-        rank=2,
+    _owner_rule(rf"//{_OWNER}@dev\.azure", rf"//({_OWNER})@dev\.azure", 96, 4),
+    _owner_rule(
+        rf"//(?:{_OWNER}@)?dev\.azure\.com/[A-Za-z0-9]",
+        rf"//(?:{_OWNER}@)?dev\.azure\.com/({_NAMED})/",
+        96,
+        70,
     ),
-    Rule(
-        "git-owner",
-        "places",
-        r"//[A-Za-z0-9_.-]{1,60}@dev\.azure",
-        r"//([A-Za-z0-9_.-]{1,60})@dev\.azure",
-        _owner,
-        "org",
-        before=96,
-        after=4,
-        rank=2,
+    _owner_rule(_SSH_ANCHOR, rf"{_SSH}({_OWNER})/[A-Za-z0-9_./-]{{1,100}}", 140, 120),
+    _repo_rule(
+        _SSH_ANCHOR,
+        rf"{_SSH}({_OWNER})/([A-Za-z0-9_./-]{{1,100}}?)(?:\.git\b|[^A-Za-z0-9_./-]|$)",
+        140,
+        120,
     ),
-    Rule(
-        "git-owner",
-        "places",
-        r"//(?:[A-Za-z0-9_.-]{1,60}@)?dev\.azure\.com/[A-Za-z0-9]",
-        r"//(?:[A-Za-z0-9_.-]{1,60}@)?dev\.azure\.com/([A-Za-z0-9][A-Za-z0-9_.-]{1,60})/",
-        _owner,
-        "org",
-        before=96,
-        after=70,
-        rank=2,
-    ),
-    Rule(
-        "git-owner",
-        "places",
-        rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
-        rf"{_SSH}([A-Za-z0-9_.-]{{1,60}})/[A-Za-z0-9_./-]{{1,100}}",
-        _owner,
-        "org",
-        before=140,
-        after=120,
-        rank=2,
-    ),
-    Rule(
-        "git-repo",
-        "places",
-        rf"{_SSH}[A-Za-z0-9_.-]{{1,40}}/[A-Za-z0-9_.-]",
-        rf"{_SSH}([A-Za-z0-9_.-]{{1,60}})/([A-Za-z0-9_./-]{{1,100}}?)(?:\.git\b|[^A-Za-z0-9_./-]|$)",
-        _repo,
-        "repo",
-        before=140,
-        after=120,
-        rank=2,
-    ),
-    Rule(
-        "git-owner",
-        "places",
-        rf"{_ORIGIN}[A-Za-z0-9_.-]",
-        rf"{_ORIGIN}([A-Za-z0-9_.-]{{1,60}})/[A-Za-z0-9_.-]",
-        _owner,
-        "org",
-        before=140,
-        after=120,
-        rank=2,
-    ),
-    Rule(
-        "git-repo",
-        "places",
-        rf"{_ORIGIN}[A-Za-z0-9_.-]",
-        rf"{_ORIGIN}([A-Za-z0-9_.-]{{1,60}})/"
-        r"([A-Za-z0-9_-]{1,100})",
-        _repo,
-        "repo",
-        before=140,
-        after=120,
-        rank=2,
-    ),
+    _owner_rule(_ORIGIN_ANCHOR, rf"{_ORIGIN}({_OWNER})/[A-Za-z0-9_.-]", 140, 120),
+    _repo_rule(_ORIGIN_ANCHOR, rf"{_ORIGIN}({_OWNER})/([A-Za-z0-9_-]{{1,100}})", 140, 120),
 )
