@@ -60,8 +60,9 @@ def few(held: int, every: int, folder: str, split: str) -> str:
     if held >= ENOUGH:
         return ""
     text = (
-        f"{number(held) if held else 'None'} of {number(every)} independent groups of sessions "
-        f"{'is' if held == 1 else 'are'} held out for the test; a verdict of "
+        f"{number(held) if held else 'None'} of {number(every)} independent "
+        f"{'group' if every == 1 else 'groups'} of sessions "
+        f"{'is' if 1 in (held, every) else 'are'} held out for the test; a verdict of "
         f"`sessiontune evaluate` needs {ENOUGH}."
     )
     if share := share_for(every):
