@@ -162,6 +162,21 @@ def test_workers_and_one_process_write_the_same(tmp_path: Path) -> None:
         assert mine.read_bytes() == other.read_bytes()
 
 
+def test_what_a_vanished_log_told_is_known_when_others_are_read_again(tmp_path: Path) -> None:
+    """Only its pseudonym is left of it."""
+    caller = _asked(tmp_path)
+    caller.save()
+    agent = Log(tmp_path, agent="a1").add("user", BARE).add("assistant", f"`{PASSWORD}`: no idea.")
+    agent.save()
+    _export(tmp_path)
+    caller.path.unlink()
+    agent.add("user", f"(perhaps {PASSWORD}!)").save()
+    _export(tmp_path)
+    assert not _hold(tmp_path)
+    words = [row["content"] for row in rows(tmp_path / "data")]
+    assert len(words) == 8
+
+
 def test_what_a_hook_took_out_is_kept_without_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -191,6 +191,37 @@ def test_the_rest_of_an_answer_that_is_words_alone_stands_once(
         assert write(c=whole) == once
 
 
+def test_the_rest_of_an_answer_stands_once_if_a_vanished_log_told_what_it_holds(
+    tmp_path: Path,
+) -> None:
+    """It is known by its words, so they must be redacted as they were."""
+    value = "Zr7" + "qPw" + "92kdLm"
+    whole = [
+        _says("u1", None, _text("begin")),
+        _says("u2", "u1", _text("first"), of="msg1"),
+        _says("u3", "u2", _text(f"{value} is refused"), of="msg1"),
+    ]
+    on = [
+        _says("u7", "u2", _text(f"DB_PASSWORD={value}")),
+        _says("u8", "u7", _text("so " * 900)),
+    ]
+    folder = tmp_path / "logs" / "p"
+    folder.mkdir(parents=True)
+
+    def write(**logs: list[dict[str, Any]]) -> list[str]:
+        for log in folder.iterdir():
+            log.unlink()
+        for name, records in logs.items():
+            lines = [orjson.dumps({**record, "sessionId": name}) for record in records]
+            (folder / f"{name}-0001.jsonl").write_bytes(b"\n".join(lines))
+        return sorted(" ".join(row["content"] for row in _export(tmp_path)).split())
+
+    before = write(a=whole, b=[*whole[:2], *on])
+    assert write(c=whole) == before
+    assert before.count("refused") == 1
+    assert value not in str(before)
+
+
 def _parts(found: list[Row]) -> Counter[str]:
     """Words, calls and results; not how they stand together."""
     words = [row["content"] for row in found if row["status"] != "missing"]

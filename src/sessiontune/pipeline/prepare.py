@@ -29,7 +29,7 @@ from ..privacy.told import Told
 from ..privacy.vocabulary import Vocabulary
 from ..steps.clean import clean
 from ..steps.dedupe import mark
-from ..steps.redact import redactor_stage
+from ..steps.redact import redactor_stage, texts_of
 from ..steps.tools import Shapes, observe
 from .hooks import hook_stage, keeping
 from .shutout import shut_of
@@ -163,57 +163,42 @@ def prepare(task: PreparePack) -> list[Noted]:
 
 
 def _prepare(task: PrepareTask, pack: Pack, redactor: Redactor) -> Noted:
-    ledger = Ledger()
     start = pack.size
-    with _spool(pack) as left:
-        sessions = _sessions(task, redactor, ledger, left)
-        noted = put_sessions(task.key, sessions, ledger, pack)
-        told = redactor.told()
-        if told is not None and _stands(told, pack, start, left):
+    with SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path)) as left:
+        noted = _written(task, redactor, pack, left)
+        told = _told(task, redactor, pack, start, left)
+        if told is not None:  # few units need it: all that their messages tell is known only now
+            pack.take_back(start)
+            left.seek(0)
+            left.truncate()
             with redactor.knowing(told):
-                noted = _once_more(noted, redactor, ledger, pack, left)
+                noted = _written(task, redactor, pack, left)
         aside = pack.size
         left.seek(0)
         shutil.copyfileobj(left, pack)
     hooked = pack.place(aside) if task.preparation.preprocess else None
-    return msgspec.structs.replace(noted, left=hooked, shut=tuple(shut_of(task.files, ledger)))
+    return msgspec.structs.replace(noted, left=hooked)
 
 
-def _spool(pack: Pack) -> SpooledTemporaryFile[bytes]:
-    return SpooledTemporaryFile(_SPOOLED, dir=os.path.dirname(pack.path))
+def _written(task: PrepareTask, redactor: Redactor, pack: Pack, left: IO[bytes]) -> Noted:
+    ledger = Ledger()
+    sessions = _sessions(task, redactor, ledger, left)
+    noted = put_sessions(task.key, sessions, ledger, pack)
+    return msgspec.structs.replace(noted, shut=tuple(shut_of(task.files, ledger)))
 
 
-def _stands(told: Told, pack: Pack, start: int, left: IO[bytes]) -> bool:
-    """Whether one message of the unit holds bare what another told."""
-    left.seek(0)
+def _told(
+    task: PrepareTask, redactor: Redactor, pack: Pack, start: int, left: IO[bytes]
+) -> Told | None:
+    """What messages of the unit told, if another message holds any of it bare."""
     with pack.since(start) as shard:
-        return told.within(shard) or told.within(left)
-
-
-def _once_more(
-    noted: Noted, redactor: Redactor, ledger: Ledger, pack: Pack, left: IO[bytes]
-) -> Noted:
-    """Redact what was written of a unit again, since all that its messages tell is known only now.
-    Few units need it."""
-    redact = redactor_stage(redactor)
-
-    def redacted(file: IO[bytes]) -> Iterator[Session]:
-        file.seek(0)
-        yield from (again for session in codec.read_sessions(file) if (again := redact(session)[0]))
-        _count(redactor, ledger)
-
-    with _spool(pack) as shard, _spool(pack) as fresh:
-        with pack.since(noted.place.at) as part:
-            shutil.copyfileobj(part, shard)
-        pack.take_back(noted.place.at)
-        noted = put_sessions(noted.key, redacted(shard), ledger, pack)
-        for session in redacted(left):
-            codec.write_session(fresh, session)
+        if task.carry:
+            sessions = codec.read_sessions(shard)
+            redactor.hear_again(text for session in sessions for text in texts_of(session))
+            shard.seek(start)
+        told = redactor.told()
         left.seek(0)
-        left.truncate()
-        fresh.seek(0)
-        shutil.copyfileobj(fresh, left)
-    return noted
+        return told if told and (told.within(shard) or told.within(left)) else None
 
 
 def put_sessions(key: str, sessions: Iterable[Session], ledger: Ledger, pack: Pack) -> Noted:

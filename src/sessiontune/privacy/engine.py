@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,7 +20,7 @@ from .prefilter import Hit
 from .pseudonym import Pseudonyms, is_pseudonym
 from .rules import Span
 from .together import mended
-from .told import Heard, Told
+from .told import Heard, Told, told_before
 from .trees import collect_strings, rebuild, under
 from .vocabulary import Vocabulary
 from .words import Names
@@ -127,6 +127,10 @@ class Redactor:
         """Sets the counts, so that what was replaced since they were taken does not count."""
         self._counts.clear()
         self._counts.update(counts)
+
+    def hear_again(self, texts: Iterable[str]) -> None:
+        """Hear what redacted texts still tell by their pseudonyms."""
+        self._heard.add(told_before(texts, self._make))
 
     def told(self) -> Told | None:
         """The values told since the last call that other texts may hold unseen; None if there are

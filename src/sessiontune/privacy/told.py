@@ -1,20 +1,22 @@
 """Values that their surroundings tell in one place, and that stand bare in others.
 
 `DB_PASSWORD=V` says what `V` is, wherever else it stands: in the same text (`elsewhere`), or in
-another message of the same session (`Told`), where nothing around it would give it away.
+another message of the same session (`Told`), where nothing around it would give it away. Of a log
+that vanished only pseudonyms are left: they tell, too (`told_before`).
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import IO
 
 from .checks import wordy
 from .kinds import is_secret
 from .prefilter import make_filter
+from .pseudonym import LETTERS
 from .rules import UUID, Span, left_edge, quick
 from .values import typed
 
@@ -34,6 +36,10 @@ _MACHINE = re.compile(rb"(?i)[0-9]|box\b|mac|pc\b|laptop|desktop|station|server|
 _LONGEST, _MOST_TOLD, _MOST_BYTES = 4096, 1000, 1 << 20
 _UUID = quick(UUID)
 _WORD_AFTER = quick(r"[A-Za-z0-9]")
+#: Pseudonyms of what a message may tell; words that one may stand for, and marks around them.
+_MADE = re.compile(rf"(?:REDACTED_([A-Z0-9_]+)_|(host|user))[{LETTERS}]{{14}}".encode())
+_WORD = re.compile(rb"[^\s\"'`<>(){}\[\],;=|\\]+")
+_MARKS, _END = b".,:;?!*_()[]{}<>\"'`", b".,:;?"
 #: Bytes of a file that are searched at once.
 _CHUNK = 1 << 20
 
@@ -94,6 +100,32 @@ def elsewhere(data: bytes, values: Mapping[bytes, Span]) -> list[Span]:
                 more.append(Span(at, end, span.kind, span.shape, 0))
             at = data.find(value, end)
     return more
+
+
+def told_before(
+    texts: Iterable[str], make: Callable[[str, str, bytes], bytes]
+) -> dict[bytes, Span]:
+    """The words of these texts whose pseudonyms stand in them, too: where the pseudonym stands,
+    something told what the word is. `make`: kind, shape and value -> pseudonym."""
+    made: dict[tuple[str, str], set[bytes]] = {}  # kind and shape -> pseudonyms
+    words: set[bytes] = set()
+    for text in texts:
+        data = text.encode("utf-8", "surrogatepass")
+        for found in _MADE.finditer(data):
+            shape = (found[2] or b"").decode()
+            kind = shape or found[1].decode().lower().replace("_", "-")
+            made.setdefault((kind, shape), set()).add(found[0])
+        for whole in set(data.split()) - words:
+            for word in (whole, *_WORD.findall(whole)):
+                words.update((word, word.strip(_END), word.strip(_MARKS)))
+    return {
+        word: Span(0, len(word), kind, shape, 0)
+        for (kind, shape), pseudonyms in made.items()
+        if (judge := _judge(kind)) is not None
+        for word in words
+        if len(word) >= _LONG_NAME and make(kind, shape, word) in pseudonyms
+        if judge(word[:_HEAD], len(word))
+    }
 
 
 class Told:

@@ -46,7 +46,8 @@ def redactor_stage(redactor: Redactor) -> Stage:
     return stage
 
 
-def _redact(session: Session, redactor: Redactor) -> Session:
+def texts_of(session: Session) -> list[str]:
+    """All texts of a session, but for its identifiers."""
     strings: list[str] = [session.title, session.agent_type, session.entrypoint]
     names: set[str] = set()  # of models and tools: few and repeated
     for message in session.messages:
@@ -58,6 +59,11 @@ def _redact(session: Session, redactor: Redactor) -> Session:
         strings.append(tool.name)
         strings.append(tool.description)
         collect_strings(tool.parameters, strings)
+    return strings
+
+
+def _redact(session: Session, redactor: Redactor) -> Session:
+    strings = texts_of(session)
     changed: dict[str, str] = {}
     for some in _batches(strings):
         fresh = redactor.texts(some)
