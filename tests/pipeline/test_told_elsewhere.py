@@ -10,6 +10,10 @@ from typing import Any
 import pytest
 from tests.runs import rows, run
 
+from sessiontune.privacy.engine import Redactor
+from sessiontune.privacy.options import PrivacyOptions
+from sessiontune.privacy.vocabulary import Vocabulary
+
 PASSWORD = "Zr7" + "qPw" + "92kdLm"
 TELLS = f"DB_PASSWORD={PASSWORD}\nDEBUG=1\n"
 BARE = f"psql says no to {PASSWORD}, why?"
@@ -175,6 +179,18 @@ def test_what_a_vanished_log_told_is_known_when_others_are_read_again(tmp_path: 
     assert not _hold(tmp_path)
     words = [row["content"] for row in rows(tmp_path / "data")]
     assert len(words) == 8
+
+
+def test_a_pseudonym_tells_nothing_of_itself() -> None:
+    redactor = Redactor(b"told", Vocabulary(), PrivacyOptions())
+    redacted = redactor.texts([TELLS, f"ssh deploy@{'kestrel' + '-box1'}"])
+    assert redactor.told() is not None
+    redactor.hear_again(redacted)
+    assert redactor.told() is None
+    redactor.hear_again([*redacted, BARE])
+    told = redactor.told()
+    assert told is not None
+    assert list(told.values) == [PASSWORD.encode()]
 
 
 def test_what_a_hook_took_out_is_kept_without_it(

@@ -122,7 +122,7 @@ def told_before(
         word: Span(0, len(word), kind, shape, 0)
         for (kind, shape), pseudonyms in made.items()
         if (judge := _judge(kind)) is not None
-        for word in words
+        for word in words - pseudonyms
         if len(word) >= _LONG_NAME and make(kind, shape, word) in pseudonyms
         if judge(word[:_HEAD], len(word))
     }
