@@ -104,7 +104,7 @@ def _published_names(folder: Path) -> set[str]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for base, dirs, names in os.walk(folder):
-        for name in names:
+        for name in sorted(names):  # `x.yours` is then the latest, `x.yours.kept` the one before
             yield Path(base) / name
         for name in dirs:
             if os.path.islink(os.path.join(base, name)):
