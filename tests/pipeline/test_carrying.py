@@ -123,7 +123,6 @@ def test_what_was_not_finished_goes(tmp_path: Path) -> None:
     half = new_name(out)
     half.mkdir()
     (half / "README.md").write_text("half")
-    stage(tmp_path / "next", PAGES)
     publish(out, PAGES)
     assert texts(out) == PAGES
     half.mkdir()
@@ -136,6 +135,7 @@ def test_what_was_not_finished_goes(tmp_path: Path) -> None:
 def test_a_first_export_that_was_killed_when_it_was_whole_publishes_nothing(tmp_path: Path) -> None:
     out = tmp_path / "data"
     stage(out, PAGES)
+    (new_name(out) / ".DS_Store").touch()  # nor may a file that a system put there
     recover(out)
     assert not list(tmp_path.iterdir())
 
