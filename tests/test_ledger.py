@@ -26,6 +26,7 @@ def test_a_sum_leaves_what_was_added_as_it_was() -> None:
     assert one.by_file == {"a": {"read/meta": 1, "fault/invalid_json": 1}}
     assert one.drops == {"read/meta": 1}
     assert [total.balance("a"), one.balance("a")] == [0, 0]
+    assert [len(total.faults), len(one.faults)] == [2, 1]
 
 
 def test_a_file_that_cannot_be_opened_is_no_record() -> None:

@@ -89,7 +89,7 @@ def test_what_the_state_does_not_know_the_manifest_tells(tmp_path: Path, noted: 
     assert not (out / f"{MARKER}.yours").exists()
 
 
-@pytest.mark.parametrize("damaged", [b"\xff\xfe", b"{", b""])
+@pytest.mark.parametrize("damaged", [b"\xff\xfe", b"{", b"", b'{"files":[{"path":"\xff"}]}'])
 def test_a_damaged_manifest_alone_passes_for_edited(tmp_path: Path, damaged: bytes) -> None:
     out = tmp_path / "data"
     left = publish(out, PAGES)
