@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sqlite3
 import zlib
 from pathlib import Path
@@ -11,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sessiontune import notes, packs
-from sessiontune.errors import StoreError
+from sessiontune.errors import DamagedError, StoreError
 from sessiontune.notes import Sketches
 from sessiontune.packs import Pack, Packs, left_of, packed, writing
-from sessiontune.store import Store, UnitRow
+from sessiontune.ports import FileIndex, LogFile
+from sessiontune.store import FileRow, Store, UnitRow, default_state
 
 KEYS = ["one", "two", "six"]
 
@@ -118,6 +121,18 @@ def test_only_what_nobody_names_is_swept_away(tmp_path: Path) -> None:
         assert held(store) == before
 
 
+def test_only_a_log_is_a_log_and_who_was_away_is_noted(tmp_path: Path) -> None:
+    with filled(tmp_path) as store:
+        for source, name in (("claude", "/a.jsonl"), ("", "/note.jsonl")):
+            store.put_files([FileRow(LogFile(name, source, 1, 2, 3), b"", FileIndex())])
+        logs = [name for name in ("a", "note", "none") if store.is_log(f"/{name}.jsonl")]
+        assert logs == ["a"]
+        row = UnitRow("four", ("/a.jsonl", "/b [1].jsonl"), b"", 'prepared ["/b [1].jsonl"]')
+        store.put_units([(row, {}, Sketches("four", b"", b""))])
+        assert store.made_without() == {"four": ["/b [1].jsonl"]}
+        assert store.paths_of("four") == store.unit_paths()["four"] == row.paths
+
+
 def test_summaries_come_in_the_order_asked_however_many(tmp_path: Path) -> None:
     builds = [(f"u{n:03}", f"b{n:03}") for n in range(450)]
     with Store(tmp_path, write=True) as store:
@@ -149,6 +164,33 @@ def test_a_state_of_a_former_version_gets_what_it_lacks(tmp_path: Path) -> None:
         with Store(tmp_path, write=True) as store:
             assert read(store.shards, store.db)["one"] == b"<one>" * 99
             assert store.shards.places(store.db)["one"].crc is None
+
+
+def test_a_state_is_for_its_owner_and_one_that_was_changed_is_refused(tmp_path: Path) -> None:
+    former = os.umask(0)
+    try:
+        with filled(tmp_path / "new" / "state") as store:
+            folder = store.folder
+    finally:
+        os.umask(former)
+    assert not [p for p in [folder, *folder.rglob("*")] if p.stat().st_mode & 0o77]
+    file = folder / "state.sqlite"
+    data = file.read_bytes()
+    file.write_bytes(data[:99] + bytes([data[99] ^ 1]) + data[100:])
+    with pytest.raises(DamagedError, match=r"state\.sqlite"):
+        Store(folder, write=True)
+    file.write_bytes(data)
+    with Store(folder, write=True) as store:  # the lock was let go of
+        assert store.unit_keys() == set(KEYS)
+
+
+def test_where_the_state_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for named, found in (("", default_state()), ("~/mine", tmp_path / "mine")):
+        monkeypatch.setenv("SESSIONTUNE_STATE", named)
+        assert default_state() == found
+        assert found.is_relative_to(tmp_path)
 
 
 # ------------------------------------------------------------------ packs
@@ -184,9 +226,43 @@ def test_a_pack_that_fails_leaves_nothing(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["y.seg"]
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_where_the_disk_is_full_no_half_pack_stays(tmp_path: Path) -> None:
+    path = tmp_path / "x.seg"
+    (tmp_path / f"x.seg.{os.getpid()}.part").symlink_to("/dev/full")
+    with pytest.raises(StoreError, match="No space left"), writing(str(path)) as pack:
+        pack.write(b"a buffer full and more" * 20_000)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_pack_is_written_anew_only_where_something_in_it_is_dead(tmp_path: Path) -> None:
+    db = sqlite3.connect(":memory:")
+    db.executescript(packs.SCHEMA)
+    mine = Packs(tmp_path, ".seg")
+    for keys in ("ab", "cd", "ef"):
+        with Pack(mine.path(*keys)) as pack:
+            if keys == "cd":
+                pack.write(b"of a build that was made anew")
+            for key in keys:
+                start = pack.size
+                pack.write(key.encode() * 20)
+                mine.note(db, [(key, pack.place(start))])
+    lost = Path(mine.path(*"ef"))
+    lost.unlink()
+    before = {path.name for path in tmp_path.iterdir()}
+    wanted = {key: key.encode() * 20 for key in "abcd"}
+    assert read(mine, db) == wanted
+    gone = {*before, lost.name}
+    moved = mine.tidy(lambda: contextlib.nullcontext(db), sorted(gone), wholly=True)
+    assert moved.keys() == {"c", "d"}
+    assert read(mine, db) == wanted
+    assert len(before & {path.name for path in tmp_path.iterdir()}) == 1
+
+
 @given(st.lists(st.integers(0, 20), max_size=30))
 def test_neighbours_share_a_pack_as_long_as_they_fit(sizes: list[int]) -> None:
     found = list(packed(list(enumerate(sizes)), lambda task: task[1] * 400_000))
+    assert all(found)
     assert [task for pack in found for task in pack] == list(enumerate(sizes))
     weights = [sum(size for _, size in pack) for pack in found]
     assert all(weight <= 10 or len(pack) == 1 for pack, weight in zip(found, weights, strict=True))
