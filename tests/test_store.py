@@ -99,6 +99,19 @@ def test_who_is_purged_leaves_no_byte_and_no_sum(tmp_path: Path) -> None:
             assert b"/six.jsonl" not in file.read_bytes()
 
 
+def test_what_cannot_be_rewritten_is_no_damaged_state(tmp_path: Path) -> None:
+    """On a full disk, or while another process writes: a copy would not help."""
+    with filled(tmp_path) as store:
+        store.db.execute("pragma busy_timeout=0")
+        with contextlib.closing(sqlite3.connect(tmp_path / "state.sqlite")) as other:
+            other.execute("begin immediate")
+            with pytest.raises(StoreError, match=r"cannot be written: .*locked") as caught:
+                store.vacuum()
+        assert "Free some space" in caught.value.hint
+        store.vacuum()
+    Store(tmp_path, write=True).__exit__(None, None)
+
+
 def test_builds_that_no_export_needs_go_and_those_of_other_units_stay(tmp_path: Path) -> None:
     with filled(tmp_path) as store:
         store.keep_builds({"new-one", "new-two"}, {"one", "two"})

@@ -48,7 +48,7 @@ def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[
             if found != noted.get(file.path):
                 same = found[0] == file.bytes and _digest(folder / file.path) == file.sha256
                 left[file.path] = found if same else _EDITED
-    if not any(_is(folder / name, known) for name, known in noted.items() if name != MARKER):
+    if not any(_is(folder / name, known) for name, known in noted.items()):
         left.pop(MARKER, None)  # nothing fits: another run of ours wrote the manifest too
     return left
 
