@@ -114,6 +114,7 @@ def test_what_belongs_together_is_one_unit(sample: Path) -> None:
         f: i for i, unit in enumerate(units("claude", logs_under(sample, "claude"))) for f in unit
     }
     owner: dict[str, str] = {}
+    copies = agents = 0
     for file in place:
         for line in Path(file).read_bytes().split(b"\n"):
             try:
@@ -124,9 +125,13 @@ def test_what_belongs_together_is_one_unit(sample: Path) -> None:
             if isinstance(uuid, str):
                 first = owner.setdefault(uuid, file)
                 assert place[first] == place[file], (first, file)
+                copies += first != file
         if "/subagents/" in file:
             parent = os.path.dirname(os.path.dirname(file)) + ".jsonl"
             assert parent not in place or place[parent] == place[file]
+            agents += parent in place
+    assert copies
+    assert agents
 
 
 @pytest.mark.parametrize("group", [1, 60_000, 10**9])

@@ -211,7 +211,7 @@ class Packs:
     def packs(self, db: sqlite3.Connection) -> set[str]:
         """The files that rows name."""
         found = "select distinct pack from places where kind = ?"
-        return {name for (name,) in db.execute(found, (self.suffix,)) if name}
+        return {name for (name,) in db.execute(found, (self.suffix,))}
 
     def note(self, db: sqlite3.Connection, places: Iterable[tuple[str, Place]]) -> None:
         """Insert or replace rows."""
@@ -227,7 +227,7 @@ class Packs:
         packs = {f"{key}{self.suffix}" for _, key in mine}
         for row in mine:
             found = "select pack from places where kind = ? and key = ?"
-            packs.update(name for (name,) in db.execute(found, row) if name)  # "": it was lost
+            packs.update(name for (name,) in db.execute(found, row))
         db.executemany("delete from places where kind = ? and key = ?", mine)
         return packs
 

@@ -306,7 +306,6 @@ class Store(Remembered):
     def vacuum(self) -> None:
         """Rewrite the database so that deleted rows leave no bytes behind."""
         with self.transaction() as db:
-            db.commit()
-        self.db.execute("vacuum")
-        self._seal.unset()
-        self.db.execute("pragma wal_checkpoint(truncate)")
+            db.execute("vacuum")
+            self._seal.unset()
+            db.execute("pragma wal_checkpoint(truncate)")

@@ -12,11 +12,12 @@ import msgspec
 import pytest
 
 from sessiontune import registry
+from sessiontune.errors import SourceError
 from sessiontune.manifest import Input
 from sessiontune.notes import Sketches
 from sessiontune.packs import Place
 from sessiontune.pipeline import moving
-from sessiontune.pipeline.inputs import discover, named_in
+from sessiontune.pipeline.inputs import Inputs, discover, find_roots, named_in, no_logs
 from sessiontune.ports import FileIndex, LogFile
 from sessiontune.runtime.local import LocalRunner
 from sessiontune.sources.foreign import named
@@ -81,6 +82,9 @@ def test_a_log_of_an_agent_that_was_not_asked_for_is_found_when_it_is(tmp_path: 
             more.write("{}\n")
         assert found("claude") == {"s.jsonl": "claude"}
         assert found(*every) == {"s.jsonl": "claude", "d.jsonl": "droid"}
+        place = {str(other): Place(str(other), 0, 0)}
+        unit = UnitRow(str(other), (str(other),), b"", "")
+        store.put_units([(unit, place, Sketches(str(other), b"", b""))])  # an export has read it
         other.unlink()
         assert found("claude") == {"s.jsonl": "claude"}
 
@@ -263,3 +267,58 @@ def test_a_compressed_log_is_named(tmp_path: Path) -> None:
     ((words, files),) = named(inputs.others).items()
     assert words.startswith("compressed")
     assert len(files) == 2
+
+
+def test_where_it_looked_is_said_in_short(tmp_path: Path) -> None:
+    """The user's home alone is `~`, and nothing is counted that takes no more room to name."""
+    home = str(tmp_path / "ann")
+    env = {"CODEX_HOME": f"{home}e/codex"}
+    with pytest.raises(SourceError) as none:
+        find_roots([], ["codex"], env, home)
+    places = "sessions, {0}/archived_sessions, ~/.codex/sessions, ~/.codex/archived_sessions)"
+    assert f"looked in {home}e/codex/" + places.format(f"{home}e/codex") in str(none.value)
+    empty = Inputs([], (), [])
+    roots = [tmp_path / name for name in "abcde"]
+    assert str(no_logs(empty, roots[:4])).endswith(f", {roots[3]}.")
+    assert str(no_logs(empty, roots)).endswith(f"{roots[2]} and 2 more places.")
+
+
+def test_a_link_to_nowhere_is_named_and_the_others_are_read(tmp_path: Path) -> None:
+    """A disk that is not there today may be there tomorrow: what was read of it is kept."""
+    (tmp_path / "disk").symlink_to("unmounted")
+    log = tmp_path / "s.jsonl"
+    log.write_text(LINE % ("user", "u1"))
+    names = registry.source_names()
+    roots = find_roots([str(log), str(tmp_path / "disk")], names, {}, "")
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        inputs = discover([*roots, tmp_path], names, store, runner, verify=False)
+    assert [row.file.path for row in inputs.rows] == [str(log)]
+    assert [fault.file for fault in inputs.faults] == [str(tmp_path / "disk")]
+
+
+def test_a_fault_below_two_roots_is_one(tmp_path: Path) -> None:
+    below = tmp_path / "a"
+    below.mkdir()
+    os.mkfifo(below / "pipe.jsonl")
+    (below / "none.jsonl").symlink_to("nowhere")
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+        inputs = discover([tmp_path, below], ["claude"], store, runner, verify=False)
+    assert sorted(Path(f.file).name for f in inputs.faults) == ["none.jsonl", "pipe.jsonl"]
+
+
+def test_what_is_no_log_counts_neither_as_new_nor_as_changed(tmp_path: Path) -> None:
+    log, note = tmp_path / "s.jsonl", tmp_path / "note.jsonl"
+    log.write_text(LINE % ("user", "u1"))
+    note.write_text('{"a":1}\n')
+    with Store(tmp_path / "state", write=True) as store, LocalRunner(1) as runner:
+
+        def counts() -> tuple[int, int]:
+            found = discover([tmp_path], registry.source_names(), store, runner, verify=False)
+            return found.new, found.changed
+
+        assert counts() == (1, 0)
+        for path in (log, note):
+            with path.open("a") as more:
+                more.write(path.read_text())
+        assert counts() == (0, 1)
+        assert counts() == (0, 0)

@@ -67,6 +67,13 @@ def manifest() -> None:
     describe.dump = lambda manifest: write(manifest) + TEXT
 
 
+def end_of_all() -> None:
+    from sessiontune.pipeline import describe
+
+    write = describe._metadata
+    describe._metadata = lambda manifest: {**write(manifest), "note": TEXT}
+
+
 @pytest.mark.parametrize(
     ("made", "form", "where"),
     [
@@ -78,6 +85,7 @@ def manifest() -> None:
         (card, "raw", "README.md:"),
         (report, "raw", "report.html:"),
         (manifest, "raw", "manifest.json:"),
+        (end_of_all, "combined", "out_conversations_combined.json:"),
     ],
 )
 def test_a_miss_stops_the_export(

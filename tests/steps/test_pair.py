@@ -6,7 +6,7 @@ import msgspec
 from steps_synth import answer, call, dialogue, results, session, user
 
 from sessiontune.measure import Meter
-from sessiontune.model import ForkPoint, Pair, Session, ToolResult
+from sessiontune.model import ForkPoint, Label, Message, Pair, Session, Text, ToolResult
 from sessiontune.steps.label import labels_of
 from sessiontune.steps.pair import pairer
 
@@ -76,10 +76,8 @@ def test_three_ways_from_one_point() -> None:
     one = session("s", user("u", "go", "1"), answer("a", "one", at="2"))
     two = fork(one, "u", "b", answer("b1", "two", at="3"))
     three = fork(one, "u", "c", answer("c1", "three", at="4"))
-    found = pairs(one, three, two)
-    assert [[m.id for m in p.rejected] for p in found] in ([["a"]], [["a"], ["b1"]], [["b1"]])
-    for pair in found:
-        assert len({m.id for m in (*pair.chosen, *pair.rejected)}) == 2
+    (pair,) = pairs(one, three, two)  # the second was preferred, then thrown away as well
+    assert [m.id for m in (*pair.rejected, *pair.chosen)] == ["b1", "c1"]
 
 
 def test_rejected_call_is_a_strong_negative() -> None:
@@ -166,6 +164,64 @@ def test_a_rewritten_prompt_says_nothing_more_of_an_answer_that_a_branch_had_ref
     assert find(one, labels, (), (refused, other), "g", heard) == []
 
 
+def test_the_stronger_of_two_verdicts_counts() -> None:
+    """The second try was preferred, and then found wrong: words are less than that."""
+    one = session("s", user("u", "go", "1"), answer("a", "first try", at="2"))
+    again = fork(one, "u", "b", answer("b1", "second try", at="3"), user("w", "No, that's wrong."))
+    heard, _ = labels_of(again)
+    (pair,) = pairer()(one, (), (), (again,), "g", heard)
+    assert [m.id for m in pair.chosen] == ["b1"]
+
+
+def test_of_what_a_branch_had_refused_the_better_one_is_still_told() -> None:
+    one = session("s", user("u", "go", "1"), answer("a", "one", at="2"))
+    asked = answer("b1", "", call("c", command="rm x"), at="3")
+    refused = results("r", ToolResult("c", "Bash", "The user refused.", "rejected"))
+    two = fork(one, "u", "b", asked, refused)
+    three = fork(one, "u", "c", answer("c1", "three", at="4"), session_id="other")
+    heard, _ = labels_of(two)
+    found = pairer()(one, (), (), (two, three), "g", heard)
+    assert [p.tier for p in found if p.rejected[0].id == "b1" and p.chosen] == ["weak"]
+
+
+def test_what_was_put_into_the_mouth_of_the_model_is_no_answer() -> None:
+    said = Label("a", "corrected", "lexical", "words")
+    for injected in (False, True):
+        one = session("s", user("u", "x"), answer("a", "Here.", injected=injected), user("v", "No"))
+        assert len(pairer()(one, [said])) == (not injected)
+
+
+def test_only_of_words_one_can_be_unsure() -> None:
+    one = session("s", user("u", "x"), answer("a", "Here."))
+    for kind, tier in (("structural", "strong"), ("lexical", "medium")):
+        (pair,) = pairer()(one, [Label("a", "rejected", kind, "words", 0.5)])
+        assert pair.tier == tier
+
+
+def test_a_continuation_that_was_used_is_hardly_thrown_away() -> None:
+    """Nor is one that begins with a word of the program another than it is."""
+    notice = Message(id="n", role="system", kind="notice", parts=(), at="2")
+    said = [notice, *(m for n in "bcd" for m in (answer(n, n, at="2"), user(f"{n}u", "on", "2")))]
+    for more, tier in ((said, "strong"), ([*said, answer("e", "e", at="2")], "weak")):
+        one = session("s", user("u", "go", "1"), *more)
+        again = fork(one, "u", "x", notice, answer("x1", "second try", at="3"))
+        (pair,) = pairs(one, again)
+        assert ([m.id for m in pair.rejected], pair.tier) == (["b"], tier)
+
+
+def test_prompts_without_an_answer_are_no_pair() -> None:
+    first = user("u", "go", "1"), answer("a", "ok", at="2")
+    for old, new, session_id in (
+        ([user("w", "more"), answer("c", "C")], [answer("d", "D")], None),
+        ([answer("c", "C")], [user("w", "more"), answer("d", "D")], "other"),
+        ([answer("c", "C")], [answer("d", "D")], "other"),
+    ):
+        one = session("s", *first, user("v", "do A", "3"), *old)
+        same = "do A" if session_id and new[0].role == "user" else "do B"
+        again = fork(one, "a", "b", user("y", same, "5"), *new, session_id=session_id)
+        assert pairs(one, again) == []
+
+
 def test_keys_are_stable_and_different() -> None:
     one = dialogue("s", 1)
     made = msgspec.structs.replace(
@@ -187,6 +243,33 @@ def test_context_fits_and_keeps_calls_whole() -> None:
     asked = [p.id for m in pair.prompt for p in m.parts if hasattr(p, "arguments")]
     told = [p.call_id for m in pair.prompt for p in m.parts if isinstance(p, ToolResult)]
     assert asked == told
+
+
+def test_what_does_not_fit_is_the_oldest_of_the_middle_and_of_old_results_most() -> None:
+    long = dialogue("s", 1, 60)
+    notice = Message(id="n", role="system", kind="notice", parts=(Text("notice " * 2000),))
+    one = msgspec.structs.replace(
+        long, messages=(*long.messages[:9], notice, *long.messages[9:], user("v", "no, wrong"))
+    )
+    before = list(long.messages[:-1])
+    whole = Meter().messages(before)
+    assert list(pairs(one, max_tokens=whole)[0].prompt) == before
+    assert list(pairs(one, max_tokens=0)[0].prompt) == before
+    assert list(pairs(one, max_tokens=whole - 1)[0].prompt) != before
+    cut = pairs(one, max_tokens=2000)[0].prompt
+    assert Meter().messages(cut) <= 2000
+    told = [p.content for m in cut for p in m.parts if isinstance(p, ToolResult)]
+    assert len(told) > 6
+    assert ["left out" in content for content in told] == [True] * (len(told) - 5) + [False] * 5
+
+
+def test_a_long_task_leaves_room_for_what_came_last() -> None:
+    long = dialogue("s", 1, 9)
+    task = msgspec.structs.replace(long.messages[0], parts=(Text("many words " * 4000),))
+    one = msgspec.structs.replace(long, messages=(task, *long.messages[1:], user("v", "no, wrong")))
+    cut = pairs(one, max_tokens=1600)[0].prompt
+    assert Meter().messages(cut[:1]) <= 1600 / 2
+    assert cut[-1].id == long.messages[-2].id
 
 
 def test_a_commit_speaks_for_the_last_edit_and_not_for_itself() -> None:

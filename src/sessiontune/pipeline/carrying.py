@@ -48,7 +48,7 @@ def as_left(folder: Path, noted: dict[str, tuple[int, int]]) -> dict[str, tuple[
             if found != noted.get(file.path):
                 same = found[0] == file.bytes and _digest(folder / file.path) == file.sha256
                 left[file.path] = found if same else _EDITED
-    if not any(_is(folder / name, known) for name, known in noted.items() if name != MARKER):
+    if not any(_is(folder / name, known) for name, known in noted.items()):
         left.pop(MARKER, None)  # nothing fits: another run of ours wrote the manifest too
     return left
 
@@ -104,7 +104,7 @@ def _published_names(folder: Path) -> set[str]:
 
 def _files(folder: Path) -> Iterator[Path]:
     for base, dirs, names in os.walk(folder):
-        for name in names:
+        for name in sorted(names):  # `x.yours` is then the latest, `x.yours.kept` the one before
             yield Path(base) / name
         for name in dirs:
             if os.path.islink(os.path.join(base, name)):

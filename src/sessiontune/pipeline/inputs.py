@@ -60,7 +60,7 @@ def find_roots(
             )
         return [Path(os.path.expanduser(r)) for r in roots]
     places = [p for name in sources for p in registry.source(name).roots(env, home)]
-    found = [Path(p) for p in dict.fromkeys(places) if os.path.exists(p)]
+    found = [Path(p) for p in places if os.path.exists(p)]
     if not found:
         short = ["~" + p[len(home) :] if p.startswith(home + os.sep) else p for p in places]
         raise SourceError(

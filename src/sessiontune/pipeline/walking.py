@@ -60,7 +60,8 @@ def walk(roots: Sequence[Path], sources: Sequence[str]) -> Walked:
             found[place] = min(file, other, key=lambda f: f.path)
             names[max(path, other.path)] = place
     taken = {name: found[place].path for name, place in names.items()}
-    return Walked(sorted(found.values(), key=lambda f: f.path), taken, faults)
+    once = list(dict.fromkeys(faults))  # a root may lie in another
+    return Walked(sorted(found.values(), key=lambda f: f.path), taken, once)
 
 
 def place_of(root: Path) -> str:

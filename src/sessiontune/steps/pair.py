@@ -93,7 +93,7 @@ def _key(session: str, pair: Pair) -> str:
 
 def _consistent(pairs: list[Pair], beside: list[Pair]) -> list[Pair]:
     """One verdict per answer: the stronger tier wins; of equal ones the negative. `beside`: the
-    pairs of other sessions, which weak ones of this session do not repeat."""
+    pairs of other sessions, which this one does not repeat."""
     best: dict[str, tuple[int, int]] = {}
     for pair in (*pairs, *beside):
         for side, sign in ((pair.rejected, 1), (pair.chosen, 0)):
@@ -106,7 +106,7 @@ def _consistent(pairs: list[Pair], beside: list[Pair]) -> list[Pair]:
         for p in pairs
         if all(best[m.id][1] == 1 for m in p.rejected)
         and all(best[m.id][1] == 0 for m in p.chosen)
-        and not (p.tier == "weak" and not p.chosen and p.rejected[0].id in said)
+        and (p.chosen or p.rejected[0].id not in said)
     ]
 
 
