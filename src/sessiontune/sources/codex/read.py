@@ -23,6 +23,7 @@ from ..shapes import objects
 from .asked import go_back, goes_on_from, inherits
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
+from .scripts import tell_notices
 from .streams import stream_lines
 from .told import Told
 from .values import (
@@ -88,6 +89,8 @@ class Rollout(Items):
         if self.fork is not None and self.nodes and self.nodes[0].up is None:
             self.nodes[0].up = self.fork
         for node in self.nodes:
+            if self.notices:
+                tell_notices(self, node)
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
             for call, result in node.results.items():
                 node.results[call] = msgspec.structs.replace(
