@@ -78,6 +78,7 @@ class Items:
         self.agents: dict[str, str] = {}
         #: Prompts that the model still sees, each with the node above it.
         self.asked: list[Asked] = []
+        self.copies: list[tuple[int, Node]] = []  # lines of that history here, and their nodes
         self.inherited = 0  # number of those in the history at the beginning of this thread
         self.given: list[Asked] = []  # those of a history to which it refers
         #: On which line each was asked, or by how many of them the person went back.
@@ -224,7 +225,7 @@ class Items:
         node = self.node(line, kind)
         if kind in ("prompt", "task"):
             node.up, self.back = self.back, None
-            self.ask(node, self.nodes[-2] if len(self.nodes) > 1 else None)
+            self.ask(node, node.up or (self.nodes[-2] if len(self.nodes) > 1 else self.fork))
         node.parts = [*parts, *images]
         node.injected = kind in ("context", "summary")
 

@@ -148,14 +148,22 @@ class Rollout(Items):
         found = told.find(digest, self.copied) if self.copying and copied else None
         if found is not None:
             self.drop("resumed_copy")
-            self.copied = found
-            inherits(self, told.nodes[found])
+            node = told.nodes[found]
+            if node is not None:  # what became no message may be written in any turn
+                self.copied = found
+                inherits(self, node)
             return
+        before = self.nodes[-1] if self.nodes else None
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
         if node is not None and node.kind != "context" and not inherited:
             self.copying = False
-        told.add(digest, node)
+        took = node is not None and (
+            node is not before
+            or placed(node.places, self.place)
+            or placed(node.result_places, self.place)
+        )
+        told.add(digest, node if took else None)
 
     def take_raw(self, raw: bytes | memoryview) -> None:
         """Take only the facts of one line."""
