@@ -17,6 +17,7 @@ from sessiontune import registry
 from sessiontune.ledger import Ledger
 from sessiontune.model import Image, Session, Text, Thinking, ToolCall, ToolResult
 from sessiontune.ports import ReadOptions
+from sessiontune.steps.branches import Branches
 from sessiontune.steps.clean import clean
 
 LOGS = Path(__file__).parent / "logs"
@@ -142,8 +143,9 @@ def read(
     reading = Reading(root)
     adapter = registry.source(source)
     for unit in units(source, logs_under(root, source) if files is None else files):
+        stage = Branches(clean)
         for session in adapter.sessions(unit, options or ReadOptions(), reading.ledger, keyed):
-            kept, drops = clean(session)
+            kept, drops = stage(session)
             for drop in drops:
                 reading.ledger.drop(drop)
             if kept is not None:

@@ -61,3 +61,34 @@ def test_no_branch_carries_another_vendors_words_past_the_filter(
     found = [p.read_text() for p in (tmp_path / "out").rglob("openai.jsonl")]
     assert "Count spoons" not in "".join(found)
     assert sum(text.count("A kitchen scale") for text in found) == 1
+
+
+def test_a_branch_below_a_prompt_that_was_typed_again_keeps_what_came_before(
+    tmp_path: Path,
+) -> None:
+    failed = {**record("u2", "e1", "API Error", "<synthetic>"), "isApiErrorMessage": True}
+    talk = [
+        record("", "u1", "How do I weigh flour?"),
+        record("u1", "a1", "With a scale.", "claude-opus-4-5"),
+        record("a1", "u2", "And without one?"),
+        failed,
+        record("e1", "u3", "And without one?"),
+        record("u3", "a3", "Count spoons.", "claude-opus-4-5"),
+        record("e1", "u4", "Are cups better?"),
+        record("u4", "a4", "They are coarser.", "claude-opus-4-5"),
+    ]
+    log = tmp_path / "logs" / "projects" / "-srv-shop" / "5c8e1f00.jsonl"
+    log.parent.mkdir(parents=True)
+    log.write_text("".join(json.dumps(line) + "\n" for line in talk))
+    assert main(
+        ["export", str(tmp_path / "logs"), "-o", str(tmp_path / "out"), "--state",
+         str(tmp_path / "state"), "--name", "x", "--no-parquet", "--jobs", "1"]
+    ) == 0  # fmt: skip
+    rows = [
+        [m["content"] for m in json.loads(line)["messages"]]
+        for path in (tmp_path / "out").rglob("openai.jsonl")
+        for line in path.read_text().splitlines()
+    ]
+    branch = next(row for row in rows if "Are cups better?" in row)
+    assert branch[:2] == ["How do I weigh flour?", "With a scale."]
+    assert "And without one?" not in branch

@@ -760,3 +760,24 @@ def test_a_copy_under_new_record_ids_that_lost_its_begin(tmp_path: Path, lost: s
     assert reading.unbalanced() == {}
     (session,) = reading.sessions
     assert [m.kind for m in session.messages] == ["prompt", "answer"] * 3
+
+
+def test_a_forks_copy_finds_the_output_beside_the_session_that_it_copied(tmp_path: Path) -> None:
+    stub = (
+        "<persisted-output>\nOutput too large (9KB). Full output saved to: "
+        "/x/-p/s1/tool-results/b1.txt\n\nPreview (first 2KB):\nbegin\n...\n</persisted-output>"
+    )
+    folder = tmp_path / "p"
+    (folder / "s1" / "tool-results").mkdir(parents=True)
+    (folder / "s1" / "tool-results" / "b1.txt").write_text("begin and end")
+    rows = [
+        user("u1", None, "look"),
+        answer("a1", "u1", "m1", call("c1")),
+        user("r1", "a1", [result("c1", stub)]),
+        answer("a2", "r1", "m2", text("Seen.")),
+    ]
+    write(tmp_path, "p/s1.jsonl", rows)
+    longer = [*rows, user("u2", "a2", "on"), answer("a3", "u2", "m3", text("Gone on."))]
+    write(tmp_path, "p/s2.jsonl", [{**row, "sessionId": "s2"} for row in longer])
+    parts = [p for s in read("claude", tmp_path).sessions for m in s.messages for p in m.parts]
+    assert [p.content for p in parts if isinstance(p, ToolResult)] == ["begin and end"]

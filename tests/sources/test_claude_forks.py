@@ -161,3 +161,59 @@ def test_an_agent_that_stands_inline_is_no_branch_of_what_a_copy_tells_before_it
     (agent,) = [session for session in reading.sessions if session.agent_id]
     assert agent.forked_from is None
     assert agent.parent_call == "c1"
+
+
+def test_what_goes_on_below_a_branch_behind_copies_is_in_that_branch(tmp_path: Path) -> None:
+    """The pieces of a file between copies are placed one below the other, whichever file is read
+    first."""
+
+    def turn(n: int, above: str | None) -> list[dict[str, Any]]:
+        return [
+            user(f"u{n}", above, f"ask {n}"),
+            answer(f"a{n}", f"u{n}", f"m{n}", text(f"say {n}")),
+        ]
+
+    one, two, three = turn(1, None), turn(2, "a1"), turn(3, "a2")
+    tail = [row for n in range(4, 12) for row in turn(n, f"a{n - 1}")]
+    write(tmp_path, "p/s1.jsonl", [*one, *two, *three, *tail])
+    own = [
+        *one,
+        *turn(21, "a1"),
+        *two,
+        *turn(22, "a21"),
+        *three,
+        *turn(23, "a3"),
+        *turn(24, "a22"),
+    ]
+    write(tmp_path, "p/s2.jsonl", [{**row, "sessionId": "s2"} for row in own])
+    found = [[m.id for m in s.messages] for s in read("claude", tmp_path).sessions]
+    assert ["u21", "a21", "u22", "a22", "u24", "a24"] in found
+    assert ["u23", "a23"] in found
+
+
+@pytest.mark.parametrize(
+    "again", ["<persisted-output>\nOutput too large", "a result that was changed later"]
+)
+def test_a_result_that_a_copy_holds_otherwise_is_accounted_for(tmp_path: Path, again: str) -> None:
+    """Copies with new ids, soon after a compaction."""
+    names = [f"msg_01{letter * 22}" for letter in "ABC"]
+    rows = [
+        user("u1", None, "look" * 900),  # the longer file is read first
+        answer("a1", "u1", names[0], text("I look.")),
+        *compaction("b1", "a1"),
+        user("u2", "sb1", "go on"),
+        answer("a2", "u2", names[1], call("c1")),
+        user("r1", "a2", [result("c1", "the whole output")]),
+        answer("a3", "r1", names[2], text("Seen.")),
+    ]
+    copies = []
+    for row in rows[4:]:
+        new = {**row, "uuid": f"{row['uuid']}-new", "sessionId": "s2"}
+        new["parentUuid"] = f"{row['parentUuid']}-new" if copies else None
+        copies.append(new)
+    copies[2]["message"] = {"role": "user", "content": [result("c1", again)]}
+    write(tmp_path, "p/s1.jsonl", rows)
+    write(tmp_path, "p/s2.jsonl", [*copies, user("u3", "a3-new", "more")])
+    reading = read("claude", tmp_path)
+    assert reading.unbalanced() == {}
+    assert any("more" in told for told in words(reading))

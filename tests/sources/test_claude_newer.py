@@ -405,3 +405,47 @@ REFUSED = "This skill can only be invoked by Claude, not directly by users."
 def test_a_person_who_speaks_of_a_command(given: str, kind: str, texts: list[str] | None) -> None:
     said = classify(given)
     assert (said.kind, said.texts) == (kind, [given] if texts is None else texts)
+
+
+@pytest.mark.parametrize("fold", [{}, {"fold": {"command": {"commandMode": "prompt"}}}])
+def test_talk_of_a_call_that_hides_in_a_system_record_is_context(
+    tmp_path: Path, fold: dict[str, Any]
+) -> None:
+    talk = {
+        "type": "system",
+        "subtype": "voice_call_talk",
+        "uuid": "v1",
+        "parentUuid": "a1",
+        "isMeta": True,
+        "origin": {"kind": "voice-call"},
+        "content": "They said: ship it.",
+        **fold,
+    }
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("Gone.")),
+        talk,
+        {**talk, "uuid": "v2", "parentUuid": "v1", "content": ["odd"]},
+        answer("a2", "v2", "m2", text("Shipped.")),
+    ]
+    reading = read_rows(tmp_path, rows)
+    assert said(only(reading))[1:] == [
+        ("answer", ["Gone."]),
+        ("context", ["They said: ship it."]),
+        ("answer", ["Shipped."]),
+    ]
+    assert reading.ledger.drops == {"read/empty": 1}
+
+
+def test_a_prompt_that_was_stored_under_a_new_id_is_known_by_its_old_one(tmp_path: Path) -> None:
+    rows = [
+        user("u1", None, "go"),
+        answer("a1", "u1", "m1", text("Gone.")),
+        user("new", "a1", "and on", sentAsUuid="u2"),
+        answer("a2", "u2", "m2", text("On.")),
+        answer("a3", "u2", "m3", text("On, again.")),
+    ]
+    main, retry = read_rows(tmp_path, rows).sessions
+    assert [m.id for m in main.messages] == ["u1", "a1", "u2", "a2"]
+    assert retry.forked_from is not None
+    assert retry.forked_from.message == "u2"

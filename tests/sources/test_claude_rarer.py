@@ -221,6 +221,17 @@ def test_an_agent_that_was_woken_again_hangs_below_its_first_call(tmp_path: Path
         ({"type": "invoked_skills", "skills": [{"name": "s", "content": "How."}]}, "How."),
         ({"type": "plan_file_reference", "planContent": "1. all"}, "1. all"),
         ({"type": "selected_lines_in_ide", "content": "x = 1", "lineStart": 1}, "x = 1"),
+        ({"type": "selected_lines_in_diff", "content": "+x", "filePath": "a.py"}, "+x"),
+        (
+            {"type": "plugin_note", "plugin": "p", "content": ["Mind ", "", 5, "this."]},
+            "Mind this.",
+        ),
+        ({"type": "plugin_note", "plugin": "p", "content": []}, ""),
+        (
+            {"type": "poll_events", "envelopes": ["<event kind=x>1</event>"]},
+            "<event kind=x>1</event>",
+        ),
+        ({"type": "poll_events", "envelopes": ["<event>"], "deliveredVia": "poll_tool"}, ""),
         ({"type": "relevant_memories", "memories": 5}, ""),
         ({"type": "account_memory_recall", "content": "A.", "files": []}, "A."),
         ({"type": "cowork_memory_context", "version": None, "content": None}, ""),

@@ -545,3 +545,34 @@ def test_words_of_a_person_in_what_the_program_put_around_them(
     (message,) = read("codex", tmp_path).sessions[0].messages
     expected = words or given.partition("## My request:\n")[2] or given
     assert (message.kind, message.parts) == (kind, (Text(expected),))
+
+
+def test_what_a_script_tells_after_its_output_is_kept(tmp_path: Path) -> None:
+    def output(words: str, at: int) -> dict[str, Any]:
+        return row("response_item", at, type="custom_tool_call_output", call_id="c", output=words)
+
+    script = {"type": "custom_tool_call", "name": "exec", "call_id": "c", "input": "notify('n')"}
+    rows = [
+        row("session_meta", 0, id="p"),
+        said("user", "go"),
+        row("response_item", 1, **script),
+        output("Script running", 2),
+        output("half way", 3),
+        output("half way", 3),  # the line was written twice
+        output("half way", 4),
+        said("assistant", "It runs.", 5),
+        output("done", 6),
+        output("Script running", 7),
+        said("assistant", "It is done.", 8),
+    ]
+    write(tmp_path, "a", rows)
+    reading = whole(tmp_path, tmp_path / "rollout-a.jsonl")
+    assert told(reading)[0][1:] == [
+        ("answer", ("exec", {"input": "notify('n')"})),
+        ("results", ("exec", "Script running\nhalf way\nhalf way", "ok")),
+        ("answer", "It runs."),
+        ("context", "done"),
+        ("answer", "It is done."),
+    ]
+    assert reading.ledger.drops["link/repeated_record"] == 1
+    assert reading.ledger.drops["read/second_result"] == 1

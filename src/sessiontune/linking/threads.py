@@ -111,15 +111,19 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
     """Threads of one side of one unit, in the order in which they begin."""
     found: list[Thread] = []
     replied = {id(n.up) for part in parts for n in part if n.kind == "answer" and n.up is not None}
+    ours = {id(node) for part in parts for node in part} if len(parts) > 1 else set()
     waiting = parts
     while waiting:
-        ready = [s for s in waiting if s[0].up is None or s[0].up.thread is not None]
-        if not ready:  # a cycle of files: begin with the first
-            ready = waiting[:1]
-        chosen = {id(s) for s in ready}
-        for segment in ready:
-            _place(segment, found, replied)
-        waiting = [s for s in waiting if id(s) not in chosen]
+        later, stuck = [], True
+        for segment in waiting:
+            if segment[0].up is None or segment[0].up.thread is not None:
+                stuck = False
+                segment = _place(segment, found, replied, ours)
+            if segment:
+                later.append(segment)
+        if stuck:  # a cycle of files: begin with the first
+            _place(later.pop(0), found, replied, set())
+        waiting = later
     for thread in found:  # parents come first
         thread.first = thread.nodes[0].id
         above = thread.fork.thread if thread.fork is not None else None
@@ -127,11 +131,16 @@ def threads(parts: list[list[Node]]) -> list[Thread]:
     return found
 
 
-def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
-    """Put a segment's nodes into threads; `replied`: the nodes with an answer below them."""
+def _place(
+    segment: list[Node], found: list[Thread], replied: set[int], ours: set[int]
+) -> list[Node]:
+    """Put a segment's nodes into threads; returns those from one on that is below a node of another
+    segment (in `ours`) that has no thread yet. `replied`: the nodes with an answer below them."""
     current: Thread | None = None
     for at, node in enumerate(segment):
         up = node.up
+        if up is not None and up.thread is None and id(up) in ours and up is not node:
+            return segment[at:]
         if up is None or up.thread is None or up is node:
             home = current
         elif node.calls_up or _leads_off(segment, at, up, replied):
@@ -155,6 +164,7 @@ def _place(segment: list[Node], found: list[Thread], replied: set[int]) -> None:
         node.thread = home
         home.nodes.append(node)
         current = home
+    return []
 
 
 def _hang(node: Node, up: Node, replied: set[int]) -> None:

@@ -27,6 +27,7 @@ from ..privacy.engine import Redactor
 from ..privacy.options import PrivacyOptions
 from ..privacy.told import Told
 from ..privacy.vocabulary import Vocabulary
+from ..steps.branches import Branches
 from ..steps.clean import clean
 from ..steps.dedupe import mark
 from ..steps.redact import redactor_stage, texts_of
@@ -355,7 +356,7 @@ def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> li
     redactor.told()
     redact = redactor_stage(redactor)
     if not preparation.preprocess:
-        return [clean, redact]
+        return [Branches(clean), redact]
 
     def keep(session: Session) -> None:
         counts = redactor.take_counts()
@@ -365,4 +366,4 @@ def _stages(preparation: Preparation, redactor: Redactor, left: IO[bytes]) -> li
             codec.write_session(left, redacted)
 
     hook = keeping(hook_stage(preparation.preprocess), keep)
-    return [clean, hook, redact]
+    return [Branches(clean), hook, redact]

@@ -142,17 +142,19 @@ def status_of(text: str, block: Block, outcome: Outcome | None, denial: str | No
 def persisted(text: str, log: str, session_id: str) -> str | None:
     """The whole output of a result that the program moved to a side file.
 
-    The file is looked for only beside the log: `tool-results/NAME` in the session's folder.
+    The file is looked for only beside the log: `tool-results/NAME` in the folder of the session,
+    or of the one that the path names: a fork's copy names the session that it copied.
     Without it the preview stays. Returns None for any other text. The path is never kept, as it
     tells where the user works.
     """
     found = _PERSISTED.match(text)
     if found is None:
         return None
-    name = found["path"].strip().replace("\\", "/").rsplit("/", 1)[-1]
+    *above, name = found["path"].strip().replace("\\", "/").split("/")
     folder = os.path.dirname(log)
-    homes = [os.path.join(session_folder(log) or os.path.dirname(folder), "tool-results")]
-    stems = [stem(log), session_id]
+    beside = session_folder(log) or os.path.dirname(folder)
+    homes = [os.path.join(beside, "tool-results")]
+    stems = [stem(log), session_id, *above[-2:-1]]
     homes[:0] = [os.path.join(folder, name, "tool-results") for name in stems if _safe(name)]
     for home in homes if _safe(name) else ():
         whole = _side_file(os.path.join(home, name))

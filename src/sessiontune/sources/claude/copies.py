@@ -73,7 +73,7 @@ def is_copy(state: State, line: Line) -> bool:
     if results:
         if line.uuid in state.mine:
             return True
-        return not any(_answers(state, block) and not _holds(node, block) for block in results)
+        return not any(_answers(state, block) and not holds(node, block) for block in results)
     return _words_again(line, blocks, node)
 
 
@@ -86,9 +86,9 @@ def _answers(state: State, block: Block) -> bool:
     return call.file == state.file or not (call.tail or block.tool_use_id in call.results)
 
 
-def _holds(node: Node | None, block: Block) -> bool:
-    """Whether a result stands with the record of the same id: in a branch, where the file that the
-    call was read from has none."""
+def holds(node: Node | None, block: Block) -> bool:
+    """Whether a node has a result: also in a branch, where the file that the call was read from
+    has none. Of an output beside the log a copy may have only the beginning."""
     known = node.results.get(block.tool_use_id or "") if node is not None else None
     text = result_content(block.content)[0]
     return known is not None and (known.content == text or "<persisted-output>" in text[:40])
@@ -138,7 +138,7 @@ def take_renamed(state: State, line: Line, message: WireMessage) -> bool:
     twins: list[tuple[Node, Node]] = []
     for own in reversed(tail):
         twin = next((one for one in before if one.parts == own.parts), None)
-        if twin is None:
+        if twin is None or not own.parts:
             state.nodes.append(own)
         else:
             state.drop("resumed_copy", "link", count=len(own.places))

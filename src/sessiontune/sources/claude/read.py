@@ -25,8 +25,9 @@ from .copies import (
 from .forks import first_name
 from .queue import take_queue, tell_queued
 from .served import split_served
+from .shown import decoded
 from .state import Facts, State, Stray
-from .users import take_attachment, take_result, take_user
+from .users import take_attachment, take_result, take_user, take_words
 from .wire import Compaction, Line, Segment, WireMessage, decode
 
 _SIDE_NAMES = """
@@ -94,6 +95,8 @@ class Reader(State):
         """Take one record."""
         if line.forkedFrom is not None or self.first_names:
             first_name(self, line)
+        if line.sentAsUuid and line.sentAsUuid not in self.owner:
+            line.uuid = line.sentAsUuid  # stored under a new id; its children name the old one
         uuid = line.uuid
         moved = self.renamed.get(line.parentUuid or "") if self.renamed else None
         if moved is not None:  # a record below another one is another one too
@@ -202,6 +205,9 @@ class Reader(State):
                 self.boundary, self.boundary_nth = self.line, self.nth
                 self.tip = line.uuid or ""
                 self.keep(kept.tailUuid)
+        elif subtype == "voice_call_talk":  # so that older versions send it to no model
+            words = decoded(line.content)
+            take_words(self, line, [words] if isinstance(words, str) else [])
         else:
             self.taken_back += line.retractedMessageUuids or line.retracted_message_uuids or ()
             self.link(line, f"system:{safe_name(subtype)}")

@@ -13,7 +13,8 @@ from .wire import Attachment
 SHOWN = (
     *("nested_memory", "file", "directory", "instructions", "mcp_resource"),
     *("relevant_memories", "invoked_skills", "plan_file_reference", "selected_lines_in_ide"),
-    *("account_memory_recall", "cowork_memory_context"),
+    *("selected_lines_in_diff", "account_memory_recall", "cowork_memory_context"),
+    *("plugin_note", "poll_events"),
 )
 
 
@@ -34,6 +35,10 @@ def shown_parts(given: Attachment) -> list[Part]:
         return [Text(text) for text in texts_in(given.skills, "content")]
     if given.type == "plan_file_reference":
         return [Text(given.planContent)] if given.planContent else []
+    if given.type == "plugin_note":
+        return [Text(text) for text in strings_in(given.content)]
+    if given.type == "poll_events":  # what a call of Poll delivered is its result
+        return [] if given.deliveredVia else [Text(text) for text in strings_in(given.envelopes)]
     if given.type == "mcp_resource":
         return _resource(decoded(given.content))
     part = _file_part(given.content)
@@ -57,6 +62,13 @@ def texts_in(raw: msgspec.Raw, name: str) -> list[str]:
     """The texts under a name in the items of a list."""
     listed = decoded(raw)
     found = [v.get(name) for v in listed if isinstance(v, dict)] if type(listed) is list else []
+    return [text for text in found if isinstance(text, str) and text.strip()]
+
+
+def strings_in(raw: msgspec.Raw) -> list[str]:
+    """The texts of a list."""
+    listed = decoded(raw)
+    found = listed if type(listed) is list else []
     return [text for text in found if isinstance(text, str) and text.strip()]
 
 

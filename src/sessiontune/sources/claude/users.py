@@ -6,6 +6,7 @@ from ...linking import Node
 from ...model import Part, Text, ToolResult
 from ..lines import safe_name, utc
 from .content import NO_RULE, document_of, persisted, result_content, status_of
+from .copies import holds
 from .hidden import HIDDEN, name_result
 from .shown import SHOWN, decoded, shown_parts, texts_in
 from .state import State
@@ -175,8 +176,7 @@ def take_result(state: State, line: Line, block: Block) -> str:
             state.owner[line.uuid] = state.owner.get(parent) if parent else None
         return "late"
     if node.file != state.file:
-        known = node.results.get(call)
-        if known is not None and known.content == result_content(block.content)[0]:
+        if holds(node, block):
             state.copied(line.uuid, node)  # the same in a record of another id
             return "resumed_copy"
         node = _carried(state, line, node)

@@ -67,6 +67,8 @@ class Attachment(msgspec.Struct, gc=False):
     tools: msgspec.Raw = msgspec.Raw()
     memories: msgspec.Raw = msgspec.Raw()
     skills: msgspec.Raw = msgspec.Raw()
+    envelopes: msgspec.Raw = msgspec.Raw()
+    deliveredVia: str | None = None
     planContent: str | None = None
 
 
@@ -136,6 +138,7 @@ class Line(msgspec.Struct, gc=False):
     data: ProgressData | None = None
     parentToolUseID: str | None = None
     uuid: str | None = None
+    sentAsUuid: str | None = None
     timestamp: str | None = None
     toolUseResult: Outcome | str | list[msgspec.Raw] | None = None
     tool_use_result: Outcome | str | list[msgspec.Raw] | None = None
@@ -292,6 +295,8 @@ def _attachment(value: dict[str, Any]) -> Attachment:
         tools=_raw(value["tools"]) if "tools" in value else msgspec.Raw(),
         memories=_raw(value["memories"]) if "memories" in value else msgspec.Raw(),
         skills=_raw(value["skills"]) if "skills" in value else msgspec.Raw(),
+        envelopes=_raw(value["envelopes"]) if "envelopes" in value else msgspec.Raw(),
+        deliveredVia=_text(value.get("deliveredVia")),
         planContent=_text(value.get("planContent")),
     )
 

@@ -6,15 +6,18 @@ place in that, too.
 
 from __future__ import annotations
 
+from itertools import chain
+
 from ...linking import Node
 from .items import Asked, Items
 
 
-def inherits(log: Items, node: Node | None) -> None:
+def inherits(log: Items, node: Node) -> None:
     """Note where the history at the beginning of this thread ends, and each of its prompts with
     what is above it: a person may go back there."""
-    if node is None or node is log.fork:  # an item that became no message
+    if node is log.fork:
         return
+    log.copies.append((log.place[0], node))
     if node.kind in ("prompt", "task"):
         log.ask(node, log.back or log.fork)
         log.inherited += 1
@@ -28,24 +31,31 @@ def goes_on_from(log: Items, base: Items | None) -> None:
     if base is None or log.nodes or log.fork is not None or not log.copying:
         return
     line = log.facts.base[1] - base.facts.ordinal + 1
-    above = base.nodes[0].up if base.nodes else base.fork
-    log.fork = next((node for node in reversed(base.nodes) if node.line < line), above)
-    log.given = _asked_by(base, line)
+    log.given, went = _asked_by(base, line)
+    own = ((node.line, node) for node in reversed(base.nodes))
+    ends = (end for end in chain(own, reversed(base.copies)) if end[0] < line)
+    at, log.fork = next(ends, (0, None))
+    if not at and not base.copies:
+        log.fork = base.nodes[0].up if base.nodes else base.fork
+    if went is not None and went[0] > at:
+        log.fork = went[1]
     log.asked, log.inherited = list(log.given), len(log.given)
     log.copying = False
 
 
-def _asked_by(base: Items, line: int) -> list[Asked]:
-    """The prompts that a thread's model saw at a line."""
-    seen = list(base.given)
+def _asked_by(base: Items, line: int) -> tuple[list[Asked], tuple[int, Node | None] | None]:
+    """The prompts that a thread's model saw at a line; on which line the person last went back
+    before, and to which node."""
+    seen, went = list(base.given), None
     for at, step in base.steps:
         if at >= line:
             break
         if isinstance(step, int):
+            went = at, seen[-step][1]
             del seen[-step:]
         else:
             seen.append(step)
-    return seen
+    return seen, went
 
 
 def go_back(log: Items, turns: int) -> None:

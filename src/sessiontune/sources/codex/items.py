@@ -16,6 +16,7 @@ from ...model import Image, Part, Text, Thinking, ToolCall, ToolResult
 from ...ports import ReadOptions
 from ..linear import stopped
 from ..lines import safe_name, utc
+from .scripts import told_later
 from .text import classify, delegated
 from .told import Told
 from .values import (
@@ -27,6 +28,7 @@ from .values import (
     drawn,
     is_served,
     message_of_agent,
+    outcome,
     status_of,
     string,
 )
@@ -76,6 +78,7 @@ class Items:
         self.agents: dict[str, str] = {}
         #: Prompts that the model still sees, each with the node above it.
         self.asked: list[Asked] = []
+        self.copies: list[tuple[int, Node]] = []  # lines of that history here, and their nodes
         self.inherited = 0  # number of those in the history at the beginning of this thread
         self.given: list[Asked] = []  # those of a history to which it refers
         #: On which line each was asked, or by how many of them the person went back.
@@ -94,6 +97,7 @@ class Items:
         self.counted: set[tuple[str, str]] = set()  # times and counts of tokens
         self.twice: set[str] = set()  # hidden calls whose lines were repeated
         self.served = ""  # the last hidden call that was answered
+        self.notices: dict[str, list[str]] = {}  # what scripts told after their first output
 
     def drop(self, reason: str, count: int = 1) -> None:
         self.counts[reason] = self.counts.get(reason, 0) + count
@@ -221,7 +225,7 @@ class Items:
         node = self.node(line, kind)
         if kind in ("prompt", "task"):
             node.up, self.back = self.back, None
-            self.ask(node, self.nodes[-2] if len(self.nodes) > 1 else None)
+            self.ask(node, node.up or (self.nodes[-2] if len(self.nodes) > 1 else self.fork))
         node.parts = [*parts, *images]
         node.injected = kind in ("context", "summary")
 
@@ -299,18 +303,11 @@ class Items:
             else:
                 self.drop("result_without_call")
             return
+        text, images, success = outcome(payload)
         if call in node.results:
-            self.drop("second_result")
+            if not told_later(self, line, payload, node, text):
+                self.drop("second_result")
             return
-        output = payload.output if payload.output is not None else payload.tools
-        success = output.get("success") if isinstance(output, dict) else None
-        if isinstance(output, dict) and "content" in output:
-            output = output["content"]
-        texts, images = contents(output)
-        if isinstance(output, str):
-            text = output
-        else:
-            text = "\n".join(texts) if texts or images else as_json(output)
         status = status_of(text, success)
         node.results[call] = ToolResult(call, tool, text, status, tuple(images))
         node.result_places.append(self.place)

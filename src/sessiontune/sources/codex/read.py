@@ -23,6 +23,7 @@ from ..shapes import objects
 from .asked import go_back, goes_on_from, inherits
 from .items import Items
 from .older import MARKS, SHOWN, Screen, document_lines
+from .scripts import tell_notices
 from .streams import stream_lines
 from .told import Told
 from .values import (
@@ -88,6 +89,8 @@ class Rollout(Items):
         if self.fork is not None and self.nodes and self.nodes[0].up is None:
             self.nodes[0].up = self.fork
         for node in self.nodes:
+            if self.notices:
+                tell_notices(self, node)
             names = {part.id: part.name for part in node.parts if type(part) is ToolCall}
             for call, result in node.results.items():
                 node.results[call] = msgspec.structs.replace(
@@ -145,14 +148,22 @@ class Rollout(Items):
         found = told.find(digest, self.copied) if self.copying and copied else None
         if found is not None:
             self.drop("resumed_copy")
-            self.copied = found
-            inherits(self, told.nodes[found])
+            node = told.nodes[found]
+            if node is not None:  # what became no message may be written in any turn
+                self.copied = found
+                inherits(self, node)
             return
+        before = self.nodes[-1] if self.nodes else None
         self._take(line)
         node = self.nodes[-1] if self.nodes else None
         if node is not None and node.kind != "context" and not inherited:
             self.copying = False
-        told.add(digest, node)
+        took = node is not None and (
+            node is not before
+            or placed(node.places, self.place)
+            or placed(node.result_places, self.place)
+        )
+        told.add(digest, node if took else None)
 
     def take_raw(self, raw: bytes | memoryview) -> None:
         """Take only the facts of one line."""

@@ -15,7 +15,7 @@ class Told:
     """Items by the digests of their payloads; their numbers are the order of reading."""
 
     def __init__(self) -> None:
-        self.nodes: list[Node | None] = []  # for each item, the last node up to it
+        self.nodes: list[Node | None] = []  # of each item; None if it became no message
         self.first: dict[bytes, int] = {}
         self.again: dict[bytes, list[int]] = {}  # of payloads that occur several times
 

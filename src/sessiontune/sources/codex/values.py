@@ -109,6 +109,18 @@ def contents(content: Any) -> tuple[list[str], list[Image]]:
     return texts, images
 
 
+def outcome(payload: Payload) -> tuple[str, list[Image], Any]:
+    """The text and pictures of an output, and whether the call succeeded, if that is noted."""
+    output = payload.output if payload.output is not None else payload.tools
+    success = output.get("success") if isinstance(output, dict) else None
+    if isinstance(output, dict) and "content" in output:
+        output = output["content"]
+    texts, images = contents(output)
+    if isinstance(output, str):
+        return output, images, success
+    return "\n".join(texts) if texts or images else as_json(output), images, success
+
+
 _IMAGE_MARK = re.compile(r"\s*</?image(?: name=[^>]*)?>\s*")
 
 
