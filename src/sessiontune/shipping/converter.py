@@ -19,8 +19,9 @@ from pathlib import Path
 
 import msgspec
 
-from ..errors import ToolError, cannot_write
+from ..errors import ToolError
 from ..ports import Job
+from ..whole import whole_folder
 from .run import file_digest
 
 PACKAGE = "llama-cpp-python"
@@ -151,21 +152,11 @@ def unpack(archive: Path, env: Mapping[str, str]) -> Converter:
             "Delete it and fetch again; if it stays so, name a llama.cpp checkout instead.",
         )
     target = _kept(env)
-    beside = target.with_name(f".{target.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    try:
-        beside.mkdir(parents=True)
-        with tarfile.open(archive) as tar:
-            for member in tar:
-                inner = member.name.removeprefix(_INSIDE)
-                if inner != member.name and inner.startswith(_PARTS) and member.isfile():
-                    _extract(tar, member, beside / inner)
-        shutil.rmtree(target, ignore_errors=True)
-        beside.rename(target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+    with whole_folder(target) as beside, tarfile.open(archive) as tar:
+        for member in tar:
+            inner = member.name.removeprefix(_INSIDE)
+            if inner != member.name and inner.startswith(_PARTS) and member.isfile():
+                _extract(tar, member, beside / inner)
     return Converter(target, f"{PACKAGE} {VERSION}")
 
 
