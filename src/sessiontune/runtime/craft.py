@@ -16,7 +16,7 @@ from ..shipping.converter import Converter
 from ..shipping.engine import engines, need_engine
 from ..shipping.gguf import check_whole, read_head
 from ..shipping.merge import base_folder, merge, need_space
-from ..shipping.parity import Check, compare, refuse
+from ..shipping.parity import Check, compare, merged_weights, refuse
 from ..shipping.reference import Reference, make_reference
 from ..shipping.run import Run, digest_of, file_digest
 from ..whole import renamed, write_whole
@@ -191,11 +191,7 @@ def _base_gguf(shop: Shop) -> Path:
 
 def _safetensors(shop: Shop, final: Path, fingerprint: str) -> ShippedFile:
     model = _merged(shop)
-    reference = _reference(shop, model)
-    checks = []
-    if reference.merged is not None:
-        detail = f"largest difference {reference.merged:.4f} from the trained model"
-        checks = [Check("merged weights", reference.merged < 0.02, detail)]
+    checks = merged_weights(_reference(shop, model))
     refuse(checks, model.name)
     digest = digest_of(model)
     if final.exists():

@@ -9,7 +9,6 @@ wants the metadata of a source package, and gets it from a few lines of ours.
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import sys
@@ -22,7 +21,7 @@ import msgspec
 from ..errors import ToolError
 from ..ports import Job
 from ..whole import whole_folder
-from .run import file_digest
+from .run import config_of, file_digest
 
 PACKAGE = "llama-cpp-python"
 VERSION = "0.3.36"
@@ -85,7 +84,7 @@ class Converter(msgspec.Struct, frozen=True):
         """The architecture of a base the scripts cannot convert; "" if they can, or cannot tell.
 
         A model that also takes images names a second architecture, for its text."""
-        config = json.loads((base / "config.json").read_text(encoding="utf-8"))
+        config = config_of(base)
         inner = config.get("text_config") or {}
         named = [*(config.get("architectures") or ())[:1], *(inner.get("architectures") or ())[:1]]
         known = self.architectures()
