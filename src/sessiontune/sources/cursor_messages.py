@@ -175,9 +175,7 @@ def _given(tool: dict[str, Any]) -> Any:
 
 
 def _decoded(told: Any) -> Any:
-    """The value of JSON text, or the text if it is not JSON."""
-    if not isinstance(told, str) or not told.strip():
-        return told
+    """The object in JSON text, or what was given if it is none."""
     return value_of(told) or told
 
 

@@ -107,9 +107,7 @@ def read_lines(
             if offset:
                 stream.seek(offset)
             filled, number, left = 0, 0, end - offset
-            buffer = bytearray(
-                min(CHUNK, max(left, 0) + 1)
-            )  # it is zeroed, so no larger than needed
+            buffer = bytearray(min(CHUNK, max(left, 0) + 1))  # zeroed, so no larger than needed
             view = memoryview(buffer)
             skipped = False  # a long line was skipped; what follows in the view is unread
             longest, brace = options.max_line, _BRACE

@@ -112,8 +112,8 @@ def _round(log: Linear, one: dict[str, Any], told: dict[str, Any], model: str, o
     node = log.new_answer(parts, "", model, own)
     for call in calls:
         given = call.get("arguments")
-        decoded = (value_of(given) or given) if isinstance(given, str) and given else given
-        log.call(node, words(call["id"]), words(call.get("name")), decoded or {})
+        decoded = value_of(given) or given or {}
+        log.call(node, words(call["id"]), words(call.get("name")), decoded)
     for call in calls:
         result = told.get(words(call["id"]))
         if isinstance(result, dict):

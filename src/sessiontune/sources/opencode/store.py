@@ -17,7 +17,7 @@ import msgspec
 from ...ledger import Ledger
 from ...model import Drop
 from ...ports import ReadOptions
-from ..databases import MAGIC, opened
+from ..databases import MAGIC, columns
 from ..linear import Linear, words
 from ..lines import line_fault, single, stem, values
 from ..shapes import inside, mapping, objects
@@ -184,18 +184,9 @@ class Database:
 
 def is_database(path: str, head: bytes) -> bool:
     """Whether the file is a database with OpenCode's tables."""
-    if not head.startswith(MAGIC):
-        return False
-    try:
-        with opened(path) as base:
-            tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
-            names = {name for (name,) in base.execute(tables)}
-            if not {"session", "message", "part"} <= names:
-                return False
-            columns = {row[1] for row in base.execute("PRAGMA table_info(part)")}
-            return {"message_id", "session_id", "data"} <= columns
-    except (sqlite3.Error, OSError):
-        return False
+    needed = {("part", name) for name in ("message_id", "session_id", "data")}
+    needed |= {("session", "id"), ("message", "id")}
+    return head.startswith(MAGIC) and columns(path, "session", "message", "part") >= needed
 
 
 def is_document(head: bytes) -> bool:
